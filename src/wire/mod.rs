@@ -1,0 +1,3 @@
+//! DNS messages: no allocation, no I/O, no panic.
+
+pub mod name;
