@@ -1,6 +1,8 @@
 //! dnsbld: a server for DNS blocklists and allowlists.
 
+pub mod cli;
 pub mod config;
+pub mod daemon;
 pub mod engine;
 pub mod listing;
 pub mod trie;
