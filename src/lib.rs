@@ -2,5 +2,6 @@
 
 pub mod engine;
 pub mod listing;
+pub mod load;
 pub mod trie;
 pub mod wire;
