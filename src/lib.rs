@@ -5,6 +5,7 @@ pub mod config;
 pub mod daemon;
 pub mod engine;
 pub mod listing;
+pub mod load;
 pub mod trie;
 pub mod wire;
 pub mod zone;
