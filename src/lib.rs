@@ -2,5 +2,6 @@
 
 pub mod engine;
 pub mod listing;
+pub mod net;
 pub mod trie;
 pub mod wire;
