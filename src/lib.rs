@@ -6,6 +6,7 @@ pub mod daemon;
 pub mod engine;
 pub mod listing;
 pub mod load;
+pub mod net;
 pub mod trie;
 pub mod wire;
 pub mod zone;
