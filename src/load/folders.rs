@@ -40,7 +40,7 @@ impl Folders {
             self.forget(&folder);
         }
         for folder in wanted {
-            // A folder that vanished since it was resolved will be missed by its parent's watch.
+            // It vanished since its way was walked: the next look at the file walks it again.
             let Ok(metadata) = std::fs::metadata(folder) else { continue };
             let identity = (metadata.dev(), metadata.ino());
             if self.watched.get(folder) == Some(&identity) {
