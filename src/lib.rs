@@ -4,3 +4,4 @@ pub mod engine;
 pub mod listing;
 pub mod trie;
 pub mod wire;
+pub mod zonefile;
