@@ -139,7 +139,7 @@ mod tests {
     use std::time::Duration;
 
     fn settings() -> Settings {
-        let dataset = |name: &str| Dataset::new(name.into(), Kind::Ip4set, vec!["/f".into()]);
+        let dataset = |name: &str| Dataset::new(name.into(), Kind::Ip4Set, vec!["/f".into()]);
         let zone = |name: &str, set: &str| Zone::new(name.parse().unwrap(), vec![set.into()]);
         Settings {
             server: Server::default(),

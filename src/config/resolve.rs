@@ -265,7 +265,7 @@ impl Resolver<'_> {
 
     /// The overrides of a dataset; name, type and files are left to the caller.
     fn overrides(&mut self, spec: &DatasetSpec, bounds: &TtlBounds) -> Dataset {
-        let blank = Dataset::new(String::new(), crate::zonefile::Kind::Ip4set, Vec::new());
+        let blank = Dataset::new(String::new(), crate::zonefile::Kind::Ip4Set, Vec::new());
         let allow_any_a = spec.allow_any_a.unwrap_or(blank.allow_any_a);
         if let (Some(typed), None) = (&spec.ns_ttl, &spec.ns) {
             let problem = Problem::new("there is no ns it could belong to", "add ns, or drop it");

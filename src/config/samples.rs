@@ -62,7 +62,7 @@ fn every_kind_has_a_sample_and_zones_are_stacked() {
     let settings = Source::file(folder().join("dnsbld.toml")).load().unwrap().settings;
     let kinds: BTreeSet<Kind> = settings.datasets.iter().map(|dataset| dataset.kind).collect();
     let all =
-        [Kind::Ip4set, Kind::Ip4tset, Kind::Ip4trie, Kind::Ip6tset, Kind::Ip6trie, Kind::Dnset];
+        [Kind::Ip4Set, Kind::Ip4Tset, Kind::Ip4Trie, Kind::Ip6Tset, Kind::Ip6Trie, Kind::Dnset];
     assert_eq!(kinds, all.into());
     let zen: NameBuf = "zen.example".parse().unwrap();
     assert_eq!(settings.zone(&zen).unwrap().datasets.len(), 3);

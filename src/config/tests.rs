@@ -34,7 +34,7 @@ fn what_is_left_out_has_its_default() {
     let files = vec!["/etc/dnsbld/f".into()];
     let want = Settings {
         server: Server::default(),
-        datasets: vec![Dataset::new("d".into(), Kind::Ip4set, files)],
+        datasets: vec![Dataset::new("d".into(), Kind::Ip4Set, files)],
         zones: vec![Zone::new("z.example".parse().unwrap(), vec!["d".into()])],
     };
     assert_eq!(settings(REST), want);

@@ -94,7 +94,7 @@ mod tests {
         .unwrap();
         let datasets: Vec<_> = settings.datasets.iter().map(|set| set.name.as_str()).collect();
         assert_eq!(datasets, ["ip4set:sbl,css", "ip4tset:xbl", "dnset:a,b"]);
-        assert_eq!(settings.datasets[0].kind, Kind::Ip4set);
+        assert_eq!(settings.datasets[0].kind, Kind::Ip4Set);
         let files = [PathBuf::from("/data/sbl"), PathBuf::from("/data/css")];
         assert_eq!(settings.datasets[0].files, files);
         let zones: Vec<_> =
