@@ -1,0 +1,151 @@
+//! The trie of IPv4 addresses: a [root] over the first two octets, then blocks.
+
+mod build;
+mod root;
+
+use super::block::Block;
+use super::coalesce::Coalesce;
+use crate::listing::{AnswerId, Range};
+use build::Builder;
+use root::Root;
+
+/// A listing of IPv4 addresses, immutable, see the [layout](super).
+///
+/// ```
+/// use dnsbld::listing::{AnswerId, Range};
+/// use dnsbld::trie::Trie4;
+///
+/// let trie = Trie4::build([Range { start: 5, end: 9, answer: AnswerId(1) }]);
+/// assert_eq!(trie.lookup(7), AnswerId(1));
+/// assert_eq!(trie.lookup(10), AnswerId::NONE);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trie4 {
+    root: Root,
+    arena: Vec<u8>,
+    covered: u64,
+    ranges: usize,
+}
+
+impl Trie4 {
+    /// Builds the trie of ranges that are sorted and disjoint. Adjacent ranges with one answer
+    /// are joined, ranges that are not listed are left out.
+    ///
+    /// The ranges are read once; beside the trie only those of one /16 are held.
+    ///
+    /// # Panics
+    ///
+    /// If the blocks exceed 4 GiB, which takes more than 400 million ranges.
+    pub fn build(ranges: impl IntoIterator<Item = Range<u32>>) -> Self {
+        let mut builder = Builder::default();
+        let (mut covered, mut count) = (0, 0);
+        for range in Coalesce::new(ranges.into_iter()) {
+            covered += u64::from(range.end - range.start) + 1;
+            count += 1;
+            builder.push(range);
+        }
+        let (root, arena) = builder.finish();
+        Self { root, arena, covered, ranges: count }
+    }
+
+    /// The answer of an address.
+    #[inline]
+    pub fn lookup(&self, key: u32) -> AnswerId {
+        let offset = self.root.get((key >> 16) as u16);
+        let Place { block, key, .. } = self.place(offset, key as u16);
+        match block.bitmap((key >> 8) as u8) {
+            Some(bitmap) => bitmap.lookup(key as u8),
+            None => block.lookup(u64::from(key).wrapping_shr(block.shift())),
+        }
+    }
+
+    /// True if an address from `start` to `end`, both included, is listed.
+    pub fn any_in(&self, start: u32, end: u32) -> bool {
+        self.pieces(start)
+            .take_while(|piece| piece.start <= end)
+            .any(|piece| piece.answer.is_listed())
+    }
+
+    /// The listing this trie was built from: the fewest ranges, in order.
+    pub fn iter(&self) -> impl Iterator<Item = Range<u32>> + '_ {
+        Coalesce::new(self.pieces(0))
+    }
+
+    /// The number of listed addresses.
+    pub fn covered(&self) -> u64 {
+        self.covered
+    }
+
+    /// The number of ranges [`Self::iter`] gives.
+    pub fn ranges(&self) -> usize {
+        self.ranges
+    }
+
+    /// True if nothing is listed.
+    pub fn is_empty(&self) -> bool {
+        self.ranges == 0
+    }
+
+    /// The size in memory, in bytes.
+    pub fn memory(&self) -> usize {
+        size_of::<Self>() + self.root.memory() + self.arena.capacity()
+    }
+
+    /// The place of a key in the block at an offset, or in the child that has it.
+    #[inline(always)]
+    fn place(&self, offset: u32, key: u16) -> Place<'_> {
+        let block = Block::at(&self.arena, offset);
+        if block.is_split() {
+            let child = Block::at(&self.arena, block.child((key >> 8) as u8));
+            return Place { block: child, key: key & 0xff, end: 0xff };
+        }
+        Place { block, key, end: u16::MAX }
+    }
+
+    /// Runs and gaps in order, from an address on, without the gaps that are whole /16s.
+    fn pieces(&self, from: u32) -> impl Iterator<Item = Range<u32>> + '_ {
+        let mut at = Some(from);
+        std::iter::from_fn(move || {
+            let from = at?;
+            let (slot, offset) = self.root.next((from >> 16) as u16)?;
+            let start = from.max(u32::from(slot) << 16);
+            let place = self.place(offset, start as u16);
+            let (answer, last) = place.piece();
+            let end = start + u32::from(last - place.key);
+            at = end.checked_add(1);
+            Some(Range { start, end, answer })
+        })
+    }
+}
+
+/// A key and the block that has its answer.
+struct Place<'a> {
+    block: Block<'a>,
+    /// The key, counted from the first of the block.
+    key: u16,
+    /// The last key of the block.
+    end: u16,
+}
+
+impl Place<'_> {
+    /// The answer of the key, and the last key, not before it, up to which it holds.
+    fn piece(&self) -> (AnswerId, u16) {
+        let octet = (self.key >> 8) as u8;
+        if let Some(bitmap) = self.block.bitmap(octet) {
+            let (answer, last) = bitmap.piece(self.key as u8);
+            return (answer, self.key & 0xff00 | u16::from(last));
+        }
+        let shift = self.block.shift();
+        let (answer, unit) = self.block.piece(u64::from(self.key).wrapping_shr(shift));
+        let last = unit
+            .and_then(|unit| unit.checked_add(1)?.checked_mul(1_u64.checked_shl(shift)?))
+            .and_then(|next| u16::try_from(next - 1).ok())
+            .unwrap_or(self.end);
+        let bitmap = self.block.next_bitmap(octet);
+        let bound = bitmap.map_or(self.end, |next| (u16::from(next) << 8) - 1);
+        (answer, last.min(bound).min(self.end).max(self.key))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,120 @@
+//! The root of [`Trie4`](super::Trie4): from a /16 to the offset of its block.
+
+use crate::trie::block::EMPTY;
+
+/// From this number of entries on, an array over all /16s serves better than a search.
+const DIRECT_FROM: usize = 1 << 15;
+
+/// Neighbouring /16s, of one /8, that share a block.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry {
+    pub(super) first: u16,
+    pub(super) last: u16,
+    pub(super) block: u32,
+}
+
+/// The offsets of the blocks of all /16s. `direct` is empty, or all other arrays are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Root {
+    /// One offset for each /16.
+    direct: Vec<u32>,
+    /// For each /8 where its entries start in the arrays below, and at last their length.
+    octets: Vec<u16>,
+    /// The second octets of the first and last /16 of each entry.
+    firsts: Vec<u8>,
+    lasts: Vec<u8>,
+    blocks: Vec<u32>,
+}
+
+impl Root {
+    /// The root of entries in order.
+    pub(super) fn new(entries: &[Entry]) -> Self {
+        if entries.len() >= DIRECT_FROM {
+            let mut direct = vec![EMPTY; 1 << 16];
+            for entry in entries {
+                direct[usize::from(entry.first)..=usize::from(entry.last)].fill(entry.block);
+            }
+            return Self { direct, ..Self::default() };
+        }
+        if entries.is_empty() {
+            return Self::default();
+        }
+        let start_of = |octet| entries.partition_point(|entry| entry.first >> 8 < octet) as u16;
+        Self {
+            direct: Vec::new(),
+            octets: (0..=256).map(start_of).collect(),
+            firsts: entries.iter().map(|entry| entry.first as u8).collect(),
+            lasts: entries.iter().map(|entry| entry.last as u8).collect(),
+            blocks: entries.iter().map(|entry| entry.block).collect(),
+        }
+    }
+
+    /// The offset of the block of a /16.
+    #[inline(always)]
+    pub(super) fn get(&self, slot: u16) -> u32 {
+        match self.direct.get(usize::from(slot)) {
+            Some(&block) => block,
+            None => self.search(slot),
+        }
+    }
+
+    /// The first /16 not before this one that has a block, and the block's offset.
+    pub(super) fn next(&self, slot: u16) -> Option<(u16, u32)> {
+        if !self.direct.is_empty() {
+            let rest = self.direct.get(usize::from(slot)..)?;
+            let skipped = rest.iter().position(|&block| block != EMPTY)?;
+            return Some((slot + skipped as u16, rest[skipped]));
+        }
+        let entry = self.first_ending_at(slot);
+        let start = self.octets.partition_point(|&start| usize::from(start) <= entry);
+        let octet = u8::try_from(start.checked_sub(1)?).ok()?;
+        let first = u16::from_be_bytes([octet, *self.firsts.get(entry)?]);
+        Some((first.max(slot), *self.blocks.get(entry)?))
+    }
+
+    /// The size in memory, in bytes, without the struct itself.
+    pub(super) fn memory(&self) -> usize {
+        self.direct.capacity() * size_of::<u32>()
+            + self.octets.capacity() * size_of::<u16>()
+            + self.firsts.capacity()
+            + self.lasts.capacity()
+            + self.blocks.capacity() * size_of::<u32>()
+    }
+
+    fn search(&self, slot: u16) -> u32 {
+        let entry = self.first_ending_at(slot);
+        let [octet, first] = slot.to_be_bytes();
+        let end = self.octets.get(usize::from(octet) + 1).map_or(0, |&end| usize::from(end));
+        if entry < end && self.firsts.get(entry).is_some_and(|&start| start <= first) {
+            self.blocks.get(entry).copied().unwrap_or(EMPTY)
+        } else {
+            EMPTY
+        }
+    }
+
+    /// The first entry that does not end before this /16.
+    fn first_ending_at(&self, slot: u16) -> usize {
+        let [octet, second] = slot.to_be_bytes();
+        let bound = |octet| self.octets.get(octet).map_or(0, |&bound| usize::from(bound));
+        let (start, end) = (bound(usize::from(octet)), bound(usize::from(octet) + 1));
+        let lasts = self.lasts.get(start..end).unwrap_or(&[]);
+        start + lasts.partition_point(|&last| last < second)
+    }
+}
+
+#[cfg(test)]
+impl Root {
+    /// Overwrites some entries at random.
+    pub(super) fn damage(&mut self, random: &mut impl FnMut() -> u64) {
+        let mut at = |length: usize| (length > 0).then(|| random() as usize % length);
+        if let Some(at) = at(self.octets.len()) {
+            self.octets[at] ^= 0x5f3;
+        }
+        if let Some(at) = at(self.firsts.len()) {
+            self.firsts[at] ^= 0x71;
+            self.lasts[at] ^= 0x35;
+            self.blocks[at] ^= 0x1b7;
+            self.blocks.pop();
+        }
+    }
+}

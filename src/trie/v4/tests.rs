@@ -1,0 +1,204 @@
+use super::*;
+use crate::trie::oracle::Oracle;
+use crate::trie::testdata::{self, Random};
+use proptest::prelude::*;
+
+fn range(start: u32, end: u32, answer: u32) -> Range<u32> {
+    Range { start, end, answer: AnswerId(answer) }
+}
+
+/// Compares a trie with the oracle in every way, at the borders of all ranges and at `probes`.
+fn check(ranges: &[Range<u32>], probes: &[u32]) -> Trie4 {
+    let oracle = Oracle::new(ranges);
+    let trie = Trie4::build(oracle.ranges());
+    let canonical = oracle.canonical();
+    assert_eq!(trie.iter().collect::<Vec<_>>(), canonical);
+    assert_eq!(trie.ranges(), canonical.len());
+    assert_eq!(trie.is_empty(), canonical.is_empty());
+    let covered: u64 = canonical.iter().map(|r| u64::from(r.end - r.start) + 1).sum();
+    assert_eq!(trie.covered(), covered);
+    let borders = canonical.iter().flat_map(|range| [range.start, range.end]);
+    for border in borders.chain(probes.iter().copied()).chain([0, u32::MAX]) {
+        for key in [border.wrapping_sub(1), border, border.wrapping_add(1), border ^ 0x100] {
+            assert_eq!(trie.lookup(key), oracle.lookup(key), "{key:#x}");
+            for bits in [0, 1, 8, 16, 24, 31] {
+                let hosts = (1 << bits) - 1;
+                let (start, end) = (key & !hosts, key | hosts);
+                assert_eq!(trie.any_in(start, end), oracle.any_in(start, end), "{start:#x}/{bits}");
+            }
+            assert_eq!(trie.any_in(key, u32::MAX), oracle.any_in(key, u32::MAX));
+            assert_eq!(trie.any_in(0, key), oracle.any_in(0, key));
+        }
+    }
+    trie
+}
+
+#[test]
+fn nothing_is_listed_in_an_empty_trie() {
+    for trie in [Trie4::default(), Trie4::build([]), Trie4::build([range(1, 5, 0)])] {
+        assert!(trie.is_empty());
+        assert_eq!((trie.covered(), trie.ranges(), trie.iter().count()), (0, 0, 0));
+        assert_eq!(trie.lookup(3), AnswerId::NONE);
+        assert!(!trie.any_in(0, u32::MAX));
+    }
+}
+
+#[test]
+fn the_ends_of_the_address_space() {
+    check(&[range(0, u32::MAX, 7)], &[1 << 24, 1 << 31]);
+    check(&[range(0, 0, 1), range(u32::MAX, u32::MAX, 2)], &[]);
+    check(&[range(0, 0x7fff_ffff, 1), range(0x8000_0000, u32::MAX, 2)], &[]);
+    check(&[range(1, u32::MAX - 1, 1)], &[]);
+    assert_eq!(Trie4::build([range(0, u32::MAX, 7)]).covered(), 1 << 32);
+}
+
+#[test]
+fn neighbours_with_one_answer_are_joined() {
+    let trie = check(&[range(0xfff0, 0xffff, 1), range(0x1_0000, 0x1_0003, 1)], &[]);
+    assert_eq!(trie.ranges(), 1);
+    assert_eq!(check(&[range(5, 6, 1), range(7, 8, 2)], &[]).ranges(), 2);
+}
+
+#[test]
+fn an_exclusion_is_cut_out_of_a_range() {
+    check(&[range(0x0a00_0000, 0x0a00_00ff, 1), range(0x0a00_0101, 0x0aff_ffff, 1)], &[]);
+}
+
+#[test]
+fn greatest_answer_numbers() {
+    for answer in [0xff, 0x100, 0xffff, 0x1_0000, 0xff_ffff, 0x100_0000, u32::MAX] {
+        check(&[range(3, 3, answer), range(9, 0x2_0009, answer - 1)], &[]);
+    }
+}
+
+#[test]
+fn every_address_of_a_16_has_its_own_answer() {
+    let addresses = 0x0a01_0000..0x0a02_0000;
+    let ranges: Vec<_> = addresses.map(|key| range(key, key, key & 0xffff | 1 << 17)).collect();
+    check(&ranges, &[]);
+}
+
+#[test]
+fn every_24_of_a_16_is_a_bitmap() {
+    let odd: Vec<_> = (0..0x8000).map(|n| range(2 * n + 1, 2 * n + 1, 1)).collect();
+    let trie = check(&odd, &[]);
+    assert!(trie.memory() < 10_000, "{}", trie.memory());
+}
+
+#[test]
+fn a_run_goes_on_into_a_bitmap_and_out_of_it() {
+    let mut ranges = vec![range(0x1_02f0, 0x1_0310, 1)];
+    ranges.extend((0..40).map(|n| range(0x1_0320 + 3 * n, 0x1_0320 + 3 * n, 1)));
+    ranges.push(range(0x1_03f8, 0x1_0520, 1));
+    check(&ranges, &[]);
+    ranges[0].answer = AnswerId(2);
+    check(&ranges, &[]);
+}
+
+#[test]
+fn a_small_list_is_small() {
+    let ten: Vec<_> = (1..11).map(|n| range(n * 0x0b0b_0b0b, n * 0x0b0b_0b0b, 1)).collect();
+    let trie = check(&ten, &[]);
+    assert!(trie.memory() < 1024, "{}", trie.memory());
+    let bogons = [range(0, 0x00ff_ffff, 1), range(0x0a00_0000, 0x0aff_ffff, 1)];
+    let trie = check(&[&bogons[..], &[range(0xe000_0000, u32::MAX, 1)]].concat(), &[]);
+    assert!(trie.memory() < 1024, "{}", trie.memory());
+}
+
+#[test]
+fn clustered_addresses_meet_the_memory_goal() {
+    let addresses = testdata::addresses(200_000, 6000);
+    let trie = Trie4::build(addresses.iter().map(|&key| range(key, key, 1)));
+    assert!(trie.iter().flat_map(|range| range.start..=range.end).eq(addresses.iter().copied()));
+    assert!(addresses.iter().all(|&key| trie.lookup(key) == AnswerId(1)));
+    let missing = addresses.windows(2).filter(|pair| pair[0] + 1 < pair[1]);
+    assert!(missing.clone().all(|pair| !trie.lookup(pair[0] + 1).is_listed()));
+    // Here half of it is the root.
+    assert!(trie.memory() < 1_000_000, "{}", trie.memory());
+}
+
+#[test]
+fn prefixes_with_many_answers_meet_the_memory_goal() {
+    let prefixes = testdata::flatten(testdata::cidrs(100_000, 60_000));
+    let ranges: Vec<_> = prefixes.iter().map(|&(a, b, n)| range(a as u32, b as u32, n)).collect();
+    let trie = Trie4::build(ranges.iter().copied());
+    assert!(trie.iter().eq(Coalesce::new(ranges.iter().copied())));
+    for range in &ranges {
+        assert_eq!(trie.lookup(range.start), range.answer);
+        assert_eq!(trie.lookup(range.end), range.answer);
+    }
+    assert!(trie.memory() < 1_200_000, "{}", trie.memory());
+}
+
+#[test]
+fn a_damaged_trie_never_panics() {
+    let mut random = Random::new(1);
+    let mut ranges: Vec<_> = testdata::flatten(testdata::cidrs(2000, 300))
+        .iter()
+        .map(|&(start, end, answer)| range(start as u32, end as u32, answer))
+        .filter(|range| range.start >> 24 != 10)
+        .collect();
+    ranges.extend((0..2000).map(|n| range(0x0a00_0000 + 7 * n, 0x0a00_0002 + 7 * n, n + 1)));
+    ranges.extend((0..200).map(|n| range(0x0a04_0000 + 2 * n, 0x0a04_0000 + 2 * n, 1)));
+    ranges.sort_by_key(|range| range.start);
+    let whole = Trie4::build(ranges.iter().copied());
+    for round in 0..200 {
+        let mut trie = whole.clone();
+        for _ in 0..1 + round {
+            let at = random.below(trie.arena.len() as u64) as usize;
+            trie.arena[at] = random.bits() as u8;
+        }
+        if round % 4 == 0 {
+            trie.arena.truncate(random.below(trie.arena.len() as u64) as usize);
+        }
+        if round % 3 == 0 {
+            trie.root.damage(&mut || random.bits());
+        }
+        for range in ranges.iter().step_by(7) {
+            trie.lookup(range.start);
+            trie.any_in(range.start, range.start | 0xff);
+        }
+        assert!(trie.iter().is_sorted_by(|a, b| a.end < b.start));
+    }
+}
+
+/// Keys that crowd at few places and at the borders of networks.
+fn clustered_key() -> impl Strategy<Value = u32> {
+    let base =
+        prop::sample::select(vec![0_u32, 0x0a00_0000, 0x0a01_0000, 0x0a01_0200, 0xffff_ff00]);
+    let offset = prop_oneof![
+        4 => 0_u32..0x120,
+        2 => (0_u32..0x300).prop_map(|key| key.wrapping_sub(0x180)),
+        2 => (0_u32..4, 0_u32..5).prop_map(|(a, b)| (a << 16).wrapping_add(b).wrapping_sub(2)),
+        1 => (0_u32..4, 0_u32..5).prop_map(|(a, b)| (a << 24).wrapping_add(b).wrapping_sub(2)),
+        1 => any::<u32>(),
+    ];
+    (base, offset).prop_map(|(base, offset)| base.wrapping_add(offset))
+}
+
+fn any_range(answers: u32) -> impl Strategy<Value = Range<u32>> {
+    let length = prop_oneof![
+        6 => Just(0_u32),
+        3 => 0_u32..12,
+        2 => (0_u32..17).prop_map(|power| (1 << power) - 1),
+        1 => 0_u32..0x3_0000,
+        1 => (17_u32..26).prop_map(|power| (1 << power) - 1),
+    ];
+    (clustered_key(), length, 1..=answers)
+        .prop_map(|(key, length, answer)| range(key, key.saturating_add(length), answer))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn like_the_oracle(
+        answers in prop::sample::select(vec![1_u32, 2, 300, 1 << 20]),
+        seed in prop::collection::vec(any_range(1 << 20), 0..300),
+        probes in prop::collection::vec(clustered_key(), 10),
+    ) {
+        let ranges: Vec<_> =
+            seed.iter().map(|r| range(r.start, r.end, r.answer.0 % answers + 1)).collect();
+        check(&ranges, &probes);
+    }
+}

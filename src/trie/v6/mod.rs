@@ -1,0 +1,281 @@
+//! The trie of IPv6 addresses: a sorted array of heads, then [blocks](super::block).
+
+use super::block::{Block, EMPTY};
+use super::coalesce::Coalesce;
+use super::pack::{Arena, Plan, Run, Shape};
+use crate::listing::{AnswerId, Range};
+
+/// The most runs of a block.
+const MAX_RUNS: usize = 64;
+
+/// What a block costs beside its own bytes: its head and its offset.
+const BLOCK_OVERHEAD: usize = size_of::<u128>() + size_of::<u32>();
+
+/// A listing of IPv6 addresses, immutable, see the [layout](super).
+///
+/// ```
+/// use dnsbld::listing::{AnswerId, Range};
+/// use dnsbld::trie::Trie6;
+///
+/// let trie = Trie6::build([Range { start: 5, end: 9, answer: AnswerId(1) }]);
+/// assert_eq!(trie.lookup(7), AnswerId(1));
+/// assert_eq!(trie.lookup(10), AnswerId::NONE);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trie6 {
+    /// The first address of each block; a block ends where the next one begins.
+    heads: Vec<u128>,
+    blocks: Vec<u32>,
+    arena: Vec<u8>,
+    covered: u128,
+    ranges: usize,
+}
+
+impl Trie6 {
+    /// Builds the trie of ranges that are sorted and disjoint. Adjacent ranges with one answer
+    /// are joined, ranges that are not listed are left out.
+    ///
+    /// The ranges are read once; beside the trie only those of one block are held.
+    ///
+    /// # Panics
+    ///
+    /// If the blocks exceed 4 GiB, which takes more than 100 million ranges.
+    pub fn build(ranges: impl IntoIterator<Item = Range<u128>>) -> Self {
+        let mut builder = Builder::default();
+        let (mut covered, mut count) = (0_u128, 0);
+        for range in Coalesce::new(ranges.into_iter()) {
+            covered = covered.saturating_add(range.end - range.start).saturating_add(1);
+            count += 1;
+            builder.push(range);
+        }
+        Self { covered, ranges: count, ..builder.finish() }
+    }
+
+    /// The answer of an address.
+    #[inline]
+    pub fn lookup(&self, key: u128) -> AnswerId {
+        let Some((head, block)) = self.block(self.find(key)) else { return AnswerId::NONE };
+        let unit = key.wrapping_sub(head) >> block.shift();
+        if block.width() > 8 {
+            return block.lookup(unit);
+        }
+        u64::try_from(unit).map_or(block.background(), |unit| block.lookup(unit))
+    }
+
+    /// True if an address from `start` to `end`, both included, is listed.
+    pub fn any_in(&self, start: u128, end: u128) -> bool {
+        self.pieces(start)
+            .take_while(|piece| piece.start <= end)
+            .any(|piece| piece.answer.is_listed())
+    }
+
+    /// The listing this trie was built from: the fewest ranges, in order.
+    pub fn iter(&self) -> impl Iterator<Item = Range<u128>> + '_ {
+        Coalesce::new(self.pieces(0))
+    }
+
+    /// The number of listed addresses, `u128::MAX` also if it is one more.
+    pub fn covered(&self) -> u128 {
+        self.covered
+    }
+
+    /// The number of ranges [`Self::iter`] gives.
+    pub fn ranges(&self) -> usize {
+        self.ranges
+    }
+
+    /// True if nothing is listed.
+    pub fn is_empty(&self) -> bool {
+        self.ranges == 0
+    }
+
+    /// The size in memory, in bytes.
+    pub fn memory(&self) -> usize {
+        size_of::<Self>()
+            + self.heads.capacity() * size_of::<u128>()
+            + self.blocks.capacity() * size_of::<u32>()
+            + self.arena.capacity()
+    }
+
+    /// The number of heads not behind a key, which is the number of the key's block plus 1.
+    #[inline(always)]
+    fn find(&self, key: u128) -> usize {
+        let mut size = self.heads.len();
+        let mut base = 0;
+        while size > 1 {
+            let half = size / 2;
+            let head = self.heads[base + half];
+            base = std::hint::select_unpredictable(head <= key, base + half, base);
+            size -= half;
+        }
+        base + usize::from(self.heads.get(base).is_some_and(|&head| head <= key))
+    }
+
+    /// The first address of the block with this number plus 1, and the block.
+    #[inline(always)]
+    fn block(&self, number: usize) -> Option<(u128, Block<'_>)> {
+        let index = number.checked_sub(1)?;
+        let offset = self.blocks.get(index).copied().unwrap_or(EMPTY);
+        Some((*self.heads.get(index)?, Block::at(&self.arena, offset)))
+    }
+
+    /// Runs and gaps in order, from an address on.
+    fn pieces(&self, from: u128) -> impl Iterator<Item = Range<u128>> + '_ {
+        let mut at = Some(from);
+        let mut number = self.find(from).max(1);
+        std::iter::from_fn(move || {
+            let (start, head, block, end) = loop {
+                let (head, block) = self.block(number)?;
+                let end = self.heads.get(number).map_or(u128::MAX, |next| next.saturating_sub(1));
+                let start = at?.max(head);
+                if start <= end {
+                    break (start, head, block, end);
+                }
+                number += 1;
+            };
+            let shift = block.shift();
+            let (answer, unit) = piece(block, (start - head) >> shift);
+            let last = unit
+                .and_then(|unit| unit.checked_add(1)?.checked_mul(1 << shift))
+                .and_then(|next| head.checked_add(next - 1));
+            let end = last.map_or(end, |last| last.min(end)).max(start);
+            at = end.checked_add(1);
+            Some(Range { start, end, answer })
+        })
+    }
+}
+
+/// The answer of a unit of a block, and the last unit of this run or gap: `None` for the end of
+/// the block.
+fn piece(block: Block<'_>, unit: u128) -> (AnswerId, Option<u128>) {
+    if block.width() > 8 {
+        return block.piece(unit);
+    }
+    let Ok(unit) = u64::try_from(unit) else { return (block.background(), None) };
+    let (answer, last) = block.piece(unit);
+    (answer, last.map(u128::from))
+}
+
+/// Takes the ranges in order and writes the blocks.
+#[derive(Default)]
+struct Builder {
+    heads: Vec<u128>,
+    blocks: Vec<u32>,
+    arena: Arena,
+    /// The background of the last block, which goes on until the next block begins.
+    background: AnswerId,
+    /// Ranges and gaps behind the last block.
+    pieces: Vec<Range<u128>>,
+    next: u128,
+}
+
+impl Builder {
+    fn push(&mut self, range: Range<u128>) {
+        if self.next < range.start {
+            self.piece(self.next, range.start - 1, AnswerId::NONE);
+        }
+        self.piece(range.start, range.end, range.answer);
+        self.next = range.end.wrapping_add(1);
+        while self.pieces.len() > 2 * MAX_RUNS {
+            self.cut();
+        }
+    }
+
+    fn finish(mut self) -> Trie6 {
+        if self.next != 0 {
+            self.piece(self.next, u128::MAX, AnswerId::NONE);
+        }
+        while !self.pieces.is_empty() {
+            self.cut();
+        }
+        self.heads.shrink_to_fit();
+        self.blocks.shrink_to_fit();
+        Trie6 {
+            heads: self.heads,
+            blocks: self.blocks,
+            arena: self.arena.finish(),
+            ..Trie6::default()
+        }
+    }
+
+    fn piece(&mut self, start: u128, end: u128, answer: AnswerId) {
+        if !self.pieces.is_empty() || answer != self.background {
+            self.pieces.push(Range { start, end, answer });
+        }
+    }
+
+    /// Writes the block of the first pieces, as many as give the fewest bytes for each.
+    fn cut(&mut self) {
+        let head = self.pieces[0].start;
+        let mut candidates = vec![AnswerId::NONE];
+        candidates.extend(self.pieces.iter().take(2).map(|piece| piece.answer));
+        candidates.sort_unstable();
+        candidates.dedup();
+        let Some(best) = candidates
+            .into_iter()
+            .filter_map(|background| cheapest(&self.pieces, background))
+            .min_by(Cut::compare)
+        else {
+            return;
+        };
+        let (own, rest) = self.pieces.split_at(best.pieces);
+        let runs: Vec<_> = runs(own, best.shape.background()).collect();
+        self.heads.push(head);
+        self.blocks.push(if runs.is_empty() {
+            self.arena.uniform(best.shape.background())
+        } else {
+            self.arena.block(&best.shape, &best.plan, &runs, &[])
+        });
+        self.background = best.shape.background();
+        let ended = rest.first().is_some_and(|piece| piece.answer == self.background);
+        self.pieces.drain(..best.pieces + usize::from(ended));
+    }
+}
+
+/// A block of the first so many pieces.
+struct Cut {
+    pieces: usize,
+    shape: Shape,
+    plan: Plan,
+}
+
+impl Cut {
+    /// By the bytes for each piece, the longer one first among equals.
+    fn compare(&self, other: &Self) -> std::cmp::Ordering {
+        let cost = |cut: &Self, pieces: &Self| (cut.plan.size + BLOCK_OVERHEAD) * pieces.pieces;
+        cost(self, other).cmp(&cost(other, self)).then(other.pieces.cmp(&self.pieces))
+    }
+}
+
+/// The cheapest block with this background.
+fn cheapest(pieces: &[Range<u128>], background: AnswerId) -> Option<Cut> {
+    let mut shape = Shape::new(background);
+    let mut best: Option<Cut> = None;
+    for (index, piece) in pieces.iter().enumerate() {
+        if piece.answer != background {
+            shape.add(&run(piece, pieces[0].start));
+        }
+        let plan = shape.plan(MAX_RUNS);
+        if plan.count > MAX_RUNS {
+            break;
+        }
+        let cut = Cut { pieces: index + 1, shape: shape.clone(), plan };
+        if best.as_ref().is_none_or(|best| cut.compare(best).is_lt()) {
+            best = Some(cut);
+        }
+    }
+    best
+}
+
+fn runs(pieces: &[Range<u128>], background: AnswerId) -> impl Iterator<Item = Run> + '_ {
+    let others = pieces.iter().filter(move |piece| piece.answer != background);
+    others.map(|piece| run(piece, pieces[0].start))
+}
+
+/// A piece counted from the head of its block.
+fn run(piece: &Range<u128>, head: u128) -> Run {
+    Run { start: piece.start - head, last: piece.end - head, answer: piece.answer }
+}
+
+#[cfg(test)]
+mod tests;
