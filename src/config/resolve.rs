@@ -279,6 +279,7 @@ impl Resolver<'_> {
             default_a: spec.default_a.as_ref().and_then(|a| self.default_a(a, allow_any_a)),
             default_text: spec.default_text.as_ref().and_then(|text| self.default_text(text)),
             allow_any_a,
+            accept_empty: spec.accept_empty.unwrap_or(blank.accept_empty),
             ..blank
         }
     }
@@ -390,7 +391,10 @@ impl Resolver<'_> {
             self.first_use("zone.name", "a zone", print, text.span(), &mut places);
             let defaults = Zone::new(name, datasets);
             let test_points = spec.test_points.unwrap_or(defaults.test_points);
-            zones.push(Zone { allow, test_points, ..defaults });
+            let example = spec.example.as_ref().and_then(|key| {
+                self.value("zone.example", key, |text| value::name_of_key(text, &defaults.name))
+            });
+            zones.push(Zone { allow, test_points, example, ..defaults });
         }
         for name in typed_names.filter(|name| !used.contains(name.get_ref())) {
             let message = format!("dataset {:?} is in no zone, and is not loaded", name.get_ref());

@@ -106,6 +106,9 @@ fn every_setting_appears_with_its_default() {
     let shown: Vec<bool> =
         spec.dataset.iter().filter_map(|dataset| dataset.get_ref().allow_any_a).collect();
     assert_eq!(shown, [dataset.allow_any_a]);
+    let shown: Vec<bool> =
+        spec.dataset.iter().filter_map(|dataset| dataset.get_ref().accept_empty).collect();
+    assert_eq!(shown, [dataset.accept_empty]);
     let zone = Zone::new(NameBuf::ROOT, Vec::new());
     let shown: Vec<bool> = spec.zone.iter().filter_map(|zone| zone.get_ref().test_points).collect();
     assert_eq!(shown, [zone.test_points]);

@@ -167,6 +167,8 @@ pub struct Dataset {
     pub default_text: Option<String>,
     /// Takes A values outside 127.0.0.0/8 too, which clients may mistake for real addresses.
     pub allow_any_a: bool,
+    /// Lets files that are empty, though well formed, replace a list that has entries.
+    pub accept_empty: bool,
 }
 
 impl Dataset {
@@ -183,6 +185,7 @@ impl Dataset {
             default_a: None,
             default_text: None,
             allow_any_a: false,
+            accept_empty: false,
         }
     }
 }
@@ -219,11 +222,13 @@ pub struct Zone {
     pub allow: Vec<String>,
     /// Answers the test points of RFC 5782 section 5 even if the files forget them.
     pub test_points: bool,
+    /// A name in the zone that is known to be listed, to be shown to people who want to try it.
+    pub example: Option<NameBuf>,
 }
 
 impl Zone {
     /// A zone with these datasets, and no allow lists.
     pub fn new(name: NameBuf, datasets: Vec<String>) -> Self {
-        Self { name, datasets, allow: Vec::new(), test_points: true }
+        Self { name, datasets, allow: Vec::new(), test_points: true, example: None }
     }
 }

@@ -65,6 +65,7 @@ pub(super) struct DatasetSpec {
     pub(super) default_a: Typed<String>,
     pub(super) default_text: Typed<String>,
     pub(super) allow_any_a: Option<bool>,
+    pub(super) accept_empty: Option<bool>,
 }
 
 #[derive(Deserialize, Debug, Default)]
@@ -87,6 +88,7 @@ pub(super) struct ZoneSpec {
     pub(super) datasets: TypedList,
     pub(super) allow: TypedList,
     pub(super) test_points: Option<bool>,
+    pub(super) example: Typed<String>,
 }
 
 /// A time as typed: a text such as `"35m"`, or a number of seconds.

@@ -102,6 +102,24 @@ pub(super) fn domain(text: &str) -> Result<NameBuf, Problem> {
     Ok(name.to_lowercase())
 }
 
+/// The name below `zone` that asks for a key: an address in reverse, or a name as it stands.
+pub(super) fn name_of_key(text: &str, zone: &NameBuf) -> Result<NameBuf, Problem> {
+    let key = match text.parse::<IpAddr>() {
+        Ok(IpAddr::V4(address)) => {
+            let [a, b, c, d] = address.octets();
+            format!("{d}.{c}.{b}.{a}")
+        }
+        Ok(IpAddr::V6(address)) => {
+            let nibbles = (0..32).map(|i| format!("{:x}", address.to_bits() >> (4 * i) & 15));
+            nibbles.collect::<Vec<_>>().join(".")
+        }
+        Err(_) => text.to_owned(),
+    };
+    domain(&key)?.join(zone).ok_or_else(|| {
+        Problem::new(format!("{text:?} is too long a name for this zone"), "take a shorter one")
+    })
+}
+
 /// A dataset type.
 pub(super) fn kind(word: &str) -> Result<Kind, Problem> {
     word.parse().map_err(|_| {

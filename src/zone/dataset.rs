@@ -1,6 +1,6 @@
 //! A dataset as it is served.
 
-use super::{Ns, Soa};
+use super::{Ns, Soa, Vars};
 use crate::listing::Answers;
 use crate::listing::records::RecordSet;
 use crate::trie::names::NameTree;
@@ -33,15 +33,6 @@ pub struct Dataset {
     pub ns: Option<Ns>,
     /// Not to be served after this time, in seconds since 1970.
     pub expires: Option<u64>,
-}
-
-/// The substitution variables of a dataset.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Vars {
-    /// `$0` to `$9`.
-    pub numbered: [Option<Box<[u8]>>; 10],
-    /// `$=`, the base template.
-    pub base: Option<Box<[u8]>>,
 }
 
 impl Dataset {

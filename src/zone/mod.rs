@@ -3,8 +3,9 @@
 mod catalog;
 mod dataset;
 
+pub use crate::zonefile::{SoaData as Soa, Vars};
 pub use catalog::{Catalog, Chaos};
-pub use dataset::{Dataset, Vars};
+pub use dataset::Dataset;
 
 use crate::wire::name::NameBuf;
 use std::sync::Arc;
@@ -41,27 +42,6 @@ pub enum ZoneState {
     Degraded,
     /// Nothing was ever loaded: the answer is SERVFAIL.
     Unloaded,
-}
-
-/// The data of a SOA record (RFC 1035 section 3.3.13); times are in seconds.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Soa {
-    /// The primary name server.
-    pub mname: NameBuf,
-    /// The mailbox of the person in charge.
-    pub rname: NameBuf,
-    /// The version of the zone.
-    pub serial: u32,
-    /// How often a secondary looks for a new version.
-    pub refresh: u32,
-    /// How long a secondary waits after a failed look.
-    pub retry: u32,
-    /// How long a secondary serves the zone without news.
-    pub expire: u32,
-    /// How long negative answers may be cached (RFC 2308).
-    pub minimum: u32,
-    /// The TTL of the record itself.
-    pub ttl: u32,
 }
 
 /// The NS records of a zone.

@@ -229,8 +229,9 @@ pub(super) struct Values {
     one_default: bool,
     /// What every file starts with.
     base: OwnedPair,
-    /// True if default lines have no effect.
-    base_stays: bool,
+    /// What stands for the A value and the text of every default line.
+    local_a: Option<Ipv4Addr>,
+    local_text: Option<Box<[u8]>>,
     current: OwnedPair,
     current_id: Option<ValueId>,
     first: Option<OwnedPair>,
@@ -254,15 +255,19 @@ impl OwnedPair {
 
 impl Values {
     pub(super) fn new(kind: Kind, options: &Options) -> Self {
-        let local = options.default_value.as_ref();
-        let base = local.map_or(Pair::BUILT_IN, |(a, text)| Pair { a: *a, text });
+        let local_text = options.default_text.as_deref().map(Box::from);
+        let base = Pair {
+            a: options.default_a.unwrap_or(Pair::BUILT_IN.a),
+            text: local_text.as_deref().unwrap_or(Pair::BUILT_IN.text),
+        };
         Self {
             answers: AnswersBuilder::default(),
             loopback_only: options.loopback_only,
             one_default: matches!(kind, Kind::Ip4Tset | Kind::Ip6Tset),
             base: OwnedPair::new(base),
-            base_stays: local.is_some(),
             current: OwnedPair::new(base),
+            local_a: options.default_a,
+            local_text,
             current_id: None,
             first: None,
         }
@@ -282,11 +287,10 @@ impl Values {
             return Ok(None);
         }
         let (pair, was_cut) = value::pair(scan, Pair::BUILT_IN, self.loopback_only)?;
-        let pair = OwnedPair::new(pair);
-        if !self.base_stays {
-            self.current = pair.clone();
-            self.current_id = None;
-        }
+        let text = self.local_text.as_deref().unwrap_or(pair.text);
+        let pair = OwnedPair::new(Pair { a: self.local_a.unwrap_or(pair.a), text });
+        self.current = pair.clone();
+        self.current_id = None;
         self.first.get_or_insert(pair);
         Ok(was_cut.then_some(Reason::LongText))
     }
@@ -309,8 +313,7 @@ impl Values {
 
     /// The first default line of the dataset, or what stands for it.
     pub(super) fn dataset_default(&self) -> (Ipv4Addr, Box<[u8]>) {
-        let first = self.first.as_ref().filter(|_| !self.base_stays);
-        let OwnedPair { a, text } = first.unwrap_or(&self.base).clone();
+        let OwnedPair { a, text } = self.first.as_ref().unwrap_or(&self.base).clone();
         (a, text)
     }
 

@@ -128,8 +128,10 @@ pub struct Options {
     pub now: u64,
     /// Refuse lines with an A value outside 127.0.0.0/8.
     pub loopback_only: bool,
-    /// The value of entries without one of their own, in place of every default line.
-    pub default_value: Option<(Ipv4Addr, Vec<u8>)>,
+    /// The A value of entries without one, in place of that of every default line.
+    pub default_a: Option<Ipv4Addr>,
+    /// The TXT template of entries without one, in place of that of every default line.
+    pub default_text: Option<Box<[u8]>>,
 }
 
 /// rbldnsd's default TTL of 35 minutes, no bounds, no clock, and A values in 127.0.0.0/8 only.
@@ -142,7 +144,8 @@ impl Default for Options {
             max_ttl: 0,
             now: u64::MAX,
             loopback_only: true,
-            default_value: None,
+            default_a: None,
+            default_text: None,
         }
     }
 }
