@@ -117,7 +117,8 @@ fn every_setting_of_datasets_and_zones_arrives() {
         name = 'Z.Example.'
         datasets = ['d']
         allow = ['white']
-        test-points = false";
+        test-points = false
+        example = '127.0.0.2'";
     let got = settings(text);
     let soa = Soa {
         mname: "ns1.example".parse().unwrap(),
@@ -147,6 +148,7 @@ fn every_setting_of_datasets_and_zones_arrives() {
         datasets: vec!["d".into()],
         allow: vec!["white".into()],
         test_points: false,
+        example: Some("2.0.0.127.z.example".parse().unwrap()),
     };
     assert_eq!(got.zones, [zone]);
 }

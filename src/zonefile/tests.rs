@@ -102,7 +102,8 @@ fn the_first_default_counts_for_a_whole_tset() {
 #[test]
 fn a_local_default_replaces_those_of_the_files() {
     let local = Options {
-        default_value: Some((Ipv4Addr::new(127, 0, 0, 8), b"local".to_vec())),
+        default_a: Some(Ipv4Addr::new(127, 0, 0, 8)),
+        default_text: Some(Box::from(*b"local")),
         ..options()
     };
     let file: &[u8] = b":3:theirs\n1.1.1.1\n1.1.1.2 :4\n1.1.1.3 own\n:y\n";
