@@ -110,7 +110,7 @@ fn waiting(id: u16, wait: u16) -> Vec<u8> {
 }
 
 fn short_idle() -> TcpLimits {
-    TcpLimits { idle: Duration::from_millis(300), ..TcpLimits::default() }
+    TcpLimits { idle: Duration::from_millis(600), ..TcpLimits::default() }
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn requests_carry_client_and_transport() {
 fn pipelined_queries_are_answered_in_order_also_around_a_delayed_one() {
     let fixture = Fixture::start(TcpLimits::default(), later);
     let mut client = fixture.connect();
-    let wait = |number| if number % 200 == 100 { 150 } else { 0 };
+    let wait = |number| if number % 200 == 100 { 500 } else { 0 };
     let queries: Vec<_> =
         (0..400).flat_map(|number| framed(&waiting(number, wait(number)))).collect();
     let start = Instant::now();
@@ -153,10 +153,10 @@ fn pipelined_queries_are_answered_in_order_also_around_a_delayed_one() {
     for number in 0..400 {
         assert_eq!(receive(&mut client), waiting(number, wait(number)));
         if number == 99 {
-            assert!(start.elapsed() < Duration::from_millis(140), "answers before it do not wait");
+            assert!(start.elapsed() < Duration::from_millis(450), "answers before it do not wait");
         }
     }
-    assert!(start.elapsed() >= Duration::from_millis(300));
+    assert!(start.elapsed() >= Duration::from_secs(1));
 }
 
 #[test]
@@ -231,13 +231,13 @@ fn idle_connections_are_closed_counted_from_the_last_query() {
     let fixture = Fixture::start(short_idle(), echo);
     let mut client = fixture.connect();
     let start = Instant::now();
-    for number in 0..3 {
+    for number in 0..4 {
         std::thread::sleep(Duration::from_millis(200));
         assert_eq!(ask(&mut client, &query(number)), query(number));
     }
     assert!(closed(&mut client));
     let open = start.elapsed();
-    assert!(open > Duration::from_millis(850) && open < Duration::from_secs(3), "{open:?}");
+    assert!(open > Duration::from_millis(1350) && open < Duration::from_secs(4), "{open:?}");
     assert!(eventually(|| fixture.open() == 0));
 }
 
