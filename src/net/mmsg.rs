@@ -132,6 +132,7 @@ impl Batch {
     /// A received datagram and the room for its answer.
     ///
     /// `None` if it was longer than the buffer, or its sender cannot be answered.
+    #[inline]
     pub(super) fn exchange(&mut self, index: usize) -> Option<Exchange<'_>> {
         let arena = self.arena();
         let header = &arena.received[index];
@@ -163,6 +164,7 @@ impl Batch {
     }
 
     /// Adds the answer to a datagram, of `len` bytes, to the next [`Batch::send`].
+    #[inline]
     pub(super) fn queue(&mut self, index: usize, len: usize) {
         let control_len = self.return_control(index);
         let slot = self.queued;
@@ -234,6 +236,7 @@ impl Batch {
     }
 
     /// Turns the control message of a datagram into the one for its answer; returns its length.
+    #[inline]
     fn return_control(&mut self, index: usize) -> usize {
         let local = self.local;
         if local == LocalAddress::Bound {
