@@ -80,6 +80,8 @@ pub enum Reason {
         /// The largest length.
         max: u8,
     },
+    /// `ip4set` takes no /0.
+    ZeroLength,
     /// The two ends of a range have different numbers of octets.
     UnequalRange,
     /// A range ends before it starts.
@@ -147,6 +149,9 @@ impl fmt::Display for Reason {
             ),
             Self::PrefixLength { max } => {
                 write!(f, "expected the length of a prefix, 0 to {max}, after the slash")
+            }
+            Self::ZeroLength => {
+                f.write_str("ip4set takes no /0: write 0-255 if every address is meant")
             }
             Self::UnequalRange => f.write_str(
                 "both ends of a range need the same number of octets, or the end just one: \

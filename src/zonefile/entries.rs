@@ -53,6 +53,9 @@ impl Entries {
                 let excluded = eat_exclusion(scan);
                 let block = ip4::range(scan)?;
                 end_of_address(scan)?;
+                if block.len == 0 {
+                    return Err(Reason::ZeroLength.into());
+                }
                 let start = rules.network4(block.start, block.len)?;
                 rules.check_size(start, block.end)?;
                 let (value, warning) = values.of_entry(excluded, scan)?;
@@ -157,24 +160,17 @@ enum Prefix {
     Ip6(u128, u8),
 }
 
-/// A line that is no IPv4 prefix may be an IPv6 one, as in the rspamd fork's `ip4trie`.
+/// What is no IPv4 prefix may be an IPv6 one, as in the rspamd fork's `ip4trie`. It needs a colon:
+/// a slip like 10/88 is not taken for 10::/88.
 fn cidr_of_any_family(scan: &mut Scan<'_>) -> Result<Prefix, Reason> {
-    let mut other = scan.clone();
-    let has_colon = other.clone().word().contains(&b':');
-    let reason = match ip4::cidr(scan) {
-        Ok((address, len)) => return Ok(Prefix::Ip4(address, len)),
-        Err(reason) => reason,
-    };
-    match ip6::cidr(&mut other) {
-        Ok((address, len)) => {
-            *scan = other;
-            Ok(Prefix::Ip6(address, len))
+    let start = scan.clone();
+    match ip4::cidr(scan) {
+        Ok((address, len)) => Ok(Prefix::Ip4(address, len)),
+        Err(_) if start.clone().word().contains(&b':') => {
+            *scan = start;
+            ip6::cidr(scan).map(|(address, len)| Prefix::Ip6(address, len))
         }
-        Err(reason6) if has_colon && other.at() > scan.at() => {
-            *scan = other;
-            Err(reason6)
-        }
-        Err(_) => Err(reason),
+        Err(reason) => Err(reason),
     }
 }
 
