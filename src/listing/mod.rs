@@ -6,6 +6,7 @@
 //! suffix tree whose nodes carry the answer for the name itself and for everything below it.
 
 pub mod answers;
+pub mod names;
 
 pub use answers::{Answer, Answers, AnswersBuilder, Gate, Value, ValueId};
 

@@ -1,1 +1,3 @@
 //! The compressed radix trie.
+
+pub mod names;
