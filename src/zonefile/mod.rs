@@ -299,7 +299,8 @@ impl Parser {
         }));
         let (names, answers) = match names {
             Some(names) => {
-                let (names, answers) = names.finish(values.answers, head.vars.base.as_deref().unwrap_or(b""));
+                let (names, answers) =
+                    names.finish(values.answers, head.vars.base.as_deref().unwrap_or(b""));
                 (Some(names), answers)
             }
             None => (None, addresses::number(ip4.as_mut(), ip6.as_mut(), values.answers)),
