@@ -4,7 +4,7 @@ use super::serials::Serials;
 use crate::config::{self, Settings, TtlBounds, Zone as ZoneSettings};
 use crate::wire::name::NameBuf;
 use crate::zone::{Catalog, Chaos, Dataset, Ns, Soa, Zone, ZoneState};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// A loaded dataset and where it comes from.
@@ -63,7 +63,7 @@ fn assemble_zone(
     if soa.serial == 0 && !parts.is_empty() {
         soa.serial = serials.next(&settings.name, newest, content);
     }
-    let ns = found_ns.unwrap_or_else(|| Ns {
+    let ns = found_ns.map(distinct).unwrap_or_else(|| Ns {
         names: vec![found_soa.map_or_else(localhost, |soa| soa.mname)],
         ttl: all.server.ttl.default,
         explicit: false,
@@ -79,6 +79,13 @@ fn assemble_zone(
         test_points: settings.test_points,
         minimal_answers: all.server.minimal_answers,
     }
+}
+
+/// Each name server once (RFC 2181 section 5).
+fn distinct(mut ns: Ns) -> Ns {
+    let mut seen = HashSet::new();
+    ns.names.retain(|name| seen.insert(name.to_lowercase()));
+    ns
 }
 
 /// The SOA of a zone whose files have none, with the names RFC 6303 section 3 uses for zones

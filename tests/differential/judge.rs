@@ -115,6 +115,7 @@ impl Asked<'_> {
             Health::BadQuestion => vec![(vec![wanted::FORMERR], Want::Code(FORMERR))],
             Health::BadTail => {
                 let mut wants = self.regular(None, facts);
+                wants.extend(self.regular(query.edns.as_ref(), facts));
                 wants.push((vec![wanted::BAD_TAIL], Want::Code(FORMERR)));
                 wants
             }
