@@ -152,7 +152,11 @@ impl Facts {
                 }
             }
         }
-        names.retain(|name| name::is_valid(name));
+        // An entry too long for its zone can never be asked for; names above it may be said to
+        // exist all the same, because a dataset does not know its zones.
+        let (names, too_long): (BTreeSet<Name>, BTreeSet<Name>) =
+            names.into_iter().partition(|name| name::is_valid(name));
+        self.possible.extend(too_long.iter().map(|name| self.key(name)).collect::<Vec<_>>());
         let asked: Vec<Query> = names.into_iter().map(|name| Query::new(name, TYPE_A)).collect();
         for (query, reply) in asked.iter().zip(left.ask(&asked)?) {
             let reply = Reply::parse(&reply.ok_or_else(|| format!("no reply to {query}"))?)?;
