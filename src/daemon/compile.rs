@@ -186,7 +186,7 @@ fn build(
         name: spec.name.clone(),
         ip4: parsed.ip4.map(|addresses| Trie4::build(addresses.ranges())),
         ip6: parsed.ip6.map(|addresses| Trie6::build(addresses.ranges())),
-        names: None,
+        names: parsed.names,
         records: None,
         answers: parsed.answers,
         default_answer: default.finish(default_answer).0,

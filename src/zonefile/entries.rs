@@ -11,7 +11,7 @@ use crate::wire::name::NameBuf;
 use std::net::Ipv4Addr;
 
 /// The entries of a dataset so far.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) enum Entries {
     Ip4Set(LayersBuilder),
     Ip4Tset(SetBuilder4),
@@ -119,7 +119,7 @@ impl Entries {
                 let excluded = eat_exclusion(scan);
                 let (name, scope) = scoped_name(scan)?;
                 let (value, warning) = values.of_entry(excluded, scan)?;
-                names.add(name.as_wire(), scope, value);
+                names.add(name.as_wire(), scope, value).map_err(|_| FatalCause::TooLarge)?;
                 Ok(warning)
             }
         }

@@ -37,7 +37,7 @@ pub use special::{NsData, SoaData, Vars};
 
 use crate::listing::Answers;
 use crate::listing::addresses::{self, Addresses4, Addresses6};
-use crate::listing::names::NameTree;
+use crate::trie::names::NameTree;
 use diagnostic::Refused;
 use entries::{Entries, Rules, Values};
 use scan::{Scan, is_blank};
@@ -299,7 +299,8 @@ impl Parser {
         }));
         let (names, answers) = match names {
             Some(names) => {
-                let (names, answers) = names.finish(values.answers);
+                let (names, answers) =
+                    names.finish(values.answers, head.vars.base.as_deref().unwrap_or(b""));
                 (Some(names), answers)
             }
             None => (None, addresses::number(ip4.as_mut(), ip6.as_mut(), values.answers)),
