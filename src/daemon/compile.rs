@@ -7,9 +7,8 @@ use crate::trie::{Trie4, Trie6};
 use crate::wire::name::NameBuf;
 use crate::zone::{Dataset, Ns, Soa};
 use crate::zonefile::{Diagnostics, Options, Parsed, Parser};
-use std::convert::Infallible;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 /// A dataset that was read and built, but not yet judged.
@@ -48,6 +47,34 @@ pub(super) struct Task {
     pub(super) at_rest: Vec<Option<Sight>>,
     /// The files that are served, if they were read by the same rules.
     pub(super) served: Option<Vec<Source>>,
+    /// Tells when the outcome is no longer wanted.
+    pub(super) ticket: Ticket,
+}
+
+/// Held by whoever wants a dataset built; dropped, the build ends early.
+#[derive(Debug, Default)]
+pub(super) struct Order(Arc<()>);
+
+impl Order {
+    /// What the builder gets.
+    pub(super) fn ticket(&self) -> Ticket {
+        Ticket(Arc::downgrade(&self.0))
+    }
+}
+
+/// The builder's side of an [`Order`].
+#[derive(Clone, Debug)]
+pub(super) struct Ticket(Weak<()>);
+
+impl Ticket {
+    /// Whether this is the order: no two are the same as long as a ticket of either exists.
+    pub(super) fn is_of(&self, order: &Order) -> bool {
+        std::ptr::eq(self.0.as_ptr(), Arc::as_ptr(&order.0))
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.0.strong_count() > 0
+    }
 }
 
 impl Task {
@@ -80,7 +107,7 @@ impl Task {
             return None;
         }
         let confirm = |((path, rest), source): ((&Path, AtRest), &Source)| {
-            let report = read(path, &Limits::default(), &mut |_| Ok::<(), Infallible>(())).ok()?;
+            let report = read(path, &Limits::default(), &mut |_| self.go_on()).ok()?;
             let same = report.hash == source.report.hash && rest.is_version(&report.identity);
             same.then(|| Source { report, ..source.clone() })
         };
@@ -93,7 +120,7 @@ impl Task {
         let mut sources: Vec<Source> = Vec::with_capacity(self.spec.files.len());
         let (mut entries, mut bad_lines) = (0, 0);
         for (path, rest) in self.files() {
-            let report = match read_into(&mut parser, path) {
+            let report = match self.read_into(&mut parser, path) {
                 Ok(report) if !rest.is_version(&report.identity) => {
                     return Outcome::Moving(path.to_owned());
                 }
@@ -118,6 +145,28 @@ impl Task {
         let took = start.elapsed();
         Outcome::Built(Box::new(Built { dataset, sources, diagnostics, took }))
     }
+
+    fn read_into(&self, parser: &mut Parser, path: &Path) -> Result<ReadReport, Problem> {
+        parser.start_file();
+        let mut first = true;
+        let mut markup = false;
+        let report = read(path, &Limits::default(), &mut |chunk| {
+            self.go_on()?;
+            markup |= std::mem::take(&mut first) && is_markup(chunk);
+            if markup { Ok(()) } else { parser.feed(chunk).map_err(|fatal| fatal.to_string()) }
+        })?;
+        let problem = |cause| Problem { file: path.to_owned(), cause };
+        if markup {
+            return Err(problem(Cause::Markup));
+        }
+        parser.end_file().map_err(|error| problem(Cause::Fatal(error.to_string())))?;
+        Ok(report)
+    }
+
+    /// An error when nobody wants the outcome any more.
+    fn go_on(&self) -> Result<(), String> {
+        if self.ticket.is_wanted() { Ok(()) } else { Err("is not wanted".to_owned()) }
+    }
 }
 
 /// The version of a file that may be read.
@@ -132,23 +181,6 @@ impl AtRest {
     fn is_seen(self, path: &Path) -> bool {
         self.0.is_none_or(|sight| sight == Sight::of(path))
     }
-}
-
-fn read_into(parser: &mut Parser, path: &Path) -> Result<ReadReport, Problem> {
-    parser.start_file();
-    let mut first = true;
-    let mut markup = false;
-    let outcome = read(path, &Limits::default(), &mut |chunk| {
-        markup |= std::mem::take(&mut first) && is_markup(chunk);
-        if markup { Ok(()) } else { parser.feed(chunk) }
-    });
-    let problem = |cause| Problem { file: path.to_owned(), cause };
-    let report = outcome?;
-    if markup {
-        return Err(problem(Cause::Markup));
-    }
-    parser.end_file().map_err(|error| problem(Cause::Fatal(error.to_string())))?;
-    Ok(report)
 }
 
 /// Whether a file starts as HTML or XML does, and no line of a list. In a list of names, the words

@@ -1,8 +1,8 @@
 //! The datasets: when each is built, and what its life has come to.
 
 use super::assemble::Loaded;
-use super::compile::{Built, Outcome, Task};
-use super::pool::{Finished, Job, Pool};
+use super::compile::{Built, Order, Outcome, Task};
+use super::pool::{Finished, Pool};
 use crate::config::{self, Settings};
 use crate::load::{
     Change, Identity, Life, Message, Plan, Problem, Source, State, Step, WatchOptions, Watched,
@@ -30,10 +30,7 @@ pub(super) struct Sets {
 struct Shop {
     server: Arc<config::Server>,
     pool: Pool,
-    watcher: Arc<Watcher>,
-    /// Counts the builds of all datasets: a build for settings that no longer hold is told by its
-    /// number from the newest, even if its dataset was dropped and came back.
-    builds: u64,
+    watcher: Watcher,
 }
 
 /// One dataset.
@@ -42,8 +39,8 @@ struct Set {
     life: Life,
     loaded: Option<Loaded>,
     took: Duration,
-    /// The number of the build under way.
-    building: Option<u64>,
+    /// The order of the build under way.
+    building: Option<Order>,
     /// New settings wait for the build under way.
     awaited: bool,
     /// A file changed during the build.
@@ -67,25 +64,26 @@ impl Sets {
         let shop = Shop {
             server: Arc::new(server.clone()),
             pool: Pool::start(done).context("cannot start the threads that load")?,
-            watcher: Arc::new(
-                Watcher::start(options)
-                    .context("cannot start the thread that watches the files")?,
-            ),
-            builds: 0,
+            watcher: Watcher::start(options)
+                .context("cannot start the thread that watches the files")?,
         };
         Ok((Self { sets: BTreeMap::new(), shop }, finished))
     }
 
-    /// Starts to build what is new in the settings or read in another way; the rest, and what the
-    /// settings no longer name, stays as it is. See [`awaited`](Self::awaited).
+    /// Starts to build what is new in the settings or read in another way; the rest stays as it is,
+    /// and so does, until [`settle_on`](Self::settle_on), what the settings no longer name.
+    /// See [`awaited`](Self::awaited).
     pub(super) fn apply(&mut self, settings: &Settings) {
         self.shop.server = Arc::new(settings.server.clone());
         let used = used(settings);
+        for (_, set) in self.sets.iter_mut().filter(|(name, _)| !used.contains(name)) {
+            set.awaited = false;
+        }
         for spec in settings.datasets.iter().filter(|spec| used.contains(&spec.name)) {
             let spec = Arc::new(spec.clone());
             let Some(set) = self.sets.get_mut(&spec.name) else {
                 let mut set = Set::new(Arc::clone(&spec));
-                set.rebuild(&mut self.shop);
+                set.rebuild(&self.shop);
                 self.sets.insert(spec.name.clone(), set);
                 continue;
             };
@@ -96,7 +94,7 @@ impl Sets {
                 set.life.start_over();
             }
             set.spec = spec;
-            set.rebuild(&mut self.shop);
+            set.rebuild(&self.shop);
         }
     }
 
@@ -145,20 +143,23 @@ impl Sets {
         let plan = Plan::new(files);
         for name in plan.affected(changes.iter().map(|change| change.path.as_path())) {
             if let Some(set) = self.sets.get_mut(name) {
-                set.request(&mut self.shop);
+                set.request(&self.shop);
             }
         }
     }
 
-    /// Judges a finished build. True if what is served is no longer what was published.
+    /// Judges a finished build. True if this is to be published at once; what new settings waited
+    /// for is published with them.
     pub(super) fn take(&mut self, finished: Finished) -> bool {
-        let Finished { name, build, outcome } = finished;
-        let Some(set) = self.sets.get_mut(&name).filter(|set| set.building == Some(build)) else {
-            debug!("dataset {name}: build {build} is thrown away, its settings no longer hold");
+        let Finished { name, ticket, outcome } = finished;
+        let is_newest =
+            |set: &&mut Set| set.building.as_ref().is_some_and(|order| ticket.is_of(order));
+        let Some(set) = self.sets.get_mut(&name).filter(is_newest) else {
+            debug!("dataset {name}: a build for settings that no longer hold is thrown away");
             return false;
         };
         set.building = None;
-        set.awaited = false;
+        let awaited = std::mem::take(&mut set.awaited);
         let before = set.served();
         match outcome {
             Outcome::Built(built) => set.judge(*built, &self.shop.server),
@@ -173,9 +174,9 @@ impl Sets {
             loaded.current = set.life.state() == State::Live;
         }
         if std::mem::take(&mut set.again) {
-            set.request(&mut self.shop);
+            set.request(&self.shop);
         }
-        before != set.served()
+        !awaited && before != set.served()
     }
 
     /// What is served of each dataset.
@@ -235,29 +236,30 @@ impl Set {
     }
 
     /// Builds for new settings; what a build under way brings is thrown away.
-    fn rebuild(&mut self, shop: &mut Shop) {
+    fn rebuild(&mut self, shop: &Shop) {
         self.building = None;
         self.again = false;
         self.awaited = true;
         self.request(shop);
     }
 
-    fn request(&mut self, shop: &mut Shop) {
+    fn request(&mut self, shop: &Shop) {
         if self.building.is_some() {
             self.again = true;
             return;
         }
-        shop.builds += 1;
-        self.building = Some(shop.builds);
-        debug!("dataset {}: build {}", self.spec.name, shop.builds);
+        debug!("dataset {}: its files are read", self.spec.name);
+        let order = Order::default();
         let good = self.life.good().filter(|_| self.is_read_by(&shop.server));
         let task = Task {
             spec: Arc::clone(&self.spec),
             server: Arc::clone(&shop.server),
             at_rest: self.spec.files.iter().map(|path| shop.watcher.at_rest(path)).collect(),
             served: good.map(|good| good.sources.clone()),
+            ticket: order.ticket(),
         };
-        shop.pool.submit(Job { task, build: shop.builds });
+        self.building = Some(order);
+        shop.pool.submit(task);
     }
 
     /// Whether what is served was read by the rules that hold now.
