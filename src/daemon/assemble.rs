@@ -14,9 +14,11 @@ pub(super) struct Loaded {
     pub(super) dataset: Arc<Dataset>,
     /// The settings it was read by.
     pub(super) spec: Arc<config::Dataset>,
+    /// The settings of the server it was read by.
+    pub(super) server: Arc<config::Server>,
     /// The modification time of its newest file, in seconds since 1970.
     pub(super) newest: u64,
-    /// A hash of the bytes of its files.
+    /// A hash of the bytes of its files and of how they were read.
     pub(super) content: u64,
     /// False while its files hold something else, or nothing that can be served.
     pub(super) current: bool,
@@ -54,8 +56,9 @@ fn assemble_zone(
     } else {
         ZoneState::Degraded
     };
-    let newest = parts.iter().map(|part| part.newest).max().unwrap_or(0);
-    let content = parts.iter().fold(0u64, |hash, part| hash.rotate_left(7) ^ part.content);
+    let all_parts = || parts.iter().chain(&allow);
+    let newest = all_parts().map(|part| part.newest).max().unwrap_or(0);
+    let content = all_parts().fold(0u64, |hash, part| hash.rotate_left(7) ^ part.content);
     let found_soa = parts.iter().find_map(|part| part.dataset.soa.clone());
     let found_ns = parts.iter().find_map(|part| part.dataset.ns.clone());
     let mut soa =

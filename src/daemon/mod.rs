@@ -10,6 +10,7 @@
 mod assemble;
 mod compile;
 mod control;
+mod pool;
 mod report;
 mod serials;
 mod servers;
@@ -22,6 +23,7 @@ use control::Control;
 use serials::Serials;
 use servers::{Bound, Servers};
 use sets::Sets;
+use std::collections::HashSet;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
@@ -41,16 +43,21 @@ pub fn run(settings: Settings, source: Source) -> anyhow::Result<ExitCode> {
         .build()
         .context("cannot start the control threads")?;
     let bound = Bound::bind(&settings.server)?;
-    let mut sets = Sets::new().context("cannot start the loading threads")?;
+    let (mut sets, mut finished) = Sets::new(&settings.server)?;
     let mut serials = Serials::open(settings.server.state_dir.as_deref());
     runtime.block_on(async {
-        let signals = control::Signals::listen().context("cannot listen to signals")?;
-        let mut waiting = sets.apply(&settings);
-        let mut afters = Vec::with_capacity(waiting);
-        while waiting > 0 {
-            let Some(finished) = sets.finished.recv().await else { break };
-            afters.push(sets.take(finished));
-            waiting = sets.building();
+        let mut signals = control::Signals::listen().context("cannot listen to signals")?;
+        sets.apply(&settings);
+        while sets.awaited() > 0 {
+            tokio::select! {
+                Some(ended) = finished.recv() => {
+                    sets.take(ended);
+                }
+                () = signals.stop() => {
+                    control::tell_the_end();
+                    return Ok(ExitCode::SUCCESS);
+                }
+            }
         }
         let loaded = sets.loaded();
         let live = Arc::new(Live::new(assemble::assemble(&settings, &loaded, &mut serials)));
@@ -64,8 +71,18 @@ pub fn run(settings: Settings, source: Source) -> anyhow::Result<ExitCode> {
             servers.addresses(),
             start.elapsed(),
         );
-        let control = Control { settings, source, sets, serials, live, servers };
-        control.run(signals, afters).await
-    })?;
-    Ok(ExitCode::SUCCESS)
+        let control = Control {
+            settings,
+            source,
+            sets,
+            finished,
+            serials,
+            live,
+            servers,
+            pending: None,
+            expired: HashSet::new(),
+        };
+        control.run(signals).await?;
+        Ok(ExitCode::SUCCESS)
+    })
 }

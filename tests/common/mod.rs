@@ -2,19 +2,23 @@
 //! in the submodules a DNS client, the server under test and an rsync daemon.
 #![allow(dead_code, unused_imports, reason = "each test file uses a part of it")]
 
+mod daemon;
 mod dns;
 mod rsync;
 mod server;
+mod stream;
 
+pub(crate) use daemon::{Daemon, Setup, send_signal_to_group};
 pub(crate) use dns::{Client, Reply, query, reversed};
 pub(crate) use rsync::{RsyncDaemon, mirror};
 pub(crate) use server::Server;
+pub(crate) use stream::{Feed, Seen, Stream, Style};
 
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{self, Child, Command, Stdio};
+use std::process::{self, Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -82,7 +86,12 @@ impl Process {
 
     /// Whether it has ended by itself.
     pub(crate) fn has_ended(&mut self) -> bool {
-        self.0.try_wait().expect("it is our child").is_some()
+        self.status().is_some()
+    }
+
+    /// How it has ended, if it has.
+    pub(crate) fn status(&mut self) -> Option<ExitStatus> {
+        self.0.try_wait().expect("it is our child")
     }
 }
 
