@@ -8,6 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc::UnboundedSender;
 
+/// What a thread that loads takes from its priority once queries are answered. Not more: at the
+/// lowest priority a busy machine would never reload (docs/decisions/007).
+const NICE: i32 = 5;
+
 /// A build that ended.
 pub(super) struct Finished {
     /// The dataset's name.
@@ -41,7 +45,7 @@ impl Pool {
                         polite = true;
                         // On Linux the priority is the thread's own. Failing to be polite is no
                         // reason not to load.
-                        let _ = rustix::process::nice(19);
+                        let _ = rustix::process::nice(NICE);
                     }
                     if done.send(run(&task)).is_err() {
                         return;
