@@ -6,12 +6,14 @@ mod daemon;
 mod dns;
 mod rsync;
 mod server;
+mod serving;
 mod stream;
 
 pub(crate) use daemon::{Daemon, Setup, send_signal_to_group};
 pub(crate) use dns::{Client, Reply, query, reversed};
 pub(crate) use rsync::{RsyncDaemon, mirror};
 pub(crate) use server::Server;
+pub(crate) use serving::Serving;
 pub(crate) use stream::{Feed, Seen, Stream, Style};
 
 use std::fs::{self, File};
