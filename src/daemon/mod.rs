@@ -18,6 +18,7 @@ mod sets;
 
 use crate::config::{Settings, Source};
 use crate::net::live::Live;
+use crate::zone::Catalog;
 use anyhow::Context;
 use control::Control;
 use serials::Serials;
@@ -27,6 +28,24 @@ use std::collections::HashSet;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
+
+/// Loads `settings` as [`run`] does at its start, and gives what it would answer from: for those
+/// who ask [`crate::engine::answer`] without a socket. Not to be called from async code.
+///
+/// # Errors
+///
+/// When the system gives no thread. Data that cannot be loaded is no error, as in [`run`].
+pub fn load(settings: &Settings) -> anyhow::Result<Catalog> {
+    let (mut sets, mut finished) = Sets::new(&settings.server)?;
+    let mut serials = Serials::open(settings.server.state_dir.as_deref());
+    sets.apply(settings);
+    while sets.awaited() > 0
+        && let Some(ended) = finished.blocking_recv()
+    {
+        sets.take(ended);
+    }
+    Ok(assemble::assemble(settings, &sets.loaded(), &mut serials))
+}
 
 /// Serves `settings` until told to stop; `source` says where to read them again on SIGHUP.
 ///

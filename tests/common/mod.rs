@@ -9,6 +9,7 @@ mod dns;
 mod rsync;
 mod sealed;
 mod server;
+mod serving;
 mod stream;
 mod unbound;
 
@@ -18,6 +19,7 @@ pub(crate) use dns::{Client, Reply, query, reversed};
 pub(crate) use rsync::{RsyncDaemon, mirror};
 pub(crate) use sealed::{add_address, hide, is_root, run, sealed};
 pub(crate) use server::Server;
+pub(crate) use serving::Serving;
 pub(crate) use stream::{Feed, Seen, Stream, Style};
 pub(crate) use unbound::Unbound;
 
