@@ -82,8 +82,8 @@ impl Below {
         let ip4 = [mapped.clone().or(six_to_four), None];
         let ip6 = if mapped.is_some() {
             [
-                (start < MAPPED).then(|| start..=MAPPED - 1),
-                (end > MAPPED_END).then(|| MAPPED_END + 1..=end),
+                (start < MAPPED).then_some(start..=MAPPED - 1),
+                (end > MAPPED_END).then_some(MAPPED_END + 1..=end),
             ]
         } else {
             [Some(start..=end), None]
