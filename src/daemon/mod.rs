@@ -52,7 +52,8 @@ pub fn load(settings: &Settings) -> anyhow::Result<Catalog> {
 /// # Errors
 ///
 /// When an address cannot be listened on, a certificate cannot be used, or the system gives no
-/// thread. Data that cannot be loaded is no error: its zones answer SERVFAIL until it can.
+/// thread. Data that cannot be loaded is no error: zones that have nothing else answer SERVFAIL until
+/// it can.
 pub fn run(settings: Settings, source: Source) -> anyhow::Result<ExitCode> {
     let start = Instant::now();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -61,6 +62,7 @@ pub fn run(settings: Settings, source: Source) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()
         .context("cannot start the control threads")?;
+    allow_descriptors();
     let bound = Bound::bind(&settings.server)?;
     let (mut sets, mut finished) = Sets::new(&settings.server)?;
     let mut serials = Serials::open(settings.server.state_dir.as_deref());
@@ -104,4 +106,16 @@ pub fn run(settings: Settings, source: Source) -> anyhow::Result<ExitCode> {
         control.run(signals).await?;
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// Takes all the descriptors this process may have: connections, above all those of TLS, must not
+/// leave none for reading a changed file.
+fn allow_descriptors() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current != maximum
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
+    {
+        tracing::debug!("keeps the limit of {current:?} open files: {error}");
+    }
 }
