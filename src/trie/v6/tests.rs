@@ -119,6 +119,9 @@ fn a_damaged_trie_never_panics() {
             trie.heads[at] = u128::from(random.bits()) << random.below(65);
             trie.blocks[at] = random.bits() as u32;
             trie.blocks.pop();
+            let at = random.below(trie.cells.len() as u64) as usize;
+            trie.cells[at] ^= random.bits() as u32 & 0x3f;
+            trie.cell_shift = random.below(200) as u32;
         }
         for range in ranges.iter().step_by(7) {
             trie.lookup(range.start);
