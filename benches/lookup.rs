@@ -3,6 +3,7 @@
 //!
 //! The name of each benchmark has the size of the set, the bytes per entry are printed once.
 
+#[allow(unreachable_pub)]
 mod common;
 
 use common::Random;

@@ -1,6 +1,13 @@
 //! dnsbld: a server for DNS blocklists and allowlists.
 
+pub mod cli;
+pub mod config;
+pub mod daemon;
 pub mod engine;
 pub mod listing;
+pub mod load;
+pub mod net;
 pub mod trie;
 pub mod wire;
+pub mod zone;
+pub mod zonefile;

@@ -1,6 +1,28 @@
 //! What to answer: one function, [`answer`], without sockets, clocks or allocations.
+//!
+//! UDP, TCP, TLS, tests, fuzzers and benchmarks all call it. A query is parsed
+//! ([`crate::wire::Query`]), its zone found ([`crate::zone::Catalog::find`]), its key looked up in
+//! the datasets of the zone ([`lookup`]), and the records are written ([`compose`]).
 
+mod compose;
+mod counters;
+mod key;
+mod lookup;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub use crate::zone::Catalog;
+pub use counters::{Counters, Reason};
+pub use text::MAX_TEXT;
+
+use crate::wire::name::{MAX_LABELS, MAX_NAME};
+use crate::wire::{
+    CLASSIC_UDP, Class, MAX_UDP, Query, Rcode, Reject, ResponseWriter, Type, response,
+};
+use lookup::{Hit, Lookup};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How a query came in.
@@ -37,28 +59,144 @@ pub enum Outcome {
     Drop,
 }
 
-/// The zones to answer from: an immutable snapshot.
+/// What changes per query; one per thread, never shared. The buffers in it are reused, so that
+/// no query allocates.
 #[derive(Debug, Default)]
-pub struct Catalog {}
+pub struct WorkerState {
+    name: LowerName,
+    hits: Vec<Hit>,
+    text: text::Text,
+    key_text: text::KeyText,
+    counters: Arc<Counters>,
+}
 
-/// What changes per query; one per thread, never shared.
-#[derive(Debug, Default)]
-pub struct WorkerState {}
+impl WorkerState {
+    /// What this worker has counted, to be read by others at any time.
+    pub fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.counters)
+    }
+}
 
 /// Answers one query: writes the response into `out`, which should hold at least 1232 bytes for
 /// UDP and 65,535 for TCP.
 pub fn answer(
-    _catalog: &Catalog,
-    _state: &mut WorkerState,
+    catalog: &Catalog,
+    state: &mut WorkerState,
     request: &Request<'_>,
     out: &mut [u8],
 ) -> Outcome {
-    let (Some(header), Some(reply)) = (request.query.get(..12), out.get_mut(..12)) else {
-        return Outcome::Drop;
+    let (outcome, reason) = match Query::parse(request.query) {
+        Ok(query) => respond(catalog, state, request, &query, out),
+        Err(Reject::Drop) => (Outcome::Drop, Reason::Dropped),
+        Err(Reject::Malformed) => (header_only(request, out, Rcode::FormErr), Reason::FormErr),
+        Err(Reject::Opcode) => (header_only(request, out, Rcode::NotImp), Reason::NotImp),
     };
-    reply.copy_from_slice(header);
-    reply[2] |= 0x80;
-    reply[3] = 5;
-    reply[4..12].fill(0);
-    Outcome::Respond(12)
+    state.counters.count(reason);
+    outcome
+}
+
+fn respond(
+    catalog: &Catalog,
+    state: &mut WorkerState,
+    request: &Request<'_>,
+    query: &Query<'_>,
+    out: &mut [u8],
+) -> (Outcome, Reason) {
+    let limit = match (request.transport, query.edns) {
+        (Transport::Tcp, _) => usize::from(u16::MAX),
+        (Transport::Udp, None) => CLASSIC_UDP,
+        (Transport::Udp, Some(edns)) => usize::from(edns.payload).clamp(CLASSIC_UDP, MAX_UDP),
+    };
+    let Some(mut writer) = ResponseWriter::new(request.query, query, out, limit) else {
+        return (Outcome::Drop, Reason::Dropped);
+    };
+    let refuse = |writer: ResponseWriter<'_>, rcode, reason| {
+        (Outcome::Respond(writer.finish(rcode, false)), reason)
+    };
+    if query.edns.is_some_and(|edns| edns.version != 0) {
+        return refuse(writer, Rcode::BadVers, Reason::BadVers);
+    }
+    if query.class != Class::IN && query.class != Class::ANY {
+        return match compose::chaos(catalog, query, &mut writer) {
+            true => refuse(writer, Rcode::NoError, Reason::Chaos),
+            false => refuse(writer, Rcode::Refused, Reason::Refused),
+        };
+    }
+    if (Type::FIRST_META..Type::ANY).contains(&query.qtype) {
+        return refuse(writer, Rcode::NotImp, Reason::NotImp);
+    }
+    state.name.set(query);
+    let Some((zone, before)) = catalog.find(state.name.wire(), state.name.starts()) else {
+        return refuse(writer, Rcode::Refused, Reason::Refused);
+    };
+    if !zone.is_served(request.now) {
+        return refuse(writer, Rcode::ServFail, Reason::ServFail);
+    }
+    let is_above_apex = catalog.is_above_apex(state.name.wire());
+    let owner_of_zone = state.name.cut(before);
+    let lookup = Lookup { zone, name: state.name.wire(), labels: before, now: request.now };
+    let mut found = lookup.run(&mut state.hits);
+    found.empty_non_terminal |= is_above_apex;
+    let reason =
+        compose::Composer { zone, query, found: &found, owner_of_zone }.write(state, &mut writer);
+    let reason = if writer.is_truncated() { Reason::Truncated } else { reason };
+    let rcode = if reason == Reason::NxDomain { Rcode::NxDomain } else { Rcode::NoError };
+    let len = writer.finish(rcode, query.class == Class::IN);
+    match found.delay {
+        Duration::ZERO => (Outcome::Respond(len), reason),
+        delay => (Outcome::RespondAfter(len, delay), reason),
+    }
+}
+
+fn header_only(request: &Request<'_>, out: &mut [u8], rcode: Rcode) -> Outcome {
+    response::header_only(request.query, out, rcode).map_or(Outcome::Drop, Outcome::Respond)
+}
+
+/// The name asked, in lower case, and where its labels start.
+#[derive(Clone, Debug)]
+struct LowerName {
+    bytes: [u8; MAX_NAME],
+    len: usize,
+    starts: [u8; MAX_LABELS + 1],
+    labels: usize,
+}
+
+impl Default for LowerName {
+    fn default() -> Self {
+        Self { bytes: [0; MAX_NAME], len: 1, starts: [0; MAX_LABELS + 1], labels: 0 }
+    }
+}
+
+impl LowerName {
+    fn set(&mut self, query: &Query<'_>) {
+        self.len = query.name.len();
+        let bytes = &mut self.bytes[..self.len];
+        bytes.copy_from_slice(query.name);
+        // Length bytes are below 64 and so are no letters.
+        bytes.make_ascii_lowercase();
+        self.labels = usize::from(query.labels);
+        let mut at = 0;
+        for start in &mut self.starts[..=self.labels] {
+            *start = at as u8;
+            at += usize::from(bytes.get(at).copied().unwrap_or(0)) + 1;
+        }
+    }
+
+    fn wire(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
+    fn starts(&self) -> &[u8] {
+        &self.starts[..=self.labels]
+    }
+
+    /// Makes the name relative to the zone whose apex follows the first `before` labels, and
+    /// gives the position of that apex in the message.
+    fn cut(&mut self, before: usize) -> usize {
+        let apex = usize::from(self.starts[before]);
+        self.bytes[apex] = 0;
+        self.len = apex + 1;
+        self.labels = before;
+        crate::wire::HEADER + apex
+    }
 }

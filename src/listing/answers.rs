@@ -176,6 +176,11 @@ impl AnswersBuilder {
         id
     }
 
+    /// The number of distinct answers so far.
+    pub fn count(&self) -> usize {
+        self.answers.len()
+    }
+
     /// The value with this number.
     pub fn get_value(&self, id: ValueId) -> Value<'_> {
         let (a, _) = self.values[id.0 as usize];

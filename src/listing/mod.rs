@@ -5,7 +5,11 @@
 //! addresses, sorted disjoint ranges, each with the number of an interned answer; for names, a
 //! suffix tree whose nodes carry the answer for the name itself and for everything below it.
 
+pub mod addresses;
 pub mod answers;
+pub mod names;
+
+pub mod records;
 
 pub use answers::{Answer, Answers, AnswersBuilder, Gate, Value, ValueId};
 

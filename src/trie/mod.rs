@@ -1,6 +1,8 @@
 //! The compressed radix trie.
+
 mod block;
 mod coalesce;
+pub mod names;
 mod pack;
 mod v4;
 mod v6;

@@ -1,0 +1,90 @@
+//! `dnsbld check-config`
+
+use crate::config::{Diagnostic, Settings, Source};
+use anyhow::Context;
+use clap::Args;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Say whether a configuration can be used.
+///
+/// Prints what it means and OK, or every mistake with its place and a remedy (exit code 78).
+/// The data files are not read.
+#[derive(Args, Debug)]
+pub struct CheckConfig {
+    /// The configuration file [default: zones/dnsbld.toml if there is one in the current
+    /// folder, else /etc/dnsbld/dnsbld.toml].
+    file: Option<PathBuf>,
+}
+
+impl CheckConfig {
+    /// Checks the configuration and prints the result.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::config::Errors`] if the configuration cannot be used.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let source = match self.file {
+            Some(file) => Source::file(file),
+            None => {
+                let folder = std::env::current_dir().context("cannot tell the current folder")?;
+                Source::default_file(&folder)
+            }
+        };
+        let loaded = source.load()?;
+        let report = report(&source, &loaded.settings, &loaded.warnings);
+        std::io::stdout().write_all(report.as_bytes()).context("cannot print the result")?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn report(source: &Source, settings: &Settings, warnings: &[Diagnostic]) -> String {
+    let mut out = format!("configuration {source}\n");
+    summary(&mut out, settings);
+    let missing = missing_files(settings);
+    for warning in warnings {
+        line(&mut out, format_args!("warning: {source}:{warning}"));
+    }
+    for file in &missing {
+        line(&mut out, format_args!("warning: there is no file {}", file.display()));
+    }
+    let (zones, datasets) = (settings.zones.len(), settings.datasets.len());
+    let warnings = warnings.len() + missing.len();
+    line(&mut out, format_args!("OK: {zones} zones, {datasets} datasets, {warnings} warnings"));
+    out
+}
+
+fn summary(out: &mut String, settings: &Settings) {
+    for address in &settings.server.listen {
+        line(out, format_args!("listen  {address} (UDP and TCP)"));
+    }
+    for address in settings.server.tls.iter().flat_map(|tls| &tls.listen) {
+        line(out, format_args!("listen  {address} (TLS)"));
+    }
+    for dataset in &settings.datasets {
+        let files: Vec<_> = dataset.files.iter().map(|file| file.display().to_string()).collect();
+        let (name, kind) = (&dataset.name, dataset.kind);
+        line(out, format_args!("dataset {name} ({kind}): {}", files.join(" ")));
+    }
+    for zone in &settings.zones {
+        let allow = match zone.allow.as_slice() {
+            [] => String::new(),
+            lists => format!(", allow {}", lists.join(" ")),
+        };
+        line(out, format_args!("zone    {}: {}{allow}", zone.name, zone.datasets.join(" ")));
+    }
+}
+
+/// The files that the settings name and that are not there (yet).
+fn missing_files(settings: &Settings) -> Vec<&Path> {
+    let data = settings.datasets.iter().flat_map(|dataset| &dataset.files);
+    let tls = settings.server.tls.iter().flat_map(|tls| [&tls.certificate, &tls.key]);
+    data.chain(tls).filter(|file| !file.exists()).map(PathBuf::as_path).collect()
+}
+
+fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(out, "{text}");
+}

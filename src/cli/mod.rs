@@ -1,0 +1,105 @@
+//! The command line: one file and one structure per subcommand.
+
+mod check_config;
+mod serve;
+
+pub use check_config::CheckConfig;
+pub use serve::Serve;
+
+use crate::config;
+use clap::{Parser, Subcommand};
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+/// The exit code for a configuration that cannot be used (`EX_CONFIG` of sysexits.h).
+pub const EX_CONFIG: u8 = 78;
+
+/// The environment variable for the log level.
+const LOG_VARIABLE: &str = "DNSBLD_LOG";
+
+/// A DNSBL and DNSWL server that answers from rsync-mirrored plain text zone files.
+#[derive(Parser, Debug)]
+#[command(name = "dnsbld", version, max_term_width = 100)]
+pub struct Cli {
+    /// What to log: error, warn, info (the default), debug or trace; or by module, such as
+    /// "info,dnsbld::net=debug". The environment variable DNSBLD_LOG says the same.
+    #[arg(long, global = true, value_name = "LEVEL", value_parser = log_filter)]
+    log_level: Option<String>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    Serve(Serve),
+    CheckConfig(CheckConfig),
+}
+
+impl Cli {
+    /// Does what was asked for, and says how it went: 0 for well, [`EX_CONFIG`] for a bad
+    /// configuration, 1 for any other failure. (Bad arguments never come here; clap's code is 2.)
+    pub fn run(self) -> ExitCode {
+        let done = self.start_log().and_then(|()| match self.command {
+            Command::Serve(serve) => serve.run(),
+            Command::CheckConfig(check) => check.run(),
+        });
+        done.unwrap_or_else(|error| match error.downcast_ref::<config::Errors>() {
+            Some(errors) => {
+                let count = errors.list.len();
+                eprintln!("{errors}\ndnsbld: the configuration is not used (errors: {count})");
+                ExitCode::from(EX_CONFIG)
+            }
+            None => {
+                eprintln!("dnsbld: {error:#}");
+                ExitCode::FAILURE
+            }
+        })
+    }
+
+    fn start_log(&self) -> anyhow::Result<()> {
+        let level = match (&self.log_level, std::env::var(LOG_VARIABLE)) {
+            (Some(level), _) => level.clone(),
+            (None, Ok(level)) => log_filter(&level).map_err(|e| e.context(LOG_VARIABLE))?,
+            (None, Err(_)) => "info".to_owned(),
+        };
+        // hickory-server logs every query at info, which would cost more than the answer.
+        let filter = EnvFilter::try_new(format!("hickory_server=warn,{level}"))?;
+        let log = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(std::io::stderr)
+            .with_ansi(std::io::stderr().is_terminal())
+            .with_target(false);
+        log.try_init().map_err(|error| anyhow::anyhow!(error))
+    }
+}
+
+/// Checks what the log is asked for.
+fn log_filter(text: &str) -> anyhow::Result<String> {
+    let known = ["off", "error", "warn", "info", "debug", "trace"];
+    let level = |part: &str| known.contains(&part.rsplit('=').next().unwrap_or(part).trim());
+    anyhow::ensure!(text.split(',').all(level), "allowed: {}", known.join(", "));
+    EnvFilter::try_new(text)?;
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn log_levels_are_checked() {
+        for good in ["info", "debug", "info,dnsbld::net=trace"] {
+            assert_eq!(log_filter(good).unwrap(), good);
+        }
+        for bad in ["", "verbose", "info,dnsbld", "dnsbld=loud"] {
+            assert!(log_filter(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! The configuration: what was typed (`spec`) becomes what it means ([`Settings`]).
+//!
+//! There are two ways to type it: a file `dnsbld.toml`, whose commented template is
+//! `zones/dnsbld.toml`, or zone specs on the command line as rbldnsd takes them. Every mistake
+//! is reported with its place and a remedy, all of them at once where that is possible.
+
+mod compare;
+mod error;
+mod parse;
+mod resolve;
+mod settings;
+mod source;
+mod spec;
+mod value;
+mod zonespec;
+
+pub use compare::{Changes, reload};
+pub use error::{Diagnostic, Errors};
+pub use settings::{Dataset, Server, Settings, Soa, TcpLimits, Tls, TtlBounds, Zone};
+pub use source::{Loaded, SAMPLE_FILE, SYSTEM_FILE, Source};
+
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+
+/// Reads an address and a port to listen on, such as `127.0.0.1:53` or `[::1]:53`.
+///
+/// # Errors
+///
+/// What is wrong with it, and what to write instead.
+pub fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    value::address(text).map_err(|problem| format!("{}; {}", problem.message, problem.help))
+}

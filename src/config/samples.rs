@@ -1,0 +1,130 @@
+//! `zones/dnsbld.toml`: the default configuration, and the template of every other.
+
+use super::parse::parse;
+use super::{Dataset, Server, Source, Zone};
+use crate::wire::name::NameBuf;
+use crate::zonefile::Kind;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+const TEMPLATE: &str = include_str!("../../zones/dnsbld.toml");
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("zones")
+}
+
+/// The template with what is commented out as `#key = ...` or `#[table]` switched on.
+fn switched_on() -> String {
+    let mut text = String::new();
+    for line in TEMPLATE.lines() {
+        let setting = line.strip_prefix('#').filter(|rest| {
+            rest.starts_with('[') || rest.starts_with(|c: char| c.is_ascii_lowercase())
+        });
+        text += setting.unwrap_or(line);
+        text += "\n";
+    }
+    text
+}
+
+/// The keys that `text`, one with an unknown key "bogus", is told are allowed, in serde's words.
+fn allowed_keys(text: &str) -> Vec<String> {
+    let error = toml::from_str::<super::spec::Spec>(text).unwrap_err();
+    let quoted = error.message().split('`').skip(1).step_by(2);
+    quoted.filter(|&key| key != "bogus").map(str::to_owned).collect()
+}
+
+#[test]
+fn the_template_loads_without_a_warning_and_has_its_files() {
+    let loaded = Source::file(folder().join("dnsbld.toml")).load().unwrap();
+    assert_eq!(loaded.warnings, []);
+    for dataset in &loaded.settings.datasets {
+        for file in &dataset.files {
+            assert!(file.is_file(), "{}", file.display());
+        }
+    }
+}
+
+#[test]
+fn every_file_of_the_folder_is_served() {
+    let settings = Source::file(folder().join("dnsbld.toml")).load().unwrap().settings;
+    let served: BTreeSet<PathBuf> =
+        settings.datasets.iter().flat_map(|dataset| dataset.files.clone()).collect();
+    let there: BTreeSet<PathBuf> = std::fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| !path.ends_with("dnsbld.toml"))
+        .collect();
+    assert_eq!(served, there);
+}
+
+#[test]
+fn every_kind_has_a_sample_and_zones_are_stacked() {
+    let settings = Source::file(folder().join("dnsbld.toml")).load().unwrap().settings;
+    let kinds: BTreeSet<Kind> = settings.datasets.iter().map(|dataset| dataset.kind).collect();
+    let all =
+        [Kind::Ip4Set, Kind::Ip4Tset, Kind::Ip4Trie, Kind::Ip6Tset, Kind::Ip6Trie, Kind::Dnset];
+    assert_eq!(kinds, all.into());
+    let zen: NameBuf = "zen.example".parse().unwrap();
+    assert_eq!(settings.zone(&zen).unwrap().datasets.len(), 3);
+}
+
+#[test]
+fn the_server_section_shows_the_defaults() {
+    let loaded = Source::file(folder().join("dnsbld.toml")).load().unwrap();
+    assert_eq!(loaded.settings.server, Server::default());
+}
+
+#[test]
+fn what_is_commented_out_is_valid() {
+    let copy = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(copy.path(), switched_on()).unwrap();
+    let server = Source::file(copy.path()).load().unwrap().settings.server;
+    assert!(server.tls.is_some());
+    let shown = Server { tls: None, state_dir: None, ..server };
+    assert_eq!(shown, Server::default(), "nothing but these two is commented out");
+}
+
+#[test]
+fn every_setting_appears_with_its_default() {
+    let template: toml::Table = switched_on().parse().unwrap();
+    let sections: [(&str, &[&str]); 6] = [
+        ("bogus = 1", &[]),
+        ("[server]\nbogus = 1", &["server"]),
+        ("[server.tls]\nbogus = 1", &["server", "tls"]),
+        ("[[dataset]]\nbogus = 1", &["dataset"]),
+        ("[[dataset]]\nsoa = { bogus = 1 }", &["dataset", "soa"]),
+        ("[[zone]]\nbogus = 1", &["zone"]),
+    ];
+    for (bogus, path) in sections {
+        let shown = keys_at(&template, path);
+        for key in allowed_keys(bogus) {
+            assert!(shown.contains(key.as_str()), "{key} is not shown in {path:?}");
+        }
+    }
+    let spec = parse(&switched_on()).unwrap();
+    let dataset = Dataset::new(String::new(), Kind::Dnset, Vec::new());
+    let shown: Vec<bool> =
+        spec.dataset.iter().filter_map(|dataset| dataset.get_ref().allow_any_a).collect();
+    assert_eq!(shown, [dataset.allow_any_a]);
+    let shown: Vec<bool> =
+        spec.dataset.iter().filter_map(|dataset| dataset.get_ref().accept_empty).collect();
+    assert_eq!(shown, [dataset.accept_empty]);
+    let zone = Zone::new(NameBuf::ROOT, Vec::new());
+    let shown: Vec<bool> = spec.zone.iter().filter_map(|zone| zone.get_ref().test_points).collect();
+    assert_eq!(shown, [zone.test_points]);
+}
+
+/// The keys of all tables at `path`, where a list of tables counts as each of them.
+fn keys_at<'t>(table: &'t toml::Table, path: &[&str]) -> BTreeSet<&'t str> {
+    let Some((first, rest)) = path.split_first() else {
+        return table.keys().map(String::as_str).collect();
+    };
+    let inner: Vec<&toml::Table> = match &table.get(*first) {
+        Some(toml::Value::Table(inner)) => vec![inner],
+        Some(toml::Value::Array(items)) => {
+            items.iter().filter_map(|item| item.as_table()).collect()
+        }
+        _ => Vec::new(),
+    };
+    inner.into_iter().flat_map(|inner| keys_at(inner, rest)).collect()
+}

@@ -1,0 +1,120 @@
+//! What was typed: the shape of `dnsbld.toml`, with the place of every value.
+//!
+//! Every key is optional here, so that what is missing and what is wrong are reported together
+//! and in our words. `zones/dnsbld.toml` tells what each key means.
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Visitor};
+use std::fmt;
+use toml::Spanned;
+
+/// A value with its place in the file.
+pub(super) type Typed<T> = Option<Spanned<T>>;
+/// A list, and each of its values, with their places.
+pub(super) type TypedList = Typed<Vec<Spanned<String>>>;
+
+#[derive(Deserialize, Debug, Default)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case", expecting = "a table")]
+pub(super) struct Spec {
+    pub(super) server: ServerSpec,
+    pub(super) dataset: Vec<Spanned<DatasetSpec>>,
+    pub(super) zone: Vec<Spanned<ZoneSpec>>,
+}
+
+#[derive(Deserialize, Debug, Default)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case", expecting = "a table")]
+pub(super) struct ServerSpec {
+    pub(super) listen: TypedList,
+    pub(super) workers: Typed<i64>,
+    pub(super) tcp_connections: Typed<i64>,
+    pub(super) tcp_connections_per_client: Typed<i64>,
+    pub(super) tcp_idle_timeout: Typed<Time>,
+    pub(super) default_ttl: Typed<Time>,
+    pub(super) min_ttl: Typed<Time>,
+    pub(super) max_ttl: Typed<Time>,
+    pub(super) negative_ttl: Typed<Time>,
+    pub(super) minimal_answers: Option<bool>,
+    pub(super) version: Typed<String>,
+    pub(super) id: Typed<String>,
+    pub(super) check_interval: Typed<Time>,
+    pub(super) quiet_period: Typed<Time>,
+    pub(super) state_dir: Typed<String>,
+    pub(super) accept_host_bits: Option<bool>,
+    pub(super) tls: Typed<TlsSpec>,
+}
+
+#[derive(Deserialize, Debug, Default)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case", expecting = "a table")]
+pub(super) struct TlsSpec {
+    pub(super) listen: TypedList,
+    pub(super) certificate: Typed<String>,
+    pub(super) key: Typed<String>,
+}
+
+#[derive(Deserialize, Debug, Default)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case", expecting = "a table")]
+pub(super) struct DatasetSpec {
+    pub(super) name: Typed<String>,
+    #[serde(rename = "type")]
+    pub(super) kind: Typed<String>,
+    pub(super) files: TypedList,
+    pub(super) soa: Typed<SoaSpec>,
+    pub(super) ns: TypedList,
+    pub(super) ns_ttl: Typed<Time>,
+    pub(super) ttl: Typed<Time>,
+    pub(super) default_a: Typed<String>,
+    pub(super) default_text: Typed<String>,
+    pub(super) allow_any_a: Option<bool>,
+    pub(super) accept_empty: Option<bool>,
+}
+
+#[derive(Deserialize, Debug, Default)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case", expecting = "a table")]
+pub(super) struct SoaSpec {
+    pub(super) mname: Typed<String>,
+    pub(super) rname: Typed<String>,
+    pub(super) serial: Typed<i64>,
+    pub(super) refresh: Typed<Time>,
+    pub(super) retry: Typed<Time>,
+    pub(super) expire: Typed<Time>,
+    pub(super) minimum: Typed<Time>,
+    pub(super) ttl: Typed<Time>,
+}
+
+#[derive(Deserialize, Debug, Default)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case", expecting = "a table")]
+pub(super) struct ZoneSpec {
+    pub(super) name: Typed<String>,
+    pub(super) datasets: TypedList,
+    pub(super) allow: TypedList,
+    pub(super) test_points: Option<bool>,
+    pub(super) example: Typed<String>,
+}
+
+/// A time as typed: a text such as `"35m"`, or a number of seconds.
+#[derive(Debug)]
+pub(super) struct Time(pub(super) String);
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TimeVisitor)
+    }
+}
+
+struct TimeVisitor;
+
+impl Visitor<'_> for TimeVisitor {
+    type Value = Time;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a time")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Time, E> {
+        Ok(Time(text.to_owned()))
+    }
+
+    fn visit_i64<E>(self, seconds: i64) -> Result<Time, E> {
+        Ok(Time(seconds.to_string()))
+    }
+}

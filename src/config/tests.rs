@@ -1,0 +1,426 @@
+//! Whole texts: what they mean, and every mistake with its place, words and remedy.
+
+use super::resolve::resolve;
+use super::source::Loaded;
+use super::{Dataset, Diagnostic, Server, Settings, Soa, TcpLimits, Tls, TtlBounds, Zone, parse};
+use crate::zonefile::Kind;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::time::Duration;
+
+/// A dataset and a zone, to be put behind a text that needs them.
+const REST: &str = "
+[[dataset]]
+name = 'd'
+type = 'ip4set'
+files = ['f']
+[[zone]]
+name = 'z.example'
+datasets = ['d']
+";
+
+fn load(text: &str) -> Result<Loaded, Vec<Diagnostic>> {
+    let spec = parse::parse(text)?;
+    resolve(text, &spec, Path::new("/etc/dnsbld"), &[])
+}
+
+fn settings(text: &str) -> Settings {
+    load(text).unwrap_or_else(|errors| panic!("{text}: {errors:?}")).settings
+}
+
+#[test]
+fn what_is_left_out_has_its_default() {
+    let files = vec!["/etc/dnsbld/f".into()];
+    let want = Settings {
+        server: Server::default(),
+        datasets: vec![Dataset::new("d".into(), Kind::Ip4Set, files)],
+        zones: vec![Zone::new("z.example".parse().unwrap(), vec!["d".into()])],
+    };
+    assert_eq!(settings(REST), want);
+    assert_eq!(settings(&format!("[server]{REST}")), want);
+}
+
+#[test]
+fn every_setting_of_the_server_arrives() {
+    let text = "[server]
+        listen = ['192.0.2.1:53', '[2001:db8::1]:53']
+        workers = 4
+        tcp-connections = 100
+        tcp-connections-per-client = 10
+        tcp-idle-timeout = 2
+        default-ttl = 7200
+        min-ttl = '1m'
+        max-ttl = '1d'
+        negative-ttl = '90s'
+        minimal-answers = false
+        version = 'some text'
+        id = 'ns1'
+        check-interval = '5s'
+        quiet-period = '1s'
+        state-dir = 'state'
+        accept-host-bits = true
+        [server.tls]
+        listen = ['192.0.2.1:853']
+        certificate = 'x.pem'
+        key = '/keys/y.pem'";
+    let want = Server {
+        listen: vec!["192.0.2.1:53".parse().unwrap(), "[2001:db8::1]:53".parse().unwrap()],
+        workers: NonZeroUsize::new(4),
+        tcp: TcpLimits { connections: 100, per_client: 10, idle_timeout: Duration::from_secs(2) },
+        ttl: TtlBounds { default: 7200, min: 60, max: 86400, negative: 90 },
+        minimal_answers: false,
+        version: Some("some text".into()),
+        id: Some("ns1".into()),
+        check_interval: Duration::from_secs(5),
+        quiet_period: Duration::from_secs(1),
+        state_dir: Some("/etc/dnsbld/state".into()),
+        accept_host_bits: true,
+        tls: Some(Tls {
+            listen: vec!["192.0.2.1:853".parse().unwrap()],
+            certificate: "/etc/dnsbld/x.pem".into(),
+            key: "/keys/y.pem".into(),
+        }),
+    };
+    assert_eq!(settings(&format!("{text}{REST}")).server, want);
+    let hidden = settings(&format!("[server]\nversion = 'hide'\nid = 'hide'{REST}")).server;
+    assert_eq!((hidden.version, hidden.id), (None, None));
+}
+
+#[test]
+fn every_setting_of_datasets_and_zones_arrives() {
+    let text = "[[dataset]]
+        name = 'd'
+        type = 'dnhash'
+        files = ['f', '/g']
+        ns = ['NS1.example.']
+        ns-ttl = '1d'
+        ttl = 60
+        default-a = '192.0.2.1'
+        default-text = ''
+        allow-any-a = true
+        [dataset.soa]
+        mname = 'ns1.example'
+        rname = 'hostmaster.example'
+        serial = 7
+        refresh = '2h'
+        retry = '1h'
+        expire = '1w'
+        minimum = 0
+        ttl = '2m'
+        [[dataset]]
+        name = 'white'
+        type = 'ip4trie'
+        files = ['w']
+        soa = { mname = 'a', rname = 'b', serial = 0, refresh = 1, retry = 1, expire = 1, minimum = 1 }
+        [[zone]]
+        name = 'Z.Example.'
+        datasets = ['d']
+        allow = ['white']
+        test-points = false
+        example = '127.0.0.2'";
+    let got = settings(text);
+    let soa = Soa {
+        mname: "ns1.example".parse().unwrap(),
+        rname: "hostmaster.example".parse().unwrap(),
+        serial: Some(7),
+        refresh: 7200,
+        retry: 3600,
+        expire: 604_800,
+        minimum: 0,
+        ttl: Some(120),
+    };
+    let dataset = Dataset {
+        soa: Some(soa),
+        ns: vec!["ns1.example".parse().unwrap()],
+        ns_ttl: Some(86400),
+        ttl: Some(60),
+        default_a: Some([192, 0, 2, 1].into()),
+        default_text: Some(String::new()),
+        allow_any_a: true,
+        ..Dataset::new("d".into(), Kind::Dnset, vec!["/etc/dnsbld/f".into(), "/g".into()])
+    };
+    assert_eq!(got.dataset("d"), Some(&dataset));
+    let soa = got.dataset("white").and_then(|white| white.soa.clone()).unwrap();
+    assert_eq!((soa.serial, soa.ttl), (None, None));
+    let zone = Zone {
+        name: "z.example".parse().unwrap(),
+        datasets: vec!["d".into()],
+        allow: vec!["white".into()],
+        test_points: false,
+        example: Some("2.0.0.127.z.example".parse().unwrap()),
+    };
+    assert_eq!(got.zones, [zone]);
+}
+
+#[test]
+fn addresses_from_outside_take_the_place_of_those_in_the_file() {
+    let address: SocketAddr = "127.0.0.9:53".parse().unwrap();
+    let text = format!("[server]\nlisten = ['127.0.0.1:53']{REST}");
+    let spec = parse::parse(&text).unwrap();
+    let loaded = resolve(&text, &spec, Path::new("/"), &[address]).unwrap();
+    assert_eq!(loaded.settings.server.listen, [address]);
+}
+
+#[test]
+fn a_dataset_without_a_zone_is_a_warning() {
+    let text =
+        format!("dataset = []\n{REST}[[dataset]]\nname = 'e'\ntype = 'dnset'\nfiles = ['g']");
+    let text = text.strip_prefix("dataset = []\n").unwrap();
+    let loaded = load(text).unwrap();
+    assert_eq!(loaded.warnings.len(), 1);
+    let warning = loaded.warnings[0].to_string();
+    assert!(warning.starts_with("10:8: dataset \"e\" is in no zone"), "{warning}");
+}
+
+/// The text of a server section, or of whole sections, and the whole of what is said about it.
+const MISTAKES: &[(&str, &str)] = &[
+    // Form.
+    ("x", "1:2: key with no value, expected `=`"),
+    (
+        "[server]\nlistn = []",
+        "2:1: unknown key \"listn\" in server\n    help: did you mean \"listen\"?",
+    ),
+    ("[sever]", "1:2: unknown key \"sever\"\n    help: did you mean \"server\"?"),
+    (
+        "[server.tls]\nport = 1",
+        "2:1: unknown key \"port\" in server.tls\n    help: allowed here: listen, certificate, key",
+    ),
+    ("[[zone]]\nname = 'a'\nacl = 1", "3:1: unknown key \"acl\" in zone"),
+    (
+        "[server]\nversion = 5",
+        "2:11: server.version: invalid type: integer 5, expected a string\n    help: write a text in quotes",
+    ),
+    (
+        "[server]\nlisten = 'x'",
+        "2:10: server.listen: invalid type: string \"x\", expected a sequence\n    help: write a list",
+    ),
+    ("[server]\nlisten = [7]", "2:11: server.listen: invalid type: integer 7, expected a string"),
+    (
+        "[server]\nworkers = '4'",
+        "2:11: server.workers: invalid type: string \"4\", expected a whole number\n    help: write a whole number, without quotes",
+    ),
+    ("[server]\nminimal-answers = 'yes'", "help: write true or false, without quotes"),
+    (
+        "[server]\nmin-ttl = 1.5",
+        "2:11: server.min-ttl: invalid type: floating point 1.5, expected a time\n    help: write a time such as \"30m\"",
+    ),
+    (
+        "[server]\ntls = true",
+        "2:7: server.tls: invalid type: boolean true, expected a table\n    help: write the keys",
+    ),
+    // The server.
+    (
+        "[server]\nlisten = ['localhost:53']",
+        "2:11: server.listen: \"localhost:53\" is not an address with a port\n    help: write an IP address, not a host name",
+    ),
+    (
+        "[server]\nlisten = ['127.0.0.1']",
+        "server.listen: \"127.0.0.1\" has no port\n    help: write \"127.0.0.1:53\"",
+    ),
+    ("[server]\nlisten = ['::1/54']", "help: write \"[::1]:54\", with a colon"),
+    (
+        "[server]\nlisten = []",
+        "2:10: server.listen: there is nothing to listen on\n    help: name at least one",
+    ),
+    ("[server]\nlisten = ['[::1]:53', '[::1]:53']", "2:23: server.listen: [::1]:53 is named twice"),
+    (
+        "[server]\nworkers = -1",
+        "2:11: server.workers: -1 is out of range\n    help: allowed: 0 to 1024",
+    ),
+    (
+        "[server]\ntcp-connections = 0",
+        "server.tcp-connections: 0 is out of range\n    help: allowed: 1 to 65536",
+    ),
+    (
+        "[server]\ntcp-connections = 9\ntcp-connections-per-client = 10",
+        "3:30: server.tcp-connections-per-client: 10 is more than tcp-connections (9)",
+    ),
+    (
+        "[server]\ntcp-idle-timeout = '2h'",
+        "\"2h\" is out of range\n    help: allowed: \"100ms\" to \"1h\"",
+    ),
+    (
+        "[server]\ncheck-interval = 0",
+        "server.check-interval: \"0\" is out of range\n    help: allowed: \"100ms\" to \"1d\"",
+    ),
+    (
+        "[server]\nquiet-period = '2m'",
+        "server.quiet-period: \"2m\" is out of range\n    help: allowed: 0 to \"1m\"",
+    ),
+    (
+        "[server]\ndefault-ttl = '1x'",
+        "2:15: server.default-ttl: \"1x\" is not a time\n    help: write one number and one unit",
+    ),
+    (
+        "[server]\ndefault-ttl = 0",
+        "server.default-ttl: 0 s is outside what min-ttl and max-ttl allow\n    help: allowed: 1 to 2147483647",
+    ),
+    (
+        "[server]\nmax-ttl = '5m'",
+        "2:11: server.default-ttl: 1800 s is outside what min-ttl and max-ttl allow\n    help: allowed: 1 to 300 seconds",
+    ),
+    (
+        "[server]\nmin-ttl = '1h'\nmax-ttl = '1m'",
+        "2:11: server.min-ttl: 3600 s is above max-ttl (60 s)\n    help: make",
+    ),
+    ("[server]\nnegative-ttl = -5", "server.negative-ttl: \"-5\" is not a time"),
+    (
+        "[server]\nversion = ''",
+        "server.version: the text does not fit a TXT record\n    help: allowed: 1 to 255",
+    ),
+    ("[server]\nstate-dir = ''", "server.state-dir: the path is empty"),
+    ("[server.tls]", "1:1: server.tls.listen: the key is missing\n    help: add listen = ..."),
+    (
+        "[server.tls]\nlisten = []\ncertificate = 'c'\nkey = 'k'",
+        "2:10: server.tls.listen: there is nothing to listen on",
+    ),
+    (
+        "[server.tls]\nlisten = ['127.0.0.1:5300']\ncertificate = 'c'\nkey = 'k'",
+        "server.tls.listen: 127.0.0.1:5300 is in server.tls.listen too",
+    ),
+    // Datasets.
+    (
+        "[[dataset]]\ntype = 'dnset'\nfiles = ['f']",
+        "1:1: dataset.name: the key is missing\n    help: add name = ...",
+    ),
+    (
+        "[[dataset]]\nname = 'a b'\ntype = 'dnset'\nfiles = ['f']",
+        "2:8: dataset.name: \"a b\" is not a name for a dataset\n    help: allowed: letters",
+    ),
+    (
+        "[[dataset]]\nname = 'd'\ntype = 'dnset'\nfiles = ['f']",
+        ":8: dataset.name: there is a dataset \"d\" already, in line 2\n    help: give",
+    ),
+    (
+        "[[dataset]]\nname = 'e'\ntype = 'ipset'\nfiles = ['f']",
+        "3:8: dataset.type: \"ipset\" is not a dataset type\n    help: did you mean \"ip4set\"?",
+    ),
+    (
+        "[[dataset]]\nname = 'e'\ntype = 'acl'\nfiles = ['f']",
+        "dataset.type: dataset type \"acl\" is not supported by this version",
+    ),
+    ("[[dataset]]\nname = 'e'\ntype = 'dnset'\nfiles = []", "4:9: dataset.files: there is no file"),
+    (
+        "[[dataset]]\nname = 'e'\ntype = 'dnset'\nfiles = ['']",
+        "4:10: dataset.files: the path is empty",
+    ),
+    (
+        "[[dataset]]\nname = 'e'\ntype = 'dnset'\nfiles = ['f', '/etc/dnsbld/f']",
+        "4:15: dataset.files: \"/etc/dnsbld/f\" is named twice",
+    ),
+    ("[[dataset]]\nns-ttl = 5", "2:10: dataset.ns-ttl: there is no ns it could belong to"),
+    ("[[dataset]]\nns = []", "dataset.ns: there is no name server"),
+    (
+        "[[dataset]]\nns = ['n@s']",
+        "2:7: dataset.ns: \"n@s\" is not a domain name: it has the character '@'",
+    ),
+    ("[[dataset]]\nttl = 0", "2:7: dataset.ttl: 0 s is outside what min-ttl and max-ttl allow"),
+    (
+        "[[dataset]]\ndefault-a = ':2:'",
+        "dataset.default-a: \":2:\" is not an IPv4 address\n    help: write all four",
+    ),
+    (
+        "[[dataset]]\ndefault-a = '10.0.0.1'",
+        "dataset.default-a: 10.0.0.1 is not in 127.0.0.0/8\n    help: clients may not",
+    ),
+    (
+        "[[dataset]]\ndefault-text = \"a\\nb\"",
+        "dataset.default-text: there is a control character in it",
+    ),
+    ("[[dataset]]\nsoa = { mname = 'a' }", "2:7: dataset.soa.rname: the key is missing"),
+    ("[[dataset]]\nsoa = { rname = 'me@a' }", "help: write the @ as a dot"),
+    (
+        "[[dataset]]\nsoa = { serial = 4294967296 }",
+        "dataset.soa.serial: 4294967296 is out of range\n    help: allowed: 0 to 4294967295",
+    ),
+    ("[[dataset]]\nsoa = { refresh = 'x' }", "dataset.soa.refresh: \"x\" is not a time"),
+    // Zones.
+    ("[[zone]]\ndatasets = ['d']", "1:1: zone.name: the key is missing"),
+    (
+        "[[zone]]\nname = 'y.example'",
+        "1:1: zone.datasets: the key is missing\n    help: add datasets = ...",
+    ),
+    ("[[zone]]\nname = 'y.example'\ndatasets = []", "3:12: zone.datasets: the zone has no dataset"),
+    (
+        "[[zone]]\nname = 'y..example'\ndatasets = ['d']",
+        "2:8: zone.name: \"y..example\" is not a domain name: it has an empty label\n    help: write one dot",
+    ),
+    (
+        "[[zone]]\nname = 'y.example'\ndatasets = ['dd']",
+        "3:13: zone.datasets: there is no dataset \"dd\"\n    help: did you mean \"d\"?",
+    ),
+    (
+        "[[zone]]\nname = 'y.example'\ndatasets = ['other']",
+        "there is no dataset \"other\"\n    help: allowed here: d",
+    ),
+    (
+        "[[zone]]\nname = 'y.example'\ndatasets = ['d', 'd']",
+        "3:18: zone.datasets: \"d\" is named twice",
+    ),
+    (
+        "[[zone]]\nname = 'y.example'\ndatasets = ['d']\nallow = ['d']",
+        "4:9: zone.allow: \"d\" is in datasets too, so nothing of it is listed",
+    ),
+    (
+        "[[zone]]\nname = 'Z.example.'\ndatasets = ['d']",
+        ":8: zone.name: there is a zone \"z.example\" already, in line 2",
+    ),
+];
+
+#[test]
+fn every_mistake_has_its_place_and_its_remedy() {
+    for &(text, want) in MISTAKES {
+        let errors = load(&format!("{text}{REST}")).expect_err(text);
+        let said: Vec<String> = errors.iter().map(Diagnostic::to_string).collect();
+        assert!(said.iter().any(|said| said.contains(want)), "{text}\nwant {want}\ngot {said:#?}");
+        assert!(errors.iter().all(|error| !error.help.is_empty()), "{text}: {errors:?}");
+    }
+}
+
+#[test]
+fn one_bracket_is_not_enough() {
+    let errors = load("[zone]\nname = 'a'").unwrap_err();
+    let want = "1:1: zone: invalid type: map, expected a sequence\n    help: write [[zone]], with \
+                two brackets";
+    assert_eq!(errors[0].to_string(), want);
+    let errors = load(&format!("[dataset]{REST}")).unwrap_err();
+    assert!(errors[0].to_string().starts_with("2:3: duplicate key"), "{errors:?}");
+    assert!(errors[0].help.contains("two brackets"), "{errors:?}");
+}
+
+#[test]
+fn a_text_without_zones_is_not_good() {
+    for text in ["", "# nothing\n", "[server]\n"] {
+        let errors = load(text).unwrap_err();
+        assert_eq!(errors.len(), 1);
+        assert!(errors[0].to_string().starts_with("there is no zone to serve\n    help: add"));
+    }
+}
+
+#[test]
+fn all_mistakes_are_said_at_once_in_the_order_of_the_file() {
+    let form =
+        format!("a = 1\n[server]\nb = 2\nid = 3\nlisten = [4]\n[server.tls]\nc = 1{REST}d = 1");
+    let lines = |errors: Vec<Diagnostic>| -> Vec<usize> {
+        errors.iter().map(|error| error.place.map_or(0, |(line, _)| line)).collect()
+    };
+    assert_eq!(lines(load(&form).unwrap_err()), [1, 3, 4, 5, 7, 15]);
+    let meaning =
+        format!("[server]\nlisten = ['a', 'b']\nid = ''{REST}allow = ['e', 'f']\n[[zone]]");
+    assert_eq!(lines(load(&meaning).unwrap_err()), [2, 2, 3, 11, 11, 12, 12]);
+    let syntax = "a =\nb = 'c\n[d\n";
+    assert_eq!(lines(load(syntax).unwrap_err()), [1, 2, 3]);
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_it_panic(edits in proptest::collection::vec((0_usize..400, proptest::char::any()), 1..8)) {
+        let mut text: Vec<char> = format!("[server]\nlisten = ['127.0.0.1:53']\nmin-ttl = '1m'{REST}").chars().collect();
+        for (at, char) in edits {
+            let at = at % text.len();
+            text[at] = char;
+        }
+        let _ = load(&text.into_iter().collect::<String>());
+    }
+}

@@ -1,0 +1,219 @@
+//! The values of the configuration: times, addresses, names, dataset types.
+
+use super::error::{Problem, suggest};
+use super::settings::TtlBounds;
+use crate::wire::name::NameBuf;
+use crate::zonefile::Kind;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// The dataset types, for messages.
+const KINDS: [&str; 7] = ["ip4set", "ip4tset", "ip4trie", "ip6tset", "ip6trie", "dnset", "dnhash"];
+
+/// A time in whole seconds as rbldnsd writes it: a number, and at most one unit of s m h d w.
+pub(super) fn seconds(text: &str) -> Result<u32, Problem> {
+    let help = "write one number and one unit, such as \"30m\" (units s m h d w)";
+    let wrong = || Problem::new(format!("{text:?} is not a time"), help);
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(wrong());
+    }
+    let unit: u64 = match text[digits.len()..].to_ascii_lowercase().as_str() {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 60 * 60,
+        "d" => 24 * 60 * 60,
+        "w" => 7 * 24 * 60 * 60,
+        _ => return Err(wrong()),
+    };
+    let seconds = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
+    match seconds.and_then(|seconds| u32::try_from(seconds).ok()) {
+        Some(seconds) if seconds <= TtlBounds::UNBOUNDED => Ok(seconds),
+        _ => Err(Problem::new(
+            format!("{text:?} is too long"),
+            "allowed: at most 2147483647 seconds, some 68 years (RFC 2181 section 8)",
+        )),
+    }
+}
+
+/// A time as [`seconds`] reads it, or in milliseconds with the unit ms.
+pub(super) fn duration(text: &str) -> Result<Duration, Problem> {
+    match text.strip_suffix("ms") {
+        Some(number) if !number.is_empty() => match number.parse::<u32>() {
+            Ok(millis) => Ok(Duration::from_millis(millis.into())),
+            Err(_) => Err(Problem::new(
+                format!("{text:?} is not a time"),
+                "write one number and one unit, such as \"200ms\" (units ms s m h d w)",
+            )),
+        },
+        _ => seconds(text).map(|seconds| Duration::from_secs(seconds.into())),
+    }
+}
+
+/// An address and a port to listen on.
+pub(super) fn address(text: &str) -> Result<SocketAddr, Problem> {
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    if let Ok(ip) = bare.parse::<IpAddr>() {
+        let whole = SocketAddr::new(ip, 53);
+        return Err(Problem::new(
+            format!("{text:?} has no port"),
+            format!("write \"{whole}\" for the port of DNS"),
+        ));
+    }
+    if let Some((ip, port)) = text.split_once('/')
+        && let (Ok(ip), Ok(port)) = (ip.parse::<IpAddr>(), port.parse::<u16>())
+    {
+        let whole = SocketAddr::new(ip, port);
+        return Err(Problem::new(
+            format!("{text:?} is not an address with a port"),
+            format!("write \"{whole}\", with a colon before the port"),
+        ));
+    }
+    Err(Problem::new(
+        format!("{text:?} is not an address with a port"),
+        "write an IP address, not a host name: \"127.0.0.1:53\", \"[::1]:53\" or \"0.0.0.0:53\"",
+    ))
+}
+
+/// A domain name other than the root, in lower case.
+pub(super) fn domain(text: &str) -> Result<NameBuf, Problem> {
+    let wrong =
+        |why: &str, help: &str| Problem::new(format!("{text:?} is not a domain name: {why}"), help);
+    let example = "write it like \"l2.apews.org\"";
+    if text.is_empty() || text == "." {
+        return Err(wrong("it is empty", example));
+    }
+    if let Some(bad) = text.chars().find(|c| !c.is_ascii_graphic()) {
+        let help = if bad.is_ascii() { example } else { "write it in Punycode (xn--...)" };
+        return Err(wrong(&format!("it has the character {bad:?}"), help));
+    }
+    if text.contains('@') {
+        let help = "write the @ as a dot: \"hostmaster.example.org\"";
+        return Err(wrong("it has the character '@'", help));
+    }
+    if text.starts_with('.') || text.contains("..") {
+        return Err(wrong("it has an empty label", "write one dot between two labels"));
+    }
+    let name = NameBuf::from_text(text.as_bytes())
+        .map_err(|error| wrong(&error.to_string(), "shorten it"))?;
+    Ok(name.to_lowercase())
+}
+
+/// The name below `zone` that asks for a key: an address in reverse, or a name as it stands.
+pub(super) fn name_of_key(text: &str, zone: &NameBuf) -> Result<NameBuf, Problem> {
+    let key = match text.parse::<IpAddr>() {
+        Ok(IpAddr::V4(address)) => {
+            let [a, b, c, d] = address.octets();
+            format!("{d}.{c}.{b}.{a}")
+        }
+        Ok(IpAddr::V6(address)) => {
+            let nibbles = (0..32).map(|i| format!("{:x}", address.to_bits() >> (4 * i) & 15));
+            nibbles.collect::<Vec<_>>().join(".")
+        }
+        Err(_) => text.to_owned(),
+    };
+    domain(&key)?.join(zone).ok_or_else(|| {
+        Problem::new(format!("{text:?} is too long a name for this zone"), "take a shorter one")
+    })
+}
+
+/// A dataset type.
+pub(super) fn kind(word: &str) -> Result<Kind, Problem> {
+    word.parse().map_err(|_| {
+        let message = match word {
+            "generic" | "combined" | "acl" => {
+                format!("dataset type {word:?} is not supported by this version")
+            }
+            _ => format!("{word:?} is not a dataset type"),
+        };
+        Problem::new(message, suggest(word, &KINDS))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_the_units_of_rbldnsd() {
+        let cases = [
+            ("0", 0),
+            ("90", 90),
+            ("90s", 90),
+            ("35m", 2100),
+            ("1h", 3600),
+            ("2D", 172_800),
+            ("1w", 604_800),
+        ];
+        for (text, want) in cases {
+            assert_eq!(seconds(text), Ok(want), "{text}");
+            assert_eq!(duration(text), Ok(Duration::from_secs(want.into())), "{text}");
+        }
+        assert_eq!(seconds("2147483647"), Ok(TtlBounds::UNBOUNDED));
+        assert_eq!(duration("200ms"), Ok(Duration::from_millis(200)));
+        for text in
+            ["", "m", "1y", "1h30m", "-1", "+1", "1.5h", " 1", "1 h", "200ms", "ms", "1\u{b5}"]
+        {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+        for text in ["ms", "-1ms", "1.5ms", "99999999999ms", "4000w"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+        for text in ["2147483648", "3551w", "99999999999999999999999", "18446744073709551615w"] {
+            assert!(seconds(text).unwrap_err().message.contains("too long"), "{text}");
+        }
+    }
+
+    #[test]
+    fn addresses_need_a_port() {
+        assert_eq!(address("127.0.0.1:53"), Ok(SocketAddr::from(([127, 0, 0, 1], 53))));
+        assert!(address("[::1]:53").unwrap().is_ipv6());
+        for (text, help) in [
+            ("127.0.0.1", "\"127.0.0.1:53\""),
+            ("::1", "\"[::1]:53\""),
+            ("[::1]", "\"[::1]:53\""),
+            ("127.0.0.1/5300", "\"127.0.0.1:5300\""),
+            ("::1/5300", "\"[::1]:5300\""),
+            ("localhost:53", "not a host name"),
+            ("127.0.0.1:99999", "\"127.0.0.1:53\""),
+            ("", "\"127.0.0.1:53\""),
+        ] {
+            let problem = address(text).unwrap_err();
+            assert!(problem.help.contains(help), "{text}: {problem:?}");
+        }
+    }
+
+    #[test]
+    fn names_are_checked_and_lowered() {
+        assert_eq!(domain("L2.Apews.ORG.").unwrap().to_string(), "l2.apews.org");
+        let long = format!("{}.org", "a".repeat(64));
+        for (text, want) in [
+            ("", "empty"),
+            (".", "empty"),
+            ("a b", "' '"),
+            ("b\u{fc}cher.example", "character '\u{fc}'"),
+            ("me@example.org", "'@'"),
+            ("a..b", "empty label"),
+            (".a", "empty label"),
+            (long.as_str(), "longer than 63"),
+        ] {
+            let problem = domain(text).unwrap_err();
+            assert!(problem.message.contains(want), "{text}: {problem:?}");
+            assert!(!problem.help.is_empty());
+        }
+    }
+
+    #[test]
+    fn every_kind_named_in_messages_exists() {
+        for word in KINDS {
+            let known = kind(word).unwrap();
+            assert_eq!(kind(&known.to_string()), Ok(known));
+        }
+        assert_eq!(kind("dnhash"), kind("dnset"));
+        assert!(kind("ip4sett").unwrap_err().help.contains("did you mean \"ip4set\"?"));
+        assert!(kind("generic").unwrap_err().message.contains("not supported"));
+    }
+}

@@ -1,0 +1,152 @@
+//! Zone specs on the command line, as rbldnsd takes them: `zone:type:file,file...`
+//!
+//! A zone may be repeated to stack datasets. The same type and files written twice are one
+//! dataset, loaded once.
+
+use super::error::{Diagnostic, Problem};
+use super::settings::{Dataset, Server, Settings, Zone};
+use super::value;
+use crate::wire::name::NameBuf;
+use crate::zonefile::Kind;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// What `specs` mean, with files relative to `folder`; no `listen` for the default addresses.
+pub(super) fn settings(
+    specs: &[String],
+    folder: &Path,
+    listen: &[SocketAddr],
+) -> Result<Settings, Vec<Diagnostic>> {
+    let mut server = Server::default();
+    if !listen.is_empty() {
+        server.listen = listen.to_vec();
+    }
+    let mut settings = Settings { server, datasets: Vec::new(), zones: Vec::new() };
+    let mut errors = Vec::new();
+    for spec in specs {
+        let added = parse(spec, folder).and_then(|parsed| add(&mut settings, parsed));
+        if let Err(problem) = added {
+            errors.push(Diagnostic::general(problem.of(spec)));
+        }
+    }
+    if errors.is_empty() { Ok(settings) } else { Err(errors) }
+}
+
+struct Parsed {
+    zone: NameBuf,
+    kind: Kind,
+    /// The files as written, with commas between.
+    words: String,
+    files: Vec<PathBuf>,
+}
+
+fn parse(spec: &str, folder: &Path) -> Result<Parsed, Problem> {
+    let wrong = |message| Problem::new(message, "write it as zone:type:file,file...");
+    let (zone, rest) = spec.split_once(':').ok_or_else(|| wrong("there is no colon"))?;
+    let (kind, files) = rest.split_once(':').ok_or_else(|| wrong("there is no dataset type"))?;
+    let words: Vec<&str> = files.split([',', ':']).filter(|word| !word.is_empty()).collect();
+    if words.is_empty() {
+        return Err(wrong("there is no file"));
+    }
+    Ok(Parsed {
+        zone: value::domain(zone)?,
+        kind: value::kind(kind)?,
+        words: words.join(","),
+        files: words.iter().map(|word| folder.join(word)).collect(),
+    })
+}
+
+fn add(settings: &mut Settings, parsed: Parsed) -> Result<(), Problem> {
+    let Parsed { zone, kind, words, files } = parsed;
+    let name = format!("{kind}:{words}");
+    if settings.dataset(&name).is_none() {
+        settings.datasets.push(Dataset::new(name.clone(), kind, files));
+    }
+    let Some(known) = settings.zones.iter_mut().find(|known| known.name == zone) else {
+        settings.zones.push(Zone::new(zone, vec![name]));
+        return Ok(());
+    };
+    // rbldnsd lets a dataset be given twice; asking it twice would change no answer.
+    if !known.datasets.contains(&name) {
+        known.datasets.push(name);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(specs: &[&str]) -> Result<Settings, Vec<Diagnostic>> {
+        let specs: Vec<String> = specs.iter().map(|&spec| spec.to_owned()).collect();
+        settings(&specs, Path::new("/data"), &[])
+    }
+
+    #[test]
+    fn zones_stack_and_datasets_are_shared() {
+        let settings = read(&[
+            "Zen.example:ip4set:sbl,css",
+            "zen.example.:ip4tset:xbl",
+            "xbl.example:ip4tset:xbl",
+            "names.example:dnhash:a:b",
+            "names2.example:dnset:a,,b,",
+        ])
+        .unwrap();
+        let datasets: Vec<_> = settings.datasets.iter().map(|set| set.name.as_str()).collect();
+        assert_eq!(datasets, ["ip4set:sbl,css", "ip4tset:xbl", "dnset:a,b"]);
+        assert_eq!(settings.datasets[0].kind, Kind::Ip4Set);
+        let files = [PathBuf::from("/data/sbl"), PathBuf::from("/data/css")];
+        assert_eq!(settings.datasets[0].files, files);
+        let zones: Vec<_> =
+            settings.zones.iter().map(|z| (z.name.to_string(), z.datasets.join(" "))).collect();
+        let want = [
+            ("zen.example", "ip4set:sbl,css ip4tset:xbl"),
+            ("xbl.example", "ip4tset:xbl"),
+            ("names.example", "dnset:a,b"),
+            ("names2.example", "dnset:a,b"),
+        ];
+        assert_eq!(zones, want.map(|(zone, sets)| (zone.to_owned(), sets.to_owned())));
+        assert!(settings.zones.iter().all(|zone| zone.test_points && zone.allow.is_empty()));
+        assert_eq!(settings.server, Server::default());
+    }
+
+    #[test]
+    fn an_absolute_file_stays_where_it_is() {
+        let settings = read(&["a.example:ip4set:/var/lib/x"]).unwrap();
+        assert_eq!(settings.datasets[0].files, [PathBuf::from("/var/lib/x")]);
+    }
+
+    #[test]
+    fn the_order_of_files_matters() {
+        let settings = read(&["a.example:ip4set:x,y", "a.example:ip4set:y,x"]).unwrap();
+        assert_eq!(settings.datasets.len(), 2);
+    }
+
+    #[test]
+    fn every_bad_spec_is_reported() {
+        let cases = [
+            ("zone", "no colon"),
+            ("a.example:ip4set", "no dataset type"),
+            ("a.example:ip4set:", "no file"),
+            ("a.example:ip4set:,:", "no file"),
+            (":ip4set:x", "is empty"),
+            ("a..example:ip4set:x", "empty label"),
+            ("a.example:ip4sett:x", "\"ip4sett\" is not a dataset type"),
+            ("a.example:acl:x", "not supported"),
+        ];
+        for (spec, want) in cases {
+            let errors = read(&[spec]).unwrap_err();
+            assert_eq!(errors.len(), 1, "{spec}");
+            assert!(errors[0].message.starts_with(&format!("{spec}: ")), "{:?}", errors[0]);
+            assert!(errors[0].message.contains(want), "{:?}", errors[0]);
+            assert!(!errors[0].help.is_empty());
+        }
+        assert_eq!(read(&["x", "a.example:ip4set:f", "y"]).unwrap_err().len(), 2);
+    }
+
+    #[test]
+    fn a_dataset_given_twice_is_asked_once() {
+        let twice = read(&["a.example:ip4set:f", "A.example:ip4set:f"]).unwrap();
+        assert_eq!(twice.zones[0].datasets, ["ip4set:f"]);
+    }
+}

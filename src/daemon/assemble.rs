@@ -1,0 +1,112 @@
+//! Zones from datasets: which SOA, which name servers, which serial, how healthy.
+
+use super::serials::Serials;
+use crate::config::{self, Settings, TtlBounds, Zone as ZoneSettings};
+use crate::wire::name::NameBuf;
+use crate::zone::{Catalog, Chaos, Dataset, Ns, Soa, Zone, ZoneState};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// A loaded dataset and where it comes from.
+#[derive(Clone, Debug)]
+pub(super) struct Loaded {
+    /// What is served.
+    pub(super) dataset: Arc<Dataset>,
+    /// The settings it was read by.
+    pub(super) spec: Arc<config::Dataset>,
+    /// The settings of the server it was read by.
+    pub(super) server: Arc<config::Server>,
+    /// The modification time of its newest file, in seconds since 1970.
+    pub(super) newest: u64,
+    /// A hash of the bytes of its files and of how they were read.
+    pub(super) content: u64,
+    /// False while its files hold something else, or nothing that can be served.
+    pub(super) current: bool,
+}
+
+/// Builds the catalog of all zones. Datasets that were never loaded are missing in `loaded`.
+pub(super) fn assemble(
+    settings: &Settings,
+    loaded: &HashMap<String, Loaded>,
+    serials: &mut Serials,
+) -> Catalog {
+    let server = &settings.server;
+    let text = |text: &Option<String>| text.as_ref().map(|text| Box::from(text.as_bytes()));
+    let chaos = Chaos { version: text(&server.version), id: text(&server.id) };
+    let zone = |zone| assemble_zone(zone, settings, loaded, serials);
+    Catalog::new(settings.zones.iter().map(zone).collect(), chaos)
+}
+
+fn assemble_zone(
+    settings: &ZoneSettings,
+    all: &Settings,
+    loaded: &HashMap<String, Loaded>,
+    serials: &mut Serials,
+) -> Zone {
+    let parts: Vec<&Loaded> =
+        settings.datasets.iter().filter_map(|name| loaded.get(name)).collect();
+    let allow: Vec<&Loaded> = settings.allow.iter().filter_map(|name| loaded.get(name)).collect();
+    let wanted = settings.datasets.len() + settings.allow.len();
+    let state = if parts.is_empty() {
+        ZoneState::Unloaded
+    } else if parts.len() + allow.len() == wanted
+        && parts.iter().chain(&allow).all(|part| part.current)
+    {
+        ZoneState::Live
+    } else {
+        ZoneState::Degraded
+    };
+    let all_parts = || parts.iter().chain(&allow);
+    let newest = all_parts().map(|part| part.newest).max().unwrap_or(0);
+    let content = all_parts().fold(0u64, |hash, part| hash.rotate_left(7) ^ part.content);
+    let found_soa = parts.iter().find_map(|part| part.dataset.soa.clone());
+    let found_ns = parts.iter().find_map(|part| part.dataset.ns.clone());
+    let mut soa =
+        found_soa.clone().unwrap_or_else(|| stand_in_soa(found_ns.as_ref(), &all.server.ttl));
+    if soa.serial == 0 && !parts.is_empty() {
+        soa.serial = serials.next(&settings.name, newest, content);
+    }
+    let ns = found_ns.map(distinct).unwrap_or_else(|| Ns {
+        names: vec![found_soa.map_or_else(localhost, |soa| soa.mname)],
+        ttl: all.server.ttl.default,
+        explicit: false,
+    });
+    Zone {
+        apex: settings.name.clone(),
+        soa,
+        ns,
+        expires: parts.iter().filter_map(|part| part.dataset.expires).min(),
+        datasets: parts.iter().map(|part| Arc::clone(&part.dataset)).collect(),
+        allow: allow.iter().map(|part| Arc::clone(&part.dataset)).collect(),
+        state,
+        test_points: settings.test_points,
+        minimal_answers: all.server.minimal_answers,
+    }
+}
+
+/// Each name server once (RFC 2181 section 5).
+fn distinct(mut ns: Ns) -> Ns {
+    let mut seen = HashSet::new();
+    ns.names.retain(|name| seen.insert(name.to_lowercase()));
+    ns
+}
+
+/// The SOA of a zone whose files have none, with the names RFC 6303 section 3 uses for zones
+/// that exist only here. Without it, negative answers could not be cached, and resolvers take
+/// them for failures.
+fn stand_in_soa(ns: Option<&Ns>, ttl: &TtlBounds) -> Soa {
+    Soa {
+        mname: ns.and_then(|ns| ns.names.first().cloned()).unwrap_or_else(localhost),
+        rname: NameBuf::from_text(b"nobody.invalid").unwrap_or(NameBuf::ROOT),
+        serial: 0,
+        refresh: 3600,
+        retry: 1200,
+        expire: 604_800,
+        minimum: ttl.negative,
+        ttl: ttl.default,
+    }
+}
+
+fn localhost() -> NameBuf {
+    NameBuf::from_text(b"localhost").unwrap_or(NameBuf::ROOT)
+}

@@ -1,0 +1,218 @@
+//! The control loop: changed files, finished builds, signals, and the clock.
+
+use super::assemble::assemble;
+use super::pool::Finished;
+use super::serials::Serials;
+use super::servers::Servers;
+use super::sets::Sets;
+use crate::config::{self, Settings, Source};
+use crate::load::Change;
+use crate::net::live::Live;
+use sd_notify::NotifyState;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::{MissedTickBehavior, interval, sleep_until};
+use tracing::{debug, error, info, warn};
+
+/// How often replaced catalogs are looked after, certificates are looked at, and expired zones
+/// are told.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Everything the control loop works on.
+pub(super) struct Control {
+    /// The settings that are served.
+    pub(super) settings: Settings,
+    pub(super) source: Source,
+    pub(super) sets: Sets,
+    /// Builds that have ended.
+    pub(super) finished: UnboundedReceiver<Finished>,
+    pub(super) serials: Serials,
+    pub(super) live: Arc<Live>,
+    pub(super) servers: Servers,
+    /// New settings that wait for datasets to be built. Meanwhile the old ones are served.
+    pub(super) pending: Option<Settings>,
+    /// Zones whose data has expired, so that each is told once.
+    pub(super) expired: HashSet<String>,
+}
+
+/// The signals the server obeys.
+pub(super) struct Signals {
+    hangup: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// From now on, these signals no longer end the process by themselves.
+    pub(super) fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Waits for a signal to stop.
+    pub(super) async fn stop(&mut self) {
+        stop(&mut self.terminate, &mut self.interrupt).await;
+    }
+}
+
+async fn stop(terminate: &mut Signal, interrupt: &mut Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+impl Control {
+    /// Runs until a signal says to stop.
+    pub(super) async fn run(mut self, mut signals: Signals) -> anyhow::Result<()> {
+        self.sets.settle_on(&self.settings);
+        self.save_serials();
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        notify(&[NotifyState::Ready]);
+        loop {
+            let retry_at = self.sets.retry_at();
+            tokio::select! {
+                changes = self.sets.changes() => self.files_changed(&changes),
+                Some(finished) = self.finished.recv() => self.builds_finished(finished),
+                () = at(retry_at) => self.sets.retry(),
+                _ = tick.tick() => self.look_around(),
+                _ = signals.hangup.recv() => self.reload(),
+                () = stop(&mut signals.terminate, &mut signals.interrupt) => break,
+            }
+        }
+        tell_the_end();
+        self.save_serials();
+        self.servers.stop().await;
+        Ok(())
+    }
+
+    fn files_changed(&mut self, changes: &[Change]) {
+        for change in changes {
+            debug!("{} has changed: {:?}", change.path.display(), change.sight);
+        }
+        self.sets.files_changed(changes);
+    }
+
+    /// Takes all builds that have finished and publishes once for them.
+    fn builds_finished(&mut self, first: Finished) {
+        let mut publish = false;
+        let mut next = Some(first);
+        while let Some(finished) = next {
+            publish |= self.sets.take(finished);
+            next = self.finished.try_recv().ok();
+        }
+        if self.pending.is_some() && self.sets.awaited() == 0 {
+            self.finish_reload();
+        } else if publish {
+            self.publish();
+        }
+    }
+
+    fn publish(&mut self) {
+        let catalog = assemble(&self.settings, &self.sets.loaded(), &mut self.serials);
+        self.live.publish(catalog);
+        self.save_serials();
+    }
+
+    fn save_serials(&mut self) {
+        if let Err(error) = self.serials.save() {
+            warn!(
+                "cannot remember the serials of the zones: {error}; check `state-dir` in the [server] settings"
+            );
+        }
+    }
+
+    fn look_around(&mut self) {
+        self.live.sweep();
+        self.servers.reload_certificate();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        for zone in self.live.load().zones() {
+            let name = zone.apex.to_string();
+            if zone.expires.is_none_or(|expires| expires >= now) {
+                self.expired.remove(&name);
+            } else if self.expired.insert(name) {
+                warn!(
+                    "zone {}: its data has expired by its $TIMESTAMP line, it answers SERVFAIL until newer data comes",
+                    zone.apex
+                );
+            }
+        }
+    }
+
+    /// Reads the configuration again, and has all files looked at.
+    fn reload(&mut self) {
+        notify_reloading();
+        self.sets.look_now();
+        match self.source.load() {
+            Ok(loaded) => {
+                for warning in &loaded.warnings {
+                    warn!("{}:{warning}", self.source);
+                }
+                let running = self.pending.as_ref().unwrap_or(&self.settings);
+                let (settings, changes) = config::reload(running, loaded.settings);
+                for change in &changes.live {
+                    info!("{change}");
+                }
+                for change in &changes.restart {
+                    warn!("{change}");
+                }
+                self.sets.apply(&settings);
+                self.pending = Some(settings);
+            }
+            Err(errors) => error!("keeps the settings it has: {errors}"),
+        }
+        if self.pending.is_none() {
+            notify(&[NotifyState::Ready]);
+        } else if self.sets.awaited() == 0 {
+            self.finish_reload();
+        }
+    }
+
+    /// Puts the new settings in place of the old.
+    fn finish_reload(&mut self) {
+        if let Some(settings) = self.pending.take() {
+            self.settings = settings;
+        }
+        self.sets.settle_on(&self.settings);
+        self.publish();
+        info!("{} read again: {} zones", self.source, self.settings.zones.len());
+        notify(&[NotifyState::Ready]);
+    }
+}
+
+/// Waits until then; without a time, for ever.
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Says that the server stops.
+pub(super) fn tell_the_end() {
+    info!("stopping");
+    notify(&[NotifyState::Stopping]);
+}
+
+/// Says that a reload begins. Without the time, systemd would take a `Type=notify-reload` service
+/// for one that does not reload (sd_notify(3)).
+fn notify_reloading() {
+    match NotifyState::monotonic_usec_now() {
+        Ok(time) => notify(&[NotifyState::Reloading, time]),
+        Err(error) => debug!("cannot tell systemd: there is no time: {error}"),
+    }
+}
+
+/// Tells systemd, if it is there to listen.
+fn notify(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        debug!("cannot tell systemd: {error}");
+    }
+}

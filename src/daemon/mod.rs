@@ -1,0 +1,88 @@
+//! The running server: start order, the control loop, the end.
+//!
+//! 1. Sockets are bound, so that a mistake in the addresses is told before anything is loaded.
+//! 2. All datasets are built, on all cores.
+//! 3. The catalog is published, and the threads that answer start.
+//! 4. The control loop waits for changed files, finished builds and signals ([`control`]).
+//!
+//! What is answered never waits for what is loaded: see [`crate::net`].
+
+mod assemble;
+mod compile;
+mod control;
+mod pool;
+mod report;
+mod serials;
+mod servers;
+mod sets;
+
+use crate::config::{Settings, Source};
+use crate::net::live::Live;
+use anyhow::Context;
+use control::Control;
+use serials::Serials;
+use servers::{Bound, Servers};
+use sets::Sets;
+use std::collections::HashSet;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Serves `settings` until told to stop; `source` says where to read them again on SIGHUP.
+///
+/// # Errors
+///
+/// When an address cannot be listened on, a certificate cannot be used, or the system gives no
+/// thread. Data that cannot be loaded is no error: its zones answer SERVFAIL until it can.
+pub fn run(settings: Settings, source: Source) -> anyhow::Result<ExitCode> {
+    let start = Instant::now();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("control")
+        .enable_all()
+        .build()
+        .context("cannot start the control threads")?;
+    let bound = Bound::bind(&settings.server)?;
+    let (mut sets, mut finished) = Sets::new(&settings.server)?;
+    let mut serials = Serials::open(settings.server.state_dir.as_deref());
+    runtime.block_on(async {
+        let mut signals = control::Signals::listen().context("cannot listen to signals")?;
+        sets.apply(&settings);
+        while sets.awaited() > 0 {
+            tokio::select! {
+                Some(ended) = finished.recv() => {
+                    sets.take(ended);
+                }
+                () = signals.stop() => {
+                    control::tell_the_end();
+                    return Ok(ExitCode::SUCCESS);
+                }
+            }
+        }
+        let loaded = sets.loaded();
+        let live = Arc::new(Live::new(assemble::assemble(&settings, &loaded, &mut serials)));
+        let servers = Servers::start(bound, &settings.server, &live)?;
+        sets.give_way();
+        report::print(
+            &settings,
+            &source,
+            &sets,
+            live.load().zones(),
+            servers.addresses(),
+            start.elapsed(),
+        );
+        let control = Control {
+            settings,
+            source,
+            sets,
+            finished,
+            serials,
+            live,
+            servers,
+            pending: None,
+            expired: HashSet::new(),
+        };
+        control.run(signals).await?;
+        Ok(ExitCode::SUCCESS)
+    })
+}

@@ -1,0 +1,130 @@
+//! What is told at the start: what was loaded, and how to try it.
+
+use super::servers::Addresses;
+use super::sets::Sets;
+use crate::config::{Settings, Source};
+use crate::trie::{Trie4, Trie6};
+use crate::zone::{Zone, ZoneState};
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Prints a line per zone and a command to try.
+pub(super) fn print(
+    settings: &Settings,
+    source: &Source,
+    sets: &Sets,
+    zones: &[Zone],
+    addresses: Addresses,
+    took: Duration,
+) {
+    let text = text(settings, source, sets, zones, &addresses, took);
+    // Nobody may be there to read it, which is no reason not to serve.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+fn text(
+    settings: &Settings,
+    source: &Source,
+    sets: &Sets,
+    zones: &[Zone],
+    addresses: &Addresses,
+    took: Duration,
+) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    let mut out = format!(
+        "dnsbld {version}: {} zones, {} datasets from {source}\n\n",
+        settings.zones.len(),
+        settings.datasets.len()
+    );
+    let width =
+        zones.iter().map(|zone| zone.apex.to_string().len()).max().unwrap_or(0).max("zone".len());
+    let _ = writeln!(
+        out,
+        "{:<width$}  {:>8}  {:>9}  {:>14}  {:>9}  {:>8}  state",
+        "zone", "datasets", "entries", "addresses", "memory", "time"
+    );
+    for (zone, wanted) in zones.iter().zip(&settings.zones) {
+        let figures: Vec<_> =
+            wanted.datasets.iter().filter_map(|name| sets.figures(name)).collect();
+        let entries: u64 = figures.iter().map(|(entries, _)| entries).sum();
+        let time: Duration = figures.iter().map(|(_, took)| took).sum();
+        let memory: usize = zone.datasets.iter().map(|set| set.memory()).sum();
+        let state = match zone.state {
+            ZoneState::Live => "serving",
+            ZoneState::Degraded => "serving in part, see the log",
+            ZoneState::Unloaded => "SERVFAIL, see the log",
+        };
+        let _ = writeln!(
+            out,
+            "{:<width$}  {:>8}  {entries:>9}  {:>14}  {:>9}  {:>8}  {state}",
+            zone.apex.to_string(),
+            wanted.datasets.len(),
+            covered(zone),
+            bytes(memory),
+            milliseconds(time),
+        );
+    }
+    let _ = writeln!(out, "\nready after {}", milliseconds(took));
+    let list = |addresses: &[SocketAddr]| {
+        addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    };
+    let _ = writeln!(out, "listening on {} (UDP and TCP)", list(&addresses.plain));
+    if !addresses.tls.is_empty() {
+        let _ = writeln!(out, "listening on {} (TLS)", list(&addresses.tls));
+    }
+    if let (Some(address), Some(wanted), Some(zone)) =
+        (addresses.plain.first(), settings.zones.first(), zones.first())
+    {
+        let name = wanted.example.as_ref().map_or_else(|| test_point(zone), ToString::to_string);
+        let _ = writeln!(out, "try: dig @{} -p {} {name} A", address.ip(), address.port());
+    }
+    out
+}
+
+/// The entry that every list should have (RFC 5782 section 5).
+fn test_point(zone: &Zone) -> String {
+    let apex = &zone.apex;
+    if zone.has_ip4() {
+        format!("2.0.0.127.{apex}")
+    } else if zone.datasets.iter().any(|set| set.ip6.is_some()) {
+        format!("2.0.0.0.0.0.f.7.f.f.f.f{}.{apex}", ".0".repeat(20))
+    } else {
+        format!("test.{apex}")
+    }
+}
+
+/// The number of listed addresses: of both families together, those in several datasets several
+/// times; a dash for a zone of names.
+fn covered(zone: &Zone) -> String {
+    let ip4 = zone
+        .datasets
+        .iter()
+        .filter_map(|set| set.ip4.as_ref())
+        .map(|trie: &Trie4| u128::from(trie.covered()));
+    let ip6 = zone.datasets.iter().filter_map(|set| set.ip6.as_ref()).map(Trie6::covered);
+    let counts: Vec<u128> = ip4.chain(ip6).collect();
+    if counts.is_empty() {
+        return "-".to_owned();
+    }
+    match counts.iter().fold(0u128, |sum, count| sum.saturating_add(*count)) {
+        sum if sum < 1_000_000_000_000 => sum.to_string(),
+        sum => format!("{:.1e}", sum as f64),
+    }
+}
+
+fn bytes(count: usize) -> String {
+    match count {
+        0..10_240 => format!("{count} B"),
+        10_240..10_485_760 => format!("{} KiB", count / 1024),
+        _ => format!("{} MiB", count / 1_048_576),
+    }
+}
+
+fn milliseconds(time: Duration) -> String {
+    match time.as_secs_f64() * 1000.0 {
+        ms if ms < 10.0 => format!("{ms:.1} ms"),
+        ms => format!("{ms:.0} ms"),
+    }
+}

@@ -1,0 +1,108 @@
+//! The serials of zones whose files give none: remembered, so that they never go back.
+
+use crate::wire::name::NameBuf;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// The serial given last for each zone, and for what content.
+#[derive(Debug, Default)]
+pub(super) struct Serials {
+    file: Option<PathBuf>,
+    known: BTreeMap<NameBuf, Known>,
+    changed: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Known {
+    serial: u32,
+    content: u64,
+}
+
+impl Serials {
+    /// Reads what an earlier run left in the state folder; lines it cannot read are left out.
+    pub(super) fn open(state_dir: Option<&Path>) -> Self {
+        let file = state_dir.map(|folder| folder.join("serials"));
+        let text =
+            file.as_ref().and_then(|file| std::fs::read_to_string(file).ok()).unwrap_or_default();
+        let known = text.lines().filter_map(read_line).collect();
+        Self { file, known, changed: false }
+    }
+
+    /// The serial of a zone: the time of its newest source in seconds since 1970, but never less
+    /// than before, and more than before if the content is another.
+    pub(super) fn next(&mut self, zone: &NameBuf, newest: u64, content: u64) -> u32 {
+        let newest = u32::try_from(newest).unwrap_or(u32::MAX).max(1);
+        let serial = match self.known.get(zone) {
+            None => newest,
+            Some(known) if newest > known.serial => newest,
+            Some(known) if known.content == content => known.serial,
+            Some(known) => known.serial.saturating_add(1),
+        };
+        let now = Known { serial, content };
+        if self.known.insert(zone.clone(), now) != Some(now) {
+            self.changed = true;
+        }
+        serial
+    }
+
+    /// Writes the state file if something changed: to a new file that then takes its place.
+    pub(super) fn save(&mut self) -> io::Result<()> {
+        let Some(file) = self.file.as_ref().filter(|_| self.changed) else { return Ok(()) };
+        let folder = file.parent().unwrap_or(Path::new("."));
+        std::fs::create_dir_all(folder)?;
+        let next = file.with_extension("new");
+        let mut out = std::fs::File::create(&next)?;
+        for (zone, Known { serial, content }) in &self.known {
+            writeln!(out, "{zone} {serial} {content:016x}")?;
+        }
+        out.sync_all()?;
+        std::fs::rename(&next, file)?;
+        std::fs::File::open(folder)?.sync_all()?;
+        self.changed = false;
+        Ok(())
+    }
+}
+
+fn read_line(line: &str) -> Option<(NameBuf, Known)> {
+    let mut words = line.split(' ');
+    let zone = words.next()?.parse().ok()?;
+    let serial = words.next()?.parse().ok()?;
+    let content = u64::from_str_radix(words.next()?, 16).ok()?;
+    Some((zone, Known { serial, content }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_serial_follows_the_newest_source_and_never_goes_back() {
+        let zone: NameBuf = "bl.test".parse().unwrap();
+        let mut serials = Serials::default();
+        assert_eq!(serials.next(&zone, 1000, 1), 1000);
+        assert_eq!(serials.next(&zone, 1000, 1), 1000, "nothing changed");
+        assert_eq!(serials.next(&zone, 1000, 2), 1001, "other content of the same time");
+        assert_eq!(serials.next(&zone, 1000, 2), 1001);
+        assert_eq!(serials.next(&zone, 500, 3), 1002, "other content of an earlier time");
+        assert_eq!(serials.next(&zone, 2000, 3), 2000, "the same content of a later time");
+        assert_eq!(serials.next(&"other.test".parse().unwrap(), 7, 1), 7);
+        assert_eq!(serials.next(&zone, u64::MAX, 4), u32::MAX);
+    }
+
+    #[test]
+    fn serials_are_remembered_over_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state");
+        let zone: NameBuf = r"odd\032name.test".parse().unwrap();
+        let mut serials = Serials::open(Some(&state));
+        assert_eq!(serials.next(&zone, 1000, 0xdead_beef), 1000);
+        serials.save().unwrap();
+        let mut again = Serials::open(Some(&state));
+        assert_eq!(again.next(&zone, 900, 0xdead_beef), 1000);
+        assert!(!again.changed);
+        assert_eq!(again.next(&zone, 900, 1), 1001);
+        std::fs::write(state.join("serials"), "garbage\n\nx y z\n").unwrap();
+        assert_eq!(Serials::open(Some(&state)).next(&zone, 900, 1), 900);
+    }
+}

@@ -1,0 +1,130 @@
+//! The sockets and the threads and tasks behind them.
+
+use crate::config;
+use crate::net::NetCounters;
+use crate::net::delay::DelayQueue;
+use crate::net::listen::{self, ListenError, UdpListener};
+use crate::net::live::Live;
+use crate::net::tcp::{TcpLimits, TcpServer, TcpService};
+use crate::net::tls::{Certificate, TlsServer};
+use crate::net::udp::UdpServer;
+use anyhow::Context;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use tracing::{info, warn};
+
+/// Sockets that are bound but not served yet.
+pub(super) struct Bound {
+    udp: Vec<Vec<UdpListener>>,
+    tcp: Vec<TcpListener>,
+    tls: Option<(Arc<Certificate>, Vec<TcpListener>)>,
+}
+
+impl Bound {
+    /// Binds every address of the settings.
+    pub(super) fn bind(server: &config::Server) -> anyhow::Result<Self> {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        let workers = server.workers.map_or_else(cores, usize::from);
+        let mut bound = Self { udp: Vec::new(), tcp: Vec::new(), tls: None };
+        for &address in &server.listen {
+            let udp = listen::udp(address, workers)?;
+            // Port 0 means any port, but the same one for both.
+            let taken = udp.first().map_or(address, UdpListener::address);
+            bound.tcp.push(listen::tcp(taken)?);
+            bound.udp.push(udp);
+        }
+        if let Some(tls) = &server.tls {
+            let certificate = Arc::new(Certificate::load(&tls.certificate, &tls.key)?);
+            let listeners: Result<_, ListenError> =
+                tls.listen.iter().map(|&address| listen::tcp(address)).collect();
+            bound.tls = Some((certificate, listeners?));
+        }
+        Ok(bound)
+    }
+}
+
+/// Everything that answers queries.
+pub(super) struct Servers {
+    udp: Vec<UdpServer>,
+    tcp: Vec<TcpServer>,
+    tls: Vec<TlsServer>,
+    certificate: Option<Arc<Certificate>>,
+}
+
+/// The addresses that are served.
+pub(super) struct Addresses {
+    /// UDP and TCP.
+    pub(super) plain: Vec<SocketAddr>,
+    /// TLS.
+    pub(super) tls: Vec<SocketAddr>,
+}
+
+impl Servers {
+    /// Starts to answer. Call it inside the tokio runtime.
+    pub(super) fn start(
+        bound: Bound,
+        server: &config::Server,
+        live: &Arc<Live>,
+    ) -> anyhow::Result<Self> {
+        let counters = Arc::new(NetCounters::default());
+        let delay = DelayQueue::start(Arc::clone(&counters))
+            .context("cannot start the thread for delayed replies")?;
+        let udp = bound
+            .udp
+            .into_iter()
+            .map(|listeners| UdpServer::start(listeners, live, &delay, &counters));
+        let udp = udp
+            .collect::<Result<_, _>>()
+            .context("cannot start the threads that answer over UDP")?;
+        let limits = TcpLimits {
+            connections: server.tcp.connections,
+            per_client: server.tcp.per_client,
+            idle: server.tcp.idle_timeout,
+            ..TcpLimits::default()
+        };
+        let service = TcpService::new(Arc::clone(live), limits, Arc::clone(&counters));
+        let tcp = bound.tcp.into_iter().map(|listener| service.serve(listener));
+        let tcp = tcp.collect::<Result<_, _>>().context("cannot start to answer over TCP")?;
+        let (certificate, listeners) = bound.tls.unzip();
+        let mut tls = Vec::new();
+        for listener in listeners.into_iter().flatten() {
+            let Some(certificate) = &certificate else { break };
+            let idle = server.tcp.idle_timeout;
+            let server =
+                TlsServer::start(listener, Arc::clone(certificate), Arc::clone(live), idle);
+            tls.push(server.context("cannot start to answer over TLS")?);
+        }
+        Ok(Self { udp, tcp, tls, certificate })
+    }
+
+    /// The addresses that are served.
+    pub(super) fn addresses(&self) -> Addresses {
+        Addresses {
+            plain: self.udp.iter().map(UdpServer::address).collect(),
+            tls: self.tls.iter().map(TlsServer::address).collect(),
+        }
+    }
+
+    /// Takes a renewed certificate into use.
+    pub(super) fn reload_certificate(&self) {
+        let Some(certificate) = &self.certificate else { return };
+        match certificate.reload_if_changed() {
+            Ok(true) => info!("the TLS certificate was renewed"),
+            Ok(false) => {}
+            Err(error) => warn!("keeps the TLS certificate it has: {error}"),
+        }
+    }
+
+    /// Stops to answer; what is under way is finished.
+    pub(super) async fn stop(self) {
+        for server in self.tcp {
+            server.stop().await;
+        }
+        for server in self.tls {
+            server.stop().await;
+        }
+        for server in self.udp {
+            server.stop();
+        }
+    }
+}

@@ -1,0 +1,347 @@
+//! The datasets: when each is built, and what its life has come to.
+
+use super::assemble::Loaded;
+use super::compile::{Built, Order, Outcome, Task};
+use super::pool::{Finished, Pool};
+use crate::config::{self, Settings};
+use crate::load::{
+    Change, Identity, Life, Message, Plan, Problem, Source, State, Step, WatchOptions, Watched,
+    Watcher,
+};
+use anyhow::Context;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tracing::{Level, debug, error, info, warn};
+use xxhash_rust::xxh3::xxh3_64;
+
+/// How many lines that could not be used are logged for one load of a dataset.
+const TOLD_DIAGNOSTICS: usize = 5;
+
+/// All datasets that are served or about to be.
+pub(super) struct Sets {
+    sets: BTreeMap<String, Set>,
+    shop: Shop,
+}
+
+/// What building needs.
+struct Shop {
+    server: Arc<config::Server>,
+    pool: Pool,
+    watcher: Watcher,
+}
+
+/// One dataset.
+struct Set {
+    spec: Arc<config::Dataset>,
+    life: Life,
+    loaded: Option<Loaded>,
+    took: Duration,
+    /// The order of the build under way.
+    building: Option<Order>,
+    /// New settings wait for the build under way.
+    awaited: bool,
+    /// A file changed during the build.
+    again: bool,
+    /// When to have the files looked at again although none was seen to change.
+    retry: Option<Instant>,
+}
+
+impl Sets {
+    /// Starts the threads that build and the one that watches; no dataset yet. What comes from the
+    /// receiver is for [`take`](Self::take).
+    pub(super) fn new(
+        server: &config::Server,
+    ) -> anyhow::Result<(Self, UnboundedReceiver<Finished>)> {
+        let (done, finished) = unbounded_channel();
+        let options = WatchOptions {
+            poll: server.check_interval,
+            quiet: server.quiet_period,
+            ..WatchOptions::default()
+        };
+        let shop = Shop {
+            server: Arc::new(server.clone()),
+            pool: Pool::start(done).context("cannot start the threads that load")?,
+            watcher: Watcher::start(options)
+                .context("cannot start the thread that watches the files")?,
+        };
+        Ok((Self { sets: BTreeMap::new(), shop }, finished))
+    }
+
+    /// Starts to build what is new in the settings or read in another way; the rest stays as it is,
+    /// and so does, until [`settle_on`](Self::settle_on), what the settings no longer name.
+    /// See [`awaited`](Self::awaited).
+    pub(super) fn apply(&mut self, settings: &Settings) {
+        self.shop.server = Arc::new(settings.server.clone());
+        let used = used(settings);
+        for (_, set) in self.sets.iter_mut().filter(|(name, _)| !used.contains(name)) {
+            set.awaited = false;
+        }
+        for spec in settings.datasets.iter().filter(|spec| used.contains(&spec.name)) {
+            let spec = Arc::new(spec.clone());
+            let Some(set) = self.sets.get_mut(&spec.name) else {
+                let mut set = Set::new(Arc::clone(&spec));
+                set.rebuild(&self.shop);
+                self.sets.insert(spec.name.clone(), set);
+                continue;
+            };
+            if set.spec == spec && set.is_read_by(&self.shop.server) {
+                continue;
+            }
+            if set.spec.files != spec.files || set.spec.kind != spec.kind {
+                set.life.start_over();
+            }
+            set.spec = spec;
+            set.rebuild(&self.shop);
+        }
+    }
+
+    /// The number of builds that new settings wait for.
+    pub(super) fn awaited(&self) -> usize {
+        self.sets.values().filter(|set| set.awaited).count()
+    }
+
+    /// Forgets the datasets that no zone uses, and watches the files of the others.
+    pub(super) fn settle_on(&mut self, settings: &Settings) {
+        let used = used(settings);
+        self.sets.retain(|name, _| used.contains(name));
+        self.shop.watcher.set_files(self.watched());
+    }
+
+    /// Waits for files that have changed and come to rest.
+    pub(super) async fn changes(&self) -> Vec<Change> {
+        self.shop.watcher.changes().await
+    }
+
+    /// Has all files looked at now, and those of datasets in trouble read again.
+    pub(super) fn look_now(&mut self) {
+        self.shop.watcher.look_now();
+        for set in self.sets.values_mut().filter(|set| set.life.trouble().is_some()) {
+            set.recheck(&self.shop);
+        }
+    }
+
+    /// When [`retry`](Self::retry) is due.
+    pub(super) fn retry_at(&self) -> Option<Instant> {
+        self.sets.values().filter_map(|set| set.retry).min()
+    }
+
+    /// Has the files of those datasets read again that were to be tried again by now: once they
+    /// are at rest.
+    pub(super) fn retry(&mut self) {
+        let now = Instant::now();
+        for set in self.sets.values_mut().filter(|set| set.retry.is_some_and(|at| at <= now)) {
+            set.recheck(&self.shop);
+        }
+    }
+
+    /// Builds the datasets that read one of these files.
+    pub(super) fn files_changed(&mut self, changes: &[Change]) {
+        let files = self.sets.iter().map(|(name, set)| (name.clone(), set.spec.files.clone()));
+        let plan = Plan::new(files);
+        for name in plan.affected(changes.iter().map(|change| change.path.as_path())) {
+            if let Some(set) = self.sets.get_mut(name) {
+                set.request(&self.shop);
+            }
+        }
+    }
+
+    /// Judges a finished build. True if this is to be published at once; what new settings waited
+    /// for is published with them.
+    pub(super) fn take(&mut self, finished: Finished) -> bool {
+        let Finished { name, ticket, outcome } = finished;
+        let is_newest =
+            |set: &&mut Set| set.building.as_ref().is_some_and(|order| ticket.is_of(order));
+        let Some(set) = self.sets.get_mut(&name).filter(is_newest) else {
+            debug!("dataset {name}: a build for settings that no longer hold is thrown away");
+            return false;
+        };
+        set.building = None;
+        let awaited = std::mem::take(&mut set.awaited);
+        let before = set.served();
+        match outcome {
+            Outcome::Built(built) => set.judge(*built, &self.shop.server),
+            Outcome::Same(sources) => set.confirm(sources),
+            Outcome::Failed(problem) => set.refuse(problem),
+            Outcome::Moving(path) => {
+                debug!("dataset {name}: waits for {} to come to rest", path.display());
+                self.shop.watcher.recheck(&path);
+            }
+        }
+        if let Some(loaded) = &mut set.loaded {
+            loaded.current = set.life.state() == State::Live;
+        }
+        if std::mem::take(&mut set.again) {
+            set.request(&self.shop);
+        }
+        !awaited && before != set.served()
+    }
+
+    /// What is served of each dataset.
+    pub(super) fn loaded(&self) -> HashMap<String, Loaded> {
+        let loaded = |(name, set): (&String, &Set)| Some((name.clone(), set.loaded.clone()?));
+        self.sets.iter().filter_map(loaded).collect()
+    }
+
+    /// The number of entry lines, and the time the last load took.
+    pub(super) fn figures(&self, name: &str) -> Option<(u64, Duration)> {
+        let set = self.sets.get(name)?;
+        Some((set.life.good()?.entries(), set.took))
+    }
+
+    /// Every file, and the version of it that was loaded.
+    fn watched(&self) -> Vec<Watched> {
+        let mut files: BTreeMap<&Path, Option<Identity>> = BTreeMap::new();
+        for set in self.sets.values() {
+            for path in &set.spec.files {
+                let sources = set.life.good().map_or(&[][..], |good| &good.sources);
+                let loaded = sources
+                    .iter()
+                    .find(|source| source.path == *path)
+                    .map(|source| source.report.identity);
+                files
+                    .entry(path)
+                    .and_modify(|known| *known = known.filter(|_| *known == loaded))
+                    .or_insert(loaded);
+            }
+        }
+        files.into_iter().map(|(path, loaded)| Watched { path: path.to_owned(), loaded }).collect()
+    }
+
+    /// From now on, building gives way to answering.
+    pub(super) fn give_way(&self) {
+        self.shop.pool.give_way();
+    }
+}
+
+/// The datasets that zones use.
+fn used(settings: &Settings) -> BTreeSet<&String> {
+    settings.zones.iter().flat_map(|zone| zone.datasets.iter().chain(&zone.allow)).collect()
+}
+
+impl Set {
+    fn new(spec: Arc<config::Dataset>) -> Self {
+        Self {
+            spec,
+            life: Life::default(),
+            loaded: None,
+            took: Duration::ZERO,
+            building: None,
+            awaited: false,
+            again: false,
+            retry: None,
+        }
+    }
+
+    /// Builds for new settings; what a build under way brings is thrown away.
+    fn rebuild(&mut self, shop: &Shop) {
+        self.building = None;
+        self.again = false;
+        self.awaited = true;
+        self.request(shop);
+    }
+
+    fn request(&mut self, shop: &Shop) {
+        if self.building.is_some() {
+            self.again = true;
+            return;
+        }
+        debug!("dataset {}: its files are read", self.spec.name);
+        let order = Order::default();
+        let good = self.life.good().filter(|_| self.is_read_by(&shop.server));
+        let task = Task {
+            spec: Arc::clone(&self.spec),
+            server: Arc::clone(&shop.server),
+            at_rest: self.spec.files.iter().map(|path| shop.watcher.at_rest(path)).collect(),
+            served: good.map(|good| good.sources.clone()),
+            ticket: order.ticket(),
+        };
+        self.building = Some(order);
+        shop.pool.submit(task);
+    }
+
+    /// Whether what is served was read by the rules that hold now.
+    fn is_read_by(&self, server: &config::Server) -> bool {
+        self.loaded.as_ref().is_some_and(|loaded| {
+            loaded.spec == self.spec
+                && loaded.server.ttl == server.ttl
+                && loaded.server.accept_host_bits == server.accept_host_bits
+        })
+    }
+
+    fn recheck(&mut self, shop: &Shop) {
+        self.retry = None;
+        self.spec.files.iter().for_each(|file| shop.watcher.recheck(file));
+    }
+
+    /// What was published of this dataset, for comparison.
+    fn served(&self) -> (State, Option<*const crate::zone::Dataset>) {
+        (self.life.state(), self.loaded.as_ref().map(|loaded| Arc::as_ptr(&loaded.dataset)))
+    }
+
+    fn judge(&mut self, built: Built, server: &Arc<config::Server>) {
+        let Built { dataset, sources, diagnostics, took } = built;
+        let newest =
+            sources.iter().map(|source| source.report.identity.modified.seconds).max().unwrap_or(0);
+        let content = content(&sources, &self.spec, server);
+        let candidate = match self.life.judge(sources, self.spec.accept_empty) {
+            Ok(candidate) => candidate,
+            Err(problem) => return self.refuse(problem),
+        };
+        let name = &self.spec.name;
+        for bad in diagnostics.kept.iter().take(TOLD_DIAGNOSTICS) {
+            let file = self.spec.files.get(usize::from(bad.file));
+            let file = file.map_or("".into(), |file| file.to_string_lossy());
+            warn!("dataset {name}: {file}:{}:{}: {}", bad.line, bad.column, bad.reason);
+        }
+        let more = diagnostics.total.saturating_sub(TOLD_DIAGNOSTICS as u64);
+        if more > 0 {
+            warn!("dataset {name}: {more} more such lines");
+        }
+        let step = self.life.accept(SystemTime::now(), candidate);
+        self.follow(step);
+        self.took = took;
+        self.loaded = Some(Loaded {
+            dataset: Arc::new(dataset),
+            spec: Arc::clone(&self.spec),
+            server: Arc::clone(server),
+            newest: u64::try_from(newest).unwrap_or(0),
+            content,
+            current: true,
+        });
+    }
+
+    fn confirm(&mut self, sources: Vec<Source>) {
+        debug!("dataset {}: its files hold what is served", self.spec.name);
+        let step = self.life.confirm(SystemTime::now(), sources);
+        self.follow(step);
+    }
+
+    fn refuse(&mut self, problem: Problem) {
+        let step = self.life.refuse(SystemTime::now(), problem);
+        self.follow(step);
+    }
+
+    fn follow(&mut self, step: Step) {
+        let Step { message, retry } = step;
+        self.retry = retry.map(|wait| Instant::now() + wait);
+        let Some(Message { level, text }) = message else { return };
+        let name = &self.spec.name;
+        match level {
+            Level::ERROR => error!("dataset {name}: {text}"),
+            Level::WARN => warn!("dataset {name}: {text}"),
+            _ => info!("dataset {name}: {text}"),
+        }
+    }
+}
+
+/// A hash of all that decides what is served of a dataset.
+fn content(sources: &[Source], spec: &config::Dataset, server: &config::Server) -> u64 {
+    let rules = format!("{spec:?} {:?} {}", server.ttl, server.accept_host_bits);
+    sources.iter().fold(xxh3_64(rules.as_bytes()), |hash, source| {
+        let file = source.report.hash;
+        hash.rotate_left(7) ^ file as u64 ^ (file >> 64) as u64
+    })
+}

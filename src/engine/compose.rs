@@ -1,0 +1,283 @@
+//! Writes what was found as records.
+
+use super::lookup::{Findings, Hit};
+use super::text::KeyText;
+use super::{Reason, WorkerState};
+use crate::listing::records::{Found, Record};
+use crate::wire::name::NameBuf;
+use crate::wire::response::Section;
+use crate::wire::{Class, HEADER, Query, ResponseWriter, Type};
+use crate::zone::{Catalog, Dataset, Vars, Zone};
+
+/// Answers a question about the server itself (RFC 4892); false if there is nothing to say.
+pub(super) fn chaos(catalog: &Catalog, query: &Query<'_>, writer: &mut ResponseWriter<'_>) -> bool {
+    if query.class != Class::CH || query.qtype != Type::TXT {
+        return false;
+    }
+    let is = |name: &[u8]| query.name.eq_ignore_ascii_case(name);
+    let text = if is(b"\x07version\x04bind\0") || is(b"\x07version\x06server\0") {
+        &catalog.chaos().version
+    } else if is(b"\x02id\x06server\0") || is(b"\x08hostname\x04bind\0") {
+        &catalog.chaos().id
+    } else {
+        &None
+    };
+    let Some(text) = text else { return false };
+    let text = &text[..text.len().min(255)];
+    writer.record(Section::Answer, HEADER, Type::TXT, Class::CH, 0, &[&[text.len() as u8], text]);
+    true
+}
+
+/// Writes the records of one query in one zone.
+pub(super) struct Composer<'a> {
+    pub(super) zone: &'a Zone,
+    pub(super) query: &'a Query<'a>,
+    pub(super) found: &'a Findings,
+    /// Where in the message the name of the zone stands.
+    pub(super) owner_of_zone: usize,
+}
+
+impl Composer<'_> {
+    /// Writes the answer and authority sections.
+    pub(super) fn write(&self, state: &mut WorkerState, writer: &mut ResponseWriter<'_>) -> Reason {
+        let is_apex = self.owner_of_zone == HEADER;
+        if is_apex {
+            self.apex_records(writer);
+        }
+        if self.wants(Type::A) {
+            self.addresses(&state.hits, state.name.wire(), writer);
+        }
+        if self.wants(Type::TXT) {
+            self.texts(state, writer);
+        }
+        if self.found.records {
+            self.other_records(state.name.wire(), writer);
+        }
+        if writer.answers() > 0 || writer.is_truncated() {
+            self.name_servers(is_apex, writer);
+            return Reason::Answered;
+        }
+        self.soa(Section::Authority, self.zone.soa.minimum, writer);
+        let exists = is_apex
+            || !state.hits.is_empty()
+            || self.found.records
+            || self.found.empty_non_terminal;
+        if exists { Reason::NoData } else { Reason::NxDomain }
+    }
+
+    fn wants(&self, rtype: Type) -> bool {
+        self.query.qtype == rtype || self.query.qtype == Type::ANY
+    }
+
+    fn apex_records(&self, writer: &mut ResponseWriter<'_>) {
+        if self.wants(Type::SOA) {
+            self.soa(Section::Answer, self.zone.soa.ttl, writer);
+        }
+        if self.wants(Type::NS) {
+            self.ns(Section::Answer, writer);
+        }
+    }
+
+    /// One A record per distinct value of all datasets, with the least of their TTLs (RFC 2181
+    /// section 5.2).
+    fn addresses(&self, hits: &[Hit], name: &[u8], writer: &mut ResponseWriter<'_>) {
+        let resolved = || hits.iter().filter_map(|hit| hit.resolve(self.zone));
+        let listed = resolved().map(|(dataset, _)| dataset.ttl);
+        let Some(ttl) = listed.chain(self.records(name, Type::A).map(|record| record.ttl)).min()
+        else {
+            return;
+        };
+        let start = writer.position();
+        for (_, answer) in resolved() {
+            for value in answer.values() {
+                self.distinct(writer, start, Type::A, ttl, &[&value.a.octets()]);
+            }
+        }
+        for record in self.records(name, Type::A) {
+            self.distinct(writer, start, Type::A, ttl, &[&record.data]);
+        }
+    }
+
+    /// One TXT record per distinct text of all datasets, with the least of their TTLs.
+    fn texts(&self, state: &mut WorkerState, writer: &mut ResponseWriter<'_>) {
+        let WorkerState { name, hits, text, key_text, .. } = state;
+        let resolved = || hits.iter().filter_map(|hit| Some((hit, hit.resolve(self.zone)?)));
+        let listed = resolved().filter_map(|(_, (dataset, answer))| {
+            answer.values().any(|value| has_text(value.text, &dataset.vars)).then_some(dataset.ttl)
+        });
+        let of_records = self.records(name.wire(), Type::TXT).map(|record| record.ttl);
+        let Some(ttl) = listed.chain(of_records).min() else { return };
+        let start = writer.position();
+        for (hit, (dataset, answer)) in resolved() {
+            let key = self.key(hit, name.wire(), name.labels, key_text);
+            for value in answer.values().filter(|value| has_text(value.text, &dataset.vars)) {
+                let text = text.expand(value.text, &dataset.vars, key);
+                self.distinct_text(writer, start, ttl, text);
+            }
+        }
+        for record in self.records(name.wire(), Type::TXT) {
+            self.distinct(writer, start, Type::TXT, ttl, &[&record.data]);
+        }
+    }
+
+    /// Records of `generic` datasets of the types that lists do not have.
+    fn other_records(&self, name: &[u8], writer: &mut ResponseWriter<'_>) {
+        let start = writer.position();
+        for dataset in &self.zone.datasets {
+            for record in all_records(dataset, name) {
+                let Record { rtype, ttl, ref data } = *record;
+                if self.wants(rtype) && rtype != Type::A && rtype != Type::TXT {
+                    self.distinct(writer, start, rtype, ttl, &[data]);
+                }
+            }
+        }
+    }
+
+    fn records(&self, name: &[u8], rtype: Type) -> impl Iterator<Item = &Record> {
+        let datasets = if self.found.records { &self.zone.datasets[..] } else { &[] };
+        datasets
+            .iter()
+            .flat_map(move |set| all_records(set, name))
+            .filter(move |record| record.rtype == rtype)
+    }
+
+    /// The key as the text of a hit names it: the address asked, or the name listed.
+    fn key<'k>(&self, hit: &Hit, name: &[u8], labels: usize, text: &'k mut KeyText) -> &'k [u8] {
+        let key = &self.found.key;
+        match (hit.labels, key.ip4, key.ip6) {
+            (1.., ..) => text.name(name, labels, usize::from(hit.labels)),
+            (0, _, Some(ip6)) if hit.ip6 => text.ip6(ip6),
+            (0, Some(ip4), _) => text.ip4(ip4),
+            (0, ..) => &[],
+        }
+    }
+
+    /// Writes a text as character-strings of up to 255 bytes.
+    fn distinct_text(&self, writer: &mut ResponseWriter<'_>, start: usize, ttl: u32, text: &[u8]) {
+        let mut chunks = text.chunks(255);
+        let mut next = || chunks.next().unwrap_or(&[]);
+        let (a, b, c, d) = (next(), next(), next(), next());
+        let lens = [a.len() as u8, b.len() as u8, c.len() as u8, d.len() as u8];
+        let parts = [&lens[0..1], a, &lens[1..2], b, &lens[2..3], c, &lens[3..4], d];
+        let used = 2 * text.len().div_ceil(255).max(1);
+        self.distinct(writer, start, Type::TXT, ttl, &parts[..used]);
+    }
+
+    /// Writes a record at the name asked unless an equal one stands in the message from `start`.
+    fn distinct(
+        &self,
+        writer: &mut ResponseWriter<'_>,
+        start: usize,
+        rtype: Type,
+        ttl: u32,
+        parts: &[&[u8]],
+    ) {
+        if !stands_in(writer.written(start), rtype, parts) {
+            writer.record(Section::Answer, HEADER, rtype, Class::IN, ttl, parts);
+        }
+    }
+
+    /// The SOA record of the zone.
+    fn soa(&self, section: Section, ttl: u32, writer: &mut ResponseWriter<'_>) {
+        let soa = &self.zone.soa;
+        let mut numbers = [0; 20];
+        let values = [soa.serial, soa.refresh, soa.retry, soa.expire, soa.minimum];
+        for (slot, value) in numbers.chunks_exact_mut(4).zip(values) {
+            slot.copy_from_slice(&value.to_be_bytes());
+        }
+        let pointer = (0xc000 | self.owner_of_zone as u16).to_be_bytes();
+        let (mname, mname_end) = self.compress(&soa.mname, &pointer);
+        let (rname, rname_end) = self.compress(&soa.rname, &pointer);
+        let parts = [mname, mname_end, rname, rname_end, &numbers];
+        writer.record(section, self.owner_of_zone, Type::SOA, Class::IN, ttl, &parts);
+    }
+
+    /// The NS records of the zone.
+    fn ns(&self, section: Section, writer: &mut ResponseWriter<'_>) {
+        let pointer = (0xc000 | self.owner_of_zone as u16).to_be_bytes();
+        for name in &self.zone.ns.names {
+            let (head, end) = self.compress(name, &pointer);
+            writer.record(
+                section,
+                self.owner_of_zone,
+                Type::NS,
+                Class::IN,
+                self.zone.ns.ttl,
+                &[head, end],
+            );
+        }
+    }
+
+    /// The NS records behind an answer, unless they are not wanted or do not fit.
+    fn name_servers(&self, is_apex: bool, writer: &mut ResponseWriter<'_>) {
+        let in_answer = is_apex && self.wants(Type::NS);
+        if self.zone.minimal_answers || !self.zone.ns.explicit || in_answer || writer.is_truncated()
+        {
+            return;
+        }
+        let position = writer.position();
+        self.ns(Section::Authority, writer);
+        if writer.is_truncated() {
+            writer.rewind_authority(position);
+        }
+    }
+
+    /// A name as the labels before the apex and a pointer to the apex in the question, or whole
+    /// if it lies elsewhere (RFC 1035 section 4.1.4).
+    fn compress<'n>(&self, name: &'n NameBuf, pointer: &'n [u8; 2]) -> (&'n [u8], &'n [u8]) {
+        let wire = name.as_wire();
+        let apex = self.zone.apex.as_wire();
+        let Some(head) = wire.len().checked_sub(apex.len()) else { return (wire, &[]) };
+        let (labels, tail) = wire.split_at(head);
+        // The apex must begin at a label, not inside one.
+        let begins_label = {
+            let mut at = 0;
+            while at < head {
+                at += usize::from(wire[at]) + 1;
+            }
+            at == head
+        };
+        if begins_label && tail.eq_ignore_ascii_case(apex) {
+            (labels, pointer)
+        } else {
+            (wire, &[])
+        }
+    }
+}
+
+/// False if the expanded text of this template would be empty: then there is no TXT record.
+fn has_text(template: &[u8], vars: &Vars) -> bool {
+    match template.strip_prefix(b"=") {
+        Some(own) => !own.is_empty(),
+        None => !template.is_empty() || vars.base.is_some(),
+    }
+}
+
+fn all_records<'d>(dataset: &'d Dataset, name: &[u8]) -> &'d [Record] {
+    match dataset.records.as_ref().map(|records| records.lookup(name)) {
+        Some(Found::Records(records)) => records,
+        _ => &[],
+    }
+}
+
+/// True if one of these records has this type and data, whatever its TTL.
+fn stands_in(records: &[u8], rtype: Type, parts: &[&[u8]]) -> bool {
+    let size: usize = parts.iter().map(|part| part.len()).sum();
+    let mut rest = records;
+    while let Some((fixed, after)) = rest.split_first_chunk::<12>() {
+        let len = usize::from(u16::from_be_bytes([fixed[10], fixed[11]]));
+        let Some((mut data, next)) = after.split_at_checked(len) else { return false };
+        let same = len == size
+            && fixed[2..4] == rtype.0.to_be_bytes()
+            && parts.iter().all(|part| {
+                let (head, tail) = data.split_at(part.len());
+                data = tail;
+                head == *part
+            });
+        if same {
+            return true;
+        }
+        rest = next;
+    }
+    false
+}

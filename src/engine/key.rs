@@ -1,0 +1,210 @@
+//! What the labels before the apex mean in an address zone.
+
+use crate::wire::name::Labels;
+use std::ops::RangeInclusive;
+
+/// The addresses a name stands for, and those of the names below it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Key {
+    /// IPv4, from four octets or from nibbles of a v4-mapped or 6to4 address.
+    pub(super) ip4: Option<u32>,
+    /// IPv6, from 32 nibbles.
+    pub(super) ip6: Option<u128>,
+    /// What lies below the name.
+    pub(super) below: Below,
+}
+
+/// The addresses whose names end in a shorter name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Below {
+    /// IPv4: from nibbles that lead to v4-mapped or 6to4 addresses, and from octets.
+    pub(super) ip4: [Option<RangeInclusive<u32>>; 2],
+    /// IPv6: without the v4-mapped addresses where these are looked up as IPv4, which can cut
+    /// the range in two.
+    pub(super) ip6: [Option<RangeInclusive<u128>>; 2],
+}
+
+/// ::ffff:0:0/96 (RFC 4291 section 2.5.5.2).
+const MAPPED: u128 = 0xffff_0000_0000;
+const MAPPED_END: u128 = 0xffff_ffff_ffff;
+/// 2002::/16 (RFC 3056 section 2).
+const SIX_TO_FOUR: u128 = 0x2002 << 112;
+
+impl Key {
+    /// Reads the labels before the apex, in lower case. `with_ip4` says whether v4-mapped and
+    /// 6to4 addresses are to be looked up as IPv4 addresses too; a v4-mapped one then is nothing
+    /// else.
+    pub(super) fn parse(prefix: &[u8], labels: usize, with_ip4: bool) -> Self {
+        match labels {
+            32 => nibbles(prefix).map_or_else(Self::default, |ip6| Self::from_ip6(ip6, with_ip4)),
+            1..=4 => {
+                let (mut ip4, mut below) = (None, None);
+                match octets(prefix) {
+                    Some(address) if labels == 4 => ip4 = Some(address),
+                    Some(start) => below = Some(start..=start | u32::MAX >> (8 * labels)),
+                    None => {}
+                }
+                // Short names can be read both ways: 2.0.0.2.zone is an IPv4 address and leads
+                // to 2002::/16.
+                let mut key =
+                    Self { ip4, ip6: None, below: Below::nibbles(prefix, labels, with_ip4) };
+                key.below.ip4[1] = below;
+                key
+            }
+            5..32 => Self { below: Below::nibbles(prefix, labels, with_ip4), ..Self::default() },
+            _ => Self::default(),
+        }
+    }
+
+    fn from_ip6(ip6: u128, with_ip4: bool) -> Self {
+        let (ip4, ip6) = match ip6 >> 32 {
+            _ if !with_ip4 => (None, Some(ip6)),
+            0xffff => (Some(ip6 as u32), None),
+            _ if ip6 >> 112 == SIX_TO_FOUR >> 112 => (Some((ip6 >> 80) as u32), Some(ip6)),
+            _ => (None, Some(ip6)),
+        };
+        Self { ip4, ip6, below: Below::default() }
+    }
+}
+
+impl Below {
+    /// Of a name of 1 to 31 nibbles; nothing if it is no such name.
+    fn nibbles(prefix: &[u8], labels: usize, with_ip4: bool) -> Self {
+        let Some(start) = nibbles(prefix) else { return Self::default() };
+        let end = start | u128::MAX >> (4 * labels);
+        let part = |low: u128, high: u128, shift: u32| {
+            let (from, to) = (start.max(low), end.min(high));
+            (with_ip4 && from <= to).then(|| (from >> shift) as u32..=(to >> shift) as u32)
+        };
+        let mapped = part(MAPPED, MAPPED_END, 0);
+        let six_to_four = part(SIX_TO_FOUR, SIX_TO_FOUR | u128::MAX >> 16, 80);
+        // No prefix leads to both.
+        let ip4 = [mapped.clone().or(six_to_four), None];
+        let ip6 = if mapped.is_some() {
+            [
+                (start < MAPPED).then(|| start..=MAPPED - 1),
+                (end > MAPPED_END).then(|| MAPPED_END + 1..=end),
+            ]
+        } else {
+            [Some(start..=end), None]
+        };
+        Self { ip4, ip6 }
+    }
+}
+
+/// Up to four labels of one to three digits, the lowest octet first; the address has zeros for
+/// the octets not given.
+fn octets(prefix: &[u8]) -> Option<u32> {
+    let mut address = 0;
+    for label in Labels::of(prefix) {
+        let digit = |byte: u8| byte.is_ascii_digit().then(|| u32::from(byte - b'0'));
+        let octet = match *label {
+            [a] => digit(a)?,
+            [a, b] => digit(a)? * 10 + digit(b)?,
+            [a, b, c] => digit(a)? * 100 + digit(b)? * 10 + digit(c)?,
+            _ => return None,
+        };
+        if octet > 255 {
+            return None;
+        }
+        address = address >> 8 | octet << 24;
+    }
+    Some(address)
+}
+
+/// Up to 32 labels of one hexadecimal digit, the lowest nibble first.
+fn nibbles(prefix: &[u8]) -> Option<u128> {
+    let mut address = 0u128;
+    for label in Labels::of(prefix) {
+        let nibble = match *label {
+            [digit @ b'0'..=b'9'] => digit - b'0',
+            [letter @ b'a'..=b'f'] => letter - b'a' + 10,
+            _ => return None,
+        };
+        address = address >> 4 | u128::from(nibble) << 124;
+    }
+    Some(address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::name::NameBuf;
+
+    fn key(text: &str, with_ip4: bool) -> Key {
+        let name: NameBuf = text.parse().unwrap();
+        Key::parse(name.as_wire(), name.labels().count(), with_ip4)
+    }
+
+    fn ip6(text: &str) -> u128 {
+        text.parse::<std::net::Ipv6Addr>().unwrap().into()
+    }
+
+    fn reversed(address: &str) -> String {
+        let nibbles: Vec<String> =
+            (0..32).map(|i| format!("{:x}", ip6(address) >> (4 * i) & 15)).collect();
+        nibbles.join(".")
+    }
+
+    #[test]
+    fn four_labels_are_an_ip4_address_leading_zeros_and_all() {
+        assert_eq!(key("4.3.2.1", true).ip4, Some(0x0102_0304));
+        assert_eq!(key("004.03.2.255", false).ip4, Some(0xff02_0304));
+        for bad in ["256.1.1.1", "1.1.1.0001", "1.a.1.1", "1.-1.1.1", "1.1.1.1.1"] {
+            assert_eq!(key(bad, true).ip4, None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn nibbles_are_an_ip6_address() {
+        let full = key(&reversed("2001:db8::42"), true);
+        assert_eq!((full.ip4, full.ip6), (None, Some(ip6("2001:db8::42"))));
+        assert_eq!(key(&format!("{}.1", reversed("2001:db8::42")), true), Key::default());
+        assert_eq!(key(&reversed("2001:db8::42").replacen('2', "g", 1), true), Key::default());
+    }
+
+    #[test]
+    fn mapped_and_6to4_addresses_are_looked_up_as_ip4_where_there_are_some() {
+        let mapped = key(&reversed("::ffff:1.2.3.4"), true);
+        assert_eq!((mapped.ip4, mapped.ip6), (Some(0x0102_0304), None));
+        let mapped = key(&reversed("::ffff:1.2.3.4"), false);
+        assert_eq!((mapped.ip4, mapped.ip6), (None, Some(ip6("::ffff:1.2.3.4"))));
+        let sixtofour = key(&reversed("2002:102:304::5"), true);
+        assert_eq!(
+            (sixtofour.ip4, sixtofour.ip6),
+            (Some(0x0102_0304), Some(ip6("2002:102:304::5")))
+        );
+    }
+
+    #[test]
+    fn short_names_stand_for_the_addresses_below_them() {
+        let below = key("2.1", false).below;
+        assert_eq!(below.ip4[1], Some(0x0102_0000..=0x0102_ffff));
+        assert_eq!(below.ip6, [Some(0x12 << 120..=0x12 << 120 | u128::MAX >> 8), None]);
+        let below = key("10", false).below;
+        assert_eq!(below.ip4[1], Some(0x0a00_0000..=0x0aff_ffff));
+        assert_eq!(below.ip6, [None, None]);
+        assert_eq!(key("x.1", true), Key::default());
+    }
+
+    #[test]
+    fn short_nibble_names_lead_to_mapped_and_6to4_addresses() {
+        let prefix = |address: &str, nibbles: usize| {
+            let name = reversed(address);
+            key(&name[64 - 2 * nibbles..], true).below
+        };
+        assert_eq!(prefix("::", 8).ip4[0], Some(0..=u32::MAX));
+        assert_eq!(prefix("::ffff:12.0.0.0", 26).ip4[0], Some(0x0c00_0000..=0x0cff_ffff));
+        assert_eq!(prefix("::ffff:16.0.0.0", 25).ip4[0], Some(0x1000_0000..=0x1fff_ffff));
+        assert_eq!(prefix("2002::", 4).ip4[0], Some(0..=u32::MAX));
+        assert_eq!(prefix("2002:102::", 8).ip4[0], Some(0x0102_0000..=0x0102_ffff));
+        assert_eq!(prefix("2002:102:304:5::", 16).ip4[0], Some(0x0102_0304..=0x0102_0304));
+        assert_eq!(prefix("2001:db8::", 8).ip4[0], None);
+        let all_mapped = prefix("::ffff:16.0.0.0", 25);
+        assert_eq!(all_mapped.ip6, [None, None], "mapped addresses are IPv4 addresses only");
+        let around = [Some(0..=MAPPED - 1), Some(MAPPED_END + 1..=u128::MAX >> 32)];
+        assert_eq!(prefix("::", 8).ip6, around);
+        let short = key("0.0", true).below;
+        assert_eq!(short.ip4, [Some(0..=u32::MAX), Some(0..=0xffff)]);
+    }
+}

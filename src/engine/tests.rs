@@ -1,0 +1,465 @@
+//! The engine against small catalogs made by hand; the messages are read by hickory-proto.
+
+use super::*;
+use crate::listing::records::{Record, RecordSet};
+use crate::listing::{AnswersBuilder, Gate, Range};
+use crate::trie::{Trie4, Trie6};
+use crate::wire::name::NameBuf;
+use crate::zone::{Chaos, Dataset, Ns, Soa, Zone, ZoneState};
+use hickory_proto::op::{Message, ResponseCode};
+use hickory_proto::rr::RecordType;
+use std::net::Ipv4Addr;
+
+const NOW: u64 = 1_800_000_000;
+
+fn name(text: &str) -> NameBuf {
+    text.parse().unwrap()
+}
+
+/// A dataset that lists these IPv4 ranges with one value each.
+fn ip4(ttl: u32, entries: &[(&str, &str, [u8; 4], &str)]) -> Dataset {
+    gated(ttl, entries, None)
+}
+
+fn gated(ttl: u32, entries: &[(&str, &str, [u8; 4], &str)], gate: Option<Gate>) -> Dataset {
+    let mut builder = AnswersBuilder::default();
+    let ranges: Vec<_> = entries
+        .iter()
+        .map(|(start, end, a, text)| {
+            let value = builder.value(Ipv4Addr::from(*a), text.as_bytes()).unwrap();
+            let answer = builder.answer(&[value], gate.clone());
+            let address = |text: &str| u32::from(text.parse::<Ipv4Addr>().unwrap());
+            Range { start: address(start), end: address(end), answer }
+        })
+        .collect();
+    let (answers, new) = builder.finish(ranges.iter().map(|range| range.answer));
+    let ranges =
+        ranges.into_iter().map(|range| Range { answer: new[range.answer.0 as usize], ..range });
+    let default_answer = default_answer();
+    Dataset { ip4: Some(Trie4::build(ranges)), answers, default_answer, ttl, ..Dataset::default() }
+}
+
+fn default_answer() -> crate::listing::Answers {
+    let mut builder = AnswersBuilder::default();
+    let value = builder.value([127, 0, 0, 9].into(), b"test $").unwrap();
+    let id = builder.answer(&[value], None);
+    builder.finish([id]).0
+}
+
+fn zone(apex: &str, datasets: Vec<Dataset>) -> Zone {
+    let soa = Soa {
+        mname: name("ns1.example.org"),
+        rname: name(&format!("admin.{apex}")),
+        serial: 7,
+        refresh: 1,
+        retry: 2,
+        expire: 3,
+        minimum: 120,
+        ttl: 3600,
+    };
+    let ns = Ns {
+        names: vec![name("ns1.example.org"), name(&format!("ns2.{apex}"))],
+        ttl: 86400,
+        explicit: true,
+    };
+    Zone {
+        apex: name(apex),
+        soa,
+        ns,
+        datasets: datasets.into_iter().map(Arc::new).collect(),
+        allow: Vec::new(),
+        state: ZoneState::Live,
+        expires: None,
+        test_points: true,
+        minimal_answers: true,
+    }
+}
+
+fn catalog(zones: Vec<Zone>) -> Catalog {
+    Catalog::new(zones, Chaos { version: Some(Box::from(*b"dnsbld")), id: None })
+}
+
+fn listed() -> Catalog {
+    catalog(vec![zone(
+        "bl.test",
+        vec![ip4(300, &[("1.2.3.4", "1.2.3.4", [127, 0, 0, 2], "see $")])],
+    )])
+}
+
+/// A query with RD set; `payload` adds an OPT record.
+fn query(qname: &str, qtype: u16, class: u16, payload: Option<u16>) -> Vec<u8> {
+    let mut message = vec![0xab, 0xcd, 1, 0, 0, 1, 0, 0, 0, 0, 0, u8::from(payload.is_some())];
+    message.extend(name(qname).as_wire());
+    message.extend(qtype.to_be_bytes());
+    message.extend(class.to_be_bytes());
+    if let Some(payload) = payload {
+        message.extend([0, 0, 41]);
+        message.extend(payload.to_be_bytes());
+        message.extend([0, 0, 0x80, 0, 0, 0]);
+    }
+    message
+}
+
+fn raw(catalog: &Catalog, query: &[u8], transport: Transport) -> (Outcome, Vec<u8>) {
+    let mut out = vec![0; 65_535];
+    let client = Ipv4Addr::LOCALHOST.into();
+    let request = Request { query, client, transport, now: NOW };
+    let outcome = answer(catalog, &mut WorkerState::default(), &request, &mut out);
+    let (Outcome::Respond(len) | Outcome::RespondAfter(len, _)) = outcome else {
+        return (outcome, Vec::new());
+    };
+    out.truncate(len);
+    (outcome, out)
+}
+
+fn ask(catalog: &Catalog, qname: &str, qtype: RecordType) -> Message {
+    let (_, bytes) = raw(catalog, &query(qname, qtype.into(), 1, None), Transport::Udp);
+    Message::from_vec(&bytes).unwrap()
+}
+
+fn code(catalog: &Catalog, qname: &str) -> ResponseCode {
+    ask(catalog, qname, RecordType::A).metadata.response_code
+}
+
+fn lines(records: &[hickory_proto::rr::Record]) -> Vec<String> {
+    records.iter().map(|record| format!("{} {} {}", record.name, record.ttl, record.data)).collect()
+}
+
+#[test]
+fn a_listed_address_has_a_and_txt() {
+    let catalog = listed();
+    let a = ask(&catalog, "4.3.2.1.bl.test", RecordType::A);
+    assert_eq!(lines(&a.answers), ["4.3.2.1.bl.test. 300 127.0.0.2"]);
+    assert!(
+        a.metadata.authoritative && a.metadata.recursion_desired && !a.metadata.recursion_available
+    );
+    assert!(a.authorities.is_empty());
+    assert_eq!(a.metadata.id, 0xabcd);
+    let txt = ask(&catalog, "4.3.2.1.bl.test", RecordType::TXT);
+    assert_eq!(lines(&txt.answers), ["4.3.2.1.bl.test. 300 see 1.2.3.4"]);
+    let any = ask(&catalog, "4.3.2.1.bl.test", RecordType::ANY);
+    assert_eq!(any.answers.len(), 2);
+}
+
+#[test]
+fn negative_answers_carry_the_soa_with_the_minimum_as_ttl() {
+    let catalog = listed();
+    let soa = ["bl.test. 120 ns1.example.org. admin.bl.test. 7 1 2 3 120"];
+    for (qname, qtype, rcode) in [
+        ("5.3.2.1.bl.test", RecordType::A, ResponseCode::NXDomain),
+        ("4.3.2.1.bl.test", RecordType::AAAA, ResponseCode::NoError),
+        ("x.4.3.2.1.bl.test", RecordType::A, ResponseCode::NXDomain),
+        ("bl.test", RecordType::A, ResponseCode::NoError),
+    ] {
+        let message = ask(&catalog, qname, qtype);
+        assert_eq!(message.metadata.response_code, rcode, "{qname}");
+        assert!(message.answers.is_empty());
+        assert_eq!(lines(&message.authorities), soa, "{qname}");
+    }
+}
+
+#[test]
+fn what_lies_above_a_listing_is_an_empty_non_terminal() {
+    let catalog = listed();
+    for qname in [
+        "3.2.1.bl.test",
+        "2.1.bl.test",
+        "1.bl.test",
+        "127.bl.test",
+        "0.0.127.bl.test",
+        "0.0.0.0.0.bl.test",
+        "2.0.0.2.bl.test",
+    ] {
+        assert_eq!(code(&catalog, qname), ResponseCode::NoError, "{qname}");
+    }
+    for qname in
+        ["4.2.1.bl.test", "3.1.bl.test", "9.bl.test", "x.bl.test", "1.127.bl.test", "x.2.1.bl.test"]
+    {
+        assert_eq!(code(&catalog, qname), ResponseCode::NXDomain, "{qname}");
+    }
+}
+
+#[test]
+fn several_datasets_give_one_rrset_with_the_least_ttl() {
+    let entry = |last, text| [("1.2.3.0", "1.2.3.255", [127, 0, 0, last], text)];
+    let datasets =
+        vec![ip4(300, &entry(2, "one")), ip4(60, &entry(3, "")), ip4(90, &entry(2, "one"))];
+    let catalog = catalog(vec![zone("bl.test", datasets)]);
+    let a = ask(&catalog, "4.3.2.1.bl.test", RecordType::A);
+    assert_eq!(
+        lines(&a.answers),
+        ["4.3.2.1.bl.test. 60 127.0.0.2", "4.3.2.1.bl.test. 60 127.0.0.3"]
+    );
+    let txt = ask(&catalog, "4.3.2.1.bl.test", RecordType::TXT);
+    assert_eq!(lines(&txt.answers), ["4.3.2.1.bl.test. 90 one"]);
+}
+
+#[test]
+fn test_points_are_looked_after_while_the_data_is_good() {
+    let loopback = [("127.0.0.0", "127.0.0.1", [127, 0, 0, 2], "")];
+    let mut bad = zone("bl.test", vec![ip4(300, &loopback)]);
+    let good = catalog(vec![zone("bl.test", vec![ip4(300, &loopback)])]);
+    assert_eq!(
+        lines(&ask(&good, "2.0.0.127.bl.test", RecordType::A).answers),
+        ["2.0.0.127.bl.test. 300 127.0.0.9"]
+    );
+    assert_eq!(
+        ask(&good, "2.0.0.127.bl.test", RecordType::TXT).answers[0].data.to_string(),
+        "test 127.0.0.2"
+    );
+    assert_eq!(code(&good, "1.0.0.127.bl.test"), ResponseCode::NXDomain);
+    assert_eq!(code(&good, "test.bl.test"), ResponseCode::NXDomain);
+    let mapped = |last: &str| format!("{last}.0.0.0.0.0.f.7.f.f.f.f{}.bl.test", ".0".repeat(20));
+    assert_eq!(code(&good, &mapped("2")), ResponseCode::NoError);
+    assert_eq!(code(&good, &mapped("1")), ResponseCode::NXDomain);
+    bad.state = ZoneState::Degraded;
+    assert_eq!(code(&catalog(vec![bad]), "2.0.0.127.bl.test"), ResponseCode::NXDomain);
+    let mut off = zone("bl.test", vec![ip4(300, &loopback)]);
+    off.test_points = false;
+    let off = catalog(vec![off]);
+    assert_eq!(code(&off, "2.0.0.127.bl.test"), ResponseCode::NXDomain);
+    assert_eq!(code(&off, "1.0.0.127.bl.test"), ResponseCode::NoError);
+}
+
+#[test]
+fn allow_lists_win_over_listings_but_not_over_test_points() {
+    let all = [("0.0.0.0", "255.255.255.255", [127, 0, 0, 2], "")];
+    let own = [
+        ("1.2.3.4", "1.2.3.4", [127, 0, 0, 3], ""),
+        ("127.0.0.2", "127.0.0.2", [127, 0, 0, 3], ""),
+    ];
+    let mut zone = zone("bl.test", vec![ip4(300, &all)]);
+    zone.allow.push(Arc::new(ip4(300, &own)));
+    let catalog = catalog(vec![zone]);
+    assert_eq!(code(&catalog, "4.3.2.1.bl.test"), ResponseCode::NXDomain);
+    assert_eq!(code(&catalog, "5.3.2.1.bl.test"), ResponseCode::NoError);
+    assert_eq!(code(&catalog, "3.2.1.bl.test"), ResponseCode::NoError);
+    assert_eq!(ask(&catalog, "2.0.0.127.bl.test", RecordType::A).answers.len(), 1);
+}
+
+#[test]
+fn the_apex_has_soa_and_ns() {
+    let catalog = listed();
+    let soa = ask(&catalog, "bl.test", RecordType::SOA);
+    assert_eq!(lines(&soa.answers), ["bl.test. 3600 ns1.example.org. admin.bl.test. 7 1 2 3 120"]);
+    let ns = ask(&catalog, "bl.test", RecordType::NS);
+    assert_eq!(
+        lines(&ns.answers),
+        ["bl.test. 86400 ns1.example.org.", "bl.test. 86400 ns2.bl.test."]
+    );
+    assert_eq!(ask(&catalog, "bl.test", RecordType::ANY).answers.len(), 3);
+}
+
+#[test]
+fn name_servers_follow_an_answer_if_wanted_and_if_they_fit() {
+    let mut verbose = zone(
+        "bl.test",
+        vec![ip4(300, &[("1.2.3.4", "1.2.3.4", [127, 0, 0, 2], &"x".repeat(440))])],
+    );
+    verbose.minimal_answers = false;
+    let catalog = catalog(vec![verbose]);
+    assert_eq!(ask(&catalog, "4.3.2.1.bl.test", RecordType::A).authorities.len(), 2);
+    let txt = ask(&catalog, "4.3.2.1.bl.test", RecordType::TXT);
+    assert_eq!((txt.answers.len(), txt.authorities.len(), txt.metadata.truncation), (1, 0, false));
+}
+
+#[test]
+fn the_longest_apex_wins_and_foreign_names_are_refused() {
+    let listing = [("1.2.3.4", "1.2.3.4", [127, 0, 0, 2], "")];
+    let other = [("1.2.3.5", "1.2.3.5", [127, 0, 0, 2], "")];
+    let zones = vec![zone("test", vec![ip4(1, &listing)]), zone("sub.test", vec![ip4(1, &other)])];
+    let catalog = catalog(zones);
+    assert_eq!(code(&catalog, "4.3.2.1.test"), ResponseCode::NoError);
+    assert_eq!(code(&catalog, "4.3.2.1.sub.test"), ResponseCode::NXDomain);
+    assert_eq!(code(&catalog, "5.3.2.1.sub.test"), ResponseCode::NoError);
+    for foreign in ["4.3.2.1.tests", "org", "."] {
+        let message = ask(&catalog, foreign, RecordType::A);
+        assert_eq!(message.metadata.response_code, ResponseCode::Refused, "{foreign}");
+        assert!(!message.metadata.authoritative);
+    }
+}
+
+#[test]
+fn edns_is_answered_by_the_rfc() {
+    let catalog = listed();
+    let (_, bytes) = raw(&catalog, &query("4.3.2.1.bl.test", 1, 1, Some(4096)), Transport::Udp);
+    let message = Message::from_vec(&bytes).unwrap();
+    let edns = message.edns.as_ref().unwrap();
+    assert_eq!((edns.max_payload(), edns.version(), edns.flags().dnssec_ok), (1232, 0, true));
+    let mut newer = query("4.3.2.1.bl.test", 1, 1, Some(4096));
+    let version = newer.len() - 5;
+    newer[version] = 1;
+    let (_, bytes) = raw(&catalog, &newer, Transport::Udp);
+    let message = Message::from_vec(&bytes).unwrap();
+    assert_eq!(u16::from(message.metadata.response_code), 16);
+    assert!(message.answers.is_empty());
+}
+
+#[test]
+fn what_does_not_fit_is_truncated_over_udp_and_whole_over_tcp() {
+    let texts: Vec<_> = (0..6)
+        .map(|n| ip4(300, &[("1.2.3.4", "1.2.3.4", [127, 0, 0, n], &format!("{n}").repeat(300))]))
+        .collect();
+    let catalog = catalog(vec![zone("bl.test", texts)]);
+    for (payload, limit) in [(None, 512), (Some(700), 700), (Some(65_535), 1232), (Some(0), 512)] {
+        let (_, bytes) = raw(&catalog, &query("4.3.2.1.bl.test", 16, 1, payload), Transport::Udp);
+        assert!(bytes.len() <= limit);
+        let message = Message::from_vec(&bytes).unwrap();
+        assert!(message.metadata.truncation, "{payload:?}");
+        assert!(message.answers.is_empty());
+        assert_eq!(message.edns.is_some(), payload.is_some());
+    }
+    let (_, bytes) = raw(&catalog, &query("4.3.2.1.bl.test", 16, 1, None), Transport::Tcp);
+    let message = Message::from_vec(&bytes).unwrap();
+    assert_eq!((message.answers.len(), message.metadata.truncation), (6, false));
+    assert_eq!(message.answers[1].data.to_string(), "1".repeat(300));
+}
+
+#[test]
+fn the_letter_case_of_the_question_is_kept() {
+    let (_, bytes) = raw(&listed(), &query("4.3.2.1.bL.TeSt", 1, 1, None), Transport::Udp);
+    assert_eq!(bytes[20..29], *b"\x02bL\x04TeSt\0");
+    assert_eq!(Message::from_vec(&bytes).unwrap().answers.len(), 1);
+}
+
+#[test]
+fn other_classes_and_odd_messages() {
+    let catalog = listed();
+    let rcode = |query: &[u8]| {
+        let (outcome, bytes) = raw(&catalog, query, Transport::Udp);
+        (outcome != Outcome::Drop).then(|| bytes[3] & 15)
+    };
+    let good = query("4.3.2.1.bl.test", 1, 1, None);
+    assert_eq!(rcode(&good), Some(0));
+    assert_eq!(rcode(&query("4.3.2.1.bl.test", 1, 4, None)), Some(5));
+    assert_eq!(rcode(&query("4.3.2.1.bl.test", 252, 1, None)), Some(4));
+    assert_eq!(rcode(&query("4.3.2.1.bl.test", 257, 1, None)), Some(0));
+    assert_eq!(rcode(&good[..good.len() - 1]), Some(1));
+    assert_eq!(rcode(&good[..11]), None);
+    let with = |at: usize, value: u8| {
+        let mut bytes = good.clone();
+        bytes[at] = value;
+        bytes
+    };
+    assert_eq!(rcode(&with(2, 0x80)), None);
+    assert_eq!(rcode(&with(2, 0x20)), Some(4));
+    assert_eq!(rcode(&with(2, 0x06)), Some(0));
+    assert_eq!(rcode(&with(5, 2)), Some(1));
+    let (_, bytes) = raw(&catalog, &query("4.3.2.1.bl.test", 1, 255, None), Transport::Udp);
+    assert_eq!((bytes[2] & 4, bytes[7]), (0, 1));
+}
+
+#[test]
+fn the_server_says_its_version_unless_hidden() {
+    let catalog = listed();
+    let ask = |qname: &str, qtype| {
+        let (_, bytes) = raw(&catalog, &query(qname, qtype, 3, None), Transport::Udp);
+        Message::from_vec(&bytes).unwrap()
+    };
+    assert_eq!(ask("Version.Bind", 16).answers[0].data.to_string(), "dnsbld");
+    assert_eq!(ask("version.server", 16).answers.len(), 1);
+    for (qname, qtype) in [("id.server", 16), ("version.bind", 1), ("other.bind", 16)] {
+        assert_eq!(ask(qname, qtype).metadata.response_code, ResponseCode::Refused);
+    }
+}
+
+#[test]
+fn a_zone_without_data_or_out_of_date_is_servfail() {
+    let entry = [("1.2.3.4", "1.2.3.4", [127, 0, 0, 2], "")];
+    let mut unloaded = zone("bl.test", vec![]);
+    unloaded.state = ZoneState::Unloaded;
+    assert_eq!(code(&catalog(vec![unloaded]), "4.3.2.1.bl.test"), ResponseCode::ServFail);
+    let mut expired = zone("bl.test", vec![ip4(1, &entry)]);
+    expired.expires = Some(NOW - 1);
+    assert_eq!(code(&catalog(vec![expired]), "4.3.2.1.bl.test"), ResponseCode::ServFail);
+    let mut expiring = zone("bl.test", vec![ip4(1, &entry)]);
+    expiring.expires = Some(NOW);
+    assert_eq!(code(&catalog(vec![expiring]), "4.3.2.1.bl.test"), ResponseCode::NoError);
+}
+
+#[test]
+fn gates_hide_and_delay() {
+    let entry = [("1.2.3.4", "1.2.3.4", [127, 0, 0, 2], "")];
+    let at = |gate| catalog(vec![zone("bl.test", vec![gated(1, &entry, Some(gate))])]);
+    let asked = query("4.3.2.1.bl.test", 1, 1, None);
+    let delay = Duration::from_millis(50);
+    let (outcome, _) = raw(&at(Gate { delay, ..Gate::default() }), &asked, Transport::Udp);
+    assert!(matches!(outcome, Outcome::RespondAfter(49, after) if after == delay), "{outcome:?}");
+    let later = at(Gate { not_before: Some(NOW + 1), ..Gate::default() });
+    assert_eq!(code(&later, "4.3.2.1.bl.test"), ResponseCode::NXDomain);
+    let now = at(Gate { not_before: Some(NOW), ..Gate::default() });
+    assert_eq!(code(&now, "4.3.2.1.bl.test"), ResponseCode::NoError);
+    let keyed = at(Gate { key: Some(Box::from(*b"k")), ..Gate::default() });
+    assert_eq!(code(&keyed, "4.3.2.1.bl.test"), ResponseCode::NXDomain);
+}
+
+#[test]
+fn ordinary_records_stand_beside_listings() {
+    let mut records = RecordSet::default();
+    let mx = Box::from(*b"\0\x0a\x02mx\x04test\0");
+    records.add(b"\0", Record { rtype: Type::A, ttl: 9, data: Box::new([192, 0, 2, 1]) });
+    records.add(b"\x03www\x01a\0", Record { rtype: Type::MX, ttl: 8, data: mx });
+    let records = Dataset { records: Some(records), ..Dataset::default() };
+    let list = ip4(300, &[("1.2.3.4", "1.2.3.4", [127, 0, 0, 2], "")]);
+    let catalog = catalog(vec![zone("bl.test", vec![list, records])]);
+    assert_eq!(lines(&ask(&catalog, "bl.test", RecordType::A).answers), ["bl.test. 9 192.0.2.1"]);
+    assert_eq!(
+        lines(&ask(&catalog, "www.a.bl.test", RecordType::MX).answers),
+        ["www.a.bl.test. 8 10 mx.test."]
+    );
+    assert_eq!(code(&catalog, "www.a.bl.test"), ResponseCode::NoError);
+    assert_eq!(code(&catalog, "a.bl.test"), ResponseCode::NoError);
+    assert_eq!(code(&catalog, "b.bl.test"), ResponseCode::NXDomain);
+    assert_eq!(code(&catalog, "4.3.2.1.bl.test"), ResponseCode::NoError);
+}
+
+#[test]
+fn ip6_zones_keep_mapped_addresses_to_themselves() {
+    let mut builder = AnswersBuilder::default();
+    let value = builder.value([127, 0, 0, 2].into(), b"$").unwrap();
+    let answer = builder.answer(&[value], None);
+    let (answers, _) = builder.finish([answer]);
+    let start: u128 = "2001:db8::".parse::<std::net::Ipv6Addr>().unwrap().into();
+    let range = Range { start, end: start | 0xffff, answer: crate::listing::AnswerId(1) };
+    let set = Dataset {
+        ip6: Some(Trie6::build([range])),
+        answers,
+        default_answer: default_answer(),
+        ..Dataset::default()
+    };
+    let catalog = catalog(vec![zone("six.test", vec![set])]);
+    let full = format!("4.3.2.1{}.8.b.d.0.1.0.0.2.six.test", ".0".repeat(20));
+    assert_eq!(ask(&catalog, &full, RecordType::TXT).answers[0].data.to_string(), "2001:db8::1234");
+    assert_eq!(code(&catalog, "8.b.d.0.1.0.0.2.six.test"), ResponseCode::NoError);
+    assert_eq!(code(&catalog, "9.b.d.0.1.0.0.2.six.test"), ResponseCode::NXDomain);
+    let mapped = format!("2.0.0.0.0.0.f.7.f.f.f.f{}.six.test", ".0".repeat(20));
+    assert_eq!(
+        ask(&catalog, &mapped, RecordType::TXT).answers[0].data.to_string(),
+        "test ::ffff:7f00:2"
+    );
+    assert_eq!(code(&catalog, "4.3.2.1.six.test"), ResponseCode::NXDomain);
+}
+
+#[test]
+fn every_reason_is_counted() {
+    let catalog = listed();
+    let mut state = WorkerState::default();
+    let counters = state.counters();
+    let mut out = [0; 1232];
+    for (qname, qtype) in
+        [("4.3.2.1.bl.test", 1), ("4.3.2.1.bl.test", 28), ("5.3.2.1.bl.test", 1), ("org", 1)]
+    {
+        let query = query(qname, qtype, 1, None);
+        let request = Request {
+            query: &query,
+            client: Ipv4Addr::LOCALHOST.into(),
+            transport: Transport::Udp,
+            now: NOW,
+        };
+        let _ = answer(&catalog, &mut state, &request, &mut out);
+    }
+    for reason in [Reason::Answered, Reason::NoData, Reason::NxDomain, Reason::Refused] {
+        assert_eq!(counters.get(reason), 1, "{reason:?}");
+    }
+    assert_eq!(counters.get(Reason::FormErr), 0);
+}

@@ -1,0 +1,198 @@
+//! TXT: the text of an answer from its template.
+
+use crate::wire::name::write_text;
+use crate::zone::Vars;
+use std::io::Write;
+
+/// The longest text, in bytes: four character-strings of 255 bytes (RFC 1035 section 3.3), which
+/// with their question still fit into one UDP response. Longer ones are cut.
+pub const MAX_TEXT: usize = 1020;
+
+/// A place for one text.
+#[derive(Clone, Debug)]
+pub(super) struct Text {
+    bytes: [u8; MAX_TEXT],
+    len: usize,
+}
+
+impl Default for Text {
+    fn default() -> Self {
+        Self { bytes: [0; MAX_TEXT], len: 0 }
+    }
+}
+
+impl Text {
+    /// Writes out `template` as rbldnsd's manual ("Resulting A values and TXT templates") says:
+    /// `$` is the key, `$$` a dollar, `$0`..`$9` variables; with a base template that one is
+    /// written out instead, `$=` in it being the template, or the key if the template is empty.
+    pub(super) fn expand(&mut self, template: &[u8], vars: &Vars, key: &[u8]) -> &[u8] {
+        self.len = 0;
+        let (outer, inner) = match (template.strip_prefix(b"="), vars.base.as_deref()) {
+            (Some(own), _) => (own, own),
+            (None, Some(base)) => (base, if template.is_empty() { key } else { template }),
+            (None, None) => (template, template),
+        };
+        let mut rest = outer;
+        while let Some(dollar) = memchr::memchr(b'$', rest) {
+            self.push(&rest[..dollar]);
+            rest = &rest[dollar + 1..];
+            let (part, used) = match rest.first() {
+                Some(b'$') => (&b"$"[..], 1),
+                Some(b'=') => (inner, 1),
+                Some(digit @ b'0'..=b'9') => match &vars.numbered[usize::from(digit - b'0')] {
+                    Some(value) => (&**value, 1),
+                    None => (&b"$"[..], 0),
+                },
+                _ => (key, 0),
+            };
+            self.push(part);
+            rest = &rest[used..];
+        }
+        self.push(rest);
+        &self.bytes[..self.len]
+    }
+
+    fn push(&mut self, part: &[u8]) {
+        let room = &mut self.bytes[self.len..];
+        let len = part.len().min(room.len());
+        room[..len].copy_from_slice(&part[..len]);
+        self.len += len;
+    }
+}
+
+/// The key as it stands in a text, written once per query and only if a text asks for it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct KeyText {
+    bytes: Vec<u8>,
+}
+
+impl KeyText {
+    /// An IPv4 address as a dotted quad.
+    pub(super) fn ip4(&mut self, address: u32) -> &[u8] {
+        self.bytes.clear();
+        for (i, octet) in address.to_be_bytes().into_iter().enumerate() {
+            if i > 0 {
+                self.bytes.push(b'.');
+            }
+            if octet >= 100 {
+                self.bytes.push(b'0' + octet / 100);
+            }
+            if octet >= 10 {
+                self.bytes.push(b'0' + octet / 10 % 10);
+            }
+            self.bytes.push(b'0' + octet % 10);
+        }
+        &self.bytes
+    }
+
+    /// An IPv6 address in the form of RFC 5952, but never with an IPv4 address in it, as rbldnsd
+    /// writes it.
+    pub(super) fn ip6(&mut self, address: u128) -> &[u8] {
+        self.bytes.clear();
+        let words: [u16; 8] = std::array::from_fn(|i| (address >> (112 - 16 * i)) as u16);
+        let zeros = longest_zeros(&words);
+        for (i, word) in words.iter().enumerate() {
+            if zeros.contains(&i) {
+                if i == zeros.start {
+                    self.bytes.extend_from_slice(b"::");
+                }
+                continue;
+            }
+            if i > 0 && i != zeros.end {
+                self.bytes.push(b':');
+            }
+            // Writing to a Vec cannot fail.
+            let _ = write!(self.bytes, "{word:x}");
+        }
+        &self.bytes
+    }
+
+    /// A listed name: the last `labels` labels of `name`, escaped.
+    pub(super) fn name(&mut self, name: &[u8], labels: usize, listed: usize) -> &[u8] {
+        self.bytes.clear();
+        let mut tail = name;
+        for _ in listed..labels {
+            let len = tail.first().map_or(0, |&len| usize::from(len) + 1);
+            tail = tail.get(len..).unwrap_or(&[]);
+        }
+        write_text(tail, &mut self.bytes);
+        &self.bytes
+    }
+}
+
+/// The first of the longest runs of at least two zero words, empty and out of reach if there is
+/// none.
+fn longest_zeros(words: &[u16; 8]) -> std::ops::Range<usize> {
+    let mut best = 9..9;
+    let mut start = 0;
+    for i in 0..=8 {
+        if words.get(i) == Some(&0) {
+            continue;
+        }
+        if i - start >= 2 && i - start > best.len() {
+            best = start..i;
+        }
+        start = i + 1;
+    }
+    best
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn vars(one: &str, base: Option<&str>) -> Vars {
+        let mut vars = Vars::default();
+        vars.numbered[1] = Some(one.as_bytes().into());
+        vars.base = base.map(|base| base.as_bytes().into());
+        vars
+    }
+
+    fn expand(template: &str, vars: &Vars) -> String {
+        let mut text = Text::default();
+        String::from_utf8(text.expand(template.as_bytes(), vars, b"KEY").to_vec()).unwrap()
+    }
+
+    #[test]
+    fn dollars_are_replaced() {
+        let vars = vars("a$b", None);
+        assert_eq!(expand("see $ at $1, $2 and $$.", &vars), "see KEY at a$b, $2 and $.");
+        assert_eq!(expand("$", &vars), "KEY");
+        assert_eq!(expand("$$$", &vars), "$KEY");
+        assert_eq!(expand("$x$=", &vars), "KEYx$x$=");
+        assert_eq!(expand("=plain $", &vars), "plain KEY");
+        assert_eq!(expand("", &vars), "");
+    }
+
+    #[test]
+    fn the_base_template_takes_over_unless_escaped() {
+        let vars = vars("one", Some("bl?$= ($) $1"));
+        assert_eq!(expand("r123", &vars), "bl?r123 (KEY) one");
+        assert_eq!(expand("r$", &vars), "bl?r$ (KEY) one");
+        assert_eq!(expand("", &vars), "bl?KEY (KEY) one");
+        assert_eq!(expand("=other $", &vars), "other KEY");
+    }
+
+    #[test]
+    fn long_texts_are_cut() {
+        let long = "x".repeat(600);
+        let text = expand("$1$1", &vars(&long, None));
+        assert_eq!(text.len(), MAX_TEXT);
+    }
+
+    #[test]
+    fn keys_are_written_as_people_do() {
+        let mut key = KeyText::default();
+        assert_eq!(key.ip4(0x0164_0a00), b"1.100.10.0");
+        assert_eq!(key.ip4(0xff09_63c8), b"255.9.99.200");
+        for text in
+            ["::", "::1", "1::", "2001:db8::42", "1:0:0:4::8", "1:2:3:4:5:6:7:8", "1:0:2:0:3:0:4:0"]
+        {
+            let address: std::net::Ipv6Addr = text.parse().unwrap();
+            assert_eq!(key.ip6(address.into()), text.as_bytes(), "{text}");
+        }
+        assert_eq!(key.ip6(0xffff_7f00_0002), b"::ffff:7f00:2");
+        assert_eq!(key.name(b"\x01a\x02b$\x01c\0", 3, 2), br"b\$.c");
+        assert_eq!(key.name(b"\x01a\x02b$\x01c\0", 3, 3), br"a.b\$.c");
+    }
+}

@@ -1,0 +1,232 @@
+//! The rules of `ip4set`.
+//!
+//! An entry is cut into whole blocks of /8, /16, /24 and single addresses, each as large as
+//! possible. There is a table for each of the four sizes. For an address, only the table of the
+//! smallest blocks that has its block counts: if an entry for the block is an exclusion, the
+//! address is not listed, whatever the order of the lines; else all entries for the block give
+//! their values.
+
+use super::sort::sort_by_u32;
+use super::stream::Paint;
+use super::{Addresses4, AnswerId, AnswersBuilder, Form4, Range};
+use crate::listing::ValueId;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+
+/// The most values of one address; more would fit into no answer, and would let a hostile file
+/// make the work quadratic.
+const MAX_VALUES: usize = 255;
+
+/// Collects the entries of an `ip4set` dataset.
+#[derive(Clone, Debug, Default)]
+pub struct LayersBuilder {
+    /// Single addresses: the address in the upper half, the code of the value in the lower.
+    singles: Vec<u64>,
+    /// Blocks side by side, in tables of single addresses, /24, /16 and /8.
+    runs: [Vec<Run>; 4],
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    start: u32,
+    end: u32,
+    code: u32,
+}
+
+/// An exclusion, in the place of a value.
+const EXCLUDED: u32 = 0;
+
+fn code(value: Option<ValueId>) -> u32 {
+    value.map_or(EXCLUDED, |value| value.0.saturating_add(1))
+}
+
+impl LayersBuilder {
+    /// Lists an address with a value, or excludes it.
+    #[inline]
+    pub fn add_single(&mut self, address: u32, value: Option<ValueId>) {
+        self.singles.push(u64::from(address) << 32 | u64::from(code(value)));
+    }
+
+    /// Lists the addresses from `start` to `end` with a value, or excludes them.
+    pub fn add_range(&mut self, start: u32, end: u32, value: Option<ValueId>) {
+        if start == end {
+            return self.add_single(start, value);
+        }
+        let code = code(value);
+        // In u64, so that the block behind the last one has a number.
+        let (mut start, mut end) = (u64::from(start), u64::from(end) + 1);
+        for (table, runs) in self.runs.iter_mut().enumerate() {
+            let mut push = |start: u64, end: u64| {
+                if start < end {
+                    runs.push(Run { start: start as u32, end: (end - 1) as u32, code });
+                }
+            };
+            let parent = 1 << (8 * (table + 1));
+            let first_whole = start.next_multiple_of(parent);
+            let last_whole = end / parent * parent;
+            if table == 3 || first_whole >= last_whole {
+                return push(start, end);
+            }
+            push(start, first_whole);
+            push(last_whole, end);
+            (start, end) = (first_whole, last_whole);
+        }
+    }
+
+    /// Decides what every address gives. The values of an address come in the order in which the
+    /// dataset first named them, at most 255 of them.
+    pub fn finish(self, answers: &mut AnswersBuilder) -> Addresses4 {
+        let Self { mut singles, runs: [mut runs32, runs24, runs16, runs8] } = self;
+        sort_by_u32(&mut singles, |single| (single >> 32) as u32);
+        runs32.sort_unstable_by_key(|run| run.start);
+        let mut answer_of = AnswerOf::new(answers);
+        settle_singles(&mut singles, &mut runs32, &mut answer_of);
+        let runs = sweep(runs32, &mut answer_of);
+        let [blocks24, blocks16, blocks8] =
+            [runs24, runs16, runs8].map(|runs| sweep(runs, &mut answer_of).into_iter());
+        let blocks = Paint::new(Paint::new(blocks24, blocks16), blocks8).collect();
+        Addresses4(Form4::Layers(Layers { singles, runs, blocks }))
+    }
+}
+
+/// Finds the answer for the codes of one block.
+struct AnswerOf<'a> {
+    answers: &'a mut AnswersBuilder,
+    values: Vec<ValueId>,
+}
+
+impl<'a> AnswerOf<'a> {
+    fn new(answers: &'a mut AnswersBuilder) -> Self {
+        Self { answers, values: Vec::new() }
+    }
+
+    /// The codes are sorted and distinct.
+    fn get(&mut self, codes: impl Iterator<Item = u32>) -> AnswerId {
+        self.values.clear();
+        for code in codes.take(MAX_VALUES) {
+            match code.checked_sub(1) {
+                None => return AnswerId::NONE,
+                Some(value) => self.values.push(ValueId(value)),
+            }
+        }
+        self.answers.answer(&self.values, None)
+    }
+}
+
+/// Replaces the codes of the sorted `singles` by answers, one for each address, in place. Those
+/// inside one of the sorted `runs` are moved there instead, to be decided with it.
+fn settle_singles(singles: &mut Vec<u64>, runs: &mut Vec<Run>, answer_of: &mut AnswerOf<'_>) {
+    let runs_given = runs.len();
+    let mut next_run = 0;
+    let mut covered_to = None;
+    let mut codes = Vec::new();
+    let (mut read, mut written) = (0, 0);
+    while let Some(&single) = singles.get(read) {
+        let address = (single >> 32) as u32;
+        while next_run < runs_given && runs[next_run].start <= address {
+            covered_to = covered_to.max(Some(runs[next_run].end));
+            next_run += 1;
+        }
+        codes.clear();
+        while let Some(&same) = singles.get(read)
+            && (same >> 32) as u32 == address
+        {
+            codes.push(same as u32);
+            read += 1;
+        }
+        if codes.len() > 1 {
+            codes.sort_unstable();
+            codes.dedup();
+        }
+        if covered_to >= Some(address) {
+            runs.extend(codes.iter().map(|&code| Run { start: address, end: address, code }));
+        } else {
+            let answer = answer_of.get(codes.iter().copied());
+            singles[written] = u64::from(address) << 32 | u64::from(answer.0);
+            written += 1;
+        }
+    }
+    singles.truncate(written);
+}
+
+/// Cuts overlapping runs into segments that have one answer.
+fn sweep(mut runs: Vec<Run>, answer_of: &mut AnswerOf<'_>) -> Vec<Range<u32>> {
+    runs.sort_unstable_by_key(|run| run.start);
+    let mut segments = Vec::new();
+    let mut runs = runs.into_iter().peekable();
+    // How often a code is in force, and where that ends.
+    let mut active: BTreeMap<u32, u32> = BTreeMap::new();
+    let mut ends: BinaryHeap<Reverse<(u32, u32)>> = BinaryHeap::new();
+    let mut start = 0;
+    loop {
+        if ends.is_empty() {
+            let Some(run) = runs.next() else { return segments };
+            start = run.start;
+            if runs.peek().is_none_or(|next| next.start > run.end) {
+                let answer = answer_of.get(std::iter::once(run.code));
+                segments.push(Range { start, end: run.end, answer });
+                continue;
+            }
+            active.insert(run.code, 1);
+            ends.push(Reverse((run.end, run.code)));
+        }
+        while let Some(run) = runs.next_if(|run| run.start == start) {
+            *active.entry(run.code).or_default() += 1;
+            ends.push(Reverse((run.end, run.code)));
+        }
+        let Some(&Reverse((first_end, _))) = ends.peek() else { continue };
+        let end = runs.peek().map_or(first_end, |run| first_end.min(run.start - 1));
+        let answer = answer_of.get(active.keys().copied());
+        segments.push(Range { start, end, answer });
+        while let Some(&Reverse((ended, code))) = ends.peek()
+            && ended == end
+        {
+            ends.pop();
+            if let Some(count) = active.get_mut(&code) {
+                *count -= 1;
+                if *count == 0 {
+                    active.remove(&code);
+                }
+            }
+        }
+        // The last address ends every run, so that this cannot be needed past it.
+        start = end.wrapping_add(1);
+    }
+}
+
+/// What the four tables say.
+#[derive(Clone, Debug)]
+pub(super) struct Layers {
+    /// Single addresses outside `runs`: the address in the upper half, its answer in the lower.
+    singles: Vec<u64>,
+    /// The rest of the table of single addresses.
+    runs: Vec<Range<u32>>,
+    /// The other tables, laid over each other.
+    blocks: Vec<Range<u32>>,
+}
+
+impl Layers {
+    pub(super) fn segments(&self) -> impl Iterator<Item = Range<u32>> {
+        let singles = self.singles.iter().map(|&single| {
+            let address = (single >> 32) as u32;
+            Range { start: address, end: address, answer: AnswerId(single as u32) }
+        });
+        let addresses = Paint::new(singles, self.runs.iter().copied());
+        Paint::new(addresses, self.blocks.iter().copied())
+    }
+
+    pub(super) fn memory(&self) -> usize {
+        self.singles.capacity() * size_of::<u64>()
+            + (self.runs.capacity() + self.blocks.capacity()) * size_of::<Range<u32>>()
+    }
+
+    pub(super) fn renumber(&mut self, numbers: &[AnswerId]) {
+        for single in &mut self.singles {
+            let answer = numbers[*single as u32 as usize];
+            *single = *single >> 32 << 32 | u64::from(answer.0);
+        }
+        for range in self.runs.iter_mut().chain(&mut self.blocks) {
+            range.answer = numbers[range.answer.0 as usize];
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! The rules of `ip4tset` and `ip6tset`: every entry has the same answer.
+
+use super::sort::sort_by_u32;
+use super::stream::Paint;
+use super::{Addresses4, Addresses6, AnswerId, Form4, Form6, Range};
+
+/// Collects the entries of an `ip4tset` dataset: single addresses.
+#[derive(Clone, Debug, Default)]
+pub struct SetBuilder4 {
+    addresses: Vec<u32>,
+}
+
+impl SetBuilder4 {
+    /// Lists an address.
+    #[inline]
+    pub fn add(&mut self, address: u32) {
+        self.addresses.push(address);
+    }
+
+    /// Gives every address this answer.
+    pub fn finish(self, answer: AnswerId) -> Addresses4 {
+        let mut addresses = self.addresses;
+        sort_by_u32(&mut addresses, |address| address);
+        addresses.dedup();
+        Addresses4(Form4::Set(Set4 { addresses, answer }))
+    }
+}
+
+/// Single addresses with one answer.
+#[derive(Clone, Debug)]
+pub(super) struct Set4 {
+    addresses: Vec<u32>,
+    answer: AnswerId,
+}
+
+impl Set4 {
+    pub(super) fn segments(&self) -> impl Iterator<Item = Range<u32>> {
+        let answer = self.answer;
+        self.addresses.iter().map(move |&address| Range { start: address, end: address, answer })
+    }
+
+    pub(super) fn memory(&self) -> usize {
+        self.addresses.capacity() * size_of::<u32>()
+    }
+
+    pub(super) fn renumber(&mut self, numbers: &[AnswerId]) {
+        self.answer = numbers[self.answer.0 as usize];
+    }
+}
+
+/// Collects the entries of an `ip6tset` dataset: /64 networks, and single addresses in them that
+/// are not listed.
+#[derive(Clone, Debug, Default)]
+pub struct SetBuilder6 {
+    networks: Vec<u64>,
+    exclusions: Vec<u128>,
+}
+
+impl SetBuilder6 {
+    /// Lists the /64 network of this address.
+    pub fn add(&mut self, address: u128) {
+        self.networks.push((address >> 64) as u64);
+    }
+
+    /// Excludes an address.
+    pub fn exclude(&mut self, address: u128) {
+        self.exclusions.push(address);
+    }
+
+    /// Gives every listed address this answer.
+    pub fn finish(self, answer: AnswerId) -> Addresses6 {
+        let Self { mut networks, mut exclusions } = self;
+        networks.sort_unstable();
+        networks.dedup();
+        exclusions.sort_unstable();
+        exclusions.dedup();
+        Addresses6(Form6::Set(Set6 { networks, exclusions, answer }))
+    }
+}
+
+/// /64 networks with one answer, without some addresses.
+#[derive(Clone, Debug)]
+pub(super) struct Set6 {
+    networks: Vec<u64>,
+    exclusions: Vec<u128>,
+    answer: AnswerId,
+}
+
+impl Set6 {
+    pub(super) fn segments(&self) -> impl Iterator<Item = Range<u128>> {
+        let answer = self.answer;
+        let excluded = self.exclusions.iter().map(|&address| Range {
+            start: address,
+            end: address,
+            answer: AnswerId::NONE,
+        });
+        let networks = self.networks.iter().map(move |&network| {
+            let start = u128::from(network) << 64;
+            Range { start, end: start | u128::from(u64::MAX), answer }
+        });
+        Paint::new(excluded, networks)
+    }
+
+    pub(super) fn memory(&self) -> usize {
+        self.networks.capacity() * size_of::<u64>() + self.exclusions.capacity() * size_of::<u128>()
+    }
+
+    pub(super) fn renumber(&mut self, numbers: &[AnswerId]) {
+        self.answer = numbers[self.answer.0 as usize];
+    }
+}

@@ -1,0 +1,141 @@
+use super::*;
+use crate::listing::ValueId;
+use std::net::Ipv4Addr;
+
+/// A builder of answers, and values numbered 0, 1, ... in it.
+fn values(count: u8) -> (AnswersBuilder, Vec<ValueId>) {
+    let mut answers = AnswersBuilder::default();
+    let values =
+        (0..count).map(|n| answers.value(Ipv4Addr::new(127, 0, 0, n), b"").unwrap()).collect();
+    (answers, values)
+}
+
+/// The ranges, with the last octets of the A records instead of the numbers.
+fn layers(build: impl Fn(&mut LayersBuilder, &[ValueId])) -> Vec<(u32, u32, Vec<u8>)> {
+    let (mut answers, values) = values(8);
+    let mut builder = LayersBuilder::default();
+    build(&mut builder, &values);
+    let mut ip4 = builder.finish(&mut answers);
+    let answers = number(Some(&mut ip4), None, answers);
+    let octets = |range: &Range<u32>| {
+        answers.get(range.answer).values().map(|value| value.a.octets()[3]).collect()
+    };
+    ip4.ranges().map(|range| (range.start, range.end, octets(&range))).collect()
+}
+
+#[test]
+fn nothing_gives_nothing() {
+    assert_eq!(layers(|_, _| ()), []);
+    let set = SetBuilder4::default().finish(AnswerId(1));
+    assert_eq!(set.ranges().count(), 0);
+    let (trie, late) = PrefixesBuilder::<u128>::default().finish();
+    assert_eq!((trie.ranges().count(), late.len()), (0, 0));
+}
+
+#[test]
+fn the_whole_space_is_one_range() {
+    let all = vec![(0, u32::MAX, vec![1])];
+    assert_eq!(layers(|set, v| set.add_range(0, u32::MAX, Some(v[1]))), all);
+    let halves = layers(|set, v| {
+        set.add_range(0x8000_0000, u32::MAX, Some(v[1]));
+        set.add_range(0, 0x7fff_ffff, Some(v[1]));
+    });
+    assert_eq!(halves, all);
+    let odd = layers(|set, v| set.add_range(1, u32::MAX - 1, Some(v[1])));
+    assert_eq!(odd, [(1, u32::MAX - 1, vec![1])]);
+}
+
+#[test]
+fn the_ends_of_the_space_are_addresses_too() {
+    let ends = layers(|set, v| {
+        set.add_single(u32::MAX, Some(v[1]));
+        set.add_range(u32::MAX - 3, u32::MAX, Some(v[2]));
+        set.add_single(0, None);
+        set.add_range(0, 255, Some(v[3]));
+    });
+    let want = [
+        (1, 255, vec![3]),
+        (u32::MAX - 3, u32::MAX - 1, vec![2]),
+        (u32::MAX, u32::MAX, vec![1, 2]),
+    ];
+    assert_eq!(ends, want);
+}
+
+#[test]
+fn the_smallest_block_counts_and_overlaps_in_a_table_add_up() {
+    let block = 0x0a00_0000;
+    let got = layers(|set, v| {
+        set.add_range(block, block + 0xffff, Some(v[1]));
+        set.add_range(block + 0x100, block + 0x1ff, Some(v[2]));
+        set.add_range(block + 0x100, block + 0x17f, Some(v[4]));
+        set.add_single(block + 0x101, Some(v[3]));
+        set.add_range(block + 0x200, block + 0x3ff, None);
+        set.add_range(block + 0x300, block + 0x3ff, Some(v[5]));
+        set.add_single(block + 0x300, Some(v[6]));
+    });
+    let want = [
+        (block, block + 0xff, vec![1]),
+        (block + 0x100, block + 0x100, vec![4]),
+        (block + 0x101, block + 0x101, vec![3, 4]),
+        (block + 0x102, block + 0x17f, vec![4]),
+        (block + 0x180, block + 0x1ff, vec![2]),
+        (block + 0x300, block + 0x300, vec![6]),
+        (block + 0x400, block + 0xffff, vec![1]),
+    ];
+    assert_eq!(got, want);
+}
+
+#[test]
+fn many_overlapping_runs_take_bounded_work_and_few_values() {
+    let mut answers = AnswersBuilder::default();
+    let mut builder = LayersBuilder::default();
+    for n in 0..20_000u32 {
+        let value = answers.value(Ipv4Addr::from(0x7f00_0000 + n + 1), b"").unwrap();
+        builder.add_range(n % 100, 200 - n % 50, Some(value));
+    }
+    let mut ip4 = builder.finish(&mut answers);
+    let answers = number(Some(&mut ip4), None, answers);
+    let mut most = 0;
+    for range in ip4.ranges() {
+        most = most.max(answers.get(range.answer).values().len());
+    }
+    assert_eq!(most, 255);
+    assert!(ip4.memory() < 10_000);
+}
+
+#[test]
+fn answers_are_numbered_in_the_order_of_the_addresses() {
+    let (mut answers, values) = values(4);
+    let ids: Vec<_> = values.iter().map(|&value| answers.answer(&[value], None)).collect();
+    let mut builder = PrefixesBuilder::<u32>::default();
+    builder.add(0x0300_0000, 8, ids[0], 0);
+    builder.add(0x0200_0000, 8, ids[3], 1);
+    builder.add(0x0100_0000, 8, ids[0], 2);
+    builder.add(0x0400_0000, 8, ids[1], 3);
+    builder.add(0x0400_0000, 9, ids[2], 4);
+    builder.add(0x0480_0000, 9, ids[2], 5);
+    let (mut ip4, late) = builder.finish();
+    let answers = number(Some(&mut ip4), None, answers);
+    assert!(late.is_empty());
+    assert_eq!(answers.len(), 3);
+    let ranges: Vec<_> = ip4.ranges().map(|range| (range.start >> 24, range.answer.0)).collect();
+    assert_eq!(ranges, [(1, 1), (2, 2), (3, 1), (4, 3)]);
+}
+
+#[test]
+fn nested_prefixes_close_in_the_right_place() {
+    let mut builder = PrefixesBuilder::<u128>::default();
+    builder.add(0, 0, AnswerId(1), 0);
+    builder.add(u128::MAX, 128, AnswerId(2), 1);
+    builder.add(u128::MAX - 1, 127, AnswerId::NONE, 2);
+    builder.add(0, 128, AnswerId::NONE, 3);
+    builder.add(0, 0, AnswerId(3), 4);
+    builder.add(u128::MAX, 128, AnswerId::NONE, 5);
+    let (ip6, late) = builder.finish();
+    assert_eq!(late, [4, 5]);
+    let want = [
+        Range { start: 1, end: u128::MAX - 2, answer: AnswerId(1) },
+        Range { start: u128::MAX, end: u128::MAX, answer: AnswerId(2) },
+    ];
+    assert_eq!(ip6.ranges().collect::<Vec<_>>(), want);
+}

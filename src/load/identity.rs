@@ -1,0 +1,148 @@
+//! What a path names at one moment, told by `stat` alone.
+
+use std::fs::{FileType, Metadata};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::Path;
+
+/// A time of a file as the file system keeps it; may lie before 1970.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Stamp {
+    /// Seconds since 1970.
+    pub seconds: i64,
+    /// Nanoseconds within the second.
+    pub nanoseconds: i64,
+}
+
+/// What tells one version of a file from another without reading it.
+///
+/// Two versions are compared for being *different*, never for being newer: `rsync --times` and
+/// `mv` set modification times back. The change time cannot be set by hand, so an update of the
+/// same size within the same second still shows.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Identity {
+    /// The device the file lies on.
+    pub device: u64,
+    /// The number of the file on its device.
+    pub inode: u64,
+    /// The size in bytes.
+    pub size: u64,
+    /// When the content was last modified, as anybody may have set it.
+    pub modified: Stamp,
+    /// When the content or the attributes last changed, as the kernel saw it.
+    pub changed: Stamp,
+}
+
+impl Identity {
+    /// The identity in the metadata of an open file or of a path.
+    pub fn of(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.len(),
+            modified: Stamp { seconds: metadata.mtime(), nanoseconds: metadata.mtime_nsec() },
+            changed: Stamp { seconds: metadata.ctime(), nanoseconds: metadata.ctime_nsec() },
+        }
+    }
+
+    /// True if the modification time lies in the first second of 1970. `rsync --partial` sets the
+    /// seconds to 0 of the incomplete file that it leaves under the final name when it is
+    /// stopped, so that its next run does not take that file for whole.
+    pub fn is_interrupted_transfer(&self) -> bool {
+        self.modified.seconds == 0
+    }
+
+    /// True if the file system seems to keep whole seconds only, so that two changes within one
+    /// second, or two on FAT, can look like one.
+    pub fn has_coarse_times(&self) -> bool {
+        self.changed.nanoseconds == 0
+    }
+}
+
+/// What a path shows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sight {
+    /// A regular file, symlinks followed.
+    File(Identity),
+    /// Nothing there, or a symlink to nothing.
+    Vanished,
+    /// Something that is no regular file, by name: "directory", "fifo" ...
+    NotAFile(&'static str),
+    /// The path cannot be looked at; the number is the operating system's error.
+    Unreadable(i32),
+}
+
+impl Sight {
+    /// Looks at a path with one `stat`.
+    pub fn of(path: &Path) -> Self {
+        match std::fs::metadata(path) {
+            Ok(metadata) => match special_kind(metadata.file_type()) {
+                None => Self::File(Identity::of(&metadata)),
+                Some(kind) => Self::NotAFile(kind),
+            },
+            Err(error) if is_absence(&error) => Self::Vanished,
+            Err(error) => Self::Unreadable(error.raw_os_error().unwrap_or(0)),
+        }
+    }
+
+    /// True if both are the same file, in whatever version, or both are none.
+    pub(super) fn is_same_file(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::File(a), Self::File(b)) => (a.device, a.inode) == (b.device, b.inode),
+            (a, b) => a == b,
+        }
+    }
+}
+
+/// True if the error says that there is nothing under a path.
+pub(super) fn is_absence(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
+/// The name of what is not a regular file.
+pub(super) fn special_kind(kind: FileType) -> Option<&'static str> {
+    if kind.is_file() {
+        None
+    } else if kind.is_dir() {
+        Some("directory")
+    } else if kind.is_fifo() {
+        Some("fifo")
+    } else if kind.is_socket() {
+        Some("socket")
+    } else {
+        Some("device")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_seen_as_what_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("list");
+        assert_eq!(Sight::of(&file), Sight::Vanished);
+        assert_eq!(Sight::of(folder.path()), Sight::NotAFile("directory"));
+        assert_eq!(Sight::of(Path::new("/dev/null")), Sight::NotAFile("device"));
+        std::fs::write(&file, "1.2.3.4\n").unwrap();
+        let Sight::File(identity) = Sight::of(&file) else { panic!("not seen as a file") };
+        assert_eq!(identity.size, 8);
+        assert_eq!(Sight::of(&file.join("below-a-file")), Sight::Vanished);
+        let knot = folder.path().join("knot");
+        std::os::unix::fs::symlink(&knot, &knot).unwrap();
+        assert_eq!(Sight::of(&knot), Sight::Unreadable(libc::ELOOP));
+    }
+
+    #[test]
+    fn only_the_first_second_of_1970_marks_an_interrupted_transfer() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = std::fs::File::create(folder.path().join("list")).unwrap();
+        for (milliseconds, interrupted) in [(0, true), (656, true), (1000, false)] {
+            let time = std::time::UNIX_EPOCH + std::time::Duration::from_millis(milliseconds);
+            file.set_modified(time).unwrap();
+            let identity = Identity::of(&file.metadata().unwrap());
+            assert_eq!(identity.is_interrupted_transfer(), interrupted);
+        }
+    }
+}

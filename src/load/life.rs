@@ -1,0 +1,395 @@
+//! The life of a dataset: never loaded, live, stale, quarantined. Pure; the caller tells it the
+//! time and what happened, and does what it says.
+//!
+//! ```text
+//!                     accept                    refuse: the source is away
+//!   never loaded ---------------> live ------------------------------------> stale
+//!    (SERVFAIL)                    ^ \                                         |
+//!                                  |  `---- refuse: the new data is wrong -> quarantined
+//!                                  |                                           |
+//!                                  `----------- accept, confirm ---------------'
+//! ```
+//!
+//! Data that was once accepted is only ever replaced by data that was accepted, and a
+//! [`Candidate`] can only be had by passing [`Life::judge`]: a file that is empty, garbage, cut
+//! off or gone leaves the old data answering.
+
+use super::problem::{Cause, Problem};
+use super::source::ReadReport;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+use tracing::Level;
+
+/// How long a problem that stays the same is kept quiet about before it is told again.
+const REMIND: Duration = Duration::from_secs(3600);
+
+/// One file of a dataset as it was read and parsed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Source {
+    /// The file, as the configuration names it.
+    pub path: PathBuf,
+    /// What the reader saw.
+    pub report: ReadReport,
+    /// The number of valid entries.
+    pub entries: u64,
+    /// The number of lines that should be entries or specials and are invalid.
+    pub bad_lines: u64,
+    /// What is wrong with the first bad line.
+    pub first_bad: Option<String>,
+}
+
+/// Data that may replace what is served: proof that [`Life::judge`] let it pass.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[must_use]
+pub struct Candidate {
+    sources: Vec<Source>,
+}
+
+/// The data that is served.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Good {
+    /// When it was accepted.
+    pub since: SystemTime,
+    /// The files it was built from.
+    pub sources: Vec<Source>,
+}
+
+impl Good {
+    /// The number of entries.
+    pub fn entries(&self) -> u64 {
+        entries(&self.sources)
+    }
+}
+
+/// What is wrong at present.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Trouble {
+    /// When this problem was first met.
+    pub since: SystemTime,
+    /// The problem.
+    pub problem: Problem,
+    /// How often it was met.
+    pub attempts: u32,
+    /// When it was last told.
+    told: SystemTime,
+}
+
+/// The state in one word, for the status and the metrics.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum State {
+    /// Nothing was ever accepted: its zones answer SERVFAIL.
+    NeverLoaded,
+    /// What is served is what the files hold, as far as is known.
+    Live,
+    /// The files are away (vanished, unreadable, being written); the last good data is served.
+    Stale,
+    /// The files hold something wrong; the last good data is served.
+    Quarantined,
+}
+
+/// A sentence for the log.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Message {
+    /// How loud it is.
+    pub level: Level,
+    /// What happened, why, and the remedy; it does not name the dataset.
+    pub text: String,
+}
+
+/// What the caller is to do after an event.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[must_use]
+pub struct Step {
+    /// Say this.
+    pub message: Option<Message>,
+    /// Load again after this time, even if no file is seen to change. A change of any of the
+    /// files should always be tried at once.
+    pub retry: Option<Duration>,
+}
+
+/// When a failed load is tried again although no file was seen to change.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RetryPolicy {
+    /// After the first failure; doubled with each that follows.
+    pub first: Duration,
+    /// The longest wait, and the only one for faults that do not pass without a change.
+    pub longest: Duration,
+}
+
+impl Default for RetryPolicy {
+    /// From 5 seconds to 10 minutes.
+    fn default() -> Self {
+        Self { first: Duration::from_secs(5), longest: Duration::from_secs(600) }
+    }
+}
+
+impl RetryPolicy {
+    fn wait(&self, trouble: &Trouble) -> Duration {
+        if !trouble.problem.cause.may_pass_by_itself() {
+            return self.longest;
+        }
+        let doublings = trouble.attempts.saturating_sub(1).min(31);
+        self.first.saturating_mul(1 << doublings).min(self.longest)
+    }
+}
+
+/// The life of one dataset.
+///
+/// ```
+/// # use dnsbld::load::{Cause, Life, Limits, Problem, Source, State, read};
+/// # use std::time::SystemTime;
+/// # fn source(path: &std::path::Path, entries: u64) -> Source {
+/// #     let mut sink = |_: &[u8]| Ok::<(), String>(());
+/// #     let report = read(path, &Limits::default(), &mut sink).unwrap();
+/// #     Source { path: path.into(), report, entries, bad_lines: 0, first_bad: None }
+/// # }
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("list");
+/// # std::fs::write(&path, "1.2.3.4\n").unwrap();
+/// let mut life = Life::default();
+/// let candidate = life.judge(vec![source(&path, 1)], false).unwrap();
+/// let step = life.accept(SystemTime::now(), candidate);
+/// assert_eq!(step.message.unwrap().text, "loaded 1 entry from 1 file");
+///
+/// let problem = life.judge(vec![source(&path, 0)], false).unwrap_err();
+/// let step = life.refuse(SystemTime::now(), problem);
+/// assert_eq!(life.state(), State::Quarantined);
+/// assert_eq!(life.good().unwrap().entries(), 1);
+/// assert!(step.message.is_some() && step.retry.is_some());
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Life {
+    policy: RetryPolicy,
+    good: Option<Good>,
+    /// What is served was read from other files, or by another type, than what comes next.
+    foreign: bool,
+    trouble: Option<Trouble>,
+}
+
+impl Life {
+    /// A dataset of which nothing was loaded yet, with its own retry policy.
+    pub fn new(policy: RetryPolicy) -> Self {
+        Self { policy, ..Self::default() }
+    }
+
+    /// The state in one word.
+    pub fn state(&self) -> State {
+        match (&self.good, &self.trouble) {
+            (None, _) => State::NeverLoaded,
+            (Some(_), None) => State::Live,
+            (Some(_), Some(trouble)) if trouble.problem.cause.is_absence() => State::Stale,
+            (Some(_), Some(_)) => State::Quarantined,
+        }
+    }
+
+    /// What is served, if anything was ever loaded.
+    pub fn good(&self) -> Option<&Good> {
+        self.good.as_ref()
+    }
+
+    /// What is wrong at present.
+    pub fn trouble(&self) -> Option<&Trouble> {
+        self.trouble.as_ref()
+    }
+
+    /// New settings name other files or another type: what is served stays until these can be,
+    /// but they are no newer version of it and are judged on their own.
+    pub fn start_over(&mut self) {
+        self.foreign = true;
+        self.trouble = None;
+    }
+
+    /// The version that is served of what is judged.
+    fn predecessor(&self) -> Option<&Good> {
+        self.good.as_ref().filter(|_| !self.foreign)
+    }
+
+    /// True if the files hold, byte by byte, what is served: nothing has to be built, only
+    /// [`confirm`](Self::confirm) called.
+    pub fn holds(&self, sources: &[Source]) -> bool {
+        self.predecessor().is_some_and(|good| {
+            good.sources.len() == sources.len()
+                && good.sources.iter().zip(sources).all(|(ours, theirs)| {
+                    ours.path == theirs.path && ours.report.hash == theirs.report.hash
+                })
+        })
+    }
+
+    /// Decides whether files that were read and parsed may be served.
+    ///
+    /// - Files without a single byte, or with bad lines and no entry, are never served.
+    /// - A well-formed list without entries (comments, specials, defaults: RFC 6471, section 3.4,
+    ///   wants lists to be shut down in the open) is served as empty at the first load, but does
+    ///   not replace data that lists something.
+    /// - If a file that had entries comes back without a byte or as garbage, the others of its
+    ///   dataset do not make up for it.
+    /// - What an interrupted `rsync --partial` left does not replace a version that does not look
+    ///   like that: a mirror that gives all its files the time 1970 still works.
+    ///
+    /// `accept_empty` lets lists be emptied by files that are empty or well formed, not by garbage.
+    pub fn judge(&self, sources: Vec<Source>, accept_empty: bool) -> Result<Candidate, Problem> {
+        match self.fault(&sources, accept_empty) {
+            None => Ok(Candidate { sources }),
+            Some((source, cause)) => {
+                let file = source.map(|source| source.path.clone()).unwrap_or_default();
+                Err(Problem { file, cause })
+            }
+        }
+    }
+
+    fn fault<'a>(
+        &self,
+        sources: &'a [Source],
+        accept_empty: bool,
+    ) -> Option<(Option<&'a Source>, Cause)> {
+        if let Some(cut) = sources.iter().find(|source| {
+            source.report.identity.is_interrupted_transfer()
+                && self.before(source).is_some_and(|b| !b.report.identity.is_interrupted_transfer())
+        }) {
+            return Some((Some(cut), Cause::Interrupted));
+        }
+        if entries(sources) == 0 {
+            if let Some(garbage) = sources.iter().find(|source| source.bad_lines > 0) {
+                return Some((Some(garbage), nothing_valid(garbage)));
+            }
+            if accept_empty {
+                return None;
+            }
+            if sources.iter().all(|source| source.report.content == 0) {
+                return Some((sources.first(), Cause::Empty));
+            }
+            return match self.predecessor().map_or(0, Good::entries) {
+                0 => None,
+                entries => Some((sources.first(), Cause::WouldDelistAll { entries })),
+            };
+        }
+        sources.iter().filter(|source| source.entries == 0).find_map(|source| {
+            if self.before(source).is_none_or(|before| before.entries == 0) {
+                None
+            } else if source.bad_lines > 0 {
+                Some((Some(source), nothing_valid(source)))
+            } else if source.report.content == 0 && !accept_empty {
+                Some((Some(source), Cause::Empty))
+            } else {
+                None
+            }
+        })
+    }
+
+    /// The version of a file that is served.
+    fn before(&self, source: &Source) -> Option<&Source> {
+        self.predecessor()?.sources.iter().find(|before| before.path == source.path)
+    }
+
+    /// The candidate was built and published.
+    pub fn accept(&mut self, now: SystemTime, candidate: Candidate) -> Step {
+        let new = Good { since: now, sources: candidate.sources };
+        let count = counted(new.entries(), "entry", "entries");
+        let files = counted(new.sources.len() as u64, "file", "files");
+        let mut text = match (&self.good, self.trouble.take()) {
+            (None, None) => format!("loaded {count} from {files}"),
+            (None, Some(trouble)) => {
+                let past = since(now, trouble.since);
+                format!("loaded at last, {past} after the first failure: {count} from {files}")
+            }
+            (Some(old), None) => format!("reloaded: {count}, before {}", old.entries()),
+            (Some(old), Some(trouble)) => {
+                let past = since(now, trouble.since);
+                format!("good again after {past}: {count}, before {}", old.entries())
+            }
+        };
+        let mut level = Level::INFO;
+        if let Some(cut) = new.sources.iter().find(|s| s.report.identity.is_interrupted_transfer())
+        {
+            let problem = Problem { file: cut.path.clone(), cause: Cause::Interrupted };
+            text.push_str(&format!("; served for want of better data, but {problem}"));
+            level = Level::WARN;
+        } else if new.entries() == 0 {
+            text.push_str("; the dataset lists nothing");
+            level = Level::WARN;
+        }
+        self.good = Some(new);
+        self.foreign = false;
+        Step { message: Some(Message { level, text }), retry: None }
+    }
+
+    /// The files were read and [`hold`](Self::holds) what is served: a fault has passed, or a
+    /// file was only touched. Without good data this does nothing.
+    pub fn confirm(&mut self, now: SystemTime, sources: Vec<Source>) -> Step {
+        let mut message = None;
+        if let Some(good) = &mut self.good {
+            good.sources = sources;
+            message = self.trouble.take().map(|trouble| {
+                let past = since(now, trouble.since);
+                let text = format!("good again after {past}: the files hold what is served");
+                Message { level: Level::INFO, text }
+            });
+        }
+        Step { message, retry: None }
+    }
+
+    /// Loading failed: a file could not be read, was rejected by the parser, by
+    /// [`judge`](Self::judge) or by a later guard. What is served stays.
+    pub fn refuse(&mut self, now: SystemTime, problem: Problem) -> Step {
+        let trouble = match &mut self.trouble {
+            Some(trouble) if trouble.problem == problem => {
+                trouble.attempts = trouble.attempts.saturating_add(1);
+                trouble
+            }
+            other => other.insert(Trouble { since: now, problem, attempts: 1, told: now }),
+        };
+        let new = trouble.attempts == 1;
+        let remind = now.duration_since(trouble.told).is_ok_and(|quiet| quiet >= REMIND);
+        let message = (new || remind).then(|| {
+            trouble.told = now;
+            refusal(now, self.good.as_ref(), trouble)
+        });
+        Step { message, retry: Some(self.policy.wait(trouble)) }
+    }
+}
+
+fn entries(sources: &[Source]) -> u64 {
+    sources.iter().map(|source| source.entries).sum()
+}
+
+fn nothing_valid(source: &Source) -> Cause {
+    Cause::NothingValid { bad_lines: source.bad_lines, first: source.first_bad.clone() }
+}
+
+fn refusal(now: SystemTime, good: Option<&Good>, trouble: &Trouble) -> Message {
+    let still = match trouble.attempts {
+        1 => String::new(),
+        _ => format!(" (for {} now)", since(now, trouble.since)),
+    };
+    let problem = &trouble.problem;
+    let (level, text) = match good {
+        None => (Level::ERROR, format!("not loaded, its zones answer SERVFAIL{still}: {problem}")),
+        Some(good) => {
+            let entries = counted(good.entries(), "entry", "entries");
+            let age = since(now, good.since);
+            let text = format!(
+                "keeps serving {entries} loaded {age} ago, not the files{still}: {problem}"
+            );
+            (Level::WARN, text)
+        }
+    };
+    Message { level, text }
+}
+
+fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+/// The time between two moments in the largest unit that still says something.
+fn since(now: SystemTime, then: SystemTime) -> String {
+    let seconds = now.duration_since(then).unwrap_or_default().as_secs();
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        7200..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,275 @@
+use super::*;
+use crate::load::identity::{Identity, Stamp};
+use proptest::prelude::*;
+use std::time::UNIX_EPOCH;
+
+fn at(seconds: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(1_000_000 + seconds)
+}
+
+fn source(path: &str, entries: u64, bad_lines: u64, content: u64) -> Source {
+    let stamp = Stamp { seconds: 1_600_000_000, nanoseconds: 5 };
+    let identity = Identity { device: 1, inode: 1, size: content, modified: stamp, changed: stamp };
+    let hash = u128::from(entries) << 64 | u128::from(bad_lines) << 32 | u128::from(content);
+    Source {
+        path: path.into(),
+        report: ReadReport { identity, hash, content, compressed: false },
+        entries,
+        bad_lines,
+        first_bad: (bad_lines > 0).then(|| "list:1:1: no address".to_owned()),
+    }
+}
+
+fn interrupted(mut source: Source) -> Source {
+    source.report.identity.modified = Stamp::default();
+    source
+}
+
+fn list(entries: u64) -> Vec<Source> {
+    vec![source("list", entries, 0, entries * 8)]
+}
+
+fn live(entries: u64) -> Life {
+    let mut life = Life::default();
+    let candidate = life.judge(list(entries), true).unwrap();
+    let _ = life.accept(at(0), candidate);
+    life
+}
+
+fn gone(file: &str) -> Problem {
+    Problem { file: file.into(), cause: Cause::Vanished }
+}
+
+#[test]
+fn what_may_be_served_first() {
+    let garbage =
+        Cause::NothingValid { bad_lines: 3, first: Some("list:1:1: no address".to_owned()) };
+    let (ok, comments, zero) = (source("a", 5, 2, 90), source("b", 0, 0, 90), source("c", 0, 0, 0));
+    let bad = source("d", 0, 3, 90);
+    let cases: [(&str, Vec<&Source>, Option<&Cause>); 8] = [
+        ("entries", vec![&ok], None),
+        ("entries in one of the files", vec![&zero, &bad, &ok, &comments], None),
+        ("comments or specials only", vec![&comments], None),
+        ("comments beside no bytes", vec![&comments, &zero], None),
+        ("no bytes", vec![&zero], Some(&Cause::Empty)),
+        ("garbage", vec![&bad], Some(&garbage)),
+        ("garbage beside comments", vec![&comments, &bad], Some(&garbage)),
+        ("no files at all", vec![], Some(&Cause::Empty)),
+    ];
+    for (name, sources, fault) in cases {
+        let sources = sources.into_iter().cloned().collect();
+        let problem = Life::default().judge(sources, false).err();
+        assert_eq!(problem.as_ref().map(|problem| &problem.cause), fault, "{name}");
+    }
+    let cut = vec![interrupted(ok)];
+    let candidate = Life::default().judge(cut, false).unwrap();
+    let message = Life::default().accept(at(0), candidate).message.unwrap();
+    assert_eq!(message.level, Level::WARN);
+    assert!(message.text.contains("a: is what an interrupted rsync --partial left"));
+}
+
+#[test]
+fn what_may_replace_live_data() {
+    let life = live(5);
+    let fault = |sources, accept_empty| life.judge(sources, accept_empty).err().map(|p| p.cause);
+    let comments = || vec![source("list", 0, 0, 90)];
+    let garbage = || vec![source("list", 0, 3, 90)];
+    let zero = || vec![source("list", 0, 0, 0)];
+    assert_eq!(fault(list(1), false), None);
+    assert_eq!(fault(comments(), false), Some(Cause::WouldDelistAll { entries: 5 }));
+    assert_eq!(fault(comments(), true), None);
+    assert_eq!(fault(zero(), false), Some(Cause::Empty));
+    assert_eq!(fault(zero(), true), None);
+    assert!(matches!(fault(garbage(), false), Some(Cause::NothingValid { .. })));
+    assert!(matches!(fault(garbage(), true), Some(Cause::NothingValid { .. })));
+    let cut = vec![interrupted(source("list", 4, 0, 32))];
+    assert_eq!(fault(cut.clone(), true), Some(Cause::Interrupted));
+
+    let mut always_1970 = Life::default();
+    let candidate = always_1970.judge(cut, false).unwrap();
+    let _ = always_1970.accept(at(0), candidate);
+    assert!(always_1970.judge(vec![interrupted(source("list", 5, 0, 40))], false).is_ok());
+}
+
+#[test]
+fn a_file_that_turns_bad_is_not_made_up_for_by_the_others() {
+    let mut life = Life::default();
+    let files = |a: Source, b: Source| vec![a, b];
+    let good = files(source("a", 5, 0, 40), source("b", 1, 0, 8));
+    let candidate = life.judge(good, false).unwrap();
+    let _ = life.accept(at(0), candidate);
+    let a = source("a", 5, 0, 40);
+    let with = |b: Source| life.judge(files(a.clone(), b), false).err();
+    let empty = Problem { file: "b".into(), cause: Cause::Empty };
+    assert_eq!(with(source("b", 0, 0, 0)), Some(empty));
+    assert!(matches!(with(source("b", 0, 2, 9)).unwrap().cause, Cause::NothingValid { .. }));
+    assert_eq!(with(source("b", 0, 0, 9)), None, "the last own entry was commented out");
+    assert_eq!(with(source("new", 0, 0, 0)), None, "a file that never had entries");
+}
+
+#[test]
+fn a_whole_life_in_messages() {
+    let mut life = Life::default();
+    assert_eq!(life.state(), State::NeverLoaded);
+    let step = life.refuse(at(0), gone("list"));
+    let message = step.message.unwrap();
+    assert_eq!(message.level, Level::ERROR);
+    assert_eq!(
+        message.text,
+        "not loaded, its zones answer SERVFAIL: list: there is no such file; check the mirror job \
+         and the path in the configuration"
+    );
+    assert_eq!(life.state(), State::NeverLoaded);
+
+    let candidate = life.judge(list(12), false).unwrap();
+    let text = life.accept(at(60), candidate).message.unwrap().text;
+    assert_eq!(text, "loaded at last, 60 s after the first failure: 12 entries from 1 file");
+    assert_eq!(life.state(), State::Live);
+
+    let candidate = life.judge(list(1), false).unwrap();
+    let text = life.accept(at(100), candidate).message.unwrap().text;
+    assert_eq!(text, "reloaded: 1 entry, before 12");
+
+    let message = life.refuse(at(400), gone("list")).message.unwrap();
+    assert_eq!(message.level, Level::WARN);
+    assert!(message.text.starts_with(
+        "keeps serving 1 entry loaded 5 min ago, not the files: list: there is no such file; "
+    ));
+    assert_eq!(life.state(), State::Stale);
+    assert_eq!(life.refuse(at(410), gone("list")).message, None);
+
+    let problem = life.judge(vec![source("list", 0, 0, 0)], false).unwrap_err();
+    assert!(life.refuse(at(420), problem).message.is_some());
+    assert_eq!(life.state(), State::Quarantined);
+
+    assert!(life.holds(&list(1)) && !life.holds(&list(2)));
+    let text = life.confirm(at(600), list(1)).message.unwrap().text;
+    assert_eq!(text, "good again after 3 min: the files hold what is served");
+    assert_eq!(life.state(), State::Live);
+    assert_eq!(life.confirm(at(700), list(1)).message, None);
+    assert_eq!(life.good().unwrap().since, at(100), "confirming is not loading");
+}
+
+#[test]
+fn a_problem_that_stays_is_told_again_each_hour() {
+    let mut life = live(5);
+    let told: Vec<u64> = (0..10_000)
+        .step_by(100)
+        .filter(|&second| life.refuse(at(second), gone("list")).message.is_some())
+        .collect();
+    assert_eq!(told, [0, 3600, 7200]);
+    let text = life.refuse(at(11_000), gone("list")).message.unwrap().text;
+    assert!(text.contains("not the files (for 3 h now): list: "), "{text}");
+}
+
+#[test]
+fn retries_back_off_and_a_new_problem_starts_over() {
+    let mut life = live(5);
+    let waits: Vec<u64> =
+        (0..9).map(|_| life.refuse(at(0), gone("list")).retry.unwrap().as_secs()).collect();
+    assert_eq!(waits, [5, 10, 20, 40, 80, 160, 320, 600, 600]);
+    assert_eq!(life.refuse(at(0), gone("other")).retry, Some(Duration::from_secs(5)));
+    let empty = Problem { file: "list".into(), cause: Cause::Empty };
+    assert_eq!(life.refuse(at(0), empty).retry, Some(Duration::from_secs(600)));
+    for _ in 0..100 {
+        assert!(life.refuse(at(0), gone("list")).retry.unwrap() <= Duration::from_secs(600));
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Event {
+    Loaded { sources: Vec<Source>, accept_empty: bool },
+    Failed(Problem),
+}
+
+fn any_source() -> impl Strategy<Value = Source> {
+    let path = prop::sample::select(vec!["a", "b"]);
+    (path, 0u64..3, 0u64..3, prop::bool::weighted(0.2), prop::bool::weighted(0.1)).prop_map(
+        |(path, entries, bad_lines, comments, cut)| {
+            let content = (entries + bad_lines + u64::from(comments)) * 8;
+            let source = source(path, entries, bad_lines, content);
+            if cut { interrupted(source) } else { source }
+        },
+    )
+}
+
+fn any_event() -> impl Strategy<Value = Event> {
+    let cause = prop::sample::select(vec![
+        Cause::Vanished,
+        Cause::Unreadable("Permission denied".to_owned()),
+        Cause::NotAFile("directory"),
+        Cause::Torn,
+        Cause::Compressed,
+        Cause::CorruptGzip("it is cut off".to_owned()),
+        Cause::TooBig(1),
+        Cause::Fatal("too new".to_owned()),
+        Cause::Refused("shrank by half".to_owned()),
+    ]);
+    let loaded = (prop::collection::vec(any_source(), 0..3), prop::bool::weighted(0.1));
+    prop_oneof![
+        3 => loaded.prop_map(|(sources, accept_empty)| Event::Loaded { sources, accept_empty }),
+        1 => cause.prop_map(|cause| Event::Failed(Problem { file: "a".into(), cause })),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn good_data_is_never_lost_and_no_change_is_silent(
+        events in prop::collection::vec((any_event(), 0u64..2000), 1..40),
+    ) {
+        let mut life = Life::default();
+        let mut now = 0;
+        for (event, pause) in events {
+            now += pause;
+            let before = life.clone();
+            let (step, may_empty) = match event {
+                Event::Loaded { sources, .. } if life.holds(&sources) => {
+                    (life.confirm(at(now), sources), false)
+                }
+                Event::Loaded { sources, accept_empty } => {
+                    match life.judge(sources, accept_empty) {
+                        Ok(candidate) => (life.accept(at(now), candidate), accept_empty),
+                        Err(problem) => (life.refuse(at(now), problem), false),
+                    }
+                }
+                Event::Failed(problem) => (life.refuse(at(now), problem), false),
+            };
+
+            if let Some(old) = before.good() {
+                let new = life.good().expect("good data was lost");
+                prop_assert!(new.entries() > 0 || old.entries() == 0 || may_empty);
+                if life.trouble().is_some() {
+                    prop_assert_eq!(new, old);
+                }
+            }
+            if let Some(new) = life.good() {
+                prop_assert!(new.entries() > 0 || new.sources.iter().all(|s| s.bad_lines == 0));
+            }
+            let changed = life.state() != before.state()
+                || life.trouble().map(|t| &t.problem) != before.trouble().map(|t| &t.problem);
+            prop_assert!(!changed || step.message.is_some());
+            prop_assert_eq!(step.retry.is_some(), life.trouble().is_some());
+            if let (Some(message), Some(trouble)) = (&step.message, life.trouble()) {
+                prop_assert!(message.level <= Level::WARN);
+                prop_assert!(message.text.contains(trouble.problem.cause.remedy()));
+            }
+        }
+    }
+}
+
+#[test]
+fn other_files_are_judged_on_their_own_and_replace_what_is_served_only_if_good() {
+    let mut life = live(5);
+    let _ = life.refuse(at(1), gone("list"));
+    life.start_over();
+    assert_eq!((life.state(), life.good().unwrap().entries()), (State::Live, 5));
+    assert!(!life.holds(&list(5)), "the same bytes may mean something else now");
+    let problem = life.judge(vec![source("list", 0, 3, 90)], false).unwrap_err();
+    let message = life.refuse(at(2), problem).message.unwrap();
+    assert!(message.text.starts_with("keeps serving 5 entries"), "{}", message.text);
+    assert_eq!(life.state(), State::Quarantined);
+    let candidate = life.judge(vec![source("list", 0, 0, 90)], false).unwrap();
+    let message = life.accept(at(3), candidate).message.unwrap();
+    assert!(message.text.starts_with("good again after 1 s: 0 entries, before 5"));
+    assert!(life.holds(&[source("list", 0, 0, 90)]), "now it is their own");
+}

@@ -1,0 +1,161 @@
+//! Why data cannot be loaded, and what to do about it.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// What is wrong with a file of a dataset. Its text names the file, the fault and the remedy.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{}: {cause}; {}", file.display(), cause.remedy())]
+pub struct Problem {
+    /// The file, as the configuration names it.
+    pub file: PathBuf,
+    /// The fault.
+    pub cause: Cause,
+}
+
+/// A fault of a file, or of a candidate built from it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Cause {
+    /// There is no file, or a symlink leads to nothing.
+    Vanished,
+    /// The operating system's reason not to open or read the file.
+    Unreadable(String),
+    /// The path names something else: "directory", "fifo", "socket", "device".
+    NotAFile(&'static str),
+    /// The file changed while it was read: what was read may be half old and half new.
+    Torn,
+    /// `rsync --partial` was stopped: the file is a beginning of the new one, or a mixture.
+    Interrupted,
+    /// The file is compressed and decompression is switched off.
+    Compressed,
+    /// The gzip data is damaged or cut off.
+    CorruptGzip(String),
+    /// The (unpacked) content is longer than this many bytes.
+    TooBig(u64),
+    /// The parser rejects the whole file, for instance a `$TIMESTAMP` in the future.
+    Fatal(String),
+    /// The file holds no bytes at all.
+    Empty,
+    /// The content is HTML or XML: an error page, or a word from the publisher, but no list.
+    Markup,
+    /// Every line that should be an entry is invalid.
+    NothingValid {
+        /// The number of invalid lines.
+        bad_lines: u64,
+        /// What is wrong with the first of them.
+        first: Option<String>,
+    },
+    /// The file is well formed but lists nothing, and would delist everything that is served.
+    WouldDelistAll {
+        /// The number of entries that are served.
+        entries: u64,
+    },
+    /// The candidate was refused for another reason, for instance by a guard on its size.
+    Refused(String),
+}
+
+impl Cause {
+    /// True if there is nothing to judge: the source is away, not wrong.
+    pub fn is_absence(&self) -> bool {
+        matches!(
+            self,
+            Self::Vanished
+                | Self::Unreadable(_)
+                | Self::NotAFile(_)
+                | Self::Torn
+                | Self::Interrupted
+        )
+    }
+
+    /// True if the same bytes may be found good later: reading them again is worth a try.
+    pub fn may_pass_by_itself(&self) -> bool {
+        matches!(
+            self,
+            Self::Vanished
+                | Self::Unreadable(_)
+                | Self::NotAFile(_)
+                | Self::Torn
+                | Self::Fatal(_)
+                | Self::Refused(_)
+        )
+    }
+
+    /// What the administrator can do, as one sentence without an end.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Vanished => "check the mirror job and the path in the configuration",
+            Self::Unreadable(_) => {
+                "let the server's user read the file and search every folder on the way to it"
+            }
+            Self::NotAFile(_) => "put a regular file, or a symlink to one, in its place",
+            Self::Torn => {
+                "it is read again when it has been quiet for a while; if this stays, \
+                           mirror without --inplace"
+            }
+            Self::Interrupted => "run the mirror job again, and without --partial",
+            Self::Compressed => "unpack the file, or allow decompression",
+            Self::CorruptGzip(_) => "fetch the file again, and check it with gzip -t",
+            Self::TooBig(_) => "check what the file is, or raise the limit",
+            Self::Fatal(_) => "correct the file, or ask its publisher",
+            Self::Empty => {
+                "fetch the file again, or set accept-empty = true for the dataset if it is meant \
+                 to be empty"
+            }
+            Self::Markup => {
+                "read it: a web server's error page, or a word from the publisher, is not a list"
+            }
+            Self::NothingValid { .. } => {
+                "check that this is the right file and the right dataset type"
+            }
+            Self::WouldDelistAll { .. } => {
+                "fetch the file again, or set accept-empty = true for the dataset if the list was \
+                 shut down"
+            }
+            Self::Refused(_) => "check the new file against the one that is served",
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Vanished => f.write_str("there is no such file"),
+            Self::Unreadable(reason) => write!(f, "cannot be read: {reason}"),
+            Self::NotAFile(kind) => write!(f, "is a {kind}, not a regular file"),
+            Self::Torn => f.write_str("changed while it was read"),
+            Self::Interrupted => f.write_str(
+                "is what an interrupted rsync --partial left (its modification time is 1970)",
+            ),
+            Self::Compressed => f.write_str("is compressed, and decompression is switched off"),
+            Self::CorruptGzip(reason) => write!(f, "the gzip data is damaged: {reason}"),
+            Self::TooBig(limit) => write!(f, "holds more than {limit} bytes"),
+            Self::Fatal(reason) | Self::Refused(reason) => f.write_str(reason),
+            Self::Empty => f.write_str("holds no bytes"),
+            Self::Markup => f.write_str("is an HTML or XML page"),
+            Self::NothingValid { bad_lines, first: None } => {
+                write!(f, "holds nothing valid, {bad_lines} lines are wrong")
+            }
+            Self::NothingValid { bad_lines, first: Some(first) } => {
+                write!(f, "holds nothing valid, {bad_lines} lines are wrong, the first: {first}")
+            }
+            Self::WouldDelistAll { entries } => {
+                write!(f, "lists nothing, while {entries} entries are served")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_says_where_what_and_the_remedy() {
+        let problem = Problem { file: "zones/l2".into(), cause: Cause::Empty };
+        assert_eq!(
+            problem.to_string(),
+            "zones/l2: holds no bytes; fetch the file again, or set accept-empty = true for the \
+             dataset if it is meant to be empty"
+        );
+    }
+}

@@ -1,0 +1,366 @@
+//! When has a file come to rest? Pure: the watcher tells what it sees and when.
+
+use super::identity::Sight;
+use std::time::{Duration, Instant};
+
+/// File systems with coarse times keep whole seconds, FAT keeps every second one.
+const COARSE_TICK: Duration = Duration::from_secs(2);
+
+/// How many quiet periods an absence, or a file without a byte, is given to pass: that is what
+/// the middle of a replacement looks like, and there is nothing to load from it.
+const PATIENCE: u32 = 5;
+
+/// How long a file must be at rest to be taken for whole.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Pace {
+    /// For a file nobody is known to have open for writing.
+    pub(super) quiet: Duration,
+    /// For a file somebody still has open for writing. A change that goes on for this long is
+    /// remarked upon.
+    pub(super) patience: Duration,
+}
+
+/// What an event tells about a file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Touch {
+    /// It was written to: its writer has it open.
+    Written,
+    /// A writer has closed it.
+    Closed,
+    /// Its times, mode or owner changed.
+    Attributes,
+    /// The name came to mean another file, or nothing.
+    Replaced,
+    /// Something may have been missed.
+    Unknown,
+}
+
+/// Several events of one file, in brief.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Touches {
+    /// Written to, whatever came after.
+    written: bool,
+    /// Came to mean another file, or may have.
+    pub(super) replaced: bool,
+    /// Whether a writer has it open, if any event told.
+    open: Option<bool>,
+}
+
+impl Touches {
+    /// Takes note of one more event.
+    pub(super) fn add(&mut self, touch: Touch) {
+        match touch {
+            Touch::Written => {
+                self.written = true;
+                self.open = Some(true);
+            }
+            Touch::Closed => self.open = Some(false),
+            Touch::Attributes => {}
+            Touch::Replaced | Touch::Unknown => {
+                self.replaced = true;
+                self.open = Some(false);
+            }
+        }
+    }
+}
+
+impl From<Touch> for Touches {
+    fn from(touch: Touch) -> Self {
+        let mut touches = Self::default();
+        touches.add(touch);
+        touches
+    }
+}
+
+/// What a look at a file comes to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Verdict {
+    /// Nothing new.
+    Still,
+    /// It has changed and may not be at rest: look again then.
+    Wait(Instant),
+    /// The same, and for the first time after so long that somebody should know.
+    Restless(Instant),
+    /// It has changed and come to rest.
+    Settled(Sight),
+}
+
+/// One file between two reports.
+#[derive(Debug)]
+pub(super) struct Settle {
+    /// What was last reported or loaded.
+    reported: Option<Sight>,
+    /// What was seen last, and since when.
+    sight: Option<Sight>,
+    since: Instant,
+    /// The last event.
+    touched: Option<Instant>,
+    /// Written to since the last report, even if that should leave no trace in the file's times.
+    written: bool,
+    /// Somebody has written and not yet closed it.
+    open: bool,
+    /// When the present change began, and whether its length was remarked upon.
+    restless: Option<(Instant, bool)>,
+}
+
+impl Settle {
+    /// A file of which `reported` is known already.
+    pub(super) fn new(now: Instant, reported: Option<Sight>) -> Self {
+        Self {
+            reported,
+            sight: None,
+            since: now,
+            touched: None,
+            written: false,
+            open: false,
+            restless: None,
+        }
+    }
+
+    /// Forgets what was reported: the file is reported again when it is at rest.
+    pub(super) fn forget(&mut self) {
+        self.reported = None;
+    }
+
+    /// Takes note of events. The file should be looked at next.
+    pub(super) fn touch(&mut self, now: Instant, touches: Touches) {
+        self.touched = Some(now);
+        self.written |= touches.written;
+        self.open = touches.open.unwrap_or(self.open);
+    }
+
+    /// Takes note of what the path shows now.
+    pub(super) fn look(&mut self, now: Instant, sight: Sight, pace: &Pace) -> Verdict {
+        if self.sight != Some(sight) {
+            self.sight = Some(sight);
+            self.since = now;
+        }
+        if self.reported == Some(sight) && !self.written {
+            self.restless = None;
+            return Verdict::Still;
+        }
+        let last = self.touched.map_or(self.since, |touched| touched.max(self.since));
+        let rest = last + self.rest(sight, pace);
+        if now >= rest {
+            self.reported = Some(sight);
+            self.written = false;
+            self.restless = None;
+            return Verdict::Settled(sight);
+        }
+        let (began, remarked) = self.restless.get_or_insert((now, false));
+        if !*remarked && now.duration_since(*began) >= pace.patience {
+            *remarked = true;
+            return Verdict::Restless(rest);
+        }
+        Verdict::Wait(rest)
+    }
+
+    /// How long after its last change this must stay as it is.
+    fn rest(&self, sight: Sight, pace: &Pace) -> Duration {
+        match sight {
+            _ if self.open => pace.patience,
+            Sight::File(identity) if identity.size == 0 => pace.quiet * PATIENCE,
+            Sight::File(identity) if identity.has_coarse_times() => pace.quiet.max(COARSE_TICK),
+            Sight::File(_) => pace.quiet,
+            Sight::Vanished | Sight::NotAFile(_) | Sight::Unreadable(_) => pace.quiet * PATIENCE,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::identity::{Identity, Stamp};
+
+    const PACE: Pace =
+        Pace { quiet: Duration::from_millis(200), patience: Duration::from_secs(30) };
+
+    fn file(inode: u64, size: u64, tick: i64) -> Sight {
+        let changed = Stamp { seconds: 1_700_000_000, nanoseconds: tick };
+        Sight::File(Identity { device: 1, inode, size, modified: changed, changed })
+    }
+
+    /// A file under a clock of its own, in milliseconds.
+    struct Film {
+        start: Instant,
+        settle: Settle,
+    }
+
+    impl Film {
+        fn new(reported: Sight) -> Self {
+            let start = Instant::now();
+            let mut film = Self { start, settle: Settle::new(start, Some(reported)) };
+            assert_eq!(film.look(0, reported), Verdict::Still);
+            film
+        }
+
+        fn at(&self, ms: u64) -> Instant {
+            self.start + Duration::from_millis(ms)
+        }
+
+        fn look(&mut self, ms: u64, sight: Sight) -> Verdict {
+            self.settle.look(self.at(ms), sight, &PACE)
+        }
+
+        fn touch(&mut self, ms: u64, touch: Touch) {
+            let now = self.at(ms);
+            self.settle.touch(now, touch.into());
+        }
+    }
+
+    #[test]
+    fn a_replaced_file_settles_after_the_quiet_period_and_once() {
+        let mut film = Film::new(file(1, 8, 1));
+        let new = file(2, 9, 2);
+        film.touch(100, Touch::Replaced);
+        assert_eq!(film.look(100, new), Verdict::Wait(film.at(300)));
+        assert_eq!(film.look(299, new), Verdict::Wait(film.at(300)));
+        assert_eq!(film.look(300, new), Verdict::Settled(new));
+        assert_eq!(film.look(301, new), Verdict::Still);
+    }
+
+    #[test]
+    fn a_file_that_keeps_growing_is_waited_for_and_remarked_upon_once() {
+        let mut film = Film::new(file(1, 8, 1));
+        let mut remarks = 0;
+        for step in 1..=400 {
+            let now = step * 100;
+            match film.look(now, file(1, 8 + step, step as i64)) {
+                Verdict::Wait(again) => assert_eq!(again, film.at(now + 200)),
+                Verdict::Restless(_) => remarks += 1,
+                verdict => panic!("{verdict:?}"),
+            }
+        }
+        assert_eq!(remarks, 1);
+        let last = file(1, 408, 400);
+        assert_eq!(film.look(40_200, last), Verdict::Settled(last));
+    }
+
+    #[test]
+    fn a_writer_that_pauses_is_waited_for_until_it_closes() {
+        let mut film = Film::new(file(1, 8, 1));
+        let half = file(1, 9, 2);
+        film.touch(100, Touch::Written);
+        assert_eq!(film.look(300, half), Verdict::Wait(film.at(30_300)));
+        assert_eq!(film.look(5000, half), Verdict::Wait(film.at(30_300)));
+        let whole = file(1, 10, 3);
+        film.touch(5100, Touch::Written);
+        film.touch(5101, Touch::Closed);
+        assert_eq!(film.look(5301, whole), Verdict::Wait(film.at(5501)));
+        assert_eq!(film.look(5501, whole), Verdict::Settled(whole));
+    }
+
+    #[test]
+    fn a_writer_that_never_closes_does_not_hold_the_file_for_ever() {
+        let mut film = Film::new(file(1, 8, 1));
+        let new = file(1, 9, 2);
+        film.touch(100, Touch::Written);
+        film.look(300, new);
+        assert_eq!(film.look(30_300, new), Verdict::Settled(new));
+    }
+
+    #[test]
+    fn the_writer_of_the_old_file_does_not_hold_the_new_one() {
+        let mut film = Film::new(file(1, 8, 1));
+        film.touch(100, Touch::Written);
+        film.touch(200, Touch::Replaced);
+        let new = file(2, 9, 2);
+        film.look(200, new);
+        assert_eq!(film.look(400, new), Verdict::Settled(new));
+    }
+
+    #[test]
+    fn the_writer_of_a_file_just_created_holds_it() {
+        let mut film = Film::new(file(1, 8, 1));
+        let half = file(2, 4, 2);
+        film.touch(100, Touch::Replaced);
+        film.touch(101, Touch::Written);
+        film.look(102, half);
+        assert_eq!(film.look(400, half), Verdict::Wait(film.at(30_102)));
+    }
+
+    #[test]
+    fn a_write_that_leaves_no_trace_in_the_times_is_reported() {
+        let same = file(1, 8, 1);
+        let mut film = Film::new(same);
+        film.touch(100, Touch::Written);
+        film.touch(101, Touch::Closed);
+        assert_eq!(film.look(301, same), Verdict::Settled(same));
+        film.touch(400, Touch::Closed);
+        assert_eq!(film.look(700, same), Verdict::Still, "closed, but nothing was written");
+    }
+
+    #[test]
+    fn coarse_times_take_longer_because_two_changes_can_look_like_one() {
+        let mut film = Film::new(file(1, 8, 1));
+        let new = file(1, 9, 0);
+        film.look(100, new);
+        assert_eq!(film.look(1000, new), Verdict::Wait(film.at(2100)));
+        assert_eq!(film.look(2100, new), Verdict::Settled(new));
+    }
+
+    #[test]
+    fn an_absence_or_an_empty_file_is_given_time_to_pass() {
+        for gap in [Sight::Vanished, Sight::NotAFile("directory"), file(1, 0, 2)] {
+            let old = file(1, 8, 1);
+            let mut film = Film::new(old);
+            film.look(100, gap);
+            assert_eq!(film.look(1000, gap), Verdict::Wait(film.at(1100)));
+            assert_eq!(film.look(1050, old), Verdict::Still, "back as it was");
+            film.look(1060, gap);
+            assert_eq!(film.look(2060, gap), Verdict::Settled(gap));
+            assert_eq!(film.look(2061, gap), Verdict::Still);
+            film.look(2100, old);
+            assert_eq!(film.look(2300, old), Verdict::Settled(old), "a return is a change");
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_or_was_forgotten_is_reported() {
+        let sight = file(1, 8, 1);
+        let mut film = Film::new(sight);
+        film.settle.forget();
+        assert_eq!(film.look(300, sight), Verdict::Settled(sight));
+        film.settle = Settle::new(film.at(1000), None);
+        assert_eq!(film.look(1000, sight), Verdict::Wait(film.at(1200)));
+        assert_eq!(film.look(1200, sight), Verdict::Settled(sight));
+    }
+
+    /// Any mixture of pauses and changes: nothing is reported that changed, or had an event,
+    /// within the quiet period, and every change is reported in the end.
+    #[test]
+    fn random_films_never_settle_early_and_always_settle_at_last() {
+        let mut random = 7u64;
+        let mut next = |below: u64| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (random >> 33) % below
+        };
+        for _ in 0..2000 {
+            let mut shown = file(1, 8, 1);
+            let mut film = Film::new(shown);
+            let (mut now, mut last, mut reported) = (1, 0, shown);
+            for tick in 2..30 {
+                now += next(500);
+                match next(4) {
+                    0 => shown = file(next(3), next(3) * 8, tick),
+                    1 => shown = Sight::Vanished,
+                    2 => film.touch(now, Touch::Closed),
+                    _ => {}
+                }
+                let before = film.settle.sight;
+                if before != Some(shown) || film.settle.touched == Some(film.at(now)) {
+                    last = now;
+                }
+                if let Verdict::Settled(sight) = film.look(now, shown) {
+                    assert!(now >= last + 200 && sight == shown);
+                    reported = sight;
+                }
+            }
+            match film.look(now + 1000, shown) {
+                Verdict::Settled(sight) => reported = sight,
+                verdict => assert_eq!(verdict, Verdict::Still),
+            }
+            assert_eq!(reported, shown);
+        }
+    }
+}

@@ -1,0 +1,374 @@
+//! Reading one mirrored file: by `read`, never by `mmap`, and never half of a change.
+//!
+//! Mirrored text can be truncated under its reader (`rsync --inplace`), which would be a SIGBUS
+//! for a mapped file and garbage for a read one. So the file is read, and what was read counts
+//! only if the file is afterwards exactly the one that was opened.
+
+use super::identity::{Identity, is_absence, special_kind};
+use super::problem::{Cause, Problem};
+use flate2::bufread::MultiGzDecoder;
+use std::fmt::Display;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use xxhash_rust::xxh3::Xxh3Default;
+
+/// How many bytes are read, and handed on, at once.
+const CHUNK: usize = 256 * 1024;
+
+/// The first two bytes of gzip data (RFC 1952, section 2.3.1).
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+/// What a file may be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Unpack gzip data, told by its first bytes, not by the file's name. If false, such a file
+    /// is an error (rbldnsd's `-C`).
+    pub decompress: bool,
+    /// The most bytes of content, after unpacking: a small file can unpack to any size.
+    pub content: u64,
+}
+
+impl Default for Limits {
+    /// Unpacks; 4 GiB of content.
+    fn default() -> Self {
+        Self { decompress: true, content: 4 << 30 }
+    }
+}
+
+/// What was read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ReadReport {
+    /// The file's identity when it was opened, and still after the last byte.
+    pub identity: Identity,
+    /// The XXH3 128-bit hash of the file's bytes as they lie on disk.
+    pub hash: u128,
+    /// The number of bytes handed to the sink, after unpacking.
+    pub content: u64,
+    /// True if the file was gzip data.
+    pub compressed: bool,
+}
+
+/// Reads a whole file and hands its (unpacked) content to `sink`, chunk by chunk.
+///
+/// The caller must throw away what the sink got when this fails. An error of the sink ends the
+/// reading and becomes [`Cause::Fatal`]; but if the file changed meanwhile, the problem is
+/// [`Cause::Torn`] whatever else went wrong, because damage is what a torn read looks like.
+///
+/// Blocks for as long as the disk does, but never on a fifo or a device.
+///
+/// ```
+/// use dnsbld::load::{Limits, read};
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("list");
+/// std::fs::write(&path, "1.2.3.4\n")?;
+/// let mut text = Vec::new();
+/// let report = read(&path, &Limits::default(), &mut |chunk| {
+///     text.extend_from_slice(chunk);
+///     Ok::<(), std::convert::Infallible>(())
+/// })?;
+/// assert_eq!(text, b"1.2.3.4\n");
+/// assert_eq!(report.content, 8);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn read<E: Display>(
+    path: &Path,
+    limits: &Limits,
+    sink: &mut dyn FnMut(&[u8]) -> Result<(), E>,
+) -> Result<ReadReport, Problem> {
+    let problem = |cause| Problem { file: path.to_owned(), cause };
+    let file = open(path).map_err(problem)?;
+    let before = identity_of_open(&file).map_err(problem)?;
+
+    let mut raw = BufReader::with_capacity(CHUNK, Raw::new(&file));
+    let outcome = pass_on(&mut raw, limits, sink);
+
+    let after = identity_of_open(&file).map_err(problem)?;
+    let named = std::fs::metadata(path).map(|metadata| Identity::of(&metadata));
+    if after != before || !named.is_ok_and(|named| named == before) {
+        return Err(problem(Cause::Torn));
+    }
+    let (content, compressed) = outcome.map_err(problem)?;
+    let hash = raw.into_inner().hash.digest128();
+    Ok(ReadReport { identity: before, hash, content, compressed })
+}
+
+/// Opens a regular file. It is looked at before, because opening a device can already do
+/// something, and opened without blocking, because it can become a fifo in between.
+fn open(path: &Path) -> Result<File, Cause> {
+    let metadata = std::fs::metadata(path).map_err(cause_of)?;
+    if let Some(kind) = special_kind(metadata.file_type()) {
+        return Err(Cause::NotAFile(kind));
+    }
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+        .open(path)
+        .map_err(cause_of)
+}
+
+fn identity_of_open(file: &File) -> Result<Identity, Cause> {
+    let metadata = file.metadata().map_err(cause_of)?;
+    match special_kind(metadata.file_type()) {
+        None => Ok(Identity::of(&metadata)),
+        Some(kind) => Err(Cause::NotAFile(kind)),
+    }
+}
+
+fn cause_of(error: io::Error) -> Cause {
+    if is_absence(&error) { Cause::Vanished } else { Cause::Unreadable(error.to_string()) }
+}
+
+/// Hands the content to the sink; returns its length and whether it was compressed.
+fn pass_on<E: Display>(
+    raw: &mut BufReader<Raw<'_>>,
+    limits: &Limits,
+    sink: &mut dyn FnMut(&[u8]) -> Result<(), E>,
+) -> Result<(u64, bool), Cause> {
+    let compressed = raw.fill_buf().map_err(cause_of)?.starts_with(&GZIP_MAGIC);
+    if !compressed {
+        return Ok((copy(raw, limits.content, sink, cause_of)?, false));
+    }
+    if !limits.decompress {
+        return Err(Cause::Compressed);
+    }
+    let unpacked = BufReader::with_capacity(CHUNK, MultiGzDecoder::new(&mut *raw));
+    let cause = |error: io::Error| match error.kind() {
+        ErrorKind::UnexpectedEof => Cause::CorruptGzip("it is cut off".to_owned()),
+        ErrorKind::InvalidInput | ErrorKind::InvalidData => Cause::CorruptGzip(error.to_string()),
+        _ => cause_of(error),
+    };
+    Ok((copy(unpacked, limits.content, sink, cause)?, true))
+}
+
+fn copy<E: Display>(
+    mut from: impl BufRead,
+    limit: u64,
+    sink: &mut dyn FnMut(&[u8]) -> Result<(), E>,
+    cause: impl Fn(io::Error) -> Cause,
+) -> Result<u64, Cause> {
+    let mut content = 0;
+    loop {
+        let chunk = from.fill_buf().map_err(&cause)?;
+        let length = chunk.len();
+        if length == 0 {
+            return Ok(content);
+        }
+        content += length as u64;
+        if content > limit {
+            return Err(Cause::TooBig(limit));
+        }
+        sink(chunk).map_err(|error| Cause::Fatal(error.to_string()))?;
+        from.consume(length);
+    }
+}
+
+/// The file's own bytes, hashed as they pass.
+struct Raw<'a> {
+    file: &'a File,
+    hash: Xxh3Default,
+}
+
+impl<'a> Raw<'a> {
+    fn new(file: &'a File) -> Self {
+        Self { file, hash: Xxh3Default::new() }
+    }
+}
+
+impl Read for Raw<'_> {
+    /// Fills the buffer as far as the file goes: the first two bytes must come together for the
+    /// content to be recognised.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match self.file.read(&mut buffer[filled..]) {
+                Ok(0) => break,
+                Ok(length) => filled += length,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.hash.update(&buffer[..filled]);
+        Ok(filled)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::{Compression, write::GzEncoder};
+    use std::convert::Infallible;
+    use std::io::Write;
+    use std::path::PathBuf;
+    use tempfile::TempDir;
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn file(bytes: &[u8]) -> (TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("list");
+        std::fs::write(&path, bytes).unwrap();
+        (folder, path)
+    }
+
+    fn slurp(path: &Path, limits: &Limits) -> Result<(Vec<u8>, ReadReport), Cause> {
+        let mut text = Vec::new();
+        let report = read(path, limits, &mut |chunk| {
+            assert!(chunk.len() <= CHUNK);
+            text.extend_from_slice(chunk);
+            Ok::<(), Infallible>(())
+        });
+        report.map(|report| (text, report)).map_err(|problem| {
+            assert_eq!(problem.file, path);
+            problem.cause
+        })
+    }
+
+    #[test]
+    fn plain_and_gzip_files_of_all_sizes_come_out_whole() {
+        for length in [0, 1, 2, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 7] {
+            let text: Vec<u8> = (0..length).map(|i| (i * 31 % 251) as u8).collect();
+            let packed = gzip(&text);
+            for (bytes, compressed) in [(&text, false), (&packed, true)] {
+                let (_folder, path) = file(bytes);
+                let (got, report) = slurp(&path, &Limits::default()).unwrap();
+                assert!(got == text, "{length} bytes, compressed: {compressed}");
+                assert_eq!(report.content, length as u64);
+                assert_eq!(report.compressed, compressed);
+                assert_eq!(report.identity.size, bytes.len() as u64);
+                assert_eq!(report.hash, xxhash_rust::xxh3::xxh3_128(bytes));
+            }
+        }
+    }
+
+    #[test]
+    fn gzip_files_put_one_after_the_other_are_one_text() {
+        let (_folder, path) = file(&[gzip(b"1.2.3.4\n"), gzip(b""), gzip(b"5.6.7.8\n")].concat());
+        assert_eq!(slurp(&path, &Limits::default()).unwrap().0, b"1.2.3.4\n5.6.7.8\n");
+    }
+
+    #[test]
+    fn damaged_gzip_data_is_an_error_wherever_it_is_damaged() {
+        let packed = gzip(&b"1.2.3.4 :2:text\n".repeat(500));
+        for cut in 2..packed.len() {
+            let (_folder, path) = file(&packed[..cut]);
+            let cause = slurp(&path, &Limits::default()).unwrap_err();
+            assert_eq!(cause, Cause::CorruptGzip("it is cut off".to_owned()), "cut at {cut}");
+        }
+        let mut wrong_sum = packed.clone();
+        let end = wrong_sum.len();
+        wrong_sum[end - 8] ^= 1;
+        let junk_after = [&packed[..], b"junk"].concat();
+        for bytes in [wrong_sum, junk_after] {
+            let (_folder, path) = file(&bytes);
+            let cause = slurp(&path, &Limits::default()).unwrap_err();
+            assert!(matches!(cause, Cause::CorruptGzip(_)), "{cause:?}");
+        }
+    }
+
+    #[test]
+    fn a_gzip_bomb_stops_at_the_limit() {
+        let (_folder, path) = file(&gzip(&vec![b'#'; 8 << 20]));
+        let limits = Limits { content: 1 << 20, ..Limits::default() };
+        let mut most = 0;
+        let problem = read(&path, &limits, &mut |chunk| {
+            most += chunk.len();
+            Ok::<(), Infallible>(())
+        });
+        assert_eq!(problem.unwrap_err().cause, Cause::TooBig(1 << 20));
+        assert!(most <= 1 << 20);
+        assert!(slurp(&path, &Limits { content: 8 << 20, ..limits }).is_ok());
+    }
+
+    #[test]
+    fn a_compressed_file_is_an_error_if_so_wanted() {
+        let (_folder, path) = file(&gzip(b"1.2.3.4\n"));
+        let limits = Limits { decompress: false, ..Limits::default() };
+        assert_eq!(slurp(&path, &limits).unwrap_err(), Cause::Compressed);
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_an_error_and_never_blocks() {
+        let (folder, _) = file(b"");
+        let fifo = folder.path().join("fifo");
+        assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+        let nothing = folder.path().join("dangling");
+        std::os::unix::fs::symlink("nowhere", &nothing).unwrap();
+        for (path, cause) in [
+            (folder.path(), Cause::NotAFile("directory")),
+            (&fifo, Cause::NotAFile("fifo")),
+            (Path::new("/dev/zero"), Cause::NotAFile("device")),
+            (&folder.path().join("absent"), Cause::Vanished),
+            (&nothing, Cause::Vanished),
+        ] {
+            assert_eq!(slurp(path, &Limits::default()).unwrap_err(), cause);
+        }
+    }
+
+    #[test]
+    fn any_change_under_the_reader_makes_the_read_torn() {
+        type Change = fn(&Path);
+        let changes: [(&str, Change); 7] = [
+            ("written in place", |path| {
+                let file = OpenOptions::new().write(true).open(path).unwrap();
+                std::os::unix::fs::FileExt::write_all_at(&file, b"9", 0).unwrap();
+            }),
+            ("truncated", |path| {
+                OpenOptions::new().write(true).open(path).unwrap().set_len(CHUNK as u64).unwrap();
+            }),
+            ("appended to", |path| {
+                OpenOptions::new().append(true).open(path).unwrap().write_all(b"9").unwrap();
+            }),
+            ("time set back", |path| {
+                File::open(path).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
+            }),
+            ("renamed over", |path| {
+                let new = path.with_extension("new");
+                std::fs::copy(path, &new).unwrap();
+                std::fs::rename(new, path).unwrap();
+            }),
+            ("removed", |path| std::fs::remove_file(path).unwrap()),
+            ("replaced by a folder", |path| {
+                std::fs::remove_file(path).unwrap();
+                std::fs::create_dir(path).unwrap();
+            }),
+        ];
+        for (name, change) in changes {
+            let (_folder, path) = file(&vec![b'1'; 2 * CHUNK + 1]);
+            // Longer than the tick in which two changes get the same time.
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            let mut done = false;
+            let problem = read(&path, &Limits::default(), &mut |_| {
+                if !std::mem::replace(&mut done, true) {
+                    change(&path);
+                }
+                Ok::<(), Infallible>(())
+            });
+            assert_eq!(problem.map_err(|problem| problem.cause), Err(Cause::Torn), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_error_of_the_sink_ends_the_reading_but_torn_comes_first() {
+        let (_folder, path) = file(&vec![b'1'; 2 * CHUNK]);
+        let mut calls = 0;
+        let problem = read(&path, &Limits::default(), &mut |_| {
+            calls += 1;
+            Err("line 1: $TIMESTAMP lies in the future")
+        });
+        let cause = Cause::Fatal("line 1: $TIMESTAMP lies in the future".to_owned());
+        assert_eq!(problem.unwrap_err().cause, cause);
+        assert_eq!(calls, 1);
+        let problem = read(&path, &Limits::default(), &mut |_| {
+            std::fs::remove_file(&path).unwrap();
+            Err("garbage")
+        });
+        assert_eq!(problem.unwrap_err().cause, Cause::Torn);
+    }
+}

@@ -1,0 +1,60 @@
+//! Where the stream transports (TCP, TLS) have their queries answered.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::live::Live;
+use super::{Answer, client_address, unix_time};
+use crate::engine::{Outcome, Request, Transport, WorkerState};
+
+/// The longest message of a stream transport (RFC 1035, 4.2.2).
+const MAX_MESSAGE: usize = 65_535;
+
+/// One worker state and one large answer buffer, shared by the connections of a listener.
+///
+/// Both are locked only while the engine works, for microseconds; connections own no more than
+/// the bytes of their answers.
+pub(super) struct Desk<A> {
+    live: Arc<Live>,
+    answer: A,
+    inner: Mutex<Inner>,
+}
+
+/// What to do with the bytes appended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Reply {
+    Now,
+    After(Duration),
+    /// Send nothing: no bytes were appended.
+    Nothing,
+}
+
+struct Inner {
+    state: WorkerState,
+    buffer: Box<[u8]>,
+}
+
+impl<A: Answer> Desk<A> {
+    pub(super) fn new(live: Arc<Live>, answer: A) -> Self {
+        let buffer = vec![0; MAX_MESSAGE].into_boxed_slice();
+        Self { live, answer, inner: Mutex::new(Inner { state: WorkerState::default(), buffer }) }
+    }
+
+    /// Answers one query; `take` gets the answer's bytes.
+    pub(super) fn answer(&self, query: &[u8], client: IpAddr, take: impl FnOnce(&[u8])) -> Reply {
+        let client = client_address(client);
+        let request = Request { query, client, transport: Transport::Tcp, now: unix_time() };
+        let catalog = self.live.load();
+        // A panic of the engine costs its connection; the state is still a valid value.
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let Inner { state, buffer } = &mut *inner;
+        let (len, reply) = match (self.answer)(&catalog, state, &request, buffer) {
+            Outcome::Respond(len) => (len, Reply::Now),
+            Outcome::RespondAfter(len, wait) => (len, Reply::After(wait)),
+            Outcome::Drop => return Reply::Nothing,
+        };
+        take(&buffer[..len.min(MAX_MESSAGE)]);
+        reply
+    }
+}

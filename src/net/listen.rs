@@ -1,0 +1,199 @@
+//! Sockets to listen on, with the options each needs. Binding comes before dropping privileges.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+
+use super::mmsg::{self, LocalAddress};
+
+/// What a UDP socket should hold while its worker is busy: some thousand queries.
+const RECEIVE_BUFFER: usize = 1 << 20;
+
+/// How often an idle UDP worker wakes, to let go of a catalog that was replaced.
+const RECEIVE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long a UDP worker waits for a full send buffer to drain before it drops answers. A
+/// neighbour that does not answer ARP must not stop the others for longer.
+const SEND_TIMEOUT: Duration = Duration::from_millis(50);
+
+/// Connections waiting to be accepted.
+const TCP_BACKLOG: i32 = 1024;
+
+/// Why an address cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address} ({protocol}): {source}{}", remedy(.source))]
+pub struct ListenError {
+    /// The address asked for.
+    pub address: SocketAddr,
+    /// `UDP` or `TCP`.
+    pub protocol: &'static str,
+    /// What the system said.
+    pub source: io::Error,
+}
+
+/// A bound UDP socket, to be given to a worker.
+#[derive(Debug)]
+pub struct UdpListener {
+    pub(super) socket: Socket,
+    pub(super) address: SocketAddr,
+    pub(super) local: LocalAddress,
+}
+
+impl UdpListener {
+    /// The address it is bound to.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+/// Binds `workers` UDP sockets to one address; the kernel spreads clients over them
+/// (`SO_REUSEPORT`). Port 0 takes any free port, the same for all.
+///
+/// # Errors
+///
+/// When the address cannot be bound, or another socket is bound to it or to a wildcard address
+/// with the same port: a second server started by mistake would silently take half the queries.
+pub fn udp(address: SocketAddr, workers: usize) -> Result<Vec<UdpListener>, ListenError> {
+    let fail = |source| ListenError { address, protocol: "UDP", source };
+    let probe = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))
+        .and_then(|socket| bind(socket, address))
+        .map_err(fail)?;
+    let bound = local_address(&probe).map_err(fail)?;
+    drop(probe);
+
+    let mut listeners = Vec::with_capacity(workers);
+    for _ in 0..workers {
+        listeners.push(udp_socket(bound).map_err(fail)?);
+    }
+    if let Some(listener) = listeners.first() {
+        warn_about_small_buffer(listener);
+    }
+    Ok(listeners)
+}
+
+/// Binds a TCP socket; non-blocking, as tokio wants it.
+///
+/// # Errors
+///
+/// When the address cannot be bound.
+pub fn tcp(address: SocketAddr) -> Result<TcpListener, ListenError> {
+    tcp_socket(address).map_err(|source| ListenError { address, protocol: "TCP", source })
+}
+
+fn udp_socket(address: SocketAddr) -> io::Result<UdpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    let local = match address {
+        SocketAddr::V4(address) if address.ip().is_unspecified() => LocalAddress::AnyIpv4,
+        SocketAddr::V6(address) if address.ip().is_unspecified() => LocalAddress::AnyIpv6,
+        _ => LocalAddress::Bound,
+    };
+    mmsg::report_local_address(socket.as_fd(), local)?;
+    mmsg::ignore_path_mtu(socket.as_fd(), address.is_ipv6())?;
+    socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+    if socket.recv_buffer_size()? < RECEIVE_BUFFER {
+        // Fails without privileges; `warn_about_small_buffer` tells what to do then.
+        let _ = mmsg::force_receive_buffer(socket.as_fd(), RECEIVE_BUFFER as libc::c_int);
+    }
+    socket.set_read_timeout(Some(RECEIVE_TIMEOUT))?;
+    socket.set_write_timeout(Some(SEND_TIMEOUT))?;
+    socket.set_reuse_port(true)?;
+    let socket = bind(socket, address)?;
+    Ok(UdpListener { address: local_address(&socket)?, socket, local })
+}
+
+fn tcp_socket(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // Connections of a server just stopped linger in TIME_WAIT and would block the address.
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    let socket = bind(socket, address)?;
+    socket.listen(TCP_BACKLOG)?;
+    Ok(socket.into())
+}
+
+fn bind(socket: Socket, address: SocketAddr) -> io::Result<Socket> {
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.bind(&SockAddr::from(address))?;
+    Ok(socket)
+}
+
+fn local_address(socket: &Socket) -> io::Result<SocketAddr> {
+    socket.local_addr()?.as_socket().ok_or_else(|| io::Error::other("not an IP socket"))
+}
+
+fn warn_about_small_buffer(listener: &UdpListener) {
+    let Ok(bytes) = listener.socket.recv_buffer_size() else { return };
+    if bytes < RECEIVE_BUFFER {
+        tracing::warn!(
+            "{}: the system grants a receive buffer of {bytes} bytes; bursts may be lost. \
+             Remedy: sysctl net.core.rmem_max={RECEIVE_BUFFER}",
+            listener.address
+        );
+    }
+}
+
+fn remedy(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::AddrInUse => "; another server, or a second copy of this one, is using it",
+        io::ErrorKind::AddrNotAvailable => "; this machine has no such address",
+        io::ErrorKind::PermissionDenied => {
+            "; ports below 1024 need root or the capability CAP_NET_BIND_SERVICE"
+        }
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn udp_sockets_of_one_address_share_a_port_with_room_for_bursts() {
+        for text in ["127.0.0.1:0", "[::1]:0", "0.0.0.0:0", "[::]:0"] {
+            let listeners = udp(address(text), 3).unwrap();
+            assert_eq!(listeners.len(), 3);
+            assert_ne!(listeners[0].address().port(), 0);
+            for listener in &listeners {
+                assert_eq!(listener.address(), listeners[0].address(), "{text}");
+                assert!(listener.socket.reuse_port().unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn ipv6_wildcards_leave_ipv4_alone() {
+        let listeners = udp(address("[::]:0"), 1).unwrap();
+        let port = listeners[0].address().port();
+        udp(SocketAddr::from(([0, 0, 0, 0], port)), 1).unwrap();
+    }
+
+    #[test]
+    fn a_second_server_on_the_same_address_is_refused() {
+        let first = udp(address("127.0.0.1:0"), 2).unwrap();
+        let error = udp(first[0].address(), 2).unwrap_err();
+        assert_eq!(error.source.kind(), io::ErrorKind::AddrInUse);
+        let text = error.to_string();
+        assert!(text.contains(&first[0].address().to_string()), "{text}");
+        assert!(text.contains("second copy"), "{text}");
+
+        let first = tcp(address("[::1]:0")).unwrap();
+        let error = tcp(first.local_addr().unwrap()).unwrap_err();
+        assert_eq!(error.source.kind(), io::ErrorKind::AddrInUse);
+    }
+
+    #[test]
+    fn errors_name_address_protocol_and_remedy() {
+        let error = udp(address("192.0.2.1:0"), 1).unwrap_err().to_string();
+        assert!(error.starts_with("cannot listen on 192.0.2.1:0 (UDP): "), "{error}");
+        assert!(error.ends_with("this machine has no such address"), "{error}");
+    }
+}

@@ -1,0 +1,539 @@
+//! Many datagrams per system call: `recvmmsg`, `sendmmsg`, and the socket options that no safe
+//! crate offers. All `unsafe` of the network layer is in this file.
+//!
+//! A [`Batch`] is allocated once per worker. Its headers point into its own buffers and stay as
+//! they are; per datagram only lengths are written. A reply goes back to the very address bytes
+//! and control message its query came with, so nothing is converted on the way.
+#![allow(unsafe_code)]
+
+use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
+use std::io;
+use std::mem::{MaybeUninit, offset_of, size_of};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::ptr::{self, NonNull};
+
+use super::client_address;
+
+/// Datagrams per system call.
+pub(super) const BATCH: usize = 64;
+
+/// Bytes kept of a query.
+///
+/// 1232 is the payload size our answers advertise (RFC 6891, 6.2.3), so nobody may send more. It
+/// is rounded up to whole cache lines but stays far from 4096: buffers one page apart would all
+/// compete for the same few cache sets, and 64 of them for every entry of the TLB.
+const QUERY_SPACE: usize = 1280;
+
+/// Bytes an answer may have: at least 1232.
+pub(super) const REPLY_SPACE: usize = 1280;
+
+/// Whether a socket tells to which local address a datagram was sent, and by which message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum LocalAddress {
+    /// The socket is bound to one address: the kernel uses it for replies.
+    Bound,
+    /// The socket is bound to 0.0.0.0: `IP_PKTINFO`.
+    AnyIpv4,
+    /// The socket is bound to `::`: `IPV6_PKTINFO`.
+    AnyIpv6,
+}
+
+/// The way back to the sender of a datagram.
+#[derive(Clone, Copy)]
+pub(super) struct Route {
+    address: Address,
+    address_len: libc::socklen_t,
+    control: Control,
+    control_len: usize,
+}
+
+/// One query of a batch and the room for its answer.
+pub(super) struct Exchange<'a> {
+    pub(super) query: &'a [u8],
+    pub(super) client: IpAddr,
+    pub(super) reply: &'a mut [u8; REPLY_SPACE],
+}
+
+/// The buffers of one worker.
+pub(super) struct Batch {
+    /// Owned. Kept as a raw pointer because the headers inside hold pointers to its other
+    /// fields, which a `Box` would invalidate whenever it is borrowed.
+    arena: NonNull<Arena>,
+    local: LocalAddress,
+    /// How many of the `received` headers the last call has written to.
+    received: usize,
+    queued: usize,
+}
+
+// SAFETY: the arena is owned by the batch alone, and its pointers lead only into itself.
+unsafe impl Send for Batch {}
+
+impl Batch {
+    pub(super) fn new(local: LocalAddress) -> Self {
+        let layout = Layout::new::<Arena>();
+        // SAFETY: `Arena` is not of size zero.
+        let memory = unsafe { alloc_zeroed(layout) };
+        let Some(arena) = NonNull::new(memory.cast::<Arena>()) else { handle_alloc_error(layout) };
+
+        let mut batch = Self { arena, local, received: 0, queued: 0 };
+        let base = arena.as_ptr();
+        for index in 0..BATCH {
+            // SAFETY: `base` is a live allocation of an `Arena`, zeroed, which is a valid value
+            // of it (integers and raw pointers only), `index` is within its arrays, and only
+            // places are computed: no reference to the arena exists meanwhile.
+            unsafe {
+                (*base).query_vectors[index] = libc::iovec {
+                    iov_base: (&raw mut (*base).queries[index]).cast(),
+                    iov_len: QUERY_SPACE,
+                };
+                let received = &raw mut (*base).received[index].msg_hdr;
+                (*received).msg_name = (&raw mut (*base).addresses[index]).cast();
+                (*received).msg_iov = &raw mut (*base).query_vectors[index];
+                (*received).msg_iovlen = 1;
+                if local != LocalAddress::Bound {
+                    (*received).msg_control = (&raw mut (*base).controls[index]).cast();
+                }
+
+                let reply = &raw mut (*base).replies[index].msg_hdr;
+                (*reply).msg_iov = &raw mut (*base).reply_vectors[index];
+                (*reply).msg_iovlen = 1;
+            }
+        }
+        batch.reset(BATCH);
+        batch
+    }
+
+    /// Receives at least one datagram, and as many as are there already; returns their number.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` if `wait` is false and there is none, or the socket's receive timeout passed.
+    pub(super) fn receive(&mut self, socket: BorrowedFd<'_>, wait: bool) -> io::Result<usize> {
+        self.reset(self.received);
+        self.received = 0;
+        self.queued = 0;
+        let flags = if wait { libc::MSG_WAITFORONE } else { libc::MSG_DONTWAIT };
+        // SAFETY: the headers are initialised and point to buffers of the lengths they state,
+        // all inside the arena, to which no reference exists during the call.
+        let count = unsafe {
+            libc::recvmmsg(
+                socket.as_raw_fd(),
+                (&raw mut (*self.arena.as_ptr()).received).cast(),
+                BATCH as libc::c_uint,
+                flags as _,
+                ptr::null_mut(),
+            )
+        };
+        self.received = usize::try_from(count).map_err(|_| io::Error::last_os_error())?;
+        Ok(self.received)
+    }
+
+    /// A received datagram and the room for its answer.
+    ///
+    /// `None` if it was longer than the buffer, or its sender cannot be answered.
+    #[inline]
+    pub(super) fn exchange(&mut self, index: usize) -> Option<Exchange<'_>> {
+        let arena = self.arena();
+        let header = &arena.received[index];
+        if header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0 {
+            return None;
+        }
+        Some(Exchange {
+            query: arena.queries[index].get(..header.msg_len as usize)?,
+            client: arena.addresses[index].client()?,
+            reply: &mut arena.answers[index],
+        })
+    }
+
+    /// The first `len` bytes of the room for an answer.
+    pub(super) fn answer(&mut self, index: usize, len: usize) -> &[u8] {
+        &self.arena().answers[index][..len.min(REPLY_SPACE)]
+    }
+
+    /// The way back to the sender of a datagram, for an answer that is sent later.
+    pub(super) fn route(&mut self, index: usize) -> Route {
+        let control_len = self.return_control(index);
+        let arena = self.arena();
+        Route {
+            address: arena.addresses[index],
+            address_len: arena.received[index].msg_hdr.msg_namelen,
+            control: arena.controls[index],
+            control_len,
+        }
+    }
+
+    /// Adds the answer to a datagram, of `len` bytes, to the next [`Batch::send`].
+    #[inline]
+    pub(super) fn queue(&mut self, index: usize, len: usize) {
+        let control_len = self.return_control(index);
+        let slot = self.queued;
+        let base = self.arena.as_ptr();
+        assert!(slot < BATCH && index < BATCH, "more answers than datagrams");
+        // SAFETY: `base` is the live arena, to which no reference exists here; both indexes were
+        // checked, so all pointers stored lead to elements of its arrays.
+        unsafe {
+            (*base).reply_vectors[slot] = libc::iovec {
+                iov_base: (&raw mut (*base).answers[index]).cast(),
+                iov_len: len.min(REPLY_SPACE),
+            };
+            let reply = &raw mut (*base).replies[slot].msg_hdr;
+            (*reply).msg_name = (&raw mut (*base).addresses[index]).cast();
+            (*reply).msg_namelen = (*base).received[index].msg_hdr.msg_namelen;
+            if control_len > 0 {
+                (*reply).msg_control = (&raw mut (*base).controls[index]).cast();
+            }
+            (*reply).msg_controllen = control_len as _;
+        }
+        self.queued += 1;
+    }
+
+    /// Sends what was queued; returns how many answers the kernel refused.
+    ///
+    /// An answer that cannot be sent (no route, a firewall, a bad address) is skipped. When the
+    /// socket's send timeout passes, the rest is dropped.
+    pub(super) fn send(&mut self, socket: BorrowedFd<'_>) -> u64 {
+        let queued = std::mem::take(&mut self.queued);
+        let mut done = 0;
+        let mut refused = 0;
+        while done < queued {
+            // SAFETY: the headers `done..queued` were filled by `queue`; they and all they point
+            // to lie in the arena, to which no reference exists during the call.
+            let count = unsafe {
+                libc::sendmmsg(
+                    socket.as_raw_fd(),
+                    (&raw mut (*self.arena.as_ptr()).replies[done]).cast(),
+                    (queued - done) as libc::c_uint,
+                    0,
+                )
+            };
+            if let Ok(count @ 1..) = usize::try_from(count) {
+                done += count;
+                continue;
+            }
+            match io::Error::last_os_error().kind() {
+                io::ErrorKind::Interrupted => {}
+                io::ErrorKind::WouldBlock => return refused + (queued - done) as u64,
+                _ => {
+                    done += 1;
+                    refused += 1;
+                }
+            }
+        }
+        refused
+    }
+
+    /// Makes the first `count` receive headers ready again: the kernel writes to these fields.
+    fn reset(&mut self, count: usize) {
+        let control_len = match self.local {
+            LocalAddress::Bound => 0,
+            LocalAddress::AnyIpv4 | LocalAddress::AnyIpv6 => CONTROL_SPACE,
+        };
+        for header in &mut self.arena().received[..count] {
+            header.msg_hdr.msg_namelen = size_of::<Address>() as libc::socklen_t;
+            header.msg_hdr.msg_controllen = control_len as _;
+        }
+    }
+
+    /// Turns the control message of a datagram into the one for its answer; returns its length.
+    #[inline]
+    fn return_control(&mut self, index: usize) -> usize {
+        let local = self.local;
+        if local == LocalAddress::Bound {
+            return 0;
+        }
+        let arena = self.arena();
+        let len: usize = arena.received[index].msg_hdr.msg_controllen as _;
+        arena.controls[index].turn(local, len)
+    }
+
+    fn arena(&mut self) -> &mut Arena {
+        // SAFETY: the pointer came from `new`, is live until `drop`, and `self` is borrowed
+        // mutably for as long as the reference is. The kernel reads and writes the arena only
+        // within the calls above.
+        unsafe { self.arena.as_mut() }
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        // SAFETY: allocated in `new` by the global allocator with the layout of `Arena`.
+        drop(unsafe { Box::from_raw(self.arena.as_ptr()) });
+    }
+}
+
+/// Sends one datagram, without waiting.
+///
+/// # Errors
+///
+/// What `sendmsg` says.
+pub(super) fn send_one(socket: BorrowedFd<'_>, route: &Route, answer: &[u8]) -> io::Result<()> {
+    let mut vector =
+        libc::iovec { iov_base: answer.as_ptr().cast_mut().cast(), iov_len: answer.len() };
+    // SAFETY: `msghdr` is a C struct of integers and pointers, for which zero is valid.
+    let mut header: libc::msghdr = unsafe { MaybeUninit::zeroed().assume_init() };
+    header.msg_name = (&raw const route.address).cast_mut().cast();
+    header.msg_namelen = route.address_len;
+    header.msg_iov = &raw mut vector;
+    header.msg_iovlen = 1;
+    if route.control_len > 0 {
+        header.msg_control = (&raw const route.control).cast_mut().cast();
+        header.msg_controllen = route.control_len as _;
+    }
+    // SAFETY: name, vector and control point to live values of the lengths stated, and sendmsg
+    // only reads them.
+    let sent = unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const header, libc::MSG_DONTWAIT) };
+    if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Asks the kernel to tell with every datagram which local address it was sent to.
+///
+/// # Errors
+///
+/// What `setsockopt` says.
+pub(super) fn report_local_address(socket: BorrowedFd<'_>, local: LocalAddress) -> io::Result<()> {
+    match local {
+        LocalAddress::Bound => Ok(()),
+        LocalAddress::AnyIpv4 => set_option(socket, libc::IPPROTO_IP, libc::IP_PKTINFO, 1),
+        LocalAddress::AnyIpv6 => set_option(socket, libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, 1),
+    }
+}
+
+/// Ignores what others claim about the path MTU, and never sets Don't Fragment: forged ICMP
+/// messages could make answers be cut into fragments that are then spoofed.
+///
+/// # Errors
+///
+/// What `setsockopt` says.
+pub(super) fn ignore_path_mtu(socket: BorrowedFd<'_>, ipv6: bool) -> io::Result<()> {
+    if ipv6 {
+        let (level, name) = (libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER);
+        set_option(socket, level, name, libc::IPV6_PMTUDISC_OMIT)
+    } else {
+        let (level, name) = (libc::IPPROTO_IP, libc::IP_MTU_DISCOVER);
+        set_option(socket, level, name, libc::IP_PMTUDISC_OMIT)
+    }
+}
+
+/// Sets the receive buffer beyond the system's limit, which takes `CAP_NET_ADMIN`.
+///
+/// # Errors
+///
+/// What `setsockopt` says.
+pub(super) fn force_receive_buffer(socket: BorrowedFd<'_>, bytes: libc::c_int) -> io::Result<()> {
+    set_option(socket, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, bytes)
+}
+
+fn set_option(
+    socket: BorrowedFd<'_>,
+    level: libc::c_int,
+    name: libc::c_int,
+    value: libc::c_int,
+) -> io::Result<()> {
+    // SAFETY: `value` is a live int of the length stated, and setsockopt only reads it.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            level,
+            name,
+            (&raw const value).cast(),
+            size_of::<libc::c_int>() as libc::socklen_t,
+        )
+    };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// All memory of a batch in one allocation. Zeroed memory is a valid value.
+#[repr(C, align(64))]
+struct Arena {
+    received: [libc::mmsghdr; BATCH],
+    replies: [libc::mmsghdr; BATCH],
+    query_vectors: [libc::iovec; BATCH],
+    reply_vectors: [libc::iovec; BATCH],
+    addresses: [Address; BATCH],
+    controls: [Control; BATCH],
+    queries: [[u8; QUERY_SPACE]; BATCH],
+    answers: [[u8; REPLY_SPACE]; BATCH],
+}
+
+/// A socket address as the kernel wrote it: `sockaddr_in` or `sockaddr_in6`.
+#[repr(C, align(8))]
+#[derive(Clone, Copy)]
+struct Address([u8; 32]);
+
+impl Address {
+    /// The sender, unless it is of another family or has port 0, which cannot be answered.
+    fn client(&self) -> Option<IpAddr> {
+        const FAMILY: usize = offset_of!(libc::sockaddr_in, sin_family);
+        const PORT: usize = offset_of!(libc::sockaddr_in, sin_port);
+        const IPV4: usize = offset_of!(libc::sockaddr_in, sin_addr);
+        const IPV6: usize = offset_of!(libc::sockaddr_in6, sin6_addr);
+        const { assert!(PORT == offset_of!(libc::sockaddr_in6, sin6_port)) };
+        const { assert!(size_of::<libc::sockaddr_in6>() <= size_of::<Self>()) };
+
+        if self.field::<2, PORT>() == [0, 0] {
+            return None;
+        }
+        match i32::from(libc::sa_family_t::from_ne_bytes(self.field::<2, FAMILY>())) {
+            libc::AF_INET => Some(IpAddr::V4(Ipv4Addr::from(self.field::<4, IPV4>()))),
+            libc::AF_INET6 => {
+                Some(client_address(IpAddr::V6(Ipv6Addr::from(self.field::<16, IPV6>()))))
+            }
+            _ => None,
+        }
+    }
+
+    fn field<const LEN: usize, const OFFSET: usize>(&self) -> [u8; LEN] {
+        const { assert!(OFFSET + LEN <= size_of::<Self>()) };
+        std::array::from_fn(|index| self.0[OFFSET + index])
+    }
+}
+
+/// Room for one `IP_PKTINFO` or `IPV6_PKTINFO` message.
+const CONTROL_SPACE: usize = size_of::<Control>();
+
+#[repr(C, align(8))]
+#[derive(Clone, Copy)]
+struct Control([u8; 40]);
+
+impl Control {
+    /// Where the data of the message begins. The header is a whole number of machine words, so
+    /// there is no padding after it.
+    const DATA: usize = size_of::<libc::cmsghdr>();
+
+    /// Makes a received message of `len` bytes fit for the answer; returns its length, or 0 if it
+    /// is not the message expected.
+    ///
+    /// The local address stays. The interface goes, so that the answer is routed like any other
+    /// packet; only to a link-local address there is no way without it.
+    fn turn(&mut self, local: LocalAddress, len: usize) -> usize {
+        const { assert!(Self::DATA + size_of::<libc::in6_pktinfo>() <= CONTROL_SPACE) };
+        let (level, kind, interface, size) = match local {
+            LocalAddress::Bound => return 0,
+            LocalAddress::AnyIpv4 => (
+                libc::IPPROTO_IP,
+                libc::IP_PKTINFO,
+                offset_of!(libc::in_pktinfo, ipi_ifindex),
+                size_of::<libc::in_pktinfo>(),
+            ),
+            LocalAddress::AnyIpv6 => (
+                libc::IPPROTO_IPV6,
+                libc::IPV6_PKTINFO,
+                offset_of!(libc::in6_pktinfo, ipi6_ifindex),
+                size_of::<libc::in6_pktinfo>(),
+            ),
+        };
+        if len < Self::DATA + size
+            || len > CONTROL_SPACE
+            || self.int(offset_of!(libc::cmsghdr, cmsg_level)) != level
+            || self.int(offset_of!(libc::cmsghdr, cmsg_type)) != kind
+        {
+            return 0;
+        }
+        let link_local = local == LocalAddress::AnyIpv6
+            && self.0[Self::DATA] == 0xfe
+            && self.0[Self::DATA + 1] & 0xc0 == 0x80;
+        if !link_local {
+            self.0[Self::DATA + interface..][..4].fill(0);
+        }
+        len
+    }
+
+    fn int(&self, offset: usize) -> i32 {
+        i32::from_ne_bytes(std::array::from_fn(|index| self.0[offset + index]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> Address {
+        let address = socket2::SockAddr::from(text.parse::<std::net::SocketAddr>().unwrap());
+        let mut bytes = [0; 32];
+        let len = address.len() as usize;
+        // SAFETY: socket2 owns `len` initialised bytes of an address.
+        let source = unsafe { std::slice::from_raw_parts(address.as_ptr().cast::<u8>(), len) };
+        bytes[..len].copy_from_slice(source);
+        Address(bytes)
+    }
+
+    #[test]
+    fn addresses_are_read_as_the_kernel_writes_them() {
+        for (text, client) in [
+            ("192.0.2.1:53", Some("192.0.2.1")),
+            ("[2001:db8::1]:1", Some("2001:db8::1")),
+            ("[::ffff:192.0.2.1]:1", Some("192.0.2.1")),
+            ("192.0.2.1:0", None),
+            ("[2001:db8::1]:0", None),
+        ] {
+            let client = client.map(|client| client.parse::<IpAddr>().unwrap());
+            assert_eq!(address(text).client(), client, "{text}");
+        }
+        assert_eq!(Address([0; 32]).client(), None);
+        assert_eq!(Address([1; 32]).client(), None);
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_sent_does_not_hold_up_the_others() {
+        use std::net::UdpSocket;
+        use std::os::fd::AsFd;
+
+        let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+        client.set_read_timeout(Some(std::time::Duration::from_secs(5))).unwrap();
+        client.connect(server.local_addr().unwrap()).unwrap();
+        for byte in 0..5 {
+            client.send(&[byte]).unwrap();
+        }
+        let mut batch = Batch::new(LocalAddress::Bound);
+        assert_eq!(batch.receive(server.as_fd(), true).unwrap(), 5);
+        for index in 0..5 {
+            let exchange = batch.exchange(index).unwrap();
+            exchange.reply[0] = exchange.query[0];
+            batch.queue(index, 1);
+        }
+        for bad in [0, 1, 4] {
+            batch.arena().addresses[bad].0[2..4].fill(0);
+        }
+        assert_eq!(batch.send(server.as_fd()), 3, "port 0 is not a destination");
+        for byte in [2, 3] {
+            let mut answer = [0; 4];
+            assert_eq!(client.recv(&mut answer).unwrap(), 1);
+            assert_eq!(answer[0], byte);
+        }
+        assert_eq!(batch.send(server.as_fd()), 0, "nothing is sent twice");
+        let error = batch.receive(server.as_fd(), false).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+    }
+
+    #[test]
+    fn control_messages_lose_the_interface_unless_link_local() {
+        let message = |level: i32, kind: i32, data: &[u8]| {
+            let mut control = Control([0; 40]);
+            let header = [level.to_ne_bytes(), kind.to_ne_bytes()].concat();
+            let start = offset_of!(libc::cmsghdr, cmsg_level);
+            control.0[start..start + 8].copy_from_slice(&header);
+            control.0[Control::DATA..][..data.len()].copy_from_slice(data);
+            control
+        };
+        let data = |control: &Control, len: usize| control.0[Control::DATA..][..len].to_vec();
+
+        let ipv4 = [7, 0, 0, 0, 192, 0, 2, 1, 192, 0, 2, 1];
+        let mut control = message(libc::IPPROTO_IP, libc::IP_PKTINFO, &ipv4);
+        assert_eq!(control.turn(LocalAddress::AnyIpv4, 32), 32);
+        assert_eq!(data(&control, 12), [0, 0, 0, 0, 192, 0, 2, 1, 192, 0, 2, 1]);
+        assert_eq!(control.turn(LocalAddress::AnyIpv6, 40), 0, "another kind of message");
+        assert_eq!(control.turn(LocalAddress::AnyIpv4, 8), 0, "cut short");
+        assert_eq!(control.turn(LocalAddress::AnyIpv4, 41), 0, "longer than the room");
+
+        for (first, kept) in [([0x20, 0x01], 0), ([0xfe, 0x80], 7)] {
+            let mut ipv6 = [0; 20];
+            ipv6[..2].copy_from_slice(&first);
+            ipv6[16] = 7;
+            let mut control = message(libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, &ipv6);
+            assert_eq!(control.turn(LocalAddress::AnyIpv6, 40), 40);
+            assert_eq!(data(&control, 20)[16], kept, "{first:x?}");
+        }
+    }
+}

@@ -1,0 +1,377 @@
+//! TCP: a small accept loop and one task per connection, with caps and deadlines (RFC 7766).
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{JoinError, JoinHandle, JoinSet};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use super::desk::{Desk, Reply};
+use super::live::Live;
+use super::throttle::Throttle;
+use super::{Answer, NetCounters, client_address, panic_message};
+use crate::engine;
+
+/// The shortest message: a header alone. Anything below is not DNS.
+const MIN_QUERY: usize = 12;
+
+/// The longest query accepted. Queries are a name and a few options; who announces more is
+/// talking another protocol, or wants memory.
+const MAX_QUERY: usize = 4096;
+
+/// Answers to pipelined queries are sent together up to this size.
+const FLUSH_ABOVE: usize = 16 * 1024;
+
+/// The rest after the listener could not accept, above all for want of descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long answers being written may take when the server stops.
+const STOP_GRACE: Duration = Duration::from_secs(1);
+
+/// What clients may hold.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TcpLimits {
+    /// Connections in all.
+    pub connections: usize,
+    /// Connections of one IPv4 address or one IPv6 /64.
+    pub per_client: usize,
+    /// Time from one complete query (or the start) to the next; it bounds slow writers too.
+    pub idle: Duration,
+    /// Time for the client to take the answers.
+    pub write: Duration,
+}
+
+impl Default for TcpLimits {
+    fn default() -> Self {
+        Self {
+            connections: 1000,
+            per_client: 20,
+            idle: Duration::from_secs(10),
+            write: Duration::from_secs(10),
+        }
+    }
+}
+
+/// What all TCP listeners share: the catalog, the limits and the count of connections.
+#[derive(Clone, Debug)]
+pub struct TcpService {
+    live: Arc<Live>,
+    limits: TcpLimits,
+    connections: Arc<Connections>,
+    counters: Arc<NetCounters>,
+}
+
+impl TcpService {
+    /// Prepares the service; [`TcpService::serve`] opens it on an address.
+    pub fn new(live: Arc<Live>, limits: TcpLimits, counters: Arc<NetCounters>) -> Self {
+        let connections = Arc::new(Connections {
+            total: limits.connections,
+            per_client: limits.per_client,
+            open: Mutex::default(),
+        });
+        Self { live, limits, connections, counters }
+    }
+
+    /// Accepts connections from a listener of [`super::listen::tcp`]. Call it inside a tokio
+    /// runtime.
+    ///
+    /// # Errors
+    ///
+    /// When the listener cannot be registered with the runtime.
+    pub fn serve(&self, listener: std::net::TcpListener) -> io::Result<TcpServer> {
+        self.serve_with(listener, engine::answer)
+    }
+
+    fn serve_with(
+        &self,
+        listener: std::net::TcpListener,
+        answer: impl Answer,
+    ) -> io::Result<TcpServer> {
+        let listener = TcpListener::from_std(listener)?;
+        let address = listener.local_addr()?;
+        let (stop, stopped) = watch::channel(());
+        let acceptor = Acceptor {
+            address,
+            listener,
+            service: self.clone(),
+            desk: Arc::new(Desk::new(Arc::clone(&self.live), answer)),
+            stopped,
+            tasks: JoinSet::new(),
+            accept_errors: Throttle::default(),
+            panics: Throttle::default(),
+        };
+        Ok(TcpServer { address, stop, task: tokio::spawn(acceptor.run()) })
+    }
+}
+
+/// One TCP listener being served. Dropping it stops it as well, without waiting.
+#[derive(Debug)]
+pub struct TcpServer {
+    address: SocketAddr,
+    /// Dropping the sender is the signal.
+    stop: watch::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl TcpServer {
+    /// The address it listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops accepting, lets answers under way finish for up to a second, closes the rest.
+    pub async fn stop(self) {
+        drop(self.stop);
+        // Panics of connections were logged by the acceptor.
+        let _ = self.task.await;
+    }
+}
+
+struct Acceptor<A> {
+    address: SocketAddr,
+    listener: TcpListener,
+    service: TcpService,
+    desk: Arc<Desk<A>>,
+    stopped: watch::Receiver<()>,
+    tasks: JoinSet<()>,
+    accept_errors: Throttle,
+    panics: Throttle,
+}
+
+impl<A: Answer> Acceptor<A> {
+    async fn run(mut self) {
+        loop {
+            tokio::select! {
+                biased;
+                _ = self.stopped.changed() => break,
+                Some(ended) = self.tasks.join_next() => self.report_panic(ended),
+                accepted = self.listener.accept() => match accepted {
+                    Ok((stream, client)) => self.open(stream, client.ip()),
+                    Err(error) => self.after_accept_error(&error).await,
+                }
+            }
+        }
+        drop(self.listener);
+        let _ =
+            timeout(STOP_GRACE, async { while self.tasks.join_next().await.is_some() {} }).await;
+        self.tasks.shutdown().await;
+    }
+
+    fn open(&mut self, stream: TcpStream, client: IpAddr) {
+        let Some(admission) = Connections::admit(&self.service.connections, client) else {
+            NetCounters::add(&self.service.counters.tcp_refused, 1);
+            return;
+        };
+        let mut connection = Connection {
+            stream,
+            client,
+            limits: self.service.limits,
+            desk: Arc::clone(&self.desk),
+            input: Input::default(),
+            output: Vec::new(),
+        };
+        let mut stopped = self.stopped.clone();
+        self.tasks.spawn(async move {
+            let _admission = admission;
+            // How a connection ends is the client's affair and not worth a line in the log.
+            let _ = connection.serve(&mut stopped).await;
+        });
+    }
+
+    /// Without descriptors `accept` fails at once, again and again, until one is closed.
+    async fn after_accept_error(&mut self, error: &io::Error) {
+        use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+        if matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {
+            return;
+        }
+        if let Some(more) = self.accept_errors.pass() {
+            tracing::error!(
+                "TCP listener of {}: cannot accept ({more} more since the last such line): {error}",
+                self.address
+            );
+        }
+        sleep(ACCEPT_PAUSE).await;
+    }
+
+    fn report_panic(&mut self, ended: Result<(), JoinError>) {
+        let Some(panic) = ended.err().and_then(|error| error.try_into_panic().ok()) else { return };
+        NetCounters::add(&self.service.counters.panics, 1);
+        if let Some(more) = self.panics.pass() {
+            tracing::error!(
+                "TCP listener of {}: a connection ended by a fault in the server \
+                 ({more} more since the last such line): {}",
+                self.address,
+                panic_message(&*panic)
+            );
+        }
+    }
+}
+
+struct Connection<A> {
+    stream: TcpStream,
+    client: IpAddr,
+    limits: TcpLimits,
+    desk: Arc<Desk<A>>,
+    input: Input,
+    /// Answers not sent yet, with their length prefixes.
+    output: Vec<u8>,
+}
+
+impl<A: Answer> Connection<A> {
+    /// Answers queries in order until the client closes, misbehaves or is too slow.
+    async fn serve(&mut self, stopped: &mut watch::Receiver<()>) -> io::Result<()> {
+        self.stream.set_nodelay(true)?;
+        let mut deadline = Instant::now() + self.limits.idle;
+        loop {
+            let read = tokio::select! {
+                biased;
+                _ = stopped.changed() => return Ok(()),
+                read = timeout_at(deadline, self.stream.read(self.input.room())) => read??,
+            };
+            if read == 0 {
+                return Ok(());
+            }
+            self.input.end += read;
+            if self.answer_all().await? {
+                deadline = Instant::now() + self.limits.idle;
+            }
+        }
+    }
+
+    /// Answers the complete queries; returns whether there were any.
+    async fn answer_all(&mut self) -> io::Result<bool> {
+        let mut any = false;
+        while let Some(query) = self.input.next_message()? {
+            any = true;
+            let start = self.output.len();
+            let output = &mut self.output;
+            let reply = self.desk.answer(query, self.client, |answer| {
+                let len = u16::try_from(answer.len()).expect("the desk's limit");
+                output.extend_from_slice(&len.to_be_bytes());
+                output.extend_from_slice(answer);
+            });
+            if let Reply::After(wait) = reply {
+                let delayed = self.output.split_off(start);
+                self.flush().await?;
+                sleep(wait).await;
+                self.output = delayed;
+            }
+            if self.output.len() > FLUSH_ABOVE {
+                self.flush().await?;
+            }
+        }
+        self.flush().await?;
+        self.output.shrink_to(FLUSH_ABOVE);
+        Ok(any)
+    }
+
+    async fn flush(&mut self) -> io::Result<()> {
+        if !self.output.is_empty() {
+            timeout(self.limits.write, self.stream.write_all(&self.output)).await??;
+            self.output.clear();
+        }
+        Ok(())
+    }
+}
+
+/// Received bytes, cut into messages by their two-byte length prefix (RFC 1035, 4.2.2).
+struct Input {
+    bytes: Box<[u8]>,
+    start: usize,
+    end: usize,
+}
+
+impl Default for Input {
+    fn default() -> Self {
+        Self { bytes: vec![0; 2 + MAX_QUERY].into_boxed_slice(), start: 0, end: 0 }
+    }
+}
+
+impl Input {
+    /// Where to put the next bytes: never empty, as no message is longer than the buffer.
+    fn room(&mut self) -> &mut [u8] {
+        self.bytes.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+        &mut self.bytes[self.end..]
+    }
+
+    /// The next complete message, if there is one.
+    fn next_message(&mut self) -> io::Result<Option<&[u8]>> {
+        let unread = &self.bytes[self.start..self.end];
+        let Some((prefix, rest)) = unread.split_first_chunk() else { return Ok(None) };
+        let len = usize::from(u16::from_be_bytes(*prefix));
+        if !(MIN_QUERY..=MAX_QUERY).contains(&len) {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let Some(message) = rest.get(..len) else { return Ok(None) };
+        self.start += 2 + len;
+        Ok(Some(message))
+    }
+}
+
+/// Counts open connections per client; asked only when one opens or closes.
+#[derive(Debug)]
+struct Connections {
+    total: usize,
+    per_client: usize,
+    open: Mutex<Open>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    total: usize,
+    clients: HashMap<IpAddr, usize>,
+}
+
+/// A place taken among the connections; given back when dropped.
+struct Admission {
+    connections: Arc<Connections>,
+    client: IpAddr,
+}
+
+impl Connections {
+    fn admit(connections: &Arc<Self>, client: IpAddr) -> Option<Admission> {
+        let client = network(client);
+        let mut open = connections.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_client = open.clients.get(&client).copied().unwrap_or(0);
+        if open.total >= connections.total || of_client >= connections.per_client {
+            return None;
+        }
+        open.total += 1;
+        open.clients.insert(client, of_client + 1);
+        Some(Admission { connections: Arc::clone(connections), client })
+    }
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        let mut open = self.connections.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.total -= 1;
+        if let Some(count) = open.clients.get_mut(&self.client) {
+            *count -= 1;
+            if *count == 0 {
+                open.clients.remove(&self.client);
+            }
+        }
+    }
+}
+
+/// Whom a connection counts for: an IPv4 address, or an IPv6 /64, the least a site is given.
+fn network(client: IpAddr) -> IpAddr {
+    match client_address(client) {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => {
+            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,222 @@
+//! UDP: one thread and one socket per worker, a batch of queries per system call.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use socket2::Socket;
+
+use super::delay::{DelayQueue, DelaySender};
+use super::listen::UdpListener;
+use super::live::{Live, LiveCache};
+use super::mmsg::Batch;
+use super::throttle::Throttle;
+use super::{Answer, NetCounters, panic_message, unix_time};
+use crate::engine::{self, Outcome, Request, Transport, WorkerState};
+
+/// Batches a worker still answers after it was told to stop: what the receive buffer may hold.
+const LAST_BATCHES: usize = 64;
+
+/// What a worker waits after a panic or an unexpected error of its socket, so as never to spin.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// The workers of one listen address. Dropping it stops them.
+#[derive(Debug)]
+pub struct UdpServer {
+    address: SocketAddr,
+    stop: Arc<AtomicBool>,
+    workers: Vec<(Arc<Socket>, JoinHandle<()>)>,
+}
+
+impl UdpServer {
+    /// Starts a worker for each of the sockets, which belong to one address.
+    ///
+    /// # Errors
+    ///
+    /// When there is no socket, or the system has no thread left.
+    pub fn start(
+        listeners: Vec<UdpListener>,
+        live: &Live,
+        delay: &DelayQueue,
+        counters: &Arc<NetCounters>,
+    ) -> io::Result<Self> {
+        Self::start_with(listeners, live, delay, counters, engine::answer)
+    }
+
+    fn start_with(
+        listeners: Vec<UdpListener>,
+        live: &Live,
+        delay: &DelayQueue,
+        counters: &Arc<NetCounters>,
+        answer: impl Answer,
+    ) -> io::Result<Self> {
+        let address = listeners
+            .first()
+            .map(UdpListener::address)
+            .ok_or_else(|| io::Error::other("a UDP server needs at least one worker"))?;
+        let mut server = Self { address, stop: Arc::default(), workers: Vec::new() };
+        for (number, listener) in listeners.into_iter().enumerate() {
+            let socket = Arc::new(listener.socket);
+            let worker = Worker {
+                address,
+                socket: Arc::clone(&socket),
+                stop: Arc::clone(&server.stop),
+                catalog: live.cache(),
+                delay: delay.sender(),
+                counters: Arc::clone(counters),
+                answer: answer.clone(),
+                state: WorkerState::default(),
+                batch: Batch::new(listener.local),
+                received: 0,
+                next: 0,
+                receive_errors: Throttle::default(),
+            };
+            let thread = thread::Builder::new()
+                .name(format!("udp-{number}"))
+                .spawn(move || worker.run_to_the_end())?;
+            server.workers.push((socket, thread));
+        }
+        Ok(server)
+    }
+
+    /// The address it listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops the workers, after they have answered what had arrived.
+    pub fn stop(self) {}
+}
+
+impl Drop for UdpServer {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        for (socket, _) in &self.workers {
+            // Wakes the thread if it waits in recvmmsg. The socket was never connected, which is
+            // reported as an error though the call has its effect.
+            let _ = socket.shutdown(std::net::Shutdown::Read);
+        }
+        for (_, thread) in self.workers.drain(..) {
+            // Panics were caught and logged in the thread.
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Worker<A> {
+    address: SocketAddr,
+    socket: Arc<Socket>,
+    stop: Arc<AtomicBool>,
+    catalog: LiveCache,
+    delay: DelaySender,
+    counters: Arc<NetCounters>,
+    answer: A,
+    state: WorkerState,
+    batch: Batch,
+    /// Datagrams in the batch.
+    received: usize,
+    /// The first of them not looked at yet. Kept here so that a panic costs one query only.
+    next: usize,
+    receive_errors: Throttle,
+}
+
+impl<A: Answer> Worker<A> {
+    fn run_to_the_end(mut self) {
+        let mut panics = Throttle::default();
+        while let Err(payload) = catch_unwind(AssertUnwindSafe(|| self.run())) {
+            NetCounters::add(&self.counters.panics, 1);
+            if let Some(more) = panics.pass() {
+                tracing::error!(
+                    "UDP worker of {}: a query could not be answered because of a fault in the \
+                     server ({more} more since the last such line): {}",
+                    self.address,
+                    panic_message(&*payload)
+                );
+            }
+            self.state = WorkerState::default();
+            thread::sleep(PAUSE);
+        }
+    }
+
+    fn run(&mut self) {
+        self.finish_batch();
+        while !self.stop.load(Ordering::Relaxed) {
+            self.serve_batch(true);
+        }
+        for _ in 0..LAST_BATCHES {
+            if !self.serve_batch(false) {
+                break;
+            }
+        }
+    }
+
+    /// Answers what is there; returns whether there was anything.
+    fn serve_batch(&mut self, wait: bool) -> bool {
+        match self.batch.receive(self.socket.as_fd(), wait) {
+            Ok(received) => {
+                self.received = received;
+                self.next = 0;
+                self.finish_batch();
+                received > 0
+            }
+            Err(error) => {
+                self.after_receive_error(&error);
+                false
+            }
+        }
+    }
+
+    fn finish_batch(&mut self) {
+        let now = unix_time();
+        let catalog = self.catalog.load();
+        let mut unusable = 0;
+        while self.next < self.received {
+            let index = self.next;
+            self.next += 1;
+            let Some(exchange) = self.batch.exchange(index) else {
+                unusable += 1;
+                continue;
+            };
+            let request = Request {
+                query: exchange.query,
+                client: exchange.client,
+                transport: Transport::Udp,
+                now,
+            };
+            match (self.answer)(catalog, &mut self.state, &request, exchange.reply) {
+                Outcome::Respond(len) => self.batch.queue(index, len),
+                Outcome::RespondAfter(len, wait) => {
+                    let route = self.batch.route(index);
+                    self.delay.push(wait, &self.socket, route, self.batch.answer(index, len));
+                }
+                Outcome::Drop => {}
+            }
+        }
+        let unsent = self.batch.send(self.socket.as_fd());
+        NetCounters::add(&self.counters.udp_unsent, unsent);
+        NetCounters::add(&self.counters.udp_unusable, unusable);
+    }
+
+    fn after_receive_error(&mut self, error: &io::Error) {
+        // An idle worker wakes here once a second: the catalog it holds may have been replaced.
+        self.catalog.load();
+        if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) {
+            return;
+        }
+        if let Some(more) = self.receive_errors.pass() {
+            tracing::error!(
+                "UDP worker of {}: cannot receive ({more} more since the last such line): {error}",
+                self.address
+            );
+        }
+        thread::sleep(PAUSE);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,147 @@
+//! Walking a tree in canonical order.
+
+use super::NameTree;
+use super::record::{self, Body, Children, Node};
+use crate::listing::AnswerId;
+use crate::wire::name::{MAX_NAME, NameBuf};
+
+/// What a listing says about a name and those below it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NameEntry {
+    /// The name, in lower case, relative to the zone.
+    pub name: NameBuf,
+    /// What the name itself gives; [`AnswerId::NONE`] is an exclusion.
+    pub itself: Option<AnswerId>,
+    /// What all names below it give; [`AnswerId::NONE`] is an exclusion.
+    pub below: Option<AnswerId>,
+}
+
+/// An iterator over the names that have an entry, see [`NameTree::iter`].
+pub struct Iter<'a> {
+    tree: &'a NameTree,
+    root: Option<Body>,
+    /// The records still to come, the next one last.
+    pending: Vec<Pending>,
+    /// The name of the record before, at the end; those of its parents are the ends of it.
+    name: [u8; MAX_NAME],
+    /// How many records may still be read: damaged bytes could lead around in circles.
+    budget: usize,
+}
+
+#[derive(Clone, Copy)]
+struct Pending {
+    /// The first bytes of the label, to compare without reading it.
+    prefix: [u8; 8],
+    at: u32,
+    /// The length of the parent's name in wire form.
+    parent_len: u8,
+}
+
+impl<'a> Iter<'a> {
+    pub(super) fn new(tree: &'a NameTree) -> Self {
+        let bytes = &tree.records;
+        let root = Node::root(bytes, tree.root as usize).and_then(|root| root.body(bytes));
+        let budget = tree.records.len();
+        let mut iter = Self { tree, root, pending: Vec::new(), name: [0; MAX_NAME], budget };
+        if let Some(children) = iter.root.as_ref().map(|root| root.children) {
+            iter.push(children, 1);
+        }
+        iter
+    }
+
+    /// Adds the records of a node's children to those to come.
+    fn push(&mut self, children: Children, parent_len: u8) {
+        let first = self.pending.len();
+        match children {
+            Children::None => {}
+            Children::Inline { start, end } => self.push_records(start, end, parent_len),
+            Children::Table(table) => {
+                let start = table.start as usize;
+                let buckets = self.tree.buckets.get(start..start + table.count as usize);
+                for &bucket in buckets.unwrap_or(&[]) {
+                    self.push_records(bucket as usize, self.tree.records.len(), parent_len);
+                }
+            }
+        }
+        let label = |pending: &Pending| {
+            record::read(&self.tree.records, pending.at as usize).map(|record| record.label)
+        };
+        self.pending[first..]
+            .sort_unstable_by(|a, b| b.prefix.cmp(&a.prefix).then_with(|| label(b).cmp(&label(a))));
+    }
+
+    fn push_records(&mut self, start: usize, end: usize, parent_len: u8) {
+        let mut at = start;
+        for record in record::records(&self.tree.records, start, end).take(self.budget) {
+            let mut prefix = [0; 8];
+            let len = record.label.len().min(prefix.len());
+            prefix[..len].copy_from_slice(&record.label[..len]);
+            self.pending.push(Pending { prefix, at: at as u32, parent_len });
+            self.budget -= 1;
+            at = record.end;
+        }
+    }
+
+    /// The node of a record, after its name was put in place; `None` if it makes no sense.
+    fn enter(&mut self, pending: Pending) -> Option<(Body, u8)> {
+        let bytes = &self.tree.records;
+        let record = record::read(bytes, pending.at as usize)?;
+        let mut start = MAX_NAME - usize::from(pending.parent_len);
+        let mut prepend = |part: &[u8]| {
+            let end = start;
+            start = start.checked_sub(part.len())?;
+            self.name[start..end].copy_from_slice(part);
+            Some(())
+        };
+        prepend(record.label)?;
+        prepend(&[record.label.len() as u8])?;
+        let mut node = record.node;
+        if node.tail {
+            let mut at = node.at;
+            at += 1;
+            let tail_start = at;
+            for _ in 0..*bytes.get(node.at)? {
+                at += 1 + usize::from(*bytes.get(at)?);
+            }
+            prepend(bytes.get(tail_start..at)?)?;
+            node.at = at;
+        }
+        let len = (MAX_NAME - start) as u8;
+        Some((node.body(bytes)?, len))
+    }
+
+    fn entry(&self, node: &Body, len: u8) -> Option<NameEntry> {
+        if node.itself.is_none() && node.below.is_none() {
+            return None;
+        }
+        let name = NameBuf::from_wire(&self.name[MAX_NAME - usize::from(len)..])?;
+        Some(NameEntry { name, itself: node.itself, below: node.below })
+    }
+}
+
+impl Iterator for Iter<'_> {
+    type Item = NameEntry;
+
+    fn next(&mut self) -> Option<NameEntry> {
+        if let Some(entry) = self.root.take().and_then(|root| self.entry(&root, 1)) {
+            return Some(entry);
+        }
+        while let Some(pending) = self.pending.pop() {
+            let Some((node, len)) = self.enter(pending) else { continue };
+            self.push(node.children, len);
+            if let Some(entry) = self.entry(&node, len) {
+                return Some(entry);
+            }
+        }
+        None
+    }
+}
+
+impl<'a> IntoIterator for &'a NameTree {
+    type Item = NameEntry;
+    type IntoIter = Iter<'a>;
+
+    fn into_iter(self) -> Iter<'a> {
+        self.iter()
+    }
+}

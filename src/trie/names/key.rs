@@ -1,0 +1,170 @@
+//! Names as strings of bytes that compare in canonical order, the form they are sorted in.
+//!
+//! A key holds the labels of a name from the right, each ended by a zero byte. The bytes 0 and 1
+//! inside of a label become 1 1 and 1 2, so that a zero only ever ends a label: comparing keys
+//! byte by byte is then the canonical order of names (RFC 4034 section 6.1), a name comes right
+//! before the names below it, and its key is a prefix of theirs.
+
+use crate::wire::name::{MAX_LABELS, MAX_NAME};
+
+/// The end of a label in a key.
+const END: u8 = 0;
+const ESCAPE: u8 = 1;
+
+/// Where the labels of a name start, leftmost first.
+pub(super) struct LabelStarts {
+    /// The position of each label's length byte, and after them that of the final zero.
+    starts: [u8; MAX_LABELS + 1],
+    count: usize,
+}
+
+impl LabelStarts {
+    /// Of no name yet.
+    pub(super) fn new() -> Self {
+        Self { starts: [0; MAX_LABELS + 1], count: 0 }
+    }
+
+    /// Takes those of a name in wire form; `None` if it is not whole.
+    #[inline]
+    pub(super) fn read(&mut self, name: &[u8]) -> Option<()> {
+        let mut at = 0;
+        let mut count = 0;
+        loop {
+            let len = *name.get(at).filter(|_| at < MAX_NAME)?;
+            *self.starts.get_mut(count)? = at as u8;
+            if len == 0 {
+                self.count = count;
+                return Some(());
+            }
+            count += 1;
+            at += 1 + usize::from(len);
+        }
+    }
+
+    /// The number of labels, the root not counted.
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The position of the length byte of label `index`; that of the final zero for `count`.
+    pub(super) fn start(&self, index: usize) -> usize {
+        usize::from(self.starts[index])
+    }
+
+    /// The bytes of label `index` of `name`, without its length byte.
+    pub(super) fn label<'a>(&self, name: &'a [u8], index: usize) -> &'a [u8] {
+        &name[self.start(index) + 1..self.start(index + 1)]
+    }
+}
+
+/// Appends the key of a name in wire form; of bytes that are no name it appends nothing.
+pub(crate) fn encode(name: &[u8], out: &mut Vec<u8>) {
+    let mut labels = LabelStarts::new();
+    if labels.read(name).is_none() {
+        return;
+    }
+    for index in (0..labels.count()).rev() {
+        let label = labels.label(name, index);
+        if label.iter().all(|&byte| byte > ESCAPE) {
+            out.extend_from_slice(label);
+        } else {
+            for &byte in label {
+                match byte {
+                    0 | ESCAPE => out.extend([ESCAPE, byte + 1]),
+                    _ => out.push(byte),
+                }
+            }
+        }
+        out.push(END);
+    }
+}
+
+/// The length of the first label of a key, its end included.
+pub(super) fn first_label_len(key: &[u8]) -> usize {
+    key.iter().position(|&byte| byte == END).map_or(key.len(), |end| end + 1)
+}
+
+/// The labels of a key, as they stand in it, their ends included.
+pub(super) fn labels(key: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
+    key.split_inclusive(|&byte| byte == END)
+}
+
+/// Appends the bytes of one label of a key, which may have its end, in wire form without a
+/// length byte; their number.
+pub(super) fn decode_label(encoded: &[u8], out: &mut Vec<u8>) -> usize {
+    let encoded = encoded.strip_suffix(&[END]).unwrap_or(encoded);
+    let start = out.len();
+    if !encoded.contains(&ESCAPE) {
+        out.extend_from_slice(encoded);
+        return encoded.len();
+    }
+    let mut bytes = encoded.iter().copied();
+    while let Some(byte) = bytes.next() {
+        out.push(match byte {
+            ESCAPE => bytes.next().map_or(0, |escaped| escaped - 1),
+            _ => byte,
+        });
+    }
+    out.len() - start
+}
+
+/// The length of what two keys have in common, in whole labels.
+pub(super) fn common_len(a: &[u8], b: &[u8]) -> usize {
+    let same = a.iter().zip(b).take_while(|(a, b)| a == b).count();
+    a[..same].iter().rposition(|&byte| byte == END).map_or(0, |end| end + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::name::NameBuf;
+
+    fn key(text: &str) -> Vec<u8> {
+        let mut key = Vec::new();
+        encode(NameBuf::from_text(text.as_bytes()).unwrap().as_wire(), &mut key);
+        key
+    }
+
+    #[test]
+    fn keys_compare_in_the_order_of_rfc_4034() {
+        let names = [
+            ".",
+            "example",
+            "a.example",
+            "yljkjljk.a.example",
+            "z.a.example",
+            "zabc.a.example",
+            "z.example",
+            r"\000.z.example",
+            r"\000\000.z.example",
+            r"\000\001.z.example",
+            r"\001.z.example",
+            r"\001\000.z.example",
+            r"\002.z.example",
+            "*.z.example",
+            r"\200.z.example",
+        ];
+        let keys = names.map(key);
+        assert!(keys.is_sorted_by(|a, b| a < b), "{keys:?}");
+        assert_eq!(keys[2], b"example\0a\0");
+    }
+
+    #[test]
+    fn labels_come_back_as_they_were() {
+        let key = key(r"a\000\001\002b.c");
+        let mut found = Vec::new();
+        for label in labels(&key) {
+            decode_label(label, &mut found);
+            found.push(b'|');
+        }
+        assert_eq!(found, b"c|a\0\x01\x02b|");
+        assert_eq!(first_label_len(&key), 2);
+    }
+
+    #[test]
+    fn common_part_ends_with_a_label() {
+        assert_eq!(common_len(&key("b.ab.c"), &key("ac.c")), 2);
+        assert_eq!(common_len(&key("c"), &key("a.c")), 2);
+        assert_eq!(common_len(&key("c"), &key("d")), 0);
+    }
+}

@@ -1,0 +1,385 @@
+use super::*;
+use crate::listing::names::{NamesBuilder, Scope};
+use crate::listing::{Answers, AnswersBuilder};
+use crate::wire::name::NameBuf;
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+
+/// An entry as it stands in a file; no text is an exclusion.
+type Line = (NameBuf, Scope, Option<&'static str>);
+
+const TEXTS: [&str; 4] = ["", "one", "two", "see $"];
+
+fn name(text: &str) -> NameBuf {
+    NameBuf::from_text(text.as_bytes()).unwrap()
+}
+
+fn line(text: &str, scope: Scope, value: Option<&'static str>) -> Line {
+    (name(text), scope, value)
+}
+
+fn build(lines: &[Line]) -> (NameTree, Answers) {
+    let mut answers = AnswersBuilder::default();
+    let mut names = NamesBuilder::default();
+    for (name, scope, text) in lines {
+        let value = text.map(|text| answers.value([127, 0, 0, 2].into(), text.as_bytes()).unwrap());
+        names.add(name.as_wire(), *scope, value).unwrap();
+    }
+    assert_eq!(names.len(), lines.len());
+    names.finish(answers, b"")
+}
+
+fn parent(name: &NameBuf) -> NameBuf {
+    let wire = name.as_wire();
+    NameBuf::from_wire(&wire[1 + usize::from(wire[0])..]).unwrap()
+}
+
+fn child(label: &str, parent: &NameBuf) -> NameBuf {
+    name(label).join(parent).unwrap()
+}
+
+/// What the lines say about exactly this name and scope, by reading them all.
+fn naive_entry<'a>(lines: &[Line], name: &NameBuf, below: bool) -> Option<Vec<&'a str>> {
+    let other = if below { Scope::Itself } else { Scope::Below };
+    let mut texts = Vec::new();
+    let mut excluded = false;
+    for (_, _, text) in lines.iter().filter(|line| line.0 == *name && line.1 != other) {
+        match text {
+            None => excluded = true,
+            Some(text) if texts.contains(text) => {}
+            Some(text) => texts.push(text),
+        }
+    }
+    if excluded { Some(Vec::new()) } else { Some(texts).filter(|texts| !texts.is_empty()) }
+}
+
+/// The texts of a name, none if it is not listed, and the name that gives them.
+fn naive_lookup<'a>(lines: &[Line], name: &NameBuf) -> (Vec<&'a str>, NameBuf) {
+    let mut found = naive_entry(lines, name, false);
+    let mut above = name.clone();
+    while found.is_none() && !above.is_root() {
+        above = parent(&above);
+        found = naive_entry(lines, &above, true);
+    }
+    (found.unwrap_or_default(), above)
+}
+
+fn naive_listed_below(lines: &[Line], name: &NameBuf) -> bool {
+    let is_below = |other: &NameBuf| {
+        let depth = other.labels().count().checked_sub(name.labels().count());
+        let mut above = other.clone();
+        (0..depth.unwrap_or(0)).for_each(|_| above = parent(&above));
+        depth.is_some() && above == *name
+    };
+    // Any other name below has the same answer as one of these.
+    lines.iter().map(|line| &line.0).chain([name]).filter(|other| is_below(other)).any(|other| {
+        let listed = |candidate: &NameBuf| !naive_lookup(lines, candidate).0.is_empty();
+        other != name && listed(other) || listed(&child("other", other))
+    })
+}
+
+fn texts(answers: &Answers, id: AnswerId) -> Vec<&str> {
+    answers.get(id).values().map(|value| std::str::from_utf8(value.text).unwrap()).collect()
+}
+
+fn check(lines: &[Line], queries: impl IntoIterator<Item = NameBuf>) {
+    let (tree, answers) = build(lines);
+    for query in queries {
+        let (wanted, listed_name) = naive_lookup(lines, &query);
+        match tree.lookup(query.as_wire()) {
+            NameLookup::Listed(Match { answer, labels }) => {
+                assert_eq!(texts(&answers, answer), wanted, "{query} in {lines:?}");
+                if wanted.iter().any(|text| text.contains('$')) {
+                    let wanted = listed_name.labels().count();
+                    assert_eq!(usize::from(labels), wanted, "{query} in {lines:?}");
+                }
+            }
+            found => {
+                assert!(wanted.is_empty(), "{query} in {lines:?}");
+                let wanted = naive_listed_below(lines, &query);
+                assert_eq!(found == NameLookup::EmptyNonTerminal, wanted, "{query} in {lines:?}");
+            }
+        }
+    }
+}
+
+fn any_name() -> impl Strategy<Value = NameBuf> {
+    let label =
+        prop_oneof![4 => Just("a"), 4 => Just("b"), 1 => Just("\\000"), 1 => Just("a\\001a")];
+    proptest::collection::vec(label, 0..6).prop_map(|labels| name(&labels.join(".")))
+}
+
+fn any_line() -> impl Strategy<Value = Line> {
+    let scope = prop_oneof![Just(Scope::Itself), Just(Scope::Below), Just(Scope::Both)];
+    let value = prop_oneof![
+        1 => Just(None),
+        3 => proptest::sample::select(&TEXTS[..]).prop_map(Some),
+    ];
+    (any_name(), scope, value)
+}
+
+/// All names of up to `depth` labels `a` and `b`.
+fn all_names(depth: usize) -> Vec<NameBuf> {
+    let mut names = vec![NameBuf::ROOT];
+    let mut start = 0;
+    for _ in 0..depth {
+        let end = names.len();
+        for above in start..end {
+            for label in ["a", "b"] {
+                names.push(child(label, &names[above]));
+            }
+        }
+        start = end;
+    }
+    names
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn lookups_agree_with_the_rules(
+        lines in proptest::collection::vec(any_line(), 0..40),
+        queries in proptest::collection::vec(any_name(), 0..10),
+    ) {
+        let beside = lines.iter().flat_map(|(name, ..)| [name.clone(), child("x", name)]);
+        check(&lines, queries.into_iter().chain(beside.collect::<Vec<_>>()).chain(all_names(4)));
+    }
+
+    #[test]
+    fn listing_comes_back_sorted_and_builds_the_same_tree(
+        lines in proptest::collection::vec(any_line(), 0..40),
+    ) {
+        let (tree, answers) = build(&lines);
+        let entries: Vec<_> = tree.iter().collect();
+        prop_assert_eq!(entries.len(), tree.entries());
+        prop_assert_eq!(entries.is_empty(), tree.is_empty());
+        let key = |entry: &NameEntry| {
+            let mut key = Vec::new();
+            encode_key(entry.name.as_wire(), &mut key);
+            key
+        };
+        prop_assert!(entries.is_sorted_by(|a, b| key(a) < key(b)));
+        let mut again: Vec<Line> = Vec::new();
+        for entry in &entries {
+            for (scope, id) in [(Scope::Itself, entry.itself), (Scope::Below, entry.below)] {
+                match id {
+                    None => {}
+                    Some(AnswerId::NONE) => again.push((entry.name.clone(), scope, None)),
+                    Some(id) => again.extend(texts(&answers, id).into_iter().map(|text| {
+                        let text = TEXTS.into_iter().find(|&known| known == text);
+                        (entry.name.clone(), scope, text)
+                    })),
+                }
+            }
+        }
+        prop_assert_eq!(build(&again), (tree, answers));
+    }
+
+    #[test]
+    fn listing_has_nothing_without_effect(lines in proptest::collection::vec(any_line(), 0..40)) {
+        let (tree, answers) = build(&lines);
+        for entry in &tree {
+            let mut above = entry.name.clone();
+            let mut inherited = None;
+            while inherited.is_none() && !above.is_root() {
+                above = parent(&above);
+                inherited = naive_entry(&lines, &above, true);
+            }
+            let inherited = inherited.unwrap_or_default();
+            let kept = |id: AnswerId| {
+                let texts = texts(&answers, id);
+                texts != inherited || texts.contains(&"see $")
+            };
+            prop_assert!(entry.itself.is_some() || entry.below.is_some());
+            prop_assert!(entry.itself.is_none_or(kept) && entry.below.is_none_or(kept), "{entry:?}");
+        }
+    }
+
+    #[test]
+    fn order_of_the_names_does_not_matter(
+        lines in proptest::collection::vec((any_line(), 0..9u8), 0..40),
+    ) {
+        let lines_as_given: Vec<Line> = lines.iter().map(|(line, _)| line.clone()).collect();
+        let rank = |name: &NameBuf| lines.iter().find(|(line, _)| line.0 == *name).unwrap().1;
+        let mut moved = lines_as_given.clone();
+        moved.sort_by_key(|line| (rank(&line.0), line.0.clone()));
+        prop_assert_eq!(build(&moved), build(&lines_as_given));
+    }
+
+    #[test]
+    fn damaged_trees_neither_panic_nor_hang(
+        flips in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..20),
+        root: Option<u32>,
+    ) {
+        let lines: Vec<Line> = wide_lines(300);
+        let (mut tree, _) = build(&lines);
+        for (at, byte) in flips {
+            let at = at.index(tree.records.len() + 4 * tree.buckets.len());
+            match at.checked_sub(tree.records.len()) {
+                None => tree.records[at] ^= byte,
+                Some(at) => tree.buckets[at / 4] ^= u32::from(byte) << (at % 4 * 8),
+            }
+        }
+        tree.root = root.unwrap_or(tree.root);
+        for (name, ..) in &lines {
+            let _ = tree.lookup(name.as_wire());
+            let _ = tree.lookup(child("x", name).as_wire());
+        }
+        prop_assert!(tree.iter().count() <= tree.records.len() + 1);
+    }
+
+    #[test]
+    fn bytes_that_are_no_name_find_nothing(name: Vec<u8>) {
+        let (tree, _) = build(&wide_lines(50));
+        if NameBuf::from_wire(&name).is_none() {
+            prop_assert_eq!(tree.lookup(&name), NameLookup::Nothing);
+        }
+    }
+}
+
+/// Names in all shapes of nodes: wide, deep, of one label and of several.
+fn wide_lines(count: usize) -> Vec<Line> {
+    let values = [Some("one"), Some("two"), None, Some("see $"), Some("")];
+    let scopes = [Scope::Itself, Scope::Both, Scope::Below];
+    (0..count)
+        .map(|i| {
+            let text = match i % 4 {
+                0 => format!("n{i}.com"),
+                1 => format!("w.x{i}.n{}.com", i % 20),
+                2 => format!("a-long-label-{i}.org"),
+                _ => format!("d.{}t{}.net", "e.".repeat(i % 90), i % 3),
+            };
+            (name(&text), scopes[i % 3], values[i % 5])
+        })
+        .collect()
+}
+
+#[test]
+fn empty_listing_lists_nothing() {
+    let (tree, answers) = build(&[line("a", Scope::Both, None)]);
+    assert!(tree.is_empty() && answers.is_empty());
+    assert_eq!(tree, NameTree::default());
+    assert_eq!(tree.lookup(b"\0"), NameLookup::Nothing);
+    assert_eq!(tree.lookup(b"\x01a\0"), NameLookup::Nothing);
+    assert_eq!(tree.iter().count(), 0);
+}
+
+#[test]
+fn wide_nodes_agree_with_the_rules() {
+    let lines = wide_lines(600);
+    let queries: BTreeSet<NameBuf> = lines
+        .iter()
+        .flat_map(|(name, ..)| {
+            [name.clone(), child("x", name), parent(name), child("x", &parent(name))]
+        })
+        .collect();
+    check(&lines, queries);
+}
+
+#[test]
+fn names_with_a_wildcard_below_are_empty_non_terminals() {
+    let (tree, _) =
+        build(&[line("foo.com", Scope::Below, Some("")), line("x.y.org", Scope::Itself, Some(""))]);
+    for (text, wanted) in [
+        (".", true),
+        ("com", true),
+        ("foo.com", true),
+        ("oo.com", false),
+        ("org", true),
+        ("y.org", true),
+        ("z.org", false),
+        ("a.x.y.org", false),
+    ] {
+        let found = tree.lookup(name(text).as_wire());
+        assert_eq!(found == NameLookup::EmptyNonTerminal, wanted, "{text}");
+        assert_eq!(found == NameLookup::Nothing, !wanted, "{text}");
+    }
+}
+
+/// A label may hold bytes that look like length bytes.
+#[test]
+fn tail_of_an_edge_matches_whole_labels_only() {
+    let (tree, _) = build(&[line("a.b.c", Scope::Both, Some(""))]);
+    assert!(matches!(tree.lookup(b"\x01a\x01b\x01c\0"), NameLookup::Listed(_)));
+    assert_eq!(tree.lookup(b"\x03x\x01a\x01b\x01c\0"), NameLookup::Nothing);
+    assert_eq!(tree.lookup(b"\x03a\x01b\x01c\0"), NameLookup::Nothing);
+    assert_eq!(tree.lookup(b"\x05\x01a\x01bx\x01c\0"), NameLookup::Nothing);
+}
+
+/// The query is longer than what is left of the tree's bytes.
+#[test]
+fn regression_name_ends_inside_of_the_last_edge() {
+    let lines = [line(r"a.\000.b", Scope::Itself, None), line("", Scope::Below, Some(""))];
+    check(&lines, [name(r"a\001a.b"), name("long-label.b"), name("long-label.a.b")]);
+}
+
+#[test]
+fn an_equal_entry_below_is_kept_only_if_its_text_may_show_the_name() {
+    let find = |text: &'static str, base: &[u8]| {
+        let mut answers = AnswersBuilder::default();
+        let value = answers.value([127, 0, 0, 2].into(), text.as_bytes());
+        let mut names = NamesBuilder::default();
+        names.add(b"\x01a\0", Scope::Both, value).unwrap();
+        names.add(b"\x01b\x01a\0", Scope::Itself, value).unwrap();
+        let (tree, _) = names.finish(answers, base);
+        match tree.lookup(b"\x01b\x01a\0") {
+            NameLookup::Listed(found) => (tree.entries(), found.labels),
+            _ => panic!("not listed"),
+        }
+    };
+    assert_eq!(find("fixed", b""), (1, 1));
+    assert_eq!(find("see $", b""), (2, 2));
+    assert_eq!(find("fixed", b"$ in $="), (2, 2));
+    assert_eq!(find("fixed", b"no name"), (1, 1));
+    assert_eq!(find("=fixed", b"$ in $="), (1, 1));
+    assert_eq!(find("=see $", b"no name"), (2, 2));
+}
+
+#[test]
+fn deepest_names_work() {
+    let deepest = name(&"a.".repeat(127));
+    let mut lines: Vec<Line> = Vec::new();
+    let mut above = deepest.clone();
+    while !above.is_root() {
+        let value = Some("see $").filter(|_| above.labels().count() % 2 == 1);
+        lines.push((above.clone(), Scope::Both, value));
+        above = parent(&above);
+    }
+    check(&lines, lines.iter().map(|line| line.0.clone()));
+    let (tree, _) = build(&lines);
+    assert_eq!(tree.entries(), 127);
+    check(&lines[..1], [deepest.clone(), parent(&deepest)]);
+}
+
+/// Labels chosen to lie in one bucket under the first seed get another seed.
+#[test]
+fn colliding_labels_are_spread_by_another_seed() {
+    let hostile = 400;
+    let table = record::Table { start: 0, count: hostile / 4, seed: 0 };
+    let labels = (0..).map(|i: u32| format!("l{i}")).filter(|l| table.bucket(l.as_bytes()) == 0);
+    let lines: Vec<Line> = labels
+        .take(hostile as usize)
+        .map(|label| (name(&label), Scope::Itself, Some("")))
+        .collect();
+    let (tree, _) = build(&lines);
+    let bucket_of =
+        |&start: &u32| record::records(&tree.records, start as usize, tree.records.len());
+    let longest = tree.buckets.iter().map(|start| bucket_of(start).count()).max();
+    assert!(longest <= Some(24), "{longest:?}");
+    check(&lines, lines.iter().map(|line| line.0.clone()));
+}
+
+#[test]
+fn usual_names_take_few_bytes() {
+    let lines: Vec<Line> = (0..20_000u32)
+        .map(|i| {
+            let scope = if i % 2 == 0 { Scope::Itself } else { Scope::Both };
+            (name(&format!("{:08x}.com", i.wrapping_mul(0x9e37_79b9))), scope, Some(""))
+        })
+        .collect();
+    let (tree, _) = build(&lines);
+    assert_eq!(tree.entries(), lines.len());
+    let bytes = tree.memory() as f64 / lines.len() as f64;
+    assert!(bytes < 8.0 + 2.0 + 1.3, "{bytes}");
+}

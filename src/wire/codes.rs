@@ -1,0 +1,58 @@
+//! Numbers of the protocol: types, classes, response codes.
+
+/// A record type or query type (RFC 1035 section 3.2.2).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Type(pub u16);
+
+impl Type {
+    /// An IPv4 address.
+    pub const A: Self = Self(1);
+    /// An authoritative name server.
+    pub const NS: Self = Self(2);
+    /// The start of a zone of authority.
+    pub const SOA: Self = Self(6);
+    /// A mail exchange.
+    pub const MX: Self = Self(15);
+    /// Text strings.
+    pub const TXT: Self = Self(16);
+    /// The EDNS pseudo record (RFC 6891).
+    pub const OPT: Self = Self(41);
+    /// The first of the types that ask for something other than records: TSIG, IXFR, AXFR,
+    /// MAILB, MAILA (RFC 6895 section 3.1).
+    pub const FIRST_META: Self = Self(250);
+    /// A query for all records.
+    pub const ANY: Self = Self(255);
+}
+
+/// A record class or query class (RFC 1035 section 3.2.4).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Class(pub u16);
+
+impl Class {
+    /// The Internet.
+    pub const IN: Self = Self(1);
+    /// Chaos, used for questions about the server itself (RFC 4892).
+    pub const CH: Self = Self(3);
+    /// Any class.
+    pub const ANY: Self = Self(255);
+}
+
+/// A response code (RFC 1035 section 4.1.1, RFC 6891 section 9).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum Rcode {
+    /// No error; without records of the type asked this is "no data" (RFC 2308).
+    NoError = 0,
+    /// The message could not be understood.
+    FormErr = 1,
+    /// The zone cannot be answered for now.
+    ServFail = 2,
+    /// The name does not exist and nothing exists below it (RFC 8020).
+    NxDomain = 3,
+    /// The kind of query is not implemented.
+    NotImp = 4,
+    /// The server does not answer this.
+    Refused = 5,
+    /// The EDNS version is not known; needs an OPT record to be expressed.
+    BadVers = 16,
+}

@@ -1,0 +1,235 @@
+//! A query as it came from the network.
+
+use super::name::{MAX_LABEL, MAX_NAME};
+use super::{Class, HEADER, Type};
+
+/// A query with exactly one question, checked whole, borrowed from the receive buffer.
+#[derive(Clone, Copy, Debug)]
+pub struct Query<'a> {
+    /// The name asked, in wire form, in the letter case of the client.
+    pub name: &'a [u8],
+    /// The number of labels of `name`, the root not counted.
+    pub labels: u8,
+    /// The type asked.
+    pub qtype: Type,
+    /// The class asked.
+    pub class: Class,
+    /// What the client says of EDNS, if anything.
+    pub edns: Option<Edns>,
+}
+
+/// The client's OPT record (RFC 6891 section 6.1).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Edns {
+    /// The largest UDP response the client can take, in bytes, as it stands in the message.
+    pub payload: u16,
+    /// The version; we know 0.
+    pub version: u8,
+    /// The DNSSEC OK bit, which a response repeats (RFC 3225 section 3).
+    pub dnssec_ok: bool,
+}
+
+/// Why a message gets no ordinary answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reject {
+    /// Too short for a header, or a response: answering could start a loop.
+    Drop,
+    /// The message is malformed: FORMERR.
+    Malformed,
+    /// The opcode is not QUERY: NOTIMP.
+    Opcode,
+}
+
+impl<'a> Query<'a> {
+    /// Reads a message. Records of the answer and authority sections are skipped, bytes after
+    /// the last record are ignored, AA, TC, RA and Z bits are ignored.
+    pub fn parse(message: &'a [u8]) -> Result<Self, Reject> {
+        let Some((header, rest)) = message.split_first_chunk::<HEADER>() else {
+            return Err(Reject::Drop);
+        };
+        if header[2] & 0x80 != 0 {
+            return Err(Reject::Drop);
+        }
+        if header[2] & 0x78 != 0 {
+            return Err(Reject::Opcode);
+        }
+        if header[4..6] != [0, 1] {
+            return Err(Reject::Malformed);
+        }
+        let (len, labels) = measure_name(rest).ok_or(Reject::Malformed)?;
+        let (name, rest) = rest.split_at(len);
+        let Some((fixed, rest)) = rest.split_first_chunk::<4>() else {
+            return Err(Reject::Malformed);
+        };
+        let edns = if header[6..12] == [0; 6] { None } else { find_edns(header, rest)? };
+        Ok(Self {
+            name,
+            labels,
+            qtype: Type(u16::from_be_bytes([fixed[0], fixed[1]])),
+            class: Class(u16::from_be_bytes([fixed[2], fixed[3]])),
+            edns,
+        })
+    }
+
+    /// The length of the header and the question, in bytes.
+    pub fn question_end(&self) -> usize {
+        HEADER + self.name.len() + 4
+    }
+}
+
+/// The length in bytes, with the final zero, and the number of labels of the uncompressed name
+/// at the start of `bytes`.
+fn measure_name(bytes: &[u8]) -> Option<(usize, u8)> {
+    let mut at = 0;
+    let mut labels = 0;
+    loop {
+        let len = usize::from(*bytes.get(at)?);
+        at += 1;
+        if len == 0 {
+            return (at <= MAX_NAME).then_some((at, labels));
+        }
+        at += len;
+        if len > MAX_LABEL || at >= MAX_NAME {
+            return None;
+        }
+        labels += 1;
+    }
+}
+
+/// Walks the records behind the question to the OPT record of the additional section.
+fn find_edns(header: &[u8; HEADER], mut rest: &[u8]) -> Result<Option<Edns>, Reject> {
+    let count = |at: usize| u32::from(u16::from_be_bytes([header[at], header[at + 1]]));
+    let before_additional = count(6) + count(8);
+    let mut edns = None;
+    for index in 0..before_additional + count(10) {
+        let (owner, rtype, class, ttl, after) = split_record(rest).ok_or(Reject::Malformed)?;
+        rest = after;
+        if rtype != Type::OPT || index < before_additional {
+            continue;
+        }
+        // RFC 6891 section 6.1.1: more than one OPT is malformed, its owner must be the root.
+        if edns.is_some() || owner != [0] {
+            return Err(Reject::Malformed);
+        }
+        edns = Some(Edns { payload: class, version: ttl[1], dnssec_ok: ttl[2] & 0x80 != 0 });
+    }
+    Ok(edns)
+}
+
+/// Owner, type, class, TTL bytes, and what follows the record at the start of `bytes`.
+type Record<'a> = (&'a [u8], Type, u16, [u8; 4], &'a [u8]);
+
+fn split_record(bytes: &[u8]) -> Option<Record<'_>> {
+    let mut at = 0;
+    loop {
+        let len = usize::from(*bytes.get(at)?);
+        match len {
+            0 => {
+                at += 1;
+                break;
+            }
+            // A compression pointer ends the name; nobody needs what it points at.
+            0xc0.. => {
+                at += 2;
+                break;
+            }
+            _ if len > MAX_LABEL => return None,
+            _ => at += 1 + len,
+        }
+    }
+    let (owner, rest) = bytes.split_at_checked(at)?;
+    let (fixed, rest) = rest.split_first_chunk::<10>()?;
+    let data = usize::from(u16::from_be_bytes([fixed[8], fixed[9]]));
+    Some((
+        owner,
+        Type(u16::from_be_bytes([fixed[0], fixed[1]])),
+        u16::from_be_bytes([fixed[2], fixed[3]]),
+        [fixed[4], fixed[5], fixed[6], fixed[7]],
+        rest.get(data..)?,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A query for `\x01a\0` A IN with the given counts and whatever is appended.
+    fn message(counts: [u8; 4], tail: &[u8]) -> Vec<u8> {
+        let mut message = vec![0x12, 0x34, 1, 0];
+        message.extend(counts.iter().flat_map(|&count| [0, count]));
+        message.extend(b"\x01a\0\0\x01\0\x01");
+        message.extend(tail);
+        message
+    }
+
+    const OPT: &[u8] = b"\0\0\x29\x04\xd0\0\0\x80\0\0\0";
+
+    #[test]
+    fn a_plain_query_is_read() {
+        let bytes = message([1, 0, 0, 0], b"junk");
+        let query = Query::parse(&bytes).unwrap();
+        assert_eq!((query.name, query.labels), (&b"\x01a\0"[..], 1));
+        assert_eq!((query.qtype, query.class), (Type::A, Class::IN));
+        assert_eq!(query.edns, None);
+        assert_eq!(query.question_end(), 19);
+    }
+
+    #[test]
+    fn the_opt_record_is_found_wherever_it_stands_in_the_additional_section() {
+        let other = b"\xc0\x0c\0\x01\0\x01\0\0\0\0\0\x04\x01\x02\x03\x04";
+        let want = Some(Edns { payload: 1232, version: 0, dnssec_ok: true });
+        let behind: Vec<u8> = [&other[..], OPT].concat();
+        assert_eq!(Query::parse(&message([1, 0, 0, 1], OPT)).unwrap().edns, want);
+        assert_eq!(Query::parse(&message([1, 0, 0, 2], &behind)).unwrap().edns, want);
+        assert_eq!(Query::parse(&message([1, 1, 0, 1], &behind)).unwrap().edns, want);
+        assert_eq!(Query::parse(&message([1, 0, 2, 0], &behind)).unwrap().edns, None);
+    }
+
+    #[test]
+    fn what_is_no_query_is_rejected() {
+        let reject = |bytes: &[u8]| Query::parse(bytes).unwrap_err();
+        let good = message([1, 0, 0, 1], OPT);
+        for len in 0..HEADER {
+            assert_eq!(reject(&good[..len]), Reject::Drop);
+        }
+        for len in HEADER..good.len() {
+            assert_eq!(reject(&good[..len]), Reject::Malformed, "{len}");
+        }
+        let with = |at: usize, value: u8| {
+            let mut bytes = good.clone();
+            bytes[at] = value;
+            bytes
+        };
+        assert_eq!(reject(&with(2, 0x81)), Reject::Drop);
+        assert_eq!(reject(&with(2, 0x28)), Reject::Opcode);
+        assert_eq!(reject(&with(5, 0)), Reject::Malformed);
+        assert_eq!(reject(&with(5, 2)), Reject::Malformed);
+        assert_eq!(reject(&with(12, 0xc0)), Reject::Malformed);
+        assert_eq!(reject(&with(12, 64)), Reject::Malformed);
+        let twice: Vec<u8> = [OPT, OPT].concat();
+        assert_eq!(reject(&message([1, 0, 0, 2], &twice)), Reject::Malformed);
+        assert_eq!(reject(&message([1, 0, 0, 255], OPT)), Reject::Malformed);
+    }
+
+    #[test]
+    fn the_longest_name_is_read_and_a_longer_one_is_not() {
+        let ask = |name: &[u8]| {
+            let mut message = vec![0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+            message.extend(name);
+            message.extend([0, 0, 1, 0, 1]);
+            Query::parse(&message).map(|query| query.labels)
+        };
+        assert_eq!(ask(&b"\x01a".repeat(127)), Ok(127));
+        assert_eq!(ask(&[&b"\x01a".repeat(126)[..], b"\x02aa"].concat()), Err(Reject::Malformed));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes: Vec<u8>, flags: u8, counts: [u8; 4]) {
+            let _ = Query::parse(&bytes);
+            let mut message = message(counts, &bytes);
+            message[2] = flags;
+            let _ = Query::parse(&message);
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Writes a response into the caller's buffer.
+
+use super::{Class, Edns, HEADER, MAX_UDP, Query, Rcode, Type};
+
+/// The size of the OPT record we send, without options.
+const OPT_SIZE: usize = 11;
+
+/// A response under construction: the header and the question of the query are in place, records
+/// are appended, [`finish`](Self::finish) adds OPT and closes the header.
+///
+/// Records that do not fit set a mark; the finished message then has the TC bit and no records,
+/// so that the client comes back over TCP instead of believing a part of an answer.
+#[derive(Debug)]
+pub struct ResponseWriter<'a> {
+    out: &'a mut [u8],
+    at: usize,
+    limit: usize,
+    question_end: usize,
+    answers: u16,
+    authorities: u16,
+    edns: Option<Edns>,
+    truncated: bool,
+}
+
+/// Which section a record goes to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Section {
+    /// What was asked for.
+    Answer,
+    /// SOA of a negative answer, NS of a positive one.
+    Authority,
+}
+
+impl<'a> ResponseWriter<'a> {
+    /// Starts the response to `query`, whose bytes are `message`, within `limit` bytes.
+    /// `None` if not even the question fits.
+    pub fn new(message: &[u8], query: &Query<'_>, out: &'a mut [u8], limit: usize) -> Option<Self> {
+        let question_end = query.question_end();
+        let opt = if query.edns.is_some() { OPT_SIZE } else { 0 };
+        let limit = limit.min(out.len()).checked_sub(opt)?;
+        if question_end > limit {
+            return None;
+        }
+        out[..question_end].copy_from_slice(message.get(..question_end)?);
+        Some(Self {
+            out,
+            at: question_end,
+            limit,
+            question_end,
+            answers: 0,
+            authorities: 0,
+            edns: query.edns,
+            truncated: false,
+        })
+    }
+
+    /// Where the next record will start.
+    pub fn position(&self) -> usize {
+        self.at
+    }
+
+    /// The number of records in the answer section so far.
+    pub fn answers(&self) -> u16 {
+        self.answers
+    }
+
+    /// What has been written from `start` on.
+    pub fn written(&self, start: usize) -> &[u8] {
+        self.out.get(start..self.at).unwrap_or(&[])
+    }
+
+    /// True once a record did not fit.
+    pub fn is_truncated(&self) -> bool {
+        self.truncated
+    }
+
+    /// Appends a record whose owner is the name at `owner` bytes from the start of the message
+    /// (12 is the name asked), with its data in `parts`.
+    pub fn record(
+        &mut self,
+        section: Section,
+        owner: usize,
+        rtype: Type,
+        class: Class,
+        ttl: u32,
+        parts: &[&[u8]],
+    ) {
+        let size: usize = parts.iter().map(|part| part.len()).sum();
+        let end = self.at + 12 + size;
+        let (Ok(data_size), false) = (u16::try_from(size), self.truncated || end > self.limit)
+        else {
+            self.truncated = true;
+            return;
+        };
+        let Some(record) = self.out.get_mut(self.at..end) else { return };
+        let (fixed, mut rest) = record.split_at_mut(12);
+        fixed[0..2].copy_from_slice(&(0xc000 | owner as u16).to_be_bytes());
+        fixed[2..4].copy_from_slice(&rtype.0.to_be_bytes());
+        fixed[4..6].copy_from_slice(&class.0.to_be_bytes());
+        fixed[6..10].copy_from_slice(&ttl.to_be_bytes());
+        fixed[10..12].copy_from_slice(&data_size.to_be_bytes());
+        for part in parts {
+            let (head, tail) = rest.split_at_mut(part.len());
+            head.copy_from_slice(part);
+            rest = tail;
+        }
+        self.at = end;
+        match section {
+            Section::Answer => self.answers += 1,
+            Section::Authority => self.authorities += 1,
+        }
+    }
+
+    /// Takes back everything written since the message was `position` bytes long with this many
+    /// authority records, and forgets that something did not fit: for records that may be left
+    /// out without harm (RFC 2181 section 9).
+    pub fn rewind_authority(&mut self, position: usize) {
+        self.at = position.clamp(self.question_end, self.at);
+        self.authorities = 0;
+        self.truncated = false;
+    }
+
+    /// Closes the message and gives its length. Opcode and RD are the query's (RFC 1035 section
+    /// 4.1.1); RA, Z, AD and CD are clear.
+    pub fn finish(mut self, rcode: Rcode, authoritative: bool) -> usize {
+        if self.truncated {
+            self.at = self.question_end;
+            self.answers = 0;
+            self.authorities = 0;
+        }
+        let code = rcode as u8;
+        self.out[2] = 0x80
+            | self.out[2] & 0x79
+            | u8::from(authoritative) << 2
+            | u8::from(self.truncated) << 1;
+        self.out[3] = code & 0x0f;
+        self.out[4..6].copy_from_slice(&[0, 1]);
+        self.out[6..8].copy_from_slice(&self.answers.to_be_bytes());
+        self.out[8..10].copy_from_slice(&self.authorities.to_be_bytes());
+        self.out[10..12].copy_from_slice(&[0, u8::from(self.edns.is_some())]);
+        if let Some(edns) = self.edns {
+            let payload = (MAX_UDP as u16).to_be_bytes();
+            let flags = u8::from(edns.dnssec_ok) << 7;
+            let opt = [0, 0, 41, payload[0], payload[1], code >> 4, 0, flags, 0, 0, 0];
+            self.out[self.at..self.at + OPT_SIZE].copy_from_slice(&opt);
+            self.at += OPT_SIZE;
+        }
+        self.at
+    }
+}
+
+/// Answers a message that has no usable question with its header alone: FORMERR, NOTIMP.
+/// `None` if `message` or `out` is too short for a header.
+pub fn header_only(message: &[u8], out: &mut [u8], rcode: Rcode) -> Option<usize> {
+    let header = message.get(..HEADER)?;
+    let reply = out.get_mut(..HEADER)?;
+    reply.copy_from_slice(header);
+    reply[2] = 0x80 | header[2] & 0x79;
+    reply[3] = rcode as u8;
+    reply[4..].fill(0);
+    Some(HEADER)
+}

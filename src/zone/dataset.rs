@@ -1,0 +1,52 @@
+//! A dataset as it is served.
+
+use super::{Ns, Soa, Vars};
+use crate::listing::Answers;
+use crate::listing::records::RecordSet;
+use crate::trie::names::NameTree;
+use crate::trie::{Trie4, Trie6};
+
+/// The compiled form of one dataset: its listing and what its files say of the zones it is in.
+#[derive(Debug, Default)]
+pub struct Dataset {
+    /// The name, for people.
+    pub name: String,
+    /// IPv4 addresses, unless the type of the dataset has none.
+    pub ip4: Option<Trie4>,
+    /// IPv6 addresses, unless the type of the dataset has none.
+    pub ip6: Option<Trie6>,
+    /// Domain names, unless the type of the dataset has none.
+    pub names: Option<NameTree>,
+    /// Ordinary records (`generic`).
+    pub records: Option<RecordSet>,
+    /// The answers the listings above give by number.
+    pub answers: Answers,
+    /// One answer with the default value, for the test points of RFC 5782.
+    pub default_answer: Answers,
+    /// What `$0`..`$9` and `$=` stand for.
+    pub vars: Vars,
+    /// The TTL of the answers, in seconds.
+    pub ttl: u32,
+    /// The SOA record its files name, the serial 0 for "the time of the newest file".
+    pub soa: Option<Soa>,
+    /// The name servers its files name.
+    pub ns: Option<Ns>,
+    /// Not to be served after this time, in seconds since 1970.
+    pub expires: Option<u64>,
+}
+
+impl Dataset {
+    /// True if a key of this dataset can be an address or a name, so that the test points of
+    /// RFC 5782 make sense.
+    pub fn is_list(&self) -> bool {
+        self.ip4.is_some() || self.ip6.is_some() || self.names.is_some()
+    }
+
+    /// The size in memory, in bytes.
+    pub fn memory(&self) -> usize {
+        self.ip4.as_ref().map_or(0, Trie4::memory)
+            + self.ip6.as_ref().map_or(0, Trie6::memory)
+            + self.names.as_ref().map_or(0, NameTree::memory)
+            + self.answers.memory()
+    }
+}

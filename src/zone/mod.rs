@@ -1,0 +1,69 @@
+//! Zones and the catalog of them: what the engine answers from, immutable once built.
+
+mod catalog;
+mod dataset;
+
+pub use crate::zonefile::{SoaData as Soa, Vars};
+pub use catalog::{Catalog, Chaos};
+pub use dataset::Dataset;
+
+use crate::wire::name::NameBuf;
+use std::sync::Arc;
+
+/// A zone: an apex, its own records, and the datasets that say what is listed below it.
+#[derive(Debug)]
+pub struct Zone {
+    /// The apex, in lower case.
+    pub apex: NameBuf,
+    /// The SOA record, from the first dataset that has one or synthesised.
+    pub soa: Soa,
+    /// The NS records, from the first dataset that has some or synthesised.
+    pub ns: Ns,
+    /// What is listed, in the order of the configuration.
+    pub datasets: Vec<Arc<Dataset>>,
+    /// Allow lists: a key listed in one of them is not listed in this zone.
+    pub allow: Vec<Arc<Dataset>>,
+    /// Whether the zone is answered from, and how far it can be trusted.
+    pub state: ZoneState,
+    /// The zone is not served after this time, in seconds since 1970 (`$TIMESTAMP`).
+    pub expires: Option<u64>,
+    /// Whether the test points of RFC 5782 section 5 are looked after.
+    pub test_points: bool,
+    /// Whether NS records are left out of ordinary answers.
+    pub minimal_answers: bool,
+}
+
+/// The health of a zone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ZoneState {
+    /// Every dataset holds what its files say.
+    Live,
+    /// Some dataset is missing, or serves older data than its files have.
+    Degraded,
+    /// Nothing was ever loaded: the answer is SERVFAIL.
+    Unloaded,
+}
+
+/// The NS records of a zone.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ns {
+    /// The name servers.
+    pub names: Vec<NameBuf>,
+    /// The TTL of the records, in seconds.
+    pub ttl: u32,
+    /// False if the data files name no server and this is a stand-in, which is shown only to who
+    /// asks for it.
+    pub explicit: bool,
+}
+
+impl Zone {
+    /// True if some dataset holds IPv4 addresses.
+    pub fn has_ip4(&self) -> bool {
+        self.datasets.iter().any(|set| set.ip4.is_some())
+    }
+
+    /// True if the zone can be answered from at this time, in seconds since 1970.
+    pub fn is_served(&self, now: u64) -> bool {
+        self.state != ZoneState::Unloaded && self.expires.is_none_or(|expires| expires >= now)
+    }
+}

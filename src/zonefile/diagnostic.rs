@@ -1,0 +1,321 @@
+//! What was wrong in a file, and where.
+
+use crate::wire::name::NameError;
+use std::fmt;
+use std::net::Ipv4Addr;
+
+/// How many diagnostics are kept; the rest are only counted.
+pub const MAX_KEPT: usize = 100;
+
+/// Everything found wrong while a dataset was read.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Diagnostics {
+    /// How many there were.
+    pub total: u64,
+    /// The first [`MAX_KEPT`] of them, in the order of the files and lines.
+    pub kept: Vec<Diagnostic>,
+}
+
+impl Diagnostics {
+    pub(super) fn push(&mut self, diagnostic: Diagnostic) {
+        self.total += 1;
+        if self.kept.len() < MAX_KEPT {
+            self.kept.push(diagnostic);
+        }
+    }
+
+    /// Adds what was found after the last line was read.
+    pub(super) fn merge(&mut self, late: impl IntoIterator<Item = Diagnostic>) {
+        let before = self.kept.len();
+        for diagnostic in late {
+            self.total += 1;
+            self.kept.push(diagnostic);
+        }
+        if self.kept.len() > before {
+            self.kept.sort_by_key(|diagnostic| (diagnostic.file, diagnostic.line));
+            self.kept.truncate(MAX_KEPT);
+        }
+    }
+}
+
+/// One thing wrong with a file. The line was not used, unless the reason says otherwise.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Diagnostic {
+    /// The file: the number of calls of `Parser::start_file` before its own.
+    pub file: u16,
+    /// The line, from 1.
+    pub line: u32,
+    /// The byte of the line where it stopped making sense, from 1.
+    pub column: u32,
+    /// What is wrong, and what was expected.
+    pub reason: Reason,
+}
+
+/// What is wrong with a line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reason {
+    /// The line is too long; its beginning was used.
+    LongLine,
+    /// A word after `$` that means nothing here.
+    UnknownSpecial,
+    /// The arguments of this special do not parse.
+    BadSpecial(Special),
+    /// `$MAXRANGE4` may only get smaller; the line was ignored.
+    RaisedMaxRange {
+        /// The bound that holds, in addresses.
+        from: u32,
+        /// The bound of the line, in addresses.
+        to: u32,
+    },
+    /// Not an IPv4 address.
+    NotAddress4,
+    /// Not an IPv6 address.
+    NotAddress6,
+    /// A single number, which may be meant as one of several things.
+    BareOctet,
+    /// A single hexadecimal field, which may be meant as one of several things.
+    BareField,
+    /// The length after `/` is missing or too large.
+    PrefixLength {
+        /// The largest length.
+        max: u8,
+    },
+    /// `ip4set` takes no /0.
+    ZeroLength,
+    /// The two ends of a range have different numbers of octets.
+    UnequalRange,
+    /// A range ends before it starts.
+    BackwardRange,
+    /// Something sticks to the address.
+    AfterAddress,
+    /// The address has bits set below the length of its prefix.
+    HostBits,
+    /// The range is larger than `$MAXRANGE4`.
+    LargeRange {
+        /// The number of addresses of the line.
+        size: u64,
+        /// The most that a line may have.
+        max: u32,
+    },
+    /// `ip4tset` takes single addresses.
+    NotSingle4,
+    /// `ip6tset` takes /64 networks, and single addresses as exclusions.
+    NotSingle6 {
+        /// True for an exclusion.
+        excluded: bool,
+    },
+    /// The prefix was listed or excluded before; the first line counts.
+    Duplicate,
+    /// Not an A value.
+    BadA,
+    /// The A value is outside 127.0.0.0/8.
+    NotLoopback(Ipv4Addr),
+    /// Something other than a colon follows the A value.
+    AfterA,
+    /// The text is too long; its beginning was used.
+    LongText,
+    /// No domain name where one should be.
+    NoName,
+    /// Not a domain name.
+    BadName(NameError),
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LongLine => {
+                write!(f, "the line is longer than {} bytes: the rest was ignored", super::MAX_LINE)
+            }
+            Self::UnknownSpecial => f.write_str(
+                "unknown special: expected $SOA, $NS, $TTL, $TIMESTAMP, $MAXRANGE4, $0 to $9 or $=",
+            ),
+            Self::BadSpecial(special) => write!(f, "expected `{}`", special.syntax()),
+            Self::RaisedMaxRange { from, to } => {
+                write!(f, "$MAXRANGE4 cannot be raised from {from} to {to} addresses: ignored")
+            }
+            Self::NotAddress4 => f.write_str(
+                "not an IPv4 address: expected numbers up to 255, as in 192.0.2.1, 192.0.2, \
+                 192.0.2.0/24 or 192.0.2.1-7",
+            ),
+            Self::NotAddress6 => f.write_str(
+                "not an IPv6 address: expected fields up to ffff, as in 2001:db8::1, \
+                 2001:db8:1:2 or 2001:db8::/32",
+            ),
+            Self::BareOctet => {
+                f.write_str("a single number is no address: write 10/8 or 10.0.0.0/8 for a network")
+            }
+            Self::BareField => f.write_str(
+                "a single field is no address: write 2001/16 or 2001::/16 for a network",
+            ),
+            Self::PrefixLength { max } => {
+                write!(f, "expected the length of a prefix, 0 to {max}, after the slash")
+            }
+            Self::ZeroLength => {
+                f.write_str("ip4set takes no /0: write 0-255 if every address is meant")
+            }
+            Self::UnequalRange => f.write_str(
+                "both ends of a range need the same number of octets, or the end just one: \
+                 10.1-10.3 or 10.1-3",
+            ),
+            Self::BackwardRange => f.write_str("the range ends before it starts"),
+            Self::AfterAddress => {
+                f.write_str("expected a blank, a colon or a comment after the address")
+            }
+            Self::HostBits => f.write_str(
+                "the address has bits set below its prefix length: expected the first address of \
+                 the network",
+            ),
+            Self::LargeRange { size, max } => {
+                write!(f, "{size} addresses are more than the {max} that $MAXRANGE4 allows")
+            }
+            Self::NotSingle4 => {
+                f.write_str("ip4tset takes single addresses only: expected 4 octets")
+            }
+            Self::NotSingle6 { excluded: false } => {
+                f.write_str("ip6tset takes /64 networks only: expected exactly 4 fields")
+            }
+            Self::NotSingle6 { excluded: true } => {
+                f.write_str("ip6tset excludes single addresses only: expected a whole address")
+            }
+            Self::Duplicate => {
+                f.write_str("this prefix has an entry already: the first one counts")
+            }
+            Self::BadA => {
+                f.write_str("expected an A value after the colon, as in :127.0.0.2: or :2:")
+            }
+            Self::NotLoopback(a) => {
+                write!(f, "the A value {a} is outside 127.0.0.0/8 (RFC 5782 section 2.1)")
+            }
+            Self::AfterA => {
+                f.write_str("expected a colon and a text after the A value, or the end of the line")
+            }
+            Self::LongText => {
+                write!(f, "the text is longer than {} bytes: it was cut", super::MAX_TEXT)
+            }
+            Self::NoName => {
+                f.write_str("expected a domain name, as in example.com or *.example.com")
+            }
+            Self::BadName(error) => write!(f, "not a domain name: {error}"),
+        }
+    }
+}
+
+/// A special whose arguments can be wrong.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Special {
+    /// `$SOA`
+    Soa,
+    /// `$NS`
+    Ns,
+    /// `$TTL`
+    Ttl,
+    /// `$TIMESTAMP`
+    Timestamp,
+    /// `$MAXRANGE4`
+    MaxRange4,
+    /// `$0` to `$9`, `$=`
+    Variable,
+}
+
+impl Special {
+    fn syntax(self) -> &'static str {
+        match self {
+            Self::Soa => "$SOA ttl origin person serial refresh retry expire minimum",
+            Self::Ns => "$NS ttl name name...",
+            Self::Ttl => "$TTL time",
+            Self::Timestamp => "$TIMESTAMP yyyy-mm-dd[-hh[-mm[-ss]]] [+time or the same again]",
+            Self::MaxRange4 => "$MAXRANGE4 number of addresses, or $MAXRANGE4 /1 to /32",
+            Self::Variable => "$0 text to $9 text, or $= text",
+        }
+    }
+}
+
+/// Why a dataset cannot be used at all.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("line {line}: {cause}")]
+pub struct Fatal {
+    /// The file: the number of calls of `Parser::start_file` before its own.
+    pub file: u16,
+    /// The line, from 1.
+    pub line: u32,
+    /// What is wrong.
+    pub cause: FatalCause,
+}
+
+/// What makes a dataset unusable.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum FatalCause {
+    /// `$TIMESTAMP` lies in the future; in seconds since 1970. The text does not tell how far away
+    /// it is, which would make another fault of it with each look.
+    #[error("the data is dated {}, in the future: is the clock right?", utc(*.0))]
+    FutureTimestamp(u64),
+    /// The distinct texts have more bytes, or the lines are more, than 32 bits can count.
+    #[error("more than 4 GiB of texts, or more than 4294967295 entries, in one dataset")]
+    TooLarge,
+}
+
+/// The date and time of day, in UTC, of a time in seconds since 1970.
+fn utc(seconds: u64) -> String {
+    let leap = |year: u64| u64::from(year % 4 == 0 && (year % 100 != 0 || year % 400 == 0));
+    let (mut day, clock) = (seconds / 86_400, seconds % 86_400);
+    let mut year = 1970;
+    while day >= 365 + leap(year) {
+        day -= 365 + leap(year);
+        year += 1;
+    }
+    let mut month = 1;
+    for length in [31, 28 + leap(year), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
+        if day < length {
+            break;
+        }
+        day -= length;
+        month += 1;
+    }
+    let (hour, minute, second) = (clock / 3600, clock / 60 % 60, clock % 60);
+    format!("{year}-{month:02}-{:02} {hour:02}:{minute:02}:{second:02} UTC", day + 1)
+}
+
+/// Why a line was not used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Refused {
+    /// Only this line.
+    Line(Reason),
+    /// And nothing else of the dataset either.
+    Dataset(FatalCause),
+}
+
+impl From<Reason> for Refused {
+    fn from(reason: Reason) -> Self {
+        Self::Line(reason)
+    }
+}
+
+impl From<Special> for Refused {
+    fn from(special: Special) -> Self {
+        Self::Line(Reason::BadSpecial(special))
+    }
+}
+
+impl From<FatalCause> for Refused {
+    fn from(cause: FatalCause) -> Self {
+        Self::Dataset(cause)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_are_kept_and_all_are_counted() {
+        let at = |line| Diagnostic { file: 0, line, column: 1, reason: Reason::NoName };
+        let mut diagnostics = Diagnostics::default();
+        for line in 0..250 {
+            diagnostics.push(at(2 * line));
+        }
+        diagnostics.merge((0..30).map(|line| at(2 * line + 1)));
+        assert_eq!((diagnostics.total, diagnostics.kept.len()), (280, MAX_KEPT));
+        let lines: Vec<_> = diagnostics.kept.iter().map(|kept| kept.line).collect();
+        assert_eq!(lines, (0..60).chain((60..140).step_by(2)).collect::<Vec<_>>());
+    }
+}

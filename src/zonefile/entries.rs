@@ -1,0 +1,337 @@
+//! The entry lines of the dataset types (rbldnsd's manual, "Dataset types and formats").
+
+use super::diagnostic::Refused;
+use super::scan::Scan;
+use super::value::Pair;
+use super::{FatalCause, Kind, Options, Reason, ip4, ip6, value};
+use crate::listing::addresses::{LayersBuilder, PrefixesBuilder, SetBuilder4, SetBuilder6};
+use crate::listing::names::{NamesBuilder, Scope};
+use crate::listing::{AnswerId, AnswersBuilder, ValueId};
+use crate::wire::name::NameBuf;
+use std::net::Ipv4Addr;
+
+/// The entries of a dataset so far.
+#[derive(Debug)]
+pub(super) enum Entries {
+    Ip4Set(LayersBuilder),
+    Ip4Tset(SetBuilder4),
+    Ip4Trie(PrefixesBuilder<u32>, PrefixesBuilder<u128>),
+    Ip6Tset(SetBuilder6),
+    Ip6Trie(PrefixesBuilder<u128>),
+    Dnset(NamesBuilder),
+}
+
+impl Entries {
+    pub(super) fn new(kind: Kind) -> Self {
+        match kind {
+            Kind::Ip4Set => Self::Ip4Set(LayersBuilder::default()),
+            Kind::Ip4Tset => Self::Ip4Tset(SetBuilder4::default()),
+            Kind::Ip4Trie => Self::Ip4Trie(PrefixesBuilder::default(), PrefixesBuilder::default()),
+            Kind::Ip6Tset => Self::Ip6Tset(SetBuilder6::default()),
+            Kind::Ip6Trie => Self::Ip6Trie(PrefixesBuilder::default()),
+            Kind::Dnset => Self::Dnset(NamesBuilder::default()),
+        }
+    }
+
+    /// True if a line that starts like this sets the default value.
+    pub(super) fn is_default_line(&self, scan: &Scan<'_>) -> bool {
+        let may_be_ip6 = matches!(self, Self::Ip4Trie(..) | Self::Ip6Trie(_));
+        scan.peek() == b':' && !(may_be_ip6 && scan.peek_second() == b':')
+    }
+
+    /// Takes an entry; `place` is the number of the entry in the files. A reason returned is a
+    /// warning only.
+    pub(super) fn line(
+        &mut self,
+        scan: &mut Scan<'_>,
+        values: &mut Values,
+        rules: Rules,
+        place: u32,
+    ) -> Result<Option<Reason>, Refused> {
+        match self {
+            Self::Ip4Set(set) => {
+                let excluded = eat_exclusion(scan);
+                let block = ip4::range(scan)?;
+                end_of_address(scan)?;
+                if block.len == 0 {
+                    return Err(Reason::ZeroLength.into());
+                }
+                let start = rules.network4(block.start, block.len)?;
+                rules.check_size(start, block.end)?;
+                let (value, warning) = values.of_entry(excluded, scan)?;
+                set.add_range(start, block.end, value);
+                Ok(warning)
+            }
+            Self::Ip4Tset(set) => {
+                let (address, len) = ip4::prefix(scan)?;
+                if len < 32 {
+                    return Err(Reason::NotSingle4.into());
+                }
+                end_of_address(scan)?;
+                set.add(address);
+                Ok(None)
+            }
+            Self::Ip4Trie(trie4, trie6) => {
+                let excluded = eat_exclusion(scan);
+                match cidr_of_any_family(scan)? {
+                    Prefix::Ip4(address, len) => {
+                        end_of_address(scan)?;
+                        let start = rules.network4(address, len)?;
+                        rules.check_size(start, start | ip4::host_mask(len))?;
+                        let (value, warning) = values.of_entry(excluded, scan)?;
+                        trie4.add(start, len, values.answer(value), place);
+                        Ok(warning)
+                    }
+                    Prefix::Ip6(address, len) => {
+                        end_of_address(scan)?;
+                        let start = rules.network6(address, len)?;
+                        let (value, warning) = values.of_entry(excluded, scan)?;
+                        let answer = values.answer(value);
+                        match mapped_ip4(start, len) {
+                            Some((start, len)) => trie4.add(start, len, answer, place),
+                            None => trie6.add(start, len, answer, place),
+                        }
+                        Ok(warning)
+                    }
+                }
+            }
+            Self::Ip6Tset(set) => {
+                let excluded = eat_exclusion(scan);
+                let (address, len) = ip6::prefix(scan)?;
+                end_of_address(scan)?;
+                match (excluded, len) {
+                    (false, 64) => set.add(address),
+                    (true, 128) => set.exclude(address),
+                    _ => return Err(Reason::NotSingle6 { excluded }.into()),
+                }
+                Ok(None)
+            }
+            Self::Ip6Trie(trie) => {
+                let excluded = eat_exclusion(scan);
+                let (address, len) = ip6::cidr(scan)?;
+                end_of_address(scan)?;
+                let start = rules.network6(address, len)?;
+                let (value, warning) = values.of_entry(excluded, scan)?;
+                trie.add(start, len, values.answer(value), place);
+                Ok(warning)
+            }
+            Self::Dnset(names) => {
+                let excluded = eat_exclusion(scan);
+                let (name, scope) = scoped_name(scan)?;
+                let (value, warning) = values.of_entry(excluded, scan)?;
+                names.add(name.as_wire(), scope, value).map_err(|_| FatalCause::TooLarge)?;
+                Ok(warning)
+            }
+        }
+    }
+}
+
+/// What bounds the entries of a dataset.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    pub(super) accept_host_bits: bool,
+    pub(super) max_range: Option<u32>,
+}
+
+impl Rules {
+    fn network4(self, address: u32, len: u8) -> Result<u32, Reason> {
+        let network = address & !ip4::host_mask(len);
+        let good = network == address || self.accept_host_bits;
+        good.then_some(network).ok_or(Reason::HostBits)
+    }
+
+    fn network6(self, address: u128, len: u8) -> Result<u128, Reason> {
+        let network = address & !ip6::host_mask(len);
+        let good = network == address || self.accept_host_bits;
+        good.then_some(network).ok_or(Reason::HostBits)
+    }
+
+    fn check_size(self, start: u32, end: u32) -> Result<(), Reason> {
+        let size = u64::from(end - start) + 1;
+        match self.max_range {
+            Some(max) if size > u64::from(max) => Err(Reason::LargeRange { size, max }),
+            _ => Ok(()),
+        }
+    }
+}
+
+enum Prefix {
+    Ip4(u32, u8),
+    Ip6(u128, u8),
+}
+
+/// What is no IPv4 prefix may be an IPv6 one, as in the rspamd fork's `ip4trie`. It needs a colon:
+/// a slip like 10/88 is not taken for 10::/88.
+fn cidr_of_any_family(scan: &mut Scan<'_>) -> Result<Prefix, Reason> {
+    let start = scan.clone();
+    match ip4::cidr(scan) {
+        Ok((address, len)) => Ok(Prefix::Ip4(address, len)),
+        Err(_) if start.clone().word().contains(&b':') => {
+            *scan = start;
+            ip6::cidr(scan).map(|(address, len)| Prefix::Ip6(address, len))
+        }
+        Err(reason) => Err(reason),
+    }
+}
+
+/// A prefix below `::ffff:0:0/96` speaks of IPv4 addresses (RFC 4291 section 2.5.5.2), as queries
+/// for such addresses do.
+fn mapped_ip4(start: u128, len: u8) -> Option<(u32, u8)> {
+    (start >> 32 == 0xffff && len >= 96).then(|| (start as u32, len - 96))
+}
+
+fn eat_exclusion(scan: &mut Scan<'_>) -> bool {
+    let excluded = scan.eat(b'!');
+    if excluded {
+        scan.skip_blanks();
+    }
+    excluded
+}
+
+fn end_of_address(scan: &Scan<'_>) -> Result<(), Reason> {
+    match scan.peek() {
+        0 | b' ' | b'\t' | b'#' | b';' | b':' => Ok(()),
+        _ => Err(Reason::AfterAddress),
+    }
+}
+
+/// The name of a `dnset` entry in lower case: `name`, `.name` or `*.name`.
+pub(super) fn scoped_name(scan: &mut Scan<'_>) -> Result<(NameBuf, Scope), Reason> {
+    let scope = if scan.eat(b'.') {
+        Scope::Both
+    } else if scan.peek() == b'*' && scan.peek_second() == b'.' {
+        scan.skip(2);
+        Scope::Below
+    } else {
+        Scope::Itself
+    };
+    let start = scan.clone();
+    let name = NameBuf::from_text(scan.word()).map_err(Reason::BadName);
+    match name {
+        Ok(name) if !name.is_root() => Ok((name.to_lowercase(), scope)),
+        refused => {
+            *scan = start;
+            Err(refused.err().unwrap_or(Reason::NoName))
+        }
+    }
+}
+
+/// The values of a dataset and the default value at the current line.
+#[derive(Debug)]
+pub(super) struct Values {
+    pub(super) answers: AnswersBuilder,
+    loopback_only: bool,
+    /// True if only the first default line counts, and for the whole dataset.
+    one_default: bool,
+    /// What every file starts with.
+    base: OwnedPair,
+    /// What stands for the A value and the text of every default line.
+    local_a: Option<Ipv4Addr>,
+    local_text: Option<Box<[u8]>>,
+    current: OwnedPair,
+    current_id: Option<ValueId>,
+    first: Option<OwnedPair>,
+}
+
+#[derive(Clone, Debug)]
+struct OwnedPair {
+    a: Ipv4Addr,
+    text: Box<[u8]>,
+}
+
+impl OwnedPair {
+    fn new(pair: Pair<'_>) -> Self {
+        Self { a: pair.a, text: pair.text.into() }
+    }
+
+    fn as_pair(&self) -> Pair<'_> {
+        Pair { a: self.a, text: &self.text }
+    }
+}
+
+impl Values {
+    pub(super) fn new(kind: Kind, options: &Options) -> Self {
+        let local_text = options.default_text.as_deref().map(Box::from);
+        let base = Pair {
+            a: options.default_a.unwrap_or(Pair::BUILT_IN.a),
+            text: local_text.as_deref().unwrap_or(Pair::BUILT_IN.text),
+        };
+        Self {
+            answers: AnswersBuilder::default(),
+            loopback_only: options.loopback_only,
+            one_default: matches!(kind, Kind::Ip4Tset | Kind::Ip6Tset),
+            base: OwnedPair::new(base),
+            current: OwnedPair::new(base),
+            local_a: options.default_a,
+            local_text,
+            current_id: None,
+            first: None,
+        }
+    }
+
+    /// Defaults hold up to the end of their file.
+    pub(super) fn start_file(&mut self) {
+        if !self.one_default {
+            self.current = self.base.clone();
+            self.current_id = None;
+        }
+    }
+
+    /// Takes a default line. A reason returned is a warning only.
+    pub(super) fn default_line(&mut self, scan: &mut Scan<'_>) -> Result<Option<Reason>, Refused> {
+        if self.one_default && self.first.is_some() {
+            return Ok(None);
+        }
+        let (pair, was_cut) = value::pair(scan, Pair::BUILT_IN, self.loopback_only)?;
+        let text = self.local_text.as_deref().unwrap_or(pair.text);
+        let pair = OwnedPair::new(Pair { a: self.local_a.unwrap_or(pair.a), text });
+        self.current = pair.clone();
+        self.current_id = None;
+        self.first.get_or_insert(pair);
+        Ok(was_cut.then_some(Reason::LongText))
+    }
+
+    /// The number of the default value at this line.
+    pub(super) fn default_id(&mut self) -> Result<ValueId, FatalCause> {
+        if let Some(id) = self.current_id {
+            return Ok(id);
+        }
+        let id = self.answers.value(self.current.a, &self.current.text);
+        self.current_id = id;
+        id.ok_or(FatalCause::TooLarge)
+    }
+
+    /// The answer of every entry of a dataset that has only one.
+    pub(super) fn only_answer(&mut self) -> AnswerId {
+        let value = self.default_id().ok();
+        self.answer(value)
+    }
+
+    /// The first default line of the dataset, or what stands for it.
+    pub(super) fn dataset_default(&self) -> (Ipv4Addr, Box<[u8]>) {
+        let OwnedPair { a, text } = self.first.as_ref().unwrap_or(&self.base).clone();
+        (a, text)
+    }
+
+    /// The value of an entry, none for an exclusion; and a warning.
+    fn of_entry(
+        &mut self,
+        excluded: bool,
+        scan: &mut Scan<'_>,
+    ) -> Result<(Option<ValueId>, Option<Reason>), Refused> {
+        if excluded {
+            return Ok((None, None));
+        }
+        scan.skip_blanks();
+        if scan.is_end_or_comment() {
+            return Ok((Some(self.default_id()?), None));
+        }
+        let (pair, was_cut) = value::pair(scan, self.current.as_pair(), self.loopback_only)?;
+        let id = self.answers.value(pair.a, pair.text).ok_or(FatalCause::TooLarge)?;
+        Ok((Some(id), was_cut.then_some(Reason::LongText)))
+    }
+
+    fn answer(&mut self, value: Option<ValueId>) -> AnswerId {
+        value.map_or(AnswerId::NONE, |value| self.answers.answer(&[value], None))
+    }
+}

@@ -1,0 +1,165 @@
+//! IPv4 addresses as zone files spell them (rbldnsd's manual, "ip4set Dataset").
+
+use super::Reason;
+use super::scan::Scan;
+
+/// The mask of the host bits below a prefix of this length, at most 32.
+pub(super) fn host_mask(len: u8) -> u32 {
+    u32::MAX.checked_shr(len.into()).unwrap_or(0)
+}
+
+/// One to four octets: the address they start, and the number of bits given.
+#[inline]
+pub(super) fn prefix(scan: &mut Scan<'_>) -> Result<(u32, u8), Reason> {
+    let mut address = 0;
+    let mut bits = 0;
+    loop {
+        let octet = scan.number(255).ok_or(Reason::NotAddress4)?;
+        bits += 8;
+        address |= octet << (32 - bits);
+        if bits == 32 || !scan.eat(b'.') {
+            return Ok((address, bits));
+        }
+    }
+}
+
+/// An address, a prefix of at least two octets, or CIDR: the address as it stands, host bits
+/// included, and the length.
+pub(super) fn cidr(scan: &mut Scan<'_>) -> Result<(u32, u8), Reason> {
+    let (address, bits) = prefix(scan)?;
+    after_prefix(scan, address, bits)
+}
+
+/// A range of addresses as it stands in a line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Block {
+    /// The first address, with the host bits it was written with.
+    pub(super) start: u32,
+    pub(super) end: u32,
+    /// The length of the prefix, 32 for a range from - to.
+    pub(super) len: u8,
+}
+
+/// Everything [`cidr`] takes, or two prefixes and a dash between them.
+pub(super) fn range(scan: &mut Scan<'_>) -> Result<Block, Reason> {
+    let (start, bits) = prefix(scan)?;
+    if !scan.eat(b'-') {
+        let (start, len) = after_prefix(scan, start, bits)?;
+        return Ok(Block { start, end: start | host_mask(len), len });
+    }
+    let (mut end, end_bits) = prefix(scan)?;
+    if end_bits == 8 {
+        // A single number is the new value of the last octet given: 10.1-3 is 10.1 to 10.3.
+        end = (end >> (bits - 8)) | (start & !host_mask(bits - 8));
+    } else if end_bits != bits {
+        return Err(Reason::UnequalRange);
+    }
+    end |= host_mask(bits);
+    if start > end {
+        return Err(Reason::BackwardRange);
+    }
+    Ok(Block { start, end, len: 32 })
+}
+
+/// An address as inet_aton reads it, the last number given being the last octet: 127.1 is
+/// 127.0.0.1. Returns the number of bits given, too.
+pub(super) fn inet_address(scan: &mut Scan<'_>) -> Option<(u32, u8)> {
+    let (address, bits) = prefix(scan).ok()?;
+    let last = (address >> (32 - bits)) & 0xff;
+    Some(((address & !host_mask(bits - 8)) | last, bits))
+}
+
+fn after_prefix(scan: &mut Scan<'_>, address: u32, bits: u8) -> Result<(u32, u8), Reason> {
+    if scan.eat(b'/') {
+        let len = scan.number(32).ok_or(Reason::PrefixLength { max: 32 })?;
+        return Ok((address, len as u8));
+    }
+    if bits == 8 {
+        return Err(Reason::BareOctet);
+    }
+    Ok((address, bits))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> u32 {
+        text.parse::<std::net::Ipv4Addr>().unwrap().into()
+    }
+
+    /// What `range` makes of the text, and what it leaves.
+    fn read(text: &str) -> Result<(u32, u32, u8, &str), Reason> {
+        let mut scan = Scan::new(text.as_bytes());
+        let Block { start, end, len } = range(&mut scan)?;
+        Ok((start, end, len, std::str::from_utf8(scan.rest()).unwrap()))
+    }
+
+    #[test]
+    fn every_spelling_of_the_manual() {
+        for text in ["127.0.0.0/24", "127.0.0", "127/24", "127.0.0.0-127.0.0.255", "127.0.0.0-255"]
+        {
+            let (start, end, _, rest) = read(text).unwrap();
+            assert_eq!((start, end, rest), (ip("127.0.0.0"), ip("127.0.0.255"), ""), "{text}");
+        }
+        // In the manual, but rbldnsd itself refuses it.
+        assert_eq!(read("127-127.0.0"), Err(Reason::UnequalRange));
+        for text in ["127.16.0.0-127.31.255.255", "127.16.0-127.31.255", "127.16-127.31"] {
+            let (start, end, len, rest) = read(text).unwrap();
+            assert_eq!((start, end, len, rest), (ip("127.16.0.0"), ip("127.31.255.255"), 32, ""));
+        }
+        for text in ["127.16-31", "127.16.0.0/12", "127.16.0/12", "127.16/12"] {
+            let (start, end, _, rest) = read(text).unwrap();
+            assert_eq!((start, end, rest), (ip("127.16.0.0"), ip("127.31.255.255"), ""), "{text}");
+        }
+        assert_eq!(read("127.16.0-31"), Ok((ip("127.16.0.0"), ip("127.16.31.255"), 32, "")));
+    }
+
+    #[test]
+    fn corners_of_the_syntax() {
+        assert_eq!(read("0/0"), Ok((0, u32::MAX, 0, "")));
+        assert_eq!(read("1.2.3.4/0"), Ok((ip("1.2.3.4"), u32::MAX, 0, "")));
+        assert_eq!(read("001.02.3.0004x"), Ok((ip("1.2.3.4"), ip("1.2.3.4"), 32, "x")));
+        assert_eq!(read("1.2.3.4.5"), Ok((ip("1.2.3.4"), ip("1.2.3.4"), 32, ".5")));
+        assert_eq!(read("1.2.3.4/032"), Ok((ip("1.2.3.4"), ip("1.2.3.4"), 32, "")));
+        assert_eq!(read("1.2.3.4/31:"), Ok((ip("1.2.3.4"), ip("1.2.3.5"), 31, ":")));
+        assert_eq!(read("10-11"), Ok((ip("10.0.0.0"), ip("11.255.255.255"), 32, "")));
+        assert_eq!(read("1.2.3.4-4"), Ok((ip("1.2.3.4"), ip("1.2.3.4"), 32, "")));
+        assert_eq!(read("1.2.3.4-5/8"), Ok((ip("1.2.3.4"), ip("1.2.3.5"), 32, "/8")));
+        for (text, reason) in [
+            ("", Reason::NotAddress4),
+            ("x", Reason::NotAddress4),
+            (" 1.2", Reason::NotAddress4),
+            ("1.2.", Reason::NotAddress4),
+            ("1..2", Reason::NotAddress4),
+            ("1.2.3.", Reason::NotAddress4),
+            ("256.1", Reason::NotAddress4),
+            ("1.2.3.256", Reason::NotAddress4),
+            ("99999999999999999999", Reason::NotAddress4),
+            ("1.2.3.4-", Reason::NotAddress4),
+            ("1.2.3.4-x", Reason::NotAddress4),
+            ("10", Reason::BareOctet),
+            ("10 /8", Reason::BareOctet),
+            ("1.2.3.4/", Reason::PrefixLength { max: 32 }),
+            ("1.2.3.4/33", Reason::PrefixLength { max: 32 }),
+            ("1.2.3.4/x", Reason::PrefixLength { max: 32 }),
+            ("1.2.3.4-1.2", Reason::UnequalRange),
+            ("1.2-1.2.3.4", Reason::UnequalRange),
+            ("1.2.3.4-3", Reason::BackwardRange),
+            ("1.2.3.4-1.2.3.3", Reason::BackwardRange),
+            ("11-10", Reason::BackwardRange),
+        ] {
+            assert_eq!(read(text), Err(reason), "{text}");
+        }
+    }
+
+    #[test]
+    fn short_values_are_read_as_inet_aton_does() {
+        for (text, want) in
+            [("2", 2), ("127.1", 0x7f00_0001), ("127.3.4", 0x7f03_0004), ("1.2.3.4", 0x0102_0304)]
+        {
+            assert_eq!(inet_address(&mut Scan::new(text.as_bytes())).unwrap().0, want, "{text}");
+        }
+        assert_eq!(inet_address(&mut Scan::new(b"127.")), None);
+    }
+}

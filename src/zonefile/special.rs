@@ -1,0 +1,424 @@
+//! Special entries: what a file says about the dataset as a whole (rbldnsd's manual, "Special
+//! Entries").
+
+use super::diagnostic::Refused;
+use super::scan::{Scan, is_blank};
+use super::{FatalCause, Options, Reason, Special};
+use crate::wire::name::NameBuf;
+
+/// How many name servers of a `$NS` line are used.
+const MAX_NAME_SERVERS: usize = 32;
+
+/// The start of authority a file asks for (RFC 1035 section 3.3.13). Times are in seconds.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SoaData {
+    /// The TTL of the record.
+    pub ttl: u32,
+    /// The primary name server.
+    pub mname: NameBuf,
+    /// The mailbox of who is responsible.
+    pub rname: NameBuf,
+    /// The serial; 0 stands for the time of the newest file.
+    pub serial: u32,
+    /// How often secondaries ask.
+    pub refresh: u32,
+    /// How soon they ask again after a failure.
+    pub retry: u32,
+    /// When they give up.
+    pub expire: u32,
+    /// The TTL of negative answers (RFC 2308).
+    pub minimum: u32,
+}
+
+/// The name servers a file asks for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NsData {
+    /// The TTL of the records, in seconds.
+    pub ttl: u32,
+    /// At least one and at most 32.
+    pub names: Vec<NameBuf>,
+}
+
+/// The texts that `$0` to `$9` stand for in templates, and the base template `$=`.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Vars {
+    /// `$0` to `$9`.
+    pub numbered: [Option<Box<[u8]>>; 10],
+    /// `$=`.
+    pub base: Option<Box<[u8]>>,
+}
+
+/// What the specials of a dataset have said so far.
+#[derive(Clone, Debug)]
+pub(super) struct Head {
+    pub(super) ttl: u32,
+    pub(super) soa: Option<SoaData>,
+    pub(super) ns: Option<NsData>,
+    pub(super) vars: Vars,
+    pub(super) stamp: Option<u64>,
+    pub(super) expires: Option<u64>,
+    /// The most addresses an IPv4 entry may cover.
+    pub(super) max_range: Option<u32>,
+}
+
+impl Head {
+    pub(super) fn new(options: &Options) -> Self {
+        Self {
+            ttl: options.default_ttl,
+            soa: None,
+            ns: None,
+            vars: Vars::default(),
+            stamp: None,
+            expires: None,
+            max_range: None,
+        }
+    }
+
+    /// Takes a special line from behind its `$`.
+    pub(super) fn line(&mut self, scan: &mut Scan<'_>, options: &Options) -> Result<(), Refused> {
+        let start = scan.clone();
+        let word = scan.word();
+        let is = |keyword: &str| word.eq_ignore_ascii_case(keyword.as_bytes());
+        if is("soa") {
+            self.soa(scan, options).ok_or(Special::Soa.into())
+        } else if is("ns") || is("nameserver") {
+            self.ns(scan, options).ok_or(Special::Ns.into())
+        } else if is("ttl") {
+            self.ttl(scan, options).ok_or(Special::Ttl.into())
+        } else if is("maxrange4") {
+            self.max_range(scan)
+        } else if is("timestamp") {
+            self.timestamp(scan, options.now)
+        } else if let [digit @ (b'0'..=b'9' | b'=')] = word {
+            self.variable(*digit, scan).ok_or(Special::Variable.into())
+        } else {
+            *scan = start;
+            Err(Reason::UnknownSpecial.into())
+        }
+    }
+
+    fn soa(&mut self, scan: &mut Scan<'_>, options: &Options) -> Option<()> {
+        if scan.is_end() {
+            return None;
+        }
+        if self.soa.is_some() {
+            return Some(());
+        }
+        let soa = SoaData {
+            ttl: ttl(scan, self.ttl, options)?,
+            mname: scan.name()?,
+            rname: scan.name()?,
+            serial: scan.number_word()?,
+            refresh: scan.time()?,
+            retry: scan.time()?,
+            expire: scan.time()?,
+            minimum: scan.time()?,
+        };
+        scan.is_end().then(|| self.soa = Some(soa))
+    }
+
+    fn ns(&mut self, scan: &mut Scan<'_>, options: &Options) -> Option<()> {
+        if scan.is_end() {
+            return None;
+        }
+        if self.ns.is_some() {
+            return Some(());
+        }
+        let ttl = ttl(scan, self.ttl, options)?;
+        let mut names = Vec::new();
+        loop {
+            if scan.peek() == b'-' {
+                scan.word();
+            } else {
+                names.push(scan.name()?);
+            }
+            if scan.is_end() {
+                break;
+            }
+        }
+        names.truncate(MAX_NAME_SERVERS);
+        if !names.is_empty() {
+            self.ns = Some(NsData { ttl, names });
+        }
+        Some(())
+    }
+
+    fn ttl(&mut self, scan: &mut Scan<'_>, options: &Options) -> Option<()> {
+        let ttl = ttl(scan, options.default_ttl, options)?;
+        scan.is_end().then(|| self.ttl = ttl)
+    }
+
+    fn max_range(&mut self, scan: &mut Scan<'_>) -> Result<(), Refused> {
+        let is_length = scan.eat(b'/');
+        let number = scan.number_word().filter(|&number| number > 0 && scan.is_end());
+        let size = match (number, is_length) {
+            (Some(size), false) => size,
+            (Some(len @ 1..=32), true) => 1 << (32 - len),
+            _ => return Err(Special::MaxRange4.into()),
+        };
+        match self.max_range {
+            Some(from) if from < size => Err(Reason::RaisedMaxRange { from, to: size }.into()),
+            _ => {
+                self.max_range = Some(size);
+                Ok(())
+            }
+        }
+    }
+
+    fn timestamp(&mut self, scan: &mut Scan<'_>, now: u64) -> Result<(), Refused> {
+        let (stamp, expires) = stamps(scan).ok_or(Special::Timestamp)?;
+        if stamp > now {
+            return Err(FatalCause::FutureTimestamp(stamp).into());
+        }
+        if stamp > 0 {
+            self.stamp = self.stamp.max(Some(stamp));
+        }
+        if expires > 0 {
+            self.expires = Some(self.expires.map_or(expires, |before| before.min(expires)));
+        }
+        Ok(())
+    }
+
+    fn variable(&mut self, digit: u8, scan: &Scan<'_>) -> Option<()> {
+        let slot = match digit {
+            b'=' => &mut self.vars.base,
+            _ => &mut self.vars.numbered[usize::from(digit - b'0')],
+        };
+        let text = scan.rest();
+        if text.is_empty() {
+            return None;
+        }
+        slot.get_or_insert_with(|| text.into());
+        Some(())
+    }
+}
+
+/// A TTL within the bounds that were set; 0 stands for `default`.
+fn ttl(scan: &mut Scan<'_>, default: u32, options: &Options) -> Option<u32> {
+    let ttl = scan.time()?;
+    Some(match ttl {
+        0 => default,
+        _ if options.min_ttl > 0 && ttl < options.min_ttl => options.min_ttl,
+        _ if options.max_ttl > 0 && ttl > options.max_ttl => options.max_ttl,
+        _ => ttl,
+    })
+}
+
+/// When the data was made and when it expires, 0 for not given.
+fn stamps(scan: &mut Scan<'_>) -> Option<(u64, u64)> {
+    let stamp = stamp(scan)?;
+    if scan.is_end() {
+        return Some((stamp, 0));
+    }
+    if !scan.eat(b'+') {
+        let expires = self::stamp(scan)?;
+        return scan.is_end().then_some((stamp, expires));
+    }
+    let after = scan.time()?;
+    (scan.is_end() && stamp > 0 && after > 0).then(|| (stamp, stamp + u64::from(after)))
+}
+
+/// A point of time, in seconds since 1970 (UTC).
+fn stamp(scan: &mut Scan<'_>) -> Option<u64> {
+    if matches!(scan.peek(), b'0' | b'-' | b':') && matches!(scan.peek_second(), 0 | b' ' | b'\t') {
+        scan.word();
+        return Some(0);
+    }
+    let year = stamp_part(scan, 4, 1970..=2038)?;
+    let month = stamp_part(scan, 2, 1..=12)?;
+    let leap = u64::from(year % 4 == 0 && (year % 100 != 0 || year % 400 == 0));
+    let month_days = [31, 28 + leap, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let day = stamp_part(scan, 2, 1..=month_days[month as usize - 1])?;
+    let mut clock = [0; 3];
+    for (part, max) in clock.iter_mut().zip([23, 59, 59]) {
+        if scan.is_end() || is_blank(scan.peek()) {
+            break;
+        }
+        *part = stamp_part(scan, 2, 0..=max)?;
+    }
+    scan.end_word()?;
+    let leap_days = (1970..year).filter(|y| y % 4 == 0 && (y % 100 != 0 || y % 400 == 0)).count();
+    let days = (year - 1970) * 365
+        + leap_days as u64
+        + month_days[..month as usize - 1].iter().sum::<u64>()
+        + day
+        - 1;
+    Some(((days * 24 + clock[0]) * 60 + clock[1]) * 60 + clock[2])
+}
+
+/// Up to `width` digits, and the delimiter behind them if there is one.
+fn stamp_part(
+    scan: &mut Scan<'_>,
+    width: usize,
+    allowed: std::ops::RangeInclusive<u64>,
+) -> Option<u64> {
+    let mut number = u64::from(scan.digit()?);
+    for _ in 1..width {
+        let Some(digit) = scan.digit() else { break };
+        number = number * 10 + u64::from(digit);
+    }
+    if scan.peek() == b':' {
+        scan.eat(b':');
+    } else {
+        scan.eat(b'-');
+    }
+    allowed.contains(&number).then_some(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(lines: &[&str], options: &Options) -> (Head, Vec<Refused>) {
+        let mut head = Head::new(options);
+        let refused = lines
+            .iter()
+            .filter_map(|line| head.line(&mut Scan::new(line.as_bytes()), options).err())
+            .collect();
+        (head, refused)
+    }
+
+    fn options() -> Options {
+        Options { now: 1_700_000_000, ..Options::default() }
+    }
+
+    fn good(lines: &[&str]) -> Head {
+        let (head, refused) = head(lines, &options());
+        assert_eq!(refused, [], "{lines:?}");
+        head
+    }
+
+    fn bad(line: &str) -> Refused {
+        let (_, refused) = head(&[line], &options());
+        assert_eq!(refused.len(), 1, "{line}");
+        refused[0]
+    }
+
+    #[test]
+    fn the_first_soa_counts() {
+        let lines = ["TTL 1h", "soa 0 Ns.Example. host.example 0 1h 2m 3d 4", "SOA nonsense"];
+        let soa = good(&lines).soa.unwrap();
+        assert_eq!(soa.ttl, 3600);
+        assert_eq!(soa.mname.to_string(), "Ns.Example");
+        assert_eq!(soa.rname.to_string(), "host.example");
+        let numbers = [soa.serial, soa.refresh, soa.retry, soa.expire, soa.minimum];
+        assert_eq!(numbers, [0, 3600, 120, 259_200, 4]);
+        for line in [
+            "SOA",
+            "SOA 0",
+            "SOA 0 a b 0 1 2 3",
+            "SOA 0 a b 0 1 2 3 4 5",
+            "SOA 0 a b 0 1 2 3 4 # comment",
+            "SOA 0 a b 4294967296 1 2 3 4",
+            "SOA 0 a b 0 1:2 3 4 5",
+            "SOA 1y a b 0 1 2 3 4",
+        ] {
+            assert_eq!(bad(line), Special::Soa.into(), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_first_name_servers_count() {
+        let ns = good(&["NS 1d a.example -b.example . c", "NS x"]).ns.unwrap();
+        let names: Vec<_> = ns.names.iter().map(ToString::to_string).collect();
+        assert_eq!((ns.ttl, names), (86_400, vec!["a.example".into(), ".".into(), "c".into()]));
+        let ns = good(&["ns 1 -a", "NameServer 2 b"]).ns.unwrap();
+        assert_eq!((ns.ttl, ns.names.len()), (2, 1));
+        let many = format!("NS 0 {}", "x ".repeat(40));
+        assert_eq!(good(&[many.trim_end()]).ns.unwrap().names.len(), 32);
+        for line in ["NS", "NS 300", "NS a.example", "NS 0 a..\\256"] {
+            assert_eq!(bad(line), Special::Ns.into(), "{line}");
+        }
+        assert_eq!(bad("NAMESERVERS 0 a"), Refused::Line(Reason::UnknownSpecial));
+    }
+
+    #[test]
+    fn ttls_are_bounded_and_the_last_counts() {
+        assert_eq!(good(&["TTL 5", "TTL 2m"]).ttl, 120);
+        assert_eq!(good(&["TTL 5", "TTL 0"]).ttl, Options::default().default_ttl);
+        let bounds = Options { min_ttl: 60, max_ttl: 600, ..options() };
+        for (line, want) in [("TTL 5", 60), ("TTL 60", 60), ("TTL 1h", 600), ("TTL 0", 2100)] {
+            assert_eq!(head(&[line], &bounds).0.ttl, want, "{line}");
+        }
+        for line in ["TTL", "TTL x", "TTL 5 5", "TTL 5:", "TTL -5"] {
+            assert_eq!(bad(line), Special::Ttl.into(), "{line}");
+        }
+    }
+
+    #[test]
+    fn max_range_only_gets_smaller() {
+        assert_eq!(good(&["MAXRANGE4 /24"]).max_range, Some(256));
+        assert_eq!(good(&["maxrange4 /1", "MAXRANGE4 256", "MAXRANGE4 /32"]).max_range, Some(1));
+        let (head, refused) = head(&["MAXRANGE4 256", "MAXRANGE4 /23"], &options());
+        assert_eq!(head.max_range, Some(256));
+        assert_eq!(refused, [Refused::Line(Reason::RaisedMaxRange { from: 256, to: 512 })]);
+        for line in ["MAXRANGE4", "MAXRANGE4 /0", "MAXRANGE4 0", "MAXRANGE4 /33", "MAXRANGE4 1 2"] {
+            assert_eq!(bad(line), Special::MaxRange4.into(), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_first_text_of_a_variable_counts() {
+        let vars = good(&["1 one", "1 two", "=\t base $= ", "0  x"]).vars;
+        assert_eq!((vars.numbered[1].as_deref(), &vars.numbered[2]), (Some(&b"one"[..]), &None));
+        assert_eq!(vars.numbered[0].as_deref(), Some(&b"x"[..]));
+        assert_eq!(vars.base.as_deref(), Some(&b"base $= "[..]));
+        assert_eq!(bad("1"), Special::Variable.into());
+        for line in ["", "1x", "12 x", "SOAx", " TTL 5", "DATASET ip4set x", "ORIGIN a"] {
+            assert_eq!(bad(line), Refused::Line(Reason::UnknownSpecial), "{line}");
+        }
+    }
+
+    #[test]
+    fn timestamps() {
+        let stamp = |text: &str| stamps(&mut Scan::new(text.as_bytes()));
+        assert_eq!(stamp("1970-01-01"), Some((0, 0)));
+        assert_eq!(stamp("2005:03:01"), Some((1_109_635_200, 0)));
+        assert_eq!(stamp("20050301"), Some((1_109_635_200, 0)));
+        assert_eq!(stamp("2005-3-1-"), Some((1_109_635_200, 0)));
+        assert_eq!(stamp("2000-02-29:12"), Some((951_825_600, 0)));
+        assert_eq!(stamp("2000-12-31-23-59-59 -"), Some((978_307_199, 0)));
+        assert_eq!(stamp("20001231235959 0"), Some((978_307_199, 0)));
+        assert_eq!(stamp("2005:03:01 +1d"), Some((1_109_635_200, 1_109_721_600)));
+        assert_eq!(stamp("2005:03:01 2005:03:02"), Some((1_109_635_200, 1_109_721_600)));
+        assert_eq!(stamp("0 2005:03:02"), Some((0, 1_109_721_600)));
+        assert_eq!(stamp("2038-12-31"), Some((2_177_366_400, 0)));
+        for text in [
+            "",
+            "x",
+            "1969-12-31",
+            "2039-01-01",
+            "2005",
+            "2005-13-01",
+            "2005-02-29",
+            "1900-02-29",
+            "2005-01-01-24",
+            "2005-01-01 12:00:00",
+            "2005-01-01-12-60",
+            "2005-01-01--12",
+            "2005-01-01 + 1d",
+            "2005-01-01 +0",
+            "0 +1d",
+            "2005-01-01 +1d x",
+            "2005-01-01-00-00-00-00",
+        ] {
+            assert_eq!(stamp(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_newest_stamp_and_the_earliest_end_count() {
+        let lines = ["TIMESTAMP 2005-03-01 +2d", "TIMESTAMP 2005-03-02 +1h", "TIMESTAMP 0 0"];
+        let head = good(&lines);
+        assert_eq!(head.stamp, Some(1_109_721_600));
+        assert_eq!(head.expires, Some(1_109_725_200));
+        assert_eq!(bad("TIMESTAMP"), Special::Timestamp.into());
+        let late = bad("TIMESTAMP 2023-11-14-22-13-30");
+        assert_eq!(late, Refused::Dataset(FatalCause::FutureTimestamp(1_700_000_010)));
+        let text = |stamp| FatalCause::FutureTimestamp(stamp).to_string();
+        assert!(text(1_700_000_010).contains("is dated 2023-11-14 22:13:30 UTC, in the future"));
+        assert!(text(1_709_251_199).contains("2024-02-29 23:59:59"));
+        assert!(text(2_145_916_799).contains("2037-12-31 23:59:59"));
+        assert_eq!(good(&["TIMESTAMP 2023-11-14-22-13-20"]).stamp, Some(1_700_000_000));
+    }
+}

@@ -1,0 +1,123 @@
+//! The `dnsbld` command as users meet it: output and exit codes.
+
+use std::fs;
+use std::process::{Command, Output};
+
+struct Run {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+fn dnsbld(folder: &str, arguments: &[&str]) -> Run {
+    let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_dnsbld"))
+        .args(arguments)
+        .current_dir(folder)
+        .env_remove("DNSBLD_LOG")
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Run { code: status.code(), out: text(stdout), err: text(stderr) }
+}
+
+const CHECKOUT: &str = env!("CARGO_MANIFEST_DIR");
+
+#[test]
+fn check_config_takes_the_sample_zones_of_a_checkout() {
+    let run = dnsbld(CHECKOUT, &["check-config"]);
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    let first = run.out.lines().next().unwrap();
+    assert!(first.starts_with("configuration ") && first.ends_with("zones/dnsbld.toml"), "{first}");
+    assert!(run.out.contains("listen  127.0.0.1:5300 (UDP and TCP)"), "{}", run.out);
+    assert!(run.out.contains("zone    l2.apews.org: apews-l2, allow own-white\n"), "{}", run.out);
+    assert!(run.out.ends_with("OK: 13 zones, 15 datasets, 0 warnings\n"), "{}", run.out);
+}
+
+#[test]
+fn check_config_warns_of_files_that_are_not_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "dataset = [
+        { name = 'd', type = 'ip4set', files = ['f'] },
+        { name = 'unused', type = 'ip4set', files = ['g'] },
+    ]
+    zone = [{ name = 'z.example', datasets = ['d'] }]";
+    fs::write(folder.path().join("c.toml"), text).unwrap();
+    fs::write(folder.path().join("g"), "").unwrap();
+    let run = dnsbld(folder.path().to_str().unwrap(), &["check-config", "c.toml"]);
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    assert!(run.out.contains("warning: c.toml:3:18: dataset \"unused\" is in no zone"));
+    assert!(run.out.contains("warning: there is no file /"), "{}", run.out);
+    assert!(run.out.ends_with("OK: 1 zones, 2 datasets, 2 warnings\n"), "{}", run.out);
+}
+
+#[test]
+fn check_config_reports_every_mistake_and_exits_with_78() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("c.toml"), "[server]\nlistn = []\nworker = 1\n").unwrap();
+    let run = dnsbld(folder.path().to_str().unwrap(), &["check-config", "c.toml"]);
+    assert_eq!(run.code, Some(78));
+    assert_eq!(run.out, "");
+    let want = "c.toml:2:1: unknown key \"listn\" in server\n    help: did you mean \"listen\"?\n\
+                c.toml:3:1: unknown key \"worker\" in server\n    help: did you mean \"workers\"?\n\
+                dnsbld: the configuration is not used (errors: 2)\n";
+    assert_eq!(run.err, want);
+}
+
+#[test]
+fn a_missing_configuration_is_a_bad_one() {
+    for arguments in [["check-config", "none.toml"].as_slice(), &["serve", "--config", "none.toml"]]
+    {
+        let run = dnsbld(CHECKOUT, arguments);
+        assert_eq!(run.code, Some(78), "{}", run.err);
+        assert!(run.err.starts_with("none.toml: cannot read the configuration"), "{}", run.err);
+    }
+}
+
+#[test]
+fn serve_reports_bad_zone_specs() {
+    let run = dnsbld(CHECKOUT, &["serve", "a.example:ip4set:f", "b.example:ipset:f"]);
+    assert_eq!(run.code, Some(78));
+    let want = "command line: b.example:ipset:f: \"ipset\" is not a dataset type\n    \
+                help: did you mean \"ip4set\"?\n";
+    assert!(run.err.starts_with(want), "{}", run.err);
+}
+
+#[test]
+fn bad_arguments_exit_with_2() {
+    for arguments in [
+        ["serve", "--listen", "127.0.0.1"].as_slice(),
+        &["serve", "--config", "c.toml", "a.example:ip4set:f"],
+        &["serve", "--no-such-option"],
+        &["--log-level", "loud", "check-config"],
+        &["no-such-command"],
+        &[],
+    ] {
+        let run = dnsbld(CHECKOUT, arguments);
+        assert_eq!(run.code, Some(2), "{arguments:?}: {}", run.err);
+    }
+    let run = dnsbld(CHECKOUT, &["serve", "--listen", "127.0.0.1"]);
+    assert!(run.err.contains("has no port; write \"127.0.0.1:53\""), "{}", run.err);
+}
+
+#[test]
+fn a_bad_log_level_in_the_environment_is_named() {
+    let output = Command::new(env!("CARGO_BIN_EXE_dnsbld"))
+        .arg("check-config")
+        .env("DNSBLD_LOG", "loud")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert!(err.starts_with("dnsbld: DNSBLD_LOG: "), "{err}");
+}
+
+#[test]
+fn help_and_version_are_printed() {
+    let run = dnsbld(CHECKOUT, &["--help"]);
+    assert_eq!(run.code, Some(0));
+    assert!(run.out.contains("serve") && run.out.contains("check-config"), "{}", run.out);
+    let run = dnsbld(CHECKOUT, &["serve", "--help"]);
+    assert!(run.out.contains("[ZONE:TYPE:FILE,FILE...]..."), "{}", run.out);
+    let run = dnsbld(CHECKOUT, &["--version"]);
+    assert_eq!(run.out, concat!("dnsbld ", env!("CARGO_PKG_VERSION"), "\n"));
+}

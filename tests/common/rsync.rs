@@ -1,0 +1,78 @@
+//! The script that mirrors, and an rsync daemon to mirror from.
+
+use std::fs;
+use std::net::{Ipv4Addr, TcpStream};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::{Process, free_port, temp_dir, wait_until};
+
+/// `scripts/mirror` with `folder` as the watched folder, and nothing of the caller's settings.
+pub(crate) fn mirror(folder: &Path) -> Command {
+    let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/mirror"));
+    command.arg("--dir").arg(folder).env_remove("RSYNC_RSH").env_remove("RSYNC_PROXY");
+    command
+}
+
+/// An rsync daemon on a loopback port of its own with one module, `feeds`; ends when dropped.
+pub(crate) struct RsyncDaemon {
+    process: Process,
+    folder: TempDir,
+    port: u16,
+}
+
+impl RsyncDaemon {
+    /// Starts it with `settings` (lines of rsyncd.conf) for the module besides the usual ones.
+    pub(crate) fn start(settings: &str) -> Self {
+        let folder = temp_dir();
+        let port = free_port();
+        let path = folder.path();
+        fs::create_dir(path.join("feeds")).expect("the folder is empty");
+        // Without a user of its own a daemon started by root would serve as nobody.
+        let owner = path.metadata().expect("the folder is there");
+        let config = format!(
+            "address = 127.0.0.1\nport = {port}\nuse chroot = no\nreverse lookup = no\n\
+             log file = {path}/log\n[feeds]\npath = {path}/feeds\nread only = yes\n\
+             uid = {uid}\ngid = {gid}\n{settings}\n",
+            path = path.display(),
+            uid = owner.uid(),
+            gid = owner.gid(),
+        );
+        fs::write(path.join("rsyncd.conf"), config).expect("the configuration can be written");
+        let mut command = Command::new("rsync");
+        command.args(["--daemon", "--no-detach", "--config"]).arg(path.join("rsyncd.conf"));
+        let process = Process::start(&mut command, &path.join("output"));
+        let mut daemon = Self { process, folder, port };
+        let listens = wait_until(Duration::from_secs(10), || {
+            daemon.process.has_ended() || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
+        });
+        assert!(listens && !daemon.process.has_ended(), "no rsync daemon: {}", daemon.log());
+        daemon
+    }
+
+    /// The folder that the module serves.
+    pub(crate) fn feeds(&self) -> PathBuf {
+        self.folder.path().join("feeds")
+    }
+
+    /// The source to give to rsync for a file of the module.
+    pub(crate) fn url(&self, file: &str) -> String {
+        format!("rsync://127.0.0.1:{}/feeds/{file}", self.port)
+    }
+
+    /// The sessions so far: what each client asked for.
+    pub(crate) fn sessions(&self) -> Vec<String> {
+        let log = self.log();
+        let asked = log.lines().filter_map(|line| line.split_once("rsync on "));
+        asked.filter_map(|(_, rest)| Some(rest.split_once(" from ")?.0.to_owned())).collect()
+    }
+
+    /// What it has said so far.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+}

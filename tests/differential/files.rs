@@ -1,0 +1,329 @@
+//! Random scenarios: zones and data files over small key spaces, so that overlaps, exclusions
+//! and neighbours are common.
+
+use crate::prng::Prng;
+use crate::scenario::{DataFile, Kind, Line, Scenario, Spec};
+use crate::{values, wanted};
+
+/// The octets, words and labels that a scenario's keys are made of.
+pub(crate) struct Keyspace {
+    octets: [Vec<u8>; 4],
+    words: Vec<u16>,
+    labels: Vec<&'static str>,
+}
+
+impl Keyspace {
+    fn new(prng: &mut Prng) -> Self {
+        let mut some = |from: &[u8], count: usize| (0..count).map(|_| *prng.pick(from)).collect();
+        let octets = [
+            some(&[127, 10, 1, 203, 0, 255], 2),
+            some(&[0, 0, 1, 16, 31, 255], 2),
+            some(&[0, 0, 1, 2, 128, 255], 3),
+            some(&[0, 1, 2, 3, 7, 8, 9, 127, 128, 129, 254, 255], 7),
+        ];
+        let words = (0..3).map(|_| *prng.pick(&[0, 1, 2, 0xdb8, 0xffff, 0xa, 0x7f00])).collect();
+        let labels = [
+            "a", "b", "c", "www", "mail", "com", "Example", "TEST", "invalid", "x-y", "_dmarc",
+            "1", "127", "a\\.b", "\\065", "odd\"",
+        ];
+        let labels = (0..5).map(|_| *prng.pick(&labels)).collect();
+        Self { octets, words, labels }
+    }
+
+    /// An address.
+    pub(crate) fn ipv4(&self, prng: &mut Prng) -> u32 {
+        if prng.chance(3) {
+            return if prng.chance(50) { 0x7f00_0002 } else { 0x7f00_0001 };
+        }
+        u32::from_be_bytes([0, 1, 2, 3].map(|at: usize| *prng.pick(&self.octets[at])))
+    }
+
+    /// An address: mostly in 2001:db8::/32, sometimes v4-mapped or 6to4.
+    pub(crate) fn ipv6(&self, prng: &mut Prng) -> u128 {
+        let mut words = [0; 8];
+        words[0] = prng.weighted(&[(7, 0x2001), (1, 0x2002), (1, 0xfe80), (1, 0)]);
+        words[1] = 0xdb8;
+        for word in &mut words[2..] {
+            *word = *prng.pick(&self.words);
+        }
+        if prng.chance(8) {
+            words = [0, 0, 0, 0, 0, 0xffff, 0x7f00, *prng.pick(&[1, 2, 3])];
+        }
+        words.iter().fold(0, |sum, word| sum << 16 | u128::from(*word))
+    }
+
+    /// A name of 1 to 4 labels, as text.
+    pub(crate) fn name(&self, prng: &mut Prng) -> String {
+        let labels: Vec<&str> = (0..1 + prng.below(4)).map(|_| *prng.pick(&self.labels)).collect();
+        labels.join(".")
+    }
+}
+
+/// A random scenario and the keys it is made of.
+pub(crate) fn scenario(prng: &mut Prng) -> (Scenario, Keyspace) {
+    let keyspace = Keyspace::new(prng);
+    let mut scenario = Scenario::default();
+    let apexes = ["bl.example", "sub.bl.example", "x.sub.bl.example", "Other.Test", "test"];
+    let zones: Vec<&str> = (0..1 + prng.below(3)).map(|_| *prng.pick(&apexes)).collect();
+    for _ in 0..1 + prng.below(4) {
+        let kind = *prng.pick(&Kind::ALL);
+        let files = (0..prng.weighted(&[(6, 1), (3, 2), (1, 3)]))
+            .map(|_| {
+                let name = format!("f{}", scenario.files.len());
+                scenario.files.push(file(prng, name.clone(), kind, &keyspace));
+                name
+            })
+            .collect();
+        let spec = Spec { zone: (*prng.pick(&zones)).to_owned(), kind, files };
+        if prng.chance(20) {
+            scenario.specs.push(Spec { zone: (*prng.pick(&apexes)).to_owned(), ..spec.clone() });
+        }
+        scenario.specs.push(spec);
+    }
+    if prng.chance(30) {
+        let last = scenario.specs.pop().expect("there is at least one");
+        scenario.specs.insert(0, last);
+    }
+    (scenario, keyspace)
+}
+
+fn file(prng: &mut Prng, name: String, kind: Kind, keyspace: &Keyspace) -> DataFile {
+    let mut lines = Vec::new();
+    if prng.chance(50) {
+        lines.push(Line::new("$SOA 1h ns.example host.example 0 2h 1h 1w 5m"));
+    }
+    if prng.chance(40) {
+        lines.push(Line::new("$NS 1h ns1.example ns2.example"));
+    }
+    if prng.chance(70) {
+        lines.push(values::default_line(prng, kind));
+    }
+    for _ in 0..prng.below(30) {
+        lines.push(match prng.below(100) {
+            0..80 => entry(prng, kind, keyspace),
+            80..87 => values::default_line(prng, kind),
+            87..94 => values::special(prng, kind),
+            _ => {
+                Line::new(*prng.pick(&["", "# comment", "; comment", "   ", "#", "\t# x", "#:2:x"]))
+            }
+        });
+    }
+    if prng.chance(5) {
+        // More values for one key than a reply can hold.
+        let key = key(prng, kind, keyspace);
+        for number in 3..3 + prng.below(60) {
+            lines.push(Line::new(format!(
+                "{key} :{number}:Reason number {number}, see list {name}"
+            )));
+        }
+    }
+    let (crlf, gzip, open) = (prng.chance(3), prng.chance(10), prng.chance(15));
+    DataFile { name, lines, crlf, gzip, open }
+}
+
+/// A line with a key: listed or excluded, with and without a value, or a near miss.
+fn entry(prng: &mut Prng, kind: Kind, keyspace: &Keyspace) -> Line {
+    if kind == Kind::Ip4trie && prng.chance(2) {
+        let text = *prng.pick(&["2001:db8::/33 :6:six $", "!2001:db8:1::/48", "2001:db8:2::1 :7:"]);
+        return Line { text: text.into(), only_one: Some(wanted::IP4TRIE_IPV6) };
+    }
+    let key = key(prng, kind, keyspace);
+    let lead = *prng.pick(&["", "", "", "", " ", "\t"]);
+    if prng.chance(15) {
+        let gap = *prng.pick(&["", "", " "]);
+        return Line::new(format!("{lead}!{gap}{key}"));
+    }
+    let mut text = format!("{lead}{key}").into_bytes();
+    let mut outside = false;
+    match prng.below(10) {
+        0..5 => {}
+        5 => text.extend_from_slice(prng.pick::<&[u8]>(&[
+            b" ",
+            b"\t",
+            b" # comment",
+            b" ; why",
+            b"\t;x",
+        ])),
+        _ => {
+            let (value, value_outside) = values::value(prng);
+            text.extend_from_slice(prng.pick::<&[u8]>(&[b" ", b"\t", b"  "]));
+            text.extend_from_slice(&value);
+            // These types ignore the values of entries.
+            outside = value_outside && !matches!(kind, Kind::Ip4tset | Kind::Ip6tset);
+        }
+    }
+    Line { text, only_one: outside.then_some(wanted::A_OUTSIDE_127) }
+}
+
+fn key(prng: &mut Prng, kind: Kind, keyspace: &Keyspace) -> String {
+    let (ipv4, ipv6) = (keyspace.ipv4(prng), keyspace.ipv6(prng));
+    match kind {
+        Kind::Ip4set => ipv4_range(prng, ipv4),
+        Kind::Ip4trie => ipv4_cidr(prng, ipv4),
+        Kind::Ip4tset if prng.chance(85) => dotted(prng, ipv4, 4),
+        Kind::Ip4tset => ipv4_cidr(prng, ipv4),
+        Kind::Ip6trie => ipv6_cidr(prng, ipv6),
+        Kind::Ip6tset => ipv6_half(prng, ipv6),
+        Kind::Dnset => dn(prng, keyspace),
+    }
+}
+
+/// The first octets of an address, now and then with leading zeros.
+fn dotted(prng: &mut Prng, address: u32, octets: usize) -> String {
+    let bytes = address.to_be_bytes();
+    let octets: Vec<String> = bytes[..octets]
+        .iter()
+        .map(|octet| if prng.chance(3) { format!("{octet:03}") } else { octet.to_string() })
+        .collect();
+    octets.join(".")
+}
+
+fn ipv4_cidr(prng: &mut Prng, address: u32) -> String {
+    let bits = *prng.pick(&[8, 12, 15, 16, 17, 20, 22, 23, 24, 25, 28, 29, 30, 31, 32_u32]);
+    let network = address & u32::MAX << (32 - bits);
+    match prng.below(100) {
+        0..40 => dotted(prng, address, 4),
+        40..65 => format!("{}/{bits}", dotted(prng, network, 4)),
+        65..75 => format!("{}/{bits}", dotted(prng, network, bits.div_ceil(8) as usize)),
+        75..85 => dotted(prng, address, 3),
+        85..88 => dotted(prng, address, 2),
+        _ => ipv4_near_miss(prng, address),
+    }
+}
+
+fn ipv4_range(prng: &mut Prng, address: u32) -> String {
+    if prng.chance(60) {
+        return ipv4_cidr(prng, address);
+    }
+    let span = *prng.pick(&[0, 1, 5, 100, 255, 256, 300, 65_535, 70_000, 20_000_000]);
+    let last = address.saturating_add(span);
+    let octets = 1 + prng.below(4);
+    match prng.below(10) {
+        0..4 => format!("{}-{}", dotted(prng, address, 4), dotted(prng, last, 4)),
+        4..6 => format!("{}-{}", dotted(prng, address, octets), dotted(prng, last, octets)),
+        6 => format!("{}-{}", dotted(prng, last, 4), dotted(prng, address, 4)),
+        7 => format!("{}-{}", dotted(prng, address, 1), dotted(prng, address, octets)),
+        _ => format!("{}-{}", dotted(prng, address, octets), prng.below(260)),
+    }
+}
+
+/// Spellings that are not addresses, or not always.
+fn ipv4_near_miss(prng: &mut Prng, address: u32) -> String {
+    let whole = dotted(prng, address, 4);
+    let forms = [
+        format!("{whole}/{}", 8 + prng.below(26)),
+        format!("{whole}/"),
+        format!("{whole}."),
+        format!("{whole}.1"),
+        format!("{whole}x"),
+        format!("{whole}:2"),
+        format!("{whole};why"),
+        format!("{whole}#why"),
+        format!("{whole}/32/32"),
+        format!(".{whole}"),
+        format!("-{whole}"),
+        format!("{whole}-"),
+        format!("{}.256", dotted(prng, address, 3)),
+        format!("{}..1", dotted(prng, address, 2)),
+        dotted(prng, address, 1),
+        format!("{}/8", dotted(prng, address, 1)),
+        "0/0".to_owned(),
+        "0.0.0.0/1".to_owned(),
+        "!".to_owned(),
+        "x".to_owned(),
+    ];
+    prng.pick(&forms).clone()
+}
+
+/// An address's first words, in one of its spellings.
+fn ipv6_words(prng: &mut Prng, address: u128, words: usize) -> String {
+    let mut text = Vec::new();
+    for at in 0..words {
+        let word = (address >> (112 - 16 * at)) as u16;
+        text.push(match prng.below(20) {
+            0 => format!("{word:04x}"),
+            1 => format!("{word:X}"),
+            2 => format!("{word:06x}"),
+            _ => format!("{word:x}"),
+        });
+    }
+    text.join(":")
+}
+
+fn ipv6_compressed(address: u128) -> String {
+    std::net::Ipv6Addr::from(address).to_string()
+}
+
+fn ipv6_cidr(prng: &mut Prng, address: u128) -> String {
+    let bits = *prng.pick(&[16, 20, 32, 36, 48, 52, 64, 65, 80, 96, 112, 113, 126, 127, 128_u32]);
+    let network = address & u128::MAX << (128 - bits);
+    match prng.below(100) {
+        0..25 => ipv6_compressed(address),
+        25..35 => ipv6_words(prng, address, 8),
+        35..60 => format!("{}/{bits}", ipv6_compressed(network)),
+        60..75 => format!("{}/{bits}", ipv6_words(prng, network, bits.div_ceil(16) as usize)),
+        75..90 => {
+            let words = 2 + prng.below(6);
+            ipv6_words(prng, address, words)
+        }
+        _ => ipv6_near_miss(prng, address),
+    }
+}
+
+fn ipv6_half(prng: &mut Prng, address: u128) -> String {
+    match prng.below(10) {
+        0..6 => ipv6_words(prng, address, 4),
+        6..9 => ipv6_compressed(address),
+        _ => ipv6_cidr(prng, address),
+    }
+}
+
+fn ipv6_near_miss(prng: &mut Prng, address: u128) -> String {
+    let whole = ipv6_words(prng, address, 8);
+    let forms = [
+        format!("{whole}/{}", 100 + prng.below(32)),
+        format!("{whole}/"),
+        format!("{whole}g"),
+        format!("{whole};why"),
+        format!("{whole} :3:"),
+        ipv6_words(prng, address, 1),
+        format!("{}/16", ipv6_words(prng, address, 1)),
+        format!("{}:", ipv6_words(prng, address, 3)),
+        format!("{}:12345::", ipv6_words(prng, address, 2)),
+        "::/0".to_owned(),
+        "8000::/1".to_owned(),
+        "::".to_owned(),
+        ":".to_owned(),
+        "2001".to_owned(),
+    ];
+    prng.pick(&forms).clone()
+}
+
+fn dn(prng: &mut Prng, keyspace: &Keyspace) -> String {
+    let name = keyspace.name(prng);
+    match prng.below(100) {
+        0..45 => name,
+        45..65 => format!(".{name}"),
+        65..85 => format!("*.{name}"),
+        85..90 => format!("{name}."),
+        _ => prng
+            .pick(&[
+                format!("..{name}"),
+                format!("*{name}"),
+                format!("*.*.{name}"),
+                format!("{name}..com"),
+                format!("{name}:2:x"),
+                format!("{name}#x"),
+                format!("{}.{name}", "l".repeat(63)),
+                format!("{}.{name}", "l".repeat(64)),
+                format!("{}{name}", "label.".repeat(38)),
+                format!("{name}.\\300"),
+                name.to_uppercase(),
+                ".".to_owned(),
+                "*".to_owned(),
+                "*.".to_owned(),
+                "!".to_owned(),
+            ])
+            .clone(),
+    }
+}

@@ -1,0 +1,436 @@
+//! What dnsbld must answer, given what rbldnsd answered: the same, rewritten by every wanted
+//! difference that is due. A difference that is due and does not show is as wrong as one that
+//! shows and is not due.
+
+use crate::facts::{Below, Facts, TestPoint, Zone};
+use crate::message::{Data, Opt, Record, Reply};
+use crate::name;
+use crate::query::{
+    AA, CLASS_ANY, CLASS_CH, CLASS_IN, Edns, HEADER, Health, Query, RD, TC, TYPE_A, TYPE_ANY,
+    TYPE_NS, TYPE_SOA, TYPE_TXT,
+};
+use crate::scenario::FIRST_MTIME;
+use crate::wanted;
+
+const FORMERR: u16 = 1;
+const NXDOMAIN: u16 = 3;
+const NOTIMP: u16 = 4;
+const REFUSED: u16 = 5;
+const BADVERS: u16 = 16;
+
+/// The bytes of a UDP payload without EDNS, and the most that dnsbld sends.
+const PLAIN_SIZE: usize = 512;
+const EDNS_SIZE: u16 = 1232;
+/// The bytes of an OPT record without options.
+const OPT_LENGTH: usize = 11;
+/// Where rbldnsd cuts texts, and the most that dnsbld serves.
+const CUT: usize = 254;
+const LONGEST: usize = 1020;
+
+/// One question and what was answered.
+pub(crate) struct Asked<'a> {
+    pub(crate) query: &'a Query,
+    /// rbldnsd's reply.
+    pub(crate) left: Option<&'a Reply>,
+    /// rbldnsd's reply to the same question `in_full`, from the files as dnsbld wants to read
+    /// them, and its length.
+    pub(crate) full: Option<(&'a Reply, usize)>,
+    /// The wanted differences in reading the files that changed that reply.
+    pub(crate) edits: &'a [&'static str],
+    /// dnsbld's reply.
+    pub(crate) right: Option<&'a Reply>,
+}
+
+/// What comes of one question.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Verdict {
+    Equal,
+    /// Different by these wanted differences.
+    Wanted(Vec<&'static str>),
+    /// Different, and why that is not wanted.
+    Unwanted(String),
+}
+
+impl Verdict {
+    /// True if dnsbld's reply is as it should be.
+    pub(crate) fn is_good(&self) -> bool {
+        !matches!(self, Self::Unwanted(_))
+    }
+}
+
+/// One thing that dnsbld may answer.
+enum Want {
+    Silence,
+    /// This return code and no records, in a reply with the query's opcode and RD bit.
+    Code(u16),
+    /// This, but for serials and the length of texts.
+    Reply(Reply),
+    /// The TC bit, and no records but some of these.
+    Truncated(Reply),
+    /// This with the zone's default value added.
+    TestPoint(Reply),
+    /// A text about the server.
+    VersionText,
+}
+
+/// Compares the replies.
+pub(crate) fn judge(asked: &Asked<'_>, facts: &Facts) -> Verdict {
+    let mut complaints = Vec::new();
+    for (mut ids, want) in asked.wanted(facts) {
+        match want.fits(asked.query, asked.right) {
+            Ok(more) => {
+                if asked.left == asked.right {
+                    return Verdict::Equal;
+                }
+                ids.extend(more);
+                if ids.is_empty() {
+                    complaints.push("the replies differ, and no wanted difference says why".into());
+                } else {
+                    ids.sort_unstable();
+                    ids.dedup();
+                    return Verdict::Wanted(ids);
+                }
+            }
+            Err(complaint) if ids.is_empty() => complaints.push(complaint),
+            Err(complaint) => complaints.push(format!("by {}: {complaint}", ids.join(", "))),
+        }
+    }
+    Verdict::Unwanted(complaints.join("; or "))
+}
+
+type Wants = Vec<(Vec<&'static str>, Want)>;
+
+impl Asked<'_> {
+    /// What dnsbld may answer, each with the wanted differences that lead to it; where there is
+    /// more than one, dnsbld has the choice.
+    fn wanted(&self, facts: &Facts) -> Wants {
+        let query = self.query;
+        let silent = self.left.is_none();
+        match query.health() {
+            Health::Unanswerable => vec![(vec![], Want::Silence)],
+            _ if query.opcode != 0 => {
+                let id = if silent { wanted::FORMERR } else { wanted::NOTIMP_HEADER };
+                vec![(vec![id], Want::Code(NOTIMP))]
+            }
+            Health::BadQuestion => vec![(vec![wanted::FORMERR], Want::Code(FORMERR))],
+            Health::BadTail => {
+                let mut wants = self.regular(None, facts);
+                wants.extend(self.regular(query.edns.as_ref(), facts));
+                wants.push((vec![wanted::BAD_TAIL], Want::Code(FORMERR)));
+                wants
+            }
+            Health::Whole => self.regular(query.edns.as_ref(), facts),
+        }
+    }
+
+    fn regular(&self, edns: Option<&Edns>, facts: &Facts) -> Wants {
+        let query = self.query;
+        if edns.is_some_and(|edns| edns.version > 0) {
+            return vec![(vec![wanted::EDNS_VERSION], Want::Code(BADVERS))];
+        }
+        if query.class == CLASS_CH && query.qtype == TYPE_TXT {
+            match name::to_text(&name::lowercase(&query.name)).as_str() {
+                "version.bind" => return vec![(vec![wanted::VERSION_TEXT], Want::VersionText)],
+                "version.server" | "id.server" => {
+                    let ids = vec![wanted::VERSION_TEXT];
+                    return vec![(ids.clone(), Want::VersionText), (ids, Want::Code(REFUSED))];
+                }
+                _ => {}
+            }
+        }
+        let (Some(left), Some((full, length))) = (self.left, self.full) else {
+            return vec![(vec![], Want::Silence)];
+        };
+        let mut ids = self.edits.to_vec();
+        if full.rcode == NOTIMP && query.bits & (AA | TC) != 0 {
+            return vec![(vec![wanted::NOTIMP_HEADER], Want::Code(NOTIMP))];
+        }
+        if left.rcode == NOTIMP && full.rcode != NOTIMP {
+            let bits = query.bits & (AA | TC) != 0;
+            ids.push(if bits { wanted::HEADER_BITS } else { wanted::TYPES_256_UP });
+        }
+        let mut reply = Reply { question: query.question(), opt: None, ..full.clone() };
+        let partial = reply.rcode == 0 && full.bits & AA == 0;
+        if query.class == CLASS_ANY {
+            reply.bits &= !AA;
+        } else if partial {
+            reply.bits |= AA;
+        }
+        let length = length - full.opt.as_ref().map_or(0, |_| OPT_LENGTH);
+        let zone = facts.zone_of(&query.name).filter(|zone| zone.live);
+        let class = matches!(query.class, CLASS_IN | CLASS_ANY);
+        let mut wants = match zone.filter(|_| class && full.rcode != NOTIMP) {
+            Some(zone) => in_zone(query, zone, ids, reply, facts),
+            None => vec![(ids, Want::Reply(reply))],
+        };
+        for (ids, want) in &mut wants {
+            self.limit(edns, partial, length, ids, want);
+        }
+        wants
+    }
+
+    /// The OPT record, and the TC bit where the reply does not fit.
+    fn limit(
+        &self,
+        edns: Option<&Edns>,
+        partial: bool,
+        length: usize,
+        ids: &mut Vec<&'static str>,
+        want: &mut Want,
+    ) {
+        let (Want::Reply(reply) | Want::TestPoint(reply)) = want else { return };
+        reply.opt = edns.map(|edns| Opt {
+            size: EDNS_SIZE,
+            version: 0,
+            dnssec_ok: edns.dnssec_ok,
+            options: Vec::new(),
+        });
+        if self.left.is_some_and(|left| left.opt != reply.opt) {
+            ids.push(wanted::EDNS_OPT);
+        }
+        let limit = edns.map_or(PLAIN_SIZE, |edns| {
+            usize::from(edns.size.min(EDNS_SIZE)).max(PLAIN_SIZE) - OPT_LENGTH
+        });
+        if partial || exact_length(reply).unwrap_or(length) > limit {
+            ids.push(wanted::TRUNCATION);
+            *want = Want::Truncated(reply.clone());
+        }
+    }
+}
+
+/// The differences that depend on the zone's data.
+fn in_zone(
+    query: &Query,
+    zone: &Zone,
+    mut ids: Vec<&'static str>,
+    mut reply: Reply,
+    facts: &Facts,
+) -> Wants {
+    let labels = &query.name[..query.name.len() - zone.apex.len()];
+    if labels.is_empty() && reply.rcode == REFUSED {
+        ids.push(wanted::APEX_SYNTHESISED);
+        reply.rcode = 0;
+        reply.bits |= if query.class == CLASS_IN { AA } else { 0 };
+        reply.answers = apex_records(query, zone);
+        return vec![(ids, Want::Reply(reply))];
+    }
+    let mut wants = Wants::new();
+    match zone.test_point(labels) {
+        Some(TestPoint { listed: true, due }) if reply.rcode == NXDOMAIN => {
+            let mut ids = ids.clone();
+            ids.push(wanted::TEST_POINT_LISTED);
+            let mut reply = Reply { rcode: 0, ..reply.clone() };
+            negative(zone, &mut ids, &mut reply);
+            wants.push((ids, Want::TestPoint(reply)));
+            if due {
+                return wants;
+            }
+        }
+        Some(TestPoint { listed: false, due }) if reply.rcode == 0 => {
+            let mut ids = ids.clone();
+            ids.push(wanted::TEST_POINT_UNLISTED);
+            let mut reply = Reply { rcode: NXDOMAIN, answers: Vec::new(), ..reply.clone() };
+            negative(zone, &mut ids, &mut reply);
+            if zone.has_soa {
+                reply.authority = zone.negative_soa();
+            }
+            wants.extend(non_terminal(query, ids, reply, facts));
+            if due {
+                return wants;
+            }
+        }
+        _ => {}
+    }
+    negative(zone, &mut ids, &mut reply);
+    wants.extend(non_terminal(query, ids, reply, facts));
+    wants
+}
+
+/// NODATA instead of NXDOMAIN where something is listed below.
+fn non_terminal(query: &Query, ids: Vec<&'static str>, reply: Reply, facts: &Facts) -> Wants {
+    let below = if reply.rcode == NXDOMAIN { facts.below(&query.name) } else { Below::Nothing };
+    let mut wants = Wants::new();
+    if below != Below::Nothing {
+        let mut ids = ids.clone();
+        ids.push(wanted::EMPTY_NON_TERMINAL);
+        wants.push((ids, Want::Reply(Reply { rcode: 0, ..reply.clone() })));
+    }
+    if below != Below::Listed {
+        wants.push((ids, Want::Reply(reply)));
+    }
+    wants
+}
+
+/// The SOA record of negative answers.
+fn negative(zone: &Zone, ids: &mut Vec<&'static str>, reply: &mut Reply) {
+    if !zone.has_soa && reply.answers.is_empty() && matches!(reply.rcode, 0 | NXDOMAIN) {
+        ids.push(wanted::SOA_SYNTHESISED);
+        reply.authority = zone.negative_soa();
+    }
+}
+
+/// What dnsbld has at the apex for a query that rbldnsd refuses.
+fn apex_records(query: &Query, zone: &Zone) -> Vec<Record> {
+    let mut records = match query.qtype {
+        TYPE_SOA => zone.soa.clone(),
+        TYPE_NS => zone.ns.clone(),
+        _ => [&zone.soa[..], &zone.ns].concat(),
+    };
+    for record in &mut records {
+        record.owner.clone_from(&query.name);
+    }
+    records.sort_unstable();
+    records
+}
+
+/// The reply's length without OPT, if it has no names but the question's.
+fn exact_length(reply: &Reply) -> Option<usize> {
+    let mut length = HEADER + reply.question.len();
+    for record in reply.answers.iter().chain(&reply.authority) {
+        length += OPT_LENGTH + 1;
+        length += match &record.data {
+            Data::A(octets) => octets.len(),
+            Data::Txt(strings) => strings.iter().map(|string| 1 + string.len()).sum(),
+            _ => return None,
+        };
+    }
+    Some(length)
+}
+
+impl Want {
+    /// Whether `reply` is what is wanted; the differences that only the comparison shows, or
+    /// what is amiss.
+    fn fits(&self, query: &Query, reply: Option<&Reply>) -> Result<Vec<&'static str>, String> {
+        let Some(reply) = reply else {
+            let silence = matches!(self, Self::Silence);
+            return if silence { Ok(Vec::new()) } else { Err("a reply is due".to_owned()) };
+        };
+        let bare = reply.answers.is_empty() && reply.authority.is_empty();
+        let header = reply.opcode == query.opcode && reply.bits & RD == query.bits & RD;
+        match self {
+            Self::Silence => Err("silence is due".to_owned()),
+            Self::Code(code) if reply.rcode != *code => Err(format!("return code {code} is due")),
+            Self::Code(_) if !bare || !header => {
+                Err("no records and the query's opcode and RD bit are due".to_owned())
+            }
+            Self::Code(_) => Ok(Vec::new()),
+            Self::VersionText => {
+                let text =
+                    matches!(&reply.answers[..], [Record { rtype: TYPE_TXT, class: CLASS_CH, .. }]);
+                let fits = text && reply.rcode == 0 && header;
+                if fits { Ok(Vec::new()) } else { Err("one CH TXT record is due".to_owned()) }
+            }
+            Self::Reply(wanted) => same(wanted, reply).or_else(|complaint| {
+                // A text that rbldnsd cut may no longer fit when it is whole.
+                let cut = wanted.answers.iter().any(is_cut) && truncated(wanted, reply);
+                let ids = vec![wanted::LONG_TXT, wanted::TRUNCATION];
+                if cut { Ok(ids) } else { Err(complaint) }
+            }),
+            Self::Truncated(whole) => {
+                let fits = truncated(whole, reply);
+                if fits { Ok(Vec::new()) } else { Err(format!("the TC bit is due for {whole}")) }
+            }
+            Self::TestPoint(frame) => {
+                let (mut ids, mut reply) = (Vec::new(), reply.clone());
+                forget_serial(&frame.authority, &mut reply.authority, &mut ids);
+                test_point(frame, &reply, query.qtype).map(|()| ids)
+            }
+        }
+    }
+}
+
+fn same(wanted: &Reply, reply: &Reply) -> Result<Vec<&'static str>, String> {
+    let mut ids = Vec::new();
+    let mut reply = reply.clone();
+    shorten(&wanted.answers, &mut reply.answers, &mut ids);
+    forget_serial(&wanted.answers, &mut reply.answers, &mut ids);
+    forget_serial(&wanted.authority, &mut reply.authority, &mut ids);
+    if reply == *wanted {
+        return Ok(ids);
+    }
+    Err(format!("this is due: {wanted}"))
+}
+
+/// Takes texts that go on where rbldnsd cut them for those of rbldnsd.
+fn shorten(wanted: &[Record], records: &mut Vec<Record>, ids: &mut Vec<&'static str>) {
+    for record in records.iter_mut().filter(|record| !wanted.contains(record)) {
+        let Some(short) = wanted.iter().find(|wanted| is_cut(wanted) && goes_on(wanted, record))
+        else {
+            continue;
+        };
+        record.clone_from(short);
+        ids.push(wanted::LONG_TXT);
+    }
+    records.sort_unstable();
+    records.dedup();
+}
+
+/// Takes any serial for the modification time that rbldnsd puts where `$SOA` says 0.
+fn forget_serial(wanted: &[Record], records: &mut [Record], ids: &mut Vec<&'static str>) {
+    for (wanted, record) in wanted.iter().zip(records) {
+        if let (Data::Soa { serial: due, .. }, Data::Soa { serial, .. }) =
+            (&wanted.data, &mut record.data)
+            && (FIRST_MTIME..FIRST_MTIME + 1000).contains(due)
+            && serial != due
+        {
+            *serial = *due;
+            ids.push(wanted::SERIAL);
+        }
+    }
+}
+
+fn text(record: &Record) -> Option<Vec<u8>> {
+    if let Data::Txt(strings) = &record.data { Some(strings.concat()) } else { None }
+}
+
+fn is_cut(record: &Record) -> bool {
+    text(record).is_some_and(|text| text.len() == CUT)
+}
+
+/// True if `long` is the record `short` with a longer text.
+fn goes_on(short: &Record, long: &Record) -> bool {
+    let (Some(text), Some(whole)) = (text(short), text(long)) else { return false };
+    let same = Record { data: short.data.clone(), ..long.clone() } == *short;
+    same && whole.len() > text.len() && whole.len() <= LONGEST && whole.starts_with(&text)
+}
+
+/// True if `reply` says that records of `whole` are missing and has no others.
+fn truncated(whole: &Reply, reply: &Reply) -> bool {
+    let known = |record: &Record| {
+        whole.answers.iter().any(|known| known == record || goes_on(known, record))
+    };
+    let frame = Reply { bits: whole.bits | TC, ..whole.clone() };
+    reply.answers.iter().all(known)
+        && *reply
+            == Reply {
+                answers: reply.answers.clone(),
+                authority: if reply.authority.is_empty() {
+                    Vec::new()
+                } else {
+                    whole.authority.clone()
+                },
+                ..frame
+            }
+}
+
+/// A listed reply: what `frame` is without records, with one A value in 127/8 and at most one
+/// text, as far as they are asked for.
+fn test_point(frame: &Reply, reply: &Reply, qtype: u16) -> Result<(), String> {
+    let loopback = |record: &Record| matches!(record.data, Data::A([127, ..]));
+    let texts = reply.answers.iter().filter(|record| record.rtype == TYPE_TXT).count();
+    let values = reply.answers.iter().filter(|record| loopback(record)).count();
+    let all = values + texts == reply.answers.len();
+    let fits = match qtype {
+        TYPE_A => (values, texts) == (1, 0),
+        TYPE_TXT => values == 0 && texts <= 1,
+        TYPE_ANY => values == 1 && texts <= 1,
+        _ => reply.answers.is_empty(),
+    };
+    let authority = if reply.answers.is_empty() { frame.authority.clone() } else { Vec::new() };
+    let rest = Reply { answers: reply.answers.clone(), authority, ..frame.clone() };
+    if all && fits && rest == *reply {
+        Ok(())
+    } else {
+        Err("the zone's default value is due".to_owned())
+    }
+}

@@ -1,0 +1,259 @@
+//! The differential test: Debian's rbldnsd and dnsbld get the same data files and the same
+//! questions, and must give the same answers, but for the wanted differences of `wanted.rs`
+//! (`docs/differences.md`).
+//!
+//! Everything random comes from a seed that is printed with a failure. In the environment:
+//! `DIFF_SECONDS` sets how long to go on with seeds from the clock behind the fixed ones (without
+//! it only these are tried, so that a run can be repeated), `DIFF_SEED` where to begin instead,
+//! `DIFF_RIGHT=rbldnsd` compares rbldnsd with itself, `RBLDNSD` says where it is.
+
+mod cases;
+mod compare;
+mod facts;
+mod files;
+mod judge;
+mod judge_tests;
+mod keys;
+mod message;
+mod name;
+mod prng;
+mod query;
+mod questions;
+mod scenario;
+mod server;
+mod shrink;
+mod values;
+mod wanted;
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Display};
+use std::io::Write as _;
+use std::path::Path;
+use std::str::FromStr;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use compare::{Compared, Pair};
+use judge::Verdict;
+use prng::Prng;
+use query::Query;
+use scenario::Scenario;
+use server::Program;
+
+/// Questions per scenario.
+const QUESTIONS: usize = 400;
+/// Seeds that every run tries first: 1 to this one.
+const FIXED_SEEDS: u64 = 60;
+
+#[test]
+fn random_files_and_questions_get_the_same_answers_but_for_the_wanted_differences() {
+    let start = Instant::now();
+    let seconds = variable("DIFF_SECONDS");
+    let length = Duration::from_secs(seconds.unwrap_or(0));
+    let clock = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970");
+    let seeds: Box<dyn Iterator<Item = u64>> = match variable("DIFF_SEED") {
+        Some(seed) => Box::new(seed..),
+        None if seconds.is_none() => Box::new(1..=FIXED_SEEDS),
+        None => Box::new((1..=FIXED_SEEDS).chain(clock.as_secs()..)),
+    };
+    let mut figures = Figures::default();
+    for seed in seeds {
+        try_seed(seed, right_program(), &mut figures);
+        if start.elapsed() >= length
+            && (seed >= FIXED_SEEDS || variable::<u64>("DIFF_SEED").is_some())
+        {
+            break;
+        }
+    }
+    tell(&format!("differential, seeds from the clock begin at {}:\n{figures}", clock.as_secs()));
+}
+
+#[test]
+fn every_quirk_of_rbldnsd_is_kept_or_changed_as_documented() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/differential/cases");
+    let mut complaints = Vec::new();
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).expect("the cases are in the repository") {
+        let path = entry.expect("a folder that opens can be read").path();
+        let text = std::fs::read_to_string(&path).expect("a case is a text");
+        let checked = cases::Case::from_text(&text).and_then(|case| case.check(right_program()));
+        let found = checked.unwrap_or_else(|error| vec![error]);
+        complaints.extend(found.into_iter().map(|found| {
+            format!("{}: {found}", path.file_name().unwrap_or_default().to_string_lossy())
+        }));
+        count += 1;
+    }
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+    tell(&format!("differential: {count} hand-written cases"));
+}
+
+#[test]
+fn rbldnsd_differs_from_itself_in_nothing_and_random_questions_reach_every_kind_of_answer() {
+    let mut figures = Figures::default();
+    for seed in 1..=20 {
+        try_seed(seed, Program::Rbldnsd, &mut figures);
+    }
+    assert_eq!(figures.equal, figures.questions);
+    let answers = ["records", "no data", "NXDOMAIN", "REFUSED", "NOTIMP", "SERVFAIL", "silence"];
+    for answer in answers {
+        let count = figures.answers.get(answer).copied().unwrap_or_default();
+        assert!(count * 200 > figures.questions || count > 20, "{count} x {answer}: {figures}");
+    }
+    assert!(figures.answers["records"] * 5 > figures.questions, "{figures}");
+}
+
+#[test]
+fn a_line_that_only_one_server_has_is_found_and_made_small() {
+    let seed = 7;
+    let mut prng = Prng::new(seed);
+    let (left, keyspace) = files::scenario(&mut prng);
+    let spoil = |scenario: &Scenario| {
+        let mut right = scenario.clone();
+        for file in &mut right.files {
+            file.lines.retain(|line| !line.text.starts_with(b"1.2.3.4 "));
+        }
+        right
+    };
+    let mut left = left;
+    left.specs.push(scenario::Spec {
+        zone: "planted.example".to_owned(),
+        kind: scenario::Kind::Ip4set,
+        files: vec!["planted".to_owned()],
+    });
+    left.files.push(scenario::DataFile {
+        name: "planted".to_owned(),
+        lines: ["1.2.3.0/24", "1.2.3.4 :7:planted", "!1.2.3.5"].map(scenario::Line::new).to_vec(),
+        ..scenario::DataFile::default()
+    });
+    let mut queries = questions::questions(&mut prng, &left, &keyspace, QUESTIONS);
+    queries.push(Query::from_text("4.3.2.1.planted.example TXT rd").expect("a question"));
+    let differs = |scenario: &Scenario, queries: &[Query]| {
+        let right = spoil(scenario);
+        let pair = Pair { left: scenario, right: &right, program: Program::Rbldnsd };
+        let compared = pair.compare(queries).expect("both servers run");
+        compared.into_iter().find(|one| one.verdict != Verdict::Equal)
+    };
+    let found = differs(&left, &queries).expect("the planted difference is found");
+    let case = shrink::shrink(shrink::Case { scenario: left, query: found.query }, |case| {
+        differs(&case.scenario, std::slice::from_ref(&case.query)).is_some()
+    });
+    assert_eq!(
+        case.scenario.to_string(),
+        "serve planted.example:ip4set:planted\nfile planted\n|1.2.3.4 :7:planted\n"
+    );
+    assert!(case.query.to_string().contains("planted.example"), "{}", case.query);
+}
+
+#[test]
+fn the_documented_differences_are_those_of_this_test() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/differences.md");
+    if std::env::var_os("DIFF_LIST").is_some() {
+        std::fs::write(&path, wanted::page()).expect("docs can be written");
+        tell(&wanted::page());
+    }
+    let page = std::fs::read_to_string(&path).unwrap_or_default();
+    let remedy = "docs/differences.md is out of date: run the test with DIFF_LIST=1";
+    assert!(page == wanted::page(), "{remedy}");
+}
+
+/// Compares the servers on the scenario of `seed`; panics with a small reproduction if they
+/// differ.
+fn try_seed(seed: u64, program: Program, figures: &mut Figures) {
+    let mut prng = Prng::new(seed);
+    let (scenario, keyspace) = files::scenario(&mut prng);
+    let queries = questions::questions(&mut prng, &scenario, &keyspace, QUESTIONS);
+    let pair = Pair { left: &scenario, right: &scenario, program };
+    let compared = pair.compare(&queries);
+    let compared = compared.unwrap_or_else(|error| panic!("seed {seed}: {error}\n{scenario}"));
+    figures.add(&scenario, &compared);
+    let unwanted: Vec<&Compared> = compared.iter().filter(|one| !one.verdict.is_good()).collect();
+    let Some(first) = unwanted.first() else { return };
+    let unwanted_of = |case: &shrink::Case| {
+        let pair = Pair { left: &case.scenario, right: &case.scenario, program };
+        let mut compared = pair.compare(std::slice::from_ref(&case.query)).ok()?;
+        compared.pop().filter(|one| !one.verdict.is_good())
+    };
+    let case = shrink::Case { scenario: scenario.clone(), query: first.query.clone() };
+    let case = shrink::shrink(case, |case| unwanted_of(case).is_some());
+    let small = unwanted_of(&case);
+    let small = small.as_ref().unwrap_or(first);
+    let Verdict::Unwanted(complaint) = &small.verdict else { unreachable!("it was filtered") };
+    panic!(
+        "seed {seed} (DIFF_SEED={seed} DIFF_SECONDS=0): {} unwanted differences; the first one, \
+         made small:\n\n{}{}\n{complaint}\n\nall: {}",
+        unwanted.len(),
+        case.scenario,
+        small.report(),
+        unwanted.iter().map(|one| one.query.to_string()).collect::<Vec<_>>().join("\n     ")
+    );
+}
+
+/// What was compared.
+#[derive(Default)]
+struct Figures {
+    scenarios: usize,
+    files: usize,
+    lines: usize,
+    questions: usize,
+    equal: usize,
+    unwanted: usize,
+    wanted: BTreeMap<&'static str, usize>,
+    /// What kinds of answers rbldnsd gave.
+    answers: BTreeMap<String, usize>,
+}
+
+impl Figures {
+    fn add(&mut self, scenario: &Scenario, compared: &[Compared]) {
+        self.scenarios += 1;
+        self.files += scenario.files.len();
+        self.lines += scenario.files.iter().map(|file| file.lines.len()).sum::<usize>();
+        self.questions += compared.len();
+        for one in compared {
+            match &one.verdict {
+                Verdict::Equal => self.equal += 1,
+                Verdict::Unwanted(_) => self.unwanted += 1,
+                Verdict::Wanted(ids) => {
+                    ids.iter().for_each(|id| *self.wanted.entry(id).or_default() += 1);
+                }
+            }
+            let answer = match &one.left {
+                None => "silence".to_owned(),
+                Some(reply) if reply.rcode != 0 => reply.code(),
+                Some(reply) if reply.answers.is_empty() => "no data".to_owned(),
+                Some(_) => "records".to_owned(),
+            };
+            *self.answers.entry(answer).or_default() += 1;
+        }
+    }
+}
+
+impl Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { scenarios, files, lines, questions, equal, unwanted, wanted, answers } = self;
+        writeln!(
+            f,
+            "{scenarios} scenarios, {files} files of {lines} lines, {questions} questions"
+        )?;
+        writeln!(f, "rbldnsd's answers: {answers:?}")?;
+        writeln!(f, "{equal} equal, {unwanted} unwanted differences, wanted ones by name:")?;
+        wanted.iter().try_for_each(|(id, count)| writeln!(f, "{count:>9} {id}"))
+    }
+}
+
+/// Which server to compare rbldnsd with.
+fn right_program() -> Program {
+    match std::env::var("DIFF_RIGHT").as_deref() {
+        Ok("rbldnsd") => Program::Rbldnsd,
+        Ok(other) if other != "dnsbld" => panic!("DIFF_RIGHT is rbldnsd or dnsbld, not {other}"),
+        _ => Program::Dnsbld,
+    }
+}
+
+fn variable<T: FromStr>(name: &str) -> Option<T> {
+    let value = std::env::var(name).ok()?;
+    Some(value.parse().unwrap_or_else(|_| panic!("{name} is no number: {value}")))
+}
+
+/// Prints past the test harness, which shows what tests print only when they fail.
+fn tell(text: &str) {
+    writeln!(std::io::stderr(), "{text}").expect("stderr can be written");
+}

@@ -1,0 +1,207 @@
+//! Random questions about a scenario: its keys and their neighbours in every spelling, its
+//! apexes and what is beside them; every type and class; headers, EDNS and damage.
+
+use crate::files::Keyspace;
+use crate::keys::{self, Key};
+use crate::name::{self, Label, Name};
+use crate::prng::Prng;
+use crate::query::{
+    AA, CLASS_ANY, CLASS_CH, CLASS_IN, Damage, Edns, Query, RD, TC, TYPE_A, TYPE_ANY, TYPE_NS,
+    TYPE_SOA, TYPE_TXT,
+};
+use crate::scenario::Scenario;
+
+/// `count` questions about `scenario`.
+pub(crate) fn questions(
+    prng: &mut Prng,
+    scenario: &Scenario,
+    keyspace: &Keyspace,
+    count: usize,
+) -> Vec<Query> {
+    let mut keys = Vec::new();
+    for spec in &scenario.specs {
+        let files = spec.files.iter().filter_map(|file| scenario.file(file));
+        for line in files.flat_map(|file| &file.lines) {
+            let borders = keys::borders(spec.kind, &line.text);
+            if !borders.is_empty() {
+                keys.push((spec.apex(), borders));
+            }
+        }
+    }
+    (0..count).map(|_| question(prng, scenario, keyspace, &keys)).collect()
+}
+
+fn question(
+    prng: &mut Prng,
+    scenario: &Scenario,
+    keyspace: &Keyspace,
+    keys: &[(Name, Vec<Key>)],
+) -> Query {
+    let name = match prng.below(100) {
+        0..65 if !keys.is_empty() => {
+            let (apex, borders) = prng.pick(keys);
+            let key = if prng.chance(60) { &borders[0] } else { prng.pick(borders) };
+            let key = neighbour(prng, key);
+            let labels = labels(prng, &key);
+            name::under(&labels, apex)
+        }
+        0..85 => {
+            let apex = prng.pick(&scenario.specs).apex();
+            let key = random_key(prng, keyspace);
+            name::under(&labels(prng, &key), &apex)
+        }
+        85..93 => prng.pick(&scenario.specs).apex(),
+        _ => beside(prng, scenario),
+    };
+    let name = random_case(prng, name);
+    let name = if name::is_valid(&name) { name } else { Name::new() };
+    let mut query = Query::new(name, qtype(prng));
+    query.class = prng.weighted(&[(92, CLASS_IN), (5, CLASS_ANY), (2, CLASS_CH), (1, 4)]);
+    if query.class == CLASS_CH && prng.chance(70) {
+        let names: [&[u8]; 4] =
+            [b"version.bind", b"Version.Server", b"id.server", b"hostname.bind"];
+        query.name = name::from_text(prng.pick::<&[u8]>(&names));
+        query.qtype = *prng.pick(&[TYPE_TXT, TYPE_TXT, TYPE_A, TYPE_ANY]);
+    }
+    header(prng, &mut query);
+    query
+}
+
+fn neighbour(prng: &mut Prng, key: &Key) -> Key {
+    let step = prng.weighted(&[(10, 0), (4, 1), (1, 255), (1, 65_536_u32)]);
+    let up = prng.chance(40);
+    match key {
+        Key::V4(address) if up => Key::V4(address.wrapping_add(step)),
+        Key::V4(address) => Key::V4(address.wrapping_sub(step)),
+        Key::V6(address) if up => Key::V6(address.wrapping_add(step.into())),
+        Key::V6(address) => Key::V6(address.wrapping_sub(step.into())),
+        Key::Name(name) => Key::Name(match step {
+            0 => name.clone(),
+            1 if up => name::under(&[b"deeper".to_vec()], name),
+            1 => name[1..].to_vec(),
+            _ => name::under(&name[..1], name),
+        }),
+    }
+}
+
+fn random_key(prng: &mut Prng, keyspace: &Keyspace) -> Key {
+    match prng.below(5) {
+        0 | 1 => Key::V4(keyspace.ipv4(prng)),
+        2 => Key::V6(keyspace.ipv6(prng)),
+        3 => Key::Name(name::from_text(keyspace.name(prng).as_bytes())),
+        _ => Key::Name(name::from_text(prng.pick::<&[u8]>(&[b"TEST", b"invalid", b"www", b"*"]))),
+    }
+}
+
+/// A key's labels below the apex, in one of its forms, whole or not.
+fn labels(prng: &mut Prng, key: &Key) -> Name {
+    let forms = key.names();
+    let mut labels = if prng.chance(70) { forms[0].clone() } else { prng.pick(&forms).clone() };
+    let numbers = !matches!(key, Key::Name(_));
+    match prng.below(100) {
+        0..15 if labels.len() > 1 => drop(labels.drain(..prng.below(labels.len()))),
+        15..18 => {
+            labels.insert(0, prng.pick(&[b"0".to_vec(), b"x".to_vec(), b"*".to_vec()]).clone())
+        }
+        18..28 if numbers => {
+            let at = prng.below(labels.len());
+            labels[at] = odd_number(prng, &labels[at]);
+        }
+        28..30 if !labels.is_empty() => {
+            let at = prng.below(labels.len());
+            labels[at] =
+                prng.pick(&[b"g".to_vec(), b"a.b".to_vec(), vec![0], b"-1".to_vec()]).clone();
+        }
+        _ => {}
+    }
+    labels
+}
+
+fn odd_number(prng: &mut Prng, label: &Label) -> Label {
+    let text = String::from_utf8_lossy(label);
+    let forms = [
+        format!("{text:0>2}"),
+        format!("{text:0>3}"),
+        format!("{text:0>4}"),
+        format!("{text}x"),
+        "256".to_owned(),
+        "999".to_owned(),
+        "0x1".to_owned(),
+        "F".to_owned(),
+    ];
+    prng.pick(&forms).clone().into_bytes()
+}
+
+/// A name that no zone has, or a zone's parent.
+fn beside(prng: &mut Prng, scenario: &Scenario) -> Name {
+    let mut apex = prng.pick(&scenario.specs).apex();
+    match prng.below(4) {
+        0 => drop(apex.remove(0)),
+        1 => apex[0].insert(0, b'x'),
+        2 => apex.push(b"org".to_vec()),
+        _ => apex = name::from_text(b"2.0.0.127.foreign.invalid"),
+    }
+    apex
+}
+
+fn random_case(prng: &mut Prng, mut name: Name) -> Name {
+    if prng.chance(15) {
+        for byte in name.iter_mut().flatten() {
+            if prng.chance(50) {
+                byte.make_ascii_uppercase();
+            }
+        }
+    }
+    name
+}
+
+fn qtype(prng: &mut Prng) -> u16 {
+    match prng.below(100) {
+        0..35 => TYPE_A,
+        35..65 => TYPE_TXT,
+        65..77 => TYPE_ANY,
+        77..81 => TYPE_SOA,
+        81..85 => TYPE_NS,
+        85..93 => *prng.pick(&[15, 28, 12, 41, 5, 13, 33, 65]),
+        93..96 => 249 + prng.below(12) as u16,
+        96..98 => prng.next() as u16,
+        _ => TYPE_A,
+    }
+}
+
+fn header(prng: &mut Prng, query: &mut Query) {
+    if prng.chance(50) {
+        query.bits |= RD;
+    }
+    if prng.chance(5) {
+        query.bits |= *prng.pick(&[AA, TC, 0x80, 0x40, 0x20, 0x10, 0xf0]);
+    }
+    if prng.chance(2) {
+        query.opcode = 1 + prng.below(15) as u8;
+    }
+    if prng.chance(30) {
+        let size = *prng
+            .pick(&[0, 100, 511, 512, 513, 520, 523, 700, 1231, 1232, 1233, 2048, 4096, 65_535]);
+        query.edns = Some(Edns {
+            version: if prng.chance(3) { *prng.pick(&[1, 2, 255]) } else { 0 },
+            dnssec_ok: prng.chance(30),
+            cookie: prng.chance(10),
+            ..Edns::of_size(size)
+        });
+    }
+    if prng.chance(4) {
+        let length = query.packet().len();
+        query.damage = Some(match prng.below(14) {
+            0 => Damage::Response,
+            1..6 => Damage::Cut(prng.below(length + 1)),
+            6 => Damage::Questions(*prng.pick(&[0, 2, 256, 65_535])),
+            7 => Damage::Pointer,
+            8 => Damage::LabelType,
+            9 => Damage::LongName,
+            10 => Damage::Trailing(1 + prng.below(12)),
+            11 => Damage::Answers,
+            12 => Damage::SecondOpt,
+            _ => Damage::OptOwner,
+        });
+    }
+}

@@ -1,0 +1,351 @@
+//! What both servers are given: zones, datasets and files; and its text form, in which failures
+//! are printed and hand-written cases are kept.
+//!
+//! ```text
+//! serve bl.example:ip4set:one,two
+//! file one crlf
+//! |:127.0.0.2:Listed, see $
+//! |1.2.3.4
+//! a-outside-127|1.2.3.5 :10.0.0.1:dnsbld refuses this line: as if it were not there
+//! file two gzip open
+//! |1.2.3.6
+//! ```
+//!
+//! `crlf`: lines end in CR LF; `gzip`: the file is compressed; `open`: its last line has no end.
+//! In lines, `\xNN` is a byte and `\\` a backslash.
+
+use dnsbld::zonefile::{Options, Parser};
+use std::fmt::{self, Display, Write as _};
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use crate::name::{self, Name};
+use crate::wanted;
+
+/// A type of dataset that both servers know.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    Ip4set,
+    Ip4tset,
+    Ip4trie,
+    Ip6tset,
+    Ip6trie,
+    Dnset,
+}
+
+impl Kind {
+    /// All of them.
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Ip4set, Self::Ip4tset, Self::Ip4trie, Self::Ip6tset, Self::Ip6trie, Self::Dnset];
+
+    /// As in a zone specification.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Ip4set => "ip4set",
+            Self::Ip4tset => "ip4tset",
+            Self::Ip4trie => "ip4trie",
+            Self::Ip6tset => "ip6tset",
+            Self::Ip6trie => "ip6trie",
+            Self::Dnset => "dnset",
+        }
+    }
+
+    /// True if its keys are IPv4 addresses.
+    pub(crate) fn is_ipv4(self) -> bool {
+        matches!(self, Self::Ip4set | Self::Ip4tset | Self::Ip4trie)
+    }
+
+    /// True if its keys are IPv6 addresses.
+    pub(crate) fn is_ipv6(self) -> bool {
+        matches!(self, Self::Ip6tset | Self::Ip6trie)
+    }
+}
+
+/// One zone specification of the command line.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Spec {
+    pub(crate) zone: String,
+    pub(crate) kind: Kind,
+    pub(crate) files: Vec<String>,
+}
+
+impl Spec {
+    /// The zone's apex in lower case.
+    pub(crate) fn apex(&self) -> Name {
+        name::lowercase(&name::from_text(self.zone.as_bytes()))
+    }
+}
+
+impl Display for Spec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.zone, self.kind.as_str(), self.files.join(","))
+    }
+}
+
+/// A line of a data file, without its end.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Line {
+    pub(crate) text: Vec<u8>,
+    /// The wanted difference by which only one server takes the line: rbldnsd, or for
+    /// `ip4trie-ipv6` dnsbld.
+    pub(crate) only_one: Option<&'static str>,
+}
+
+impl Line {
+    /// A line that both servers read alike.
+    pub(crate) fn new(text: impl Into<Vec<u8>>) -> Self {
+        Self { text: text.into(), only_one: None }
+    }
+}
+
+/// A data file.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct DataFile {
+    pub(crate) name: String,
+    pub(crate) lines: Vec<Line>,
+    pub(crate) crlf: bool,
+    pub(crate) gzip: bool,
+    pub(crate) open: bool,
+}
+
+/// The modification time of the first file, the next ones are a second later each: a serial
+/// number that no generated `$SOA` line has.
+pub(crate) const FIRST_MTIME: u32 = 1_600_000_000;
+
+/// Zones, datasets and files.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Scenario {
+    pub(crate) specs: Vec<Spec>,
+    pub(crate) files: Vec<DataFile>,
+}
+
+impl Scenario {
+    /// The same files as dnsbld wants to read them, with the wanted differences that made them
+    /// so; none if nothing in them is read differently.
+    pub(crate) fn as_wanted(&self) -> Option<(Self, Vec<&'static str>)> {
+        let mut wanted = self.clone();
+        let mut ids = Vec::new();
+        for spec in &mut wanted.specs {
+            if self.holds_nothing_valid(spec) {
+                spec.files = vec!["no-such-file".to_owned()];
+                ids.push(wanted::NOTHING_VALID);
+            }
+        }
+        wanted.add_ipv6_of_ip4tries();
+        for file in &mut wanted.files {
+            if std::mem::take(&mut file.crlf) {
+                ids.push(wanted::CRLF);
+            }
+            ids.extend(file.lines.iter().filter_map(|line| line.only_one));
+            file.lines.retain(|line| line.only_one.is_none());
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        (!ids.is_empty()).then_some((wanted, ids))
+    }
+
+    /// True if the files of a dataset have no entry and are not just an empty list either: not a
+    /// byte, or lines that cannot be used.
+    fn holds_nothing_valid(&self, spec: &Spec) -> bool {
+        let Ok(kind) = spec.kind.as_str().parse() else { return false };
+        let files: Option<Vec<&DataFile>> = spec.files.iter().map(|name| self.file(name)).collect();
+        let Some(files) = files else { return false };
+        let mut parser = Parser::new(kind, Options { now: 0xffff_ffff, ..Options::default() });
+        let mut empty = true;
+        for file in files {
+            let bytes = file.bytes();
+            empty &= bytes.is_empty();
+            parser.start_file();
+            if parser.feed(&bytes).and_then(|()| parser.end_file()).is_err() {
+                return false;
+            }
+        }
+        parser.entries() == 0 && (empty || parser.diagnostics().total > 0)
+    }
+
+    /// Puts the IPv6 lines of `ip4trie` datasets into `ip6trie` ones beside them.
+    fn add_ipv6_of_ip4tries(&mut self) {
+        let is_ipv6 = |line: &Line| line.only_one == Some(wanted::IP4TRIE_IPV6);
+        let is_special = |line: &Line| {
+            let text = line.text.trim_ascii_start();
+            text.starts_with(b"$") || text.get(1) == Some(&b'$')
+        };
+        for spec in self.specs.clone() {
+            let files: Vec<&DataFile> =
+                spec.files.iter().filter_map(|name| self.file(name)).collect();
+            let any = files.iter().any(|file| file.lines.iter().any(is_ipv6));
+            if spec.kind != Kind::Ip4trie || !any {
+                continue;
+            }
+            let added: Vec<DataFile> = files
+                .into_iter()
+                .map(|file| {
+                    let mut file = file.clone();
+                    file.name.push_str("-ipv6");
+                    file.lines.retain(|line| is_ipv6(line) || is_special(line));
+                    file.lines.iter_mut().for_each(|line| line.only_one = None);
+                    file
+                })
+                .collect();
+            let files = added.iter().map(|file| file.name.clone()).collect();
+            self.specs.push(Spec { kind: Kind::Ip6trie, files, ..spec });
+            self.files.extend(added);
+        }
+    }
+
+    /// The same without the specifications at `places`.
+    pub(crate) fn without(&self, places: &[usize]) -> Self {
+        let mut specs = self.specs.clone();
+        let mut place = 0..;
+        specs.retain(|_| !places.contains(&place.next().expect("the range has no end")));
+        Self { specs, files: self.files.clone() }
+    }
+
+    /// Writes the files to `folder`, readable by everyone, with set modification times.
+    pub(crate) fn write(&self, folder: &Path) -> io::Result<()> {
+        for (file, mtime) in self.files.iter().zip(u64::from(FIRST_MTIME)..) {
+            let mut handle = File::create(folder.join(&file.name))?;
+            if file.gzip {
+                let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+                gzip.write_all(&file.bytes())?;
+                handle.write_all(&gzip.finish()?)?;
+            } else {
+                handle.write_all(&file.bytes())?;
+            }
+            handle.set_modified(UNIX_EPOCH + Duration::from_secs(mtime))?;
+        }
+        Ok(())
+    }
+
+    /// The file called `name`, if there is one.
+    pub(crate) fn file(&self, name: &str) -> Option<&DataFile> {
+        self.files.iter().find(|file| file.name == name)
+    }
+
+    /// Reads one line of the text form; false if it is not one.
+    pub(crate) fn read_line(&mut self, line: &str) -> Result<bool, String> {
+        if let Some(spec) = line.strip_prefix("serve ") {
+            let mut parts = spec.split(':');
+            let (Some(zone), Some(kind), Some(files), None) =
+                (parts.next(), parts.next(), parts.next(), parts.next())
+            else {
+                return Err(format!("not zone:type:files: {spec}"));
+            };
+            let kind = Kind::ALL.into_iter().find(|known| known.as_str() == kind);
+            let kind = kind.ok_or_else(|| format!("unknown type in {spec}"))?;
+            let files = files.split(',').map(str::to_owned).collect();
+            self.specs.push(Spec { zone: zone.to_owned(), kind, files });
+        } else if let Some(file) = line.strip_prefix("file ") {
+            let mut words = file.split(' ');
+            let name = words.next().unwrap_or_default().to_owned();
+            let mut file = DataFile { name, ..DataFile::default() };
+            for word in words {
+                match word {
+                    "crlf" => file.crlf = true,
+                    "gzip" => file.gzip = true,
+                    "open" => file.open = true,
+                    _ => return Err(format!("a file cannot be {word:?}")),
+                }
+            }
+            self.files.push(file);
+        } else if let Some((id, text)) = line.split_once('|')
+            && !id.contains(' ')
+        {
+            let file = self.files.last_mut().ok_or("a line before the first file")?;
+            let only_one = if id.is_empty() { None } else { Some(wanted::difference(id)?.id) };
+            file.lines.push(Line { text: unescape(text)?, only_one });
+        } else {
+            return Ok(false);
+        }
+        Ok(true)
+    }
+}
+
+impl DataFile {
+    /// What is in the file, before compression.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let end: &[u8] = if self.crlf { b"\r\n" } else { b"\n" };
+        let mut bytes = Vec::new();
+        for (at, line) in self.lines.iter().enumerate() {
+            bytes.extend_from_slice(&line.text);
+            if !self.open || at + 1 < self.lines.len() {
+                bytes.extend_from_slice(end);
+            }
+        }
+        bytes
+    }
+}
+
+impl Display for Scenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for spec in &self.specs {
+            writeln!(f, "serve {spec}")?;
+        }
+        for file in &self.files {
+            write!(f, "file {}", file.name)?;
+            for (word, set) in [("crlf", file.crlf), ("gzip", file.gzip), ("open", file.open)] {
+                if set {
+                    write!(f, " {word}")?;
+                }
+            }
+            writeln!(f)?;
+            for line in &file.lines {
+                writeln!(f, "{}|{}", line.only_one.unwrap_or_default(), escape(&line.text))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn escape(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for &byte in bytes {
+        match byte {
+            b'\\' => text.push_str("\\\\"),
+            b' '..=b'~' => text.push(char::from(byte)),
+            _ => write!(text, "\\x{byte:02x}").expect("writing to a string does not fail"),
+        }
+    }
+    text
+}
+
+fn unescape(text: &str) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    loop {
+        let (byte, after) = match rest {
+            [] => return Ok(bytes),
+            [b'\\', b'\\', after @ ..] => (b'\\', after),
+            [b'\\', b'x', high, low, after @ ..] => {
+                let digits = String::from_utf8_lossy(&[*high, *low]).into_owned();
+                let byte = u8::from_str_radix(&digits, 16).map_err(|error| error.to_string())?;
+                (byte, after)
+            }
+            [b'\\', ..] => return Err(format!("neither \\\\ nor \\xNN: {text}")),
+            [byte, after @ ..] => (*byte, after),
+        };
+        bytes.push(byte);
+        rest = after;
+    }
+}
+
+#[test]
+fn a_scenario_comes_back_from_its_text() {
+    let text = "serve bl.example:ip4set:one,two\nserve l1.example:dnset:two\nfile one crlf gzip\n\
+                |a\\\\b\\x09\\xff|c\na-outside-127|1.2.3.4 :10.0.0.1:\nfile two open\n|x\n|\n";
+    let mut scenario = Scenario::default();
+    for line in text.lines() {
+        assert_eq!(scenario.read_line(line), Ok(true));
+    }
+    assert_eq!(scenario.to_string(), text);
+    assert_eq!(scenario.files[0].lines[0].text, b"a\\b\t\xff|c");
+    assert_eq!(scenario.files[1].bytes(), b"x\n");
+    let (wanted, ids) = scenario.as_wanted().expect("CRLF, a value outside 127/8, and no entry");
+    assert_eq!(ids, [wanted::A_OUTSIDE_127, wanted::CRLF, wanted::NOTHING_VALID]);
+    assert_eq!(wanted.files[0].bytes(), b"a\\b\t\xff|c\n");
+}

@@ -1,0 +1,215 @@
+//! Random A values, texts and special entries, valid ones and near misses.
+
+use crate::prng::Prng;
+use crate::scenario::{Kind, Line};
+use crate::wanted;
+
+/// What may stand behind a key, and whether its A value is outside 127/8.
+pub(crate) fn value(prng: &mut Prng) -> (Vec<u8>, bool) {
+    let outside = prng.chance(1);
+    let address: &[&str] = if outside {
+        &["10.0.0.1", "192.0.2.7", "2.3", "126.255.255.255", "128.0.0.1", "1.2.3"]
+    } else {
+        &["2", "6", "127.0.0.5", "127.0.1.2", "127.3", "127.1.2", "002", "127.255.255.255", "255"]
+    };
+    let address = *prng.pick(address);
+    let text = template(prng);
+    let with = |parts: &[&[u8]]| parts.concat();
+    let near_misses: &[&[u8]] = &[
+        b":",
+        b"::",
+        b"::text",
+        b":256:text",
+        b":0:text",
+        b":127.0.0.2 text",
+        b":x:text",
+        b":2x:",
+        b":127.0.0.2.:",
+        b":127.0.0.256:",
+        b": 2:text",
+    ];
+    let choice = prng.below(100);
+    let value = match choice {
+        0..50 => with(&[b":", address.as_bytes(), b":", &text]),
+        50..60 => with(&[b":", address.as_bytes()]),
+        60..70 => with(&[b":", address.as_bytes(), b":"]),
+        70..75 => with(&[b":", address.as_bytes(), b" : ", &text]),
+        75..94 => return (text, false),
+        _ => return (prng.pick(near_misses).to_vec(), false),
+    };
+    (value, outside)
+}
+
+/// A default line; in an `ip4trie` never one that dnsbld takes for an IPv6 address.
+pub(crate) fn default_line(prng: &mut Prng, kind: Kind) -> Line {
+    let (mut value, outside) = value(prng);
+    if !value.starts_with(b":") || kind == Kind::Ip4trie && value.starts_with(b"::") {
+        value.splice(..0, *b":2:");
+    }
+    Line { text: value, only_one: outside.then_some(wanted::A_OUTSIDE_127) }
+}
+
+/// A text with and without the parts that are replaced.
+fn template(prng: &mut Prng) -> Vec<u8> {
+    const PARTS: [&[u8]; 24] = [
+        b"Listed",
+        b"see http://bl.example/?ip=$",
+        b"$",
+        b"$$",
+        b"$0",
+        b"$1",
+        b"$2",
+        b"$9",
+        b"$=",
+        b"$x",
+        b" ",
+        b"  ",
+        b"a:b",
+        b"\"quoted\"",
+        b"back\\slash",
+        b"; not a comment",
+        b"#",
+        b"\xc3\xa9",
+        b"$1$2",
+        b"$$$",
+        b"=",
+        b"why",
+        b"\t",
+        b"%s",
+    ];
+    let mut text = Vec::new();
+    if prng.chance(12) {
+        text.push(b'=');
+    }
+    for _ in 0..1 + prng.below(4) {
+        text.extend_from_slice(prng.pick::<&[u8]>(&PARTS));
+    }
+    if prng.chance(2) {
+        let length = *prng.pick(&[200, 230, 240, 250, 253, 254, 255, 256, 300]);
+        while text.len() < length {
+            text.extend_from_slice(b"long and longer, ");
+        }
+        text.truncate(length);
+    }
+    text
+}
+
+/// A line that starts with `$`, in any of its four spellings.
+pub(crate) fn special(prng: &mut Prng, kind: Kind) -> Line {
+    let entry = match prng.below(100) {
+        0..22 => variable(prng),
+        22..40 => soa(prng).into_bytes(),
+        40..56 => ns(prng).into_bytes(),
+        56..72 => ttl(prng).into_bytes(),
+        72..86 if kind.is_ipv4() => max_range(prng).into_bytes(),
+        72..95 => timestamp(prng).into_bytes(),
+        _ => prng
+            .pick(&[
+                "SOAP 1",
+                "",
+                "$1 x",
+                "10 two digits",
+                "1",
+                "=",
+                " TTL 5",
+                "TTL",
+                "NSX a b",
+                "MAXRANGE6 /64",
+                "ORIGIN a.",
+            ])
+            .as_bytes()
+            .to_vec(),
+    };
+    let sign: &[u8] = prng.weighted(&[(6, &b"$"[..]), (2, b"#$"), (1, b";$"), (1, b":$")]);
+    Line::new([sign, &entry].concat())
+}
+
+fn word<'a>(prng: &mut Prng, word: &'a str) -> std::borrow::Cow<'a, str> {
+    if prng.chance(20) { word.to_lowercase().into() } else { word.into() }
+}
+
+fn variable(prng: &mut Prng) -> Vec<u8> {
+    let name = *prng.pick(&[b"0", b"1", b"2", b"9", b"="]);
+    let gap = *prng.pick(&[&b" "[..], b"\t", b"   "]);
+    [&name[..], gap, &template(prng)].concat()
+}
+
+/// A length of time; not so long that its seconds need more than 31 bits.
+fn time(prng: &mut Prng) -> &'static str {
+    prng.pick::<&str>(&["0", "1", "60", "300s", "5m", "2H", "1d", "1W", "86400", "2147483647"])
+}
+
+fn ttl(prng: &mut Prng) -> String {
+    let near_misses = ["5x", "-1", "1h2", "4294967296", "5 m", "99999999w", "1 2"];
+    let value = if prng.chance(15) { prng.pick::<&str>(&near_misses) } else { time(prng) };
+    format!("{} {value}", word(prng, "TTL"))
+}
+
+fn host(prng: &mut Prng) -> &'static str {
+    prng.pick::<&str>(&[
+        "ns1.example.",
+        "ns2.example",
+        "NS3.Example.net",
+        "ns.bl.example",
+        "a.b.c.d.test",
+        "x",
+        "host\\.master.example",
+    ])
+}
+
+fn soa(prng: &mut Prng) -> String {
+    let serial = *prng.pick(&["0", "0", "1", "2026112101", "4294967295"]);
+    let mut fields = vec![time(prng), host(prng), host(prng), serial];
+    fields.extend((0..4).map(|_| time(prng)));
+    match prng.below(20) {
+        0 => drop(fields.pop()),
+        1 => fields.push("extra"),
+        2 => fields[3] = "serial",
+        3 => fields[7] = "5x",
+        _ => {}
+    }
+    let gap = if prng.chance(10) { "  " } else { " " };
+    format!("{} {}", word(prng, "SOA"), fields.join(gap))
+}
+
+fn ns(prng: &mut Prng) -> String {
+    let mut line = format!("{} {}", word(prng, "NS"), time(prng));
+    for _ in 0..prng.below(4) {
+        let minus = if prng.chance(25) { "-" } else { "" };
+        line.push_str(&format!(" {minus}{}", host(prng)));
+    }
+    line
+}
+
+fn max_range(prng: &mut Prng) -> String {
+    let sizes =
+        ["/24", "256", "/16", "/8", "/32", "1", "/0", "0", "/33", "255", "257", "/x", "65536"];
+    format!("{} {}", word(prng, "MAXRANGE4"), prng.pick(&sizes))
+}
+
+fn timestamp(prng: &mut Prng) -> String {
+    let stamps = [
+        "0",
+        "-",
+        "2005:01:02",
+        "2005-01-02",
+        "20050102",
+        "2026:01:01:00:00:00",
+        "2005:02:30",
+        "1969:01:01",
+        "2005:1:1",
+        "2005:01:01:24",
+        "2004-02-29-23-59-59",
+        "2005:01",
+        "x",
+    ];
+    // Far from now on both sides, so that the time of the run does not matter.
+    let expiries = ["", "0", "-", "+400w", "+600000h", "2037:12:31", "+0", "+5x", "2036-01-01 x"];
+    let (mut stamp, mut expiry) = (*prng.pick(&stamps), *prng.pick(&expiries));
+    match prng.below(16) {
+        0 => stamp = "2037:01:01",
+        1 => expiry = prng.pick::<&str>(&["2006:01:01", "20200101", "+1h", "+10w"]),
+        _ => {}
+    }
+    format!("{} {stamp} {expiry}", word(prng, "TIMESTAMP"))
+}

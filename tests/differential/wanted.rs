@@ -1,0 +1,243 @@
+//! The wanted differences between rbldnsd and dnsbld: the only ones the differential test lets
+//! pass. `judge` says for each one exactly when it is due and what dnsbld must then answer.
+
+use std::fmt::Write as _;
+
+/// One wanted difference.
+pub(crate) struct Difference {
+    /// Its name in the figures of the test and in the cases.
+    pub(crate) id: &'static str,
+    /// What rbldnsd does.
+    rbldnsd: &'static str,
+    /// What dnsbld does.
+    dnsbld: &'static str,
+    /// Why that is better.
+    why: &'static str,
+    /// How to have it rbldnsd's way.
+    off: &'static str,
+}
+
+pub(crate) const EMPTY_NON_TERMINAL: &str = "empty-non-terminal";
+pub(crate) const SOA_SYNTHESISED: &str = "soa-synthesised";
+pub(crate) const APEX_SYNTHESISED: &str = "apex-synthesised";
+pub(crate) const SERIAL: &str = "serial";
+pub(crate) const TEST_POINT_LISTED: &str = "test-point-listed";
+pub(crate) const TEST_POINT_UNLISTED: &str = "test-point-unlisted";
+pub(crate) const A_OUTSIDE_127: &str = "a-outside-127";
+pub(crate) const LONG_TXT: &str = "long-txt";
+pub(crate) const CRLF: &str = "crlf";
+pub(crate) const PARTLY_LOADED: &str = "partly-loaded";
+pub(crate) const NOTHING_VALID: &str = "nothing-valid";
+pub(crate) const IP4TRIE_IPV6: &str = "ip4trie-ipv6";
+pub(crate) const EDNS_OPT: &str = "edns-opt";
+pub(crate) const EDNS_VERSION: &str = "edns-version";
+pub(crate) const TRUNCATION: &str = "truncation";
+pub(crate) const TYPES_256_UP: &str = "types-256-up";
+pub(crate) const HEADER_BITS: &str = "header-bits";
+pub(crate) const FORMERR: &str = "formerr";
+pub(crate) const BAD_TAIL: &str = "bad-tail";
+pub(crate) const NOTIMP_HEADER: &str = "notimp-header";
+pub(crate) const VERSION_TEXT: &str = "version-text";
+
+const NEVER: &str = "not possible";
+
+/// All wanted differences.
+pub(crate) const DIFFERENCES: &[Difference] = &[
+    Difference {
+        id: EMPTY_NON_TERMINAL,
+        rbldnsd: "NXDOMAIN for a name that is not listed itself although names below it are",
+        dnsbld: "NOERROR without records, for octets, nibbles (v4-mapped and 6to4 too), names and \
+                 the parents of subzones",
+        why: "resolvers that minimise query names (RFC 9156) or believe RFC 8020 take the NXDOMAIN \
+              to hold for everything below and then see nothing as listed",
+        off: NEVER,
+    },
+    Difference {
+        id: SOA_SYNTHESISED,
+        rbldnsd: "negative answers without an SOA record if no data file has $SOA",
+        dnsbld: "a synthesised SOA record, with its minimum as TTL",
+        why: "without an SOA record no cache keeps a negative answer (RFC 2308), and public \
+              resolvers answer SERVFAIL",
+        off: "write a $SOA line",
+    },
+    Difference {
+        id: APEX_SYNTHESISED,
+        rbldnsd: "REFUSED for SOA, NS and ANY at the apex if no data file has $SOA or $NS",
+        dnsbld: "the synthesised SOA and NS records",
+        why: "resolvers and zone checkers ask for them; REFUSED marks the server as lame",
+        off: "write $SOA and $NS lines",
+    },
+    Difference {
+        id: SERIAL,
+        rbldnsd: "the newest modification time of the files as serial where $SOA says 0, even \
+                  when that goes back",
+        dnsbld: "a serial that never goes back and grows with every change",
+        why: "a serial that goes back stops secondaries and checks (RFC 1982)",
+        off: "write a serial other than 0",
+    },
+    Difference {
+        id: TEST_POINT_LISTED,
+        rbldnsd: "the test entry 127.0.0.2, ::ffff:7f00:2 or TEST is listed only if a file has it",
+        dnsbld: "always listed, with the default value of the zone's first dataset",
+        why: "RFC 5782 section 5: clients and monitors take a zone without it for dead",
+        off: "`test-points = false` at the zone",
+    },
+    Difference {
+        id: TEST_POINT_UNLISTED,
+        rbldnsd: "127.0.0.1, ::ffff:7f00:1 or INVALID is listed if a file covers it",
+        dnsbld: "never listed",
+        why: "RFC 5782 section 5: clients take a zone that lists it for one that lists the world",
+        off: "`test-points = false` at the zone",
+    },
+    Difference {
+        id: A_OUTSIDE_127,
+        rbldnsd: "any A value is served",
+        dnsbld: "a line with an A value outside 127.0.0.0/8 is refused at load, with a warning",
+        why: "an address that a mail server or proxy may connect to is a mistake or an attack",
+        off: "`allow-any-a = true` at the dataset",
+    },
+    Difference {
+        id: LONG_TXT,
+        rbldnsd: "TXT is cut at 254 bytes",
+        dnsbld: "up to 1,020 bytes, in character-strings of up to 255 bytes",
+        why: "the end of the text is often the link the reader needs",
+        off: NEVER,
+    },
+    Difference {
+        id: CRLF,
+        rbldnsd: "the CR of a CR LF line end belongs to the line: in values, names and addresses",
+        dnsbld: "CR LF is a line end",
+        why: "files from Windows would list nothing, or send a control byte in every text",
+        off: NEVER,
+    },
+    Difference {
+        id: PARTLY_LOADED,
+        rbldnsd: "SERVFAIL for a zone when one of its datasets cannot be loaded or has expired",
+        dnsbld: "the zone's other datasets are served, without test points, so that monitors see it",
+        why: "one bad file must not take a zone down",
+        off: NEVER,
+    },
+    Difference {
+        id: NOTHING_VALID,
+        rbldnsd: "files without a byte, or of garbage without one entry, are an empty list",
+        dnsbld: "they are not loaded: SERVFAIL, or the last good data; comments alone are a list",
+        why: "what a broken mirror leaves must not delist the world",
+        off: "`accept-empty = true` for files without a byte",
+    },
+    Difference {
+        id: IP4TRIE_IPV6,
+        rbldnsd: "IPv6 prefixes in an `ip4trie` file are invalid lines",
+        dnsbld: "they are listed",
+        why: "rspamd's fork of rbldnsd reads them so, and lists are written for it",
+        off: NEVER,
+    },
+    Difference {
+        id: EDNS_OPT,
+        rbldnsd: "an OPT record only in replies over 512 bytes, with a size of 2048",
+        dnsbld: "an OPT record if and only if the query has one, with a size of 1232",
+        why: "RFC 6891 section 6.1.1; 1232 bytes pass every path unfragmented",
+        off: NEVER,
+    },
+    Difference {
+        id: EDNS_VERSION,
+        rbldnsd: "the EDNS version is not looked at",
+        dnsbld: "BADVERS above version 0",
+        why: "RFC 6891 section 6.1.3",
+        off: NEVER,
+    },
+    Difference {
+        id: TRUNCATION,
+        rbldnsd: "records that do not fit are left out and AA is cleared, without a word",
+        dnsbld: "the TC bit, so that the client asks again over TCP",
+        why: "the client cannot know that values are missing (RFC 2181 section 9)",
+        off: NEVER,
+    },
+    Difference {
+        id: TYPES_256_UP,
+        rbldnsd: "NOTIMP for query types from 256 up",
+        dnsbld: "answered as any type without records is",
+        why: "NOTIMP is for opcodes; CAA is type 257 and asked for by certificate authorities",
+        off: NEVER,
+    },
+    Difference {
+        id: HEADER_BITS,
+        rbldnsd: "NOTIMP for a query with the AA or TC bit set",
+        dnsbld: "the bits are ignored",
+        why: "they have no meaning in a query (RFC 1035 section 4.1.1)",
+        off: NEVER,
+    },
+    Difference {
+        id: FORMERR,
+        rbldnsd: "silence when the question cannot be parsed or is not exactly one",
+        dnsbld: "FORMERR; NOTIMP if the opcode is another than 0",
+        why: "RFC 1035 section 4.1.1: the client need not wait and ask again",
+        off: NEVER,
+    },
+    Difference {
+        id: BAD_TAIL,
+        rbldnsd: "what follows the question is not looked at, but for one OPT record",
+        dnsbld: "FORMERR for records that cannot be parsed and for two OPT records",
+        why: "RFC 6891 section 6.1.1: it is no message",
+        off: NEVER,
+    },
+    Difference {
+        id: NOTIMP_HEADER,
+        rbldnsd: "the opcode and the RD bit are cleared in a NOTIMP reply",
+        dnsbld: "both are copied",
+        why: "RFC 1035 section 4.1.1: a client drops a reply of another opcode",
+        off: NEVER,
+    },
+    Difference {
+        id: VERSION_TEXT,
+        rbldnsd: "version.bind and version.server CH TXT tell rbldnsd's version",
+        dnsbld: "version.bind and id.server tell of dnsbld",
+        why: "it is another program",
+        off: "`version` and `id` of the server: any text, or `hide`",
+    },
+];
+
+/// What differs by choice and is made equal by options before the two are compared.
+const MADE_EQUAL: &[[&str; 3]] = &[
+    ["default TTL", "35 minutes; the test starts it with `-t 1800`", "30 minutes"],
+    [
+        "NS records in the authority section of positive answers",
+        "yes, in changing order; the test starts it with `-a`",
+        "no (minimal answers)",
+    ],
+    [
+        "a dataset that cannot be loaded at the start, such as one with a $TIMESTAMP in the future",
+        "it does not start; the test starts it with `-q`",
+        "it starts, and its zones are SERVFAIL",
+    ],
+];
+
+/// The wanted difference called `id`.
+pub(crate) fn difference(id: &str) -> Result<&'static Difference, String> {
+    let known = DIFFERENCES.iter().find(|difference| difference.id == id);
+    known.ok_or_else(|| format!("no wanted difference is called {id:?}"))
+}
+
+/// The page `docs/differences.md`.
+pub(crate) fn page() -> String {
+    let mut page = String::from(
+        "# Where dnsbld answers otherwise than rbldnsd\n\n\
+         Same files, same questions, same answers: that is what `dnsbld` promises to users of\n\
+         rbldnsd, and what `tests/differential` checks against Debian's rbldnsd with random files\n\
+         and questions. The differences in this table are wanted, and no others pass the test.\n\
+         It is written by the test (`DIFF_LIST=1 cargo test --test differential documented`).\n\n\
+         | name | rbldnsd | dnsbld | why | rbldnsd's way |\n|---|---|---|---|---|\n",
+    );
+    for Difference { id, rbldnsd, dnsbld, why, off } in DIFFERENCES {
+        writeln!(page, "| `{id}` | {rbldnsd} | {dnsbld} | {why} | {off} |")
+            .expect("writing to a string does not fail");
+    }
+    page.push_str(
+        "\nWhat follows differs only by default, and the test makes it equal:\n\n\
+         | choice | rbldnsd | dnsbld |\n|---|---|---|\n",
+    );
+    for [choice, rbldnsd, dnsbld] in MADE_EQUAL {
+        writeln!(page, "| {choice} | {rbldnsd} | {dnsbld} |")
+            .expect("writing to a string does not fail");
+    }
+    page
+}
