@@ -259,7 +259,7 @@ fn cells(heads: &[u128]) -> (Vec<u32>, u32) {
     let shift = (u64::BITS - span.leading_zeros()).saturating_sub(most);
     let mut cells = vec![0];
     for (number, &head) in heads.iter().enumerate() {
-        let cell = (network(head) - network(first) >> shift) as usize;
+        let cell = ((network(head) - network(first)) >> shift) as usize;
         cells.resize(cells.len().max(cell + 1), number as u32);
     }
     cells.push(heads.len() as u32);
