@@ -4,7 +4,7 @@ use super::serials::Serials;
 use crate::config::{self, Settings, TtlBounds, Zone as ZoneSettings};
 use crate::wire::name::NameBuf;
 use crate::zone::{Catalog, Chaos, Dataset, Ns, Soa, Zone, ZoneState};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// A loaded dataset and where it comes from.
@@ -14,9 +14,11 @@ pub(super) struct Loaded {
     pub(super) dataset: Arc<Dataset>,
     /// The settings it was read by.
     pub(super) spec: Arc<config::Dataset>,
+    /// The settings of the server it was read by.
+    pub(super) server: Arc<config::Server>,
     /// The modification time of its newest file, in seconds since 1970.
     pub(super) newest: u64,
-    /// A hash of the bytes of its files.
+    /// A hash of the bytes of its files and of how they were read.
     pub(super) content: u64,
     /// False while its files hold something else, or nothing that can be served.
     pub(super) current: bool,
@@ -54,8 +56,9 @@ fn assemble_zone(
     } else {
         ZoneState::Degraded
     };
-    let newest = parts.iter().map(|part| part.newest).max().unwrap_or(0);
-    let content = parts.iter().fold(0u64, |hash, part| hash.rotate_left(7) ^ part.content);
+    let all_parts = || parts.iter().chain(&allow);
+    let newest = all_parts().map(|part| part.newest).max().unwrap_or(0);
+    let content = all_parts().fold(0u64, |hash, part| hash.rotate_left(7) ^ part.content);
     let found_soa = parts.iter().find_map(|part| part.dataset.soa.clone());
     let found_ns = parts.iter().find_map(|part| part.dataset.ns.clone());
     let mut soa =
@@ -63,7 +66,7 @@ fn assemble_zone(
     if soa.serial == 0 && !parts.is_empty() {
         soa.serial = serials.next(&settings.name, newest, content);
     }
-    let ns = found_ns.unwrap_or_else(|| Ns {
+    let ns = found_ns.map(distinct).unwrap_or_else(|| Ns {
         names: vec![found_soa.map_or_else(localhost, |soa| soa.mname)],
         ttl: all.server.ttl.default,
         explicit: false,
@@ -79,6 +82,13 @@ fn assemble_zone(
         test_points: settings.test_points,
         minimal_answers: all.server.minimal_answers,
     }
+}
+
+/// Each name server once (RFC 2181 section 5).
+fn distinct(mut ns: Ns) -> Ns {
+    let mut seen = HashSet::new();
+    ns.names.retain(|name| seen.insert(name.to_lowercase()));
+    ns
 }
 
 /// The SOA of a zone whose files have none, with the names RFC 6303 section 3 uses for zones

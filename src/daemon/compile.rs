@@ -2,11 +2,13 @@
 
 use crate::config;
 use crate::listing::AnswersBuilder;
-use crate::load::{Cause, Limits, Problem, Source, read};
+use crate::load::{Cause, Identity, Limits, Problem, ReadReport, Sight, Source, read};
 use crate::trie::{Trie4, Trie6};
 use crate::wire::name::NameBuf;
 use crate::zone::{Dataset, Ns, Soa};
-use crate::zonefile::{Diagnostics, Fatal, Options, Parsed, Parser};
+use crate::zonefile::{Diagnostics, Options, Parsed, Parser};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 /// A dataset that was read and built, but not yet judged.
@@ -21,37 +23,171 @@ pub(super) struct Built {
     pub(super) took: Duration,
 }
 
-/// Reads and builds a dataset. `now` is in seconds since 1970.
-pub(super) fn compile(
-    spec: &config::Dataset,
-    server: &config::Server,
-    now: u64,
-) -> Result<Built, Problem> {
-    let start = Instant::now();
-    let mut parser = Parser::new(spec.kind, options(spec, server, now));
-    let mut sources: Vec<Source> = Vec::with_capacity(spec.files.len());
-    let (mut entries, mut bad_lines) = (0, 0);
-    for path in &spec.files {
-        parser.start_file();
-        let report = read(path, &Limits::default(), &mut |chunk| parser.feed(chunk))?;
-        let fatal =
-            |error: Fatal| Problem { file: path.clone(), cause: Cause::Fatal(error.to_string()) };
-        parser.end_file().map_err(fatal)?;
-        let number = sources.len();
-        let diagnostics = parser.diagnostics();
-        let first_bad = diagnostics.kept.iter().find(|bad| usize::from(bad.file) == number);
-        sources.push(Source {
-            path: path.clone(),
-            report,
-            entries: parser.entries() - entries,
-            bad_lines: diagnostics.total - bad_lines,
-            first_bad: first_bad
-                .map(|bad| format!("line {}, column {}: {}", bad.line, bad.column, bad.reason)),
-        });
-        (entries, bad_lines) = (parser.entries(), diagnostics.total);
+/// What came of reading and building a dataset.
+pub(super) enum Outcome {
+    /// Other data than is served.
+    Built(Box<Built>),
+    /// The files hold, byte by byte, what is served; nothing was built.
+    Same(Vec<Source>),
+    /// This file is not, or no longer, the version that was at rest: its writer may be at work.
+    /// What was read of it does not count.
+    Moving(PathBuf),
+    /// The data cannot be had.
+    Failed(Problem),
+}
+
+/// What to read and build.
+pub(super) struct Task {
+    /// The files, and how to read them.
+    pub(super) spec: Arc<config::Dataset>,
+    /// Rules that hold for all datasets.
+    pub(super) server: Arc<config::Server>,
+    /// The version of each file that is at rest and so known to be whole; `None` for a file that
+    /// is not watched (yet): it is taken as it is.
+    pub(super) at_rest: Vec<Option<Sight>>,
+    /// The files that are served, if they were read by the same rules.
+    pub(super) served: Option<Vec<Source>>,
+    /// Tells when the outcome is no longer wanted.
+    pub(super) ticket: Ticket,
+}
+
+/// Held by whoever wants a dataset built; dropped, the build ends early.
+#[derive(Debug, Default)]
+pub(super) struct Order(Arc<()>);
+
+impl Order {
+    /// What the builder gets.
+    pub(super) fn ticket(&self) -> Ticket {
+        Ticket(Arc::downgrade(&self.0))
     }
-    let (dataset, diagnostics) = build(spec, server, parser.finish());
-    Ok(Built { dataset, sources, diagnostics, took: start.elapsed() })
+}
+
+/// The builder's side of an [`Order`].
+#[derive(Clone, Debug)]
+pub(super) struct Ticket(Weak<()>);
+
+impl Ticket {
+    /// Whether this is the order: no two are the same as long as a ticket of either exists.
+    pub(super) fn is_of(&self, order: &Order) -> bool {
+        std::ptr::eq(self.0.as_ptr(), Arc::as_ptr(&order.0))
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.0.strong_count() > 0
+    }
+}
+
+impl Task {
+    /// Reads and builds. `now` is in seconds since 1970.
+    pub(super) fn compile(&self, now: u64) -> Outcome {
+        if let Some(moving) = self.files().find(|(path, rest)| !rest.is_seen(path)) {
+            return Outcome::Moving(moving.0.to_owned());
+        }
+        match self.same() {
+            Some(sources) => Outcome::Same(sources),
+            None => self.build(now),
+        }
+    }
+
+    fn files(&self) -> impl Iterator<Item = (&Path, AtRest)> {
+        let rest = self.at_rest.iter().copied().chain(std::iter::repeat(None)).map(AtRest);
+        self.spec.files.iter().map(PathBuf::as_path).zip(rest)
+    }
+
+    /// Looks whether the files were only touched, or written again as they were. Sizes come first:
+    /// most changes show in them.
+    fn same(&self) -> Option<Vec<Source>> {
+        let served = self.served.as_ref()?;
+        let size = |(path, _): (&Path, AtRest)| match Sight::of(path) {
+            Sight::File(identity) => Some(identity.size),
+            _ => None,
+        };
+        if !self.files().map(size).eq(served.iter().map(|source| Some(source.report.identity.size)))
+        {
+            return None;
+        }
+        let confirm = |((path, rest), source): ((&Path, AtRest), &Source)| {
+            let report = read(path, &Limits::default(), &mut |_| self.go_on()).ok()?;
+            let same = report.hash == source.report.hash && rest.is_version(&report.identity);
+            same.then(|| Source { report, ..source.clone() })
+        };
+        self.files().zip(served).map(confirm).collect()
+    }
+
+    fn build(&self, now: u64) -> Outcome {
+        let start = Instant::now();
+        let mut parser = Parser::new(self.spec.kind, options(&self.spec, &self.server, now));
+        let mut sources: Vec<Source> = Vec::with_capacity(self.spec.files.len());
+        let (mut entries, mut bad_lines) = (0, 0);
+        for (path, rest) in self.files() {
+            let report = match self.read_into(&mut parser, path) {
+                Ok(report) if !rest.is_version(&report.identity) => {
+                    return Outcome::Moving(path.to_owned());
+                }
+                Ok(report) => report,
+                Err(_) if !rest.is_seen(path) => return Outcome::Moving(path.to_owned()),
+                Err(problem) => return Outcome::Failed(problem),
+            };
+            let number = sources.len();
+            let diagnostics = parser.diagnostics();
+            let first_bad = diagnostics.kept.iter().find(|bad| usize::from(bad.file) == number);
+            sources.push(Source {
+                path: path.to_owned(),
+                report,
+                entries: parser.entries() - entries,
+                bad_lines: diagnostics.total - bad_lines,
+                first_bad: first_bad
+                    .map(|bad| format!("line {}, column {}: {}", bad.line, bad.column, bad.reason)),
+            });
+            (entries, bad_lines) = (parser.entries(), diagnostics.total);
+        }
+        let (dataset, diagnostics) = build(&self.spec, &self.server, parser.finish());
+        let took = start.elapsed();
+        Outcome::Built(Box::new(Built { dataset, sources, diagnostics, took }))
+    }
+
+    fn read_into(&self, parser: &mut Parser, path: &Path) -> Result<ReadReport, Problem> {
+        parser.start_file();
+        let mut first = true;
+        let mut markup = false;
+        let report = read(path, &Limits::default(), &mut |chunk| {
+            self.go_on()?;
+            markup |= std::mem::take(&mut first) && is_markup(chunk);
+            if markup { Ok(()) } else { parser.feed(chunk).map_err(|fatal| fatal.to_string()) }
+        })?;
+        let problem = |cause| Problem { file: path.to_owned(), cause };
+        if markup {
+            return Err(problem(Cause::Markup));
+        }
+        parser.end_file().map_err(|error| problem(Cause::Fatal(error.to_string())))?;
+        Ok(report)
+    }
+
+    /// An error when nobody wants the outcome any more.
+    fn go_on(&self) -> Result<(), String> {
+        if self.ticket.is_wanted() { Ok(()) } else { Err("is not wanted".to_owned()) }
+    }
+}
+
+/// The version of a file that may be read.
+#[derive(Clone, Copy)]
+struct AtRest(Option<Sight>);
+
+impl AtRest {
+    fn is_version(self, identity: &Identity) -> bool {
+        self.0.is_none_or(|sight| sight == Sight::File(*identity))
+    }
+
+    fn is_seen(self, path: &Path) -> bool {
+        self.0.is_none_or(|sight| sight == Sight::of(path))
+    }
+}
+
+/// Whether a file starts as HTML or XML does, and no line of a list. In a list of names, the words
+/// of an error page would be names.
+fn is_markup(content: &[u8]) -> bool {
+    let text = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content).trim_ascii_start();
+    matches!(text, [b'<', next, ..] if *next == b'!' || *next == b'?' || next.is_ascii_alphabetic())
 }
 
 fn options(spec: &config::Dataset, server: &config::Server, now: u64) -> Options {

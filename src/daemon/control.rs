@@ -1,20 +1,20 @@
 //! The control loop: changed files, finished builds, signals, and the clock.
 
 use super::assemble::assemble;
+use super::pool::Finished;
 use super::serials::Serials;
 use super::servers::Servers;
-use super::sets::{After, Finished, Sets};
+use super::sets::Sets;
 use crate::config::{self, Settings, Source};
-use crate::load::{Change, WatchOptions, Watcher};
+use crate::load::Change;
 use crate::net::live::Live;
-use anyhow::Context;
 use sd_notify::NotifyState;
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::{MissedTickBehavior, interval, sleep_until};
 use tracing::{debug, error, info, warn};
 
 /// How often replaced catalogs are looked after, certificates are looked at, and expired zones
@@ -23,12 +23,19 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// Everything the control loop works on.
 pub(super) struct Control {
+    /// The settings that are served.
     pub(super) settings: Settings,
     pub(super) source: Source,
     pub(super) sets: Sets,
+    /// Builds that have ended.
+    pub(super) finished: UnboundedReceiver<Finished>,
     pub(super) serials: Serials,
     pub(super) live: Arc<Live>,
     pub(super) servers: Servers,
+    /// New settings that wait for datasets to be built. Meanwhile the old ones are served.
+    pub(super) pending: Option<Settings>,
+    /// Zones whose data has expired, so that each is told once.
+    pub(super) expired: HashSet<String>,
 }
 
 /// The signals the server obeys.
@@ -47,56 +54,40 @@ impl Signals {
             interrupt: signal(SignalKind::interrupt())?,
         })
     }
+
+    /// Waits for a signal to stop.
+    pub(super) async fn stop(&mut self) {
+        stop(&mut self.terminate, &mut self.interrupt).await;
+    }
 }
 
-/// What the loop keeps between its turns.
-struct Turn {
-    watcher: Watcher,
-    retries: UnboundedSender<String>,
-    /// Zones whose data has expired, so that each is told once.
-    expired: HashSet<String>,
-    /// New settings are published when the datasets they need are built.
-    settings_wait: bool,
+async fn stop(terminate: &mut Signal, interrupt: &mut Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
 }
 
 impl Control {
-    /// Runs until a signal says to stop. `afters` are left from the first load.
-    pub(super) async fn run(
-        mut self,
-        mut signals: Signals,
-        afters: Vec<(String, After)>,
-    ) -> anyhow::Result<()> {
-        let server = &self.settings.server;
-        let options = WatchOptions {
-            poll: server.check_interval,
-            quiet: server.quiet_period,
-            ..WatchOptions::default()
-        };
-        let watcher =
-            Watcher::start(options).context("cannot start the thread that watches the files")?;
-        watcher.set_files(self.sets.watched());
-        let (retries, mut due) = unbounded_channel();
-        let mut turn = Turn { watcher, retries, expired: HashSet::new(), settings_wait: false };
-        for (name, after) in afters {
-            turn.follow_up(name, &after);
-        }
+    /// Runs until a signal says to stop.
+    pub(super) async fn run(mut self, mut signals: Signals) -> anyhow::Result<()> {
+        self.sets.settle_on(&self.settings);
         self.save_serials();
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         notify(&[NotifyState::Ready]);
         loop {
+            let retry_at = self.sets.retry_at();
             tokio::select! {
-                changes = turn.watcher.changes() => self.files_changed(&changes),
-                Some(finished) = self.sets.finished.recv() => self.builds_finished(finished, &mut turn),
-                Some(name) = next(&mut due) => self.sets.retry(&name),
-                _ = tick.tick() => self.look_around(&mut turn),
-                _ = signals.hangup.recv() => self.reload(&mut turn),
-                _ = signals.terminate.recv() => break,
-                _ = signals.interrupt.recv() => break,
+                changes = self.sets.changes() => self.files_changed(&changes),
+                Some(finished) = self.finished.recv() => self.builds_finished(finished),
+                () = at(retry_at) => self.sets.retry(),
+                _ = tick.tick() => self.look_around(),
+                _ = signals.hangup.recv() => self.reload(),
+                () = stop(&mut signals.terminate, &mut signals.interrupt) => break,
             }
         }
-        info!("stopping");
-        notify(&[NotifyState::Stopping]);
+        tell_the_end();
         self.save_serials();
         self.servers.stop().await;
         Ok(())
@@ -106,28 +97,20 @@ impl Control {
         for change in changes {
             debug!("{} has changed: {:?}", change.path.display(), change.sight);
         }
-        self.sets.files_changed(changes.iter().map(|change| change.path.as_path()));
+        self.sets.files_changed(changes);
     }
 
     /// Takes all builds that have finished and publishes once for them.
-    fn builds_finished(&mut self, first: Finished, turn: &mut Turn) {
+    fn builds_finished(&mut self, first: Finished) {
         let mut publish = false;
         let mut next = Some(first);
         while let Some(finished) = next {
-            let (name, after) = self.sets.take(finished);
-            publish |= after.publish;
-            turn.follow_up(name, &after);
-            next = self.sets.finished.try_recv().ok();
+            publish |= self.sets.take(finished);
+            next = self.finished.try_recv().ok();
         }
-        if turn.settings_wait {
-            if self.sets.building() > 0 {
-                return;
-            }
-            turn.settings_wait = false;
-            publish = true;
-            self.finish_reload(turn);
-        }
-        if publish {
+        if self.pending.is_some() && self.sets.awaited() == 0 {
+            self.finish_reload();
+        } else if publish {
             self.publish();
         }
     }
@@ -146,15 +129,15 @@ impl Control {
         }
     }
 
-    fn look_around(&mut self, turn: &mut Turn) {
+    fn look_around(&mut self) {
         self.live.sweep();
         self.servers.reload_certificate();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         for zone in self.live.load().zones() {
             let name = zone.apex.to_string();
             if zone.expires.is_none_or(|expires| expires >= now) {
-                turn.expired.remove(&name);
-            } else if turn.expired.insert(name) {
+                self.expired.remove(&name);
+            } else if self.expired.insert(name) {
                 warn!(
                     "zone {}: its data has expired by its $TIMESTAMP line, it answers SERVFAIL until newer data comes",
                     zone.apex
@@ -163,61 +146,68 @@ impl Control {
         }
     }
 
-    /// Reads the configuration again.
-    fn reload(&mut self, turn: &mut Turn) {
-        notify(&[NotifyState::Reloading]);
-        let loaded = match self.source.load() {
-            Ok(loaded) => loaded,
-            Err(errors) => {
-                error!("keeps the settings it has: {errors}");
-                notify(&[NotifyState::Ready]);
-                return;
+    /// Reads the configuration again, and has all files looked at.
+    fn reload(&mut self) {
+        notify_reloading();
+        self.sets.look_now();
+        match self.source.load() {
+            Ok(loaded) => {
+                for warning in &loaded.warnings {
+                    warn!("{}:{warning}", self.source);
+                }
+                let running = self.pending.as_ref().unwrap_or(&self.settings);
+                let (settings, changes) = config::reload(running, loaded.settings);
+                for change in &changes.live {
+                    info!("{change}");
+                }
+                for change in &changes.restart {
+                    warn!("{change}");
+                }
+                self.sets.apply(&settings);
+                self.pending = Some(settings);
             }
-        };
-        for warning in &loaded.warnings {
-            warn!("{}:{warning}", self.source);
+            Err(errors) => error!("keeps the settings it has: {errors}"),
         }
-        let (settings, changes) = config::reload(&self.settings, loaded.settings);
-        for change in &changes.live {
-            info!("{change}");
-        }
-        for change in &changes.restart {
-            warn!("{change}");
-        }
-        self.settings = settings;
-        let building = self.sets.apply(&self.settings);
-        turn.settings_wait = building > 0;
-        if building == 0 {
-            self.publish();
-            self.finish_reload(turn);
+        if self.pending.is_none() {
+            notify(&[NotifyState::Ready]);
+        } else if self.sets.awaited() == 0 {
+            self.finish_reload();
         }
     }
 
-    fn finish_reload(&mut self, turn: &mut Turn) {
-        turn.watcher.set_files(self.sets.watched());
+    /// Puts the new settings in place of the old.
+    fn finish_reload(&mut self) {
+        if let Some(settings) = self.pending.take() {
+            self.settings = settings;
+        }
+        self.sets.settle_on(&self.settings);
+        self.publish();
         info!("{} read again: {} zones", self.source, self.settings.zones.len());
         notify(&[NotifyState::Ready]);
     }
 }
 
-impl Turn {
-    fn follow_up(&self, name: String, after: &After) {
-        if let Some(path) = &after.recheck {
-            self.watcher.recheck(path);
-        }
-        if let Some(delay) = after.retry {
-            let retries = self.retries.clone();
-            tokio::spawn(async move {
-                sleep(delay).await;
-                // Nobody listens any more when the server stops.
-                let _ = retries.send(name);
-            });
-        }
+/// Waits until then; without a time, for ever.
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time.into()).await,
+        None => std::future::pending().await,
     }
 }
 
-async fn next(due: &mut UnboundedReceiver<String>) -> Option<String> {
-    due.recv().await
+/// Says that the server stops.
+pub(super) fn tell_the_end() {
+    info!("stopping");
+    notify(&[NotifyState::Stopping]);
+}
+
+/// Says that a reload begins. Without the time, systemd would take a `Type=notify-reload` service
+/// for one that does not reload (sd_notify(3)).
+fn notify_reloading() {
+    match NotifyState::monotonic_usec_now() {
+        Ok(time) => notify(&[NotifyState::Reloading, time]),
+        Err(error) => debug!("cannot tell systemd: there is no time: {error}"),
+    }
 }
 
 /// Tells systemd, if it is there to listen.

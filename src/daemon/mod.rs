@@ -10,6 +10,7 @@
 mod assemble;
 mod compile;
 mod control;
+mod pool;
 mod report;
 mod serials;
 mod servers;
@@ -17,14 +18,34 @@ mod sets;
 
 use crate::config::{Settings, Source};
 use crate::net::live::Live;
+use crate::zone::Catalog;
 use anyhow::Context;
 use control::Control;
 use serials::Serials;
 use servers::{Bound, Servers};
 use sets::Sets;
+use std::collections::HashSet;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
+
+/// Loads `settings` as [`run`] does at its start, and gives what it would answer from: for those
+/// who ask [`crate::engine::answer`] without a socket. Not to be called from async code.
+///
+/// # Errors
+///
+/// When the system gives no thread. Data that cannot be loaded is no error, as in [`run`].
+pub fn load(settings: &Settings) -> anyhow::Result<Catalog> {
+    let (mut sets, mut finished) = Sets::new(&settings.server)?;
+    let mut serials = Serials::open(settings.server.state_dir.as_deref());
+    sets.apply(settings);
+    while sets.awaited() > 0
+        && let Some(ended) = finished.blocking_recv()
+    {
+        sets.take(ended);
+    }
+    Ok(assemble::assemble(settings, &sets.loaded(), &mut serials))
+}
 
 /// Serves `settings` until told to stop; `source` says where to read them again on SIGHUP.
 ///
@@ -41,16 +62,21 @@ pub fn run(settings: Settings, source: Source) -> anyhow::Result<ExitCode> {
         .build()
         .context("cannot start the control threads")?;
     let bound = Bound::bind(&settings.server)?;
-    let mut sets = Sets::new().context("cannot start the loading threads")?;
+    let (mut sets, mut finished) = Sets::new(&settings.server)?;
     let mut serials = Serials::open(settings.server.state_dir.as_deref());
     runtime.block_on(async {
-        let signals = control::Signals::listen().context("cannot listen to signals")?;
-        let mut waiting = sets.apply(&settings);
-        let mut afters = Vec::with_capacity(waiting);
-        while waiting > 0 {
-            let Some(finished) = sets.finished.recv().await else { break };
-            afters.push(sets.take(finished));
-            waiting = sets.building();
+        let mut signals = control::Signals::listen().context("cannot listen to signals")?;
+        sets.apply(&settings);
+        while sets.awaited() > 0 {
+            tokio::select! {
+                Some(ended) = finished.recv() => {
+                    sets.take(ended);
+                }
+                () = signals.stop() => {
+                    control::tell_the_end();
+                    return Ok(ExitCode::SUCCESS);
+                }
+            }
         }
         let loaded = sets.loaded();
         let live = Arc::new(Live::new(assemble::assemble(&settings, &loaded, &mut serials)));
@@ -64,8 +90,18 @@ pub fn run(settings: Settings, source: Source) -> anyhow::Result<ExitCode> {
             servers.addresses(),
             start.elapsed(),
         );
-        let control = Control { settings, source, sets, serials, live, servers };
-        control.run(signals, afters).await
-    })?;
-    Ok(ExitCode::SUCCESS)
+        let control = Control {
+            settings,
+            source,
+            sets,
+            finished,
+            serials,
+            live,
+            servers,
+            pending: None,
+            expired: HashSet::new(),
+        };
+        control.run(signals).await?;
+        Ok(ExitCode::SUCCESS)
+    })
 }

@@ -5,7 +5,8 @@ use super::sets::Sets;
 use crate::config::{Settings, Source};
 use crate::trie::{Trie4, Trie6};
 use crate::zone::{Zone, ZoneState};
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -18,7 +19,9 @@ pub(super) fn print(
     addresses: Addresses,
     took: Duration,
 ) {
-    print!("{}", text(settings, source, sets, zones, &addresses, took));
+    let text = text(settings, source, sets, zones, &addresses, took);
+    // Nobody may be there to read it, which is no reason not to serve.
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 fn text(

@@ -1,27 +1,36 @@
-//! The datasets: building them on threads of their own, and what each one's life has come to.
+//! The datasets: when each is built, and what its life has come to.
 
 use super::assemble::Loaded;
-use super::compile::{Built, compile};
+use super::compile::{Built, Order, Outcome, Task};
+use super::pool::{Finished, Pool};
 use crate::config::{self, Settings};
-use crate::load::{Cause, Identity, Life, Plan, Problem, State, Watched};
+use crate::load::{
+    Change, Identity, Life, Message, Plan, Problem, Source, State, Step, WatchOptions, Watched,
+    Watcher,
+};
+use anyhow::Context;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tracing::{Level, debug, error, info, warn};
+use xxhash_rust::xxh3::xxh3_64;
 
 /// How many lines that could not be used are logged for one load of a dataset.
 const TOLD_DIAGNOSTICS: usize = 5;
 
-/// All datasets of the configuration.
+/// All datasets that are served or about to be.
 pub(super) struct Sets {
-    server: Arc<config::Server>,
     sets: BTreeMap<String, Set>,
+    shop: Shop,
+}
+
+/// What building needs.
+struct Shop {
+    server: Arc<config::Server>,
     pool: Pool,
-    /// Finished builds.
-    pub(super) finished: UnboundedReceiver<Finished>,
+    watcher: Watcher,
 }
 
 /// One dataset.
@@ -30,123 +39,144 @@ struct Set {
     life: Life,
     loaded: Option<Loaded>,
     took: Duration,
-    /// A build is under way, of this many requests so far.
-    building: Option<u64>,
+    /// The order of the build under way.
+    building: Option<Order>,
+    /// New settings wait for the build under way.
+    awaited: bool,
     /// A file changed during the build.
     again: bool,
-    /// Counts the builds, so that one for settings that no longer hold is told from the newest.
-    builds: u64,
-}
-
-/// A build that ended.
-pub(super) struct Finished {
-    name: String,
-    build: u64,
-    outcome: Result<Built, Problem>,
-}
-
-/// What is to be done after a build.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct After {
-    /// What is served is no longer what was published.
-    pub(super) publish: bool,
-    /// The dataset is to be built again after this time.
-    pub(super) retry: Option<Duration>,
-    /// The file changed while it was read and is to be watched until it rests.
-    pub(super) recheck: Option<std::path::PathBuf>,
+    /// When to have the files looked at again although none was seen to change.
+    retry: Option<Instant>,
 }
 
 impl Sets {
-    /// Starts the threads that build; no dataset yet.
-    pub(super) fn new() -> std::io::Result<Self> {
+    /// Starts the threads that build and the one that watches; no dataset yet. What comes from the
+    /// receiver is for [`take`](Self::take).
+    pub(super) fn new(
+        server: &config::Server,
+    ) -> anyhow::Result<(Self, UnboundedReceiver<Finished>)> {
         let (done, finished) = unbounded_channel();
-        let server = Arc::new(config::Server::default());
-        Ok(Self { server, sets: BTreeMap::new(), pool: Pool::start(done)?, finished })
+        let options = WatchOptions {
+            poll: server.check_interval,
+            quiet: server.quiet_period,
+            ..WatchOptions::default()
+        };
+        let shop = Shop {
+            server: Arc::new(server.clone()),
+            pool: Pool::start(done).context("cannot start the threads that load")?,
+            watcher: Watcher::start(options)
+                .context("cannot start the thread that watches the files")?,
+        };
+        Ok((Self { sets: BTreeMap::new(), shop }, finished))
     }
 
-    /// Takes over new settings: starts to build what is new or read in another way, forgets what
-    /// is gone, and keeps the rest. Gives the number of builds under way.
-    pub(super) fn apply(&mut self, settings: &Settings) -> usize {
-        let server = Arc::new(settings.server.clone());
-        let same_rules = server.ttl == self.server.ttl
-            && server.accept_host_bits == self.server.accept_host_bits;
-        self.server = server;
-        let used: BTreeSet<&String> = settings
-            .zones
-            .iter()
-            .flat_map(|zone| zone.datasets.iter().chain(&zone.allow))
-            .collect();
-        self.sets.retain(|name, _| used.contains(name));
+    /// Starts to build what is new in the settings or read in another way; the rest stays as it is,
+    /// and so does, until [`settle_on`](Self::settle_on), what the settings no longer name.
+    /// See [`awaited`](Self::awaited).
+    pub(super) fn apply(&mut self, settings: &Settings) {
+        self.shop.server = Arc::new(settings.server.clone());
+        let used = used(settings);
+        for (_, set) in self.sets.iter_mut().filter(|(name, _)| !used.contains(name)) {
+            set.awaited = false;
+        }
         for spec in settings.datasets.iter().filter(|spec| used.contains(&spec.name)) {
-            let known = self.sets.get(&spec.name).is_some_and(|set| *set.spec == *spec);
-            if known && same_rules {
+            let spec = Arc::new(spec.clone());
+            let Some(set) = self.sets.get_mut(&spec.name) else {
+                let mut set = Set::new(Arc::clone(&spec));
+                set.rebuild(&self.shop);
+                self.sets.insert(spec.name.clone(), set);
+                continue;
+            };
+            if set.spec == spec && set.is_read_by(&self.shop.server) {
                 continue;
             }
-            let spec = Arc::new(spec.clone());
-            let set =
-                self.sets.entry(spec.name.clone()).or_insert_with(|| Set::new(Arc::clone(&spec)));
-            // Other files are no newer version of the old ones: they are judged on their own.
             if set.spec.files != spec.files || set.spec.kind != spec.kind {
-                *set = Set {
-                    builds: set.builds,
-                    loaded: set.loaded.take(),
-                    ..Set::new(Arc::clone(&spec))
-                };
+                set.life.start_over();
             }
             set.spec = spec;
-            set.building = None;
-            set.request(&self.server, &self.pool);
+            set.rebuild(&self.shop);
         }
-        self.building()
     }
 
-    /// The number of builds under way.
-    pub(super) fn building(&self) -> usize {
-        self.sets.values().filter(|set| set.building.is_some()).count()
+    /// The number of builds that new settings wait for.
+    pub(super) fn awaited(&self) -> usize {
+        self.sets.values().filter(|set| set.awaited).count()
+    }
+
+    /// Forgets the datasets that no zone uses, and watches the files of the others.
+    pub(super) fn settle_on(&mut self, settings: &Settings) {
+        let used = used(settings);
+        self.sets.retain(|name, _| used.contains(name));
+        self.shop.watcher.set_files(self.watched());
+    }
+
+    /// Waits for files that have changed and come to rest.
+    pub(super) async fn changes(&self) -> Vec<Change> {
+        self.shop.watcher.changes().await
+    }
+
+    /// Has all files looked at now, and those of datasets in trouble read again.
+    pub(super) fn look_now(&mut self) {
+        self.shop.watcher.look_now();
+        for set in self.sets.values_mut().filter(|set| set.life.trouble().is_some()) {
+            set.recheck(&self.shop);
+        }
+    }
+
+    /// When [`retry`](Self::retry) is due.
+    pub(super) fn retry_at(&self) -> Option<Instant> {
+        self.sets.values().filter_map(|set| set.retry).min()
+    }
+
+    /// Has the files of those datasets read again that were to be tried again by now: once they
+    /// are at rest.
+    pub(super) fn retry(&mut self) {
+        let now = Instant::now();
+        for set in self.sets.values_mut().filter(|set| set.retry.is_some_and(|at| at <= now)) {
+            set.recheck(&self.shop);
+        }
     }
 
     /// Builds the datasets that read one of these files.
-    pub(super) fn files_changed<'a>(&mut self, files: impl IntoIterator<Item = &'a Path>) {
-        let plan =
-            Plan::new(self.sets.iter().map(|(name, set)| (name.clone(), set.spec.files.clone())));
-        for name in plan.affected(files) {
+    pub(super) fn files_changed(&mut self, changes: &[Change]) {
+        let files = self.sets.iter().map(|(name, set)| (name.clone(), set.spec.files.clone()));
+        let plan = Plan::new(files);
+        for name in plan.affected(changes.iter().map(|change| change.path.as_path())) {
             if let Some(set) = self.sets.get_mut(name) {
-                set.request(&self.server, &self.pool);
+                set.request(&self.shop);
             }
         }
     }
 
-    /// Builds a dataset again, if it is still in trouble.
-    pub(super) fn retry(&mut self, name: &str) {
-        if let Some(set) = self.sets.get_mut(name).filter(|set| set.life.trouble().is_some()) {
-            set.request(&self.server, &self.pool);
-        }
-    }
-
-    /// Judges a finished build. Gives the dataset's name and what is to be done.
-    pub(super) fn take(&mut self, finished: Finished) -> (String, After) {
-        let Finished { name, build, outcome } = finished;
-        let Some(set) = self.sets.get_mut(&name).filter(|set| set.building == Some(build)) else {
+    /// Judges a finished build. True if this is to be published at once; what new settings waited
+    /// for is published with them.
+    pub(super) fn take(&mut self, finished: Finished) -> bool {
+        let Finished { name, ticket, outcome } = finished;
+        let is_newest =
+            |set: &&mut Set| set.building.as_ref().is_some_and(|order| ticket.is_of(order));
+        let Some(set) = self.sets.get_mut(&name).filter(is_newest) else {
             debug!("dataset {name}: a build for settings that no longer hold is thrown away");
-            return (name, After::default());
+            return false;
         };
         set.building = None;
-        let before =
-            (set.life.state(), set.loaded.as_ref().map(|loaded| Arc::as_ptr(&loaded.dataset)));
-        let mut after = match outcome {
-            Ok(built) => set.judge(&name, built),
-            Err(problem) => set.refuse(&name, problem),
-        };
+        let awaited = std::mem::take(&mut set.awaited);
+        let before = set.served();
+        match outcome {
+            Outcome::Built(built) => set.judge(*built, &self.shop.server),
+            Outcome::Same(sources) => set.confirm(sources),
+            Outcome::Failed(problem) => set.refuse(problem),
+            Outcome::Moving(path) => {
+                debug!("dataset {name}: waits for {} to come to rest", path.display());
+                self.shop.watcher.recheck(&path);
+            }
+        }
         if let Some(loaded) = &mut set.loaded {
             loaded.current = set.life.state() == State::Live;
         }
-        let now =
-            (set.life.state(), set.loaded.as_ref().map(|loaded| Arc::as_ptr(&loaded.dataset)));
-        after.publish = before != now;
         if std::mem::take(&mut set.again) {
-            set.request(&self.server, &self.pool);
+            set.request(&self.shop);
         }
-        (name, after)
+        !awaited && before != set.served()
     }
 
     /// What is served of each dataset.
@@ -162,7 +192,7 @@ impl Sets {
     }
 
     /// Every file, and the version of it that was loaded.
-    pub(super) fn watched(&self) -> Vec<Watched> {
+    fn watched(&self) -> Vec<Watched> {
         let mut files: BTreeMap<&Path, Option<Identity>> = BTreeMap::new();
         for set in self.sets.values() {
             for path in &set.spec.files {
@@ -182,8 +212,13 @@ impl Sets {
 
     /// From now on, building gives way to answering.
     pub(super) fn give_way(&self) {
-        self.pool.give_way.store(true, Ordering::Relaxed);
+        self.shop.pool.give_way();
     }
+}
+
+/// The datasets that zones use.
+fn used(settings: &Settings) -> BTreeSet<&String> {
+    settings.zones.iter().flat_map(|zone| zone.datasets.iter().chain(&zone.allow)).collect()
 }
 
 impl Set {
@@ -194,84 +229,107 @@ impl Set {
             loaded: None,
             took: Duration::ZERO,
             building: None,
+            awaited: false,
             again: false,
-            builds: 0,
+            retry: None,
         }
     }
 
-    fn request(&mut self, server: &Arc<config::Server>, pool: &Pool) {
+    /// Builds for new settings; what a build under way brings is thrown away.
+    fn rebuild(&mut self, shop: &Shop) {
+        self.building = None;
+        self.again = false;
+        self.awaited = true;
+        self.request(shop);
+    }
+
+    fn request(&mut self, shop: &Shop) {
         if self.building.is_some() {
             self.again = true;
             return;
         }
-        self.builds += 1;
-        self.building = Some(self.builds);
-        pool.submit(Job {
+        debug!("dataset {}: its files are read", self.spec.name);
+        let order = Order::default();
+        let good = self.life.good().filter(|_| self.is_read_by(&shop.server));
+        let task = Task {
             spec: Arc::clone(&self.spec),
-            server: Arc::clone(server),
-            build: self.builds,
-        });
+            server: Arc::clone(&shop.server),
+            at_rest: self.spec.files.iter().map(|path| shop.watcher.at_rest(path)).collect(),
+            served: good.map(|good| good.sources.clone()),
+            ticket: order.ticket(),
+        };
+        self.building = Some(order);
+        shop.pool.submit(task);
     }
 
-    fn judge(&mut self, name: &str, built: Built) -> After {
+    /// Whether what is served was read by the rules that hold now.
+    fn is_read_by(&self, server: &config::Server) -> bool {
+        self.loaded.as_ref().is_some_and(|loaded| {
+            loaded.spec == self.spec
+                && loaded.server.ttl == server.ttl
+                && loaded.server.accept_host_bits == server.accept_host_bits
+        })
+    }
+
+    fn recheck(&mut self, shop: &Shop) {
+        self.retry = None;
+        self.spec.files.iter().for_each(|file| shop.watcher.recheck(file));
+    }
+
+    /// What was published of this dataset, for comparison.
+    fn served(&self) -> (State, Option<*const crate::zone::Dataset>) {
+        (self.life.state(), self.loaded.as_ref().map(|loaded| Arc::as_ptr(&loaded.dataset)))
+    }
+
+    fn judge(&mut self, built: Built, server: &Arc<config::Server>) {
         let Built { dataset, sources, diagnostics, took } = built;
-        let now = SystemTime::now();
-        // The same bytes read by other rules are another dataset.
-        let same = self.life.holds(&sources)
-            && self.loaded.as_ref().is_some_and(|loaded| loaded.spec == self.spec);
-        if same {
-            let step = self.life.confirm(now, sources);
-            self.tell(name, step.message);
-            return After { retry: step.retry, ..After::default() };
-        }
         let newest =
             sources.iter().map(|source| source.report.identity.modified.seconds).max().unwrap_or(0);
-        let content = sources.iter().fold(0, |hash: u64, source| {
-            let file = source.report.hash;
-            hash.rotate_left(7) ^ file as u64 ^ (file >> 64) as u64
-        });
+        let content = content(&sources, &self.spec, server);
         let candidate = match self.life.judge(sources, self.spec.accept_empty) {
             Ok(candidate) => candidate,
-            Err(problem) => return self.refuse(name, problem),
+            Err(problem) => return self.refuse(problem),
         };
+        let name = &self.spec.name;
         for bad in diagnostics.kept.iter().take(TOLD_DIAGNOSTICS) {
-            let file = self
-                .spec
-                .files
-                .get(usize::from(bad.file))
-                .map_or("".into(), |file| file.to_string_lossy());
+            let file = self.spec.files.get(usize::from(bad.file));
+            let file = file.map_or("".into(), |file| file.to_string_lossy());
             warn!("dataset {name}: {file}:{}:{}: {}", bad.line, bad.column, bad.reason);
         }
-        if diagnostics.total > TOLD_DIAGNOSTICS as u64 {
-            warn!(
-                "dataset {name}: {} more such lines",
-                diagnostics.total - TOLD_DIAGNOSTICS as u64
-            );
+        let more = diagnostics.total.saturating_sub(TOLD_DIAGNOSTICS as u64);
+        if more > 0 {
+            warn!("dataset {name}: {more} more such lines");
         }
-        let step = self.life.accept(now, candidate);
-        self.tell(name, step.message);
+        let step = self.life.accept(SystemTime::now(), candidate);
+        self.follow(step);
         self.took = took;
         self.loaded = Some(Loaded {
             dataset: Arc::new(dataset),
             spec: Arc::clone(&self.spec),
+            server: Arc::clone(server),
             newest: u64::try_from(newest).unwrap_or(0),
             content,
             current: true,
         });
-        After { retry: step.retry, ..After::default() }
     }
 
-    fn refuse(&mut self, name: &str, problem: Problem) -> After {
-        let recheck = (problem.cause == Cause::Torn).then(|| problem.file.clone());
+    fn confirm(&mut self, sources: Vec<Source>) {
+        debug!("dataset {}: its files hold what is served", self.spec.name);
+        let step = self.life.confirm(SystemTime::now(), sources);
+        self.follow(step);
+    }
+
+    fn refuse(&mut self, problem: Problem) {
         let step = self.life.refuse(SystemTime::now(), problem);
-        self.tell(name, step.message);
-        After { publish: false, retry: step.retry, recheck }
+        self.follow(step);
     }
 
-    fn tell(&self, name: &str, message: Option<crate::load::Message>) {
-        let Some(message) = message else { return };
-        let text = message.text;
-        match message.level {
+    fn follow(&mut self, step: Step) {
+        let Step { message, retry } = step;
+        self.retry = retry.map(|wait| Instant::now() + wait);
+        let Some(Message { level, text }) = message else { return };
+        let name = &self.spec.name;
+        match level {
             Level::ERROR => error!("dataset {name}: {text}"),
             Level::WARN => warn!("dataset {name}: {text}"),
             _ => info!("dataset {name}: {text}"),
@@ -279,65 +337,11 @@ impl Set {
     }
 }
 
-/// A dataset to be built.
-struct Job {
-    spec: Arc<config::Dataset>,
-    server: Arc<config::Server>,
-    build: u64,
-}
-
-/// Threads that build datasets, one per core.
-struct Pool {
-    jobs: mpsc::Sender<Job>,
-    give_way: Arc<AtomicBool>,
-}
-
-impl Pool {
-    fn start(done: UnboundedSender<Finished>) -> std::io::Result<Self> {
-        let (jobs, queue) = mpsc::channel::<Job>();
-        let queue = Arc::new(Mutex::new(queue));
-        let give_way = Arc::new(AtomicBool::new(false));
-        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
-            let (queue, give_way, done) = (Arc::clone(&queue), Arc::clone(&give_way), done.clone());
-            std::thread::Builder::new().name("load".to_owned()).spawn(move || {
-                let mut polite = false;
-                loop {
-                    let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
-                    let Ok(job) = job else { return };
-                    if !polite && give_way.load(Ordering::Relaxed) {
-                        polite = true;
-                        // On Linux the priority is the thread's own. Failing to be polite is no
-                        // reason not to load.
-                        let _ = rustix::process::nice(19);
-                    }
-                    if done.send(job.run()).is_err() {
-                        return;
-                    }
-                }
-            })?;
-        }
-        Ok(Self { jobs, give_way })
-    }
-
-    fn submit(&self, job: Job) {
-        // The threads hold the other end for as long as the pool lives.
-        let _ = self.jobs.send(job);
-    }
-}
-
-impl Job {
-    /// Builds; a panic of the parser or the builder is a fault of this dataset alone.
-    fn run(self) -> Finished {
-        let Self { spec, server, build } = self;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let work = std::panic::AssertUnwindSafe(|| compile(&spec, &server, now));
-        let outcome = std::panic::catch_unwind(work).unwrap_or_else(|_| {
-            let file = spec.files.first().cloned().unwrap_or_default();
-            Err(Problem {
-                file,
-                cause: Cause::Refused("building it failed by a fault in dnsbld".to_owned()),
-            })
-        });
-        Finished { name: spec.name.clone(), build, outcome }
-    }
+/// A hash of all that decides what is served of a dataset.
+fn content(sources: &[Source], spec: &config::Dataset, server: &config::Server) -> u64 {
+    let rules = format!("{spec:?} {:?} {}", server.ttl, server.accept_host_bits);
+    sources.iter().fold(xxh3_64(rules.as_bytes()), |hash, source| {
+        let file = source.report.hash;
+        hash.rotate_left(7) ^ file as u64 ^ (file >> 64) as u64
+    })
 }

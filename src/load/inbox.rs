@@ -19,11 +19,14 @@ pub(super) struct Mail {
     pub(super) files: Option<Vec<Watched>>,
     /// The files to report again.
     pub(super) recheck: Vec<PathBuf>,
+    /// All files are to be looked at now.
+    pub(super) look: bool,
 }
 
 impl Mail {
     fn is_empty(&self) -> bool {
-        self.touches.is_empty() && !self.lost && self.files.is_none() && self.recheck.is_empty()
+        let Self { touches, lost, files, recheck, look } = self;
+        touches.is_empty() && !lost && files.is_none() && recheck.is_empty() && !look
     }
 }
 
@@ -95,6 +98,12 @@ impl Inbox {
         if !state.mail.recheck.contains(&path) {
             state.mail.recheck.push(path);
         }
+        self.filled.notify_one();
+    }
+
+    /// Asks for a look at all files.
+    pub(super) fn look_now(&self) {
+        self.lock().mail.look = true;
         self.filled.notify_one();
     }
 

@@ -161,13 +161,15 @@ impl RetryPolicy {
 pub struct Life {
     policy: RetryPolicy,
     good: Option<Good>,
+    /// What is served was read from other files, or by another type, than what comes next.
+    foreign: bool,
     trouble: Option<Trouble>,
 }
 
 impl Life {
     /// A dataset of which nothing was loaded yet, with its own retry policy.
     pub fn new(policy: RetryPolicy) -> Self {
-        Self { policy, good: None, trouble: None }
+        Self { policy, ..Self::default() }
     }
 
     /// The state in one word.
@@ -190,10 +192,22 @@ impl Life {
         self.trouble.as_ref()
     }
 
+    /// New settings name other files or another type: what is served stays until these can be,
+    /// but they are no newer version of it and are judged on their own.
+    pub fn start_over(&mut self) {
+        self.foreign = true;
+        self.trouble = None;
+    }
+
+    /// The version that is served of what is judged.
+    fn predecessor(&self) -> Option<&Good> {
+        self.good.as_ref().filter(|_| !self.foreign)
+    }
+
     /// True if the files hold, byte by byte, what is served: nothing has to be built, only
     /// [`confirm`](Self::confirm) called.
     pub fn holds(&self, sources: &[Source]) -> bool {
-        self.good.as_ref().is_some_and(|good| {
+        self.predecessor().is_some_and(|good| {
             good.sources.len() == sources.len()
                 && good.sources.iter().zip(sources).all(|(ours, theirs)| {
                     ours.path == theirs.path && ours.report.hash == theirs.report.hash
@@ -244,7 +258,7 @@ impl Life {
             if sources.iter().all(|source| source.report.content == 0) {
                 return Some((sources.first(), Cause::Empty));
             }
-            return match self.good.as_ref().map_or(0, Good::entries) {
+            return match self.predecessor().map_or(0, Good::entries) {
                 0 => None,
                 entries => Some((sources.first(), Cause::WouldDelistAll { entries })),
             };
@@ -264,7 +278,7 @@ impl Life {
 
     /// The version of a file that is served.
     fn before(&self, source: &Source) -> Option<&Source> {
-        self.good.as_ref()?.sources.iter().find(|before| before.path == source.path)
+        self.predecessor()?.sources.iter().find(|before| before.path == source.path)
     }
 
     /// The candidate was built and published.
@@ -295,6 +309,7 @@ impl Life {
             level = Level::WARN;
         }
         self.good = Some(new);
+        self.foreign = false;
         Step { message: Some(Message { level, text }), retry: None }
     }
 

@@ -36,6 +36,8 @@ pub enum Cause {
     Fatal(String),
     /// The file holds no bytes at all.
     Empty,
+    /// The content is HTML or XML: an error page, or a word from the publisher, but no list.
+    Markup,
     /// Every line that should be an entry is invalid.
     NothingValid {
         /// The number of invalid lines.
@@ -99,6 +101,9 @@ impl Cause {
                 "fetch the file again, or set accept-empty = true for the dataset if it is meant \
                  to be empty"
             }
+            Self::Markup => {
+                "read it: a web server's error page, or a word from the publisher, is not a list"
+            }
             Self::NothingValid { .. } => {
                 "check that this is the right file and the right dataset type"
             }
@@ -126,6 +131,7 @@ impl fmt::Display for Cause {
             Self::TooBig(limit) => write!(f, "holds more than {limit} bytes"),
             Self::Fatal(reason) | Self::Refused(reason) => f.write_str(reason),
             Self::Empty => f.write_str("holds no bytes"),
+            Self::Markup => f.write_str("is an HTML or XML page"),
             Self::NothingValid { bad_lines, first: None } => {
                 write!(f, "holds nothing valid, {bad_lines} lines are wrong")
             }

@@ -119,20 +119,34 @@ impl Watcher {
     /// Replaces the set of files. A file that is watched already keeps its state; `loaded` counts
     /// for new ones only.
     pub fn set_files(&self, files: Vec<Watched>) {
+        self.outbox.set_files(&files);
         self.inbox.set_files(files);
     }
 
     /// Asks for a report of this file as soon as it is at rest, changed or not: after a read that
-    /// was [torn](super::Cause::Torn).
+    /// was [torn](super::Cause::Torn), or of a version that was not [at rest](Self::at_rest).
     pub fn recheck(&self, path: &Path) {
         self.inbox.recheck(path.to_owned());
+    }
+
+    /// Looks at all files now, without waiting for the next poll. A writer that is at work is
+    /// still waited for.
+    pub fn look_now(&self) {
+        self.inbox.look_now();
+    }
+
+    /// What a file showed when it last came to rest, or when it was loaded: the one version of it
+    /// that is known to be whole. [`Sight::Vanished`] if there was none yet; `None` for a file
+    /// that is not watched.
+    pub fn at_rest(&self, path: &Path) -> Option<Sight> {
+        self.outbox.lock().rest.get(path).copied()
     }
 
     /// Waits for changes and takes them: each file at most once, with what it shows last. An
     /// absence is reported once, and so is the return. For one task at a time; cancel safe.
     pub async fn changes(&self) -> Vec<Change> {
         loop {
-            let changes = std::mem::take(&mut *self.outbox.lock());
+            let changes = std::mem::take(&mut self.outbox.lock().changes);
             if !changes.is_empty() {
                 let change = |(path, sight)| Change { path, sight };
                 return changes.into_iter().map(change).collect();
@@ -149,16 +163,45 @@ impl Drop for Watcher {
     }
 }
 
-/// What is reported and not yet taken; by file, so that a slow reader costs no memory.
 #[derive(Default)]
 struct Outbox {
-    changes: Mutex<BTreeMap<PathBuf, Sight>>,
+    board: Mutex<Board>,
     filled: Notify,
 }
 
+#[derive(Default)]
+struct Board {
+    /// What is reported and not yet taken; by file, so that a slow reader costs no memory.
+    changes: BTreeMap<PathBuf, Sight>,
+    /// What each watched file showed when it last came to rest.
+    rest: BTreeMap<PathBuf, Sight>,
+}
+
 impl Outbox {
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<PathBuf, Sight>> {
-        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    fn set_files(&self, files: &[Watched]) {
+        let mut board = self.lock();
+        let mut known = std::mem::take(&mut board.rest);
+        for Watched { path, loaded } in files {
+            let rest = known.remove(path);
+            let rest = rest.unwrap_or(loaded.map_or(Sight::Vanished, Sight::File));
+            board.rest.insert(path.clone(), rest);
+        }
+        let Board { changes, rest } = &mut *board;
+        changes.retain(|path, _| rest.contains_key(path));
+    }
+
+    fn report(&self, path: &Path, sight: Sight) {
+        let mut board = self.lock();
+        // The owner may have dropped the file while the thread looked at it.
+        let Some(rest) = board.rest.get_mut(path) else { return };
+        *rest = sight;
+        board.changes.insert(path.to_owned(), sight);
+        drop(board);
+        self.filled.notify_one();
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Board> {
+        self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -236,6 +279,9 @@ impl Round {
         if mail.lost {
             self.touch(now, Touch::Unknown.into(), |_| true);
         }
+        if mail.look {
+            self.files.values_mut().for_each(|file| file.due = Some(now));
+        }
     }
 
     fn set_files(&mut self, now: Instant, files: Vec<Watched>) {
@@ -249,7 +295,6 @@ impl Round {
             });
             self.files.insert(path, file);
         }
-        self.outbox.lock().retain(|path, _| self.files.contains_key(path));
         self.rerouted = true;
     }
 
@@ -294,8 +339,7 @@ impl Round {
                     Some(until)
                 }
                 Verdict::Settled(sight) => {
-                    self.outbox.lock().insert(path.clone(), sight);
-                    self.outbox.filled.notify_one();
+                    self.outbox.report(path, sight);
                     None
                 }
             };

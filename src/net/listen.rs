@@ -109,6 +109,9 @@ fn tcp_socket(address: SocketAddr) -> io::Result<TcpListener> {
     // Connections of a server just stopped linger in TIME_WAIT and would block the address.
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
+    // Connections inherit it (on Linux). hickory-server does not set it itself, and every second
+    // answer to a client that does not wait for the first would be held back for 40 ms.
+    socket.set_tcp_nodelay(true)?;
     let socket = bind(socket, address)?;
     socket.listen(TCP_BACKLOG)?;
     Ok(socket.into())
@@ -188,6 +191,15 @@ mod tests {
         let first = tcp(address("[::1]:0")).unwrap();
         let error = tcp(first.local_addr().unwrap()).unwrap_err();
         assert_eq!(error.source.kind(), io::ErrorKind::AddrInUse);
+    }
+
+    #[test]
+    fn connections_send_answers_at_once() {
+        let listener = tcp(address("127.0.0.1:0")).unwrap();
+        let _client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        listener.set_nonblocking(false).unwrap();
+        let (connection, _) = listener.accept().unwrap();
+        assert!(connection.nodelay().unwrap());
     }
 
     #[test]

@@ -245,12 +245,36 @@ pub struct Fatal {
 /// What makes a dataset unusable.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum FatalCause {
-    /// `$TIMESTAMP` lies in the future by so many seconds.
-    #[error("the data is dated {0} seconds in the future: is the clock right?")]
+    /// `$TIMESTAMP` lies in the future; in seconds since 1970. The text does not tell how far away
+    /// it is, which would make another fault of it with each look.
+    #[error("the data is dated {}, in the future: is the clock right?", utc(*.0))]
     FutureTimestamp(u64),
     /// The distinct texts have more bytes, or the lines are more, than 32 bits can count.
     #[error("more than 4 GiB of texts, or more than 4294967295 entries, in one dataset")]
     TooLarge,
+}
+
+/// The date and time of day, in UTC, of a time in seconds since 1970.
+fn utc(seconds: u64) -> String {
+    let leap = |year: u64| {
+        u64::from(year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)))
+    };
+    let (mut day, clock) = (seconds / 86_400, seconds % 86_400);
+    let mut year = 1970;
+    while day >= 365 + leap(year) {
+        day -= 365 + leap(year);
+        year += 1;
+    }
+    let mut month = 1;
+    for length in [31, 28 + leap(year), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
+        if day < length {
+            break;
+        }
+        day -= length;
+        month += 1;
+    }
+    let (hour, minute, second) = (clock / 3600, clock / 60 % 60, clock % 60);
+    format!("{year}-{month:02}-{:02} {hour:02}:{minute:02}:{second:02} UTC", day + 1)
 }
 
 /// Why a line was not used.

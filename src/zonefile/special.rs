@@ -168,7 +168,7 @@ impl Head {
     fn timestamp(&mut self, scan: &mut Scan<'_>, now: u64) -> Result<(), Refused> {
         let (stamp, expires) = stamps(scan).ok_or(Special::Timestamp)?;
         if stamp > now {
-            return Err(FatalCause::FutureTimestamp(stamp - now).into());
+            return Err(FatalCause::FutureTimestamp(stamp).into());
         }
         if stamp > 0 {
             self.stamp = self.stamp.max(Some(stamp));
@@ -414,7 +414,11 @@ mod tests {
         assert_eq!(head.expires, Some(1_109_725_200));
         assert_eq!(bad("TIMESTAMP"), Special::Timestamp.into());
         let late = bad("TIMESTAMP 2023-11-14-22-13-30");
-        assert_eq!(late, Refused::Dataset(FatalCause::FutureTimestamp(10)));
+        assert_eq!(late, Refused::Dataset(FatalCause::FutureTimestamp(1_700_000_010)));
+        let text = |stamp| FatalCause::FutureTimestamp(stamp).to_string();
+        assert!(text(1_700_000_010).contains("is dated 2023-11-14 22:13:30 UTC, in the future"));
+        assert!(text(1_709_251_199).contains("2024-02-29 23:59:59"));
+        assert!(text(2_145_916_799).contains("2037-12-31 23:59:59"));
         assert_eq!(good(&["TIMESTAMP 2023-11-14-22-13-20"]).stamp, Some(1_700_000_000));
     }
 }

@@ -44,6 +44,21 @@ impl Reply {
         self.0.metadata.response_code
     }
 
+    /// The serial of the first SOA record, wherever it is.
+    pub(crate) fn serial(&self) -> Option<u32> {
+        let records = self.0.answers.iter().chain(&self.0.authorities);
+        let mut serials = records.filter_map(|record| match &record.data {
+            RData::SOA(soa) => Some(soa.serial),
+            _ => None,
+        });
+        serials.next()
+    }
+
+    /// The times to live in the answer section.
+    pub(crate) fn ttls(&self) -> Vec<u32> {
+        self.0.answers.iter().map(|record| record.ttl).collect()
+    }
+
     /// The A records of the answer section, in their order.
     pub(crate) fn addresses(&self) -> Vec<Ipv4Addr> {
         let answers = self.0.answers.iter();

@@ -256,3 +256,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn other_files_are_judged_on_their_own_and_replace_what_is_served_only_if_good() {
+    let mut life = live(5);
+    let _ = life.refuse(at(1), gone("list"));
+    life.start_over();
+    assert_eq!((life.state(), life.good().unwrap().entries()), (State::Live, 5));
+    assert!(!life.holds(&list(5)), "the same bytes may mean something else now");
+    let problem = life.judge(vec![source("list", 0, 3, 90)], false).unwrap_err();
+    let message = life.refuse(at(2), problem).message.unwrap();
+    assert!(message.text.starts_with("keeps serving 5 entries"), "{}", message.text);
+    assert_eq!(life.state(), State::Quarantined);
+    let candidate = life.judge(vec![source("list", 0, 0, 90)], false).unwrap();
+    let message = life.accept(at(3), candidate).message.unwrap();
+    assert!(message.text.starts_with("good again after 1 s: 0 entries, before 5"));
+    assert!(life.holds(&[source("list", 0, 0, 90)]), "now it is their own");
+}

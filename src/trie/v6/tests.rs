@@ -75,8 +75,8 @@ fn exclusions_are_cut_out_of_a_prefix() {
 #[test]
 fn single_addresses_far_apart_stay_small() {
     let mut random = Random::new(2);
-    let mut key = || u128::from(random.bits()) << 64 | u128::from(random.bits());
-    let singles: Vec<_> = std::iter::repeat_with(|| key()).take(5000).collect();
+    let key = || u128::from(random.bits()) << 64 | u128::from(random.bits());
+    let singles: Vec<_> = std::iter::repeat_with(key).take(5000).collect();
     let ranges: Vec<_> = singles.iter().map(|&key| range(key, key, 1)).collect();
     let trie = check(&ranges, &[]);
     assert!(trie.memory() < 17 * 5000, "{}", trie.memory());

@@ -1,0 +1,80 @@
+//! Threads that build datasets, one per core.
+
+use super::compile::{Outcome, Task, Ticket};
+use crate::load::{Cause, Problem};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::sync::mpsc::UnboundedSender;
+
+/// What a thread that loads takes from its priority once queries are answered. Not more: at the
+/// lowest priority a busy machine would never reload (docs/decisions/007).
+const NICE: i32 = 5;
+
+/// A build that ended.
+pub(super) struct Finished {
+    /// The dataset's name.
+    pub(super) name: String,
+    /// Tells which order this is about.
+    pub(super) ticket: Ticket,
+    /// What came of it.
+    pub(super) outcome: Outcome,
+}
+
+/// The threads. They end, after the task they are at, when this is dropped.
+pub(super) struct Pool {
+    tasks: mpsc::Sender<Task>,
+    give_way: Arc<AtomicBool>,
+}
+
+impl Pool {
+    /// Starts the threads; what they have done goes to `done`.
+    pub(super) fn start(done: UnboundedSender<Finished>) -> std::io::Result<Self> {
+        let (tasks, queue) = mpsc::channel::<Task>();
+        let queue = Arc::new(Mutex::new(queue));
+        let give_way = Arc::new(AtomicBool::new(false));
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            let (queue, give_way, done) = (Arc::clone(&queue), Arc::clone(&give_way), done.clone());
+            std::thread::Builder::new().name("load".to_owned()).spawn(move || {
+                let mut polite = false;
+                loop {
+                    let task = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                    let Ok(task) = task else { return };
+                    if !polite && give_way.load(Ordering::Relaxed) {
+                        polite = true;
+                        // On Linux the priority is the thread's own. Failing to be polite is no
+                        // reason not to load.
+                        let _ = rustix::process::nice(NICE);
+                    }
+                    if done.send(run(&task)).is_err() {
+                        return;
+                    }
+                }
+            })?;
+        }
+        Ok(Self { tasks, give_way })
+    }
+
+    /// Has a dataset built.
+    pub(super) fn submit(&self, task: Task) {
+        // The threads hold the other end for as long as the pool lives.
+        let _ = self.tasks.send(task);
+    }
+
+    /// From now on, building gives way to answering.
+    pub(super) fn give_way(&self) {
+        self.give_way.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Builds; a panic of the parser or the builder is a fault of this dataset alone.
+fn run(task: &Task) -> Finished {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let outcome = catch_unwind(AssertUnwindSafe(|| task.compile(now))).unwrap_or_else(|_| {
+        let file = task.spec.files.first().cloned().unwrap_or_default();
+        let cause = Cause::Refused("building it failed by a fault in dnsbld".to_owned());
+        Outcome::Failed(Problem { file, cause })
+    });
+    Finished { name: task.spec.name.clone(), ticket: task.ticket.clone(), outcome }
+}

@@ -1,0 +1,240 @@
+//! The life of datasets and zones: bad from the start, shared, stacked, expired; the serials.
+
+use std::fs;
+use std::thread::sleep;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use hickory_proto::op::ResponseCode::{NXDomain, NoError, ServFail};
+use hickory_proto::rr::RecordType;
+
+use super::{RATE, SOON};
+use crate::common::{Daemon, Feed, Setup, Stream, Style, wait_until};
+
+/// The tables of datasets (name, files) and zones (name, datasets).
+fn tables(datasets: &[(&str, &[&str])], zones: &[(&str, &[&str])]) -> String {
+    let datasets = datasets.iter().map(|(name, files)| {
+        format!("[[dataset]]\nname = \"{name}\"\ntype = \"ip4set\"\nfiles = {files:?}\n")
+    });
+    let zones = zones
+        .iter()
+        .map(|(name, sets)| format!("[[zone]]\nname = \"{name}\"\ndatasets = {sets:?}\n"));
+    datasets.chain(zones).collect()
+}
+
+#[test]
+fn a_bad_file_at_the_start_costs_its_own_dataset_only() {
+    let setup = Setup::new();
+    setup.write("good", "10.0.0.1 :2:good\n");
+    setup.write("garbage", "@@@\n@@@\n");
+    setup.configure(
+        "",
+        &tables(
+            &[("good", &["good"]), ("garbage", &["garbage"]), ("absent", &["absent"])],
+            &[
+                ("good.test", &["good"]),
+                ("garbage.test", &["garbage"]),
+                ("absent.test", &["absent"]),
+                ("stack.test", &["good", "absent"]),
+                ("late.test", &["absent", "garbage"]),
+            ],
+        ),
+    );
+    let server = setup.start();
+    let code = |name: &str| server.ask(name, RecordType::TXT).rcode();
+    assert_eq!(code("1.0.0.10.good.test"), NoError);
+    assert_eq!(code("1.0.0.10.stack.test"), NoError);
+    for zone in ["garbage.test", "absent.test", "late.test"] {
+        assert_eq!(code(&format!("1.0.0.10.{zone}")), ServFail, "{zone}");
+        assert_eq!(server.ask(zone, RecordType::SOA).rcode(), ServFail, "{zone}");
+    }
+    // A health check must not call a zone well of which a part is dead.
+    assert_eq!(code("2.0.0.127.good.test"), NoError);
+    assert_eq!(code("2.0.0.127.stack.test"), NXDomain);
+    let dead = "not loaded, its zones answer SERVFAIL: ";
+    server.expect_log(&["ERROR", "dataset garbage", dead, "holds nothing valid"], SOON);
+    server.expect_log(&["ERROR", "dataset absent", dead, "there is no such file"], SOON);
+
+    setup_file(&server, "garbage", "10.0.0.2 :2:healed\n");
+    server.expect_code("2.0.0.10.garbage.test", NoError, SOON);
+    server.expect_code("2.0.0.10.late.test", NoError, SOON);
+    assert_eq!(code("2.0.0.10.absent.test"), ServFail);
+    setup_file(&server, "absent", "10.0.0.3 :2:there at last\n");
+    for zone in ["absent.test", "stack.test", "late.test"] {
+        server.expect_code(&format!("3.0.0.10.{zone}"), NoError, SOON);
+    }
+    assert_eq!(code("2.0.0.127.stack.test"), NoError);
+    server.expect_log(&["dataset garbage: loaded at last"], SOON);
+    server.expect_log(&["dataset absent: loaded at last"], SOON);
+    assert_eq!(
+        server.log_lines(&["dataset good: its files are read"]).len(),
+        1,
+        "{}",
+        server.log()
+    );
+}
+
+fn setup_file(server: &Daemon, name: &str, text: &str) {
+    fs::write(server.path(name), text).expect("it can be written");
+}
+
+#[test]
+fn a_file_of_two_datasets_changes_both_and_no_other() {
+    let setup = Setup::new();
+    let [shared, twin, other] = ["one", "two", "three"].map(|z| Feed::new(z, Style::Replaced, 50));
+    setup.write("shared", shared.text(1));
+    setup.write("own", "");
+    setup.write("other", other.text(1));
+    let datasets: [(&str, &[&str]); 3] =
+        [("a", &["shared"]), ("b", &["own", "shared"]), ("c", &["other"])];
+    setup.configure("", &tables(&datasets, &[("one", &["a"]), ("two", &["b"]), ("three", &["c"])]));
+    let server = setup.start();
+    let feeds = [shared.clone(), twin.clone(), other.clone()];
+    let stream = Stream::start(server.addr(), &feeds, RATE);
+    shared.allow(2);
+    twin.allow(2);
+    setup_file(&server, "shared", &shared.text(2));
+    shared.wait_for(2, SOON).expect("the first follows");
+    twin.wait_for(2, SOON).expect("the second follows");
+    stream.finish();
+    feeds.iter().for_each(|feed| feed.check().expect("answers are right"));
+    let loads = |dataset: &str| {
+        server.log_lines(&[&format!("dataset {dataset}: its files are read")]).len()
+    };
+    assert_eq!(["a", "b", "c"].map(loads), [2, 2, 1], "{}", server.log());
+}
+
+/// Regression: the change of one file made the dataset read the others as well, one of them half
+/// written by a writer that paused.
+#[test]
+fn a_dataset_waits_for_all_its_files_to_rest() {
+    let setup = Setup::new();
+    let feed = Feed::new("both", Style::Replaced, 2000);
+    setup.write("slow", feed.text(1));
+    setup.write("quick", "192.0.2.1\n");
+    setup.configure("", &tables(&[("both", &["slow", "quick"])], &[("both", &["both"])]));
+    let server = setup.start();
+    let stream = Stream::start(server.addr(), std::slice::from_ref(&feed), RATE);
+    feed.allow(2);
+    let text = feed.text(2);
+    let (first, second) = text.as_bytes().split_at(text.len() / 2);
+    let mut file = fs::File::create(server.path("slow")).expect("it can be written");
+    std::io::Write::write_all(&mut file, first).expect("there is room");
+    sleep(Duration::from_millis(100));
+    setup_file(&server, "quick", "192.0.2.1\n192.0.2.2\n");
+    sleep(Duration::from_millis(1500));
+    feed.check().expect("half a file is not served");
+    assert_eq!(server.ask("2.2.0.192.both", RecordType::A).rcode(), NXDomain, "it waits");
+    std::io::Write::write_all(&mut file, second).expect("there is room");
+    drop(file);
+    feed.wait_for(2, SOON).expect("both are served");
+    assert_eq!(server.ask("2.2.0.192.both", RecordType::A).rcode(), NoError);
+    stream.finish();
+    feed.check().expect("answers are right");
+}
+
+/// Regression: SIGHUP, and a retry, read a file while its writer paused.
+#[test]
+fn a_hangup_does_not_read_a_file_that_is_being_written() {
+    let setup = Setup::new();
+    let feed = Feed::new("hup", Style::Replaced, 2000);
+    setup.write("list", feed.text(1));
+    let files = [("hup".to_owned(), "list".to_owned())];
+    setup.configure_lists("", &files);
+    let server = setup.start();
+    let stream = Stream::start(server.addr(), std::slice::from_ref(&feed), RATE);
+    feed.allow(2);
+    let text = feed.text(2);
+    let (first, second) = text.as_bytes().split_at(text.len() / 2);
+    let mut file = fs::File::create(server.path("list")).expect("it can be written");
+    std::io::Write::write_all(&mut file, first).expect("there is room");
+    sleep(Duration::from_millis(300));
+    // All datasets are to be built anew, this one when its file is at rest.
+    server.configure_lists("default-ttl = 77", &files);
+    server.reload();
+    sleep(Duration::from_millis(700));
+    assert_eq!(feed.served(), 1);
+    std::io::Write::write_all(&mut file, second).expect("there is room");
+    drop(file);
+    feed.wait_for(2, SOON).expect("it is served when it is whole");
+    assert_eq!(server.ask("1.0.0.10.hup", RecordType::TXT).ttls(), [77]);
+    stream.finish();
+    feed.check().expect("answers are right");
+}
+
+#[test]
+fn data_expires_while_it_is_served_and_newer_data_heals_it() {
+    let setup = Setup::new();
+    setup.write("list", "10.0.0.1 :2:first\n");
+    setup.write("other", "10.0.0.1 :2:other\n");
+    setup.configure(
+        "",
+        &tables(
+            &[("ages", &["list"]), ("other", &["other"])],
+            &[("ages.test", &["ages"]), ("other.test", &["other"])],
+        ),
+    );
+    let server = setup.start();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+    setup_file(&server, "list", &format!("$TIMESTAMP {} +5s\n10.0.0.1 :2:second\n", stamp(now)));
+    let client = server.client();
+    let text = || client.ask("1.0.0.10.ages.test", RecordType::TXT).map(|reply| reply.texts());
+    assert!(wait_until(SOON, || text().is_ok_and(|text| text == ["second"])), "{}", server.log());
+    server.expect_code("1.0.0.10.ages.test", ServFail, Duration::from_secs(8));
+    server.expect_log(&["zone ages.test: its data has expired", "$TIMESTAMP"], SOON);
+    assert_eq!(server.ask("1.0.0.10.other.test", RecordType::A).rcode(), NoError);
+    setup_file(&server, "list", "10.0.0.1 :2:third\n");
+    server.expect_code("1.0.0.10.ages.test", NoError, SOON);
+    assert_eq!(server.log_lines(&["has expired"]).len(), 1, "told once");
+}
+
+/// A time as `$TIMESTAMP` takes it, in UTC.
+fn stamp(seconds: u64) -> String {
+    let mut date = std::process::Command::new("date");
+    date.args(["-u", "-d", &format!("@{seconds}"), "+%Y:%m:%d:%H:%M:%S"]);
+    let output = date.output().expect("date is there");
+    String::from_utf8(output.stdout).expect("ASCII").trim().to_owned()
+}
+
+#[test]
+fn serials_never_go_back() {
+    let setup = Setup::new();
+    setup.write("list", "10.0.0.1\n");
+    setup.write("white", "10.0.0.99\n");
+    let datasets: [(&str, &[&str]); 2] = [("list", &["list"]), ("white", &["white"])];
+    let zones = "[[zone]]\nname = \"bl.test\"\ndatasets = [\"list\"]\nallow = [\"white\"]\n";
+    let rest = tables(&datasets, &[]) + zones;
+    setup.configure("state-dir = \"state\"", &rest);
+    let touch = |server: &Daemon, name: &str, seconds: u64| {
+        let file = fs::File::options().append(true).open(server.path(name)).expect("it is there");
+        file.set_modified(UNIX_EPOCH + Duration::from_secs(seconds)).expect("it is ours");
+    };
+    let put = |server: &Daemon, name: &str, text: &str, seconds: u64| {
+        setup_file(server, ".new", text);
+        touch(server, ".new", seconds);
+        fs::rename(server.path(".new"), server.path(name)).expect("it is there");
+    };
+    let rises = |server: &Daemon, before: u32| {
+        assert!(wait_until(SOON, || server.serial("bl.test") != before), "{}", server.log());
+        server.serial("bl.test")
+    };
+    const YEAR_2033: u64 = 2_000_000_000;
+
+    let server = setup.start();
+    let first = server.serial("bl.test");
+    put(&server, "list", "10.0.0.1\n10.0.0.2\n", YEAR_2033);
+    assert_eq!(u64::from(rises(&server, first)), YEAR_2033, "the time of the newest file");
+    put(&server, "list", "10.0.0.1\n10.0.0.3\n", YEAR_2033);
+    assert_eq!(u64::from(rises(&server, 2_000_000_000)), YEAR_2033 + 1, "in the same second");
+    put(&server, "list", "10.0.0.1\n10.0.0.4\n", YEAR_2033 - 500);
+    assert_eq!(u64::from(rises(&server, 2_000_000_001)), YEAR_2033 + 2, "in the past");
+    put(&server, "white", "10.0.0.4\n", YEAR_2033 - 400);
+    assert_eq!(u64::from(rises(&server, 2_000_000_002)), YEAR_2033 + 3, "by an allow list");
+
+    let server = server.restart();
+    assert_eq!(u64::from(server.serial("bl.test")), YEAR_2033 + 3, "nothing has changed");
+    put(&server, "list", "10.0.0.1\n10.0.0.5\n", YEAR_2033 - 300);
+    assert_eq!(u64::from(rises(&server, 2_000_000_003)), YEAR_2033 + 4);
+    server.configure("state-dir = \"state\"\ndefault-ttl = 99", &rest);
+    server.reload();
+    assert_eq!(u64::from(server.serial("bl.test")), YEAR_2033 + 5, "other TTLs are a change");
+}
