@@ -37,20 +37,17 @@ fn short_run(name: &str) {
     let target = targets::ALL.iter().find(|target| target.name == name).expect("a target");
     let seconds = std::env::var("FUZZ_SECONDS").map_or(1, |text| text.parse().expect("a number"));
     let end = Instant::now() + Duration::from_secs(seconds);
-    let mut inputs = corpus(name);
+    let inputs = [corpus(name), (target.seeds)()].concat();
     for input in &inputs {
         attempt(target, input);
     }
-    inputs.extend((target.seeds)());
     let mut mutator = Mutator { random: Random(0x9e37_79b9_7f4a_7c15), target, inputs: &inputs };
-    let mut tried = 0;
+    let mut changed = 0;
     while Instant::now() < end {
-        let input = mutator.next(tried);
-        attempt(target, &input);
-        tried += 1;
+        attempt(target, &mutator.next());
+        changed += 1;
     }
-    println!("{name}: {} inputs and {tried} changed ones", inputs.len());
-    assert!(tried > 100, "only {tried} inputs in {seconds} s: the target is too slow");
+    println!("{name}: {} inputs and {changed} changed ones", inputs.len());
 }
 
 /// The checked-in inputs.
@@ -82,11 +79,7 @@ struct Mutator<'a> {
 }
 
 impl Mutator<'_> {
-    /// Each seed as it is, then changed ones.
-    fn next(&mut self, number: usize) -> Vec<u8> {
-        if let Some(input) = self.inputs.get(number) {
-            return input.clone();
-        }
+    fn next(&mut self) -> Vec<u8> {
         let mut input = self.random.choose(self.inputs).clone();
         input.truncate(self.target.max_size);
         for _ in 0..=self.random.below(6) {
@@ -127,7 +120,8 @@ impl Mutator<'_> {
             _ => (0..=random.below(4)).map(|_| random.below(256) as u8).collect(),
         };
         // In place of as many bytes, or between them.
-        let replaced = if random.below(2) == 0 { at } else { input.len().min(at + insertion.len()) };
+        let replaced =
+            if random.below(2) == 0 { at } else { input.len().min(at + insertion.len()) };
         input.splice(at..replaced, insertion);
         input.truncate(self.target.max_size);
     }

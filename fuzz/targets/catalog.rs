@@ -51,8 +51,7 @@ fn usual_zones() -> Vec<Zone> {
     let mut all = addresses();
     all.extend([text(Kind::Ip6Trie, IP6TRIE), text(Kind::Dnset, DNSET), records()]);
     let allow = || {
-        let lists =
-            [(Kind::Ip4Set, ALLOW4), (Kind::Ip6Trie, ALLOW6), (Kind::Dnset, ALLOW_NAMES)];
+        let lists = [(Kind::Ip4Set, ALLOW4), (Kind::Ip6Trie, ALLOW6), (Kind::Dnset, ALLOW_NAMES)];
         lists.map(|(kind, list)| Arc::new(text(kind, list))).into()
     };
     vec![

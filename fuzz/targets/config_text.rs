@@ -6,10 +6,36 @@ use std::collections::HashSet;
 use std::path::Path;
 
 pub(crate) const TOKENS: &[&[u8]] = &[
-    b"[server]\n", b"[[dataset]]\n", b"[[zone]]\n", b"[server.tls]\n", b"name = ", b"type = \"ip4set\"\n",
-    b"files = [\"a\"]\n", b"datasets = [\"a\"]\n", b"listen = [\"127.0.0.1:53\"]\n", b"\"1h\"", b"true",
-    b"0", b"-1", b"4294967296", b"[]", b"{}", b"{ x = 1 }", b"\"\"\"", b"soa = { mname = \"a\", ",
-    b"ns = [", b"ttl = ", b"allow = [", b"#", b"\n", b"'", b".", b"=", b"1979-05-27", b"inf", b"0x7f",
+    b"[server]\n",
+    b"[[dataset]]\n",
+    b"[[zone]]\n",
+    b"[server.tls]\n",
+    b"name = ",
+    b"type = \"ip4set\"\n",
+    b"files = [\"a\"]\n",
+    b"datasets = [\"a\"]\n",
+    b"listen = [\"127.0.0.1:53\"]\n",
+    b"\"1h\"",
+    b"true",
+    b"0",
+    b"-1",
+    b"4294967296",
+    b"[]",
+    b"{}",
+    b"{ x = 1 }",
+    b"\"\"\"",
+    b"soa = { mname = \"a\", ",
+    b"ns = [",
+    b"ttl = ",
+    b"allow = [",
+    b"#",
+    b"\n",
+    b"'",
+    b".",
+    b"=",
+    b"1979-05-27",
+    b"inf",
+    b"0x7f",
 ];
 
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
@@ -45,7 +71,9 @@ pub(crate) fn run(data: &[u8]) {
                 let (line, column) = match diagnostic.place {
                     Some(place) => place,
                     // What is missing from the file is nowhere in it.
-                    None if !is_text || diagnostic.message == "there is no zone to serve" => continue,
+                    None if !is_text || diagnostic.message == "there is no zone to serve" => {
+                        continue;
+                    }
                     None => panic!("no place: {diagnostic}"),
                 };
                 assert!((1..=lines).contains(&line), "line {line} of {lines}: {diagnostic}");

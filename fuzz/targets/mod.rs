@@ -12,8 +12,8 @@ mod name_text;
 mod names_model;
 mod query;
 mod seeds;
-
-
+#[cfg(fuzzing)]
+mod trie_bytes;
 mod trie_model;
 mod zone_model;
 mod zone_text;
@@ -35,26 +35,31 @@ pub(crate) struct Target {
     pub(crate) max_size: usize,
 }
 
-macro_rules! targets {
-    ($($name:literal $module:ident $run:ident $max_size:literal)*) => {
-        &[$(Target {
+macro_rules! target {
+    ($name:literal, $module:ident, $max_size:literal) => {
+        target!($name, $module::run, $module, $max_size)
+    };
+    ($name:literal, $run:path, $module:ident, $max_size:literal) => {
+        Target {
             name: $name,
-            run: $module::$run,
+            run: $run,
             seeds: $module::seeds,
             tokens: $module::TOKENS,
             max_size: $max_size,
-        }),*]
+        }
     };
 }
 
-pub(crate) const ALL: &[Target] = targets! {
-    "query" query run 700
-    "zone_text" zone_text run 2000
-    "zone_model" zone_model run 800
-    "trie4_model" trie_model run4 2000
-    "trie6_model" trie_model run6 2000
-    "names_model" names_model run 1000
-    "name_text" name_text run 600
-    "config_text" config_text run 4000
-    "gzip" gzip run 1000
-};
+pub(crate) const ALL: &[Target] = &[
+    target!("query", query, 700),
+    target!("zone_text", zone_text, 2000),
+    target!("zone_model", zone_model, 800),
+    target!("trie4_model", trie_model::run4, trie_model, 2000),
+    target!("trie6_model", trie_model::run6, trie_model, 2000),
+    target!("names_model", names_model, 1000),
+    target!("name_text", name_text, 600),
+    target!("config_text", config_text, 4000),
+    target!("gzip", gzip, 1000),
+    #[cfg(fuzzing)]
+    target!("trie_bytes", trie_bytes, 500),
+];

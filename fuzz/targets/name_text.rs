@@ -4,8 +4,20 @@ use super::input::Input;
 use dnsbld::wire::name::{Labels, MAX_LABEL, MAX_LABELS, MAX_NAME, NameBuf, write_text};
 
 pub(crate) const TOKENS: &[&[u8]] = &[
-    b"\\", b"\\.", b"\\000", b"\\255", b"\\256", b"\\1", b".", b"..", b"\x3f", b"\x40", b"\xc0\x0c",
-    b"\x00", b"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", b"a.a.a.a.a.a.a.a.",
+    b"\\",
+    b"\\.",
+    b"\\000",
+    b"\\255",
+    b"\\256",
+    b"\\1",
+    b".",
+    b"..",
+    b"\x3f",
+    b"\x40",
+    b"\xc0\x0c",
+    b"\x00",
+    b"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    b"a.a.a.a.a.a.a.a.",
 ];
 
 pub(crate) fn seeds() -> Vec<Vec<u8>> {

@@ -53,8 +53,8 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         seed.extend(*b"\x00\x00\x29\x04\xd0\x00\x00\x80\x00\x00\x00");
         seed
     });
-    let composed =
-        (0..=255_u8).map(|n| (0..40).map(move |i| if i == 0 { COMPOSED } else { n.wrapping_mul(i) }));
+    let composed = (0..=255_u8)
+        .map(|n| (0..40).map(move |i| if i == 0 { COMPOSED } else { n.wrapping_mul(i) }));
     asked.chain(composed.map(Iterator::collect)).collect()
 }
 
@@ -88,18 +88,74 @@ pub(crate) fn run(data: &[u8]) {
 /// A query from choices, which is more often about something than random bytes are.
 fn compose(input: &mut Input<'_>) -> Vec<u8> {
     const APEXES: &[&str] = &[
-        "bl.test", "net.bl.test", "six.test", "dn.test", "all.test", "generic.test", "gate.test",
-        "long.test", "huge.test", "dead.test", "ill.test", "old.test", "test", "BL.Test", "", "x.x.deep",
-        "version.bind", "id.server", "VERSION.server", "hostname.bind",
+        "bl.test",
+        "net.bl.test",
+        "six.test",
+        "dn.test",
+        "all.test",
+        "generic.test",
+        "gate.test",
+        "long.test",
+        "huge.test",
+        "dead.test",
+        "ill.test",
+        "old.test",
+        "test",
+        "BL.Test",
+        "",
+        "x.x.deep",
+        "version.bind",
+        "id.server",
+        "VERSION.server",
+        "hostname.bind",
     ];
     const LABELS: &[&[u8]] = &[
-        b"test", b"invalid", b"www", b"WWW", b"example", b"com", b"spam", b"good", b"wild", b"a", b"b",
-        b"c", b"d", b"e", b"f", b"g", b"0", b"1", b"2", b"3", b"7", b"9", b"10", b"127", b"172",
-        b"192", b"198", b"255", b"256", b"001", b"ok", b"fine", b"*", b"\x09odd.label", b"clean",
+        b"test",
+        b"invalid",
+        b"www",
+        b"WWW",
+        b"example",
+        b"com",
+        b"spam",
+        b"good",
+        b"wild",
+        b"a",
+        b"b",
+        b"c",
+        b"d",
+        b"e",
+        b"f",
+        b"g",
+        b"0",
+        b"1",
+        b"2",
+        b"3",
+        b"7",
+        b"9",
+        b"10",
+        b"127",
+        b"172",
+        b"192",
+        b"198",
+        b"255",
+        b"256",
+        b"001",
+        b"ok",
+        b"fine",
+        b"*",
+        b"\x09odd.label",
+        b"clean",
     ];
     const IP6: &[u128] = &[
-        0xffff_7f00_0002, 0xffff_c000_0207, 0xffff_c612_0701, 0x2001_0db8 << 96, 0x2001_0db8_0001 << 80,
-        0x2002_c000_0207 << 80, 0x2001_0db8_0000_0000_0000_0000_0000_0007, 0xfe80 << 112, 1,
+        0xffff_7f00_0002,
+        0xffff_c000_0207,
+        0xffff_c612_0701,
+        0x2001_0db8 << 96,
+        0x2001_0db8_0001 << 80,
+        0x2002_c000_0207 << 80,
+        0x2001_0db8_0000_0000_0000_0000_0000_0007,
+        0xfe80 << 112,
+        1,
     ];
     const TYPES: &[u16] = &[1, 16, 255, 28, 2, 6, 15, 41, 250, 251, 252, 253, 254, 0, 256, 65535];
     let shape = input.byte();
@@ -159,12 +215,7 @@ struct Response {
 
 impl Session {
     /// Asks and checks whatever can be said of one response.
-    fn ask(
-        &self,
-        state: &mut WorkerState,
-        query: &[u8],
-        transport: Transport,
-    ) -> Option<Response> {
+    fn ask(&self, state: &mut WorkerState, query: &[u8], transport: Transport) -> Option<Response> {
         let mut out = vec![0xaa; 65_535];
         let request = Request { query, client: self.client, transport, now: self.now };
         match answer(self.catalog, state, &request, &mut out) {

@@ -6,17 +6,30 @@ use dnsbld::listing::{AnswerId, Range};
 
 /// Places where ranges crowd: in units of this shift from this key.
 const CROWDS4: [(u32, u32); 8] = [
-    (0, 0), (0x0a00_0000, 0), (0x0a01_0200, 2), (0xc000_0000, 8), (0xc0a8_0000, 16), (0xffff_fe00, 0),
-    (0, 24), (0x7fff_ff00, 1),
+    (0, 0),
+    (0x0a00_0000, 0),
+    (0x0a01_0200, 2),
+    (0xc000_0000, 8),
+    (0xc0a8_0000, 16),
+    (0xffff_fe00, 0),
+    (0, 24),
+    (0x7fff_ff00, 1),
 ];
 const CROWDS6: [(u128, u32); 8] = [
-    (0, 0), (0x2001_0db8 << 96, 64), (0x2001_0db8 << 96, 0), (0x2a00 << 112, 96), (0x2a00 << 112, 68),
-    (!0 << 9, 0), (0, 120), (0x2000 << 112, 56),
+    (0, 0),
+    (0x2001_0db8 << 96, 64),
+    (0x2001_0db8 << 96, 0),
+    (0x2a00 << 112, 96),
+    (0x2a00 << 112, 68),
+    (!0 << 9, 0),
+    (0, 120),
+    (0x2000 << 112, 56),
 ];
 /// How many answers there are: numbers of one, two and four bytes.
 const ANSWERS: [u32; 5] = [1, 2, 200, 60_000, 1 << 30];
 
-pub(crate) const TOKENS: &[&[u8]] = &[b"\x00\x00\x00", b"\x00\x01\x00\x00\x01\x00", b"\xff", b"\x40"];
+pub(crate) const TOKENS: &[&[u8]] =
+    &[b"\x00\x00\x00", b"\x00\x01\x00\x00\x01\x00", b"\xff", b"\x40"];
 
 /// Runs of singles with equal steps, and ranges with steps that grow.
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
@@ -44,12 +57,14 @@ macro_rules! models {
                 let op = input.byte();
                 if op & 0x80 != 0 {
                     (base, shift) = $crowds[usize::from(op & 7)];
-                    let offset = (input.byte() as $key).checked_shl(shift + 4 * u32::from(op >> 4 & 7));
+                    let offset =
+                        (input.byte() as $key).checked_shl(shift + 4 * u32::from(op >> 4 & 7));
                     next = base.wrapping_add(offset.unwrap_or(0));
                     continue;
                 }
                 let times = if op & 0x40 == 0 { 1 } else { 1 | input.byte() };
-                let step = <$key>::from(input.byte()) << (8 * u32::from(op >> 4 & 3)).min(shift + 8);
+                let step =
+                    <$key>::from(input.byte()) << (8 * u32::from(op >> 4 & 3)).min(shift + 8);
                 let length = match op & 15 {
                     0..8 => 0,
                     8 => <$key>::from(input.byte()),

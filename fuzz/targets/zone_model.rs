@@ -18,8 +18,20 @@ const BUILT_IN: Value = (2, "");
 const TEXTS: [&str; 4] = ["", "one $", "two", "three: x"];
 /// Lines without effect in a list of addresses.
 const NOISE: [&str; 14] = [
-    "# 1.2.3.4", ";", "", "\t ", "x", "1.2.3.4x", "0.0.0.0/33", "1.2.255.5/24", "0.1.0.5-0.1.0.2", "!",
-    "1:2:3/33", "::g", ":0", ":2 x",
+    "# 1.2.3.4",
+    ";",
+    "",
+    "\t ",
+    "x",
+    "1.2.3.4x",
+    "0.0.0.0/33",
+    "1.2.255.5/24",
+    "0.1.0.5-0.1.0.2",
+    "!",
+    "1:2:3/33",
+    "::g",
+    ":0",
+    ":2 x",
 ];
 const COMMENTS: usize = 4;
 
@@ -27,7 +39,7 @@ pub(crate) const TOKENS: &[&[u8]] = &[];
 
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let seed = |n: u32| (0..120).map(move |i: u32| (n * 37 + i * i * (n + 3) + i / 3) as u8);
-    (0..200).map(|n| std::iter::once(n as u8).chain(seed(n)).collect()).collect()
+    (0..120).map(|n| std::iter::once(n as u8).chain(seed(n)).collect()).collect()
 }
 
 /// An entry: its first and last key, and its value, none for an exclusion.
@@ -190,7 +202,8 @@ impl Model {
         if shape & 0x40 != 0 {
             fields[..6].copy_from_slice(&[0, 0, 0, 0, 0, 0xffff]);
         }
-        let len = input.choose(&[64, 128, 128, 127, 112, 104, 97, 96, 95, 65, 63, 48, 33, 32, 16, 1, 0]);
+        let len =
+            input.choose(&[64, 128, 128, 127, 112, 104, 97, 96, 95, 65, 63, 48, 33, 32, 16, 1, 0]);
         let address = u128::from(Ipv6Addr::from(fields));
         let host = u128::MAX.checked_shr(len).unwrap_or(0);
         let (start, end) = (address & !host, address | host);
@@ -349,9 +362,8 @@ fn ip4set_values(entries: &[Entry<u32>], key: u32) -> Vec<Value> {
         let has_block = |entry: &Entry<u32>, len| {
             entry.start <= key & !low_bits(len) && key | low_bits(len) <= entry.end
         };
-        let is_here = |entry: &&Entry<u32>| {
-            has_block(entry, len) && (len == 8 || !has_block(entry, len - 8))
-        };
+        let is_here =
+            |entry: &&Entry<u32>| has_block(entry, len) && (len == 8 || !has_block(entry, len - 8));
         let here: Vec<_> = entries.iter().filter(is_here).collect();
         if here.iter().any(|entry| entry.value.is_none()) {
             return Vec::new();

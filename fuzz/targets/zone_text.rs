@@ -24,12 +24,56 @@ const TTL_BOUNDS: u8 = 16;
 const CLOCK: u8 = 32;
 
 pub(crate) const TOKENS: &[&[u8]] = &[
-    b"\n", b"\r\n", b"!", b"! ", b":", b":2:", b":127.0.0.3:", b"/8", b"/24", b"/32", b"/33", b"/64",
-    b"/128", b"-", b"-255", b"1.2.3.4", b"1.2.3.4\n", b"255.255.255.255", b"0.0.0.0/0", b"10",
-    b"10.0-10.3", b"::", b"::1", b"2001:db8::", b"::ffff:", b"ffff:", b"$SOA 1h ns. h. 0 1 2 3 4\n",
-    b"$NS 1d ", b"$TTL ", b"$TIMESTAMP ", b"2026-01-02-03-04-05", b"+2d", b"$MAXRANGE4 /20\n", b"$=",
-    b"$1 ", b"$$", b"#$", b";$", b":$", b"#", b";", b"*.", b".", b"\\.", b"\\255", b"example.com",
-    b"\x0c", b"\x0b", b"\0", b"@",
+    b"\n",
+    b"\r\n",
+    b"!",
+    b"! ",
+    b":",
+    b":2:",
+    b":127.0.0.3:",
+    b"/8",
+    b"/24",
+    b"/32",
+    b"/33",
+    b"/64",
+    b"/128",
+    b"-",
+    b"-255",
+    b"1.2.3.4",
+    b"1.2.3.4\n",
+    b"255.255.255.255",
+    b"0.0.0.0/0",
+    b"10",
+    b"10.0-10.3",
+    b"::",
+    b"::1",
+    b"2001:db8::",
+    b"::ffff:",
+    b"ffff:",
+    b"$SOA 1h ns. h. 0 1 2 3 4\n",
+    b"$NS 1d ",
+    b"$TTL ",
+    b"$TIMESTAMP ",
+    b"2026-01-02-03-04-05",
+    b"+2d",
+    b"$MAXRANGE4 /20\n",
+    b"$=",
+    b"$1 ",
+    b"$$",
+    b"#$",
+    b";$",
+    b":$",
+    b"#",
+    b";",
+    b"*.",
+    b".",
+    b"\\.",
+    b"\\255",
+    b"example.com",
+    b"\x0c",
+    b"\x0b",
+    b"\0",
+    b"@",
 ];
 
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
@@ -50,8 +94,9 @@ pub(crate) fn run(data: &[u8]) {
     let mut input = Input::new(data);
     let kind = KINDS[input.below(KINDS.len())];
     let options = options(input.byte());
-    let cuts = [1, 1 + input.below(64), 1 << 20];
+    let cut = 1 + input.below(64);
     let text = lengthen(input.rest());
+    let cuts = if text.len() < MAX_LINE / 2 { [1, cut, 1 << 20] } else { [499, 64 * cut, 1 << 20] };
     let files: Vec<&[u8]> = text.split(|&byte| byte == NEXT_FILE).collect();
     let [singly, pieces, whole] =
         cuts.map(|cut| parse(kind, &options, &files, cut).map_err(|error| error.to_string()));
