@@ -3,7 +3,7 @@
 //! 1. Sockets are bound, so that a mistake in the addresses is told before anything is loaded.
 //! 2. All datasets are built, on all cores.
 //! 3. The catalog is published, and the threads that answer start.
-//! 4. The control loop waits for changed files, finished builds and signals ([`control`]).
+//! 4. The control loop waits for changed files, finished builds and signals (`control`).
 //!
 //! What is answered never waits for what is loaded: see [`crate::net`].
 

@@ -2,7 +2,7 @@
 //!
 //! UDP, TCP, TLS, tests, fuzzers and benchmarks all call it. A query is parsed
 //! ([`crate::wire::Query`]), its zone found ([`crate::zone::Catalog::find`]), its key looked up in
-//! the datasets of the zone ([`lookup`]), and the records are written ([`compose`]).
+//! the datasets of the zone (`lookup`), and the records are written (`compose`).
 
 mod compose;
 mod counters;
