@@ -58,6 +58,8 @@
 
 mod block;
 mod coalesce;
+#[cfg(any(test, fuzzing))]
+mod damage;
 pub mod names;
 mod pack;
 mod v4;

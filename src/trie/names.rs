@@ -205,3 +205,16 @@ impl NameTree {
         })
     }
 }
+
+#[cfg(any(test, fuzzing))]
+impl NameTree {
+    /// Overwrites something at random: lookups must survive it.
+    pub fn damage(&mut self, random: &mut dyn FnMut() -> u64) {
+        use super::damage::damage;
+        match random() % 16 {
+            0 => self.root = random() as u32,
+            1..4 => damage(&mut self.buckets, random, |bits| bits as u32),
+            _ => damage(&mut self.records, random, |bits| bits as u8),
+        }
+    }
+}

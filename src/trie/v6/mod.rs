@@ -317,5 +317,18 @@ fn run(piece: &Range<u128>, head: u128) -> Run {
     Run { start: piece.start - head, last: piece.end - head, answer: piece.answer }
 }
 
+#[cfg(any(test, fuzzing))]
+impl Trie6 {
+    /// Overwrites something at random: lookups must survive it.
+    pub fn damage(&mut self, random: &mut dyn FnMut() -> u64) {
+        use super::damage::damage;
+        match random() % 8 {
+            0 => damage(&mut self.heads, random, |bits| u128::from(bits) << (bits % 65)),
+            1 => damage(&mut self.blocks, random, |bits| bits as u32),
+            _ => damage(&mut self.arena, random, |bits| bits as u8),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests;
