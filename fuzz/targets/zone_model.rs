@@ -304,9 +304,9 @@ fn low_bits(len: u32) -> u32 {
 }
 
 /// Keys at and next to the ends of a range, wherever that leads.
-fn around<K: From<u8> + Copy>(start: K, end: K) -> [K; 4]
+fn around<K>(start: K, end: K) -> [K; 4]
 where
-    K: num::Wrapping,
+    K: From<u8> + Copy + num::Wrapping,
 {
     [start, start.before(), end, end.after()]
 }
