@@ -73,11 +73,9 @@ impl Lookup<'_> {
         for (number, dataset) in zone.datasets.iter().enumerate() {
             self.ask(number as u16, dataset, &mut found, hits);
         }
+        let was_listed = !hits.is_empty();
         match self.test_point(&found.key) {
-            Some(TestPoint::NeverListed) => {
-                hits.clear();
-                found.empty_non_terminal |= self.has_names_below();
-            }
+            Some(TestPoint::NeverListed) => hits.clear(),
             Some(TestPoint::AlwaysListed) if hits.is_empty() => {
                 hits.extend(self.test_hit(&found.key))
             }
@@ -85,10 +83,12 @@ impl Lookup<'_> {
             None if !hits.is_empty() && self.is_allowed(&found.key) => hits.clear(),
             None => {}
         }
-        if hits.is_empty() && !found.records && !found.empty_non_terminal {
-            found.empty_non_terminal = self.has_addresses_below(&found.key);
-        }
         found.delay = self.pass_gates(hits);
+        if hits.is_empty() && !found.records && !found.empty_non_terminal {
+            // A name that is listed and yet not answered for can be above others that are.
+            found.empty_non_terminal =
+                was_listed && self.has_names_below() || self.has_addresses_below(&found.key);
+        }
         found
     }
 
