@@ -21,7 +21,7 @@ const KEYS: u32 = 250_000;
 /// The first version is there at the start, each other one comes by an update.
 const VERSIONS: u32 = 6;
 /// How long after the mirror run a new version may take.
-const UPDATE_LIMIT: Duration = Duration::from_secs(3);
+const UPDATE_LIMIT: Duration = Duration::from_secs(6);
 /// The time between two queries.
 const PACE: Duration = Duration::from_millis(1);
 /// How long a reply may take before the query counts as lost.

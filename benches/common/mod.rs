@@ -92,7 +92,7 @@ pub fn cidrs(count: usize, answers: u64) -> Vec<Entry> {
     entries
 }
 
-/// IPv6 prefixes /32 to /64 in 2000::/3; `clustered`: 9 of 10 lie in 2,000 providers' /32s.
+/// IPv6 prefixes /32 to /64 in 2000::/3; `clustered`: 9 of 10, from /40 on, in 2,000 /32s.
 pub fn prefixes(count: usize, clustered: bool) -> Vec<Entry> {
     let mut random = Random::new(8);
     let mut anywhere = move || {
@@ -101,8 +101,9 @@ pub fn prefixes(count: usize, clustered: bool) -> Vec<Entry> {
     };
     let providers: Vec<u128> = (0..2000).map(|_| anywhere().0 >> 96 << 96).collect();
     let entries = (0..count).map(|_| {
-        let (mut base, length, pick) = anywhere();
+        let (mut base, mut length, pick) = anywhere();
         if clustered && pick % 10 > 0 {
+            length = 40 + length % 25;
             base = providers[(pick >> 32) as usize % providers.len()] | base << 32 >> 32;
         }
         let hosts = u128::MAX >> length;

@@ -63,8 +63,9 @@ impl Cli {
             (None, Ok(level)) => log_filter(&level).map_err(|e| e.context(LOG_VARIABLE))?,
             (None, Err(_)) => "info".to_owned(),
         };
-        // hickory-server logs every query at info, which would cost more than the answer.
-        let filter = EnvFilter::try_new(format!("hickory_server=warn,{level}"))?;
+        // hickory-server logs every query at info, which would cost more than the answer, and every
+        // client that does not finish its handshake as a warning.
+        let filter = EnvFilter::try_new(format!("hickory_server=error,{level}"))?;
         let log = tracing_subscriber::fmt()
             .with_env_filter(filter)
             .with_writer(std::io::stderr)

@@ -12,6 +12,9 @@ pub const SAMPLE_FILE: &str = "zones/dnsbld.toml";
 /// The configuration of the system.
 pub const SYSTEM_FILE: &str = "/etc/dnsbld/dnsbld.toml";
 
+/// The longest configuration, in bytes: some 10,000 zones.
+const MAX_SIZE: u64 = 2 << 20;
+
 /// A configuration that can be used, with what is odd about it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Loaded {
@@ -77,6 +80,12 @@ impl Source {
                 Ok(Loaded { settings, warnings: Vec::new() })
             }
             Origin::File(path) => {
+                let size = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+                if size > MAX_SIZE {
+                    let message = format!("this is no configuration: it has {size} bytes");
+                    let help = "name the file with the settings, not one with data";
+                    return Err(Errors::one(self.to_string(), Problem::new(message, help)));
+                }
                 let text =
                     std::fs::read_to_string(path).map_err(|error| self.unreadable(&error))?;
                 let folder = std::path::absolute(path).map_err(|error| self.unreadable(&error))?;
@@ -89,9 +98,7 @@ impl Source {
 
     fn unreadable(&self, error: &std::io::Error) -> Errors {
         let help = match error.kind() {
-            std::io::ErrorKind::NotFound => {
-                "name a file with --config, or zones as zone:type:file,file..."
-            }
+            std::io::ErrorKind::NotFound => "name another file, or zones as zone:type:file,file...",
             std::io::ErrorKind::InvalidData => "write the file in UTF-8",
             _ => "make the file readable for the user dnsbld runs as",
         };

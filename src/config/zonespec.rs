@@ -66,10 +66,10 @@ fn add(settings: &mut Settings, parsed: Parsed) -> Result<(), Problem> {
         settings.zones.push(Zone::new(zone, vec![name]));
         return Ok(());
     };
-    if known.datasets.contains(&name) {
-        return Err(Problem::new("the zone has this dataset already", "write it once"));
+    // rbldnsd lets a dataset be given twice; asking it twice would change no answer.
+    if !known.datasets.contains(&name) {
+        known.datasets.push(name);
     }
-    known.datasets.push(name);
     Ok(())
 }
 
@@ -142,7 +142,11 @@ mod tests {
             assert!(!errors[0].help.is_empty());
         }
         assert_eq!(read(&["x", "a.example:ip4set:f", "y"]).unwrap_err().len(), 2);
-        let twice = read(&["a.example:ip4set:f", "A.example:ip4set:f"]).unwrap_err();
-        assert!(twice[0].message.contains("already"));
+    }
+
+    #[test]
+    fn a_dataset_given_twice_is_asked_once() {
+        let twice = read(&["a.example:ip4set:f", "A.example:ip4set:f"]).unwrap();
+        assert_eq!(twice.zones[0].datasets, ["ip4set:f"]);
     }
 }

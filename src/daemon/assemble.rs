@@ -4,7 +4,7 @@ use super::serials::Serials;
 use crate::config::{self, Settings, TtlBounds, Zone as ZoneSettings};
 use crate::wire::name::NameBuf;
 use crate::zone::{Catalog, Chaos, Dataset, Ns, Soa, Zone, ZoneState};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// A loaded dataset and where it comes from.
@@ -47,7 +47,8 @@ fn assemble_zone(
         settings.datasets.iter().filter_map(|name| loaded.get(name)).collect();
     let allow: Vec<&Loaded> = settings.allow.iter().filter_map(|name| loaded.get(name)).collect();
     let wanted = settings.datasets.len() + settings.allow.len();
-    let state = if parts.is_empty() {
+    // Without its allow lists the zone would list what it must not: docs/decisions/008.
+    let state = if parts.is_empty() || allow.len() < settings.allow.len() {
         ZoneState::Unloaded
     } else if parts.len() + allow.len() == wanted
         && parts.iter().chain(&allow).all(|part| part.current)
@@ -66,7 +67,7 @@ fn assemble_zone(
     if soa.serial == 0 && !parts.is_empty() {
         soa.serial = serials.next(&settings.name, newest, content);
     }
-    let ns = found_ns.unwrap_or_else(|| Ns {
+    let ns = found_ns.map(distinct).unwrap_or_else(|| Ns {
         names: vec![found_soa.map_or_else(localhost, |soa| soa.mname)],
         ttl: all.server.ttl.default,
         explicit: false,
@@ -82,6 +83,13 @@ fn assemble_zone(
         test_points: settings.test_points,
         minimal_answers: all.server.minimal_answers,
     }
+}
+
+/// Each name server once (RFC 2181 section 5).
+fn distinct(mut ns: Ns) -> Ns {
+    let mut seen = HashSet::new();
+    ns.names.retain(|name| seen.insert(name.to_lowercase()));
+    ns
 }
 
 /// The SOA of a zone whose files have none, with the names RFC 6303 section 3 uses for zones

@@ -3,7 +3,7 @@
 //! 1. Sockets are bound, so that a mistake in the addresses is told before anything is loaded.
 //! 2. All datasets are built, on all cores.
 //! 3. The catalog is published, and the threads that answer start.
-//! 4. The control loop waits for changed files, finished builds and signals ([`control`]).
+//! 4. The control loop waits for changed files, finished builds and signals (`control`).
 //!
 //! What is answered never waits for what is loaded: see [`crate::net`].
 
@@ -18,6 +18,7 @@ mod sets;
 
 use crate::config::{Settings, Source};
 use crate::net::live::Live;
+use crate::zone::Catalog;
 use anyhow::Context;
 use control::Control;
 use serials::Serials;
@@ -28,12 +29,31 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
+/// Loads `settings` as [`run`] does at its start, and gives what it would answer from: for those
+/// who ask [`crate::engine::answer`] without a socket. Not to be called from async code.
+///
+/// # Errors
+///
+/// When the system gives no thread. Data that cannot be loaded is no error, as in [`run`].
+pub fn load(settings: &Settings) -> anyhow::Result<Catalog> {
+    let (mut sets, mut finished) = Sets::new(&settings.server)?;
+    let mut serials = Serials::open(settings.server.state_dir.as_deref());
+    sets.apply(settings);
+    while sets.awaited() > 0
+        && let Some(ended) = finished.blocking_recv()
+    {
+        sets.take(ended);
+    }
+    Ok(assemble::assemble(settings, &sets.loaded(), &mut serials))
+}
+
 /// Serves `settings` until told to stop; `source` says where to read them again on SIGHUP.
 ///
 /// # Errors
 ///
 /// When an address cannot be listened on, a certificate cannot be used, or the system gives no
-/// thread. Data that cannot be loaded is no error: its zones answer SERVFAIL until it can.
+/// thread. Data that cannot be loaded is no error: zones that have nothing else answer SERVFAIL until
+/// it can.
 pub fn run(settings: Settings, source: Source) -> anyhow::Result<ExitCode> {
     let start = Instant::now();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -42,6 +62,7 @@ pub fn run(settings: Settings, source: Source) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()
         .context("cannot start the control threads")?;
+    allow_descriptors();
     let bound = Bound::bind(&settings.server)?;
     let (mut sets, mut finished) = Sets::new(&settings.server)?;
     let mut serials = Serials::open(settings.server.state_dir.as_deref());
@@ -85,4 +106,16 @@ pub fn run(settings: Settings, source: Source) -> anyhow::Result<ExitCode> {
         control.run(signals).await?;
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// Takes all the descriptors this process may have: connections, above all those of TLS, must not
+/// leave none for reading a changed file.
+fn allow_descriptors() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current != maximum
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
+    {
+        tracing::debug!("keeps the limit of {current:?} open files: {error}");
+    }
 }

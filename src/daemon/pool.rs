@@ -9,6 +9,10 @@ use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc::UnboundedSender;
 
+/// What a thread that loads takes from its priority once queries are answered. Not more: at the
+/// lowest priority a busy machine would never reload (docs/decisions/007).
+const NICE: i32 = 5;
+
 /// A build that ended.
 pub(super) struct Finished {
     /// The dataset's name.
@@ -66,7 +70,7 @@ fn run_apart(task: &Task, polite: bool) -> Finished {
         if polite {
             // On Linux the priority is the thread's own. Failing to be polite is no reason not to
             // load.
-            let _ = rustix::process::nice(19);
+            let _ = rustix::process::nice(NICE);
         }
         run(task)
     };

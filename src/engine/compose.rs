@@ -172,7 +172,7 @@ impl Composer<'_> {
         ttl: u32,
         parts: &[&[u8]],
     ) {
-        if !stands_in(writer.written(start), rtype, parts) {
+        if !writer.is_truncated() && !stands_in(writer.written(start), rtype, parts) {
             writer.record(Section::Answer, HEADER, rtype, Class::IN, ttl, parts);
         }
     }

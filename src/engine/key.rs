@@ -19,12 +19,14 @@ pub(super) struct Key {
 pub(super) struct Below {
     /// IPv4: from nibbles that lead to v4-mapped or 6to4 addresses, and from octets.
     pub(super) ip4: [Option<RangeInclusive<u32>>; 2],
-    /// IPv6.
-    pub(super) ip6: Option<RangeInclusive<u128>>,
+    /// IPv6: without the v4-mapped addresses where these are looked up as IPv4, which can cut
+    /// the range in two.
+    pub(super) ip6: [Option<RangeInclusive<u128>>; 2],
 }
 
 /// ::ffff:0:0/96 (RFC 4291 section 2.5.5.2).
 const MAPPED: u128 = 0xffff_0000_0000;
+const MAPPED_END: u128 = 0xffff_ffff_ffff;
 /// 2002::/16 (RFC 3056 section 2).
 const SIX_TO_FOUR: u128 = 0x2002 << 112;
 
@@ -74,10 +76,19 @@ impl Below {
             let (from, to) = (start.max(low), end.min(high));
             (with_ip4 && from <= to).then(|| (from >> shift) as u32..=(to >> shift) as u32)
         };
-        let mapped = part(MAPPED, MAPPED | 0xffff_ffff, 0);
+        let mapped = part(MAPPED, MAPPED_END, 0);
         let six_to_four = part(SIX_TO_FOUR, SIX_TO_FOUR | u128::MAX >> 16, 80);
         // No prefix leads to both.
-        Self { ip4: [mapped.or(six_to_four), None], ip6: Some(start..=end) }
+        let ip4 = [mapped.clone().or(six_to_four), None];
+        let ip6 = if mapped.is_some() {
+            [
+                (start < MAPPED).then_some(start..=MAPPED - 1),
+                (end > MAPPED_END).then_some(MAPPED_END + 1..=end),
+            ]
+        } else {
+            [Some(start..=end), None]
+        };
+        Self { ip4, ip6 }
     }
 }
 
@@ -169,10 +180,10 @@ mod tests {
     fn short_names_stand_for_the_addresses_below_them() {
         let below = key("2.1", false).below;
         assert_eq!(below.ip4[1], Some(0x0102_0000..=0x0102_ffff));
-        assert_eq!(below.ip6, Some(0x12 << 120..=0x12 << 120 | u128::MAX >> 8));
+        assert_eq!(below.ip6, [Some(0x12 << 120..=0x12 << 120 | u128::MAX >> 8), None]);
         let below = key("10", false).below;
         assert_eq!(below.ip4[1], Some(0x0a00_0000..=0x0aff_ffff));
-        assert_eq!(below.ip6, None);
+        assert_eq!(below.ip6, [None, None]);
         assert_eq!(key("x.1", true), Key::default());
     }
 
@@ -189,6 +200,10 @@ mod tests {
         assert_eq!(prefix("2002:102::", 8).ip4[0], Some(0x0102_0000..=0x0102_ffff));
         assert_eq!(prefix("2002:102:304:5::", 16).ip4[0], Some(0x0102_0304..=0x0102_0304));
         assert_eq!(prefix("2001:db8::", 8).ip4[0], None);
+        let all_mapped = prefix("::ffff:16.0.0.0", 25);
+        assert_eq!(all_mapped.ip6, [None, None], "mapped addresses are IPv4 addresses only");
+        let around = [Some(0..=MAPPED - 1), Some(MAPPED_END + 1..=u128::MAX >> 32)];
+        assert_eq!(prefix("::", 8).ip6, around);
         let short = key("0.0", true).below;
         assert_eq!(short.ip4, [Some(0..=u32::MAX), Some(0..=0xffff)]);
     }

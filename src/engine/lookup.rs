@@ -73,6 +73,7 @@ impl Lookup<'_> {
         for (number, dataset) in zone.datasets.iter().enumerate() {
             self.ask(number as u16, dataset, &mut found, hits);
         }
+        let was_listed = !hits.is_empty();
         match self.test_point(&found.key) {
             Some(TestPoint::NeverListed) => hits.clear(),
             Some(TestPoint::AlwaysListed) if hits.is_empty() => {
@@ -82,10 +83,12 @@ impl Lookup<'_> {
             None if !hits.is_empty() && self.is_allowed(&found.key) => hits.clear(),
             None => {}
         }
-        if hits.is_empty() && !found.records && !found.empty_non_terminal {
-            found.empty_non_terminal = self.has_addresses_below(&found.key);
-        }
         found.delay = self.pass_gates(hits);
+        if hits.is_empty() && !found.records && !found.empty_non_terminal {
+            // A name that is listed and yet not answered for can be above others that are.
+            found.empty_non_terminal =
+                was_listed && self.has_names_below() || self.has_addresses_below(&found.key);
+        }
         found
     }
 
@@ -175,6 +178,12 @@ impl Lookup<'_> {
         })
     }
 
+    /// True if some name below this one is listed, whether it is itself or not.
+    fn has_names_below(&self) -> bool {
+        let names = self.zone.datasets.iter().filter_map(|set| set.names.as_ref());
+        names.into_iter().any(|names| names.lists_below(self.name))
+    }
+
     /// True if some address below this short name is listed, the test points included.
     fn has_addresses_below(&self, key: &Key) -> bool {
         let below = &key.below;
@@ -187,9 +196,11 @@ impl Lookup<'_> {
                         || with_points && range.contains(&0x7f00_0002)
                 })
             });
-            let ip6 = set.ip6.as_ref().zip(below.ip6.as_ref()).is_some_and(|(trie, range)| {
-                trie.any_in(*range.start(), *range.end())
-                    || with_points && range.contains(&0xffff_7f00_0002)
+            let ip6 = set.ip6.as_ref().is_some_and(|trie| {
+                below.ip6.iter().flatten().any(|range| {
+                    trie.any_in(*range.start(), *range.end())
+                        || with_points && range.contains(&0xffff_7f00_0002)
+                })
             });
             ip4 || ip6
         })

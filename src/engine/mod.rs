@@ -2,7 +2,7 @@
 //!
 //! UDP, TCP, TLS, tests, fuzzers and benchmarks all call it. A query is parsed
 //! ([`crate::wire::Query`]), its zone found ([`crate::zone::Catalog::find`]), its key looked up in
-//! the datasets of the zone ([`lookup`]), and the records are written ([`compose`]).
+//! the datasets of the zone (`lookup`), and the records are written (`compose`).
 
 mod compose;
 mod counters;
@@ -132,9 +132,11 @@ fn respond(
     if !zone.is_served(request.now) {
         return refuse(writer, Rcode::ServFail, Reason::ServFail);
     }
+    let is_above_apex = catalog.is_above_apex(state.name.wire());
     let owner_of_zone = state.name.cut(before);
-    let found = Lookup { zone, name: state.name.wire(), labels: before, now: request.now }
-        .run(&mut state.hits);
+    let lookup = Lookup { zone, name: state.name.wire(), labels: before, now: request.now };
+    let mut found = lookup.run(&mut state.hits);
+    found.empty_non_terminal |= is_above_apex;
     let reason =
         compose::Composer { zone, query, found: &found, owner_of_zone }.write(state, &mut writer);
     let reason = if writer.is_truncated() { Reason::Truncated } else { reason };

@@ -1,6 +1,7 @@
 //! The engine against small catalogs made by hand; the messages are read by hickory-proto.
 
 use super::*;
+use crate::listing::names::{NamesBuilder, Scope};
 use crate::listing::records::{Record, RecordSet};
 use crate::listing::{AnswersBuilder, Gate, Range};
 use crate::trie::{Trie4, Trie6};
@@ -235,6 +236,28 @@ fn allow_lists_win_over_listings_but_not_over_test_points() {
     assert_eq!(code(&catalog, "5.3.2.1.bl.test"), ResponseCode::NoError);
     assert_eq!(code(&catalog, "3.2.1.bl.test"), ResponseCode::NoError);
     assert_eq!(ask(&catalog, "2.0.0.127.bl.test", RecordType::A).answers.len(), 1);
+}
+
+#[test]
+fn an_allowed_name_exists_if_names_below_it_are_listed() {
+    let list = |entries: &[(&str, Scope)]| {
+        let mut answers = AnswersBuilder::default();
+        let value = answers.value([127, 0, 0, 2].into(), b"").unwrap();
+        let mut names = NamesBuilder::default();
+        for (text, scope) in entries {
+            names.add(name(text).as_wire(), *scope, Some(value)).unwrap();
+        }
+        let (names, answers) = names.finish(answers, b"");
+        Dataset { names: Some(names), answers, ttl: 300, ..Dataset::default() }
+    };
+    let listed = [("example", Scope::Both), ("other", Scope::Itself)];
+    let mut zone = zone("dn.test", vec![list(&listed)]);
+    zone.allow.push(Arc::new(list(&[("ok.example", Scope::Itself), ("other", Scope::Itself)])));
+    let catalog = catalog(vec![zone]);
+    assert_eq!(ask(&catalog, "a.ok.example.dn.test", RecordType::A).answers.len(), 1);
+    let allowed = ask(&catalog, "ok.example.dn.test", RecordType::A);
+    assert_eq!((allowed.metadata.response_code, allowed.answers.len()), (ResponseCode::NoError, 0));
+    assert_eq!(code(&catalog, "other.dn.test"), ResponseCode::NXDomain);
 }
 
 #[test]

@@ -56,6 +56,10 @@ pub struct NamesBuilder {
     entries: Vec<Entry>,
 }
 
+/// The most values of one name and scope, as for addresses: a hostile file must not make the work
+/// quadratic, neither at load nor for every query.
+const MAX_VALUES: usize = 255;
+
 /// A statement about a name.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
@@ -172,8 +176,10 @@ impl Rules<'_> {
         for value in entries {
             match value {
                 None => excluded = true,
-                Some(value) if self.values.contains(&value) => {}
-                Some(value) => self.values.push(value),
+                Some(value) if self.values.len() < MAX_VALUES && !self.values.contains(&value) => {
+                    self.values.push(value);
+                }
+                Some(_) => {}
             }
         }
         if excluded {

@@ -77,7 +77,7 @@ pub struct Trouble {
 /// The state in one word, for the status and the metrics.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum State {
-    /// Nothing was ever accepted: its zones answer SERVFAIL.
+    /// Nothing was ever accepted: zones that have nothing else answer SERVFAIL.
     NeverLoaded,
     /// What is served is what the files hold, as far as is known.
     Live,
@@ -307,6 +307,9 @@ impl Life {
         } else if new.entries() == 0 {
             text.push_str("; the dataset lists nothing");
             level = Level::WARN;
+        } else if let Some(doubt) = doubt(&new, self.good.as_ref()) {
+            text.push_str(&doubt);
+            level = Level::WARN;
         }
         self.good = Some(new);
         self.foreign = false;
@@ -348,6 +351,20 @@ impl Life {
     }
 }
 
+/// What is odd about data that is served all the same.
+fn doubt(new: &Good, old: Option<&Good>) -> Option<String> {
+    let bad_lines: u64 = new.sources.iter().map(|source| source.bad_lines).sum();
+    if bad_lines > new.entries() {
+        let lines = counted(bad_lines, "line is", "lines are");
+        return Some(format!("; {lines} wrong: check that this is the right file and type"));
+    }
+    let shrunk = old.is_some_and(|old| old.entries() >= FEW && new.entries() < old.entries() / 2);
+    shrunk.then(|| "; fewer than half of before: check that the file is whole".to_owned())
+}
+
+/// A list of fewer entries may shrink to less than half without being remarked upon.
+const FEW: u64 = 20;
+
 fn entries(sources: &[Source]) -> u64 {
     sources.iter().map(|source| source.entries).sum()
 }
@@ -363,7 +380,7 @@ fn refusal(now: SystemTime, good: Option<&Good>, trouble: &Trouble) -> Message {
     };
     let problem = &trouble.problem;
     let (level, text) = match good {
-        None => (Level::ERROR, format!("not loaded, its zones answer SERVFAIL{still}: {problem}")),
+        None => (Level::ERROR, format!("not loaded, nothing of it is served{still}: {problem}")),
         Some(good) => {
             let entries = counted(good.entries(), "entry", "entries");
             let age = since(now, good.since);

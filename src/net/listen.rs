@@ -24,14 +24,14 @@ const TCP_BACKLOG: i32 = 1024;
 
 /// Why an address cannot be listened on.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address} ({protocol}): {source}{}", remedy(.source))]
+#[error("cannot listen on {address} ({protocol}): {cause}{}", remedy(.cause))]
 pub struct ListenError {
     /// The address asked for.
     pub address: SocketAddr,
     /// `UDP` or `TCP`.
     pub protocol: &'static str,
     /// What the system said.
-    pub source: io::Error,
+    pub cause: io::Error,
 }
 
 /// A bound UDP socket, to be given to a worker.
@@ -57,7 +57,7 @@ impl UdpListener {
 /// When the address cannot be bound, or another socket is bound to it or to a wildcard address
 /// with the same port: a second server started by mistake would silently take half the queries.
 pub fn udp(address: SocketAddr, workers: usize) -> Result<Vec<UdpListener>, ListenError> {
-    let fail = |source| ListenError { address, protocol: "UDP", source };
+    let fail = |cause| ListenError { address, protocol: "UDP", cause };
     let probe = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))
         .and_then(|socket| bind(socket, address))
         .map_err(fail)?;
@@ -80,7 +80,7 @@ pub fn udp(address: SocketAddr, workers: usize) -> Result<Vec<UdpListener>, List
 ///
 /// When the address cannot be bound.
 pub fn tcp(address: SocketAddr) -> Result<TcpListener, ListenError> {
-    tcp_socket(address).map_err(|source| ListenError { address, protocol: "TCP", source })
+    tcp_socket(address).map_err(|cause| ListenError { address, protocol: "TCP", cause })
 }
 
 fn udp_socket(address: SocketAddr) -> io::Result<UdpListener> {
@@ -109,6 +109,9 @@ fn tcp_socket(address: SocketAddr) -> io::Result<TcpListener> {
     // Connections of a server just stopped linger in TIME_WAIT and would block the address.
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
+    // Connections inherit it (on Linux). hickory-server does not set it itself, and every second
+    // answer to a client that does not wait for the first would be held back for 40 ms.
+    socket.set_tcp_nodelay(true)?;
     let socket = bind(socket, address)?;
     socket.listen(TCP_BACKLOG)?;
     Ok(socket.into())
@@ -180,14 +183,23 @@ mod tests {
     fn a_second_server_on_the_same_address_is_refused() {
         let first = udp(address("127.0.0.1:0"), 2).unwrap();
         let error = udp(first[0].address(), 2).unwrap_err();
-        assert_eq!(error.source.kind(), io::ErrorKind::AddrInUse);
+        assert_eq!(error.cause.kind(), io::ErrorKind::AddrInUse);
         let text = error.to_string();
         assert!(text.contains(&first[0].address().to_string()), "{text}");
         assert!(text.contains("second copy"), "{text}");
 
         let first = tcp(address("[::1]:0")).unwrap();
         let error = tcp(first.local_addr().unwrap()).unwrap_err();
-        assert_eq!(error.source.kind(), io::ErrorKind::AddrInUse);
+        assert_eq!(error.cause.kind(), io::ErrorKind::AddrInUse);
+    }
+
+    #[test]
+    fn connections_send_answers_at_once() {
+        let listener = tcp(address("127.0.0.1:0")).unwrap();
+        let _client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        listener.set_nonblocking(false).unwrap();
+        let (connection, _) = listener.accept().unwrap();
+        assert!(connection.nodelay().unwrap());
     }
 
     #[test]

@@ -37,30 +37,30 @@ const REBUILD_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
     /// The certificate file is missing, unreadable, or holds no certificate in PEM.
-    #[error("certificate file {}: {source}", path.display())]
+    #[error("certificate file {}: {cause}", path.display())]
     Certificate {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        source: pem::Error,
+        cause: pem::Error,
     },
     /// The key file is missing, unreadable, or holds no private key in PEM.
-    #[error("key file {}: {source}", path.display())]
+    #[error("key file {}: {cause}", path.display())]
     Key {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        source: pem::Error,
+        cause: pem::Error,
     },
     /// Each file is well, but not the two together.
-    #[error("certificate {} with key {}: {source}", certificate.display(), key.display())]
+    #[error("certificate {} with key {}: {cause}", certificate.display(), key.display())]
     Pair {
         /// The certificate file.
         certificate: PathBuf,
         /// The key file.
         key: PathBuf,
         /// What is wrong, for example keys that do not match.
-        source: rustls::Error,
+        cause: rustls::Error,
     },
 }
 
@@ -120,11 +120,11 @@ fn read_pair(certificate: &Path, key: &Path) -> Result<CertifiedKey, Certificate
     let chain = CertificateDer::pem_file_iter(certificate)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .and_then(|chain| if chain.is_empty() { Err(pem::Error::NoItemsFound) } else { Ok(chain) })
-        .map_err(|source| CertificateError::Certificate { path: certificate.to_owned(), source })?;
+        .map_err(|cause| CertificateError::Certificate { path: certificate.to_owned(), cause })?;
     let private = PrivateKeyDer::from_pem_file(key)
-        .map_err(|source| CertificateError::Key { path: key.to_owned(), source })?;
-    CertifiedKey::from_der(chain, private, &ring::default_provider()).map_err(|source| {
-        CertificateError::Pair { certificate: certificate.to_owned(), key: key.to_owned(), source }
+        .map_err(|cause| CertificateError::Key { path: key.to_owned(), cause })?;
+    CertifiedKey::from_der(chain, private, &ring::default_provider()).map_err(|cause| {
+        CertificateError::Pair { certificate: certificate.to_owned(), key: key.to_owned(), cause }
     })
 }
 

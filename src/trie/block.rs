@@ -34,12 +34,14 @@ pub(super) enum Form {
     Split = 3,
 }
 
-/// A number of units, as wide as the keys of a block need.
+/// A number of units, as wide as the keys of a block need: `u64` up to 8 bytes, else `u128`.
 pub(super) trait Unit: Copy + Ord {
     /// Zero, the first unit of a block.
     const ZERO: Self;
-    /// Reads a number of `width` bytes, at least 1 and at most the size of the type.
-    fn load(bytes: &[u8], position: usize, width: usize) -> Self;
+    /// Reads a number of `width` bytes, which may be followed by anything.
+    fn load(bytes: &[u8], position: u32, width: u32) -> Self;
+    /// A number that is known to fit.
+    fn truncate(number: u128) -> Self;
     /// The last unit of a run of 2^`power` units, or the greatest number.
     fn last_of(self, power: u8) -> Self;
     /// The unit before, or zero.
@@ -52,9 +54,14 @@ macro_rules! unit {
             const ZERO: Self = 0;
 
             #[inline(always)]
-            fn load(bytes: &[u8], position: usize, width: usize) -> Self {
-                let unused = (size_of::<Self>() - width.min(size_of::<Self>())) * 8;
-                Self::from_le_bytes(load(bytes, position)) & Self::MAX.wrapping_shr(unused as u32)
+            fn load(bytes: &[u8], position: u32, width: u32) -> Self {
+                let unused = Self::BITS.saturating_sub(8 * width);
+                Self::from_le_bytes(load(bytes, position)) & Self::MAX.wrapping_shr(unused)
+            }
+
+            #[inline(always)]
+            fn truncate(number: u128) -> Self {
+                number as Self
             }
 
             #[inline(always)]
@@ -78,6 +85,10 @@ unit!(u128);
 pub(super) struct Block<'a> {
     bytes: &'a [u8],
     header: u32,
+    /// The third octets of the bitmaps.
+    octets: &'a [u8],
+    /// Where the first units of the runs are.
+    keys: u32,
 }
 
 impl<'a> Block<'a> {
@@ -85,7 +96,17 @@ impl<'a> Block<'a> {
     #[inline(always)]
     pub(super) fn at(arena: &'a [u8], offset: u32) -> Self {
         let bytes = arena.get(offset as usize..).unwrap_or(&[]);
-        Self { bytes, header: u32::from_le_bytes(load(bytes, 0)) }
+        let header = u32::from_le_bytes(load(bytes, 0));
+        let once = u32::from(header & SHARED != 0) + u32::from(header & BACKGROUND != 0);
+        let mut block = Self { bytes, header, octets: &[], keys: 0 };
+        block.keys = 4 + once * block.answer_width();
+        if header & DENSE != 0 {
+            let [less_one] = load(bytes, block.keys);
+            let (start, count) = (block.keys + 1, u32::from(less_one) + 1);
+            block.octets = bytes.get(start as usize..(start + count) as usize).unwrap_or(&[]);
+            block.keys = start + count;
+        }
+        block
     }
 
     /// True if the block has children in place of runs.
@@ -97,7 +118,7 @@ impl<'a> Block<'a> {
     /// The offset of the block of this octet, if this block is split.
     #[inline(always)]
     pub(super) fn child(self, octet: u8) -> u32 {
-        u32::from_le_bytes(load(self.bytes, 4 + 4 * usize::from(octet)))
+        u32::from_le_bytes(load(self.bytes, 4 + 4 * u32::from(octet)))
     }
 
     /// The size of a unit: 2 to this power keys, below 128.
@@ -108,8 +129,8 @@ impl<'a> Block<'a> {
 
     /// The size of a key in bytes, 1 to 16.
     #[inline(always)]
-    pub(super) fn width(self) -> usize {
-        (self.header >> 16 & 15) as usize + 1
+    pub(super) fn width(self) -> u32 {
+        (self.header >> 16 & 15) + 1
     }
 
     /// The answer outside of the runs and bitmaps.
@@ -121,8 +142,8 @@ impl<'a> Block<'a> {
     /// The answer of a unit, by the runs alone.
     #[inline(always)]
     pub(super) fn lookup<U: Unit>(self, unit: U) -> AnswerId {
-        match self.find(unit).checked_sub(1) {
-            Some(run) if unit <= self.last::<U>(run) => self.answer(run),
+        match self.find(unit) {
+            Some((run, start)) if unit <= self.last(run, start) => self.answer(run),
             _ => self.background(),
         }
     }
@@ -130,13 +151,14 @@ impl<'a> Block<'a> {
     /// The answer of a unit by the runs alone, and the last unit of this run or gap: `None` for
     /// the end of the block. Runs that are out of order (in a damaged arena) end the block.
     pub(super) fn piece<U: Unit>(self, unit: U) -> (AnswerId, Option<U>) {
-        let next = self.find(unit);
-        if let Some(run) = next.checked_sub(1) {
-            let last = self.last(run);
+        let found = self.find(unit);
+        if let Some((run, start)) = found {
+            let last = self.last(run, start);
             if unit <= last {
                 return (self.answer(run), Some(last));
             }
         }
+        let next = found.map_or(0, |(run, _)| run + 1);
         let start = if next < self.count() { self.key(next) } else { U::ZERO };
         (self.background(), (start > unit).then(|| start.before()))
     }
@@ -144,75 +166,72 @@ impl<'a> Block<'a> {
     /// The bitmap of the /24 with this third octet.
     #[inline(always)]
     pub(super) fn bitmap(self, octet: u8) -> Option<Bitmap<'a>> {
-        if self.header & DENSE == 0 {
+        let index = self.octets.partition_point(|&other| other < octet);
+        if self.octets.get(index) != Some(&octet) {
             return None;
         }
-        let index = self.dense_keys().binary_search(&octet).ok()?;
+        let index = index as u32;
         let runs = self.count();
         let each = if self.header & SHARED == 0 { self.answer_width() } else { 0 };
-        let position =
-            self.answers_position() + (runs + self.dense_count()) * each + BITMAP_SIZE * index;
-        let bits = self.bytes.get(position..)?.first_chunk()?;
+        let bitmaps = self.answers() + (runs + self.octets.len() as u32) * each;
+        let position = bitmaps + BITMAP_SIZE as u32 * index;
+        let bits = self.bytes.get(position as usize..)?.first_chunk()?;
         Some(Bitmap { bits, answer: self.answer(runs + index), background: self.background() })
     }
 
     /// The third octet of the first /24 behind this one that is a bitmap.
     pub(super) fn next_bitmap(self, octet: u8) -> Option<u8> {
-        if self.header & DENSE == 0 {
-            return None;
-        }
-        self.dense_keys().iter().copied().find(|&key| key > octet)
+        self.octets.get(self.octets.partition_point(|&other| other <= octet)).copied()
     }
 
-    /// The number of runs whose first unit is not behind this one.
+    /// The last run that does not start behind a unit, and its first unit.
     #[inline(always)]
-    fn find<U: Unit>(self, unit: U) -> usize {
-        let mut size = self.count();
-        if size == 0 {
-            return 0;
+    fn find<U: Unit>(self, unit: U) -> Option<(u32, U)> {
+        let keys = self.bytes.get(self.keys as usize..self.ends() as usize)?;
+        // A width that the compiler knows makes a step of the search half as long.
+        match self.width() {
+            1 => find::<1, U>(keys, unit),
+            2 => find::<2, U>(keys, unit),
+            3 => find::<3, U>(keys, unit),
+            4 => find::<4, U>(keys, unit),
+            5 => find::<5, U>(keys, unit),
+            6 => find::<6, U>(keys, unit),
+            7 => find::<7, U>(keys, unit),
+            8 => find::<8, U>(keys, unit),
+            width => find_wide(keys, width, unit),
         }
-        let (keys, width) = (self.keys_position(), self.width());
-        let mut base = 0;
-        while size > 1 {
-            let half = size / 2;
-            let middle = base + half;
-            let key = U::load(self.bytes, keys + middle * width, width);
-            base = std::hint::select_unpredictable(key <= unit, middle, base);
-            size -= half;
-        }
-        base + usize::from(U::load(self.bytes, keys + base * width, width) <= unit)
     }
 
     #[inline(always)]
-    fn key<U: Unit>(self, run: usize) -> U {
-        U::load(self.bytes, self.keys_position() + run * self.width(), self.width())
+    fn key<U: Unit>(self, run: u32) -> U {
+        U::load(self.bytes, self.keys + run * self.width(), self.width())
     }
 
+    /// The last unit of a run that starts at this one.
     #[inline(always)]
-    fn last<U: Unit>(self, run: usize) -> U {
-        let ends = self.ends_position();
+    fn last<U: Unit>(self, run: u32, start: U) -> U {
         if self.form() == Form::Units as u32 {
-            self.key(run)
+            start
         } else if self.form() == Form::Powers as u32 {
-            let [power] = load(self.bytes, ends + run);
-            self.key::<U>(run).last_of(power)
+            let [power] = load(self.bytes, self.ends() + run);
+            start.last_of(power)
         } else {
-            U::load(self.bytes, ends + run * self.width(), self.width())
+            U::load(self.bytes, self.ends() + run * self.width(), self.width())
         }
     }
 
+    /// The answer of a run or, counted on behind the runs, of a bitmap.
     #[inline(always)]
-    fn answer(self, run: usize) -> AnswerId {
-        let shared = self.header & SHARED != 0;
-        self.load_answer(if shared {
-            4 + self.background_size()
-        } else {
-            self.answers_position() + run * self.answer_width()
-        })
+    fn answer(self, run: u32) -> AnswerId {
+        let width = self.answer_width();
+        if self.header & SHARED == 0 {
+            return self.load_answer(self.answers() + run * width);
+        }
+        self.load_answer(if self.header & BACKGROUND == 0 { 4 } else { 4 + width })
     }
 
     #[inline(always)]
-    fn load_answer(self, position: usize) -> AnswerId {
+    fn load_answer(self, position: u32) -> AnswerId {
         let unused = (4 - self.answer_width()) * 8;
         AnswerId(u32::from_le_bytes(load(self.bytes, position)) & u32::MAX >> unused)
     }
@@ -223,60 +242,69 @@ impl<'a> Block<'a> {
     }
 
     #[inline(always)]
-    fn count(self) -> usize {
-        (self.header >> 20) as usize
+    fn count(self) -> u32 {
+        self.header >> 20
     }
 
     #[inline(always)]
-    fn answer_width(self) -> usize {
-        (self.header & 3) as usize + 1
+    fn answer_width(self) -> u32 {
+        (self.header & 3) + 1
     }
 
+    /// Where the ends of the runs are.
     #[inline(always)]
-    fn background_size(self) -> usize {
-        if self.header & BACKGROUND == 0 { 0 } else { self.answer_width() }
+    fn ends(self) -> u32 {
+        self.keys + self.count() * self.width()
     }
 
+    /// Where the answers of the runs are, if each has its own.
     #[inline(always)]
-    fn dense_position(self) -> usize {
-        let shared = if self.header & SHARED == 0 { 0 } else { self.answer_width() };
-        4 + self.background_size() + shared
-    }
-
-    #[inline(always)]
-    fn dense_count(self) -> usize {
-        if self.header & DENSE == 0 {
-            return 0;
-        }
-        let [less_one] = load(self.bytes, self.dense_position());
-        usize::from(less_one) + 1
-    }
-
-    fn dense_keys(self) -> &'a [u8] {
-        let start = self.dense_position() + 1;
-        self.bytes.get(start..start + self.dense_count()).unwrap_or(&[])
-    }
-
-    #[inline(always)]
-    fn keys_position(self) -> usize {
-        let dense = if self.header & DENSE == 0 { 0 } else { 1 + self.dense_count() };
-        self.dense_position() + dense
-    }
-
-    #[inline(always)]
-    fn ends_position(self) -> usize {
-        self.keys_position() + self.count() * self.width()
-    }
-
-    #[inline(always)]
-    fn answers_position(self) -> usize {
+    fn answers(self) -> u32 {
         let each = match self.form() {
             0 => 0,
             1 => 1,
             _ => self.width(),
         };
-        self.ends_position() + self.count() * each
+        self.ends() + self.count() * each
     }
+}
+
+/// The last of sorted numbers of `WIDTH` bytes that is not above `unit`, and its index.
+#[inline(always)]
+fn find<const WIDTH: usize, U: Unit>(numbers: &[u8], unit: U) -> Option<(u32, U)> {
+    let (numbers, _) = numbers.as_chunks::<WIDTH>();
+    let number = |bytes: &[u8; WIDTH]| U::truncate(join::<WIDTH>(bytes));
+    let index = numbers.partition_point(|bytes| number(bytes) <= unit).checked_sub(1)?;
+    Some((index as u32, number(numbers.get(index)?)))
+}
+
+/// The same for more than 8 bytes; apart, so that the usual search stays small.
+#[inline(never)]
+fn find_wide<U: Unit>(numbers: &[u8], width: u32, unit: U) -> Option<(u32, U)> {
+    match width {
+        9 => find::<9, U>(numbers, unit),
+        10 => find::<10, U>(numbers, unit),
+        11 => find::<11, U>(numbers, unit),
+        12 => find::<12, U>(numbers, unit),
+        13 => find::<13, U>(numbers, unit),
+        14 => find::<14, U>(numbers, unit),
+        15 => find::<15, U>(numbers, unit),
+        _ => find::<16, U>(numbers, unit),
+    }
+}
+
+/// A number of up to 16 bytes: two loads that overlap, in place of one for each byte.
+#[inline(always)]
+fn join<const WIDTH: usize>(bytes: &[u8; WIDTH]) -> u128 {
+    if let (Some(low), Some(high)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        let (low, high) = (u64::from_le_bytes(*low), u64::from_le_bytes(*high));
+        return u128::from(low) | u128::from(high) << (8 * (WIDTH - 8));
+    }
+    if let (Some(low), Some(high)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        let (low, high) = (u32::from_le_bytes(*low), u32::from_le_bytes(*high));
+        return (u64::from(low) | u64::from(high) << (8 * (WIDTH - 4))).into();
+    }
+    bytes.iter().rev().fold(0, |number, &byte| number << 8 | u128::from(byte))
 }
 
 /// The size of a [`Bitmap`] in bytes.
@@ -298,8 +326,20 @@ impl Bitmap<'_> {
 
     /// The answer of an address and the last address up to which it holds.
     pub(super) fn piece(self, low: u8) -> (AnswerId, u8) {
-        let change = (low..=u8::MAX).find(|&at| self.bit(at) != self.bit(low));
-        (self.lookup(low), change.map_or(u8::MAX, |at| at - 1))
+        let listed = self.bit(low);
+        let (words, _) = self.bits.as_chunks();
+        let first = usize::from(low / 64);
+        let mut skipped = u64::MAX << (low % 64);
+        for (index, word) in words.iter().enumerate().skip(first) {
+            let word = u64::from_le_bytes(*word);
+            let changes = if listed { !word } else { word } & skipped;
+            if changes != 0 {
+                let change = 64 * index as u32 + changes.trailing_zeros();
+                return (self.lookup(low), (change - 1) as u8);
+            }
+            skipped = u64::MAX;
+        }
+        (self.lookup(low), u8::MAX)
     }
 
     #[inline(always)]
@@ -310,6 +350,7 @@ impl Bitmap<'_> {
 
 /// The `N` bytes at a position, zeros if they do not all lie in the arena.
 #[inline(always)]
-fn load<const N: usize>(bytes: &[u8], position: usize) -> [u8; N] {
-    bytes.get(position..).and_then(|rest| rest.first_chunk()).copied().unwrap_or([0; N])
+fn load<const N: usize>(bytes: &[u8], position: u32) -> [u8; N] {
+    let start = position as usize;
+    bytes.get(start..start + N).and_then(|bytes| bytes.try_into().ok()).unwrap_or([0; N])
 }

@@ -36,7 +36,7 @@ impl<I: Iterator<Item = Range<K>>, K: Address> Iterator for Coalesce<I, K> {
     type Item = Range<K>;
 
     fn next(&mut self) -> Option<Range<K>> {
-        while let Some(range) = self.ranges.next() {
+        for range in self.ranges.by_ref() {
             if !range.answer.is_listed() {
                 continue;
             }

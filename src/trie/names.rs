@@ -103,7 +103,20 @@ impl NameTree {
     /// A name with an entry of its own is what that says; any other is what the entry for "below"
     /// of the longest name above it says (rbldnsd's manual, dnset).
     pub fn lookup(&self, name: &[u8]) -> NameLookup {
-        self.walk(name).unwrap_or(NameLookup::Nothing)
+        match self.walk(name) {
+            Some((found, _)) if found.answer.is_listed() => NameLookup::Listed(found),
+            Some((_, true)) => NameLookup::EmptyNonTerminal,
+            _ => NameLookup::Nothing,
+        }
+    }
+
+    /// True if a name below this one is listed, or all would be, whether the name itself is
+    /// listed or not.
+    pub fn lists_below(&self, name: &[u8]) -> bool {
+        self.walk(name).is_some_and(|(found, below)| {
+            let exact = usize::from(found.labels) == crate::wire::name::Labels::of(name).count();
+            below || found.answer.is_listed() && !exact
+        })
     }
 
     /// The canonical listing: the names that have an entry, in canonical order (RFC 4034 section
@@ -127,8 +140,9 @@ impl NameTree {
         self.records.capacity() + self.buckets.capacity() * size_of::<u32>()
     }
 
-    /// `None` only if the name or the tree makes no sense.
-    fn walk(&self, name: &[u8]) -> Option<NameLookup> {
+    /// What decides about a name, and whether something is listed below it. `None` only if the
+    /// name or the tree makes no sense.
+    fn walk(&self, name: &[u8]) -> Option<(Match, bool)> {
         let bytes = &self.records[..];
         let mut labels = LabelStarts::new();
         labels.read(name)?;
@@ -167,11 +181,7 @@ impl NameTree {
                 }
             }
         };
-        Some(match (found.answer.is_listed(), something_below) {
-            (true, _) => NameLookup::Listed(found),
-            (false, true) => NameLookup::EmptyNonTerminal,
-            (false, false) => NameLookup::Nothing,
-        })
+        Some((found, something_below))
     }
 
     /// Compares the tail at `at` with the rightmost of the first `left` labels of the name.
@@ -193,5 +203,18 @@ impl NameTree {
         } else {
             Tail::Other
         })
+    }
+}
+
+#[cfg(any(test, fuzzing))]
+impl NameTree {
+    /// Overwrites something at random: lookups must survive it.
+    pub fn damage(&mut self, random: &mut dyn FnMut() -> u64) {
+        use super::damage::damage;
+        match random() % 16 {
+            0 => self.root = random() as u32,
+            1..4 => damage(&mut self.buckets, random, |bits| bits as u32),
+            _ => damage(&mut self.records, random, |bits| bits as u8),
+        }
     }
 }

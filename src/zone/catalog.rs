@@ -1,9 +1,9 @@
 //! All zones, found by name.
 
 use super::Zone;
-use crate::wire::name::MAX_LABELS;
+use crate::wire::name::{Labels, MAX_LABELS};
 use foldhash::fast::FixedState;
-use hashbrown::HashTable;
+use hashbrown::{HashSet, HashTable};
 use std::hash::{BuildHasher, Hasher};
 
 /// The zones a server answers for: an immutable snapshot, replaced as a whole.
@@ -14,6 +14,9 @@ pub struct Catalog {
     hasher: FixedState,
     /// Bit n is set if some apex has n labels.
     label_counts: u128,
+    /// The names between an apex and the apex of a zone above it: they exist, whatever that zone
+    /// lists.
+    above_apexes: HashSet<Box<[u8]>, FixedState>,
     chaos: Chaos,
 }
 
@@ -41,7 +44,37 @@ impl Catalog {
             catalog.label_counts |= 1 << zones[number].apex.labels().count();
             catalog.index.insert_unique(hash, number as u32, |&other| hash_name(hasher, of(other)));
         }
+        catalog.above_apexes = catalog.names_above_apexes();
         catalog
+    }
+
+    fn names_above_apexes(&self) -> HashSet<Box<[u8]>, FixedState> {
+        let mut names = HashSet::with_hasher(FixedState::default());
+        for zone in &self.zones {
+            let mut between = Vec::new();
+            let mut rest = zone.apex.as_wire();
+            while let Some(label) = Labels::of(rest).next() {
+                rest = &rest[label.len() + 1..];
+                if self.zone_at(rest).is_some() {
+                    names.extend(between.drain(..).map(Box::<[u8]>::from));
+                    break;
+                }
+                between.push(rest);
+            }
+        }
+        names
+    }
+
+    fn zone_at(&self, apex: &[u8]) -> Option<&Zone> {
+        let zone = |number: u32| &self.zones[number as usize];
+        let hash = hash_name(&self.hasher, apex);
+        let number = self.index.find(hash, |&number| zone(number).apex.as_wire() == apex)?;
+        Some(zone(*number))
+    }
+
+    /// True if the apex of a zone lies below this name (wire form, lower case).
+    pub fn is_above_apex(&self, name: &[u8]) -> bool {
+        !self.above_apexes.is_empty() && self.above_apexes.contains(name)
     }
 
     /// The zones, in the order of the configuration.
@@ -67,12 +100,8 @@ impl Catalog {
         while candidates != 0 {
             let count = MAX_LABELS - candidates.leading_zeros() as usize;
             let before = labels - count;
-            let apex = name.get(usize::from(starts[before])..)?;
-            let hash = hash_name(&self.hasher, apex);
-            let found =
-                self.index.find(hash, |&number| self.zones[number as usize].apex.as_wire() == apex);
-            if let Some(&number) = found {
-                return Some((&self.zones[number as usize], before));
+            if let Some(zone) = self.zone_at(name.get(usize::from(starts[before])..)?) {
+                return Some((zone, before));
             }
             candidates &= !(1 << count);
         }

@@ -40,7 +40,7 @@ pub enum ZoneState {
     Live,
     /// Some dataset is missing, or serves older data than its files have.
     Degraded,
-    /// Nothing was ever loaded: the answer is SERVFAIL.
+    /// Nothing was ever loaded, or not the allow lists: the answer is SERVFAIL.
     Unloaded,
 }
 

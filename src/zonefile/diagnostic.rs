@@ -256,7 +256,9 @@ pub enum FatalCause {
 
 /// The date and time of day, in UTC, of a time in seconds since 1970.
 fn utc(seconds: u64) -> String {
-    let leap = |year: u64| u64::from(year % 4 == 0 && (year % 100 != 0 || year % 400 == 0));
+    let leap = |year: u64| {
+        u64::from(year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)))
+    };
     let (mut day, clock) = (seconds / 86_400, seconds % 86_400);
     let mut year = 1970;
     while day >= 365 + leap(year) {

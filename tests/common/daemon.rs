@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::TempDir;
 
 use super::{Client, Process, Reply, free_port, temp_dir, wait_until};
@@ -179,7 +179,7 @@ impl Daemon {
 
     /// Sends a signal.
     pub(crate) fn signal(&self, signal: Signal) {
-        kill_process(id(self.process.id()), signal).expect("the process is ours");
+        self.process.signal(signal);
     }
 
     /// Sends SIGTERM and waits for the end: how, and after what time.

@@ -1,18 +1,27 @@
 //! What the integration tests share: processes that end with the test, free ports, folders, and
-//! in the submodules a DNS client, the server under test and an rsync daemon.
+//! in the submodules DNS clients, the server under test, an rsync daemon, a resolver, and a place
+//! of their own for tests that need one.
 #![allow(dead_code, unused_imports, reason = "each test file uses a part of it")]
 
 mod daemon;
+mod dig;
 mod dns;
 mod rsync;
+mod sealed;
 mod server;
+mod serving;
 mod stream;
+mod unbound;
 
 pub(crate) use daemon::{Daemon, Setup, send_signal_to_group};
+pub(crate) use dig::{Shown, dig, kdig};
 pub(crate) use dns::{Client, Reply, query, reversed};
 pub(crate) use rsync::{RsyncDaemon, mirror};
+pub(crate) use sealed::{add_address, hide, is_root, run, sealed};
 pub(crate) use server::Server;
+pub(crate) use serving::Serving;
 pub(crate) use stream::{Feed, Seen, Stream, Style};
+pub(crate) use unbound::Unbound;
 
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
@@ -22,6 +31,7 @@ use std::process::{self, Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// A folder of the test's own that other users may read, for servers that drop their privileges.
@@ -82,6 +92,12 @@ impl Process {
     /// The process id.
     pub(crate) fn id(&self) -> u32 {
         self.0.id()
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let id = Pid::from_child(&self.0);
+        kill_process(id, signal).expect("it is our child, and has not been waited for");
     }
 
     /// Whether it has ended by itself.

@@ -23,6 +23,7 @@ pub(crate) struct Zone {
     has_names: bool,
     /// It has data to answer from.
     pub(crate) live: bool,
+    /// Its datasets are all loaded, so that test points are listed that no file lists.
     has_test_points: bool,
     /// A file of it has a `$SOA` line.
     pub(crate) has_soa: bool,
@@ -94,9 +95,14 @@ impl Facts {
     /// Whether anything below `name` is listed.
     pub(crate) fn below(&self, name: &[Label]) -> Below {
         let key = self.key(name);
+        let mut as_written = name::lowercase(name);
+        as_written.reverse();
+        let octets_end = self.zone_of(name).map_or(0, |zone| zone.apex.len()) + 4;
         let within = |names: &BTreeSet<Name>| {
             let after = (Bound::Excluded(&key), Bound::Unbounded);
-            names.range::<Name, _>(after).next().is_some_and(|next| next.starts_with(&key))
+            let mut below = names.range::<Name, _>(after).take_while(|next| next.starts_with(&key));
+            // Leading zeros are for octets: 000.0.0.0 is an address, but no beginning of nibbles.
+            below.any(|next| next.len() <= octets_end || next.starts_with(&as_written))
         };
         if within(&self.listed) || within(&self.due) {
             Below::Listed
@@ -146,7 +152,11 @@ impl Facts {
                 }
             }
         }
-        names.retain(|name| name::is_valid(name));
+        // An entry too long for its zone can never be asked for; names above it may be said to
+        // exist all the same, because a dataset does not know its zones.
+        let (names, too_long): (BTreeSet<Name>, BTreeSet<Name>) =
+            names.into_iter().partition(|name| name::is_valid(name));
+        self.possible.extend(too_long.iter().map(|name| self.key(name)).collect::<Vec<_>>());
         let asked: Vec<Query> = names.into_iter().map(|name| Query::new(name, TYPE_A)).collect();
         for (query, reply) in asked.iter().zip(left.ask(&asked)?) {
             let reply = Reply::parse(&reply.ok_or_else(|| format!("no reply to {query}"))?)?;
@@ -218,9 +228,6 @@ impl Facts {
 impl Zone {
     /// What the test points of RFC 5782 say of the name `labels` below the apex.
     pub(crate) fn test_point(&self, labels: &[Label]) -> Option<TestPoint> {
-        if !self.has_test_points {
-            return None;
-        }
         let mut labels = name::lowercase(labels);
         canonical(&mut labels);
         for (listed, address, label) in
@@ -238,7 +245,8 @@ impl Zone {
             } else {
                 continue;
             };
-            return Some(TestPoint { listed, due });
+            // Those never listed are so in any state of the zone.
+            return (self.has_test_points || !listed).then_some(TestPoint { listed, due });
         }
         None
     }

@@ -115,6 +115,7 @@ impl Asked<'_> {
             Health::BadQuestion => vec![(vec![wanted::FORMERR], Want::Code(FORMERR))],
             Health::BadTail => {
                 let mut wants = self.regular(None, facts);
+                wants.extend(self.regular(query.edns.as_ref(), facts));
                 wants.push((vec![wanted::BAD_TAIL], Want::Code(FORMERR)));
                 wants
             }
@@ -141,6 +142,9 @@ impl Asked<'_> {
             return vec![(vec![], Want::Silence)];
         };
         let mut ids = self.edits.to_vec();
+        if full.rcode == NOTIMP && query.bits & (AA | TC) != 0 {
+            return vec![(vec![wanted::NOTIMP_HEADER], Want::Code(NOTIMP))];
+        }
         if left.rcode == NOTIMP && full.rcode != NOTIMP {
             let bits = query.bits & (AA | TC) != 0;
             ids.push(if bits { wanted::HEADER_BITS } else { wanted::TYPES_256_UP });

@@ -35,6 +35,7 @@ pub(crate) const PROBE: &[u8] = b"zz-probe";
 /// The borders a line may set: the first key of its range, the first one after it, and where
 /// these fall inside an octet, the next /24, /16 and /8, between which `ip4set` splits ranges.
 pub(crate) fn borders(kind: Kind, line: &[u8]) -> Vec<Key> {
+    let line = line.trim_ascii_start();
     let entry = line.strip_prefix(b"!").unwrap_or(line).trim_ascii_start();
     if kind.is_ipv4() {
         let Some((first, last)) = ipv4_range(entry) else { return Vec::new() };

@@ -14,6 +14,7 @@
 //! `crlf`: lines end in CR LF; `gzip`: the file is compressed; `open`: its last line has no end.
 //! In lines, `\xNN` is a byte and `\\` a backslash.
 
+use dnsbld::zonefile::{Options, Parser};
 use std::fmt::{self, Display, Write as _};
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -129,6 +130,12 @@ impl Scenario {
     pub(crate) fn as_wanted(&self) -> Option<(Self, Vec<&'static str>)> {
         let mut wanted = self.clone();
         let mut ids = Vec::new();
+        for spec in &mut wanted.specs {
+            if self.holds_nothing_valid(spec) {
+                spec.files = vec!["no-such-file".to_owned()];
+                ids.push(wanted::NOTHING_VALID);
+            }
+        }
         wanted.add_ipv6_of_ip4tries();
         for file in &mut wanted.files {
             if std::mem::take(&mut file.crlf) {
@@ -140,6 +147,25 @@ impl Scenario {
         ids.sort_unstable();
         ids.dedup();
         (!ids.is_empty()).then_some((wanted, ids))
+    }
+
+    /// True if the files of a dataset have no entry and are not just an empty list either: not a
+    /// byte, or lines that cannot be used.
+    fn holds_nothing_valid(&self, spec: &Spec) -> bool {
+        let Ok(kind) = spec.kind.as_str().parse() else { return false };
+        let files: Option<Vec<&DataFile>> = spec.files.iter().map(|name| self.file(name)).collect();
+        let Some(files) = files else { return false };
+        let mut parser = Parser::new(kind, Options { now: 0xffff_ffff, ..Options::default() });
+        let mut empty = true;
+        for file in files {
+            let bytes = file.bytes();
+            empty &= bytes.is_empty();
+            parser.start_file();
+            if parser.feed(&bytes).and_then(|()| parser.end_file()).is_err() {
+                return false;
+            }
+        }
+        parser.entries() == 0 && (empty || parser.diagnostics().total > 0)
     }
 
     /// Puts the IPv6 lines of `ip4trie` datasets into `ip6trie` ones beside them.
@@ -319,7 +345,7 @@ fn a_scenario_comes_back_from_its_text() {
     assert_eq!(scenario.to_string(), text);
     assert_eq!(scenario.files[0].lines[0].text, b"a\\b\t\xff|c");
     assert_eq!(scenario.files[1].bytes(), b"x\n");
-    let (wanted, ids) = scenario.as_wanted().expect("CRLF and a value outside 127/8");
-    assert_eq!(ids, [wanted::A_OUTSIDE_127, wanted::CRLF]);
+    let (wanted, ids) = scenario.as_wanted().expect("CRLF, a value outside 127/8, and no entry");
+    assert_eq!(ids, [wanted::A_OUTSIDE_127, wanted::CRLF, wanted::NOTHING_VALID]);
     assert_eq!(wanted.files[0].bytes(), b"a\\b\t\xff|c\n");
 }

@@ -27,6 +27,7 @@ pub(crate) const A_OUTSIDE_127: &str = "a-outside-127";
 pub(crate) const LONG_TXT: &str = "long-txt";
 pub(crate) const CRLF: &str = "crlf";
 pub(crate) const PARTLY_LOADED: &str = "partly-loaded";
+pub(crate) const NOTHING_VALID: &str = "nothing-valid";
 pub(crate) const IP4TRIE_IPV6: &str = "ip4trie-ipv6";
 pub(crate) const EDNS_OPT: &str = "edns-opt";
 pub(crate) const EDNS_VERSION: &str = "edns-version";
@@ -115,6 +116,13 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         dnsbld: "the zone's other datasets are served, without test points, so that monitors see it",
         why: "one bad file must not take a zone down",
         off: NEVER,
+    },
+    Difference {
+        id: NOTHING_VALID,
+        rbldnsd: "files without a byte, or of garbage without one entry, are an empty list",
+        dnsbld: "they are not loaded: SERVFAIL, or the last good data; comments alone are a list",
+        why: "what a broken mirror leaves must not delist the world",
+        off: "`accept-empty = true` for files without a byte",
     },
     Difference {
         id: IP4TRIE_IPV6,

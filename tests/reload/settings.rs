@@ -259,7 +259,7 @@ fn nobody_needs_to_read_the_report() {
     drop(child.stdout.take());
     let client = crate::common::Client::new(setup.addr());
     let answers = || client.ask("1.0.0.10.bl.test", RecordType::A).is_ok();
-    let answered = wait_until(Duration::from_secs(20), || answers());
+    let answered = wait_until(Duration::from_secs(20), &answers);
     sleep(Duration::from_millis(300));
     let on = answers();
     child.kill().expect("it is ours");

@@ -116,7 +116,7 @@ fn a_whole_life_in_messages() {
     assert_eq!(message.level, Level::ERROR);
     assert_eq!(
         message.text,
-        "not loaded, its zones answer SERVFAIL: list: there is no such file; check the mirror job \
+        "not loaded, nothing of it is served: list: there is no such file; check the mirror job \
          and the path in the configuration"
     );
     assert_eq!(life.state(), State::NeverLoaded);

@@ -159,8 +159,8 @@ fn pick_dense(pieces: &[Piece], background: AnswerId) -> (Vec<Run>, Vec<Dense>) 
         }
         let (first, last) = (octet << 8, octet << 8 | 0xff);
         let mut bits = [0; BITMAP_SIZE];
-        for low in inside().flat_map(|run| run.start.max(first)..=run.last.min(last)) {
-            bits[usize::from(low & 0xff) / 8] |= 1 << (low % 8);
+        for run in inside() {
+            set(&mut bits, run.start.max(first) as u8, run.last.min(last) as u8);
         }
         dense.push(Dense { octet: octet as u8, answer, bits });
         if let Some(run) = group.last().filter(|run| run.last > last) {
@@ -173,4 +173,13 @@ fn pick_dense(pieces: &[Piece], background: AnswerId) -> (Vec<Run>, Vec<Dense>) 
         answer: run.answer,
     });
     (runs.collect(), dense)
+}
+
+/// Sets the bits from `first` to `last`.
+fn set(bits: &mut [u8; BITMAP_SIZE], first: u8, last: u8) {
+    for byte in first / 8..=last / 8 {
+        let from = if byte == first / 8 { first % 8 } else { 0 };
+        let to = if byte == last / 8 { last % 8 } else { 7 };
+        bits[usize::from(byte)] |= 0xff << from & 0xff >> (7 - to);
+    }
 }

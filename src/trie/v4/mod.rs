@@ -147,5 +147,16 @@ impl Place<'_> {
     }
 }
 
+#[cfg(any(test, fuzzing))]
+impl Trie4 {
+    /// Overwrites something at random: lookups must survive it.
+    pub fn damage(&mut self, random: &mut dyn FnMut() -> u64) {
+        match random() % 4 {
+            0 => self.root.damage(random),
+            _ => super::damage::damage(&mut self.arena, random, |bits| bits as u8),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests;

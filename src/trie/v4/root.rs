@@ -102,19 +102,17 @@ impl Root {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 impl Root {
-    /// Overwrites some entries at random.
-    pub(super) fn damage(&mut self, random: &mut impl FnMut() -> u64) {
-        let mut at = |length: usize| (length > 0).then(|| random() as usize % length);
-        if let Some(at) = at(self.octets.len()) {
-            self.octets[at] ^= 0x5f3;
-        }
-        if let Some(at) = at(self.firsts.len()) {
-            self.firsts[at] ^= 0x71;
-            self.lasts[at] ^= 0x35;
-            self.blocks[at] ^= 0x1b7;
-            self.blocks.pop();
+    /// Overwrites something at random.
+    pub(super) fn damage(&mut self, random: &mut dyn FnMut() -> u64) {
+        use crate::trie::damage::damage;
+        match random() % 5 {
+            0 => damage(&mut self.direct, random, |bits| bits as u32),
+            1 => damage(&mut self.octets, random, |bits| bits as u16),
+            2 => damage(&mut self.firsts, random, |bits| bits as u8),
+            3 => damage(&mut self.lasts, random, |bits| bits as u8),
+            _ => damage(&mut self.blocks, random, |bits| bits as u32),
         }
     }
 }

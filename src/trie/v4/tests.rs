@@ -7,7 +7,7 @@ fn range(start: u32, end: u32, answer: u32) -> Range<u32> {
     Range { start, end, answer: AnswerId(answer) }
 }
 
-/// Compares a trie with the oracle in every way, at the borders of all ranges and at `probes`.
+/// Compares a trie with the oracle in every way, at the borders of up to 500 ranges and at `probes`.
 fn check(ranges: &[Range<u32>], probes: &[u32]) -> Trie4 {
     let oracle = Oracle::new(ranges);
     let trie = Trie4::build(oracle.ranges());
@@ -17,7 +17,8 @@ fn check(ranges: &[Range<u32>], probes: &[u32]) -> Trie4 {
     assert_eq!(trie.is_empty(), canonical.is_empty());
     let covered: u64 = canonical.iter().map(|r| u64::from(r.end - r.start) + 1).sum();
     assert_eq!(trie.covered(), covered);
-    let borders = canonical.iter().flat_map(|range| [range.start, range.end]);
+    let some = canonical.iter().step_by(1 + canonical.len() / 500);
+    let borders = some.flat_map(|range| [range.start, range.end]);
     for border in borders.chain(probes.iter().copied()).chain([0, u32::MAX]) {
         for key in [border.wrapping_sub(1), border, border.wrapping_add(1), border ^ 0x100] {
             assert_eq!(trie.lookup(key), oracle.lookup(key), "{key:#x}");
@@ -41,6 +42,19 @@ fn nothing_is_listed_in_an_empty_trie() {
         assert_eq!(trie.lookup(3), AnswerId::NONE);
         assert!(!trie.any_in(0, u32::MAX));
     }
+}
+
+#[test]
+fn the_layout_is_as_documented() {
+    let listing = [
+        range(0xc000_0201, 0xc000_0201, 1),
+        range(0xc000_0207, 0xc000_0207, 1),
+        range(0xc633_6400, 0xc633_64ff, 2),
+    ];
+    let trie = check(&listing, &[]);
+    assert_eq!((trie.root.get(0xc000), trie.root.get(0xc633)), (4, 13));
+    let blocks = [0, 0, 0, 0, 0x10, 0, 0x21, 0, 1, 1, 2, 7, 2, 0x10, 8, 0x10, 0, 2, 0x64];
+    assert_eq!(trie.arena, [&blocks[..], &[0; 16]].concat());
 }
 
 #[test]
@@ -145,14 +159,7 @@ fn a_damaged_trie_never_panics() {
     for round in 0..200 {
         let mut trie = whole.clone();
         for _ in 0..1 + round {
-            let at = random.below(trie.arena.len() as u64) as usize;
-            trie.arena[at] = random.bits() as u8;
-        }
-        if round % 4 == 0 {
-            trie.arena.truncate(random.below(trie.arena.len() as u64) as usize);
-        }
-        if round % 3 == 0 {
-            trie.root.damage(&mut || random.bits());
+            trie.damage(&mut || random.bits());
         }
         for range in ranges.iter().step_by(7) {
             trie.lookup(range.start);
@@ -189,7 +196,7 @@ fn any_range(answers: u32) -> impl Strategy<Value = Range<u32>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn like_the_oracle(

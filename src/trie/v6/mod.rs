@@ -23,6 +23,12 @@ const BLOCK_OVERHEAD: usize = size_of::<u128>() + size_of::<u32>();
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trie6 {
+    /// For each cell, 2^`cell_shift` /64s from `first_network` on, how many heads lie before it; and
+    /// at last the number of heads.
+    cells: Vec<u32>,
+    cell_shift: u32,
+    /// The /64 of the first head.
+    first_network: u64,
     /// The first address of each block; a block ends where the next one begins.
     heads: Vec<u128>,
     blocks: Vec<u32>,
@@ -57,7 +63,7 @@ impl Trie6 {
         let Some((head, block)) = self.block(self.find(key)) else { return AnswerId::NONE };
         let unit = key.wrapping_sub(head) >> block.shift();
         if block.width() > 8 {
-            return block.lookup(unit);
+            return lookup_wide(block, unit);
         }
         u64::try_from(unit).map_or(block.background(), |unit| block.lookup(unit))
     }
@@ -92,6 +98,7 @@ impl Trie6 {
     /// The size in memory, in bytes.
     pub fn memory(&self) -> usize {
         size_of::<Self>()
+            + self.cells.capacity() * size_of::<u32>()
             + self.heads.capacity() * size_of::<u128>()
             + self.blocks.capacity() * size_of::<u32>()
             + self.arena.capacity()
@@ -100,15 +107,14 @@ impl Trie6 {
     /// The number of heads not behind a key, which is the number of the key's block plus 1.
     #[inline(always)]
     fn find(&self, key: u128) -> usize {
-        let mut size = self.heads.len();
-        let mut base = 0;
-        while size > 1 {
-            let half = size / 2;
-            let head = self.heads[base + half];
-            base = std::hint::select_unpredictable(head <= key, base + half, base);
-            size -= half;
-        }
-        base + usize::from(self.heads.get(base).is_some_and(|&head| head <= key))
+        let from_first = network(key).checked_sub(self.first_network);
+        let Some(from_first) = from_first else { return 0 };
+        let last = self.cells.len().saturating_sub(2);
+        let cell = (from_first.wrapping_shr(self.cell_shift) as usize).min(last);
+        let bound = |cell: usize| self.cells.get(cell).map_or(0, |&heads| heads as usize);
+        let start = bound(cell);
+        let heads = self.heads.get(start..bound(cell + 1)).unwrap_or(&[]);
+        start + heads.partition_point(|&head| head <= key)
     }
 
     /// The first address of the block with this number plus 1, and the block.
@@ -143,6 +149,12 @@ impl Trie6 {
             Some(Range { start, end, answer })
         })
     }
+}
+
+/// Apart, so that the usual lookup stays small.
+#[inline(never)]
+fn lookup_wide(block: Block<'_>, unit: u128) -> AnswerId {
+    block.lookup(unit)
 }
 
 /// The answer of a unit of a block, and the last unit of this run or gap: `None` for the end of
@@ -190,7 +202,11 @@ impl Builder {
         }
         self.heads.shrink_to_fit();
         self.blocks.shrink_to_fit();
+        let (cells, cell_shift) = cells(&self.heads);
         Trie6 {
+            cells,
+            cell_shift,
+            first_network: self.heads.first().map_or(0, |&head| network(head)),
             heads: self.heads,
             blocks: self.blocks,
             arena: self.arena.finish(),
@@ -230,6 +246,30 @@ impl Builder {
         let ended = rest.first().is_some_and(|piece| piece.answer == self.background);
         self.pieces.drain(..best.pieces + usize::from(ended));
     }
+}
+
+/// Divides the space from the first head to the last one into cells, about two for each block;
+/// with the shift that gives the cell of a /64.
+fn cells(heads: &[u128]) -> (Vec<u32>, u32) {
+    let (Some(&first), Some(&last)) = (heads.first(), heads.last()) else {
+        return (Vec::new(), 0);
+    };
+    let most = (2 * heads.len()).next_power_of_two().trailing_zeros();
+    let span = network(last) - network(first);
+    let shift = (u64::BITS - span.leading_zeros()).saturating_sub(most);
+    let mut cells = vec![0];
+    for (number, &head) in heads.iter().enumerate() {
+        let cell = ((network(head) - network(first)) >> shift) as usize;
+        cells.resize(cells.len().max(cell + 1), number as u32);
+    }
+    cells.push(heads.len() as u32);
+    cells.shrink_to_fit();
+    (cells, shift)
+}
+
+/// The number of the /64 of an address.
+fn network(key: u128) -> u64 {
+    (key >> 64) as u64
 }
 
 /// A block of the first so many pieces.
@@ -275,6 +315,19 @@ fn runs(pieces: &[Range<u128>], background: AnswerId) -> impl Iterator<Item = Ru
 /// A piece counted from the head of its block.
 fn run(piece: &Range<u128>, head: u128) -> Run {
     Run { start: piece.start - head, last: piece.end - head, answer: piece.answer }
+}
+
+#[cfg(any(test, fuzzing))]
+impl Trie6 {
+    /// Overwrites something at random: lookups must survive it.
+    pub fn damage(&mut self, random: &mut dyn FnMut() -> u64) {
+        use super::damage::damage;
+        match random() % 8 {
+            0 => damage(&mut self.heads, random, |bits| u128::from(bits) << (bits % 65)),
+            1 => damage(&mut self.blocks, random, |bits| bits as u32),
+            _ => damage(&mut self.arena, random, |bits| bits as u8),
+        }
+    }
 }
 
 #[cfg(test)]

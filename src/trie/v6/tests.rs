@@ -9,7 +9,7 @@ fn range(start: u128, end: u128, answer: u32) -> Range<u128> {
     Range { start, end, answer: AnswerId(answer) }
 }
 
-/// Compares a trie with the oracle in every way, at the borders of all ranges and at `probes`.
+/// Compares a trie with the oracle in every way, at the borders of up to 500 ranges and at `probes`.
 fn check(ranges: &[Range<u128>], probes: &[u128]) -> Trie6 {
     let oracle = Oracle::new(ranges);
     let trie = Trie6::build(oracle.ranges());
@@ -21,7 +21,8 @@ fn check(ranges: &[Range<u128>], probes: &[u128]) -> Trie6 {
         .iter()
         .fold(0_u128, |sum, r| sum.saturating_add(r.end - r.start).saturating_add(1));
     assert_eq!(trie.covered(), covered);
-    let borders = canonical.iter().flat_map(|range| [range.start, range.end]);
+    let some = canonical.iter().step_by(1 + canonical.len() / 500);
+    let borders = some.flat_map(|range| [range.start, range.end]);
     for border in borders.chain(probes.iter().copied()).chain([0, u128::MAX]) {
         for key in [border.wrapping_sub(1), border, border.wrapping_add(1), border ^ 1 << 64] {
             assert_eq!(trie.lookup(key), oracle.lookup(key), "{key:#x}");
@@ -75,8 +76,8 @@ fn exclusions_are_cut_out_of_a_prefix() {
 #[test]
 fn single_addresses_far_apart_stay_small() {
     let mut random = Random::new(2);
-    let mut key = || u128::from(random.bits()) << 64 | u128::from(random.bits());
-    let singles: Vec<_> = std::iter::repeat_with(|| key()).take(5000).collect();
+    let key = || u128::from(random.bits()) << 64 | u128::from(random.bits());
+    let singles: Vec<_> = std::iter::repeat_with(key).take(5000).collect();
     let ranges: Vec<_> = singles.iter().map(|&key| range(key, key, 1)).collect();
     let trie = check(&ranges, &[]);
     assert!(trie.memory() < 17 * 5000, "{}", trie.memory());
@@ -119,6 +120,9 @@ fn a_damaged_trie_never_panics() {
             trie.heads[at] = u128::from(random.bits()) << random.below(65);
             trie.blocks[at] = random.bits() as u32;
             trie.blocks.pop();
+            let at = random.below(trie.cells.len() as u64) as usize;
+            trie.cells[at] ^= random.bits() as u32 & 0x3f;
+            trie.cell_shift = random.below(200) as u32;
         }
         for range in ranges.iter().step_by(7) {
             trie.lookup(range.start);
@@ -154,7 +158,7 @@ fn any_range() -> impl Strategy<Value = Range<u128>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn like_the_oracle(

@@ -1,0 +1,194 @@
+//! What the queries are asked of: zones with every type of dataset, and in every state.
+
+use dnsbld::engine::Catalog;
+use dnsbld::listing::records::{Record, RecordSet};
+use dnsbld::listing::{AnswersBuilder, Gate, Range};
+use dnsbld::trie::{Trie4, Trie6};
+use dnsbld::wire::Type;
+use dnsbld::wire::name::NameBuf;
+use dnsbld::zone::{Chaos, Dataset, Ns, Soa, Zone, ZoneState};
+use dnsbld::zonefile::{Kind, Options, Parsed, Parser};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The time of the queries, in seconds since 1970.
+pub(crate) const NOW: u64 = 1_800_000_000;
+/// The delay of the answers behind a gate.
+pub(crate) const DELAY: Duration = Duration::from_millis(1500);
+
+const IP4SET: &str = "$SOA 3000 ns.bl.test hostmaster.bl.test 0 600 300 86400 60\n\
+    $NS 3600 ns1.bl.test ns2.elsewhere.test -ns3.bl.test\n$TTL 300\n$1 https://bl.test/?\n\
+    :2:$1$\n192.0.2.0/24\n192.0.2.7 :3:own text for $\n192.0.2.7 :4:\n!192.0.2.9\n\
+    10.0.0.0/8 :10:private\n198.51.100.1-198.51.100.77\n203.0.113.200-250 :5:range\n0.0.0.0\n\
+    255.255.255.255 :9:last\n";
+const IP4TSET: &str = ":7:single $\n192.0.2.1\n192.0.2.7\n198.18.0.1\n127.0.0.2\n";
+const IP4TRIE: &str = "$TTL 60\n$= see $= of $\n:6:t\n172.16.0.0/12\n!172.16.5.0/24\n\
+    172.16.5.5 :8:inner\n2001:db8::/32 :11:six\n!2001:db8:1::/48\n2002:c000:0200::/40 :12:sixtofour\n\
+    ::ffff:c612:700/120 :13:mapped\n128.0.0.0/1 :14:half\n";
+const IP6TSET: &str = ":2:net $\n2001:db8:0:1\n2001:db8:0:2\n!2001:db8:0:1::7\nfe80:0:0:0\n";
+const IP6TRIE: &str = ":3:prefix $\n2001:db8::/33\n2001:db8:8000::1\n!2001:db8:4::/48\n\
+    2001:db8:4::5 :4:\n2002::/16 :5:all sixtofour\n::ffff:0:0/96 :6:all mapped\nff00::/8\n";
+const DNSET: &str = "$TTL 900\n:2:name $\nexample.com\n.spam.example.com :3:$ below\n*.wild.test\n\
+    !good.wild.test\na.b.c.d.e.f.g :4:deep\nxn--bcher-kva.example\n!.clean.spam.example.com\n\
+    TEST.upper :5:\n\\009odd\\.label.example :6:$\n1.2.3.4 :7:digits\n";
+const ALLOW4: &str = "192.0.2.3\n10.1.0.0/16\n172.16.5.5\n";
+const ALLOW6: &str = "2001:db8:7::/48\n";
+const ALLOW_NAMES: &str = "ok.spam.example.com\n.fine.wild.test\n";
+
+/// All zones but the root, or the root and names of the greatest length, each with the data of
+/// another zone.
+pub(crate) fn catalog(with_root: bool) -> Catalog {
+    let chaos = Chaos { version: Some((*b"dnsbld").into()), id: None };
+    let mut zones = if with_root { extreme_zones() } else { usual_zones() };
+    // A second zone of one name never counts.
+    zones.push(zone("dn.test", vec![many_values(3, 9)]));
+    Catalog::new(zones, chaos)
+}
+
+fn usual_zones() -> Vec<Zone> {
+    let text = dataset;
+    let addresses = || vec![text(Kind::Ip4Set, IP4SET), text(Kind::Ip4Tset, IP4TSET)];
+    let mut all = addresses();
+    all.extend([text(Kind::Ip6Trie, IP6TRIE), text(Kind::Dnset, DNSET), records()]);
+    let allow = || {
+        let lists = [(Kind::Ip4Set, ALLOW4), (Kind::Ip6Trie, ALLOW6), (Kind::Dnset, ALLOW_NAMES)];
+        lists.map(|(kind, list)| Arc::new(text(kind, list))).into()
+    };
+    vec![
+        Zone { minimal_answers: false, ..zone("bl.test", addresses()) },
+        Zone { allow: allow(), ..zone("net.bl.test", vec![text(Kind::Ip4Trie, IP4TRIE)]) },
+        zone("six.test", vec![text(Kind::Ip6Tset, IP6TSET), text(Kind::Ip6Trie, IP6TRIE)]),
+        zone("dn.test", vec![text(Kind::Dnset, DNSET), records()]),
+        Zone { allow: allow(), minimal_answers: false, ..zone("all.test", all) },
+        Zone { test_points: false, ..zone("generic.test", vec![records()]) },
+        zone("gate.test", vec![gated(), text(Kind::Ip4Tset, IP4TSET)]),
+        zone("long.test", vec![many_values(3, 400)]),
+        zone("huge.test", vec![many_values(255, 1020)]),
+        Zone { state: ZoneState::Unloaded, ..zone("dead.test", Vec::new()) },
+        Zone { state: ZoneState::Degraded, ..zone("ill.test", addresses()) },
+        Zone { expires: Some(NOW), ..zone("old.test", addresses()) },
+    ]
+}
+
+fn extreme_zones() -> Vec<Zone> {
+    let deep = "x.".repeat(123) + "deep";
+    let long = format!("{0}.{0}.{0}.{1}", "l".repeat(63), "l".repeat(40));
+    let mut root = zone("", vec![dataset(Kind::Ip4Set, IP4SET), dataset(Kind::Dnset, DNSET)]);
+    root.minimal_answers = false;
+    root.ns.names = (0..13).map(|n| name(&format!("{n}.ns.servers.test"))).collect();
+    root.ns.explicit = true;
+    let mut long = zone(&long, vec![dataset(Kind::Ip4Set, IP4SET), records()]);
+    long.ns.names = ["a", "b", "c"].iter().filter_map(|n| name(n).join(&long.apex)).collect();
+    vec![root, long, zone(&deep, vec![dataset(Kind::Dnset, DNSET)])]
+}
+
+fn zone(apex: &str, datasets: Vec<Dataset>) -> Zone {
+    let soa = datasets.iter().find_map(|set| set.soa.clone()).unwrap_or_else(|| Soa {
+        ttl: 2100,
+        mname: name("localhost"),
+        rname: name("nobody.invalid"),
+        serial: 7,
+        refresh: 1,
+        retry: 2,
+        expire: 3,
+        minimum: 5,
+    });
+    let ns = datasets.iter().find_map(|set| set.ns.clone());
+    let stand_in = Ns { names: vec![soa.mname.clone()], ttl: 2100, explicit: false };
+    Zone {
+        apex: name(apex).to_lowercase(),
+        soa,
+        ns: ns.unwrap_or(stand_in),
+        datasets: datasets.into_iter().map(Arc::new).collect(),
+        allow: Vec::new(),
+        state: ZoneState::Live,
+        expires: None,
+        test_points: true,
+        minimal_answers: true,
+    }
+}
+
+pub(crate) fn name(text: &str) -> NameBuf {
+    text.parse().expect("a name")
+}
+
+/// A dataset from the text of its file.
+fn dataset(kind: Kind, text: &str) -> Dataset {
+    let mut parser = Parser::new(kind, Options::default());
+    parser.start_file();
+    parser.feed(text.as_bytes()).expect("a good file");
+    parser.end_file().expect("a good file");
+    let parsed = parser.finish();
+    assert_eq!(parsed.diagnostics.kept, [], "the data of the fuzz targets");
+    of_parsed(parsed)
+}
+
+fn of_parsed(parsed: Parsed) -> Dataset {
+    let mut default = AnswersBuilder::default();
+    let value = default.value(parsed.default_value.0, &parsed.default_value.1).expect("room");
+    let id = default.answer(&[value], None);
+    Dataset {
+        name: parsed.kind.to_string(),
+        ip4: parsed.ip4.map(|addresses| Trie4::build(addresses.ranges())),
+        ip6: parsed.ip6.map(|addresses| Trie6::build(addresses.ranges())),
+        names: parsed.names,
+        records: None,
+        answers: parsed.answers,
+        default_answer: default.finish([id]).0,
+        vars: parsed.vars,
+        ttl: parsed.ttl,
+        soa: parsed.soa,
+        ns: parsed.ns.map(|ns| Ns { names: ns.names, ttl: ns.ttl, explicit: true }),
+        expires: parsed.expires,
+    }
+}
+
+/// The records of a `generic` dataset.
+fn records() -> Dataset {
+    let mut set = RecordSet::default();
+    let mut add = |owner: &str, rtype, ttl, data: &[u8]| {
+        set.add(name(owner).as_wire(), Record { rtype, ttl, data: data.into() });
+    };
+    add("www", Type::A, 60, &[192, 0, 2, 80]);
+    add("www", Type::A, 90, &[192, 0, 2, 81]);
+    add("www", Type::TXT, 90, b"\x05hello");
+    add("www", Type::MX, 120, b"\x00\x0a\x04mail\x04test\x00");
+    add("a.b.c.d", Type::TXT, 1, b"\x00");
+    add("7.2.0.192", Type::A, 5, &[127, 0, 0, 99]);
+    add("", Type::MX, 300, b"\x00\x00\x00");
+    Dataset { records: Some(set), ..Dataset::default() }
+}
+
+/// 192.0.2.0 to 192.0.2.3: later, with a key, after a delay, and at once.
+fn gated() -> Dataset {
+    let gates = [
+        Some(Gate { not_before: Some(NOW + 1), ..Gate::default() }),
+        Some(Gate { key: Some((*b"secret").into()), ..Gate::default() }),
+        Some(Gate { not_before: Some(NOW), delay: DELAY, ..Gate::default() }),
+        None,
+    ];
+    let mut builder = AnswersBuilder::default();
+    let ids = gates.map(|gate| {
+        let value = builder.value([127, 0, 0, 2].into(), b"gate $").expect("room");
+        builder.answer(&[value], gate)
+    });
+    let (answers, new) = builder.finish(ids);
+    let ranges = ids.iter().zip(0xc000_0200..).map(|(id, key)| Range {
+        start: key,
+        end: key,
+        answer: new[id.0 as usize],
+    });
+    Dataset { ip4: Some(Trie4::build(ranges)), answers, ttl: 30, ..Dataset::default() }
+}
+
+/// 192.0.2.1 with so many values, each with a text of so many bytes.
+fn many_values(count: u8, text: usize) -> Dataset {
+    let mut builder = AnswersBuilder::default();
+    let values: Vec<_> = (0..count)
+        .map(|n| builder.value([127, 0, 1, n].into(), &vec![n; text]).expect("room"))
+        .collect();
+    let id = builder.answer(&values, None);
+    let (answers, _) = builder.finish([id]);
+    let range = Range { start: 0xc000_0201_u32, end: 0xc000_0201, answer: id };
+    Dataset { ip4: Some(Trie4::build([range])), answers, ttl: 5, ..Dataset::default() }
+}

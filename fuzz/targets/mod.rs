@@ -1,0 +1,65 @@
+//! What is fuzzed: one module for each target, a function of bytes that panics if anything is
+//! wrong. `tests/fuzz.rs` runs them for seconds, `scripts/fuzz` for hours.
+
+mod address_listing;
+mod catalog;
+mod config_text;
+mod file;
+mod gzip;
+mod input;
+mod message;
+mod name_text;
+mod names_model;
+mod query;
+mod seeds;
+#[cfg(fuzzing)]
+mod trie_bytes;
+mod trie_model;
+mod zone_model;
+mod zone_text;
+
+/// One thing to fuzz.
+pub(crate) struct Target {
+    pub(crate) name: &'static str,
+    /// Tries an input.
+    ///
+    /// # Panics
+    ///
+    /// If it shows a fault.
+    pub(crate) run: fn(&[u8]),
+    /// Inputs to start from.
+    pub(crate) seeds: fn() -> Vec<Vec<u8>>,
+    /// Bytes worth putting into inputs.
+    pub(crate) tokens: &'static [&'static [u8]],
+    /// The size of inputs, in bytes, beyond which nothing new is to be expected.
+    pub(crate) max_size: usize,
+}
+
+macro_rules! target {
+    ($name:literal, $module:ident, $max_size:literal) => {
+        target!($name, $module::run, $module, $max_size)
+    };
+    ($name:literal, $run:path, $module:ident, $max_size:literal) => {
+        Target {
+            name: $name,
+            run: $run,
+            seeds: $module::seeds,
+            tokens: $module::TOKENS,
+            max_size: $max_size,
+        }
+    };
+}
+
+pub(crate) const ALL: &[Target] = &[
+    target!("query", query, 700),
+    target!("zone_text", zone_text, 2000),
+    target!("zone_model", zone_model, 800),
+    target!("trie4_model", trie_model::run4, trie_model, 2000),
+    target!("trie6_model", trie_model::run6, trie_model, 2000),
+    target!("names_model", names_model, 1000),
+    target!("name_text", name_text, 600),
+    target!("config_text", config_text, 4000),
+    target!("gzip", gzip, 1000),
+    #[cfg(fuzzing)]
+    target!("trie_bytes", trie_bytes, 500),
+];

@@ -1,0 +1,226 @@
+//! Any text as data files of any type: no panic, no difference between ways to cut it into
+//! pieces, a listing in canonical form, and a trie that agrees with it.
+
+use super::input::Input;
+use super::{address_listing, seeds};
+use dnsbld::listing::{AnswerId, Answers, Range};
+use dnsbld::zonefile::{Fatal, Kind, MAX_KEPT, MAX_LINE, MAX_TEXT, Options, Parsed, Parser};
+use std::net::Ipv4Addr;
+
+pub(crate) const KINDS: [Kind; 6] =
+    [Kind::Ip4Set, Kind::Ip4Tset, Kind::Ip4Trie, Kind::Ip6Tset, Kind::Ip6Trie, Kind::Dnset];
+
+/// Ends a file; the next one follows.
+const NEXT_FILE: u8 = 0x0c;
+/// Stands for blanks that make a line too long, or nearly.
+const LONG: u8 = 0x0b;
+
+// The bits of the second byte of an input.
+const HOST_BITS: u8 = 1;
+const ANY_A: u8 = 2;
+const LOCAL_A: u8 = 4;
+const LOCAL_TEXT: u8 = 8;
+const TTL_BOUNDS: u8 = 16;
+const CLOCK: u8 = 32;
+
+pub(crate) const TOKENS: &[&[u8]] = &[
+    b"\n",
+    b"\r\n",
+    b"!",
+    b"! ",
+    b":",
+    b":2:",
+    b":127.0.0.3:",
+    b"/8",
+    b"/24",
+    b"/32",
+    b"/33",
+    b"/64",
+    b"/128",
+    b"-",
+    b"-255",
+    b"1.2.3.4",
+    b"1.2.3.4\n",
+    b"255.255.255.255",
+    b"0.0.0.0/0",
+    b"10",
+    b"10.0-10.3",
+    b"::",
+    b"::1",
+    b"2001:db8::",
+    b"::ffff:",
+    b"ffff:",
+    b"$SOA 1h ns. h. 0 1 2 3 4\n",
+    b"$NS 1d ",
+    b"$TTL ",
+    b"$TIMESTAMP ",
+    b"2026-01-02-03-04-05",
+    b"+2d",
+    b"$MAXRANGE4 /20\n",
+    b"$=",
+    b"$1 ",
+    b"$$",
+    b"#$",
+    b";$",
+    b":$",
+    b"#",
+    b";",
+    b"*.",
+    b".",
+    b"\\.",
+    b"\\255",
+    b"example.com",
+    b"\x0c",
+    b"\x0b",
+    b"\0",
+    b"@",
+];
+
+pub(crate) fn seeds() -> Vec<Vec<u8>> {
+    let mut all = Vec::new();
+    for (number, (kind, text)) in seeds::zone_files().into_iter().enumerate() {
+        let kind: Option<Kind> = kind.and_then(|name| name.parse().ok());
+        for (index, of_type) in KINDS.into_iter().enumerate() {
+            if kind.is_none_or(|kind| kind == of_type) {
+                let options = if number % 3 == 0 { number as u8 } else { 0 };
+                all.push([&[index as u8, options, number as u8], &text[..]].concat());
+            }
+        }
+    }
+    all
+}
+
+pub(crate) fn run(data: &[u8]) {
+    let mut input = Input::new(data);
+    let kind = KINDS[input.below(KINDS.len())];
+    let options = options(input.byte());
+    let cut = 1 + input.below(64);
+    let text = lengthen(input.rest());
+    let cuts = if text.len() < MAX_LINE / 2 { [1, cut, 1 << 20] } else { [499, 64 * cut, 1 << 20] };
+    let files: Vec<&[u8]> = text.split(|&byte| byte == NEXT_FILE).collect();
+    let [singly, pieces, whole] =
+        cuts.map(|cut| parse(kind, &options, &files, cut).map_err(|error| error.to_string()));
+    let Ok(whole) = whole else {
+        assert_eq!(whole.as_ref().err(), singly.as_ref().err());
+        assert_eq!(whole.err(), pieces.err());
+        return;
+    };
+    for other in [singly, pieces] {
+        assert_same(&whole, &other.expect("the same as in one piece"));
+    }
+    check(&whole, &options, &files);
+}
+
+fn options(bits: u8) -> Options {
+    let has = |bit| bits & bit != 0;
+    Options {
+        accept_host_bits: has(HOST_BITS),
+        loopback_only: !has(ANY_A),
+        default_a: has(LOCAL_A).then_some(Ipv4Addr::new(127, 0, 0, 77)),
+        default_text: has(LOCAL_TEXT).then(|| Box::from(*b"local $")),
+        min_ttl: if has(TTL_BOUNDS) { 30 } else { 0 },
+        max_ttl: if has(TTL_BOUNDS) { 3600 } else { 0 },
+        now: if has(CLOCK) { 1_800_000_000 } else { u64::MAX },
+        ..Options::default()
+    }
+}
+
+/// Puts in the blanks, the first two times only.
+fn lengthen(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut times = 0;
+    for &byte in text {
+        if byte == LONG && times < 2 {
+            times += 1;
+            out.resize(out.len() + MAX_LINE - 8, b' ');
+        } else {
+            out.push(byte);
+        }
+    }
+    out
+}
+
+fn parse(kind: Kind, options: &Options, files: &[&[u8]], cut: usize) -> Result<Parsed, Fatal> {
+    let mut parser = Parser::new(kind, options.clone());
+    for file in files {
+        parser.start_file();
+        file.chunks(cut).try_for_each(|chunk| parser.feed(chunk))?;
+        parser.end_file()?;
+    }
+    Ok(parser.finish())
+}
+
+fn assert_same(a: &Parsed, b: &Parsed) {
+    assert_eq!((a.ttl, &a.soa, &a.ns, &a.vars), (b.ttl, &b.soa, &b.ns, &b.vars));
+    assert_eq!((a.expires, a.stamp, a.entries), (b.expires, b.stamp, b.entries));
+    assert_eq!((&a.default_value, &a.diagnostics), (&b.default_value, &b.diagnostics));
+    assert!(a.answers == b.answers, "the answers differ");
+    assert_eq!(ranges4(a), ranges4(b));
+    assert_eq!(ranges6(a), ranges6(b));
+    assert!(a.names == b.names, "the names differ");
+}
+
+fn ranges4(parsed: &Parsed) -> Vec<Range<u32>> {
+    parsed.ip4.iter().flat_map(|addresses| addresses.ranges()).collect()
+}
+
+fn ranges6(parsed: &Parsed) -> Vec<Range<u128>> {
+    parsed.ip6.iter().flat_map(|addresses| addresses.ranges()).collect()
+}
+
+fn check(parsed: &Parsed, options: &Options, files: &[&[u8]]) {
+    check_diagnostics(parsed, files);
+    check_answers(parsed, options);
+    if let (Some(min), Some(max)) = (options.min_ttl.checked_sub(1), options.max_ttl.checked_sub(1))
+    {
+        assert!((min + 1..=max + 1).contains(&parsed.ttl), "a TTL of {}", parsed.ttl);
+    }
+    let (ip4, ip6) = (ranges4(parsed), ranges6(parsed));
+    let mut used: Vec<AnswerId> = address_listing::check4(&ip4);
+    used.extend(address_listing::check6(&ip6));
+    assert!(parsed.entries > 0 || (ip4.is_empty() && ip6.is_empty()));
+    if let Some(names) = &parsed.names {
+        for entry in names.iter() {
+            used.extend([entry.itself, entry.below].into_iter().flatten());
+        }
+        used.retain(|id| id.is_listed());
+    }
+    assert_numbered(&used, &parsed.answers);
+}
+
+/// Each answer is used, and they are numbered in the order of their first use.
+fn assert_numbered(used: &[AnswerId], answers: &Answers) {
+    let mut seen = 0;
+    for id in used {
+        assert!((1..=seen + 1).contains(&id.0), "answer {} after {seen}", id.0);
+        seen = seen.max(id.0);
+    }
+    assert_eq!(seen as usize, answers.len(), "answers that nothing has");
+}
+
+fn check_answers(parsed: &Parsed, options: &Options) {
+    let count = parsed.answers.len() as u32;
+    for id in 1..=count {
+        let values: Vec<_> = parsed.answers.get(AnswerId(id)).values().collect();
+        assert!((1..=255).contains(&values.len()));
+        for (i, value) in values.iter().enumerate() {
+            assert!(value.a.is_loopback() || !options.loopback_only, "{}", value.a);
+            assert!(value.text.len() <= MAX_TEXT && !values[..i].contains(value));
+            assert!(!value.text.contains(&0) && !value.text.contains(&b'\n'));
+        }
+    }
+}
+
+fn check_diagnostics(parsed: &Parsed, files: &[&[u8]]) {
+    let diagnostics = &parsed.diagnostics;
+    assert_eq!(diagnostics.kept.len() as u64, diagnostics.total.min(MAX_KEPT as u64));
+    for diagnostic in &diagnostics.kept {
+        let file = files[usize::from(diagnostic.file)];
+        let line = file.split(|&byte| byte == b'\n').nth(diagnostic.line as usize - 1);
+        let line = line.expect("a line of the file");
+        assert!((1..=line.len() + 1).contains(&(diagnostic.column as usize)), "{diagnostic:?}");
+        assert!(!diagnostic.reason.to_string().is_empty());
+    }
+    let places: Vec<_> = diagnostics.kept.iter().map(|d| (d.file, d.line)).collect();
+    assert!(places.is_sorted());
+}

@@ -1,0 +1,212 @@
+//! Slow: waits for health checks.
+//!
+//! The examples in `deploy/`, as they are, with the programs they are for; `deploy/postfix-main.cf`
+//! has a test of its own.
+
+mod common;
+
+use std::fs;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use common::{
+    Process, Server, Unbound, add_address, dig, hide, is_root, run, sealed, temp_dir, wait_until,
+};
+use rustix::process::Signal;
+
+const DEPLOY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy");
+const ZONES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/zones");
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// What the resolver on port 53 must find in each of the sample zones that are set up.
+fn assert_resolves_the_zones() {
+    let ask = |name: &str| dig(Unbound::ADDR, name);
+    for (name, data) in [
+        ("132.132.135.61.l2.apews.org", "127.0.0.2"),
+        ("www.casino.example.l1.apews.org", "127.0.0.2"),
+        ("25.100.51.198.white.local", "127.0.5.3"),
+        ("103.113.0.203.zen.example", "127.0.0.4"),
+    ] {
+        let listed = ask(name);
+        assert!(listed.is("NOERROR"), "{listed:?}");
+        assert_eq!(listed.data(), [data], "{name}");
+    }
+    for name in ["9.9.9.9.l2.apews.org", "clean.example.l1.apews.org"] {
+        let unlisted = ask(name);
+        assert!(unlisted.is("NXDOMAIN"), "{unlisted:?}");
+    }
+}
+
+#[test]
+fn unbound_resolves_the_zones() {
+    sealed("unbound_resolves_the_zones", || {
+        let _server = Server::samples();
+        // It validates, with the key of the real root.
+        let _unbound = Unbound::start(&format!(
+            " module-config: \"validator iterator\"\n trust-anchor: \". DS 20326 8 2 \
+             E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D\"\n\
+             include: {DEPLOY}/unbound.conf\n"
+        ));
+        assert_resolves_the_zones();
+    });
+}
+
+#[test]
+fn bind_resolves_the_zones() {
+    sealed("bind_resolves_the_zones", || {
+        let folder = temp_dir();
+        let _server = Server::samples();
+        hide(Path::new("/var/cache/bind"));
+        let mut command = Command::new("named");
+        command.args(["-g", "-c", &format!("{DEPLOY}/bind.conf")]);
+        let log = folder.path().join("log");
+        let mut named = Process::start(&mut command, &log);
+        let asks = wait_until(LIMIT, || {
+            named.has_ended() || dig(Unbound::ADDR, "+time=1 l2.apews.org SOA").is("NOERROR")
+        });
+        assert!(asks && !named.has_ended(), "{}", fs::read_to_string(log).unwrap_or_default());
+        assert_resolves_the_zones();
+    });
+}
+
+#[test]
+fn dnsdist_asks_only_machines_that_have_the_zone() {
+    sealed("dnsdist_asks_only_machines_that_have_the_zone", || {
+        let folder = temp_dir();
+        let front = SocketAddr::from(([192, 0, 2, 53], 53));
+        let machines = [[192, 0, 2, 1], [192, 0, 2, 2]].map(|ip| SocketAddr::from((ip, 53)));
+        for addr in machines.iter().chain([&front]) {
+            add_address(addr.ip());
+        }
+        let samples = Path::new(ZONES).join("dnsbld.toml");
+        let [first, second] = machines.map(|addr| serve(&samples, addr));
+        let mut command = Command::new("dnsdist");
+        command.args(["--supervised", "-C", &format!("{DEPLOY}/dnsdist.conf")]);
+        let _dnsdist = Process::start(&mut command, &folder.path().join("log"));
+
+        let (l1, l2) = ("pills.example.l1.apews.org", "132.132.135.61.l2.apews.org");
+        let ask = |name: &str| dig(front, &format!("+time=2 {name}"));
+        let answered = |name: &str| ask(name).data() == ["127.0.0.2"];
+        let stays_answered = |name: &str| (0..50).all(|_| answered(name));
+        assert!(wait_until(LIMIT, || answered(l2)), "no dnsdist");
+        assert_eq!(dig(front, &format!("+tcp {l2}")).data(), ["127.0.0.2"]);
+        assert!(answered(l1) && ask("132.132.135.61.zen.example").is("REFUSED"));
+
+        drop(first);
+        assert!(wait_until(LIMIT, || stays_answered(l2)), "the dead machine is still asked");
+
+        // It comes back, without one of the zones: who asks it for that gets SERVFAIL.
+        copy_zones(folder.path());
+        fs::remove_file(folder.path().join("l2.apews.org")).expect("it was copied");
+        let config = folder.path().join("dnsbld.toml");
+        let _first = Server::configured(&config, machines[0], &["l1.apews.org"]);
+        assert!(dig(machines[0], l2).is("SERVFAIL"));
+        // The checks find it within three seconds.
+        let back = Instant::now();
+        while back.elapsed() < Duration::from_secs(4) {
+            assert!(answered(l2), "the machine without the zone is asked");
+        }
+        drop(second);
+        assert!(wait_until(LIMIT, || stays_answered(l1)), "the zone it has is not asked for");
+    });
+}
+
+fn serve(config: &Path, addr: SocketAddr) -> Server {
+    Server::configured(config, addr, &["l1.apews.org", "l2.apews.org"])
+}
+
+#[test]
+fn the_units_are_sound() {
+    sealed("the_units_are_sound", || {
+        // What they start has to be there.
+        let bin = Path::new("/usr/local/bin");
+        hide(bin);
+        for (name, file) in [
+            ("dnsbld", env!("CARGO_BIN_EXE_dnsbld")),
+            ("dnsbld-mirror", concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/mirror")),
+        ] {
+            std::os::unix::fs::symlink(file, bin.join(name)).expect("the folder is empty");
+        }
+        for unit in ["dnsbld.service", "dnsbld-mirror.service", "dnsbld-mirror.timer"] {
+            let file = format!("{DEPLOY}/systemd/{unit}");
+            // Keys that it does not know are only written of.
+            let said = run(Command::new("systemd-analyze").args(["verify", "--man=no", &file]));
+            assert_eq!(said, "", "{unit}");
+            if unit.ends_with(".service") {
+                // From 0 to 100. It fails above the threshold.
+                let mut command = Command::new("systemd-analyze");
+                command.args(["security", "--offline=true", "--threshold=25", &file]);
+                run(&mut command);
+            }
+        }
+    });
+}
+
+#[test]
+fn it_runs_as_the_unit_runs_it() {
+    assert!(is_root(), "the test changes to another user, for which it must be started by root");
+    sealed("it_runs_as_the_unit_runs_it", || {
+        let unit = fs::read_to_string(format!("{DEPLOY}/systemd/dnsbld.service")).expect("there");
+        let setting = |key: &str| {
+            let line = unit.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+            line.unwrap_or_else(|| panic!("the unit has no {key}")).to_owned()
+        };
+        assert_eq!(setting("Type"), "notify");
+        assert_eq!(setting("AmbientCapabilities"), "CAP_NET_BIND_SERVICE");
+        assert_eq!(setting("ExecReload"), "/bin/kill -HUP $MAINPID");
+        assert_eq!(setting("RestartPreventExitStatus"), "78");
+
+        let folder = temp_dir();
+        copy_zones(folder.path());
+        let socket = folder.path().join("notify");
+        let systemd = UnixDatagram::bind(&socket).expect("a short path");
+        fs::set_permissions(&socket, fs::Permissions::from_mode(0o777)).expect("it is ours");
+        systemd.set_read_timeout(Some(LIMIT)).expect("it is not zero");
+        let told = || {
+            let mut buffer = [0; 1024];
+            let length = systemd.recv(&mut buffer).expect("systemd is told in time");
+            // More lines tell when.
+            let message = String::from_utf8_lossy(&buffer[..length]);
+            message.lines().next().unwrap_or_default().to_owned()
+        };
+
+        // The checkout may be out of the sight of others.
+        hide(Path::new("/usr/local/bin"));
+        let start = setting("ExecStart");
+        let mut words = start.split(' ');
+        fs::copy(env!("CARGO_BIN_EXE_dnsbld"), words.next().expect("a program")).expect("a copy");
+        let config = folder.path().join("dnsbld.toml");
+        let start = start.replace("/etc/dnsbld/dnsbld.toml", config.to_str().expect("ASCII"));
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs"])
+            .args(["--inh-caps=-all,+net_bind_service", "--ambient-caps=-all,+net_bind_service"])
+            .arg("--bounding-set=-all,+net_bind_service")
+            .args(start.split(' '))
+            .args(["--listen", "127.0.0.1:53"])
+            .env("NOTIFY_SOCKET", &socket);
+        let log = folder.path().join("log");
+        let mut server = Process::start(&mut command, &log);
+        assert_eq!(told(), "READY=1", "{}", fs::read_to_string(&log).unwrap_or_default());
+        assert_resolves_the_zones();
+
+        server.signal(Signal::HUP);
+        assert_eq!([told(), told()], ["RELOADING=1", "READY=1"]);
+        server.signal(Signal::TERM);
+        assert_eq!(told(), "STOPPING=1");
+        assert!(wait_until(LIMIT, || server.has_ended()));
+        let status = server.status().expect("it has ended");
+        assert!(status.success(), "{status}: {}", fs::read_to_string(&log).unwrap_or_default());
+    });
+}
+
+fn copy_zones(folder: &Path) {
+    for entry in fs::read_dir(ZONES).expect("the samples are there") {
+        let entry = entry.expect("it can be read");
+        fs::copy(entry.path(), folder.join(entry.file_name())).expect("a copy");
+    }
+}

@@ -1,0 +1,221 @@
+//! What a reply must be.
+
+use crate::question::Question;
+use crate::reply::{AA, QR, Reply, TC, quoted};
+use crate::text::unescape;
+
+/// The TTL of an entry when no file says anything.
+const DEFAULT_TTL: u32 = 1800;
+/// How long "not listed" lives when no file says anything.
+const NEGATIVE_TTL: u32 = 300;
+
+/// What a reply must be. Its words are `silence`, or a return code and any of:
+///
+/// - `127.0.0.2`: an A record of the name asked; `"text"` or `"one"+"two"`: a TXT record of one or
+///   more character-strings; they have the TTL `ttl=N`, 1800 if that is not said
+/// - `soa=N`: the authority section has the SOA of the zone with this TTL. `NODATA`, which stands
+///   for NOERROR without an answer, and `NXDOMAIN` imply `soa=300`
+/// - `tc`: over UDP there is nothing but the TC bit
+/// - `header`: the reply has no question
+/// - `not-aa`: the reply is not authoritative, though it is NOERROR or NXDOMAIN
+///
+/// Lines below the question add whole records to a section: `answer owner ttl type data`,
+/// `authority ...`. An OPT record must be there if the question has one, and only then.
+#[derive(Debug)]
+pub(crate) struct Expected {
+    silence: bool,
+    rcode: String,
+    answers: Vec<String>,
+    authority: Vec<String>,
+    soa: Option<u32>,
+    truncated: bool,
+    header_only: bool,
+    authoritative: bool,
+}
+
+impl Expected {
+    pub(crate) fn parse(text: &str, question: &Question) -> Result<Self, String> {
+        let mut words = words(text)?;
+        if words.is_empty() {
+            return Err("nothing is expected".to_owned());
+        }
+        let rcode = words.remove(0);
+        let known = [
+            "silence", "NODATA", "NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED",
+            "BADVERS",
+        ];
+        if !known.contains(&rcode.as_str()) {
+            return Err(format!("unknown return code {rcode:?}"));
+        }
+        let mut expected = Self {
+            silence: rcode == "silence",
+            soa: matches!(rcode.as_str(), "NODATA" | "NXDOMAIN").then_some(NEGATIVE_TTL),
+            authoritative: matches!(rcode.as_str(), "NODATA" | "NXDOMAIN" | "NOERROR"),
+            rcode: rcode.replace("NODATA", "NOERROR"),
+            answers: Vec::new(),
+            authority: Vec::new(),
+            truncated: false,
+            header_only: false,
+        };
+        let mut ttl = DEFAULT_TTL;
+        let mut values = Vec::new();
+        for word in words {
+            let number = |text: &str| text.parse::<u32>().map_err(|_| format!("no number: {word}"));
+            match word.split_once('=').filter(|_| !word.starts_with('"')) {
+                Some(("ttl", value)) => ttl = number(value)?,
+                Some(("soa", value)) => expected.soa = Some(number(value)?),
+                Some(_) => return Err(format!("unknown word {word:?}")),
+                None if word == "tc" => expected.truncated = true,
+                None if word == "header" => expected.header_only = true,
+                None if word == "not-aa" => expected.authoritative = false,
+                None => values.push(value(&word)?),
+            }
+        }
+        let owner = owner(&question.name);
+        expected.answers = values.iter().map(|value| format!("{owner} {ttl} {value}")).collect();
+        Ok(expected)
+    }
+
+    /// Takes a line below the question.
+    pub(crate) fn record(&mut self, line: &str) -> Result<(), String> {
+        match line.split_once(' ') {
+            Some(("answer", record)) => self.answers.push(record.to_owned()),
+            Some(("authority", record)) => {
+                self.soa = None;
+                self.authority.push(record.to_lowercase());
+            }
+            _ => return Err("neither answer nor authority".to_owned()),
+        }
+        Ok(())
+    }
+
+    /// True if records are to come in the answer.
+    pub(crate) fn is_listed(&self) -> bool {
+        !self.answers.is_empty()
+    }
+
+    /// Says what is wrong with a reply, given as its bytes; over UDP if `datagram`.
+    pub(crate) fn judge(
+        &self,
+        question: &Question,
+        reply: Option<&[u8]>,
+        datagram: bool,
+    ) -> Result<(), String> {
+        let bytes = match (reply, self.silence) {
+            (None, true) => return Ok(()),
+            (None, false) => return Err("no reply".to_owned()),
+            (Some(_), true) => return Err("a reply".to_owned()),
+            (Some(bytes), false) => bytes,
+        };
+        let reply = Reply::parse(bytes).map_err(|error| format!("no message: {error}"))?;
+        self.judge_parsed(question, &reply, datagram)
+            .map_err(|error| format!("{error}\n{reply}"))?;
+        if datagram && bytes.len() > question.udp_limit() {
+            return Err(format!("{} bytes are too many for UDP", bytes.len()));
+        }
+        Ok(())
+    }
+
+    fn judge_parsed(
+        &self,
+        question: &Question,
+        reply: &Reply,
+        datagram: bool,
+    ) -> Result<(), String> {
+        let cut = self.truncated && datagram;
+        let flag = |set: bool, bit: u16| if set { bit } else { 0 };
+        let bits = QR | question.repeated_bits() | flag(self.authoritative, AA) | flag(cut, TC);
+        same("return code", &reply.rcode_name(), &self.rcode)?;
+        same("bits of the header", &format!("{:#06x}", reply.bits), &format!("{bits:#06x}"))?;
+        let section = if self.header_only { Vec::new() } else { question.section() };
+        same("question", &quoted(&reply.question), &quoted(&section))?;
+        let (answers, authority) =
+            if cut { (&[][..], &[][..]) } else { (&self.answers[..], &self.authority[..]) };
+        same("answer", &set(&reply.answers), &set(answers))?;
+        match self.soa.filter(|_| !cut) {
+            Some(ttl) => soa(&reply.authority, ttl, &owner(&question.name))?,
+            None => same("authority", &set(&reply.authority), &set(authority))?,
+        }
+        same("additional", &set(&reply.additional), &set(&[]))?;
+        let edns = question.edns.filter(|_| !self.header_only);
+        let told = reply.edns.as_ref().map(|edns| {
+            let options = edns.options().as_ref().len();
+            (edns.max_payload(), edns.version(), edns.flags().dnssec_ok, edns.flags().z, options)
+        });
+        let wanted = edns.map(|edns| (1232, 0, edns.dnssec_ok, 0, 0));
+        same("EDNS", &format!("{told:?}"), &format!("{wanted:?}"))
+    }
+}
+
+fn same(what: &str, found: &str, wanted: &str) -> Result<(), String> {
+    if found == wanted { Ok(()) } else { Err(format!("{what}: {found}\n  wanted: {wanted}")) }
+}
+
+/// Records in an order of their own; twice the same record stays twice.
+fn set(records: &[String]) -> String {
+    let mut records = records.to_vec();
+    records.sort();
+    records.join(", ")
+}
+
+/// The authority section of a negative answer: the SOA of the zone, whose TTL is its minimum
+/// (RFC 2308 section 3).
+fn soa(authority: &[String], ttl: u32, name: &str) -> Result<(), String> {
+    let wrong = || Err(format!("authority: {}\n  wanted: the SOA, TTL {ttl}", set(authority)));
+    let [record] = authority else { return wrong() };
+    let fields: Vec<&str> = record.split(' ').collect();
+    let [apex, its_ttl, "soa", .., minimum] = fields[..] else { return wrong() };
+    let name = name.to_lowercase();
+    let below = name == apex || name.ends_with(&format!(".{apex}"));
+    if below && [its_ttl, minimum] == [&ttl.to_string(); 2] { Ok(()) } else { wrong() }
+}
+
+/// The words of an expectation; spaces between quotation marks do not part words.
+fn words(text: &str) -> Result<Vec<String>, String> {
+    let mut words = vec![String::new()];
+    let mut quoted = false;
+    for letter in text.chars() {
+        if letter == ' ' && !quoted {
+            words.push(String::new());
+            continue;
+        }
+        quoted ^= letter == '"';
+        words.last_mut().ok_or("no word")?.push(letter);
+    }
+    if quoted {
+        return Err("a quotation mark is missing".to_owned());
+    }
+    words.retain(|word| !word.is_empty());
+    Ok(words)
+}
+
+/// Type and data of a value.
+fn value(word: &str) -> Result<String, String> {
+    if let Some(text) = word.strip_prefix('"').and_then(|word| word.strip_suffix('"')) {
+        let strings: Result<Vec<String>, String> =
+            text.split("\"+\"").map(|string| Ok(quoted(&unescape(string)?))).collect();
+        return Ok(format!("TXT {}", strings?.join(" ")));
+    }
+    let address: std::net::Ipv4Addr = word.parse().map_err(|_| format!("unknown word {word:?}"))?;
+    Ok(format!("A {address}"))
+}
+
+/// A name as replies are shown.
+fn owner(wire: &[u8]) -> String {
+    hickory_proto::rr::Name::from_labels(labels(wire))
+        .map_or_else(|error| error.to_string(), |name| name.to_string())
+}
+
+fn labels(wire: &[u8]) -> Vec<&[u8]> {
+    let mut labels = Vec::new();
+    let mut rest = wire;
+    while let Some((&len, after)) = rest.split_first()
+        && len > 0
+        && after.len() >= usize::from(len)
+    {
+        let (label, next) = after.split_at(usize::from(len));
+        labels.push(label);
+        rest = next;
+    }
+    labels
+}
