@@ -5,6 +5,7 @@ use crate::load::{Cause, Problem};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -34,20 +35,13 @@ impl Pool {
         let (tasks, queue) = mpsc::channel::<Task>();
         let queue = Arc::new(Mutex::new(queue));
         let give_way = Arc::new(AtomicBool::new(false));
-        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
             let (queue, give_way, done) = (Arc::clone(&queue), Arc::clone(&give_way), done.clone());
-            std::thread::Builder::new().name("load".to_owned()).spawn(move || {
-                let mut polite = false;
+            thread::Builder::new().name("load".to_owned()).spawn(move || {
                 loop {
                     let task = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
                     let Ok(task) = task else { return };
-                    if !polite && give_way.load(Ordering::Relaxed) {
-                        polite = true;
-                        // On Linux the priority is the thread's own. Failing to be polite is no
-                        // reason not to load.
-                        let _ = rustix::process::nice(NICE);
-                    }
-                    if done.send(run(&task)).is_err() {
+                    if done.send(run_apart(&task, give_way.load(Ordering::Relaxed))).is_err() {
                         return;
                     }
                 }
@@ -66,6 +60,25 @@ impl Pool {
     pub(super) fn give_way(&self) {
         self.give_way.store(true, Ordering::Relaxed);
     }
+}
+
+/// Builds on a thread of its own. What a thread has freed, glibc keeps for that thread while it
+/// lives, and then for the next new one: threads that wait for work would hold the memory of
+/// several builds.
+fn run_apart(task: &Task, polite: bool) -> Finished {
+    let work = || {
+        if polite {
+            // On Linux the priority is the thread's own. Failing to be polite is no reason not to
+            // load.
+            let _ = rustix::process::nice(NICE);
+        }
+        run(task)
+    };
+    thread::scope(|scope| {
+        let builder = thread::Builder::new().name("build".to_owned());
+        builder.spawn_scoped(scope, work).ok().and_then(|thread| thread.join().ok())
+    })
+    .unwrap_or_else(|| run(task))
 }
 
 /// Builds; a panic of the parser or the builder is a fault of this dataset alone.

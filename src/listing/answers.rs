@@ -5,7 +5,8 @@
 //! variables defined at the end of a file hold for its beginning too.
 
 use super::AnswerId;
-use hashbrown::{HashMap, HashTable};
+use hashbrown::HashTable;
+use std::hash::BuildHasher;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -125,8 +126,13 @@ pub struct AnswersBuilder {
     texts: Vec<u8>,
     value_index: HashTable<u32>,
     hasher: foldhash::fast::FixedState,
-    answers: Vec<(Box<[ValueId]>, Option<Gate>)>,
-    answer_index: HashMap<(Box<[ValueId]>, Option<Gate>), AnswerId>,
+    /// As in [`Answers`]: no allocation per answer, of which there may be a million.
+    answers: Vec<(u32, u32)>,
+    members: Vec<ValueId>,
+    gates: Vec<Gate>,
+    /// The answers with several values or a gate.
+    answer_index: HashTable<AnswerId>,
+    /// The answers with one value and no gate, by the value.
     single_index: Vec<AnswerId>,
 }
 
@@ -160,19 +166,22 @@ impl AnswersBuilder {
             if let Some(&known) = self.single_index.get(index).filter(|id| id.is_listed()) {
                 return known;
             }
-            let id = self.push(values.into(), gate);
+            let id = self.push(values, None);
             if self.single_index.len() <= index {
                 self.single_index.resize(index + 1, AnswerId::NONE);
             }
             self.single_index[index] = id;
             return id;
         }
-        let key = (Box::from(values), gate);
-        if let Some(&known) = self.answer_index.get(&key) {
+        let hash = self.hasher.hash_one((values, &gate));
+        let same = |&id: &AnswerId| self.parts(id) == (values, gate.as_ref());
+        if let Some(&known) = self.answer_index.find(hash, same) {
             return known;
         }
-        let id = self.push(key.0.clone(), key.1.clone());
-        self.answer_index.insert(key, id);
+        let id = self.push(values, gate);
+        let mut index = std::mem::take(&mut self.answer_index);
+        index.insert_unique(hash, id, |&id| self.hasher.hash_one(self.parts(id)));
+        self.answer_index = index;
         id
     }
 
@@ -201,7 +210,7 @@ impl AnswersBuilder {
             if slot.is_listed() || !id.is_listed() {
                 continue;
             }
-            let (values, gate) = &self.answers[id.0 as usize - 1];
+            let (values, gate) = self.parts(id);
             for value in values {
                 let number = &mut value_numbers[value.0 as usize];
                 if *number == u32::MAX {
@@ -212,7 +221,7 @@ impl AnswersBuilder {
                 }
                 out.members.push(*number);
             }
-            let gate = gate.as_ref().map_or(0, |gate| {
+            let gate = gate.map_or(0, |gate| {
                 out.gates.push(gate.clone());
                 out.gates.len() as u32
             });
@@ -226,8 +235,22 @@ impl AnswersBuilder {
         (out, renumbered)
     }
 
-    fn push(&mut self, values: Box<[ValueId]>, gate: Option<Gate>) -> AnswerId {
-        self.answers.push((values, gate));
+    /// The values and the gate of a listed answer.
+    fn parts(&self, id: AnswerId) -> (&[ValueId], Option<&Gate>) {
+        let index = id.0 as usize - 1;
+        let start = index.checked_sub(1).map_or(0, |before| self.answers[before].0);
+        let (end, gate) = self.answers[index];
+        let gate = (gate as usize).checked_sub(1).map(|gate| &self.gates[gate]);
+        (&self.members[start as usize..end as usize], gate)
+    }
+
+    fn push(&mut self, values: &[ValueId], gate: Option<Gate>) -> AnswerId {
+        self.members.extend_from_slice(values);
+        let gate = gate.map_or(0, |gate| {
+            self.gates.push(gate);
+            self.gates.len() as u32
+        });
+        self.answers.push((self.members.len() as u32, gate));
         AnswerId(self.answers.len() as u32)
     }
 }
@@ -239,7 +262,7 @@ fn text_of<'a>(values: &[(u32, u32)], texts: &'a [u8], id: u32) -> &'a [u8] {
 }
 
 fn hash_value(state: &foldhash::fast::FixedState, a: u32, text: &[u8]) -> u64 {
-    use std::hash::{BuildHasher, Hasher};
+    use std::hash::Hasher;
     let mut hasher = state.build_hasher();
     hasher.write_u32(a);
     hasher.write(text);
@@ -266,8 +289,17 @@ mod tests {
         let pair = builder.answer(&[one, other], None);
         assert_eq!(builder.answer(&[one, other], None), pair);
         assert_ne!(pair, single);
-        let gated = builder.answer(&[one], Some(Gate { not_before: Some(9), ..Gate::default() }));
+        let gate = Some(Gate { not_before: Some(9), ..Gate::default() });
+        let gated = builder.answer(&[one], gate.clone());
         assert_ne!(gated, single);
+        assert_eq!(builder.answer(&[one], gate.clone()), gated);
+        assert_ne!(builder.answer(&[one, other], gate), pair);
+        // More than fit the index at first: the hashes stay right when it grows.
+        let values: Vec<_> = (0..200).map(|n| builder.value(a(n), b"").unwrap()).collect();
+        let ids: Vec<_> = values.windows(3).map(|three| builder.answer(three, None)).collect();
+        let again: Vec<_> = values.windows(3).map(|three| builder.answer(three, None)).collect();
+        assert_eq!(ids, again);
+        assert_eq!(builder.answer(&[one, other], None), pair);
     }
 
     #[test]
