@@ -36,6 +36,8 @@ pub(super) struct Control {
     pub(super) pending: Option<Settings>,
     /// Zones whose data has expired, so that each is told once.
     pub(super) expired: HashSet<String>,
+    /// Zones that are served without one of their allow lists, and the list: each is told once.
+    pub(super) unguarded: HashSet<(String, String)>,
 }
 
 /// The signals the server obeys.
@@ -132,6 +134,7 @@ impl Control {
     fn look_around(&mut self) {
         self.live.sweep();
         self.servers.reload_certificate();
+        self.tell_unguarded();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         for zone in self.live.load().zones() {
             let name = zone.apex.to_string();
@@ -142,6 +145,28 @@ impl Control {
                     "zone {}: its data has expired by its $TIMESTAMP line, it answers SERVFAIL until newer data comes",
                     zone.apex
                 );
+            }
+        }
+    }
+
+    /// A zone without one of its allow lists goes on answering, and then lists what it must not:
+    /// that is to be seen beside what is said of the list itself.
+    fn tell_unguarded(&mut self) {
+        if self.settings.zones.iter().all(|zone| zone.allow.is_empty()) {
+            return;
+        }
+        let loaded = self.sets.loaded();
+        for zone in &self.settings.zones {
+            for list in &zone.allow {
+                let told = (zone.name.to_string(), list.clone());
+                if loaded.contains_key(list) {
+                    self.unguarded.remove(&told);
+                } else if self.unguarded.insert(told) {
+                    error!(
+                        "zone {}: served WITHOUT its allow list {list}, which was never loaded: what that list allows is listed",
+                        zone.name
+                    );
+                }
             }
         }
     }

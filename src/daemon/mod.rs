@@ -102,6 +102,7 @@ pub fn run(settings: Settings, source: Source) -> anyhow::Result<ExitCode> {
             servers,
             pending: None,
             expired: HashSet::new(),
+            unguarded: HashSet::new(),
         };
         control.run(signals).await?;
         Ok(ExitCode::SUCCESS)
