@@ -11,6 +11,7 @@ mod targets;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 use targets::Target;
 
@@ -31,6 +32,11 @@ short_runs! {
 #[test]
 fn every_target_is_run() {
     assert!(targets::ALL.iter().map(|target| target.name).eq(NAMES.iter().copied()));
+    // The script knows one more, for which the tries are built another way.
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/fuzz");
+    let list = Command::new(script).arg("list").output().expect("scripts/fuzz runs").stdout;
+    let list = String::from_utf8(list).expect("text");
+    assert!(list.lines().eq(NAMES.iter().copied().chain(["trie_bytes"])));
 }
 
 fn short_run(name: &str) {

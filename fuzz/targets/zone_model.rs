@@ -6,6 +6,7 @@ use super::input::Input;
 use super::names_model::{self, NameLine};
 use super::zone_text::KINDS;
 use dnsbld::listing::AnswerId;
+use dnsbld::listing::addresses::Key;
 use dnsbld::listing::names::Scope;
 use dnsbld::zonefile::{Kind, Options, Parsed, Parser};
 use std::fmt::{Debug, Write};
@@ -303,35 +304,9 @@ fn low_bits(len: u32) -> u32 {
     u32::MAX.checked_shr(len).unwrap_or(0)
 }
 
-/// Keys at and next to the ends of a range, wherever that leads.
-fn around<K>(start: K, end: K) -> [K; 4]
-where
-    K: From<u8> + Copy + num::Wrapping,
-{
-    [start, start.before(), end, end.after()]
-}
-
-mod num {
-    pub(super) trait Wrapping {
-        fn before(self) -> Self;
-        fn after(self) -> Self;
-    }
-    impl Wrapping for u32 {
-        fn before(self) -> Self {
-            self.wrapping_sub(1)
-        }
-        fn after(self) -> Self {
-            self.wrapping_add(1)
-        }
-    }
-    impl Wrapping for u128 {
-        fn before(self) -> Self {
-            self.wrapping_sub(1)
-        }
-        fn after(self) -> Self {
-            self.wrapping_add(1)
-        }
-    }
+/// The ends of a range and their neighbours.
+fn around<K: Key>(start: K, end: K) -> [K; 4] {
+    [start, start.predecessor(), end, end.successor().unwrap_or(start)]
 }
 
 fn values(parsed: &Parsed, id: AnswerId) -> Vec<Value> {
