@@ -92,7 +92,8 @@ impl Setup {
     pub(crate) fn start(self) -> Daemon {
         let mut daemon = self.launch();
         let ready = wait_until(START_LIMIT, || {
-            daemon.log().contains("ready after") || daemon.process.has_ended()
+            let answers = daemon.log().contains("ready after");
+            (answers && daemon.watches()) || daemon.process.has_ended()
         });
         assert!(ready && !daemon.process.has_ended(), "not ready:\n{}", daemon.log());
         daemon
@@ -114,6 +115,15 @@ impl std::ops::Deref for Daemon {
 }
 
 impl Daemon {
+    /// Whether the system tells it of changes in some folder (proc_pid_fdinfo(5)). A writer that
+    /// was at work before cannot be told from one that has finished.
+    fn watches(&self) -> bool {
+        let folder = format!("/proc/{}/fdinfo", self.process.id());
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        let mut texts = entries.filter_map(|entry| fs::read_to_string(entry.path()).ok());
+        texts.any(|text| text.contains("inotify wd:"))
+    }
+
     /// What it has said so far.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.path("log")).unwrap_or_default()
