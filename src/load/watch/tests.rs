@@ -333,6 +333,44 @@ fn the_set_of_files_changes_at_run_time() {
 }
 
 #[test]
+fn only_what_came_to_rest_counts_as_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("list");
+    fs::write(&path, "old\n").unwrap();
+    let reports = Reports::start(options(true));
+    assert_eq!(reports.watcher.at_rest(&path), None, "not watched");
+    reports.watcher.set_files(vec![Watched { path: path.clone(), loaded: None }]);
+    assert_eq!(reports.watcher.at_rest(&path), Some(Sight::Vanished), "not yet at rest");
+    let old = reports.next().unwrap();
+    assert_eq!(reports.watcher.at_rest(&path), Some(old));
+    let mut file = fs::OpenOptions::new().append(true).open(&path).unwrap();
+    file.write_all(b"half\n").unwrap();
+    reports.watcher.look_now();
+    sleep(ms(500));
+    assert_eq!(reports.watcher.at_rest(&path), Some(old), "its writer has not closed it");
+    drop(file);
+    let new = reports.next().unwrap();
+    assert_eq!(reports.watcher.at_rest(&path), Some(new));
+    assert_eq!(Sight::of(&path), new);
+    reports.watcher.set_files(Vec::new());
+    assert_eq!(reports.watcher.at_rest(&path), None);
+}
+
+#[test]
+fn a_look_is_taken_when_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("list");
+    fs::write(&path, "old\n").unwrap();
+    let rare = WatchOptions { events: false, poll: ms(60_000), ..Default::default() };
+    let reports = Reports::of(rare, &path);
+    sleep(ms(100));
+    fs::write(&path, "newer\n").unwrap();
+    assert_eq!(reports.more().next(), None, "no look is due");
+    reports.watcher.look_now();
+    assert_eq!(reports.rest(), [Sight::of(&path)]);
+}
+
+#[test]
 fn a_drop_ends_the_thread() {
     let watcher = Watcher::start(options(true)).unwrap();
     let inbox = Arc::downgrade(&watcher.inbox);
