@@ -178,8 +178,13 @@ impl Lookup<'_> {
         })
     }
 
-    /// True if some name below this one is listed, whether it is itself or not.
+    /// True if some name below this one is listed, whether it is itself or not, and not all of
+    /// them are allowed.
     fn has_names_below(&self) -> bool {
+        let mut allow = self.zone.allow.iter().filter_map(|set| set.names.as_ref());
+        if allow.any(|names| names.covers_below(self.name)) {
+            return false;
+        }
         let names = self.zone.datasets.iter().filter_map(|set| set.names.as_ref());
         names.into_iter().any(|names| names.lists_below(self.name))
     }

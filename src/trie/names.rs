@@ -86,6 +86,14 @@ pub enum NameLookup {
     Nothing,
 }
 
+/// What is listed below a name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Below {
+    Nothing,
+    Some,
+    All,
+}
+
 /// What the labels of an edge after its first have to do with the next ones of a name.
 enum Tail {
     /// They are the same: that many of the name are left, and the node goes on there.
@@ -105,7 +113,7 @@ impl NameTree {
     pub fn lookup(&self, name: &[u8]) -> NameLookup {
         match self.walk(name) {
             Some((found, _)) if found.answer.is_listed() => NameLookup::Listed(found),
-            Some((_, true)) => NameLookup::EmptyNonTerminal,
+            Some((_, Below::Some | Below::All)) => NameLookup::EmptyNonTerminal,
             _ => NameLookup::Nothing,
         }
     }
@@ -113,10 +121,12 @@ impl NameTree {
     /// True if a name below this one is listed, or all would be, whether the name itself is
     /// listed or not.
     pub fn lists_below(&self, name: &[u8]) -> bool {
-        self.walk(name).is_some_and(|(found, below)| {
-            let exact = usize::from(found.labels) == crate::wire::name::Labels::of(name).count();
-            below || found.answer.is_listed() && !exact
-        })
+        self.walk(name).is_some_and(|(_, below)| below != Below::Nothing)
+    }
+
+    /// True if every name below this one is listed.
+    pub fn covers_below(&self, name: &[u8]) -> bool {
+        self.walk(name).is_some_and(|(_, below)| below == Below::All)
     }
 
     /// The canonical listing: the names that have an entry, in canonical order (RFC 4034 section
@@ -140,16 +150,16 @@ impl NameTree {
         self.records.capacity() + self.buckets.capacity() * size_of::<u32>()
     }
 
-    /// What decides about a name, and whether something is listed below it. `None` only if the
-    /// name or the tree makes no sense.
-    fn walk(&self, name: &[u8]) -> Option<(Match, bool)> {
+    /// What decides about a name, and what is listed below it. `None` only if the name or the tree
+    /// makes no sense.
+    fn walk(&self, name: &[u8]) -> Option<(Match, Below)> {
         let bytes = &self.records[..];
         let mut labels = LabelStarts::new();
         labels.read(name)?;
         let mut left = labels.count();
         let mut node = Node::root(bytes, self.root as usize)?;
         let mut found = Match { answer: AnswerId::NONE, labels: 0 };
-        let something_below = loop {
+        let below = loop {
             let body = node.body(bytes)?;
             let depth = (labels.count() - left) as u8;
             let below = body.below.map_or(found, |answer| Match { answer, labels: depth });
@@ -159,29 +169,35 @@ impl NameTree {
                 }
                 // A listing has no exclusion where nothing is listed, so the first name on any
                 // way down from here is listed.
-                break below.answer.is_listed() || body.children != Children::None;
+                break match (body.children, below.answer.is_listed()) {
+                    (Children::None, false) => Below::Nothing,
+                    (Children::None, true) => Below::All,
+                    _ => Below::Some,
+                };
             }
             found = below;
+            // Where the tree ends, the same holds for all that is further down.
+            let rest = if found.answer.is_listed() { Below::All } else { Below::Nothing };
             left -= 1;
             let label = labels.label(name, left);
             let (first, last) = match body.children {
-                Children::None => break false,
+                Children::None => break rest,
                 Children::Inline { start, end } => (start, end),
                 Children::Table(table) => {
                     (*self.buckets.get(table.bucket(label))? as usize, bytes.len())
                 }
             };
-            let Some(child) = record::find(bytes, first, last, label) else { break false };
+            let Some(child) = record::find(bytes, first, last, label) else { break rest };
             node = child;
             if node.tail {
                 match self.tail(node.at, name, &labels, left)? {
                     Tail::Whole { left: still_left, at } => (left, node.at) = (still_left, at),
-                    Tail::Inside => break true,
-                    Tail::Other => break false,
+                    Tail::Inside => break Below::Some,
+                    Tail::Other => break rest,
                 }
             }
         };
-        Some((found, something_below))
+        Some((found, below))
     }
 
     /// Compares the tail at `at` with the rightmost of the first `left` labels of the name.
