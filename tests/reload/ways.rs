@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, FileTimes, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -69,6 +69,11 @@ impl Place<'_> {
         }
     }
 
+    /// The modification time of a file, in seconds since 1970.
+    fn mtime(&self, file: &str) -> i64 {
+        fs::metadata(self.folder.join(file)).expect("the file is there").mtime()
+    }
+
     fn says(&self, words: &[&str]) {
         let server = self.server.expect("it is running");
         let words: Vec<&str> = words.iter().copied().chain([self.feed.zone()]).collect();
@@ -110,7 +115,12 @@ const WAYS: &[Way] = &[
         place.sh("rsync -a --delay-updates --bwlimit=60 src/ dst");
     }),
     by_rsync("rsync-partial-term", |place| {
-        place.killed_rsync(&["--partial"], Signal::TERM);
+        // Which of rsync's processes dies first decides whether it keeps what it has.
+        let is_left = |place: &Place| {
+            place.killed_rsync(&["--partial"], Signal::TERM);
+            place.mtime("dst/list") == 0
+        };
+        assert!((0..10).any(|_| is_left(place)), "rsync never leaves a part");
         place.says(&["keeps serving", "dst/list", "interrupted rsync --partial", "run the mirror"]);
         place.sh("rsync -a --partial src/ dst");
     }),
