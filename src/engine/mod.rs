@@ -14,7 +14,6 @@ mod text;
 
 pub use crate::zone::Catalog;
 pub use counters::{Counters, Reason};
-pub use text::MAX_TEXT;
 
 use crate::wire::name::{MAX_LABELS, MAX_NAME};
 use crate::wire::{

@@ -2,11 +2,8 @@
 
 use crate::wire::name::write_text;
 use crate::zone::Vars;
+use crate::zonefile::MAX_TEXT;
 use std::io::Write;
-
-/// The longest text, in bytes: four character-strings of 255 bytes (RFC 1035 section 3.3), which
-/// with their question still fit into one UDP response. Longer ones are cut.
-pub const MAX_TEXT: usize = 1020;
 
 /// A place for one text.
 #[derive(Clone, Debug)]

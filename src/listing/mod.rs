@@ -8,7 +8,6 @@
 pub mod addresses;
 pub mod answers;
 pub mod names;
-
 pub mod records;
 
 pub use answers::{Answer, Answers, AnswersBuilder, Gate, Value, ValueId};

@@ -48,7 +48,9 @@ use std::str::FromStr;
 
 /// The longest line that is used whole, in bytes without its newline.
 pub const MAX_LINE: usize = 32_768;
-/// The longest template of a TXT record, in bytes: four character-strings.
+/// The longest template of a TXT record, and the longest text it is written out to, in bytes: four
+/// character-strings (RFC 1035 section 3.3), which with a question of usual length fit into one UDP
+/// response. Longer ones are cut.
 pub const MAX_TEXT: usize = 1020;
 
 /// The type of a dataset, which says how its files are read.
