@@ -52,7 +52,7 @@ impl Changes {
         });
         let interval = &mut wanted.check_interval;
         self.keep("server.check-interval", &running.check_interval, interval, |time| {
-            format!("{time:?}")
+            time.map_or_else(|| "never".to_owned(), |time| format!("{time:?}"))
         });
         let period = &mut wanted.quiet_period;
         self.keep("server.quiet-period", &running.quiet_period, period, |time| format!("{time:?}"));
@@ -163,7 +163,7 @@ mod tests {
             workers: NonZeroUsize::new(3),
             tcp: TcpLimits { connections: 9, ..TcpLimits::default() },
             tls: Some(Tls { listen: vec![], certificate: "/c".into(), key: "/k".into() }),
-            check_interval: Duration::from_secs(9),
+            check_interval: Some(Duration::from_secs(9)),
             quiet_period: Duration::from_secs(8),
             state_dir: Some("/state".into()),
             ..Server::default()

@@ -56,13 +56,13 @@ impl Resolver<'_> {
             minimal_answers: spec.minimal_answers.unwrap_or(defaults.minimal_answers),
             version: self.text_or_hide("server.version", &spec.version, defaults.version),
             id: self.text_or_hide("server.id", &spec.id, defaults.id),
-            check_interval: self.duration(
+            check_interval: Some(self.duration(
                 "server.check-interval",
                 &spec.check_interval,
-                defaults.check_interval,
+                defaults.check_interval.unwrap_or_default(),
                 Duration::from_millis(100)..=Duration::from_secs(24 * 60 * 60),
                 "\"100ms\" to \"1d\"",
-            ),
+            )),
             quiet_period: self.duration(
                 "server.quiet-period",
                 &spec.quiet_period,
@@ -72,6 +72,7 @@ impl Resolver<'_> {
             ),
             state_dir: spec.state_dir.as_ref().and_then(|dir| self.file("server.state-dir", dir)),
             accept_host_bits: spec.accept_host_bits.unwrap_or(defaults.accept_host_bits),
+            decompress: defaults.decompress,
             tls,
         }
     }

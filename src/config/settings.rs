@@ -49,14 +49,17 @@ pub struct Server {
     pub version: Option<String>,
     /// The answer to `id.server` CH TXT (RFC 4892); `None` refuses it.
     pub id: Option<String>,
-    /// How often the state of the data files is looked at, beside the events of the system.
-    pub check_interval: Duration,
+    /// How often the state of the data files is looked at, beside the events of the system;
+    /// `None` for only when told to (rbldnsd's `-c 0`).
+    pub check_interval: Option<Duration>,
     /// How long a changed file must lie still before it is read.
     pub quiet_period: Duration,
     /// Where the server keeps what it must remember over a restart; `None` for nowhere.
     pub state_dir: Option<PathBuf>,
     /// Takes `127.2.3.4/24` for `127.2.3.0/24` (rbldnsd's `-e`) and does not refuse the line.
     pub accept_host_bits: bool,
+    /// Unpacks data files that are compressed; else they cannot be loaded (rbldnsd's `-C`).
+    pub decompress: bool,
 }
 
 impl Default for Server {
@@ -73,10 +76,11 @@ impl Default for Server {
             minimal_answers: true,
             version: Some("dnsbld".to_owned()),
             id: None,
-            check_interval: Duration::from_secs(1),
+            check_interval: Some(Duration::from_secs(1)),
             quiet_period: Duration::from_millis(200),
             state_dir: None,
             accept_host_bits: false,
+            decompress: true,
         }
     }
 }
@@ -169,6 +173,9 @@ pub struct Dataset {
     pub allow_any_a: bool,
     /// Lets files that are empty, though well formed, replace a list that has entries.
     pub accept_empty: bool,
+    /// Judges files before they replace what is served; else whatever can be read is served, even
+    /// if it lists nothing (as rbldnsd does).
+    pub guarded: bool,
 }
 
 impl Dataset {
@@ -186,6 +193,7 @@ impl Dataset {
             default_text: None,
             allow_any_a: false,
             accept_empty: false,
+            guarded: true,
         }
     }
 }

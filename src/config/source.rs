@@ -35,6 +35,7 @@ pub struct Source {
 enum Origin {
     File(PathBuf),
     Specs { specs: Vec<String>, folder: PathBuf },
+    Given(Box<Settings>),
 }
 
 impl Source {
@@ -56,6 +57,11 @@ impl Source {
         Self { origin: Origin::Specs { specs, folder }, listen: Vec::new() }
     }
 
+    /// Settings that are what they are.
+    pub fn given(settings: Settings) -> Self {
+        Self { origin: Origin::Given(Box::new(settings)), listen: Vec::new() }
+    }
+
     /// Listens on these addresses, whatever the file says; on those of the file for none.
     pub fn with_listen(mut self, addresses: &[SocketAddr]) -> Self {
         self.listen.clear();
@@ -75,6 +81,9 @@ impl Source {
     pub fn load(&self) -> Result<Loaded, Errors> {
         let errors = |list| Errors { origin: self.to_string(), list };
         match &self.origin {
+            Origin::Given(settings) => {
+                Ok(Loaded { settings: Settings::clone(settings), warnings: Vec::new() })
+            }
             Origin::Specs { specs, folder } => {
                 let settings = zonespec::settings(specs, folder, &self.listen).map_err(errors)?;
                 Ok(Loaded { settings, warnings: Vec::new() })
@@ -112,7 +121,7 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.origin {
             Origin::File(path) => write!(f, "{}", path.display()),
-            Origin::Specs { .. } => f.write_str("command line"),
+            Origin::Specs { .. } | Origin::Given(_) => f.write_str("command line"),
         }
     }
 }

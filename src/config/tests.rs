@@ -72,7 +72,7 @@ fn every_setting_of_the_server_arrives() {
         minimal_answers: false,
         version: Some("some text".into()),
         id: Some("ns1".into()),
-        check_interval: Duration::from_secs(5),
+        check_interval: Some(Duration::from_secs(5)),
         quiet_period: Duration::from_secs(1),
         state_dir: Some("/etc/dnsbld/state".into()),
         accept_host_bits: true,

@@ -6,7 +6,7 @@ use crate::load::{Cause, Identity, Limits, Problem, ReadReport, Sight, Source, r
 use crate::trie::{Trie4, Trie6};
 use crate::wire::name::NameBuf;
 use crate::zone::{Dataset, Ns, Soa};
-use crate::zonefile::{Diagnostics, Options, Parsed, Parser};
+use crate::zonefile::{Diagnostics, Options, Parsed, Parser, Tally};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -19,6 +19,8 @@ pub(super) struct Built {
     pub(super) sources: Vec<Source>,
     /// What is wrong with single lines.
     pub(super) diagnostics: Diagnostics,
+    /// What the entries are, by size or scope.
+    pub(super) tally: Tally,
     /// How long reading and building took.
     pub(super) took: Duration,
 }
@@ -107,7 +109,7 @@ impl Task {
             return None;
         }
         let confirm = |((path, rest), source): ((&Path, AtRest), &Source)| {
-            let report = read(path, &Limits::default(), &mut |_| self.go_on()).ok()?;
+            let report = read(path, &self.limits(), &mut |_| self.go_on()).ok()?;
             let same = report.hash == source.report.hash && rest.is_version(&report.identity);
             same.then(|| Source { report, ..source.clone() })
         };
@@ -141,18 +143,20 @@ impl Task {
             });
             (entries, bad_lines) = (parser.entries(), diagnostics.total);
         }
-        let (dataset, diagnostics) = build(&self.spec, &self.server, parser.finish());
+        let parsed = parser.finish();
+        let tally = parsed.tally;
+        let (dataset, diagnostics) = build(&self.spec, &self.server, parsed);
         let took = start.elapsed();
-        Outcome::Built(Box::new(Built { dataset, sources, diagnostics, took }))
+        Outcome::Built(Box::new(Built { dataset, sources, diagnostics, tally, took }))
     }
 
     fn read_into(&self, parser: &mut Parser, path: &Path) -> Result<ReadReport, Problem> {
         parser.start_file();
         let mut first = true;
         let mut markup = false;
-        let report = read(path, &Limits::default(), &mut |chunk| {
+        let report = read(path, &self.limits(), &mut |chunk| {
             self.go_on()?;
-            markup |= std::mem::take(&mut first) && is_markup(chunk);
+            markup |= std::mem::take(&mut first) && self.spec.guarded && is_markup(chunk);
             if markup { Ok(()) } else { parser.feed(chunk).map_err(|fatal| fatal.to_string()) }
         })?;
         let problem = |cause| Problem { file: path.to_owned(), cause };
@@ -161,6 +165,10 @@ impl Task {
         }
         parser.end_file().map_err(|error| problem(Cause::Fatal(error.to_string())))?;
         Ok(report)
+    }
+
+    fn limits(&self) -> Limits {
+        Limits { decompress: self.server.decompress, ..Limits::default() }
     }
 
     /// An error when nobody wants the outcome any more.

@@ -5,6 +5,7 @@ use super::pool::Finished;
 use super::serials::Serials;
 use super::servers::Servers;
 use super::sets::Sets;
+use super::voice::Voice;
 use crate::config::{self, Settings, Source};
 use crate::load::Change;
 use crate::net::live::Live;
@@ -32,8 +33,13 @@ pub(super) struct Control {
     pub(super) serials: Serials,
     pub(super) live: Arc<Live>,
     pub(super) servers: Servers,
+    pub(super) voice: Arc<dyn Voice>,
     /// New settings that wait for datasets to be built. Meanwhile the old ones are served.
     pub(super) pending: Option<Settings>,
+    /// When the builds under way began.
+    pub(super) round: Option<Instant>,
+    /// They have changed what is served.
+    pub(super) changed: bool,
     /// Zones whose data has expired, so that each is told once.
     pub(super) expired: HashSet<String>,
     /// Zones that are served without one of their allow lists, and the list: each is told once.
@@ -77,7 +83,7 @@ impl Control {
         self.save_serials();
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        notify(&[NotifyState::Ready]);
+        self.voice.notify(&[NotifyState::Ready]);
         loop {
             let retry_at = self.sets.retry_at();
             tokio::select! {
@@ -89,7 +95,7 @@ impl Control {
                 () = stop(&mut signals.terminate, &mut signals.interrupt) => break,
             }
         }
-        tell_the_end();
+        tell_the_end(&*self.voice);
         self.save_serials();
         self.servers.stop().await;
         Ok(())
@@ -99,6 +105,7 @@ impl Control {
         for change in changes {
             debug!("{} has changed: {:?}", change.path.display(), change.sight);
         }
+        self.round.get_or_insert_with(Instant::now);
         self.sets.files_changed(changes);
     }
 
@@ -114,6 +121,19 @@ impl Control {
             self.finish_reload();
         } else if publish {
             self.publish();
+        }
+        self.changed |= publish;
+        if !self.sets.is_building() {
+            self.settled();
+        }
+    }
+
+    /// Says that no build is under way any more, if what is served is other than before.
+    fn settled(&mut self) {
+        let since = self.round.take();
+        if std::mem::take(&mut self.changed) {
+            let took = since.map_or(Duration::ZERO, |since| since.elapsed());
+            self.voice.settled(self.live.load().zones(), took);
         }
     }
 
@@ -141,10 +161,7 @@ impl Control {
             if zone.expires.is_none_or(|expires| expires >= now) {
                 self.expired.remove(&name);
             } else if self.expired.insert(name) {
-                warn!(
-                    "zone {}: its data has expired by its $TIMESTAMP line, it answers SERVFAIL until newer data comes",
-                    zone.apex
-                );
+                self.voice.expired(&zone.apex);
             }
         }
     }
@@ -173,7 +190,7 @@ impl Control {
 
     /// Reads the configuration again, and has all files looked at.
     fn reload(&mut self) {
-        notify_reloading();
+        self.notify_reloading();
         self.sets.look_now();
         match self.source.load() {
             Ok(loaded) => {
@@ -194,9 +211,18 @@ impl Control {
             Err(errors) => error!("keeps the settings it has: {errors}"),
         }
         if self.pending.is_none() {
-            notify(&[NotifyState::Ready]);
+            self.voice.notify(&[NotifyState::Ready]);
         } else if self.sets.awaited() == 0 {
             self.finish_reload();
+        }
+    }
+
+    /// Says that a reload begins. Without the time, systemd would take a `Type=notify-reload`
+    /// service for one that does not reload (sd_notify(3)).
+    fn notify_reloading(&self) {
+        match NotifyState::monotonic_usec_now() {
+            Ok(time) => self.voice.notify(&[NotifyState::Reloading, time]),
+            Err(error) => debug!("cannot tell systemd: there is no time: {error}"),
         }
     }
 
@@ -207,8 +233,8 @@ impl Control {
         }
         self.sets.settle_on(&self.settings);
         self.publish();
-        info!("{} read again: {} zones", self.source, self.settings.zones.len());
-        notify(&[NotifyState::Ready]);
+        self.voice.reread(&self.source, self.settings.zones.len());
+        self.voice.notify(&[NotifyState::Ready]);
     }
 }
 
@@ -221,23 +247,7 @@ async fn at(time: Option<Instant>) {
 }
 
 /// Says that the server stops.
-pub(super) fn tell_the_end() {
-    info!("stopping");
-    notify(&[NotifyState::Stopping]);
-}
-
-/// Says that a reload begins. Without the time, systemd would take a `Type=notify-reload` service
-/// for one that does not reload (sd_notify(3)).
-fn notify_reloading() {
-    match NotifyState::monotonic_usec_now() {
-        Ok(time) => notify(&[NotifyState::Reloading, time]),
-        Err(error) => debug!("cannot tell systemd: there is no time: {error}"),
-    }
-}
-
-/// Tells systemd, if it is there to listen.
-fn notify(state: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(state) {
-        debug!("cannot tell systemd: {error}");
-    }
+pub(super) fn tell_the_end(voice: &dyn Voice) {
+    voice.stopping();
+    voice.notify(&[NotifyState::Stopping]);
 }

@@ -15,6 +15,10 @@ mod report;
 mod serials;
 mod servers;
 mod sets;
+mod voice;
+
+pub(crate) use servers::Bound;
+pub(crate) use voice::{Loading, Voice};
 
 use crate::config::{Settings, Source};
 use crate::net::live::Live;
@@ -22,12 +26,13 @@ use crate::zone::Catalog;
 use anyhow::Context;
 use control::Control;
 use serials::Serials;
-use servers::{Bound, Servers};
+use servers::Servers;
 use sets::Sets;
 use std::collections::HashSet;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
+use voice::Plain;
 
 /// Loads `settings` as [`run`] does at its start, and gives what it would answer from: for those
 /// who ask [`crate::engine::answer`] without a socket. Not to be called from async code.
@@ -36,7 +41,13 @@ use std::time::Instant;
 ///
 /// When the system gives no thread. Data that cannot be loaded is no error, as in [`run`].
 pub fn load(settings: &Settings) -> anyhow::Result<Catalog> {
-    let (mut sets, mut finished) = Sets::new(&settings.server)?;
+    load_with(settings, Arc::new(Plain))
+}
+
+/// [`load`], told by this voice.
+pub(crate) fn load_with(settings: &Settings, voice: Arc<dyn Voice>) -> anyhow::Result<Catalog> {
+    let start = Instant::now();
+    let (mut sets, mut finished) = Sets::new(&settings.server, Arc::clone(&voice))?;
     let mut serials = Serials::open(settings.server.state_dir.as_deref());
     sets.apply(settings);
     while sets.awaited() > 0
@@ -44,7 +55,10 @@ pub fn load(settings: &Settings) -> anyhow::Result<Catalog> {
     {
         sets.take(ended);
     }
-    Ok(assemble::assemble(settings, &sets.loaded(), &mut serials))
+    let catalog = assemble::assemble(settings, &sets.loaded(), &mut serials);
+    voice.settled(catalog.zones(), start.elapsed());
+    voice.first_load(catalog.zones())?;
+    Ok(catalog)
 }
 
 /// Serves `settings` until told to stop; `source` says where to read them again on SIGHUP.
@@ -55,6 +69,17 @@ pub fn load(settings: &Settings) -> anyhow::Result<Catalog> {
 /// thread. Data that cannot be loaded is no error: zones that have nothing else answer SERVFAIL until
 /// it can.
 pub fn run(settings: Settings, source: Source) -> anyhow::Result<ExitCode> {
+    let bound = Bound::bind(&settings.server)?;
+    serve(settings, source, bound, Arc::new(Plain))
+}
+
+/// [`run`] with sockets that are bound already, told by this voice.
+pub(crate) fn serve(
+    settings: Settings,
+    source: Source,
+    bound: Bound,
+    voice: Arc<dyn Voice>,
+) -> anyhow::Result<ExitCode> {
     let start = Instant::now();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -63,8 +88,7 @@ pub fn run(settings: Settings, source: Source) -> anyhow::Result<ExitCode> {
         .build()
         .context("cannot start the control threads")?;
     allow_descriptors();
-    let bound = Bound::bind(&settings.server)?;
-    let (mut sets, mut finished) = Sets::new(&settings.server)?;
+    let (mut sets, mut finished) = Sets::new(&settings.server, Arc::clone(&voice))?;
     let mut serials = Serials::open(settings.server.state_dir.as_deref());
     runtime.block_on(async {
         let mut signals = control::Signals::listen().context("cannot listen to signals")?;
@@ -75,23 +99,26 @@ pub fn run(settings: Settings, source: Source) -> anyhow::Result<ExitCode> {
                     sets.take(ended);
                 }
                 () = signals.stop() => {
-                    control::tell_the_end();
+                    control::tell_the_end(&*voice);
                     return Ok(ExitCode::SUCCESS);
                 }
             }
         }
         let loaded = sets.loaded();
-        let live = Arc::new(Live::new(assemble::assemble(&settings, &loaded, &mut serials)));
+        let catalog = assemble::assemble(&settings, &loaded, &mut serials);
+        voice.settled(catalog.zones(), start.elapsed());
+        voice.first_load(catalog.zones())?;
+        let live = Arc::new(Live::new(catalog));
         let servers = Servers::start(bound, &settings.server, &live)?;
         sets.give_way();
-        report::print(
+        voice.ready(&report::text(
             &settings,
             &source,
             &sets,
             live.load().zones(),
-            servers.addresses(),
+            &servers.addresses(),
             start.elapsed(),
-        );
+        ))?;
         let control = Control {
             settings,
             source,
@@ -100,7 +127,10 @@ pub fn run(settings: Settings, source: Source) -> anyhow::Result<ExitCode> {
             serials,
             live,
             servers,
+            voice,
             pending: None,
+            round: None,
+            changed: false,
             expired: HashSet::new(),
             unguarded: HashSet::new(),
         };

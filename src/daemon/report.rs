@@ -1,4 +1,4 @@
-//! What is told at the start: what was loaded, and how to try it.
+//! What dnsbld tells at the start: what was loaded, and how to try it.
 
 use super::servers::Addresses;
 use super::sets::Sets;
@@ -6,25 +6,11 @@ use crate::config::{Settings, Source};
 use crate::trie::{Trie4, Trie6};
 use crate::zone::{Zone, ZoneState};
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Prints a line per zone and a command to try.
-pub(super) fn print(
-    settings: &Settings,
-    source: &Source,
-    sets: &Sets,
-    zones: &[Zone],
-    addresses: Addresses,
-    took: Duration,
-) {
-    let text = text(settings, source, sets, zones, &addresses, took);
-    // Nobody may be there to read it, which is no reason not to serve.
-    let _ = std::io::stdout().write_all(text.as_bytes());
-}
-
-fn text(
+/// A line per zone and a command to try.
+pub(super) fn text(
     settings: &Settings,
     source: &Source,
     sets: &Sets,

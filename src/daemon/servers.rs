@@ -10,11 +10,14 @@ use crate::net::tls::{Certificate, TlsServer};
 use crate::net::udp::UdpServer;
 use anyhow::Context;
 use std::net::{SocketAddr, TcpListener};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::thread;
 use tracing::{info, warn};
 
 /// Sockets that are bound but not served yet.
-pub(super) struct Bound {
+#[derive(Default)]
+pub(crate) struct Bound {
     udp: Vec<Vec<UdpListener>>,
     tcp: Vec<TcpListener>,
     tls: Option<(Arc<Certificate>, Vec<TcpListener>)>,
@@ -23,15 +26,11 @@ pub(super) struct Bound {
 impl Bound {
     /// Binds every address of the settings.
     pub(super) fn bind(server: &config::Server) -> anyhow::Result<Self> {
-        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        let workers = server.workers.map_or_else(cores, usize::from);
-        let mut bound = Self { udp: Vec::new(), tcp: Vec::new(), tls: None };
+        let mut bound = Self::default();
         for &address in &server.listen {
-            let udp = listen::udp(address, workers)?;
             // Port 0 means any port, but the same one for both.
-            let taken = udp.first().map_or(address, UdpListener::address);
-            bound.tcp.push(listen::tcp(taken)?);
-            bound.udp.push(udp);
+            let taken = bound.add_udp(address, server.workers)?;
+            bound.add_tcp(taken)?;
         }
         if let Some(tls) = &server.tls {
             let certificate = Arc::new(Certificate::load(&tls.certificate, &tls.key)?);
@@ -40,6 +39,26 @@ impl Bound {
             bound.tls = Some((certificate, listeners?));
         }
         Ok(bound)
+    }
+
+    /// Binds an address for UDP, once for each worker (`None` for one per core): the address
+    /// taken.
+    pub(crate) fn add_udp(
+        &mut self,
+        address: SocketAddr,
+        workers: Option<NonZeroUsize>,
+    ) -> Result<SocketAddr, ListenError> {
+        let cores = || thread::available_parallelism().map_or(1, usize::from);
+        let udp = listen::udp(address, workers.map_or_else(cores, usize::from))?;
+        let taken = udp.first().map_or(address, UdpListener::address);
+        self.udp.push(udp);
+        Ok(taken)
+    }
+
+    /// Binds an address for TCP.
+    pub(crate) fn add_tcp(&mut self, address: SocketAddr) -> Result<(), ListenError> {
+        self.tcp.push(listen::tcp(address)?);
+        Ok(())
     }
 }
 

@@ -3,22 +3,23 @@
 use super::assemble::Loaded;
 use super::compile::{Built, Order, Outcome, Task};
 use super::pool::{Finished, Pool};
+use super::voice::{Loading, Voice};
 use crate::config::{self, Settings};
 use crate::load::{
-    Change, Identity, Life, Message, Plan, Problem, Source, State, Step, WatchOptions, Watched,
-    Watcher,
+    Change, Identity, Life, Plan, Problem, Source, State, Step, WatchOptions, Watched, Watcher,
 };
+use crate::trie::Trie4;
 use anyhow::Context;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use tracing::{Level, debug, error, info, warn};
+use tracing::debug;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// How many lines that could not be used are logged for one load of a dataset.
-const TOLD_DIAGNOSTICS: usize = 5;
+/// Between two looks at files that are not watched: once in ten years.
+const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 /// All datasets that are served or about to be.
 pub(super) struct Sets {
@@ -31,6 +32,7 @@ struct Shop {
     server: Arc<config::Server>,
     pool: Pool,
     watcher: Watcher,
+    voice: Arc<dyn Voice>,
 }
 
 /// One dataset.
@@ -54,11 +56,13 @@ impl Sets {
     /// receiver is for [`take`](Self::take).
     pub(super) fn new(
         server: &config::Server,
+        voice: Arc<dyn Voice>,
     ) -> anyhow::Result<(Self, UnboundedReceiver<Finished>)> {
         let (done, finished) = unbounded_channel();
         let options = WatchOptions {
-            poll: server.check_interval,
+            poll: server.check_interval.unwrap_or(NEVER),
             quiet: server.quiet_period,
+            events: server.check_interval.is_some(),
             ..WatchOptions::default()
         };
         let shop = Shop {
@@ -66,6 +70,7 @@ impl Sets {
             pool: Pool::start(done).context("cannot start the threads that load")?,
             watcher: Watcher::start(options)
                 .context("cannot start the thread that watches the files")?,
+            voice,
         };
         Ok((Self { sets: BTreeMap::new(), shop }, finished))
     }
@@ -162,9 +167,9 @@ impl Sets {
         let awaited = std::mem::take(&mut set.awaited);
         let before = set.served();
         match outcome {
-            Outcome::Built(built) => set.judge(*built, &self.shop.server),
-            Outcome::Same(sources) => set.confirm(sources),
-            Outcome::Failed(problem) => set.refuse(problem),
+            Outcome::Built(built) => set.judge(*built, &self.shop),
+            Outcome::Same(sources) => set.confirm(sources, &*self.shop.voice),
+            Outcome::Failed(problem) => set.refuse(problem, &*self.shop.voice),
             Outcome::Moving(path) => {
                 debug!("dataset {name}: waits for {} to come to rest", path.display());
                 self.shop.watcher.recheck(&path);
@@ -208,6 +213,11 @@ impl Sets {
             }
         }
         files.into_iter().map(|(path, loaded)| Watched { path: path.to_owned(), loaded }).collect()
+    }
+
+    /// True while datasets are being built.
+    pub(super) fn is_building(&self) -> bool {
+        self.sets.values().any(|set| set.building.is_some())
     }
 
     /// From now on, building gives way to answering.
@@ -281,27 +291,33 @@ impl Set {
         (self.life.state(), self.loaded.as_ref().map(|loaded| Arc::as_ptr(&loaded.dataset)))
     }
 
-    fn judge(&mut self, built: Built, server: &Arc<config::Server>) {
-        let Built { dataset, sources, diagnostics, took } = built;
+    fn judge(&mut self, built: Built, shop: &Shop) {
+        let Built { dataset, sources, diagnostics, tally, took } = built;
+        let server = &shop.server;
         let newest =
             sources.iter().map(|source| source.report.identity.modified.seconds).max().unwrap_or(0);
         let content = content(&sources, &self.spec, server);
-        let candidate = match self.life.judge(sources, self.spec.accept_empty) {
-            Ok(candidate) => candidate,
-            Err(problem) => return self.refuse(problem),
+        let candidate = if self.spec.guarded {
+            self.life.judge(sources, self.spec.accept_empty)
+        } else {
+            Ok(self.life.trust(sources))
         };
-        let name = &self.spec.name;
-        for bad in diagnostics.kept.iter().take(TOLD_DIAGNOSTICS) {
-            let file = self.spec.files.get(usize::from(bad.file));
-            let file = file.map_or("".into(), |file| file.to_string_lossy());
-            warn!("dataset {name}: {file}:{}:{}: {}", bad.line, bad.column, bad.reason);
-        }
-        let more = diagnostics.total.saturating_sub(TOLD_DIAGNOSTICS as u64);
-        if more > 0 {
-            warn!("dataset {name}: {more} more such lines");
-        }
-        let step = self.life.accept(SystemTime::now(), candidate);
-        self.follow(step);
+        let candidate = match candidate {
+            Ok(candidate) => candidate,
+            Err(problem) => return self.refuse(problem, &*shop.voice),
+        };
+        let Step { message, retry } = self.life.accept(SystemTime::now(), candidate);
+        self.retry_after(retry);
+        shop.voice.loaded(&Loading {
+            spec: &self.spec,
+            sources: self.life.good().map_or(&[], |good| &good.sources),
+            diagnostics: &diagnostics,
+            tally,
+            addresses: dataset.ip4.as_ref().map_or(0, Trie4::covered),
+            memory: dataset.memory(),
+            took,
+            message: message.as_ref(),
+        });
         self.took = took;
         self.loaded = Some(Loaded {
             dataset: Arc::new(dataset),
@@ -313,27 +329,25 @@ impl Set {
         });
     }
 
-    fn confirm(&mut self, sources: Vec<Source>) {
+    fn confirm(&mut self, sources: Vec<Source>, voice: &dyn Voice) {
         debug!("dataset {}: its files hold what is served", self.spec.name);
-        let step = self.life.confirm(SystemTime::now(), sources);
-        self.follow(step);
-    }
-
-    fn refuse(&mut self, problem: Problem) {
-        let step = self.life.refuse(SystemTime::now(), problem);
-        self.follow(step);
-    }
-
-    fn follow(&mut self, step: Step) {
-        let Step { message, retry } = step;
-        self.retry = retry.map(|wait| Instant::now() + wait);
-        let Some(Message { level, text }) = message else { return };
-        let name = &self.spec.name;
-        match level {
-            Level::ERROR => error!("dataset {name}: {text}"),
-            Level::WARN => warn!("dataset {name}: {text}"),
-            _ => info!("dataset {name}: {text}"),
+        let Step { message, retry } = self.life.confirm(SystemTime::now(), sources);
+        self.retry_after(retry);
+        if let Some(message) = message {
+            voice.remark(&self.spec, &message);
         }
+    }
+
+    fn refuse(&mut self, problem: Problem, voice: &dyn Voice) {
+        let Step { message, retry } = self.life.refuse(SystemTime::now(), problem);
+        self.retry_after(retry);
+        if let Some(trouble) = self.life.trouble() {
+            voice.refused(&self.spec, &trouble.problem, self.life.state(), message.as_ref());
+        }
+    }
+
+    fn retry_after(&mut self, wait: Option<Duration>) {
+        self.retry = wait.map(|wait| Instant::now() + wait);
     }
 }
 

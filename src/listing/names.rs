@@ -113,6 +113,14 @@ impl NamesBuilder {
         self.entries.len()
     }
 
+    /// The number of entries for names themselves, and of those for what is below.
+    pub fn scopes(&self) -> (u64, u64) {
+        let count = |has: fn(Scope) -> bool| {
+            self.entries.iter().filter(|&&entry| has(scope(&self.keys, entry))).count() as u64
+        };
+        (count(Scope::has_itself), count(Scope::has_below))
+    }
+
     /// True if no entry was added.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()

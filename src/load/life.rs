@@ -12,7 +12,8 @@
 //!
 //! Data that was once accepted is only ever replaced by data that was accepted, and a
 //! [`Candidate`] can only be had by passing [`Life::judge`]: a file that is empty, garbage, cut
-//! off or gone leaves the old data answering.
+//! off or gone leaves the old data answering. (Under rbldnsd's name, only a file that is gone: see
+//! [`Life::trust`].)
 
 use super::problem::{Cause, Problem};
 use super::source::ReadReport;
@@ -38,7 +39,7 @@ pub struct Source {
     pub first_bad: Option<String>,
 }
 
-/// Data that may replace what is served: proof that [`Life::judge`] let it pass.
+/// Data that may replace what is served: [`Life::judge`] let it pass, or [`Life::trust`] was asked to.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[must_use]
 pub struct Candidate {
@@ -235,6 +236,11 @@ impl Life {
                 Err(Problem { file, cause })
             }
         }
+    }
+
+    /// Files that may be served whatever they hold: for those who want no guard.
+    pub fn trust(&self, sources: Vec<Source>) -> Candidate {
+        Candidate { sources }
     }
 
     fn fault<'a>(

@@ -3,7 +3,7 @@
 use super::diagnostic::Refused;
 use super::scan::Scan;
 use super::value::Pair;
-use super::{FatalCause, Kind, Options, Reason, ip4, ip6, value};
+use super::{FatalCause, Kind, Options, Reason, Tally, ip4, ip6, value};
 use crate::listing::addresses::{LayersBuilder, PrefixesBuilder, SetBuilder4, SetBuilder6};
 use crate::listing::names::{NamesBuilder, Scope};
 use crate::listing::{AnswerId, AnswersBuilder, ValueId};
@@ -30,6 +30,22 @@ impl Entries {
             Kind::Ip6Tset => Self::Ip6Tset(SetBuilder6::default()),
             Kind::Ip6Trie => Self::Ip6Trie(PrefixesBuilder::default()),
             Kind::Dnset => Self::Dnset(NamesBuilder::default()),
+        }
+    }
+
+    /// The entries by size or scope.
+    pub(super) fn tally(&self) -> Tally {
+        match self {
+            Self::Ip4Set(set) => Tally::Blocks(set.blocks()),
+            Self::Ip6Tset(set) => {
+                let (listed, excluded) = set.counts();
+                Tally::Networks { listed, excluded }
+            }
+            Self::Dnset(names) => {
+                let (itself, below) = names.scopes();
+                Tally::Names { itself, below }
+            }
+            _ => Tally::Plain,
         }
     }
 

@@ -28,12 +28,14 @@ mod ip6;
 mod plain;
 mod scan;
 mod special;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod value;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Fatal, FatalCause, MAX_KEPT, Reason, Special};
 pub use special::{NsData, SoaData, Vars};
+pub use tally::Tally;
 
 use crate::listing::Answers;
 use crate::listing::addresses::{self, Addresses4, Addresses6};
@@ -173,6 +175,8 @@ pub struct Parsed {
     pub default_value: (Ipv4Addr, Box<[u8]>),
     /// The number of lines that list or exclude something.
     pub entries: u64,
+    /// Those lines by size or scope.
+    pub tally: Tally,
     /// The listed IPv4 addresses, for the types that have them.
     pub ip4: Option<Addresses4>,
     /// The listed IPv6 addresses, for the types that have them.
@@ -276,6 +280,7 @@ impl Parser {
     pub fn finish(self) -> Parsed {
         let Self { kind, head, mut values, mut diagnostics, mut accepted, places, .. } = self;
         let default_value = values.dataset_default();
+        let tally = self.entries.tally();
         let (mut ip4, mut ip6, mut names, mut late) = (None, None, None, Vec::new());
         match self.entries {
             Entries::Ip4Set(set) => ip4 = Some(set.finish(&mut values.answers)),
@@ -317,6 +322,7 @@ impl Parser {
             stamp: head.stamp,
             default_value,
             entries: accepted,
+            tally,
             ip4,
             ip6,
             names,

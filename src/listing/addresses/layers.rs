@@ -73,6 +73,17 @@ impl LayersBuilder {
         }
     }
 
+    /// The number of single addresses, /24, /16 and /8 that the entries were cut into.
+    pub fn blocks(&self) -> [u64; 4] {
+        let mut counts = [0, 8, 16, 24];
+        for (count, runs) in counts.iter_mut().zip(&self.runs) {
+            let bits = *count;
+            *count = runs.iter().map(|run| u64::from((run.end - run.start) >> bits) + 1).sum();
+        }
+        counts[0] += self.singles.len() as u64;
+        counts
+    }
+
     /// Decides what every address gives. The values of an address come in the order in which the
     /// dataset first named them, at most 255 of them.
     pub fn finish(self, answers: &mut AnswersBuilder) -> Addresses4 {

@@ -67,6 +67,11 @@ impl SetBuilder6 {
         self.exclusions.push(address);
     }
 
+    /// The number of networks listed so far, and of addresses excluded.
+    pub fn counts(&self) -> (u64, u64) {
+        (self.networks.len() as u64, self.exclusions.len() as u64)
+    }
+
     /// Gives every listed address this answer.
     pub fn finish(self, answer: AnswerId) -> Addresses6 {
         let Self { mut networks, mut exclusions } = self;

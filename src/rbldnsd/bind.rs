@@ -1,0 +1,184 @@
+//! Addresses to listen on (rbldnsd(8), "-b", "-4" and "-6"): `host[/port]`, both of which may be
+//! names. A name may have several addresses.
+
+use super::Sockets;
+use super::log::{Log, reason};
+use super::options::Family;
+use super::syslog::Severity;
+use crate::daemon::Bound;
+use crate::net::listen::ListenError;
+use anyhow::{anyhow, bail};
+use std::fs;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::num::NonZeroUsize;
+
+/// The most sockets that rbldnsd has.
+const MAX_SOCKETS: usize = 20;
+
+/// The port of the service `domain`.
+const DNS_PORT: u16 = 53;
+
+/// Binds all addresses that `typed` names, for UDP and TCP.
+///
+/// # Errors
+///
+/// The first that cannot be found, or bound for UDP. Another server may have the TCP port: rbldnsd
+/// would not have minded.
+pub(super) fn bind(
+    typed: &[String],
+    family: Family,
+    workers: Option<NonZeroUsize>,
+    log: &Log,
+) -> anyhow::Result<Sockets> {
+    let mut bound = Bound::default();
+    let mut taken: Vec<SocketAddr> = Vec::new();
+    for text in typed {
+        let mut usable = 0;
+        for address in resolve(text, family)? {
+            if taken.contains(&address) {
+                usable += 1;
+                continue;
+            }
+            if taken.len() >= MAX_SOCKETS {
+                bail!("too many listening sockets ({MAX_SOCKETS} max)");
+            }
+            match bound.add_udp(address, workers) {
+                Ok(address) => {
+                    log.say(Severity::Info, &format!("listening on {}", shown(address)));
+                    add_tcp(&mut bound, address, log);
+                    taken.push(address);
+                    usable += 1;
+                }
+                Err(error) if is_unknown_family(&error.cause) => {}
+                Err(error) => return Err(unable(&error)),
+            }
+        }
+        if usable == 0 {
+            bail!("{text}: no available protocols");
+        }
+    }
+    let count = taken.len();
+    add_mapped(&mut bound, &taken, workers, log)?;
+    Ok(Sockets { bound, count })
+}
+
+fn add_tcp(bound: &mut Bound, address: SocketAddr, log: &Log) {
+    if let Err(error) = bound.add_tcp(address) {
+        let (address, reason) = (shown(address), reason(&error.cause));
+        let text = format!("no TCP on {address}: {reason}; replies that need it will not be had");
+        log.say(Severity::Warning, &text);
+    }
+}
+
+/// rbldnsd's `::` takes IPv4 queries too, unless the system is told otherwise.
+fn add_mapped(
+    bound: &mut Bound,
+    taken: &[SocketAddr],
+    workers: Option<NonZeroUsize>,
+    log: &Log,
+) -> anyhow::Result<()> {
+    let is_apart = |text: String| text.trim() == "1";
+    if fs::read_to_string("/proc/sys/net/ipv6/bindv6only").is_ok_and(is_apart) {
+        return Ok(());
+    }
+    for any in taken.iter().filter(|address| address.ip() == Ipv6Addr::UNSPECIFIED) {
+        if taken.iter().any(|other| other.is_ipv4() && other.port() == any.port()) {
+            continue;
+        }
+        let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, any.port()));
+        bound
+            .add_udp(address, workers)
+            .map_err(|error| unable(&ListenError { address: *any, ..error }))?;
+        add_tcp(bound, address, log);
+    }
+    Ok(())
+}
+
+fn unable(error: &ListenError) -> anyhow::Error {
+    anyhow!("unable to bind to {}: {}", shown(error.address), reason(&error.cause))
+}
+
+fn is_unknown_family(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::EAFNOSUPPORT)
+}
+
+/// `host/port`.
+fn shown(address: SocketAddr) -> String {
+    format!("{}/{}", address.ip(), address.port())
+}
+
+/// The addresses of `host[/port]`, in the words of getaddrinfo(3) if there are none.
+fn resolve(text: &str, family: Family) -> anyhow::Result<Vec<SocketAddr>> {
+    let (host, service) = text.split_once('/').unwrap_or((text, ""));
+    if host.is_empty() && text.contains('/') {
+        bail!("missing host part in bind address `{text}'");
+    }
+    let Some(port) = port(service) else {
+        bail!("{text}: Servname not supported for ai_socktype");
+    };
+    if host.is_empty() {
+        bail!("{text}: Name or service not known");
+    }
+    let found = (host, port).to_socket_addrs().map_err(|error| {
+        let said = reason(&error);
+        let (_, why) = said.split_once("address information: ").unwrap_or(("", &said));
+        anyhow!("{text}: {why}")
+    })?;
+    let wanted = |address: &SocketAddr| match family {
+        Family::Any => true,
+        Family::Ip4 => address.is_ipv4(),
+        Family::Ip6 => address.is_ipv6(),
+    };
+    let addresses: Vec<SocketAddr> = found.filter(wanted).collect();
+    match (addresses.is_empty(), host.parse::<IpAddr>()) {
+        (false, _) => Ok(addresses),
+        (true, Ok(_)) => bail!("{text}: Address family for hostname not supported"),
+        (true, Err(_)) => bail!("{text}: No address associated with hostname"),
+    }
+}
+
+/// The port of a service over UDP: a number or a name (services(5)).
+fn port(service: &str) -> Option<u16> {
+    if service.bytes().all(|byte| byte.is_ascii_digit()) {
+        return if service.is_empty() { Some(DNS_PORT) } else { service.parse().ok() };
+    }
+    let services = fs::read_to_string("/etc/services").unwrap_or_default();
+    let known = services.lines().find_map(|line| {
+        let mut words = line.split('#').next()?.split_whitespace();
+        let (name, port) = (words.next()?, words.next()?.strip_suffix("/udp")?);
+        (name == service || words.any(|alias| alias == service)).then(|| port.parse().ok())?
+    });
+    known.or((service == "domain").then_some(DNS_PORT))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_and_ports() {
+        let good = [
+            ("127.0.0.1", Family::Any, "127.0.0.1:53"),
+            ("127.2", Family::Ip4, "127.0.0.2:53"),
+            ("127.0.0.1/", Family::Any, "127.0.0.1:53"),
+            ("::1/5300", Family::Ip6, "[::1]:5300"),
+            ("localhost/domain", Family::Ip4, "127.0.0.1:53"),
+        ];
+        for (text, family, want) in good {
+            assert_eq!(resolve(text, family).unwrap()[0].to_string(), want, "{text}");
+        }
+        let bad = [
+            ("/53", Family::Any, "missing host part in bind address `/53'"),
+            ("", Family::Any, ": Name or service not known"),
+            ("::1/no", Family::Any, "::1/no: Servname not supported for ai_socktype"),
+            ("::1/53/3", Family::Any, "::1/53/3: Servname not supported for ai_socktype"),
+            ("::1/65536", Family::Any, "::1/65536: Servname not supported for ai_socktype"),
+            ("::1", Family::Ip4, "::1: Address family for hostname not supported"),
+            ("127.1.2.3", Family::Ip6, "127.1.2.3: Address family for hostname not supported"),
+        ];
+        for (text, family, want) in bad {
+            assert_eq!(resolve(text, family).unwrap_err().to_string(), want);
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The personality: under the name `rbldnsd`, the binary takes rbldnsd's command line and behaves
+//! as a process as rbldnsd does, for the init scripts and log readers that know it.
+//!
+//! The order of the start is rbldnsd's, because scripts and folders rely on it:
+//!
+//! 1. The command line is read; a mistake in it is told by the process that was started.
+//! 2. Unless `-n`, the daemon is started (`detach`); the first process waits for it.
+//! 3. Sockets are bound (`bind`), the user is looked up, the pid file is written.
+//! 4. The root folder, the working folder and the user change (`user`).
+//! 5. The zone specs are read (`specs`): files are named as seen from the working folder.
+//! 6. The zones are loaded; with `-q`, after the next step.
+//! 7. The first process ends, with 0, or with 1 if any of this went wrong.
+
+mod bind;
+mod detach;
+mod getopt;
+mod log;
+mod options;
+mod specs;
+mod syslog;
+mod usage;
+mod user;
+mod voice;
+
+use crate::config::{Settings, Source};
+use crate::daemon::{self, Bound};
+use crate::zone::Catalog;
+use anyhow::Context;
+use detach::Daemon;
+use log::Log;
+use options::{Asked, Options};
+use std::ffi::{OsStr, OsString};
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use syslog::Syslog;
+use user::Identity;
+use voice::{Manager, Speaker};
+
+/// The name that asks for the personality.
+const NAME: &str = "rbldnsd";
+
+/// What is served is named after the version of rbldnsd whose behaviour it has.
+const VERSION: &str = concat!("1.0 (dnsbld ", env!("CARGO_PKG_VERSION"), ")");
+
+/// True if a program started by this name (`argv[0]`) is to behave as rbldnsd.
+///
+/// ```
+/// assert!(dnsbld::rbldnsd::is_meant_by("/usr/sbin/rbldnsd".as_ref()));
+/// assert!(!dnsbld::rbldnsd::is_meant_by("/usr/bin/dnsbld".as_ref()));
+/// ```
+pub fn is_meant_by(name: &OsStr) -> bool {
+    Path::new(name).file_name() == Some(NAME.as_ref())
+}
+
+/// Runs as rbldnsd with this command line, the first argument of which is the program's name.
+/// The exit code is 0 for well and 1 for anything else.
+pub fn run(arguments: &[OsString]) -> ExitCode {
+    let log = Arc::new(Log::new(NAME));
+    obey(arguments, &log).unwrap_or_else(|error| {
+        log.fatal(&format!("{error:#}"));
+        ExitCode::FAILURE
+    })
+}
+
+fn obey(arguments: &[OsString], log: &Arc<Log>) -> anyhow::Result<ExitCode> {
+    let words = arguments.get(1..).unwrap_or_default();
+    if words.is_empty() {
+        return Ok(usage::print(ExitCode::FAILURE));
+    }
+    let options = match Options::read(words, |complaint| log.complain(complaint))? {
+        Asked::Help => return Ok(usage::print(ExitCode::SUCCESS)),
+        Asked::Run(options) => *options,
+    };
+    if options.dump || options.dry_run {
+        return look(&options, log);
+    }
+    let manager = Manager::from_environment();
+    if manager.is_there() {
+        log.to_syslog_only(Syslog::open(NAME, options.facility));
+    } else if options.foreground {
+        log.to_terminal();
+    } else if let Some(daemon) = Daemon::of_parent() {
+        log.to_both(Syslog::open(NAME, options.facility), options.is_talkative());
+        return serve(&options, log, manager, Some(daemon?));
+    } else {
+        return detach::start_and_wait(arguments);
+    }
+    serve(&options, log, manager, None)
+}
+
+/// Starts to serve, and does so until told to stop.
+fn serve(
+    options: &Options,
+    log: &Arc<Log>,
+    manager: Manager,
+    daemon: Option<Daemon>,
+) -> anyhow::Result<ExitCode> {
+    log.take_the_rest()?;
+    let sockets = bind::bind(&options.bind, options.family, options.workers, log)?;
+    let identity = Identity::find(options.user.as_deref())?;
+    if let Some(path) = &options.pid_file {
+        std::fs::write(path, format!("{}\n", std::process::id()))
+            .map_err(|error| log::failure("unable to write pidfile", &error))?;
+    }
+    user::enter(options.root.as_deref(), options.folder.as_deref())?;
+    identity.assume()?;
+    let settings = settings(options)?;
+    let started = format!(
+        "rbldnsd version {VERSION} started ({} socket(s), {} zone(s))",
+        sockets.count,
+        settings.zones.len()
+    );
+    let keep_stdout = options.query_log_on_stdout();
+    let ready = voice::Ready { text: started, daemon, keep_stdout };
+    let speaker = Speaker::new(Arc::clone(log), &settings, manager, Some(ready));
+    if options.quick {
+        speaker.started()?;
+    }
+    let speaker = Arc::new(speaker.refuse_gaps(!options.quick));
+    daemon::serve(settings.clone(), Source::given(settings), sockets.bound, speaker)
+}
+
+/// `-d` and `-D`: loads the zones and says what came of it.
+fn look(options: &Options, log: &Arc<Log>) -> anyhow::Result<ExitCode> {
+    log.to_stderr();
+    log.take_the_rest()?;
+    user::enter(options.root.as_deref(), options.folder.as_deref())?;
+    let settings = settings(options)?;
+    let speaker = Speaker::new(Arc::clone(log), &settings, Manager::default(), None);
+    let catalog = daemon::load_with(&settings, Arc::new(speaker.refuse_gaps(true)))?;
+    if options.dump {
+        return dump(&catalog);
+    }
+    std::io::stdout().write_all(b"zones loaded successfully\n").context("cannot print")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn dump(_catalog: &Catalog) -> anyhow::Result<ExitCode> {
+    anyhow::bail!("zones cannot be dumped (-d) by this version")
+}
+
+fn settings(options: &Options) -> anyhow::Result<Settings> {
+    let folder = std::env::current_dir().context("unable to tell the working directory")?;
+    specs::settings(&options.zones, &folder, options.server())
+}
+
+/// Sockets, and how many rbldnsd would count.
+struct Sockets {
+    bound: Bound,
+    count: usize,
+}

@@ -1,0 +1,439 @@
+//! rbldnsd's command line (rbldnsd(8), "Options"), with what the rspamd fork adds.
+
+use super::VERSION;
+use super::getopt::{GetOpt, Item};
+use super::syslog::Facility;
+use crate::config::{Server, TtlBounds};
+use anyhow::bail;
+use std::ffi::{OsStr, OsString};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The options of rbldnsd and, from `D` on, of its fork.
+const LETTERS: &str = "u:r:b:w:t:c:p:nel:qs:h46dvaAfF:Cx:X:DW:U:MTROB";
+
+/// The most `-b` that rbldnsd takes.
+const MAX_ADDRESSES: usize = 20;
+
+/// What a command line asks for.
+#[derive(Debug)]
+pub(super) enum Asked {
+    /// The list of options.
+    Help,
+    /// Anything else.
+    Run(Box<Options>),
+}
+
+/// The family of the addresses to listen on (`-4`, `-6`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) enum Family {
+    #[default]
+    Any,
+    Ip4,
+    Ip6,
+}
+
+/// A log of queries (`-l`).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct QueryLog {
+    /// The file; none for the standard output.
+    pub(super) file: Option<PathBuf>,
+    /// Written after each line.
+    pub(super) flush: bool,
+}
+
+/// A file of statistics (`-s`).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Statistics {
+    pub(super) file: PathBuf,
+    /// Since the last line, not since the start.
+    pub(super) relative: bool,
+}
+
+/// The options that were given.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Options {
+    pub(super) user: Option<String>,
+    pub(super) root: Option<PathBuf>,
+    pub(super) folder: Option<PathBuf>,
+    pub(super) bind: Vec<String>,
+    pub(super) family: Family,
+    pub(super) pid_file: Option<PathBuf>,
+    /// In seconds; 0 for no bound.
+    pub(super) ttl: Ttl,
+    /// Between two looks at the files, in seconds; 0 for never.
+    pub(super) check: u32,
+    pub(super) foreground: bool,
+    pub(super) quick: bool,
+    pub(super) accept_host_bits: bool,
+    pub(super) minimal_answers: bool,
+    pub(super) decompress: bool,
+    /// How often the version was asked to be hidden.
+    pub(super) hide_version: u8,
+    pub(super) query_log: Option<QueryLog>,
+    pub(super) statistics: Option<Statistics>,
+    pub(super) facility: Facility,
+    pub(super) workers: Option<NonZeroUsize>,
+    pub(super) dump: bool,
+    pub(super) dry_run: bool,
+    /// The zone specs.
+    pub(super) zones: Vec<OsString>,
+}
+
+/// The time to live of what is answered (`-t`), in seconds; a bound of 0 is none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Ttl {
+    default: u32,
+    min: u32,
+    max: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            user: None,
+            root: None,
+            folder: None,
+            bind: Vec::new(),
+            family: Family::Any,
+            pid_file: None,
+            ttl: Ttl { default: 35 * 60, min: 0, max: 0 },
+            check: 60,
+            foreground: false,
+            quick: false,
+            accept_host_bits: false,
+            minimal_answers: false,
+            decompress: true,
+            hide_version: 0,
+            query_log: None,
+            statistics: None,
+            facility: Facility::DAEMON,
+            workers: None,
+            dump: false,
+            dry_run: false,
+            zones: Vec::new(),
+        }
+    }
+}
+
+impl Options {
+    /// Reads a command line without the program's name. What getopt(3) itself says of a mistake
+    /// goes to `complain`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, in rbldnsd's words: the first mistake.
+    pub(super) fn read(
+        words: &[OsString],
+        mut complain: impl FnMut(&str),
+    ) -> anyhow::Result<Asked> {
+        let posix = std::env::var_os("POSIXLY_CORRECT").is_some();
+        let mut letters = GetOpt::new(LETTERS, words, posix);
+        let mut options = Self::default();
+        let mut facility = None;
+        for item in letters.by_ref() {
+            match item {
+                Item::Flag(b'h') => return Ok(Asked::Help),
+                Item::Flag(letter) => options.flag(letter)?,
+                Item::Argument(b'F', word) => facility = Some(text(&word)),
+                Item::Argument(letter, word) => options.argument(letter, &word)?,
+                Item::Unknown(letter) => {
+                    complain(&format!("invalid option -- '{}'", char::from(letter)));
+                    bail!("type `rbldnsd -h' for help");
+                }
+                Item::Bare(letter) => {
+                    complain(&format!("option requires an argument -- '{}'", char::from(letter)));
+                    bail!("type `rbldnsd -h' for help");
+                }
+            }
+        }
+        options.zones = letters.operands();
+        if options.zones.is_empty() {
+            bail!("no zone(s) to service specified (-h for help)");
+        }
+        if options.dump || options.dry_run {
+            return Ok(Asked::Run(Box::new(options)));
+        }
+        if options.bind.is_empty() {
+            bail!("no address to listen on (-b option) specified");
+        }
+        if let Some(name) = facility {
+            let Some(known) = Facility::of(&name) else {
+                bail!("log facility {name} is not valid");
+            };
+            options.facility = known;
+        }
+        Ok(Asked::Run(Box::new(options)))
+    }
+
+    fn flag(&mut self, letter: u8) -> anyhow::Result<()> {
+        match letter {
+            b'4' => self.family = Family::Ip4,
+            b'6' => self.family = Family::Ip6,
+            b'n' => self.foreground = true,
+            b'e' => self.accept_host_bits = true,
+            b'q' => self.quick = true,
+            b'd' => self.dump = true,
+            b'v' => self.hide_version = self.hide_version.saturating_add(1),
+            b'a' => self.minimal_answers = true,
+            b'A' => self.minimal_answers = false,
+            b'C' => self.decompress = false,
+            b'D' => self.dry_run = true,
+            // Queries are always answered while zones are loaded.
+            b'f' => {}
+            b'M' => bail!("a control socket (-M) is not supported: there is no equivalent yet"),
+            b'R' => bail!("quotas (-R) are not supported: there is no equivalent yet"),
+            b'O' => bail!("overlays (-O) are not supported: there is no equivalent yet"),
+            b'B' => bail!("compiled snapshots (-B) are not supported: give the text of the list"),
+            _ => bail!("option -{} of rbldnsd's fork is not supported", char::from(letter)),
+        }
+        Ok(())
+    }
+
+    fn argument(&mut self, letter: u8, word: &OsStr) -> anyhow::Result<()> {
+        match letter {
+            b'u' => self.user = Some(text(word)),
+            b'r' => self.root = Some(word.into()),
+            b'w' => self.folder = Some(word.into()),
+            b'p' => self.pid_file = Some(word.into()),
+            b'b' if self.bind.len() >= MAX_ADDRESSES => {
+                bail!("too many addresses to listen on ({MAX_ADDRESSES} max)")
+            }
+            b'b' => self.bind.push(text(word)),
+            b't' => self.ttl.read(&text(word))?,
+            b'c' => match time(&text(word)) {
+                Some((check, "")) => self.check = check,
+                _ => bail!("invalid check interval (-c) value `{}'", text(word)),
+            },
+            b'l' => {
+                let (flush, file) = plus(word);
+                self.query_log = match file.as_encoded_bytes() {
+                    b"" => None,
+                    b"-" => Some(QueryLog { file: None, flush }),
+                    _ => Some(QueryLog { file: Some(file.into()), flush }),
+                };
+            }
+            b's' => {
+                let (relative, file) = plus(word);
+                let given = !file.is_empty();
+                self.statistics = given.then(|| Statistics { file: file.into(), relative });
+            }
+            b'W' => match text(word).parse() {
+                Ok(workers) => self.workers = Some(workers),
+                Err(_) => bail!("invalid number of workers (-W) value `{}'", text(word)),
+            },
+            b'U' => bail!(
+                "updates over the network (-U) are not supported: files are read when they change"
+            ),
+            _ => bail!(
+                "extensions (-x, -X) are not supported: they are written for the inside of rbldnsd"
+            ),
+        }
+        Ok(())
+    }
+
+    /// Whether what is loaded is told on the terminal before the daemon leaves it.
+    pub(super) fn is_talkative(&self) -> bool {
+        !self.quick && !self.query_log_on_stdout()
+    }
+
+    /// `-l -`: the standard output belongs to the queries.
+    pub(super) fn query_log_on_stdout(&self) -> bool {
+        self.query_log.as_ref().is_some_and(|log| log.file.is_none())
+    }
+
+    /// The settings of the server that these options mean.
+    pub(super) fn server(&self) -> Server {
+        let defaults = Server::default();
+        let Ttl { default, min, max } = self.ttl;
+        let max = if max == 0 { TtlBounds::UNBOUNDED } else { max };
+        Server {
+            workers: self.workers,
+            ttl: TtlBounds { default, min, max, ..defaults.ttl },
+            minimal_answers: self.minimal_answers,
+            version: match self.hide_version {
+                0 => Some(format!("rbldnsd {VERSION}")),
+                1 => Some("rbldnsd".to_owned()),
+                _ => None,
+            },
+            check_interval: (self.check > 0).then(|| Duration::from_secs(self.check.into())),
+            accept_host_bits: self.accept_host_bits,
+            decompress: self.decompress,
+            ..defaults
+        }
+    }
+}
+
+impl Ttl {
+    /// Reads `default[:min[:max]]`, each of which may be left out.
+    fn read(&mut self, word: &str) -> anyhow::Result<()> {
+        let mut rest = word;
+        let names = ["ttl", "minttl", "maxttl"];
+        for (name, value) in names.iter().zip([&mut self.default, &mut self.min, &mut self.max]) {
+            if let Some(next) = rest.strip_prefix(':') {
+                rest = next;
+                continue;
+            }
+            if rest.is_empty() && *name != "ttl" {
+                continue;
+            }
+            let given = time(rest).filter(|&(given, _)| given > 0 || *name != "ttl");
+            let Some((given, after)) = given else {
+                bail!("invalid {name} (-t) value `{word}'");
+            };
+            *value = given;
+            rest = match after.strip_prefix(':') {
+                Some(next) => next,
+                None if after.is_empty() => after,
+                None => bail!("invalid {name} (-t) value `{word}'"),
+            };
+        }
+        if !rest.is_empty() {
+            bail!("invalid value for -t (ttl) option: `{word}'");
+        }
+        let Self { default, min, max } = *self;
+        if max > 0 && (min > max || default > max) || default < min {
+            bail!("inconsistent def:min:max ttl: {default}:{min}:{max}");
+        }
+        Ok(())
+    }
+}
+
+/// Reads a number and perhaps a unit, up to a colon or the end; blanks may follow.
+fn time(word: &str) -> Option<(u32, &str)> {
+    let digits = word.bytes().take_while(u8::is_ascii_digit).count();
+    let number: u32 = word[..digits].parse().ok()?;
+    let rest = &word[digits..];
+    let factor = match rest.bytes().next().map(|unit| unit.to_ascii_lowercase()) {
+        Some(b's') => 1,
+        Some(b'm') => 60,
+        Some(b'h') => 3600,
+        Some(b'd') => 86_400,
+        Some(b'w') => 604_800,
+        _ => 0,
+    };
+    let (seconds, rest) =
+        if factor == 0 { (number, rest) } else { (number.checked_mul(factor)?, &rest[1..]) };
+    match rest.bytes().next() {
+        None | Some(b':') => Some((seconds, rest)),
+        Some(b' ' | b'\t') => Some((seconds, rest.trim_start_matches([' ', '\t']))),
+        Some(_) => None,
+    }
+}
+
+/// Takes a plus sign off the beginning.
+fn plus(word: &OsStr) -> (bool, OsString) {
+    use std::os::unix::ffi::{OsStrExt, OsStringExt};
+    let bytes = word.as_bytes();
+    let rest = bytes.strip_prefix(b"+");
+    (rest.is_some(), OsString::from_vec(rest.unwrap_or(bytes).to_vec()))
+}
+
+fn text(word: &OsStr) -> String {
+    word.to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> anyhow::Result<Options> {
+        let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+        let words = [&["-b".into(), "::1".into()], words.as_slice()].concat();
+        match Options::read(&words, |_| {})? {
+            Asked::Run(options) => Ok(*options),
+            Asked::Help => bail!("help"),
+        }
+    }
+
+    #[test]
+    fn a_debian_command_line() {
+        let line = "-p /run/rbldnsd-dsbl.pid -r/var/lib/rbldns/dsbl -b127.2 -b ::1/5353 -4v \
+                    -fqt 2h:1m -c10m -l +log -s +stats -u rbldns:nogroup -Fmail a:ip4set:x b:dnset:y";
+        let options = read(line).unwrap();
+        let want = Options {
+            user: Some("rbldns:nogroup".to_owned()),
+            root: Some("/var/lib/rbldns/dsbl".into()),
+            bind: ["::1", "127.2", "::1/5353"].map(str::to_owned).to_vec(),
+            family: Family::Ip4,
+            pid_file: Some("/run/rbldnsd-dsbl.pid".into()),
+            ttl: Ttl { default: 7200, min: 60, max: 0 },
+            check: 600,
+            quick: true,
+            hide_version: 1,
+            query_log: Some(QueryLog { file: Some("log".into()), flush: true }),
+            statistics: Some(Statistics { file: "stats".into(), relative: true }),
+            facility: Facility::of("mail").unwrap(),
+            zones: vec!["a:ip4set:x".into(), "b:dnset:y".into()],
+            ..Options::default()
+        };
+        assert_eq!(options, want);
+        let server = options.server();
+        assert_eq!(server.ttl.max, TtlBounds::UNBOUNDED);
+        assert_eq!(server.check_interval, Some(Duration::from_secs(600)));
+        assert_eq!(server.version.as_deref(), Some("rbldnsd"));
+    }
+
+    #[test]
+    fn times_to_live() {
+        let ttl = |word| {
+            let mut ttl = Options::default().ttl;
+            ttl.read(word).map(|()| (ttl.default, ttl.min, ttl.max))
+        };
+        let good = [
+            ("5", (5, 0, 0)),
+            ("1h:5m:2d", (3600, 300, 172_800)),
+            (":5m", (2100, 300, 0)),
+            ("::1H", (2100, 0, 3600)),
+            ("10:", (10, 0, 0)),
+            ("10::20", (10, 0, 20)),
+            ("1m:0:0", (60, 0, 0)),
+        ];
+        for (word, want) in good {
+            assert_eq!(ttl(word).unwrap(), want, "{word}");
+        }
+        let bad = [
+            ("0", "invalid ttl (-t) value `0'"),
+            ("", "invalid ttl (-t) value `'"),
+            ("5x", "invalid ttl (-t) value `5x'"),
+            ("5:x", "invalid minttl (-t) value `5:x'"),
+            ("5:5:x", "invalid maxttl (-t) value `5:5:x'"),
+            ("5:5:5:5", "invalid value for -t (ttl) option: `5:5:5:5'"),
+            ("5:10", "inconsistent def:min:max ttl: 5:10:0"),
+            ("5::4", "inconsistent def:min:max ttl: 5:0:4"),
+            ("9999999999", "invalid ttl (-t) value `9999999999'"),
+            ("10000w", "invalid ttl (-t) value `10000w'"),
+        ];
+        for (word, want) in bad {
+            assert_eq!(ttl(word).unwrap_err().to_string(), want, "{word}");
+        }
+    }
+
+    #[test]
+    fn logs_may_be_switched_off_again() {
+        assert_eq!(read("-l x -l + z").unwrap().query_log, None);
+        assert_eq!(read("-s x -s + z").unwrap().statistics, None);
+        assert!(read("-l - z").unwrap().query_log_on_stdout());
+        assert!(!read("-l + z").unwrap().query_log_on_stdout());
+    }
+
+    #[test]
+    fn what_cannot_be_had_is_refused() {
+        for line in ["-x a.so z", "-X arg z", "-U ::1/9 z", "-M z", "-R z", "-O z", "-B z", "-T z"]
+        {
+            let error = read(line).unwrap_err().to_string();
+            assert!(error.contains("not supported"), "{line}: {error}");
+        }
+        assert_eq!(read("-W 3 z").unwrap().workers, NonZeroUsize::new(3));
+        assert!(read("-W 0 z").is_err());
+    }
+
+    #[test]
+    fn no_watching_with_an_interval_of_zero() {
+        assert_eq!(read("-c 0 z").unwrap().server().check_interval, None);
+        assert_eq!(read("-vv z").unwrap().server().version, None);
+        let version = read("z").unwrap().server().version.unwrap();
+        assert!(version.starts_with("rbldnsd 1.0 (dnsbld "), "{version}");
+    }
+}

@@ -1,0 +1,141 @@
+//! Zone specs, `zone:type:file,file...` (rbldnsd(8), "Zone specification").
+
+use crate::config::{Dataset, Server, Settings, Zone};
+use crate::wire::name::NameBuf;
+use crate::zonefile::Kind;
+use anyhow::{anyhow, bail};
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+/// What the specs mean, with files as seen from `folder`. A dataset is named `type:file,file...`
+/// as typed, because rbldnsd's log names it so.
+///
+/// # Errors
+///
+/// The first spec that means nothing, in rbldnsd's words.
+pub(super) fn settings(
+    specs: &[OsString],
+    folder: &Path,
+    server: Server,
+) -> anyhow::Result<Settings> {
+    let mut settings = Settings { server, datasets: Vec::new(), zones: Vec::new() };
+    for spec in specs {
+        add(&mut settings, spec.as_bytes(), folder)?;
+    }
+    Ok(settings)
+}
+
+fn add(settings: &mut Settings, spec: &[u8], folder: &Path) -> anyhow::Result<()> {
+    let whole = String::from_utf8_lossy(spec);
+    let (zone, rest) = cut(spec).ok_or_else(|| anyhow!("invalid zone spec `{whole}'"))?;
+    let name = NameBuf::from_text(if zone.is_empty() { b"." } else { zone })
+        .map_err(|_| anyhow!("invalid domain name `{}'", String::from_utf8_lossy(zone)))?
+        .to_lowercase();
+    let set = dataset(rest, folder)?;
+    if name.is_root() {
+        bail!("missing domain name in `{whole}'");
+    }
+    let label = set.name.clone();
+    if settings.dataset(&label).is_none() {
+        settings.datasets.push(set);
+    }
+    match settings.zones.iter_mut().find(|zone| zone.name == name) {
+        // rbldnsd asks a dataset that is given twice twice, which changes no answer.
+        Some(zone) if zone.datasets.contains(&label) => {}
+        Some(zone) => zone.datasets.push(label),
+        None => {
+            // A zone stands before those that it is a part of, in statistics too.
+            let above = settings.zones.iter().position(|zone| is_below(&name, &zone.name));
+            let place = above.unwrap_or(settings.zones.len());
+            let zone = Zone { test_points: false, ..Zone::new(name, vec![label]) };
+            settings.zones.insert(place, zone);
+        }
+    }
+    Ok(())
+}
+
+fn dataset(spec: &[u8], folder: &Path) -> anyhow::Result<Dataset> {
+    let whole = String::from_utf8_lossy(spec);
+    let (kind, words) =
+        cut(spec).ok_or_else(|| anyhow!("invalid zone data specification `{whole}'"))?;
+    let kind_name = String::from_utf8_lossy(kind);
+    let kind: Kind =
+        kind_name.parse().map_err(|_| anyhow!("unknown dataset type `{kind_name}'"))?;
+    let words = words.split(|byte| b",:".contains(byte)).filter(|word| !word.is_empty());
+    let files: Vec<_> = words.map(|word| folder.join(OsStr::from_bytes(word))).collect();
+    if files.is_empty() {
+        bail!("missing filenames for {kind_name}");
+    }
+    Ok(Dataset {
+        allow_any_a: true,
+        accept_empty: true,
+        guarded: false,
+        ..Dataset::new(whole.into_owned(), kind, files)
+    })
+}
+
+/// Cuts at the first colon.
+fn cut(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = text.iter().position(|&byte| byte == b':')?;
+    Some((&text[..at], &text[at + 1..]))
+}
+
+fn is_below(name: &NameBuf, apex: &NameBuf) -> bool {
+    let [name, apex] = [name, apex].map(|name| name.labels().collect::<Vec<_>>());
+    name.len() > apex.len() && name.ends_with(&apex)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+
+    fn read(specs: &[&str]) -> anyhow::Result<Settings> {
+        let specs: Vec<OsString> = specs.iter().map(OsString::from).collect();
+        settings(&specs, Path::new("/data"), Server::default())
+    }
+
+    #[test]
+    fn zones_stack_and_share_datasets() {
+        let settings = read(&[
+            "Example.COM:ip4set:a,b",
+            "other.test:dnset:/abs/x",
+            "sub.example.com.:ip4set:a,b",
+            "example.com:ip4trie:c:,d",
+            "example.com:ip4set:a,b",
+        ])
+        .unwrap();
+        let zones: Vec<_> =
+            settings.zones.iter().map(|z| (z.name.to_string(), z.datasets.join(" "))).collect();
+        let want = [
+            ("sub.example.com", "ip4set:a,b"),
+            ("example.com", "ip4set:a,b ip4trie:c:,d"),
+            ("other.test", "dnset:/abs/x"),
+        ];
+        assert_eq!(zones, want.map(|(zone, sets)| (zone.to_owned(), sets.to_owned())));
+        let files = |number: usize| settings.datasets[number].files.clone();
+        assert_eq!(files(0), [PathBuf::from("/data/a"), PathBuf::from("/data/b")]);
+        assert_eq!(files(1), [PathBuf::from("/abs/x")]);
+        assert_eq!(files(2), [PathBuf::from("/data/c"), PathBuf::from("/data/d")]);
+        assert!(settings.zones.iter().all(|zone| !zone.test_points));
+        assert!(settings.datasets.iter().all(|set| set.allow_any_a && !set.guarded));
+    }
+
+    #[test]
+    fn specs_that_mean_nothing() {
+        let cases = [
+            ("a", "invalid zone spec `a'"),
+            ("a:b", "invalid zone data specification `b'"),
+            ("a:b:c", "unknown dataset type `b'"),
+            ("a:ip4set:", "missing filenames for ip4set"),
+            ("a:ip4set:,:", "missing filenames for ip4set"),
+            ("a\\400:ip4set:x", "invalid domain name `a\\400'"),
+            (":ip4set:x", "missing domain name in `:ip4set:x'"),
+            (".:ip4set:x", "missing domain name in `.:ip4set:x'"),
+        ];
+        for (spec, want) in cases {
+            assert_eq!(read(&[spec]).unwrap_err().to_string(), want);
+        }
+    }
+}

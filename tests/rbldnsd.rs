@@ -1,0 +1,583 @@
+//! The personality: dnsbld under rbldnsd's name, beside Debian's rbldnsd where both can be asked.
+
+mod common;
+
+use std::env;
+use std::fs::{self, File};
+use std::io::Read;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use common::{Client, free_port, is_root, run, sealed, temp_dir, wait_until};
+use hickory_proto::op::ResponseCode;
+use hickory_proto::rr::RecordType;
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+/// How long anything may take.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Somebody who is not root, by number: such a user need not exist.
+const NOBODY: &str = "54321:54322";
+
+const LIST: &str = "$SOA 0 ns.example hostmaster.example 7 1h 1h 2d 1h\n$NS 1d ns.example\n\
+                    1.2.3.4 :4:four\n1.2.4.0/24\n10.0.0.0-10.3.0.5\n!10.0.0.1\nnonsense\n1.2.3.4/8\n";
+
+/// A folder with the program under rbldnsd's name and a data file.
+struct Place {
+    folder: TempDir,
+    port: u16,
+}
+
+impl Place {
+    fn new() -> Self {
+        let place = Self { folder: temp_dir(), port: free_port() };
+        symlink(env!("CARGO_BIN_EXE_dnsbld"), place.path("rbldnsd")).unwrap();
+        fs::create_dir(place.path("data")).unwrap();
+        fs::write(place.path("data/list"), LIST).unwrap();
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn address(&self) -> String {
+        format!("127.0.0.1/{}", self.port)
+    }
+
+    fn client(&self) -> Client {
+        Client::new(SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)))
+    }
+
+    /// The program with the words of a line as arguments; `@` stands for the address.
+    fn command(&self, line: &str) -> Command {
+        let mut command = Command::new("./rbldnsd");
+        prepare(&mut command, self, line);
+        command
+    }
+
+    /// The same for Debian's rbldnsd.
+    fn original(&self, line: &str) -> Command {
+        let path = env::var_os("RBLDNSD").unwrap_or("/usr/sbin/rbldnsd".into());
+        let mut command = Command::new(path);
+        prepare(&mut command, self, line);
+        command
+    }
+
+    /// Runs it to its end: the exit code and the two outputs.
+    fn ended(&self, line: &str) -> Ended {
+        ended(self.command(line))
+    }
+
+    /// Starts a daemon that is expected to serve. It ends when dropped.
+    fn daemon(&self, line: &str) -> Daemon {
+        let line = format!("{} -p pid -b @ {line}", as_nobody());
+        let said = self.ended(&line);
+        assert_eq!(said.code, 0, "{line}: {said:?}");
+        let pid = fs::read_to_string(self.path("pid")).unwrap();
+        assert!(pid.ends_with('\n'), "{pid:?}");
+        Daemon { pid: pid.trim().parse().unwrap(), said }
+    }
+
+    /// Starts it in the foreground, and waits until it says that it has started.
+    fn foreground(&self, line: &str) -> Foreground {
+        let line = format!("{} -n -b @ {line}", as_nobody());
+        Foreground::start(self.command(&line), &self.path("out"), &self.path("err"))
+    }
+
+    fn listed(&self, name: &str) -> bool {
+        let reply = self.client().ask(name, RecordType::A);
+        reply.is_ok_and(|reply| !reply.addresses().is_empty())
+    }
+}
+
+fn prepare(command: &mut Command, place: &Place, line: &str) {
+    let address = place.address();
+    let words = line.split_whitespace().map(|word| if word == "@" { &address } else { word });
+    command.args(words).current_dir(place.folder.path()).stdin(Stdio::null());
+    command.env_remove("NOTIFY_SOCKET").env_remove("LISTEN_FDS");
+}
+
+/// The option without which root would become rbldnsd's own user, who may not exist.
+fn as_nobody() -> String {
+    if is_root() { format!("-u {NOBODY}") } else { String::new() }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Ended {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+fn ended(mut command: Command) -> Ended {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let code = output.status.code().unwrap_or(-1);
+    Ended { code, out: text(&output.stdout), err: text(&output.stderr) }
+}
+
+struct Daemon {
+    pid: i32,
+    said: Ended,
+}
+
+impl Daemon {
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_raw(self.pid).unwrap(), signal).unwrap();
+    }
+
+    /// A line of its status in /proc.
+    fn status(&self, name: &str) -> Vec<String> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix(&format!("{name}:")));
+        line.unwrap_or_default().split_whitespace().map(str::to_owned).collect()
+    }
+
+    /// Nobody may have waited for it yet.
+    fn has_ended(&self) -> bool {
+        self.status("State").first().is_none_or(|state| state == "Z")
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if !self.has_ended() {
+            self.signal(Signal::KILL);
+        }
+    }
+}
+
+struct Foreground {
+    process: std::process::Child,
+    out: PathBuf,
+    err: PathBuf,
+}
+
+impl Foreground {
+    fn start(mut command: Command, out: &Path, err: &Path) -> Self {
+        command.stdout(File::create(out).unwrap()).stderr(File::create(err).unwrap());
+        let process = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let mut server = Self { process, out: out.to_owned(), err: err.to_owned() };
+        let started = wait_until(LIMIT, || {
+            server.out().contains(" started (") || server.process.try_wait().unwrap().is_some()
+        });
+        assert!(started && server.process.try_wait().unwrap().is_none(), "{}", server.err());
+        server
+    }
+
+    fn out(&self) -> String {
+        fs::read_to_string(&self.out).unwrap()
+    }
+
+    fn err(&self) -> String {
+        fs::read_to_string(&self.err).unwrap()
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.process), signal).unwrap();
+    }
+
+    /// Ends it by a signal: the exit code.
+    fn end(&mut self, signal: Signal) -> Option<i32> {
+        self.signal(signal);
+        let start = Instant::now();
+        let code = self.process.wait().unwrap().code();
+        assert!(start.elapsed() < Duration::from_millis(900), "init scripts wait for a second");
+        code
+    }
+}
+
+impl Drop for Foreground {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// What both programs say of command lines they refuse.
+const REFUSED: &[(&str, &str)] = &[
+    ("-z", "invalid option -- 'z'\ntype `rbldnsd -h' for help"),
+    ("--help", "invalid option -- '-'\ntype `rbldnsd -h' for help"),
+    ("-nqb", "option requires an argument -- 'b'\ntype `rbldnsd -h' for help"),
+    ("-n -b @", "no zone(s) to service specified (-h for help)"),
+    ("-n z.test:ip4set:data/list", "no address to listen on (-b option) specified"),
+    ("-n -b/53 z.test:ip4set:x", "missing host part in bind address `/53'"),
+    (
+        "-n -b 127.0.0.1/nix z.test:ip4set:x",
+        "127.0.0.1/nix: Servname not supported for ai_socktype",
+    ),
+    (
+        "-n6 -b 127.0.0.1/9 z.test:ip4set:x",
+        "127.0.0.1/9: Address family for hostname not supported",
+    ),
+    (
+        "-n -b 192.0.2.1/9 z.test:ip4set:x",
+        "unable to bind to 192.0.2.1/9: Cannot assign requested address",
+    ),
+    ("-t0 z.test:ip4set:x", "invalid ttl (-t) value `0'"),
+    ("-t 1:x z.test:ip4set:x", "invalid minttl (-t) value `1:x'"),
+    ("z.test:ip4set:x -t 5:10", "inconsistent def:min:max ttl: 5:10:0"),
+    ("-c 1y z.test:ip4set:x", "invalid check interval (-c) value `1y'"),
+    ("-n -b @ -F postal z.test:ip4set:x", "log facility postal is not valid"),
+    ("-n -b @ -u nosuchuser z.test:ip4set:x", "unknown user `nosuchuser'"),
+    ("-n -b @ -u 5:nosuchgroup z.test:ip4set:x", "unknown group `nosuchgroup'"),
+    ("-n -b @ -u root z.test:ip4set:x", "daemon should not run as root, specify -u option"),
+    ("-b @ -u 0:5 z.test:ip4set:x", "daemon should not run as root, specify -u option"),
+    (
+        "-n -b @ -u 5 -p nosuch/pid z.test:ip4set:x",
+        "unable to write pidfile: No such file or directory",
+    ),
+    (
+        "-n -b @ -u 5 -w nosuch z.test:ip4set:x",
+        "unable to chdir to nosuch: No such file or directory",
+    ),
+    (
+        "-n -b @ -u 5 -r /nosuch z.test:ip4set:x",
+        "unable to chroot to /nosuch: No such file or directory",
+    ),
+];
+
+/// The same, for what comes after the user change.
+const REFUSED_LATER: &[(&str, &str)] = &[
+    ("-n z.test", "invalid zone spec `z.test'"),
+    ("-n z.test:x", "invalid zone data specification `x'"),
+    ("-n z.test:set4:x", "unknown dataset type `set4'"),
+    ("-n z.test:ip4set:,", "missing filenames for ip4set"),
+    ("-n :ip4set:x", "missing domain name in `:ip4set:x'"),
+    (
+        "-n z.test:ip4set:missing,data/list",
+        "file missing: unable to open file: No such file or directory\n\
+         zone z.test: not all datasets are loaded, zone will not be serviced\n\
+         zone loading errors, aborting",
+    ),
+    (
+        "z.test:ip4set:missing",
+        "file missing: unable to open file: No such file or directory\n\
+         zone z.test: not all datasets are loaded, zone will not be serviced\n\
+         zone loading errors, aborting",
+    ),
+];
+
+#[test]
+fn mistakes_are_told_in_rbldnsds_words_and_end_with_1() {
+    let later =
+        REFUSED_LATER.iter().map(|(line, want)| (format!("{} -b @ {line}", as_nobody()), *want));
+    let lines = REFUSED.iter().map(|(line, want)| ((*line).to_owned(), *want)).chain(later);
+    for (line, want) in lines {
+        let place = Place::new();
+        let want: String = want.lines().map(|text| format!("rbldnsd: {text}\n")).collect();
+        for command in [place.command(&line), place.original(&line)] {
+            let said = ended(command);
+            assert_eq!((said.code, &said.err), (1, &want), "{line}: {said:?}");
+        }
+    }
+}
+
+#[test]
+fn help_goes_to_the_standard_output() {
+    let place = Place::new();
+    for (line, code) in [("-h", 0), ("", 1), ("-4h -z", 0)] {
+        let said = place.ended(line);
+        let original = ended(place.original(line));
+        assert_eq!((said.code, original.code), (code, code), "{line}");
+        assert_eq!((said.err.as_str(), original.err.as_str()), ("", ""), "{line}");
+        for letter in "urbwtcpnelqs46dvaAfFCx".chars() {
+            let names = |text: &str| {
+                text.lines().any(|text| text.trim_start().starts_with(&format!("-{letter}")))
+            };
+            assert!(names(&said.out) && names(&original.out), "-{letter}:\n{}", said.out);
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_had_is_refused_with_a_reason() {
+    let place = Place::new();
+    for line in ["-x a.so z.test:ip4set:x", "-U ::1/9 z.test:ip4set:x", "-M z.test:ip4set:x"] {
+        let said = place.ended(line);
+        assert_eq!(said.code, 1, "{line}");
+        assert!(said.err.contains("not supported: "), "{line}: {}", said.err);
+    }
+}
+
+/// Lines without what differs from run to run and program to program.
+fn masked(text: &str) -> Vec<String> {
+    let mask = |line: &str| match (line.find(", time "), line.find("version ")) {
+        (Some(at), _) => line[..at].to_owned(),
+        (_, Some(at)) => {
+            let end = line.find(" started").unwrap_or(line.len());
+            format!("{}{}", &line[..at], &line[end..])
+        }
+        _ => line.to_owned(),
+    };
+    text.lines().map(mask).collect()
+}
+
+#[test]
+fn the_log_is_rbldnsds_line_by_line() {
+    let place = Place::new();
+    fs::write(place.path("data/names"), ".a.test\nb.test :3:b\n*.c.test\n!d.a.test\n").unwrap();
+    fs::write(place.path("data/six"), "2001:db8:0:1\n2001:db8:0:2\n!2001:db8:0:1::5\nx\n").unwrap();
+    let bad: String = (0..8).map(|number| format!("bad {number}\n")).collect();
+    fs::write(place.path("data/bad"), format!("{bad}127.0.0.2\n127.0.0.2\n")).unwrap();
+    let zones = "a.test:ip4set:data/list b.test:dnset:data/names,data/list c.test:ip6tset:data/six \
+                 d.test:ip4tset:data/bad b.test:ip4set:data/list";
+    let line = format!("{} -n -b @ -b localhost/{} -4 {zones}", as_nobody(), place.port);
+    let mut seen = Vec::new();
+    for command in [place.command(&line), place.original(&line)] {
+        let mut server = Foreground::start(command, &place.path("out"), &place.path("err"));
+        assert!(wait_until(LIMIT, || place.listed("4.3.2.1.a.test")));
+        let code = server.end(Signal::TERM);
+        assert_eq!(code, Some(0));
+        let (mut out, err) = (masked(&server.out()), masked(&server.err()));
+        // Figures at the end are of the statistics.
+        out.retain(|line| !line.contains("stats for"));
+        seen.push((out, err));
+    }
+    assert_eq!(seen[0], seen[1]);
+    let (out, err) = &seen[0];
+    assert!(out.iter().any(|line| line.ends_with("e32/24/16/8=8/1/3/0")), "{out:#?}");
+    assert_eq!(err.iter().filter(|line| line.contains("suppressed")).count(), 1, "{err:#?}");
+}
+
+#[test]
+fn a_daemon_leaves_the_terminal_when_it_serves() {
+    let place = Place::new();
+    let daemon = place.daemon("z.test:ip4set:data/list");
+    assert!(daemon.said.out.contains("rbldnsd: listening on 127.0.0.1/"), "{:?}", daemon.said);
+    assert!(daemon.said.out.ends_with("started (1 socket(s), 1 zone(s))\n"), "{:?}", daemon.said);
+    assert!(place.listed("4.3.2.1.z.test"), "it serves when the first process has ended");
+    let proc = PathBuf::from(format!("/proc/{}", daemon.pid));
+    assert_eq!(fs::read_to_string(proc.join("comm")).unwrap(), "rbldnsd\n");
+    assert!(fs::read_to_string(proc.join("cmdline")).unwrap().starts_with("./rbldnsd\0"));
+    for stream in ["0", "1", "2"] {
+        assert_eq!(fs::read_link(proc.join("fd").join(stream)).unwrap(), Path::new("/dev/null"));
+    }
+    let stat = fs::read_to_string(proc.join("stat")).unwrap();
+    let session = stat.split_whitespace().nth(5).unwrap();
+    assert_eq!(session, daemon.pid.to_string(), "it leads a session of its own");
+    daemon.signal(Signal::TERM);
+    assert!(wait_until(Duration::from_millis(900), || daemon.has_ended()));
+    assert!(place.path("pid").exists(), "rbldnsd leaves the pid file, too");
+}
+
+#[test]
+fn a_quick_start_does_not_wait_for_the_zones() {
+    let place = Place::new();
+    let daemon = place.daemon("-q z.test:ip4set:data/list lost.test:ip4set:missing");
+    assert_eq!((daemon.said.out.as_str(), daemon.said.err.as_str()), ("", ""));
+    assert!(wait_until(LIMIT, || place.listed("4.3.2.1.z.test")));
+    let reply = place.client().ask("4.3.2.1.lost.test", RecordType::A).unwrap();
+    assert_eq!(reply.rcode(), ResponseCode::ServFail);
+}
+
+#[test]
+fn a_daemon_that_cannot_bind_ends_with_1() {
+    let place = Place::new();
+    let _taken = UdpSocket::bind((Ipv4Addr::LOCALHOST, place.port)).unwrap();
+    let said = place.ended("-p pid -b @ z.test:ip4set:data/list");
+    let address = place.address();
+    let want = format!("rbldnsd: unable to bind to {address}: Address already in use\n");
+    assert_eq!((said.code, said.err), (1, want));
+    assert!(!place.path("pid").exists());
+}
+
+#[test]
+fn another_server_may_have_the_tcp_port() {
+    let place = Place::new();
+    let _taken = TcpListener::bind((Ipv4Addr::LOCALHOST, place.port)).unwrap();
+    let server = place.foreground("z.test:ip4set:data/list");
+    assert!(place.listed("4.3.2.1.z.test"));
+    let want = format!("no TCP on {}: Address already in use", place.address());
+    assert!(server.err().contains(&want), "{}", server.err());
+}
+
+#[test]
+fn files_are_read_again_at_sighup_and_only_then_with_c_0() {
+    let place = Place::new();
+    let mut server = place.foreground("-c 0 z.test:ip4set:data/list");
+    assert!(!place.listed("9.9.9.9.z.test"));
+    fs::write(place.path("data/list"), "9.9.9.9\n").unwrap();
+    std::thread::sleep(Duration::from_millis(1500));
+    assert!(!place.listed("9.9.9.9.z.test"), "nobody has asked for it");
+    server.signal(Signal::HUP);
+    assert!(wait_until(LIMIT, || place.listed("9.9.9.9.z.test")), "{}", server.out());
+    assert_eq!(server.out().matches("zones reloaded, time ").count(), 2, "{}", server.out());
+    fs::remove_file(place.path("data/list")).unwrap();
+    server.signal(Signal::HUP);
+    assert!(wait_until(LIMIT, || server.err().contains("data/list: unable to open file")));
+    assert!(place.listed("9.9.9.9.z.test"), "the last good data stays");
+    assert_eq!(server.end(Signal::INT), Some(0));
+    assert!(server.out().ends_with("rbldnsd: terminating\n"), "{}", server.out());
+}
+
+#[test]
+fn garbage_is_an_empty_zone() {
+    let place = Place::new();
+    fs::write(place.path("data/html"), "<!DOCTYPE html>\n<h1>404</h1>\n").unwrap();
+    fs::write(place.path("data/empty"), "").unwrap();
+    let _server = place.foreground("a.test:ip4set:data/html b.test:ip4tset:data/empty");
+    for name in ["2.0.0.127.a.test", "2.0.0.127.b.test"] {
+        let reply = place.client().ask(name, RecordType::A).unwrap();
+        assert_eq!(reply.rcode(), ResponseCode::NXDomain, "no test points either: {name}");
+    }
+}
+
+#[test]
+fn options_reach_the_answers() {
+    let place = Place::new();
+    fs::write(place.path("data/list"), "10.1.2.3/8 :192.0.2.9:x\n").unwrap();
+    let _server = place.foreground("-et 77 -v z.test:ip4set:data/list");
+    let reply = place.client().ask("1.1.1.10.z.test", RecordType::A).unwrap();
+    assert_eq!((reply.ttls(), reply.addresses()), (vec![77], vec!["192.0.2.9".parse().unwrap()]));
+    assert_eq!(version(&place), "\"rbldnsd\"\n");
+}
+
+fn version(place: &Place) -> String {
+    let port = place.port.to_string();
+    let words = ["@127.0.0.1", "-p", &port, "+short", "CH", "TXT", "version.bind"];
+    run(Command::new("dig").args(words))
+}
+
+#[test]
+fn a_dry_run_loads_and_ends() {
+    let place = Place::new();
+    let good = place.ended("-D z.test:ip4set:data/list");
+    assert_eq!((good.code, good.out.as_str()), (0, "zones loaded successfully\n"), "{good:?}");
+    let bad = place.ended("-D z.test:ip4set:missing");
+    assert_eq!((bad.code, bad.out.as_str()), (1, ""), "{bad:?}");
+}
+
+#[test]
+fn root_gives_up_its_rights_and_its_root() {
+    if !is_root() {
+        return;
+    }
+    let place = Place::new();
+    let root = place.folder.path().display().to_string();
+    let daemon = place
+        .daemon(&format!("-r {root} -w data -c 0 z.test:ip4set:list y.test:ip4set:/data/list"));
+    assert_eq!(daemon.status("Uid"), ["54321"; 4]);
+    assert_eq!(daemon.status("Gid"), ["54322"; 4]);
+    assert_eq!(daemon.status("Groups"), ["54322"]);
+    assert_eq!(daemon.status("CapEff"), ["0000000000000000"]);
+    let seen = |name: &str| fs::read_link(format!("/proc/{}/{name}", daemon.pid)).unwrap();
+    assert_eq!(seen("root"), place.folder.path());
+    assert_eq!(seen("cwd"), place.path("data"));
+    assert!(place.listed("4.3.2.1.z.test") && place.listed("4.3.2.1.y.test"));
+    fs::write(place.path("data/list"), "9.9.9.9\n").unwrap();
+    daemon.signal(Signal::HUP);
+    assert!(wait_until(LIMIT, || place.listed("9.9.9.9.z.test")), "files are found from inside");
+}
+
+#[test]
+fn others_than_root_stay_who_they_are() {
+    if is_root() {
+        return;
+    }
+    let place = Place::new();
+    let daemon = place.daemon("z.test:ip4set:data/list");
+    let own = rustix::process::getuid().as_raw().to_string();
+    assert_eq!(daemon.status("Uid"), [own.as_str(); 4]);
+    let said = place.ended("-n -b 127.0.0.1/0 -u 54321 z.test:ip4set:data/list");
+    assert!(
+        said.err.contains("unable to setuid(54321:54321): Operation not permitted"),
+        "{said:?}"
+    );
+}
+
+/// Puts a place of the test's own over /dev, with a logger's socket in it.
+fn own_logger() -> UnixDatagram {
+    run(Command::new("sh").args([
+        "-ec",
+        "mkdir /run/dev; mount --bind /dev /run/dev; mount -t tmpfs tmpfs /dev; \
+         for f in null zero urandom; do touch /dev/$f; mount --bind /run/dev/$f /dev/$f; done",
+    ]));
+    let socket = UnixDatagram::bind("/dev/log").unwrap();
+    run(Command::new("chmod").args(["666", "/dev/log"]));
+    socket.set_read_timeout(Some(LIMIT)).unwrap();
+    socket
+}
+
+fn next_line(logger: &UnixDatagram) -> String {
+    let mut buffer = [0; 2048];
+    let length = logger.recv(&mut buffer).expect("a line in time");
+    String::from_utf8_lossy(&buffer[..length]).into_owned()
+}
+
+#[test]
+fn a_daemon_logs_to_syslog() {
+    sealed("a_daemon_logs_to_syslog", || {
+        let logger = own_logger();
+        let place = Place::new();
+        let root = place.folder.path().display().to_string();
+        let rooted =
+            if common::run(&mut Command::new("id")).contains("uid=0") { "-r" } else { "-w" };
+        let mut seen = Vec::new();
+        for original in [false, true] {
+            let line = format!(
+                "-u {NOBODY} -p pid -b @ {rooted} {root} -F local3 -c 0 z.test:ip4set:data/list"
+            );
+            let said = ended(if original { place.original(&line) } else { place.command(&line) });
+            if said.err.contains("setuid") {
+                // A root of a namespace who may not become another.
+                return;
+            }
+            assert_eq!(said.code, 0, "{said:?}");
+            let pid = fs::read_to_string(place.path("pid")).unwrap();
+            let pid: i32 = pid.trim().parse().unwrap();
+            kill_process(Pid::from_raw(pid).unwrap(), Signal::TERM).unwrap();
+            let mut lines = Vec::new();
+            while !lines.last().is_some_and(|line: &String| line.contains("terminating")) {
+                let line = next_line(&logger);
+                // `<priority>time name[pid]: text`, the time being the receiver's to add.
+                let (priority, rest) = line.split_once('>').unwrap();
+                let (_, text) = rest.split_once(&format!("rbldnsd[{pid}]: ")).unwrap();
+                lines.push(format!("{priority} {text}"));
+            }
+            assert!(wait_until(LIMIT, || UdpSocket::bind(("127.0.0.1", place.port)).is_ok()));
+            seen.push(masked(&lines.join("\n")));
+            // The statistics at the end.
+            logger.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+            while logger.recv(&mut [0; 2048]).is_ok() {}
+            logger.set_read_timeout(Some(LIMIT)).unwrap();
+        }
+        assert_eq!(seen[0], seen[1]);
+        assert!(
+            seen[0].contains(&"<156 file data/list(7): invalid address".to_owned()),
+            "{seen:?}"
+        );
+        assert!(seen[0].contains(&"<158 terminating".to_owned()), "{seen:?}");
+    });
+}
+
+#[test]
+fn a_service_of_systemd_stays_and_says_when_it_is_ready() {
+    let place = Place::new();
+    let manager = UnixDatagram::bind(place.path("notify")).unwrap();
+    run(Command::new("chmod").arg("666").arg(place.path("notify")));
+    manager.set_read_timeout(Some(LIMIT)).unwrap();
+    let mut command = place.command(&format!("{} -b @ z.test:ip4set:data/list", as_nobody()));
+    let mut process = command
+        .env("NOTIFY_SOCKET", place.path("notify"))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    assert_eq!(next_line(&manager).trim(), "READY=1");
+    assert!(place.listed("4.3.2.1.z.test"));
+    kill_process(Pid::from_child(&process), Signal::HUP).unwrap();
+    assert!(next_line(&manager).starts_with("RELOADING=1"));
+    kill_process(Pid::from_child(&process), Signal::TERM).unwrap();
+    assert!(process.wait().unwrap().success(), "it did not leave for the background");
+    let (mut out, mut err) = (String::new(), String::new());
+    process.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+    process.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+    assert_eq!((out.as_str(), err.as_str()), ("", ""), "its log is syslog's");
+}
