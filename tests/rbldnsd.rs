@@ -532,6 +532,8 @@ fn a_daemon_logs_to_syslog() {
             assert_eq!(said.code, 0, "{said:?}");
             let pid = fs::read_to_string(place.path("pid")).unwrap();
             let pid: i32 = pid.trim().parse().unwrap();
+            // Before that, rbldnsd does not heed signals.
+            assert!(wait_until(LIMIT, || place.listed("4.3.2.1.z.test")));
             kill_process(Pid::from_raw(pid).unwrap(), Signal::TERM).unwrap();
             let mut lines = Vec::new();
             while !lines.last().is_some_and(|line: &String| line.contains("terminating")) {

@@ -128,13 +128,11 @@ impl Control {
         }
     }
 
-    /// Says that no build is under way any more, if what is served is other than before.
+    /// Says that no build is under way any more.
     fn settled(&mut self) {
-        let since = self.round.take();
-        if std::mem::take(&mut self.changed) {
-            let took = since.map_or(Duration::ZERO, |since| since.elapsed());
-            self.voice.settled(self.live.load().zones(), took);
-        }
+        let took = self.round.take().map_or(Duration::ZERO, |since| since.elapsed());
+        let changed = std::mem::take(&mut self.changed);
+        self.voice.settled(self.live.load().zones(), took, changed);
     }
 
     fn publish(&mut self) {

@@ -56,7 +56,7 @@ pub(crate) fn load_with(settings: &Settings, voice: Arc<dyn Voice>) -> anyhow::R
         sets.take(ended);
     }
     let catalog = assemble::assemble(settings, &sets.loaded(), &mut serials);
-    voice.settled(catalog.zones(), start.elapsed());
+    voice.settled(catalog.zones(), start.elapsed(), true);
     voice.first_load(catalog.zones())?;
     Ok(catalog)
 }
@@ -106,7 +106,7 @@ pub(crate) fn serve(
         }
         let loaded = sets.loaded();
         let catalog = assemble::assemble(&settings, &loaded, &mut serials);
-        voice.settled(catalog.zones(), start.elapsed());
+        voice.settled(catalog.zones(), start.elapsed(), true);
         voice.first_load(catalog.zones())?;
         let live = Arc::new(Live::new(catalog));
         let servers = Servers::start(bound, &settings.server, &live)?;

@@ -49,8 +49,9 @@ pub(crate) trait Voice: Send + Sync {
     /// Something happened to a dataset that is neither of both.
     fn remark(&self, spec: &config::Dataset, message: &Message);
 
-    /// All builds that were under way have ended, and took this long, one after the other.
-    fn settled(&self, zones: &[Zone], took: Duration);
+    /// All builds that were under way have ended, after this long; `changed` if they have changed
+    /// what is served.
+    fn settled(&self, zones: &[Zone], took: Duration, changed: bool);
 
     /// The first load has ended.
     ///
@@ -121,7 +122,7 @@ impl Voice for Plain {
         }
     }
 
-    fn settled(&self, _zones: &[Zone], _took: Duration) {}
+    fn settled(&self, _zones: &[Zone], _took: Duration, _changed: bool) {}
 
     fn first_load(&self, _zones: &[Zone]) -> anyhow::Result<()> {
         Ok(())

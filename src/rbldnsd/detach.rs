@@ -63,14 +63,14 @@ impl Daemon {
     pub(super) fn leave(self, keep_stdout: bool) -> anyhow::Result<()> {
         let first =
             io::stdin().as_fd().try_clone_to_owned().context("unable to tell the parent")?;
-        // A parent that was killed meanwhile is no reason to stop.
-        let _ = File::from(first).write_all(&[0]);
         nix::unistd::dup2_stdin(&self.null).context("unable to close the standard input")?;
         nix::unistd::dup2_stderr(&self.null).context("unable to close the standard error")?;
         if !keep_stdout {
             nix::unistd::dup2_stdout(&self.null).context("unable to close the standard output")?;
         }
         nix::unistd::setsid().context("setsid() failed")?;
+        // A parent that was killed meanwhile is no reason to stop.
+        let _ = File::from(first).write_all(&[0]);
         Ok(())
     }
 }

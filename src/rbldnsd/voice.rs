@@ -11,7 +11,7 @@ use crate::zone::{Zone, ZoneState};
 use crate::zonefile::{Kind, Reason, Tally};
 use anyhow::bail;
 use sd_notify::NotifyState;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::env;
 use std::ffi::OsStr;
 use std::os::linux::net::SocketAddrExt;
@@ -45,6 +45,10 @@ pub(super) struct Speaker {
     manager: Manager,
     ready: Mutex<Option<Ready>>,
     refuse_gaps: bool,
+    /// The place of each dataset on the command line.
+    order: HashMap<String, usize>,
+    /// What is to be told of datasets when all are built: they are built side by side.
+    held: Mutex<BTreeMap<usize, Vec<(Severity, String)>>>,
     /// The time that building took since it was last told.
     building: Mutex<Duration>,
 }
@@ -70,6 +74,8 @@ impl Speaker {
             manager,
             ready: Mutex::new(ready),
             refuse_gaps: false,
+            order: settings.datasets.iter().map(|set| set.name.clone()).zip(0..).collect(),
+            held: Mutex::default(),
             building: Mutex::default(),
         }
     }
@@ -92,6 +98,13 @@ impl Speaker {
         Ok(())
     }
 
+    /// Says it when all builds that are under way have ended.
+    fn hold(&self, spec: &config::Dataset, severity: Severity, text: String) {
+        let place = self.order.get(&spec.name).copied().unwrap_or(usize::MAX);
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.entry(place).or_default().push((severity, text));
+    }
+
     fn file(&self, path: &Path) -> String {
         self.typed.get(path).cloned().unwrap_or_else(|| path.display().to_string())
     }
@@ -109,17 +122,17 @@ impl Voice for Speaker {
             let file = spec.files.get(usize::from(bad.file)).map(|path| self.file(path));
             let (file, line) = (file.unwrap_or_default(), bad.line);
             let text = format!("file {file}({line}): {}", fault(bad.reason));
-            self.log.say(Severity::Warning, &text);
+            self.hold(spec, Severity::Warning, text);
         }
         let name = &spec.name;
         let more = diagnostics.total.saturating_sub(TOLD_LINES as u64);
         if more > 0 {
             let text = format!("{name}: {more} more warnings suppressed");
-            self.log.say(Severity::Warning, &text);
+            self.hold(spec, Severity::Warning, text);
         }
         let modified = loading.sources.iter().map(|source| source.report.identity.modified.seconds);
         let stamp = stamp(modified.max().unwrap_or(0));
-        self.log.say(Severity::Info, &format!("{name}: {stamp}: {}", figures(loading)));
+        self.hold(spec, Severity::Info, format!("{name}: {stamp}: {}", figures(loading)));
         *self.building.lock().unwrap_or_else(PoisonError::into_inner) += loading.took;
     }
 
@@ -134,18 +147,25 @@ impl Voice for Speaker {
             return;
         }
         let (file, cause) = (self.file(&problem.file), refusal(&problem.cause));
-        self.log.say(Severity::Error, &format!("file {file}: {cause}"));
+        self.hold(spec, Severity::Error, format!("file {file}: {cause}"));
         if state != State::NeverLoaded {
             let text = format!("{}: the data loaded before stays in service", spec.name);
-            self.log.say(Severity::Warning, &text);
+            self.hold(spec, Severity::Warning, text);
         }
     }
 
     fn remark(&self, spec: &config::Dataset, message: &Message) {
-        self.log.say(Severity::Info, &format!("{}: {}", spec.name, message.text));
+        self.hold(spec, Severity::Info, format!("{}: {}", spec.name, message.text));
     }
 
-    fn settled(&self, zones: &[Zone], took: Duration) {
+    fn settled(&self, zones: &[Zone], took: Duration, changed: bool) {
+        let held = std::mem::take(&mut *self.held.lock().unwrap_or_else(PoisonError::into_inner));
+        for (severity, text) in held.into_values().flatten() {
+            self.log.say(severity, &text);
+        }
+        if !changed {
+            return;
+        }
         for zone in self.gaps(zones) {
             let service = match zone.state {
                 ZoneState::Unloaded => "zone will not be serviced",
