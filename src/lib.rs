@@ -7,6 +7,7 @@ pub mod engine;
 pub mod listing;
 pub mod load;
 pub mod net;
+pub mod stats;
 pub mod trie;
 pub mod wire;
 pub mod zone;

@@ -12,15 +12,19 @@ mod compile;
 mod control;
 mod pool;
 mod report;
+mod reporter;
 mod serials;
 mod servers;
 mod sets;
 
 use crate::config::{Settings, Source};
 use crate::net::live::Live;
+use crate::stats::Statistics;
+use crate::stats::query_log::QueryLog;
 use crate::zone::Catalog;
 use anyhow::Context;
 use control::Control;
+use reporter::Reporter;
 use serials::Serials;
 use servers::{Bound, Servers};
 use sets::Sets;
@@ -44,7 +48,8 @@ pub fn load(settings: &Settings) -> anyhow::Result<Catalog> {
     {
         sets.take(ended);
     }
-    Ok(assemble::assemble(settings, &sets.loaded(), &mut serials))
+    let mut statistics = Statistics::new(1, 0);
+    Ok(assemble::assemble(settings, &sets.loaded(), &mut serials, &mut statistics))
 }
 
 /// Serves `settings` until told to stop; `source` says where to read them again on SIGHUP.
@@ -81,8 +86,13 @@ pub fn run(settings: Settings, source: Source) -> anyhow::Result<ExitCode> {
             }
         }
         let loaded = sets.loaded();
-        let live = Arc::new(Live::new(assemble::assemble(&settings, &loaded, &mut serials)));
-        let servers = Servers::start(bound, &settings.server, &live)?;
+        let mut reporter = Reporter::new(bound.workers(), settings.server.stats_file.clone());
+        let statistics = reporter.statistics();
+        let catalog = assemble::assemble(&settings, &loaded, &mut serials, statistics);
+        let live = Arc::new(Live::new(catalog));
+        let query_log = settings.server.query_log.as_ref().map(QueryLog::start).transpose();
+        let query_log = query_log.context("cannot start the thread of the query log")?;
+        let servers = Servers::start(bound, &settings.server, &live, query_log.as_ref())?;
         sets.give_way();
         report::print(
             &settings,
@@ -100,6 +110,8 @@ pub fn run(settings: Settings, source: Source) -> anyhow::Result<ExitCode> {
             serials,
             live,
             servers,
+            reporter,
+            query_log,
             pending: None,
             expired: HashSet::new(),
             unguarded: HashSet::new(),

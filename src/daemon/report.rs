@@ -2,7 +2,7 @@
 
 use super::servers::Addresses;
 use super::sets::Sets;
-use crate::config::{Settings, Source};
+use crate::config::{LogTarget, Settings, Source};
 use crate::trie::{Trie4, Trie6};
 use crate::zone::{Zone, ZoneState};
 use std::fmt::Write as _;
@@ -10,7 +10,8 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Prints a line per zone and a command to try.
+/// Prints a line per zone and a command to try; on standard error if the query log has standard
+/// output to itself.
 pub(super) fn print(
     settings: &Settings,
     source: &Source,
@@ -20,8 +21,12 @@ pub(super) fn print(
     took: Duration,
 ) {
     let text = text(settings, source, sets, zones, &addresses, took);
+    let log = settings.server.query_log.as_ref();
     // Nobody may be there to read it, which is no reason not to serve.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    let _ = match log.map(|log| &log.target) {
+        Some(LogTarget::Stdout) => std::io::stderr().write_all(text.as_bytes()),
+        _ => std::io::stdout().write_all(text.as_bytes()),
+    };
 }
 
 fn text(

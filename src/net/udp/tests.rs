@@ -22,7 +22,15 @@ fn serve(address: &str, workers: usize, answer: impl Answer) -> Fixture {
     let live = Live::new(Catalog::default());
     let delay = DelayQueue::start(Arc::clone(&counters)).unwrap();
     let listeners = listen::udp(address.parse().unwrap(), workers).unwrap();
-    let server = UdpServer::start_with(listeners, &live, &delay, &counters, answer).unwrap();
+    let server = UdpServer::start_with(
+        listeners,
+        &live,
+        &delay,
+        &counters,
+        &mut Recorders::default(),
+        answer,
+    );
+    let server = server.unwrap();
     Fixture { server, live, counters, _delay: delay }
 }
 
@@ -286,5 +294,6 @@ fn no_sockets_no_server() {
     let counters = Arc::default();
     let delay = DelayQueue::start(Arc::clone(&counters)).unwrap();
     let live = Live::new(Catalog::default());
-    assert!(UdpServer::start(Vec::new(), &live, &delay, &counters).is_err());
+    let mut recorders = Recorders::default();
+    assert!(UdpServer::start(Vec::new(), &live, &delay, &counters, &mut recorders).is_err());
 }
