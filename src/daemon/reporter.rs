@@ -42,16 +42,9 @@ impl Reporter {
 
     /// Adds a line to the file.
     pub(super) fn write<'z>(&mut self, zones: impl Iterator<Item = &'z NameBuf>) {
-        let now = Instant::now();
-        if let (Some(due), Some(interval)) = (&mut self.due, self.file.as_ref()) {
-            // From the time that was due, so that the lines keep their distance; from now, if the
-            // machine slept.
-            let interval = interval.interval.unwrap_or(StatsFile::INTERVAL);
-            *due += interval;
-            if *due <= now {
-                *due = now + interval;
-            }
-        }
+        // From the time that was due, so that the lines keep their distance.
+        let due = self.due.zip(self.interval()).map(|(due, interval)| due + interval);
+        self.due = due.map(|due| due.max(Instant::now()));
         self.statistics.look();
         self.add_line(zones);
     }

@@ -36,6 +36,8 @@ pub(super) struct Writer {
     /// Where to write, and whether that is a regular file.
     file: Option<(File, bool)>,
     tried: Instant,
+    /// Since it was last written to, the log could not be opened or written, and this was told.
+    failed: bool,
     /// Lines taken from the lanes and not yet written.
     pending: Vec<u8>,
     /// A buffer for the next lane that is emptied.
@@ -51,14 +53,13 @@ impl Writer {
             shared,
             file: None,
             tried: Instant::now(),
+            failed: false,
             pending: Vec::new(),
             spare: Vec::new(),
             lost: 0,
             told: None,
         };
-        if let Err(error) = writer.open_file() {
-            warn!("cannot open the query log {}: {error}", writer.target);
-        }
+        writer.open_file();
         writer
     }
 
@@ -87,9 +88,9 @@ impl Writer {
 
     /// What could not be written is lost.
     fn give_up(mut self) {
-        while !self.pending.is_empty() {
+        self.lose_pending();
+        while self.take_lanes() && !self.pending.is_empty() {
             self.lose_pending();
-            self.take_lanes();
         }
         self.tell_lost(Duration::ZERO);
     }
@@ -109,7 +110,7 @@ impl Writer {
         if texts.len() > 1 {
             let lines = texts.iter().flat_map(|text| text.split_inclusive(|&byte| byte == b'\n'));
             let mut lines: Vec<&[u8]> = lines.collect();
-            lines.sort_by_key(|line| time(line));
+            lines.sort_by_cached_key(|line| time(line));
             lines.into_iter().for_each(|line| self.pending.extend(line));
         } else if let Some(text) = texts.pop() {
             self.spare = std::mem::replace(&mut self.pending, text);
@@ -120,8 +121,7 @@ impl Writer {
     /// Writes `pending` as far as that goes without waiting. Without a file it is lost.
     fn write_pending(&mut self) {
         if self.file.is_none() && !self.pending.is_empty() && self.tried.elapsed() >= PERIOD {
-            // That it fails was told the first time.
-            let _ = self.open_file();
+            self.open_file();
         }
         let mut written = 0;
         while let Some((file, is_regular)) = &mut self.file
@@ -129,12 +129,15 @@ impl Writer {
         {
             let rest = &self.pending[written..];
             match file.write(if *is_regular { rest } else { whole_lines(rest, PIPE_BUF) }) {
-                Ok(len) => written += len,
+                Ok(len) => {
+                    written += len;
+                    self.failed = false;
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) => {
-                    warn!("cannot write the query log {}: {error}", self.target);
                     self.file = None;
+                    self.tell_failure("written", &error);
                 }
             }
         }
@@ -151,28 +154,29 @@ impl Writer {
 
     fn reopen(&mut self) {
         if let LogTarget::File(_) = self.target {
-            self.file = None;
-            if let Err(error) = self.open_file() {
-                warn!("cannot open the query log {} anew: {error}", self.target);
-            }
+            self.failed = false;
+            self.open_file();
         }
     }
 
-    /// Never waits for the reader of a pipe.
-    fn open_file(&mut self) -> io::Result<()> {
-        self.tried = Instant::now();
-        let file = match &self.target {
-            LogTarget::Stdout => File::from(io::stdout().as_fd().try_clone_to_owned()?),
-            LogTarget::File(path) => OpenOptions::new()
-                .append(true)
-                .create(true)
-                .mode(0o644)
-                .custom_flags(libc::O_NONBLOCK)
-                .open(path)?,
+    fn open_file(&mut self) {
+        self.file = match open(&self.target) {
+            Ok(file) => {
+                let is_regular = file.metadata().as_ref().is_ok_and(Metadata::is_file);
+                Some((file, is_regular))
+            }
+            Err(error) => {
+                self.tell_failure("opened", &error);
+                None
+            }
         };
-        let is_regular = file.metadata().as_ref().is_ok_and(Metadata::is_file);
-        self.file = Some((file, is_regular));
-        Ok(())
+    }
+
+    fn tell_failure(&mut self, what: &str, error: &io::Error) {
+        self.tried = Instant::now();
+        if !std::mem::replace(&mut self.failed, true) {
+            warn!("query log {}: it cannot be {what}: {error}", self.target);
+        }
     }
 
     fn tell_lost(&mut self, period: Duration) {
@@ -184,6 +188,19 @@ impl Writer {
             );
             self.told = Some(Instant::now());
         }
+    }
+}
+
+/// Never waits for the reader of a pipe.
+fn open(target: &LogTarget) -> io::Result<File> {
+    match target {
+        LogTarget::Stdout => Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?)),
+        LogTarget::File(path) => OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o644)
+            .custom_flags(libc::O_NONBLOCK)
+            .open(path),
     }
 }
 
