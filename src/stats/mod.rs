@@ -2,8 +2,8 @@
 //! so that graphs and log parsers built on these go on.
 //!
 //! Workers count in [`crate::engine::Counters`]; [`Statistics`] reads them on the control thread.
-//! Each line of the query log goes into the [`Lane`](query_log::Lane) of its worker, and a thread
-//! writes what is in the lanes.
+//! Each line of the query log goes into a buffer of its worker, and a thread writes what is in the
+//! buffers.
 
 pub mod query_log;
 mod statistics;

@@ -1,7 +1,7 @@
 //! The query log: a line for each answer, in rbldnsd's format (its manual, `-l`).
 //!
-//! A query thread only appends to its own [`Lane`], a buffer in memory that is bounded. A thread
-//! of the log takes what is in the lanes and writes it. When the disk, or the reader of a pipe, is
+//! A query thread only appends to a buffer of its own, its lane, which is bounded. A thread of
+//! the log takes what is in the lanes and writes it. When the disk, or the reader of a pipe, is
 //! too slow, lines are lost and counted, and no query waits.
 
 mod line;
