@@ -8,6 +8,7 @@ pub mod listing;
 pub mod load;
 pub mod net;
 pub mod rbldnsd;
+pub mod stats;
 pub mod trie;
 pub mod wire;
 pub mod zone;

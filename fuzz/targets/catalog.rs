@@ -6,7 +6,7 @@ use dnsbld::listing::{AnswersBuilder, Gate, Range};
 use dnsbld::trie::{Trie4, Trie6};
 use dnsbld::wire::Type;
 use dnsbld::wire::name::NameBuf;
-use dnsbld::zone::{Chaos, Dataset, Ns, Soa, Zone, ZoneState};
+use dnsbld::zone::{Chaos, Counters, Dataset, Ns, Soa, Zone, ZoneState};
 use dnsbld::zonefile::{Kind, Options, Parsed, Parser};
 use std::sync::Arc;
 use std::time::Duration;
@@ -105,6 +105,7 @@ fn zone(apex: &str, datasets: Vec<Dataset>) -> Zone {
         expires: None,
         test_points: true,
         minimal_answers: true,
+        counters: Counters::new(1),
     }
 }
 

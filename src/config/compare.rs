@@ -1,6 +1,6 @@
 //! A reload: what a new configuration changes at once, and what has to wait for a restart.
 
-use super::settings::{Server, Settings};
+use super::settings::{Server, Settings, StatsFile};
 use std::fmt::Display;
 use std::net::SocketAddr;
 
@@ -58,6 +58,19 @@ impl Changes {
         self.keep("server.quiet-period", &running.quiet_period, period, |time| format!("{time:?}"));
         self.keep("server.state-dir", &running.state_dir, &mut wanted.state_dir, |dir| {
             dir.as_ref().map_or_else(|| "none".to_owned(), |dir| dir.display().to_string())
+        });
+        self.keep("server.query-log", &running.query_log, &mut wanted.query_log, |log| match log {
+            None => "off".to_owned(),
+            Some(log) if log.flush => format!("{} without buffering", log.target),
+            Some(log) => log.target.to_string(),
+        });
+        self.keep("server.stats-...", &running.stats_file, &mut wanted.stats_file, |stats| {
+            let Some(StatsFile { path, increments, interval }) = stats else {
+                return "off".to_owned();
+            };
+            let what = if *increments { "increments" } else { "counts" };
+            let when = interval.map_or("on signals".to_owned(), |time| format!("every {time:?}"));
+            format!("{what} to {} {when}", path.display())
         });
     }
 
@@ -133,7 +146,7 @@ fn addresses(list: &[SocketAddr]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Dataset, TcpLimits, Tls, TtlBounds, Zone};
+    use crate::config::{Dataset, LogTarget, QueryLog, TcpLimits, Tls, TtlBounds, Zone};
     use crate::zonefile::Kind;
     use std::num::NonZeroUsize;
     use std::time::Duration;
@@ -166,6 +179,12 @@ mod tests {
             check_interval: Some(Duration::from_secs(9)),
             quiet_period: Duration::from_secs(8),
             state_dir: Some("/state".into()),
+            query_log: Some(QueryLog { target: LogTarget::File("/log".into()), flush: true }),
+            stats_file: Some(StatsFile {
+                path: "/stats".into(),
+                increments: true,
+                interval: Some(StatsFile::INTERVAL),
+            }),
             ..Server::default()
         };
         let (now, changes) = reload(&settings(), wanted.clone());
@@ -181,6 +200,8 @@ mod tests {
             "server.check-interval needs a restart to change from 1s to 9s",
             "server.quiet-period needs a restart to change from 200ms to 8s",
             "server.state-dir needs a restart to change from none to /state",
+            "server.query-log needs a restart to change from off to /log without buffering",
+            "server.stats-... needs a restart to change from off to increments to /stats every 60s",
         ];
         assert_eq!(changes.restart, want);
         assert_eq!(reload(&now, wanted).1, changes, "the next reload says it again");

@@ -16,7 +16,9 @@ mod zonespec;
 
 pub use compare::{Changes, reload};
 pub use error::{Diagnostic, Errors};
-pub use settings::{Dataset, Server, Settings, Soa, TcpLimits, Tls, TtlBounds, Zone};
+pub use settings::{
+    Dataset, LogTarget, QueryLog, Server, Settings, Soa, StatsFile, TcpLimits, Tls, TtlBounds, Zone,
+};
 pub use source::{Loaded, SAMPLE_FILE, SYSTEM_FILE, Source};
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! [`Spec`] -> [`Settings`]: checks every value and every reference, and fills in the defaults.
 
 use super::error::{Diagnostic, Problem, suggest};
-use super::settings::{Dataset, Server, Settings, Soa, TcpLimits, Tls, TtlBounds, Zone};
+use super::settings::{
+    Dataset, LogTarget, QueryLog, Server, Settings, Soa, StatsFile, TcpLimits, Tls, TtlBounds, Zone,
+};
 use super::source::Loaded;
 use super::spec::{DatasetSpec, ServerSpec, SoaSpec, Spec, Time, TlsSpec, Typed, ZoneSpec};
 use super::value;
@@ -73,8 +75,34 @@ impl Resolver<'_> {
             state_dir: spec.state_dir.as_ref().and_then(|dir| self.file("server.state-dir", dir)),
             accept_host_bits: spec.accept_host_bits.unwrap_or(defaults.accept_host_bits),
             decompress: defaults.decompress,
+            query_log: self.query_log(spec),
+            stats_file: self.stats_file(spec),
             tls,
         }
+    }
+
+    fn query_log(&mut self, spec: &ServerSpec) -> Option<QueryLog> {
+        let typed = spec.query_log.as_ref()?;
+        let target = match typed.get_ref().as_str() {
+            "-" => LogTarget::Stdout,
+            _ => LogTarget::File(self.file("server.query-log", typed)?),
+        };
+        Some(QueryLog { target, flush: spec.query_log_flush.unwrap_or(false) })
+    }
+
+    fn stats_file(&mut self, spec: &ServerSpec) -> Option<StatsFile> {
+        let interval = self.duration(
+            "server.stats-interval",
+            &spec.stats_interval,
+            StatsFile::INTERVAL,
+            Duration::ZERO..=Duration::from_secs(24 * 60 * 60),
+            "0 to \"1d\"",
+        );
+        Some(StatsFile {
+            path: self.file("server.stats-file", spec.stats_file.as_ref()?)?,
+            increments: spec.stats_increments.unwrap_or(false),
+            interval: (!interval.is_zero()).then_some(interval),
+        })
     }
 
     fn listen(

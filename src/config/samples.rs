@@ -1,7 +1,7 @@
 //! `zones/dnsbld.toml`: the default configuration, and the template of every other.
 
 use super::parse::parse;
-use super::{Dataset, Server, Source, Zone};
+use super::{Dataset, Server, Source, StatsFile, Zone};
 use crate::wire::name::NameBuf;
 use crate::zonefile::Kind;
 use std::collections::BTreeSet;
@@ -80,8 +80,11 @@ fn what_is_commented_out_is_valid() {
     std::fs::write(copy.path(), switched_on()).unwrap();
     let server = Source::file(copy.path()).load().unwrap().settings.server;
     assert!(server.tls.is_some());
-    let shown = Server { tls: None, state_dir: None, ..server };
-    assert_eq!(shown, Server::default(), "nothing but these two is commented out");
+    let stats = server.stats_file.as_ref().unwrap();
+    assert_eq!((stats.increments, stats.interval), (false, Some(StatsFile::INTERVAL)));
+    assert!(!server.query_log.as_ref().unwrap().flush);
+    let shown = Server { tls: None, state_dir: None, query_log: None, stats_file: None, ..server };
+    assert_eq!(shown, Server::default(), "nothing but these four is commented out");
 }
 
 #[test]

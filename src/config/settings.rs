@@ -2,6 +2,7 @@
 
 use crate::wire::name::NameBuf;
 use crate::zonefile::Kind;
+use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -60,6 +61,10 @@ pub struct Server {
     pub accept_host_bits: bool,
     /// Unpacks data files that are compressed; else they cannot be loaded (rbldnsd's `-C`).
     pub decompress: bool,
+    /// The log of all queries, if wanted.
+    pub query_log: Option<QueryLog>,
+    /// The statistics file, if wanted.
+    pub stats_file: Option<StatsFile>,
 }
 
 impl Default for Server {
@@ -81,8 +86,54 @@ impl Default for Server {
             state_dir: None,
             accept_host_bits: false,
             decompress: true,
+            query_log: None,
+            stats_file: None,
         }
     }
+}
+
+/// The log of all queries (rbldnsd's `-l`).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct QueryLog {
+    /// Where it goes.
+    pub target: LogTarget,
+    /// Writes each line at once instead of within a second (rbldnsd's `-l +file`).
+    pub flush: bool,
+}
+
+/// Where the query log goes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum LogTarget {
+    /// To standard output.
+    Stdout,
+    /// To the end of this file; it is opened anew on SIGHUP.
+    File(PathBuf),
+}
+
+impl fmt::Display for LogTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stdout => f.write_str("on standard output"),
+            Self::File(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// The statistics file (rbldnsd's `-s`): lines of counts are appended to it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StatsFile {
+    /// The file.
+    pub path: PathBuf,
+    /// Writes what came since the last line, instead of since the start or the last reset
+    /// (rbldnsd's `-s +file`).
+    pub increments: bool,
+    /// How often a line is written, beside those on signals and at the end; `None` for never.
+    pub interval: Option<Duration>,
+}
+
+impl StatsFile {
+    /// The interval of rbldnsd.
+    pub const INTERVAL: Duration = Duration::from_secs(60);
 }
 
 /// The limits of TCP (RFC 7766 section 6.2).

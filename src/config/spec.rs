@@ -40,6 +40,11 @@ pub(super) struct ServerSpec {
     pub(super) quiet_period: Typed<Time>,
     pub(super) state_dir: Typed<String>,
     pub(super) accept_host_bits: Option<bool>,
+    pub(super) query_log: Typed<String>,
+    pub(super) query_log_flush: Option<bool>,
+    pub(super) stats_file: Typed<String>,
+    pub(super) stats_increments: Option<bool>,
+    pub(super) stats_interval: Typed<Time>,
     pub(super) tls: Typed<TlsSpec>,
 }
 

@@ -2,7 +2,10 @@
 
 use super::resolve::resolve;
 use super::source::Loaded;
-use super::{Dataset, Diagnostic, Server, Settings, Soa, TcpLimits, Tls, TtlBounds, Zone, parse};
+use super::{
+    Dataset, Diagnostic, LogTarget, QueryLog, Server, Settings, Soa, StatsFile, TcpLimits, Tls,
+    TtlBounds, Zone, parse,
+};
 use crate::zonefile::Kind;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -60,6 +63,11 @@ fn every_setting_of_the_server_arrives() {
         quiet-period = '1s'
         state-dir = 'state'
         accept-host-bits = true
+        query-log = 'queries'
+        query-log-flush = true
+        stats-file = '/var/stats'
+        stats-increments = true
+        stats-interval = '5m'
         [server.tls]
         listen = ['192.0.2.1:853']
         certificate = 'x.pem'
@@ -76,6 +84,16 @@ fn every_setting_of_the_server_arrives() {
         quiet_period: Duration::from_secs(1),
         state_dir: Some("/etc/dnsbld/state".into()),
         accept_host_bits: true,
+        decompress: true,
+        query_log: Some(QueryLog {
+            target: LogTarget::File("/etc/dnsbld/queries".into()),
+            flush: true,
+        }),
+        stats_file: Some(StatsFile {
+            path: "/var/stats".into(),
+            increments: true,
+            interval: Some(Duration::from_secs(300)),
+        }),
         tls: Some(Tls {
             listen: vec!["192.0.2.1:853".parse().unwrap()],
             certificate: "/etc/dnsbld/x.pem".into(),
@@ -85,6 +103,15 @@ fn every_setting_of_the_server_arrives() {
     assert_eq!(settings(&format!("{text}{REST}")).server, want);
     let hidden = settings(&format!("[server]\nversion = 'hide'\nid = 'hide'{REST}")).server;
     assert_eq!((hidden.version, hidden.id), (None, None));
+}
+
+#[test]
+fn the_query_log_may_go_to_standard_output_and_statistics_be_written_on_signals_only() {
+    let text = "[server]\nquery-log = '-'\nstats-file = 's'\nstats-interval = 0";
+    let server = settings(&format!("{text}{REST}")).server;
+    assert_eq!(server.query_log, Some(QueryLog { target: LogTarget::Stdout, flush: false }));
+    let stats = server.stats_file.unwrap();
+    assert_eq!((stats.increments, stats.interval), (false, None));
 }
 
 #[test]

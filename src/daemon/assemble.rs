@@ -2,6 +2,7 @@
 
 use super::serials::Serials;
 use crate::config::{self, Settings, TtlBounds, Zone as ZoneSettings};
+use crate::stats::Statistics;
 use crate::wire::name::NameBuf;
 use crate::zone::{Catalog, Chaos, Dataset, Ns, Soa, Zone, ZoneState};
 use std::collections::{HashMap, HashSet};
@@ -29,12 +30,14 @@ pub(super) fn assemble(
     settings: &Settings,
     loaded: &HashMap<String, Loaded>,
     serials: &mut Serials,
+    statistics: &mut Statistics,
 ) -> Catalog {
     let server = &settings.server;
     let text = |text: &Option<String>| text.as_ref().map(|text| Box::from(text.as_bytes()));
     let chaos = Chaos { version: text(&server.version), id: text(&server.id) };
-    let zone = |zone| assemble_zone(zone, settings, loaded, serials);
-    Catalog::new(settings.zones.iter().map(zone).collect(), chaos)
+    let zone = |zone| assemble_zone(zone, settings, loaded, serials, statistics);
+    let zones = settings.zones.iter().map(zone).collect();
+    Catalog::new(zones, chaos).with_counters(statistics.rest())
 }
 
 fn assemble_zone(
@@ -42,6 +45,7 @@ fn assemble_zone(
     all: &Settings,
     loaded: &HashMap<String, Loaded>,
     serials: &mut Serials,
+    statistics: &mut Statistics,
 ) -> Zone {
     let parts: Vec<&Loaded> =
         settings.datasets.iter().filter_map(|name| loaded.get(name)).collect();
@@ -81,6 +85,7 @@ fn assemble_zone(
         state,
         test_points: settings.test_points,
         minimal_answers: all.server.minimal_answers,
+        counters: statistics.zone(&settings.name),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::assemble::assemble;
 use super::pool::Finished;
+use super::reporter::Reporter;
 use super::serials::Serials;
 use super::servers::Servers;
 use super::sets::Sets;
@@ -9,6 +10,8 @@ use super::voice::Voice;
 use crate::config::{self, Settings, Source};
 use crate::load::Change;
 use crate::net::live::Live;
+use crate::stats::query_log::QueryLog;
+use crate::wire::name::NameBuf;
 use sd_notify::NotifyState;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -34,6 +37,8 @@ pub(super) struct Control {
     pub(super) live: Arc<Live>,
     pub(super) servers: Servers,
     pub(super) voice: Arc<dyn Voice>,
+    pub(super) reporter: Reporter,
+    pub(super) query_log: Option<QueryLog>,
     /// New settings that wait for datasets to be built. Meanwhile the old ones are served.
     pub(super) pending: Option<Settings>,
     /// When the builds under way began.
@@ -49,6 +54,8 @@ pub(super) struct Control {
 /// The signals the server obeys.
 pub(super) struct Signals {
     hangup: Signal,
+    user1: Signal,
+    user2: Signal,
     terminate: Signal,
     interrupt: Signal,
 }
@@ -58,6 +65,8 @@ impl Signals {
     pub(super) fn listen() -> std::io::Result<Self> {
         Ok(Self {
             hangup: signal(SignalKind::hangup())?,
+            user1: signal(SignalKind::user_defined1())?,
+            user2: signal(SignalKind::user_defined2())?,
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
         })
@@ -83,14 +92,19 @@ impl Control {
         self.save_serials();
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        self.reporter.begin();
         self.voice.notify(&[NotifyState::Ready]);
         loop {
             let retry_at = self.sets.retry_at();
+            let report_at = self.reporter.next();
             tokio::select! {
                 changes = self.sets.changes() => self.files_changed(&changes),
                 Some(finished) = self.finished.recv() => self.builds_finished(finished),
                 () = at(retry_at) => self.sets.retry(),
                 _ = tick.tick() => self.look_around(),
+                () = at(report_at) => self.reporter.write(zones(&self.settings)),
+                _ = signals.user1.recv() => self.reporter.tell(zones(&self.settings)),
+                _ = signals.user2.recv() => self.reporter.tell_and_reset(zones(&self.settings)),
                 _ = signals.hangup.recv() => self.reload(),
                 () = stop(&mut signals.terminate, &mut signals.interrupt) => break,
             }
@@ -98,6 +112,10 @@ impl Control {
         tell_the_end(&*self.voice);
         self.save_serials();
         self.servers.stop().await;
+        self.reporter.end(zones(&self.settings));
+        if let Some(log) = self.query_log {
+            log.stop();
+        }
         Ok(())
     }
 
@@ -136,7 +154,9 @@ impl Control {
     }
 
     fn publish(&mut self) {
-        let catalog = assemble(&self.settings, &self.sets.loaded(), &mut self.serials);
+        let loaded = self.sets.loaded();
+        let statistics = self.reporter.statistics();
+        let catalog = assemble(&self.settings, &loaded, &mut self.serials, statistics);
         self.live.publish(catalog);
         self.save_serials();
     }
@@ -186,9 +206,12 @@ impl Control {
         }
     }
 
-    /// Reads the configuration again, and has all files looked at.
+    /// Opens the query log anew, reads the configuration again, and has all files looked at.
     fn reload(&mut self) {
         self.notify_reloading();
+        if let Some(log) = &self.query_log {
+            log.reopen();
+        }
         self.sets.look_now();
         match self.source.load() {
             Ok(loaded) => {
@@ -234,6 +257,10 @@ impl Control {
         self.voice.reread(&self.source, self.settings.zones.len());
         self.voice.notify(&[NotifyState::Ready]);
     }
+}
+
+fn zones(settings: &Settings) -> impl Iterator<Item = &NameBuf> + Clone {
+    settings.zones.iter().map(|zone| &zone.name)
 }
 
 /// Waits until then; without a time, for ever.

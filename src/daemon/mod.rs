@@ -12,6 +12,7 @@ mod compile;
 mod control;
 mod pool;
 mod report;
+mod reporter;
 mod serials;
 mod servers;
 mod sets;
@@ -22,9 +23,12 @@ pub(crate) use voice::{Loading, Voice};
 
 use crate::config::{Settings, Source};
 use crate::net::live::Live;
+use crate::stats::Statistics;
+use crate::stats::query_log::QueryLog;
 use crate::zone::Catalog;
 use anyhow::Context;
 use control::Control;
+use reporter::Reporter;
 use serials::Serials;
 use servers::Servers;
 use sets::Sets;
@@ -41,7 +45,7 @@ use voice::Plain;
 ///
 /// When the system gives no thread. Data that cannot be loaded is no error, as in [`run`].
 pub fn load(settings: &Settings) -> anyhow::Result<Catalog> {
-    load_with(settings, Arc::new(Plain))
+    load_with(settings, Arc::new(Plain::new(&settings.server)))
 }
 
 /// [`load`], told by this voice.
@@ -55,7 +59,8 @@ pub(crate) fn load_with(settings: &Settings, voice: Arc<dyn Voice>) -> anyhow::R
     {
         sets.take(ended);
     }
-    let catalog = assemble::assemble(settings, &sets.loaded(), &mut serials);
+    let mut statistics = Statistics::new(1, 0);
+    let catalog = assemble::assemble(settings, &sets.loaded(), &mut serials, &mut statistics);
     voice.settled(catalog.zones(), start.elapsed(), true);
     voice.first_load(catalog.zones())?;
     Ok(catalog)
@@ -70,7 +75,8 @@ pub(crate) fn load_with(settings: &Settings, voice: Arc<dyn Voice>) -> anyhow::R
 /// it can.
 pub fn run(settings: Settings, source: Source) -> anyhow::Result<ExitCode> {
     let bound = Bound::bind(&settings.server)?;
-    serve(settings, source, bound, Arc::new(Plain))
+    let voice = Arc::new(Plain::new(&settings.server));
+    serve(settings, source, bound, voice)
 }
 
 /// [`run`] with sockets that are bound already, told by this voice.
@@ -105,11 +111,15 @@ pub(crate) fn serve(
             }
         }
         let loaded = sets.loaded();
-        let catalog = assemble::assemble(&settings, &loaded, &mut serials);
+        let mut reporter = Reporter::new(bound.workers(), settings.server.stats_file.clone());
+        let statistics = reporter.statistics();
+        let catalog = assemble::assemble(&settings, &loaded, &mut serials, statistics);
         voice.settled(catalog.zones(), start.elapsed(), true);
         voice.first_load(catalog.zones())?;
         let live = Arc::new(Live::new(catalog));
-        let servers = Servers::start(bound, &settings.server, &live)?;
+        let query_log = settings.server.query_log.as_ref().map(QueryLog::start).transpose();
+        let query_log = query_log.context("cannot start the thread of the query log")?;
+        let servers = Servers::start(bound, &settings.server, &live, query_log.as_ref())?;
         sets.give_way();
         voice.ready(&report::text(
             &settings,
@@ -128,6 +138,8 @@ pub(crate) fn serve(
             live,
             servers,
             voice,
+            reporter,
+            query_log,
             pending: None,
             round: None,
             changed: false,

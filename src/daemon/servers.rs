@@ -8,6 +8,8 @@ use crate::net::live::Live;
 use crate::net::tcp::{TcpLimits, TcpServer, TcpService};
 use crate::net::tls::{Certificate, TlsServer};
 use crate::net::udp::UdpServer;
+use crate::stats::Recorders;
+use crate::stats::query_log::QueryLog;
 use anyhow::Context;
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
@@ -60,6 +62,13 @@ impl Bound {
         self.tcp.push(listen::tcp(address)?);
         Ok(())
     }
+
+    /// How many workers [`Servers::start`] will have: one for each UDP socket, and one for each
+    /// listener of TCP and TLS.
+    pub(super) fn workers(&self) -> usize {
+        let tls = self.tls.as_ref().map_or(0, |(_, listeners)| listeners.len());
+        self.udp.iter().map(Vec::len).sum::<usize>() + self.tcp.len() + tls
+    }
 }
 
 /// Everything that answers queries.
@@ -84,14 +93,16 @@ impl Servers {
         bound: Bound,
         server: &config::Server,
         live: &Arc<Live>,
+        query_log: Option<&QueryLog>,
     ) -> anyhow::Result<Self> {
         let counters = Arc::new(NetCounters::default());
+        let mut recorders = Recorders::new(query_log);
         let delay = DelayQueue::start(Arc::clone(&counters))
             .context("cannot start the thread for delayed replies")?;
         let udp = bound
             .udp
             .into_iter()
-            .map(|listeners| UdpServer::start(listeners, live, &delay, &counters));
+            .map(|listeners| UdpServer::start(listeners, live, &delay, &counters, &mut recorders));
         let udp = udp
             .collect::<Result<_, _>>()
             .context("cannot start the threads that answer over UDP")?;
@@ -102,15 +113,15 @@ impl Servers {
             ..TcpLimits::default()
         };
         let service = TcpService::new(Arc::clone(live), limits, Arc::clone(&counters));
-        let tcp = bound.tcp.into_iter().map(|listener| service.serve(listener));
+        let tcp = bound.tcp.into_iter().map(|listener| service.serve(listener, recorders.take()));
         let tcp = tcp.collect::<Result<_, _>>().context("cannot start to answer over TCP")?;
         let (certificate, listeners) = bound.tls.unzip();
         let mut tls = Vec::new();
         for listener in listeners.into_iter().flatten() {
             let Some(certificate) = &certificate else { break };
             let idle = server.tcp.idle_timeout;
-            let server =
-                TlsServer::start(listener, Arc::clone(certificate), Arc::clone(live), idle);
+            let (certificate, live) = (Arc::clone(certificate), Arc::clone(live));
+            let server = TlsServer::start(listener, certificate, live, idle, recorders.take());
             tls.push(server.context("cannot start to answer over TLS")?);
         }
         Ok(Self { udp, tcp, tls, certificate })

@@ -81,7 +81,17 @@ pub(crate) trait Voice: Send + Sync {
 }
 
 /// dnsbld's own voice: the log, and a table at the start.
-pub(super) struct Plain;
+pub(super) struct Plain {
+    /// The query log has standard output to itself.
+    stdout_is_taken: bool,
+}
+
+impl Plain {
+    pub(super) fn new(server: &config::Server) -> Self {
+        let target = server.query_log.as_ref().map(|log| &log.target);
+        Self { stdout_is_taken: matches!(target, Some(config::LogTarget::Stdout)) }
+    }
+}
 
 impl Voice for Plain {
     fn loaded(&self, loading: &Loading<'_>) {
@@ -130,7 +140,11 @@ impl Voice for Plain {
 
     fn ready(&self, report: &str) -> anyhow::Result<()> {
         // Nobody may be there to read it, which is no reason not to serve.
-        let _ = std::io::stdout().write_all(report.as_bytes());
+        let _ = if self.stdout_is_taken {
+            std::io::stderr().write_all(report.as_bytes())
+        } else {
+            std::io::stdout().write_all(report.as_bytes())
+        };
         Ok(())
     }
 

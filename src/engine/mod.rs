@@ -5,15 +5,13 @@
 //! the datasets of the zone (`lookup`), and the records are written (`compose`).
 
 mod compose;
-mod counters;
 mod key;
 mod lookup;
 #[cfg(test)]
 mod tests;
 mod text;
 
-pub use crate::zone::Catalog;
-pub use counters::{Counters, Reason};
+pub use crate::zone::{Catalog, Counters, Figures, Reason};
 
 use crate::wire::name::{MAX_LABELS, MAX_NAME};
 use crate::wire::{
@@ -21,7 +19,6 @@ use crate::wire::{
 };
 use lookup::{Hit, Lookup};
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// How a query came in.
@@ -58,6 +55,16 @@ pub enum Outcome {
     Drop,
 }
 
+impl Outcome {
+    /// The length of the answer, if there is one.
+    pub fn bytes(self) -> Option<usize> {
+        match self {
+            Self::Respond(len) | Self::RespondAfter(len, _) => Some(len),
+            Self::Drop => None,
+        }
+    }
+}
+
 /// What changes per query; one per thread, never shared. The buffers in it are reused, so that
 /// no query allocates.
 #[derive(Debug, Default)]
@@ -66,13 +73,14 @@ pub struct WorkerState {
     hits: Vec<Hit>,
     text: text::Text,
     key_text: text::KeyText,
-    counters: Arc<Counters>,
+    worker: usize,
 }
 
 impl WorkerState {
-    /// What this worker has counted, to be read by others at any time.
-    pub fn counters(&self) -> Arc<Counters> {
-        Arc::clone(&self.counters)
+    /// The state of the worker with this number, by which it has its own place in all
+    /// [`Counters`].
+    pub fn new(worker: usize) -> Self {
+        Self { worker, ..Self::default() }
     }
 }
 
@@ -84,21 +92,27 @@ pub fn answer(
     request: &Request<'_>,
     out: &mut [u8],
 ) -> Outcome {
+    let mut counters = catalog.counters();
     let (outcome, reason) = match Query::parse(request.query) {
-        Ok(query) => respond(catalog, state, request, &query, out),
+        Ok(query) => respond(catalog, state, request, &query, &mut counters, out),
+        // Not counted, as by rbldnsd: it is also what a socket gives that is shut down.
+        Err(Reject::Drop) if request.query.is_empty() => return Outcome::Drop,
         Err(Reject::Drop) => (Outcome::Drop, Reason::Dropped),
         Err(Reject::Malformed) => (header_only(request, out, Rcode::FormErr), Reason::FormErr),
         Err(Reject::Opcode) => (header_only(request, out, Rcode::NotImp), Reason::NotImp),
     };
-    state.counters.count(reason);
+    let sent = outcome.bytes().unwrap_or(0);
+    counters.count(state.worker, reason, request.query.len(), sent);
     outcome
 }
 
-fn respond(
-    catalog: &Catalog,
+/// `counters` becomes those of the zone asked, if there is one.
+fn respond<'c>(
+    catalog: &'c Catalog,
     state: &mut WorkerState,
     request: &Request<'_>,
     query: &Query<'_>,
+    counters: &mut &'c Counters,
     out: &mut [u8],
 ) -> (Outcome, Reason) {
     let limit = match (request.transport, query.edns) {
@@ -128,6 +142,7 @@ fn respond(
     let Some((zone, before)) = catalog.find(state.name.wire(), state.name.starts()) else {
         return refuse(writer, Rcode::Refused, Reason::Refused);
     };
+    *counters = &zone.counters;
     if !zone.is_served(request.now) {
         return refuse(writer, Rcode::ServFail, Reason::ServFail);
     }

@@ -10,6 +10,7 @@ use crate::zone::{Chaos, Dataset, Ns, Soa, Zone, ZoneState};
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::RecordType;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 const NOW: u64 = 1_800_000_000;
 
@@ -73,6 +74,7 @@ fn zone(apex: &str, datasets: Vec<Dataset>) -> Zone {
         expires: None,
         test_points: true,
         minimal_answers: true,
+        counters: Counters::new(2),
     }
 }
 
@@ -464,25 +466,43 @@ fn ip6_zones_keep_mapped_addresses_to_themselves() {
 }
 
 #[test]
-fn every_reason_is_counted() {
-    let catalog = listed();
-    let mut state = WorkerState::default();
-    let counters = state.counters();
+fn queries_are_counted_by_zone_worker_and_reason() {
+    let catalog = listed().with_counters(Counters::new(2));
     let mut out = [0; 1232];
-    for (qname, qtype) in
-        [("4.3.2.1.bl.test", 1), ("4.3.2.1.bl.test", 28), ("5.3.2.1.bl.test", 1), ("org", 1)]
-    {
-        let query = query(qname, qtype, 1, None);
-        let request = Request {
-            query: &query,
-            client: Ipv4Addr::LOCALHOST.into(),
-            transport: Transport::Udp,
-            now: NOW,
-        };
-        let _ = answer(&catalog, &mut state, &request, &mut out);
+    let mut sizes = [0, 0];
+    for worker in [0, 1, 1] {
+        let mut state = WorkerState::new(worker);
+        for (qname, qtype) in
+            [("4.3.2.1.bl.test", 1), ("4.3.2.1.bl.test", 28), ("5.3.2.1.bl.test", 1), ("org", 1)]
+        {
+            let query = query(qname, qtype, 1, None);
+            let client = Ipv4Addr::LOCALHOST.into();
+            let request = Request { query: &query, client, transport: Transport::Udp, now: NOW };
+            let outcome = answer(&catalog, &mut state, &request, &mut out);
+            if qname != "org" {
+                sizes = [sizes[0] + query.len(), sizes[1] + outcome.bytes().unwrap()];
+            }
+        }
     }
-    for reason in [Reason::Answered, Reason::NoData, Reason::NxDomain, Reason::Refused] {
-        assert_eq!(counters.get(reason), 1, "{reason:?}");
+    let (zone, rest) = (catalog.zones()[0].counters.figures(), catalog.counters().figures());
+    for reason in Reason::ALL {
+        let of_zone = [Reason::Answered, Reason::NoData, Reason::NxDomain].contains(&reason);
+        assert_eq!(zone.queries(reason), if of_zone { 3 } else { 0 }, "{reason:?}");
+        let of_none = reason == Reason::Refused;
+        assert_eq!(rest.queries(reason), if of_none { 3 } else { 0 }, "{reason:?}");
     }
-    assert_eq!(counters.get(Reason::FormErr), 0);
+    assert_eq!([zone.bytes_in, zone.bytes_out], sizes.map(|size| size as u64));
+    // A REFUSED is as long as its query.
+    assert_eq!((rest.bytes_in, rest.bytes_out), (63, 63));
+}
+
+#[test]
+fn a_worker_without_a_place_counts_nothing() {
+    let catalog = listed();
+    let query = query("4.3.2.1.bl.test", 1, 1, None);
+    let client = Ipv4Addr::LOCALHOST.into();
+    let request = Request { query: &query, client, transport: Transport::Udp, now: NOW };
+    let outcome = answer(&catalog, &mut WorkerState::new(2), &request, &mut [0; 1232]);
+    assert!(outcome.bytes().is_some());
+    assert_eq!(catalog.zones()[0].counters.figures(), Figures::default());
 }

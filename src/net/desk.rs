@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::live::Live;
 use super::{Answer, client_address, unix_time};
 use crate::engine::{Outcome, Request, Transport, WorkerState};
+use crate::stats::Recorder;
 
 /// The longest message of a stream transport (RFC 1035, 4.2.2).
 const MAX_MESSAGE: usize = 65_535;
@@ -18,6 +19,7 @@ const MAX_MESSAGE: usize = 65_535;
 pub(super) struct Desk<A> {
     live: Arc<Live>,
     answer: A,
+    recorder: Recorder,
     inner: Mutex<Inner>,
 }
 
@@ -36,9 +38,10 @@ struct Inner {
 }
 
 impl<A: Answer> Desk<A> {
-    pub(super) fn new(live: Arc<Live>, answer: A) -> Self {
+    pub(super) fn new(live: Arc<Live>, recorder: Recorder, answer: A) -> Self {
         let buffer = vec![0; MAX_MESSAGE].into_boxed_slice();
-        Self { live, answer, inner: Mutex::new(Inner { state: WorkerState::default(), buffer }) }
+        let inner = Mutex::new(Inner { state: recorder.state(), buffer });
+        Self { live, answer, recorder, inner }
     }
 
     /// Answers one query; `take` gets the answer's bytes.
@@ -49,7 +52,9 @@ impl<A: Answer> Desk<A> {
         // A panic of the engine costs its connection; the state is still a valid value.
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let Inner { state, buffer } = &mut *inner;
-        let (len, reply) = match (self.answer)(&catalog, state, &request, buffer) {
+        let outcome = (self.answer)(&catalog, state, &request, buffer);
+        self.recorder.log(&request, outcome, buffer);
+        let (len, reply) = match outcome {
             Outcome::Respond(len) => (len, Reply::Now),
             Outcome::RespondAfter(len, wait) => (len, Reply::After(wait)),
             Outcome::Drop => return Reply::Nothing,

@@ -17,6 +17,7 @@ use super::live::Live;
 use super::throttle::Throttle;
 use super::{Answer, NetCounters, client_address, panic_message};
 use crate::engine;
+use crate::stats::Recorder;
 
 /// The shortest message: a header alone. Anything below is not DNS.
 const MIN_QUERY: usize = 12;
@@ -84,13 +85,18 @@ impl TcpService {
     /// # Errors
     ///
     /// When the listener cannot be registered with the runtime.
-    pub fn serve(&self, listener: std::net::TcpListener) -> io::Result<TcpServer> {
-        self.serve_with(listener, engine::answer)
+    pub fn serve(
+        &self,
+        listener: std::net::TcpListener,
+        recorder: Recorder,
+    ) -> io::Result<TcpServer> {
+        self.serve_with(listener, recorder, engine::answer)
     }
 
     fn serve_with(
         &self,
         listener: std::net::TcpListener,
+        recorder: Recorder,
         answer: impl Answer,
     ) -> io::Result<TcpServer> {
         let listener = TcpListener::from_std(listener)?;
@@ -100,7 +106,7 @@ impl TcpService {
             address,
             listener,
             service: self.clone(),
-            desk: Arc::new(Desk::new(Arc::clone(&self.live), answer)),
+            desk: Arc::new(Desk::new(Arc::clone(&self.live), recorder, answer)),
             stopped,
             tasks: JoinSet::new(),
             accept_errors: Throttle::default(),

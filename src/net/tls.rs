@@ -29,6 +29,7 @@ use super::Answer;
 use super::desk::{Desk, Reply};
 use super::live::Live;
 use crate::engine;
+use crate::stats::Recorder;
 
 /// The rest before a listener that failed is opened again.
 const REBUILD_PAUSE: Duration = Duration::from_millis(100);
@@ -172,8 +173,9 @@ impl TlsServer {
         certificate: Arc<Certificate>,
         live: Arc<Live>,
         idle: Duration,
+        recorder: Recorder,
     ) -> io::Result<Self> {
-        Self::start_with(listener, certificate, live, idle, engine::answer)
+        Self::start_with(listener, certificate, live, idle, recorder, engine::answer)
     }
 
     fn start_with(
@@ -181,11 +183,12 @@ impl TlsServer {
         certificate: Arc<Certificate>,
         live: Arc<Live>,
         idle: Duration,
+        recorder: Recorder,
         answer: impl Answer,
     ) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let (stop, mut stopped) = watch::channel(());
-        let desk = Arc::new(Desk::new(live, answer));
+        let desk = Arc::new(Desk::new(live, recorder, answer));
         let mut server = open(&listener, &certificate, &desk, idle)?;
         let task = tokio::spawn(async move {
             loop {

@@ -18,6 +18,7 @@ use super::mmsg::Batch;
 use super::throttle::Throttle;
 use super::{Answer, NetCounters, panic_message, unix_time};
 use crate::engine::{self, Outcome, Request, Transport, WorkerState};
+use crate::stats::{Recorder, Recorders};
 
 /// Batches a worker still answers after it was told to stop: what the receive buffer may hold.
 const LAST_BATCHES: usize = 64;
@@ -44,8 +45,9 @@ impl UdpServer {
         live: &Live,
         delay: &DelayQueue,
         counters: &Arc<NetCounters>,
+        recorders: &mut Recorders<'_>,
     ) -> io::Result<Self> {
-        Self::start_with(listeners, live, delay, counters, engine::answer)
+        Self::start_with(listeners, live, delay, counters, recorders, engine::answer)
     }
 
     fn start_with(
@@ -53,6 +55,7 @@ impl UdpServer {
         live: &Live,
         delay: &DelayQueue,
         counters: &Arc<NetCounters>,
+        recorders: &mut Recorders<'_>,
         answer: impl Answer,
     ) -> io::Result<Self> {
         let address = listeners
@@ -62,6 +65,7 @@ impl UdpServer {
         let mut server = Self { address, stop: Arc::default(), workers: Vec::new() };
         for (number, listener) in listeners.into_iter().enumerate() {
             let socket = Arc::new(listener.socket);
+            let recorder = recorders.take();
             let worker = Worker {
                 address,
                 socket: Arc::clone(&socket),
@@ -70,7 +74,8 @@ impl UdpServer {
                 delay: delay.sender(),
                 counters: Arc::clone(counters),
                 answer: answer.clone(),
-                state: WorkerState::default(),
+                state: recorder.state(),
+                recorder,
                 batch: Batch::new(listener.local),
                 received: 0,
                 next: 0,
@@ -117,6 +122,7 @@ struct Worker<A> {
     counters: Arc<NetCounters>,
     answer: A,
     state: WorkerState,
+    recorder: Recorder,
     batch: Batch,
     /// Datagrams in the batch.
     received: usize,
@@ -138,7 +144,7 @@ impl<A: Answer> Worker<A> {
                     panic_message(&*payload)
                 );
             }
-            self.state = WorkerState::default();
+            self.state = self.recorder.state();
             thread::sleep(PAUSE);
         }
     }
@@ -188,7 +194,9 @@ impl<A: Answer> Worker<A> {
                 transport: Transport::Udp,
                 now,
             };
-            match (self.answer)(catalog, &mut self.state, &request, exchange.reply) {
+            let outcome = (self.answer)(catalog, &mut self.state, &request, exchange.reply);
+            self.recorder.log(&request, outcome, exchange.reply);
+            match outcome {
                 Outcome::Respond(len) => self.batch.queue(index, len),
                 Outcome::RespondAfter(len, wait) => {
                     let route = self.batch.route(index);

@@ -1,6 +1,6 @@
 //! All zones, found by name.
 
-use super::Zone;
+use super::{Counters, Zone};
 use crate::wire::name::{Labels, MAX_LABELS};
 use foldhash::fast::FixedState;
 use hashbrown::{HashSet, HashTable};
@@ -18,6 +18,7 @@ pub struct Catalog {
     /// lists.
     above_apexes: HashSet<Box<[u8]>, FixedState>,
     chaos: Chaos,
+    counters: Counters,
 }
 
 /// What the server says about itself in class CH (RFC 4892); `None` is REFUSED.
@@ -46,6 +47,12 @@ impl Catalog {
         }
         catalog.above_apexes = catalog.names_above_apexes();
         catalog
+    }
+
+    /// Has the queries that belong to no zone counted there.
+    pub fn with_counters(mut self, counters: Counters) -> Self {
+        self.counters = counters;
+        self
     }
 
     fn names_above_apexes(&self) -> HashSet<Box<[u8]>, FixedState> {
@@ -85,6 +92,11 @@ impl Catalog {
     /// What the server says about itself.
     pub fn chaos(&self) -> &Chaos {
         &self.chaos
+    }
+
+    /// Where the queries that belong to no zone are counted.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
     }
 
     /// The zone with the longest apex that `name` (wire form, lower case) is at or below, and

@@ -1,10 +1,12 @@
 //! Zones and the catalog of them: what the engine answers from, immutable once built.
 
 mod catalog;
+mod counters;
 mod dataset;
 
 pub use crate::zonefile::{SoaData as Soa, Vars};
 pub use catalog::{Catalog, Chaos};
+pub use counters::{Counters, Figures, Reason};
 pub use dataset::Dataset;
 
 use crate::wire::name::NameBuf;
@@ -31,6 +33,8 @@ pub struct Zone {
     pub test_points: bool,
     /// Whether NS records are left out of ordinary answers.
     pub minimal_answers: bool,
+    /// Where the queries for the zone are counted.
+    pub counters: Counters,
 }
 
 /// The health of a zone.

@@ -29,7 +29,9 @@ impl Fixture {
         let live = Arc::new(Live::new(Catalog::default()));
         let service = TcpService::new(live, limits, Arc::default());
         let listener = listen::tcp(address.parse().unwrap()).unwrap();
-        let server = runtime.block_on(async { service.serve_with(listener, answer) }).unwrap();
+        let server =
+            runtime.block_on(async { service.serve_with(listener, Recorder::default(), answer) });
+        let server = server.unwrap();
         Self { runtime, server: Some(server), service }
     }
 

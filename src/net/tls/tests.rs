@@ -17,6 +17,7 @@ use super::*;
 use crate::engine::{Catalog, Outcome, Request as EngineRequest, WorkerState};
 use crate::net::listen;
 use crate::net::testing::{id, query};
+use crate::stats;
 
 /// Writes a self-signed certificate for `name`, and its key, into the folder.
 fn make_certificate(folder: &Path, name: &str) {
@@ -56,7 +57,15 @@ impl Fixture {
         let live = Arc::new(Live::new(Catalog::default()));
         let listener = listen::tcp("127.0.0.1:0".parse().unwrap()).unwrap();
         let server = runtime.block_on(async {
-            TlsServer::start_with(listener, Arc::clone(&certificate), live, idle, answer).unwrap()
+            TlsServer::start_with(
+                listener,
+                Arc::clone(&certificate),
+                live,
+                idle,
+                stats::Recorder::default(),
+                answer,
+            )
+            .unwrap()
         });
         Self { runtime, server: Some(server), certificate, folder }
     }
@@ -242,6 +251,7 @@ fn through_hickory(query: &[u8], answer: &[u8]) -> Option<Vec<u8>> {
     let live = Arc::new(Live::new(Catalog::default()));
     let desk = Desk::new(
         live,
+        stats::Recorder::default(),
         move |_: &Catalog, _: &mut WorkerState, _: &EngineRequest<'_>, out: &mut [u8]| {
             out[..answer.len()].copy_from_slice(&answer);
             Outcome::Respond(answer.len())

@@ -22,7 +22,15 @@ fn serve(address: &str, workers: usize, answer: impl Answer) -> Fixture {
     let live = Live::new(Catalog::default());
     let delay = DelayQueue::start(Arc::clone(&counters)).unwrap();
     let listeners = listen::udp(address.parse().unwrap(), workers).unwrap();
-    let server = UdpServer::start_with(listeners, &live, &delay, &counters, answer).unwrap();
+    let server = UdpServer::start_with(
+        listeners,
+        &live,
+        &delay,
+        &counters,
+        &mut Recorders::default(),
+        answer,
+    );
+    let server = server.unwrap();
     Fixture { server, live, counters, _delay: delay }
 }
 
@@ -133,6 +141,31 @@ fn a_burst_that_fits_the_receive_buffer_is_answered_without_loss() {
     for number in 0..1000 {
         assert_eq!(id(&receive(&client)), number, "in order: one worker, one socket");
     }
+}
+
+#[test]
+fn a_worker_keeps_its_number_after_a_panic() {
+    let live = Live::new(Catalog::default());
+    let counters = engine::Counters::new(1);
+    live.publish(Catalog::default().with_counters(counters.clone()));
+    let net = Arc::default();
+    let delay = DelayQueue::start(Arc::clone(&net)).unwrap();
+    let listeners = listen::udp("127.0.0.1:0".parse().unwrap(), 1).unwrap();
+    let mut recorders = Recorders::default();
+    recorders.take();
+    let answer =
+        |catalog: &Catalog, state: &mut WorkerState, request: &Request<'_>, out: &mut [u8]| {
+            assert_ne!(id(request.query), 13, "a fault");
+            engine::answer(catalog, state, request, out)
+        };
+    let server =
+        UdpServer::start_with(listeners, &live, &delay, &net, &mut recorders, answer).unwrap();
+    let client = client(server.address());
+    for number in [12, 13, 14] {
+        client.send(&query(number)).unwrap();
+    }
+    assert_eq!([receive(&client), receive(&client)].map(|answer| id(&answer)), [12, 14]);
+    assert_eq!(counters.figures(), engine::Figures::default(), "the place of another worker");
 }
 
 #[test]
@@ -286,5 +319,6 @@ fn no_sockets_no_server() {
     let counters = Arc::default();
     let delay = DelayQueue::start(Arc::clone(&counters)).unwrap();
     let live = Live::new(Catalog::default());
-    assert!(UdpServer::start(Vec::new(), &live, &delay, &counters).is_err());
+    let mut recorders = Recorders::default();
+    assert!(UdpServer::start(Vec::new(), &live, &delay, &counters, &mut recorders).is_err());
 }

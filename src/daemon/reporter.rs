@@ -1,0 +1,108 @@
+//! Tells the statistics: in the log, and in the statistics file, when rbldnsd does.
+
+use crate::config::StatsFile;
+use crate::stats::Statistics;
+use crate::wire::name::NameBuf;
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tracing::{info, warn};
+
+/// The statistics and where they are told.
+pub(super) struct Reporter {
+    statistics: Statistics,
+    file: Option<StatsFile>,
+    /// When the next line of the file is due by the clock.
+    due: Option<Instant>,
+    /// The file could not be written the last time, and this was told.
+    failed: bool,
+}
+
+impl Reporter {
+    /// Of a server with that many workers.
+    pub(super) fn new(workers: usize, file: Option<StatsFile>) -> Self {
+        Self { statistics: Statistics::new(workers, now()), file, due: None, failed: false }
+    }
+
+    /// The counters, for a new catalog.
+    pub(super) fn statistics(&mut self) -> &mut Statistics {
+        &mut self.statistics
+    }
+
+    /// Marks the start in the file.
+    pub(super) fn begin(&mut self) {
+        self.mark();
+        self.due = self.interval().map(|interval| Instant::now() + interval);
+    }
+
+    /// When [`write`](Self::write) is due.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// Adds a line to the file.
+    pub(super) fn write<'z>(&mut self, zones: impl Iterator<Item = &'z NameBuf>) {
+        // From the time that was due, so that the lines keep their distance.
+        let due = self.due.zip(self.interval()).map(|(due, interval)| due + interval);
+        self.due = due.map(|due| due.max(Instant::now()));
+        self.statistics.look();
+        self.add_line(zones);
+    }
+
+    /// Logs the statistics, and adds a line to the file.
+    pub(super) fn tell<'z>(&mut self, zones: impl Iterator<Item = &'z NameBuf> + Clone) {
+        self.statistics.look();
+        self.add_line(zones.clone());
+        for line in self.statistics.log_lines(zones, now()) {
+            info!("{line}");
+        }
+    }
+
+    /// As [`tell`](Self::tell); then counts from zero, and marks that in the file.
+    pub(super) fn tell_and_reset<'z>(&mut self, zones: impl Iterator<Item = &'z NameBuf> + Clone) {
+        self.tell(zones);
+        self.statistics.reset(now());
+        self.mark();
+    }
+
+    /// As [`tell`](Self::tell); then marks the end in the file.
+    pub(super) fn end<'z>(&mut self, zones: impl Iterator<Item = &'z NameBuf> + Clone) {
+        self.tell(zones);
+        self.mark();
+    }
+
+    fn interval(&self) -> Option<Duration> {
+        self.file.as_ref()?.interval
+    }
+
+    /// Adds a line with nothing but the time: the counts after it start at zero.
+    fn mark(&mut self) {
+        self.append(&format!("{}\n", now()));
+    }
+
+    fn add_line<'z>(&mut self, zones: impl Iterator<Item = &'z NameBuf>) {
+        if let Some(file) = &self.file {
+            let line = self.statistics.file_line(zones, now(), file.increments);
+            self.append(&line);
+        }
+    }
+
+    /// The file is opened for each line, as it may have been renamed, and written to at once, so
+    /// that no reader sees half a line.
+    fn append(&mut self, line: &str) {
+        let Some(StatsFile { path, .. }) = &self.file else { return };
+        let file = OpenOptions::new().append(true).create(true).open(path);
+        let written = file.and_then(|mut file| file.write_all(line.as_bytes()));
+        if let Err(error) = &written
+            && !self.failed
+        {
+            warn!("cannot write the statistics file {}: {error}", path.display());
+        }
+        self.failed = written.is_err();
+    }
+}
+
+/// The time in seconds since 1970.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

@@ -1,0 +1,57 @@
+//! What the server tells of its queries: statistics and the query log, in the formats of rbldnsd,
+//! so that graphs and log parsers built on these go on.
+//!
+//! Workers count in [`crate::engine::Counters`]; [`Statistics`] reads them on the control thread.
+//! Each line of the query log goes into a buffer of its worker, and a thread writes what is in the
+//! buffers.
+
+pub mod query_log;
+mod statistics;
+
+pub use statistics::Statistics;
+
+use crate::engine::{Outcome, Request, WorkerState};
+use query_log::{Lane, QueryLog};
+
+/// Where one worker counts and logs what it answers.
+#[derive(Debug, Default)]
+pub struct Recorder {
+    worker: usize,
+    log: Option<Lane>,
+}
+
+impl Recorder {
+    /// A fresh state for the worker.
+    pub fn state(&self) -> WorkerState {
+        WorkerState::new(self.worker)
+    }
+
+    /// Logs a query and what came of it, if there is a log. `out` starts with the answer.
+    pub fn log(&self, request: &Request<'_>, outcome: Outcome, out: &[u8]) {
+        let Some(lane) = &self.log else { return };
+        if let Some(answer) = outcome.bytes().and_then(|len| out.get(..len)) {
+            lane.log(request, answer);
+        }
+    }
+}
+
+/// Gives every worker a [`Recorder`] of its own.
+#[derive(Debug, Default)]
+pub struct Recorders<'a> {
+    next: usize,
+    log: Option<&'a QueryLog>,
+}
+
+impl<'a> Recorders<'a> {
+    /// For a server with this query log.
+    pub fn new(log: Option<&'a QueryLog>) -> Self {
+        Self { next: 0, log }
+    }
+
+    /// The recorder of the next worker.
+    pub fn take(&mut self) -> Recorder {
+        let worker = self.next;
+        self.next += 1;
+        Recorder { worker, log: self.log.map(QueryLog::lane) }
+    }
+}

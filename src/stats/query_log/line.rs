@@ -1,0 +1,145 @@
+//! One line of the query log.
+
+use crate::wire::{HEADER, name};
+use std::io::Write as _;
+use std::net::IpAddr;
+
+/// The longest line: a name of 255 bytes, all escaped, and what stands around it.
+pub(super) const MAX_LINE: usize = 1200;
+
+/// The names rbldnsd has for types, as dig has them otherwise.
+const TYPES: [&str; 42] = [
+    "INVALID", "A", "NS", "MD", "MF", "CNAME", "SOA", "MB", "MG", "MR", "NULL", "WKS", "PTR",
+    "HINFO", "MINFO", "MX", "TXT", "RP", "AFSDB", "X25", "ISDN", "RT", "NSAP", "NSAP_PTR", "SIG",
+    "KEY", "PX", "GPOS", "AAAA", "LOC", "NXT", "EID", "NIMLOC", "SRV", "ATMA", "NAPTR", "KX",
+    "CERT", "A6", "DNAME", "SINK", "OPT",
+];
+
+/// The types from 250 on.
+const META_TYPES: [&str; 7] = ["TSIG", "IXFR", "AXFR", "MAILB", "MAILA", "ANY", "ZXFR"];
+
+/// The names rbldnsd has for response codes.
+const RCODES: [&str; 11] = [
+    "NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMPL", "REFUSED", "YXDOMAIN", "YXRRSET",
+    "NXRRSET", "NOTAUTH", "NOTZONE",
+];
+
+/// Appends `time client name type class: code/answers/length` (rbldnsd's manual, `-l`); nothing if
+/// the query has no question that could be read, as rbldnsd does not log those.
+pub(super) fn write(out: &mut Vec<u8>, now: u64, client: IpAddr, query: &[u8], answer: &[u8]) {
+    let Some((wire, [t0, t1, c0, c1])) = question(query) else { return };
+    let Some(header) = answer.first_chunk::<HEADER>() else { return };
+    // Writing to a vector does not fail.
+    let _ = write!(out, "{now} {client} ");
+    name::write_text(wire, out);
+    out.push(b' ');
+    match u16::from_be_bytes([t0, t1]) {
+        rtype if usize::from(rtype) < TYPES.len() => {
+            out.extend(TYPES[usize::from(rtype)].as_bytes());
+        }
+        rtype @ 250..=256 => out.extend(META_TYPES[usize::from(rtype) - 250].as_bytes()),
+        rtype => {
+            let _ = write!(out, "type{rtype}");
+        }
+    }
+    out.push(b' ');
+    match u16::from_be_bytes([c0, c1]) {
+        0 => out.extend(b"INVALID"),
+        1 => out.extend(b"IN"),
+        3 => out.extend(b"CH"),
+        4 => out.extend(b"HS"),
+        255 => out.extend(b"ANY"),
+        class => {
+            let _ = write!(out, "class{class}");
+        }
+    }
+    out.extend(b": ");
+    let rcode = header[3] & 0x0f;
+    match RCODES.get(usize::from(rcode)) {
+        Some(name) => out.extend(name.as_bytes()),
+        None => {
+            let _ = write!(out, "rcode{rcode}");
+        }
+    }
+    let answers = u16::from_be_bytes([header[6], header[7]]);
+    let _ = writeln!(out, "/{answers}/{}", answer.len());
+}
+
+/// The name, and the bytes of type and class, of the only question of a message.
+fn question(query: &[u8]) -> Option<(&[u8], [u8; 4])> {
+    let (header, rest) = query.split_first_chunk::<HEADER>()?;
+    if header[4..6] != [0, 1] {
+        return None;
+    }
+    let len: usize = name::Labels::of(rest).map(|label| label.len() + 1).sum::<usize>() + 1;
+    let (wire, rest) = rest.split_at_checked(len)?;
+    let valid = wire.last() == Some(&0) && len <= name::MAX_NAME;
+    let longest = name::Labels::of(wire).map(<[u8]>::len).max().unwrap_or(0);
+    (valid && longest <= name::MAX_LABEL).then_some((wire, *rest.first_chunk()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(qname: &[u8], fixed: [u8; 4], code: u8, answers: u8) -> String {
+        let mut query = vec![0, 9, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+        query.extend(qname);
+        query.extend(fixed);
+        let mut answer = query.clone();
+        answer[3] = 0x80 | code;
+        answer[7] = answers;
+        let mut out = Vec::new();
+        write(&mut out, 1_700_000_000, "192.0.2.1".parse().unwrap(), &query, &answer);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_line_says_who_asked_what_and_what_came() {
+        let got = line(b"\x012\x02Bl\x04test\0", [0, 1, 0, 1], 0, 2);
+        assert_eq!(got, "1700000000 192.0.2.1 2.Bl.test A IN: NOERROR/2/27\n");
+        let got = line(b"\0", [0, 16, 0, 3], 5, 0);
+        assert_eq!(got, "1700000000 192.0.2.1 . TXT CH: REFUSED/0/17\n");
+    }
+
+    #[test]
+    fn numbers_without_a_name_are_written_as_numbers() {
+        let rest = |rtype: u16, class: u16, code| {
+            let ([t0, t1], [c0, c1]) = (rtype.to_be_bytes(), class.to_be_bytes());
+            let text = line(b"\0", [t0, t1, c0, c1], code, 0);
+            text.split_once(". ").unwrap().1.trim_end().to_owned()
+        };
+        assert_eq!(rest(0, 0, 4), "INVALID INVALID: NOTIMPL/0/17");
+        assert_eq!(rest(41, 4, 10), "OPT HS: NOTZONE/0/17");
+        assert_eq!(rest(42, 2, 11), "type42 class2: rcode11/0/17");
+        assert_eq!(rest(256, 255, 3), "ZXFR ANY: NXDOMAIN/0/17");
+        assert_eq!(rest(257, 254, 1), "type257 class254: FORMERR/0/17");
+        assert_eq!(rest(249, 1, 0), "type249 IN: NOERROR/0/17");
+        assert_eq!(rest(250, 1, 0), "TSIG IN: NOERROR/0/17");
+    }
+
+    #[test]
+    fn the_longest_line_fits() {
+        let label = [&[63u8][..], &[200; 63]].concat();
+        let name = [&label[..], &label, &label, &[61], &[200; 61], &[0]].concat();
+        assert_eq!(name.len(), name::MAX_NAME);
+        let mut query = vec![0, 9, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+        query.extend(name);
+        query.extend([0xff; 4]);
+        let (mut out, client) = (Vec::new(), "1111:2222:3333:4444:5555:6666:7777:8888");
+        write(&mut out, u64::MAX, client.parse().unwrap(), &query, &vec![0xff; 65_535]);
+        assert!((1000..MAX_LINE).contains(&out.len()), "{}", out.len());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(query: Vec<u8>, answer: Vec<u8>, tail: Vec<u8>) {
+            let client = IpAddr::from([192, 0, 2, 1]);
+            for query in [&query[..], &[&[0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0], &tail[..]].concat()] {
+                let mut out = Vec::new();
+                write(&mut out, 0, client, query, &answer);
+                assert!(out.len() <= MAX_LINE);
+            }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The query log: a line for each answer, in rbldnsd's format (its manual, `-l`).
+//!
+//! A query thread only appends to a buffer of its own, its lane, which is bounded. A thread of
+//! the log takes what is in the lanes and writes it. When the disk, or the reader of a pipe, is
+//! too slow, lines are lost and counted, and no query waits.
+
+mod line;
+mod writer;
+
+use crate::config;
+use crate::engine::Request;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{JoinHandle, Thread};
+use std::time::{Duration, Instant};
+use writer::Writer;
+
+/// The most bytes in a lane.
+const CAPACITY: usize = 1 << 20;
+
+/// The writer is woken when a lane has this many bytes, though lines may wait longer.
+const WAKE_AT: usize = 1 << 16;
+
+/// How long the end of the server waits for the last lines to be written.
+const STOP_GRACE: Duration = Duration::from_secs(2);
+
+/// The running query log.
+#[derive(Debug)]
+pub struct QueryLog {
+    shared: Arc<Shared>,
+    thread: JoinHandle<()>,
+    /// Lines are written at once instead of within a second.
+    flush: bool,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    lanes: Mutex<Vec<Arc<Mutex<Text>>>>,
+    reopen: AtomicBool,
+    stop: AtomicBool,
+}
+
+/// What one worker has logged and nobody has written yet.
+#[derive(Debug, Default)]
+struct Text {
+    lines: Vec<u8>,
+    /// Lines there was no room for.
+    lost: u64,
+}
+
+impl QueryLog {
+    /// Opens the log and starts to write. A log that cannot be opened is told and tried again: it
+    /// is no reason not to answer.
+    ///
+    /// # Errors
+    ///
+    /// When the system has no thread left.
+    pub fn start(settings: &config::QueryLog) -> io::Result<Self> {
+        let shared = Arc::new(Shared::default());
+        let writer = Writer::open(settings.target.clone(), Arc::clone(&shared));
+        let thread =
+            std::thread::Builder::new().name("query-log".into()).spawn(move || writer.run())?;
+        Ok(Self { shared, thread, flush: settings.flush })
+    }
+
+    /// A lane for one worker.
+    pub(super) fn lane(&self) -> Lane {
+        let text = Arc::default();
+        lock(&self.shared.lanes).push(Arc::clone(&text));
+        Lane { text, flush: self.flush, writer: self.thread.thread().clone() }
+    }
+
+    /// Writes what was logged until now, and opens the file anew: it may have been renamed.
+    pub fn reopen(&self) {
+        self.shared.reopen.store(true, Ordering::Release);
+        self.thread.thread().unpark();
+    }
+
+    /// Writes what is left, unless that takes too long.
+    pub fn stop(self) {
+        self.shared.stop.store(true, Ordering::Release);
+        self.thread.thread().unpark();
+        let start = Instant::now();
+        while !self.thread.is_finished() && start.elapsed() < STOP_GRACE {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        if !self.thread.is_finished() {
+            tracing::warn!("query log: its last lines are lost, as they cannot be written");
+        }
+    }
+}
+
+/// Where one worker logs.
+#[derive(Debug)]
+pub(super) struct Lane {
+    text: Arc<Mutex<Text>>,
+    flush: bool,
+    writer: Thread,
+}
+
+impl Lane {
+    /// Logs an answer. The lane is locked by others only for as long as taking its buffer takes.
+    pub(super) fn log(&self, request: &Request<'_>, answer: &[u8]) {
+        let mut text = lock(&self.text);
+        let before = text.lines.len();
+        if before + line::MAX_LINE > CAPACITY {
+            text.lost += 1;
+            return;
+        }
+        line::write(&mut text.lines, request.now, request.client, request.query, answer);
+        let after = text.lines.len();
+        drop(text);
+        if self.flush || (before < WAKE_AT && after >= WAKE_AT) {
+            self.writer.unpark();
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;
