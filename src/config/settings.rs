@@ -57,6 +57,8 @@ pub struct Server {
     pub state_dir: Option<PathBuf>,
     /// Takes `127.2.3.4/24` for `127.2.3.0/24` (rbldnsd's `-e`) and does not refuse the line.
     pub accept_host_bits: bool,
+    /// The names of the access lists that hold for all zones.
+    pub acl: Vec<String>,
 }
 
 impl Default for Server {
@@ -77,6 +79,7 @@ impl Default for Server {
             quiet_period: Duration::from_millis(200),
             state_dir: None,
             accept_host_bits: false,
+            acl: Vec::new(),
         }
     }
 }
@@ -220,6 +223,8 @@ pub struct Zone {
     pub datasets: Vec<String>,
     /// The names of the datasets whose keys are not listed in this zone, whatever the others say.
     pub allow: Vec<String>,
+    /// The names of the datasets that say who may ask this zone.
+    pub acl: Vec<String>,
     /// Answers the test points of RFC 5782 section 5 even if the files forget them.
     pub test_points: bool,
     /// A name in the zone that is known to be listed, to be shown to people who want to try it.
@@ -227,8 +232,8 @@ pub struct Zone {
 }
 
 impl Zone {
-    /// A zone with these datasets, and no allow lists.
+    /// A zone with these datasets, and no allow or access lists.
     pub fn new(name: NameBuf, datasets: Vec<String>) -> Self {
-        Self { name, datasets, allow: Vec::new(), test_points: true, example: None }
+        Self { name, datasets, allow: Vec::new(), acl: Vec::new(), test_points: true, example: None }
     }
 }

@@ -40,6 +40,7 @@ pub(super) struct ServerSpec {
     pub(super) quiet_period: Typed<Time>,
     pub(super) state_dir: Typed<String>,
     pub(super) accept_host_bits: Option<bool>,
+    pub(super) acl: TypedList,
     pub(super) tls: Typed<TlsSpec>,
 }
 
@@ -87,6 +88,7 @@ pub(super) struct ZoneSpec {
     pub(super) name: Typed<String>,
     pub(super) datasets: TypedList,
     pub(super) allow: TypedList,
+    pub(super) acl: TypedList,
     pub(super) test_points: Option<bool>,
     pub(super) example: Typed<String>,
 }

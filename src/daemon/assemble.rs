@@ -33,8 +33,15 @@ pub(super) fn assemble(
     let server = &settings.server;
     let text = |text: &Option<String>| text.as_ref().map(|text| Box::from(text.as_bytes()));
     let chaos = Chaos { version: text(&server.version), id: text(&server.id) };
-    let zone = |zone| assemble_zone(zone, settings, loaded, serials);
-    Catalog::new(settings.zones.iter().map(zone).collect(), chaos)
+    let acl = parts(&server.acl, loaded);
+    let guarded = acl.len() == server.acl.len();
+    let mut zone = |zone| {
+        let zone = assemble_zone(zone, settings, loaded, serials);
+        // Who may not ask at all is not known.
+        if guarded { zone } else { Zone { state: ZoneState::Unloaded, ..zone } }
+    };
+    let zones = settings.zones.iter().map(&mut zone).collect();
+    Catalog::new(zones, chaos).with_acl(datasets(&acl))
 }
 
 fn assemble_zone(
@@ -43,11 +50,13 @@ fn assemble_zone(
     loaded: &HashMap<String, Loaded>,
     serials: &mut Serials,
 ) -> Zone {
-    let parts: Vec<&Loaded> =
-        settings.datasets.iter().filter_map(|name| loaded.get(name)).collect();
-    let allow: Vec<&Loaded> = settings.allow.iter().filter_map(|name| loaded.get(name)).collect();
+    let (parts, allow, acl) = (
+        parts(&settings.datasets, loaded),
+        parts(&settings.allow, loaded),
+        parts(&settings.acl, loaded),
+    );
     let wanted = settings.datasets.len() + settings.allow.len();
-    let state = if parts.is_empty() {
+    let state = if parts.is_empty() || acl.len() < settings.acl.len() {
         ZoneState::Unloaded
     } else if parts.len() + allow.len() == wanted
         && parts.iter().chain(&allow).all(|part| part.current)
@@ -76,12 +85,22 @@ fn assemble_zone(
         soa,
         ns,
         expires: parts.iter().filter_map(|part| part.dataset.expires).min(),
-        datasets: parts.iter().map(|part| Arc::clone(&part.dataset)).collect(),
-        allow: allow.iter().map(|part| Arc::clone(&part.dataset)).collect(),
+        datasets: datasets(&parts),
+        allow: datasets(&allow),
+        acl: datasets(&acl),
         state,
         test_points: settings.test_points,
         minimal_answers: all.server.minimal_answers,
     }
+}
+
+/// Those of the datasets that were ever loaded.
+fn parts<'l>(names: &[String], loaded: &'l HashMap<String, Loaded>) -> Vec<&'l Loaded> {
+    names.iter().filter_map(|name| loaded.get(name)).collect()
+}
+
+fn datasets(parts: &[&Loaded]) -> Vec<Arc<Dataset>> {
+    parts.iter().map(|part| Arc::clone(&part.dataset)).collect()
 }
 
 /// Each name server once (RFC 2181 section 5).

@@ -4,6 +4,7 @@
 //! ([`crate::wire::Query`]), its zone found ([`crate::zone::Catalog::find`]), its key looked up in
 //! the datasets of the zone (`lookup`), and the records are written (`compose`).
 
+mod acl;
 mod compose;
 mod counters;
 mod key;
@@ -15,10 +16,12 @@ mod text;
 pub use crate::zone::Catalog;
 pub use counters::{Counters, Reason};
 
+use crate::listing::Asker;
 use crate::wire::name::{MAX_LABELS, MAX_NAME};
 use crate::wire::{
     CLASSIC_UDP, Class, MAX_UDP, Query, Rcode, Reject, ResponseWriter, Type, response,
 };
+use acl::{Restriction, Verdict};
 use lookup::{Hit, Lookup};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -84,8 +87,15 @@ pub fn answer(
     request: &Request<'_>,
     out: &mut [u8],
 ) -> Outcome {
+    // Whom an access list of the whole server ignores gets no reply to anything at all.
+    let mut verdict = Verdict::default();
+    verdict.of_client(catalog.acl(), request.client);
+    if verdict.restriction == Restriction::Ignore {
+        state.counters.count(Reason::Ignored);
+        return Outcome::Drop;
+    }
     let (outcome, reason) = match Query::parse(request.query) {
-        Ok(query) => respond(catalog, state, request, &query, out),
+        Ok(query) => respond(catalog, state, request, verdict, &query, out),
         Err(Reject::Drop) => (Outcome::Drop, Reason::Dropped),
         Err(Reject::Malformed) => (header_only(request, out, Rcode::FormErr), Reason::FormErr),
         Err(Reject::Opcode) => (header_only(request, out, Rcode::NotImp), Reason::NotImp),
@@ -94,10 +104,11 @@ pub fn answer(
     outcome
 }
 
-fn respond(
-    catalog: &Catalog,
+fn respond<'c>(
+    catalog: &'c Catalog,
     state: &mut WorkerState,
     request: &Request<'_>,
+    mut verdict: Verdict<'c>,
     query: &Query<'_>,
     out: &mut [u8],
 ) -> (Outcome, Reason) {
@@ -128,16 +139,29 @@ fn respond(
     let Some((zone, before)) = catalog.find(state.name.wire(), state.name.starts()) else {
         return refuse(writer, Rcode::Refused, Reason::Refused);
     };
+    let is_above_apex = catalog.is_above_apex(state.name.wire());
+    let owner_of_zone = state.name.cut(before);
+    verdict.of_key(catalog.acl(), &mut state.name, query.qtype);
+    verdict.of_client(&zone.acl, request.client);
+    verdict.of_key(&zone.acl, &mut state.name, query.qtype);
+    if verdict.restriction == Restriction::Ignore {
+        return (Outcome::Drop, Reason::Ignored);
+    }
     if !zone.is_served(request.now) {
         return refuse(writer, Rcode::ServFail, Reason::ServFail);
     }
-    let is_above_apex = catalog.is_above_apex(state.name.wire());
-    let owner_of_zone = state.name.cut(before);
-    let lookup = Lookup { zone, name: state.name.wire(), labels: before, now: request.now };
+    if verdict.restriction == Restriction::Refuse {
+        return refuse(writer, Rcode::Refused, Reason::Denied);
+    }
+    let asker = Asker { now: request.now, has_key: verdict.has_key };
+    let (name, labels) = (state.name.wire(), state.name.labels);
+    let lookup = Lookup { zone, name, labels, asker, restriction: verdict.restriction };
     let mut found = lookup.run(&mut state.hits);
     found.empty_non_terminal |= is_above_apex;
-    let reason =
-        compose::Composer { zone, query, found: &found, owner_of_zone }.write(state, &mut writer);
+    let value = verdict.value.filter(|_| found.by_acl);
+    let client = request.client;
+    let reason = compose::Composer { zone, query, found: &found, owner_of_zone, asker, value, client }
+        .write(state, &mut writer);
     let reason = if writer.is_truncated() { Reason::Truncated } else { reason };
     let rcode = if reason == Reason::NxDomain { Rcode::NxDomain } else { Rcode::NoError };
     let len = writer.finish(rcode, query.class == Class::IN);
@@ -187,6 +211,12 @@ impl LowerName {
 
     fn starts(&self) -> &[u8] {
         &self.starts[..=self.labels]
+    }
+
+    /// The last label of a name that was cut.
+    fn last_label(&self) -> Option<&[u8]> {
+        let start = usize::from(self.starts[self.labels.checked_sub(1)?]);
+        self.bytes.get(start + 1..self.len - 1)
     }
 
     /// Makes the name relative to the zone whose apex follows the first `before` labels, and

@@ -27,8 +27,8 @@ fn gated(ttl: u32, entries: &[(&str, &str, [u8; 4], &str)], gate: Option<Gate>) 
     let ranges: Vec<_> = entries
         .iter()
         .map(|(start, end, a, text)| {
-            let value = builder.value(Ipv4Addr::from(*a), text.as_bytes()).unwrap();
-            let answer = builder.answer(&[value], gate.clone());
+            let value = builder.gated_value(Ipv4Addr::from(*a), text.as_bytes(), gate).unwrap();
+            let answer = builder.answer(&[value]);
             let address = |text: &str| u32::from(text.parse::<Ipv4Addr>().unwrap());
             Range { start: address(start), end: address(end), answer }
         })
@@ -43,7 +43,7 @@ fn gated(ttl: u32, entries: &[(&str, &str, [u8; 4], &str)], gate: Option<Gate>) 
 fn default_answer() -> crate::listing::Answers {
     let mut builder = AnswersBuilder::default();
     let value = builder.value([127, 0, 0, 9].into(), b"test $").unwrap();
-    let id = builder.answer(&[value], None);
+    let id = builder.answer(&[value]);
     builder.finish([id]).0
 }
 
@@ -69,6 +69,7 @@ fn zone(apex: &str, datasets: Vec<Dataset>) -> Zone {
         ns,
         datasets: datasets.into_iter().map(Arc::new).collect(),
         allow: Vec::new(),
+        acl: Vec::new(),
         state: ZoneState::Live,
         expires: None,
         test_points: true,
@@ -408,11 +409,11 @@ fn gates_hide_and_delay() {
     let delay = Duration::from_millis(50);
     let (outcome, _) = raw(&at(Gate { delay, ..Gate::default() }), &asked, Transport::Udp);
     assert!(matches!(outcome, Outcome::RespondAfter(49, after) if after == delay), "{outcome:?}");
-    let later = at(Gate { not_before: Some(NOW + 1), ..Gate::default() });
+    let later = at(Gate { not_before: NOW + 1, ..Gate::default() });
     assert_eq!(code(&later, "4.3.2.1.bl.test"), ResponseCode::NXDomain);
-    let now = at(Gate { not_before: Some(NOW), ..Gate::default() });
+    let now = at(Gate { not_before: NOW, ..Gate::default() });
     assert_eq!(code(&now, "4.3.2.1.bl.test"), ResponseCode::NoError);
-    let keyed = at(Gate { key: Some(Box::from(*b"k")), ..Gate::default() });
+    let keyed = at(Gate { needs_key: true, ..Gate::default() });
     assert_eq!(code(&keyed, "4.3.2.1.bl.test"), ResponseCode::NXDomain);
 }
 
@@ -440,7 +441,7 @@ fn ordinary_records_stand_beside_listings() {
 fn ip6_zones_keep_mapped_addresses_to_themselves() {
     let mut builder = AnswersBuilder::default();
     let value = builder.value([127, 0, 0, 2].into(), b"$").unwrap();
-    let answer = builder.answer(&[value], None);
+    let answer = builder.answer(&[value]);
     let (answers, _) = builder.finish([answer]);
     let start: u128 = "2001:db8::".parse::<std::net::Ipv6Addr>().unwrap().into();
     let range = Range { start, end: start | 0xffff, answer: crate::listing::AnswerId(1) };

@@ -1,10 +1,11 @@
 //! All zones, found by name.
 
-use super::Zone;
+use super::{Dataset, Zone};
 use crate::wire::name::{Labels, MAX_LABELS};
 use foldhash::fast::FixedState;
 use hashbrown::{HashSet, HashTable};
 use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
 
 /// The zones a server answers for: an immutable snapshot, replaced as a whole.
 #[derive(Debug, Default)]
@@ -18,6 +19,8 @@ pub struct Catalog {
     /// lists.
     above_apexes: HashSet<Box<[u8]>, FixedState>,
     chaos: Chaos,
+    /// Access lists for all zones.
+    acl: Vec<Arc<Dataset>>,
 }
 
 /// What the server says about itself in class CH (RFC 4892); `None` is REFUSED.
@@ -46,6 +49,11 @@ impl Catalog {
         }
         catalog.above_apexes = catalog.names_above_apexes();
         catalog
+    }
+
+    /// The same with access lists that hold for all zones.
+    pub fn with_acl(self, acl: Vec<Arc<Dataset>>) -> Self {
+        Self { acl, ..self }
     }
 
     fn names_above_apexes(&self) -> HashSet<Box<[u8]>, FixedState> {
@@ -85,6 +93,11 @@ impl Catalog {
     /// What the server says about itself.
     pub fn chaos(&self) -> &Chaos {
         &self.chaos
+    }
+
+    /// The access lists that hold for all zones, and for what is asked of none.
+    pub fn acl(&self) -> &[Arc<Dataset>] {
+        &self.acl
     }
 
     /// The zone with the longest apex that `name` (wire form, lower case) is at or below, and
