@@ -234,6 +234,13 @@ pub struct Zone {
 impl Zone {
     /// A zone with these datasets, and no allow or access lists.
     pub fn new(name: NameBuf, datasets: Vec<String>) -> Self {
-        Self { name, datasets, allow: Vec::new(), acl: Vec::new(), test_points: true, example: None }
+        Self {
+            name,
+            datasets,
+            allow: Vec::new(),
+            acl: Vec::new(),
+            test_points: true,
+            example: None,
+        }
     }
 }

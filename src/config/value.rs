@@ -8,9 +8,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// The dataset types, for messages.
-const KINDS: [&str; 9] = [
-    "ip4set", "ip4tset", "ip4trie", "ip6tset", "ip6trie", "dnset", "dnhash", "acl", "aclkey",
-];
+const KINDS: [&str; 9] =
+    ["ip4set", "ip4tset", "ip4trie", "ip6tset", "ip6trie", "dnset", "dnhash", "acl", "aclkey"];
 
 /// A time in whole seconds as rbldnsd writes it: a number, and at most one unit of s m h d w.
 pub(super) fn seconds(text: &str) -> Result<u32, Problem> {

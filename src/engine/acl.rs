@@ -82,3 +82,6 @@ impl<'a> Verdict<'a> {
         self.restriction = self.restriction.max(restriction);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -160,8 +160,9 @@ fn respond<'c>(
     found.empty_non_terminal |= is_above_apex;
     let value = verdict.value.filter(|_| found.by_acl);
     let client = request.client;
-    let reason = compose::Composer { zone, query, found: &found, owner_of_zone, asker, value, client }
-        .write(state, &mut writer);
+    let reason =
+        compose::Composer { zone, query, found: &found, owner_of_zone, asker, value, client }
+            .write(state, &mut writer);
     let reason = if writer.is_truncated() { Reason::Truncated } else { reason };
     let rcode = if reason == Reason::NxDomain { Rcode::NxDomain } else { Rcode::NoError };
     let len = writer.finish(rcode, query.class == Class::IN);

@@ -11,14 +11,14 @@ use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::RecordType;
 use std::net::Ipv4Addr;
 
-const NOW: u64 = 1_800_000_000;
+pub(super) const NOW: u64 = 1_800_000_000;
 
-fn name(text: &str) -> NameBuf {
+pub(super) fn name(text: &str) -> NameBuf {
     text.parse().unwrap()
 }
 
 /// A dataset that lists these IPv4 ranges with one value each.
-fn ip4(ttl: u32, entries: &[(&str, &str, [u8; 4], &str)]) -> Dataset {
+pub(super) fn ip4(ttl: u32, entries: &[(&str, &str, [u8; 4], &str)]) -> Dataset {
     gated(ttl, entries, None)
 }
 
@@ -47,7 +47,7 @@ fn default_answer() -> crate::listing::Answers {
     builder.finish([id]).0
 }
 
-fn zone(apex: &str, datasets: Vec<Dataset>) -> Zone {
+pub(super) fn zone(apex: &str, datasets: Vec<Dataset>) -> Zone {
     let soa = Soa {
         mname: name("ns1.example.org"),
         rname: name(&format!("admin.{apex}")),
@@ -77,7 +77,7 @@ fn zone(apex: &str, datasets: Vec<Dataset>) -> Zone {
     }
 }
 
-fn catalog(zones: Vec<Zone>) -> Catalog {
+pub(super) fn catalog(zones: Vec<Zone>) -> Catalog {
     Catalog::new(zones, Chaos { version: Some(Box::from(*b"dnsbld")), id: None })
 }
 
@@ -89,7 +89,7 @@ fn listed() -> Catalog {
 }
 
 /// A query with RD set; `payload` adds an OPT record.
-fn query(qname: &str, qtype: u16, class: u16, payload: Option<u16>) -> Vec<u8> {
+pub(super) fn query(qname: &str, qtype: u16, class: u16, payload: Option<u16>) -> Vec<u8> {
     let mut message = vec![0xab, 0xcd, 1, 0, 0, 1, 0, 0, 0, 0, 0, u8::from(payload.is_some())];
     message.extend(name(qname).as_wire());
     message.extend(qtype.to_be_bytes());
@@ -123,7 +123,7 @@ fn code(catalog: &Catalog, qname: &str) -> ResponseCode {
     ask(catalog, qname, RecordType::A).metadata.response_code
 }
 
-fn lines(records: &[hickory_proto::rr::Record]) -> Vec<String> {
+pub(super) fn lines(records: &[hickory_proto::rr::Record]) -> Vec<String> {
     records.iter().map(|record| format!("{} {} {}", record.name, record.ttl, record.data)).collect()
 }
 

@@ -175,12 +175,7 @@ impl AnswersBuilder {
     }
 
     /// [`value`](Self::value) for a value behind a gate.
-    pub fn gated_value(
-        &mut self,
-        a: Ipv4Addr,
-        text: &[u8],
-        gate: Option<Gate>,
-    ) -> Option<ValueId> {
+    pub fn gated_value(&mut self, a: Ipv4Addr, text: &[u8], gate: Option<Gate>) -> Option<ValueId> {
         let a = u32::from(a);
         let hash = hash_value(&self.hasher, a, text, gate);
         let (values, texts, gates) = (&self.values, &self.texts, &self.gates);
@@ -197,8 +192,7 @@ impl AnswersBuilder {
         self.texts.extend_from_slice(text);
         self.values.push((a, end));
         self.gates.extend(gate.map(|gate| (id, gate)));
-        let (values, texts, gates, hasher) =
-            (&self.values, &self.texts, &self.gates, &self.hasher);
+        let (values, texts, gates, hasher) = (&self.values, &self.texts, &self.gates, &self.hasher);
         self.value_index.insert_unique(hash, id, |&id| {
             let text = text_of(values, texts, id);
             hash_value(hasher, values[id as usize].0, text, gate_of(gates, id))

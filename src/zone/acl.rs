@@ -78,3 +78,6 @@ impl KeyAcl {
         self.actions.get(self.keys.unknown)
     }
 }
+
+#[cfg(test)]
+mod tests;

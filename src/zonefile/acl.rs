@@ -10,9 +10,6 @@ use crate::listing::addresses::{Addresses4, Addresses6, PrefixesBuilder};
 use crate::listing::{Actions, AnswerId, AnswersBuilder, Keyword};
 use hashbrown::HashMap;
 
-#[cfg(test)]
-mod tests;
-
 /// The longest label of a name (RFC 1035 section 2.3.4).
 const MAX_LABEL: usize = 63;
 

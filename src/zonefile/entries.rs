@@ -386,8 +386,7 @@ impl Values {
         gate: Option<Gate>,
     ) -> Result<(ValueId, Option<Reason>), Refused> {
         let (pair, was_cut) = value::pair(scan, self.current.as_pair(), self.loopback_only)?;
-        let id =
-            self.answers.gated_value(pair.a, pair.text, gate).ok_or(FatalCause::TooLarge)?;
+        let id = self.answers.gated_value(pair.a, pair.text, gate).ok_or(FatalCause::TooLarge)?;
         Ok((id, was_cut.then_some(Reason::LongText)))
     }
 

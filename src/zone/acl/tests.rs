@@ -1,5 +1,5 @@
+use super::Acl;
 use crate::listing::{Action, Keyword};
-use crate::zone::Acl as Served;
 use crate::zonefile::{Kind, Options, Parsed, Parser, Reason};
 use std::net::IpAddr;
 
@@ -26,7 +26,7 @@ fn shown(action: Option<Action<'_>>) -> String {
 
 /// What the list has for each of these clients.
 fn clients(files: &[&str], asked: &[&str]) -> Vec<String> {
-    let Served::Clients(acl) = Served::new(parse(Kind::Acl, files).acl.unwrap()) else {
+    let Acl::Clients(acl) = Acl::new(parse(Kind::Acl, files).acl.unwrap()) else {
         panic!("a list of keys")
     };
     let action = |client: &&str| shown(acl.action(client.parse::<IpAddr>().unwrap()));
@@ -35,7 +35,7 @@ fn clients(files: &[&str], asked: &[&str]) -> Vec<String> {
 
 /// What the list has for each of these labels, "-" for what it does not know.
 fn keys(files: &[&str], asked: &[&str]) -> Vec<String> {
-    let Served::Keys(acl) = Served::new(parse(Kind::AclKey, files).acl.unwrap()) else {
+    let Acl::Keys(acl) = Acl::new(parse(Kind::AclKey, files).acl.unwrap()) else {
         panic!("a list of clients")
     };
     let action = |key: &&str| {
@@ -95,7 +95,7 @@ fn what_is_refused() {
         ("1.2.3.4=refuse", 8, Reason::AfterAddress),
         ("!1.2.3.4", 1, Reason::NotAddress4),
         ("host", 1, Reason::NotAddress4),
-        ("1:2:x", 5, Reason::AfterAddress),
+        ("1:2:x", 5, Reason::NotAddress6),
         ("1.2.3.4/24", 11, Reason::HostBits),
         ("$SOA 1 a b 1 1 1 1 1", 2, Reason::NotInAccessList),
         ("$ns 1 a", 2, Reason::NotInAccessList),
@@ -155,16 +155,18 @@ fn keys_have_no_letter_case_and_the_last_of_equal_ones_counts() {
     let file = ":refuse\nOne :pass\ntwo\ntwo :pass\nthree :pass\nThree :empty\n";
     let want = ["pass", "pass", "empty", "- refuse"];
     assert_eq!(keys(&[file], &["one", "two", "three", "four"]), want);
-    assert_eq!(reasons(Kind::AclKey, file), [(10, Reason::DuplicateKey), (13, Reason::DuplicateKey)]);
-    assert_eq!(keys(&["a\n", ":pass\nb\n", "c\n"], &["a", "b", "c", "d"]), [
-        "ignore", "pass", "ignore", "- pass"
-    ]);
+    assert_eq!(reasons(Kind::AclKey, file), [(5, Reason::DuplicateKey), (7, Reason::DuplicateKey)]);
+    assert_eq!(
+        keys(&["a\n", ":pass\nb\n", "c\n"], &["a", "b", "c", "d"]),
+        ["ignore", "pass", "ignore", "- pass"]
+    );
 }
 
 #[test]
 fn punctuation_is_no_danger() {
     // The fork crashed on such files.
-    for file in ["=:=:=:\n", ":::\n=\n=\n", ": =\n::\n", "@ @\n!\n.\n,;\n", "= x\n=pass x\nx = y\n"] {
+    for file in ["=:=:=:\n", ":::\n=\n=\n", ": =\n::\n", "@ @\n!\n.\n,;\n", "= x\n=pass x\nx = y\n"]
+    {
         for kind in [Kind::Acl, Kind::AclKey] {
             assert!(parse(kind, &[file]).acl.is_some());
         }
@@ -174,9 +176,7 @@ fn punctuation_is_no_danger() {
 #[test]
 fn equal_lists_have_equal_numbers_whatever_their_order() {
     let number = |file| {
-        let Served::Keys(acl) = Served::new(parse(Kind::AclKey, &[file]).acl.unwrap()) else {
-            panic!()
-        };
+        let Acl::Keys(acl) = Acl::new(parse(Kind::AclKey, &[file]).acl.unwrap()) else { panic!() };
         format!("{acl:?}")
     };
     let keyword = Keyword::Pass.id();
