@@ -29,7 +29,7 @@ use flate2::write::GzEncoder;
 use common::{Serving, temp_dir};
 use reply::Reply;
 use text::{Ask, DataFile, Scenario};
-use ways::{Client, Memory, Streams, Udp, make_certificate};
+use ways::{Client, From, Memory, Streams, Udp, make_certificate};
 
 const CHECKOUT: &str = env!("CARGO_MANIFEST_DIR");
 /// The modification time of all data files, and so the serial of zones that have none.
@@ -110,7 +110,7 @@ fn what_is_wrong_is_found() {
                 Memory::load(&write(std::slice::from_ref(&scenario), folder.path(), folder.path()))
             });
             let Ask { question, expected, text, .. } = &scenario.asks[0];
-            let reply = memory.ask(&question.message(1), Transport::Udp);
+            let reply = memory.ask(&question.message(1), question.client, Transport::Udp);
             let verdict = expected.judge(question, reply.as_deref(), true);
             assert_eq!(verdict.is_ok(), is_right, "{text}: {verdict:?}");
         }
@@ -150,16 +150,18 @@ fn run(group: &[Scenario], keys: &Path, verbose: bool) -> Vec<String> {
     for scenario in group {
         for (ask, id) in scenario.asks.iter().zip(1..) {
             let query = ask.question.message(id);
-            let datagram = memory.ask(&query, Transport::Udp);
-            let stream = memory.ask(&query, Transport::Tcp);
+            let client = ask.question.client;
+            let datagram = memory.ask(&query, client, Transport::Udp);
+            let stream = memory.ask(&query, client, Transport::Tcp);
+            let ways = From { client, silence: ask.expected.is_silence() };
             let whole = ask.expected.judge(&ask.question, stream.as_deref(), false);
             let found = [
                 // What is wrong anyway is told once.
                 ("in memory", ask.expected.judge(&ask.question, datagram.as_deref(), true)),
                 ("in memory, whole", if datagram == stream { Ok(()) } else { whole }),
-                ("UDP", same(udp.ask(&query), &datagram)),
-                ("TCP", same(tcp.ask(&query), &stream)),
-                ("TLS", same_parsed(tls.ask(&query), &stream)),
+                ("UDP", same(udp.ask(&query, ways), &datagram)),
+                ("TCP", same(tcp.ask(&query, ways), &stream)),
+                ("TLS", same_parsed(tls.ask(&query, ways), &stream)),
             ];
             for (way, verdict) in found {
                 let Err(error) = verdict else { continue };

@@ -6,7 +6,7 @@ use dnsbld::listing::{AnswersBuilder, Gate, Range};
 use dnsbld::trie::{Trie4, Trie6};
 use dnsbld::wire::Type;
 use dnsbld::wire::name::NameBuf;
-use dnsbld::zone::{Chaos, Counters, Dataset, Ns, Soa, Zone, ZoneState};
+use dnsbld::zone::{Acl, Chaos, Counters, Dataset, Ns, Soa, Zone, ZoneState};
 use dnsbld::zonefile::{Kind, Options, Parsed, Parser};
 use std::sync::Arc;
 use std::time::Duration;
@@ -101,6 +101,7 @@ fn zone(apex: &str, datasets: Vec<Dataset>) -> Zone {
         ns: ns.unwrap_or(stand_in),
         datasets: datasets.into_iter().map(Arc::new).collect(),
         allow: Vec::new(),
+        acl: Vec::new(),
         state: ZoneState::Live,
         expires: None,
         test_points: true,
@@ -127,12 +128,13 @@ fn dataset(kind: Kind, text: &str) -> Dataset {
 fn of_parsed(parsed: Parsed) -> Dataset {
     let mut default = AnswersBuilder::default();
     let value = default.value(parsed.default_value.0, &parsed.default_value.1).expect("room");
-    let id = default.answer(&[value], None);
+    let id = default.answer(&[value]);
     Dataset {
         name: parsed.kind.to_string(),
         ip4: parsed.ip4.map(|addresses| Trie4::build(addresses.ranges())),
         ip6: parsed.ip6.map(|addresses| Trie6::build(addresses.ranges())),
         names: parsed.names,
+        acl: parsed.acl.map(Acl::new),
         records: None,
         answers: parsed.answers,
         default_answer: default.finish([id]).0,
@@ -163,15 +165,15 @@ fn records() -> Dataset {
 /// 192.0.2.0 to 192.0.2.3: later, with a key, after a delay, and at once.
 fn gated() -> Dataset {
     let gates = [
-        Some(Gate { not_before: Some(NOW + 1), ..Gate::default() }),
-        Some(Gate { key: Some((*b"secret").into()), ..Gate::default() }),
-        Some(Gate { not_before: Some(NOW), delay: DELAY, ..Gate::default() }),
+        Some(Gate { not_before: NOW + 1, key_spares: true, ..Gate::default() }),
+        Some(Gate { needs_key: true, ..Gate::default() }),
+        Some(Gate { not_before: NOW, delay: DELAY, ..Gate::default() }),
         None,
     ];
     let mut builder = AnswersBuilder::default();
     let ids = gates.map(|gate| {
-        let value = builder.value([127, 0, 0, 2].into(), b"gate $").expect("room");
-        builder.answer(&[value], gate)
+        let value = builder.gated_value([127, 0, 0, 2].into(), b"gate $", gate).expect("room");
+        builder.answer(&[value])
     });
     let (answers, new) = builder.finish(ids);
     let ranges = ids.iter().zip(0xc000_0200..).map(|(id, key)| Range {
@@ -188,7 +190,7 @@ fn many_values(count: u8, text: usize) -> Dataset {
     let values: Vec<_> = (0..count)
         .map(|n| builder.value([127, 0, 1, n].into(), &vec![n; text]).expect("room"))
         .collect();
-    let id = builder.answer(&values, None);
+    let id = builder.answer(&values);
     let (answers, _) = builder.finish([id]);
     let range = Range { start: 0xc000_0201_u32, end: 0xc000_0201, answer: id };
     Dataset { ip4: Some(Trie4::build([range])), answers, ttl: 5, ..Dataset::default() }

@@ -99,6 +99,11 @@ impl Changes {
         self.value("server.version", text(&old.version), text(&new.version));
         self.value("server.id", text(&old.id), text(&new.id));
         self.value("server.accept-host-bits", old.accept_host_bits, new.accept_host_bits);
+        let names = |list: &[String]| match list {
+            [] => "none".to_owned(),
+            list => list.join(", "),
+        };
+        self.value("server.acl", names(&old.acl), names(&new.acl));
     }
 
     fn value<T: PartialEq + Display>(&mut self, key: &str, old: T, new: T) {
@@ -216,6 +221,7 @@ mod tests {
             version: None,
             id: Some("ns1".into()),
             accept_host_bits: true,
+            acl: vec!["a".into(), "c".into()],
             ..Server::default()
         };
         wanted.datasets[0].files.push("/g".into());
@@ -235,6 +241,7 @@ mod tests {
             "server.version changes from dnsbld to hide",
             "server.id changes from hide to ns1",
             "server.accept-host-bits changes from false to true",
+            "server.acl changes from none to a, c",
             "dataset a has other files",
             "dataset c is new",
             "dataset b is gone",

@@ -5,8 +5,11 @@ use super::settings::{
     Dataset, LogTarget, QueryLog, Server, Settings, Soa, StatsFile, TcpLimits, Tls, TtlBounds, Zone,
 };
 use super::source::Loaded;
-use super::spec::{DatasetSpec, ServerSpec, SoaSpec, Spec, Time, TlsSpec, Typed, ZoneSpec};
+use super::spec::{
+    DatasetSpec, ServerSpec, SoaSpec, Spec, Time, TlsSpec, Typed, TypedList, ZoneSpec,
+};
 use super::value;
+use crate::zonefile::Kind;
 use std::collections::{HashMap, HashSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
@@ -29,7 +32,8 @@ pub(super) fn resolve(
     let mut resolver = Resolver { text, folder, listen, errors: Vec::new(), warnings: Vec::new() };
     let server = resolver.server(&spec.server);
     let datasets = resolver.datasets(&spec.dataset, &server.ttl);
-    let zones = resolver.zones(&spec.zone, &spec.dataset);
+    let (zones, acl) = resolver.zones(&spec.zone, &spec.dataset, &spec.server);
+    let server = Server { acl, ..server };
     if !resolver.errors.is_empty() {
         resolver.errors.sort_by_key(|diagnostic| diagnostic.place);
         return Err(resolver.errors);
@@ -77,6 +81,7 @@ impl Resolver<'_> {
             decompress: defaults.decompress,
             query_log: self.query_log(spec),
             stats_file: self.stats_file(spec),
+            acl: Vec::new(),
             tls,
         }
     }
@@ -231,6 +236,11 @@ impl Resolver<'_> {
             let files = self.required("dataset.files", &spec.files, typed.span());
             let files = files.map(|files| self.files(files));
             let overrides = self.overrides(spec, bounds);
+            if let (Some(typed), Some(true)) = (&spec.soa, kind.map(Kind::is_access_list)) {
+                let message = "an access list has no records of its own";
+                let help = "write it at a dataset of the zone";
+                self.error("dataset.soa", typed.span(), Problem::new(message, help));
+            }
             if let (Some(name), Some(kind), Some(files)) = (name, kind, files) {
                 datasets.push(Dataset { name, kind, files, ..overrides });
             }
@@ -294,7 +304,7 @@ impl Resolver<'_> {
 
     /// The overrides of a dataset; name, type and files are left to the caller.
     fn overrides(&mut self, spec: &DatasetSpec, bounds: &TtlBounds) -> Dataset {
-        let blank = Dataset::new(String::new(), crate::zonefile::Kind::Ip4Set, Vec::new());
+        let blank = Dataset::new(String::new(), Kind::Ip4Set, Vec::new());
         let allow_any_a = spec.allow_any_a.unwrap_or(blank.allow_any_a);
         if let (Some(typed), None) = (&spec.ns_ttl, &spec.ns) {
             let problem = Problem::new("there is no ns it could belong to", "add ns, or drop it");
@@ -386,19 +396,29 @@ impl Resolver<'_> {
         &mut self,
         specs: &[Spanned<ZoneSpec>],
         datasets: &[Spanned<DatasetSpec>],
-    ) -> Vec<Zone> {
+        server: &ServerSpec,
+    ) -> (Vec<Zone>, Vec<String>) {
         let typed_names = datasets.iter().filter_map(|typed| typed.get_ref().name.as_ref());
-        let known: Vec<&str> = typed_names.clone().map(|name| name.get_ref().as_str()).collect();
+        let known: Vec<Known<'_>> = datasets.iter().filter_map(Known::new).collect();
         if specs.is_empty() {
             let help = "add a [[zone]] with a name and its datasets";
             self.errors.push(Diagnostic::general(Problem::new("there is no zone to serve", help)));
         }
         let (mut places, mut used) = (HashMap::new(), HashSet::new());
+        let mut access_lists = |resolver: &mut Self, key: &str, list: &TypedList| match list {
+            Some(list) => resolver.references(key, list, &known, true, &mut used),
+            None => Vec::new(),
+        };
+        let server_acl = access_lists(self, "server.acl", &server.acl);
+        let acls: Vec<Vec<String>> = specs
+            .iter()
+            .map(|typed| access_lists(self, "zone.acl", &typed.get_ref().acl))
+            .collect();
         let mut zones = Vec::new();
-        for typed in specs {
+        for (typed, acl) in specs.iter().zip(acls) {
             let spec = typed.get_ref();
             let datasets = match self.required("zone.datasets", &spec.datasets, typed.span()) {
-                Some(list) => self.references("zone.datasets", list, &known, &mut used),
+                Some(list) => self.references("zone.datasets", list, &known, false, &mut used),
                 None => Vec::new(),
             };
             if let Some(list) = spec.datasets.as_ref().filter(|list| list.get_ref().is_empty()) {
@@ -406,7 +426,7 @@ impl Resolver<'_> {
                 self.error("zone.datasets", list.span(), problem);
             }
             let allow = match &spec.allow {
-                Some(list) => self.references("zone.allow", list, &known, &mut used),
+                Some(list) => self.references("zone.allow", list, &known, false, &mut used),
                 None => Vec::new(),
             };
             if let Some(both) = allow.iter().find(|name| datasets.contains(name)) {
@@ -423,21 +443,22 @@ impl Resolver<'_> {
             let example = spec.example.as_ref().and_then(|key| {
                 self.value("zone.example", key, |text| value::name_of_key(text, &defaults.name))
             });
-            zones.push(Zone { allow, test_points, example, ..defaults });
+            zones.push(Zone { allow, acl, test_points, example, ..defaults });
         }
         for name in typed_names.filter(|name| !used.contains(name.get_ref())) {
             let message = format!("dataset {:?} is in no zone, and is not loaded", name.get_ref());
-            let problem = Problem::new(message, "add it to the datasets or allow of a zone");
+            let problem = Problem::new(message, "add it to the datasets, allow or acl of a zone");
             self.warnings.push(Diagnostic::at(self.text, name.span(), problem));
         }
-        zones
+        (zones, server_acl)
     }
 
     fn references(
         &mut self,
         key: &str,
         list: &Spanned<Vec<Spanned<String>>>,
-        known: &[&str],
+        known: &[Known<'_>],
+        access_lists: bool,
         used: &mut HashSet<String>,
     ) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
@@ -447,9 +468,19 @@ impl Resolver<'_> {
             if names.contains(name) {
                 let problem = Problem::new(format!("{name:?} is named twice"), "name it once");
                 self.error(key, typed.span(), problem);
-            } else if !known.contains(&name.as_str()) {
+            } else if let Some(known) = known.iter().find(|known| known.name == *name) {
+                if known.is_access_list != access_lists {
+                    let (message, help) = match access_lists {
+                        true => ("is no access list", "name a dataset of type acl or aclkey"),
+                        false => ("is an access list", "name it in the acl of the zone or server"),
+                    };
+                    let message = format!("{name:?} {message}");
+                    self.error(key, typed.span(), Problem::new(message, help));
+                }
+            } else {
                 let message = format!("there is no dataset {name:?}");
-                let help = match suggest(name, known) {
+                let known: Vec<&str> = known.iter().map(|known| known.name).collect();
+                let help = match suggest(name, &known) {
                     help if help.is_empty() => "add a [[dataset]] of that name".to_owned(),
                     help => help,
                 };
@@ -583,6 +614,21 @@ impl Resolver<'_> {
     fn line_column(&self, span: Range<usize>) -> (usize, usize) {
         let nothing = Problem::new("", "");
         Diagnostic::at(self.text, span, nothing).place.unwrap_or_default()
+    }
+}
+
+/// A dataset that is typed somewhere.
+struct Known<'t> {
+    name: &'t str,
+    is_access_list: bool,
+}
+
+impl<'t> Known<'t> {
+    fn new(typed: &'t Spanned<DatasetSpec>) -> Option<Self> {
+        let spec = typed.get_ref();
+        let kind = spec.kind.as_ref().and_then(|word| word.get_ref().parse().ok());
+        let is_access_list = kind.is_some_and(Kind::is_access_list);
+        Some(Self { name: spec.name.as_ref()?.get_ref(), is_access_list })
     }
 }
 

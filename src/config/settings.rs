@@ -65,6 +65,8 @@ pub struct Server {
     pub query_log: Option<QueryLog>,
     /// The statistics file, if wanted.
     pub stats_file: Option<StatsFile>,
+    /// The names of the access lists that hold for all zones.
+    pub acl: Vec<String>,
 }
 
 impl Default for Server {
@@ -88,6 +90,7 @@ impl Default for Server {
             decompress: true,
             query_log: None,
             stats_file: None,
+            acl: Vec::new(),
         }
     }
 }
@@ -279,6 +282,8 @@ pub struct Zone {
     pub datasets: Vec<String>,
     /// The names of the datasets whose keys are not listed in this zone, whatever the others say.
     pub allow: Vec<String>,
+    /// The names of the datasets that say who may ask this zone.
+    pub acl: Vec<String>,
     /// Answers the test points of RFC 5782 section 5 even if the files forget them.
     pub test_points: bool,
     /// A name in the zone that is known to be listed, to be shown to people who want to try it.
@@ -286,8 +291,15 @@ pub struct Zone {
 }
 
 impl Zone {
-    /// A zone with these datasets, and no allow lists.
+    /// A zone with these datasets, and no allow or access lists.
     pub fn new(name: NameBuf, datasets: Vec<String>) -> Self {
-        Self { name, datasets, allow: Vec::new(), test_points: true, example: None }
+        Self {
+            name,
+            datasets,
+            allow: Vec::new(),
+            acl: Vec::new(),
+            test_points: true,
+            example: None,
+        }
     }
 }

@@ -45,6 +45,7 @@ pub(super) struct ServerSpec {
     pub(super) stats_file: Typed<String>,
     pub(super) stats_increments: Option<bool>,
     pub(super) stats_interval: Typed<Time>,
+    pub(super) acl: TypedList,
     pub(super) tls: Typed<TlsSpec>,
 }
 
@@ -92,6 +93,7 @@ pub(super) struct ZoneSpec {
     pub(super) name: Typed<String>,
     pub(super) datasets: TypedList,
     pub(super) allow: TypedList,
+    pub(super) acl: TypedList,
     pub(super) test_points: Option<bool>,
     pub(super) example: Typed<String>,
 }

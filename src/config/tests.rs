@@ -68,10 +68,15 @@ fn every_setting_of_the_server_arrives() {
         stats-file = '/var/stats'
         stats-increments = true
         stats-interval = '5m'
+        acl = ['clients']
         [server.tls]
         listen = ['192.0.2.1:853']
         certificate = 'x.pem'
-        key = '/keys/y.pem'";
+        key = '/keys/y.pem'
+        [[dataset]]
+        name = 'clients'
+        type = 'acl'
+        files = ['c']";
     let want = Server {
         listen: vec!["192.0.2.1:53".parse().unwrap(), "[2001:db8::1]:53".parse().unwrap()],
         workers: NonZeroUsize::new(4),
@@ -94,6 +99,7 @@ fn every_setting_of_the_server_arrives() {
             increments: true,
             interval: Some(Duration::from_secs(300)),
         }),
+        acl: vec!["clients".into()],
         tls: Some(Tls {
             listen: vec!["192.0.2.1:853".parse().unwrap()],
             certificate: "/etc/dnsbld/x.pem".into(),
@@ -140,10 +146,15 @@ fn every_setting_of_datasets_and_zones_arrives() {
         type = 'ip4trie'
         files = ['w']
         soa = { mname = 'a', rname = 'b', serial = 0, refresh = 1, retry = 1, expire = 1, minimum = 1 }
+        [[dataset]]
+        name = 'keys'
+        type = 'aclkey'
+        files = ['k']
         [[zone]]
         name = 'Z.Example.'
         datasets = ['d']
         allow = ['white']
+        acl = ['keys']
         test-points = false
         example = '127.0.0.2'";
     let got = settings(text);
@@ -174,10 +185,35 @@ fn every_setting_of_datasets_and_zones_arrives() {
         name: "z.example".parse().unwrap(),
         datasets: vec!["d".into()],
         allow: vec!["white".into()],
+        acl: vec!["keys".into()],
         test_points: false,
         example: Some("2.0.0.127.z.example".parse().unwrap()),
     };
     assert_eq!(got.zones, [zone]);
+}
+
+#[test]
+fn access_lists_and_lists_are_not_mixed_up() {
+    let text = "dataset = [
+            { name = 'd', type = 'ip4set', files = ['f'] },
+            { name = 'c', type = 'acl', files = ['g'] },
+            { name = 'k', type = 'aclkey', files = ['h'], soa = { mname = 'a', rname = 'b', \
+            refresh = 1, retry = 1, expire = 1, minimum = 1 } },
+        ]
+        server = { acl = ['d', 'x'] }
+        zone = [{ name = 'z.example', datasets = ['d', 'c'], allow = ['k'], acl = ['d', 'c'] }]";
+    let errors = load(text).unwrap_err();
+    let mut messages: Vec<_> = errors.iter().map(|error| error.message.as_str()).collect();
+    messages.sort_unstable();
+    let want = [
+        "dataset.soa: an access list has no records of its own",
+        "server.acl: \"d\" is no access list",
+        "server.acl: there is no dataset \"x\"",
+        "zone.acl: \"d\" is no access list",
+        "zone.allow: \"k\" is an access list",
+        "zone.datasets: \"c\" is an access list",
+    ];
+    assert_eq!(messages, want);
 }
 
 #[test]
@@ -213,7 +249,7 @@ const MISTAKES: &[(&str, &str)] = &[
         "[server.tls]\nport = 1",
         "2:1: unknown key \"port\" in server.tls\n    help: allowed here: listen, certificate, key",
     ),
-    ("[[zone]]\nname = 'a'\nacl = 1", "3:1: unknown key \"acl\" in zone"),
+    ("[[zone]]\nname = 'a'\nacls = 1", "3:1: unknown key \"acls\" in zone"),
     (
         "[server]\nversion = 5",
         "2:11: server.version: invalid type: integer 5, expected a string\n    help: write a text in quotes",
@@ -324,8 +360,8 @@ const MISTAKES: &[(&str, &str)] = &[
         "3:8: dataset.type: \"ipset\" is not a dataset type\n    help: did you mean \"ip4set\"?",
     ),
     (
-        "[[dataset]]\nname = 'e'\ntype = 'acl'\nfiles = ['f']",
-        "dataset.type: dataset type \"acl\" is not supported by this version",
+        "[[dataset]]\nname = 'e'\ntype = 'generic'\nfiles = ['f']",
+        "dataset.type: dataset type \"generic\" is not supported by this version",
     ),
     ("[[dataset]]\nname = 'e'\ntype = 'dnset'\nfiles = []", "4:9: dataset.files: there is no file"),
     (

@@ -1,7 +1,8 @@
 //! Zone specs on the command line, as rbldnsd takes them: `zone:type:file,file...`
 //!
 //! A zone may be repeated to stack datasets. The same type and files written twice are one
-//! dataset, loaded once.
+//! dataset, loaded once. Access lists (`acl`, `aclkey`) hold for their zone; with an empty name of
+//! the zone, or a dot, for all zones.
 
 use super::error::{Diagnostic, Problem};
 use super::settings::{Dataset, Server, Settings, Zone};
@@ -29,11 +30,17 @@ pub(super) fn settings(
             errors.push(Diagnostic::general(problem.of(spec)));
         }
     }
+    for zone in settings.zones.iter().filter(|zone| zone.datasets.is_empty()) {
+        let message = format!("zone {} has an access list and no data", zone.name);
+        let help = "add a spec of the zone with another type";
+        errors.push(Diagnostic::general(Problem::new(message, help)));
+    }
     if errors.is_empty() { Ok(settings) } else { Err(errors) }
 }
 
 struct Parsed {
-    zone: NameBuf,
+    /// None for an access list of the server.
+    zone: Option<NameBuf>,
     kind: Kind,
     /// The files as written, with commas between.
     words: String,
@@ -48,9 +55,11 @@ fn parse(spec: &str, folder: &Path) -> Result<Parsed, Problem> {
     if words.is_empty() {
         return Err(wrong("there is no file"));
     }
+    let kind = value::kind(kind)?;
+    let is_nameless = kind.is_access_list() && zone.bytes().all(|byte| byte == b'.');
     Ok(Parsed {
-        zone: value::domain(zone)?,
-        kind: value::kind(kind)?,
+        zone: if is_nameless { None } else { Some(value::domain(zone)?) },
+        kind,
         words: words.join(","),
         files: words.iter().map(|word| folder.join(word)).collect(),
     })
@@ -62,13 +71,21 @@ fn add(settings: &mut Settings, parsed: Parsed) -> Result<(), Problem> {
     if settings.dataset(&name).is_none() {
         settings.datasets.push(Dataset::new(name.clone(), kind, files));
     }
-    let Some(known) = settings.zones.iter_mut().find(|known| known.name == zone) else {
-        settings.zones.push(Zone::new(zone, vec![name]));
-        return Ok(());
+    let list = match zone {
+        None => &mut settings.server.acl,
+        Some(zone) => {
+            let place = settings.zones.iter().position(|known| known.name == zone);
+            if place.is_none() {
+                settings.zones.push(Zone::new(zone, Vec::new()));
+            }
+            let last = settings.zones.len() - 1;
+            let zone = &mut settings.zones[place.unwrap_or(last)];
+            if kind.is_access_list() { &mut zone.acl } else { &mut zone.datasets }
+        }
     };
     // rbldnsd lets a dataset be given twice; asking it twice would change no answer.
-    if !known.datasets.contains(&name) {
-        known.datasets.push(name);
+    if !list.contains(&name) {
+        list.push(name);
     }
     Ok(())
 }
@@ -111,6 +128,26 @@ mod tests {
     }
 
     #[test]
+    fn access_lists_hold_for_a_zone_or_for_all() {
+        let settings = read(&[
+            "a.example:acl:who",
+            ":acl:all",
+            "a.example:ip4set:x",
+            "A.example:aclkey:keys",
+            ".:aclkey:keys",
+            "b.example:ip4set:x",
+            "b.example:acl:who",
+        ])
+        .unwrap();
+        assert_eq!(settings.server.acl, ["acl:all", "aclkey:keys"]);
+        let acls: Vec<_> = settings.zones.iter().map(|zone| zone.acl.join(" ")).collect();
+        assert_eq!(acls, ["acl:who aclkey:keys", "acl:who"]);
+        assert!(settings.zones.iter().all(|zone| zone.datasets == ["ip4set:x"]));
+        let errors = read(&["a.example:acl:who", "b.example:ip4set:x"]).unwrap_err();
+        assert!(errors[0].message.contains("a.example has an access list and no data"));
+    }
+
+    #[test]
     fn an_absolute_file_stays_where_it_is() {
         let settings = read(&["a.example:ip4set:/var/lib/x"]).unwrap();
         assert_eq!(settings.datasets[0].files, [PathBuf::from("/var/lib/x")]);
@@ -132,7 +169,9 @@ mod tests {
             (":ip4set:x", "is empty"),
             ("a..example:ip4set:x", "empty label"),
             ("a.example:ip4sett:x", "\"ip4sett\" is not a dataset type"),
-            ("a.example:acl:x", "not supported"),
+            ("a.example:generic:x", "not supported"),
+            (":ip4set:x", "is empty"),
+            ("a..b:acl:x", "empty label"),
         ];
         for (spec, want) in cases {
             let errors = read(&[spec]).unwrap_err();

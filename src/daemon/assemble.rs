@@ -35,9 +35,15 @@ pub(super) fn assemble(
     let server = &settings.server;
     let text = |text: &Option<String>| text.as_ref().map(|text| Box::from(text.as_bytes()));
     let chaos = Chaos { version: text(&server.version), id: text(&server.id) };
-    let zone = |zone| assemble_zone(zone, settings, loaded, serials, statistics);
-    let zones = settings.zones.iter().map(zone).collect();
-    Catalog::new(zones, chaos).with_counters(statistics.rest())
+    let acl = parts(&server.acl, loaded);
+    let guarded = acl.len() == server.acl.len();
+    let mut zone = |zone| {
+        let zone = assemble_zone(zone, settings, loaded, serials, statistics);
+        // Who may not ask at all is not known.
+        if guarded { zone } else { Zone { state: ZoneState::Unloaded, ..zone } }
+    };
+    let zones = settings.zones.iter().map(&mut zone).collect();
+    Catalog::new(zones, chaos).with_counters(statistics.rest()).with_acl(datasets(&acl))
 }
 
 fn assemble_zone(
@@ -47,11 +53,13 @@ fn assemble_zone(
     serials: &mut Serials,
     statistics: &mut Statistics,
 ) -> Zone {
-    let parts: Vec<&Loaded> =
-        settings.datasets.iter().filter_map(|name| loaded.get(name)).collect();
-    let allow: Vec<&Loaded> = settings.allow.iter().filter_map(|name| loaded.get(name)).collect();
+    let (parts, allow, acl) = (
+        parts(&settings.datasets, loaded),
+        parts(&settings.allow, loaded),
+        parts(&settings.acl, loaded),
+    );
     let wanted = settings.datasets.len() + settings.allow.len();
-    let state = if parts.is_empty() {
+    let state = if parts.is_empty() || acl.len() < settings.acl.len() {
         ZoneState::Unloaded
     } else if parts.len() + allow.len() == wanted
         && parts.iter().chain(&allow).all(|part| part.current)
@@ -80,13 +88,23 @@ fn assemble_zone(
         soa,
         ns,
         expires: parts.iter().filter_map(|part| part.dataset.expires).min(),
-        datasets: parts.iter().map(|part| Arc::clone(&part.dataset)).collect(),
-        allow: allow.iter().map(|part| Arc::clone(&part.dataset)).collect(),
+        datasets: datasets(&parts),
+        allow: datasets(&allow),
+        acl: datasets(&acl),
         state,
         test_points: settings.test_points,
         minimal_answers: all.server.minimal_answers,
         counters: statistics.zone(&settings.name),
     }
+}
+
+/// Those of the datasets that were ever loaded.
+fn parts<'l>(names: &[String], loaded: &'l HashMap<String, Loaded>) -> Vec<&'l Loaded> {
+    names.iter().filter_map(|name| loaded.get(name)).collect()
+}
+
+fn datasets(parts: &[&Loaded]) -> Vec<Arc<Dataset>> {
+    parts.iter().map(|part| Arc::clone(&part.dataset)).collect()
 }
 
 /// Each name server once (RFC 2181 section 5).

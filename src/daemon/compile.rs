@@ -5,7 +5,7 @@ use crate::listing::AnswersBuilder;
 use crate::load::{Cause, Identity, Limits, Problem, ReadReport, Sight, Source, read};
 use crate::trie::{Trie4, Trie6};
 use crate::wire::name::NameBuf;
-use crate::zone::{Dataset, Ns, Soa};
+use crate::zone::{Acl, Dataset, Ns, Soa};
 use crate::zonefile::{Diagnostics, Options, Parsed, Parser, Tally};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
@@ -220,13 +220,14 @@ fn build(
     let mut default = AnswersBuilder::default();
     let (a, text) = &parsed.default_value;
     let default_value = default.value(*a, text);
-    let default_answer = default_value.map(|value| default.answer(&[value], None));
+    let default_answer = default_value.map(|value| default.answer(&[value]));
     let ns = parsed.ns.map(|ns| Ns { names: ns.names, ttl: ns.ttl, explicit: true });
     let dataset = Dataset {
         name: spec.name.clone(),
         ip4: parsed.ip4.map(|addresses| Trie4::build(addresses.ranges())),
         ip6: parsed.ip6.map(|addresses| Trie6::build(addresses.ranges())),
         names: parsed.names,
+        acl: parsed.acl.map(Acl::new),
         records: None,
         answers: parsed.answers,
         default_answer: default.finish(default_answer).0,

@@ -47,7 +47,7 @@ pub(super) struct Control {
     pub(super) changed: bool,
     /// Zones whose data has expired, so that each is told once.
     pub(super) expired: HashSet<String>,
-    /// Zones that are served without one of their allow lists, and the list: each is told once.
+    /// Zones that are without one of their allow or access lists, and the list: each is told once.
     pub(super) unguarded: HashSet<(String, String)>,
 }
 
@@ -185,13 +185,26 @@ impl Control {
     }
 
     /// A zone without one of its allow lists goes on answering, and then lists what it must not:
-    /// that is to be seen beside what is said of the list itself.
+    /// that is to be seen beside what is said of the list itself. Without one of its access lists it
+    /// does not answer.
     fn tell_unguarded(&mut self) {
-        if self.settings.zones.iter().all(|zone| zone.allow.is_empty()) {
+        let lists = |zone: &config::Zone| !zone.allow.is_empty() || !zone.acl.is_empty();
+        if self.settings.server.acl.is_empty() && !self.settings.zones.iter().any(lists) {
             return;
         }
         let loaded = self.sets.loaded();
         for zone in &self.settings.zones {
+            for list in self.settings.server.acl.iter().chain(&zone.acl) {
+                let told = (zone.name.to_string(), list.clone());
+                if loaded.contains_key(list) {
+                    self.unguarded.remove(&told);
+                } else if self.unguarded.insert(told) {
+                    error!(
+                        "zone {}: answers SERVFAIL until its access list {list} can be loaded: nobody knows who may ask",
+                        zone.name
+                    );
+                }
+            }
             for list in &zone.allow {
                 let told = (zone.name.to_string(), list.clone());
                 if loaded.contains_key(list) {

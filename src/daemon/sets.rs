@@ -226,9 +226,12 @@ impl Sets {
     }
 }
 
-/// The datasets that zones use.
+/// The datasets that zones or the server use.
 fn used(settings: &Settings) -> BTreeSet<&String> {
-    settings.zones.iter().flat_map(|zone| zone.datasets.iter().chain(&zone.allow)).collect()
+    let of_zones = settings.zones.iter();
+    let of_zones =
+        of_zones.flat_map(|zone| zone.datasets.iter().chain(&zone.allow).chain(&zone.acl));
+    of_zones.chain(&settings.server.acl).collect()
 }
 
 impl Set {

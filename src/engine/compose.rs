@@ -4,10 +4,12 @@ use super::lookup::{Findings, Hit};
 use super::text::KeyText;
 use super::{Reason, WorkerState};
 use crate::listing::records::{Found, Record};
+use crate::listing::{Answer, Asker};
 use crate::wire::name::NameBuf;
 use crate::wire::response::Section;
 use crate::wire::{Class, HEADER, Query, ResponseWriter, Type};
 use crate::zone::{Catalog, Dataset, Vars, Zone};
+use std::net::IpAddr;
 
 /// Answers a question about the server itself (RFC 4892); false if there is nothing to say.
 pub(super) fn chaos(catalog: &Catalog, query: &Query<'_>, writer: &mut ResponseWriter<'_>) -> bool {
@@ -35,6 +37,12 @@ pub(super) struct Composer<'a> {
     pub(super) found: &'a Findings,
     /// Where in the message the name of the zone stands.
     pub(super) owner_of_zone: usize,
+    /// Who asks, and when.
+    pub(super) asker: Asker,
+    /// The value an access list has for every key.
+    pub(super) value: Option<(&'a Dataset, Answer<'a>)>,
+    /// The client's address, which is what `$` in that value stands for.
+    pub(super) client: IpAddr,
 }
 
 impl Composer<'_> {
@@ -60,6 +68,7 @@ impl Composer<'_> {
         self.soa(Section::Authority, self.zone.soa.minimum, writer);
         let exists = is_apex
             || !state.hits.is_empty()
+            || self.value.is_some()
             || self.found.records
             || self.found.empty_non_terminal;
         if exists { Reason::NoData } else { Reason::NxDomain }
@@ -81,7 +90,7 @@ impl Composer<'_> {
     /// One A record per distinct value of all datasets, with the least of their TTLs (RFC 2181
     /// section 5.2).
     fn addresses(&self, hits: &[Hit], name: &[u8], writer: &mut ResponseWriter<'_>) {
-        let resolved = || hits.iter().filter_map(|hit| hit.resolve(self.zone));
+        let resolved = || self.resolve(hits).map(|(_, dataset, answer)| (dataset, answer));
         let listed = resolved().map(|(dataset, _)| dataset.ttl);
         let Some(ttl) = listed.chain(self.records(name, Type::A).map(|record| record.ttl)).min()
         else {
@@ -89,7 +98,7 @@ impl Composer<'_> {
         };
         let start = writer.position();
         for (_, answer) in resolved() {
-            for value in answer.values() {
+            for value in answer.values_for(self.asker) {
                 self.distinct(writer, start, Type::A, ttl, &[&value.a.octets()]);
             }
         }
@@ -101,16 +110,20 @@ impl Composer<'_> {
     /// One TXT record per distinct text of all datasets, with the least of their TTLs.
     fn texts(&self, state: &mut WorkerState, writer: &mut ResponseWriter<'_>) {
         let WorkerState { name, hits, text, key_text, .. } = state;
-        let resolved = || hits.iter().filter_map(|hit| Some((hit, hit.resolve(self.zone)?)));
-        let listed = resolved().filter_map(|(_, (dataset, answer))| {
-            answer.values().any(|value| has_text(value.text, &dataset.vars)).then_some(dataset.ttl)
+        let listed = self.resolve(hits).filter_map(|(_, dataset, answer)| {
+            let mut values = answer.values_for(self.asker);
+            values.any(|value| has_text(value.text, &dataset.vars)).then_some(dataset.ttl)
         });
         let of_records = self.records(name.wire(), Type::TXT).map(|record| record.ttl);
         let Some(ttl) = listed.chain(of_records).min() else { return };
         let start = writer.position();
-        for (hit, (dataset, answer)) in resolved() {
-            let key = self.key(hit, name.wire(), name.labels, key_text);
-            for value in answer.values().filter(|value| has_text(value.text, &dataset.vars)) {
+        for (hit, dataset, answer) in self.resolve(hits) {
+            let key = match hit {
+                Some(hit) => self.key(hit, name.wire(), name.labels, key_text),
+                None => client_text(self.client, key_text),
+            };
+            let values = answer.values_for(self.asker);
+            for value in values.filter(|value| has_text(value.text, &dataset.vars)) {
                 let text = text.expand(value.text, &dataset.vars, key);
                 self.distinct_text(writer, start, ttl, text);
             }
@@ -118,6 +131,18 @@ impl Composer<'_> {
         for record in self.records(name.wire(), Type::TXT) {
             self.distinct(writer, start, Type::TXT, ttl, &[&record.data]);
         }
+    }
+
+    /// The hits and what they give; behind them, without a hit, the value of an access list.
+    fn resolve<'h>(
+        &self,
+        hits: &'h [Hit],
+    ) -> impl Iterator<Item = (Option<&'h Hit>, &Dataset, Answer<'_>)> {
+        let listed = hits.iter().filter_map(|hit| {
+            let (dataset, answer) = hit.resolve(self.zone)?;
+            Some((Some(hit), dataset, answer))
+        });
+        listed.chain(self.value.map(|(dataset, answer)| (None, dataset, answer)))
     }
 
     /// Records of `generic` datasets of the types that lists do not have.
@@ -242,6 +267,13 @@ impl Composer<'_> {
         } else {
             (wire, &[])
         }
+    }
+}
+
+fn client_text(client: IpAddr, text: &mut KeyText) -> &[u8] {
+    match client.to_canonical() {
+        IpAddr::V4(client) => text.ip4(client.into()),
+        IpAddr::V6(client) => text.ip6(client.into()),
     }
 }
 

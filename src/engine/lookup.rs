@@ -1,8 +1,9 @@
 //! Which answers the datasets of a zone have for a name.
 
+use super::acl::Restriction;
 use super::key::Key;
 use crate::listing::records::Found;
-use crate::listing::{Answer, AnswerId};
+use crate::listing::{Answer, AnswerId, Asker};
 use crate::trie::names::NameLookup;
 use crate::zone::{Dataset, Zone, ZoneState};
 use std::time::Duration;
@@ -39,6 +40,8 @@ pub(super) struct Findings {
     pub(super) records: bool,
     /// The name is not listed, but something below it is.
     pub(super) empty_non_terminal: bool,
+    /// The name is a key of some list, and an access list has the value for all of them.
+    pub(super) by_acl: bool,
     /// The reply waits this long.
     pub(super) delay: Duration,
 }
@@ -50,8 +53,10 @@ pub(super) struct Lookup<'a> {
     pub(super) name: &'a [u8],
     /// The number of its labels.
     pub(super) labels: usize,
-    /// The time, in seconds since 1970.
-    pub(super) now: u64,
+    /// Who asks, and when.
+    pub(super) asker: Asker,
+    /// What access lists leave of the zone: not refused, not ignored.
+    pub(super) restriction: Restriction,
 }
 
 /// The names and addresses of RFC 5782 section 5.
@@ -70,6 +75,15 @@ impl Lookup<'_> {
             key: Key::parse(self.name, self.labels, zone.has_ip4()),
             ..Findings::default()
         };
+        if self.labels == 0 && self.asker.has_key {
+            // The key alone: what can be asked with it lies below.
+            found.empty_non_terminal = self.restriction != Restriction::Empty;
+            return found;
+        }
+        if self.restriction != Restriction::Pass {
+            self.restricted(&mut found);
+            return found;
+        }
         for (number, dataset) in zone.datasets.iter().enumerate() {
             self.ask(number as u16, dataset, &mut found, hits);
         }
@@ -111,11 +125,32 @@ impl Lookup<'_> {
                 NameLookup::Nothing => {}
             }
         }
+        self.ask_records(dataset, found);
+    }
+
+    fn ask_records(&self, dataset: &Dataset, found: &mut Findings) {
         if let Some(records) = &dataset.records {
             match records.lookup(self.name) {
                 Found::Records(_) => found.records = true,
                 Found::EmptyNonTerminal => found.empty_non_terminal = true,
                 Found::Nothing => {}
+            }
+        }
+    }
+
+    /// An access list makes the lists of the zone empty, or lists all their keys; allow lists and
+    /// test points go with them. Ordinary records stay.
+    fn restricted(&self, found: &mut Findings) {
+        for dataset in &self.zone.datasets {
+            self.ask_records(dataset, found);
+            if self.restriction == Restriction::Listed {
+                let (ip4, ip6) = (dataset.ip4.is_some(), dataset.takes_ip6());
+                found.by_acl |= ip4 && found.key.ip4.is_some()
+                    || ip6 && found.key.ip6.is_some()
+                    || dataset.names.is_some() && self.labels > 0;
+                let below = &found.key.below;
+                found.empty_non_terminal |= ip4 && below.ip4.iter().any(Option::is_some)
+                    || ip6 && below.ip6.iter().any(Option::is_some);
             }
         }
     }
@@ -211,18 +246,22 @@ impl Lookup<'_> {
         })
     }
 
-    /// Drops the hits whose gate is closed and gives the longest delay of the others.
+    /// Drops the hits that have no value for who asks, and gives the longest delay of the values
+    /// that remain.
     fn pass_gates(&self, hits: &mut Vec<Hit>) -> Duration {
         let mut delay = Duration::ZERO;
         hits.retain(|hit| {
-            let Some(gate) = hit.resolve(self.zone).and_then(|(_, answer)| answer.gate()) else {
+            let Some((dataset, answer)) = hit.resolve(self.zone) else { return false };
+            if !dataset.answers.has_gates() {
                 return true;
-            };
-            let open = gate.key.is_none() && gate.not_before.is_none_or(|time| time <= self.now);
-            if open {
-                delay = delay.max(gate.delay);
             }
-            open
+            let mut any = false;
+            for value in answer.values_for(self.asker) {
+                any = true;
+                let wait = value.gate.and_then(|gate| gate.pass(self.asker));
+                delay = delay.max(wait.unwrap_or_default());
+            }
+            any
         });
         delay
     }

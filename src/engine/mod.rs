@@ -4,6 +4,7 @@
 //! ([`crate::wire::Query`]), its zone found ([`crate::zone::Catalog::find`]), its key looked up in
 //! the datasets of the zone (`lookup`), and the records are written (`compose`).
 
+mod acl;
 mod compose;
 mod key;
 mod lookup;
@@ -13,10 +14,12 @@ mod text;
 
 pub use crate::zone::{Catalog, Counters, Figures, Reason};
 
+use crate::listing::Asker;
 use crate::wire::name::{MAX_LABELS, MAX_NAME};
 use crate::wire::{
     CLASSIC_UDP, Class, MAX_UDP, Query, Rcode, Reject, ResponseWriter, Type, response,
 };
+use acl::{Restriction, Verdict};
 use lookup::{Hit, Lookup};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -92,11 +95,20 @@ pub fn answer(
     request: &Request<'_>,
     out: &mut [u8],
 ) -> Outcome {
+    // Not counted, as by rbldnsd: it is also what a socket gives that is shut down.
+    if request.query.is_empty() {
+        return Outcome::Drop;
+    }
     let mut counters = catalog.counters();
+    // Whom an access list of the whole server ignores gets no reply to anything at all.
+    let mut verdict = Verdict::default();
+    verdict.of_client(catalog.acl(), request.client);
+    if verdict.restriction == Restriction::Ignore {
+        counters.count(state.worker, Reason::Ignored, request.query.len(), 0);
+        return Outcome::Drop;
+    }
     let (outcome, reason) = match Query::parse(request.query) {
-        Ok(query) => respond(catalog, state, request, &query, &mut counters, out),
-        // Not counted, as by rbldnsd: it is also what a socket gives that is shut down.
-        Err(Reject::Drop) if request.query.is_empty() => return Outcome::Drop,
+        Ok(query) => respond(catalog, state, request, verdict, &query, &mut counters, out),
         Err(Reject::Drop) => (Outcome::Drop, Reason::Dropped),
         Err(Reject::Malformed) => (header_only(request, out, Rcode::FormErr), Reason::FormErr),
         Err(Reject::Opcode) => (header_only(request, out, Rcode::NotImp), Reason::NotImp),
@@ -111,6 +123,7 @@ fn respond<'c>(
     catalog: &'c Catalog,
     state: &mut WorkerState,
     request: &Request<'_>,
+    mut verdict: Verdict<'c>,
     query: &Query<'_>,
     counters: &mut &'c Counters,
     out: &mut [u8],
@@ -143,16 +156,30 @@ fn respond<'c>(
         return refuse(writer, Rcode::Refused, Reason::Refused);
     };
     *counters = &zone.counters;
+    let is_above_apex = catalog.is_above_apex(state.name.wire());
+    let owner_of_zone = state.name.cut(before);
+    verdict.of_key(catalog.acl(), &mut state.name, query.qtype);
+    verdict.of_client(&zone.acl, request.client);
+    verdict.of_key(&zone.acl, &mut state.name, query.qtype);
+    if verdict.restriction == Restriction::Ignore {
+        return (Outcome::Drop, Reason::Ignored);
+    }
     if !zone.is_served(request.now) {
         return refuse(writer, Rcode::ServFail, Reason::ServFail);
     }
-    let is_above_apex = catalog.is_above_apex(state.name.wire());
-    let owner_of_zone = state.name.cut(before);
-    let lookup = Lookup { zone, name: state.name.wire(), labels: before, now: request.now };
+    if verdict.restriction == Restriction::Refuse {
+        return refuse(writer, Rcode::Refused, Reason::Denied);
+    }
+    let asker = Asker { now: request.now, has_key: verdict.has_key };
+    let (name, labels) = (state.name.wire(), state.name.labels);
+    let lookup = Lookup { zone, name, labels, asker, restriction: verdict.restriction };
     let mut found = lookup.run(&mut state.hits);
     found.empty_non_terminal |= is_above_apex;
+    let value = verdict.value.filter(|_| found.by_acl);
+    let client = request.client;
     let reason =
-        compose::Composer { zone, query, found: &found, owner_of_zone }.write(state, &mut writer);
+        compose::Composer { zone, query, found: &found, owner_of_zone, asker, value, client }
+            .write(state, &mut writer);
     let reason = if writer.is_truncated() { Reason::Truncated } else { reason };
     let rcode = if reason == Reason::NxDomain { Rcode::NxDomain } else { Rcode::NoError };
     let len = writer.finish(rcode, query.class == Class::IN);
@@ -202,6 +229,12 @@ impl LowerName {
 
     fn starts(&self) -> &[u8] {
         &self.starts[..=self.labels]
+    }
+
+    /// The last label of a name that was cut.
+    fn last_label(&self) -> Option<&[u8]> {
+        let start = usize::from(self.starts[self.labels.checked_sub(1)?]);
+        self.bytes.get(start + 1..self.len - 1)
     }
 
     /// Makes the name relative to the zone whose apex follows the first `before` labels, and

@@ -12,14 +12,14 @@ use hickory_proto::rr::RecordType;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-const NOW: u64 = 1_800_000_000;
+pub(super) const NOW: u64 = 1_800_000_000;
 
-fn name(text: &str) -> NameBuf {
+pub(super) fn name(text: &str) -> NameBuf {
     text.parse().unwrap()
 }
 
 /// A dataset that lists these IPv4 ranges with one value each.
-fn ip4(ttl: u32, entries: &[(&str, &str, [u8; 4], &str)]) -> Dataset {
+pub(super) fn ip4(ttl: u32, entries: &[(&str, &str, [u8; 4], &str)]) -> Dataset {
     gated(ttl, entries, None)
 }
 
@@ -28,8 +28,8 @@ fn gated(ttl: u32, entries: &[(&str, &str, [u8; 4], &str)], gate: Option<Gate>) 
     let ranges: Vec<_> = entries
         .iter()
         .map(|(start, end, a, text)| {
-            let value = builder.value(Ipv4Addr::from(*a), text.as_bytes()).unwrap();
-            let answer = builder.answer(&[value], gate.clone());
+            let value = builder.gated_value(Ipv4Addr::from(*a), text.as_bytes(), gate).unwrap();
+            let answer = builder.answer(&[value]);
             let address = |text: &str| u32::from(text.parse::<Ipv4Addr>().unwrap());
             Range { start: address(start), end: address(end), answer }
         })
@@ -44,11 +44,11 @@ fn gated(ttl: u32, entries: &[(&str, &str, [u8; 4], &str)], gate: Option<Gate>) 
 fn default_answer() -> crate::listing::Answers {
     let mut builder = AnswersBuilder::default();
     let value = builder.value([127, 0, 0, 9].into(), b"test $").unwrap();
-    let id = builder.answer(&[value], None);
+    let id = builder.answer(&[value]);
     builder.finish([id]).0
 }
 
-fn zone(apex: &str, datasets: Vec<Dataset>) -> Zone {
+pub(super) fn zone(apex: &str, datasets: Vec<Dataset>) -> Zone {
     let soa = Soa {
         mname: name("ns1.example.org"),
         rname: name(&format!("admin.{apex}")),
@@ -70,6 +70,7 @@ fn zone(apex: &str, datasets: Vec<Dataset>) -> Zone {
         ns,
         datasets: datasets.into_iter().map(Arc::new).collect(),
         allow: Vec::new(),
+        acl: Vec::new(),
         state: ZoneState::Live,
         expires: None,
         test_points: true,
@@ -78,8 +79,9 @@ fn zone(apex: &str, datasets: Vec<Dataset>) -> Zone {
     }
 }
 
-fn catalog(zones: Vec<Zone>) -> Catalog {
-    Catalog::new(zones, Chaos { version: Some(Box::from(*b"dnsbld")), id: None })
+pub(super) fn catalog(zones: Vec<Zone>) -> Catalog {
+    let chaos = Chaos { version: Some(Box::from(*b"dnsbld")), id: None };
+    Catalog::new(zones, chaos).with_counters(Counters::new(2))
 }
 
 fn listed() -> Catalog {
@@ -90,7 +92,7 @@ fn listed() -> Catalog {
 }
 
 /// A query with RD set; `payload` adds an OPT record.
-fn query(qname: &str, qtype: u16, class: u16, payload: Option<u16>) -> Vec<u8> {
+pub(super) fn query(qname: &str, qtype: u16, class: u16, payload: Option<u16>) -> Vec<u8> {
     let mut message = vec![0xab, 0xcd, 1, 0, 0, 1, 0, 0, 0, 0, 0, u8::from(payload.is_some())];
     message.extend(name(qname).as_wire());
     message.extend(qtype.to_be_bytes());
@@ -124,7 +126,7 @@ fn code(catalog: &Catalog, qname: &str) -> ResponseCode {
     ask(catalog, qname, RecordType::A).metadata.response_code
 }
 
-fn lines(records: &[hickory_proto::rr::Record]) -> Vec<String> {
+pub(super) fn lines(records: &[hickory_proto::rr::Record]) -> Vec<String> {
     records.iter().map(|record| format!("{} {} {}", record.name, record.ttl, record.data)).collect()
 }
 
@@ -410,11 +412,11 @@ fn gates_hide_and_delay() {
     let delay = Duration::from_millis(50);
     let (outcome, _) = raw(&at(Gate { delay, ..Gate::default() }), &asked, Transport::Udp);
     assert!(matches!(outcome, Outcome::RespondAfter(49, after) if after == delay), "{outcome:?}");
-    let later = at(Gate { not_before: Some(NOW + 1), ..Gate::default() });
+    let later = at(Gate { not_before: NOW + 1, ..Gate::default() });
     assert_eq!(code(&later, "4.3.2.1.bl.test"), ResponseCode::NXDomain);
-    let now = at(Gate { not_before: Some(NOW), ..Gate::default() });
+    let now = at(Gate { not_before: NOW, ..Gate::default() });
     assert_eq!(code(&now, "4.3.2.1.bl.test"), ResponseCode::NoError);
-    let keyed = at(Gate { key: Some(Box::from(*b"k")), ..Gate::default() });
+    let keyed = at(Gate { needs_key: true, ..Gate::default() });
     assert_eq!(code(&keyed, "4.3.2.1.bl.test"), ResponseCode::NXDomain);
 }
 
@@ -442,7 +444,7 @@ fn ordinary_records_stand_beside_listings() {
 fn ip6_zones_keep_mapped_addresses_to_themselves() {
     let mut builder = AnswersBuilder::default();
     let value = builder.value([127, 0, 0, 2].into(), b"$").unwrap();
-    let answer = builder.answer(&[value], None);
+    let answer = builder.answer(&[value]);
     let (answers, _) = builder.finish([answer]);
     let start: u128 = "2001:db8::".parse::<std::net::Ipv6Addr>().unwrap().into();
     let range = Range { start, end: start | 0xffff, answer: crate::listing::AnswerId(1) };
@@ -467,7 +469,7 @@ fn ip6_zones_keep_mapped_addresses_to_themselves() {
 
 #[test]
 fn queries_are_counted_by_zone_worker_and_reason() {
-    let catalog = listed().with_counters(Counters::new(2));
+    let catalog = listed();
     let mut out = [0; 1232];
     let mut sizes = [0, 0];
     for worker in [0, 1, 1] {

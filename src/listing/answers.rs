@@ -21,25 +21,51 @@ pub struct Value<'a> {
     pub a: Ipv4Addr,
     /// The template of the TXT record as it stands in the file; empty for none.
     pub text: &'a [u8],
+    /// Whom and when the value is for, if not for everybody at once.
+    pub gate: Option<Gate>,
 }
 
-/// A condition on an answer: entry parameters (`@ ts= key= delay=`).
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+/// Whom and when a value is for: the entry parameters of rspamd's fork of rbldnsd (its manual,
+/// "Per-entry parameters").
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Gate {
-    /// Not listed before this time, in seconds since 1970.
-    pub not_before: Option<u64>,
-    /// Listed only for clients that show this key.
-    pub key: Option<Box<[u8]>>,
-    /// The reply waits this long.
+    /// Not listed before this time, in seconds since 1970 (`ts=` plus `delay=`).
+    pub not_before: u64,
+    /// The reply waits this long (`delay=` without `ts=`).
     pub delay: Duration,
+    /// Listed only for those who show a key of an `aclkey` dataset (`key=require`).
+    pub needs_key: bool,
+    /// Who shows a key is spared both times above (`key=nodelay`).
+    pub key_spares: bool,
 }
 
-/// What a listed key gives: one or more values, perhaps behind a gate.
+/// Who asks, and when, as far as a [`Gate`] looks at it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Asker {
+    /// The time, in seconds since 1970.
+    pub now: u64,
+    /// A key of an `aclkey` dataset was shown.
+    pub has_key: bool,
+}
+
+impl Gate {
+    /// How long the reply to this client waits; `None` if the value is not for it.
+    pub fn pass(&self, asker: Asker) -> Option<Duration> {
+        if self.needs_key && !asker.has_key {
+            None
+        } else if self.key_spares && asker.has_key {
+            Some(Duration::ZERO)
+        } else {
+            (self.not_before <= asker.now).then_some(self.delay)
+        }
+    }
+}
+
+/// What a listed key gives: one or more values.
 #[derive(Clone, Copy, Debug)]
 pub struct Answer<'a> {
     answers: &'a Answers,
     values: &'a [u32],
-    gate: u32,
 }
 
 impl<'a> Answer<'a> {
@@ -49,9 +75,9 @@ impl<'a> Answer<'a> {
         self.values.iter().map(move |&id| answers.value(id))
     }
 
-    /// The condition to meet before the values are given.
-    pub fn gate(self) -> Option<&'a Gate> {
-        self.answers.gates.get((self.gate as usize).checked_sub(1)?)
+    /// The values that are for this client, in the order of the file.
+    pub fn values_for(self, asker: Asker) -> impl Iterator<Item = Value<'a>> + Clone {
+        self.values().filter(move |value| value.gate.is_none_or(|gate| gate.pass(asker).is_some()))
     }
 }
 
@@ -62,21 +88,22 @@ pub struct Answers {
     /// value before ends.
     values: Vec<(u32, u32)>,
     texts: Vec<u8>,
-    /// For each answer from number 1 on: the end of its values in `members`, and its gate plus 1.
-    answers: Vec<(u32, u32)>,
+    /// The values that have a gate, in order.
+    gates: Vec<(u32, Gate)>,
+    /// For each answer from number 1 on: the end of its values in `members`.
+    answers: Vec<u32>,
     members: Vec<u32>,
-    gates: Vec<Gate>,
 }
 
 impl Answers {
     /// The answer with this number; one without values for a number that was never given out.
     pub fn get(&self, id: AnswerId) -> Answer<'_> {
-        let none = Answer { answers: self, values: &[], gate: 0 };
+        let none = Answer { answers: self, values: &[] };
         let Some(index) = (id.0 as usize).checked_sub(1) else { return none };
-        let Some(&(end, gate)) = self.answers.get(index) else { return none };
-        let start = index.checked_sub(1).map_or(0, |before| self.answers[before].0);
+        let Some(&end) = self.answers.get(index) else { return none };
+        let start = index.checked_sub(1).map_or(0, |before| self.answers[before]);
         let values = self.members.get(start as usize..end as usize).unwrap_or(&[]);
-        Answer { answers: self, values, gate }
+        Answer { answers: self, values }
     }
 
     /// The number of distinct answers.
@@ -89,23 +116,28 @@ impl Answers {
         self.answers.is_empty()
     }
 
+    /// True if some value has a gate.
+    pub fn has_gates(&self) -> bool {
+        !self.gates.is_empty()
+    }
+
     /// The size in memory, in bytes.
     pub fn memory(&self) -> usize {
         self.values.capacity() * size_of::<(u32, u32)>()
             + self.texts.capacity()
-            + self.answers.capacity() * size_of::<(u32, u32)>()
+            + self.gates.capacity() * size_of::<(u32, Gate)>()
+            + self.answers.capacity() * size_of::<u32>()
             + self.members.capacity() * size_of::<u32>()
-            + self.gates.capacity() * size_of::<Gate>()
     }
 
     fn value(&self, id: u32) -> Value<'_> {
         let index = id as usize;
         let Some(&(a, end)) = self.values.get(index) else {
-            return Value { a: Ipv4Addr::UNSPECIFIED, text: &[] };
+            return Value { a: Ipv4Addr::UNSPECIFIED, text: &[], gate: None };
         };
         let start = index.checked_sub(1).map_or(0, |before| self.values[before].1);
         let text = self.texts.get(start as usize..end as usize).unwrap_or(&[]);
-        Value { a: Ipv4Addr::from(a), text }
+        Value { a: Ipv4Addr::from(a), text, gate: gate_of(&self.gates, id) }
     }
 }
 
@@ -116,7 +148,7 @@ impl Answers {
 ///
 /// let mut builder = AnswersBuilder::default();
 /// let value = builder.value([127, 0, 0, 2].into(), b"see http://bl.example/$").unwrap();
-/// let id = builder.answer(&[value], None);
+/// let id = builder.answer(&[value]);
 /// let (answers, _) = builder.finish([id]);
 /// assert_eq!(answers.get(id).values().next().unwrap().a.octets(), [127, 0, 0, 2]);
 /// ```
@@ -124,27 +156,34 @@ impl Answers {
 pub struct AnswersBuilder {
     values: Vec<(u32, u32)>,
     texts: Vec<u8>,
+    gates: Vec<(u32, Gate)>,
     value_index: HashTable<u32>,
     hasher: foldhash::fast::FixedState,
     /// As in [`Answers`]: no allocation per answer, of which there may be a million.
-    answers: Vec<(u32, u32)>,
+    answers: Vec<u32>,
     members: Vec<ValueId>,
-    gates: Vec<Gate>,
-    /// The answers with several values or a gate.
+    /// The answers with several values.
     answer_index: HashTable<AnswerId>,
-    /// The answers with one value and no gate, by the value.
+    /// The answers with one value, by the value.
     single_index: Vec<AnswerId>,
 }
 
 impl AnswersBuilder {
     /// The number of this value, new or known. `None` if the texts of the dataset exceed 4 GiB.
     pub fn value(&mut self, a: Ipv4Addr, text: &[u8]) -> Option<ValueId> {
+        self.gated_value(a, text, None)
+    }
+
+    /// [`value`](Self::value) for a value behind a gate.
+    pub fn gated_value(&mut self, a: Ipv4Addr, text: &[u8], gate: Option<Gate>) -> Option<ValueId> {
         let a = u32::from(a);
-        let hash = hash_value(&self.hasher, a, text);
-        let (values, texts) = (&self.values, &self.texts);
-        let found = self
-            .value_index
-            .find(hash, |&id| values[id as usize].0 == a && text_of(values, texts, id) == text);
+        let hash = hash_value(&self.hasher, a, text, gate);
+        let (values, texts, gates) = (&self.values, &self.texts, &self.gates);
+        let found = self.value_index.find(hash, |&id| {
+            values[id as usize].0 == a
+                && text_of(values, texts, id) == text
+                && gate_of(gates, id) == gate
+        });
         if let Some(&id) = found {
             return Some(ValueId(id));
         }
@@ -152,35 +191,37 @@ impl AnswersBuilder {
         let id = u32::try_from(self.values.len()).ok()?;
         self.texts.extend_from_slice(text);
         self.values.push((a, end));
-        let (values, texts, hasher) = (&self.values, &self.texts, &self.hasher);
+        self.gates.extend(gate.map(|gate| (id, gate)));
+        let (values, texts, gates, hasher) = (&self.values, &self.texts, &self.gates, &self.hasher);
         self.value_index.insert_unique(hash, id, |&id| {
-            hash_value(hasher, values[id as usize].0, text_of(values, texts, id))
+            let text = text_of(values, texts, id);
+            hash_value(hasher, values[id as usize].0, text, gate_of(gates, id))
         });
         Some(ValueId(id))
     }
 
-    /// The number of the answer that gives these values, in this order, behind this gate.
-    pub fn answer(&mut self, values: &[ValueId], gate: Option<Gate>) -> AnswerId {
-        if let ([value], None) = (values, &gate) {
+    /// The number of the answer that gives these values, in this order.
+    pub fn answer(&mut self, values: &[ValueId]) -> AnswerId {
+        if let [value] = values {
             let index = value.0 as usize;
             if let Some(&known) = self.single_index.get(index).filter(|id| id.is_listed()) {
                 return known;
             }
-            let id = self.push(values, None);
+            let id = self.push(values);
             if self.single_index.len() <= index {
                 self.single_index.resize(index + 1, AnswerId::NONE);
             }
             self.single_index[index] = id;
             return id;
         }
-        let hash = self.hasher.hash_one((values, &gate));
-        let same = |&id: &AnswerId| self.parts(id) == (values, gate.as_ref());
+        let hash = self.hasher.hash_one(values);
+        let same = |&id: &AnswerId| self.members_of(id) == values;
         if let Some(&known) = self.answer_index.find(hash, same) {
             return known;
         }
-        let id = self.push(values, gate);
+        let id = self.push(values);
         let mut index = std::mem::take(&mut self.answer_index);
-        index.insert_unique(hash, id, |&id| self.hasher.hash_one(self.parts(id)));
+        index.insert_unique(hash, id, |&id| self.hasher.hash_one(self.members_of(id)));
         self.answer_index = index;
         id
     }
@@ -193,7 +234,8 @@ impl AnswersBuilder {
     /// The value with this number.
     pub fn get_value(&self, id: ValueId) -> Value<'_> {
         let (a, _) = self.values[id.0 as usize];
-        Value { a: Ipv4Addr::from(a), text: text_of(&self.values, &self.texts, id.0) }
+        let text = text_of(&self.values, &self.texts, id.0);
+        Value { a: Ipv4Addr::from(a), text, gate: gate_of(&self.gates, id.0) }
     }
 
     /// The answers that `used` names, renumbered from 1 in the order of their first use, and the
@@ -210,47 +252,38 @@ impl AnswersBuilder {
             if slot.is_listed() || !id.is_listed() {
                 continue;
             }
-            let (values, gate) = self.parts(id);
-            for value in values {
+            for value in self.members_of(id) {
                 let number = &mut value_numbers[value.0 as usize];
                 if *number == u32::MAX {
                     *number = out.values.len() as u32;
-                    let Value { a, text } = self.get_value(*value);
+                    let Value { a, text, gate } = self.get_value(*value);
                     out.texts.extend_from_slice(text);
                     out.values.push((a.into(), out.texts.len() as u32));
+                    out.gates.extend(gate.map(|gate| (*number, gate)));
                 }
                 out.members.push(*number);
             }
-            let gate = gate.map_or(0, |gate| {
-                out.gates.push(gate.clone());
-                out.gates.len() as u32
-            });
-            out.answers.push((out.members.len() as u32, gate));
+            out.answers.push(out.members.len() as u32);
             *slot = AnswerId(out.answers.len() as u32);
         }
         out.values.shrink_to_fit();
         out.texts.shrink_to_fit();
+        out.gates.shrink_to_fit();
         out.answers.shrink_to_fit();
         out.members.shrink_to_fit();
         (out, renumbered)
     }
 
-    /// The values and the gate of a listed answer.
-    fn parts(&self, id: AnswerId) -> (&[ValueId], Option<&Gate>) {
+    /// The values of a listed answer.
+    fn members_of(&self, id: AnswerId) -> &[ValueId] {
         let index = id.0 as usize - 1;
-        let start = index.checked_sub(1).map_or(0, |before| self.answers[before].0);
-        let (end, gate) = self.answers[index];
-        let gate = (gate as usize).checked_sub(1).map(|gate| &self.gates[gate]);
-        (&self.members[start as usize..end as usize], gate)
+        let start = index.checked_sub(1).map_or(0, |before| self.answers[before]);
+        &self.members[start as usize..self.answers[index] as usize]
     }
 
-    fn push(&mut self, values: &[ValueId], gate: Option<Gate>) -> AnswerId {
+    fn push(&mut self, values: &[ValueId]) -> AnswerId {
         self.members.extend_from_slice(values);
-        let gate = gate.map_or(0, |gate| {
-            self.gates.push(gate);
-            self.gates.len() as u32
-        });
-        self.answers.push((self.members.len() as u32, gate));
+        self.answers.push(self.members.len() as u32);
         AnswerId(self.answers.len() as u32)
     }
 }
@@ -261,11 +294,20 @@ fn text_of<'a>(values: &[(u32, u32)], texts: &'a [u8], id: u32) -> &'a [u8] {
     &texts[start as usize..values[index].1 as usize]
 }
 
-fn hash_value(state: &foldhash::fast::FixedState, a: u32, text: &[u8]) -> u64 {
-    use std::hash::Hasher;
+/// The gate of a value; `gates` are in the order of the values.
+fn gate_of(gates: &[(u32, Gate)], id: u32) -> Option<Gate> {
+    let place = gates.binary_search_by_key(&id, |(value, _)| *value).ok()?;
+    Some(gates[place].1)
+}
+
+fn hash_value(state: &foldhash::fast::FixedState, a: u32, text: &[u8], gate: Option<Gate>) -> u64 {
+    use std::hash::{Hash, Hasher};
     let mut hasher = state.build_hasher();
     hasher.write_u32(a);
     hasher.write(text);
+    if let Some(gate) = gate {
+        gate.hash(&mut hasher);
+    }
     hasher.finish()
 }
 
@@ -284,31 +326,33 @@ mod tests {
         let other = builder.value(a(3), b"text").unwrap();
         assert_eq!(builder.value(a(2), b"text"), Some(one));
         assert_ne!(one, other);
-        let single = builder.answer(&[one], None);
-        assert_eq!(builder.answer(&[one], None), single);
-        let pair = builder.answer(&[one, other], None);
-        assert_eq!(builder.answer(&[one, other], None), pair);
+        let single = builder.answer(&[one]);
+        assert_eq!(builder.answer(&[one]), single);
+        let pair = builder.answer(&[one, other]);
+        assert_eq!(builder.answer(&[one, other]), pair);
         assert_ne!(pair, single);
-        let gate = Some(Gate { not_before: Some(9), ..Gate::default() });
-        let gated = builder.answer(&[one], gate.clone());
-        assert_ne!(gated, single);
-        assert_eq!(builder.answer(&[one], gate.clone()), gated);
-        assert_ne!(builder.answer(&[one, other], gate), pair);
+        let gate = Some(Gate { not_before: 9, ..Gate::default() });
+        let gated = builder.gated_value(a(2), b"text", gate).unwrap();
+        assert_ne!(gated, one);
+        assert_eq!(builder.gated_value(a(2), b"text", gate), Some(gated));
+        assert_ne!(builder.gated_value(a(2), b"text", Some(Gate::default())), Some(gated));
+        assert_ne!(builder.answer(&[gated]), single);
         // More than fit the index at first: the hashes stay right when it grows.
         let values: Vec<_> = (0..200).map(|n| builder.value(a(n), b"").unwrap()).collect();
-        let ids: Vec<_> = values.windows(3).map(|three| builder.answer(three, None)).collect();
-        let again: Vec<_> = values.windows(3).map(|three| builder.answer(three, None)).collect();
+        let ids: Vec<_> = values.windows(3).map(|three| builder.answer(three)).collect();
+        let again: Vec<_> = values.windows(3).map(|three| builder.answer(three)).collect();
         assert_eq!(ids, again);
-        assert_eq!(builder.answer(&[one, other], None), pair);
+        assert_eq!(builder.answer(&[one, other]), pair);
     }
 
     #[test]
     fn only_used_answers_are_kept_in_the_order_of_use() {
         let mut builder = AnswersBuilder::default();
         let values: Vec<_> = (2..6).map(|n| builder.value(a(n), &[n]).unwrap()).collect();
-        let ids: Vec<_> = values.iter().map(|v| builder.answer(&[*v], None)).collect();
+        let ids: Vec<_> = values.iter().map(|v| builder.answer(&[*v])).collect();
         let gate = Gate { delay: Duration::from_secs(1), ..Gate::default() };
-        let gated = builder.answer(&[values[3], values[0]], Some(gate.clone()));
+        let behind = builder.gated_value(a(5), &[5], Some(gate)).unwrap();
+        let gated = builder.answer(&[behind, values[0]]);
         let (answers, new) = builder.finish([gated, ids[1], AnswerId::NONE, gated]);
         assert_eq!(answers.len(), 2);
         assert_eq!(new[ids[0].0 as usize], AnswerId::NONE);
@@ -316,10 +360,50 @@ mod tests {
         assert_eq!(new[gated.0 as usize], AnswerId(1));
         let answer = answers.get(AnswerId(1));
         let got: Vec<_> = answer.values().collect();
-        assert_eq!(got, [Value { a: a(5), text: &[5] }, Value { a: a(2), text: &[2] }]);
-        assert_eq!(answer.gate(), Some(&gate));
-        assert_eq!(answers.get(AnswerId(2)).gate(), None);
+        let first = Value { a: a(5), text: &[5], gate: Some(gate) };
+        assert_eq!(got, [first, Value { a: a(2), text: &[2], gate: None }]);
+        assert!(answers.has_gates());
+        assert_eq!(answers.get(AnswerId(2)).values().next().unwrap().gate, None);
         assert_eq!(answers.get(AnswerId(3)).values().len(), 0);
         assert_eq!(answers.get(AnswerId::NONE).values().len(), 0);
+    }
+
+    #[test]
+    fn gates_open_by_time_and_key() {
+        let asker = |now, has_key| Asker { now, has_key };
+        let delay = Duration::from_secs(5);
+        let later = Gate { not_before: 10, ..Gate::default() };
+        assert_eq!(later.pass(asker(9, true)), None);
+        assert_eq!(later.pass(asker(10, false)), Some(Duration::ZERO));
+        let slow = Gate { delay, ..Gate::default() };
+        assert_eq!(slow.pass(asker(0, true)), Some(delay));
+        let spared = Gate { not_before: 10, delay, key_spares: true, ..Gate::default() };
+        assert_eq!(spared.pass(asker(0, true)), Some(Duration::ZERO));
+        assert_eq!(spared.pass(asker(0, false)), None);
+        assert_eq!(spared.pass(asker(10, false)), Some(delay));
+        let locked = Gate { needs_key: true, ..slow };
+        assert_eq!(locked.pass(asker(0, false)), None);
+        assert_eq!(locked.pass(asker(0, true)), Some(delay));
+        let both = Gate { needs_key: true, ..spared };
+        assert_eq!(both.pass(asker(99, false)), None);
+        assert_eq!(both.pass(asker(0, true)), Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn values_are_given_to_those_they_are_for() {
+        let mut builder = AnswersBuilder::default();
+        let gate = Gate { not_before: 10, ..Gate::default() };
+        let values = [
+            builder.gated_value(a(2), b"", Some(gate)).unwrap(),
+            builder.value(a(3), b"").unwrap(),
+        ];
+        let id = builder.answer(&values);
+        let (answers, _) = builder.finish([id]);
+        let given = |now| {
+            let asker = Asker { now, has_key: false };
+            answers.get(id).values_for(asker).map(|value| value.a).collect::<Vec<_>>()
+        };
+        assert_eq!(given(9), [a(3)]);
+        assert_eq!(given(10), [a(2), a(3)]);
     }
 }

@@ -5,12 +5,14 @@
 //! addresses, sorted disjoint ranges, each with the number of an interned answer; for names, a
 //! suffix tree whose nodes carry the answer for the name itself and for everything below it.
 
+pub mod actions;
 pub mod addresses;
 pub mod answers;
 pub mod names;
 pub mod records;
 
-pub use answers::{Answer, Answers, AnswersBuilder, Gate, Value, ValueId};
+pub use actions::{Action, Actions, Keyword};
+pub use answers::{Answer, Answers, AnswersBuilder, Asker, Gate, Value, ValueId};
 
 /// The number of an interned [`Answer`] of a dataset.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]

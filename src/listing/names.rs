@@ -196,7 +196,7 @@ impl Rules<'_> {
         if self.values.is_empty() {
             return None;
         }
-        let answer = self.answers.answer(&self.values, None);
+        let answer = self.answers.answer(&self.values);
         let inert = answer == inherited && !self.values.iter().any(|&id| self.shows_name(id));
         (!inert).then_some(answer)
     }

@@ -177,6 +177,8 @@ impl Summary {
                 | Reason::FormErr
                 | Reason::NotImp
                 | Reason::BadVers
+                | Reason::Denied
+                | Reason::Ignored
                 | Reason::Dropped => &mut summary.errors,
             };
             *sum += figures.queries(reason);
@@ -188,7 +190,8 @@ impl Summary {
     /// though its bytes are the zone's.
     fn of_zone(figures: &Figures) -> Self {
         let all = Self::of_all(figures);
-        Self { errors: all.errors - figures.queries(Reason::Dropped), ..all }
+        let dropped = figures.queries(Reason::Dropped) + figures.queries(Reason::Ignored);
+        Self { errors: all.errors - dropped, ..all }
     }
 
     fn total(&self) -> u64 {

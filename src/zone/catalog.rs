@@ -1,10 +1,11 @@
 //! All zones, found by name.
 
-use super::{Counters, Zone};
+use super::{Counters, Dataset, Zone};
 use crate::wire::name::{Labels, MAX_LABELS};
 use foldhash::fast::FixedState;
 use hashbrown::{HashSet, HashTable};
 use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
 
 /// The zones a server answers for: an immutable snapshot, replaced as a whole.
 #[derive(Debug, Default)]
@@ -19,6 +20,8 @@ pub struct Catalog {
     above_apexes: HashSet<Box<[u8]>, FixedState>,
     chaos: Chaos,
     counters: Counters,
+    /// Access lists for all zones.
+    acl: Vec<Arc<Dataset>>,
 }
 
 /// What the server says about itself in class CH (RFC 4892); `None` is REFUSED.
@@ -50,9 +53,13 @@ impl Catalog {
     }
 
     /// Has the queries that belong to no zone counted there.
-    pub fn with_counters(mut self, counters: Counters) -> Self {
-        self.counters = counters;
-        self
+    pub fn with_counters(self, counters: Counters) -> Self {
+        Self { counters, ..self }
+    }
+
+    /// The same with access lists that hold for all zones.
+    pub fn with_acl(self, acl: Vec<Arc<Dataset>>) -> Self {
+        Self { acl, ..self }
     }
 
     fn names_above_apexes(&self) -> HashSet<Box<[u8]>, FixedState> {
@@ -97,6 +104,11 @@ impl Catalog {
     /// Where the queries that belong to no zone are counted.
     pub fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// The access lists that hold for all zones, and for what is asked of none.
+    pub fn acl(&self) -> &[Arc<Dataset>] {
+        &self.acl
     }
 
     /// The zone with the longest apex that `name` (wire form, lower case) is at or below, and

@@ -27,13 +27,17 @@ pub enum Reason {
     Chaos,
     /// The answer did not fit and the client was told to use TCP.
     Truncated,
+    /// An access list refuses the client or its key.
+    Denied,
+    /// An access list says not to answer the client or its key.
+    Ignored,
     /// Not a query at all.
     Dropped,
 }
 
 impl Reason {
     /// All reasons, in the order of their numbers.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Answered,
         Self::NoData,
         Self::NxDomain,
@@ -44,6 +48,8 @@ impl Reason {
         Self::BadVers,
         Self::Chaos,
         Self::Truncated,
+        Self::Denied,
+        Self::Ignored,
         Self::Dropped,
     ];
 }

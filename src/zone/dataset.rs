@@ -1,6 +1,6 @@
 //! A dataset as it is served.
 
-use super::{Ns, Soa, Vars};
+use super::{Acl, Ns, Soa, Vars};
 use crate::listing::Answers;
 use crate::listing::records::RecordSet;
 use crate::trie::names::NameTree;
@@ -19,6 +19,8 @@ pub struct Dataset {
     pub names: Option<NameTree>,
     /// Ordinary records (`generic`).
     pub records: Option<RecordSet>,
+    /// Who may ask (`acl`, `aclkey`); such a dataset lists nothing.
+    pub acl: Option<Acl>,
     /// The answers the listings above give by number.
     pub answers: Answers,
     /// One answer with the default value, for the test points of RFC 5782.
@@ -42,11 +44,18 @@ impl Dataset {
         self.ip4.is_some() || self.ip6.is_some() || self.names.is_some()
     }
 
+    /// True if IPv6 addresses are keys of this dataset: those of an `ip4trie` are only if there are
+    /// some in it.
+    pub fn takes_ip6(&self) -> bool {
+        self.ip6.as_ref().is_some_and(|ip6| self.ip4.is_none() || !ip6.is_empty())
+    }
+
     /// The size in memory, in bytes.
     pub fn memory(&self) -> usize {
         self.ip4.as_ref().map_or(0, Trie4::memory)
             + self.ip6.as_ref().map_or(0, Trie6::memory)
             + self.names.as_ref().map_or(0, NameTree::memory)
+            + self.acl.as_ref().map_or(0, Acl::memory)
             + self.answers.memory()
     }
 }

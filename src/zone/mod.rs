@@ -1,10 +1,12 @@
 //! Zones and the catalog of them: what the engine answers from, immutable once built.
 
+mod acl;
 mod catalog;
 mod counters;
 mod dataset;
 
 pub use crate::zonefile::{SoaData as Soa, Vars};
+pub use acl::{Acl, ClientAcl, KeyAcl};
 pub use catalog::{Catalog, Chaos};
 pub use counters::{Counters, Figures, Reason};
 pub use dataset::Dataset;
@@ -25,6 +27,8 @@ pub struct Zone {
     pub datasets: Vec<Arc<Dataset>>,
     /// Allow lists: a key listed in one of them is not listed in this zone.
     pub allow: Vec<Arc<Dataset>>,
+    /// Access lists: who may ask this zone. Those that hold for all zones are in the catalog.
+    pub acl: Vec<Arc<Dataset>>,
     /// Whether the zone is answered from, and how far it can be trusted.
     pub state: ZoneState,
     /// The zone is not served after this time, in seconds since 1970 (`$TIMESTAMP`).
@@ -44,7 +48,8 @@ pub enum ZoneState {
     Live,
     /// Some dataset is missing, or serves older data than its files have.
     Degraded,
-    /// Nothing was ever loaded: the answer is SERVFAIL.
+    /// Nothing of what it lists was ever loaded, or not all that says who may ask: the answer is
+    /// SERVFAIL.
     Unloaded,
 }
 

@@ -114,6 +114,16 @@ pub enum Reason {
     AfterA,
     /// The text is too long; its beginning was used.
     LongText,
+    /// Neither an action nor a value of an access list.
+    BadAction,
+    /// The key is longer than a label of a name can be.
+    LongKey,
+    /// The key has an entry already; this one counts.
+    DuplicateKey,
+    /// An access list has no records of its own.
+    NotInAccessList,
+    /// The text ends in what looks like parameters of the entry; it was used as it stands.
+    DoubtfulParams,
     /// No domain name where one should be.
     NoName,
     /// Not a domain name.
@@ -192,6 +202,20 @@ impl fmt::Display for Reason {
             Self::LongText => {
                 write!(f, "the text is longer than {} bytes: it was cut", super::MAX_TEXT)
             }
+            Self::BadAction => f.write_str(
+                "expected :ignore, :refuse, :empty, :pass, or an A value as in :127.0.0.2:text",
+            ),
+            Self::LongKey => f.write_str("the key is longer than the 63 bytes of a label"),
+            Self::DuplicateKey => {
+                f.write_str("this key has an entry already: this one takes its place")
+            }
+            Self::NotInAccessList => {
+                f.write_str("an access list has no $SOA and no $NS: the zone takes them elsewhere")
+            }
+            Self::DoubtfulParams => f.write_str(
+                "taken as a text to its end: parameters are `@ ts=seconds;delay=time;key=require` \
+                 or `key=nodelay`",
+            ),
             Self::NoName => {
                 f.write_str("expected a domain name, as in example.com or *.example.com")
             }

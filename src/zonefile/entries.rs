@@ -1,12 +1,14 @@
 //! The entry lines of the dataset types (rbldnsd's manual, "Dataset types and formats").
 
+use super::acl::AclEntries;
 use super::diagnostic::Refused;
+use super::params::{self, Params};
 use super::scan::Scan;
 use super::value::Pair;
 use super::{FatalCause, Kind, Options, Reason, Tally, ip4, ip6, value};
 use crate::listing::addresses::{LayersBuilder, PrefixesBuilder, SetBuilder4, SetBuilder6};
 use crate::listing::names::{NamesBuilder, Scope};
-use crate::listing::{AnswerId, AnswersBuilder, ValueId};
+use crate::listing::{AnswerId, AnswersBuilder, Gate, ValueId};
 use crate::wire::name::NameBuf;
 use std::net::Ipv4Addr;
 
@@ -19,6 +21,7 @@ pub(super) enum Entries {
     Ip6Tset(SetBuilder6),
     Ip6Trie(PrefixesBuilder<u128>),
     Dnset(NamesBuilder),
+    Acl(AclEntries),
 }
 
 impl Entries {
@@ -30,6 +33,8 @@ impl Entries {
             Kind::Ip6Tset => Self::Ip6Tset(SetBuilder6::default()),
             Kind::Ip6Trie => Self::Ip6Trie(PrefixesBuilder::default()),
             Kind::Dnset => Self::Dnset(NamesBuilder::default()),
+            Kind::Acl => Self::Acl(AclEntries::clients()),
+            Kind::AclKey => Self::Acl(AclEntries::keys()),
         }
     }
 
@@ -51,8 +56,23 @@ impl Entries {
 
     /// True if a line that starts like this sets the default value.
     pub(super) fn is_default_line(&self, scan: &Scan<'_>) -> bool {
+        if let Self::Acl(acl) = self {
+            return acl.is_default_line(scan);
+        }
         let may_be_ip6 = matches!(self, Self::Ip4Trie(..) | Self::Ip6Trie(_));
         scan.peek() == b':' && !(may_be_ip6 && scan.peek_second() == b':')
+    }
+
+    /// Takes a default line. A reason returned is a warning only.
+    pub(super) fn default_line(
+        &mut self,
+        scan: &mut Scan<'_>,
+        values: &mut Values,
+    ) -> Result<Option<Reason>, Refused> {
+        match self {
+            Self::Acl(acl) => acl.default_line(scan, values),
+            _ => values.default_line(scan),
+        }
     }
 
     /// Takes an entry; `place` is the number of the entry in the files. A reason returned is a
@@ -138,6 +158,7 @@ impl Entries {
                 names.add(name.as_wire(), scope, value).map_err(|_| FatalCause::TooLarge)?;
                 Ok(warning)
             }
+            Self::Acl(acl) => acl.line(scan, values, rules, place),
         }
     }
 }
@@ -150,19 +171,19 @@ pub(super) struct Rules {
 }
 
 impl Rules {
-    fn network4(self, address: u32, len: u8) -> Result<u32, Reason> {
+    pub(super) fn network4(self, address: u32, len: u8) -> Result<u32, Reason> {
         let network = address & !ip4::host_mask(len);
         let good = network == address || self.accept_host_bits;
         good.then_some(network).ok_or(Reason::HostBits)
     }
 
-    fn network6(self, address: u128, len: u8) -> Result<u128, Reason> {
+    pub(super) fn network6(self, address: u128, len: u8) -> Result<u128, Reason> {
         let network = address & !ip6::host_mask(len);
         let good = network == address || self.accept_host_bits;
         good.then_some(network).ok_or(Reason::HostBits)
     }
 
-    fn check_size(self, start: u32, end: u32) -> Result<(), Reason> {
+    pub(super) fn check_size(self, start: u32, end: u32) -> Result<(), Reason> {
         let size = u64::from(end - start) + 1;
         match self.max_range {
             Some(max) if size > u64::from(max) => Err(Reason::LargeRange { size, max }),
@@ -192,7 +213,7 @@ fn cidr_of_any_family(scan: &mut Scan<'_>) -> Result<Prefix, Reason> {
 
 /// A prefix below `::ffff:0:0/96` speaks of IPv4 addresses (RFC 4291 section 2.5.5.2), as queries
 /// for such addresses do.
-fn mapped_ip4(start: u128, len: u8) -> Option<(u32, u8)> {
+pub(super) fn mapped_ip4(start: u128, len: u8) -> Option<(u32, u8)> {
     (start >> 32 == 0xffff && len >= 96).then(|| (start as u32, len - 96))
 }
 
@@ -204,7 +225,7 @@ fn eat_exclusion(scan: &mut Scan<'_>) -> bool {
     excluded
 }
 
-fn end_of_address(scan: &Scan<'_>) -> Result<(), Reason> {
+pub(super) fn end_of_address(scan: &Scan<'_>) -> Result<(), Reason> {
     match scan.peek() {
         0 | b' ' | b'\t' | b'#' | b';' | b':' => Ok(()),
         _ => Err(Reason::AfterAddress),
@@ -299,12 +320,25 @@ impl Values {
             return Ok(None);
         }
         let (pair, was_cut) = value::pair(scan, Pair::BUILT_IN, self.loopback_only)?;
-        let text = self.local_text.as_deref().unwrap_or(pair.text);
-        let pair = OwnedPair::new(Pair { a: self.local_a.unwrap_or(pair.a), text });
+        let pair = OwnedPair::new(pair);
+        self.set_default(pair);
+        Ok(was_cut.then_some(Reason::LongText))
+    }
+
+    /// Takes a default line that takes what it leaves out from the one before.
+    pub(super) fn next_default(&mut self, scan: &mut Scan<'_>) -> Result<Option<Reason>, Refused> {
+        let (pair, was_cut) = value::pair(scan, self.current.as_pair(), self.loopback_only)?;
+        let pair = OwnedPair::new(pair);
+        self.set_default(pair);
+        Ok(was_cut.then_some(Reason::LongText))
+    }
+
+    fn set_default(&mut self, pair: OwnedPair) {
+        let text = self.local_text.clone().unwrap_or(pair.text);
+        let pair = OwnedPair { a: self.local_a.unwrap_or(pair.a), text };
         self.current = pair.clone();
         self.current_id = None;
         self.first.get_or_insert(pair);
-        Ok(was_cut.then_some(Reason::LongText))
     }
 
     /// The number of the default value at this line.
@@ -342,12 +376,37 @@ impl Values {
         if scan.is_end_or_comment() {
             return Ok((Some(self.default_id()?), None));
         }
+        let (id, warning) = match params::find(scan.rest()) {
+            Params::None => self.value(scan, None)?,
+            Params::Doubtful => {
+                let (id, warning) = self.value(scan, None)?;
+                (id, warning.or(Some(Reason::DoubtfulParams)))
+            }
+            Params::Some(0, gate) => {
+                let Pair { a, text } = self.current.as_pair();
+                let id = self.answers.gated_value(a, text, Some(gate));
+                (id.ok_or(FatalCause::TooLarge)?, None)
+            }
+            Params::Some(len, gate) => {
+                scan.end_after(len);
+                self.value(scan, Some(gate))?
+            }
+        };
+        Ok((Some(id), warning))
+    }
+
+    /// A value that may stand on an entry line, and a warning.
+    pub(super) fn value(
+        &mut self,
+        scan: &mut Scan<'_>,
+        gate: Option<Gate>,
+    ) -> Result<(ValueId, Option<Reason>), Refused> {
         let (pair, was_cut) = value::pair(scan, self.current.as_pair(), self.loopback_only)?;
-        let id = self.answers.value(pair.a, pair.text).ok_or(FatalCause::TooLarge)?;
-        Ok((Some(id), was_cut.then_some(Reason::LongText)))
+        let id = self.answers.gated_value(pair.a, pair.text, gate).ok_or(FatalCause::TooLarge)?;
+        Ok((id, was_cut.then_some(Reason::LongText)))
     }
 
     fn answer(&mut self, value: Option<ValueId>) -> AnswerId {
-        value.map_or(AnswerId::NONE, |value| self.answers.answer(&[value], None))
+        value.map_or(AnswerId::NONE, |value| self.answers.answer(&[value]))
     }
 }

@@ -3,8 +3,8 @@
 //! A [`Parser`] takes the bytes of the files of one dataset in pieces of any size and gives
 //! [`Parsed`]. A line it cannot use is skipped and reported with its place and the reason, and
 //! never fails the file. What it accepts is what rbldnsd 1.0 accepts, and besides: carriage
-//! returns before newlines are ignored, IPv6 prefixes may stand in an `ip4trie`, and texts may
-//! have up to 1020 bytes.
+//! returns before newlines are ignored, IPv6 prefixes may stand in an `ip4trie`, texts may have up
+//! to 1020 bytes, and the value of an entry may end in the parameters of rspamd's fork.
 //!
 //! ```
 //! use dnsbld::zonefile::{Kind, Options, Parser};
@@ -21,10 +21,12 @@
 //! assert_eq!(ranges, [3, 12]);
 //! ```
 
+mod acl;
 mod diagnostic;
 mod entries;
 mod ip4;
 mod ip6;
+mod params;
 mod plain;
 mod scan;
 mod special;
@@ -33,6 +35,7 @@ mod tally;
 mod tests;
 mod value;
 
+pub use acl::{Acl, Keys, Subjects};
 pub use diagnostic::{Diagnostic, Diagnostics, Fatal, FatalCause, MAX_KEPT, Reason, Special};
 pub use special::{NsData, SoaData, Vars};
 pub use tally::Tally;
@@ -70,10 +73,16 @@ pub enum Kind {
     Ip6Trie,
     /// Domain names, each with its value; also called `dnhash`.
     Dnset,
+    /// Access list of clients: IPv4 and IPv6 prefixes, each with what is done with the queries
+    /// that come from there.
+    Acl,
+    /// Access list of keys: the last labels before the apex, each with what is done with the
+    /// queries that have it (rspamd's fork of rbldnsd).
+    AclKey,
 }
 
 impl Kind {
-    const NAMES: [(&'static str, Self); 7] = [
+    const NAMES: [(&'static str, Self); 9] = [
         ("ip4set", Self::Ip4Set),
         ("ip4tset", Self::Ip4Tset),
         ("ip4trie", Self::Ip4Trie),
@@ -81,7 +90,14 @@ impl Kind {
         ("ip6trie", Self::Ip6Trie),
         ("dnset", Self::Dnset),
         ("dnhash", Self::Dnset),
+        ("acl", Self::Acl),
+        ("aclkey", Self::AclKey),
     ];
+
+    /// True if the dataset says who may ask, and nothing of what is listed.
+    pub fn is_access_list(self) -> bool {
+        matches!(self, Self::Acl | Self::AclKey)
+    }
 }
 
 impl FromStr for Kind {
@@ -183,6 +199,8 @@ pub struct Parsed {
     pub ip6: Option<Addresses6>,
     /// The listed names, for the types that have them.
     pub names: Option<NameTree>,
+    /// Who may ask, for access lists.
+    pub acl: Option<Acl>,
     /// What the listed keys give.
     pub answers: Answers,
     /// What was wrong.
@@ -215,7 +233,7 @@ impl Parser {
     pub fn new(kind: Kind, options: Options) -> Self {
         Self {
             kind,
-            head: Head::new(&options),
+            head: Head::new(&options, kind),
             values: Values::new(kind, &options),
             entries: Entries::new(kind),
             options,
@@ -234,6 +252,9 @@ impl Parser {
         self.files += 1;
         self.line = 0;
         self.values.start_file();
+        if let Entries::Acl(acl) = &mut self.entries {
+            acl.start_file();
+        }
     }
 
     /// Takes the next bytes of the file.
@@ -282,6 +303,7 @@ impl Parser {
         let default_value = values.dataset_default();
         let tally = self.entries.tally();
         let (mut ip4, mut ip6, mut names, mut late) = (None, None, None, Vec::new());
+        let mut acl = None;
         match self.entries {
             Entries::Ip4Set(set) => ip4 = Some(set.finish(&mut values.answers)),
             Entries::Ip4Tset(set) => ip4 = Some(set.finish(values.only_answer())),
@@ -298,6 +320,11 @@ impl Parser {
                 ip6 = Some(addresses6);
             }
             Entries::Dnset(builder) => names = Some(builder),
+            Entries::Acl(entries) => {
+                let finished;
+                (finished, late) = entries.finish(std::mem::take(&mut values.answers));
+                acl = Some(finished);
+            }
         }
         accepted -= late.len() as u64;
         diagnostics.merge(late.into_iter().map(|place| {
@@ -326,6 +353,7 @@ impl Parser {
             ip4,
             ip6,
             names,
+            acl,
             answers,
             diagnostics,
         }
@@ -374,7 +402,9 @@ impl Parser {
                 self.head.line(&mut scan, &self.options).map(|()| None)
             }
             [] | [b'#' | b';', ..] => Ok(None),
-            _ if self.entries.is_default_line(&scan) => self.values.default_line(&mut scan),
+            _ if self.entries.is_default_line(&scan) => {
+                self.entries.default_line(&mut scan, &mut self.values)
+            }
             _ => self.entry(&mut scan),
         };
         match result {
@@ -395,7 +425,7 @@ impl Parser {
         let place = u32::try_from(self.accepted).map_err(|_| FatalCause::TooLarge)?;
         let warning = self.entries.line(scan, &mut self.values, rules, place)?;
         self.accepted += 1;
-        if matches!(self.entries, Entries::Ip4Trie(..) | Entries::Ip6Trie(_)) {
+        if matches!(self.entries, Entries::Ip4Trie(..) | Entries::Ip6Trie(_) | Entries::Acl(_)) {
             self.places.add(place, self.file(), self.line);
         }
         Ok(warning)

@@ -45,6 +45,11 @@ impl<'a> Scan<'a> {
         self.at >= self.text.len()
     }
 
+    /// Ends the line that many bytes from here.
+    pub(super) fn end_after(&mut self, bytes: usize) {
+        self.text = &self.text[..self.text.len().min(self.at + bytes)];
+    }
+
     /// Skips that many bytes.
     pub(super) fn skip(&mut self, bytes: usize) {
         self.at += bytes;

@@ -3,7 +3,7 @@
 
 use super::diagnostic::Refused;
 use super::scan::{Scan, is_blank};
-use super::{FatalCause, Options, Reason, Special};
+use super::{FatalCause, Kind, Options, Reason, Special};
 use crate::wire::name::NameBuf;
 
 /// How many name servers of a `$NS` line are used.
@@ -59,10 +59,12 @@ pub(super) struct Head {
     pub(super) expires: Option<u64>,
     /// The most addresses an IPv4 entry may cover.
     pub(super) max_range: Option<u32>,
+    /// An access list has no records of its own.
+    is_access_list: bool,
 }
 
 impl Head {
-    pub(super) fn new(options: &Options) -> Self {
+    pub(super) fn new(options: &Options, kind: Kind) -> Self {
         Self {
             ttl: options.default_ttl,
             soa: None,
@@ -71,6 +73,7 @@ impl Head {
             stamp: None,
             expires: None,
             max_range: None,
+            is_access_list: kind.is_access_list(),
         }
     }
 
@@ -79,7 +82,10 @@ impl Head {
         let start = scan.clone();
         let word = scan.word();
         let is = |keyword: &str| word.eq_ignore_ascii_case(keyword.as_bytes());
-        if is("soa") {
+        if self.is_access_list && (is("soa") || is("ns") || is("nameserver")) {
+            *scan = start;
+            Err(Reason::NotInAccessList.into())
+        } else if is("soa") {
             self.soa(scan, options).ok_or(Special::Soa.into())
         } else if is("ns") || is("nameserver") {
             self.ns(scan, options).ok_or(Special::Ns.into())
@@ -270,7 +276,7 @@ mod tests {
     use super::*;
 
     fn head(lines: &[&str], options: &Options) -> (Head, Vec<Refused>) {
-        let mut head = Head::new(options);
+        let mut head = Head::new(options, Kind::Dnset);
         let refused = lines
             .iter()
             .filter_map(|line| head.line(&mut Scan::new(line.as_bytes()), options).err())

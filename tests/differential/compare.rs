@@ -5,7 +5,7 @@ use crate::judge::{Asked, Verdict, judge};
 use crate::message::Reply;
 use crate::name::Name;
 use crate::query::{Query, TYPE_A};
-use crate::scenario::{Scenario, Spec};
+use crate::scenario::{Kind, Scenario, Spec};
 use crate::server::{Program, Server};
 use crate::wanted;
 
@@ -103,8 +103,10 @@ fn bases(scenario: &Scenario) -> Result<Vec<Base>, String> {
     let (scenario, ids) = scenario.as_wanted().unwrap_or_else(|| (scenario.clone(), Vec::new()));
     let failed = failed_specs(&scenario)?;
     let lost = |spec: &Spec| {
-        let zone = scenario.specs.iter().enumerate();
-        zone.filter(|(_, other)| other.apex() == spec.apex()).all(|(at, _)| failed.contains(&at))
+        let others = scenario.specs.iter().enumerate();
+        let mut zone =
+            others.filter(|(_, other)| other.apex() == spec.apex() && other.kind != Kind::Acl);
+        zone.all(|(at, _)| failed.contains(&at))
     };
     let dropped: Vec<usize> =
         failed.iter().copied().filter(|at| !lost(&scenario.specs[*at])).collect();
@@ -130,6 +132,8 @@ fn failed_specs(scenario: &Scenario) -> Result<Vec<usize>, String> {
     }
     let apexes: Vec<Query> =
         alone.specs.iter().map(|spec| Query::new(spec.apex(), TYPE_A)).collect();
+    // An access list alone makes no zone: its name is refused.
+    alone.specs.retain(|spec| spec.kind != Kind::Acl);
     let answers = answers(&running(&alone)?, &apexes)?;
     let failed = answers
         .iter()

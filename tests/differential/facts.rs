@@ -9,7 +9,7 @@ use crate::keys::{self, PROBE};
 use crate::message::{Data, Record, Reply};
 use crate::name::{self, Label, Name};
 use crate::query::{Query, TYPE_A, TYPE_NS, TYPE_SOA};
-use crate::scenario::{Scenario, Spec};
+use crate::scenario::{Kind, Scenario, Spec};
 use crate::server::Server;
 
 /// The return code for a zone without data.
@@ -132,7 +132,7 @@ impl Facts {
         left: &Server,
     ) -> Result<(), String> {
         let mut names = BTreeSet::new();
-        for spec in &scenario.specs {
+        for spec in scenario.specs.iter().filter(|spec| spec.kind != Kind::Acl) {
             let files = spec.files.iter().filter_map(|file| scenario.file(file));
             for line in files.flat_map(|file| &file.lines) {
                 let keys = keys::borders(spec.kind, &line.text);
@@ -277,7 +277,7 @@ fn canonical(labels: &mut [Label]) {
 
 fn zones(scenario: &Scenario) -> Vec<Zone> {
     let mut zones: Vec<Zone> = Vec::new();
-    for spec in &scenario.specs {
+    for spec in scenario.specs.iter().filter(|spec| spec.kind != Kind::Acl) {
         let apex = spec.apex();
         let known = zones.iter().position(|zone| zone.apex == apex);
         let at = known.unwrap_or(zones.len());
@@ -297,7 +297,7 @@ fn zones(scenario: &Scenario) -> Vec<Zone> {
         let zone = &mut zones[at];
         zone.has_ipv4 |= spec.kind.is_ipv4();
         zone.has_ipv6 |= spec.kind.is_ipv6();
-        zone.has_names |= !spec.kind.is_ipv4() && !spec.kind.is_ipv6();
+        zone.has_names |= spec.kind.is_names();
     }
     zones
 }

@@ -164,7 +164,7 @@ fn key(prng: &mut Prng, kind: Kind, keyspace: &Keyspace) -> String {
         Kind::Ip4tset => ipv4_cidr(prng, ipv4),
         Kind::Ip6trie => ipv6_cidr(prng, ipv6),
         Kind::Ip6tset => ipv6_half(prng, ipv6),
-        Kind::Dnset => dn(prng, keyspace),
+        Kind::Dnset | Kind::Acl => dn(prng, keyspace),
     }
 }
 

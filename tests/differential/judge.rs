@@ -207,7 +207,8 @@ fn in_zone(
     facts: &Facts,
 ) -> Wants {
     let labels = &query.name[..query.name.len() - zone.apex.len()];
-    if labels.is_empty() && reply.rcode == REFUSED {
+    // A client that an access list may refuse is refused at the apex too.
+    if labels.is_empty() && reply.rcode == REFUSED && query.from.is_none() {
         ids.push(wanted::APEX_SYNTHESISED);
         reply.rcode = 0;
         reply.bits |= if query.class == CLASS_IN { AA } else { 0 };
@@ -248,7 +249,12 @@ fn in_zone(
 
 /// NODATA instead of NXDOMAIN where something is listed below.
 fn non_terminal(query: &Query, ids: Vec<&'static str>, reply: Reply, facts: &Facts) -> Wants {
-    let below = if reply.rcode == NXDOMAIN { facts.below(&query.name) } else { Below::Nothing };
+    let below = match reply.rcode {
+        // What is listed for a client of an access list, the facts do not tell.
+        NXDOMAIN if query.from.is_some() => Below::Possibly,
+        NXDOMAIN => facts.below(&query.name),
+        _ => Below::Nothing,
+    };
     let mut wants = Wants::new();
     if below != Below::Nothing {
         let mut ids = ids.clone();

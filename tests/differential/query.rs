@@ -2,6 +2,7 @@
 //! `NAME TYPE [word ...]`, much as one would ask with dig.
 
 use std::fmt::{self, Display};
+use std::net::Ipv4Addr;
 
 use crate::name::{self, Label, Name};
 
@@ -113,12 +114,23 @@ pub(crate) struct Query {
     pub(crate) bits: u16,
     pub(crate) edns: Option<Edns>,
     pub(crate) damage: Option<Damage>,
+    /// The address of the client, if not 127.0.0.1.
+    pub(crate) from: Option<Ipv4Addr>,
 }
 
 impl Query {
     /// A plain question of class IN.
     pub(crate) fn new(name: Name, qtype: u16) -> Self {
-        Self { name, qtype, class: CLASS_IN, opcode: 0, bits: 0, edns: None, damage: None }
+        Self {
+            name,
+            qtype,
+            class: CLASS_IN,
+            opcode: 0,
+            bits: 0,
+            edns: None,
+            damage: None,
+            from: None,
+        }
     }
 
     /// The message, with ID 0.
@@ -255,6 +267,7 @@ impl Query {
             "version" => edns?.version = number()? as u8,
             "do" => edns?.dnssec_ok = true,
             "cookie" => edns?.cookie = true,
+            "from" => self.from = Some(value.parse().map_err(|_| format!("no address: {word}"))?),
             "response" => self.damage = Some(Damage::Response),
             "cut" => self.damage = Some(Damage::Cut(number()?.into())),
             "questions" => self.damage = Some(Damage::Questions(number()?)),
@@ -276,6 +289,9 @@ impl Display for Query {
         write!(f, "{} {}", name::to_text(&self.name), name_of(&TYPES, self.qtype, "TYPE"))?;
         if self.class != CLASS_IN {
             write!(f, " class={}", name_of(&CLASSES, self.class, "CLASS"))?;
+        }
+        if let Some(from) = self.from {
+            write!(f, " from={from}")?;
         }
         if self.opcode != 0 {
             write!(f, " opcode={}", self.opcode)?;
@@ -336,6 +352,7 @@ fn a_query_comes_back_from_its_text() {
         "2.0.0.127.Bl.example A",
         "x\\.y\\000.bl.example TYPE777 class=CH opcode=5 aa rd cd edns=512 version=1 do cookie cut=14",
         ". ANY class=CLASS9 questions=2",
+        "x A from=127.0.0.9 rd",
     ] {
         assert_eq!(Query::from_text(text).expect("a question").to_string(), text);
     }

@@ -36,10 +36,12 @@ pub(crate) enum Kind {
     Ip6tset,
     Ip6trie,
     Dnset,
+    /// Who may ask; in cases only.
+    Acl,
 }
 
 impl Kind {
-    /// All of them.
+    /// All that list something.
     pub(crate) const ALL: [Self; 6] =
         [Self::Ip4set, Self::Ip4tset, Self::Ip4trie, Self::Ip6tset, Self::Ip6trie, Self::Dnset];
 
@@ -52,7 +54,13 @@ impl Kind {
             Self::Ip6tset => "ip6tset",
             Self::Ip6trie => "ip6trie",
             Self::Dnset => "dnset",
+            Self::Acl => "acl",
         }
+    }
+
+    /// True if its keys are names.
+    pub(crate) fn is_names(self) -> bool {
+        self == Self::Dnset
     }
 
     /// True if its keys are IPv4 addresses.
@@ -130,7 +138,7 @@ impl Scenario {
     pub(crate) fn as_wanted(&self) -> Option<(Self, Vec<&'static str>)> {
         let mut wanted = self.clone();
         let mut ids = Vec::new();
-        for spec in &mut wanted.specs {
+        for spec in wanted.specs.iter_mut().filter(|spec| spec.kind != Kind::Acl) {
             if self.holds_nothing_valid(spec) {
                 spec.files = vec!["no-such-file".to_owned()];
                 ids.push(wanted::NOTHING_VALID);
@@ -236,7 +244,8 @@ impl Scenario {
             else {
                 return Err(format!("not zone:type:files: {spec}"));
             };
-            let kind = Kind::ALL.into_iter().find(|known| known.as_str() == kind);
+            let mut kinds = Kind::ALL.into_iter().chain([Kind::Acl]);
+            let kind = kinds.find(|known| known.as_str() == kind);
             let kind = kind.ok_or_else(|| format!("unknown type in {spec}"))?;
             let files = files.split(',').map(str::to_owned).collect();
             self.specs.push(Spec { zone: zone.to_owned(), kind, files });

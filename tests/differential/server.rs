@@ -25,6 +25,8 @@ pub(crate) enum Program {
 const BURST: usize = 32;
 /// The longest to wait for a reply that must come.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// The wait for a reply that may not come.
+const SILENCE: Duration = Duration::from_millis(150);
 /// IDs from here on are for the queries that end a burst, each another one.
 const LAST: u16 = 0x8000;
 
@@ -76,11 +78,41 @@ impl Server {
     /// Asks all `queries` and gives their replies; none where the server stays silent.
     pub(crate) fn ask(&self, queries: &[Query]) -> Result<Vec<Option<Vec<u8>>>, String> {
         let mut replies = Vec::with_capacity(queries.len());
-        for burst in queries.chunks(BURST) {
-            let packets: Vec<Vec<u8>> = burst.iter().map(Query::packet).collect();
-            replies.extend(self.burst(&packets, PATIENCE)?);
+        for run in queries.chunk_by(|a, b| a.from.is_none() && b.from.is_none()) {
+            if let [Query { from: Some(from), .. }] = run {
+                replies.push(self.ask_from(*from, &run[0].packet())?);
+                continue;
+            }
+            for burst in run.chunks(BURST) {
+                let packets: Vec<Vec<u8>> = burst.iter().map(Query::packet).collect();
+                replies.extend(self.burst(&packets, PATIENCE)?);
+            }
         }
         Ok(replies)
+    }
+
+    /// Asks from another address, which may get no reply to anything.
+    fn ask_from(&self, from: Ipv4Addr, packet: &[u8]) -> Result<Option<Vec<u8>>, String> {
+        let failed = |error: std::io::Error| format!("cannot ask from {from}: {error}");
+        let socket = UdpSocket::bind((from, 0)).map_err(failed)?;
+        let server = self.socket.peer_addr().map_err(failed)?;
+        socket.connect(server).map_err(failed)?;
+        socket.send(packet).map_err(failed)?;
+        let mut buffer = [0; 65_535];
+        // Once a later question has its reply, this one had its own or will have none.
+        for last in [false, true] {
+            socket.set_read_timeout(Some(SILENCE)).map_err(failed)?;
+            match socket.recv(&mut buffer) {
+                Ok(length) => return Ok(Some(buffer[..length].to_vec())),
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+                Err(error) => return Err(failed(error)),
+            }
+            if !last {
+                self.burst(&[], PATIENCE)?;
+            }
+        }
+        Ok(None)
     }
 
     /// Sends the packets and then a query that is always answered. Both servers answer one

@@ -89,6 +89,11 @@ impl Expected {
         Ok(())
     }
 
+    /// True if there is to be no reply.
+    pub(crate) fn is_silence(&self) -> bool {
+        self.silence
+    }
+
     /// True if records are to come in the answer.
     pub(crate) fn is_listed(&self) -> bool {
         !self.answers.is_empty()

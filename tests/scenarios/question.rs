@@ -1,7 +1,7 @@
 //! Questions: from the words of a scenario to the bytes of a query.
 
 use hickory_proto::rr::RecordType;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// A query. Its words are the name, the type, and any of:
 ///
@@ -13,6 +13,7 @@ use std::net::IpAddr;
 /// - `response`: the bit that says so is set; `bits=HEX`: all 16 bits as given
 /// - `cut=N`: no more than the first N bytes are sent
 /// - `also=HEX`: bytes behind the message
+/// - `from=127.0.0.9`: the address of the client, if not 127.0.0.1
 #[derive(Clone, Debug)]
 pub(crate) struct Question {
     /// The name in wire form, in the letter case of the scenario.
@@ -24,6 +25,7 @@ pub(crate) struct Question {
     questions: u8,
     cut: Option<usize>,
     also: Vec<u8>,
+    pub(crate) client: Ipv4Addr,
 }
 
 /// What an OPT record of a query says.
@@ -50,6 +52,7 @@ impl Question {
             questions: 1,
             cut: None,
             also: Vec::new(),
+            client: Ipv4Addr::LOCALHOST,
         };
         for word in words {
             question.option(word).ok_or_else(|| format!("unknown option {word:?}"))?;
@@ -70,6 +73,7 @@ impl Question {
             "questions" => self.questions = value.parse().ok()?,
             "cut" => self.cut = Some(value.parse().ok()?),
             "also" => self.also = hex(value)?,
+            "from" => self.client = value.parse().ok()?,
             "edns" => {
                 let payload = value.parse().ok()?;
                 self.edns = Some(Edns { payload, dnssec_ok: false, version: 0, twice: false });

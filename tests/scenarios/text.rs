@@ -8,6 +8,7 @@
 //!   ttl = "1h"
 //! zone bl.example listed more allow white   a [[zone]]: name, datasets; its settings below
 //!   test-points = false
+//!   acl = ["NAME.who"]                      datasets in settings have the name of the file in front
 //! file one gzip                             a data file: gzip, crlf, open (no newline at the end)
 //! |:127.0.0.2:Listed, see $                 a line of it
 //! ask [1.2.3.4].bl.example A  -> NOERROR 127.0.0.2 ttl=300

@@ -120,7 +120,7 @@ impl<'a> AnswerOf<'a> {
                 Some(value) => self.values.push(ValueId(value)),
             }
         }
-        self.answers.answer(&self.values, None)
+        self.answers.answer(&self.values)
     }
 }
 

@@ -85,7 +85,8 @@ impl Addresses4 {
         }
     }
 
-    fn renumber(&mut self, numbers: &[AnswerId]) {
+    /// Puts the numbers at the place of the old ones in their stead.
+    pub(crate) fn renumber(&mut self, numbers: &[AnswerId]) {
         match &mut self.0 {
             Form4::Layers(layers) => layers.renumber(numbers),
             Form4::Set(set) => set.renumber(numbers),
@@ -123,7 +124,8 @@ impl Addresses6 {
         }
     }
 
-    fn renumber(&mut self, numbers: &[AnswerId]) {
+    /// Puts the numbers at the place of the old ones in their stead.
+    pub(crate) fn renumber(&mut self, numbers: &[AnswerId]) {
         match &mut self.0 {
             Form6::Set(set) => set.renumber(numbers),
             Form6::Prefixes(prefixes) => prefixes.renumber(numbers),

@@ -106,7 +106,7 @@ fn many_overlapping_runs_take_bounded_work_and_few_values() {
 #[test]
 fn answers_are_numbered_in_the_order_of_the_addresses() {
     let (mut answers, values) = values(4);
-    let ids: Vec<_> = values.iter().map(|&value| answers.answer(&[value], None)).collect();
+    let ids: Vec<_> = values.iter().map(|&value| answers.answer(&[value])).collect();
     let mut builder = PrefixesBuilder::<u32>::default();
     builder.add(0x0300_0000, 8, ids[0], 0);
     builder.add(0x0200_0000, 8, ids[3], 1);

@@ -1,0 +1,83 @@
+//! Access lists as they are served.
+
+use crate::listing::{Action, Actions};
+use crate::trie::{Trie4, Trie6};
+use crate::zonefile::{self, Keys, Subjects};
+use std::net::IpAddr;
+
+/// Who may ask, and what is done with the queries of the others.
+#[derive(Debug)]
+pub enum Acl {
+    /// By the address of the client (`acl`).
+    Clients(ClientAcl),
+    /// By the last label before the apex (`aclkey`).
+    Keys(KeyAcl),
+}
+
+/// An access list of clients.
+#[derive(Debug)]
+pub struct ClientAcl {
+    ip4: Trie4,
+    ip6: Trie6,
+    actions: Actions,
+}
+
+/// An access list of keys.
+#[derive(Debug)]
+pub struct KeyAcl {
+    keys: Keys,
+    actions: Actions,
+}
+
+impl Acl {
+    /// The served form of an access list that was read.
+    pub fn new(parsed: zonefile::Acl) -> Self {
+        let actions = parsed.actions;
+        match parsed.subjects {
+            Subjects::Clients(ip4, ip6) => Self::Clients(ClientAcl {
+                ip4: Trie4::build(ip4.ranges()),
+                ip6: Trie6::build(ip6.ranges()),
+                actions,
+            }),
+            Subjects::Keys(keys) => Self::Keys(KeyAcl { keys, actions }),
+        }
+    }
+
+    /// The size in memory, in bytes.
+    pub fn memory(&self) -> usize {
+        match self {
+            Self::Clients(acl) => acl.ip4.memory() + acl.ip6.memory() + acl.actions.memory(),
+            Self::Keys(acl) => {
+                let texts: usize = acl.keys.known.keys().map(|key| key.len()).sum();
+                acl.keys.known.allocation_size() + texts + acl.actions.memory()
+            }
+        }
+    }
+}
+
+impl ClientAcl {
+    /// What is done with the queries of this client, if the list says anything of it. A v4-mapped
+    /// address is an IPv4 address.
+    pub fn action(&self, client: IpAddr) -> Option<Action<'_>> {
+        self.actions.get(match client.to_canonical() {
+            IpAddr::V4(client) => self.ip4.lookup(client.into()),
+            IpAddr::V6(client) => self.ip6.lookup(client.into()),
+        })
+    }
+}
+
+impl KeyAcl {
+    /// What is done with queries that have this label, in lower case, before the apex; `None` if
+    /// it is no key.
+    pub fn known(&self, label: &[u8]) -> Option<Action<'_>> {
+        self.actions.get(*self.keys.known.get(label)?)
+    }
+
+    /// What is done with queries that have no key.
+    pub fn unknown(&self) -> Option<Action<'_>> {
+        self.actions.get(self.keys.unknown)
+    }
+}
+
+#[cfg(test)]
+mod tests;
