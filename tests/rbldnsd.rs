@@ -430,6 +430,48 @@ fn garbage_is_an_empty_zone() {
 }
 
 #[test]
+fn compressed_files_are_refused_if_wanted() {
+    let place = Place::new();
+    let list = File::create(place.path("data/gz")).unwrap();
+    let gzip = Command::new("gzip").arg("-c").arg(place.path("data/list")).stdout(list).status();
+    assert!(gzip.unwrap().success());
+    let line = format!("{} -n -C -b @ z.test:ip4set:data/gz", as_nobody());
+    let [ours, original] = [place.command(&line), place.original(&line)].map(ended);
+    assert_eq!((ours.code, &ours.err), (1, &original.err));
+    let _server = place.foreground("z.test:ip4set:data/gz");
+    assert!(place.listed("4.3.2.1.z.test"));
+}
+
+#[test]
+fn any_address_takes_ipv4_queries_too() {
+    let place = Place::new();
+    let line = format!("{} -n -b ::/{} z.test:ip4set:data/list", as_nobody(), place.port);
+    for command in [place.command(&line), place.original(&line)] {
+        let server = Foreground::start(command, &place.path("out"), &place.path("err"));
+        assert!(wait_until(LIMIT, || place.listed("4.3.2.1.z.test")));
+        assert!(server.out().contains("started (1 socket(s), 1 zone(s))"));
+    }
+}
+
+#[test]
+fn duplicates_are_told_with_their_prefix() {
+    let place = Place::new();
+    fs::write(place.path("data/4"), "10/8\n10.0.0.0/8\n").unwrap();
+    fs::write(place.path("data/6"), "2001:db8::/32\n2001:db8::/32\n0::/1\n::/1\n").unwrap();
+    let zones = "a.test:ip4trie:data/4 b.test:ip6trie:data/6";
+    let line = format!("{} -n -b @ {zones}", as_nobody());
+    let mut seen = Vec::new();
+    for command in [place.command(&line), place.original(&line)] {
+        let mut server = Foreground::start(command, &place.path("out"), &place.path("err"));
+        assert!(wait_until(LIMIT, || place.listed("1.1.1.10.a.test")));
+        server.end(Signal::TERM);
+        seen.push(server.err());
+    }
+    assert_eq!(seen[0], seen[1]);
+    assert_eq!(seen[0].matches("duplicated entry for ").count(), 3, "{}", seen[0]);
+}
+
+#[test]
 fn options_reach_the_answers() {
     let place = Place::new();
     fs::write(place.path("data/list"), "10.1.2.3/8 :192.0.2.9:x\n").unwrap();

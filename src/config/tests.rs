@@ -76,6 +76,7 @@ fn every_setting_of_the_server_arrives() {
         quiet_period: Duration::from_secs(1),
         state_dir: Some("/etc/dnsbld/state".into()),
         accept_host_bits: true,
+        decompress: true,
         tls: Some(Tls {
             listen: vec!["192.0.2.1:853".parse().unwrap()],
             certificate: "/etc/dnsbld/x.pem".into(),
