@@ -82,6 +82,11 @@ impl Kind {
         ("dnset", Self::Dnset),
         ("dnhash", Self::Dnset),
     ];
+
+    /// The names of all types.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        Self::NAMES.iter().map(|&(name, _)| name)
+    }
 }
 
 impl FromStr for Kind {
