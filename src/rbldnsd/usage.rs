@@ -1,6 +1,7 @@
 //! The list of options (`-h`).
 
 use super::VERSION;
+use crate::zonefile::Kind;
 use std::io::Write as _;
 use std::process::ExitCode;
 
@@ -37,8 +38,10 @@ Dataset types:
 
 /// Prints the options.
 pub(super) fn print(code: ExitCode) -> ExitCode {
-    let types = "ip4set, ip4tset, ip4trie, ip6tset, ip6trie, dnset, dnhash";
-    let text = format!("rbldnsd: rbl dns daemon version {VERSION}\n{OPTIONS} {types}\n");
+    let mut text = format!("rbldnsd: rbl dns daemon version {VERSION}\n{OPTIONS}");
+    for kind in Kind::names() {
+        text.push_str(&format!(" {kind}\n"));
+    }
     // Nobody may be there to read it.
     let _ = std::io::stdout().write_all(text.as_bytes());
     code

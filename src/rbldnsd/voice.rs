@@ -265,7 +265,7 @@ fn fault(reason: Reason) -> String {
         Reason::LargeRange { size, max } => {
             return format!("too large range ({size}) ignored ({max} max)");
         }
-        Reason::Duplicate => "duplicated entry",
+        Reason::Duplicate { start, len } => return format!("duplicated entry for {start}/{len}"),
         Reason::BadA => "invalid A RR",
         Reason::AfterA => "unrecognized value for an entry",
         Reason::NoName | Reason::BadName(_) => "invalid domain name",

@@ -4,7 +4,7 @@
 use super::diagnostic::Refused;
 use super::entries::{Rules, Values, end_of_address, mapped_ip4};
 use super::scan::{Scan, is_blank};
-use super::{FatalCause, Reason, ip4, ip6};
+use super::{FatalCause, Reason, duplicate4, duplicate6, ip4, ip6};
 use crate::listing::actions::listed;
 use crate::listing::addresses::{Addresses4, Addresses6, PrefixesBuilder};
 use crate::listing::{Actions, AnswerId, AnswersBuilder, Keyword};
@@ -147,7 +147,7 @@ impl AclEntries {
     }
 
     /// The finished list; and the places of the entries that came too late.
-    pub(super) fn finish(self, answers: AnswersBuilder) -> (Acl, Vec<u32>) {
+    pub(super) fn finish(self, answers: AnswersBuilder) -> (Acl, Vec<(u32, Reason)>) {
         match self.listed {
             Listed::Clients(trie4, trie6) => {
                 let ((mut ip4, late4), (mut ip6, late6)) = (trie4.finish(), trie6.finish());
@@ -157,7 +157,9 @@ impl AclEntries {
                 ip4.renumber(&numbers);
                 ip6.renumber(&numbers);
                 let subjects = Subjects::Clients(ip4, ip6);
-                (Acl { subjects, actions }, [late4, late6].concat())
+                let late = late4.into_iter().map(duplicate4);
+                let late = late.chain(late6.into_iter().map(duplicate6)).collect();
+                (Acl { subjects, actions }, late)
             }
             Listed::Keys(mut keys) => {
                 let mut sorted: Vec<_> = keys.known.iter_mut().collect();

@@ -2,7 +2,7 @@
 
 use crate::wire::name::NameError;
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// How many diagnostics are kept; the rest are only counted.
 pub const MAX_KEPT: usize = 100;
@@ -105,7 +105,12 @@ pub enum Reason {
         excluded: bool,
     },
     /// The prefix was listed or excluded before; the first line counts.
-    Duplicate,
+    Duplicate {
+        /// The first address of the prefix.
+        start: IpAddr,
+        /// The length of the prefix.
+        len: u8,
+    },
     /// Not an A value.
     BadA,
     /// The A value is outside 127.0.0.0/8.
@@ -187,7 +192,7 @@ impl fmt::Display for Reason {
             Self::NotSingle6 { excluded: true } => {
                 f.write_str("ip6tset excludes single addresses only: expected a whole address")
             }
-            Self::Duplicate => {
+            Self::Duplicate { .. } => {
                 f.write_str("this prefix has an entry already: the first one counts")
             }
             Self::BadA => {

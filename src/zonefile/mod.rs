@@ -41,14 +41,14 @@ pub use special::{NsData, SoaData, Vars};
 pub use tally::Tally;
 
 use crate::listing::Answers;
-use crate::listing::addresses::{self, Addresses4, Addresses6};
+use crate::listing::addresses::{self, Addresses4, Addresses6, Late};
 use crate::trie::names::NameTree;
 use diagnostic::Refused;
 use entries::{Entries, Rules, Values};
 use scan::{Scan, is_blank};
 use special::Head;
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 /// The longest line that is used whole, in bytes without its newline.
@@ -93,6 +93,11 @@ impl Kind {
         ("acl", Self::Acl),
         ("aclkey", Self::AclKey),
     ];
+
+    /// The names of all types.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        Self::NAMES.iter().map(|&(name, _)| name)
+    }
 
     /// True if the dataset says who may ask, and nothing of what is listed.
     pub fn is_access_list(self) -> bool {
@@ -311,13 +316,14 @@ impl Parser {
             Entries::Ip4Trie(trie4, trie6) => {
                 let (addresses4, late4) = trie4.finish();
                 let (addresses6, late6) = trie6.finish();
-                (ip4, ip6, late) = (Some(addresses4), Some(addresses6), late4);
-                late.extend(late6);
+                (ip4, ip6) = (Some(addresses4), Some(addresses6));
+                late.extend(late4.into_iter().map(duplicate4));
+                late.extend(late6.into_iter().map(duplicate6));
             }
             Entries::Ip6Trie(trie) => {
-                let addresses6;
-                (addresses6, late) = trie.finish();
+                let (addresses6, late6) = trie.finish();
                 ip6 = Some(addresses6);
+                late.extend(late6.into_iter().map(duplicate6));
             }
             Entries::Dnset(builder) => names = Some(builder),
             Entries::Acl(entries) => {
@@ -327,9 +333,9 @@ impl Parser {
             }
         }
         accepted -= late.len() as u64;
-        diagnostics.merge(late.into_iter().map(|place| {
+        diagnostics.merge(late.into_iter().map(|(place, reason)| {
             let (file, line) = places.get(place);
-            Diagnostic { file, line, column: 1, reason: Reason::Duplicate }
+            Diagnostic { file, line, column: 1, reason }
         }));
         let (names, answers) = match names {
             Some(names) => {
@@ -469,6 +475,16 @@ impl Parser {
     fn file(&self) -> u16 {
         file_index(self.files)
     }
+}
+
+fn duplicate4(late: Late<u32>) -> (u32, Reason) {
+    let Late { place, start, len } = late;
+    (place, Reason::Duplicate { start: Ipv4Addr::from_bits(start).into(), len })
+}
+
+fn duplicate6(late: Late<u128>) -> (u32, Reason) {
+    let Late { place, start, len } = late;
+    (place, Reason::Duplicate { start: Ipv6Addr::from_bits(start).into(), len })
 }
 
 fn file_index(files: u32) -> u16 {

@@ -210,12 +210,13 @@ fn duplicates_in_a_trie_are_reported_where_they_are() {
     let want = ["10.0.0.0-10.127.255.255 127.0.0.2 ", "10.128.0.0-10.255.255.255 127.0.0.2 a"];
     assert_eq!(listing4(&parsed), want);
     let kept: Vec<_> = parsed.diagnostics.kept.iter().map(|d| (d.file, d.line, d.reason)).collect();
+    let duplicate = |start: &str, len| Reason::Duplicate { start: start.parse().unwrap(), len };
     let want = [
-        (0, 4, Reason::Duplicate),
+        (0, 4, duplicate("10.0.0.0", 8)),
         (1, 1, Reason::NotAddress4),
-        (1, 2, Reason::Duplicate),
-        (1, 4, Reason::Duplicate),
-        (1, 5, Reason::Duplicate),
+        (1, 2, duplicate("10.0.0.0", 8)),
+        (1, 4, duplicate("1::", 16)),
+        (1, 5, duplicate("10.0.0.0", 8)),
     ];
     assert_eq!(kept, want);
     assert_eq!((parsed.entries, parsed.diagnostics.total), (3, 5));

@@ -14,7 +14,7 @@ mod stream;
 mod tests;
 
 pub use layers::LayersBuilder;
-pub use prefixes::PrefixesBuilder;
+pub use prefixes::{Late, PrefixesBuilder};
 pub use sets::{SetBuilder4, SetBuilder6};
 
 use super::{AnswerId, Answers, AnswersBuilder, Range};

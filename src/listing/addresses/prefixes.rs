@@ -24,6 +24,17 @@ impl<K> Default for PrefixesBuilder<K> {
     }
 }
 
+/// An entry whose prefix had one before.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Late<K> {
+    /// The place of the entry.
+    pub place: u32,
+    /// The first address of the prefix.
+    pub start: K,
+    /// The length of the prefix.
+    pub len: u8,
+}
+
 impl<K: Key> PrefixesBuilder<K> {
     /// Lists a prefix, or excludes it with [`AnswerId::NONE`]. `start` is the first address of
     /// the prefix; `place` grows from entry to entry.
@@ -31,34 +42,34 @@ impl<K: Key> PrefixesBuilder<K> {
         self.entries.push(Entry { start, place, answer, len });
     }
 
-    /// The prefixes in order, and the places of the entries that came too late.
-    fn sorted(self) -> (Prefixes<K>, Vec<u32>) {
+    /// The prefixes in order, and the entries that came too late.
+    fn sorted(self) -> (Prefixes<K>, Vec<Late<K>>) {
         let mut entries = self.entries;
         entries.sort_unstable_by_key(|entry| (entry.start, entry.len, entry.place));
         let mut late = Vec::new();
         entries.dedup_by(|entry, first| {
             let same = (entry.start, entry.len) == (first.start, first.len);
             if same {
-                late.push(entry.place);
+                late.push(Late { place: entry.place, start: entry.start, len: entry.len });
             }
             same
         });
-        late.sort_unstable();
+        late.sort_unstable_by_key(|late| late.place);
         (Prefixes { entries }, late)
     }
 }
 
 impl PrefixesBuilder<u32> {
-    /// The addresses, and the places of the entries whose prefix had one before, in order.
-    pub fn finish(self) -> (Addresses4, Vec<u32>) {
+    /// The addresses, and the entries whose prefix had one before, in the order of their places.
+    pub fn finish(self) -> (Addresses4, Vec<Late<u32>>) {
         let (prefixes, late) = self.sorted();
         (Addresses4(Form4::Prefixes(prefixes)), late)
     }
 }
 
 impl PrefixesBuilder<u128> {
-    /// The addresses, and the places of the entries whose prefix had one before, in order.
-    pub fn finish(self) -> (Addresses6, Vec<u32>) {
+    /// The addresses, and the entries whose prefix had one before, in the order of their places.
+    pub fn finish(self) -> (Addresses6, Vec<Late<u128>>) {
         let (prefixes, late) = self.sorted();
         (Addresses6(Form6::Prefixes(prefixes)), late)
     }

@@ -132,10 +132,21 @@ fn nested_prefixes_close_in_the_right_place() {
     builder.add(0, 0, AnswerId(3), 4);
     builder.add(u128::MAX, 128, AnswerId::NONE, 5);
     let (ip6, late) = builder.finish();
-    assert_eq!(late, [4, 5]);
+    let duplicates = [(4, 0, 0), (5, u128::MAX, 128)];
+    assert_eq!(late, duplicates.map(|(place, start, len)| Late { place, start, len }));
     let want = [
         Range { start: 1, end: u128::MAX - 2, answer: AnswerId(1) },
         Range { start: u128::MAX, end: u128::MAX, answer: AnswerId(2) },
     ];
     assert_eq!(ip6.ranges().collect::<Vec<_>>(), want);
+}
+
+#[test]
+fn blocks_are_counted_as_they_were_cut() {
+    let mut builder = LayersBuilder::default();
+    builder.add_single(1, None);
+    builder.add_range(0x0102_03f0, 0x0102_050f, None);
+    builder.add_range(0x0a00_0000, 0x0a03_0005, None);
+    builder.add_range(0xfe00_0000, 0xffff_ffff, None);
+    assert_eq!(builder.blocks(), [1 + 16 + 16 + 6, 1, 3, 2]);
 }

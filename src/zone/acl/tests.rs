@@ -134,7 +134,8 @@ fn the_longest_prefix_counts_and_of_equal_ones_the_first() {
     let asked = ["9.9.9.9", "10.9.9.9", "10.1.1.1", "10.1.2.3", "::2", "::1", "2001:db8::1"];
     let want = ["refuse", "pass", "empty", "pass", "empty", "pass", "refuse"];
     assert_eq!(clients(&[file], &asked), want);
-    assert_eq!(reasons(Kind::Acl, file), [(1, Reason::Duplicate)]);
+    let duplicate = Reason::Duplicate { start: "10.0.0.0".parse().unwrap(), len: 8 };
+    assert_eq!(reasons(Kind::Acl, file), [(5, duplicate)]);
     assert_eq!(parse(Kind::Acl, &[file]).entries, 7);
 }
 
