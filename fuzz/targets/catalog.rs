@@ -31,6 +31,8 @@ const IP6TRIE: &str = ":3:prefix $\n2001:db8::/33\n2001:db8:8000::1\n!2001:db8:4
 const DNSET: &str = "$TTL 900\n:2:name $\nexample.com\n.spam.example.com :3:$ below\n*.wild.test\n\
     !good.wild.test\na.b.c.d.e.f.g :4:deep\nxn--bcher-kva.example\n!.clean.spam.example.com\n\
     TEST.upper :5:\n\\009odd\\.label.example :6:$\n1.2.3.4 :7:digits\n";
+const CLIENTS: &str = "$TTL 9\n192.0.2.0/24 :9:all is listed, $\n::1 :empty\n";
+const KEYS: &str = ":pass\nsecret :pass\nodd :empty\n";
 const ALLOW4: &str = "192.0.2.3\n10.1.0.0/16\n172.16.5.5\n";
 const ALLOW6: &str = "2001:db8:7::/48\n";
 const ALLOW_NAMES: &str = "ok.spam.example.com\n.fine.wild.test\n";
@@ -61,7 +63,11 @@ fn usual_zones() -> Vec<Zone> {
         zone("dn.test", vec![text(Kind::Dnset, DNSET), records()]),
         Zone { allow: allow(), minimal_answers: false, ..zone("all.test", all) },
         Zone { test_points: false, ..zone("generic.test", vec![records()]) },
-        zone("gate.test", vec![gated(), text(Kind::Ip4Tset, IP4TSET)]),
+        Zone {
+            acl: acl(Kind::AclKey, KEYS),
+            ..zone("gate.test", vec![gated(), text(Kind::Ip4Tset, IP4TSET)])
+        },
+        Zone { acl: acl(Kind::Acl, CLIENTS), ..zone("acl.test", acl_data()) },
         zone("long.test", vec![many_values(3, 400)]),
         zone("huge.test", vec![many_values(255, 1020)]),
         Zone { state: ZoneState::Unloaded, ..zone("dead.test", Vec::new()) },
@@ -144,6 +150,15 @@ fn of_parsed(parsed: Parsed) -> Dataset {
         ns: parsed.ns.map(|ns| Ns { names: ns.names, ttl: ns.ttl, explicit: true }),
         expires: parsed.expires,
     }
+}
+
+fn acl(kind: Kind, text: &str) -> Vec<Arc<Dataset>> {
+    vec![Arc::new(dataset(kind, text))]
+}
+
+/// What is hidden from some clients, or listed for them in whole.
+fn acl_data() -> Vec<Dataset> {
+    vec![dataset(Kind::Ip4Set, IP4SET), dataset(Kind::Ip6Trie, IP6TRIE), records()]
 }
 
 /// The records of a `generic` dataset.

@@ -4,7 +4,6 @@
 use super::address_listing::{trie4, trie6};
 use super::input::Input;
 use super::names_model::{self, NameLine};
-use super::zone_text::KINDS;
 use dnsbld::listing::AnswerId;
 use dnsbld::listing::addresses::Key;
 use dnsbld::listing::names::Scope;
@@ -35,6 +34,10 @@ const NOISE: [&str; 14] = [
     ":2 x",
 ];
 const COMMENTS: usize = 4;
+
+/// The types whose rules are here.
+const KINDS: [Kind; 6] =
+    [Kind::Ip4Set, Kind::Ip4Tset, Kind::Ip4Trie, Kind::Ip6Tset, Kind::Ip6Trie, Kind::Dnset];
 
 pub(crate) const TOKENS: &[&[u8]] = &[];
 
@@ -142,6 +145,7 @@ impl Model {
             Kind::Ip4Set | Kind::Ip4Tset => self.prefix4(input, value),
             Kind::Ip4Trie if input.byte() & 1 == 0 => self.prefix4(input, value),
             Kind::Ip4Trie | Kind::Ip6Tset | Kind::Ip6Trie => self.prefix6(input, value),
+            other => unreachable!("{other} is not among the types above"),
         };
         self.write(format_args!("{sign}{address}{suffix}"));
     }

@@ -3,12 +3,22 @@
 
 use super::input::Input;
 use super::{address_listing, seeds};
-use dnsbld::listing::{AnswerId, Answers, Range};
-use dnsbld::zonefile::{Fatal, Kind, MAX_KEPT, MAX_LINE, MAX_TEXT, Options, Parsed, Parser};
+use dnsbld::listing::{Action, AnswerId, Answers, Range};
+use dnsbld::zonefile::{
+    Fatal, Kind, MAX_KEPT, MAX_LINE, MAX_TEXT, Options, Parsed, Parser, Subjects,
+};
 use std::net::Ipv4Addr;
 
-pub(crate) const KINDS: [Kind; 6] =
-    [Kind::Ip4Set, Kind::Ip4Tset, Kind::Ip4Trie, Kind::Ip6Tset, Kind::Ip6Trie, Kind::Dnset];
+const KINDS: [Kind; 8] = [
+    Kind::Ip4Set,
+    Kind::Ip4Tset,
+    Kind::Ip4Trie,
+    Kind::Ip6Tset,
+    Kind::Ip6Trie,
+    Kind::Dnset,
+    Kind::Acl,
+    Kind::AclKey,
+];
 
 /// Ends a file; the next one follows.
 const NEXT_FILE: u8 = 0x0c;
@@ -74,6 +84,11 @@ pub(crate) const TOKENS: &[&[u8]] = &[
     b"\x0b",
     b"\0",
     b"@",
+    b" @ ts=1;delay=2",
+    b" @ key=require",
+    b":refuse",
+    b"=pass",
+    b"key :empty\n",
 ];
 
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
@@ -158,6 +173,8 @@ fn assert_same(a: &Parsed, b: &Parsed) {
     assert_eq!(ranges4(a), ranges4(b));
     assert_eq!(ranges6(a), ranges6(b));
     assert!(a.names == b.names, "the names differ");
+    // Maps that were filled in the same order are shown in the same order.
+    assert_eq!(format!("{:?}", a.acl), format!("{:?}", b.acl));
 }
 
 fn ranges4(parsed: &Parsed) -> Vec<Range<u32>> {
@@ -186,6 +203,29 @@ fn check(parsed: &Parsed, options: &Options, files: &[&[u8]]) {
         used.retain(|id| id.is_listed());
     }
     assert_numbered(&used, &parsed.answers);
+    check_acl(parsed);
+}
+
+/// Every address and key has an action that there is.
+fn check_acl(parsed: &Parsed) {
+    let Some(acl) = &parsed.acl else { return };
+    let ids: Vec<AnswerId> = match &acl.subjects {
+        Subjects::Clients(ip4, ip6) => {
+            let ids4 = ip4.ranges().map(|range| range.answer);
+            ids4.chain(ip6.ranges().map(|range| range.answer)).collect()
+        }
+        Subjects::Keys(keys) => {
+            let good = |key: &[u8]| (1..=63).contains(&key.len()) && !key.contains(&b':');
+            assert!(keys.known.keys().all(|key| good(key)));
+            keys.known.values().copied().chain([keys.unknown]).collect()
+        }
+    };
+    for id in ids {
+        match acl.actions.get(id).expect("an action") {
+            Action::Keyword(keyword) => assert_eq!(keyword.id(), id),
+            Action::Listed(answer) => assert_eq!(answer.values().len(), 1),
+        }
+    }
 }
 
 /// Each answer is used, and they are numbered in the order of their first use.

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 #[derive(Debug)]
 pub enum Acl {
     /// By the address of the client (`acl`).
-    Clients(ClientAcl),
+    Clients(Box<ClientAcl>),
     /// By the last label before the apex (`aclkey`).
     Keys(KeyAcl),
 }
@@ -34,11 +34,11 @@ impl Acl {
     pub fn new(parsed: zonefile::Acl) -> Self {
         let actions = parsed.actions;
         match parsed.subjects {
-            Subjects::Clients(ip4, ip6) => Self::Clients(ClientAcl {
+            Subjects::Clients(ip4, ip6) => Self::Clients(Box::new(ClientAcl {
                 ip4: Trie4::build(ip4.ranges()),
                 ip6: Trie6::build(ip6.ranges()),
                 actions,
-            }),
+            })),
             Subjects::Keys(keys) => Self::Keys(KeyAcl { keys, actions }),
         }
     }

@@ -163,7 +163,7 @@ impl AclEntries {
             }
             Listed::Keys(mut keys) => {
                 let mut sorted: Vec<_> = keys.known.iter_mut().collect();
-                sorted.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+                sorted.sort_unstable_by_key(|(key, _)| *key);
                 let ids = sorted.iter().map(|(_, action)| **action).chain([keys.unknown]);
                 let (actions, numbers) = Actions::new(answers, ids);
                 for (_, action) in sorted {

@@ -61,18 +61,28 @@ fn gate(text: &[u8]) -> Result<Gate, bool> {
     for part in parts.filter(|part| !part.is_empty()) {
         let Some(equals) = memchr::memchr(b'=', part) else { return Err(false) };
         let (name, value) = (&part[..equals], part[equals + 1..].trim_ascii());
-        let fits = match name {
-            b"ts" => number(value).map(|time| ts = Some(time)),
-            b"delay" => time(value).map(|time| delay = Some(time)),
-            b"key" => match value {
-                b"require" => Some(gate.needs_key = true),
-                b"nodelay" => Some(gate.key_spares = true),
-                _ => None,
-            },
+        let fits = match (name, value) {
+            (b"ts", _) => {
+                ts = number(value);
+                ts.is_some()
+            }
+            (b"delay", _) => {
+                delay = time(value);
+                delay.is_some()
+            }
+            (b"key", b"require") => {
+                gate.needs_key = true;
+                true
+            }
+            (b"key", b"nodelay") => {
+                gate.key_spares = true;
+                true
+            }
+            (b"key", _) => false,
             _ => return Err(false),
         };
         any = true;
-        good &= fits.is_some();
+        good &= fits;
     }
     if !any || !good {
         return Err(any);
