@@ -135,7 +135,7 @@ fn the_longest_prefix_counts_and_of_equal_ones_the_first() {
     let want = ["refuse", "pass", "empty", "pass", "empty", "pass", "refuse"];
     assert_eq!(clients(&[file], &asked), want);
     let duplicate = Reason::Duplicate { start: "10.0.0.0".parse().unwrap(), len: 8 };
-    assert_eq!(reasons(Kind::Acl, file), [(5, duplicate)]);
+    assert_eq!(reasons(Kind::Acl, file), [(1, duplicate)]);
     assert_eq!(parse(Kind::Acl, &[file]).entries, 7);
 }
 
