@@ -49,6 +49,8 @@ pub(super) struct Servers {
     tcp: Vec<TcpServer>,
     tls: Vec<TlsServer>,
     certificate: Option<Arc<Certificate>>,
+    /// Ends when it is dropped, and the workers would go on filling it.
+    delay: DelayQueue,
 }
 
 /// The addresses that are served.
@@ -94,7 +96,7 @@ impl Servers {
                 TlsServer::start(listener, Arc::clone(certificate), Arc::clone(live), idle);
             tls.push(server.context("cannot start to answer over TLS")?);
         }
-        Ok(Self { udp, tcp, tls, certificate })
+        Ok(Self { udp, tcp, tls, certificate, delay })
     }
 
     /// The addresses that are served.
@@ -126,5 +128,6 @@ impl Servers {
         for server in self.udp {
             server.stop();
         }
+        drop(self.delay);
     }
 }
