@@ -77,6 +77,8 @@ pub(super) struct Servers {
     tcp: Vec<TcpServer>,
     tls: Vec<TlsServer>,
     certificate: Option<Arc<Certificate>>,
+    /// Ends when it is dropped, and the workers would go on filling it.
+    delay: DelayQueue,
 }
 
 /// The addresses that are served.
@@ -124,7 +126,7 @@ impl Servers {
             let server = TlsServer::start(listener, certificate, live, idle, recorders.take());
             tls.push(server.context("cannot start to answer over TLS")?);
         }
-        Ok(Self { udp, tcp, tls, certificate })
+        Ok(Self { udp, tcp, tls, certificate, delay })
     }
 
     /// The addresses that are served.
@@ -156,5 +158,6 @@ impl Servers {
         for server in self.udp {
             server.stop();
         }
+        drop(self.delay);
     }
 }
