@@ -63,17 +63,21 @@ fn summary(out: &mut String, settings: &Settings) {
     for address in settings.server.tls.iter().flat_map(|tls| &tls.listen) {
         line(out, format_args!("listen  {address} (TLS)"));
     }
+    let named = |what: &str, lists: &[String]| match lists {
+        [] => String::new(),
+        lists => format!(", {what} {}", lists.join(" ")),
+    };
+    if !settings.server.acl.is_empty() {
+        line(out, format_args!("acl     {}", settings.server.acl.join(" ")));
+    }
     for dataset in &settings.datasets {
         let files: Vec<_> = dataset.files.iter().map(|file| file.display().to_string()).collect();
         let (name, kind) = (&dataset.name, dataset.kind);
         line(out, format_args!("dataset {name} ({kind}): {}", files.join(" ")));
     }
     for zone in &settings.zones {
-        let allow = match zone.allow.as_slice() {
-            [] => String::new(),
-            lists => format!(", allow {}", lists.join(" ")),
-        };
-        line(out, format_args!("zone    {}: {}{allow}", zone.name, zone.datasets.join(" ")));
+        let (allow, acl) = (named("allow", &zone.allow), named("acl", &zone.acl));
+        line(out, format_args!("zone    {}: {}{allow}{acl}", zone.name, zone.datasets.join(" ")));
     }
 }
 
