@@ -18,6 +18,7 @@ pub use compare::{Changes, reload};
 pub use error::{Diagnostic, Errors};
 pub use settings::{Dataset, Server, Settings, Soa, TcpLimits, Tls, TtlBounds, Zone};
 pub use source::{Loaded, SAMPLE_FILE, SYSTEM_FILE, Source};
+pub use zonespec::dataset_spec;
 
 #[cfg(test)]
 mod samples;

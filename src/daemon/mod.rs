@@ -15,6 +15,7 @@ mod report;
 mod serials;
 mod servers;
 mod sets;
+mod snapshots;
 
 use crate::config::{Settings, Source};
 use crate::net::live::Live;
@@ -24,6 +25,7 @@ use control::Control;
 use serials::Serials;
 use servers::{Bound, Servers};
 use sets::Sets;
+pub use snapshots::{Compiled, compile};
 use std::collections::HashSet;
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -3,6 +3,7 @@
 use super::assemble::Loaded;
 use super::compile::{Built, Order, Outcome, Task};
 use super::pool::{Finished, Pool};
+use super::snapshots::{self, Keep, Keeper};
 use crate::config::{self, Settings};
 use crate::load::{
     Change, Identity, Life, Message, Plan, Problem, Source, State, Step, WatchOptions, Watched,
@@ -31,6 +32,8 @@ struct Shop {
     server: Arc<config::Server>,
     pool: Pool,
     watcher: Watcher,
+    /// Writes snapshots, if there is a state folder.
+    keeper: Option<Keeper>,
 }
 
 /// One dataset.
@@ -39,6 +42,10 @@ struct Set {
     life: Life,
     loaded: Option<Loaded>,
     took: Duration,
+    /// When the data that is served was made by its own account, in seconds since 1970.
+    stamp: Option<u64>,
+    /// The order of the last snapshot, which may not be written yet.
+    keeping: Option<Order>,
     /// The order of the build under way.
     building: Option<Order>,
     /// New settings wait for the build under way.
@@ -66,6 +73,12 @@ impl Sets {
             pool: Pool::start(done).context("cannot start the threads that load")?,
             watcher: Watcher::start(options)
                 .context("cannot start the thread that watches the files")?,
+            keeper: server
+                .state_dir
+                .as_deref()
+                .map(Keeper::start)
+                .transpose()
+                .context("cannot start the thread that writes snapshots")?,
         };
         Ok((Self { sets: BTreeMap::new(), shop }, finished))
     }
@@ -108,6 +121,9 @@ impl Sets {
         let used = used(settings);
         self.sets.retain(|name, _| used.contains(name));
         self.shop.watcher.set_files(self.watched());
+        if let Some(keeper) = &self.shop.keeper {
+            keeper.retain(self.sets.keys().cloned().collect());
+        }
     }
 
     /// Waits for files that have changed and come to rest.
@@ -162,8 +178,8 @@ impl Sets {
         let awaited = std::mem::take(&mut set.awaited);
         let before = set.served();
         match outcome {
-            Outcome::Built(built) => set.judge(*built, &self.shop.server),
-            Outcome::Same(sources) => set.confirm(sources),
+            Outcome::Built(built) => set.judge(*built, &self.shop),
+            Outcome::Same(sources) => set.confirm(sources, &self.shop),
             Outcome::Failed(problem) => set.refuse(problem),
             Outcome::Moving(path) => {
                 debug!("dataset {name}: waits for {} to come to rest", path.display());
@@ -228,6 +244,8 @@ impl Set {
             life: Life::default(),
             loaded: None,
             took: Duration::ZERO,
+            stamp: None,
+            keeping: None,
             building: None,
             awaited: false,
             again: false,
@@ -281,8 +299,9 @@ impl Set {
         (self.life.state(), self.loaded.as_ref().map(|loaded| Arc::as_ptr(&loaded.dataset)))
     }
 
-    fn judge(&mut self, built: Built, server: &Arc<config::Server>) {
-        let Built { dataset, sources, diagnostics, took } = built;
+    fn judge(&mut self, built: Built, shop: &Shop) {
+        let Built { dataset, sources, diagnostics, stamp, is_kept, took } = built;
+        let server = &shop.server;
         let newest =
             sources.iter().map(|source| source.report.identity.modified.seconds).max().unwrap_or(0);
         let content = content(&sources, &self.spec, server);
@@ -302,7 +321,7 @@ impl Set {
         }
         let step = self.life.accept(SystemTime::now(), candidate);
         self.follow(step);
-        self.took = took;
+        (self.took, self.stamp) = (took, stamp);
         self.loaded = Some(Loaded {
             dataset: Arc::new(dataset),
             spec: Arc::clone(&self.spec),
@@ -311,12 +330,32 @@ impl Set {
             content,
             current: true,
         });
+        if !is_kept {
+            self.keep(shop);
+        }
     }
 
-    fn confirm(&mut self, sources: Vec<Source>) {
+    fn confirm(&mut self, sources: Vec<Source>, shop: &Shop) {
         debug!("dataset {}: its files hold what is served", self.spec.name);
         let step = self.life.confirm(SystemTime::now(), sources);
         self.follow(step);
+        self.keep(shop);
+    }
+
+    /// Has a snapshot written of what is served.
+    fn keep(&mut self, shop: &Shop) {
+        let (Some(keeper), Some(loaded), Some(good)) =
+            (&shop.keeper, &self.loaded, self.life.good())
+        else {
+            return;
+        };
+        let order = Order::default();
+        keeper.keep(Keep {
+            dataset: Arc::clone(&loaded.dataset),
+            origin: snapshots::origin(&loaded.spec, &loaded.server, self.stamp, &good.sources),
+            ticket: order.ticket(),
+        });
+        self.keeping = Some(order);
     }
 
     fn refuse(&mut self, problem: Problem) {
