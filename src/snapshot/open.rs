@@ -121,7 +121,7 @@ fn check(bytes: &[u8]) -> Result<Header, OpenError> {
         return Err(OpenError::WrongSize { found, wanted });
     }
     let header = read_header(head);
-    let (_, data, origin) = parts(bytes, &header)?;
+    let (data, origin) = parts(bytes, &header)?;
     if format::checksum(head, origin) != u128_at(head, format::CHECKSUM_AT) {
         return Err(OpenError::WrongChecksum("header"));
     }
@@ -139,22 +139,19 @@ pub(super) fn read_header(head: &[u8; HEADER]) -> Header {
     }
 }
 
-/// The header, the data and the origin.
-fn parts<'a>(
-    bytes: &'a [u8],
-    header: &Header,
-) -> Result<(&'a [u8], &'a [u8], &'a [u8]), OpenError> {
+/// The data and the origin.
+fn parts<'a>(bytes: &'a [u8], header: &Header) -> Result<(&'a [u8], &'a [u8]), OpenError> {
     let split = || {
-        let (head, rest) = bytes.split_at_checked(HEADER)?;
-        let (data, origin) = rest.split_at_checked(usize::try_from(header.data_size).ok()?)?;
-        (origin.len() as u64 == header.origin_size).then_some((head, data, origin))
+        let (data, origin) =
+            bytes.get(HEADER..)?.split_at_checked(usize::try_from(header.data_size).ok()?)?;
+        (origin.len() as u64 == header.origin_size).then_some((data, origin))
     };
     split().ok_or(OpenError::Nonsense("its parts do not make up the file"))
 }
 
 /// Makes a dataset of bytes, whatever they are.
 pub(super) fn load(mapping: &Arc<Mapping>, header: &Header) -> Result<Opened, OpenError> {
-    let (_, data, origin) = parts(mapping.bytes(), header)?;
+    let (data, origin) = parts(mapping.bytes(), header)?;
     let origin = Origin::decode(origin).ok_or(OpenError::Nonsense("what it was made from"))?;
     let sections = table(data).ok_or(OpenError::Nonsense("the table of sections"))?;
     let part = |part| Arrays::of(mapping, &sections, part);

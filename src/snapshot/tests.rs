@@ -272,7 +272,7 @@ fn damage_with_a_right_checksum_is_safe() {
         random
     };
     let (mut opened, mut refused) = (0, 0);
-    for round in 0..8000_usize {
+    for round in 0..4000_usize {
         let mut bad = good.clone();
         let places = 1 + next() % 3;
         for _ in 0..places {
@@ -297,7 +297,7 @@ fn damage_with_a_right_checksum_is_safe() {
             Err(_) => refused += 1,
         }
     }
-    assert!(opened > 1000 && refused > 100, "{opened} {refused}");
+    assert!(opened > 500 && refused > 50, "{opened} {refused}");
 }
 
 #[test]
@@ -415,4 +415,50 @@ fn a_rule_that_is_not_the_same_is_named() {
         assert_eq!((&found.rule[..], &found.theirs[..]), (rule, "2"));
     }
     assert_eq!(ours.to_string(), "type 1, ttl 2");
+}
+
+/// `docs/format.md` has the offsets, sizes and tags that are in the code, and the byte maps of the
+/// tries as the tries tell them.
+#[test]
+fn the_description_of_the_format_is_true() {
+    use super::format::*;
+    const DOCUMENT: &str = include_str!("../../docs/format.md");
+    let says = |line: String| assert!(DOCUMENT.contains(&line), "{line}");
+    let magic: Vec<_> = MAGIC.iter().map(|byte| format!("{byte:02x}")).collect();
+    says(format!("describes version {VERSION}"));
+    says(format!("header    {HEADER} bytes"));
+    says(format!("| 0 | {} | magic: `{}`", MAGIC.len(), magic.join(" ")));
+    says(format!("| {VERSION_AT} | 4 | version"));
+    says(format!("| {BYTE_ORDER_AT} | 4 | byte order: 0x{BYTE_ORDER:08x} |"));
+    says(format!("| {FILE_SIZE_AT} | 8 | size of the file"));
+    says(format!("| {DATA_SIZE_AT} | 8 | size of the data"));
+    says(format!("| {ORIGIN_SIZE_AT} | 8 | size of the origin"));
+    says(format!("| {RESERVED_AT} | {} | zeros |", ID_AT - RESERVED_AT));
+    says(format!("| {ID_AT} | {} | hash of the data", CHECKSUM_AT - ID_AT));
+    says(format!("| {CHECKSUM_AT} | {} | hash of the header's", HEADER - CHECKSUM_AT));
+    says(format!("first {CHECKSUM_AT} bytes"));
+    says(format!("number of sections, at most {MAX_SECTIONS} |"));
+    says(format!("| {TABLE_HEAD} | {TABLE_ENTRY} each | the sections"));
+    says(format!("from the start of the file: a multiple of {ALIGNMENT} |"));
+
+    // The sections, as they are in a file that has them all.
+    let bytes = bytes(&small());
+    let sections = open::table(&bytes[HEADER..]).unwrap();
+    let tags: Vec<_> = sections.iter().map(|section| section.tag).collect();
+    let all = Part::ALL.iter().flat_map(|&(part, count)| (0..count).map(move |n| part.tag(n)));
+    assert!(all.eq(tags.iter().copied()), "{tags:x?}");
+    for section in &sections {
+        says(format!("| 0x{:04x} | {} | ", section.tag, section.item));
+        assert!(section.start.is_multiple_of(ALIGNMENT as u64));
+    }
+    assert_eq!(DOCUMENT.lines().filter(|line| line.starts_with("| 0x")).count(), tags.len());
+
+    for source in [include_str!("../trie/mod.rs"), include_str!("../trie/names.rs")] {
+        let maps = source.split("//! ```text\n").skip(1);
+        let map = maps.filter_map(|rest| rest.split("//! ```").next()).next().unwrap();
+        for line in map.lines() {
+            let line = line.trim_start_matches("//!");
+            says(line.strip_prefix(' ').unwrap_or(line).to_owned());
+        }
+    }
 }

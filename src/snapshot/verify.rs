@@ -1,7 +1,8 @@
 //! Looking at everything in a snapshot: not only that it is what was written, but that what was
 //! written is what dnsbld would write.
 
-use super::open::{OpenError, Opened, open_bytes};
+use super::format::HEADER;
+use super::open::{OpenError, Opened, open_bytes, read_header};
 use super::{Id, Origin, write};
 use crate::listing::{AnswerId, Answers, Range};
 use crate::trie::names::{NameTree, SortedNames, encode_key};
@@ -49,8 +50,19 @@ pub enum Fault {
 /// Looks at every key, answer and byte. Reads the file whole into memory, so that it may be one
 /// that somebody else writes to.
 pub fn verify(path: &Path) -> Result<Verified, Fault> {
-    let bytes = std::fs::read(path).map_err(OpenError::Io)?;
-    verify_opened(open_bytes(&bytes)?)
+    verify_bytes(&std::fs::read(path).map_err(OpenError::Io)?)
+}
+
+/// Does the same with the bytes of a snapshot.
+pub fn verify_bytes(bytes: &[u8]) -> Result<Verified, Fault> {
+    let verified = verify_opened(open_bytes(bytes)?)?;
+    let origin = verified.origin.encode();
+    let head = bytes.first_chunk::<HEADER>();
+    let again = head.map(|head| read_header(head).seal(&origin));
+    if again.as_ref() != head || !bytes.ends_with(&origin) {
+        return Err(fault("the header")("written again it has other bytes".to_owned()));
+    }
+    Ok(verified)
 }
 
 pub(super) fn verify_opened(opened: Opened) -> Result<Verified, Fault> {
