@@ -36,7 +36,7 @@ pub(super) fn text(
             wanted.datasets.iter().filter_map(|name| sets.figures(name)).collect();
         let entries: u64 = figures.iter().map(|(entries, _)| entries).sum();
         let time: Duration = figures.iter().map(|(_, took)| took).sum();
-        let memory: usize = zone.datasets.iter().map(|set| set.memory()).sum();
+        let memory: usize = zone.datasets.iter().map(|set| set.memory() + set.mapped()).sum();
         let state = match zone.state {
             ZoneState::Live => "serving",
             ZoneState::Degraded => "serving in part, see the log",

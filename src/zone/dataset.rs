@@ -50,7 +50,15 @@ impl Dataset {
         self.ip6.as_ref().is_some_and(|ip6| self.ip4.is_none() || !ip6.is_empty())
     }
 
-    /// The size in memory, in bytes.
+    /// The size in shared memory, in bytes: what is mapped from a snapshot.
+    pub fn mapped(&self) -> usize {
+        self.ip4.as_ref().map_or(0, Trie4::mapped)
+            + self.ip6.as_ref().map_or(0, Trie6::mapped)
+            + self.names.as_ref().map_or(0, NameTree::mapped)
+            + self.answers.mapped()
+    }
+
+    /// The size in this process's own memory, in bytes.
     pub fn memory(&self) -> usize {
         self.ip4.as_ref().map_or(0, Trie4::memory)
             + self.ip6.as_ref().map_or(0, Trie6::memory)
