@@ -1,12 +1,12 @@
 //! What the queries are asked of: zones with every type of dataset, and in every state.
 
 use dnsbld::engine::Catalog;
-use dnsbld::listing::records::{Record, RecordSet};
+use dnsbld::listing::records::RecordsBuilder;
 use dnsbld::listing::{AnswersBuilder, Gate, Range};
 use dnsbld::trie::{Trie4, Trie6};
 use dnsbld::wire::Type;
 use dnsbld::wire::name::NameBuf;
-use dnsbld::zone::{Chaos, Dataset, Ns, Soa, Zone, ZoneState};
+use dnsbld::zone::{Chaos, Dataset, Ns, Parts, Soa, Zone, ZoneState};
 use dnsbld::zonefile::{Kind, Options, Parsed, Parser};
 use std::sync::Arc;
 use std::time::Duration;
@@ -132,7 +132,10 @@ fn of_parsed(parsed: Parsed) -> Dataset {
         ip4: parsed.ip4.map(|addresses| Trie4::build(addresses.ranges())),
         ip6: parsed.ip6.map(|addresses| Trie6::build(addresses.ranges())),
         names: parsed.names,
-        records: None,
+        records: parsed.records,
+        parts: (parsed.kind == Kind::Combined).then(|| {
+            Parts::new(parsed.parts.into_iter().map(|part| (part.apexes, of_parsed(part.parsed))))
+        }),
         answers: parsed.answers,
         default_answer: default.finish([id]).0,
         vars: parsed.vars,
@@ -145,9 +148,9 @@ fn of_parsed(parsed: Parsed) -> Dataset {
 
 /// The records of a `generic` dataset.
 fn records() -> Dataset {
-    let mut set = RecordSet::default();
+    let mut set = RecordsBuilder::default();
     let mut add = |owner: &str, rtype, ttl, data: &[u8]| {
-        set.add(name(owner).as_wire(), Record { rtype, ttl, data: data.into() });
+        set.add(name(owner).as_wire(), rtype, ttl, data).expect("room");
     };
     add("www", Type::A, 60, &[192, 0, 2, 80]);
     add("www", Type::A, 90, &[192, 0, 2, 81]);
@@ -156,7 +159,7 @@ fn records() -> Dataset {
     add("a.b.c.d", Type::TXT, 1, b"\x00");
     add("7.2.0.192", Type::A, 5, &[127, 0, 0, 99]);
     add("", Type::MX, 300, b"\x00\x00\x00");
-    Dataset { records: Some(set), ..Dataset::default() }
+    Dataset { records: Some(set.finish()), ..Dataset::default() }
 }
 
 /// 192.0.2.0 to 192.0.2.3: later, with a key, after a delay, and at once.

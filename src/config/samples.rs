@@ -61,8 +61,16 @@ fn every_file_of_the_folder_is_served() {
 fn every_kind_has_a_sample_and_zones_are_stacked() {
     let settings = Source::file(folder().join("dnsbld.toml")).load().unwrap().settings;
     let kinds: BTreeSet<Kind> = settings.datasets.iter().map(|dataset| dataset.kind).collect();
-    let all =
-        [Kind::Ip4Set, Kind::Ip4Tset, Kind::Ip4Trie, Kind::Ip6Tset, Kind::Ip6Trie, Kind::Dnset];
+    let all = [
+        Kind::Ip4Set,
+        Kind::Ip4Tset,
+        Kind::Ip4Trie,
+        Kind::Ip6Tset,
+        Kind::Ip6Trie,
+        Kind::Dnset,
+        Kind::Generic,
+        Kind::Combined,
+    ];
     assert_eq!(kinds, all.into());
     let zen: NameBuf = "zen.example".parse().unwrap();
     assert_eq!(settings.zone(&zen).unwrap().datasets.len(), 3);

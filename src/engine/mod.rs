@@ -19,7 +19,7 @@ use crate::wire::name::{MAX_LABELS, MAX_NAME};
 use crate::wire::{
     CLASSIC_UDP, Class, MAX_UDP, Query, Rcode, Reject, ResponseWriter, Type, response,
 };
-use lookup::{Hit, Lookup};
+use lookup::{Hit, Lookup, RecordHit};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,6 +64,7 @@ pub enum Outcome {
 pub struct WorkerState {
     name: LowerName,
     hits: Vec<Hit>,
+    records: Vec<RecordHit>,
     text: text::Text,
     key_text: text::KeyText,
     counters: Arc<Counters>,
@@ -133,8 +134,8 @@ fn respond(
     }
     let is_above_apex = catalog.is_above_apex(state.name.wire());
     let owner_of_zone = state.name.cut(before);
-    let lookup = Lookup { zone, name: state.name.wire(), labels: before, now: request.now };
-    let mut found = lookup.run(&mut state.hits);
+    let lookup = Lookup { zone, name: &state.name, now: request.now };
+    let mut found = lookup.run(&mut state.hits, &mut state.records);
     found.empty_non_terminal |= is_above_apex;
     let reason =
         compose::Composer { zone, query, found: &found, owner_of_zone }.write(state, &mut writer);
@@ -187,6 +188,13 @@ impl LowerName {
 
     fn starts(&self) -> &[u8] {
         &self.starts[..=self.labels]
+    }
+
+    /// The `count` labels before the last `tail` ones, without a final zero.
+    fn labels_before(&self, count: u8, tail: u8) -> &[u8] {
+        let end = self.labels.saturating_sub(usize::from(tail));
+        let start = end.saturating_sub(usize::from(count));
+        &self.bytes[usize::from(self.starts[start])..usize::from(self.starts[end])]
     }
 
     /// Makes the name relative to the zone whose apex follows the first `before` labels, and

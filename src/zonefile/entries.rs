@@ -3,9 +3,10 @@
 use super::diagnostic::Refused;
 use super::scan::Scan;
 use super::value::Pair;
-use super::{FatalCause, Kind, Options, Reason, ip4, ip6, value};
+use super::{FatalCause, Kind, Options, Reason, generic, ip4, ip6, value};
 use crate::listing::addresses::{LayersBuilder, PrefixesBuilder, SetBuilder4, SetBuilder6};
 use crate::listing::names::{NamesBuilder, Scope};
+use crate::listing::records::RecordsBuilder;
 use crate::listing::{AnswerId, AnswersBuilder, ValueId};
 use crate::wire::name::NameBuf;
 use std::net::Ipv4Addr;
@@ -19,24 +20,30 @@ pub(super) enum Entries {
     Ip6Tset(SetBuilder6),
     Ip6Trie(PrefixesBuilder<u128>),
     Dnset(NamesBuilder),
+    Generic(RecordsBuilder),
 }
 
 impl Entries {
-    pub(super) fn new(kind: Kind) -> Self {
-        match kind {
+    /// None yet; `None` for a type that has no entries itself.
+    pub(super) fn new(kind: Kind) -> Option<Self> {
+        Some(match kind {
             Kind::Ip4Set => Self::Ip4Set(LayersBuilder::default()),
             Kind::Ip4Tset => Self::Ip4Tset(SetBuilder4::default()),
             Kind::Ip4Trie => Self::Ip4Trie(PrefixesBuilder::default(), PrefixesBuilder::default()),
             Kind::Ip6Tset => Self::Ip6Tset(SetBuilder6::default()),
             Kind::Ip6Trie => Self::Ip6Trie(PrefixesBuilder::default()),
             Kind::Dnset => Self::Dnset(NamesBuilder::default()),
-        }
+            Kind::Generic => Self::Generic(RecordsBuilder::default()),
+            Kind::Combined => return None,
+        })
     }
 
     /// True if a line that starts like this sets the default value.
     pub(super) fn is_default_line(&self, scan: &Scan<'_>) -> bool {
         let may_be_ip6 = matches!(self, Self::Ip4Trie(..) | Self::Ip6Trie(_));
-        scan.peek() == b':' && !(may_be_ip6 && scan.peek_second() == b':')
+        scan.peek() == b':'
+            && !(may_be_ip6 && scan.peek_second() == b':')
+            && !matches!(self, Self::Generic(_))
     }
 
     /// Takes an entry; `place` is the number of the entry in the files. A reason returned is a
@@ -45,7 +52,7 @@ impl Entries {
         &mut self,
         scan: &mut Scan<'_>,
         values: &mut Values,
-        rules: Rules,
+        rules: Rules<'_>,
         place: u32,
     ) -> Result<Option<Reason>, Refused> {
         match self {
@@ -122,27 +129,30 @@ impl Entries {
                 names.add(name.as_wire(), scope, value).map_err(|_| FatalCause::TooLarge)?;
                 Ok(warning)
             }
+            Self::Generic(records) => generic::line(scan, rules.ttl, rules.options, records),
         }
     }
 }
 
 /// What bounds the entries of a dataset.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Rules {
-    pub(super) accept_host_bits: bool,
+pub(super) struct Rules<'o> {
+    pub(super) options: &'o Options,
     pub(super) max_range: Option<u32>,
+    /// The TTL where an entry gives none.
+    pub(super) ttl: u32,
 }
 
-impl Rules {
+impl Rules<'_> {
     fn network4(self, address: u32, len: u8) -> Result<u32, Reason> {
         let network = address & !ip4::host_mask(len);
-        let good = network == address || self.accept_host_bits;
+        let good = network == address || self.options.accept_host_bits;
         good.then_some(network).ok_or(Reason::HostBits)
     }
 
     fn network6(self, address: u128, len: u8) -> Result<u128, Reason> {
         let network = address & !ip6::host_mask(len);
-        let good = network == address || self.accept_host_bits;
+        let good = network == address || self.options.accept_host_bits;
         good.then_some(network).ok_or(Reason::HostBits)
     }
 
