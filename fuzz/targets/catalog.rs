@@ -31,6 +31,12 @@ const IP6TRIE: &str = ":3:prefix $\n2001:db8::/33\n2001:db8:8000::1\n!2001:db8:4
 const DNSET: &str = "$TTL 900\n:2:name $\nexample.com\n.spam.example.com :3:$ below\n*.wild.test\n\
     !good.wild.test\na.b.c.d.e.f.g :4:deep\nxn--bcher-kva.example\n!.clean.spam.example.com\n\
     TEST.upper :5:\n\\009odd\\.label.example :6:$\n1.2.3.4 :7:digits\n";
+const GENERIC: &str = "$TTL 60\n@ A 192.0.2.1\n@ 5m MX 10 mail\nwww TXT \"text $\"\nwww A 192.0.2.2\n\
+    a.b.c IN TXT deep\n7.2.0.192 A 127.0.0.9\n";
+const COMBINED: &str = "$TTL 2m\n$1 common\n$DATASET ip4set a @ b\n:3:four $ $1\n192.0.2.0/24\n\
+    $DATASET ip6trie b c.b\n:6:six $ $1\n2001:db8::/32\n$DATASET dnset c.b d.e\n.wild.com :4:name $\n\
+    .test :5:\n$DATASET generic @ c.b\n@ A 192.0.2.80\nwww MX 10 mail.test\n";
+const ALLOW_COMBINED: &str = "$DATASET ip4set a\n192.0.2.4\n$DATASET dnset @\n.good.wild.com.c.b\n";
 const ALLOW4: &str = "192.0.2.3\n10.1.0.0/16\n172.16.5.5\n";
 const ALLOW6: &str = "2001:db8:7::/48\n";
 const ALLOW_NAMES: &str = "ok.spam.example.com\n.fine.wild.test\n";
@@ -61,6 +67,22 @@ fn usual_zones() -> Vec<Zone> {
         zone("dn.test", vec![text(Kind::Dnset, DNSET), records()]),
         Zone { allow: allow(), minimal_answers: false, ..zone("all.test", all) },
         Zone { test_points: false, ..zone("generic.test", vec![records()]) },
+        zone("com.test", vec![text(Kind::Combined, COMBINED), text(Kind::Generic, GENERIC)]),
+        Zone {
+            allow: vec![
+                Arc::new(text(Kind::Ip4Set, ALLOW4)),
+                Arc::new(text(Kind::Combined, ALLOW_COMBINED)),
+            ],
+            ..zone(
+                "two.test",
+                vec![
+                    text(Kind::Dnset, DNSET),
+                    text(Kind::Combined, COMBINED),
+                    text(Kind::Combined, "$DATASET dnset b x.b\n.com\n"),
+                ],
+            )
+        },
+        zone("a.two.test", vec![text(Kind::Ip4Set, IP4SET)]),
         zone("gate.test", vec![gated(), text(Kind::Ip4Tset, IP4TSET)]),
         zone("long.test", vec![many_values(3, 400)]),
         zone("huge.test", vec![many_values(255, 1020)]),

@@ -4,7 +4,6 @@
 use super::address_listing::{trie4, trie6};
 use super::input::Input;
 use super::names_model::{self, NameLine};
-use super::zone_text::KINDS;
 use dnsbld::listing::AnswerId;
 use dnsbld::listing::addresses::Key;
 use dnsbld::listing::names::Scope;
@@ -15,6 +14,9 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 /// The last octet of the A record, and the text.
 pub(crate) type Value = (u8, &'static str);
 
+/// The types that are lists.
+const KINDS: [Kind; 6] =
+    [Kind::Ip4Set, Kind::Ip4Tset, Kind::Ip4Trie, Kind::Ip6Tset, Kind::Ip6Trie, Kind::Dnset];
 const BUILT_IN: Value = (2, "");
 const TEXTS: [&str; 4] = ["", "one $", "two", "three: x"];
 /// Lines without effect in a list of addresses.
@@ -142,6 +144,7 @@ impl Model {
             Kind::Ip4Set | Kind::Ip4Tset => self.prefix4(input, value),
             Kind::Ip4Trie if input.byte() & 1 == 0 => self.prefix4(input, value),
             Kind::Ip4Trie | Kind::Ip6Tset | Kind::Ip6Trie => self.prefix6(input, value),
+            Kind::Generic | Kind::Combined => unreachable!("no list"),
         };
         self.write(format_args!("{sign}{address}{suffix}"));
     }

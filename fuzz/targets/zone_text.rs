@@ -3,12 +3,23 @@
 
 use super::input::Input;
 use super::{address_listing, seeds};
+use dnsbld::listing::records::Found;
 use dnsbld::listing::{AnswerId, Answers, Range};
+use dnsbld::wire::Type;
+use dnsbld::wire::name::NameBuf;
 use dnsbld::zonefile::{Fatal, Kind, MAX_KEPT, MAX_LINE, MAX_TEXT, Options, Parsed, Parser};
 use std::net::Ipv4Addr;
 
-pub(crate) const KINDS: [Kind; 6] =
-    [Kind::Ip4Set, Kind::Ip4Tset, Kind::Ip4Trie, Kind::Ip6Tset, Kind::Ip6Trie, Kind::Dnset];
+const KINDS: [Kind; 8] = [
+    Kind::Ip4Set,
+    Kind::Ip4Tset,
+    Kind::Ip4Trie,
+    Kind::Ip6Tset,
+    Kind::Ip6Trie,
+    Kind::Dnset,
+    Kind::Generic,
+    Kind::Combined,
+];
 
 /// Ends a file; the next one follows.
 const NEXT_FILE: u8 = 0x0c;
@@ -74,6 +85,18 @@ pub(crate) const TOKENS: &[&[u8]] = &[
     b"\x0b",
     b"\0",
     b"@",
+    b"@ A ",
+    b" 5m ",
+    b" IN ",
+    b" A ",
+    b" TXT ",
+    b" MX 10 ",
+    b"\"",
+    b"$DATASET ip4set:x ",
+    b"$DATASET ip4trie sub @\n",
+    b"$DATASET ip6tset ",
+    b"$DATASET dnset a.sub\n",
+    b"$DATASET generic @\n",
 ];
 
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
@@ -158,6 +181,12 @@ fn assert_same(a: &Parsed, b: &Parsed) {
     assert_eq!(ranges4(a), ranges4(b));
     assert_eq!(ranges6(a), ranges6(b));
     assert!(a.names == b.names, "the names differ");
+    assert!(a.records == b.records, "the records differ");
+    assert_eq!(a.parts.len(), b.parts.len());
+    for (a, b) in a.parts.iter().zip(&b.parts) {
+        assert_eq!((&a.name, &a.apexes), (&b.name, &b.apexes));
+        assert_same(&a.parsed, &b.parsed);
+    }
 }
 
 fn ranges4(parsed: &Parsed) -> Vec<Range<u32>> {
@@ -170,7 +199,19 @@ fn ranges6(parsed: &Parsed) -> Vec<Range<u128>> {
 
 fn check(parsed: &Parsed, options: &Options, files: &[&[u8]]) {
     check_diagnostics(parsed, files);
+    check_content(parsed, options);
+    let of_parts: u64 = parsed.parts.iter().map(|part| part.parsed.entries).sum();
+    assert!(parsed.kind != Kind::Combined || of_parts == parsed.entries);
+    for part in &parsed.parts {
+        assert!(part.parsed.kind != Kind::Combined && !part.apexes.is_empty());
+        assert_eq!(part.parsed.diagnostics.total, 0, "those are of the whole");
+        check_content(&part.parsed, options);
+    }
+}
+
+fn check_content(parsed: &Parsed, options: &Options) {
     check_answers(parsed, options);
+    check_records(parsed);
     if let (Some(min), Some(max)) = (options.min_ttl.checked_sub(1), options.max_ttl.checked_sub(1))
     {
         assert!((min + 1..=max + 1).contains(&parsed.ttl), "a TTL of {}", parsed.ttl);
@@ -196,6 +237,27 @@ fn assert_numbered(used: &[AnswerId], answers: &Answers) {
         seen = seen.max(id.0);
     }
     assert_eq!(seen as usize, answers.len(), "answers that nothing has");
+}
+
+/// Not more records than lines, and data that a message can hold.
+fn check_records(parsed: &Parsed) {
+    let Some(set) = &parsed.records else { return };
+    assert_eq!(set.is_empty(), parsed.entries == 0);
+    assert!(set.len() as u64 <= parsed.entries);
+    if let Found::Records(apex) = set.lookup(b"\0") {
+        for record in set.records(apex) {
+            match record.rtype {
+                Type::A => assert_eq!(record.data.len(), 4),
+                Type::MX => assert!(NameBuf::from_wire(&record.data[2..]).is_some()),
+                _ => {
+                    let mut rest = record.data;
+                    while let Some((&len, after)) = rest.split_first() {
+                        rest = &after[usize::from(len)..];
+                    }
+                }
+            }
+        }
+    }
 }
 
 fn check_answers(parsed: &Parsed, options: &Options) {
