@@ -363,6 +363,11 @@ const MISTAKES: &[(&str, &str)] = &[
         "4:9: zone.allow: \"d\" is in datasets too, so nothing of it is listed",
     ),
     (
+        "[[dataset]]\nname = 'g'\ntype = 'generic'\nfiles = ['f']\n\
+         [[zone]]\nname = 'y.example'\ndatasets = ['d']\nallow = ['g']",
+        "8:9: zone.allow: \"g\" is of type generic, which lists nothing to allow",
+    ),
+    (
         "[[zone]]\nname = 'Z.example.'\ndatasets = ['d']",
         ":8: zone.name: there is a zone \"z.example\" already, in line 2",
     ),

@@ -256,7 +256,7 @@ pub struct Parser {
 /// What entry lines belong to.
 #[derive(Debug)]
 enum Content {
-    Whole(Body),
+    Whole(Box<Body>),
     Combined(Sections),
 }
 
@@ -266,8 +266,10 @@ impl Parser {
         Self {
             kind,
             head: Head::new(&options),
-            content: Body::new(kind, &options)
-                .map_or_else(|| Content::Combined(Sections::default()), Content::Whole),
+            content: Body::new(kind, &options).map_or_else(
+                || Content::Combined(Sections::default()),
+                |b| Content::Whole(Box::new(b)),
+            ),
             options,
             accepted: 0,
             diagnostics: Diagnostics::default(),
@@ -435,7 +437,7 @@ impl Parser {
             self.report(margin + at, reason);
         }
         if let Content::Combined(sections) = &mut self.content {
-            (sections.last, sections.is_open) = (Some(section), true);
+            (sections.last, sections.is_open) = (Some(Box::new(section)), true);
         }
         Ok(None)
     }
@@ -443,7 +445,7 @@ impl Parser {
     fn entry(&mut self, scan: &mut Scan<'_>) -> Result<Option<Reason>, Refused> {
         let at = (self.file(), self.line);
         let (body, ttl, counts) = match &mut self.content {
-            Content::Whole(body) => (body, self.head.local.ttl, true),
+            Content::Whole(body) => (&mut **body, self.head.local.ttl, true),
             Content::Combined(sections) => {
                 let section = sections.open().ok_or(FatalCause::NoSection)?;
                 (&mut section.body, section.local.ttl, !section.apexes.is_empty())
@@ -459,7 +461,7 @@ impl Parser {
     /// a newline, and returns the rest.
     fn plain_addresses<'a>(&mut self, chunk: &'a [u8]) -> Result<&'a [u8], Fatal> {
         let (body, counts) = match &mut self.content {
-            Content::Whole(body) => (body, true),
+            Content::Whole(body) => (&mut **body, true),
             Content::Combined(sections) => match sections.open() {
                 Some(section) => (&mut section.body, !section.apexes.is_empty()),
                 None => return Ok(chunk),

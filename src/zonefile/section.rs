@@ -2,8 +2,7 @@
 //! (rbldnsd's manual, "combined Dataset").
 
 use super::body::Body;
-use super::diagnostic::Refused;
-use super::diagnostic::SectionTypes;
+use super::diagnostic::{Refused, SectionTypes};
 use super::scan::Scan;
 use super::special::Local;
 use super::{FatalCause, Kind, Options, Parsed, Reason, Special};
@@ -25,7 +24,7 @@ pub struct Part {
 pub(super) struct Sections {
     pub(super) done: Vec<Part>,
     /// The last one. It goes on in the next file after any special line.
-    pub(super) last: Option<Section>,
+    pub(super) last: Option<Box<Section>>,
     /// Whether entry lines belong to the last one: not at the start of a file.
     pub(super) is_open: bool,
 }
@@ -33,7 +32,7 @@ pub(super) struct Sections {
 impl Sections {
     /// The section that entry lines belong to.
     pub(super) fn open(&mut self) -> Option<&mut Section> {
-        self.last.as_mut().filter(|_| self.is_open)
+        self.last.as_deref_mut().filter(|_| self.is_open)
     }
 }
 
