@@ -14,6 +14,7 @@
 //! `crlf`: lines end in CR LF; `gzip`: the file is compressed; `open`: its last line has no end.
 //! In lines, `\xNN` is a byte and `\\` a backslash.
 
+use dnsbld::wire::name::NameBuf;
 use dnsbld::zonefile::{Options, Parser};
 use std::fmt::{self, Display, Write as _};
 use std::fs::File;
@@ -111,6 +112,7 @@ impl Section {
         let kind = words.next()?.split(':').next()?;
         let kind = Kind::ALL.into_iter().find(|known| known.as_str() == kind)?;
         let subzones = words.take_while(|word| !word.starts_with(['#', ';']));
+        let subzones = subzones.filter(|word| NameBuf::from_text(word.as_bytes()).is_ok());
         let apex = |subzone: &str| match subzone {
             "@" => zone.clone(),
             _ => name::under(&name::lowercase(&name::from_text(subzone.as_bytes())), zone),
