@@ -193,7 +193,6 @@ mod tests {
             (":ip4set:x", "is empty"),
             ("a..example:ip4set:x", "empty label"),
             ("a.example:ip4sett:x", "\"ip4sett\" is not a dataset type"),
-            ("a.example:generic:x", "not supported"),
             (":ip4set:x", "is empty"),
             ("a..b:acl:x", "empty label"),
         ];

@@ -8,8 +8,8 @@ use crate::snapshot::intake::Intake;
 use crate::snapshot::{self, folder::Folder};
 use crate::trie::{Trie4, Trie6};
 use crate::wire::name::NameBuf;
-use crate::zone::{Acl, Dataset, Ns, Soa};
-use crate::zonefile::{Diagnostics, Options, Parsed, Parser, Tally};
+use crate::zone::{Acl, Dataset, Ns, Parts, Soa};
+use crate::zonefile::{Diagnostics, Kind, Options, Parsed, Parser, Tally};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -275,29 +275,47 @@ fn options(spec: &config::Dataset, server: &config::Server, now: u64) -> Options
 fn build(
     spec: &config::Dataset,
     server: &config::Server,
-    parsed: Parsed,
+    mut parsed: Parsed,
 ) -> (Dataset, Diagnostics) {
+    let diagnostics = std::mem::take(&mut parsed.diagnostics);
+    let soa = spec.soa.as_ref().map(|soa| configured_soa(soa, server)).or(parsed.soa.take());
+    let ns = parsed.ns.take().map(|ns| Ns { names: ns.names, ttl: ns.ttl, explicit: true });
+    let ns = configured_ns(&spec.ns, spec.ns_ttl.unwrap_or(server.ttl.default)).or(ns);
+    let expires = parsed.expires;
+    (Dataset { soa, ns, expires, ..content(spec, spec.name.clone(), parsed) }, diagnostics)
+}
+
+/// What a dataset, or a section of a combined one, lists.
+fn content(spec: &config::Dataset, name: String, parsed: Parsed) -> Dataset {
     let mut default = AnswersBuilder::default();
     let (a, text) = &parsed.default_value;
     let default_value = default.value(*a, text);
     let default_answer = default_value.map(|value| default.answer(&[value]));
-    let ns = parsed.ns.map(|ns| Ns { names: ns.names, ttl: ns.ttl, explicit: true });
-    let dataset = Dataset {
-        name: spec.name.clone(),
+    let mut records = parsed.records;
+    if let (Some(records), Some(ttl)) = (&mut records, spec.ttl) {
+        records.set_ttl(ttl);
+    }
+    let sections = parsed.parts.into_iter().map(|part| {
+        let name = format!("{name}/{}", part.name);
+        (part.apexes, content(spec, name, part.parsed))
+    });
+    let parts = (parsed.kind == Kind::Combined).then(|| Parts::new(sections));
+    Dataset {
+        name,
         ip4: parsed.ip4.map(|addresses| Trie4::build(addresses.ranges())),
         ip6: parsed.ip6.map(|addresses| Trie6::build(addresses.ranges())),
         names: parsed.names,
+        records,
         acl: parsed.acl.map(Acl::new),
-        records: None,
+        parts,
         answers: parsed.answers,
         default_answer: default.finish(default_answer).0,
         vars: parsed.vars,
         ttl: spec.ttl.unwrap_or(parsed.ttl),
-        soa: spec.soa.as_ref().map(|soa| configured_soa(soa, server)).or(parsed.soa),
-        ns: configured_ns(&spec.ns, spec.ns_ttl.unwrap_or(server.ttl.default)).or(ns),
-        expires: parsed.expires,
-    };
-    (dataset, parsed.diagnostics)
+        soa: None,
+        ns: None,
+        expires: None,
+    }
 }
 
 fn configured_soa(soa: &config::Soa, server: &config::Server) -> Soa {

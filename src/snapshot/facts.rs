@@ -14,6 +14,7 @@ pub(super) fn encode(dataset: &Dataset) -> Vec<u8> {
         names: _,
         records: _,
         acl: _,
+        parts: _,
         answers: _,
         default_answer,
         vars,

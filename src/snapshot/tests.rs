@@ -6,7 +6,7 @@ use crate::listing::{AnswerId, AnswersBuilder, Gate};
 use crate::load::{Identity, ReadReport, Source, Stamp};
 use crate::trie::{Trie4, Trie6};
 use crate::wire::name::NameBuf;
-use crate::zone::{Acl, Dataset, Ns};
+use crate::zone::{Acl, Dataset, Ns, Parts};
 use crate::zonefile::{Kind, Options, Parser};
 use proptest::prelude::*;
 use std::fs;
@@ -36,6 +36,7 @@ fn dataset(kind: Kind, text: &str) -> Dataset {
         ip6: parsed.ip6.map(|addresses| Trie6::build(addresses.ranges())),
         names: parsed.names,
         acl: parsed.acl.map(Acl::new),
+        parts: (kind == Kind::Combined).then(Parts::default),
         records: None,
         answers: parsed.answers,
         default_answer: default.finish([answer]).0,
@@ -376,6 +377,7 @@ fn what_has_no_place_in_the_format_is_not_written() {
         (Dataset { records: Some(Default::default()), ..Dataset::default() }, Unfit::Records),
         (Dataset { answers, ..Dataset::default() }, Unfit::Gates),
         (dataset(Kind::Acl, "10/8\n"), Unfit::AccessList),
+        (dataset(Kind::Combined, ""), Unfit::Combined),
     ] {
         let error = write(&path, &dataset, &origin("x"), &|| true).unwrap_err();
         assert!(matches!(error, WriteError::Unfit(found) if found == unfit), "{error}");

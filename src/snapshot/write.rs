@@ -41,6 +41,9 @@ pub enum Unfit {
     /// Ordinary records.
     #[error("a snapshot holds lists only, no records")]
     Records,
+    /// Datasets in a dataset.
+    #[error("a snapshot holds one list, no combined ones")]
+    Combined,
     /// Who may ask.
     #[error("a snapshot holds no access lists")]
     AccessList,
@@ -76,6 +79,9 @@ pub fn write(
 pub(super) fn fit(dataset: &Dataset) -> Result<(), Unfit> {
     if dataset.records.is_some() {
         return Err(Unfit::Records);
+    }
+    if dataset.parts.is_some() {
+        return Err(Unfit::Combined);
     }
     if dataset.acl.is_some() {
         return Err(Unfit::AccessList);
