@@ -37,7 +37,7 @@ const ENTRIES: usize = 20_000;
 
 fn main() -> io::Result<()> {
     let sets = [
-        ("ip4", Set::addresses(ENTRIES, 600)),
+        ("ip4", Set::addresses(20 * ENTRIES, 12_000)),
         ("cidr", Set::cidrs(ENTRIES, 3_000)),
         ("name", Set::names(ENTRIES)),
         ("ip6", Set::ip6(ENTRIES)),

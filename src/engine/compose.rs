@@ -4,10 +4,9 @@ use super::lookup::{Findings, Hit};
 use super::text::KeyText;
 use super::{Reason, WorkerState};
 use crate::listing::records::{Found, Record};
-use crate::wire::name::NameBuf;
 use crate::wire::response::Section;
 use crate::wire::{Class, HEADER, Query, ResponseWriter, Type};
-use crate::zone::{Catalog, Dataset, Vars, Zone};
+use crate::zone::{Catalog, Dataset, SoaRecord, Vars, Zone};
 
 /// Answers a question about the server itself (RFC 4892); false if there is nothing to say.
 pub(super) fn chaos(catalog: &Catalog, query: &Query<'_>, writer: &mut ResponseWriter<'_>) -> bool {
@@ -31,8 +30,11 @@ pub(super) fn chaos(catalog: &Catalog, query: &Query<'_>, writer: &mut ResponseW
 /// Writes the records of one query in one zone.
 pub(super) struct Composer<'a> {
     pub(super) zone: &'a Zone,
+    pub(super) soa: &'a SoaRecord,
     pub(super) query: &'a Query<'a>,
     pub(super) found: &'a Findings,
+    /// Where the labels before the apex start, and the apex.
+    pub(super) starts: &'a [u8],
     /// Where in the message the name of the zone stands.
     pub(super) owner_of_zone: usize,
 }
@@ -41,6 +43,10 @@ impl Composer<'_> {
     /// Writes the answer and authority sections.
     pub(super) fn write(&self, state: &mut WorkerState, writer: &mut ResponseWriter<'_>) -> Reason {
         let is_apex = self.owner_of_zone == HEADER;
+        if state.hits.is_empty() && !self.found.records && !is_apex {
+            self.negative_soa(writer);
+            return if self.found.empty_non_terminal { Reason::NoData } else { Reason::NxDomain };
+        }
         if is_apex {
             self.apex_records(writer);
         }
@@ -57,12 +63,12 @@ impl Composer<'_> {
             self.name_servers(is_apex, writer);
             return Reason::Answered;
         }
-        self.soa(Section::Authority, self.zone.soa.minimum, writer);
-        let exists = is_apex
-            || !state.hits.is_empty()
-            || self.found.records
-            || self.found.empty_non_terminal;
-        if exists { Reason::NoData } else { Reason::NxDomain }
+        self.negative_soa(writer);
+        Reason::NoData
+    }
+
+    fn negative_soa(&self, writer: &mut ResponseWriter<'_>) {
+        self.soa.write(Section::Authority, self.owner_of_zone, self.soa.minimum, writer);
     }
 
     fn wants(&self, rtype: Type) -> bool {
@@ -71,7 +77,7 @@ impl Composer<'_> {
 
     fn apex_records(&self, writer: &mut ResponseWriter<'_>) {
         if self.wants(Type::SOA) {
-            self.soa(Section::Answer, self.zone.soa.ttl, writer);
+            self.soa.write(Section::Answer, self.owner_of_zone, self.soa.ttl, writer);
         }
         if self.wants(Type::NS) {
             self.ns(Section::Answer, writer);
@@ -109,7 +115,7 @@ impl Composer<'_> {
         let Some(ttl) = listed.chain(of_records).min() else { return };
         let start = writer.position();
         for (hit, (dataset, answer)) in resolved() {
-            let key = self.key(hit, name.wire(), name.labels, key_text);
+            let key = self.key(hit, name.wire(), key_text);
             for value in answer.values().filter(|value| has_text(value.text, &dataset.vars)) {
                 let text = text.expand(value.text, &dataset.vars, key);
                 self.distinct_text(writer, start, ttl, text);
@@ -142,14 +148,21 @@ impl Composer<'_> {
     }
 
     /// The key as the text of a hit names it: the address asked, or the name listed.
-    fn key<'k>(&self, hit: &Hit, name: &[u8], labels: usize, text: &'k mut KeyText) -> &'k [u8] {
+    fn key<'k>(&self, hit: &Hit, name: &[u8], text: &'k mut KeyText) -> &'k [u8] {
         let key = &self.found.key;
         match (hit.labels, key.ip4, key.ip6) {
-            (1.., ..) => text.name(name, labels, usize::from(hit.labels)),
+            (1.., ..) => text.name(self.listed_name(name, hit.labels)),
             (0, _, Some(ip6)) if hit.ip6 => text.ip6(ip6),
             (0, Some(ip4), _) => text.ip4(ip4),
             (0, ..) => &[],
         }
+    }
+
+    /// The last so many labels of a name.
+    fn listed_name<'n>(&self, name: &'n [u8], labels: u8) -> &'n [u8] {
+        let from_end = usize::from(labels) + 1;
+        let start = self.starts.len().checked_sub(from_end).map_or(0, |at| self.starts[at]);
+        name.get(usize::from(start)..).unwrap_or(&[])
     }
 
     /// Writes a text as character-strings of up to 255 bytes.
@@ -177,26 +190,14 @@ impl Composer<'_> {
         }
     }
 
-    /// The SOA record of the zone.
-    fn soa(&self, section: Section, ttl: u32, writer: &mut ResponseWriter<'_>) {
-        let soa = &self.zone.soa;
-        let mut numbers = [0; 20];
-        let values = [soa.serial, soa.refresh, soa.retry, soa.expire, soa.minimum];
-        for (slot, value) in numbers.chunks_exact_mut(4).zip(values) {
-            slot.copy_from_slice(&value.to_be_bytes());
-        }
-        let pointer = (0xc000 | self.owner_of_zone as u16).to_be_bytes();
-        let (mname, mname_end) = self.compress(&soa.mname, &pointer);
-        let (rname, rname_end) = self.compress(&soa.rname, &pointer);
-        let parts = [mname, mname_end, rname, rname_end, &numbers];
-        writer.record(section, self.owner_of_zone, Type::SOA, Class::IN, ttl, &parts);
-    }
-
     /// The NS records of the zone.
     fn ns(&self, section: Section, writer: &mut ResponseWriter<'_>) {
         let pointer = (0xc000 | self.owner_of_zone as u16).to_be_bytes();
         for name in &self.zone.ns.names {
-            let (head, end) = self.compress(name, &pointer);
+            let (head, end) = match name.labels_before(&self.zone.apex) {
+                Some(labels) => (labels, &pointer[..]),
+                None => (name.as_wire(), &[][..]),
+            };
             writer.record(
                 section,
                 self.owner_of_zone,
@@ -219,28 +220,6 @@ impl Composer<'_> {
         self.ns(Section::Authority, writer);
         if writer.is_truncated() {
             writer.rewind_authority(position);
-        }
-    }
-
-    /// A name as the labels before the apex and a pointer to the apex in the question, or whole
-    /// if it lies elsewhere (RFC 1035 section 4.1.4).
-    fn compress<'n>(&self, name: &'n NameBuf, pointer: &'n [u8; 2]) -> (&'n [u8], &'n [u8]) {
-        let wire = name.as_wire();
-        let apex = self.zone.apex.as_wire();
-        let Some(head) = wire.len().checked_sub(apex.len()) else { return (wire, &[]) };
-        let (labels, tail) = wire.split_at(head);
-        // The apex must begin at a label, not inside one.
-        let begins_label = {
-            let mut at = 0;
-            while at < head {
-                at += usize::from(wire[at]) + 1;
-            }
-            at == head
-        };
-        if begins_label && tail.eq_ignore_ascii_case(apex) {
-            (labels, pointer)
-        } else {
-            (wire, &[])
         }
     }
 }

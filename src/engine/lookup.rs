@@ -1,6 +1,6 @@
 //! Which answers the datasets of a zone have for a name.
 
-use super::key::Key;
+use super::key::{Below, Key};
 use crate::listing::records::Found;
 use crate::listing::{Answer, AnswerId};
 use crate::trie::names::NameLookup;
@@ -48,8 +48,8 @@ pub(super) struct Lookup<'a> {
     pub(super) zone: &'a Zone,
     /// The name relative to the zone, in lower case.
     pub(super) name: &'a [u8],
-    /// The number of its labels.
-    pub(super) labels: usize,
+    /// Where its labels start, and its final zero.
+    pub(super) starts: &'a [u8],
     /// The time, in seconds since 1970.
     pub(super) now: u64,
 }
@@ -67,7 +67,7 @@ impl Lookup<'_> {
         hits.clear();
         let zone = self.zone;
         let mut found = Findings {
-            key: Key::parse(self.name, self.labels, zone.has_ip4()),
+            key: Key::parse(self.name, self.labels(), zone.has_ip4()),
             ..Findings::default()
         };
         for (number, dataset) in zone.datasets.iter().enumerate() {
@@ -83,13 +83,20 @@ impl Lookup<'_> {
             None if !hits.is_empty() && self.is_allowed(&found.key) => hits.clear(),
             None => {}
         }
-        found.delay = self.pass_gates(hits);
+        if !hits.is_empty() {
+            found.delay = self.pass_gates(hits);
+        }
         if hits.is_empty() && !found.records && !found.empty_non_terminal {
             // A name that is listed and yet not answered for can be above others that are.
             found.empty_non_terminal =
-                was_listed && self.has_names_below() || self.has_addresses_below(&found.key);
+                was_listed && self.has_names_below() || self.has_addresses_below();
         }
         found
+    }
+
+    /// The number of labels of the name.
+    fn labels(&self) -> usize {
+        self.starts.len().saturating_sub(1)
     }
 
     fn ask(&self, number: u16, dataset: &Dataset, found: &mut Findings, hits: &mut Vec<Hit>) {
@@ -104,8 +111,8 @@ impl Lookup<'_> {
         if let (Some(trie), Some(key)) = (&dataset.ip6, found.key.ip6) {
             hit(trie.lookup(key), 0, true);
         }
-        if let (Some(names), 1..) = (&dataset.names, self.labels) {
-            match names.lookup(self.name) {
+        if let (Some(names), 1..) = (&dataset.names, self.labels()) {
+            match names.lookup_labels(self.name, self.starts) {
                 NameLookup::Listed(found) => hit(found.answer, found.labels, false),
                 NameLookup::EmptyNonTerminal => found.empty_non_terminal = true,
                 NameLookup::Nothing => {}
@@ -124,13 +131,15 @@ impl Lookup<'_> {
         if !self.zone.test_points {
             return None;
         }
-        match (key, self.name) {
-            (Key { ip4: Some(0x7f00_0002), .. }, _)
-            | (Key { ip4: None, ip6: Some(0xffff_7f00_0002), .. }, _)
-            | (_, b"\x04test\0") => Some(TestPoint::AlwaysListed),
-            (Key { ip4: Some(0x7f00_0001), .. }, _)
-            | (Key { ip4: None, ip6: Some(0xffff_7f00_0001), .. }, _)
-            | (_, b"\x07invalid\0") => Some(TestPoint::NeverListed),
+        match *key {
+            Key { ip4: Some(0x7f00_0002), .. } => Some(TestPoint::AlwaysListed),
+            Key { ip4: Some(0x7f00_0001), .. } => Some(TestPoint::NeverListed),
+            Key { ip4: Some(_), .. } => None,
+            Key { ip6: Some(0xffff_7f00_0002), .. } => Some(TestPoint::AlwaysListed),
+            Key { ip6: Some(0xffff_7f00_0001), .. } => Some(TestPoint::NeverListed),
+            Key { ip6: Some(_), .. } => None,
+            _ if self.name == b"\x04test\0" => Some(TestPoint::AlwaysListed),
+            _ if self.name == b"\x07invalid\0" => Some(TestPoint::NeverListed),
             _ => None,
         }
     }
@@ -190,9 +199,10 @@ impl Lookup<'_> {
     }
 
     /// True if some address below this short name is listed, the test points included.
-    fn has_addresses_below(&self, key: &Key) -> bool {
-        let below = &key.below;
+    fn has_addresses_below(&self) -> bool {
         let zone = self.zone;
+        let below = Below::parse(self.name, self.labels(), zone.has_ip4());
+        let Some(below) = below else { return false };
         let with_points = zone.test_points && zone.state == ZoneState::Live;
         zone.datasets.iter().any(|set| {
             let ip4 = set.ip4.as_ref().is_some_and(|trie| {

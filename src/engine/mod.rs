@@ -15,10 +15,11 @@ mod text;
 pub use crate::zone::Catalog;
 pub use counters::{Counters, Reason};
 
-use crate::wire::name::{MAX_LABELS, MAX_NAME};
+use crate::wire::name::{LabelStarts, MAX_NAME, copy_lowercase};
 use crate::wire::{
-    CLASSIC_UDP, Class, MAX_UDP, Query, Rcode, Reject, ResponseWriter, Type, response,
+    CLASSIC_UDP, Class, HEADER, MAX_UDP, Query, Rcode, Reject, ResponseWriter, Type, response,
 };
+use crate::zone::Route;
 use lookup::{Hit, Lookup};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -84,8 +85,9 @@ pub fn answer(
     request: &Request<'_>,
     out: &mut [u8],
 ) -> Outcome {
-    let (outcome, reason) = match Query::parse(request.query) {
-        Ok(query) => respond(catalog, state, request, &query, out),
+    let mut labels = LabelStarts::default();
+    let (outcome, reason) = match Query::parse_with(request.query, &mut labels) {
+        Ok(query) => respond(catalog, state, request, &query, labels.as_slice(), out),
         Err(Reject::Drop) => (Outcome::Drop, Reason::Dropped),
         Err(Reject::Malformed) => (header_only(request, out, Rcode::FormErr), Reason::FormErr),
         Err(Reject::Opcode) => (header_only(request, out, Rcode::NotImp), Reason::NotImp),
@@ -99,6 +101,7 @@ fn respond(
     state: &mut WorkerState,
     request: &Request<'_>,
     query: &Query<'_>,
+    starts: &[u8],
     out: &mut [u8],
 ) -> (Outcome, Reason) {
     let limit = match (request.transport, query.edns) {
@@ -125,19 +128,22 @@ fn respond(
         return refuse(writer, Rcode::NotImp, Reason::NotImp);
     }
     state.name.set(query);
-    let Some((zone, before)) = catalog.find(state.name.wire(), state.name.starts()) else {
+    let Some(Route { zone, soa, before }) = catalog.find(state.name.wire(), starts) else {
         return refuse(writer, Rcode::Refused, Reason::Refused);
     };
     if !zone.is_served(request.now) {
         return refuse(writer, Rcode::ServFail, Reason::ServFail);
     }
     let is_above_apex = catalog.is_above_apex(state.name.wire());
-    let owner_of_zone = state.name.cut(before);
-    let lookup = Lookup { zone, name: state.name.wire(), labels: before, now: request.now };
+    let starts = &starts[..=before];
+    let apex = usize::from(starts[before]);
+    state.name.cut(apex);
+    let lookup = Lookup { zone, name: state.name.wire(), starts, now: request.now };
     let mut found = lookup.run(&mut state.hits);
     found.empty_non_terminal |= is_above_apex;
     let reason =
-        compose::Composer { zone, query, found: &found, owner_of_zone }.write(state, &mut writer);
+        compose::Composer { zone, soa, query, found: &found, starts, owner_of_zone: HEADER + apex }
+            .write(state, &mut writer);
     let reason = if writer.is_truncated() { Reason::Truncated } else { reason };
     let rcode = if reason == Reason::NxDomain { Rcode::NxDomain } else { Rcode::NoError };
     let len = writer.finish(rcode, query.class == Class::IN);
@@ -151,51 +157,32 @@ fn header_only(request: &Request<'_>, out: &mut [u8], rcode: Rcode) -> Outcome {
     response::header_only(request.query, out, rcode).map_or(Outcome::Drop, Outcome::Respond)
 }
 
-/// The name asked, in lower case, and where its labels start.
+/// The name asked, in lower case.
 #[derive(Clone, Debug)]
 struct LowerName {
-    bytes: [u8; MAX_NAME],
+    bytes: [u8; MAX_NAME + 1],
     len: usize,
-    starts: [u8; MAX_LABELS + 1],
-    labels: usize,
 }
 
 impl Default for LowerName {
     fn default() -> Self {
-        Self { bytes: [0; MAX_NAME], len: 1, starts: [0; MAX_LABELS + 1], labels: 0 }
+        Self { bytes: [0; MAX_NAME + 1], len: 1 }
     }
 }
 
 impl LowerName {
     fn set(&mut self, query: &Query<'_>) {
+        copy_lowercase(query.name, &mut self.bytes);
         self.len = query.name.len();
-        let bytes = &mut self.bytes[..self.len];
-        bytes.copy_from_slice(query.name);
-        // Length bytes are below 64 and so are no letters.
-        bytes.make_ascii_lowercase();
-        self.labels = usize::from(query.labels);
-        let mut at = 0;
-        for start in &mut self.starts[..=self.labels] {
-            *start = at as u8;
-            at += usize::from(bytes.get(at).copied().unwrap_or(0)) + 1;
-        }
     }
 
     fn wire(&self) -> &[u8] {
         &self.bytes[..self.len]
     }
 
-    fn starts(&self) -> &[u8] {
-        &self.starts[..=self.labels]
-    }
-
-    /// Makes the name relative to the zone whose apex follows the first `before` labels, and
-    /// gives the position of that apex in the message.
-    fn cut(&mut self, before: usize) -> usize {
-        let apex = usize::from(self.starts[before]);
+    /// Makes the name relative to the zone whose apex begins at this position.
+    fn cut(&mut self, apex: usize) {
         self.bytes[apex] = 0;
         self.len = apex + 1;
-        self.labels = before;
-        crate::wire::HEADER + apex
     }
 }

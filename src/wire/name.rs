@@ -148,6 +148,18 @@ impl NameBuf {
         Some(joined)
     }
 
+    /// The bytes of the labels before `apex`, without a final zero, if the name is at or below it.
+    pub fn labels_before(&self, apex: &Self) -> Option<&[u8]> {
+        let head = self.as_wire().len().checked_sub(apex.as_wire().len())?;
+        let (labels, tail) = self.as_wire().split_at(head);
+        // The apex must begin at a label, not inside one.
+        let mut at = 0;
+        while at < head {
+            at += usize::from(labels[at]) + 1;
+        }
+        (at == head && tail.eq_ignore_ascii_case(apex.as_wire())).then_some(labels)
+    }
+
     fn close_label(&mut self, start: usize, end: usize) -> Result<(), NameError> {
         let len = end - start - 1;
         if len > MAX_LABEL {
@@ -234,6 +246,93 @@ impl<'a> Iterator for Labels<'a> {
     }
 }
 
+/// Where the labels of a name start.
+#[derive(Clone)]
+pub struct LabelStarts {
+    /// The position of each label's length byte, leftmost first, and then that of the final zero.
+    starts: [u8; MAX_LABELS + 1],
+    count: usize,
+}
+
+impl Default for LabelStarts {
+    /// Those of the root name.
+    fn default() -> Self {
+        Self { starts: [0; MAX_LABELS + 1], count: 0 }
+    }
+}
+
+impl LabelStarts {
+    /// Takes those of the name at the start of `wire`: whole, uncompressed, ending in the root
+    /// label. What follows the root label is ignored. The length of the name in bytes, its final
+    /// zero included.
+    #[inline]
+    pub fn read(&mut self, wire: &[u8]) -> Option<usize> {
+        let wire = &wire[..wire.len().min(MAX_NAME)];
+        let mut at = 0;
+        let mut count = 0;
+        loop {
+            let len = usize::from(*wire.get(at)?);
+            // A label takes two bytes or more: no more than 127 of them are in 255 bytes.
+            self.starts[count % (MAX_LABELS + 1)] = at as u8;
+            at += 1 + len;
+            if len.wrapping_sub(1) >= MAX_LABEL {
+                self.count = count;
+                return (len == 0).then_some(at);
+            }
+            count += 1;
+        }
+    }
+
+    /// The number of labels, the root not counted.
+    #[inline]
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The positions: one for each label, and that of the final zero.
+    #[inline]
+    pub fn as_slice(&self) -> &[u8] {
+        &self.starts[..=self.count]
+    }
+}
+
+impl fmt::Debug for LabelStarts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_slice().fmt(f)
+    }
+}
+
+/// Copies a name to the start of `out` with its ASCII letters in lower case (RFC 4343), eight
+/// bytes at a time. (Length bytes are below 64 and so are no letters.)
+#[inline]
+pub fn copy_lowercase(name: &[u8], out: &mut [u8; MAX_NAME + 1]) {
+    let out = &mut out[..name.len().min(MAX_NAME)];
+    let name = &name[..out.len()];
+    let Some(last) = name.last_chunk() else {
+        out.copy_from_slice(name);
+        out.make_ascii_lowercase();
+        return;
+    };
+    for (word, out) in name.as_chunks().0.iter().zip(out.as_chunks_mut().0) {
+        *out = lowercase(*word);
+    }
+    if let Some(out) = out.last_chunk_mut() {
+        *out = lowercase(*last);
+    }
+}
+
+#[inline]
+fn lowercase(bytes: [u8; 8]) -> [u8; 8] {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let word = u64::from_ne_bytes(bytes);
+    // Per byte without its high bit: the high bit is set from `A` on, and from behind `Z` on.
+    let low = word & EACH * 0x7f;
+    let from_a = low + EACH * (0x80 - b'A' as u64);
+    let behind_z = low + EACH * (0x7f - b'Z' as u64);
+    let letters = (from_a ^ behind_z) & !word & EACH * 0x80;
+    (word | letters >> 2).to_ne_bytes()
+}
+
 /// Appends the text form of a name to `out`: no final dot, the root as a single dot, and the
 /// bytes `" . ; \ @ $`, blanks and those outside ASCII escaped, as rbldnsd writes them.
 pub fn write_text(wire: &[u8], out: &mut Vec<u8>) {
@@ -292,6 +391,18 @@ mod tests {
     }
 
     #[test]
+    fn labels_before_an_apex_are_those_of_names_at_or_below_it() {
+        let name = |text: &str| NameBuf::from_text(text.as_bytes()).unwrap();
+        let before = |text: &str, apex: &str| name(text).labels_before(&name(apex)).map(Vec::from);
+        assert_eq!(before("ns.BL.test", "bl.test"), Some(b"\x02ns".to_vec()));
+        assert_eq!(before("bl.test", "bl.test"), Some(vec![]));
+        assert_eq!(before("a.b", ""), Some(b"\x01a\x01b".to_vec()));
+        assert_eq!(before("test", "bl.test"), None);
+        assert_eq!(before("ns.cl.test", "bl.test"), None);
+        assert_eq!(before(r"x\002bl.test", "bl.test"), None, "an apex inside of a label");
+    }
+
+    #[test]
     fn text_form_escapes_what_a_zone_file_would_misread() {
         let name = NameBuf::from_wire(b"\x05a.\"$ \x01\x80\0").unwrap();
         assert_eq!(name.to_string(), r#"a\.\"\$\032.\128"#);
@@ -305,6 +416,18 @@ mod tests {
         assert_eq!(NameBuf::from_wire(b"\x01a"), None);
         assert_eq!(NameBuf::from_wire(b"\xc0\x0c"), None);
         assert_eq!(NameBuf::from_wire(b"\x01a\0rest").unwrap().as_wire(), b"\x01a\0");
+    }
+
+    #[test]
+    fn every_byte_gets_the_case_of_the_standard_library() {
+        for len in 0..40_u8 {
+            for start in (0..=255).step_by(7) {
+                let name: Vec<u8> = (0..len).map(|at| at.wrapping_add(start)).collect();
+                let mut lower = [0xff; MAX_NAME + 1];
+                copy_lowercase(&name, &mut lower);
+                assert_eq!(lower[..name.len()], name.to_ascii_lowercase());
+            }
+        }
     }
 
     proptest::proptest! {

@@ -1,23 +1,37 @@
 //! All zones, found by name.
 
-use super::Zone;
+use super::{SoaRecord, Zone};
+use crate::trie::names::hash;
 use crate::wire::name::{Labels, MAX_LABELS};
 use foldhash::fast::FixedState;
-use hashbrown::{HashSet, HashTable};
-use std::hash::{BuildHasher, Hasher};
+use hashbrown::HashSet;
 
 /// The zones a server answers for: an immutable snapshot, replaced as a whole.
 #[derive(Debug, Default)]
 pub struct Catalog {
     zones: Vec<Zone>,
-    index: HashTable<u32>,
-    hasher: FixedState,
+    /// Those of the zones, in the same order.
+    soas: Vec<SoaRecord>,
+    /// The numbers of the zones plus 1, each at the first free place from the hash of its apex on,
+    /// and zeros: half of the places at least, whose number is a power of two.
+    index: Vec<u32>,
     /// Bit n is set if some apex has n labels.
     label_counts: u128,
     /// The names between an apex and the apex of a zone above it: they exist, whatever that zone
     /// lists.
     above_apexes: HashSet<Box<[u8]>, FixedState>,
     chaos: Chaos,
+}
+
+/// The zone that a name belongs to.
+#[derive(Clone, Copy, Debug)]
+pub struct Route<'a> {
+    /// The zone with the longest apex that the name is at or below.
+    pub zone: &'a Zone,
+    /// The SOA record of the zone.
+    pub soa: &'a SoaRecord,
+    /// The number of labels that stand before the apex.
+    pub before: usize,
 }
 
 /// What the server says about itself in class CH (RFC 4892); `None` is REFUSED.
@@ -32,17 +46,14 @@ pub struct Chaos {
 impl Catalog {
     /// A catalog of these zones; of several with one apex, the first counts.
     pub fn new(zones: Vec<Zone>, chaos: Chaos) -> Self {
-        let mut catalog = Self { zones, chaos, ..Self::default() };
+        let soas = zones.iter().map(|zone| SoaRecord::new(&zone.soa, &zone.apex)).collect();
+        let mut catalog = Self { zones, soas, chaos, ..Self::default() };
+        catalog.index = vec![0; 2 * catalog.zones.len().next_power_of_two()];
         for number in 0..catalog.zones.len() {
-            let apex = catalog.zones[number].apex.as_wire();
-            let (zones, hasher) = (&catalog.zones, &catalog.hasher);
-            let of = |number: u32| zones[number as usize].apex.as_wire();
-            let hash = hash_name(hasher, apex);
-            if catalog.index.find(hash, |&other| of(other) == apex).is_some() {
-                continue;
-            }
-            catalog.label_counts |= 1 << zones[number].apex.labels().count();
-            catalog.index.insert_unique(hash, number as u32, |&other| hash_name(hasher, of(other)));
+            let apex = &catalog.zones[number].apex;
+            let Err(free) = catalog.search(apex.as_wire()) else { continue };
+            catalog.label_counts |= 1 << apex.labels().count();
+            catalog.index[free] = number as u32 + 1;
         }
         catalog.above_apexes = catalog.names_above_apexes();
         catalog
@@ -55,7 +66,7 @@ impl Catalog {
             let mut rest = zone.apex.as_wire();
             while let Some(label) = Labels::of(rest).next() {
                 rest = &rest[label.len() + 1..];
-                if self.zone_at(rest).is_some() {
+                if self.search(rest).is_ok() {
                     names.extend(between.drain(..).map(Box::<[u8]>::from));
                     break;
                 }
@@ -65,11 +76,20 @@ impl Catalog {
         names
     }
 
-    fn zone_at(&self, apex: &[u8]) -> Option<&Zone> {
-        let zone = |number: u32| &self.zones[number as usize];
-        let hash = hash_name(&self.hasher, apex);
-        let number = self.index.find(hash, |&number| zone(number).apex.as_wire() == apex)?;
-        Some(zone(*number))
+    /// The number of the zone with this apex, or the free place of the index where it would be.
+    fn search(&self, apex: &[u8]) -> Result<usize, usize> {
+        let mask = self.index.len().wrapping_sub(1);
+        let mut at = (hash(apex, 0) >> 32) as usize & mask;
+        loop {
+            let Some(number) = self.index.get(at).and_then(|&entry| entry.checked_sub(1)) else {
+                return Err(at);
+            };
+            let number = number as usize;
+            if self.zones[number].apex.as_wire() == apex {
+                return Ok(number);
+            }
+            at = (at + 1) & mask;
+        }
     }
 
     /// True if the apex of a zone lies below this name (wire form, lower case).
@@ -87,30 +107,24 @@ impl Catalog {
         &self.chaos
     }
 
-    /// The zone with the longest apex that `name` (wire form, lower case) is at or below, and
-    /// the number of labels that stand before that apex. `starts` has the position of each label
-    /// of the name and of its final zero.
+    /// The zone that `name` (wire form, lower case) belongs to. `starts` has the position of each
+    /// label of the name and of its final zero.
     ///
     /// The cost grows with the number of different label counts of the apexes, not with the
     /// number of zones.
-    pub fn find(&self, name: &[u8], starts: &[u8]) -> Option<(&Zone, usize)> {
+    pub fn find(&self, name: &[u8], starts: &[u8]) -> Option<Route<'_>> {
         let labels = starts.len().checked_sub(1)?;
         let mut candidates =
             self.label_counts & (u128::MAX >> (MAX_LABELS - labels.min(MAX_LABELS)));
         while candidates != 0 {
             let count = MAX_LABELS - candidates.leading_zeros() as usize;
             let before = labels - count;
-            if let Some(zone) = self.zone_at(name.get(usize::from(starts[before])..)?) {
-                return Some((zone, before));
+            if let Ok(number) = self.search(name.get(usize::from(starts[before])..)?) {
+                let (zone, soa) = (&self.zones[number], &self.soas[number]);
+                return Some(Route { zone, soa, before });
             }
             candidates &= !(1 << count);
         }
         None
     }
-}
-
-fn hash_name(state: &FixedState, name: &[u8]) -> u64 {
-    let mut hasher = state.build_hasher();
-    hasher.write(name);
-    hasher.finish()
 }

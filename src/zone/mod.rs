@@ -2,10 +2,12 @@
 
 mod catalog;
 mod dataset;
+mod soa;
 
 pub use crate::zonefile::{SoaData as Soa, Vars};
-pub use catalog::{Catalog, Chaos};
+pub use catalog::{Catalog, Chaos, Route};
 pub use dataset::Dataset;
+pub use soa::SoaRecord;
 
 use crate::wire::name::NameBuf;
 use std::sync::Arc;
