@@ -88,11 +88,8 @@ impl Composer<'_> {
     /// section 5.2).
     fn addresses(&self, hits: &[Hit], name: &[u8], writer: &mut ResponseWriter<'_>) {
         let resolved = || hits.iter().filter_map(|hit| hit.resolve(self.zone));
-        let listed = resolved().map(|(dataset, _)| dataset.ttl);
-        let Some(ttl) = listed.chain(self.records(name, Type::A).map(|record| record.ttl)).min()
-        else {
-            return;
-        };
+        let listed = resolved().map(|(dataset, _)| dataset.ttl).min();
+        let Some(ttl) = self.with_records(listed, name, Type::A) else { return };
         let start = writer.position();
         for (_, answer) in resolved() {
             for value in answer.values() {
@@ -108,11 +105,11 @@ impl Composer<'_> {
     fn texts(&self, state: &mut WorkerState, writer: &mut ResponseWriter<'_>) {
         let WorkerState { name, hits, text, key_text, .. } = state;
         let resolved = || hits.iter().filter_map(|hit| Some((hit, hit.resolve(self.zone)?)));
-        let listed = resolved().filter_map(|(_, (dataset, answer))| {
-            answer.values().any(|value| has_text(value.text, &dataset.vars)).then_some(dataset.ttl)
+        let texts = resolved().filter(|(_, (dataset, answer))| {
+            answer.values().any(|value| has_text(value.text, &dataset.vars))
         });
-        let of_records = self.records(name.wire(), Type::TXT).map(|record| record.ttl);
-        let Some(ttl) = listed.chain(of_records).min() else { return };
+        let listed = texts.map(|(_, (dataset, _))| dataset.ttl).min();
+        let Some(ttl) = self.with_records(listed, name.wire(), Type::TXT) else { return };
         let start = writer.position();
         for (hit, (dataset, answer)) in resolved() {
             let key = self.key(hit, name.wire(), key_text);
@@ -124,6 +121,14 @@ impl Composer<'_> {
         for record in self.records(name.wire(), Type::TXT) {
             self.distinct(writer, start, Type::TXT, ttl, &[&record.data]);
         }
+    }
+
+    /// The least of a TTL and those of the ordinary records of this type, if there are any.
+    fn with_records(&self, ttl: Option<u32>, name: &[u8], rtype: Type) -> Option<u32> {
+        if !self.found.records {
+            return ttl;
+        }
+        self.records(name, rtype).map(|record| record.ttl).chain(ttl).min()
     }
 
     /// Records of `generic` datasets of the types that lists do not have.
@@ -167,6 +172,9 @@ impl Composer<'_> {
 
     /// Writes a text as character-strings of up to 255 bytes.
     fn distinct_text(&self, writer: &mut ResponseWriter<'_>, start: usize, ttl: u32, text: &[u8]) {
+        if let Ok(len) = u8::try_from(text.len()) {
+            return self.distinct(writer, start, Type::TXT, ttl, &[&[len], text]);
+        }
         let mut chunks = text.chunks(255);
         let mut next = || chunks.next().unwrap_or(&[]);
         let (a, b, c, d) = (next(), next(), next(), next());
@@ -185,7 +193,8 @@ impl Composer<'_> {
         ttl: u32,
         parts: &[&[u8]],
     ) {
-        if !writer.is_truncated() && !stands_in(writer.written(start), rtype, parts) {
+        let is_first = writer.position() == start;
+        if !writer.is_truncated() && (is_first || !stands_in(writer.written(start), rtype, parts)) {
             writer.record(Section::Answer, HEADER, rtype, Class::IN, ttl, parts);
         }
     }

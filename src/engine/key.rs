@@ -93,23 +93,35 @@ impl Below {
 
 /// Up to four labels of one to three digits, the lowest octet first; the address has zeros for
 /// the octets not given.
+///
+/// Nothing here branches on how many digits there are, which no processor foresees.
 fn octets(prefix: &[u8]) -> Option<u32> {
+    const EACH: u32 = 0x0001_0101;
     let mut address = 0;
-    for label in Labels::of(prefix) {
-        let digit = |byte: u8| u32::from(byte.wrapping_sub(b'0'));
-        let (a, b, c) = match *label {
-            [c] => (0, 0, digit(c)),
-            [b, c] => (0, digit(b), digit(c)),
-            [a, b, c] => (digit(a), digit(b), digit(c)),
-            _ => return None,
+    let mut rest = prefix;
+    loop {
+        let len = u32::from(*rest.first()?);
+        if len == 0 {
+            return Some(address);
+        }
+        // The length and three bytes; zeros where the name ends before.
+        let four = match rest.first_chunk() {
+            Some(four) => u32::from_le_bytes(*four),
+            None => rest.iter().rev().fold(0, |four, &byte| four << 8 | u32::from(byte)),
         };
-        let octet = 100 * a + 10 * b + c;
-        if a.max(b).max(c) > 9 || octet > 255 {
+        let unused = 8 * 3_u32.checked_sub(len)?;
+        let three = (four >> 8) << unused & (EACH * 0xff);
+        let zeros = EACH * u32::from(b'0') << unused & (EACH * 0xff);
+        let digits = three ^ zeros;
+        // Bit 7 is set in what is above 9.
+        let others = (digits + EACH * (0x80 - 10) | digits) & EACH * 0x80;
+        let octet = (digits & 0xff) * 100 + (digits >> 8 & 0xff) * 10 + (digits >> 16);
+        if others != 0 || octet > 255 {
             return None;
         }
         address = address >> 8 | octet << 24;
+        rest = rest.get(1 + len as usize..)?;
     }
-    Some(address)
 }
 
 /// 32 labels of one hexadecimal digit, the lowest nibble first: four at a time.
@@ -181,6 +193,23 @@ mod tests {
         for bad in ["256.1.1.1", "1.1.1.0001", "1.a.1.1", "1.-1.1.1", "1.1.1.1.1"] {
             assert_eq!(key(bad, true).ip4, None, "{bad}");
         }
+    }
+
+    #[test]
+    fn labels_of_up_to_three_digits_are_octets() {
+        let one = |label: &[u8]| octets(&[&[label.len() as u8], label, &[0]].concat());
+        for number in 0..=999_u32 {
+            let wanted = (number < 256).then_some(number << 24);
+            for text in [format!("{number}"), format!("{number:02}"), format!("{number:03}")] {
+                assert_eq!(one(text.as_bytes()), wanted, "{text}");
+            }
+        }
+        for byte in (0..=255_u8).filter(|byte| !byte.is_ascii_digit()) {
+            for label in [&[byte][..], &[b'1', byte], &[byte, b'1'], &[b'1', byte, b'1']] {
+                assert_eq!(one(label), None, "{label:?}");
+            }
+        }
+        assert_eq!(one(b"0001"), None);
     }
 
     #[test]

@@ -223,11 +223,13 @@ impl Lookup<'_> {
 
     /// Drops the hits whose gate is closed and gives the longest delay of the others.
     fn pass_gates(&self, hits: &mut Vec<Hit>) -> Duration {
+        let gate_of = |hit: &Hit| hit.resolve(self.zone).and_then(|(_, answer)| answer.gate());
         let mut delay = Duration::ZERO;
+        if !hits.iter().any(|hit| gate_of(hit).is_some()) {
+            return delay;
+        }
         hits.retain(|hit| {
-            let Some(gate) = hit.resolve(self.zone).and_then(|(_, answer)| answer.gate()) else {
-                return true;
-            };
+            let Some(gate) = gate_of(hit) else { return true };
             let open = gate.key.is_none() && gate.not_before.is_none_or(|time| time <= self.now);
             if open {
                 delay = delay.max(gate.delay);

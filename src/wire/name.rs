@@ -272,6 +272,10 @@ impl LabelStarts {
         let mut count = 0;
         loop {
             let len = usize::from(*wire.get(at)?);
+            if len == 1 && self.read_four_single(wire, at, count) {
+                (at, count) = (at + 8, count + 4);
+                continue;
+            }
             // A label takes two bytes or more: no more than 127 of them are in 255 bytes.
             self.starts[count % (MAX_LABELS + 1)] = at as u8;
             at += 1 + len;
@@ -281,6 +285,19 @@ impl LabelStarts {
             }
             count += 1;
         }
+    }
+
+    /// If four labels of one byte each follow, as in the name of an IPv6 address, takes them.
+    #[inline]
+    fn read_four_single(&mut self, wire: &[u8], at: usize, count: usize) -> bool {
+        const LENGTHS: u64 = 0x00ff_00ff_00ff_00ff;
+        const SINGLE: u64 = 0x0001_0001_0001_0001;
+        let four =
+            wire.get(at..).and_then(<[u8]>::first_chunk).map(|four| u64::from_le_bytes(*four));
+        let starts = self.starts.get_mut(count..).and_then(<[u8]>::first_chunk_mut);
+        let (Some(four), Some(starts)) = (four, starts) else { return false };
+        *starts = [at as u8, (at + 2) as u8, (at + 4) as u8, (at + 6) as u8];
+        four & LENGTHS == SINGLE
     }
 
     /// The number of labels, the root not counted.
@@ -345,15 +362,33 @@ pub fn write_text(wire: &[u8], out: &mut Vec<u8>) {
         if i > 0 {
             out.push(b'.');
         }
-        for &byte in label {
-            match byte {
-                b'"' | b'.' | b';' | b'\\' | b'@' | b'$' => out.extend([b'\\', byte]),
-                0x21..=0x7e => out.push(byte),
-                _ => {
-                    out.extend([b'\\', b'0' + byte / 100, b'0' + byte / 10 % 10, b'0' + byte % 10])
-                }
-            }
+        if label.iter().all(|&byte| is_plain(byte)) {
+            out.extend_from_slice(label);
+        } else {
+            label.iter().for_each(|&byte| write_byte(byte, out));
         }
+    }
+}
+
+/// True for the bytes that stand for themselves in the text form.
+const fn is_plain(byte: u8) -> bool {
+    const PLAIN: [bool; 256] = {
+        let mut plain = [false; 256];
+        let mut byte = 0x21;
+        while byte < 0x7f {
+            plain[byte] = !matches!(byte as u8, b'"' | b'.' | b';' | b'\\' | b'@' | b'$');
+            byte += 1;
+        }
+        plain
+    };
+    PLAIN[byte as usize]
+}
+
+fn write_byte(byte: u8, out: &mut Vec<u8>) {
+    match byte {
+        _ if is_plain(byte) => out.push(byte),
+        0x21..=0x7e => out.extend([b'\\', byte]),
+        _ => out.extend([b'\\', b'0' + byte / 100, b'0' + byte / 10 % 10, b'0' + byte % 10]),
     }
 }
 
@@ -416,6 +451,32 @@ mod tests {
         assert_eq!(NameBuf::from_wire(b"\x01a"), None);
         assert_eq!(NameBuf::from_wire(b"\xc0\x0c"), None);
         assert_eq!(NameBuf::from_wire(b"\x01a\0rest").unwrap().as_wire(), b"\x01a\0");
+    }
+
+    #[test]
+    fn labels_start_where_labels_do() {
+        for text in ["", "a", "a.b.c.d", "a.b.c.d.e", "a.b.c.dd.e.f.g.h", "ab.c.d.e.f.com", "1.2.3"]
+        {
+            let wire = NameBuf::from_text(text.as_bytes()).unwrap();
+            let mut wanted = vec![0];
+            wanted.extend(wire.labels().scan(0, |at, label| {
+                *at += 1 + label.len() as u8;
+                Some(*at)
+            }));
+            let mut labels = LabelStarts::default();
+            // What follows the name makes no difference.
+            for tail in [&b""[..], b"\x01", b"\x01x\x01x\x01x\x01x\x01x\x01x\0"] {
+                let bytes = [wire.as_wire(), tail].concat();
+                assert_eq!(labels.read(&bytes), Some(wire.as_wire().len()), "{text}");
+                assert_eq!(labels.as_slice(), wanted, "{text}");
+                assert_eq!(labels.count(), wire.labels().count());
+            }
+        }
+        let mut labels = LabelStarts::default();
+        assert_eq!(labels.read(&[b"\x01a".repeat(127), vec![0]].concat()), Some(255));
+        assert_eq!(labels.count(), 127);
+        assert_eq!(labels.read(&[b"\x01a".repeat(128), vec![0]].concat()), None);
+        assert_eq!(labels.read(&b"\x01a".repeat(10)), None);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::{SoaRecord, Zone};
 use crate::trie::names::hash;
-use crate::wire::name::{Labels, MAX_LABELS};
+use crate::wire::name::Labels;
 use foldhash::fast::FixedState;
 use hashbrown::HashSet;
 
@@ -15,8 +15,8 @@ pub struct Catalog {
     /// The numbers of the zones plus 1, each at the first free place from the hash of its apex on,
     /// and zeros: half of the places at least, whose number is a power of two.
     index: Vec<u32>,
-    /// Bit n is set if some apex has n labels.
-    label_counts: u128,
+    /// How many labels apexes have: the distinct numbers, the greatest first.
+    label_counts: Vec<usize>,
     /// The names between an apex and the apex of a zone above it: they exist, whatever that zone
     /// lists.
     above_apexes: HashSet<Box<[u8]>, FixedState>,
@@ -52,9 +52,11 @@ impl Catalog {
         for number in 0..catalog.zones.len() {
             let apex = &catalog.zones[number].apex;
             let Err(free) = catalog.search(apex.as_wire()) else { continue };
-            catalog.label_counts |= 1 << apex.labels().count();
+            catalog.label_counts.push(apex.labels().count());
             catalog.index[free] = number as u32 + 1;
         }
+        catalog.label_counts.sort_unstable_by(|a, b| b.cmp(a));
+        catalog.label_counts.dedup();
         catalog.above_apexes = catalog.names_above_apexes();
         catalog
     }
@@ -77,6 +79,7 @@ impl Catalog {
     }
 
     /// The number of the zone with this apex, or the free place of the index where it would be.
+    #[inline]
     fn search(&self, apex: &[u8]) -> Result<usize, usize> {
         let mask = self.index.len().wrapping_sub(1);
         let mut at = (hash(apex, 0) >> 32) as usize & mask;
@@ -114,16 +117,12 @@ impl Catalog {
     /// number of zones.
     pub fn find(&self, name: &[u8], starts: &[u8]) -> Option<Route<'_>> {
         let labels = starts.len().checked_sub(1)?;
-        let mut candidates =
-            self.label_counts & (u128::MAX >> (MAX_LABELS - labels.min(MAX_LABELS)));
-        while candidates != 0 {
-            let count = MAX_LABELS - candidates.leading_zeros() as usize;
-            let before = labels - count;
+        for &count in &self.label_counts {
+            let Some(before) = labels.checked_sub(count) else { continue };
             if let Ok(number) = self.search(name.get(usize::from(starts[before])..)?) {
                 let (zone, soa) = (&self.zones[number], &self.soas[number]);
                 return Some(Route { zone, soa, before });
             }
-            candidates &= !(1 << count);
         }
         None
     }
