@@ -20,7 +20,7 @@ use dnsbld::net::delay::DelayQueue;
 use dnsbld::net::live::{Live, LiveCache};
 use dnsbld::net::udp::UdpServer;
 use dnsbld::net::{NetCounters, listen};
-use sets::{A, Mix, Question, Set, TXT};
+use sets::{A, Asked, Question, Set, TXT};
 use std::hint::black_box;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -65,25 +65,25 @@ fn main() -> io::Result<()> {
 fn kinds(sets: &[(&str, Set)]) -> Vec<(String, Vec<Vec<u8>>)> {
     let mut kinds = Vec::new();
     for (zone, set) in sets {
-        for (mix, name) in [(Mix::Mix, "mix"), (Mix::Txt, "txt")] {
+        for (mix, name) in [(Asked::Mix, "mix"), (Asked::Txt, "txt")] {
             let packets = packets(set, mix, |ask| serving::query(&full(ask, zone), ask.qtype));
             kinds.push((format!("{zone}-{name}"), packets));
         }
     }
     let (zone, set) = &sets[0];
     let with_edns = |ask: &Question| serving::query_with_edns(&full(ask, zone), ask.qtype);
-    kinds.push(("ip4-mix-edns".into(), packets(set, Mix::Mix, with_edns)));
+    kinds.push(("ip4-mix-edns".into(), packets(set, Asked::Mix, with_edns)));
     let nxdomain = |ask: &Question| serving::query(&full(ask, zone), TXT);
-    kinds.push(("ip4-nxdomain".into(), packets(set, Mix::Unlisted, nxdomain)));
+    kinds.push(("ip4-nxdomain".into(), packets(set, Asked::Unlisted, nxdomain)));
     let refused = |ask: &Question| serving::query(&full(ask, "elsewhere"), A);
-    kinds.push(("refused".into(), packets(set, Mix::Mix, refused)));
+    kinds.push(("refused".into(), packets(set, Asked::Mix, refused)));
     const SOA: u16 = 6;
     let apex = |_: &Question| serving::query("ip4.bl.test", SOA);
-    kinds.push(("apex-soa".into(), packets(set, Mix::Mix, apex)));
+    kinds.push(("apex-soa".into(), packets(set, Asked::Mix, apex)));
     kinds
 }
 
-fn packets(set: &Set, mix: Mix, packet: impl Fn(&Question) -> Vec<u8>) -> Vec<Vec<u8>> {
+fn packets(set: &Set, mix: Asked, packet: impl Fn(&Question) -> Vec<u8>) -> Vec<Vec<u8>> {
     set.questions(mix, COUNT).iter().map(packet).collect()
 }
 

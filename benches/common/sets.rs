@@ -30,7 +30,7 @@ enum Content {
 
 /// Which questions to ask.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Mix {
+pub enum Asked {
     /// A; one in ten is listed, half of the others are neighbours of listed keys.
     Mix,
     /// TXT; all are listed.
@@ -111,12 +111,12 @@ impl Set {
     }
 
     /// Questions, the same ones at each call.
-    pub fn questions(&self, mix: Mix, count: usize) -> Vec<Question> {
+    pub fn questions(&self, mix: Asked, count: usize) -> Vec<Question> {
         let mut random = Random::new(5);
         let question = |_| {
             let sort = random.below(20);
-            let listed = mix == Mix::Txt || mix == Mix::Mix && sort < 2;
-            let qtype = if mix == Mix::Txt { TXT } else { A };
+            let listed = mix == Asked::Txt || mix == Asked::Mix && sort < 2;
+            let qtype = if mix == Asked::Txt { TXT } else { A };
             let name = match (listed, sort < 11) {
                 (true, _) => self.listed(&mut random),
                 (false, true) => self.unlisted(&mut random, Self::neighbour),

@@ -23,7 +23,7 @@ use load::{Expect, Load, Query};
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
 use server::{Figures, Server};
-use sets::{Mix, Set};
+use sets::{Asked, Set};
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::net::{SocketAddr, UdpSocket};
@@ -105,7 +105,9 @@ fn main() -> Result<()> {
     }
     println!(
         "\n| data | server | load, 1 core s | 2 cores s | start again s | MiB | peak MiB | bytes \
-         per entry | p99.9 ms | while reloading | lost |\n|---|---|---|---|---|---|---|---|---|---|---|"
+         per entry | p99.9 ms | while reloading | lost of {} | while reloading |\n\
+         |---|---|---|---|---|---|---|---|---|---|---|---|",
+        RELOAD_RATE * f64::from(bench.args.reload_seconds)
     );
     bench.loads.iter().for_each(|line| println!("{line}"));
     Ok(())
@@ -128,7 +130,7 @@ impl Bench {
     fn run(&mut self, (name, entries, make): Named) -> Result<()> {
         let set = make(entries);
         let files = DataFiles::write(&self.folder, name, &set)?;
-        let mixes = [("mix", Mix::Mix), ("txt", Mix::Txt)];
+        let mixes = [("mix", Asked::Mix), ("txt", Asked::Txt)];
         let mixes = mixes.map(|(name, mix)| (name, queries(&set, mix)));
         let kind = set.kind;
         drop(set);
@@ -153,7 +155,7 @@ impl Bench {
             let own = resident.saturating_sub(empty.memory("VmRSS")?);
             let [still, reloading] = self.reloads(process, &mixes[0].1, &files)?;
             self.loads.push(format!(
-                "| {name} | {} | {:.2} | {:.2} | {:.2} | {:.0} | {:.0} | {:.2} | {:.2} | {:.2} | {} |",
+                "| {name} | {} | {:.2} | {:.2} | {:.2} | {:.0} | {:.0} | {:.2} | {:.2} | {:.2} | {} | {} |",
                 server.name(),
                 process.start.as_secs_f64(),
                 two_cores.as_secs_f64(),
@@ -163,6 +165,7 @@ impl Bench {
                 own as f64 / entries as f64,
                 milliseconds(still.percentile(0.999)),
                 milliseconds(reloading.percentile(0.999)),
+                still.lost,
                 reloading.lost,
             ));
         }
@@ -327,7 +330,7 @@ impl DataFiles {
     }
 }
 
-fn queries(set: &Set, mix: Mix) -> Vec<Query> {
+fn queries(set: &Set, mix: Asked) -> Vec<Query> {
     let questions = set.questions(mix, QUERIES);
     let query = |ask: &sets::Question| Query {
         packet: serving::query(&format!("{}.{APEX}", ask.name), ask.qtype),

@@ -32,6 +32,7 @@ impl Key {
     /// Reads the labels before the apex, in lower case. `with_ip4` says whether v4-mapped and
     /// 6to4 addresses are to be looked up as IPv4 addresses too; a v4-mapped one then is nothing
     /// else.
+    #[inline]
     pub(super) fn parse(prefix: &[u8], labels: usize, with_ip4: bool) -> Self {
         match labels {
             4 => Self { ip4: octets(prefix), ip6: None },
@@ -54,10 +55,17 @@ impl Key {
 impl Below {
     /// Reads the labels before the apex, as [`Key::parse`] does; `None` if no address ends in
     /// them.
+    #[inline]
     pub(super) fn parse(prefix: &[u8], labels: usize, with_ip4: bool) -> Option<Self> {
-        if !(1..32).contains(&labels) {
+        // Four octets are an address themselves, unless they are nibbles too.
+        let is_digit = prefix.first() == Some(&1);
+        if !(1..32).contains(&labels) || (labels >= 4 && !is_digit) {
             return None;
         }
+        Self::of_short(prefix, labels, with_ip4)
+    }
+
+    fn of_short(prefix: &[u8], labels: usize, with_ip4: bool) -> Option<Self> {
         // Short names can be read both ways: 2.0.0.2.zone is an IPv4 address and leads to
         // 2002::/16.
         let nibbles = nibbles(prefix).map(|start| Self::nibbles(start, labels, with_ip4));
@@ -95,8 +103,11 @@ impl Below {
 /// the octets not given.
 ///
 /// Nothing here branches on how many digits there are, which no processor foresees.
+#[inline]
 fn octets(prefix: &[u8]) -> Option<u32> {
     const EACH: u32 = 0x0001_0101;
+    const LOW: u32 = EACH * 0xff;
+    const HIGH_BITS: u32 = EACH * 0x80;
     let mut address = 0;
     let mut rest = prefix;
     loop {
@@ -110,11 +121,11 @@ fn octets(prefix: &[u8]) -> Option<u32> {
             None => rest.iter().rev().fold(0, |four, &byte| four << 8 | u32::from(byte)),
         };
         let unused = 8 * 3_u32.checked_sub(len)?;
-        let three = (four >> 8) << unused & (EACH * 0xff);
-        let zeros = EACH * u32::from(b'0') << unused & (EACH * 0xff);
+        let three = ((four >> 8) << unused) & LOW;
+        let zeros = ((EACH * u32::from(b'0')) << unused) & LOW;
         let digits = three ^ zeros;
         // Bit 7 is set in what is above 9.
-        let others = (digits + EACH * (0x80 - 10) | digits) & EACH * 0x80;
+        let others = ((digits + EACH * (0x80 - 10)) | digits) & HIGH_BITS;
         let octet = (digits & 0xff) * 100 + (digits >> 8 & 0xff) * 10 + (digits >> 16);
         if others != 0 || octet > 255 {
             return None;
@@ -132,13 +143,13 @@ fn address(prefix: &[u8]) -> Option<u128> {
     for (index, word) in words.iter().enumerate() {
         // In 16 bits each: the length of a label, then its digit.
         let word = u64::from_le_bytes(*word);
-        let digits = word >> 8 & EACH * 0xff;
+        let digits = (word >> 8) & (EACH * 0xff);
         // Letters have bit 6 set, and their low four bits count from 1.
-        let nibbles = (digits & EACH * 15) + (digits >> 6 & EACH) * 9;
+        let nibbles = (digits & (EACH * 15)) + ((digits >> 6) & EACH) * 9;
         // Only of digits is there a nibble, and is it written the way it was.
-        let letters = (nibbles + EACH * 6) >> 4 & EACH;
-        let written = EACH | (nibbles + EACH * u64::from(b'0') + letters * 39) << 8;
-        if word != written || nibbles & EACH * 16 != 0 {
+        let letters = ((nibbles + EACH * 6) >> 4) & EACH;
+        let written = EACH | ((nibbles + EACH * u64::from(b'0') + letters * 39) << 8);
+        if word != written || nibbles & (EACH * 16) != 0 {
             return None;
         }
         let joined = nibbles | nibbles >> 12 | nibbles >> 24 | nibbles >> 36;

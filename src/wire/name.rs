@@ -341,13 +341,14 @@ pub fn copy_lowercase(name: &[u8], out: &mut [u8; MAX_NAME + 1]) {
 #[inline]
 fn lowercase(bytes: [u8; 8]) -> [u8; 8] {
     const EACH: u64 = 0x0101_0101_0101_0101;
+    const HIGH_BITS: u64 = EACH * 0x80;
     let word = u64::from_ne_bytes(bytes);
     // Per byte without its high bit: the high bit is set from `A` on, and from behind `Z` on.
-    let low = word & EACH * 0x7f;
+    let low = word & !HIGH_BITS;
     let from_a = low + EACH * (0x80 - b'A' as u64);
     let behind_z = low + EACH * (0x7f - b'Z' as u64);
-    let letters = (from_a ^ behind_z) & !word & EACH * 0x80;
-    (word | letters >> 2).to_ne_bytes()
+    let letters = (from_a ^ behind_z) & !word & HIGH_BITS;
+    (word | (letters >> 2)).to_ne_bytes()
 }
 
 /// Appends the text form of a name to `out`: no final dot, the root as a single dot, and the
