@@ -3,7 +3,6 @@
 use crate::wire::name::write_text;
 use crate::zone::Vars;
 use crate::zonefile::MAX_TEXT;
-use std::io::Write;
 
 /// A place for one text.
 #[derive(Clone, Debug)]
@@ -66,19 +65,15 @@ pub(super) struct KeyText {
 impl KeyText {
     /// An IPv4 address as a dotted quad.
     pub(super) fn ip4(&mut self, address: u32) -> &[u8] {
-        self.bytes.clear();
-        for (i, octet) in address.to_be_bytes().into_iter().enumerate() {
-            if i > 0 {
-                self.bytes.push(b'.');
-            }
-            if octet >= 100 {
-                self.bytes.push(b'0' + octet / 100);
-            }
-            if octet >= 10 {
-                self.bytes.push(b'0' + octet / 10 % 10);
-            }
-            self.bytes.push(b'0' + octet % 10);
+        let mut text = [0; 16];
+        let mut len = 0;
+        for octet in address.to_be_bytes() {
+            let (digits, used) = OCTETS[usize::from(octet)];
+            text[len..len + 4].copy_from_slice(&digits);
+            len += usize::from(used);
         }
+        self.bytes.clear();
+        self.bytes.extend_from_slice(&text[..len - 1]);
         &self.bytes
     }
 
@@ -98,19 +93,39 @@ impl KeyText {
             if i > 0 && i != zeros.end {
                 self.bytes.push(b':');
             }
-            // Writing to a Vec cannot fail.
-            let _ = write!(self.bytes, "{word:x}");
+            let digits = (16 - word.leading_zeros()).div_ceil(4).max(1);
+            for digit in (0..digits).rev() {
+                self.bytes.push(b"0123456789abcdef"[usize::from(word >> (4 * digit) & 15)]);
+            }
         }
         &self.bytes
     }
 
-    /// A listed name in wire form, with or without its final zero, escaped.
+    /// A name in wire form, with or without its final zero, escaped.
     pub(super) fn name(&mut self, name: &[u8]) -> &[u8] {
         self.bytes.clear();
         write_text(name, &mut self.bytes);
         &self.bytes
     }
 }
+
+/// For each octet its decimal digits and a dot, and how many bytes these are.
+const OCTETS: [([u8; 4], u8); 256] = {
+    let mut octets = [([b'.'; 4], 0); 256];
+    let mut octet = 0;
+    while octet < octets.len() {
+        let digits = [octet / 100, octet / 10 % 10, octet % 10];
+        let unused = if octet < 10 { 2 } else { (octet < 100) as usize };
+        let mut at = unused;
+        while at < 3 {
+            octets[octet].0[at - unused] = b'0' + digits[at] as u8;
+            at += 1;
+        }
+        octets[octet].1 = 4 - unused as u8;
+        octet += 1;
+    }
+    octets
+};
 
 /// The first of the longest runs of at least two zero words, empty and out of reach if there is
 /// none.
@@ -175,6 +190,10 @@ mod tests {
     #[test]
     fn keys_are_written_as_people_do() {
         let mut key = KeyText::default();
+        for octet in 0..=255 {
+            let address = std::net::Ipv4Addr::new(octet, 255 - octet, 0, octet);
+            assert_eq!(key.ip4(address.into()), address.to_string().as_bytes());
+        }
         assert_eq!(key.ip4(0x0164_0a00), b"1.100.10.0");
         assert_eq!(key.ip4(0xff09_63c8), b"255.9.99.200");
         for text in

@@ -50,7 +50,13 @@ impl UdpServer {
         Self::start_with(listeners, live, delay, counters, recorders, engine::answer)
     }
 
-    fn start_with(
+    /// The same with another function in place of the engine: for tests, and to measure what is
+    /// not the engine's.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::start`].
+    pub fn start_with(
         listeners: Vec<UdpListener>,
         live: &Live,
         delay: &DelayQueue,
