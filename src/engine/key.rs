@@ -25,10 +25,10 @@ pub(super) struct Below {
 }
 
 /// ::ffff:0:0/96 (RFC 4291 section 2.5.5.2).
-const MAPPED: u128 = 0xffff_0000_0000;
-const MAPPED_END: u128 = 0xffff_ffff_ffff;
+pub(crate) const MAPPED: u128 = 0xffff_0000_0000;
+pub(crate) const MAPPED_END: u128 = 0xffff_ffff_ffff;
 /// 2002::/16 (RFC 3056 section 2).
-const SIX_TO_FOUR: u128 = 0x2002 << 112;
+pub(crate) const SIX_TO_FOUR: u128 = 0x2002 << 112;
 
 impl Key {
     /// Reads the labels before the apex, in lower case. `with_ip4` says whether v4-mapped and
@@ -94,7 +94,7 @@ impl Below {
 
 /// Up to four labels of one to three digits, the lowest octet first; the address has zeros for
 /// the octets not given.
-fn octets(prefix: &[u8]) -> Option<u32> {
+pub(crate) fn octets(prefix: &[u8]) -> Option<u32> {
     let mut address = 0;
     for label in Labels::of(prefix) {
         let digit = |byte: u8| byte.is_ascii_digit().then(|| u32::from(byte - b'0'));
@@ -113,7 +113,7 @@ fn octets(prefix: &[u8]) -> Option<u32> {
 }
 
 /// Up to 32 labels of one hexadecimal digit, the lowest nibble first.
-fn nibbles(prefix: &[u8]) -> Option<u128> {
+pub(crate) fn nibbles(prefix: &[u8]) -> Option<u128> {
     let mut address = 0u128;
     for label in Labels::of(prefix) {
         let nibble = match *label {

@@ -7,7 +7,7 @@ use std::io::Write;
 
 /// A place for one text.
 #[derive(Clone, Debug)]
-pub(super) struct Text {
+pub(crate) struct Text {
     bytes: [u8; MAX_TEXT],
     len: usize,
 }
@@ -22,7 +22,7 @@ impl Text {
     /// Writes out `template` as rbldnsd's manual ("Resulting A values and TXT templates") says:
     /// `$` is the key, `$$` a dollar, `$0`..`$9` variables; with a base template that one is
     /// written out instead, `$=` in it being the template, or the key if the template is empty.
-    pub(super) fn expand(&mut self, template: &[u8], vars: &Vars, key: &[u8]) -> &[u8] {
+    pub(crate) fn expand(&mut self, template: &[u8], vars: &Vars, key: &[u8]) -> &[u8] {
         self.len = 0;
         let (outer, inner) = match (template.strip_prefix(b"="), vars.base.as_deref()) {
             (Some(own), _) => (own, own),
@@ -59,13 +59,13 @@ impl Text {
 
 /// The key as it stands in a text, written once per query and only if a text asks for it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct KeyText {
+pub(crate) struct KeyText {
     bytes: Vec<u8>,
 }
 
 impl KeyText {
     /// An IPv4 address as a dotted quad.
-    pub(super) fn ip4(&mut self, address: u32) -> &[u8] {
+    pub(crate) fn ip4(&mut self, address: u32) -> &[u8] {
         self.bytes.clear();
         for (i, octet) in address.to_be_bytes().into_iter().enumerate() {
             if i > 0 {
@@ -84,7 +84,7 @@ impl KeyText {
 
     /// An IPv6 address in the form of RFC 5952, but never with an IPv4 address in it, as rbldnsd
     /// writes it.
-    pub(super) fn ip6(&mut self, address: u128) -> &[u8] {
+    pub(crate) fn ip6(&mut self, address: u128) -> &[u8] {
         self.bytes.clear();
         let words: [u16; 8] = std::array::from_fn(|i| (address >> (112 - 16 * i)) as u16);
         let zeros = longest_zeros(&words);
@@ -104,8 +104,13 @@ impl KeyText {
         &self.bytes
     }
 
+    /// The text written last.
+    pub(crate) fn written(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// A listed name: the last `labels` labels of `name`, escaped.
-    pub(super) fn name(&mut self, name: &[u8], labels: usize, listed: usize) -> &[u8] {
+    pub(crate) fn name(&mut self, name: &[u8], labels: usize, listed: usize) -> &[u8] {
         self.bytes.clear();
         let mut tail = name;
         for _ in listed..labels {

@@ -1,7 +1,7 @@
 //! Ordinary records by name: the content of a `generic` dataset.
 
 use crate::wire::Type;
-use crate::wire::name::{Labels, MAX_NAME};
+use crate::wire::name::{Labels, MAX_NAME, NameBuf};
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
@@ -72,6 +72,11 @@ impl RecordSet {
         }
     }
 
+    /// The names that have records, in no order that matters, with these sorted by type.
+    pub fn iter(&self) -> impl Iterator<Item = (NameBuf, &[Record])> {
+        self.names.iter().filter_map(|(key, records)| Some((name_of(key)?, &records[..])))
+    }
+
     /// The number of records.
     pub fn len(&self) -> usize {
         self.names.values().map(Vec::len).sum()
@@ -95,6 +100,21 @@ fn reverse(name: &[u8], key: &mut [u8; MAX_NAME]) -> usize {
         end = start;
     }
     size.min(MAX_NAME)
+}
+
+/// The name a key was made of.
+fn name_of(key: &[u8]) -> Option<NameBuf> {
+    let mut labels = Vec::new();
+    let mut rest = key;
+    while let Some(&len) = rest.first() {
+        let (label, next) = rest.split_at_checked(usize::from(len) + 1)?;
+        labels.push(label);
+        rest = next;
+    }
+    labels.reverse();
+    let mut wire = labels.concat();
+    wire.push(0);
+    NameBuf::from_wire(&wire)
 }
 
 #[cfg(test)]
