@@ -4,3 +4,4 @@
 mod common;
 mod master;
 mod random;
+mod servers;
