@@ -1,6 +1,7 @@
 //! Records as the lines of a master file (RFC 1035 section 5.1).
 
 use super::lists::{Hit, Key, Lists};
+use super::suffix;
 use crate::engine::compose::has_text;
 use crate::engine::key::{MAPPED, SIX_TO_FOUR, nibbles, octets};
 use crate::engine::text::{KeyText, Text};
@@ -60,7 +61,7 @@ impl<'z, 'o> Lines<'z, 'o> {
         &mut self,
         name: &[u8],
         hits: &[Hit],
-        records: &[&Record],
+        records: &[Record<'_>],
     ) -> io::Result<()> {
         self.set_owner(name, false);
         self.rrsets(name, hits, records)
@@ -80,7 +81,7 @@ impl<'z, 'o> Lines<'z, 'o> {
 
     /// True if there can be names below one.
     pub(super) fn wildcard_fits(&self, name: &[u8]) -> bool {
-        name.len() + 2 + self.lists.zone.apex.as_wire().len() - 1 <= MAX_NAME
+        name.len() + 2 + self.lists.apex.as_wire().len() - 1 <= MAX_NAME
     }
 
     pub(super) fn finish(self) -> io::Result<()> {
@@ -93,7 +94,7 @@ impl<'z, 'o> Lines<'z, 'o> {
             return known;
         }
         let mut shows = false;
-        if let Some((dataset, answer)) = hit.resolve(self.lists.zone) {
+        if let Some((dataset, answer)) = hit.resolve(self.lists) {
             for value in answer.values_for(self.lists.asker) {
                 let one = self.text.expand(value.text, &dataset.vars, b"1").to_vec();
                 shows |= one != self.text.expand(value.text, &dataset.vars, b"2");
@@ -118,10 +119,10 @@ impl<'z, 'o> Lines<'z, 'o> {
         write_master_name(name, &mut self.owner);
     }
 
-    fn rrsets(&mut self, name: &[u8], hits: &[Hit], records: &[&Record]) -> io::Result<()> {
+    fn rrsets(&mut self, name: &[u8], hits: &[Hit], records: &[Record<'_>]) -> io::Result<()> {
         let (mut addresses, mut texts) = (RrSet::default(), RrSet::default());
         for hit in hits {
-            let Some((dataset, answer)) = hit.resolve(self.lists.zone) else { continue };
+            let Some((dataset, answer)) = hit.resolve(self.lists) else { continue };
             key_text(&mut self.key_text, hit.key, name);
             for value in answer.values_for(self.lists.asker) {
                 addresses.add(dataset.ttl, value.a.to_string().into_bytes());
@@ -133,15 +134,24 @@ impl<'z, 'o> Lines<'z, 'o> {
         }
         let of_type = |rtype| records.iter().filter(move |record| record.rtype == rtype);
         for record in of_type(Type::A) {
-            addresses.add(record.ttl, data(record));
+            addresses.add(record.ttl, data(*record));
         }
         for record in of_type(Type::TXT) {
-            texts.add(record.ttl, data(record));
+            texts.add(record.ttl, data(*record));
         }
         self.rrset("A", &addresses)?;
         self.rrset("TXT", &texts)?;
+        let mut others: Vec<(Type, RrSet)> = Vec::new();
         for record in records.iter().filter(|r| r.rtype != Type::A && r.rtype != Type::TXT) {
-            self.line(record.ttl, &type_name(record.rtype), &data(record))?;
+            let known = others.iter().position(|(rtype, _)| *rtype == record.rtype);
+            let index = known.unwrap_or(others.len());
+            if known.is_none() {
+                others.push((record.rtype, RrSet::default()));
+            }
+            others[index].1.add(record.ttl, data(*record));
+        }
+        for (rtype, set) in &others {
+            self.rrset(&type_name(*rtype), set)?;
         }
         Ok(())
     }
@@ -181,7 +191,7 @@ fn key_text(text: &mut KeyText, key: Key, name: &[u8]) {
     let ip4 = octets(name).filter(|_| labels <= 4);
     let ip6 = nibbles(name);
     match (key, ip4, ip6) {
-        (Key::Name(listed), ..) => text.name(name, labels, listed.into()),
+        (Key::Name(listed), ..) => text.name(suffix(name, labels.saturating_sub(listed.into()))),
         (Key::Ip4, Some(ip4), _) => text.ip4(ip4),
         (Key::Ip4, None, Some(ip6)) if ip6 >> 112 == SIX_TO_FOUR >> 112 => {
             text.ip4((ip6 >> 80) as u32)
@@ -222,8 +232,8 @@ fn quote(text: &[u8], out: &mut Vec<u8>) {
 }
 
 /// The data of a record, in the form of its type or that of RFC 3597 section 5.
-fn data(record: &Record) -> Vec<u8> {
-    let wire = &record.data[..];
+fn data(record: Record<'_>) -> Vec<u8> {
+    let wire = record.data;
     let plain = match record.rtype {
         Type::A => <[u8; 4]>::try_from(wire).ok().map(|a| Ipv4Addr::from(a).to_string().into()),
         Type::TXT => strings(wire),

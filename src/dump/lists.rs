@@ -1,9 +1,12 @@
 //! Which datasets list an address, and up to where that is so.
 
+use super::Options;
 use crate::engine::key::{MAPPED, MAPPED_END, SIX_TO_FOUR};
 use crate::listing::{Answer, AnswerId, Asker};
+use crate::wire::name::NameBuf;
 use crate::zone::{Dataset, Zone, ZoneState};
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// A dataset that lists a key.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -35,16 +38,22 @@ impl Hit {
         Self { dataset: u16::MAX, answer: AnswerId::NONE, key: Key::Ip4, test_point: false };
 
     /// The dataset and its answer.
-    pub(super) fn resolve<'z>(&self, zone: &'z Zone) -> Option<(&'z Dataset, Answer<'z>)> {
-        let dataset = zone.datasets.get(usize::from(self.dataset))?;
+    pub(super) fn resolve<'z>(&self, lists: &Lists<'z>) -> Option<(&'z Dataset, Answer<'z>)> {
+        let dataset = lists.datasets.get(usize::from(self.dataset))?;
         let answers = if self.test_point { &dataset.default_answer } else { &dataset.answers };
         Some((dataset, answers.get(self.answer)))
     }
 }
 
-/// The lists of a zone as a client without a key sees them at some time.
+/// The lists of a zone, or of a subzone of a `combined` dataset, as a client without a key sees them
+/// at some time.
 pub(super) struct Lists<'z> {
     pub(super) zone: &'z Zone,
+    pub(super) datasets: &'z [Arc<Dataset>],
+    /// What the names of the lists are relative to.
+    pub(super) apex: NameBuf,
+    /// Subzones that others answer for.
+    pub(super) cuts: Vec<NameBuf>,
     pub(super) asker: Asker,
     has_ip4: bool,
     has_ip6: bool,
@@ -55,12 +64,20 @@ pub(super) struct Lists<'z> {
 }
 
 impl<'z> Lists<'z> {
-    pub(super) fn new(zone: &'z Zone, now: u64, ip4_in_ip6: bool) -> Self {
-        let any = |has: fn(&Dataset) -> bool| zone.datasets.iter().any(|set| has(set));
+    pub(super) fn new(
+        zone: &'z Zone,
+        datasets: &'z [Arc<Dataset>],
+        apex: NameBuf,
+        Options { now, ip4_in_ip6 }: Options,
+    ) -> Self {
+        let any = |has: fn(&Dataset) -> bool| datasets.iter().any(|set| has(set));
         Self {
             zone,
+            datasets,
+            apex,
+            cuts: Vec::new(),
             asker: Asker { now, has_key: false },
-            has_ip4: zone.has_ip4(),
+            has_ip4: any(|set| set.ip4.is_some()),
             has_ip6: any(|set| set.ip6.is_some()),
             has_names: any(|set| set.names.is_some()),
             ip4_in_ip6,
@@ -127,7 +144,7 @@ impl<'z> Lists<'z> {
             (run4.and_then(|(id, _)| answer(id)), run6.and_then(|(id, _)| answer(id)))
         };
         let mut hits = Vec::new();
-        for (number, set) in self.zone.datasets.iter().enumerate() {
+        for (number, set) in self.datasets.iter().enumerate() {
             let (answer4, answer6) = runs(set);
             hits.extend(answer4.filter(|_| with_ip4).and_then(|id| self.hit(number, id, Key::Ip4)));
             hits.extend(answer6.and_then(|id| self.hit(number, id, Key::Ip6)));
@@ -156,7 +173,7 @@ impl<'z> Lists<'z> {
 
     /// The hit of an answer, if it has a value for who asks.
     pub(super) fn hit(&self, dataset: usize, answer: AnswerId, key: Key) -> Option<Hit> {
-        let set = self.zone.datasets.get(dataset)?;
+        let set = self.datasets.get(dataset)?;
         let any = set.answers.get(answer).values_for(self.asker).next().is_some();
         any.then_some(Hit { dataset: dataset as u16, answer, key, test_point: false })
     }
@@ -203,7 +220,7 @@ impl<'z> Lists<'z> {
         if self.zone.state != ZoneState::Live || !belongs {
             return None;
         }
-        let dataset = self.zone.datasets.iter().position(|set| set.is_list())?;
+        let dataset = self.datasets.iter().position(|set| set.is_list())?;
         Some(Hit { dataset: dataset as u16, answer: AnswerId(1), key, test_point: true })
     }
 }

@@ -7,6 +7,7 @@
 
 use super::lines::Lines;
 use super::lists::{Hit, Hits, Key, Lists};
+use super::suffix;
 use crate::engine::key::{nibbles, octets};
 use crate::listing::AnswerId;
 use crate::listing::records::Record;
@@ -46,7 +47,8 @@ struct Entry<'z> {
     name: NameBuf,
     itself: Option<AnswerId>,
     below: Option<AnswerId>,
-    records: &'z [Record],
+    records: Vec<Record<'z>>,
+    is_cut: bool,
 }
 
 /// What holds below a name by one source: an answer, and the labels of the name it is listed for.
@@ -65,6 +67,8 @@ struct Frame {
     names: Vec<Below>,
     /// It has a wildcard.
     has_wildcard: bool,
+    /// What is below it is none of the lists' business.
+    is_cut: bool,
 }
 
 /// Merges the trees and writes the records.
@@ -141,6 +145,9 @@ impl<'z, 'o> Merge<'z, 'o> {
     ) -> io::Result<()> {
         let is_above = |frame: &Frame| key.starts_with(&self.key[..frame.key_len]);
         while self.frames.pop_if(|frame| !is_above(frame)).is_some() {}
+        if self.frames.last().is_some_and(|frame| frame.is_cut) {
+            return Ok(());
+        }
         self.key = key;
         let depth = Labels::of(name).count();
         for missing in (1..depth.saturating_sub(self.frames.len() - 1)).rev() {
@@ -180,7 +187,8 @@ impl<'z, 'o> Merge<'z, 'o> {
         let (mut itself, mut below) = (address.itself.to_vec(), address.below.to_vec());
         let mut names = Vec::with_capacity(self.sources.len());
         let (mut itself_allowed, mut below_allowed) = (false, false);
-        let mut records: Vec<&Record> = Vec::new();
+        let mut records: Vec<Record<'_>> = Vec::new();
+        let is_cut = entries.iter().flatten().any(|entry| entry.is_cut);
         for (index, source) in self.sources.iter().enumerate() {
             let entry = entries.get(index).and_then(Option::as_ref);
             let above = self.frames.last().map(|frame| frame.names[index]);
@@ -202,7 +210,7 @@ impl<'z, 'o> Merge<'z, 'o> {
                     itself_allowed |= of_itself.answer.is_listed();
                     below_allowed |= of_below.answer.is_listed();
                 }
-                Role::Other => records.extend(entry.iter().flat_map(|entry| entry.records)),
+                Role::Other => records.extend(entry.iter().flat_map(|entry| &entry.records)),
             }
             names.push(of_below);
         }
@@ -217,8 +225,12 @@ impl<'z, 'o> Merge<'z, 'o> {
         if below_allowed || below.contains(&Hit::NEVER) {
             below.clear();
         }
-        if labels == 0 {
+        if labels == 0 || is_cut {
             itself.clear();
+        }
+        if is_cut {
+            below.clear();
+            records.clear();
         }
         let hides = self.frames.last().is_some_and(|frame| frame.has_wildcard);
         let has_wildcard = self.lines.wildcard_fits(name) && !below.is_empty();
@@ -229,18 +241,9 @@ impl<'z, 'o> Merge<'z, 'o> {
             self.lines.excluded(name)?;
         }
         let key_len = key_len(&self.key, labels);
-        self.frames.push(Frame { key_len, addresses: address.below, names, has_wildcard });
+        self.frames.push(Frame { key_len, addresses: address.below, names, has_wildcard, is_cut });
         Ok(())
     }
-}
-
-/// The last `missing` labels less of a name.
-fn suffix(name: &[u8], without: usize) -> &[u8] {
-    let mut rest = name;
-    for _ in 0..without {
-        rest = &rest[usize::from(rest[0]) + 1..];
-    }
-    rest
 }
 
 /// The length of the key of the name above that has that many labels.
@@ -255,7 +258,7 @@ fn key_len(key: &[u8], labels: u8) -> usize {
 
 fn sources<'z>(lists: &Lists<'z>) -> Vec<Source<'z>> {
     let zone = lists.zone;
-    let room = MAX_NAME - (zone.apex.as_wire().len() - 1);
+    let room = MAX_NAME - (lists.apex.as_wire().len() - 1);
     let mut sources = Vec::new();
     let mut add = |role, entries: Box<dyn Iterator<Item = Entry<'z>> + 'z>| {
         let fits = move |entry: &Entry<'_>| {
@@ -273,34 +276,54 @@ fn sources<'z>(lists: &Lists<'z>) -> Vec<Source<'z>> {
                 name: entry.name,
                 itself: entry.itself,
                 below: entry.below,
-                records: &[],
+                records: Vec::new(),
+                is_cut: false,
             });
             let role = if role == Role::Allow { role } else { Role::List(number) };
             Some((role, Box::new(entries) as Box<dyn Iterator<Item = Entry<'z>>>))
         })
     };
-    for (role, entries) in lists_of(Role::List(0), &zone.datasets) {
+    for (role, entries) in lists_of(Role::List(0), lists.datasets) {
         add(role, entries);
     }
     for (role, entries) in lists_of(Role::Allow, &zone.allow) {
         add(role, entries);
     }
-    for set in zone.datasets.iter().filter_map(|set| set.records.as_ref()) {
-        let other = |(name, records): (NameBuf, &'z [Record])| Entry {
+    for set in lists.datasets.iter().filter_map(|set| set.records.as_ref()) {
+        let other = |(name, records)| Entry {
             key: key(&name),
             name,
             itself: None,
             below: None,
-            records,
+            records: set.records(records).collect(),
+            is_cut: false,
         };
         let mut entries: Vec<_> = set.iter().map(other).collect();
         entries.sort_by(|a, b| a.key.cmp(&b.key));
         add(Role::Other, Box::new(entries.into_iter()));
     }
+    let cut = |name: &NameBuf| Entry {
+        key: key(name),
+        name: name.clone(),
+        itself: None,
+        below: None,
+        records: Vec::new(),
+        is_cut: true,
+    };
+    let mut cuts: Vec<_> = lists.cuts.iter().map(cut).collect();
+    cuts.sort_by(|a, b| a.key.cmp(&b.key));
+    add(Role::Other, Box::new(cuts.into_iter()));
     if zone.test_points {
         let points = [&b"invalid"[..], b"test"].into_iter().filter_map(|label| {
             let name = NameBuf::from_text(label).ok()?;
-            Some(Entry { key: key(&name), name, itself: None, below: None, records: &[] })
+            Some(Entry {
+                key: key(&name),
+                name,
+                itself: None,
+                below: None,
+                records: Vec::new(),
+                is_cut: false,
+            })
         });
         add(Role::Other, Box::new(points));
     }

@@ -41,16 +41,58 @@ pub struct Options {
 ///
 /// # Errors
 ///
-/// Those of `out`.
+/// Those of `out`, and [`io::ErrorKind::Unsupported`] if a `combined` dataset stands beside others
+/// or is an allow list: the answers of several subzones for one name are not merged.
 pub fn zone(zone: &Zone, options: Options, out: &mut dyn Write) -> io::Result<()> {
-    let ttl = zone.datasets.iter().find(|set| set.is_list()).map_or(zone.soa.ttl, |set| set.ttl);
+    let mut sets = zone.datasets.iter();
+    let combined = sets.find_map(|set| set.parts.as_ref());
+    let is_plain = combined.is_none() || zone.datasets.len() == 1;
+    if !is_plain || zone.allow.iter().any(|set| set.parts.is_some()) {
+        let text =
+            format!("zone {} cannot be dumped: its combined dataset is not alone", zone.apex);
+        return Err(io::Error::new(io::ErrorKind::Unsupported, text));
+    }
+    let mut lists = zone.datasets.iter().flat_map(|set| set.flat()).filter(|set| set.is_list());
+    let ttl = lists.next().map_or(zone.soa.ttl, |set| set.ttl);
     header(zone, ttl, out)?;
-    let lists = Lists::new(zone, options.now, options.ip4_in_ip6);
-    let mut merge = Merge::start(&lists, Lines::new(&lists, ttl, out))?;
+    let Some(parts) = combined else {
+        return section(&Lists::new(zone, &zone.datasets, zone.apex.clone(), options), ttl, out);
+    };
+    for part in parts.subzones() {
+        let Some(apex) = part.apex.join(&zone.apex) else { continue };
+        let mut lists = Lists::new(zone, &part.datasets, apex, options);
+        let others = parts.subzones().iter().filter(|other| other.apex != part.apex);
+        lists.cuts = others.filter_map(|other| below(&other.apex, &part.apex)).collect();
+        writeln!(out, "$ORIGIN {}", String::from_utf8_lossy(&absolute(&lists.apex)))?;
+        section(&lists, ttl, out)?;
+    }
+    Ok(())
+}
+
+/// What is listed below one apex.
+fn section(lists: &Lists<'_>, ttl: u32, out: &mut dyn Write) -> io::Result<()> {
+    let mut merge = Merge::start(lists, Lines::new(lists, ttl, out))?;
     if lists.has_addresses() {
-        addresses::walk(&lists, &mut merge)?;
+        addresses::walk(lists, &mut merge)?;
     }
     merge.finish()
+}
+
+/// A name relative to one that it is at or below.
+fn below(name: &NameBuf, apex: &NameBuf) -> Option<NameBuf> {
+    let labels = name.labels().count().checked_sub(apex.labels().count())?;
+    let rest = suffix(name.as_wire(), labels);
+    let head = &name.as_wire()[..name.as_wire().len() - rest.len()];
+    (rest == apex.as_wire()).then(|| NameBuf::from_wire(&[head, &[0]].concat()))?
+}
+
+/// A name without that many of its first labels.
+fn suffix(name: &[u8], without: usize) -> &[u8] {
+    let mut rest = name;
+    for _ in 0..without {
+        rest = rest.get(usize::from(rest[0]) + 1..).unwrap_or(&[0]);
+    }
+    rest
 }
 
 /// Comments, origin, SOA and NS records.
@@ -84,21 +126,17 @@ fn header(zone: &Zone, ttl: u32, out: &mut dyn Write) -> io::Result<()> {
 /// False if a name server is in the zone but has no address there: name servers refuse such a
 /// zone.
 fn has_address(zone: &Zone, name: &NameBuf) -> bool {
-    let name = name.to_lowercase();
-    let (wire, apex) = (name.as_wire(), zone.apex.as_wire());
-    let mut start = 0;
-    while start < wire.len() && wire[start..] != *apex {
-        start += usize::from(wire[start]) + 1;
-    }
-    if start >= wire.len() {
-        return true;
-    }
-    let mut relative = wire[..start].to_vec();
-    relative.push(0);
+    let Some(relative) = below(&name.to_lowercase(), &zone.apex) else { return true };
     zone.datasets.iter().any(|set| {
-        let records = set.records.as_ref().map(|records| records.lookup(&relative));
-        let listed = set.names.as_ref().map(|names| names.lookup(&relative));
-        matches!(records, Some(Found::Records(records)) if records.iter().any(|r| r.rtype == Type::A))
-            || matches!(listed, Some(NameLookup::Listed(_)))
+        let records = set
+            .records
+            .as_ref()
+            .zip(set.records.as_ref().map(|records| records.lookup(relative.as_wire())));
+        let has_record = records.is_some_and(|(set, found)| match found {
+            Found::Records(name) => set.records(name).any(|record| record.rtype == Type::A),
+            Found::EmptyNonTerminal | Found::Nothing => false,
+        });
+        let listed = set.names.as_ref().map(|names| names.lookup(relative.as_wire()));
+        has_record || matches!(listed, Some(NameLookup::Listed(_)))
     })
 }

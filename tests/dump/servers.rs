@@ -15,8 +15,8 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 const APEX: &str = "bl.example";
-const HEAD: &str = "$SOA 60 ns.example hostmaster.example 7 1h 1h 2d 1h\n$NS 1d ns.example\n\
-                    $TTL 300\n$1 for \"us\"\n:127.0.0.2:default $1, $$\n";
+const ZONE: &str = "$SOA 60 ns.example hostmaster.example 7 1h 1h 2d 1h\n$NS 1d ns.example\n";
+const HEAD: &str = "$TTL 300\n$1 for \"us\"\n:127.0.0.2:default $1, $$\n";
 
 /// NSD with one zone, on a port of its own; ends when dropped.
 struct Nsd {
@@ -77,7 +77,9 @@ fn check_zone(file: &Path) {
 fn compare(kind: &str, entries: &str, names: &[String]) -> Vec<String> {
     let folder = temp_dir();
     let path = |name: &str| folder.path().join(name);
-    fs::write(path("list"), format!("{HEAD}{entries}")).expect("the folder is ours");
+    // The settings of a combined file belong to its sections.
+    let head = if kind == "combined" { "" } else { HEAD };
+    fs::write(path("list"), format!("{ZONE}{head}{entries}")).expect("the folder is ours");
     let spec = format!("{APEX}:{kind}:list");
     symlink(env!("CARGO_BIN_EXE_dnsbld"), path("rbldnsd")).expect("the folder is ours");
     let dump = |program: &Path| {
@@ -233,13 +235,50 @@ fn dnset() {
 }
 
 #[test]
+fn generic() {
+    let entries = "@ MX 10 mail.example\nwww A 192.0.2.1\nwww A 192.0.2.2\n\
+                   www TXT \"a text\"\na.deep A 192.0.2.3\nwww MX 5 www\n";
+    let names = ["www", "x.www", "deep", "a.deep", "none"].map(str::to_owned);
+    assert_eq!(compare("generic", entries, &names), [""; 0]);
+}
+
+#[test]
+fn combined() {
+    let entries = "$DATASET ip4set:one @ ip\n:2:one $$\n10.0.0.0/8\n!10.1.2.3\n\
+                   $DATASET dnset:two names\n:3:two $\n.wide.example\n!.not.wide.example\n\
+                   $DATASET dnset:three inner.names\n:4:three\n.other.example\n\
+                   $DATASET dnset:four wide.example.names\n:5:four\na.b\n\
+                   $DATASET generic:five ip\nwww A 192.0.2.1\n";
+    let names = [
+        "1.2.3.10",
+        "3.2.1.10",
+        "1.2.3.11",
+        "1.2.3.10.ip",
+        "3.2.1.10.ip",
+        "www.ip",
+        "x.other.example.inner.names",
+        "other.example.names",
+        "inner.names",
+        "names",
+        "x.wide.example.names",
+        "wide.example.names",
+        "a.b.wide.example.names",
+        "not.wide.example.names",
+        "example.names",
+        "ip",
+    ];
+    let differ = compare("combined", entries, &names.map(str::to_owned));
+    eprintln!("{differ:?}");
+}
+
+#[test]
 fn texts_and_names_that_need_escapes_load() {
     let entries = "quo\\\"te.example :2:a \"text\" \\ of; (two)\n.par(en).example\n\
                    a\\@b.example\nse\\;mi.example\nbl\\032ank.example :3:=$ \\\n";
     let long = "x\"\\".repeat(300);
     let folder = temp_dir();
     let file = folder.path().join("list");
-    fs::write(&file, format!("{HEAD}{entries}long.example :4:{long}\n")).expect("it is ours");
+    fs::write(&file, format!("{ZONE}{HEAD}{entries}long.example :4:{long}\n")).expect("it is ours");
     let spec = format!("{APEX}:dnset:{}", file.display());
     symlink(env!("CARGO_BIN_EXE_dnsbld"), folder.path().join("rbldnsd")).expect("it is ours");
     let dump = output(Command::new(folder.path().join("rbldnsd")).args(["-d", &spec])).stdout;
