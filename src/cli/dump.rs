@@ -84,7 +84,8 @@ impl Dump {
                 bail!("zone {name} was not loaded whole: nothing is dumped");
             }
             ensure!(zone.is_served(options.now), "zone {name} has expired ($TIMESTAMP)");
-            dump::zone(zone, options, &mut out).context("cannot write")?;
+            dump::zone(zone, options, &mut out)
+                .with_context(|| format!("cannot dump zone {name}"))?;
         }
         out.flush().context("cannot write")
     }

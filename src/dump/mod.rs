@@ -48,8 +48,7 @@ pub fn zone(zone: &Zone, options: Options, out: &mut dyn Write) -> io::Result<()
     let combined = sets.find_map(|set| set.parts.as_ref());
     let is_plain = combined.is_none() || zone.datasets.len() == 1;
     if !is_plain || zone.allow.iter().any(|set| set.parts.is_some()) {
-        let text =
-            format!("zone {} cannot be dumped: its combined dataset is not alone", zone.apex);
+        let text = "its combined dataset is not alone in it";
         return Err(io::Error::new(io::ErrorKind::Unsupported, text));
     }
     let mut lists = zone.datasets.iter().flat_map(|set| set.flat()).filter(|set| set.is_list());

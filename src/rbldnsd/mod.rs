@@ -145,7 +145,8 @@ fn dump(catalog: &Catalog) -> anyhow::Result<ExitCode> {
     let options = dump::Options { now: now.as_secs(), ip4_in_ip6: false };
     writeln!(out, "; rbldnsd version {VERSION}").context("cannot write")?;
     for zone in catalog.zones() {
-        dump::zone(zone, options, &mut out).context("cannot write")?;
+        let what = || format!("cannot dump zone {}", zone.apex);
+        dump::zone(zone, options, &mut out).with_context(what)?;
     }
     Ok(ExitCode::SUCCESS)
 }
