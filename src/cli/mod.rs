@@ -2,11 +2,13 @@
 
 mod check_config;
 mod compile;
+mod dump;
 mod serve;
 mod verify;
 
 pub use check_config::CheckConfig;
 pub use compile::Compile;
+pub use dump::Dump;
 pub use serve::Serve;
 pub use verify::Verify;
 
@@ -43,6 +45,7 @@ enum Command {
     CheckConfig(CheckConfig),
     Compile(Compile),
     Verify(Verify),
+    Dump(Dump),
 }
 
 impl Cli {
@@ -54,6 +57,7 @@ impl Cli {
             Command::CheckConfig(check) => check.run(),
             Command::Compile(compile) => compile.run(),
             Command::Verify(verify) => verify.run(),
+            Command::Dump(dump) => dump.run(),
         });
         done.unwrap_or_else(|error| match error.downcast_ref::<config::Errors>() {
             Some(errors) => {

@@ -234,7 +234,7 @@ impl Composer<'_> {
 }
 
 /// False if the expanded text of this template would be empty: then there is no TXT record.
-fn has_text(template: &[u8], vars: &Vars) -> bool {
+pub(crate) fn has_text(template: &[u8], vars: &Vars) -> bool {
     match template.strip_prefix(b"=") {
         Some(own) => !own.is_empty(),
         None => !template.is_empty() || vars.base.is_some(),

@@ -23,10 +23,10 @@ pub(super) struct Below {
 }
 
 /// ::ffff:0:0/96 (RFC 4291 section 2.5.5.2).
-const MAPPED: u128 = 0xffff_0000_0000;
-const MAPPED_END: u128 = 0xffff_ffff_ffff;
+pub(crate) const MAPPED: u128 = 0xffff_0000_0000;
+pub(crate) const MAPPED_END: u128 = 0xffff_ffff_ffff;
 /// 2002::/16 (RFC 3056 section 2).
-const SIX_TO_FOUR: u128 = 0x2002 << 112;
+pub(crate) const SIX_TO_FOUR: u128 = 0x2002 << 112;
 
 impl Key {
     /// Reads the labels before the apex, in lower case. `with_ip4` says whether v4-mapped and
@@ -104,7 +104,7 @@ impl Below {
 ///
 /// Nothing here branches on how many digits there are, which no processor foresees.
 #[inline]
-fn octets(prefix: &[u8]) -> Option<u32> {
+pub(crate) fn octets(prefix: &[u8]) -> Option<u32> {
     const EACH: u32 = 0x0001_0101;
     const LOW: u32 = EACH * 0xff;
     const HIGH_BITS: u32 = EACH * 0x80;
@@ -159,7 +159,7 @@ fn address(prefix: &[u8]) -> Option<u128> {
 }
 
 /// Up to 32 labels of one hexadecimal digit, the lowest nibble first.
-fn nibbles(prefix: &[u8]) -> Option<u128> {
+pub(crate) fn nibbles(prefix: &[u8]) -> Option<u128> {
     let mut address = 0u128;
     for label in Labels::of(prefix) {
         let nibble = match *label {

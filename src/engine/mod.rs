@@ -5,12 +5,12 @@
 //! the datasets of the zone (`lookup`), and the records are written (`compose`).
 
 mod acl;
-mod compose;
-mod key;
+pub(crate) mod compose;
+pub(crate) mod key;
 mod lookup;
 #[cfg(test)]
 mod tests;
-mod text;
+pub(crate) mod text;
 
 pub use crate::zone::{Catalog, Counters, Figures, Reason};
 

@@ -6,7 +6,7 @@ use crate::zonefile::MAX_TEXT;
 
 /// A place for one text.
 #[derive(Clone, Debug)]
-pub(super) struct Text {
+pub(crate) struct Text {
     bytes: [u8; MAX_TEXT],
     len: usize,
 }
@@ -21,7 +21,7 @@ impl Text {
     /// Writes out `template` as rbldnsd's manual ("Resulting A values and TXT templates") says:
     /// `$` is the key, `$$` a dollar, `$0`..`$9` variables; with a base template that one is
     /// written out instead, `$=` in it being the template, or the key if the template is empty.
-    pub(super) fn expand(&mut self, template: &[u8], vars: &Vars, key: &[u8]) -> &[u8] {
+    pub(crate) fn expand(&mut self, template: &[u8], vars: &Vars, key: &[u8]) -> &[u8] {
         self.len = 0;
         let (outer, inner) = match (template.strip_prefix(b"="), vars.base.as_deref()) {
             (Some(own), _) => (own, own),
@@ -58,13 +58,13 @@ impl Text {
 
 /// The key as it stands in a text, written once per query and only if a text asks for it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct KeyText {
+pub(crate) struct KeyText {
     bytes: Vec<u8>,
 }
 
 impl KeyText {
     /// An IPv4 address as a dotted quad.
-    pub(super) fn ip4(&mut self, address: u32) -> &[u8] {
+    pub(crate) fn ip4(&mut self, address: u32) -> &[u8] {
         let mut text = [0; 16];
         let mut len = 0;
         for octet in address.to_be_bytes() {
@@ -79,7 +79,7 @@ impl KeyText {
 
     /// An IPv6 address in the form of RFC 5952, but never with an IPv4 address in it, as rbldnsd
     /// writes it.
-    pub(super) fn ip6(&mut self, address: u128) -> &[u8] {
+    pub(crate) fn ip6(&mut self, address: u128) -> &[u8] {
         self.bytes.clear();
         let words: [u16; 8] = std::array::from_fn(|i| (address >> (112 - 16 * i)) as u16);
         let zeros = longest_zeros(&words);
@@ -101,8 +101,13 @@ impl KeyText {
         &self.bytes
     }
 
+    /// The text written last.
+    pub(crate) fn written(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// A name in wire form, with or without its final zero, escaped.
-    pub(super) fn name(&mut self, name: &[u8]) -> &[u8] {
+    pub(crate) fn name(&mut self, name: &[u8]) -> &[u8] {
         self.bytes.clear();
         write_text(name, &mut self.bytes);
         &self.bytes

@@ -24,16 +24,18 @@ mod voice;
 
 use crate::config::{Settings, Source};
 use crate::daemon::{self, Bound};
+use crate::dump;
 use crate::zone::Catalog;
 use anyhow::Context;
 use detach::Daemon;
 use log::Log;
 use options::{Asked, Options};
 use std::ffi::{OsStr, OsString};
-use std::io::Write as _;
+use std::io::{BufWriter, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::SystemTime;
 use syslog::Syslog;
 use user::Identity;
 use voice::{Manager, Speaker};
@@ -137,8 +139,16 @@ fn look(options: &Options, log: &Arc<Log>) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn dump(_catalog: &Catalog) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("zones cannot be dumped (-d) by this version")
+fn dump(catalog: &Catalog) -> anyhow::Result<ExitCode> {
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let options = dump::Options { now: now.as_secs(), ip4_in_ip6: false };
+    writeln!(out, "; rbldnsd version {VERSION}").context("cannot write")?;
+    for zone in catalog.zones() {
+        let what = || format!("cannot dump zone {}", zone.apex);
+        dump::zone(zone, options, &mut out).with_context(what)?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn settings(options: &Options) -> anyhow::Result<Settings> {
