@@ -1,9 +1,11 @@
 //! The command line: one file and one structure per subcommand.
 
 mod check_config;
+mod migrate;
 mod serve;
 
 pub use check_config::CheckConfig;
+pub use migrate::Migrate;
 pub use serve::Serve;
 
 use crate::config;
@@ -34,6 +36,7 @@ pub struct Cli {
 enum Command {
     Serve(Serve),
     CheckConfig(CheckConfig),
+    Migrate(Migrate),
 }
 
 impl Cli {
@@ -43,6 +46,7 @@ impl Cli {
         let done = self.start_log().and_then(|()| match self.command {
             Command::Serve(serve) => serve.run(),
             Command::CheckConfig(check) => check.run(),
+            Command::Migrate(migrate) => migrate.run(),
         });
         done.unwrap_or_else(|error| match error.downcast_ref::<config::Errors>() {
             Some(errors) => {
