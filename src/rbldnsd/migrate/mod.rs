@@ -112,7 +112,8 @@ fn listen(options: &Options, warnings: &mut Vec<String>) -> anyhow::Result<Vec<S
     for text in &options.bind {
         let addresses = bind::resolve(text, options.family)?;
         let host = text.split('/').next().unwrap_or_default();
-        if host.parse::<IpAddr>().is_err() {
+        // 127.2 and its like are no names.
+        if host.parse::<IpAddr>().is_err() && host.contains(char::is_alphabetic) {
             let list: Vec<String> = addresses.iter().map(ToString::to_string).collect();
             warnings.push(format!("-b {text}: {host} was looked up now: {}", list.join(", ")));
         }
