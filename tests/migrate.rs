@@ -4,7 +4,7 @@ mod common;
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -123,7 +123,7 @@ fn personality(place: &Place, line: &str) -> Process {
     command.arg("-n").current_dir(place.folder.path());
     if is_root() {
         command.args(["-u", "54321:54322"]);
-        let all = fs::Permissions::from(std::os::unix::fs::PermissionsExt::from_mode(0o777));
+        let all = fs::Permissions::from_mode(0o777);
         fs::set_permissions(place.path("data"), all).unwrap();
     }
     command.args(place.words(line)).env_remove("NOTIFY_SOCKET");
