@@ -28,6 +28,14 @@ const FILES: &[(&str, &str)] = &[
     ("names", ":6:six $\n.spam.test\nham.test\n!good.spam.test\n"),
     ("six", "2001:db8::/32 :2:v6\n"),
     ("clients", "127.0.0.0/8 :pass\n0.0.0.0/0 :refuse\n"),
+    (
+        "records",
+        "$TTL 700\nhost A 192.0.2.77\nhost TXT a text\n@ NS ns.test\nspam.test 5m A 127.0.0.8\n",
+    ),
+    (
+        "both",
+        "$DATASET ip4set:addresses sub\n:7:seven\n192.0.2.5\n$DATASET dnset @\n:8:eight\nham.test\n",
+    ),
     ("everyone", "127.0.0.1/32 :9:everyone\n"),
 ];
 
@@ -40,10 +48,14 @@ const LINES: &[&str] = &[
     "-b @ -w data -c 10m -s stats -l log -p pid z.test:ip6trie:six z.test:ip4set:list",
     "-b @ -w data -l +log -s +stats -W 1 -A -C z.test:ip4set:soa,list y.test:ip4set:more",
     "-b @ -w data z.test:ip4set:list z.test:acl:clients y.test:ip4set:list y.test:acl:everyone",
+    "-b @ -w data z.test:generic:records z.test:dnset:names y.test:combined:both",
+    "-b @ -w data z.test:combined:both,both y.test:generic:records y.test:ip4set:list",
     "-b @ -w data :acl:everyone z.test:ip4set:list y.test:dnset:names",
 ];
 
 const QUESTIONS: &[&str] = &[
+    "host",
+    "5.2.0.192.sub",
     "1.2.0.192",
     "9.2.0.192",
     "5.2.0.192",

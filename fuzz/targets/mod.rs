@@ -13,6 +13,7 @@ mod name_text;
 mod names_model;
 mod query;
 mod seeds;
+mod snapshot;
 #[cfg(fuzzing)]
 mod trie_bytes;
 mod trie_model;
@@ -62,6 +63,7 @@ pub(crate) const ALL: &[Target] = &[
     target!("config_text", config_text, 4000),
     target!("gzip", gzip, 1000),
     target!("defaults_file", defaults_file, 2000),
+    target!("snapshot", snapshot, 3000),
     #[cfg(fuzzing)]
     target!("trie_bytes", trie_bytes, 500),
 ];

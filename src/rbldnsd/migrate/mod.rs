@@ -338,6 +338,12 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_file_is_told() {
+        let line = "-b 127.0.0.2 z.test:generic:/dev/null";
+        assert_eq!(migrate(line).unwrap().warnings, ["/dev/null: dnsbld reads regular files only"]);
+    }
+
+    #[test]
     fn mistakes_are_told_in_rbldnsds_words() {
         let cases = [
             ("-b 127.1", "no zone(s) to service specified (-h for help)"),

@@ -69,9 +69,12 @@ impl<'a> Given<'a> {
         if self.options.dump || self.options.dry_run {
             warnings.push("-d and -D print or load the zones and end; this is for a server".into());
         }
-        let files = settings.datasets.iter().flat_map(|set| &set.files);
+        let files = || settings.datasets.iter().flat_map(|set| &set.files);
+        for file in files().filter(|file| file.exists() && !file.is_file()) {
+            warnings.push(format!("{}: dnsbld reads regular files only", file.display()));
+        }
         let is_hidden = |file: &&Path| ["/home", "/root"].iter().any(|dir| file.starts_with(dir));
-        if let Some(file) = files.map(AsRef::as_ref).find(is_hidden) {
+        if let Some(file) = files().map(AsRef::as_ref).find(is_hidden) {
             let file = file.display();
             warnings.push(format!("{file}: the unit's ProtectHome=yes hides home folders"));
         }

@@ -98,7 +98,7 @@ fn dataset(out: &mut Text, set: &Dataset) -> anyhow::Result<()> {
     out.set("name", quoted(&set.name));
     out.set("type", quoted(&set.kind.to_string()));
     out.set("files", list(files.iter().map(|&file| file.to_owned())));
-    let is_empty = |file| fs::metadata(file).is_ok_and(|data| data.len() == 0);
+    let is_empty = |file| fs::metadata(file).is_ok_and(|data| data.is_file() && data.len() == 0);
     if files.iter().all(is_empty) {
         out.comment("The list is empty now, so it may be; else this would be taken for a mishap.");
         out.set("accept-empty", "true".to_owned());
