@@ -3,12 +3,14 @@
 mod check_config;
 mod compile;
 mod dump;
+mod migrate;
 mod serve;
 mod verify;
 
 pub use check_config::CheckConfig;
 pub use compile::Compile;
 pub use dump::Dump;
+pub use migrate::Migrate;
 pub use serve::Serve;
 pub use verify::Verify;
 
@@ -44,6 +46,7 @@ enum Command {
     Serve(Serve),
     CheckConfig(CheckConfig),
     Compile(Compile),
+    Migrate(Migrate),
     Verify(Verify),
     Dump(Dump),
 }
@@ -56,6 +59,7 @@ impl Cli {
             Command::Serve(serve) => serve.run(),
             Command::CheckConfig(check) => check.run(),
             Command::Compile(compile) => compile.run(),
+            Command::Migrate(migrate) => migrate.run(),
             Command::Verify(verify) => verify.run(),
             Command::Dump(dump) => dump.run(),
         });

@@ -17,7 +17,7 @@ use std::num::NonZeroUsize;
 const MAX_SOCKETS: usize = 20;
 
 /// The port of the service `domain`.
-const DNS_PORT: u16 = 53;
+pub(super) const DNS_PORT: u16 = 53;
 
 /// Binds all addresses that `typed` names, for UDP and TCP.
 ///
@@ -109,7 +109,7 @@ fn shown(address: SocketAddr) -> String {
 }
 
 /// The addresses of `host[/port]`, in the words of getaddrinfo(3) if there are none.
-fn resolve(text: &str, family: Family) -> anyhow::Result<Vec<SocketAddr>> {
+pub(super) fn resolve(text: &str, family: Family) -> anyhow::Result<Vec<SocketAddr>> {
     let (host, service) = text.split_once('/').unwrap_or((text, ""));
     if host.is_empty() && text.contains('/') {
         bail!("missing host part in bind address `{text}'");

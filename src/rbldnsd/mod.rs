@@ -15,6 +15,7 @@ mod bind;
 mod detach;
 mod getopt;
 mod log;
+pub mod migrate;
 mod options;
 mod specs;
 mod syslog;

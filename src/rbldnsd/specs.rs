@@ -33,26 +33,37 @@ fn add(settings: &mut Settings, spec: &[u8], folder: &Path) -> anyhow::Result<()
         .map_err(|_| anyhow!("invalid domain name `{}'", String::from_utf8_lossy(zone)))?
         .to_lowercase();
     let set = dataset(rest, folder)?;
-    if name.is_root() {
+    if name.is_root() && !set.kind.is_access_list() {
         bail!("missing domain name in `{whole}'");
     }
-    let label = set.name.clone();
+    let (label, is_access_list) = (set.name.clone(), set.kind.is_access_list());
     if settings.dataset(&label).is_none() {
         settings.datasets.push(set);
     }
-    match settings.zones.iter_mut().find(|zone| zone.name == name) {
-        // rbldnsd asks a dataset that is given twice twice, which changes no answer.
-        Some(zone) if zone.datasets.contains(&label) => {}
-        Some(zone) => zone.datasets.push(label),
-        None => {
-            // A zone stands before those that it is a part of, in statistics too.
-            let above = settings.zones.iter().position(|zone| is_below(&name, &zone.name));
-            let place = above.unwrap_or(settings.zones.len());
-            let zone = Zone { test_points: false, ..Zone::new(name, vec![label]) };
-            settings.zones.insert(place, zone);
-        }
+    // rbldnsd asks a dataset that is given twice twice, which changes no answer.
+    let list = match (name.is_root(), is_access_list) {
+        (true, _) => &mut settings.server.acl,
+        (false, true) => &mut zone_of(settings, name).acl,
+        (false, false) => &mut zone_of(settings, name).datasets,
+    };
+    if !list.contains(&label) {
+        list.push(label);
     }
     Ok(())
+}
+
+/// The zone of this name, made if there is none.
+fn zone_of(settings: &mut Settings, name: NameBuf) -> &mut Zone {
+    let known = settings.zones.iter().position(|zone| zone.name == name);
+    let place = known.unwrap_or_else(|| {
+        // A zone stands before those that it is a part of, in statistics too.
+        let above = settings.zones.iter().position(|zone| is_below(&name, &zone.name));
+        let place = above.unwrap_or(settings.zones.len());
+        let zone = Zone { test_points: false, ..Zone::new(name, Vec::new()) };
+        settings.zones.insert(place, zone);
+        place
+    });
+    &mut settings.zones[place]
 }
 
 fn dataset(spec: &[u8], folder: &Path) -> anyhow::Result<Dataset> {
@@ -120,6 +131,24 @@ mod tests {
         assert_eq!(files(2), [PathBuf::from("/data/c"), PathBuf::from("/data/d")]);
         assert!(settings.zones.iter().all(|zone| !zone.test_points));
         assert!(settings.datasets.iter().all(|set| set.allow_any_a && !set.guarded));
+    }
+
+    #[test]
+    fn access_lists_hold_for_a_zone_or_for_all() {
+        let settings = read(&[
+            "a.test:acl:who",
+            ":acl:all",
+            "a.test:ip4set:x",
+            ".:aclkey:keys",
+            "b.a.test:ip4set:x",
+            "A.test:acl:who",
+        ])
+        .unwrap();
+        assert_eq!(settings.server.acl, ["acl:all", "aclkey:keys"]);
+        let zones: Vec<_> =
+            settings.zones.iter().map(|z| (z.datasets.join(" "), z.acl.join(" "))).collect();
+        let want = [("ip4set:x", ""), ("ip4set:x", "acl:who")];
+        assert_eq!(zones, want.map(|(sets, acl)| (sets.to_owned(), acl.to_owned())));
     }
 
     #[test]
