@@ -227,6 +227,7 @@ fn build(
         ip4: parsed.ip4.map(|addresses| Trie4::build(addresses.ranges())),
         ip6: parsed.ip6.map(|addresses| Trie6::build(addresses.ranges())),
         names: parsed.names,
+        hides_empty_non_terminals: spec.hides_empty_non_terminals,
         acl: parsed.acl.map(Acl::new),
         records: None,
         answers: parsed.answers,

@@ -121,7 +121,9 @@ impl Lookup<'_> {
         if let (Some(names), 1..) = (&dataset.names, self.labels) {
             match names.lookup(self.name) {
                 NameLookup::Listed(found) => hit(found.answer, found.labels, false),
-                NameLookup::EmptyNonTerminal => found.empty_non_terminal = true,
+                NameLookup::EmptyNonTerminal => {
+                    found.empty_non_terminal |= !dataset.hides_empty_non_terminals;
+                }
                 NameLookup::Nothing => {}
             }
         }
@@ -220,7 +222,8 @@ impl Lookup<'_> {
         if allow.any(|names| names.covers_below(self.name)) {
             return false;
         }
-        let names = self.zone.datasets.iter().filter_map(|set| set.names.as_ref());
+        let shown = self.zone.datasets.iter().filter(|set| !set.hides_empty_non_terminals);
+        let names = shown.filter_map(|set| set.names.as_ref());
         names.into_iter().any(|names| names.lists_below(self.name))
     }
 

@@ -3,7 +3,7 @@
 use super::VERSION;
 use super::getopt::{GetOpt, Item};
 use super::syslog::Facility;
-use crate::config::{Server, TtlBounds};
+use crate::config::{LogTarget, QueryLog, Server, StatsFile, TtlBounds};
 use anyhow::bail;
 use std::ffi::{OsStr, OsString};
 use std::num::NonZeroUsize;
@@ -32,15 +32,6 @@ pub(super) enum Family {
     Any,
     Ip4,
     Ip6,
-}
-
-/// A log of queries (`-l`).
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct QueryLog {
-    /// The file; none for the standard output.
-    pub(super) file: Option<PathBuf>,
-    /// Written after each line.
-    pub(super) flush: bool,
 }
 
 /// A file of statistics (`-s`).
@@ -119,13 +110,14 @@ impl Default for Options {
 
 impl Options {
     /// Reads a command line without the program's name. What getopt(3) itself says of a mistake
-    /// goes to `complain`.
+    /// goes to `complain`. If sockets were `handed_over`, none must be asked for.
     ///
     /// # Errors
     ///
     /// What is wrong, in rbldnsd's words: the first mistake.
     pub(super) fn read(
         words: &[OsString],
+        handed_over: bool,
         mut complain: impl FnMut(&str),
     ) -> anyhow::Result<Asked> {
         let posix = std::env::var_os("POSIXLY_CORRECT").is_some();
@@ -155,7 +147,7 @@ impl Options {
         if options.dump || options.dry_run {
             return Ok(Asked::Run(Box::new(options)));
         }
-        if options.bind.is_empty() {
+        if options.bind.is_empty() && !handed_over {
             bail!("no address to listen on (-b option) specified");
         }
         if let Some(name) = facility {
@@ -210,8 +202,8 @@ impl Options {
                 let (flush, file) = plus(word);
                 self.query_log = match file.as_encoded_bytes() {
                     b"" => None,
-                    b"-" => Some(QueryLog { file: None, flush }),
-                    _ => Some(QueryLog { file: Some(file.into()), flush }),
+                    b"-" => Some(QueryLog { target: LogTarget::Stdout, flush }),
+                    _ => Some(QueryLog { target: LogTarget::File(file.into()), flush }),
                 };
             }
             b's' => {
@@ -240,7 +232,7 @@ impl Options {
 
     /// `-l -`: the standard output belongs to the queries.
     pub(super) fn query_log_on_stdout(&self) -> bool {
-        self.query_log.as_ref().is_some_and(|log| log.file.is_none())
+        self.query_log.as_ref().is_some_and(|log| log.target == LogTarget::Stdout)
     }
 
     /// The settings of the server that these options mean.
@@ -248,6 +240,12 @@ impl Options {
         let defaults = Server::default();
         let Ttl { default, min, max } = self.ttl;
         let max = if max == 0 { TtlBounds::UNBOUNDED } else { max };
+        let interval = (self.check > 0).then(|| Duration::from_secs(self.check.into()));
+        let stats_file = |given: &Statistics| StatsFile {
+            path: given.file.clone(),
+            increments: given.relative,
+            interval,
+        };
         Server {
             workers: self.workers,
             ttl: TtlBounds { default, min, max, ..defaults.ttl },
@@ -257,7 +255,9 @@ impl Options {
                 1 => Some("rbldnsd".to_owned()),
                 _ => None,
             },
-            check_interval: (self.check > 0).then(|| Duration::from_secs(self.check.into())),
+            check_interval: interval,
+            query_log: self.query_log.clone(),
+            stats_file: self.statistics.as_ref().map(stats_file),
             accept_host_bits: self.accept_host_bits,
             decompress: self.decompress,
             ..defaults
@@ -341,7 +341,7 @@ mod tests {
     fn read(line: &str) -> anyhow::Result<Options> {
         let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
         let words = [&["-b".into(), "::1".into()], words.as_slice()].concat();
-        match Options::read(&words, |_| {})? {
+        match Options::read(&words, false, |_| {})? {
             Asked::Run(options) => Ok(*options),
             Asked::Help => bail!("help"),
         }
@@ -362,7 +362,7 @@ mod tests {
             check: 600,
             quick: true,
             hide_version: 1,
-            query_log: Some(QueryLog { file: Some("log".into()), flush: true }),
+            query_log: Some(QueryLog { target: LogTarget::File("log".into()), flush: true }),
             statistics: Some(Statistics { file: "stats".into(), relative: true }),
             facility: Facility::of("mail").unwrap(),
             zones: vec!["a:ip4set:x".into(), "b:dnset:y".into()],
@@ -373,6 +373,10 @@ mod tests {
         assert_eq!(server.ttl.max, TtlBounds::UNBOUNDED);
         assert_eq!(server.check_interval, Some(Duration::from_secs(600)));
         assert_eq!(server.version.as_deref(), Some("rbldnsd"));
+        assert_eq!(server.query_log, want.query_log);
+        let stats =
+            StatsFile { path: "stats".into(), increments: true, interval: server.check_interval };
+        assert_eq!(server.stats_file, Some(stats));
     }
 
     #[test]
@@ -431,7 +435,8 @@ mod tests {
 
     #[test]
     fn no_watching_with_an_interval_of_zero() {
-        assert_eq!(read("-c 0 z").unwrap().server().check_interval, None);
+        let server = read("-c 0 -s x z").unwrap().server();
+        assert_eq!((server.check_interval, server.stats_file.unwrap().interval), (None, None));
         assert_eq!(read("-vv z").unwrap().server().version, None);
         let version = read("z").unwrap().server().version.unwrap();
         assert!(version.starts_with("rbldnsd 1.0 (dnsbld "), "{version}");
