@@ -9,7 +9,9 @@ mod common;
 use common::Random;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use dnsbld::listing::{AnswerId, Range};
+use dnsbld::snapshot::{self, Origin};
 use dnsbld::trie::{Trie4, Trie6};
+use dnsbld::zone::Dataset;
 use std::hint::black_box;
 
 const QUERIES: usize = 200_000;
@@ -22,6 +24,9 @@ fn addresses(criterion: &mut Criterion) {
         report(name, trie.memory(), count);
         let queries = mix(keys.len(), |n| keys[n], |key, near| key ^ near as u32, Random::ip4);
         time(criterion, name, &queries, |key| trie.lookup(key));
+        let mapped = mapped(&trie);
+        let mapped_name = format!("{name}-mapped");
+        time(criterion, &mapped_name, &queries, |key| mapped.lookup(key));
         let build = format!("{name}/build");
         criterion.bench_function(&build, |bencher| {
             bencher.iter(|| Trie4::build(keys.iter().map(|&key| range(key, key, 1))));
@@ -50,6 +55,15 @@ fn ip6(criterion: &mut Criterion) {
         let queries = mix(prefixes.len(), |n| prefixes[n].1, near, anywhere);
         time(criterion, name, &queries, |key| trie.lookup(key));
     }
+}
+
+/// The same trie, in a snapshot.
+fn mapped(trie: &Trie4) -> Trie4 {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("snapshot");
+    let dataset = Dataset { ip4: Some(trie.clone()), ..Dataset::default() };
+    snapshot::write(&path, &dataset, &Origin::default(), &|| true).expect("room");
+    snapshot::open(&path).expect("just written").dataset.ip4.expect("just written")
 }
 
 fn range<K>(start: K, end: K, answer: u32) -> Range<K> {

@@ -1,12 +1,12 @@
 //! What the queries are asked of: zones with every type of dataset, and in every state.
 
 use dnsbld::engine::Catalog;
-use dnsbld::listing::records::{Record, RecordSet};
+use dnsbld::listing::records::RecordsBuilder;
 use dnsbld::listing::{AnswersBuilder, Gate, Range};
 use dnsbld::trie::{Trie4, Trie6};
 use dnsbld::wire::Type;
 use dnsbld::wire::name::NameBuf;
-use dnsbld::zone::{Acl, Chaos, Counters, Dataset, Ns, Soa, Zone, ZoneState};
+use dnsbld::zone::{Acl, Chaos, Counters, Dataset, Ns, Parts, Soa, Zone, ZoneState};
 use dnsbld::zonefile::{Kind, Options, Parsed, Parser};
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +33,12 @@ const DNSET: &str = "$TTL 900\n:2:name $\nexample.com\n.spam.example.com :3:$ be
     TEST.upper :5:\n\\009odd\\.label.example :6:$\n1.2.3.4 :7:digits\n";
 const CLIENTS: &str = "$TTL 9\n192.0.2.0/24 :9:all is listed, $\n::1 :empty\n";
 const KEYS: &str = ":pass\nsecret :pass\nodd :empty\n";
+const GENERIC: &str = "$TTL 60\n@ A 192.0.2.1\n@ 5m MX 10 mail\nwww TXT \"text $\"\nwww A 192.0.2.2\n\
+    a.b.c IN TXT deep\n7.2.0.192 A 127.0.0.9\n";
+const COMBINED: &str = "$TTL 2m\n$1 common\n$DATASET ip4set a @ b\n:3:four $ $1\n192.0.2.0/24\n\
+    $DATASET ip6trie b c.b\n:6:six $ $1\n2001:db8::/32\n$DATASET dnset c.b d.e\n.wild.com :4:name $\n\
+    .test :5:\n$DATASET generic @ c.b\n@ A 192.0.2.80\nwww MX 10 mail.test\n";
+const ALLOW_COMBINED: &str = "$DATASET ip4set a\n192.0.2.4\n$DATASET dnset @\n.good.wild.com.c.b\n";
 const ALLOW4: &str = "192.0.2.3\n10.1.0.0/16\n172.16.5.5\n";
 const ALLOW6: &str = "2001:db8:7::/48\n";
 const ALLOW_NAMES: &str = "ok.spam.example.com\n.fine.wild.test\n";
@@ -68,6 +74,22 @@ fn usual_zones() -> Vec<Zone> {
             ..zone("gate.test", vec![gated(), text(Kind::Ip4Tset, IP4TSET)])
         },
         Zone { acl: acl(Kind::Acl, CLIENTS), ..zone("acl.test", acl_data()) },
+        zone("com.test", vec![text(Kind::Combined, COMBINED), text(Kind::Generic, GENERIC)]),
+        Zone {
+            allow: vec![
+                Arc::new(text(Kind::Ip4Set, ALLOW4)),
+                Arc::new(text(Kind::Combined, ALLOW_COMBINED)),
+            ],
+            ..zone(
+                "two.test",
+                vec![
+                    text(Kind::Dnset, DNSET),
+                    text(Kind::Combined, COMBINED),
+                    text(Kind::Combined, "$DATASET dnset b x.b\n.com\n"),
+                ],
+            )
+        },
+        zone("a.two.test", vec![text(Kind::Ip4Set, IP4SET)]),
         zone("long.test", vec![many_values(3, 400)]),
         zone("huge.test", vec![many_values(255, 1020)]),
         Zone { state: ZoneState::Unloaded, ..zone("dead.test", Vec::new()) },
@@ -140,8 +162,12 @@ fn of_parsed(parsed: Parsed) -> Dataset {
         ip4: parsed.ip4.map(|addresses| Trie4::build(addresses.ranges())),
         ip6: parsed.ip6.map(|addresses| Trie6::build(addresses.ranges())),
         names: parsed.names,
+        hides_empty_non_terminals: false,
         acl: parsed.acl.map(Acl::new),
-        records: None,
+        records: parsed.records,
+        parts: (parsed.kind == Kind::Combined).then(|| {
+            Parts::new(parsed.parts.into_iter().map(|part| (part.apexes, of_parsed(part.parsed))))
+        }),
         answers: parsed.answers,
         default_answer: default.finish([id]).0,
         vars: parsed.vars,
@@ -163,9 +189,9 @@ fn acl_data() -> Vec<Dataset> {
 
 /// The records of a `generic` dataset.
 fn records() -> Dataset {
-    let mut set = RecordSet::default();
+    let mut set = RecordsBuilder::default();
     let mut add = |owner: &str, rtype, ttl, data: &[u8]| {
-        set.add(name(owner).as_wire(), Record { rtype, ttl, data: data.into() });
+        set.add(name(owner).as_wire(), rtype, ttl, data).expect("room");
     };
     add("www", Type::A, 60, &[192, 0, 2, 80]);
     add("www", Type::A, 90, &[192, 0, 2, 81]);
@@ -174,7 +200,7 @@ fn records() -> Dataset {
     add("a.b.c.d", Type::TXT, 1, b"\x00");
     add("7.2.0.192", Type::A, 5, &[127, 0, 0, 99]);
     add("", Type::MX, 300, b"\x00\x00\x00");
-    Dataset { records: Some(set), ..Dataset::default() }
+    Dataset { records: Some(set.finish()), ..Dataset::default() }
 }
 
 /// 192.0.2.0 to 192.0.2.3: later, with a key, after a delay, and at once.

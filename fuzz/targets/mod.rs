@@ -12,6 +12,7 @@ mod name_text;
 mod names_model;
 mod query;
 mod seeds;
+mod snapshot;
 #[cfg(fuzzing)]
 mod trie_bytes;
 mod trie_model;
@@ -60,6 +61,7 @@ pub(crate) const ALL: &[Target] = &[
     target!("name_text", name_text, 600),
     target!("config_text", config_text, 4000),
     target!("gzip", gzip, 1000),
+    target!("snapshot", snapshot, 3000),
     #[cfg(fuzzing)]
     target!("trie_bytes", trie_bytes, 500),
 ];

@@ -14,6 +14,9 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 /// The last octet of the A record, and the text.
 pub(crate) type Value = (u8, &'static str);
 
+/// The types that are lists.
+const KINDS: [Kind; 6] =
+    [Kind::Ip4Set, Kind::Ip4Tset, Kind::Ip4Trie, Kind::Ip6Tset, Kind::Ip6Trie, Kind::Dnset];
 const BUILT_IN: Value = (2, "");
 const TEXTS: [&str; 4] = ["", "one $", "two", "three: x"];
 /// Lines without effect in a list of addresses.
@@ -34,10 +37,6 @@ const NOISE: [&str; 14] = [
     ":2 x",
 ];
 const COMMENTS: usize = 4;
-
-/// The types whose rules are here.
-const KINDS: [Kind; 6] =
-    [Kind::Ip4Set, Kind::Ip4Tset, Kind::Ip4Trie, Kind::Ip6Tset, Kind::Ip6Trie, Kind::Dnset];
 
 pub(crate) const TOKENS: &[&[u8]] = &[];
 

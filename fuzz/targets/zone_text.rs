@@ -3,13 +3,16 @@
 
 use super::input::Input;
 use super::{address_listing, seeds};
+use dnsbld::listing::records::Found;
 use dnsbld::listing::{Action, AnswerId, Answers, Range};
+use dnsbld::wire::Type;
+use dnsbld::wire::name::NameBuf;
 use dnsbld::zonefile::{
     Fatal, Kind, MAX_KEPT, MAX_LINE, MAX_TEXT, Options, Parsed, Parser, Subjects,
 };
 use std::net::Ipv4Addr;
 
-const KINDS: [Kind; 8] = [
+const KINDS: [Kind; 10] = [
     Kind::Ip4Set,
     Kind::Ip4Tset,
     Kind::Ip4Trie,
@@ -18,6 +21,8 @@ const KINDS: [Kind; 8] = [
     Kind::Dnset,
     Kind::Acl,
     Kind::AclKey,
+    Kind::Generic,
+    Kind::Combined,
 ];
 
 /// Ends a file; the next one follows.
@@ -89,6 +94,18 @@ pub(crate) const TOKENS: &[&[u8]] = &[
     b":refuse",
     b"=pass",
     b"key :empty\n",
+    b"@ A ",
+    b" 5m ",
+    b" IN ",
+    b" A ",
+    b" TXT ",
+    b" MX 10 ",
+    b"\"",
+    b"$DATASET ip4set:x ",
+    b"$DATASET ip4trie sub @\n",
+    b"$DATASET ip6tset ",
+    b"$DATASET dnset a.sub\n",
+    b"$DATASET generic @\n",
 ];
 
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
@@ -175,6 +192,12 @@ fn assert_same(a: &Parsed, b: &Parsed) {
     assert!(a.names == b.names, "the names differ");
     // Maps that were filled in the same order are shown in the same order.
     assert_eq!(format!("{:?}", a.acl), format!("{:?}", b.acl));
+    assert!(a.records == b.records, "the records differ");
+    assert_eq!(a.parts.len(), b.parts.len());
+    for (a, b) in a.parts.iter().zip(&b.parts) {
+        assert_eq!((&a.name, &a.apexes), (&b.name, &b.apexes));
+        assert_same(&a.parsed, &b.parsed);
+    }
 }
 
 fn ranges4(parsed: &Parsed) -> Vec<Range<u32>> {
@@ -187,7 +210,19 @@ fn ranges6(parsed: &Parsed) -> Vec<Range<u128>> {
 
 fn check(parsed: &Parsed, options: &Options, files: &[&[u8]]) {
     check_diagnostics(parsed, files);
+    check_content(parsed, options);
+    let of_parts: u64 = parsed.parts.iter().map(|part| part.parsed.entries).sum();
+    assert!(parsed.kind != Kind::Combined || of_parts == parsed.entries);
+    for part in &parsed.parts {
+        assert!(part.parsed.kind != Kind::Combined && !part.apexes.is_empty());
+        assert_eq!(part.parsed.diagnostics.total, 0, "those are of the whole");
+        check_content(&part.parsed, options);
+    }
+}
+
+fn check_content(parsed: &Parsed, options: &Options) {
     check_answers(parsed, options);
+    check_records(parsed);
     if let (Some(min), Some(max)) = (options.min_ttl.checked_sub(1), options.max_ttl.checked_sub(1))
     {
         assert!((min + 1..=max + 1).contains(&parsed.ttl), "a TTL of {}", parsed.ttl);
@@ -236,6 +271,27 @@ fn assert_numbered(used: &[AnswerId], answers: &Answers) {
         seen = seen.max(id.0);
     }
     assert_eq!(seen as usize, answers.len(), "answers that nothing has");
+}
+
+/// Not more records than lines, and data that a message can hold.
+fn check_records(parsed: &Parsed) {
+    let Some(set) = &parsed.records else { return };
+    assert_eq!(set.is_empty(), parsed.entries == 0);
+    assert!(set.len() as u64 <= parsed.entries);
+    if let Found::Records(apex) = set.lookup(b"\0") {
+        for record in set.records(apex) {
+            match record.rtype {
+                Type::A => assert_eq!(record.data.len(), 4),
+                Type::MX => assert!(NameBuf::from_wire(&record.data[2..]).is_some()),
+                _ => {
+                    let mut rest = record.data;
+                    while let Some((&len, after)) = rest.split_first() {
+                        rest = &after[usize::from(len)..];
+                    }
+                }
+            }
+        }
+    }
 }
 
 fn check_answers(parsed: &Parsed, options: &Options) {

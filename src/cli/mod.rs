@@ -1,10 +1,14 @@
 //! The command line: one file and one structure per subcommand.
 
 mod check_config;
+mod compile;
 mod serve;
+mod verify;
 
 pub use check_config::CheckConfig;
+pub use compile::Compile;
 pub use serve::Serve;
+pub use verify::Verify;
 
 use crate::config;
 use clap::{Parser, Subcommand};
@@ -14,6 +18,9 @@ use tracing_subscriber::EnvFilter;
 
 /// The exit code for a configuration that cannot be used (`EX_CONFIG` of sysexits.h).
 pub const EX_CONFIG: u8 = 78;
+
+/// The exit code for data that is not what it should be (`EX_DATAERR` of sysexits.h).
+pub const EX_DATAERR: u8 = 65;
 
 /// The environment variable for the log level.
 const LOG_VARIABLE: &str = "DNSBLD_LOG";
@@ -34,15 +41,19 @@ pub struct Cli {
 enum Command {
     Serve(Serve),
     CheckConfig(CheckConfig),
+    Compile(Compile),
+    Verify(Verify),
 }
 
 impl Cli {
     /// Does what was asked for, and says how it went: 0 for well, [`EX_CONFIG`] for a bad
-    /// configuration, 1 for any other failure. (Bad arguments never come here; clap's code is 2.)
+    /// configuration, [`EX_DATAERR`] for a file that is not right, 1 for any other failure. (Bad arguments never come here; clap's code is 2.)
     pub fn run(self) -> ExitCode {
         let done = self.start_log().and_then(|()| match self.command {
             Command::Serve(serve) => serve.run(),
             Command::CheckConfig(check) => check.run(),
+            Command::Compile(compile) => compile.run(),
+            Command::Verify(verify) => verify.run(),
         });
         done.unwrap_or_else(|error| match error.downcast_ref::<config::Errors>() {
             Some(errors) => {

@@ -20,6 +20,7 @@ pub use settings::{
     Dataset, LogTarget, QueryLog, Server, Settings, Soa, StatsFile, TcpLimits, Tls, TtlBounds, Zone,
 };
 pub use source::{Loaded, SAMPLE_FILE, SYSTEM_FILE, Source};
+pub use zonespec::dataset_spec;
 
 #[cfg(test)]
 mod samples;

@@ -417,7 +417,7 @@ impl Resolver<'_> {
         let mut zones = Vec::new();
         for (typed, acl) in specs.iter().zip(acls) {
             let spec = typed.get_ref();
-            let datasets = match self.required("zone.datasets", &spec.datasets, typed.span()) {
+            let served = match self.required("zone.datasets", &spec.datasets, typed.span()) {
                 Some(list) => self.references("zone.datasets", list, &known, false, &mut used),
                 None => Vec::new(),
             };
@@ -429,16 +429,28 @@ impl Resolver<'_> {
                 Some(list) => self.references("zone.allow", list, &known, false, &mut used),
                 None => Vec::new(),
             };
-            if let Some(both) = allow.iter().find(|name| datasets.contains(name)) {
+            if let Some(both) = allow.iter().find(|name| served.contains(name)) {
                 let message = format!("{both:?} is in datasets too, so nothing of it is listed");
                 let span = span_of(&spec.allow);
                 self.error("zone.allow", span, Problem::new(message, "keep it in one of the two"));
+            }
+            let is = |typed: &Typed<String>, word: &str| {
+                typed.as_ref().is_some_and(|t| t.get_ref() == word)
+            };
+            let lists_nothing = |name: &&String| {
+                let specs = datasets.iter().map(Spanned::get_ref);
+                specs.into_iter().any(|set| is(&set.name, name) && is(&set.kind, "generic"))
+            };
+            if let Some(name) = allow.iter().find(lists_nothing) {
+                let message = format!("{name:?} is of type generic, which lists nothing to allow");
+                let help = "take a list, or name it in datasets if its records are to be served";
+                self.error("zone.allow", span_of(&spec.allow), Problem::new(message, help));
             }
             let Some(text) = self.required("zone.name", &spec.name, typed.span()) else { continue };
             let Some(name) = self.value("zone.name", text, value::domain) else { continue };
             let print = name.to_string();
             self.first_use("zone.name", "a zone", print, text.span(), &mut places);
-            let defaults = Zone::new(name, datasets);
+            let defaults = Zone::new(name, served);
             let test_points = spec.test_points.unwrap_or(defaults.test_points);
             let example = spec.example.as_ref().and_then(|key| {
                 self.value("zone.example", key, |text| value::name_of_key(text, &defaults.name))

@@ -70,6 +70,8 @@ fn every_kind_has_a_sample_and_zones_are_stacked() {
         Kind::Dnset,
         Kind::Acl,
         Kind::AclKey,
+        Kind::Generic,
+        Kind::Combined,
     ];
     assert_eq!(kinds, all.into());
     let zen: NameBuf = "zen.example".parse().unwrap();

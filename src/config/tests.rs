@@ -359,10 +359,6 @@ const MISTAKES: &[(&str, &str)] = &[
         "[[dataset]]\nname = 'e'\ntype = 'ipset'\nfiles = ['f']",
         "3:8: dataset.type: \"ipset\" is not a dataset type\n    help: did you mean \"ip4set\"?",
     ),
-    (
-        "[[dataset]]\nname = 'e'\ntype = 'generic'\nfiles = ['f']",
-        "dataset.type: dataset type \"generic\" is not supported by this version",
-    ),
     ("[[dataset]]\nname = 'e'\ntype = 'dnset'\nfiles = []", "4:9: dataset.files: there is no file"),
     (
         "[[dataset]]\nname = 'e'\ntype = 'dnset'\nfiles = ['']",
@@ -424,6 +420,11 @@ const MISTAKES: &[(&str, &str)] = &[
     (
         "[[zone]]\nname = 'y.example'\ndatasets = ['d']\nallow = ['d']",
         "4:9: zone.allow: \"d\" is in datasets too, so nothing of it is listed",
+    ),
+    (
+        "[[dataset]]\nname = 'g'\ntype = 'generic'\nfiles = ['f']\n\
+         [[zone]]\nname = 'y.example'\ndatasets = ['d']\nallow = ['g']",
+        "8:9: zone.allow: \"g\" is of type generic, which lists nothing to allow",
     ),
     (
         "[[zone]]\nname = 'Z.example.'\ndatasets = ['d']",

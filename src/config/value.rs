@@ -8,8 +8,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// The dataset types, for messages.
-const KINDS: [&str; 9] =
-    ["ip4set", "ip4tset", "ip4trie", "ip6tset", "ip6trie", "dnset", "dnhash", "acl", "aclkey"];
+const KINDS: [&str; 11] = [
+    "ip4set", "ip4tset", "ip4trie", "ip6tset", "ip6trie", "dnset", "dnhash", "generic", "combined",
+    "acl", "aclkey",
+];
 
 /// A time in whole seconds as rbldnsd writes it: a number, and at most one unit of s m h d w.
 pub(super) fn seconds(text: &str) -> Result<u32, Problem> {
@@ -124,12 +126,7 @@ pub(super) fn name_of_key(text: &str, zone: &NameBuf) -> Result<NameBuf, Problem
 /// A dataset type.
 pub(super) fn kind(word: &str) -> Result<Kind, Problem> {
     word.parse().map_err(|_| {
-        let message = match word {
-            "generic" | "combined" => {
-                format!("dataset type {word:?} is not supported by this version")
-            }
-            _ => format!("{word:?} is not a dataset type"),
-        };
+        let message = format!("{word:?} is not a dataset type");
         Problem::new(message, suggest(word, &KINDS))
     })
 }
@@ -215,6 +212,5 @@ mod tests {
         }
         assert_eq!(kind("dnhash"), kind("dnset"));
         assert!(kind("ip4sett").unwrap_err().help.contains("did you mean \"ip4set\"?"));
-        assert!(kind("generic").unwrap_err().message.contains("not supported"));
     }
 }

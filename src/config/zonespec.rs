@@ -38,9 +38,24 @@ pub(super) fn settings(
     if errors.is_empty() { Ok(settings) } else { Err(errors) }
 }
 
+/// The dataset of a spec without a zone, `type:file,file...`, with files relative to `folder`.
+///
+/// # Errors
+///
+/// What is wrong with it, and what to write instead.
+pub fn dataset_spec(spec: &str, folder: &Path) -> Result<Dataset, String> {
+    let Files { kind, words, files } = parse_files(spec, folder, "type:file,file...")
+        .map_err(|problem| format!("{}; {}", problem.message, problem.help))?;
+    Ok(Dataset::new(format!("{kind}:{words}"), kind, files))
+}
+
 struct Parsed {
     /// None for an access list of the server.
     zone: Option<NameBuf>,
+    files: Files,
+}
+
+struct Files {
     kind: Kind,
     /// The files as written, with commas between.
     words: String,
@@ -48,25 +63,34 @@ struct Parsed {
 }
 
 fn parse(spec: &str, folder: &Path) -> Result<Parsed, Problem> {
-    let wrong = |message| Problem::new(message, "write it as zone:type:file,file...");
-    let (zone, rest) = spec.split_once(':').ok_or_else(|| wrong("there is no colon"))?;
+    let form = "zone:type:file,file...";
+    let (zone, rest) = spec.split_once(':').ok_or_else(|| wrong("there is no colon", form))?;
+    let files = parse_files(rest, folder, form)?;
+    let is_nameless = files.kind.is_access_list() && zone.bytes().all(|byte| byte == b'.');
+    let zone = if is_nameless { None } else { Some(value::domain(zone)?) };
+    Ok(Parsed { zone, files })
+}
+
+fn wrong(message: &str, form: &str) -> Problem {
+    Problem::new(message, format!("write it as {form}"))
+}
+
+fn parse_files(rest: &str, folder: &Path, form: &str) -> Result<Files, Problem> {
+    let wrong = |message| wrong(message, form);
     let (kind, files) = rest.split_once(':').ok_or_else(|| wrong("there is no dataset type"))?;
     let words: Vec<&str> = files.split([',', ':']).filter(|word| !word.is_empty()).collect();
     if words.is_empty() {
         return Err(wrong("there is no file"));
     }
-    let kind = value::kind(kind)?;
-    let is_nameless = kind.is_access_list() && zone.bytes().all(|byte| byte == b'.');
-    Ok(Parsed {
-        zone: if is_nameless { None } else { Some(value::domain(zone)?) },
-        kind,
+    Ok(Files {
+        kind: value::kind(kind)?,
         words: words.join(","),
         files: words.iter().map(|word| folder.join(word)).collect(),
     })
 }
 
 fn add(settings: &mut Settings, parsed: Parsed) -> Result<(), Problem> {
-    let Parsed { zone, kind, words, files } = parsed;
+    let Parsed { zone, files: Files { kind, words, files } } = parsed;
     let name = format!("{kind}:{words}");
     if settings.dataset(&name).is_none() {
         settings.datasets.push(Dataset::new(name.clone(), kind, files));
@@ -169,7 +193,6 @@ mod tests {
             (":ip4set:x", "is empty"),
             ("a..example:ip4set:x", "empty label"),
             ("a.example:ip4sett:x", "\"ip4sett\" is not a dataset type"),
-            ("a.example:generic:x", "not supported"),
             (":ip4set:x", "is empty"),
             ("a..b:acl:x", "empty label"),
         ];

@@ -1,12 +1,15 @@
 //! From the files of a dataset to what can be served.
 
+use super::snapshots;
 use crate::config;
 use crate::listing::AnswersBuilder;
 use crate::load::{Cause, Identity, Limits, Problem, ReadReport, Sight, Source, read};
+use crate::snapshot::intake::Intake;
+use crate::snapshot::{self, folder::Folder};
 use crate::trie::{Trie4, Trie6};
 use crate::wire::name::NameBuf;
-use crate::zone::{Acl, Dataset, Ns, Soa};
-use crate::zonefile::{Diagnostics, Options, Parsed, Parser, Tally};
+use crate::zone::{Acl, Dataset, Ns, Parts, Soa};
+use crate::zonefile::{Diagnostics, Kind, Options, Parsed, Parser, Tally};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -17,10 +20,14 @@ pub(super) struct Built {
     pub(super) dataset: Dataset,
     /// What was read, file by file.
     pub(super) sources: Vec<Source>,
-    /// What is wrong with single lines.
+    /// What is wrong with single lines; of a snapshot only what the sources tell.
     pub(super) diagnostics: Diagnostics,
-    /// What the entries are, by size or scope.
+    /// What the entries are, by size or scope; of a snapshot nothing.
     pub(super) tally: Tally,
+    /// When the data was made by its own account, in seconds since 1970.
+    pub(super) stamp: Option<u64>,
+    /// True if the state folder has a snapshot of just this.
+    pub(super) is_kept: bool,
     /// How long reading and building took.
     pub(super) took: Duration,
 }
@@ -74,7 +81,8 @@ impl Ticket {
         std::ptr::eq(self.0.as_ptr(), Arc::as_ptr(&order.0))
     }
 
-    fn is_wanted(&self) -> bool {
+    /// Whether somebody still waits for the outcome.
+    pub(super) fn is_wanted(&self) -> bool {
         self.0.strong_count() > 0
     }
 }
@@ -85,8 +93,14 @@ impl Task {
         if let Some(moving) = self.files().find(|(path, rest)| !rest.is_seen(path)) {
             return Outcome::Moving(moving.0.to_owned());
         }
-        match self.same() {
-            Some(sources) => Outcome::Same(sources),
+        if let Some(served) = &self.served {
+            return match self.same(served, false) {
+                Some(sources) => Outcome::Same(sources),
+                None => self.build(now),
+            };
+        }
+        match snapshots::find(self, now) {
+            Some(kept) => Outcome::Built(Box::new(kept)),
             None => self.build(now),
         }
     }
@@ -97,39 +111,53 @@ impl Task {
     }
 
     /// Looks whether the files were only touched, or written again as they were. Sizes come first:
-    /// most changes show in them.
-    fn same(&self) -> Option<Vec<Source>> {
-        let served = self.served.as_ref()?;
+    /// most changes show in them. With `trust`, a file that has the identity it had when it was
+    /// read is not read again.
+    pub(super) fn same(&self, known: &[Source], trust: bool) -> Option<Vec<Source>> {
         let size = |(path, _): (&Path, AtRest)| match Sight::of(path) {
             Sight::File(identity) => Some(identity.size),
             _ => None,
         };
-        if !self.files().map(size).eq(served.iter().map(|source| Some(source.report.identity.size)))
+        if !self.files().map(size).eq(known.iter().map(|source| Some(source.report.identity.size)))
         {
             return None;
         }
         let confirm = |((path, rest), source): ((&Path, AtRest), &Source)| {
+            let before = source.report;
+            if trust && before.settled && rest.is_version(&before.identity) {
+                let sight = AtRest(Some(Sight::File(before.identity)));
+                if path == source.path && sight.is_seen(path) {
+                    return Some(source.clone());
+                }
+            }
             let report = read(path, &self.limits(), &mut |_| self.go_on()).ok()?;
             let same = report.hash == source.report.hash && rest.is_version(&report.identity);
-            same.then(|| Source { report, ..source.clone() })
+            same.then(|| Source { path: path.to_owned(), report, ..source.clone() })
         };
-        self.files().zip(served).map(confirm).collect()
+        self.files().zip(known).map(confirm).collect()
     }
 
-    fn build(&self, now: u64) -> Outcome {
+    /// Reads and builds, whatever there is already.
+    pub(super) fn build(&self, now: u64) -> Outcome {
         let start = Instant::now();
         let mut parser = Parser::new(self.spec.kind, options(&self.spec, &self.server, now));
         let mut sources: Vec<Source> = Vec::with_capacity(self.spec.files.len());
         let (mut entries, mut bad_lines) = (0, 0);
         for (path, rest) in self.files() {
-            let report = match self.read_into(&mut parser, path) {
-                Ok(report) if !rest.is_version(&report.identity) => {
+            let (report, intake) = match self.read_into(&mut parser, path) {
+                Ok((report, _)) if !rest.is_version(&report.identity) => {
                     return Outcome::Moving(path.to_owned());
                 }
-                Ok(report) => report,
+                Ok(read) => read,
                 Err(_) if !rest.is_seen(path) => return Outcome::Moving(path.to_owned()),
                 Err(problem) => return Outcome::Failed(problem),
             };
+            if let Some(intake) = intake {
+                return match snapshots::take_in(self, intake, report, now) {
+                    Ok(taken) => Outcome::Built(Box::new(Built { took: start.elapsed(), ..taken })),
+                    Err(cause) => Outcome::Failed(Problem { file: path.to_owned(), cause }),
+                };
+            }
             let number = sources.len();
             let diagnostics = parser.diagnostics();
             let first_bad = diagnostics.kept.iter().find(|bad| usize::from(bad.file) == number);
@@ -144,19 +172,42 @@ impl Task {
             (entries, bad_lines) = (parser.entries(), diagnostics.total);
         }
         let parsed = parser.finish();
-        let tally = parsed.tally;
+        let (stamp, tally) = (parsed.stamp, parsed.tally);
         let (dataset, diagnostics) = build(&self.spec, &self.server, parsed);
         let took = start.elapsed();
-        Outcome::Built(Box::new(Built { dataset, sources, diagnostics, tally, took }))
+        let is_kept = false;
+        Outcome::Built(Box::new(Built {
+            dataset,
+            sources,
+            diagnostics,
+            tally,
+            stamp,
+            is_kept,
+            took,
+        }))
     }
 
-    fn read_into(&self, parser: &mut Parser, path: &Path) -> Result<ReadReport, Problem> {
+    /// Reads a file of text into the parser; of a snapshot it gives a copy.
+    fn read_into(
+        &self,
+        parser: &mut Parser,
+        path: &Path,
+    ) -> Result<(ReadReport, Option<Intake>), Problem> {
         parser.start_file();
         let mut first = true;
         let mut markup = false;
+        let mut intake: Option<Intake> = None;
         let report = read(path, &self.limits(), &mut |chunk| {
             self.go_on()?;
-            markup |= std::mem::take(&mut first) && self.spec.guarded && is_markup(chunk);
+            if std::mem::take(&mut first) {
+                markup = self.spec.guarded && is_markup(chunk);
+                if snapshot::is_snapshot(chunk) {
+                    intake = Some(Intake::new(self.folder().as_ref()).map_err(not_copied)?);
+                }
+            }
+            if let Some(intake) = &mut intake {
+                return intake.add(chunk).map_err(not_copied);
+            }
             if markup { Ok(()) } else { parser.feed(chunk).map_err(|fatal| fatal.to_string()) }
         })?;
         let problem = |cause| Problem { file: path.to_owned(), cause };
@@ -164,7 +215,12 @@ impl Task {
             return Err(problem(Cause::Markup));
         }
         parser.end_file().map_err(|error| problem(Cause::Fatal(error.to_string())))?;
-        Ok(report)
+        Ok((report, intake))
+    }
+
+    /// Where snapshots are kept, if anywhere.
+    pub(super) fn folder(&self) -> Option<Folder> {
+        self.server.state_dir.as_deref().map(Folder::of)
     }
 
     fn limits(&self) -> Limits {
@@ -175,6 +231,10 @@ impl Task {
     fn go_on(&self) -> Result<(), String> {
         if self.ticket.is_wanted() { Ok(()) } else { Err("is not wanted".to_owned()) }
     }
+}
+
+fn not_copied(error: std::io::Error) -> String {
+    format!("it is a snapshot that cannot be copied into the state folder: {error}")
 }
 
 /// The version of a file that may be read.
@@ -215,30 +275,48 @@ fn options(spec: &config::Dataset, server: &config::Server, now: u64) -> Options
 fn build(
     spec: &config::Dataset,
     server: &config::Server,
-    parsed: Parsed,
+    mut parsed: Parsed,
 ) -> (Dataset, Diagnostics) {
+    let diagnostics = std::mem::take(&mut parsed.diagnostics);
+    let soa = spec.soa.as_ref().map(|soa| configured_soa(soa, server)).or(parsed.soa.take());
+    let ns = parsed.ns.take().map(|ns| Ns { names: ns.names, ttl: ns.ttl, explicit: true });
+    let ns = configured_ns(&spec.ns, spec.ns_ttl.unwrap_or(server.ttl.default)).or(ns);
+    let expires = parsed.expires;
+    (Dataset { soa, ns, expires, ..content(spec, spec.name.clone(), parsed) }, diagnostics)
+}
+
+/// What a dataset, or a section of a combined one, lists.
+fn content(spec: &config::Dataset, name: String, parsed: Parsed) -> Dataset {
     let mut default = AnswersBuilder::default();
     let (a, text) = &parsed.default_value;
     let default_value = default.value(*a, text);
     let default_answer = default_value.map(|value| default.answer(&[value]));
-    let ns = parsed.ns.map(|ns| Ns { names: ns.names, ttl: ns.ttl, explicit: true });
-    let dataset = Dataset {
-        name: spec.name.clone(),
+    let mut records = parsed.records;
+    if let (Some(records), Some(ttl)) = (&mut records, spec.ttl) {
+        records.set_ttl(ttl);
+    }
+    let sections = parsed.parts.into_iter().map(|part| {
+        let name = format!("{name}/{}", part.name);
+        (part.apexes, content(spec, name, part.parsed))
+    });
+    let parts = (parsed.kind == Kind::Combined).then(|| Parts::new(sections));
+    Dataset {
+        name,
         ip4: parsed.ip4.map(|addresses| Trie4::build(addresses.ranges())),
         ip6: parsed.ip6.map(|addresses| Trie6::build(addresses.ranges())),
         names: parsed.names,
         hides_empty_non_terminals: spec.hides_empty_non_terminals,
+        records,
         acl: parsed.acl.map(Acl::new),
-        records: None,
+        parts,
         answers: parsed.answers,
         default_answer: default.finish(default_answer).0,
         vars: parsed.vars,
         ttl: spec.ttl.unwrap_or(parsed.ttl),
-        soa: spec.soa.as_ref().map(|soa| configured_soa(soa, server)).or(parsed.soa),
-        ns: configured_ns(&spec.ns, spec.ns_ttl.unwrap_or(server.ttl.default)).or(ns),
-        expires: parsed.expires,
-    };
-    (dataset, parsed.diagnostics)
+        soa: None,
+        ns: None,
+        expires: None,
+    }
 }
 
 fn configured_soa(soa: &config::Soa, server: &config::Server) -> Soa {

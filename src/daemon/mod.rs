@@ -16,6 +16,7 @@ mod reporter;
 mod serials;
 mod servers;
 mod sets;
+mod snapshots;
 mod voice;
 
 pub(crate) use servers::Bound;
@@ -32,6 +33,7 @@ use reporter::Reporter;
 use serials::Serials;
 use servers::Servers;
 use sets::Sets;
+pub use snapshots::{Compiled, compile};
 use std::collections::HashSet;
 use std::process::ExitCode;
 use std::sync::Arc;

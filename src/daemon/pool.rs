@@ -68,9 +68,7 @@ impl Pool {
 fn run_apart(task: &Task, polite: bool) -> Finished {
     let work = || {
         if polite {
-            // On Linux the priority is the thread's own. Failing to be polite is no reason not to
-            // load.
-            let _ = rustix::process::nice(NICE);
+            be_polite();
         }
         run(task)
     };
@@ -79,6 +77,12 @@ fn run_apart(task: &Task, polite: bool) -> Finished {
         builder.spawn_scoped(scope, work).ok().and_then(|thread| thread.join().ok())
     })
     .unwrap_or_else(|| run(task))
+}
+
+/// Makes this thread give way to those that answer: on Linux the priority is the thread's own.
+pub(super) fn be_polite() {
+    // Failing to be polite is no reason not to work.
+    let _ = rustix::process::nice(NICE);
 }
 
 /// Builds; a panic of the parser or the builder is a fault of this dataset alone.

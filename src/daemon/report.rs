@@ -4,7 +4,8 @@ use super::servers::Addresses;
 use super::sets::Sets;
 use crate::config::{Settings, Source};
 use crate::trie::{Trie4, Trie6};
-use crate::zone::{Zone, ZoneState};
+use crate::wire::name::NameBuf;
+use crate::zone::{Parts, Zone, ZoneState};
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -36,7 +37,7 @@ pub(super) fn text(
             wanted.datasets.iter().filter_map(|name| sets.figures(name)).collect();
         let entries: u64 = figures.iter().map(|(entries, _)| entries).sum();
         let time: Duration = figures.iter().map(|(_, took)| took).sum();
-        let memory: usize = zone.datasets.iter().map(|set| set.memory()).sum();
+        let memory: usize = zone.datasets.iter().map(|set| set.memory() + set.mapped()).sum();
         let state = match zone.state {
             ZoneState::Live => "serving",
             ZoneState::Degraded => "serving in part, see the log",
@@ -71,25 +72,31 @@ pub(super) fn text(
 
 /// The entry that every list should have (RFC 5782 section 5).
 fn test_point(zone: &Zone) -> String {
-    let apex = &zone.apex;
-    if zone.has_ip4() {
+    let subzones =
+        zone.datasets.iter().filter_map(|set| set.parts.as_ref()).flat_map(Parts::subzones);
+    let views = std::iter::once((NameBuf::ROOT, &zone.datasets))
+        .chain(subzones.map(|subzone| (subzone.apex.clone(), &subzone.datasets)));
+    let lists = views.filter(|(_, sets)| sets.iter().any(|set| set.is_list()));
+    let (below, sets) = lists.into_iter().next().unwrap_or((NameBuf::ROOT, &zone.datasets));
+    let apex = below.join(&zone.apex).unwrap_or(NameBuf::ROOT);
+    if sets.iter().any(|set| set.ip4.is_some()) {
         format!("2.0.0.127.{apex}")
-    } else if zone.datasets.iter().any(|set| set.ip6.is_some()) {
+    } else if sets.iter().any(|set| set.ip6.is_some()) {
         format!("2.0.0.0.0.0.f.7.f.f.f.f{}.{apex}", ".0".repeat(20))
-    } else {
+    } else if sets.iter().any(|set| set.names.is_some()) {
         format!("test.{apex}")
+    } else {
+        apex.to_string()
     }
 }
 
 /// The number of listed addresses: of both families together, those in several datasets several
 /// times; a dash for a zone of names.
 fn covered(zone: &Zone) -> String {
-    let ip4 = zone
-        .datasets
-        .iter()
-        .filter_map(|set| set.ip4.as_ref())
-        .map(|trie: &Trie4| u128::from(trie.covered()));
-    let ip6 = zone.datasets.iter().filter_map(|set| set.ip6.as_ref()).map(Trie6::covered);
+    let sets = || zone.datasets.iter().flat_map(|set| set.flat());
+    let ip4 =
+        sets().filter_map(|set| set.ip4.as_ref()).map(|trie: &Trie4| u128::from(trie.covered()));
+    let ip6 = sets().filter_map(|set| set.ip6.as_ref()).map(Trie6::covered);
     let counts: Vec<u128> = ip4.chain(ip6).collect();
     if counts.is_empty() {
         return "-".to_owned();

@@ -3,12 +3,12 @@
 use super::assemble::Loaded;
 use super::compile::{Built, Order, Outcome, Task};
 use super::pool::{Finished, Pool};
+use super::snapshots::{self, Keep, Keeper};
 use super::voice::{Loading, Voice};
 use crate::config::{self, Settings};
 use crate::load::{
     Change, Identity, Life, Plan, Problem, Source, State, Step, WatchOptions, Watched, Watcher,
 };
-use crate::trie::Trie4;
 use anyhow::Context;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
@@ -33,6 +33,8 @@ struct Shop {
     pool: Pool,
     watcher: Watcher,
     voice: Arc<dyn Voice>,
+    /// Writes snapshots, if there is a state folder.
+    keeper: Option<Keeper>,
 }
 
 /// One dataset.
@@ -41,6 +43,10 @@ struct Set {
     life: Life,
     loaded: Option<Loaded>,
     took: Duration,
+    /// When the data that is served was made by its own account, in seconds since 1970.
+    stamp: Option<u64>,
+    /// The order of the last snapshot, which may not be written yet.
+    keeping: Option<Order>,
     /// The order of the build under way.
     building: Option<Order>,
     /// New settings wait for the build under way.
@@ -71,6 +77,12 @@ impl Sets {
             watcher: Watcher::start(options)
                 .context("cannot start the thread that watches the files")?,
             voice,
+            keeper: server
+                .state_dir
+                .as_deref()
+                .map(Keeper::start)
+                .transpose()
+                .context("cannot start the thread that writes snapshots")?,
         };
         Ok((Self { sets: BTreeMap::new(), shop }, finished))
     }
@@ -113,6 +125,9 @@ impl Sets {
         let used = used(settings);
         self.sets.retain(|name, _| used.contains(name));
         self.shop.watcher.set_files(self.watched());
+        if let Some(keeper) = &self.shop.keeper {
+            keeper.retain(self.sets.keys().cloned().collect());
+        }
     }
 
     /// Waits for files that have changed and come to rest.
@@ -168,7 +183,7 @@ impl Sets {
         let before = set.served();
         match outcome {
             Outcome::Built(built) => set.judge(*built, &self.shop),
-            Outcome::Same(sources) => set.confirm(sources, &*self.shop.voice),
+            Outcome::Same(sources) => set.confirm(sources, &self.shop),
             Outcome::Failed(problem) => set.refuse(problem, &*self.shop.voice),
             Outcome::Moving(path) => {
                 debug!("dataset {name}: waits for {} to come to rest", path.display());
@@ -241,6 +256,8 @@ impl Set {
             life: Life::default(),
             loaded: None,
             took: Duration::ZERO,
+            stamp: None,
+            keeping: None,
             building: None,
             awaited: false,
             again: false,
@@ -295,7 +312,7 @@ impl Set {
     }
 
     fn judge(&mut self, built: Built, shop: &Shop) {
-        let Built { dataset, sources, diagnostics, tally, took } = built;
+        let Built { dataset, sources, diagnostics, tally, stamp, is_kept, took } = built;
         let server = &shop.server;
         let newest =
             sources.iter().map(|source| source.report.identity.modified.seconds).max().unwrap_or(0);
@@ -316,12 +333,11 @@ impl Set {
             sources: self.life.good().map_or(&[], |good| &good.sources),
             diagnostics: &diagnostics,
             tally,
-            addresses: dataset.ip4.as_ref().map_or(0, Trie4::covered),
-            memory: dataset.memory(),
+            dataset: &dataset,
             took,
             message: message.as_ref(),
         });
-        self.took = took;
+        (self.took, self.stamp) = (took, stamp);
         self.loaded = Some(Loaded {
             dataset: Arc::new(dataset),
             spec: Arc::clone(&self.spec),
@@ -330,15 +346,35 @@ impl Set {
             content,
             current: true,
         });
+        if !is_kept {
+            self.keep(shop);
+        }
     }
 
-    fn confirm(&mut self, sources: Vec<Source>, voice: &dyn Voice) {
+    fn confirm(&mut self, sources: Vec<Source>, shop: &Shop) {
         debug!("dataset {}: its files hold what is served", self.spec.name);
         let Step { message, retry } = self.life.confirm(SystemTime::now(), sources);
         self.retry_after(retry);
         if let Some(message) = message {
-            voice.remark(&self.spec, &message);
+            shop.voice.remark(&self.spec, &message);
         }
+        self.keep(shop);
+    }
+
+    /// Has a snapshot written of what is served.
+    fn keep(&mut self, shop: &Shop) {
+        let (Some(keeper), Some(loaded), Some(good)) =
+            (&shop.keeper, &self.loaded, self.life.good())
+        else {
+            return;
+        };
+        let order = Order::default();
+        keeper.keep(Keep {
+            dataset: Arc::clone(&loaded.dataset),
+            origin: snapshots::origin(&loaded.spec, &loaded.server, self.stamp, &good.sources),
+            ticket: order.ticket(),
+        });
+        self.keeping = Some(order);
     }
 
     fn refuse(&mut self, problem: Problem, voice: &dyn Voice) {

@@ -3,7 +3,7 @@
 use crate::config;
 use crate::load::{Message, Problem, Source, State};
 use crate::wire::name::NameBuf;
-use crate::zone::Zone;
+use crate::zone::{Dataset, Zone};
 use crate::zonefile::{Diagnostics, Tally};
 use sd_notify::NotifyState;
 use std::io::Write as _;
@@ -22,10 +22,8 @@ pub(crate) struct Loading<'a> {
     pub(crate) diagnostics: &'a Diagnostics,
     /// What it lists, by size or scope.
     pub(crate) tally: Tally,
-    /// The number of listed IPv4 addresses.
-    pub(crate) addresses: u64,
-    /// Its size in memory, in bytes.
-    pub(crate) memory: usize,
+    /// What it has become.
+    pub(crate) dataset: &'a Dataset,
     /// How long reading and building took.
     pub(crate) took: Duration,
     /// What its life says of it.

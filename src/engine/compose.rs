@@ -1,9 +1,9 @@
 //! Writes what was found as records.
 
-use super::lookup::{Findings, Hit};
+use super::lookup::{Findings, Hit, HitKey, RecordHit};
 use super::text::KeyText;
-use super::{Reason, WorkerState};
-use crate::listing::records::{Found, Record};
+use super::{LowerName, Reason, WorkerState};
+use crate::listing::records::Record;
 use crate::listing::{Answer, Asker};
 use crate::wire::name::NameBuf;
 use crate::wire::response::Section;
@@ -53,14 +53,12 @@ impl Composer<'_> {
             self.apex_records(writer);
         }
         if self.wants(Type::A) {
-            self.addresses(&state.hits, state.name.wire(), writer);
+            self.addresses(&state.hits, &state.records, writer);
         }
         if self.wants(Type::TXT) {
             self.texts(state, writer);
         }
-        if self.found.records {
-            self.other_records(state.name.wire(), writer);
-        }
+        self.other_records(&state.records, writer);
         if writer.answers() > 0 || writer.is_truncated() {
             self.name_servers(is_apex, writer);
             return Reason::Answered;
@@ -69,7 +67,7 @@ impl Composer<'_> {
         let exists = is_apex
             || !state.hits.is_empty()
             || self.value.is_some()
-            || self.found.records
+            || !state.records.is_empty()
             || self.found.empty_non_terminal;
         if exists { Reason::NoData } else { Reason::NxDomain }
     }
@@ -89,37 +87,35 @@ impl Composer<'_> {
 
     /// One A record per distinct value of all datasets, with the least of their TTLs (RFC 2181
     /// section 5.2).
-    fn addresses(&self, hits: &[Hit], name: &[u8], writer: &mut ResponseWriter<'_>) {
+    fn addresses(&self, hits: &[Hit], records: &[RecordHit], writer: &mut ResponseWriter<'_>) {
         let resolved = || self.resolve(hits).map(|(_, dataset, answer)| (dataset, answer));
         let listed = resolved().map(|(dataset, _)| dataset.ttl);
-        let Some(ttl) = listed.chain(self.records(name, Type::A).map(|record| record.ttl)).min()
-        else {
-            return;
-        };
+        let of_records = self.records(records, Type::A).map(|record| record.ttl);
+        let Some(ttl) = listed.chain(of_records).min() else { return };
         let start = writer.position();
         for (_, answer) in resolved() {
             for value in answer.values_for(self.asker) {
                 self.distinct(writer, start, Type::A, ttl, &[&value.a.octets()]);
             }
         }
-        for record in self.records(name, Type::A) {
-            self.distinct(writer, start, Type::A, ttl, &[&record.data]);
+        for record in self.records(records, Type::A) {
+            self.distinct(writer, start, Type::A, ttl, &[record.data]);
         }
     }
 
     /// One TXT record per distinct text of all datasets, with the least of their TTLs.
     fn texts(&self, state: &mut WorkerState, writer: &mut ResponseWriter<'_>) {
-        let WorkerState { name, hits, text, key_text, .. } = state;
+        let WorkerState { name, hits, records, text, key_text, .. } = state;
         let listed = self.resolve(hits).filter_map(|(_, dataset, answer)| {
             let mut values = answer.values_for(self.asker);
             values.any(|value| has_text(value.text, &dataset.vars)).then_some(dataset.ttl)
         });
-        let of_records = self.records(name.wire(), Type::TXT).map(|record| record.ttl);
+        let of_records = self.records(records, Type::TXT).map(|record| record.ttl);
         let Some(ttl) = listed.chain(of_records).min() else { return };
         let start = writer.position();
         for (hit, dataset, answer) in self.resolve(hits) {
             let key = match hit {
-                Some(hit) => self.key(hit, name.wire(), name.labels, key_text),
+                Some(hit) => key_of(hit, name, key_text),
                 None => client_text(self.client, key_text),
             };
             let values = answer.values_for(self.asker);
@@ -128,8 +124,8 @@ impl Composer<'_> {
                 self.distinct_text(writer, start, ttl, text);
             }
         }
-        for record in self.records(name.wire(), Type::TXT) {
-            self.distinct(writer, start, Type::TXT, ttl, &[&record.data]);
+        for record in self.records(records, Type::TXT) {
+            self.distinct(writer, start, Type::TXT, ttl, &[record.data]);
         }
     }
 
@@ -145,36 +141,26 @@ impl Composer<'_> {
         listed.chain(self.value.map(|(dataset, answer)| (None, dataset, answer)))
     }
 
-    /// Records of `generic` datasets of the types that lists do not have.
-    fn other_records(&self, name: &[u8], writer: &mut ResponseWriter<'_>) {
+    /// Records of `generic` datasets of the types that lists do not have, each RRset with the least
+    /// of its TTLs.
+    fn other_records(&self, records: &[RecordHit], writer: &mut ResponseWriter<'_>) {
         let start = writer.position();
-        for dataset in &self.zone.datasets {
-            for record in all_records(dataset, name) {
-                let Record { rtype, ttl, ref data } = *record;
-                if self.wants(rtype) && rtype != Type::A && rtype != Type::TXT {
-                    self.distinct(writer, start, rtype, ttl, &[data]);
-                }
-            }
+        let others = || records.iter().flat_map(|hit| hit.resolve(self.zone));
+        let others = || others().filter(|record| ![Type::A, Type::TXT].contains(&record.rtype));
+        for record in others().filter(|record| self.wants(record.rtype)) {
+            let rrset = others().filter(|other| other.rtype == record.rtype);
+            let ttl = rrset.map(|other| other.ttl).min().unwrap_or(record.ttl);
+            self.distinct(writer, start, record.rtype, ttl, &[record.data]);
         }
     }
 
-    fn records(&self, name: &[u8], rtype: Type) -> impl Iterator<Item = &Record> {
-        let datasets = if self.found.records { &self.zone.datasets[..] } else { &[] };
-        datasets
-            .iter()
-            .flat_map(move |set| all_records(set, name))
-            .filter(move |record| record.rtype == rtype)
-    }
-
-    /// The key as the text of a hit names it: the address asked, or the name listed.
-    fn key<'k>(&self, hit: &Hit, name: &[u8], labels: usize, text: &'k mut KeyText) -> &'k [u8] {
-        let key = &self.found.key;
-        match (hit.labels, key.ip4, key.ip6) {
-            (1.., ..) => text.name(name, labels, usize::from(hit.labels)),
-            (0, _, Some(ip6)) if hit.ip6 => text.ip6(ip6),
-            (0, Some(ip4), _) => text.ip4(ip4),
-            (0, ..) => &[],
-        }
+    fn records<'r>(
+        &'r self,
+        records: &'r [RecordHit],
+        rtype: Type,
+    ) -> impl Iterator<Item = Record<'r>> {
+        let all = records.iter().flat_map(|hit| hit.resolve(self.zone));
+        all.filter(move |record| record.rtype == rtype)
     }
 
     /// Writes a text as character-strings of up to 255 bytes.
@@ -270,13 +256,6 @@ impl Composer<'_> {
     }
 }
 
-fn client_text(client: IpAddr, text: &mut KeyText) -> &[u8] {
-    match client.to_canonical() {
-        IpAddr::V4(client) => text.ip4(client.into()),
-        IpAddr::V6(client) => text.ip6(client.into()),
-    }
-}
-
 /// False if the expanded text of this template would be empty: then there is no TXT record.
 fn has_text(template: &[u8], vars: &Vars) -> bool {
     match template.strip_prefix(b"=") {
@@ -285,10 +264,19 @@ fn has_text(template: &[u8], vars: &Vars) -> bool {
     }
 }
 
-fn all_records<'d>(dataset: &'d Dataset, name: &[u8]) -> &'d [Record] {
-    match dataset.records.as_ref().map(|records| records.lookup(name)) {
-        Some(Found::Records(records)) => records,
-        _ => &[],
+fn client_text(client: IpAddr, text: &mut KeyText) -> &[u8] {
+    match client.to_canonical() {
+        IpAddr::V4(client) => text.ip4(client.into()),
+        IpAddr::V6(client) => text.ip6(client.into()),
+    }
+}
+
+/// The key as the text of a hit names it: the address asked, or the name listed.
+fn key_of<'k>(hit: &Hit, name: &LowerName, text: &'k mut KeyText) -> &'k [u8] {
+    match hit.key {
+        HitKey::Ip4(ip4) => text.ip4(ip4),
+        HitKey::Ip6(ip6) => text.ip6(ip6),
+        HitKey::Name { listed, apex } => text.name(name.labels_before(listed, apex)),
     }
 }
 

@@ -1,62 +1,142 @@
 //! Which answers the datasets of a zone have for a name.
 
+use super::LowerName;
 use super::acl::Restriction;
 use super::key::Key;
-use crate::listing::records::Found;
+use crate::listing::records::{Found, NameId, Record};
 use crate::listing::{Answer, AnswerId, Asker};
 use crate::trie::names::NameLookup;
-use crate::zone::{Dataset, Zone, ZoneState};
+use crate::wire::name::MAX_NAME;
+use crate::zone::{Dataset, Parts, Zone, ZoneState};
+use std::sync::Arc;
 use std::time::Duration;
 
-/// A dataset that has an answer.
+/// Where a dataset stands in a zone.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    /// Its number in the zone, or that of the combined dataset it is in.
+    dataset: u16,
+    /// In a combined dataset: the number of the subzone, and its own in that.
+    part: Option<(u32, u16)>,
+}
+
+impl Place {
+    fn dataset(self, zone: &Zone) -> Option<&Dataset> {
+        let dataset = zone.datasets.get(usize::from(self.dataset))?;
+        let Some((subzone, number)) = self.part else { return Some(dataset) };
+        let subzone = dataset.parts.as_ref()?.subzones().get(subzone as usize)?;
+        subzone.datasets.get(usize::from(number)).map(Arc::as_ref)
+    }
+}
+
+/// A dataset that lists what is asked.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Hit {
-    /// The place of the dataset in the zone.
-    dataset: u16,
+    place: Place,
     answer: AnswerId,
-    /// For a name, how many of its labels the listed name has; 0 for an address.
-    pub(super) labels: u8,
-    /// The key was looked up as an IPv6 address.
-    pub(super) ip6: bool,
+    pub(super) key: HitKey,
     /// This is the default value of the dataset, given for a test point it does not list.
     test_point: bool,
+}
+
+/// What is listed.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum HitKey {
+    Ip4(u32),
+    Ip6(u128),
+    /// The `listed` labels before the last `apex` ones of the name asked.
+    Name {
+        listed: u8,
+        apex: u8,
+    },
 }
 
 impl Hit {
     /// The dataset and its answer.
     pub(super) fn resolve(self, zone: &Zone) -> Option<(&Dataset, Answer<'_>)> {
-        let dataset = zone.datasets.get(usize::from(self.dataset))?;
+        let dataset = self.place.dataset(zone)?;
         let answers = if self.test_point { &dataset.default_answer } else { &dataset.answers };
         Some((dataset, answers.get(self.answer)))
     }
 }
 
-/// What a name is in a zone.
+/// A dataset that has ordinary records for what is asked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RecordHit {
+    place: Place,
+    name: NameId,
+}
+
+impl RecordHit {
+    /// The records, of all types.
+    pub(super) fn resolve(self, zone: &Zone) -> impl Iterator<Item = Record<'_>> + Clone {
+        let records = self.place.dataset(zone).and_then(|dataset| dataset.records.as_ref());
+        records.into_iter().flat_map(move |records| records.records(self.name))
+    }
+}
+
+/// What a name is in a zone, besides what lists it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Findings {
-    /// The addresses the name stands for.
-    pub(super) key: Key,
-    /// The name has ordinary records, perhaps of other types than the one asked.
-    pub(super) records: bool,
-    /// The name is not listed, but something below it is.
+    /// The name exists: something below it is listed, or it is the apex of a subzone.
     pub(super) empty_non_terminal: bool,
     /// The name is a key of some list, and an access list has the value for all of them.
     pub(super) by_acl: bool,
     /// The reply waits this long.
     pub(super) delay: Duration,
+    /// Some dataset lists the name, whether that is answered or not.
+    listed: bool,
+    /// What is given for a test point that no dataset lists.
+    test_hit: Option<Hit>,
+    /// Some dataset is a combined one.
+    combined: bool,
 }
 
 /// A name to be looked up in a zone.
 pub(super) struct Lookup<'a> {
     pub(super) zone: &'a Zone,
     /// The name relative to the zone, in lower case.
-    pub(super) name: &'a [u8],
-    /// The number of its labels.
-    pub(super) labels: usize,
+    pub(super) name: &'a LowerName,
     /// Who asks, and when.
     pub(super) asker: Asker,
     /// What access lists leave of the zone: not refused, not ignored.
     pub(super) restriction: Restriction,
+}
+
+/// The name as the datasets below one apex see it: that of the zone or of a subzone.
+struct View<'a> {
+    datasets: &'a [Arc<Dataset>],
+    /// The numbers of the combined dataset and of its subzone.
+    part: Option<(u16, u32)>,
+    /// The name relative to the apex.
+    name: &'a [u8],
+    /// The number of its labels.
+    labels: usize,
+    /// The number of labels of the apex of the subzone.
+    apex: u8,
+    key: Key,
+}
+
+impl<'a> View<'a> {
+    fn new(datasets: &'a [Arc<Dataset>], name: &'a [u8], labels: usize) -> Self {
+        let with_ip4 = datasets.iter().any(|set| set.ip4.is_some());
+        Self {
+            datasets,
+            part: None,
+            name,
+            labels,
+            apex: 0,
+            key: Key::parse(name, labels, with_ip4),
+        }
+    }
+
+    fn place(&self, number: usize) -> Place {
+        let number = number as u16;
+        match self.part {
+            None => Place { dataset: number, part: None },
+            Some((dataset, subzone)) => Place { dataset, part: Some((subzone, number)) },
+        }
+    }
 }
 
 /// The names and addresses of RFC 5782 section 5.
@@ -67,101 +147,110 @@ enum TestPoint {
 }
 
 impl Lookup<'_> {
-    /// Fills `hits` and says what else there is.
-    pub(super) fn run(&self, hits: &mut Vec<Hit>) -> Findings {
+    /// Fills `hits` and `records` and says what else there is.
+    pub(super) fn run(&self, hits: &mut Vec<Hit>, records: &mut Vec<RecordHit>) -> Findings {
         hits.clear();
-        let zone = self.zone;
-        let mut found = Findings {
-            key: Key::parse(self.name, self.labels, zone.has_ip4()),
-            ..Findings::default()
-        };
-        if self.labels == 0 && self.asker.has_key {
+        records.clear();
+        let mut found = Findings::default();
+        if self.name.labels == 0 && self.asker.has_key {
             // The key alone: what can be asked with it lies below.
             found.empty_non_terminal = self.restriction != Restriction::Empty;
             return found;
         }
-        if self.restriction != Restriction::Pass {
-            self.restricted(&mut found);
-            return found;
+        let view = View::new(&self.zone.datasets, self.name.wire(), self.name.labels);
+        self.look(&view, &mut found, hits, records);
+        if found.combined {
+            self.look_into_parts(&mut found, hits, records);
         }
-        for (number, dataset) in zone.datasets.iter().enumerate() {
-            self.ask(number as u16, dataset, &mut found, hits);
-        }
-        let was_listed = !hits.is_empty();
-        match self.test_point(&found.key) {
-            Some(TestPoint::NeverListed) => hits.clear(),
-            Some(TestPoint::AlwaysListed) if hits.is_empty() => {
-                hits.extend(self.test_hit(&found.key))
-            }
-            Some(TestPoint::AlwaysListed) => {}
-            None if !hits.is_empty() && self.is_allowed(&found.key) => hits.clear(),
-            None => {}
-        }
-        found.delay = self.pass_gates(hits);
-        if hits.is_empty() && !found.records && !found.empty_non_terminal {
-            // A name that is listed and yet not answered for can be above others that are.
-            found.empty_non_terminal =
-                was_listed && self.has_names_below() || self.has_addresses_below(&found.key);
+        if !found.listed && records.is_empty() {
+            hits.extend(found.test_hit);
         }
         found
     }
 
-    fn ask(&self, number: u16, dataset: &Dataset, found: &mut Findings, hits: &mut Vec<Hit>) {
-        let mut hit = |answer: AnswerId, labels, ip6| {
-            if answer.is_listed() {
-                hits.push(Hit { dataset: number, answer, labels, ip6, test_point: false });
-            }
-        };
-        if let (Some(trie), Some(key)) = (&dataset.ip4, found.key.ip4) {
-            hit(trie.lookup(key), 0, false);
+    fn look_into_parts(
+        &self,
+        found: &mut Findings,
+        hits: &mut Vec<Hit>,
+        records: &mut Vec<RecordHit>,
+    ) {
+        for (number, dataset) in self.zone.datasets.iter().enumerate() {
+            let Some(parts) = &dataset.parts else { continue };
+            found.empty_non_terminal |= parts.is_above_apex(self.name.wire());
+            self.in_part(parts, |subzone, view| {
+                found.empty_non_terminal |= view.labels == 0;
+                let view = View { part: Some((number as u16, subzone)), ..view };
+                self.look(&view, found, hits, records);
+            });
         }
-        if let (Some(trie), Some(key)) = (&dataset.ip6, found.key.ip6) {
-            hit(trie.lookup(key), 0, true);
-        }
-        if let (Some(names), 1..) = (&dataset.names, self.labels) {
-            match names.lookup(self.name) {
-                NameLookup::Listed(found) => hit(found.answer, found.labels, false),
-                NameLookup::EmptyNonTerminal => {
-                    found.empty_non_terminal |= !dataset.hides_empty_non_terminals;
-                }
-                NameLookup::Nothing => {}
-            }
-        }
-        self.ask_records(dataset, found);
     }
 
-    fn ask_records(&self, dataset: &Dataset, found: &mut Findings) {
-        if let Some(records) = &dataset.records {
-            match records.lookup(self.name) {
-                Found::Records(_) => found.records = true,
-                Found::EmptyNonTerminal => found.empty_non_terminal = true,
-                Found::Nothing => {}
+    /// Calls `look` with the subzone that answers for the name, if there is one.
+    fn in_part<T>(&self, parts: &Parts, look: impl FnOnce(u32, View<'_>) -> T) -> Option<T> {
+        let (number, labels) = parts.find(self.name.wire(), self.name.starts())?;
+        let subzone = parts.subzones().get(number as usize)?;
+        let end = usize::from(self.name.starts()[labels]);
+        let mut name = [0; MAX_NAME];
+        name[..end].copy_from_slice(&self.name.wire()[..end]);
+        let view = View::new(&subzone.datasets, &name[..=end], labels);
+        Some(look(number, View { apex: (self.name.labels - labels) as u8, ..view }))
+    }
+
+    fn look(
+        &self,
+        view: &View<'_>,
+        found: &mut Findings,
+        hits: &mut Vec<Hit>,
+        records: &mut Vec<RecordHit>,
+    ) {
+        if self.restriction != Restriction::Pass {
+            return self.look_restricted(view, found, records);
+        }
+        let start = hits.len();
+        for number in 0..view.datasets.len() {
+            view.ask(number, found, hits, records);
+        }
+        let was_listed = hits.len() > start;
+        found.listed |= was_listed;
+        match self.test_point(view) {
+            Some(TestPoint::NeverListed) => hits.truncate(start),
+            Some(TestPoint::AlwaysListed) if !was_listed && found.test_hit.is_none() => {
+                found.test_hit = self.test_hit(view);
             }
+            Some(TestPoint::AlwaysListed) => {}
+            None if was_listed && self.is_allowed(view) => hits.truncate(start),
+            None => {}
+        }
+        found.delay = self.pass_gates(hits);
+        if hits.is_empty() && records.is_empty() && !found.empty_non_terminal {
+            // A name that is listed and yet not answered for can be above others that are.
+            found.empty_non_terminal =
+                was_listed && self.has_names_below(view) || self.has_addresses_below(view);
         }
     }
 
     /// An access list makes the lists of the zone empty, or lists all their keys; allow lists and
     /// test points go with them. Ordinary records stay.
-    fn restricted(&self, found: &mut Findings) {
-        for dataset in &self.zone.datasets {
-            self.ask_records(dataset, found);
+    fn look_restricted(&self, view: &View<'_>, found: &mut Findings, records: &mut Vec<RecordHit>) {
+        let (key, below) = (&view.key, &view.key.below);
+        for (number, dataset) in view.datasets.iter().enumerate() {
+            view.ask_records(number, found, records);
             if self.restriction == Restriction::Listed {
                 let (ip4, ip6) = (dataset.ip4.is_some(), dataset.takes_ip6());
-                found.by_acl |= ip4 && found.key.ip4.is_some()
-                    || ip6 && found.key.ip6.is_some()
-                    || dataset.names.is_some() && self.labels > 0;
-                let below = &found.key.below;
+                found.by_acl |= ip4 && key.ip4.is_some()
+                    || ip6 && key.ip6.is_some()
+                    || dataset.names.is_some() && view.labels > 0;
                 found.empty_non_terminal |= ip4 && below.ip4.iter().any(Option::is_some)
                     || ip6 && below.ip6.iter().any(Option::is_some);
             }
         }
     }
 
-    fn test_point(&self, key: &Key) -> Option<TestPoint> {
+    fn test_point(&self, view: &View<'_>) -> Option<TestPoint> {
         if !self.zone.test_points {
             return None;
         }
-        match (key, self.name) {
+        match (&view.key, view.name) {
             (Key { ip4: Some(0x7f00_0002), .. }, _)
             | (Key { ip4: None, ip6: Some(0xffff_7f00_0002), .. }, _)
             | (_, b"\x04test\0") => Some(TestPoint::AlwaysListed),
@@ -172,67 +261,75 @@ impl Lookup<'_> {
         }
     }
 
-    /// The default value of the first list, if the zone has a dataset this test point belongs to
-    /// and all its data: a health check must not call a dead zone well.
-    fn test_hit(&self, key: &Key) -> Option<Hit> {
-        let zone = self.zone;
-        let is_name = key.ip4.is_none() && key.ip6.is_none();
-        let belongs = zone.datasets.iter().any(|set| match key {
+    /// The default value of the first list, if there is a dataset this test point belongs to and
+    /// the zone has all its data: a health check must not call a dead zone well.
+    fn test_hit(&self, view: &View<'_>) -> Option<Hit> {
+        let belongs = view.datasets.iter().any(|set| match view.key {
             Key { ip4: Some(_), .. } => set.ip4.is_some(),
             Key { ip6: Some(_), .. } => set.ip6.is_some(),
             _ => set.names.is_some(),
         });
-        if zone.state != ZoneState::Live || !belongs {
+        if self.zone.state != ZoneState::Live || !belongs {
             return None;
         }
-        let dataset = zone.datasets.iter().position(|set| set.is_list())?;
-        Some(Hit {
-            dataset: dataset as u16,
-            answer: AnswerId(1),
-            labels: u8::from(is_name),
-            ip6: key.ip4.is_none() && key.ip6.is_some(),
-            test_point: true,
-        })
+        let key = match view.key {
+            Key { ip4: Some(ip4), .. } => HitKey::Ip4(ip4),
+            Key { ip6: Some(ip6), .. } => HitKey::Ip6(ip6),
+            _ => HitKey::Name { listed: 1, apex: view.apex },
+        };
+        let number = view.datasets.iter().position(|set| set.is_list())?;
+        Some(Hit { place: view.place(number), answer: AnswerId(1), key, test_point: true })
     }
 
-    fn is_allowed(&self, key: &Key) -> bool {
-        self.zone.allow.iter().any(|set| {
-            let ip4 = set
-                .ip4
-                .as_ref()
-                .zip(key.ip4)
-                .is_some_and(|(trie, key)| trie.lookup(key).is_listed());
-            let ip6 = set
-                .ip6
-                .as_ref()
-                .zip(key.ip6)
-                .is_some_and(|(trie, key)| trie.lookup(key).is_listed());
-            ip4 || ip6
+    fn is_allowed(&self, view: &View<'_>) -> bool {
+        self.any_allow(view, |set, key, name| {
+            let ip4 = set.ip4.as_ref().zip(key.ip4);
+            let ip6 = set.ip6.as_ref().zip(key.ip6);
+            ip4.is_some_and(|(trie, key)| trie.lookup(key).is_listed())
+                || ip6.is_some_and(|(trie, key)| trie.lookup(key).is_listed())
                 || set
                     .names
                     .as_ref()
-                    .is_some_and(|names| matches!(names.lookup(self.name), NameLookup::Listed(_)))
+                    .is_some_and(|names| matches!(names.lookup(name), NameLookup::Listed(_)))
         })
+    }
+
+    /// True if `test` holds for some allow list, for the name as that list sees it: as the datasets
+    /// of the view do, or those of its own subzone.
+    fn any_allow(&self, view: &View<'_>, test: impl Fn(&Dataset, &Key, &[u8]) -> bool) -> bool {
+        let in_view = |view: &View<'_>, sets: &[Arc<Dataset>]| {
+            sets.iter().any(|set| test(set, &view.key, view.name))
+        };
+        let in_part = |_, part: View<'_>| in_view(&part, part.datasets);
+        in_view(view, &self.zone.allow)
+            || self
+                .zone
+                .allow
+                .iter()
+                .filter_map(|set| set.parts.as_ref())
+                .any(|parts| self.in_part(parts, in_part).unwrap_or(false))
     }
 
     /// True if some name below this one is listed, whether it is itself or not, and not all of
     /// them are allowed.
-    fn has_names_below(&self) -> bool {
-        let mut allow = self.zone.allow.iter().filter_map(|set| set.names.as_ref());
-        if allow.any(|names| names.covers_below(self.name)) {
+    fn has_names_below(&self, view: &View<'_>) -> bool {
+        let covers = |set: &Dataset, _: &Key, name: &[u8]| {
+            set.names.as_ref().is_some_and(|names| names.covers_below(name))
+        };
+        if self.any_allow(view, covers) {
             return false;
         }
-        let shown = self.zone.datasets.iter().filter(|set| !set.hides_empty_non_terminals);
-        let names = shown.filter_map(|set| set.names.as_ref());
-        names.into_iter().any(|names| names.lists_below(self.name))
+        let shown = view.datasets.iter().filter(|set| !set.hides_empty_non_terminals);
+        let mut names = shown.filter_map(|set| set.names.as_ref());
+        names.any(|names| names.lists_below(view.name))
     }
 
     /// True if some address below this short name is listed, the test points included.
-    fn has_addresses_below(&self, key: &Key) -> bool {
-        let below = &key.below;
+    fn has_addresses_below(&self, view: &View<'_>) -> bool {
+        let below = &view.key.below;
         let zone = self.zone;
         let with_points = zone.test_points && zone.state == ZoneState::Live;
-        zone.datasets.iter().any(|set| {
+        view.datasets.iter().any(|set| {
             let ip4 = set.ip4.as_ref().is_some_and(|trie| {
                 below.ip4.iter().flatten().any(|range| {
                     trie.any_in(*range.start(), *range.end())
@@ -267,5 +364,53 @@ impl Lookup<'_> {
             any
         });
         delay
+    }
+}
+
+impl View<'_> {
+    fn ask(
+        &self,
+        number: usize,
+        found: &mut Findings,
+        hits: &mut Vec<Hit>,
+        records: &mut Vec<RecordHit>,
+    ) {
+        let dataset = &self.datasets[number];
+        let place = self.place(number);
+        let mut hit = |answer: AnswerId, key| {
+            if answer.is_listed() {
+                hits.push(Hit { place, answer, key, test_point: false });
+            }
+        };
+        if let (Some(trie), Some(key)) = (&dataset.ip4, self.key.ip4) {
+            hit(trie.lookup(key), HitKey::Ip4(key));
+        }
+        if let (Some(trie), Some(key)) = (&dataset.ip6, self.key.ip6) {
+            hit(trie.lookup(key), HitKey::Ip6(key));
+        }
+        if let (Some(names), 1..) = (&dataset.names, self.labels) {
+            match names.lookup(self.name) {
+                NameLookup::Listed(found) => {
+                    hit(found.answer, HitKey::Name { listed: found.labels, apex: self.apex });
+                }
+                NameLookup::EmptyNonTerminal => {
+                    found.empty_non_terminal |= !dataset.hides_empty_non_terminals;
+                }
+                NameLookup::Nothing => {}
+            }
+        }
+        self.ask_records(number, found, records);
+    }
+
+    fn ask_records(&self, number: usize, found: &mut Findings, records: &mut Vec<RecordHit>) {
+        let dataset = &self.datasets[number];
+        if let Some(set) = &dataset.records {
+            match set.lookup(self.name) {
+                Found::Records(name) => records.push(RecordHit { place: self.place(number), name }),
+                Found::EmptyNonTerminal => found.empty_non_terminal = true,
+                Found::Nothing => {}
+            }
+        }
+        found.combined |= dataset.parts.is_some();
     }
 }

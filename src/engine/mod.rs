@@ -20,7 +20,7 @@ use crate::wire::{
     CLASSIC_UDP, Class, MAX_UDP, Query, Rcode, Reject, ResponseWriter, Type, response,
 };
 use acl::{Restriction, Verdict};
-use lookup::{Hit, Lookup};
+use lookup::{Hit, Lookup, RecordHit};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -74,6 +74,7 @@ impl Outcome {
 pub struct WorkerState {
     name: LowerName,
     hits: Vec<Hit>,
+    records: Vec<RecordHit>,
     text: text::Text,
     key_text: text::KeyText,
     worker: usize,
@@ -171,9 +172,8 @@ fn respond<'c>(
         return refuse(writer, Rcode::Refused, Reason::Denied);
     }
     let asker = Asker { now: request.now, has_key: verdict.has_key };
-    let (name, labels) = (state.name.wire(), state.name.labels);
-    let lookup = Lookup { zone, name, labels, asker, restriction: verdict.restriction };
-    let mut found = lookup.run(&mut state.hits);
+    let lookup = Lookup { zone, name: &state.name, asker, restriction: verdict.restriction };
+    let mut found = lookup.run(&mut state.hits, &mut state.records);
     found.empty_non_terminal |= is_above_apex;
     let value = verdict.value.filter(|_| found.by_acl);
     let client = request.client;
@@ -235,6 +235,13 @@ impl LowerName {
     fn last_label(&self) -> Option<&[u8]> {
         let start = usize::from(self.starts[self.labels.checked_sub(1)?]);
         self.bytes.get(start + 1..self.len - 1)
+    }
+
+    /// The `count` labels before the last `tail` ones, without a final zero.
+    fn labels_before(&self, count: u8, tail: u8) -> &[u8] {
+        let end = self.labels.saturating_sub(usize::from(tail));
+        let start = end.saturating_sub(usize::from(count));
+        &self.bytes[usize::from(self.starts[start])..usize::from(self.starts[end])]
     }
 
     /// Makes the name relative to the zone whose apex follows the first `before` labels, and

@@ -2,11 +2,12 @@
 
 use super::*;
 use crate::listing::names::{NamesBuilder, Scope};
-use crate::listing::records::{Record, RecordSet};
+use crate::listing::records::RecordsBuilder;
 use crate::listing::{AnswersBuilder, Gate, Range};
 use crate::trie::{Trie4, Trie6};
 use crate::wire::name::NameBuf;
-use crate::zone::{Chaos, Dataset, Ns, Soa, Zone, ZoneState};
+use crate::zone::{Chaos, Dataset, Ns, Parts, Soa, Zone, ZoneState};
+use crate::zonefile::Kind;
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::RecordType;
 use std::net::Ipv4Addr;
@@ -422,11 +423,10 @@ fn gates_hide_and_delay() {
 
 #[test]
 fn ordinary_records_stand_beside_listings() {
-    let mut records = RecordSet::default();
-    let mx = Box::from(*b"\0\x0a\x02mx\x04test\0");
-    records.add(b"\0", Record { rtype: Type::A, ttl: 9, data: Box::new([192, 0, 2, 1]) });
-    records.add(b"\x03www\x01a\0", Record { rtype: Type::MX, ttl: 8, data: mx });
-    let records = Dataset { records: Some(records), ..Dataset::default() };
+    let mut records = RecordsBuilder::default();
+    records.add(b"\0", Type::A, 9, &[192, 0, 2, 1]).unwrap();
+    records.add(b"\x03www\x01a\0", Type::MX, 8, b"\0\x0a\x02mx\x04test\0").unwrap();
+    let records = Dataset { records: Some(records.finish()), ..Dataset::default() };
     let list = ip4(300, &[("1.2.3.4", "1.2.3.4", [127, 0, 0, 2], "")]);
     let catalog = catalog(vec![zone("bl.test", vec![list, records])]);
     assert_eq!(lines(&ask(&catalog, "bl.test", RecordType::A).answers), ["bl.test. 9 192.0.2.1"]);
@@ -438,6 +438,144 @@ fn ordinary_records_stand_beside_listings() {
     assert_eq!(code(&catalog, "a.bl.test"), ResponseCode::NoError);
     assert_eq!(code(&catalog, "b.bl.test"), ResponseCode::NXDomain);
     assert_eq!(code(&catalog, "4.3.2.1.bl.test"), ResponseCode::NoError);
+}
+
+/// A dataset as files of this type make it.
+fn of_text(kind: Kind, text: &str) -> Dataset {
+    let mut parser = crate::zonefile::Parser::new(kind, crate::zonefile::Options::default());
+    parser.start_file();
+    parser.feed(text.as_bytes()).unwrap();
+    parser.end_file().unwrap();
+    of_parsed(parser.finish())
+}
+
+fn of_parsed(parsed: crate::zonefile::Parsed) -> Dataset {
+    let sections = parsed.parts.into_iter().map(|part| (part.apexes, of_parsed(part.parsed)));
+    let sections: Vec<_> = sections.collect();
+    let mut default = AnswersBuilder::default();
+    let value = default.value(parsed.default_value.0, &parsed.default_value.1).unwrap();
+    let id = default.answer(&[value]);
+    Dataset {
+        ip4: parsed.ip4.map(|addresses| Trie4::build(addresses.ranges())),
+        ip6: parsed.ip6.map(|addresses| Trie6::build(addresses.ranges())),
+        names: parsed.names,
+        records: parsed.records,
+        parts: (!sections.is_empty()).then(|| Parts::new(sections)),
+        answers: parsed.answers,
+        default_answer: default.finish([id]).0,
+        vars: parsed.vars,
+        ttl: parsed.ttl,
+        ..Dataset::default()
+    }
+}
+
+/// Return code and records of a question.
+fn said(catalog: &Catalog, qname: &str, qtype: RecordType) -> String {
+    let reply = ask(catalog, qname, qtype);
+    let data: Vec<_> = reply.answers.iter().map(|record| record.data.to_string()).collect();
+    let code = match reply.metadata.response_code {
+        ResponseCode::NoError if data.is_empty() => "NODATA".to_owned(),
+        ResponseCode::NoError => String::new(),
+        code => code.to_string(),
+    };
+    code + &data.join(" ")
+}
+
+#[test]
+fn the_longest_subzone_answers_and_it_alone() {
+    let combined = of_text(
+        Kind::Combined,
+        "$DATASET dnset @\n.sub at $\n$DATASET ip4set sub deep.er\n1.2.3.4 ip $\n\
+         $DATASET dnset sub\n.b.c sub $\n$DATASET dnset x.sub\n.b x $\n\
+         $DATASET generic sub\n@ A 192.0.2.9\n",
+    );
+    let plain = of_text(Kind::Dnset, ".c.sub plain $\n");
+    let catalog = catalog(vec![zone("z.test", vec![plain, combined])]);
+    for (qname, answer) in [
+        ("4.3.2.1.sub", "ip 1.2.3.4"),
+        ("4.3.2.1.deep.er", "ip 1.2.3.4"),
+        ("4.3.2.1.x.sub", "Non-Existent Domain"),
+        ("5.3.2.1.sub", "Non-Existent Domain"),
+        ("4.3.2.1", "Non-Existent Domain"),
+        ("a.b.c.sub", "plain c.sub sub b.c"),
+        ("b.x.sub", "x b"),
+        ("c.x.sub", "Non-Existent Domain"),
+        ("sub", "NODATA"),
+        ("deep.er", "NODATA"),
+        ("er", "NODATA"),
+        ("3.2.1.sub", "NODATA"),
+        ("c.sub", "plain c.sub"),
+        ("x.sub", "NODATA"),
+        ("other", "Non-Existent Domain"),
+        ("2.0.0.127.sub", "NODATA"),
+        ("test.x.sub", "NODATA"),
+    ] {
+        let said = said(&catalog, &format!("{qname}.z.test"), RecordType::TXT);
+        assert_eq!(said, answer, "{qname}");
+    }
+    assert_eq!(said(&catalog, "sub.z.test", RecordType::A), "192.0.2.9");
+    assert_eq!(said(&catalog, "sub.z.test", RecordType::NS), "NODATA");
+    assert_eq!(said(&catalog, "2.0.0.127.sub.z.test", RecordType::A), "127.0.0.2");
+    assert_eq!(said(&catalog, "test.x.sub.z.test", RecordType::A), "127.0.0.2");
+    assert_eq!(said(&catalog, "2.0.0.127.x.sub.z.test", RecordType::A), "Non-Existent Domain");
+}
+
+#[test]
+fn a_zone_of_its_own_hides_the_subzones_below_it() {
+    let combined = of_text(Kind::Combined, "$DATASET ip4set a.b c\n1.2.3.4\n");
+    let own = ip4(1, &[("1.2.3.5", "1.2.3.5", [127, 0, 0, 3], "")]);
+    let catalog = catalog(vec![zone("z.test", vec![combined]), zone("b.z.test", vec![own])]);
+    assert_eq!(said(&catalog, "4.3.2.1.c.z.test", RecordType::A), "127.0.0.2");
+    assert_eq!(said(&catalog, "4.3.2.1.a.b.z.test", RecordType::A), "Non-Existent Domain");
+    assert_eq!(said(&catalog, "5.3.2.1.b.z.test", RecordType::A), "127.0.0.3");
+}
+
+#[test]
+fn allow_lists_see_a_name_as_the_lists_do() {
+    let combined =
+        || of_text(Kind::Combined, "$DATASET ip4set a b\n1.2.3.0/24\n$DATASET dnset d\n.x\n");
+    let mut plain = zone("z.test", vec![combined()]);
+    plain.allow = vec![Arc::new(of_text(Kind::Ip4Set, "1.2.3.4\n"))];
+    let mut parted =
+        zone("y.test", vec![combined(), ip4(1, &[("1.2.3.0", "1.2.3.9", [127, 0, 0, 3], "")])]);
+    parted.allow = vec![Arc::new(of_text(
+        Kind::Combined,
+        "$DATASET ip4set a @\n1.2.3.4\n$DATASET dnset @\n.good.x.d\n",
+    ))];
+    let catalog = catalog(vec![plain, parted]);
+    for (qname, answer) in [
+        ("4.3.2.1.a.z.test", "Non-Existent Domain"),
+        ("4.3.2.1.b.z.test", "Non-Existent Domain"),
+        ("5.3.2.1.a.z.test", "127.0.0.2"),
+        ("4.3.2.1.a.y.test", "Non-Existent Domain"),
+        ("4.3.2.1.b.y.test", "127.0.0.2"),
+        ("4.3.2.1.y.test", "Non-Existent Domain"),
+        ("5.3.2.1.y.test", "127.0.0.3"),
+        ("x.d.y.test", "127.0.0.2"),
+        ("good.x.d.y.test", "Non-Existent Domain"),
+    ] {
+        assert_eq!(said(&catalog, qname, RecordType::A), answer, "{qname}");
+    }
+}
+
+#[test]
+fn records_of_a_test_point_are_its_listing() {
+    let list = ip4(1, &[("1.2.3.4", "1.2.3.4", [127, 0, 0, 3], "")]);
+    let records = of_text(Kind::Generic, "2.0.0.127 A 127.0.0.5\n1.0.0.127 A 127.0.0.6\n");
+    let catalog = catalog(vec![zone("z.test", vec![list, records])]);
+    assert_eq!(said(&catalog, "2.0.0.127.z.test", RecordType::A), "127.0.0.5");
+    assert_eq!(said(&catalog, "1.0.0.127.z.test", RecordType::A), "127.0.0.6");
+}
+
+#[test]
+fn records_of_several_datasets_have_one_ttl() {
+    let one = of_text(Kind::Generic, "w 9 MX 1 a\nw 5 MX 2 b\nw 7 A 1.2.3.4\n");
+    let two = of_text(Kind::Generic, "w 3 MX 3 c\nw 4 MX 1 a\nw 8 A 1.2.3.4\n");
+    let catalog = catalog(vec![zone("z.test", vec![one, two])]);
+    let mut all = lines(&ask(&catalog, "w.z.test", RecordType::ANY).answers);
+    all.sort();
+    let due = ["3 1 a.", "3 2 b.", "3 3 c.", "7 1.2.3.4"].map(|rest| format!("w.z.test. {rest}"));
+    assert_eq!(all, due);
 }
 
 #[test]

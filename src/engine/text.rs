@@ -104,15 +104,10 @@ impl KeyText {
         &self.bytes
     }
 
-    /// A listed name: the last `labels` labels of `name`, escaped.
-    pub(super) fn name(&mut self, name: &[u8], labels: usize, listed: usize) -> &[u8] {
+    /// A listed name in wire form, with or without its final zero, escaped.
+    pub(super) fn name(&mut self, name: &[u8]) -> &[u8] {
         self.bytes.clear();
-        let mut tail = name;
-        for _ in listed..labels {
-            let len = tail.first().map_or(0, |&len| usize::from(len) + 1);
-            tail = tail.get(len..).unwrap_or(&[]);
-        }
-        write_text(tail, &mut self.bytes);
+        write_text(name, &mut self.bytes);
         &self.bytes
     }
 }
@@ -189,7 +184,7 @@ mod tests {
             assert_eq!(key.ip6(address.into()), text.as_bytes(), "{text}");
         }
         assert_eq!(key.ip6(0xffff_7f00_0002), b"::ffff:7f00:2");
-        assert_eq!(key.name(b"\x01a\x02b$\x01c\0", 3, 2), br"b\$.c");
-        assert_eq!(key.name(b"\x01a\x02b$\x01c\0", 3, 3), br"a.b\$.c");
+        assert_eq!(key.name(b"\x02b$\x01c"), br"b\$.c");
+        assert_eq!(key.name(b"\x01a\x02b$\x01c\0"), br"a.b\$.c");
     }
 }

@@ -5,6 +5,7 @@
 //! variables defined at the end of a file hold for its beginning too.
 
 use super::AnswerId;
+use crate::flat::{Flat, Sink, Source};
 use hashbrown::HashTable;
 use std::hash::BuildHasher;
 use std::net::Ipv4Addr;
@@ -86,13 +87,13 @@ impl<'a> Answer<'a> {
 pub struct Answers {
     /// The A record and the end of the text of each value; the text starts where the text of the
     /// value before ends.
-    values: Vec<(u32, u32)>,
-    texts: Vec<u8>,
+    values: Flat<[u32; 2]>,
+    texts: Flat<u8>,
     /// The values that have a gate, in order.
     gates: Vec<(u32, Gate)>,
     /// For each answer from number 1 on: the end of its values in `members`.
-    answers: Vec<u32>,
-    members: Vec<u32>,
+    answers: Flat<u32>,
+    members: Flat<u32>,
 }
 
 impl Answers {
@@ -116,26 +117,75 @@ impl Answers {
         self.answers.is_empty()
     }
 
+    /// The size in this process's own memory, in bytes.
+    pub fn memory(&self) -> usize {
+        let Self { values, texts, gates, answers, members } = self;
+        let flat = values.heap() + texts.heap() + answers.heap() + members.heap();
+        flat + gates.capacity() * size_of::<(u32, Gate)>()
+    }
+
+    /// The size in shared memory, in bytes.
+    pub fn mapped(&self) -> usize {
+        let Self { values, texts, gates: _, answers, members } = self;
+        values.mapped() + texts.mapped() + answers.mapped() + members.mapped()
+    }
+
     /// True if some value has a gate.
     pub fn has_gates(&self) -> bool {
         !self.gates.is_empty()
     }
 
-    /// The size in memory, in bytes.
-    pub fn memory(&self) -> usize {
-        self.values.capacity() * size_of::<(u32, u32)>()
-            + self.texts.capacity()
-            + self.gates.capacity() * size_of::<(u32, Gate)>()
-            + self.answers.capacity() * size_of::<u32>()
-            + self.members.capacity() * size_of::<u32>()
+    /// Hands out what [`load`](Self::load) needs. [Gates](Self::has_gates) are left out.
+    pub fn store(&self, out: &mut impl Sink) {
+        out.array(&self.values);
+        out.array(&self.texts);
+        out.array(&self.answers);
+        out.array(&self.members);
+    }
+
+    /// The answers that were [stored](Self::store). If the arrays are damaged, answers are wrong
+    /// but safe.
+    pub fn load(from: &mut impl Source) -> Option<Self> {
+        Some(Self {
+            values: from.array()?,
+            texts: from.array()?,
+            gates: Vec::new(),
+            answers: from.array()?,
+            members: from.array()?,
+        })
+    }
+
+    /// True if these are answers as [`AnswersBuilder::finish`] makes them: values and answers are
+    /// in the order of their use, each is there once, and no text is left over.
+    pub fn is_canonical(&self) -> bool {
+        let text_end = self.values.last().map_or(0, |value| value[1]);
+        let members_end = self.answers.last().copied().unwrap_or(0);
+        self.values.is_sorted_by_key(|value| value[1])
+            && text_end as usize == self.texts.len()
+            && self.answers.is_sorted()
+            && members_end as usize == self.members.len()
+            && self.rebuilt().is_some_and(|again| again == *self)
+    }
+
+    /// The same answers, put together anew.
+    fn rebuilt(&self) -> Option<Self> {
+        let mut builder = AnswersBuilder::default();
+        let mut ids = Vec::with_capacity(self.len());
+        for id in 1..=u32::try_from(self.len()).ok()? {
+            let values = self.get(AnswerId(id)).values();
+            let values = values.map(|value| builder.gated_value(value.a, value.text, value.gate));
+            let values: Vec<_> = values.collect::<Option<_>>()?;
+            ids.push(builder.answer(&values));
+        }
+        Some(builder.finish(ids).0)
     }
 
     fn value(&self, id: u32) -> Value<'_> {
         let index = id as usize;
-        let Some(&(a, end)) = self.values.get(index) else {
+        let Some(&[a, end]) = self.values.get(index) else {
             return Value { a: Ipv4Addr::UNSPECIFIED, text: &[], gate: None };
         };
-        let start = index.checked_sub(1).map_or(0, |before| self.values[before].1);
+        let start = index.checked_sub(1).map_or(0, |before| self.values[before][1]);
         let text = self.texts.get(start as usize..end as usize).unwrap_or(&[]);
         Value { a: Ipv4Addr::from(a), text, gate: gate_of(&self.gates, id) }
     }
@@ -246,7 +296,8 @@ impl AnswersBuilder {
     pub fn finish(self, used: impl IntoIterator<Item = AnswerId>) -> (Answers, Vec<AnswerId>) {
         let mut renumbered = vec![AnswerId::NONE; self.answers.len() + 1];
         let mut value_numbers = vec![u32::MAX; self.values.len()];
-        let mut out = Answers::default();
+        let (mut new_values, mut texts) = (Vec::new(), Vec::new());
+        let (mut answers, mut members, mut gates) = (Vec::new(), Vec::new(), Vec::new());
         for id in used {
             let Some(slot) = renumbered.get_mut(id.0 as usize) else { continue };
             if slot.is_listed() || !id.is_listed() {
@@ -255,22 +306,29 @@ impl AnswersBuilder {
             for value in self.members_of(id) {
                 let number = &mut value_numbers[value.0 as usize];
                 if *number == u32::MAX {
-                    *number = out.values.len() as u32;
+                    *number = new_values.len() as u32;
                     let Value { a, text, gate } = self.get_value(*value);
-                    out.texts.extend_from_slice(text);
-                    out.values.push((a.into(), out.texts.len() as u32));
-                    out.gates.extend(gate.map(|gate| (*number, gate)));
+                    texts.extend_from_slice(text);
+                    new_values.push([u32::from(a), texts.len() as u32]);
+                    gates.extend(gate.map(|gate| (*number, gate)));
                 }
-                out.members.push(*number);
+                members.push(*number);
             }
-            out.answers.push(out.members.len() as u32);
-            *slot = AnswerId(out.answers.len() as u32);
+            answers.push(members.len() as u32);
+            *slot = AnswerId(answers.len() as u32);
         }
-        out.values.shrink_to_fit();
-        out.texts.shrink_to_fit();
-        out.gates.shrink_to_fit();
-        out.answers.shrink_to_fit();
-        out.members.shrink_to_fit();
+        new_values.shrink_to_fit();
+        texts.shrink_to_fit();
+        gates.shrink_to_fit();
+        answers.shrink_to_fit();
+        members.shrink_to_fit();
+        let out = Answers {
+            values: new_values.into(),
+            texts: texts.into(),
+            gates,
+            answers: answers.into(),
+            members: members.into(),
+        };
         (out, renumbered)
     }
 
@@ -366,6 +424,16 @@ mod tests {
         assert_eq!(answers.get(AnswerId(2)).values().next().unwrap().gate, None);
         assert_eq!(answers.get(AnswerId(3)).values().len(), 0);
         assert_eq!(answers.get(AnswerId::NONE).values().len(), 0);
+        assert!(answers.is_canonical());
+        for broken in [
+            Answers { texts: b"\x05\x02\x03x".to_vec().into(), ..answers.clone() },
+            Answers { members: vec![1, 0, 2].into(), ..answers.clone() },
+            Answers { members: vec![0, 1, 1].into(), ..answers.clone() },
+            Answers { members: vec![0, 1, 9].into(), ..answers.clone() },
+            Answers { answers: vec![2, 1, 3].into(), ..answers.clone() },
+        ] {
+            assert!(!broken.is_canonical(), "{broken:?}");
+        }
     }
 
     #[test]

@@ -2,8 +2,11 @@
 
 use crate::wire::Type;
 use crate::wire::name::{Labels, MAX_NAME};
-use std::collections::BTreeMap;
-use std::ops::Bound;
+use hashbrown::{HashSet, HashTable};
+use std::hash::BuildHasher;
+
+/// The most records of one name and type, as for lists: what is beyond them fits into no answer.
+pub const MAX_RECORDS: usize = 255;
 
 /// Records by name and type, each RRset with one TTL (RFC 2181 section 5.2).
 ///
@@ -11,27 +14,55 @@ use std::ops::Bound;
 /// itself is the root name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RecordSet {
-    /// Keyed by the labels of the name from right to left, so that what is below a name follows
-    /// it; the value are the records, sorted by type.
-    names: BTreeMap<Box<[u8]>, Vec<Record>>,
+    /// Sorted by key. The key and the records of a name start where those of the name before end.
+    names: Vec<Name>,
+    /// The labels of the names from right to left, so that what is below a name follows it.
+    keys: Vec<u8>,
+    /// Those of one name sorted by type.
+    records: Vec<Entry>,
+    data: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Name {
+    keys_end: u32,
+    records_end: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Entry {
+    ttl: u32,
+    rtype: Type,
+    data: Data,
+}
+
+/// Where the data of a record stands; equal data stands in one place only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Data {
+    start: u32,
+    len: u16,
 }
 
 /// One record of a [`RecordSet`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record<'a> {
     /// The type.
     pub rtype: Type,
     /// The TTL, in seconds.
     pub ttl: u32,
     /// The data in wire form, names in it uncompressed.
-    pub data: Box<[u8]>,
+    pub data: &'a [u8],
 }
+
+/// The number of a name that has records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NameId(u32);
 
 /// What a name has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Found<'a> {
-    /// Records, sorted by type.
-    Records(&'a [Record]),
+pub enum Found {
+    /// Records, see [`RecordSet::records`].
+    Records(NameId),
     /// None itself, but some name below it has.
     EmptyNonTerminal,
     /// Nothing here or below.
@@ -39,48 +70,181 @@ pub enum Found<'a> {
 }
 
 impl RecordSet {
-    /// Adds a record; a second one with the same name, type and data is dropped, and all records
-    /// of a name and type get the least of their TTLs.
-    pub fn add(&mut self, name: &[u8], record: Record) {
-        let mut key = [0; MAX_NAME];
-        let len = reverse(name, &mut key);
-        let records = self.names.entry(Box::from(&key[..len])).or_default();
-        let Record { rtype, mut ttl, data } = record;
-        for other in records.iter_mut().filter(|other| other.rtype == rtype) {
-            ttl = ttl.min(other.ttl);
-        }
-        for other in records.iter_mut().filter(|other| other.rtype == rtype) {
-            other.ttl = ttl;
-        }
-        if records.iter().any(|other| other.rtype == rtype && other.data == data) {
-            return;
-        }
-        let at = records.partition_point(|other| other.rtype <= rtype);
-        records.insert(at, Record { rtype, ttl, data });
-    }
-
     /// What `name` has.
-    pub fn lookup(&self, name: &[u8]) -> Found<'_> {
+    pub fn lookup(&self, name: &[u8]) -> Found {
         let mut key = [0; MAX_NAME];
         let len = reverse(name, &mut key);
         let key = &key[..len];
-        let from_here = (Bound::Included(key), Bound::Unbounded);
-        match self.names.range::<[u8], _>(from_here).next() {
-            Some((found, records)) if **found == *key => Found::Records(records),
-            Some((found, _)) if found.starts_with(key) => Found::EmptyNonTerminal,
+        let (mut low, mut high) = (0, self.names.len());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.key(middle) < key {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        match self.key(low) {
+            _ if low == self.names.len() => Found::Nothing,
+            found if found == key => Found::Records(NameId(low as u32)),
+            found if found.starts_with(key) => Found::EmptyNonTerminal,
             _ => Found::Nothing,
         }
     }
 
+    /// The records of a name, sorted by type, those of one type in the order of the files.
+    pub fn records(&self, NameId(name): NameId) -> impl Iterator<Item = Record<'_>> + Clone {
+        let name = name as usize;
+        let start = name.checked_sub(1).map_or(0, |before| self.names[before].records_end);
+        let end = self.names.get(name).map_or(start, |name| name.records_end);
+        let entries = self.records.get(start as usize..end as usize).unwrap_or(&[]);
+        entries.iter().map(|&Entry { ttl, rtype, data }| {
+            let data = self.data.get(data.range()).unwrap_or(&[]);
+            Record { rtype, ttl, data }
+        })
+    }
+
+    /// Gives all records this TTL, in seconds.
+    pub fn set_ttl(&mut self, ttl: u32) {
+        self.records.iter_mut().for_each(|record| record.ttl = ttl);
+    }
+
     /// The number of records.
     pub fn len(&self) -> usize {
-        self.names.values().map(Vec::len).sum()
+        self.records.len()
     }
 
     /// True if there is no record.
     pub fn is_empty(&self) -> bool {
-        self.names.is_empty()
+        self.records.is_empty()
     }
+
+    /// The size in memory, in bytes.
+    pub fn memory(&self) -> usize {
+        self.names.capacity() * size_of::<Name>()
+            + self.keys.capacity()
+            + self.records.capacity() * size_of::<Entry>()
+            + self.data.capacity()
+    }
+
+    fn key(&self, name: usize) -> &[u8] {
+        let start = name.checked_sub(1).map_or(0, |before| self.names[before].keys_end);
+        let end = self.names.get(name).map_or(start, |name| name.keys_end);
+        self.keys.get(start as usize..end as usize).unwrap_or(&[])
+    }
+}
+
+impl Data {
+    fn range(self) -> std::ops::Range<usize> {
+        self.start as usize..self.start as usize + usize::from(self.len)
+    }
+}
+
+/// A dataset has more records than can be held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("more than 4 GiB of names or of data")]
+pub struct TooManyRecords;
+
+/// Collects the records of a dataset in the order of its files.
+///
+/// ```
+/// use dnsbld::listing::records::{Found, RecordsBuilder};
+/// use dnsbld::wire::Type;
+///
+/// let mut builder = RecordsBuilder::default();
+/// builder.add(b"\x03www\0", Type::A, 300, &[192, 0, 2, 1]).unwrap();
+/// builder.add(b"\x03www\0", Type::A, 200, &[192, 0, 2, 2]).unwrap();
+/// let set = builder.finish();
+/// let Found::Records(www) = set.lookup(b"\x03www\0") else { panic!() };
+/// assert!(set.records(www).all(|record| record.ttl == 200));
+/// ```
+#[derive(Debug, Default)]
+pub struct RecordsBuilder {
+    keys: Vec<u8>,
+    entries: Vec<Added>,
+    data: Vec<u8>,
+    index: HashTable<Data>,
+    hasher: foldhash::fast::FixedState,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Added {
+    key: Data,
+    entry: Entry,
+}
+
+impl RecordsBuilder {
+    /// Adds a record: the name relative to the zone, in wire form and lower case, the TTL in
+    /// seconds, and the data in wire form.
+    pub fn add(
+        &mut self,
+        name: &[u8],
+        rtype: Type,
+        ttl: u32,
+        data: &[u8],
+    ) -> Result<(), TooManyRecords> {
+        let mut key = [0; MAX_NAME];
+        let len = reverse(name, &mut key);
+        let key = match self.entries.last() {
+            // Records of one name mostly stand together.
+            Some(last) if self.keys[last.key.range()] == key[..len] => last.key,
+            _ => append(&mut self.keys, &key[..len])?,
+        };
+        let data = self.intern(data)?;
+        self.entries.push(Added { key, entry: Entry { ttl, rtype, data } });
+        Ok(())
+    }
+
+    /// Builds the set: a second record with the same name, type and data is dropped, and all
+    /// records of a name and type get the least of their TTLs.
+    pub fn finish(mut self) -> RecordSet {
+        let key = |added: &Added| &self.keys[added.key.range()];
+        self.entries
+            .sort_by(|a, b| key(a).cmp(key(b)).then_with(|| a.entry.rtype.cmp(&b.entry.rtype)));
+        let mut set = RecordSet { data: self.data, ..RecordSet::default() };
+        set.records.reserve_exact(self.entries.len());
+        let mut seen = HashSet::with_hasher(self.hasher);
+        for name in self.entries.chunk_by(|a, b| key(a) == key(b)) {
+            for rrset in name.chunk_by(|a, b| a.entry.rtype == b.entry.rtype) {
+                seen.clear();
+                let ttl = rrset.iter().map(|added| added.entry.ttl).min().unwrap_or(0);
+                let distinct = rrset.iter().filter(|added| seen.insert(added.entry.data));
+                let distinct = distinct.take(MAX_RECORDS);
+                set.records.extend(distinct.map(|added| Entry { ttl, ..added.entry }));
+            }
+            set.keys.extend_from_slice(key(&name[0]));
+            let (keys_end, records_end) = (set.keys.len() as u32, set.records.len() as u32);
+            set.names.push(Name { keys_end, records_end });
+        }
+        set.records.shrink_to_fit();
+        set.names.shrink_to_fit();
+        set.keys.shrink_to_fit();
+        set.data.shrink_to_fit();
+        set
+    }
+
+    /// The place of this data, new or known.
+    fn intern(&mut self, data: &[u8]) -> Result<Data, TooManyRecords> {
+        let hash = self.hasher.hash_one(data);
+        let known = self.index.find(hash, |known| self.data[known.range()] == *data);
+        if let Some(&known) = known {
+            return Ok(known);
+        }
+        let new = append(&mut self.data, data)?;
+        let (all, hasher) = (&self.data, &self.hasher);
+        self.index.insert_unique(hash, new, |other| hasher.hash_one(&all[other.range()]));
+        Ok(new)
+    }
+}
+
+fn append(bytes: &mut Vec<u8>, more: &[u8]) -> Result<Data, TooManyRecords> {
+    let start = u32::try_from(bytes.len()).map_err(|_| TooManyRecords)?;
+    let len = u16::try_from(more.len()).map_err(|_| TooManyRecords)?;
+    if u32::try_from(bytes.len() + more.len()).is_err() {
+        return Err(TooManyRecords);
+    }
+    bytes.extend_from_slice(more);
+    Ok(Data { start, len })
 }
 
 /// Writes the labels of a name from right to left, each with its length byte, and gives their
@@ -100,33 +264,94 @@ fn reverse(name: &[u8], key: &mut [u8; MAX_NAME]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
 
-    fn a(ttl: u32, last: u8) -> Record {
-        Record { rtype: Type::A, ttl, data: Box::new([127, 0, 0, last]) }
+    fn records<'a>(set: &'a RecordSet, name: &[u8]) -> Vec<(Type, u32, &'a [u8])> {
+        let Found::Records(name) = set.lookup(name) else { return Vec::new() };
+        set.records(name).map(|Record { rtype, ttl, data }| (rtype, ttl, data)).collect()
     }
 
     #[test]
     fn records_are_found_by_name_and_sorted_by_type() {
-        let mut set = RecordSet::default();
-        set.add(b"\x03www\0", Record { rtype: Type::TXT, ttl: 5, data: Box::new(*b"\x01t") });
-        set.add(b"\x03www\0", a(30, 1));
-        set.add(b"\x03www\0", a(20, 2));
-        set.add(b"\x03www\0", a(40, 2));
-        let Found::Records(records) = set.lookup(b"\x03www\0") else { panic!() };
-        assert_eq!(records[..2], [a(20, 1), a(20, 2)]);
-        assert_eq!(records[2].rtype, Type::TXT);
-        assert_eq!(set.len(), 3);
+        let mut builder = RecordsBuilder::default();
+        builder.add(b"\x03www\0", Type::TXT, 5, b"\x01t").unwrap();
+        builder.add(b"\x03www\0", Type::A, 30, &[127, 0, 0, 2]).unwrap();
+        builder.add(b"\x01x\0", Type::A, 1, &[127, 0, 0, 2]).unwrap();
+        builder.add(b"\x03www\0", Type::A, 20, &[127, 0, 0, 1]).unwrap();
+        builder.add(b"\x03www\0", Type::A, 40, &[127, 0, 0, 2]).unwrap();
+        let mut set = builder.finish();
+        let due = [
+            (Type::A, 20, &[127, 0, 0, 2][..]),
+            (Type::A, 20, &[127, 0, 0, 1]),
+            (Type::TXT, 5, b"\x01t"),
+        ];
+        assert_eq!(records(&set, b"\x03www\0"), due);
+        assert_eq!(set.len(), 4);
+        assert_eq!(set.data.len(), 10, "equal data stands in one place");
+        set.set_ttl(7);
+        assert!(records(&set, b"\x03www\0").iter().all(|record| record.1 == 7));
     }
 
     #[test]
     fn names_above_a_record_are_empty_non_terminals() {
-        let mut set = RecordSet::default();
-        assert_eq!(set.lookup(b"\0"), Found::Nothing);
-        set.add(b"\x01a\x02bc\x01d\0", a(1, 1));
+        assert_eq!(RecordSet::default().lookup(b"\0"), Found::Nothing);
+        let mut builder = RecordsBuilder::default();
+        builder.add(b"\x01a\x02bc\x01d\0", Type::A, 1, &[1, 2, 3, 4]).unwrap();
+        let set = builder.finish();
         assert_eq!(set.lookup(b"\x02bc\x01d\0"), Found::EmptyNonTerminal);
         assert_eq!(set.lookup(b"\x01d\0"), Found::EmptyNonTerminal);
         assert_eq!(set.lookup(b"\0"), Found::EmptyNonTerminal);
         assert_eq!(set.lookup(b"\x01c\x01d\0"), Found::Nothing);
         assert_eq!(set.lookup(b"\x01x\x01a\x02bc\x01d\0"), Found::Nothing);
+    }
+
+    #[test]
+    fn a_name_with_very_many_records_is_cut_and_takes_no_time() {
+        let mut builder = RecordsBuilder::default();
+        for number in 0..100_000_u32 {
+            builder.add(b"\0", Type::A, 60, &number.to_be_bytes()).unwrap();
+        }
+        assert_eq!(builder.finish().len(), MAX_RECORDS);
+    }
+
+    proptest! {
+        #[test]
+        fn the_set_says_what_a_scan_of_the_records_says(
+            added in prop::collection::vec(
+                (prop::collection::vec(0_u8..3, 0..4), 0_u16..3, 1_u32..4, 0_u8..3),
+                0..40,
+            ),
+            asked in prop::collection::vec(0_u8..3, 0..5),
+        ) {
+            let name = |labels: &[u8]| -> Vec<u8> {
+                labels.iter().flat_map(|&label| [1, b'a' + label]).chain([0]).collect()
+            };
+            let mut builder = RecordsBuilder::default();
+            for (labels, rtype, ttl, data) in &added {
+                builder.add(&name(labels), Type(*rtype), *ttl, &[*data]).unwrap();
+            }
+            let set = builder.finish();
+            let mut due: BTreeMap<u16, (u32, Vec<u8>)> = BTreeMap::new();
+            for (_, rtype, ttl, data) in added.iter().filter(|(labels, ..)| *labels == asked) {
+                let rrset = due.entry(*rtype).or_insert((*ttl, Vec::new()));
+                rrset.0 = rrset.0.min(*ttl);
+                if !rrset.1.contains(data) {
+                    rrset.1.push(*data);
+                }
+            }
+            let due: Vec<_> = due
+                .iter()
+                .flat_map(|(rtype, (ttl, all))| all.iter().map(|data| (*rtype, *ttl, vec![*data])))
+                .collect();
+            let found: Vec<_> = records(&set, &name(&asked))
+                .into_iter()
+                .map(|(Type(rtype), ttl, data)| (rtype, ttl, data.to_vec()))
+                .collect();
+            prop_assert_eq!(&found, &due);
+            let below = added.iter().any(|(labels, ..)| labels.ends_with(&asked));
+            let exists = set.lookup(&name(&asked)) != Found::Nothing;
+            prop_assert_eq!(exists, below);
+        }
     }
 }

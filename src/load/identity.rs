@@ -4,6 +4,13 @@ use std::fs::{FileType, Metadata};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// File systems with coarse times keep whole seconds, FAT keeps every second one.
+pub(super) const COARSE_TICK: Duration = Duration::from_secs(2);
+
+/// The others keep the time of the kernel's last tick, of which there are at least 100 in a second.
+const TICK: Duration = Duration::from_millis(50);
 
 /// A time of a file as the file system keeps it; may lie before 1970.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -50,6 +57,18 @@ impl Identity {
     /// stopped, so that its next run does not take that file for whole.
     pub fn is_interrupted_transfer(&self) -> bool {
         self.modified.seconds == 0
+    }
+
+    /// True if a change after `now` is sure to give the file another identity: a kernel's clock
+    /// stands still for some milliseconds between its ticks, and file systems with coarse times
+    /// count seconds. A file from the future is never settled.
+    pub fn is_settled(&self, now: SystemTime) -> bool {
+        let tick = if self.has_coarse_times() { COARSE_TICK } else { TICK };
+        let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let changed =
+            u64::try_from(self.changed.seconds).ok().zip(self.changed.nanoseconds.try_into().ok());
+        let changed = changed.map(|(seconds, nanoseconds)| Duration::new(seconds, nanoseconds));
+        changed.is_some_and(|changed| changed.saturating_add(tick) < now)
     }
 
     /// True if the file system seems to keep whole seconds only, so that two changes within one
@@ -132,6 +151,28 @@ mod tests {
         let knot = folder.path().join("knot");
         std::os::unix::fs::symlink(&knot, &knot).unwrap();
         assert_eq!(Sight::of(&knot), Sight::Unreadable(libc::ELOOP));
+    }
+
+    #[test]
+    fn a_file_is_settled_when_no_later_change_can_look_like_the_last() {
+        let identity = |nanoseconds| Identity {
+            device: 1,
+            inode: 1,
+            size: 1,
+            modified: Stamp::default(),
+            changed: Stamp { seconds: 1000, nanoseconds },
+        };
+        let at = |milliseconds| UNIX_EPOCH + Duration::from_millis(milliseconds);
+        for (nanoseconds, milliseconds, settled) in [
+            (1, 1_000_001, false),
+            (1, 1_000_040, false),
+            (1, 1_000_100, true),
+            (0, 1_001_999, false),
+            (0, 1_002_001, true),
+            (1, 900_000, false),
+        ] {
+            assert_eq!(identity(nanoseconds).is_settled(at(milliseconds)), settled);
+        }
     }
 
     #[test]

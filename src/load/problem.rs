@@ -38,6 +38,8 @@ pub enum Cause {
     Empty,
     /// The content is HTML or XML: an error page, or a word from the publisher, but no list.
     Markup,
+    /// It is a compiled dataset that cannot be used here.
+    Snapshot(String),
     /// Every line that should be an entry is invalid.
     NothingValid {
         /// The number of invalid lines.
@@ -104,6 +106,10 @@ impl Cause {
             Self::Markup => {
                 "read it: a web server's error page, or a word from the publisher, is not a list"
             }
+            Self::Snapshot(_) => {
+                "make it anew with `dnsbld compile` of this version, with the dataset's type and \
+                 options"
+            }
             Self::NothingValid { .. } => {
                 "check that this is the right file and the right dataset type"
             }
@@ -132,6 +138,7 @@ impl fmt::Display for Cause {
             Self::Fatal(reason) | Self::Refused(reason) => f.write_str(reason),
             Self::Empty => f.write_str("holds no bytes"),
             Self::Markup => f.write_str("is an HTML or XML page"),
+            Self::Snapshot(reason) => write!(f, "is a snapshot, but {reason}"),
             Self::NothingValid { bad_lines, first: None } => {
                 write!(f, "holds nothing valid, {bad_lines} lines are wrong")
             }

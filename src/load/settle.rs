@@ -1,10 +1,7 @@
 //! When has a file come to rest? Pure: the watcher tells what it sees and when.
 
-use super::identity::Sight;
+use super::identity::{COARSE_TICK, Sight};
 use std::time::{Duration, Instant};
-
-/// File systems with coarse times keep whole seconds, FAT keeps every second one.
-const COARSE_TICK: Duration = Duration::from_secs(2);
 
 /// How many quiet periods an absence, or a file without a byte, is given to pass: that is what
 /// the middle of a replacement looks like, and there is nothing to load from it.

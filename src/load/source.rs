@@ -12,6 +12,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::SystemTime;
 use xxhash_rust::xxh3::Xxh3Default;
 
 /// How many bytes are read, and handed on, at once.
@@ -42,6 +43,9 @@ impl Default for Limits {
 pub struct ReadReport {
     /// The file's identity when it was opened, and still after the last byte.
     pub identity: Identity,
+    /// True if the file had not changed for so long before it was read that any later change gave
+    /// it another identity.
+    pub settled: bool,
     /// The XXH3 128-bit hash of the file's bytes as they lie on disk.
     pub hash: u128,
     /// The number of bytes handed to the sink, after unpacking.
@@ -92,7 +96,8 @@ pub fn read<E: Display>(
     }
     let (content, compressed) = outcome.map_err(problem)?;
     let hash = raw.into_inner().hash.digest128();
-    Ok(ReadReport { identity: before, hash, content, compressed })
+    let settled = before.is_settled(SystemTime::now());
+    Ok(ReadReport { identity: before, settled, hash, content, compressed })
 }
 
 /// Opens a regular file. It is looked at before, because opening a device can already do

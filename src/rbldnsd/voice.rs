@@ -6,6 +6,7 @@ use super::syslog::Severity;
 use crate::config::{self, Settings};
 use crate::daemon::{Loading, Voice};
 use crate::load::{Cause, Message, Problem, State};
+use crate::trie::Trie4;
 use crate::wire::name::NameBuf;
 use crate::zone::{Zone, ZoneState};
 use crate::zonefile::{Kind, Reason, Tally};
@@ -306,9 +307,11 @@ fn figures(loading: &Loading<'_>) -> String {
         Tally::Names { itself, below } => format!("e/w={itself}/{below}"),
         Tally::Plain => match loading.spec.kind {
             Kind::Acl | Kind::AclKey => "loaded".to_owned(),
-            Kind::Ip4Tset => format!("cnt={}", loading.addresses),
+            Kind::Ip4Tset => {
+                format!("cnt={}", loading.dataset.ip4.as_ref().map_or(0, Trie4::covered))
+            }
             Kind::Ip4Trie | Kind::Ip6Trie => {
-                format!("ents={entries} mem={}k", loading.memory.div_ceil(1024))
+                format!("ents={entries} mem={}k", loading.dataset.memory().div_ceil(1024))
             }
             _ => format!("e={entries}"),
         },

@@ -50,6 +50,7 @@ pub(crate) use build::{MAX_OVERHEAD, SortedNames};
 pub use iter::{Iter, NameEntry};
 pub(crate) use key::encode as encode_key;
 
+use crate::flat::{Flat, Sink, Source};
 use crate::listing::AnswerId;
 use key::LabelStarts;
 use record::{Children, Node};
@@ -59,8 +60,8 @@ use record::{Children, Node};
 /// Equal listings have equal bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NameTree {
-    records: Vec<u8>,
-    buckets: Vec<u32>,
+    records: Flat<u8>,
+    buckets: Flat<u32>,
     root: u32,
     entries: u32,
 }
@@ -145,9 +146,28 @@ impl NameTree {
         self.entries == 0
     }
 
-    /// The size in memory, in bytes.
+    /// The size in this process's own memory, in bytes.
     pub fn memory(&self) -> usize {
-        self.records.capacity() + self.buckets.capacity() * size_of::<u32>()
+        self.records.heap() + self.buckets.heap()
+    }
+
+    /// The size in shared memory, in bytes.
+    pub fn mapped(&self) -> usize {
+        self.records.mapped() + self.buckets.mapped()
+    }
+
+    /// Hands out what [`load`](Self::load) needs.
+    pub fn store(&self, out: &mut impl Sink) {
+        out.array(&[self.root, self.entries]);
+        out.array(&self.buckets);
+        out.array(&self.records);
+    }
+
+    /// The tree that was [stored](Self::store). If the arrays are damaged, lookups are wrong but
+    /// safe.
+    pub fn load(from: &mut impl Source) -> Option<Self> {
+        let [root, entries] = from.numbers()?;
+        Some(Self { root, entries, buckets: from.array()?, records: from.array()? })
     }
 
     /// What decides about a name, and what is listed below it. `None` only if the name or the tree
@@ -229,8 +249,8 @@ impl NameTree {
         use super::damage::damage;
         match random() % 16 {
             0 => self.root = random() as u32,
-            1..4 => damage(&mut self.buckets, random, |bits| bits as u32),
-            _ => damage(&mut self.records, random, |bits| bits as u8),
+            1..4 => damage(self.buckets.to_mut(), random, |bits| bits as u32),
+            _ => damage(self.records.to_mut(), random, |bits| bits as u8),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A dataset as it is served.
 
-use super::{Acl, Ns, Soa, Vars};
+use super::{Acl, Ns, Parts, Soa, Vars};
 use crate::listing::Answers;
 use crate::listing::records::RecordSet;
 use crate::trie::names::NameTree;
@@ -24,6 +24,8 @@ pub struct Dataset {
     pub records: Option<RecordSet>,
     /// Who may ask (`acl`, `aclkey`); such a dataset lists nothing.
     pub acl: Option<Acl>,
+    /// The datasets in it, below apexes of their own (`combined`).
+    pub parts: Option<Parts>,
     /// The answers the listings above give by number.
     pub answers: Answers,
     /// One answer with the default value, for the test points of RFC 5782.
@@ -47,18 +49,39 @@ impl Dataset {
         self.ip4.is_some() || self.ip6.is_some() || self.names.is_some()
     }
 
+    /// Itself, or the datasets in it.
+    pub fn flat(&self) -> impl Iterator<Item = &Self> {
+        let parts = self.parts.as_ref();
+        parts
+            .is_none()
+            .then_some(self)
+            .into_iter()
+            .chain(parts.into_iter().flat_map(Parts::datasets))
+    }
+
     /// True if IPv6 addresses are keys of this dataset: those of an `ip4trie` are only if there are
     /// some in it.
     pub fn takes_ip6(&self) -> bool {
         self.ip6.as_ref().is_some_and(|ip6| self.ip4.is_none() || !ip6.is_empty())
     }
 
-    /// The size in memory, in bytes.
+    /// The size in shared memory, in bytes: what is mapped from a snapshot.
+    pub fn mapped(&self) -> usize {
+        self.ip4.as_ref().map_or(0, Trie4::mapped)
+            + self.ip6.as_ref().map_or(0, Trie6::mapped)
+            + self.names.as_ref().map_or(0, NameTree::mapped)
+            + self.answers.mapped()
+    }
+
+    /// The size in this process's own memory, in bytes.
     pub fn memory(&self) -> usize {
-        self.ip4.as_ref().map_or(0, Trie4::memory)
+        let parts = self.parts.iter().flat_map(Parts::datasets).map(Self::memory);
+        parts.sum::<usize>()
+            + self.ip4.as_ref().map_or(0, Trie4::memory)
             + self.ip6.as_ref().map_or(0, Trie6::memory)
             + self.names.as_ref().map_or(0, NameTree::memory)
             + self.acl.as_ref().map_or(0, Acl::memory)
+            + self.records.as_ref().map_or(0, RecordSet::memory)
             + self.answers.memory()
     }
 }

@@ -1,15 +1,18 @@
 //! Zones and the catalog of them: what the engine answers from, immutable once built.
 
 mod acl;
+mod apexes;
 mod catalog;
 mod counters;
 mod dataset;
+mod parts;
 
 pub use crate::zonefile::{SoaData as Soa, Vars};
 pub use acl::{Acl, ClientAcl, KeyAcl};
 pub use catalog::{Catalog, Chaos};
 pub use counters::{Counters, Figures, Reason};
 pub use dataset::Dataset;
+pub use parts::{Parts, Subzone};
 
 use crate::wire::name::NameBuf;
 use std::sync::Arc;
@@ -66,11 +69,6 @@ pub struct Ns {
 }
 
 impl Zone {
-    /// True if some dataset holds IPv4 addresses.
-    pub fn has_ip4(&self) -> bool {
-        self.datasets.iter().any(|set| set.ip4.is_some())
-    }
-
     /// True if the zone can be answered from at this time, in seconds since 1970.
     pub fn is_served(&self, now: u64) -> bool {
         self.state != ZoneState::Unloaded && self.expires.is_none_or(|expires| expires >= now)

@@ -1,10 +1,11 @@
 //! The entry lines of access lists: `acl` (rbldnsd's manual, "acl Dataset") and `aclkey` (rspamd's
 //! fork of it, "aclkey Dataset").
 
+use super::body::{duplicate4, duplicate6};
 use super::diagnostic::Refused;
 use super::entries::{Rules, Values, end_of_address, mapped_ip4};
 use super::scan::{Scan, is_blank};
-use super::{FatalCause, Reason, duplicate4, duplicate6, ip4, ip6};
+use super::{FatalCause, Reason, ip4, ip6};
 use crate::listing::actions::listed;
 use crate::listing::addresses::{Addresses4, Addresses6, PrefixesBuilder};
 use crate::listing::{Actions, AnswerId, AnswersBuilder, Keyword};
@@ -122,7 +123,7 @@ impl AclEntries {
         &mut self,
         scan: &mut Scan<'_>,
         values: &mut Values,
-        rules: Rules,
+        rules: Rules<'_>,
         place: u32,
     ) -> Result<Option<Reason>, Refused> {
         match &self.listed {
@@ -248,7 +249,7 @@ enum Client {
 }
 
 /// An IPv4 prefix, or what is none as an IPv6 prefix: so 10/88 is 10::/88 here, as in rbldnsd.
-fn client(scan: &mut Scan<'_>, rules: Rules) -> Result<Client, Reason> {
+fn client(scan: &mut Scan<'_>, rules: Rules<'_>) -> Result<Client, Reason> {
     let start = scan.clone();
     let as_ip4 = ip4::cidr(scan).and_then(|found| end_of_address(scan).map(|()| found));
     match as_ip4 {

@@ -36,6 +36,13 @@ impl Diagnostics {
             self.kept.truncate(MAX_KEPT);
         }
     }
+
+    /// As [`Self::merge`], of diagnostics of which only the first may be kept.
+    pub(super) fn add_late(&mut self, late: Self) {
+        let unkept = late.total - late.kept.len() as u64;
+        self.merge(late.kept);
+        self.total += unkept;
+    }
 }
 
 /// One thing wrong with a file. The line was not used, unless the reason says otherwise.
@@ -133,6 +140,16 @@ pub enum Reason {
     NoName,
     /// Not a domain name.
     BadName(NameError),
+    /// No type and data behind the name of a record.
+    NoRecord,
+    /// A record of a type that `generic` does not have.
+    RecordType,
+    /// The data of an MX record does not begin with a preference.
+    BadPreference,
+    /// `$DATASET` in a file of another type than `combined`.
+    OnlyInCombined,
+    /// A section that is for no subzone; its entries are ignored.
+    NoSubzone,
 }
 
 impl fmt::Display for Reason {
@@ -225,6 +242,20 @@ impl fmt::Display for Reason {
                 f.write_str("expected a domain name, as in example.com or *.example.com")
             }
             Self::BadName(error) => write!(f, "not a domain name: {error}"),
+            Self::NoRecord => f.write_str(
+                "expected a name, perhaps a TTL, a type and its data, as in www 1h A 192.0.2.1",
+            ),
+            Self::RecordType => f.write_str("expected a record of type A, TXT or MX"),
+            Self::BadPreference => f.write_str(
+                "expected a preference up to 65535 and a name, as in MX 10 mail.example",
+            ),
+            Self::OnlyInCombined => {
+                f.write_str("$DATASET belongs into files of the dataset type combined")
+            }
+            Self::NoSubzone => f.write_str(
+                "the section is for no subzone, its entries are ignored: name some behind the \
+                 type, @ for the zone itself",
+            ),
         }
     }
 }
@@ -244,6 +275,8 @@ pub enum Special {
     MaxRange4,
     /// `$0` to `$9`, `$=`
     Variable,
+    /// `$DATASET`
+    Dataset,
 }
 
 impl Special {
@@ -255,6 +288,7 @@ impl Special {
             Self::Timestamp => "$TIMESTAMP yyyy-mm-dd[-hh[-mm[-ss]]] [+time or the same again]",
             Self::MaxRange4 => "$MAXRANGE4 number of addresses, or $MAXRANGE4 /1 to /32",
             Self::Variable => "$0 text to $9 text, or $= text",
+            Self::Dataset => "$DATASET type[:name] subzone subzone...",
         }
     }
 }
@@ -281,6 +315,33 @@ pub enum FatalCause {
     /// The distinct texts have more bytes, or the lines are more, than 32 bits can count.
     #[error("more than 4 GiB of texts, or more than 4294967295 entries, in one dataset")]
     TooLarge,
+    /// The TTL of a `generic` record.
+    #[error("the TTL of the record is not a time: expected one like 300 or 5m")]
+    RecordTtl,
+    /// The name of a `generic` MX record, or what follows it.
+    #[error("expected one domain name behind the preference of the MX record, and nothing else")]
+    MailExchange,
+    /// An entry of a `combined` file outside all sections.
+    #[error(
+        "there is no $DATASET line before this entry: each file of a combined one begins with it"
+    )]
+    NoSection,
+    /// `$DATASET` with a type that is none, or `combined`.
+    #[error(
+        "unknown type of a section: expected $DATASET type[:name] subzone..., the type being {0}"
+    )]
+    SectionType(SectionTypes),
+}
+
+/// The types that a section of a `combined` file can have, for people.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SectionTypes;
+
+impl fmt::Display for SectionTypes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = super::Kind::section_names().collect();
+        f.write_str(&names.join(", "))
+    }
 }
 
 /// The date and time of day, in UTC, of a time in seconds since 1970.

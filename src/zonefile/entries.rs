@@ -5,9 +5,10 @@ use super::diagnostic::Refused;
 use super::params::{self, Params};
 use super::scan::Scan;
 use super::value::Pair;
-use super::{FatalCause, Kind, Options, Reason, Tally, ip4, ip6, value};
+use super::{FatalCause, Kind, Options, Reason, Tally, generic, ip4, ip6, value};
 use crate::listing::addresses::{LayersBuilder, PrefixesBuilder, SetBuilder4, SetBuilder6};
 use crate::listing::names::{NamesBuilder, Scope};
+use crate::listing::records::RecordsBuilder;
 use crate::listing::{AnswerId, AnswersBuilder, Gate, ValueId};
 use crate::wire::name::NameBuf;
 use std::net::Ipv4Addr;
@@ -22,11 +23,13 @@ pub(super) enum Entries {
     Ip6Trie(PrefixesBuilder<u128>),
     Dnset(NamesBuilder),
     Acl(AclEntries),
+    Generic(RecordsBuilder),
 }
 
 impl Entries {
-    pub(super) fn new(kind: Kind) -> Self {
-        match kind {
+    /// None yet; `None` for a type that has no entries itself.
+    pub(super) fn new(kind: Kind) -> Option<Self> {
+        Some(match kind {
             Kind::Ip4Set => Self::Ip4Set(LayersBuilder::default()),
             Kind::Ip4Tset => Self::Ip4Tset(SetBuilder4::default()),
             Kind::Ip4Trie => Self::Ip4Trie(PrefixesBuilder::default(), PrefixesBuilder::default()),
@@ -35,7 +38,9 @@ impl Entries {
             Kind::Dnset => Self::Dnset(NamesBuilder::default()),
             Kind::Acl => Self::Acl(AclEntries::clients()),
             Kind::AclKey => Self::Acl(AclEntries::keys()),
-        }
+            Kind::Generic => Self::Generic(RecordsBuilder::default()),
+            Kind::Combined => return None,
+        })
     }
 
     /// The entries by size or scope.
@@ -60,7 +65,9 @@ impl Entries {
             return acl.is_default_line(scan);
         }
         let may_be_ip6 = matches!(self, Self::Ip4Trie(..) | Self::Ip6Trie(_));
-        scan.peek() == b':' && !(may_be_ip6 && scan.peek_second() == b':')
+        scan.peek() == b':'
+            && !(may_be_ip6 && scan.peek_second() == b':')
+            && !matches!(self, Self::Generic(_))
     }
 
     /// Takes a default line. A reason returned is a warning only.
@@ -81,7 +88,7 @@ impl Entries {
         &mut self,
         scan: &mut Scan<'_>,
         values: &mut Values,
-        rules: Rules,
+        rules: Rules<'_>,
         place: u32,
     ) -> Result<Option<Reason>, Refused> {
         match self {
@@ -159,27 +166,30 @@ impl Entries {
                 Ok(warning)
             }
             Self::Acl(acl) => acl.line(scan, values, rules, place),
+            Self::Generic(records) => generic::line(scan, rules.ttl, rules.options, records),
         }
     }
 }
 
 /// What bounds the entries of a dataset.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Rules {
-    pub(super) accept_host_bits: bool,
+pub(super) struct Rules<'o> {
+    pub(super) options: &'o Options,
     pub(super) max_range: Option<u32>,
+    /// The TTL where an entry gives none.
+    pub(super) ttl: u32,
 }
 
-impl Rules {
+impl Rules<'_> {
     pub(super) fn network4(self, address: u32, len: u8) -> Result<u32, Reason> {
         let network = address & !ip4::host_mask(len);
-        let good = network == address || self.accept_host_bits;
+        let good = network == address || self.options.accept_host_bits;
         good.then_some(network).ok_or(Reason::HostBits)
     }
 
     pub(super) fn network6(self, address: u128, len: u8) -> Result<u128, Reason> {
         let network = address & !ip6::host_mask(len);
-        let good = network == address || self.accept_host_bits;
+        let good = network == address || self.options.accept_host_bits;
         good.then_some(network).ok_or(Reason::HostBits)
     }
 

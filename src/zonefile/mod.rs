@@ -22,13 +22,16 @@
 //! ```
 
 mod acl;
+mod body;
 mod diagnostic;
 mod entries;
+mod generic;
 mod ip4;
 mod ip6;
 mod params;
 mod plain;
 mod scan;
+mod section;
 mod special;
 mod tally;
 #[cfg(test)]
@@ -36,19 +39,25 @@ mod tests;
 mod value;
 
 pub use acl::{Acl, Keys, Subjects};
-pub use diagnostic::{Diagnostic, Diagnostics, Fatal, FatalCause, MAX_KEPT, Reason, Special};
+pub use diagnostic::{
+    Diagnostic, Diagnostics, Fatal, FatalCause, MAX_KEPT, Reason, SectionTypes, Special,
+};
+pub use section::Part;
 pub use special::{NsData, SoaData, Vars};
 pub use tally::Tally;
 
 use crate::listing::Answers;
-use crate::listing::addresses::{self, Addresses4, Addresses6, Late};
+use crate::listing::addresses::{Addresses4, Addresses6};
+use crate::listing::records::RecordSet;
 use crate::trie::names::NameTree;
+use body::Body;
 use diagnostic::Refused;
-use entries::{Entries, Rules, Values};
+use entries::Rules;
 use scan::{Scan, is_blank};
-use special::Head;
+use section::{Section, Sections};
+use special::{Head, Local};
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::Ipv4Addr;
 use std::str::FromStr;
 
 /// The longest line that is used whole, in bytes without its newline.
@@ -73,6 +82,10 @@ pub enum Kind {
     Ip6Trie,
     /// Domain names, each with its value; also called `dnhash`.
     Dnset,
+    /// Ordinary records: A, TXT and MX.
+    Generic,
+    /// Sections of the other types, each for some subzones.
+    Combined,
     /// Access list of clients: IPv4 and IPv6 prefixes, each with what is done with the queries
     /// that come from there.
     Acl,
@@ -82,7 +95,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    const NAMES: [(&'static str, Self); 9] = [
+    const NAMES: [(&'static str, Self); 11] = [
         ("ip4set", Self::Ip4Set),
         ("ip4tset", Self::Ip4Tset),
         ("ip4trie", Self::Ip4Trie),
@@ -90,6 +103,8 @@ impl Kind {
         ("ip6trie", Self::Ip6Trie),
         ("dnset", Self::Dnset),
         ("dnhash", Self::Dnset),
+        ("generic", Self::Generic),
+        ("combined", Self::Combined),
         ("acl", Self::Acl),
         ("aclkey", Self::AclKey),
     ];
@@ -102,6 +117,17 @@ impl Kind {
     /// True if the dataset says who may ask, and nothing of what is listed.
     pub fn is_access_list(self) -> bool {
         matches!(self, Self::Acl | Self::AclKey)
+    }
+
+    /// True if a section of a combined dataset can be of this type.
+    pub(crate) fn is_for_section(self) -> bool {
+        self != Self::Combined && !self.is_access_list()
+    }
+
+    /// The names of the types that a section of a combined dataset can have.
+    pub(crate) fn section_names() -> impl Iterator<Item = &'static str> {
+        let all = Self::NAMES.iter().filter(|(_, kind)| kind.is_for_section());
+        all.map(|(name, _)| *name)
     }
 }
 
@@ -204,12 +230,42 @@ pub struct Parsed {
     pub ip6: Option<Addresses6>,
     /// The listed names, for the types that have them.
     pub names: Option<NameTree>,
+    /// The records, for `generic`.
+    pub records: Option<RecordSet>,
     /// Who may ask, for access lists.
     pub acl: Option<Acl>,
+    /// The sections, for `combined`.
+    pub parts: Vec<Part>,
     /// What the listed keys give.
     pub answers: Answers,
     /// What was wrong.
     pub diagnostics: Diagnostics,
+}
+
+impl Parsed {
+    /// A dataset without entries.
+    fn new(kind: Kind, Local { ttl, vars }: Local) -> Self {
+        Self {
+            kind,
+            ttl,
+            soa: None,
+            ns: None,
+            vars,
+            expires: None,
+            stamp: None,
+            default_value: (Ipv4Addr::UNSPECIFIED, Box::default()),
+            entries: 0,
+            tally: Tally::Plain,
+            ip4: None,
+            ip6: None,
+            names: None,
+            records: None,
+            acl: None,
+            parts: Vec::new(),
+            answers: Answers::default(),
+            diagnostics: Diagnostics::default(),
+        }
+    }
 }
 
 /// Reads the files of one dataset; see the [module](self).
@@ -218,10 +274,8 @@ pub struct Parser {
     kind: Kind,
     options: Options,
     head: Head,
-    values: Values,
-    entries: Entries,
+    content: Content,
     accepted: u64,
-    places: Places,
     diagnostics: Diagnostics,
     /// The number of `start_file` calls so far.
     files: u32,
@@ -233,17 +287,25 @@ pub struct Parser {
     overlong: bool,
 }
 
+/// What entry lines belong to.
+#[derive(Debug)]
+enum Content {
+    Whole(Box<Body>),
+    Combined(Sections),
+}
+
 impl Parser {
     /// A parser for a dataset of this type.
     pub fn new(kind: Kind, options: Options) -> Self {
         Self {
             kind,
             head: Head::new(&options, kind),
-            values: Values::new(kind, &options),
-            entries: Entries::new(kind),
+            content: Body::new(kind, &options).map_or_else(
+                || Content::Combined(Sections::default()),
+                |b| Content::Whole(Box::new(b)),
+            ),
             options,
             accepted: 0,
-            places: Places::default(),
             diagnostics: Diagnostics::default(),
             files: 0,
             line: 0,
@@ -256,9 +318,9 @@ impl Parser {
     pub fn start_file(&mut self) {
         self.files += 1;
         self.line = 0;
-        self.values.start_file();
-        if let Entries::Acl(acl) = &mut self.entries {
-            acl.start_file();
+        match &mut self.content {
+            Content::Whole(body) => body.start_file(),
+            Content::Combined(sections) => sections.is_open = false,
         }
     }
 
@@ -303,66 +365,33 @@ impl Parser {
     }
 
     /// Decides what every key of the dataset gives.
-    pub fn finish(self) -> Parsed {
-        let Self { kind, head, mut values, mut diagnostics, mut accepted, places, .. } = self;
-        let default_value = values.dataset_default();
-        let tally = self.entries.tally();
-        let (mut ip4, mut ip6, mut names, mut late) = (None, None, None, Vec::new());
-        let mut acl = None;
-        match self.entries {
-            Entries::Ip4Set(set) => ip4 = Some(set.finish(&mut values.answers)),
-            Entries::Ip4Tset(set) => ip4 = Some(set.finish(values.only_answer())),
-            Entries::Ip6Tset(set) => ip6 = Some(set.finish(values.only_answer())),
-            Entries::Ip4Trie(trie4, trie6) => {
-                let (addresses4, late4) = trie4.finish();
-                let (addresses6, late6) = trie6.finish();
-                (ip4, ip6) = (Some(addresses4), Some(addresses6));
-                late.extend(late4.into_iter().map(duplicate4));
-                late.extend(late6.into_iter().map(duplicate6));
+    pub fn finish(mut self) -> Parsed {
+        self.end_section();
+        let Self { kind, head, content, accepted, mut diagnostics, .. } = self;
+        let Head { local, soa, ns, stamp, expires, .. } = head;
+        let mut parsed = match content {
+            Content::Whole(body) => body.finish(local),
+            Content::Combined(sections) => {
+                Parsed { entries: accepted, parts: sections.done, ..Parsed::new(kind, local) }
             }
-            Entries::Ip6Trie(trie) => {
-                let (addresses6, late6) = trie.finish();
-                ip6 = Some(addresses6);
-                late.extend(late6.into_iter().map(duplicate6));
-            }
-            Entries::Dnset(builder) => names = Some(builder),
-            Entries::Acl(entries) => {
-                let finished;
-                (finished, late) = entries.finish(std::mem::take(&mut values.answers));
-                acl = Some(finished);
-            }
-        }
-        accepted -= late.len() as u64;
-        diagnostics.merge(late.into_iter().map(|(place, reason)| {
-            let (file, line) = places.get(place);
-            Diagnostic { file, line, column: 1, reason }
-        }));
-        let (names, answers) = match names {
-            Some(names) => {
-                let (names, answers) =
-                    names.finish(values.answers, head.vars.base.as_deref().unwrap_or(b""));
-                (Some(names), answers)
-            }
-            None => (None, addresses::number(ip4.as_mut(), ip6.as_mut(), values.answers)),
         };
-        Parsed {
-            kind,
-            ttl: head.ttl,
-            soa: head.soa,
-            ns: head.ns,
-            vars: head.vars,
-            expires: head.expires,
-            stamp: head.stamp,
-            default_value,
-            entries: accepted,
-            tally,
-            ip4,
-            ip6,
-            names,
-            acl,
-            answers,
-            diagnostics,
+        diagnostics.add_late(std::mem::take(&mut parsed.diagnostics));
+        Parsed { soa, ns, stamp, expires, diagnostics, ..parsed }
+    }
+
+    /// Ends the section of a combined dataset that is being read, if there is one.
+    fn end_section(&mut self) {
+        let Content::Combined(sections) = &mut self.content else { return };
+        sections.is_open = false;
+        let Some(section) = sections.last.take() else { return };
+        if section.apexes.is_empty() {
+            return;
         }
+        let before = section.body.accepted();
+        let mut part = section.finish();
+        self.accepted -= before - part.parsed.entries;
+        self.diagnostics.add_late(std::mem::take(&mut part.parsed.diagnostics));
+        sections.done.push(part);
     }
 
     fn keep_partial(&mut self, bytes: &[u8]) {
@@ -401,16 +430,13 @@ impl Parser {
         let result = match text {
             [b'$', ..] => {
                 scan.skip(1);
-                self.head.line(&mut scan, &self.options).map(|()| None)
+                self.special(&mut scan, start)
             }
             [b'#' | b';' | b':', b'$', ..] => {
                 scan.skip(2);
-                self.head.line(&mut scan, &self.options).map(|()| None)
+                self.special(&mut scan, start)
             }
             [] | [b'#' | b';', ..] => Ok(None),
-            _ if self.entries.is_default_line(&scan) => {
-                self.entries.default_line(&mut scan, &mut self.values)
-            }
             _ => self.entry(&mut scan),
         };
         match result {
@@ -423,43 +449,66 @@ impl Parser {
         }
     }
 
-    fn entry(&mut self, scan: &mut Scan<'_>) -> Result<Option<Reason>, Refused> {
-        let rules = Rules {
-            accept_host_bits: self.options.accept_host_bits,
-            max_range: self.head.max_range,
+    /// Takes a special line from behind its `$`; `margin` bytes stand before what `scan` reads.
+    fn special(&mut self, scan: &mut Scan<'_>, margin: usize) -> Result<Option<Reason>, Refused> {
+        let Content::Combined(sections) = &mut self.content else {
+            return self.head.line(scan, &self.options, None).map(|()| None);
         };
-        let place = u32::try_from(self.accepted).map_err(|_| FatalCause::TooLarge)?;
-        let warning = self.entries.line(scan, &mut self.values, rules, place)?;
-        self.accepted += 1;
-        if matches!(self.entries, Entries::Ip4Trie(..) | Entries::Ip6Trie(_) | Entries::Acl(_)) {
-            self.places.add(place, self.file(), self.line);
+        let begins_section = {
+            let mut scan = scan.clone();
+            scan.word().eq_ignore_ascii_case(b"dataset") && !scan.is_end()
+        };
+        if !begins_section {
+            let local = sections.last.as_mut().map(|section| &mut section.local);
+            let result = self.head.line(scan, &self.options, local);
+            sections.is_open = sections.last.is_some();
+            return result.map(|()| None);
         }
+        scan.word();
+        self.end_section();
+        let (section, warnings) = Section::new(scan, &self.options, &self.head.local)?;
+        for (at, reason) in warnings {
+            self.report(margin + at, reason);
+        }
+        if let Content::Combined(sections) = &mut self.content {
+            (sections.last, sections.is_open) = (Some(Box::new(section)), true);
+        }
+        Ok(None)
+    }
+
+    fn entry(&mut self, scan: &mut Scan<'_>) -> Result<Option<Reason>, Refused> {
+        let at = (self.file(), self.line);
+        let (body, ttl, counts) = match &mut self.content {
+            Content::Whole(body) => (&mut **body, self.head.local.ttl, true),
+            Content::Combined(sections) => {
+                let section = sections.open().ok_or(FatalCause::NoSection)?;
+                (&mut section.body, section.local.ttl, !section.apexes.is_empty())
+            }
+        };
+        let rules = Rules { options: &self.options, max_range: self.head.max_range, ttl };
+        let (is_entry, warning) = body.line(scan, rules, at)?;
+        self.accepted += u64::from(is_entry && counts);
         Ok(warning)
     }
 
     /// Takes the lines at the beginning of `chunk` that are nothing but a whole IPv4 address and
-    /// a newline, and returns the rest. What it takes, [`Parser::line`] would take, too.
+    /// a newline, and returns the rest.
     fn plain_addresses<'a>(&mut self, chunk: &'a [u8]) -> Result<&'a [u8], Fatal> {
-        let mut lines = plain::Lines::new(chunk);
-        match &mut self.entries {
-            Entries::Ip4Set(set) => {
-                let mut addresses = lines.by_ref().peekable();
-                if addresses.peek().is_none() {
-                    return Ok(chunk);
-                }
-                let value = Some(self.values.default_id().map_err(|cause| Fatal {
-                    file: file_index(self.files),
-                    line: self.line,
-                    cause,
-                })?);
-                addresses.for_each(|address| set.add_single(address, value));
-            }
-            Entries::Ip4Tset(set) => lines.by_ref().for_each(|address| set.add(address)),
-            _ => return Ok(chunk),
-        }
-        self.accepted += lines.count;
-        self.line = self.line.saturating_add(u32::try_from(lines.count).unwrap_or(u32::MAX));
-        Ok(lines.rest)
+        let (body, counts) = match &mut self.content {
+            Content::Whole(body) => (&mut **body, true),
+            Content::Combined(sections) => match sections.open() {
+                Some(section) => (&mut section.body, !section.apexes.is_empty()),
+                None => return Ok(chunk),
+            },
+        };
+        let (rest, count) = body.plain_addresses(chunk).map_err(|cause| Fatal {
+            file: file_index(self.files),
+            line: self.line,
+            cause,
+        })?;
+        self.accepted += if counts { count } else { 0 };
+        self.line = self.line.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
+        Ok(rest)
     }
 
     fn report(&mut self, at: usize, reason: Reason) {
@@ -477,41 +526,6 @@ impl Parser {
     }
 }
 
-fn duplicate4(late: Late<u32>) -> (u32, Reason) {
-    let Late { place, start, len } = late;
-    (place, Reason::Duplicate { start: Ipv4Addr::from_bits(start).into(), len })
-}
-
-fn duplicate6(late: Late<u128>) -> (u32, Reason) {
-    let Late { place, start, len } = late;
-    (place, Reason::Duplicate { start: Ipv6Addr::from_bits(start).into(), len })
-}
-
 fn file_index(files: u32) -> u16 {
     u16::try_from(files.saturating_sub(1)).unwrap_or(u16::MAX)
-}
-
-/// Remembers in which line which entry was: one item for each unbroken run of entry lines.
-#[derive(Clone, Debug, Default)]
-struct Places {
-    /// The number of the first entry of a run, its file and its line.
-    runs: Vec<(u32, u16, u32)>,
-}
-
-impl Places {
-    fn add(&mut self, place: u32, file: u16, line: u32) {
-        let expected =
-            self.runs.last().map(|&(first, file, line)| (file, line.saturating_add(place - first)));
-        if expected != Some((file, line)) {
-            self.runs.push((place, file, line));
-        }
-    }
-
-    fn get(&self, place: u32) -> (u16, u32) {
-        let run = self.runs.partition_point(|&(first, ..)| first <= place).checked_sub(1);
-        run.map_or((0, 0), |run| {
-            let (first, file, line) = self.runs[run];
-            (file, line.saturating_add(place - first))
-        })
-    }
 }

@@ -51,10 +51,9 @@ pub struct Vars {
 /// What the specials of a dataset have said so far.
 #[derive(Clone, Debug)]
 pub(super) struct Head {
-    pub(super) ttl: u32,
+    pub(super) local: Local,
     pub(super) soa: Option<SoaData>,
     pub(super) ns: Option<NsData>,
-    pub(super) vars: Vars,
     pub(super) stamp: Option<u64>,
     pub(super) expires: Option<u64>,
     /// The most addresses an IPv4 entry may cover.
@@ -63,13 +62,19 @@ pub(super) struct Head {
     is_access_list: bool,
 }
 
+/// What each section of a combined dataset has of its own.
+#[derive(Clone, Debug)]
+pub(super) struct Local {
+    pub(super) ttl: u32,
+    pub(super) vars: Vars,
+}
+
 impl Head {
     pub(super) fn new(options: &Options, kind: Kind) -> Self {
         Self {
-            ttl: options.default_ttl,
+            local: Local { ttl: options.default_ttl, vars: Vars::default() },
             soa: None,
             ns: None,
-            vars: Vars::default(),
             stamp: None,
             expires: None,
             max_range: None,
@@ -77,8 +82,14 @@ impl Head {
         }
     }
 
-    /// Takes a special line from behind its `$`.
-    pub(super) fn line(&mut self, scan: &mut Scan<'_>, options: &Options) -> Result<(), Refused> {
+    /// Takes a special line from behind its `$`. `section` is what belongs to the section that the
+    /// line stands in, if it stands in one.
+    pub(super) fn line(
+        &mut self,
+        scan: &mut Scan<'_>,
+        options: &Options,
+        section: Option<&mut Local>,
+    ) -> Result<(), Refused> {
         let start = scan.clone();
         let word = scan.word();
         let is = |keyword: &str| word.eq_ignore_ascii_case(keyword.as_bytes());
@@ -90,13 +101,17 @@ impl Head {
         } else if is("ns") || is("nameserver") {
             self.ns(scan, options).ok_or(Special::Ns.into())
         } else if is("ttl") {
-            self.ttl(scan, options).ok_or(Special::Ttl.into())
+            section.unwrap_or(&mut self.local).ttl(scan, options).ok_or(Special::Ttl.into())
         } else if is("maxrange4") {
             self.max_range(scan)
         } else if is("timestamp") {
             self.timestamp(scan, options.now)
         } else if let [digit @ (b'0'..=b'9' | b'=')] = word {
-            self.variable(*digit, scan).ok_or(Special::Variable.into())
+            let local = section.unwrap_or(&mut self.local);
+            local.variable(*digit, scan).ok_or(Special::Variable.into())
+        } else if is("dataset") {
+            *scan = start;
+            Err(Reason::OnlyInCombined.into())
         } else {
             *scan = start;
             Err(Reason::UnknownSpecial.into())
@@ -111,7 +126,7 @@ impl Head {
             return Some(());
         }
         let soa = SoaData {
-            ttl: ttl(scan, self.ttl, options)?,
+            ttl: ttl(scan, self.local.ttl, options)?,
             mname: scan.name()?,
             rname: scan.name()?,
             serial: scan.number_word()?,
@@ -130,7 +145,7 @@ impl Head {
         if self.ns.is_some() {
             return Some(());
         }
-        let ttl = ttl(scan, self.ttl, options)?;
+        let ttl = ttl(scan, self.local.ttl, options)?;
         let mut names = Vec::new();
         loop {
             if scan.peek() == b'-' {
@@ -147,11 +162,6 @@ impl Head {
             self.ns = Some(NsData { ttl, names });
         }
         Some(())
-    }
-
-    fn ttl(&mut self, scan: &mut Scan<'_>, options: &Options) -> Option<()> {
-        let ttl = ttl(scan, options.default_ttl, options)?;
-        scan.is_end().then(|| self.ttl = ttl)
     }
 
     fn max_range(&mut self, scan: &mut Scan<'_>) -> Result<(), Refused> {
@@ -184,6 +194,13 @@ impl Head {
         }
         Ok(())
     }
+}
+
+impl Local {
+    fn ttl(&mut self, scan: &mut Scan<'_>, options: &Options) -> Option<()> {
+        let ttl = ttl(scan, options.default_ttl, options)?;
+        scan.is_end().then(|| self.ttl = ttl)
+    }
 
     fn variable(&mut self, digit: u8, scan: &Scan<'_>) -> Option<()> {
         let slot = match digit {
@@ -200,7 +217,7 @@ impl Head {
 }
 
 /// A TTL within the bounds that were set; 0 stands for `default`.
-fn ttl(scan: &mut Scan<'_>, default: u32, options: &Options) -> Option<u32> {
+pub(super) fn ttl(scan: &mut Scan<'_>, default: u32, options: &Options) -> Option<u32> {
     let ttl = scan.time()?;
     Some(match ttl {
         0 => default,
@@ -279,7 +296,7 @@ mod tests {
         let mut head = Head::new(options, Kind::Dnset);
         let refused = lines
             .iter()
-            .filter_map(|line| head.line(&mut Scan::new(line.as_bytes()), options).err())
+            .filter_map(|line| head.line(&mut Scan::new(line.as_bytes()), options, None).err())
             .collect();
         (head, refused)
     }
@@ -340,11 +357,11 @@ mod tests {
 
     #[test]
     fn ttls_are_bounded_and_the_last_counts() {
-        assert_eq!(good(&["TTL 5", "TTL 2m"]).ttl, 120);
-        assert_eq!(good(&["TTL 5", "TTL 0"]).ttl, Options::default().default_ttl);
+        assert_eq!(good(&["TTL 5", "TTL 2m"]).local.ttl, 120);
+        assert_eq!(good(&["TTL 5", "TTL 0"]).local.ttl, Options::default().default_ttl);
         let bounds = Options { min_ttl: 60, max_ttl: 600, ..options() };
         for (line, want) in [("TTL 5", 60), ("TTL 60", 60), ("TTL 1h", 600), ("TTL 0", 2100)] {
-            assert_eq!(head(&[line], &bounds).0.ttl, want, "{line}");
+            assert_eq!(head(&[line], &bounds).0.local.ttl, want, "{line}");
         }
         for line in ["TTL", "TTL x", "TTL 5 5", "TTL 5:", "TTL -5"] {
             assert_eq!(bad(line), Special::Ttl.into(), "{line}");
@@ -365,14 +382,15 @@ mod tests {
 
     #[test]
     fn the_first_text_of_a_variable_counts() {
-        let vars = good(&["1 one", "1 two", "=\t base $= ", "0  x"]).vars;
+        let vars = good(&["1 one", "1 two", "=\t base $= ", "0  x"]).local.vars;
         assert_eq!((vars.numbered[1].as_deref(), &vars.numbered[2]), (Some(&b"one"[..]), &None));
         assert_eq!(vars.numbered[0].as_deref(), Some(&b"x"[..]));
         assert_eq!(vars.base.as_deref(), Some(&b"base $= "[..]));
         assert_eq!(bad("1"), Special::Variable.into());
-        for line in ["", "1x", "12 x", "SOAx", " TTL 5", "DATASET ip4set x", "ORIGIN a"] {
+        for line in ["", "1x", "12 x", "SOAx", " TTL 5", "ORIGIN a"] {
             assert_eq!(bad(line), Refused::Line(Reason::UnknownSpecial), "{line}");
         }
+        assert_eq!(bad("Dataset ip4set x"), Refused::Line(Reason::OnlyInCombined));
     }
 
     #[test]

@@ -208,13 +208,18 @@ impl Daemon {
     }
 
     /// Ends it and starts another on the same folder and port.
-    pub(crate) fn restart(mut self) -> Self {
+    pub(crate) fn restart(self) -> Self {
+        self.stop().start()
+    }
+
+    /// Ends it; what is left is its folder and port. What it has said is forgotten.
+    pub(crate) fn stop(mut self) -> Setup {
         self.signal(Signal::TERM);
         assert!(wait_until(Duration::from_secs(20), || self.process.has_ended()), "it goes on");
         let Self { process, setup } = self;
         drop(process);
         fs::remove_file(setup.path("log")).expect("there is a log");
-        setup.start()
+        setup
     }
 
     /// A figure of /proc/PID/status in KiB, such as `VmRSS` or `VmHWM`.

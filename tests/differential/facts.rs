@@ -8,7 +8,7 @@ use std::ops::Bound;
 use crate::keys::{self, PROBE};
 use crate::message::{Data, Record, Reply};
 use crate::name::{self, Label, Name};
-use crate::query::{Query, TYPE_A, TYPE_NS, TYPE_SOA};
+use crate::query::{Query, TYPE_A, TYPE_ANY, TYPE_MX, TYPE_NS, TYPE_SOA, TYPE_TXT};
 use crate::scenario::{Kind, Scenario, Spec};
 use crate::server::Server;
 
@@ -18,9 +18,9 @@ pub(crate) const SERVFAIL: u16 = 2;
 /// One zone.
 pub(crate) struct Zone {
     pub(crate) apex: Name,
-    has_ipv4: bool,
-    has_ipv6: bool,
-    has_names: bool,
+    has: Has,
+    /// The subzones of its combined datasets, of all together: their whole names.
+    subzones: Vec<(Name, Has)>,
     /// It has data to answer from.
     pub(crate) live: bool,
     /// Its datasets are all loaded, so that test points are listed that no file lists.
@@ -30,6 +30,24 @@ pub(crate) struct Zone {
     /// The SOA and NS records that dnsbld gives at its apex.
     pub(crate) soa: Vec<Record>,
     pub(crate) ns: Vec<Record>,
+    /// The other records that rbldnsd gives there.
+    pub(crate) others: Vec<Record>,
+}
+
+/// What kinds of keys there are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Has {
+    ipv4: bool,
+    ipv6: bool,
+    names: bool,
+}
+
+impl Has {
+    fn add(&mut self, kind: Kind) {
+        self.ipv4 |= kind.is_ipv4();
+        self.ipv6 |= kind.is_ipv6();
+        self.names |= kind == Kind::Dnset;
+    }
 }
 
 /// How a name relates to the test points of RFC 5782 section 5.
@@ -97,7 +115,7 @@ impl Facts {
         let key = self.key(name);
         let mut as_written = name::lowercase(name);
         as_written.reverse();
-        let octets_end = self.zone_of(name).map_or(0, |zone| zone.apex.len()) + 4;
+        let octets_end = self.apex_of(name) + 4;
         let within = |names: &BTreeSet<Name>| {
             let after = (Bound::Excluded(&key), Bound::Unbounded);
             let mut below = names.range::<Name, _>(after).take_while(|next| next.starts_with(&key));
@@ -113,11 +131,22 @@ impl Facts {
         }
     }
 
+    /// The number of labels of the apex that the keys in a name stand before: that of its zone, or
+    /// of the longest subzone.
+    fn apex_of(&self, name: &[Label]) -> usize {
+        let Some(zone) = self.zone_of(name) else { return 0 };
+        zone.subzone_of(name).map_or(zone.apex.len(), |(apex, _)| apex.len())
+    }
+
     fn ask_apexes(&mut self, left: &Server, right: &Server) -> Result<(), String> {
         for zone in &mut self.zones {
             let asked = [TYPE_SOA, TYPE_NS].map(|qtype| Query::new(zone.apex.clone(), qtype));
             let [soa, _] = replies(left, &asked)?;
             let ours = replies(right, &asked)?;
+            let others = [TYPE_A, TYPE_TXT, TYPE_MX];
+            let others = others.map(|qtype| Query::new(zone.apex.clone(), qtype).in_full());
+            let others = replies(left, &others)?.into_iter().flatten();
+            zone.others = others.flat_map(|reply| reply.answers).collect();
             zone.live = soa.as_ref().is_some_and(|reply| reply.rcode != SERVFAIL);
             zone.has_soa = soa.is_some_and(|reply| !reply.answers.is_empty());
             [zone.soa, zone.ns] = ours.map(|reply| reply.map_or(Vec::new(), |reply| reply.answers));
@@ -133,17 +162,18 @@ impl Facts {
     ) -> Result<(), String> {
         let mut names = BTreeSet::new();
         for spec in scenario.specs.iter().filter(|spec| spec.kind != Kind::Acl) {
-            let files = spec.files.iter().filter_map(|file| scenario.file(file));
-            for line in files.flat_map(|file| &file.lines) {
-                let keys = keys::borders(spec.kind, &line.text);
-                let below = keys.iter().flat_map(keys::Key::names);
-                names.extend(below.map(|labels| name::under(&labels, &spec.apex())));
+            for (section, line) in scenario.lines(spec) {
+                let keys = keys::borders(section.kind, &line.text);
+                for labels in keys.iter().flat_map(keys::Key::names) {
+                    names.extend(section.apexes.iter().map(|apex| name::under(&labels, apex)));
+                }
             }
         }
         for query in queries {
             if let Some(zone) = self.zone_of(&query.name) {
                 let name = name::lowercase(&query.name);
-                let labels = name.len() - zone.apex.len();
+                let apex = zone.subzone_of(&name).map_or(zone.apex.len(), |(apex, _)| apex.len());
+                let labels = name.len() - apex;
                 names.insert(name::under(&[PROBE.to_vec()], &name));
                 for whole in [4, 32] {
                     if (1..whole).contains(&labels) {
@@ -157,14 +187,17 @@ impl Facts {
         let (names, too_long): (BTreeSet<Name>, BTreeSet<Name>) =
             names.into_iter().partition(|name| name::is_valid(name));
         self.possible.extend(too_long.iter().map(|name| self.key(name)).collect::<Vec<_>>());
-        let asked: Vec<Query> = names.into_iter().map(|name| Query::new(name, TYPE_A)).collect();
+        let asked: Vec<Query> = names.into_iter().map(|name| Query::new(name, TYPE_ANY)).collect();
         for (query, reply) in asked.iter().zip(left.ask(&asked)?) {
             let reply = Reply::parse(&reply.ok_or_else(|| format!("no reply to {query}"))?)?;
             if reply.rcode == 0 && !reply.answers.is_empty() {
                 self.listed.insert(self.key(&query.name));
             }
         }
-        let apexes: Vec<Name> = self.zones.iter().map(|zone| self.key(&zone.apex)).collect();
+        let mut apexes: Vec<Name> = self.zones.iter().map(|zone| self.key(&zone.apex)).collect();
+        for zone in self.zones.iter().filter(|zone| zone.live) {
+            apexes.extend(zone.subzones.iter().map(|(apex, _)| self.key(apex)));
+        }
         self.listed.extend(apexes);
         Ok(())
     }
@@ -178,15 +211,20 @@ impl Facts {
                 name::of_ipv6(name::six_to_four(address)),
                 vec![b"test".to_vec()],
             ] {
-                let Some(TestPoint { listed: true, due }) = zone.test_point(&labels) else {
-                    continue;
-                };
-                let key = self.key(&name::under(&labels, &zone.apex));
-                if due {
-                    self.due.insert(key)
-                } else {
-                    self.possible.insert(key)
-                };
+                let subzones = zone.subzones.iter().map(|(apex, _)| apex);
+                for apex in subzones.chain([&zone.apex]) {
+                    let name = name::under(&labels, apex);
+                    let below = &name[..name.len() - zone.apex.len()];
+                    let Some(TestPoint { listed: true, due }) = zone.test_point(below) else {
+                        continue;
+                    };
+                    let key = self.key(&name);
+                    if due {
+                        self.due.insert(key)
+                    } else {
+                        self.possible.insert(key)
+                    };
+                }
             }
         }
     }
@@ -194,7 +232,7 @@ impl Facts {
     /// The name's labels last first, in lower case, octets without leading zeros: the order in
     /// which all that is below a name stands right behind it.
     fn key(&self, name: &[Label]) -> Name {
-        let apex = self.zone_of(name).map_or(0, |zone| zone.apex.len());
+        let apex = self.apex_of(name);
         let mut labels = name::lowercase(name);
         let below = name.len() - apex;
         canonical(&mut labels[..below]);
@@ -228,6 +266,21 @@ impl Facts {
 impl Zone {
     /// What the test points of RFC 5782 say of the name `labels` below the apex.
     pub(crate) fn test_point(&self, labels: &[Label]) -> Option<TestPoint> {
+        let whole = name::under(labels, &self.apex);
+        let of_subzone = self
+            .subzone_of(&whole)
+            .and_then(|(apex, has)| self.test_point_of(&whole[..whole.len() - apex.len()], *has));
+        of_subzone.or_else(|| self.test_point_of(labels, self.has))
+    }
+
+    /// The longest subzone that a name is in.
+    fn subzone_of(&self, name: &[Label]) -> Option<&(Name, Has)> {
+        let name = name::lowercase(name);
+        let subzones = self.subzones.iter().filter(|(apex, _)| name.ends_with(apex));
+        subzones.max_by_key(|(apex, _)| apex.len())
+    }
+
+    fn test_point_of(&self, labels: &[Label], has: Has) -> Option<TestPoint> {
         let mut labels = name::lowercase(labels);
         canonical(&mut labels);
         for (listed, address, label) in
@@ -235,11 +288,11 @@ impl Zone {
         {
             let six_to_four = name::of_ipv6(name::six_to_four(address));
             let due = if labels == name::of_ipv4(address) {
-                self.has_ipv4
+                has.ipv4
             } else if labels == name::of_ipv6(name::v4_mapped(address)) {
-                self.has_ipv4 || self.has_ipv6
+                has.ipv4 || has.ipv6
             } else if labels == [label.as_bytes()] {
-                self.has_names
+                has.names
             } else if labels.len() == 32 && labels[20..] == six_to_four[20..] {
                 false
             } else {
@@ -284,20 +337,34 @@ fn zones(scenario: &Scenario) -> Vec<Zone> {
         if known.is_none() {
             zones.push(Zone {
                 apex,
-                has_ipv4: false,
-                has_ipv6: false,
-                has_names: false,
+                has: Has::default(),
+                subzones: Vec::new(),
                 live: false,
                 has_test_points: false,
                 has_soa: false,
                 soa: Vec::new(),
                 ns: Vec::new(),
+                others: Vec::new(),
             });
         }
         let zone = &mut zones[at];
-        zone.has_ipv4 |= spec.kind.is_ipv4();
-        zone.has_ipv6 |= spec.kind.is_ipv6();
-        zone.has_names |= spec.kind.is_names();
+        let apexes: Vec<Name> = scenario.specs.iter().map(Spec::apex).collect();
+        // What lies below another zone is that zone's.
+        let is_hidden = |name: &Name| {
+            let of = apexes.iter().filter(|apex| name.ends_with(apex)).max_by_key(|of| of.len());
+            of != Some(&spec.apex())
+        };
+        zone.has.add(spec.kind);
+        for section in scenario.sections(spec) {
+            for apex in section.apexes.into_iter().filter(|apex| !is_hidden(apex)) {
+                let known = zone.subzones.iter().position(|(known, _)| *known == apex);
+                let at = known.unwrap_or(zone.subzones.len());
+                if known.is_none() {
+                    zone.subzones.push((apex, Has::default()));
+                }
+                zone.subzones[at].1.add(section.kind);
+            }
+        }
     }
     zones
 }

@@ -74,8 +74,18 @@ pub(crate) fn scenario(prng: &mut Prng) -> (Scenario, Keyspace) {
                 name
             })
             .collect();
-        let spec = Spec { zone: (*prng.pick(&zones)).to_owned(), kind, files };
-        if prng.chance(20) {
+        let zone = match kind {
+            // Nothing else in a zone of a combined dataset but records, and one such zone.
+            Kind::Combined => COMBINED,
+            Kind::Generic if prng.chance(30) => COMBINED,
+            _ if prng.chance(5) => "a.combined.example",
+            _ => prng.pick(&zones),
+        };
+        let spec = Spec { zone: zone.to_owned(), kind, files };
+        if kind == Kind::Combined && scenario.specs.iter().any(|spec| spec.kind == kind) {
+            continue;
+        }
+        if kind != Kind::Combined && prng.chance(20) {
             scenario.specs.push(Spec { zone: (*prng.pick(&apexes)).to_owned(), ..spec.clone() });
         }
         scenario.specs.push(spec);
@@ -87,6 +97,9 @@ pub(crate) fn scenario(prng: &mut Prng) -> (Scenario, Keyspace) {
     (scenario, keyspace)
 }
 
+/// The zone of combined datasets.
+const COMBINED: &str = "combined.example";
+
 fn file(prng: &mut Prng, name: String, kind: Kind, keyspace: &Keyspace) -> DataFile {
     let mut lines = Vec::new();
     if prng.chance(50) {
@@ -95,20 +108,68 @@ fn file(prng: &mut Prng, name: String, kind: Kind, keyspace: &Keyspace) -> DataF
     if prng.chance(40) {
         lines.push(Line::new("$NS 1h ns1.example ns2.example"));
     }
-    if prng.chance(70) {
+    if kind == Kind::Combined {
+        sections(prng, &mut lines, &name, keyspace);
+    } else {
+        body(prng, &mut lines, kind, &name, keyspace);
+    }
+    let (crlf, gzip, open) = (prng.chance(3), prng.chance(10), prng.chance(15));
+    DataFile { name, lines, crlf, gzip, open }
+}
+
+/// The sections of a combined file.
+fn sections(prng: &mut Prng, lines: &mut Vec<Line>, name: &str, keyspace: &Keyspace) {
+    for _ in 0..prng.below(3) {
+        lines.push(values::special(prng, Kind::Ip4set));
+    }
+    for _ in 0..prng.weighted(&[(1, 0), (10, 1), (10, 2), (10, 3)]) {
+        let kind = *prng.pick(&Kind::ALL[..7]);
+        let lead = *prng.pick(&["$DATASET", "$dataset", " $DataSet", "#$DATASET", ":$DATASET"]);
+        let title = *prng.pick(&["", "", ":", ":title", ":twenty-one-characters-"]);
+        let mut text = format!("{lead} {}{title}", kind.as_str());
+        for _ in 0..prng.weighted(&[(1, 0), (20, 1), (15, 2), (5, 3)]) {
+            let subzones =
+                ["@", "a", "b.a", "c.b.a", "A.", "sub", "x.sub", "deep.down", ".", "127"];
+            text.push_str(prng.pick::<&str>(&[" ", "\t", "  "]));
+            text.push_str(prng.pick::<&str>(&subzones));
+        }
+        if prng.chance(10) {
+            text.push_str(prng.pick::<&str>(&[" # a", "\t;a", " \\256", " a#b"]));
+        }
+        lines.push(Line::new(text));
+        let first = lines.len();
+        body(prng, lines, kind, name, keyspace);
+        // IPv6 in an ip4trie is served in a dataset of its own, which a section cannot have.
+        let mut number = 0..;
+        lines.retain(|line| {
+            let is_old = number.next().is_some_and(|number| number < first);
+            is_old || line.only_one != Some(wanted::IP4TRIE_IPV6)
+        });
+    }
+    if prng.chance(1) {
+        let odd = ["$DATASET", "$DATASET #x", "$DATASET ip4st @", "$DATASET combined @", "1.2.3.4"];
+        let at = prng.below(lines.len() + 1);
+        lines.insert(at, Line::new(*prng.pick(&odd)));
+    }
+}
+
+/// The lines of a dataset, or of one section.
+fn body(prng: &mut Prng, lines: &mut Vec<Line>, kind: Kind, name: &str, keyspace: &Keyspace) {
+    if kind != Kind::Generic && prng.chance(70) {
         lines.push(values::default_line(prng, kind));
     }
     for _ in 0..prng.below(30) {
         lines.push(match prng.below(100) {
             0..80 => entry(prng, kind, keyspace),
-            80..87 => values::default_line(prng, kind),
+            80..87 if kind != Kind::Generic => values::default_line(prng, kind),
+            80..87 => entry(prng, kind, keyspace),
             87..94 => values::special(prng, kind),
             _ => {
                 Line::new(*prng.pick(&["", "# comment", "; comment", "   ", "#", "\t# x", "#:2:x"]))
             }
         });
     }
-    if prng.chance(5) {
+    if kind != Kind::Generic && prng.chance(5) {
         // More values for one key than a reply can hold.
         let key = key(prng, kind, keyspace);
         for number in 3..3 + prng.below(60) {
@@ -117,8 +178,71 @@ fn file(prng: &mut Prng, name: String, kind: Kind, keyspace: &Keyspace) -> DataF
             )));
         }
     }
-    let (crlf, gzip, open) = (prng.chance(3), prng.chance(10), prng.chance(15));
-    DataFile { name, lines, crlf, gzip, open }
+}
+
+/// A line of a generic dataset: a record, or a near miss.
+fn record(prng: &mut Prng, keyspace: &Keyspace) -> Line {
+    let name = match prng.below(10) {
+        0 | 1 => "@".to_owned(),
+        2 | 3 => {
+            let octets = keyspace.ipv4(prng).to_le_bytes().map(|octet| octet.to_string());
+            octets.join(".")
+        }
+        _ => keyspace.name(prng),
+    };
+    // What dnsbld makes of test points that are both listed and recorded is another matter.
+    let is_test_point =
+        ["test", "invalid", "2.0.0.127", "1.0.0.127"].contains(&&*name.to_lowercase());
+    let name = if is_test_point { format!("g.{name}") } else { name };
+    let ttl = *prng.pick(&["", "", "", "", "60", "2m", "0", "1D", "1h", "4294967295", "300:"]);
+    let class = *prng.pick(&["", "", "", "", "IN", "in", "CH"]);
+    let data = match prng.below(100) {
+        0..40 => format!(
+            "{} {}",
+            prng.pick(&["A", "a"]),
+            prng.pick(&[
+                "127.0.0.2",
+                "127.0.0.3",
+                "10.1.2.3x",
+                "127.2",
+                "2",
+                "0.0.0.0 # x",
+                "1.2.3.256"
+            ])
+        ),
+        40..70 => {
+            let texts =
+                ["text", "\"quoted $ $1\"", "\"\"", "\"half", "=x", "a  b\t; c", "v=spf1 -all"];
+            format!("{} {}", prng.pick(&["TXT", "txt"]), prng.pick(&texts))
+        }
+        70..72 => format!("TXT {}", "long ".repeat(prng.below(70))),
+        72..90 => {
+            let data =
+                ["10 Mail.Example", "20 mail.example.", "0 .", "5 a", "65535 b\\.c", "65536 a"];
+            format!("MX {}", prng.pick(&data))
+        }
+        _ => (*prng.pick(&[
+            "NS ns.example",
+            "AAAA ::1",
+            "A",
+            "TXT",
+            "MX",
+            "MX x",
+            "A x",
+            "",
+            "A\t:2",
+        ]))
+        .to_owned(),
+    };
+    let words = [&name, ttl, class, &*data];
+    let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
+    let mut text = words.join(prng.pick::<&str>(&[" ", "\t", "  "]));
+    if prng.chance(1) && prng.chance(30) {
+        text =
+            (*prng.pick(&["a 5x A 127.0.0.2", "a MX 10", "a MX 10 b c", "a 4294967296 A 1.2.3.4"]))
+                .to_owned();
+    }
+    Line::new(text)
 }
 
 /// A line with a key: listed or excluded, with and without a value, or a near miss.
@@ -126,6 +250,9 @@ fn entry(prng: &mut Prng, kind: Kind, keyspace: &Keyspace) -> Line {
     if kind == Kind::Ip4trie && prng.chance(2) {
         let text = *prng.pick(&["2001:db8::/33 :6:six $", "!2001:db8:1::/48", "2001:db8:2::1 :7:"]);
         return Line { text: text.into(), only_one: Some(wanted::IP4TRIE_IPV6) };
+    }
+    if kind == Kind::Generic {
+        return record(prng, keyspace);
     }
     let key = key(prng, kind, keyspace);
     let lead = *prng.pick(&["", "", "", "", " ", "\t"]);
@@ -164,7 +291,7 @@ fn key(prng: &mut Prng, kind: Kind, keyspace: &Keyspace) -> String {
         Kind::Ip4tset => ipv4_cidr(prng, ipv4),
         Kind::Ip6trie => ipv6_cidr(prng, ipv6),
         Kind::Ip6tset => ipv6_half(prng, ipv6),
-        Kind::Dnset | Kind::Acl => dn(prng, keyspace),
+        Kind::Dnset | Kind::Acl | Kind::Generic | Kind::Combined => dn(prng, keyspace),
     }
 }
 

@@ -23,9 +23,11 @@ const PLAIN_SIZE: usize = 512;
 const EDNS_SIZE: u16 = 1232;
 /// The bytes of an OPT record without options.
 const OPT_LENGTH: usize = 11;
-/// Where rbldnsd cuts texts, and the most that dnsbld serves.
-const CUT: usize = 254;
+/// Where rbldnsd cuts texts, in `generic` datasets and in others, and the most that dnsbld serves.
+const CUTS: [usize; 2] = [255, 254];
 const LONGEST: usize = 1020;
+/// The longest TTL that dnsbld sends, in seconds.
+const LONGEST_TTL: u32 = 0x7fff_ffff;
 
 /// One question and what was answered.
 pub(crate) struct Asked<'a> {
@@ -156,6 +158,12 @@ impl Asked<'_> {
         } else if partial {
             reply.bits |= AA;
         }
+        for record in reply.answers.iter_mut().chain(&mut reply.authority) {
+            if record.ttl > LONGEST_TTL {
+                record.ttl = LONGEST_TTL;
+                ids.push(wanted::TTL_LIMIT);
+            }
+        }
         let length = length - full.opt.as_ref().map_or(0, |_| OPT_LENGTH);
         let zone = facts.zone_of(&query.name).filter(|zone| zone.live);
         let class = matches!(query.class, CLASS_IN | CLASS_ANY);
@@ -280,7 +288,7 @@ fn apex_records(query: &Query, zone: &Zone) -> Vec<Record> {
     let mut records = match query.qtype {
         TYPE_SOA => zone.soa.clone(),
         TYPE_NS => zone.ns.clone(),
-        _ => [&zone.soa[..], &zone.ns].concat(),
+        _ => [&zone.soa[..], &zone.ns, &zone.others].concat(),
     };
     for record in &mut records {
         record.owner.clone_from(&query.name);
@@ -390,7 +398,7 @@ fn text(record: &Record) -> Option<Vec<u8>> {
 }
 
 fn is_cut(record: &Record) -> bool {
-    text(record).is_some_and(|text| text.len() == CUT)
+    text(record).is_some_and(|text| CUTS.contains(&text.len()))
 }
 
 /// True if `long` is the record `short` with a longer text.

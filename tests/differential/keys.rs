@@ -49,6 +49,16 @@ pub(crate) fn borders(kind: Kind, line: &[u8]) -> Vec<Key> {
     } else if kind.is_ipv6() {
         let Some((first, last)) = ipv6_range(entry) else { return Vec::new() };
         vec![Key::V6(first), Key::V6(last.wrapping_add(1))]
+    } else if kind == Kind::Generic {
+        let line = line.trim_ascii_start();
+        let end = line.iter().position(|byte| b" \t".contains(byte)).unwrap_or(line.len());
+        let name = match &line[..end] {
+            b"@" => Name::new(),
+            name => name::lowercase(&name::from_text(name)),
+        };
+        vec![Key::Name(name)]
+    } else if kind == Kind::Combined {
+        Vec::new()
     } else {
         let end = entry.iter().position(|byte| b" \t".contains(byte)).unwrap_or(entry.len());
         let name = &entry[..end];

@@ -20,11 +20,10 @@ pub(crate) fn questions(
 ) -> Vec<Query> {
     let mut keys = Vec::new();
     for spec in &scenario.specs {
-        let files = spec.files.iter().filter_map(|file| scenario.file(file));
-        for line in files.flat_map(|file| &file.lines) {
-            let borders = keys::borders(spec.kind, &line.text);
+        for (section, line) in scenario.lines(spec) {
+            let borders = keys::borders(section.kind, &line.text);
             if !borders.is_empty() {
-                keys.push((spec.apex(), borders));
+                keys.extend(section.apexes.into_iter().map(|apex| (apex, borders.clone())));
             }
         }
     }
@@ -38,19 +37,19 @@ fn question(
     keys: &[(Name, Vec<Key>)],
 ) -> Query {
     let name = match prng.below(100) {
-        0..65 if !keys.is_empty() => {
+        0..72 if !keys.is_empty() => {
             let (apex, borders) = prng.pick(keys);
             let key = if prng.chance(60) { &borders[0] } else { prng.pick(borders) };
             let key = neighbour(prng, key);
             let labels = labels(prng, &key);
             name::under(&labels, apex)
         }
-        0..85 => {
-            let apex = prng.pick(&scenario.specs).apex();
+        0..87 => {
+            let apex = apex(prng, scenario);
             let key = random_key(prng, keyspace);
             name::under(&labels(prng, &key), &apex)
         }
-        85..93 => prng.pick(&scenario.specs).apex(),
+        87..94 => apex(prng, scenario),
         _ => beside(prng, scenario),
     };
     let name = random_case(prng, name);
@@ -67,6 +66,14 @@ fn question(
     query
 }
 
+/// The apex of a zone, or of a subzone in it.
+fn apex(prng: &mut Prng, scenario: &Scenario) -> Name {
+    let spec = prng.pick(&scenario.specs);
+    let mut apexes = vec![spec.apex()];
+    apexes.extend(scenario.sections(spec).into_iter().flat_map(|section| section.apexes));
+    prng.pick(&apexes).clone()
+}
+
 fn neighbour(prng: &mut Prng, key: &Key) -> Key {
     let step = prng.weighted(&[(10, 0), (4, 1), (1, 255), (1, 65_536_u32)]);
     let up = prng.chance(40);
@@ -78,8 +85,8 @@ fn neighbour(prng: &mut Prng, key: &Key) -> Key {
         Key::Name(name) => Key::Name(match step {
             0 => name.clone(),
             1 if up => name::under(&[b"deeper".to_vec()], name),
-            1 => name[1..].to_vec(),
-            _ => name::under(&name[..1], name),
+            1 => name.iter().skip(1).cloned().collect(),
+            _ => name::under(&name[..name.len().min(1)], name),
         }),
     }
 }

@@ -14,6 +14,7 @@
 //! `crlf`: lines end in CR LF; `gzip`: the file is compressed; `open`: its last line has no end.
 //! In lines, `\xNN` is a byte and `\\` a backslash.
 
+use dnsbld::wire::name::NameBuf;
 use dnsbld::zonefile::{Options, Parser};
 use std::fmt::{self, Display, Write as _};
 use std::fs::File;
@@ -36,14 +37,24 @@ pub(crate) enum Kind {
     Ip6tset,
     Ip6trie,
     Dnset,
+    Generic,
+    Combined,
     /// Who may ask; in cases only.
     Acl,
 }
 
 impl Kind {
     /// All that list something.
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Ip4set, Self::Ip4tset, Self::Ip4trie, Self::Ip6tset, Self::Ip6trie, Self::Dnset];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Ip4set,
+        Self::Ip4tset,
+        Self::Ip4trie,
+        Self::Ip6tset,
+        Self::Ip6trie,
+        Self::Dnset,
+        Self::Generic,
+        Self::Combined,
+    ];
 
     /// As in a zone specification.
     pub(crate) fn as_str(self) -> &'static str {
@@ -55,12 +66,9 @@ impl Kind {
             Self::Ip6trie => "ip6trie",
             Self::Dnset => "dnset",
             Self::Acl => "acl",
+            Self::Generic => "generic",
+            Self::Combined => "combined",
         }
-    }
-
-    /// True if its keys are names.
-    pub(crate) fn is_names(self) -> bool {
-        self == Self::Dnset
     }
 
     /// True if its keys are IPv4 addresses.
@@ -86,6 +94,33 @@ impl Spec {
     /// The zone's apex in lower case.
     pub(crate) fn apex(&self) -> Name {
         name::lowercase(&name::from_text(self.zone.as_bytes()))
+    }
+}
+
+/// What a line of a data file belongs to: itself a dataset, or a section of a combined one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Section {
+    pub(crate) kind: Kind,
+    /// The whole names below which its entries are.
+    pub(crate) apexes: Vec<Name>,
+}
+
+impl Section {
+    /// The section that a line of a combined dataset begins, if it does.
+    fn begun_by(line: &[u8], zone: &Name) -> Option<Self> {
+        let text = String::from_utf8_lossy(line.trim_ascii_start()).into_owned();
+        let rest = text.trim_start_matches(['#', ';', ':']).strip_prefix('$')?;
+        let mut words = rest.split_ascii_whitespace();
+        words.next().filter(|word| word.eq_ignore_ascii_case("dataset"))?;
+        let kind = words.next()?.split(':').next()?;
+        let kind = Kind::ALL.into_iter().find(|known| known.as_str() == kind)?;
+        let subzones = words.take_while(|word| !word.starts_with(['#', ';']));
+        let subzones = subzones.filter(|word| NameBuf::from_text(word.as_bytes()).is_ok());
+        let apex = |subzone: &str| match subzone {
+            "@" => zone.clone(),
+            _ => name::under(&name::lowercase(&name::from_text(subzone.as_bytes())), zone),
+        };
+        Some(Self { kind, apexes: subzones.map(apex).collect() })
     }
 }
 
@@ -228,6 +263,29 @@ impl Scenario {
             handle.set_modified(UNIX_EPOCH + Duration::from_secs(mtime))?;
         }
         Ok(())
+    }
+
+    /// The lines of a dataset, each with the section it belongs to.
+    pub(crate) fn lines<'s>(&'s self, spec: &'s Spec) -> Vec<(Section, &'s Line)> {
+        let zone = spec.apex();
+        let mut section = Section { kind: spec.kind, apexes: vec![zone.clone()] };
+        let mut lines = Vec::new();
+        for line in spec.files.iter().filter_map(|file| self.file(file)).flat_map(|f| &f.lines) {
+            if spec.kind == Kind::Combined
+                && let Some(next) = Section::begun_by(&line.text, &zone)
+            {
+                section = next;
+            } else {
+                lines.push((section.clone(), line));
+            }
+        }
+        lines
+    }
+
+    /// The sections of a combined dataset.
+    pub(crate) fn sections(&self, spec: &Spec) -> Vec<Section> {
+        let lines = spec.files.iter().filter_map(|file| self.file(file)).flat_map(|f| &f.lines);
+        lines.filter_map(|line| Section::begun_by(&line.text, &spec.apex())).collect()
     }
 
     /// The file called `name`, if there is one.

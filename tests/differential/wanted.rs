@@ -25,6 +25,7 @@ pub(crate) const TEST_POINT_LISTED: &str = "test-point-listed";
 pub(crate) const TEST_POINT_UNLISTED: &str = "test-point-unlisted";
 pub(crate) const A_OUTSIDE_127: &str = "a-outside-127";
 pub(crate) const LONG_TXT: &str = "long-txt";
+pub(crate) const TTL_LIMIT: &str = "ttl-limit";
 pub(crate) const CRLF: &str = "crlf";
 pub(crate) const PARTLY_LOADED: &str = "partly-loaded";
 pub(crate) const NOTHING_VALID: &str = "nothing-valid";
@@ -47,7 +48,7 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         id: EMPTY_NON_TERMINAL,
         rbldnsd: "NXDOMAIN for a name that is not listed itself although names below it are",
         dnsbld: "NOERROR without records, for octets, nibbles (v4-mapped and 6to4 too), names and \
-                 the parents of subzones",
+                 the parents of subzones and of the subzones of `combined`",
         why: "resolvers that minimise query names (RFC 9156) or believe RFC 8020 take the NXDOMAIN \
               to hold for everything below and then see nothing as listed",
         off: NEVER,
@@ -78,7 +79,8 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
     Difference {
         id: TEST_POINT_LISTED,
         rbldnsd: "the test entry 127.0.0.2, ::ffff:7f00:2 or TEST is listed only if a file has it",
-        dnsbld: "always listed, with the default value of the zone's first dataset",
+        dnsbld: "always listed, with the default value of the zone's first dataset; in `combined`, of \
+                 each subzone",
         why: "RFC 5782 section 5: clients and monitors take a zone without it for dead",
         off: "`test-points = false` at the zone",
     },
@@ -98,9 +100,16 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
     },
     Difference {
         id: LONG_TXT,
-        rbldnsd: "TXT is cut at 254 bytes",
+        rbldnsd: "TXT is cut at 254 bytes, in `generic` at 255",
         dnsbld: "up to 1,020 bytes, in character-strings of up to 255 bytes",
         why: "the end of the text is often the link the reader needs",
+        off: NEVER,
+    },
+    Difference {
+        id: TTL_LIMIT,
+        rbldnsd: "TTLs of up to 4294967295 seconds",
+        dnsbld: "of up to 2147483647 seconds, some 68 years",
+        why: "RFC 2181 section 8: longer ones are taken for 0 by who receives them",
         off: NEVER,
     },
     Difference {

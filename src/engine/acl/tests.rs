@@ -1,6 +1,6 @@
 use crate::engine::tests::{NOW, catalog, ip4, lines, name, query, zone};
 use crate::engine::{Catalog, Figures, Outcome, Reason, Request, Transport, WorkerState, answer};
-use crate::listing::records::{Record, RecordSet};
+use crate::listing::records::RecordsBuilder;
 use crate::wire::Type;
 use crate::zone::{Acl, Dataset, Zone, ZoneState};
 use crate::zonefile::{self, Kind, Options, Parser};
@@ -40,12 +40,11 @@ fn keys(text: &str) -> Vec<Arc<Dataset>> {
 /// 1.2.3.4 is listed; `www` has an MX record, the apex too.
 fn listed(acl: Vec<Arc<Dataset>>) -> Zone {
     let list = ip4(300, &[("1.2.3.4", "1.2.3.4", [127, 0, 0, 2], "see $")]);
-    let mut records = RecordSet::default();
+    let mut records = RecordsBuilder::default();
     for owner in [&b"\0"[..], b"\x03www\0"] {
-        let data = Box::from(*b"\0\x0a\x02mx\x04test\0");
-        records.add(owner, Record { rtype: Type::MX, ttl: 8, data });
+        records.add(owner, Type::MX, 8, b"\0\x0a\x02mx\x04test\0").unwrap();
     }
-    let records = Dataset { records: Some(records), ..Dataset::default() };
+    let records = Dataset { records: Some(records.finish()), ..Dataset::default() };
     Zone { acl, ..zone("bl.test", vec![list, records]) }
 }
 

@@ -13,7 +13,7 @@ fn source(path: &str, entries: u64, bad_lines: u64, content: u64) -> Source {
     let hash = u128::from(entries) << 64 | u128::from(bad_lines) << 32 | u128::from(content);
     Source {
         path: path.into(),
-        report: ReadReport { identity, hash, content, compressed: false },
+        report: ReadReport { identity, settled: true, hash, content, compressed: false },
         entries,
         bad_lines,
         first_bad: (bad_lines > 0).then(|| "list:1:1: no address".to_owned()),

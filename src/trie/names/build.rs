@@ -96,7 +96,12 @@ impl SortedNames {
         records.extend_from_slice(&root);
         records.shrink_to_fit();
         buckets.shrink_to_fit();
-        NameTree { records, buckets, root: root_at, entries: entries as u32 }
+        NameTree {
+            records: records.into(),
+            buckets: buckets.into(),
+            root: root_at,
+            entries: entries as u32,
+        }
     }
 
     fn key(&self, index: usize) -> &[u8] {

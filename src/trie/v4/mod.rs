@@ -5,6 +5,7 @@ mod root;
 
 use super::block::Block;
 use super::coalesce::Coalesce;
+use crate::flat::{Flat, Sink, Source};
 use crate::listing::{AnswerId, Range};
 use build::Builder;
 use root::Root;
@@ -22,7 +23,7 @@ use root::Root;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trie4 {
     root: Root,
-    arena: Vec<u8>,
+    arena: Flat<u8>,
     covered: u64,
     ranges: usize,
 }
@@ -45,7 +46,7 @@ impl Trie4 {
             builder.push(range);
         }
         let (root, arena) = builder.finish();
-        Self { root, arena, covered, ranges: count }
+        Self { root, arena: arena.into(), covered, ranges: count }
     }
 
     /// The answer of an address.
@@ -86,9 +87,29 @@ impl Trie4 {
         self.ranges == 0
     }
 
-    /// The size in memory, in bytes.
+    /// The size in this process's own memory, in bytes.
     pub fn memory(&self) -> usize {
-        size_of::<Self>() + self.root.memory() + self.arena.capacity()
+        size_of::<Self>() + self.root.heap() + self.arena.heap()
+    }
+
+    /// The size in shared memory, in bytes.
+    pub fn mapped(&self) -> usize {
+        self.root.mapped() + self.arena.mapped()
+    }
+
+    /// Hands out what [`load`](Self::load) needs.
+    pub fn store(&self, out: &mut impl Sink) {
+        out.array(&[self.covered, self.ranges as u64]);
+        self.root.store(out);
+        out.array(&self.arena);
+    }
+
+    /// The trie that was [stored](Self::store). If the arrays are damaged, lookups are wrong but
+    /// safe.
+    pub fn load(from: &mut impl Source) -> Option<Self> {
+        let [covered, ranges] = from.numbers()?;
+        let ranges = usize::try_from(ranges).ok()?;
+        Some(Self { covered, ranges, root: Root::load(from)?, arena: from.array()? })
     }
 
     /// The place of a key in the block at an offset, or in the child that has it.
@@ -153,7 +174,7 @@ impl Trie4 {
     pub fn damage(&mut self, random: &mut dyn FnMut() -> u64) {
         match random() % 4 {
             0 => self.root.damage(random),
-            _ => super::damage::damage(&mut self.arena, random, |bits| bits as u8),
+            _ => super::damage::damage(self.arena.to_mut(), random, |bits| bits as u8),
         }
     }
 }

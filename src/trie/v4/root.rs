@@ -1,5 +1,6 @@
 //! The root of [`Trie4`](super::Trie4): from a /16 to the offset of its block.
 
+use crate::flat::{Flat, Sink, Source};
 use crate::trie::block::EMPTY;
 
 /// From this number of entries on, an array over all /16s serves better than a search.
@@ -17,13 +18,13 @@ pub(super) struct Entry {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Root {
     /// One offset for each /16.
-    direct: Vec<u32>,
+    direct: Flat<u32>,
     /// For each /8 where its entries start in the arrays below, and at last their length.
-    octets: Vec<u16>,
+    octets: Flat<u16>,
     /// The second octets of the first and last /16 of each entry.
-    firsts: Vec<u8>,
-    lasts: Vec<u8>,
-    blocks: Vec<u32>,
+    firsts: Flat<u8>,
+    lasts: Flat<u8>,
+    blocks: Flat<u32>,
 }
 
 impl Root {
@@ -34,14 +35,14 @@ impl Root {
             for entry in entries {
                 direct[usize::from(entry.first)..=usize::from(entry.last)].fill(entry.block);
             }
-            return Self { direct, ..Self::default() };
+            return Self { direct: direct.into(), ..Self::default() };
         }
         if entries.is_empty() {
             return Self::default();
         }
         let start_of = |octet| entries.partition_point(|entry| entry.first >> 8 < octet) as u16;
         Self {
-            direct: Vec::new(),
+            direct: Flat::default(),
             octets: (0..=256).map(start_of).collect(),
             firsts: entries.iter().map(|entry| entry.first as u8).collect(),
             lasts: entries.iter().map(|entry| entry.last as u8).collect(),
@@ -72,13 +73,35 @@ impl Root {
         Some((first.max(slot), *self.blocks.get(entry)?))
     }
 
-    /// The size in memory, in bytes, without the struct itself.
-    pub(super) fn memory(&self) -> usize {
-        self.direct.capacity() * size_of::<u32>()
-            + self.octets.capacity() * size_of::<u16>()
-            + self.firsts.capacity()
-            + self.lasts.capacity()
-            + self.blocks.capacity() * size_of::<u32>()
+    /// The size in this process's own memory, in bytes, without the struct itself.
+    pub(super) fn heap(&self) -> usize {
+        let Self { direct, octets, firsts, lasts, blocks } = self;
+        direct.heap() + octets.heap() + firsts.heap() + lasts.heap() + blocks.heap()
+    }
+
+    /// The size in shared memory, in bytes.
+    pub(super) fn mapped(&self) -> usize {
+        let Self { direct, octets, firsts, lasts, blocks } = self;
+        direct.mapped() + octets.mapped() + firsts.mapped() + lasts.mapped() + blocks.mapped()
+    }
+
+    pub(super) fn store(&self, out: &mut impl Sink) {
+        let Self { direct, octets, firsts, lasts, blocks } = self;
+        out.array(direct);
+        out.array(octets);
+        out.array(firsts);
+        out.array(lasts);
+        out.array(blocks);
+    }
+
+    pub(super) fn load(from: &mut impl Source) -> Option<Self> {
+        Some(Self {
+            direct: from.array()?,
+            octets: from.array()?,
+            firsts: from.array()?,
+            lasts: from.array()?,
+            blocks: from.array()?,
+        })
     }
 
     fn search(&self, slot: u16) -> u32 {
@@ -108,11 +131,11 @@ impl Root {
     pub(super) fn damage(&mut self, random: &mut dyn FnMut() -> u64) {
         use crate::trie::damage::damage;
         match random() % 5 {
-            0 => damage(&mut self.direct, random, |bits| bits as u32),
-            1 => damage(&mut self.octets, random, |bits| bits as u16),
-            2 => damage(&mut self.firsts, random, |bits| bits as u8),
-            3 => damage(&mut self.lasts, random, |bits| bits as u8),
-            _ => damage(&mut self.blocks, random, |bits| bits as u32),
+            0 => damage(self.direct.to_mut(), random, |bits| bits as u32),
+            1 => damage(self.octets.to_mut(), random, |bits| bits as u16),
+            2 => damage(self.firsts.to_mut(), random, |bits| bits as u8),
+            3 => damage(self.lasts.to_mut(), random, |bits| bits as u8),
+            _ => damage(self.blocks.to_mut(), random, |bits| bits as u32),
         }
     }
 }

@@ -54,7 +54,7 @@ fn the_layout_is_as_documented() {
     let trie = check(&listing, &[]);
     assert_eq!((trie.root.get(0xc000), trie.root.get(0xc633)), (4, 13));
     let blocks = [0, 0, 0, 0, 0x10, 0, 0x21, 0, 1, 1, 2, 7, 2, 0x10, 8, 0x10, 0, 2, 0x64];
-    assert_eq!(trie.arena, [&blocks[..], &[0; 16]].concat());
+    assert_eq!(*trie.arena, [&blocks[..], &[0; 16]].concat());
 }
 
 #[test]

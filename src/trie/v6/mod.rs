@@ -3,6 +3,7 @@
 use super::block::{Block, EMPTY};
 use super::coalesce::Coalesce;
 use super::pack::{Arena, Plan, Run, Shape};
+use crate::flat::{Flat, Sink, Source};
 use crate::listing::{AnswerId, Range};
 
 /// The most runs of a block.
@@ -25,14 +26,14 @@ const BLOCK_OVERHEAD: usize = size_of::<u128>() + size_of::<u32>();
 pub struct Trie6 {
     /// For each cell, 2^`cell_shift` /64s from `first_network` on, how many heads lie before it; and
     /// at last the number of heads.
-    cells: Vec<u32>,
+    cells: Flat<u32>,
     cell_shift: u32,
     /// The /64 of the first head.
     first_network: u64,
     /// The first address of each block; a block ends where the next one begins.
-    heads: Vec<u128>,
-    blocks: Vec<u32>,
-    arena: Vec<u8>,
+    heads: Flat<u128>,
+    blocks: Flat<u32>,
+    arena: Flat<u8>,
     covered: u128,
     ranges: usize,
 }
@@ -95,13 +96,42 @@ impl Trie6 {
         self.ranges == 0
     }
 
-    /// The size in memory, in bytes.
+    /// The size in this process's own memory, in bytes.
     pub fn memory(&self) -> usize {
-        size_of::<Self>()
-            + self.cells.capacity() * size_of::<u32>()
-            + self.heads.capacity() * size_of::<u128>()
-            + self.blocks.capacity() * size_of::<u32>()
-            + self.arena.capacity()
+        let Self { cells, heads, blocks, arena, .. } = self;
+        size_of::<Self>() + cells.heap() + heads.heap() + blocks.heap() + arena.heap()
+    }
+
+    /// The size in shared memory, in bytes.
+    pub fn mapped(&self) -> usize {
+        let Self { cells, heads, blocks, arena, .. } = self;
+        cells.mapped() + heads.mapped() + blocks.mapped() + arena.mapped()
+    }
+
+    /// Hands out what [`load`](Self::load) needs.
+    pub fn store(&self, out: &mut impl Sink) {
+        let [low, high] = [self.covered as u64, (self.covered >> 64) as u64];
+        out.array(&[low, high, self.ranges as u64, self.first_network, self.cell_shift.into()]);
+        out.array(&self.cells);
+        out.array(&self.heads);
+        out.array(&self.blocks);
+        out.array(&self.arena);
+    }
+
+    /// The trie that was [stored](Self::store). If the arrays are damaged, lookups are wrong but
+    /// safe.
+    pub fn load(from: &mut impl Source) -> Option<Self> {
+        let [low, high, ranges, first_network, cell_shift] = from.numbers::<u64, 5>()?;
+        Some(Self {
+            covered: u128::from(high) << 64 | u128::from(low),
+            ranges: usize::try_from(ranges).ok()?,
+            first_network,
+            cell_shift: u32::try_from(cell_shift).ok()?,
+            cells: from.array()?,
+            heads: from.array()?,
+            blocks: from.array()?,
+            arena: from.array()?,
+        })
     }
 
     /// The number of heads not behind a key, which is the number of the key's block plus 1.
@@ -204,12 +234,12 @@ impl Builder {
         self.blocks.shrink_to_fit();
         let (cells, cell_shift) = cells(&self.heads);
         Trie6 {
-            cells,
+            cells: cells.into(),
             cell_shift,
             first_network: self.heads.first().map_or(0, |&head| network(head)),
-            heads: self.heads,
-            blocks: self.blocks,
-            arena: self.arena.finish(),
+            heads: self.heads.into(),
+            blocks: self.blocks.into(),
+            arena: self.arena.finish().into(),
             ..Trie6::default()
         }
     }
@@ -323,9 +353,9 @@ impl Trie6 {
     pub fn damage(&mut self, random: &mut dyn FnMut() -> u64) {
         use super::damage::damage;
         match random() % 8 {
-            0 => damage(&mut self.heads, random, |bits| u128::from(bits) << (bits % 65)),
-            1 => damage(&mut self.blocks, random, |bits| bits as u32),
-            _ => damage(&mut self.arena, random, |bits| bits as u8),
+            0 => damage(self.heads.to_mut(), random, |bits| u128::from(bits) << (bits % 65)),
+            1 => damage(self.blocks.to_mut(), random, |bits| bits as u32),
+            _ => damage(self.arena.to_mut(), random, |bits| bits as u8),
         }
     }
 }

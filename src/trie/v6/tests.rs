@@ -110,18 +110,19 @@ fn a_damaged_trie_never_panics() {
         let mut trie = whole.clone();
         for _ in 0..1 + round {
             let at = random.below(trie.arena.len() as u64) as usize;
-            trie.arena[at] = random.bits() as u8;
+            trie.arena.to_mut()[at] = random.bits() as u8;
         }
         if round % 4 == 0 {
-            trie.arena.truncate(random.below(trie.arena.len() as u64) as usize);
+            let length = random.below(trie.arena.len() as u64) as usize;
+            trie.arena.to_mut().truncate(length);
         }
         if round % 3 == 0 {
             let at = random.below(trie.heads.len() as u64) as usize;
-            trie.heads[at] = u128::from(random.bits()) << random.below(65);
-            trie.blocks[at] = random.bits() as u32;
-            trie.blocks.pop();
+            trie.heads.to_mut()[at] = u128::from(random.bits()) << random.below(65);
+            trie.blocks.to_mut()[at] = random.bits() as u32;
+            trie.blocks.to_mut().pop();
             let at = random.below(trie.cells.len() as u64) as usize;
-            trie.cells[at] ^= random.bits() as u32 & 0x3f;
+            trie.cells.to_mut()[at] ^= random.bits() as u32 & 0x3f;
             trie.cell_shift = random.below(200) as u32;
         }
         for range in ranges.iter().step_by(7) {

@@ -1,0 +1,93 @@
+//! `dnsbld compile`
+
+use crate::config::{self, Dataset, Server, Settings, Source};
+use crate::daemon;
+use anyhow::Context;
+use clap::Args;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Write the snapshots of datasets.
+///
+/// A snapshot is the compiled form of a dataset, which is mapped instead of parsed. `serve` writes
+/// them by itself if it has a state folder. One made here can be sent to other servers and named
+/// in place of the text in a dataset of the same type and options.
+#[derive(Args, Debug)]
+pub struct Compile {
+    /// The configuration file [default: zones/dnsbld.toml if there is one in the current
+    /// folder, else /etc/dnsbld/dnsbld.toml; none is needed for TYPE:FILE,FILE...].
+    #[arg(long, short, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The file to write, for one dataset; else those of the state folder are written.
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// What to compile: datasets by the names in the configuration, or as a type and files,
+    /// relative to the current folder. None for all that are in the configuration.
+    #[arg(value_name = "DATASET|TYPE:FILE,FILE...")]
+    datasets: Vec<String>,
+}
+
+impl Compile {
+    /// Compiles the datasets and prints a line for each.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::config::Errors`] if the configuration cannot be used; else why the first dataset
+    /// that failed did.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let folder = std::env::current_dir().context("cannot tell the current folder")?;
+        let (server, datasets) = self.find(&folder)?;
+        if self.output.is_some() && datasets.len() != 1 {
+            anyhow::bail!("--output takes one dataset, not {}", datasets.len());
+        }
+        for dataset in &datasets {
+            let compiled = daemon::compile(dataset, &server, self.output.as_deref())?;
+            print(dataset, &compiled)?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// The settings of what is to be compiled.
+    fn find(&self, folder: &Path) -> anyhow::Result<(Server, Vec<Dataset>)> {
+        let is_spec = |text: &String| text.contains(':');
+        if self.config.is_none() && !self.datasets.is_empty() && self.datasets.iter().all(is_spec) {
+            let datasets = self.datasets.iter().map(|text| spec(text, folder));
+            return Ok((Server::default(), datasets.collect::<Result<_, _>>()?));
+        }
+        let source = match &self.config {
+            Some(file) => Source::file(file.clone()),
+            None => Source::default_file(folder),
+        };
+        let Settings { server, datasets: known, .. } = source.load()?.settings;
+        if self.datasets.is_empty() {
+            return Ok((server, known));
+        }
+        let datasets = self.datasets.iter().map(|text| {
+            match known.iter().find(|dataset| dataset.name == *text) {
+                Some(dataset) => Ok(dataset.clone()),
+                None if is_spec(text) => spec(text, folder),
+                None => Err(anyhow::anyhow!("there is no dataset {text:?} in {source}")),
+            }
+        });
+        let datasets = datasets.collect::<Result<_, _>>()?;
+        Ok((server, datasets))
+    }
+}
+
+fn spec(text: &str, folder: &Path) -> anyhow::Result<Dataset> {
+    config::dataset_spec(text, folder).map_err(|reason| anyhow::anyhow!("{text}: {reason}"))
+}
+
+fn print(dataset: &Dataset, compiled: &daemon::Compiled) -> anyhow::Result<()> {
+    for bad in &compiled.diagnostics.kept {
+        let file = dataset.files.get(usize::from(bad.file)).map(|file| file.display());
+        let (line, column, reason) = (bad.line, bad.column, bad.reason);
+        let file = file.map_or_else(String::new, |file| file.to_string());
+        tracing::warn!("{file}:{line}:{column}: {reason}");
+    }
+    let (name, path) = (&dataset.name, compiled.path.display());
+    let (entries, id) = (compiled.origin.entries(), compiled.id);
+    let line = format!("{path}: snapshot {id} of {name}, {entries} entries\n");
+    std::io::stdout().write_all(line.as_bytes()).context("cannot print the result")
+}

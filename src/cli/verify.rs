@@ -1,0 +1,66 @@
+//! `dnsbld verify`
+
+use super::EX_DATAERR;
+use crate::snapshot::{self, Fault, OpenError, Verified};
+use anyhow::Context;
+use clap::Args;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Look at every byte and every key of snapshots.
+///
+/// Prints a line for each file that is right. For one that is not, says what is wrong; the exit
+/// code is then 65, and 1 if a file cannot be read.
+#[derive(Args, Debug)]
+pub struct Verify {
+    /// The snapshots.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+impl Verify {
+    /// Verifies all files.
+    ///
+    /// # Errors
+    ///
+    /// When the result cannot be printed.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let mut code = ExitCode::SUCCESS;
+        for file in &self.files {
+            let shown = file.display();
+            match snapshot::verify(file) {
+                Ok(verified) => {
+                    let line = format!("{shown}: {}\n", text(&verified));
+                    std::io::stdout()
+                        .write_all(line.as_bytes())
+                        .context("cannot print the result")?;
+                }
+                Err(fault) => {
+                    eprintln!("dnsbld: {shown} {fault}");
+                    code = match fault {
+                        Fault::Open(OpenError::Io(_)) => ExitCode::FAILURE,
+                        _ => ExitCode::from(EX_DATAERR),
+                    };
+                }
+            }
+        }
+        Ok(code)
+    }
+}
+
+fn text(verified: &Verified) -> String {
+    let Verified { id, origin, size, ip4, ip6, names, answers } = verified;
+    let counts = [(ip4, "IPv4 ranges"), (ip6, "IPv6 ranges"), (names, "names")];
+    let counts = counts.iter().filter_map(|(count, what)| Some(format!("{} {what}", (**count)?)));
+    let counts: Vec<_> = counts.chain([format!("{answers} answers")]).collect();
+    let files: Vec<_> =
+        origin.sources.iter().map(|source| source.path.display().to_string()).collect();
+    format!(
+        "OK, snapshot {id} of {}: {}, {size} bytes; made with {} from {}",
+        origin.name,
+        counts.join(", "),
+        origin.rules,
+        files.join(" ")
+    )
+}

@@ -1,0 +1,432 @@
+//! Snapshots of the datasets: taken instead of the files they were made of, where those are still
+//! the same; written after every load that was accepted; and made by hand.
+
+use super::compile::{Built, Order, Outcome, Task, Ticket};
+use crate::config;
+use crate::load::{Cause, Life, Problem, ReadReport, Source};
+use crate::snapshot::folder::Folder;
+use crate::snapshot::intake::Intake;
+use crate::snapshot::{self, Id, Opened, Origin, Rules, WriteError};
+use crate::zone::Dataset;
+use crate::zonefile::{Diagnostics, FatalCause, Tally};
+use anyhow::Context;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use tracing::{debug, info, warn};
+
+/// What a dataset was made from.
+pub(super) fn origin(
+    spec: &config::Dataset,
+    server: &config::Server,
+    stamp: Option<u64>,
+    sources: &[Source],
+) -> Origin {
+    let name = spec.name.clone();
+    Origin { name, rules: rules(spec, server), stamp, sources: sources.to_vec() }
+}
+
+/// All settings that decide, beside the files, what comes of a dataset: a new one belongs here, or
+/// to those that do not.
+fn rules(spec: &config::Dataset, server: &config::Server) -> Rules {
+    let config::Dataset {
+        name: _,
+        kind,
+        files: _,
+        soa,
+        ns,
+        ns_ttl,
+        ttl,
+        default_a,
+        default_text,
+        allow_any_a,
+        accept_empty: _,
+        hides_empty_non_terminals: _,
+        guarded: _,
+    } = spec;
+    let config::TtlBounds { default, min, max, negative: _ } = &server.ttl;
+    let mut rules = Rules::default();
+    rules.add("type", kind);
+    rules.add("default-ttl", default);
+    rules.add("min-ttl", min);
+    rules.add("max-ttl", max);
+    rules.add("accept-host-bits", server.accept_host_bits);
+    rules.add("allow-any-a", allow_any_a);
+    if let Some(soa) = soa {
+        let config::Soa { mname, rname, serial, refresh, retry, expire, minimum, ttl } = soa;
+        let times = format!("{refresh} {retry} {expire} {minimum}");
+        rules.add("soa", format!("{mname} {rname} {serial:?} {times} {ttl:?}"));
+    }
+    if !ns.is_empty() {
+        rules.add("ns", ns.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "));
+    }
+    let mut add = |key, value: Option<String>| {
+        if let Some(value) = value {
+            rules.add(key, value);
+        }
+    };
+    add("ns-ttl", ns_ttl.map(|ttl| ttl.to_string()));
+    add("ttl", ttl.map(|ttl| ttl.to_string()));
+    add("default-a", default_a.map(|a| a.to_string()));
+    add("default-text", default_text.as_ref().map(|text| format!("{text:?}")));
+    rules
+}
+
+/// The snapshot that was kept of a dataset, if its files and the rules are still the same. What is
+/// wrong with it otherwise goes to the log.
+pub(super) fn find(task: &Task, now: u64) -> Option<Built> {
+    let start = Instant::now();
+    let name = &task.spec.name;
+    let path = task.folder()?.file(name);
+    let Opened { mut dataset, origin, id, .. } = match snapshot::open(&path) {
+        Ok(opened) => opened,
+        Err(error) if error.is_absence() => return None,
+        Err(error) => {
+            warn!("dataset {name}: its files are read: the snapshot {} {error}", path.display());
+            return None;
+        }
+    };
+    if let Some(other) = rules(&task.spec, &task.server).difference(&origin.rules) {
+        let (rule, theirs, ours) = (other.rule, other.theirs, other.ours);
+        info!("dataset {name}: its files are read: its snapshot has {rule} {theirs}, not {ours}");
+        return None;
+    }
+    // The file is refused while that lies in the future, and so must this be.
+    if origin.stamp.is_some_and(|stamp| stamp > now) {
+        info!("dataset {name}: its files are read: its snapshot is of data from the future");
+        return None;
+    }
+    let Some(sources) = task.same(&origin.sources, true) else {
+        info!("dataset {name}: its files are read: they are not those of its snapshot");
+        return None;
+    };
+    info!("dataset {name}: mapped from its snapshot {id}: the files are unchanged");
+    for source in sources.iter().filter(|source| source.bad_lines > 0) {
+        let first = source.first_bad.as_deref().unwrap_or("not told");
+        let (file, bad) = (source.path.display(), source.bad_lines);
+        warn!("dataset {name}: {file}: lines that are wrong: {bad}, the first: {first}");
+    }
+    dataset.name.clone_from(name);
+    dataset.hides_empty_non_terminals = task.spec.hides_empty_non_terminals;
+    let is_kept = sources == origin.sources;
+    let (diagnostics, stamp) = (Diagnostics::default(), origin.stamp);
+    let (tally, took) = (Tally::Plain, start.elapsed());
+    Some(Built { dataset, sources, diagnostics, tally, stamp, is_kept, took })
+}
+
+/// A dataset whose file is a snapshot, of which a copy was made.
+pub(super) fn take_in(
+    task: &Task,
+    intake: Intake,
+    report: ReadReport,
+    now: u64,
+) -> Result<Built, Cause> {
+    let start = Instant::now();
+    let unfit = |reason| Err(Cause::Snapshot(reason));
+    let [path] = &task.spec.files[..] else {
+        return unfit("its dataset has other files beside it".to_owned());
+    };
+    let opened = intake.open().map_err(|error| Cause::Snapshot(format!("it {error}")))?;
+    let Opened { mut dataset, origin, id, .. } = opened;
+    if let Some(other) = rules(&task.spec, &task.server).difference(&origin.rules) {
+        let (rule, theirs, ours) = (other.rule, other.theirs, other.ours);
+        return unfit(format!("it was made with {rule} {theirs}, and the dataset has {ours}"));
+    }
+    if let Some(stamp) = origin.stamp.filter(|&stamp| stamp > now) {
+        return Err(Cause::Fatal(FatalCause::FutureTimestamp(stamp).to_string()));
+    }
+    debug!("dataset {}: {} is the snapshot {id}", task.spec.name, path.display());
+    dataset.name.clone_from(&task.spec.name);
+    dataset.hides_empty_non_terminals = task.spec.hides_empty_non_terminals;
+    let source = Source {
+        path: path.clone(),
+        report,
+        entries: origin.entries(),
+        bad_lines: origin.sources.iter().map(|source| source.bad_lines).sum(),
+        first_bad: origin.sources.iter().find_map(|source| source.first_bad.clone()),
+    };
+    let (diagnostics, stamp) = (Diagnostics::default(), origin.stamp);
+    let took = start.elapsed();
+    let (sources, tally, is_kept) = (vec![source], Tally::Plain, false);
+    Ok(Built { dataset, sources, diagnostics, tally, stamp, is_kept, took })
+}
+
+/// A dataset to be kept as a snapshot.
+pub(super) struct Keep {
+    pub(super) dataset: Arc<Dataset>,
+    pub(super) origin: Origin,
+    /// Tells when there is a newer one.
+    pub(super) ticket: Ticket,
+}
+
+enum Job {
+    Keep(Keep),
+    Retain(Vec<String>),
+}
+
+/// A thread that writes snapshots, one after the other, so that neither answering nor loading
+/// waits for a disk. It ends, after what it is at, when this is dropped.
+pub(super) struct Keeper(mpsc::Sender<Job>);
+
+impl Keeper {
+    /// Starts the thread.
+    pub(super) fn start(state_dir: &Path) -> std::io::Result<Self> {
+        let (jobs, queue) = mpsc::channel::<Job>();
+        let folder = Folder::of(state_dir);
+        thread::Builder::new().name("keep".to_owned()).spawn(move || {
+            super::pool::be_polite();
+            queue.iter().for_each(|job| match job {
+                Job::Keep(keep) => keep.write(&folder),
+                Job::Retain(names) => retain(&folder, &names),
+            });
+        })?;
+        Ok(Self(jobs))
+    }
+
+    /// Has a snapshot written.
+    pub(super) fn keep(&self, keep: Keep) {
+        // The thread holds the other end for as long as this lives.
+        let _ = self.0.send(Job::Keep(keep));
+    }
+
+    /// Has the snapshots of all other datasets removed.
+    pub(super) fn retain(&self, names: Vec<String>) {
+        let _ = self.0.send(Job::Retain(names));
+    }
+}
+
+impl Keep {
+    fn write(&self, folder: &Folder) {
+        let Self { dataset, origin, ticket } = self;
+        let name = &origin.name;
+        if !ticket.is_wanted() {
+            return;
+        }
+        let start = Instant::now();
+        match folder.write(dataset, origin, &|| ticket.is_wanted()) {
+            Ok(id) => {
+                debug!("dataset {name}: snapshot {id} written in {:?}", start.elapsed());
+            }
+            Err(WriteError::Unwanted) => {}
+            Err(WriteError::Unfit(reason)) => debug!("dataset {name}: no snapshot: {reason}"),
+            Err(WriteError::Io(error)) => warn!(
+                "dataset {name}: its snapshot cannot be written to {}: {error}; the next start will read its files; check `state-dir` in the [server] settings",
+                folder.file(name).display()
+            ),
+        }
+    }
+}
+
+fn retain(folder: &Folder, names: &[String]) {
+    match folder.retain(names.iter().map(String::as_str)) {
+        Ok(gone) => gone.iter().for_each(|file| {
+            debug!("{} removed: no dataset uses it", file.display());
+        }),
+        Err(error) => warn!("cannot remove old snapshots from the state folder: {error}"),
+    }
+}
+
+/// A snapshot that was made by hand.
+#[derive(Debug)]
+pub struct Compiled {
+    /// The file.
+    pub path: PathBuf,
+    /// What tells its data from any other.
+    pub id: Id,
+    /// What it was made from.
+    pub origin: Origin,
+    /// What is wrong with single lines.
+    pub diagnostics: Diagnostics,
+}
+
+/// Reads the files of a dataset and writes its snapshot, to `path` or else into the state folder.
+/// Judges them as at the first start of a server.
+///
+/// # Errors
+///
+/// When the files cannot be read, hold nothing that can be served, or the snapshot cannot be
+/// written.
+pub fn compile(
+    spec: &config::Dataset,
+    server: &config::Server,
+    path: Option<&Path>,
+) -> anyhow::Result<Compiled> {
+    let order = Order::default();
+    let task = Task {
+        spec: Arc::new(spec.clone()),
+        server: Arc::new(server.clone()),
+        at_rest: Vec::new(),
+        served: None,
+        ticket: order.ticket(),
+    };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let refused = |problem: Problem| anyhow::Error::new(problem).context(spec.name.clone());
+    let Built { dataset, sources, diagnostics, stamp, .. } = match task.build(now) {
+        Outcome::Built(built) => *built,
+        Outcome::Failed(problem) => return Err(refused(problem)),
+        Outcome::Moving(file) => anyhow::bail!("{}: is being written", file.display()),
+        Outcome::Same(_) => anyhow::bail!("{}: nothing was built", spec.name),
+    };
+    let judged = Life::default().judge(sources.clone(), spec.accept_empty);
+    let _candidate = judged.map_err(refused)?;
+    let origin = origin(spec, server, stamp, &sources);
+    let (path, id) = match (path, task.folder()) {
+        (Some(path), _) => (path.to_owned(), snapshot::write(path, &dataset, &origin, &|| true)),
+        (None, Some(folder)) => {
+            (folder.file(&spec.name), folder.write(&dataset, &origin, &|| true))
+        }
+        (None, None) => anyhow::bail!("there is no state folder: say with -o where to write"),
+    };
+    let id = id.with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(Compiled { path, id, origin, diagnostics })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::zonefile::Kind;
+    use std::fs;
+    use tempfile::TempDir;
+
+    /// 2020-01-01.
+    const MADE: u64 = 1_577_836_800;
+
+    struct Place {
+        folder: TempDir,
+        spec: config::Dataset,
+        server: config::Server,
+        order: Order,
+    }
+
+    impl Place {
+        fn new(text: &str) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join("list");
+            fs::write(&file, text).unwrap();
+            let state_dir = Some(folder.path().join("state"));
+            let server = config::Server { state_dir, ..config::Server::default() };
+            let spec = config::Dataset::new("list".to_owned(), Kind::Ip4Set, vec![file]);
+            Self { folder, spec, server, order: Order::default() }
+        }
+
+        fn task(&self) -> Task {
+            Task {
+                spec: Arc::new(self.spec.clone()),
+                server: Arc::new(self.server.clone()),
+                at_rest: Vec::new(),
+                served: None,
+                ticket: self.order.ticket(),
+            }
+        }
+
+        fn is_found(&self) -> bool {
+            find(&self.task(), MADE).is_some()
+        }
+    }
+
+    /// A file that is refused when it is read must not come in by its snapshot.
+    #[test]
+    fn data_from_the_future_is_refused_as_a_snapshot_too() {
+        let place = Place::new("$TIMESTAMP 2020-01-01\n10.0.0.1\n");
+        compile(&place.spec, &place.server, None).unwrap();
+        let outcome = |now| match place.task().compile(now) {
+            Outcome::Built(built) => (built.dataset.mapped() > 0).to_string(),
+            Outcome::Failed(problem) => problem.to_string(),
+            Outcome::Same(_) | Outcome::Moving(_) => String::new(),
+        };
+        assert_eq!(outcome(MADE), "true");
+        assert!(outcome(MADE - 1).contains("in the future"), "{}", outcome(MADE - 1));
+        let fed = place.folder.path().join("fed");
+        compile(&place.spec, &place.server, Some(&fed)).unwrap();
+        fs::rename(fed, &place.spec.files[0]).unwrap();
+        assert_eq!(outcome(MADE), "true");
+        assert!(outcome(MADE - 1).contains("in the future"), "{}", outcome(MADE - 1));
+    }
+
+    #[test]
+    fn every_setting_that_decides_makes_another_snapshot() {
+        let place = Place::new("10.0.0.1\n");
+        compile(&place.spec, &place.server, None).unwrap();
+        assert!(place.is_found());
+        let name = || "ns.example".parse().unwrap();
+        let soa = config::Soa {
+            mname: name(),
+            rname: name(),
+            serial: None,
+            refresh: 1,
+            retry: 1,
+            expire: 1,
+            minimum: 1,
+            ttl: None,
+        };
+        let decides: [fn(&mut config::Dataset, config::Soa); 8] = [
+            |spec, _| spec.kind = Kind::Ip4Trie,
+            |spec, soa| spec.soa = Some(soa),
+            |spec, soa| spec.ns = vec![soa.mname],
+            |spec, _| spec.ns_ttl = Some(5),
+            |spec, _| spec.ttl = Some(5),
+            |spec, _| spec.default_a = Some([127, 0, 0, 3].into()),
+            |spec, _| spec.default_text = Some(String::new()),
+            |spec, _| spec.allow_any_a = true,
+        ];
+        for change in decides {
+            let mut other = clone(&place);
+            change(&mut other.spec, soa.clone());
+            assert!(!other.is_found(), "{:?}", other.spec);
+        }
+        let decides: [fn(&mut config::Server); 4] = [
+            |server| server.ttl.default += 1,
+            |server| server.ttl.min += 1,
+            |server| server.ttl.max -= 1,
+            |server| server.accept_host_bits = true,
+        ];
+        for change in decides {
+            let mut other = clone(&place);
+            change(&mut other.server);
+            assert!(!other.is_found(), "{:?}", other.server);
+        }
+        let mut same = clone(&place);
+        same.spec.accept_empty = true;
+        same.server.ttl.negative += 1;
+        same.server.minimal_answers = false;
+        assert!(same.is_found());
+    }
+
+    /// The same settings and state folder.
+    fn clone(place: &Place) -> Place {
+        let (spec, server) = (place.spec.clone(), place.server.clone());
+        Place { folder: tempfile::tempdir().unwrap(), spec, server, order: Order::default() }
+    }
+
+    #[test]
+    fn any_change_of_the_files_is_seen() {
+        let place = Place::new("10.0.0.1\n");
+        let list = &place.spec.files[0];
+        let settle = || thread::sleep(std::time::Duration::from_millis(80));
+        settle();
+        compile(&place.spec, &place.server, None).unwrap();
+        assert!(place.is_found());
+        // The same size, and the modification time that it had.
+        let time = fs::metadata(list).unwrap().modified().unwrap();
+        fs::write(list, "10.0.0.2\n").unwrap();
+        fs::File::options().write(true).open(list).unwrap().set_modified(time).unwrap();
+        assert!(!place.is_found());
+        compile(&place.spec, &place.server, None).unwrap();
+        // Perhaps within one tick of the clock: the snapshot knows that it was made too soon.
+        fs::write(list, "10.0.0.3\n").unwrap();
+        assert!(!place.is_found());
+        settle();
+        compile(&place.spec, &place.server, None).unwrap();
+        assert!(place.is_found());
+        fs::remove_file(list).unwrap();
+        assert!(!place.is_found());
+        // Another file with the same bytes will do.
+        fs::write(list, "10.0.0.3\n").unwrap();
+        assert!(place.is_found());
+        fs::write(place.folder.path().join("more"), "").unwrap();
+        let mut other = clone(&place);
+        other.spec.files.push(place.folder.path().join("more"));
+        assert!(!other.is_found());
+    }
+}

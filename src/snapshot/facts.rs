@@ -1,0 +1,102 @@
+//! What a dataset says once: everything of it that is no array.
+
+use super::bytes::{Reader, Writer};
+use crate::listing::{AnswerId, Answers, AnswersBuilder};
+use crate::zone::{Dataset, Ns, Soa, Vars};
+use std::net::Ipv4Addr;
+
+/// The facts of a dataset.
+pub(super) fn encode(dataset: &Dataset) -> Vec<u8> {
+    let Dataset {
+        name: _,
+        ip4: _,
+        ip6: _,
+        names: _,
+        hides_empty_non_terminals: _,
+        records: _,
+        acl: _,
+        parts: _,
+        answers: _,
+        default_answer,
+        vars,
+        ttl,
+        soa,
+        ns,
+        expires,
+    } = dataset;
+    let mut out = Writer::default();
+    out.u32(*ttl);
+    out.option(*expires, Writer::u64);
+    out.option(soa.as_ref(), put_soa);
+    out.option(ns.as_ref(), |out, ns| {
+        out.u32(ns.ttl);
+        out.list(ns.names.iter(), Writer::name);
+    });
+    for var in &vars.numbered {
+        out.option(var.as_deref(), Writer::text);
+    }
+    out.option(vars.base.as_deref(), Writer::text);
+    out.option(default_answer.get(AnswerId(1)).values().next(), |out, value| {
+        out.u32(value.a.into());
+        out.text(value.text);
+    });
+    out.0
+}
+
+/// A dataset with these facts and nothing else; `None` if they make no sense.
+pub(super) fn decode(bytes: &[u8]) -> Option<Dataset> {
+    let mut from = Reader(bytes);
+    let dataset = Dataset {
+        ttl: from.u32()?,
+        expires: from.option(Reader::u64)?,
+        soa: from.option(take_soa)?,
+        ns: from.option(|from| {
+            let ttl = from.u32()?;
+            Some(Ns { ttl, names: from.list(Reader::name)?, explicit: true })
+        })?,
+        vars: take_vars(&mut from)?,
+        default_answer: from.option(take_default)?.unwrap_or_default(),
+        ..Dataset::default()
+    };
+    from.end()?;
+    Some(dataset)
+}
+
+fn put_soa(out: &mut Writer, soa: &Soa) {
+    let Soa { ttl, mname, rname, serial, refresh, retry, expire, minimum } = soa;
+    out.name(mname);
+    out.name(rname);
+    for number in [ttl, serial, refresh, retry, expire, minimum] {
+        out.u32(*number);
+    }
+}
+
+fn take_soa(from: &mut Reader<'_>) -> Option<Soa> {
+    Some(Soa {
+        mname: from.name()?,
+        rname: from.name()?,
+        ttl: from.u32()?,
+        serial: from.u32()?,
+        refresh: from.u32()?,
+        retry: from.u32()?,
+        expire: from.u32()?,
+        minimum: from.u32()?,
+    })
+}
+
+fn take_vars(from: &mut Reader<'_>) -> Option<Vars> {
+    let text = |from: &mut Reader<'_>| from.text().map(Box::from);
+    let mut vars = Vars::default();
+    for var in &mut vars.numbered {
+        *var = from.option(text)?;
+    }
+    vars.base = from.option(text)?;
+    Some(vars)
+}
+
+fn take_default(from: &mut Reader<'_>) -> Option<Answers> {
+    let mut answers = AnswersBuilder::default();
+    let value = answers.value(Ipv4Addr::from(from.u32()?), from.text()?)?;
+    let answer = answers.answer(&[value]);
+    Some(answers.finish([answer]).0)
+}

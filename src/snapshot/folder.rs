@@ -1,0 +1,175 @@
+//! The place where a server keeps the snapshots of its datasets, a file for each.
+
+use super::write::UNFINISHED;
+use super::{Id, Origin, WriteError};
+use crate::zone::Dataset;
+use std::collections::HashSet;
+use std::fs::{DirBuilder, remove_file};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// The folder in the state folder.
+const NAME: &str = "snapshots";
+/// The end of the name of a snapshot.
+const ENDING: &str = ".snapshot";
+/// Who may look into the folder: the server's user and group.
+const MODE: u32 = 0o750;
+/// So much of a dataset's name is in its file's, for people.
+const SHOWN: usize = 48;
+/// A file that was left unfinished for so long will never be finished.
+const LEFT: Duration = Duration::from_secs(3600);
+
+/// The folder of snapshots. Nothing in it is touched that is not named as its own files are.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// The one in this state folder. It is made when the first snapshot is written.
+    pub fn of(state_dir: &Path) -> Self {
+        Self(state_dir.join(NAME))
+    }
+
+    /// The file of the dataset with this name: what of it can be in a file's name, and a hash.
+    pub fn file(&self, dataset: &str) -> PathBuf {
+        let shown: String = dataset.chars().take(SHOWN).map(shown).collect();
+        self.0.join(format!("{shown}-{:016x}{ENDING}", xxh3_64(dataset.as_bytes())))
+    }
+
+    /// Writes the snapshot of a dataset, see [`super::write()`].
+    pub fn write(
+        &self,
+        dataset: &Dataset,
+        origin: &Origin,
+        is_wanted: &dyn Fn() -> bool,
+    ) -> Result<Id, WriteError> {
+        self.create()?;
+        super::write(&self.file(&dataset.name), dataset, origin, is_wanted)
+    }
+
+    /// Makes the folder, unless it is there.
+    pub(super) fn create(&self) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(MODE).create(&self.0)
+    }
+
+    /// A path in the folder for a file that will not be finished.
+    pub(super) fn scratch(&self) -> PathBuf {
+        self.file("intake")
+    }
+
+    /// Removes the snapshots of all datasets but these, and what was left unfinished; the files
+    /// that are gone.
+    ///
+    /// # Errors
+    ///
+    /// The first one met; the others are removed all the same. A folder that is not there is none.
+    pub fn retain<'a>(
+        &self,
+        datasets: impl IntoIterator<Item = &'a str>,
+    ) -> io::Result<Vec<PathBuf>> {
+        let kept: HashSet<PathBuf> = datasets.into_iter().map(|name| self.file(name)).collect();
+        let entries = match std::fs::read_dir(&self.0) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let mut gone = Vec::new();
+        let mut outcome = Ok(());
+        for entry in entries {
+            let entry = entry?;
+            let name = entry.file_name();
+            let Some(name) = name.to_str() else { continue };
+            let stale = is_snapshot(name) && !kept.contains(&entry.path())
+                || is_unfinished(name) && is_left(&entry);
+            if !stale || !entry.file_type().is_ok_and(|kind| kind.is_file()) {
+                continue;
+            }
+            match remove_file(entry.path()) {
+                Ok(()) => gone.push(entry.path()),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => outcome = outcome.and(Err(error)),
+            }
+        }
+        outcome.map(|()| gone)
+    }
+}
+
+/// A character as a file's name shows it.
+fn shown(character: char) -> char {
+    match character {
+        'a'..='z' | 'A'..='Z' | '0'..='9' | '-' | '_' => character,
+        _ => '_',
+    }
+}
+
+fn is_snapshot(name: &str) -> bool {
+    let Some((start, hash)) = name.strip_suffix(ENDING).and_then(|name| name.rsplit_once('-'))
+    else {
+        return false;
+    };
+    let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    start.len() <= SHOWN
+        && start.chars().all(|character| shown(character) == character)
+        && hash.len() == 16
+        && hash.bytes().all(is_hex)
+}
+
+/// Whether this is the name of a snapshot with a process and a number behind it.
+fn is_unfinished(name: &str) -> bool {
+    let inside = name.strip_prefix('.').and_then(|name| name.strip_suffix(UNFINISHED));
+    let Some((name, writer)) = inside.and_then(|inside| inside.rsplit_once('.')) else {
+        return false;
+    };
+    is_snapshot(name) && writer.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
+}
+
+fn is_left(entry: &std::fs::DirEntry) -> bool {
+    let modified = entry.metadata().and_then(|metadata| metadata.modified());
+    modified.is_ok_and(|time| time.elapsed().is_ok_and(|age| age > LEFT))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::time::SystemTime;
+
+    #[test]
+    fn each_dataset_has_a_file_of_its_own_that_is_known_again() {
+        let folder = Folder::of(Path::new("/state"));
+        let long = "x".repeat(300);
+        let names = ["zen", "ip4set:a,b", "ip4set:a/b", "../../etc/passwd", "", "a\nb", &long];
+        let files: HashSet<_> = names.iter().map(|name| folder.file(name)).collect();
+        assert_eq!(files.len(), names.len());
+        for file in files {
+            assert_eq!(file.parent(), Some(Path::new("/state/snapshots")));
+            let name = file.file_name().unwrap().to_str().unwrap();
+            assert!(is_snapshot(name) && name.len() < 100, "{name}");
+            assert!(is_unfinished(&format!(".{name}.17-3.new")), "{name}");
+        }
+    }
+
+    #[test]
+    fn only_files_that_are_named_like_ours_are_removed() {
+        let state = tempfile::tempdir().unwrap();
+        let folder = Folder::of(state.path());
+        assert_eq!(folder.retain([]).unwrap(), [""; 0].map(PathBuf::from));
+        folder.create().unwrap();
+        let [kept, gone] = ["kept", "gone"].map(|name| folder.file(name));
+        let name = gone.file_name().unwrap().to_str().unwrap().to_owned();
+        let [left, at_work] = [1, 2].map(|n| gone.with_file_name(format!(".{name}.7-{n}.new")));
+        let foreign =
+            ["notes.snapshot", "a-0123456789abcde.snapshot", "a-0123456789ABCDEF.snapshot"]
+                .map(|name| gone.with_file_name(name));
+        for file in [&kept, &gone, &left, &at_work].into_iter().chain(&foreign) {
+            fs::write(file, "").unwrap();
+        }
+        let long_ago = SystemTime::now() - 2 * LEFT;
+        fs::File::options().write(true).open(&left).unwrap().set_modified(long_ago).unwrap();
+        let mut removed = folder.retain(["kept"]).unwrap();
+        removed.sort();
+        assert_eq!(removed, [left, gone]);
+        assert!([&kept, &at_work].into_iter().chain(&foreign).all(|file| file.exists()));
+    }
+}

@@ -1,0 +1,39 @@
+//! Taking in a snapshot that others may write to, so that it can be mapped.
+
+use super::folder::Folder;
+use super::{OpenError, Opened, open_file};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use std::fs::{File, OpenOptions, remove_file};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+
+/// A copy that grows, in a file without a name: nobody else can write to it, and it is gone with
+/// the last who uses it.
+#[derive(Debug)]
+pub struct Intake(File);
+
+impl Intake {
+    /// An empty copy, in the folder, or in memory if there is none.
+    pub fn new(folder: Option<&Folder>) -> io::Result<Self> {
+        let Some(folder) = folder else {
+            return Ok(Self(memfd_create(c"snapshot", MFdFlags::MFD_CLOEXEC)?.into()));
+        };
+        folder.create()?;
+        let path = super::write::unfinished(&folder.scratch())?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true).mode(0o600);
+        let file = options.open(&path)?;
+        remove_file(&path)?;
+        Ok(Self(file))
+    }
+
+    /// Appends bytes.
+    pub fn add(&mut self, chunk: &[u8]) -> io::Result<()> {
+        self.0.write_all(chunk)
+    }
+
+    /// Checks and maps the copy.
+    pub fn open(self) -> Result<Opened, OpenError> {
+        open_file(&self.0)
+    }
+}

@@ -1,0 +1,145 @@
+//! What a snapshot was made from.
+
+use super::bytes::{Reader, Writer};
+use crate::load::{Identity, ReadReport, Source, Stamp};
+use std::ffi::OsStr;
+use std::fmt;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// What a dataset was made from: by which rules, of which files.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Origin {
+    /// The name of the dataset, for people.
+    pub name: String,
+    /// How the files were read.
+    pub rules: Rules,
+    /// When the data was made by its own account (`$TIMESTAMP`), in seconds since 1970: it must
+    /// not be served before.
+    pub stamp: Option<u64>,
+    /// The files, in the order of reading.
+    pub sources: Vec<Source>,
+}
+
+impl Origin {
+    /// The number of entry lines.
+    pub fn entries(&self) -> u64 {
+        self.sources.iter().map(|source| source.entries).sum()
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let Self { name, rules, stamp, sources } = self;
+        let mut out = Writer::default();
+        out.text(name.as_bytes());
+        out.list(rules.0.iter(), |out, (key, value)| {
+            out.text(key.as_bytes());
+            out.text(value.as_bytes());
+        });
+        out.option(*stamp, Writer::u64);
+        out.list(sources.iter(), put_source);
+        out.0
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut from = Reader(bytes);
+        let origin = Self {
+            name: from.string()?,
+            rules: Rules(from.list(|from| Some((from.string()?, from.string()?)))?),
+            stamp: from.option(Reader::u64)?,
+            sources: from.list(take_source)?,
+        };
+        from.end()?;
+        Some(origin)
+    }
+}
+
+/// How the files of a dataset are read: all that decides, beside their bytes, what comes of them.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Rules(Vec<(String, String)>);
+
+impl Rules {
+    /// Adds a rule. The order counts.
+    pub fn add(&mut self, key: &str, value: impl fmt::Display) {
+        self.0.push((key.to_owned(), value.to_string()));
+    }
+
+    /// The first rule in which these are not the same as others.
+    pub fn difference(&self, others: &Self) -> Option<Difference> {
+        let value = |rules: &Self, wanted: &str| {
+            let found = rules.0.iter().find(|(key, _)| key == wanted);
+            found.map_or("nothing".to_owned(), |(_, value)| value.clone())
+        };
+        let keys = self.0.iter().chain(&others.0).map(|(key, _)| key);
+        let mut differences = keys.map(|key| Difference {
+            rule: key.clone(),
+            ours: value(self, key),
+            theirs: value(others, key),
+        });
+        differences.find(|difference| difference.ours != difference.theirs)
+    }
+}
+
+impl fmt::Display for Rules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, (key, value)) in self.0.iter().enumerate() {
+            write!(f, "{}{key} {value}", if number == 0 { "" } else { ", " })?;
+        }
+        Ok(())
+    }
+}
+
+/// A rule that is not the same.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Difference {
+    /// Its name.
+    pub rule: String,
+    /// What it is here.
+    pub ours: String,
+    /// What it is there.
+    pub theirs: String,
+}
+
+fn put_source(out: &mut Writer, source: &Source) {
+    let Source { path, report, entries, bad_lines, first_bad } = source;
+    let ReadReport { identity, settled, hash, content, compressed } = report;
+    let Identity { device, inode, size, modified, changed } = identity;
+    out.text(path.as_os_str().as_bytes());
+    for number in [device, inode, size] {
+        out.u64(*number);
+    }
+    for Stamp { seconds, nanoseconds } in [modified, changed] {
+        out.i64(*seconds);
+        out.i64(*nanoseconds);
+    }
+    out.byte((*settled).into());
+    out.u128(*hash);
+    out.u64(*content);
+    out.byte((*compressed).into());
+    out.u64(*entries);
+    out.u64(*bad_lines);
+    out.option(first_bad.as_deref(), |out, text| out.text(text.as_bytes()));
+}
+
+fn take_source(from: &mut Reader<'_>) -> Option<Source> {
+    let stamp =
+        |from: &mut Reader<'_>| Some(Stamp { seconds: from.i64()?, nanoseconds: from.i64()? });
+    Some(Source {
+        path: PathBuf::from(Path::new(OsStr::from_bytes(from.text()?))),
+        report: ReadReport {
+            identity: Identity {
+                device: from.u64()?,
+                inode: from.u64()?,
+                size: from.u64()?,
+                modified: stamp(from)?,
+                changed: stamp(from)?,
+            },
+            settled: from.flag()?,
+            hash: from.u128()?,
+            content: from.u64()?,
+            compressed: from.flag()?,
+        },
+        entries: from.u64()?,
+        bad_lines: from.u64()?,
+        first_bad: from.option(Reader::string)?,
+    })
+}

@@ -1,0 +1,247 @@
+//! The lines of a `generic` dataset: records of any name (rbldnsd's manual, "generic Dataset").
+
+use super::diagnostic::Refused;
+use super::scan::Scan;
+use super::special::ttl;
+use super::{FatalCause, MAX_TEXT, Options, Reason, ip4};
+use crate::listing::records::RecordsBuilder;
+use crate::wire::Type;
+use crate::wire::name::{MAX_NAME, NameBuf};
+
+/// The most bytes of data: a text in character-strings, or a preference and a name.
+const MAX_DATA: usize = MAX_TEXT + MAX_TEXT.div_ceil(255);
+const _: () = assert!(MAX_DATA >= 2 + MAX_NAME);
+
+/// Takes `name [ttl] [IN] type data`. A reason returned is a warning only.
+///
+/// As in rbldnsd, what follows the address of an A record is ignored, and a TTL or the name of an
+/// MX record that cannot be read makes the whole dataset unusable.
+pub(super) fn line(
+    scan: &mut Scan<'_>,
+    default_ttl: u32,
+    options: &Options,
+    records: &mut RecordsBuilder,
+) -> Result<Option<Reason>, Refused> {
+    let name = owner(scan)?;
+    let ttl = match scan.peek() {
+        b'0'..=b'9' => ttl(scan, default_ttl, options).ok_or(FatalCause::RecordTtl)?,
+        _ => default_ttl,
+    };
+    let mut data = Data::default();
+    let mut warning = None;
+    let rtype = match record_type(scan)? {
+        Type::A => {
+            let (address, _) = ip4::inet_address(scan).ok_or(Reason::NotAddress4)?;
+            data.push(&address.to_be_bytes());
+            Type::A
+        }
+        Type::MX => {
+            mail_exchange(scan, &mut data)?;
+            Type::MX
+        }
+        text => {
+            warning = texts(scan, &mut data);
+            text
+        }
+    };
+    let added = records.add(name.as_wire(), rtype, ttl, data.as_slice());
+    added.map_err(|_| FatalCause::TooLarge)?;
+    Ok(warning)
+}
+
+/// The name that has the record, in lower case: `@` for the zone itself.
+fn owner(scan: &mut Scan<'_>) -> Result<NameBuf, Reason> {
+    let start = scan.clone();
+    let word = scan.word();
+    if word == b"@" {
+        return Ok(NameBuf::ROOT);
+    }
+    let name = NameBuf::from_text(word).map_err(Reason::BadName);
+    match name {
+        Ok(name) if !name.is_root() => Ok(name.to_lowercase()),
+        refused => {
+            *scan = start;
+            Err(refused.err().unwrap_or(Reason::NoName))
+        }
+    }
+}
+
+/// The type: A, MX or TXT.
+fn record_type(scan: &mut Scan<'_>) -> Result<Type, Reason> {
+    let mut start = scan.clone();
+    let mut word = scan.word();
+    if word.eq_ignore_ascii_case(b"in") {
+        start = scan.clone();
+        word = scan.word();
+    }
+    if scan.is_end() {
+        return Err(Reason::NoRecord);
+    }
+    let types = [(&b"a"[..], Type::A), (b"txt", Type::TXT), (b"mx", Type::MX)];
+    let known = types.iter().find(|(name, _)| word.eq_ignore_ascii_case(name));
+    known.map(|&(_, rtype)| rtype).ok_or_else(|| {
+        *scan = start;
+        Reason::RecordType
+    })
+}
+
+/// A preference and a name, whole.
+fn mail_exchange(scan: &mut Scan<'_>, data: &mut Data) -> Result<(), Refused> {
+    let start = scan.clone();
+    let preference = scan.number_word().and_then(|number| u16::try_from(number).ok());
+    let Some(preference) = preference else {
+        *scan = start;
+        return Err(Reason::BadPreference.into());
+    };
+    let name = scan.name().filter(|_| scan.is_end()).ok_or(FatalCause::MailExchange)?;
+    data.push(&preference.to_be_bytes());
+    data.push(name.as_wire());
+    Ok(())
+}
+
+/// The rest of the line, with or without quotation marks around it, as character-strings.
+fn texts(scan: &mut Scan<'_>, data: &mut Data) -> Option<Reason> {
+    let rest = scan.rest();
+    let text = match rest {
+        [b'"', text @ .., b'"'] => text,
+        _ => rest,
+    };
+    let used = &text[..text.len().min(MAX_TEXT)];
+    if used.is_empty() {
+        data.push(&[0]);
+    }
+    for string in used.chunks(255) {
+        data.push(&[string.len() as u8]);
+        data.push(string);
+    }
+    scan.skip(used.len());
+    (used.len() < text.len()).then_some(Reason::LongText)
+}
+
+/// The data of one record.
+struct Data {
+    bytes: [u8; MAX_DATA],
+    len: usize,
+}
+
+impl Default for Data {
+    fn default() -> Self {
+        Self { bytes: [0; MAX_DATA], len: 0 }
+    }
+}
+
+impl Data {
+    fn push(&mut self, more: &[u8]) {
+        self.bytes[self.len..self.len + more.len()].copy_from_slice(more);
+        self.len += more.len();
+    }
+
+    fn as_slice(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::listing::records::Found;
+
+    /// The one record of a line, at this name.
+    fn read(name: &[u8], line: &str) -> Option<(Type, u32, Vec<u8>)> {
+        let mut records = RecordsBuilder::default();
+        super::line(&mut Scan::new(line.as_bytes()), 77, &Options::default(), &mut records).ok()?;
+        let set = records.finish();
+        let Found::Records(name) = set.lookup(name) else { return None };
+        let record = set.records(name).next()?;
+        Some((record.rtype, record.ttl, record.data.to_vec()))
+    }
+
+    fn refused(line: &str) -> (Refused, usize) {
+        let mut scan = Scan::new(line.as_bytes());
+        let result =
+            super::line(&mut scan, 77, &Options::default(), &mut RecordsBuilder::default());
+        (result.expect_err(line), scan.at())
+    }
+
+    #[test]
+    fn records_in_every_spelling() {
+        let a = |ttl| Some((Type::A, ttl, vec![192, 0, 2, 1]));
+        for (line, ttl) in [
+            ("www A 192.0.2.1", 77),
+            ("WWW \t in\ta 192.0.2.1", 77),
+            ("www. 300 IN A 192.0.2.1", 300),
+            ("www 0 A 192.0.2.1", 77),
+            ("www 2m A 192.0.2.1junk", 120),
+            ("www A 192.0.513 x", 77),
+            ("..www A 192.0.2.1.5", 77),
+        ] {
+            let due = if line.contains("513") { None } else { a(ttl) };
+            assert_eq!(read(b"\x03www\0", line), due, "{line}");
+        }
+        assert_eq!(read(b"\0", "@ A 10.1"), Some((Type::A, 77, vec![10, 0, 0, 1])));
+        assert_eq!(read(b"\0", "@\tA 2"), Some((Type::A, 77, vec![0, 0, 0, 2])));
+        assert_eq!(
+            read(b"\x01a\x02:2\0", "a.:2 1h MX 10 Mail.Example."),
+            Some((Type::MX, 3600, b"\x00\x0a\x04Mail\x07Example\0".to_vec()))
+        );
+        assert_eq!(read(b"\x01a\0", "a mx 65535 ."), Some((Type::MX, 77, vec![255, 255, 0])));
+        assert_eq!(read(b"\x02in\0", "in in TXT x"), Some((Type::TXT, 77, b"\x01x".to_vec())));
+    }
+
+    #[test]
+    fn texts_with_and_without_quotation_marks() {
+        for (text, data) in [
+            ("plain ; text", &b"\x0cplain ; text"[..]),
+            ("\"quoted\"", b"\x06quoted"),
+            ("\"\"", b"\0"),
+            ("\"", b"\x01\""),
+            ("\"half", b"\x05\"half"),
+            ("$ $1 \\\"", b"\x07$ $1 \\\""),
+        ] {
+            let found = read(b"\x01t\0", &format!("t TXT {text}"));
+            assert_eq!(found, Some((Type::TXT, 77, data.to_vec())), "{text}");
+        }
+        let long = format!("t TXT \"{}\"", "x".repeat(256));
+        let (_, _, data) = read(b"\x01t\0", &long).unwrap();
+        assert_eq!((data[0], data[256], data.len()), (255, 1, 258));
+        let mut records = RecordsBuilder::default();
+        let too_long = format!("t TXT {}", "x".repeat(MAX_TEXT + 1));
+        let mut scan = Scan::new(too_long.as_bytes());
+        let warning = super::line(&mut scan, 77, &Options::default(), &mut records);
+        assert_eq!(warning, Ok(Some(Reason::LongText)));
+    }
+
+    #[test]
+    fn what_is_refused() {
+        for (line, reason, at) in [
+            ("www", Reason::NoRecord, 3),
+            ("www 300", Reason::NoRecord, 7),
+            ("www A", Reason::NoRecord, 5),
+            ("www IN", Reason::NoRecord, 6),
+            ("@", Reason::NoRecord, 1),
+            (". A 127.0.0.2", Reason::NoName, 0),
+            ("www NS ns.example", Reason::RecordType, 4),
+            ("www AAAA ::1", Reason::RecordType, 4),
+            ("www IN 300 A 127.0.0.2", Reason::RecordType, 7),
+            ("www 5: A 127.0.0.2", Reason::RecordType, 5),
+            ("www A x", Reason::NotAddress4, 6),
+            ("www A 127.0.0.", Reason::NotAddress4, 14),
+            ("www MX mail.example", Reason::BadPreference, 7),
+            ("www MX 65536 mail.example", Reason::BadPreference, 7),
+            ("www MX 10x mail.example", Reason::BadPreference, 7),
+        ] {
+            assert_eq!(refused(line), (Refused::Line(reason), at), "{line}");
+        }
+        for (line, cause) in [
+            ("www 300x A 127.0.0.2", FatalCause::RecordTtl),
+            ("www 4294967296 A 127.0.0.2", FatalCause::RecordTtl),
+            ("www 3.5 A 127.0.0.2", FatalCause::RecordTtl),
+            ("www MX 10", FatalCause::MailExchange),
+            ("www MX 10 mail.example x", FatalCause::MailExchange),
+            ("www MX 10 mail.example # x", FatalCause::MailExchange),
+            ("www MX 10 \\256", FatalCause::MailExchange),
+        ] {
+            assert_eq!(refused(line).0, Refused::Dataset(cause), "{line}");
+        }
+    }
+}

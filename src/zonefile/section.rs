@@ -1,0 +1,91 @@
+//! The sections of a `combined` dataset: datasets of other types, each for some subzones
+//! (rbldnsd's manual, "combined Dataset").
+
+use super::body::Body;
+use super::diagnostic::{Refused, SectionTypes};
+use super::scan::Scan;
+use super::special::Local;
+use super::{FatalCause, Kind, Options, Parsed, Reason, Special};
+use crate::wire::name::NameBuf;
+
+/// A section, read.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// The name that the file gives it, or its type.
+    pub name: Box<str>,
+    /// The subzones it is for, relative to the zone, in lower case; the root for the zone itself.
+    pub apexes: Vec<NameBuf>,
+    /// What is in it. SOA, NS, expiry and diagnostics are those of the whole.
+    pub parsed: Parsed,
+}
+
+/// The sections so far.
+#[derive(Debug, Default)]
+pub(super) struct Sections {
+    pub(super) done: Vec<Part>,
+    /// The last one. It goes on in the next file after any special line.
+    pub(super) last: Option<Box<Section>>,
+    /// Whether entry lines belong to the last one: not at the start of a file.
+    pub(super) is_open: bool,
+}
+
+impl Sections {
+    /// The section that entry lines belong to.
+    pub(super) fn open(&mut self) -> Option<&mut Section> {
+        self.last.as_deref_mut().filter(|_| self.is_open)
+    }
+}
+
+/// A section that is being read.
+#[derive(Debug)]
+pub(super) struct Section {
+    name: Box<str>,
+    pub(super) apexes: Vec<NameBuf>,
+    pub(super) local: Local,
+    pub(super) body: Body,
+}
+
+impl Section {
+    /// Takes a `$DATASET` line from behind that word; `common` is what stands before all sections.
+    /// Returns warnings, each with its place.
+    pub(super) fn new(
+        scan: &mut Scan<'_>,
+        options: &Options,
+        common: &Local,
+    ) -> Result<(Self, Vec<(usize, Reason)>), Refused> {
+        let mut words = std::iter::from_fn(|| {
+            let at = scan.at();
+            let is_over = scan.is_end() || matches!(scan.peek(), b'#' | b';');
+            (!is_over).then(|| (at, scan.word()))
+        });
+        let (_, word) = words.next().ok_or(Special::Dataset)?;
+        let colon = memchr::memchr(b':', word);
+        let (kind, name) = colon.map_or((word, &[][..]), |at| (&word[..at], &word[at + 1..]));
+        let kind = str::from_utf8(kind).ok().and_then(|kind| kind.parse::<Kind>().ok());
+        let body =
+            kind.filter(|kind| kind.is_for_section()).and_then(|kind| Body::new(kind, options));
+        let body = body.ok_or(FatalCause::SectionType(SectionTypes))?;
+        let (mut apexes, mut warnings) = (Vec::new(), Vec::new());
+        for (at, word) in words {
+            match word {
+                b"@" => apexes.push(NameBuf::ROOT),
+                _ => match NameBuf::from_text(word) {
+                    Ok(name) => apexes.push(name.to_lowercase()),
+                    Err(error) => warnings.push((at, Reason::BadName(error))),
+                },
+            }
+        }
+        if apexes.is_empty() && warnings.is_empty() {
+            warnings.push((scan.at(), Reason::NoSubzone));
+        }
+        let name = if name.is_empty() { word } else { name };
+        let name = String::from_utf8_lossy(name).into();
+        Ok((Self { name, apexes, local: common.clone(), body }, warnings))
+    }
+
+    /// Decides what its keys give.
+    pub(super) fn finish(self) -> Part {
+        let Self { name, apexes, local, body } = self;
+        Part { name, apexes, parsed: body.finish(local) }
+    }
+}

@@ -1,0 +1,109 @@
+//! Combined files: what belongs to which section.
+
+use super::*;
+use crate::listing::records::Found;
+
+fn combined(files: &[&str]) -> Result<Parsed, Fatal> {
+    let files: Vec<&[u8]> = files.iter().map(|file| file.as_bytes()).collect();
+    parse(Kind::Combined, options(), &files)
+}
+
+/// The sections as text: `type name apexes ttl $1 entries`.
+fn sections(parsed: &Parsed) -> Vec<String> {
+    let section = |part: &Part| {
+        let Part { name, apexes, parsed } = part;
+        let apexes: Vec<_> = apexes.iter().map(ToString::to_string).collect();
+        let one = parsed.vars.numbered[1].as_deref().map(String::from_utf8_lossy);
+        let (kind, ttl, entries) = (parsed.kind, parsed.ttl, parsed.entries);
+        format!("{kind} {name} {} {ttl} {} {entries}", apexes.join(","), one.unwrap_or_default())
+    };
+    parsed.parts.iter().map(section).collect()
+}
+
+fn reasons(parsed: &Parsed) -> Vec<(u16, u32, u32, Reason)> {
+    let at = |kept: &Diagnostic| (kept.file, kept.line, kept.column, kept.reason);
+    parsed.diagnostics.kept.iter().map(at).collect()
+}
+
+#[test]
+fn each_section_starts_from_what_stands_before_all_of_them() {
+    let file = "$TTL 5m\n$1 common\n$MAXRANGE4 /24\n\
+        $DATASET ip4set:one A.B @ . # comment\n$TTL 1m\n$1 late\n$2 own\n1.2.3.4\n:3:\n1.2.3.5\n\
+        \t$dataset\tdnset  x ;y\n$SOA 0 ns. h. 1 2 3 4 5\n$NS 1h ns.\n.name\n1.2.3.4 $ $2\n\
+        $DATASET ip4set z\n$TTL 0\n1.2.3.4\n1.2.0/23\n";
+    let parsed = combined(&[file]).unwrap();
+    assert_eq!(
+        sections(&parsed),
+        [
+            "ip4set one a.b,.,. 60 common 2",
+            "dnset dnset x 300 common 2",
+            "ip4set ip4set z 2100 common 1"
+        ]
+    );
+    assert_eq!((parsed.ttl, parsed.entries), (300, 5));
+    let large = Reason::LargeRange { size: 512, max: 256 };
+    assert_eq!(reasons(&parsed), [(0, 19, 9, large)]);
+    let soa = parsed.soa.as_ref().unwrap();
+    assert_eq!((soa.ttl, soa.serial), (300, 1), "the TTL of the whole stands for 0");
+    assert!(parsed.ns.is_some() && parsed.parts.iter().all(|part| part.parsed.soa.is_none()));
+    assert_eq!(parsed.parts[0].parsed.vars.numbered[2].as_deref(), Some(&b"own"[..]));
+    assert_eq!(parsed.parts[1].parsed.vars.numbered[2], None);
+    assert_eq!(listing4(&parsed.parts[0].parsed), ["1.2.3.4 127.0.0.2 ", "1.2.3.5 127.0.0.3 "]);
+    assert_eq!(listing4(&parsed.parts[2].parsed), ["1.2.3.4 127.0.0.2 "]);
+}
+
+#[test]
+fn records_have_the_ttl_of_their_section() {
+    let parsed = combined(&["$TTL 5\n$DATASET generic @\na A 1.2.3.4\n$TTL 6\nb A 1.2.3.4\n"]);
+    let parsed = parsed.unwrap();
+    let set = parsed.parts[0].parsed.records.as_ref().unwrap();
+    for (name, ttl) in [(b"\x01a\0", 5), (b"\x01b\0", 6)] {
+        let Found::Records(name) = set.lookup(name) else { panic!() };
+        assert_eq!(set.records(name).next().unwrap().ttl, ttl);
+    }
+}
+
+#[test]
+fn an_entry_needs_a_section_in_its_file() {
+    let fatal = |files: &[&str]| combined(files).unwrap_err();
+    let early = Fatal { file: 0, line: 3, cause: FatalCause::NoSection };
+    assert_eq!(fatal(&["# comment\n$TTL 5\n1.2.3.4\n"]), early);
+    let first = "$DATASET ip4set @\n:3:\n1.2.3.4\n";
+    let again = Fatal { file: 1, line: 1, cause: FatalCause::NoSection };
+    assert_eq!(fatal(&[first, "1.2.3.5\n"]), again);
+    // After a special line of any kind, even one that means nothing, the last section goes on,
+    // its default value included.
+    for special in ["$TTL 5", "#$nonsense", "$1 x"] {
+        let parsed = combined(&[first, &format!("{special}\n1.2.3.5\n")]).unwrap();
+        let listed = listing4(&parsed.parts[0].parsed);
+        assert_eq!(listed, ["1.2.3.4-1.2.3.5 127.0.0.3 "], "{special}");
+    }
+    let closed = Fatal { file: 0, line: 5, cause: FatalCause::NoSection };
+    assert_eq!(fatal(&[&format!("{first}$DATASET # none\n1.2.3.4\n")]), closed);
+    for kind in ["combined", "acl", "IP4SET", "ip4", ":x"] {
+        let unknown = fatal(&[&format!("$DATASET {kind} @\n")]);
+        assert_eq!(unknown.cause, FatalCause::SectionType(SectionTypes), "{kind}");
+        assert!(unknown.to_string().contains("generic") && !unknown.to_string().contains("bined"));
+    }
+    let generic = fatal(&["$DATASET generic @\na A 1.2.3.4\na MX 1 x y\n"]);
+    assert_eq!(generic, Fatal { file: 0, line: 3, cause: FatalCause::MailExchange });
+}
+
+#[test]
+fn subzones_that_are_none_are_told() {
+    let parsed = combined(&["$DATASET ip4set:a\n1.2.3.4\n  $DATASET ip4set x \\256 y\n1.2.3.4\n\
+        $DATASET\n$DATASET ip4trie:t z\n1.2.3.4\n1.2.3.4\n"])
+    .unwrap();
+    assert_eq!(sections(&parsed), ["ip4set ip4set x,y 2100  1", "ip4trie t z 2100  1"]);
+    assert_eq!(parsed.entries, 2);
+    let duplicate = Reason::Duplicate { start: "1.2.3.4".parse().unwrap(), len: 32 };
+    assert_eq!(
+        reasons(&parsed),
+        [
+            (0, 1, 18, Reason::NoSubzone),
+            (0, 3, 21, Reason::BadName(crate::wire::name::NameError::BadEscape)),
+            (0, 5, 2, Reason::OnlyInCombined),
+            (0, 8, 1, duplicate),
+        ]
+    );
+}
