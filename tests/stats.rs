@@ -85,12 +85,9 @@ fn questions() -> Vec<Vec<u8>> {
 }
 
 /// Sends all, one after the other, and then a question whose answer tells that the server has seen
-/// them all: those of one socket are answered in their order.
-fn ask_all(addr: SocketAddr, questions: &[Vec<u8>]) {
+/// them all: those of one socket go to one worker, which answers and logs them in their order.
+fn ask_all(socket: &UdpSocket, questions: &[Vec<u8>]) {
     const LAST: u16 = 9;
-    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    socket.connect(addr).unwrap();
-    socket.set_read_timeout(Some(SOON)).unwrap();
     for question in questions {
         socket.send(question).unwrap();
     }
@@ -115,14 +112,17 @@ fn go_through(addr: SocketAddr, stats: &Path, signal: impl Fn(Signal)) {
         let lines = || fs::read_to_string(stats).unwrap_or_default().lines().count();
         assert!(wait_until(SOON, || lines() >= want), "{want}: {:?}", fs::read_to_string(stats));
     };
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    socket.connect(addr).unwrap();
+    socket.set_read_timeout(Some(SOON)).unwrap();
     lines(1);
-    ask_all(addr, &questions());
+    ask_all(&socket, &questions());
     signal(Signal::USR1);
     lines(2);
-    ask_all(addr, &questions()[..3]);
+    ask_all(&socket, &questions()[..3]);
     signal(Signal::USR2);
     lines(4);
-    ask_all(addr, &questions()[..1]);
+    ask_all(&socket, &questions()[..1]);
     signal(Signal::TERM);
     lines(6);
 }
