@@ -366,7 +366,8 @@ impl Lookup<'_> {
         if self.any_allow(view, key, covers) {
             return false;
         }
-        let mut names = view.datasets.iter().filter_map(|set| set.names.as_ref());
+        let shown = view.datasets.iter().filter(|set| !set.hides_empty_non_terminals);
+        let mut names = shown.filter_map(|set| set.names.as_ref());
         names.any(|names| names.lists_below(view.name))
     }
 
@@ -445,7 +446,9 @@ impl View<'_> {
                 NameLookup::Listed(found) => {
                     hit(found.answer, HitKey::Name { listed: found.labels, apex: self.apex });
                 }
-                NameLookup::EmptyNonTerminal => found.empty_non_terminal = true,
+                NameLookup::EmptyNonTerminal => {
+                    found.empty_non_terminal |= !dataset.hides_empty_non_terminals;
+                }
                 NameLookup::Nothing => {}
             }
         }

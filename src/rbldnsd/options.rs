@@ -127,13 +127,17 @@ impl Default for Options {
 
 impl Options {
     /// Reads a command line without the program's name. What getopt(3) itself says of a mistake
-    /// goes to `complain`.
+    /// goes to `complain`. If sockets were `handed_over`, none must be asked for.
     ///
     /// # Errors
     ///
     /// What is wrong, in rbldnsd's words: the first mistake.
-    pub(super) fn read(words: &[OsString], complain: impl FnMut(&str)) -> anyhow::Result<Asked> {
-        Self::read_but_for(words, complain, |objection| Err(objection.into()))
+    pub(super) fn read(
+        words: &[OsString],
+        handed_over: bool,
+        complain: impl FnMut(&str),
+    ) -> anyhow::Result<Asked> {
+        Self::read_but_for(words, handed_over, complain, |objection| Err(objection.into()))
     }
 
     /// The same, but what cannot be had goes to `object`, and unless that makes an error of it, the
@@ -144,6 +148,7 @@ impl Options {
     /// As above.
     pub(super) fn read_but_for(
         words: &[OsString],
+        handed_over: bool,
         mut complain: impl FnMut(&str),
         mut object: impl FnMut(Objection) -> anyhow::Result<()>,
     ) -> anyhow::Result<Asked> {
@@ -178,7 +183,7 @@ impl Options {
         if options.dump || options.dry_run {
             return Ok(Asked::Run(Box::new(options)));
         }
-        if options.bind.is_empty() {
+        if options.bind.is_empty() && !handed_over {
             judge(against(b'b', "no address to listen on (-b option) specified"))?;
         }
         if let Some(name) = facility {
@@ -389,7 +394,7 @@ mod tests {
     fn read(line: &str) -> anyhow::Result<Options> {
         let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
         let words = [&["-b".into(), "::1".into()], words.as_slice()].concat();
-        match Options::read(&words, |_| {})? {
+        match Options::read(&words, false, |_| {})? {
             Asked::Run(options) => Ok(*options),
             Asked::Help => bail!("help"),
         }

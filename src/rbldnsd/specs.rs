@@ -23,6 +23,9 @@ pub(super) fn settings(
     for spec in specs {
         add(&mut settings, spec.as_bytes(), folder)?;
     }
+    if let Some(zone) = settings.zones.iter().find(|zone| zone.datasets.is_empty()) {
+        bail!("missing data for zone `{}'", zone.name);
+    }
     Ok(settings)
 }
 
@@ -33,37 +36,51 @@ fn add(settings: &mut Settings, spec: &[u8], folder: &Path) -> anyhow::Result<()
         .map_err(|_| anyhow!("invalid domain name `{}'", String::from_utf8_lossy(zone)))?
         .to_lowercase();
     let set = dataset(rest, folder)?;
-    if name.is_root() && !set.kind.is_access_list() {
+    let (label, kind) = (set.name.clone(), set.kind);
+    if name.is_root() && !kind.is_access_list() {
         bail!("missing domain name in `{whole}'");
     }
-    let (label, is_access_list) = (set.name.clone(), set.kind.is_access_list());
     if settings.dataset(&label).is_none() {
         settings.datasets.push(set);
     }
+    let what = if kind == Kind::AclKey { "ACL key" } else { "ACL" };
+    if name.is_root() {
+        if has_kind(settings, &settings.server.acl, kind) {
+            bail!("global {} specified more than once", what.to_lowercase());
+        }
+        settings.server.acl.push(label);
+        return Ok(());
+    }
+    let place = zone_place(&mut settings.zones, name);
+    if kind.is_access_list() {
+        if has_kind(settings, &settings.zones[place].acl, kind) {
+            bail!("repeated {what} definition for zone `{}'", String::from_utf8_lossy(zone));
+        }
+        settings.zones[place].acl.push(label);
+        return Ok(());
+    }
+    let datasets = &mut settings.zones[place].datasets;
     // rbldnsd asks a dataset that is given twice twice, which changes no answer.
-    let list = match (name.is_root(), is_access_list) {
-        (true, _) => &mut settings.server.acl,
-        (false, true) => &mut zone_of(settings, name).acl,
-        (false, false) => &mut zone_of(settings, name).datasets,
-    };
-    if !list.contains(&label) {
-        list.push(label);
+    if !datasets.contains(&label) {
+        datasets.push(label);
     }
     Ok(())
 }
 
-/// The zone of this name, made if there is none.
-fn zone_of(settings: &mut Settings, name: NameBuf) -> &mut Zone {
-    let known = settings.zones.iter().position(|zone| zone.name == name);
-    let place = known.unwrap_or_else(|| {
-        // A zone stands before those that it is a part of, in statistics too.
-        let above = settings.zones.iter().position(|zone| is_below(&name, &zone.name));
-        let place = above.unwrap_or(settings.zones.len());
-        let zone = Zone { test_points: false, ..Zone::new(name, Vec::new()) };
-        settings.zones.insert(place, zone);
-        place
-    });
-    &mut settings.zones[place]
+/// Where the zone of this name is in the list, in which it is put if it is not there.
+fn zone_place(zones: &mut Vec<Zone>, name: NameBuf) -> usize {
+    if let Some(place) = zones.iter().position(|zone| zone.name == name) {
+        return place;
+    }
+    // A zone stands before those that it is a part of, in statistics too.
+    let above = zones.iter().position(|zone| is_below(&name, &zone.name));
+    let place = above.unwrap_or(zones.len());
+    zones.insert(place, Zone { test_points: false, ..Zone::new(name, Vec::new()) });
+    place
+}
+
+fn has_kind(settings: &Settings, names: &[String], kind: Kind) -> bool {
+    names.iter().any(|name| settings.dataset(name).is_some_and(|set| set.kind == kind))
 }
 
 fn dataset(spec: &[u8], folder: &Path) -> anyhow::Result<Dataset> {
@@ -81,6 +98,7 @@ fn dataset(spec: &[u8], folder: &Path) -> anyhow::Result<Dataset> {
     Ok(Dataset {
         allow_any_a: true,
         accept_empty: true,
+        hides_empty_non_terminals: kind_name == "dnhash",
         guarded: false,
         ..Dataset::new(whole.into_owned(), kind, files)
     })
@@ -140,15 +158,28 @@ mod tests {
             ":acl:all",
             "a.test:ip4set:x",
             ".:aclkey:keys",
-            "b.a.test:ip4set:x",
-            "A.test:acl:who",
+            "A.test:aclkey:keys",
+            "b.test:dnhash:x",
+            "b.test:acl:who",
         ])
         .unwrap();
         assert_eq!(settings.server.acl, ["acl:all", "aclkey:keys"]);
-        let zones: Vec<_> =
-            settings.zones.iter().map(|z| (z.datasets.join(" "), z.acl.join(" "))).collect();
-        let want = [("ip4set:x", ""), ("ip4set:x", "acl:who")];
-        assert_eq!(zones, want.map(|(sets, acl)| (sets.to_owned(), acl.to_owned())));
+        let acls: Vec<_> = settings.zones.iter().map(|zone| zone.acl.join(" ")).collect();
+        assert_eq!(acls, ["acl:who aclkey:keys", "acl:who"]);
+        let sets: Vec<_> = settings.zones.iter().map(|zone| zone.datasets.join(" ")).collect();
+        assert_eq!(sets, ["ip4set:x", "dnhash:x"]);
+        let hides = |name| settings.dataset(name).unwrap().hides_empty_non_terminals;
+        assert!(hides("dnhash:x") && !hides("ip4set:x"));
+        let twice = [
+            ([":acl:x", ".:acl:y"], "global acl specified more than once"),
+            ([":aclkey:x", ":aclkey:x"], "global acl key specified more than once"),
+            (["a.B:acl:x", "A.b:acl:x"], "repeated ACL definition for zone `A.b'"),
+            (["a.b:aclkey:x", "a.b:aclkey:y"], "repeated ACL key definition for zone `a.b'"),
+            (["a.b:ip4set:x", "b.B:acl:y"], "missing data for zone `b.b'"),
+        ];
+        for (specs, want) in twice {
+            assert_eq!(read(&specs).unwrap_err().to_string(), want);
+        }
     }
 
     #[test]

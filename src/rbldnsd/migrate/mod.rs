@@ -53,6 +53,7 @@ impl Migration {
         let mut complaints = String::new();
         let asked = Options::read_but_for(
             words,
+            false,
             |complaint| complaints.push_str(complaint),
             |objection| {
                 objections.push(objection);
@@ -303,7 +304,7 @@ mod tests {
         for line in lines {
             let line = format!("-b 127.0.0.1/530 {line} z.test:ip4set:/x");
             let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
-            let asked = Options::read_but_for(&words, |_| {}, |_| Ok(())).unwrap();
+            let asked = Options::read_but_for(&words, false, |_| {}, |_| Ok(())).unwrap();
             let Asked::Run(options) = asked else { panic!("{line}") };
             let mut want = options.server();
             want.listen = vec![SocketAddr::from(([127, 0, 0, 1], 530))];
