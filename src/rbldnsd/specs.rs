@@ -23,6 +23,9 @@ pub(super) fn settings(
     for spec in specs {
         add(&mut settings, spec.as_bytes(), folder)?;
     }
+    if let Some(zone) = settings.zones.iter().find(|zone| zone.datasets.is_empty()) {
+        bail!("missing data for zone `{}'", zone.name);
+    }
     Ok(settings)
 }
 
@@ -33,26 +36,51 @@ fn add(settings: &mut Settings, spec: &[u8], folder: &Path) -> anyhow::Result<()
         .map_err(|_| anyhow!("invalid domain name `{}'", String::from_utf8_lossy(zone)))?
         .to_lowercase();
     let set = dataset(rest, folder)?;
-    if name.is_root() {
+    let (label, kind) = (set.name.clone(), set.kind);
+    if name.is_root() && !kind.is_access_list() {
         bail!("missing domain name in `{whole}'");
     }
-    let label = set.name.clone();
     if settings.dataset(&label).is_none() {
         settings.datasets.push(set);
     }
-    match settings.zones.iter_mut().find(|zone| zone.name == name) {
-        // rbldnsd asks a dataset that is given twice twice, which changes no answer.
-        Some(zone) if zone.datasets.contains(&label) => {}
-        Some(zone) => zone.datasets.push(label),
-        None => {
-            // A zone stands before those that it is a part of, in statistics too.
-            let above = settings.zones.iter().position(|zone| is_below(&name, &zone.name));
-            let place = above.unwrap_or(settings.zones.len());
-            let zone = Zone { test_points: false, ..Zone::new(name, vec![label]) };
-            settings.zones.insert(place, zone);
+    let what = if kind == Kind::AclKey { "ACL key" } else { "ACL" };
+    if name.is_root() {
+        if has_kind(settings, &settings.server.acl, kind) {
+            bail!("global {} specified more than once", what.to_lowercase());
         }
+        settings.server.acl.push(label);
+        return Ok(());
+    }
+    let place = zone_place(&mut settings.zones, name);
+    if kind.is_access_list() {
+        if has_kind(settings, &settings.zones[place].acl, kind) {
+            bail!("repeated {what} definition for zone `{}'", String::from_utf8_lossy(zone));
+        }
+        settings.zones[place].acl.push(label);
+        return Ok(());
+    }
+    let datasets = &mut settings.zones[place].datasets;
+    // rbldnsd asks a dataset that is given twice twice, which changes no answer.
+    if !datasets.contains(&label) {
+        datasets.push(label);
     }
     Ok(())
+}
+
+/// Where the zone of this name is in the list, in which it is put if it is not there.
+fn zone_place(zones: &mut Vec<Zone>, name: NameBuf) -> usize {
+    if let Some(place) = zones.iter().position(|zone| zone.name == name) {
+        return place;
+    }
+    // A zone stands before those that it is a part of, in statistics too.
+    let above = zones.iter().position(|zone| is_below(&name, &zone.name));
+    let place = above.unwrap_or(zones.len());
+    zones.insert(place, Zone { test_points: false, ..Zone::new(name, Vec::new()) });
+    place
+}
+
+fn has_kind(settings: &Settings, names: &[String], kind: Kind) -> bool {
+    names.iter().any(|name| settings.dataset(name).is_some_and(|set| set.kind == kind))
 }
 
 fn dataset(spec: &[u8], folder: &Path) -> anyhow::Result<Dataset> {
