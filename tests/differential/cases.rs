@@ -31,8 +31,8 @@ struct Ask {
     query: Query,
     /// What rbldnsd answers, and dnsbld too if nothing else is said.
     answer: String,
-    /// The wanted difference and what dnsbld answers by it.
-    wanted: Option<(&'static str, String)>,
+    /// The wanted differences and what dnsbld answers by them: the first that shows counts.
+    wanted: Vec<(&'static str, String)>,
 }
 
 impl Case {
@@ -50,20 +50,23 @@ impl Case {
         if let Some(ask) = line.strip_prefix("ask ") {
             let (_, answer) = arrow()?;
             let query = Query::from_text(&ask[..ask.len() - answer.len() - " -> ".len()])?;
-            self.asks.push(Ask { query, answer: answer.to_owned(), wanted: None });
+            self.asks.push(Ask { query, answer: answer.to_owned(), wanted: Vec::new() });
         } else if let Some(id) = line.strip_prefix("  wanted ") {
             let (_, answer) = arrow()?;
             let id = wanted::difference(&id[..id.len() - answer.len() - " -> ".len()])?.id;
             let ask = self.asks.last_mut().ok_or("a wanted difference before any question")?;
-            ask.wanted = Some((id, answer.to_owned()));
+            ask.wanted.push((id, answer.to_owned()));
         } else if !self.scenario.read_line(line)? && !line.is_empty() && !line.starts_with('#') {
             return Err(format!("what is this: {line}"));
         }
         Ok(())
     }
 
-    /// Asks the questions; the complaints.
+    /// Asks the questions; the complaints. Options of rbldnsd's are for servers that take some.
     pub(crate) fn check(&self, program: Program) -> Result<Vec<String>, String> {
+        if !program.has_options() && self.scenario.has_own_options() {
+            return Ok(Vec::new());
+        }
         let queries: Vec<Query> = self.asks.iter().map(|ask| ask.query.clone()).collect();
         let pair = Pair { left: &self.scenario, right: &self.scenario, program };
         let compared = pair.compare(&queries)?;
@@ -86,9 +89,10 @@ impl Ask {
         if program == Program::Rbldnsd {
             return Ok(());
         }
-        let due = self.wanted.as_ref().map_or(&self.answer, |(_, answer)| answer);
+        let wanted = self.wanted.iter().find(|(id, _)| wanted::shows(id, program));
+        let due = wanted.map_or(&self.answer, |(_, answer)| answer);
         says(due, &compared.right).map_err(|error| format!("dnsbld: {error}"))?;
-        match (&self.wanted, &compared.verdict) {
+        match (wanted, &compared.verdict) {
             (Some((id, _)), Verdict::Wanted(ids)) if ids.contains(id) => Ok(()),
             (Some((id, _)), verdict) => Err(format!("{id} is due, not {verdict:?}")),
             (None, _) => Ok(()),

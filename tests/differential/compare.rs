@@ -49,7 +49,7 @@ impl Pair<'_> {
                 right: right.map(|(reply, _)| reply),
             })
             .collect();
-        if self.program == Program::Dnsbld {
+        if self.program != Program::Rbldnsd {
             self.judge(&mut compared, queries, &left, &right)?;
         }
         Ok(compared)
@@ -64,10 +64,14 @@ impl Pair<'_> {
     ) -> Result<(), String> {
         let full: Vec<Query> = queries.iter().map(Query::in_full).collect();
         let unedited = answers(left, &full)?;
-        for base in bases(self.left)? {
+        let plain: Vec<Query> =
+            full.iter().cloned().map(|query| Query { from: None, ..query }).collect();
+        for base in bases(self.left, self.program)? {
             let edited = answers(&base.server, &full)?;
+            let public = answers(&base.server, &plain)?;
             let facts = Facts::gather(&base.scenario, queries, &base.server, right, &base.partial)?;
-            for (one, (unedited, edited)) in compared.iter_mut().zip(unedited.iter().zip(&edited)) {
+            let replies = unedited.iter().zip(&edited).zip(&public);
+            for (one, ((unedited, edited), public)) in compared.iter_mut().zip(replies) {
                 if one.verdict.is_good() {
                     continue;
                 }
@@ -75,6 +79,7 @@ impl Pair<'_> {
                     query: &one.query,
                     left: one.left.as_ref(),
                     full: edited.as_ref().map(|(reply, length)| (reply, *length)),
+                    public: public.as_ref().map(|(reply, length)| (reply, *length)),
                     edits: if unedited == edited { &[] } else { &base.ids },
                     right: one.right.as_ref(),
                 };
@@ -99,8 +104,9 @@ struct Base {
 }
 
 /// The files as wanted, and if some datasets do not load, also without these.
-fn bases(scenario: &Scenario) -> Result<Vec<Base>, String> {
-    let (scenario, ids) = scenario.as_wanted().unwrap_or_else(|| (scenario.clone(), Vec::new()));
+fn bases(scenario: &Scenario, program: Program) -> Result<Vec<Base>, String> {
+    let (scenario, ids) =
+        scenario.as_wanted(program).unwrap_or_else(|| (scenario.clone(), Vec::new()));
     let failed = failed_specs(&scenario)?;
     let lost = |spec: &Spec| {
         let others = scenario.specs.iter().enumerate();

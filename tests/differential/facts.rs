@@ -3,6 +3,7 @@
 //! below a question are listed.
 
 use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 use std::ops::Bound;
 
 use crate::keys::{self, PROBE};
@@ -10,21 +11,26 @@ use crate::message::{Data, Record, Reply};
 use crate::name::{self, Label, Name};
 use crate::query::{Query, TYPE_A, TYPE_ANY, TYPE_MX, TYPE_NS, TYPE_SOA, TYPE_TXT};
 use crate::scenario::{Kind, Scenario, Spec};
-use crate::server::Server;
+use crate::server::{Program, Server};
 
 /// The return code for a zone without data.
 pub(crate) const SERVFAIL: u16 = 2;
+const REFUSED: u16 = 5;
 
 /// One zone.
 pub(crate) struct Zone {
     pub(crate) apex: Name,
     has: Has,
+    /// Its only data are records of `generic` datasets.
+    pub(crate) is_generic: bool,
     /// The subzones of its combined datasets, of all together: their whole names.
     subzones: Vec<(Name, Has)>,
     /// It has data to answer from.
     pub(crate) live: bool,
     /// Its datasets are all loaded, so that test points are listed that no file lists.
     has_test_points: bool,
+    /// Its test points may be listed or not otherwise than its files say.
+    minds_test_points: bool,
     /// A file of it has a `$SOA` line.
     pub(crate) has_soa: bool,
     /// The SOA and NS records that dnsbld gives at its apex.
@@ -62,11 +68,16 @@ pub(crate) struct TestPoint {
 /// What is known of all zones.
 pub(crate) struct Facts {
     pub(crate) zones: Vec<Zone>,
+    /// Answers have no NS records in their authority section.
+    pub(crate) is_minimal: bool,
     /// Listed names and apexes, labels last first.
     listed: BTreeSet<Name>,
     /// Test points that are listed in any case, and those that may be.
     due: BTreeSet<Name>,
     possible: BTreeSet<Name>,
+    /// Clients that get no answer to anything, and those that a zone refuses.
+    ignored: BTreeSet<Ipv4Addr>,
+    refused: BTreeSet<(Ipv4Addr, Name)>,
 }
 
 /// Whether anything below a name is listed.
@@ -88,19 +99,33 @@ impl Facts {
         right: &Server,
         partial: &[Name],
     ) -> Result<Self, String> {
-        let mut facts = Self {
-            zones: zones(scenario),
-            listed: BTreeSet::new(),
-            due: BTreeSet::new(),
-            possible: BTreeSet::new(),
-        };
+        let mut facts = Self::of_zones(zones(scenario));
         for zone in &mut facts.zones {
-            zone.has_test_points = !partial.contains(&zone.apex);
+            zone.minds_test_points = right.program == Program::Dnsbld;
+            zone.has_test_points = zone.minds_test_points && !partial.contains(&zone.apex);
         }
+        facts.is_minimal = scenario.is_minimal();
         facts.ask_apexes(left, right)?;
         facts.ask_listed(scenario, queries, left)?;
+        facts.ask_for_clients(queries, left)?;
         facts.add_test_points();
         Ok(facts)
+    }
+
+    fn of_zones(zones: Vec<Zone>) -> Self {
+        let (listed, due, possible) = Default::default();
+        let (ignored, refused) = Default::default();
+        Self { zones, is_minimal: true, listed, due, possible, ignored, refused }
+    }
+
+    /// True if the client gets no answer to anything.
+    pub(crate) fn ignores(&self, query: &Query) -> bool {
+        query.from.is_some_and(|from| self.ignored.contains(&from))
+    }
+
+    /// True if access lists refuse the client in this zone.
+    pub(crate) fn refuses(&self, query: &Query, zone: &Zone) -> bool {
+        query.from.is_some_and(|from| self.refused.contains(&(from, zone.apex.clone())))
     }
 
     /// The zone that answers for `name`: the longest apex that it ends in.
@@ -202,6 +227,30 @@ impl Facts {
         Ok(())
     }
 
+    fn ask_for_clients(&mut self, queries: &[Query], left: &Server) -> Result<(), String> {
+        let clients: BTreeSet<Ipv4Addr> = queries.iter().filter_map(|query| query.from).collect();
+        let apexes = self.zones.iter().map(|zone| zone.apex.clone());
+        // The root is no zone, so it is refused for everybody who is not ignored.
+        let names: Vec<Name> = apexes.chain([Name::new()]).collect();
+        let asked: Vec<Query> = clients
+            .iter()
+            .flat_map(|&from| names.iter().map(move |name| (from, name.clone())))
+            .map(|(from, name)| Query { from: Some(from), ..Query::new(name, TYPE_A) })
+            .collect();
+        for (query, reply) in asked.iter().zip(left.ask(&asked)?) {
+            let Some(from) = query.from else { continue };
+            let reply = reply.map(|reply| Reply::parse(&reply)).transpose()?;
+            match reply {
+                None if query.name.is_empty() => drop(self.ignored.insert(from)),
+                Some(Reply { rcode: REFUSED, .. }) => {
+                    self.refused.insert((from, query.name.clone()));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     fn add_test_points(&mut self) {
         let address = 0x7f00_0002;
         for zone in self.zones.iter().filter(|zone| zone.live) {
@@ -245,14 +294,10 @@ impl Facts {
     /// One live zone in which `listed` exist, for tests without servers; `soa` is what dnsbld
     /// has at its apex.
     pub(crate) fn of_zone(spec: Spec, listed: &[&str], soa: Record, has_soa: bool) -> Self {
-        let scenario = Scenario { specs: vec![spec], files: Vec::new() };
-        let mut facts = Self {
-            zones: zones(&scenario),
-            listed: BTreeSet::new(),
-            due: BTreeSet::new(),
-            possible: BTreeSet::new(),
-        };
+        let scenario = Scenario { specs: vec![spec], ..Scenario::default() };
+        let mut facts = Self::of_zones(zones(&scenario));
         for zone in &mut facts.zones {
+            zone.minds_test_points = true;
             (zone.live, zone.has_test_points, zone.has_soa) = (true, true, has_soa);
             zone.soa = vec![soa.clone()];
         }
@@ -299,7 +344,8 @@ impl Zone {
                 continue;
             };
             // Those never listed are so in any state of the zone.
-            return (self.has_test_points || !listed).then_some(TestPoint { listed, due });
+            let counts = self.has_test_points || !listed && self.minds_test_points;
+            return counts.then_some(TestPoint { listed, due });
         }
         None
     }
@@ -338,9 +384,11 @@ fn zones(scenario: &Scenario) -> Vec<Zone> {
             zones.push(Zone {
                 apex,
                 has: Has::default(),
+                is_generic: true,
                 subzones: Vec::new(),
                 live: false,
                 has_test_points: false,
+                minds_test_points: false,
                 has_soa: false,
                 soa: Vec::new(),
                 ns: Vec::new(),
@@ -355,6 +403,7 @@ fn zones(scenario: &Scenario) -> Vec<Zone> {
             of != Some(&spec.apex())
         };
         zone.has.add(spec.kind);
+        zone.is_generic &= spec.kind == Kind::Generic;
         for section in scenario.sections(spec) {
             for apex in section.apexes.into_iter().filter(|apex| !is_hidden(apex)) {
                 let known = zone.subzones.iter().position(|(known, _)| *known == apex);

@@ -1,6 +1,7 @@
 //! Random scenarios: zones and data files over small key spaces, so that overlaps, exclusions
 //! and neighbours are common.
 
+use crate::access;
 use crate::prng::Prng;
 use crate::scenario::{DataFile, Kind, Line, Scenario, Spec};
 use crate::{values, wanted};
@@ -94,7 +95,31 @@ pub(crate) fn scenario(prng: &mut Prng) -> (Scenario, Keyspace) {
         let last = scenario.specs.pop().expect("there is at least one");
         scenario.specs.insert(0, last);
     }
+    if prng.chance(25) {
+        access::add(prng, &mut scenario);
+    }
     (scenario, keyspace)
+}
+
+/// Options of rbldnsd's command line that have to do with answers.
+pub(crate) fn options(prng: &mut Prng) -> Vec<String> {
+    let ttls = ["1800", "1h", "30m:60", "1h:10m:2h", "::1h", "5:5:5", "2h:1h", "1d::2w", ":1m"];
+    let mut options: Vec<&str> = Vec::new();
+    for (percent, forms) in [
+        (60, &[&["-a"][..], &["-a"], &["-A"], &["-aA"], &["-A", "-a"]][..]),
+        (30, &[&["-e"]]),
+        (50, &[&["-v"], &["-vv"]]),
+        (20, &[&["-4"], &["-f"], &["-4f"], &["-F", "local0"], &["-fe"]]),
+        (5, &[&["-C"]]),
+    ] {
+        if prng.chance(percent) {
+            options.extend(*prng.pick(forms));
+        }
+    }
+    if prng.chance(60) {
+        options.extend(["-t", prng.pick::<&str>(&ttls)]);
+    }
+    options.into_iter().map(str::to_owned).collect()
 }
 
 /// The zone of combined datasets.

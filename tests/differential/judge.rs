@@ -37,7 +37,9 @@ pub(crate) struct Asked<'a> {
     /// rbldnsd's reply to the same question `in_full`, from the files as dnsbld wants to read
     /// them, and its length.
     pub(crate) full: Option<(&'a Reply, usize)>,
-    /// The wanted differences in reading the files that changed that reply.
+    /// The same for a client that no access list is about.
+    pub(crate) public: Option<(&'a Reply, usize)>,
+    /// The wanted differences in reading the files that changed the reply in full.
     pub(crate) edits: &'a [&'static str],
     /// dnsbld's reply.
     pub(crate) right: Option<&'a Reply>,
@@ -109,6 +111,7 @@ impl Asked<'_> {
         let query = self.query;
         let silent = self.left.is_none();
         match query.health() {
+            _ if facts.ignores(query) => vec![(vec![], Want::Silence)],
             Health::Unanswerable => vec![(vec![], Want::Silence)],
             _ if query.opcode != 0 => {
                 let id = if silent { wanted::FORMERR } else { wanted::NOTIMP_HEADER };
@@ -121,7 +124,19 @@ impl Asked<'_> {
                 wants.push((vec![wanted::BAD_TAIL], Want::Code(FORMERR)));
                 wants
             }
-            Health::Whole => self.regular(query.edns.as_ref(), facts),
+            Health::Whole => {
+                let mut wants = self.regular(query.edns.as_ref(), facts);
+                let zone = facts.zone_of(&query.name);
+                if query.from.is_some() && zone.is_some_and(|zone| zone.is_generic) {
+                    let public = Self { full: self.public, ..*self };
+                    let public = public.regular(query.edns.as_ref(), facts).into_iter();
+                    wants
+                        .extend(public.map(|(ids, want)| {
+                            ([&ids[..], &[wanted::ACL_GENERIC]].concat(), want)
+                        }));
+                }
+                wants
+            }
         }
     }
 
@@ -132,6 +147,8 @@ impl Asked<'_> {
         }
         if query.class == CLASS_CH && query.qtype == TYPE_TXT {
             match name::to_text(&name::lowercase(&query.name)).as_str() {
+                // By -v and -vv.
+                "version.bind" if self.full.is_none_or(|(full, _)| hides_version(full)) => {}
                 "version.bind" => return vec![(vec![wanted::VERSION_TEXT], Want::VersionText)],
                 "version.server" | "id.server" => {
                     let ids = vec![wanted::VERSION_TEXT];
@@ -140,19 +157,22 @@ impl Asked<'_> {
                 _ => {}
             }
         }
-        let (Some(left), Some((full, length))) = (self.left, self.full) else {
-            return vec![(vec![], Want::Silence)];
-        };
         let mut ids = self.edits.to_vec();
+        let is_unimplemented = self.left.is_some_and(|left| left.rcode == NOTIMP);
+        let Some((full, length)) = self.full else {
+            if is_unimplemented {
+                ids.push(not_implemented(query));
+            }
+            return vec![(ids, Want::Silence)];
+        };
         if full.rcode == NOTIMP && query.bits & (AA | TC) != 0 {
             return vec![(vec![wanted::NOTIMP_HEADER], Want::Code(NOTIMP))];
         }
-        if left.rcode == NOTIMP && full.rcode != NOTIMP {
-            let bits = query.bits & (AA | TC) != 0;
-            ids.push(if bits { wanted::HEADER_BITS } else { wanted::TYPES_256_UP });
+        if is_unimplemented && full.rcode != NOTIMP {
+            ids.push(not_implemented(query));
         }
         let mut reply = Reply { question: query.question(), opt: None, ..full.clone() };
-        let partial = reply.rcode == 0 && full.bits & AA == 0;
+        let partial = query.class != CLASS_CH && reply.rcode == 0 && full.bits & AA == 0;
         if query.class == CLASS_ANY {
             reply.bits &= !AA;
         } else if partial {
@@ -163,6 +183,11 @@ impl Asked<'_> {
                 record.ttl = LONGEST_TTL;
                 ids.push(wanted::TTL_LIMIT);
             }
+        }
+        if reply.answers.iter().any(|record| record.rtype == TYPE_NS) && !reply.authority.is_empty()
+        {
+            reply.authority.clear();
+            ids.push(wanted::NS_TWICE);
         }
         let length = length - full.opt.as_ref().map_or(0, |_| OPT_LENGTH);
         let zone = facts.zone_of(&query.name).filter(|zone| zone.live);
@@ -206,6 +231,16 @@ impl Asked<'_> {
     }
 }
 
+/// True if the reply to `version.bind` does not tell rbldnsd's version.
+fn hides_version(reply: &Reply) -> bool {
+    !reply.answers.iter().filter_map(text).any(|text| text.starts_with(b"rbldnsd "))
+}
+
+/// Why rbldnsd says NOTIMP where dnsbld does not.
+fn not_implemented(query: &Query) -> &'static str {
+    if query.bits & (AA | TC) != 0 { wanted::HEADER_BITS } else { wanted::TYPES_256_UP }
+}
+
 /// The differences that depend on the zone's data.
 fn in_zone(
     query: &Query,
@@ -215,15 +250,21 @@ fn in_zone(
     facts: &Facts,
 ) -> Wants {
     let labels = &query.name[..query.name.len() - zone.apex.len()];
-    // A client that an access list may refuse is refused at the apex too.
-    if labels.is_empty() && reply.rcode == REFUSED && query.from.is_none() {
+    if labels.is_empty() && reply.rcode == REFUSED && !facts.refuses(query, zone) {
         ids.push(wanted::APEX_SYNTHESISED);
         reply.rcode = 0;
         reply.bits |= if query.class == CLASS_IN { AA } else { 0 };
         reply.answers = apex_records(query, zone);
-        return vec![(ids, Want::Reply(reply))];
+        let mut wants = vec![(ids.clone(), Want::Reply(reply.clone()))];
+        if !facts.is_minimal && query.qtype == TYPE_SOA {
+            reply.authority.clone_from(&zone.ns);
+            wants.push((ids, Want::Reply(reply)));
+        }
+        return wants;
     }
     let mut wants = Wants::new();
+    // What they are to a client that an access list is about, the facts do not tell.
+    let is_public = query.from.is_none();
     match zone.test_point(labels) {
         Some(TestPoint { listed: true, due }) if reply.rcode == NXDOMAIN => {
             let mut ids = ids.clone();
@@ -231,7 +272,7 @@ fn in_zone(
             let mut reply = Reply { rcode: 0, ..reply.clone() };
             negative(zone, &mut ids, &mut reply);
             wants.push((ids, Want::TestPoint(reply)));
-            if due {
+            if due && is_public {
                 return wants;
             }
         }
@@ -244,7 +285,7 @@ fn in_zone(
                 reply.authority = zone.negative_soa();
             }
             wants.extend(non_terminal(query, ids, reply, facts));
-            if due {
+            if due && is_public {
                 return wants;
             }
         }
@@ -292,6 +333,7 @@ fn apex_records(query: &Query, zone: &Zone) -> Vec<Record> {
     };
     for record in &mut records {
         record.owner.clone_from(&query.name);
+        record.ttl = record.ttl.min(LONGEST_TTL);
     }
     records.sort_unstable();
     records

@@ -58,7 +58,7 @@ fn facts(listed: &[&str], has_soa: bool) -> Facts {
 fn verdict(query: &Query, left: &Reply, full: &Reply, right: &Reply, facts: &Facts) -> Verdict {
     let length = 12 + full.question.len() + full.answers.len() * 16;
     let (left, full, right) = (Some(left), Some((full, length)), Some(right));
-    judge(&Asked { query, left, full, edits: &[], right }, facts)
+    judge(&Asked { query, left, full, public: None, edits: &[], right }, facts)
 }
 
 fn is_unwanted(verdict: &Verdict) -> bool {
@@ -172,7 +172,10 @@ fn silence_and_codes_are_told_apart() {
     let facts = facts(&[], true);
     let judge_right = |text: &str, right: Option<&Reply>| {
         let query = query(text);
-        judge(&Asked { query: &query, left: None, full: None, edits: &[], right }, &facts)
+        judge(
+            &Asked { query: &query, left: None, full: None, public: None, edits: &[], right },
+            &facts,
+        )
     };
     let code = |rcode, opcode| Reply { bits: 0, opcode, ..reply(&query(". A"), rcode, vec![]) };
     let due = Verdict::Wanted(vec![wanted::FORMERR]);

@@ -1,12 +1,16 @@
 //! The differential test: Debian's rbldnsd and dnsbld get the same data files and the same
 //! questions, and must give the same answers, but for the wanted differences of `wanted.rs`
-//! (`docs/differences.md`).
+//! (`docs/compat.md`).
 //!
 //! Everything random comes from a seed that is printed with a failure. In the environment:
 //! `DIFF_SECONDS` sets how long to go on with seeds from the clock behind the fixed ones (without
 //! it only these are tried, so that a run can be repeated), `DIFF_SEED` where to begin instead,
 //! `DIFF_RIGHT=rbldnsd` compares rbldnsd with itself, `RBLDNSD` says where it is.
+//!
+//! dnsbld runs in two modes: by its own name, beside an rbldnsd with the options that come closest
+//! to it; and through a link called rbldnsd, with the same random options as rbldnsd itself.
 
+mod access;
 mod cases;
 mod compare;
 mod facts;
@@ -46,6 +50,16 @@ const FIXED_SEEDS: u64 = 60;
 
 #[test]
 fn random_files_and_questions_get_the_same_answers_but_for_the_wanted_differences() {
+    try_seeds(Program::Dnsbld);
+}
+
+#[test]
+fn random_files_options_and_questions_get_the_same_answers_under_rbldnsds_name() {
+    try_seeds(Program::DropIn);
+}
+
+fn try_seeds(program: Program) {
+    let program = right_program(program);
     let start = Instant::now();
     let seconds = variable("DIFF_SECONDS");
     let length = Duration::from_secs(seconds.unwrap_or(0));
@@ -57,14 +71,17 @@ fn random_files_and_questions_get_the_same_answers_but_for_the_wanted_difference
     };
     let mut figures = Figures::default();
     for seed in seeds {
-        try_seed(seed, right_program(), &mut figures);
+        try_seed(seed, program, &mut figures);
         if start.elapsed() >= length
             && (seed >= FIXED_SEEDS || variable::<u64>("DIFF_SEED").is_some())
         {
             break;
         }
     }
-    tell(&format!("differential, seeds from the clock begin at {}:\n{figures}", clock.as_secs()));
+    tell(&format!(
+        "differential, {program:?}, seeds from the clock begin at {}:\n{figures}",
+        clock.as_secs()
+    ));
 }
 
 #[test]
@@ -75,11 +92,13 @@ fn every_quirk_of_rbldnsd_is_kept_or_changed_as_documented() {
     for entry in std::fs::read_dir(folder).expect("the cases are in the repository") {
         let path = entry.expect("a folder that opens can be read").path();
         let text = std::fs::read_to_string(&path).expect("a case is a text");
-        let checked = cases::Case::from_text(&text).and_then(|case| case.check(right_program()));
-        let found = checked.unwrap_or_else(|error| vec![error]);
-        complaints.extend(found.into_iter().map(|found| {
-            format!("{}: {found}", path.file_name().unwrap_or_default().to_string_lossy())
-        }));
+        let file = path.file_name().unwrap_or_default().to_string_lossy();
+        for program in [Program::Dnsbld, Program::DropIn].map(right_program) {
+            let checked = cases::Case::from_text(&text).and_then(|case| case.check(program));
+            let found = checked.unwrap_or_else(|error| vec![error]);
+            let found = found.into_iter().map(|found| format!("{file}, {program:?}: {found}"));
+            complaints.extend(found);
+        }
         count += 1;
     }
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
@@ -145,13 +164,13 @@ fn a_line_that_only_one_server_has_is_found_and_made_small() {
 
 #[test]
 fn the_documented_differences_are_those_of_this_test() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/differences.md");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/compat.md");
     if std::env::var_os("DIFF_LIST").is_some() {
         std::fs::write(&path, wanted::page()).expect("docs can be written");
         tell(&wanted::page());
     }
     let page = std::fs::read_to_string(&path).unwrap_or_default();
-    let remedy = "docs/differences.md is out of date: run the test with DIFF_LIST=1";
+    let remedy = "docs/compat.md is out of date: run the test with DIFF_LIST=1";
     assert!(page == wanted::page(), "{remedy}");
 }
 
@@ -159,8 +178,11 @@ fn the_documented_differences_are_those_of_this_test() {
 /// differ.
 fn try_seed(seed: u64, program: Program, figures: &mut Figures) {
     let mut prng = Prng::new(seed);
-    let (scenario, keyspace) = files::scenario(&mut prng);
+    let (mut scenario, keyspace) = files::scenario(&mut prng);
     let queries = questions::questions(&mut prng, &scenario, &keyspace, QUESTIONS);
+    if program.has_options() {
+        scenario.options = files::options(&mut prng);
+    }
     let pair = Pair { left: &scenario, right: &scenario, program };
     let compared = pair.compare(&queries);
     let compared = compared.unwrap_or_else(|error| panic!("seed {seed}: {error}\n{scenario}"));
@@ -239,12 +261,12 @@ impl Display for Figures {
     }
 }
 
-/// Which server to compare rbldnsd with.
-fn right_program() -> Program {
+/// Which server to compare rbldnsd with, if not `program`.
+fn right_program(program: Program) -> Program {
     match std::env::var("DIFF_RIGHT").as_deref() {
         Ok("rbldnsd") => Program::Rbldnsd,
         Ok(other) if other != "dnsbld" => panic!("DIFF_RIGHT is rbldnsd or dnsbld, not {other}"),
-        _ => Program::Dnsbld,
+        _ => program,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Random questions about a scenario: its keys and their neighbours in every spelling, its
 //! apexes and what is beside them; every type and class; headers, EDNS and damage.
 
+use crate::access;
 use crate::files::Keyspace;
 use crate::keys::{self, Key};
 use crate::name::{self, Label, Name};
@@ -9,7 +10,7 @@ use crate::query::{
     AA, CLASS_ANY, CLASS_CH, CLASS_IN, Damage, Edns, Query, RD, TC, TYPE_A, TYPE_ANY, TYPE_NS,
     TYPE_SOA, TYPE_TXT,
 };
-use crate::scenario::Scenario;
+use crate::scenario::{Kind, Scenario, Spec};
 
 /// `count` questions about `scenario`.
 pub(crate) fn questions(
@@ -19,7 +20,7 @@ pub(crate) fn questions(
     count: usize,
 ) -> Vec<Query> {
     let mut keys = Vec::new();
-    for spec in &scenario.specs {
+    for spec in scenario.specs.iter().filter(|spec| spec.kind != Kind::Acl) {
         for (section, line) in scenario.lines(spec) {
             let borders = keys::borders(section.kind, &line.text);
             if !borders.is_empty() {
@@ -27,7 +28,15 @@ pub(crate) fn questions(
             }
         }
     }
-    (0..count).map(|_| question(prng, scenario, keyspace, &keys)).collect()
+    let mut questions: Vec<Query> =
+        (0..count).map(|_| question(prng, scenario, keyspace, &keys)).collect();
+    if scenario.specs.iter().any(|spec| spec.kind == Kind::Acl) {
+        // Last, because who asks for them costs time.
+        for query in questions.iter_mut().skip(count - count / 3) {
+            query.from = Some(access::client(prng));
+        }
+    }
+    questions
 }
 
 fn question(
@@ -68,10 +77,16 @@ fn question(
 
 /// The apex of a zone, or of a subzone in it.
 fn apex(prng: &mut Prng, scenario: &Scenario) -> Name {
-    let spec = prng.pick(&scenario.specs);
+    let spec = data(prng, scenario);
     let mut apexes = vec![spec.apex()];
     apexes.extend(scenario.sections(spec).into_iter().flat_map(|section| section.apexes));
     prng.pick(&apexes).clone()
+}
+
+/// A dataset that is no access list.
+fn data<'a>(prng: &mut Prng, scenario: &'a Scenario) -> &'a Spec {
+    let data: Vec<&Spec> = scenario.specs.iter().filter(|spec| spec.kind != Kind::Acl).collect();
+    prng.pick::<&Spec>(&data)
 }
 
 fn neighbour(prng: &mut Prng, key: &Key) -> Key {
@@ -141,7 +156,7 @@ fn odd_number(prng: &mut Prng, label: &Label) -> Label {
 
 /// A name that no zone has, or a zone's parent.
 fn beside(prng: &mut Prng, scenario: &Scenario) -> Name {
-    let mut apex = prng.pick(&scenario.specs).apex();
+    let mut apex = data(prng, scenario).apex();
     match prng.below(4) {
         0 => drop(apex.remove(0)),
         1 => apex[0].insert(0, b'x'),

@@ -2,6 +2,7 @@
 //! are printed and hand-written cases are kept.
 //!
 //! ```text
+//! options -a -t 1800
 //! serve bl.example:ip4set:one,two
 //! file one crlf
 //! |:127.0.0.2:Listed, see $
@@ -12,6 +13,7 @@
 //! ```
 //!
 //! `crlf`: lines end in CR LF; `gzip`: the file is compressed; `open`: its last line has no end.
+//! `options` are those of rbldnsd's command line; these here if nothing is said.
 //! In lines, `\xNN` is a byte and `\\` a backslash.
 
 use dnsbld::wire::name::NameBuf;
@@ -19,6 +21,7 @@ use dnsbld::zonefile::{Options, Parser};
 use std::fmt::{self, Display, Write as _};
 use std::fs::File;
 use std::io::{self, Write as _};
+use std::net::Ipv6Addr;
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -26,6 +29,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use crate::name::{self, Name};
+use crate::server::Program;
 use crate::wanted;
 
 /// A type of dataset that both servers know.
@@ -39,7 +43,7 @@ pub(crate) enum Kind {
     Dnset,
     Generic,
     Combined,
-    /// Who may ask; in cases only.
+    /// Who may ask.
     Acl,
 }
 
@@ -134,12 +138,25 @@ impl Display for Spec {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Line {
     pub(crate) text: Vec<u8>,
-    /// The wanted difference by which only one server takes the line: rbldnsd, or for
-    /// `ip4trie-ipv6` dnsbld.
+    /// The wanted difference by which only one server takes the line, or reads it as it is meant:
+    /// rbldnsd, or for `ip4trie-ipv6` and `acl-mapped` dnsbld.
     pub(crate) only_one: Option<&'static str>,
 }
 
 impl Line {
+    /// Takes the form in which rbldnsd reads what dnsbld reads in the line, if there is one.
+    fn become_readable(&mut self) {
+        if self.only_one != Some(wanted::ACL_MAPPED) {
+            return;
+        }
+        let text = String::from_utf8_lossy(&self.text).into_owned();
+        let (address, rest) = text.split_once(' ').unwrap_or((&text, ""));
+        let address: Option<Ipv6Addr> = address.parse().ok();
+        if let Some(mapped) = address.and_then(|address| address.to_ipv4_mapped()) {
+            *self = Self::new(format!("{mapped} {rest}"));
+        }
+    }
+
     /// A line that both servers read alike.
     pub(crate) fn new(text: impl Into<Vec<u8>>) -> Self {
         Self { text: text.into(), only_one: None }
@@ -160,36 +177,70 @@ pub(crate) struct DataFile {
 /// number that no generated `$SOA` line has.
 pub(crate) const FIRST_MTIME: u32 = 1_600_000_000;
 
+/// The options with which rbldnsd is closest to dnsbld by its own name: see `wanted::MADE_EQUAL`.
+const NATIVE_OPTIONS: [&str; 3] = ["-a", "-t", "1800"];
+
+/// A file that is not there.
+const NO_FILE: &str = "no-such-file";
+
 /// Zones, datasets and files.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Scenario {
+    /// Of rbldnsd's command line.
+    pub(crate) options: Vec<String>,
     pub(crate) specs: Vec<Spec>,
     pub(crate) files: Vec<DataFile>,
+}
+
+impl Default for Scenario {
+    fn default() -> Self {
+        let options = NATIVE_OPTIONS.map(str::to_owned).to_vec();
+        Self { options, specs: Vec::new(), files: Vec::new() }
+    }
 }
 
 impl Scenario {
     /// The same files as dnsbld wants to read them, with the wanted differences that made them
     /// so; none if nothing in them is read differently.
-    pub(crate) fn as_wanted(&self) -> Option<(Self, Vec<&'static str>)> {
+    pub(crate) fn as_wanted(&self, program: Program) -> Option<(Self, Vec<&'static str>)> {
         let mut wanted = self.clone();
         let mut ids = Vec::new();
         for spec in wanted.specs.iter_mut().filter(|spec| spec.kind != Kind::Acl) {
-            if self.holds_nothing_valid(spec) {
-                spec.files = vec!["no-such-file".to_owned()];
+            if wanted::shows(wanted::NOTHING_VALID, program) && self.holds_nothing_valid(spec) {
+                spec.files = vec![NO_FILE.to_owned()];
                 ids.push(wanted::NOTHING_VALID);
             }
         }
+        ids.extend(wanted.take_down_unguarded());
         wanted.add_ipv6_of_ip4tries();
         for file in &mut wanted.files {
             if std::mem::take(&mut file.crlf) {
                 ids.push(wanted::CRLF);
             }
-            ids.extend(file.lines.iter().filter_map(|line| line.only_one));
+            for line in &mut file.lines {
+                line.only_one = line.only_one.filter(|id| wanted::shows(id, program));
+                ids.extend(line.only_one);
+                line.become_readable();
+            }
             file.lines.retain(|line| line.only_one.is_none());
         }
         ids.sort_unstable();
         ids.dedup();
         (!ids.is_empty()).then_some((wanted, ids))
+    }
+
+    /// Takes the files from zones whose access list has none, which is no way to get in.
+    fn take_down_unguarded(&mut self) -> Option<&'static str> {
+        let lost = |spec: &&Spec| {
+            spec.kind == Kind::Acl && spec.files.iter().any(|name| self.file(name).is_none())
+        };
+        let apexes: Vec<Name> = self.specs.iter().filter(lost).map(Spec::apex).collect();
+        for spec in self.specs.iter_mut().filter(|spec| spec.kind != Kind::Acl) {
+            if apexes.iter().any(|apex| apex.is_empty() || *apex == spec.apex()) {
+                spec.files = vec![NO_FILE.to_owned()];
+            }
+        }
+        (!apexes.is_empty()).then_some(wanted::ACL_NOT_LOADED)
     }
 
     /// True if the files of a dataset have no entry and are not just an empty list either: not a
@@ -241,12 +292,24 @@ impl Scenario {
         }
     }
 
+    /// True if the options are not those that come closest to dnsbld by its own name.
+    pub(crate) fn has_own_options(&self) -> bool {
+        self.options != NATIVE_OPTIONS
+    }
+
+    /// True if the options ask for answers without NS records in the authority section.
+    pub(crate) fn is_minimal(&self) -> bool {
+        let letters = self.options.iter().filter(|option| option.starts_with('-'));
+        let last = letters.flat_map(|option| option.chars()).filter(|c| "aA".contains(*c)).last();
+        last == Some('a')
+    }
+
     /// The same without the specifications at `places`.
     pub(crate) fn without(&self, places: &[usize]) -> Self {
         let mut specs = self.specs.clone();
         let mut place = 0..;
         specs.retain(|_| !places.contains(&place.next().expect("the range has no end")));
-        Self { specs, files: self.files.clone() }
+        Self { specs, ..self.clone() }
     }
 
     /// Writes the files to `folder`, readable by everyone, with set modification times.
@@ -295,7 +358,9 @@ impl Scenario {
 
     /// Reads one line of the text form; false if it is not one.
     pub(crate) fn read_line(&mut self, line: &str) -> Result<bool, String> {
-        if let Some(spec) = line.strip_prefix("serve ") {
+        if let Some(options) = line.strip_prefix("options ") {
+            self.options = options.split_whitespace().map(str::to_owned).collect();
+        } else if let Some(spec) = line.strip_prefix("serve ") {
             let mut parts = spec.split(':');
             let (Some(zone), Some(kind), Some(files), None) =
                 (parts.next(), parts.next(), parts.next(), parts.next())
@@ -350,6 +415,9 @@ impl DataFile {
 
 impl Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.has_own_options() {
+            writeln!(f, "options {}", self.options.join(" "))?;
+        }
         for spec in &self.specs {
             writeln!(f, "serve {spec}")?;
         }
@@ -412,7 +480,8 @@ fn a_scenario_comes_back_from_its_text() {
     assert_eq!(scenario.to_string(), text);
     assert_eq!(scenario.files[0].lines[0].text, b"a\\b\t\xff|c");
     assert_eq!(scenario.files[1].bytes(), b"x\n");
-    let (wanted, ids) = scenario.as_wanted().expect("CRLF, a value outside 127/8, and no entry");
+    let (wanted, ids) =
+        scenario.as_wanted(Program::Dnsbld).expect("CRLF, a value outside 127/8, and no entry");
     assert_eq!(ids, [wanted::A_OUTSIDE_127, wanted::CRLF, wanted::NOTHING_VALID]);
     assert_eq!(wanted.files[0].bytes(), b"a\\b\t\xff|c\n");
 }

@@ -1,11 +1,12 @@
 //! The two servers as processes, and one socket to each.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::fs::{self, File, Permissions};
 use std::io::{ErrorKind, Read as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::path::Path;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -17,21 +18,27 @@ use crate::scenario::Scenario;
 /// Which server.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Program {
+    /// Debian's rbldnsd.
     Rbldnsd,
+    /// dnsbld by its own name.
     Dnsbld,
+    /// dnsbld through a link called rbldnsd, with rbldnsd's command line.
+    DropIn,
 }
 
 /// Queries sent before their replies are awaited: rbldnsd's receive buffer takes about 100.
 const BURST: usize = 32;
 /// The longest to wait for a reply that must come.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The wait for a reply that may not come.
-const SILENCE: Duration = Duration::from_millis(150);
+/// The wait for replies that may not come, and how often they are asked for.
+const SILENCE: Duration = Duration::from_millis(60);
+const TRIES: usize = 3;
 /// IDs from here on are for the queries that end a burst, each another one.
 const LAST: u16 = 0x8000;
 
 /// A running server with its own folder of data files; it ends when this is dropped.
 pub(crate) struct Server {
+    pub(crate) program: Program,
     child: Child,
     socket: UdpSocket,
     folder: TempDir,
@@ -48,7 +55,11 @@ impl Server {
             .and_then(|()| scenario.write(&data));
         written.map_err(|error| format!("cannot write data files: {error}"))?;
         let address = free_address();
-        let mut command = program.command(&data, address);
+        if program == Program::DropIn {
+            symlink(env!("CARGO_BIN_EXE_dnsbld"), folder.path().join(NAME))
+                .map_err(|error| format!("no link to dnsbld: {error}"))?;
+        }
+        let mut command = program.command(folder.path(), address, &scenario.options);
         command.args(scenario.specs.iter().map(ToString::to_string));
         let log = File::create(folder.path().join("log")).map_err(|error| error.to_string())?;
         let errors = log.try_clone().map_err(|error| error.to_string())?;
@@ -57,7 +68,7 @@ impl Server {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))
             .and_then(|socket| socket.connect(address).map(|()| socket))
             .map_err(|error| format!("no socket: {error}"))?;
-        Ok(Self { child, socket, folder, bursts: Cell::new(0) })
+        Ok(Self { program, child, socket, folder, bursts: Cell::new(0) })
     }
 
     /// Waits until the server answers.
@@ -78,12 +89,12 @@ impl Server {
     /// Asks all `queries` and gives their replies; none where the server stays silent.
     pub(crate) fn ask(&self, queries: &[Query]) -> Result<Vec<Option<Vec<u8>>>, String> {
         let mut replies = Vec::with_capacity(queries.len());
-        for run in queries.chunk_by(|a, b| a.from.is_none() && b.from.is_none()) {
-            if let [Query { from: Some(from), .. }] = run {
-                replies.push(self.ask_from(*from, &run[0].packet())?);
-                continue;
-            }
+        for run in queries.chunk_by(|a, b| a.from.is_none() == b.from.is_none()) {
             for burst in run.chunks(BURST) {
+                if burst[0].from.is_some() {
+                    replies.extend(self.burst_from_others(burst)?);
+                    continue;
+                }
                 let packets: Vec<Vec<u8>> = burst.iter().map(Query::packet).collect();
                 replies.extend(self.burst(&packets, PATIENCE)?);
             }
@@ -91,28 +102,46 @@ impl Server {
         Ok(replies)
     }
 
-    /// Asks from another address, which may get no reply to anything.
-    fn ask_from(&self, from: Ipv4Addr, packet: &[u8]) -> Result<Option<Vec<u8>>, String> {
-        let failed = |error: std::io::Error| format!("cannot ask from {from}: {error}");
-        let socket = UdpSocket::bind((from, 0)).map_err(failed)?;
-        let server = self.socket.peer_addr().map_err(failed)?;
-        socket.connect(server).map_err(failed)?;
-        socket.send(packet).map_err(failed)?;
-        let mut buffer = [0; 65_535];
-        // Once a later question has its reply, this one had its own or will have none.
-        for last in [false, true] {
-            socket.set_read_timeout(Some(SILENCE)).map_err(failed)?;
-            match socket.recv(&mut buffer) {
-                Ok(length) => return Ok(Some(buffer[..length].to_vec())),
-                Err(error)
-                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
-                Err(error) => return Err(failed(error)),
+    /// Sends queries from other addresses, any of which may get no reply to anything.
+    fn burst_from_others(&self, queries: &[Query]) -> Result<Vec<Option<Vec<u8>>>, String> {
+        let failed = |error: std::io::Error| format!("cannot ask from another address: {error}");
+        let mut sockets = BTreeMap::new();
+        for from in queries.iter().filter_map(|query| query.from) {
+            sockets.insert(from, self.socket_at(from).map_err(failed)?);
+        }
+        let mut replies = vec![None; queries.len()];
+        // rbldnsd answers in order, whoever asks; the threads of dnsbld do not.
+        let (tries, patience) = match self.program {
+            Program::Rbldnsd => (1, Duration::ZERO),
+            Program::Dnsbld | Program::DropIn => (TRIES, SILENCE),
+        };
+        for _ in 0..tries {
+            for (id, query) in (0..).zip(queries) {
+                let Some(from) = query.from.filter(|_| replies[usize::from(id)].is_none()) else {
+                    continue;
+                };
+                sockets[&from].send(&with_id(query.packet(), id)).map_err(failed)?;
             }
-            if !last {
-                self.burst(&[], PATIENCE)?;
+            self.burst(&[], PATIENCE)?;
+            let start = Instant::now();
+            loop {
+                for socket in sockets.values() {
+                    receive_all(socket, &mut replies).map_err(failed)?;
+                }
+                if replies.iter().all(Option::is_some) || start.elapsed() >= patience {
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(1));
             }
         }
-        Ok(None)
+        Ok(replies)
+    }
+
+    fn socket_at(&self, from: Ipv4Addr) -> std::io::Result<UdpSocket> {
+        let socket = UdpSocket::bind((from, 0))?;
+        socket.connect(self.socket.peer_addr()?)?;
+        socket.set_nonblocking(true)?;
+        Ok(socket)
     }
 
     /// Sends the packets and then a query that is always answered. Both servers answer one
@@ -127,11 +156,7 @@ impl Server {
         self.bursts.set((self.bursts.get() + 1) % LAST);
         let last_id = LAST + self.bursts.get();
         for (id, packet) in (0..).zip(packets).chain([(last_id, &last)]) {
-            let mut packet = packet.clone();
-            if let Some(bytes) = packet.get_mut(..2) {
-                bytes.copy_from_slice(&u16::to_be_bytes(id));
-            }
-            self.socket.send(&packet).map_err(failed)?;
+            self.socket.send(&with_id(packet.clone(), id)).map_err(failed)?;
         }
         self.socket.set_read_timeout(Some(patience)).map_err(failed)?;
         let mut replies = vec![None; packets.len()];
@@ -174,33 +199,70 @@ impl Drop for Server {
     }
 }
 
+/// The message with this ID, if it is long enough to have one.
+fn with_id(mut packet: Vec<u8>, id: u16) -> Vec<u8> {
+    if let Some(bytes) = packet.get_mut(..2) {
+        bytes.copy_from_slice(&id.to_be_bytes());
+    }
+    packet
+}
+
+/// Takes what has come, by ID.
+fn receive_all(socket: &UdpSocket, replies: &mut [Option<Vec<u8>>]) -> std::io::Result<()> {
+    let mut buffer = [0; 65_535];
+    loop {
+        let length = match socket.recv(&mut buffer) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            received => received?,
+        };
+        let reply = &buffer[..length];
+        let id = reply.first_chunk().copied().map(u16::from_be_bytes);
+        let place = id.and_then(|id| replies.get_mut(usize::from(id)));
+        *place.ok_or(ErrorKind::InvalidData)? = Some(reply.to_vec());
+    }
+}
+
+/// The name of the link to dnsbld.
+const NAME: &str = "rbldnsd";
+
 impl Program {
-    /// The command that serves the files in `data` at `address`; zones are still to be added.
-    fn command(self, data: &Path, address: SocketAddr) -> Command {
-        match self {
-            Self::Rbldnsd => {
-                let path = std::env::var_os("RBLDNSD").unwrap_or("/usr/sbin/rbldnsd".into());
-                assert!(
-                    Path::new(&path).exists(),
-                    "there is no rbldnsd at {path:?}: install Debian's package rbldnsd, or say \
-                     where it is in the environment variable RBLDNSD"
-                );
-                let mut command = Command::new(path);
-                // -q: a zone whose data cannot be loaded is SERVFAIL, else nothing would start.
-                // -c 0: no reloads. -a and -t: see `wanted::MADE_EQUAL`.
-                command.args(["-n", "-q", "-c", "0", "-a", "-t", "1800", "-w"]).arg(data);
-                command.arg("-b").arg(format!("{}/{}", address.ip(), address.port()));
-                if fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0) {
-                    command.args(["-u", "rbldns"]);
-                }
-                command
-            }
+    /// True if it takes rbldnsd's command line.
+    pub(crate) fn has_options(self) -> bool {
+        self != Self::Dnsbld
+    }
+
+    /// The command that serves the files in `folder`/data at `address`; zones are still to be
+    /// added.
+    fn command(self, folder: &Path, address: SocketAddr, options: &[String]) -> Command {
+        let data = folder.join("data");
+        let program = match self {
             Self::Dnsbld => {
                 let mut command = Command::new(env!("CARGO_BIN_EXE_dnsbld"));
                 command.args(["serve", "--listen", &address.to_string()]).current_dir(data);
-                command
+                return command;
             }
+            Self::DropIn => folder.join(NAME),
+            Self::Rbldnsd => {
+                let path = std::env::var_os("RBLDNSD").unwrap_or("/usr/sbin/rbldnsd".into());
+                let path = PathBuf::from(path);
+                assert!(
+                    path.exists(),
+                    "there is no rbldnsd at {path:?}: install Debian's package rbldnsd, or say \
+                     where it is in the environment variable RBLDNSD"
+                );
+                path
+            }
+        };
+        let mut command = Command::new(program);
+        // -q: a zone whose data cannot be loaded is SERVFAIL, else nothing would start.
+        // -c 0: no reloads.
+        command.args(["-n", "-q", "-c", "0", "-w"]).arg(data);
+        command.arg("-b").arg(format!("{}/{}", address.ip(), address.port())).args(options);
+        if fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0) {
+            command.args(["-u", "rbldns"]);
         }
+        command
     }
 }
 

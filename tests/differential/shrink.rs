@@ -22,7 +22,7 @@ pub(crate) fn shrink(case: Case, fails: impl Fn(&Case) -> bool) -> Case {
     let mut best = case;
     loop {
         let before = best.clone();
-        for pass in [specs, files, lines, flags, question] {
+        for pass in [specs, files, lines, flags, options, question] {
             pass(&mut best, &mut |case| start.elapsed() < PATIENCE && fails(case));
         }
         if best == before {
@@ -68,7 +68,7 @@ fn files(best: &mut Case, fails: &mut Fails<'_>) {
 }
 
 fn drop_unused(scenario: &mut Scenario) {
-    let Scenario { specs, files } = scenario;
+    let Scenario { specs, files, .. } = scenario;
     files.retain(|file| specs.iter().any(|spec| spec.files.contains(&file.name)));
 }
 
@@ -97,7 +97,25 @@ fn flags(best: &mut Case, fails: &mut Fails<'_>) {
     }
 }
 
+fn options(best: &mut Case, fails: &mut Fails<'_>) {
+    try_one(best, fails, |case| case.scenario.options = Scenario::default().options);
+    if !best.scenario.has_own_options() {
+        return;
+    }
+    for at in (0..best.scenario.options.len()).rev() {
+        // An option's argument alone would be a zone.
+        if best.scenario.options.get(at).is_some_and(|option| option.starts_with('-')) {
+            try_one(best, fails, |case| {
+                let rest = &case.scenario.options[at + 1..];
+                let words = rest.iter().take_while(|word| !word.starts_with('-')).count();
+                case.scenario.options.drain(at..=at + words);
+            });
+        }
+    }
+}
+
 fn question(best: &mut Case, fails: &mut Fails<'_>) {
+    try_one(best, fails, |case| case.query.from = None);
     try_one(best, fails, |case| case.query.damage = None);
     try_one(best, fails, |case| case.query.edns = None);
     try_one(best, fails, |case| case.query.bits = 0);

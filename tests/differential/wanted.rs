@@ -3,6 +3,8 @@
 
 use std::fmt::Write as _;
 
+use crate::server::Program;
+
 /// One wanted difference.
 pub(crate) struct Difference {
     /// Its name in the figures of the test and in the cases.
@@ -15,6 +17,15 @@ pub(crate) struct Difference {
     why: &'static str,
     /// How to have it rbldnsd's way.
     off: &'static str,
+    shows: Shows,
+}
+
+/// Under which names of dnsbld a difference shows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Shows {
+    /// Its own only: under rbldnsd's name it is turned off.
+    Natively,
+    Always,
 }
 
 pub(crate) const EMPTY_NON_TERMINAL: &str = "empty-non-terminal";
@@ -39,6 +50,10 @@ pub(crate) const FORMERR: &str = "formerr";
 pub(crate) const BAD_TAIL: &str = "bad-tail";
 pub(crate) const NOTIMP_HEADER: &str = "notimp-header";
 pub(crate) const VERSION_TEXT: &str = "version-text";
+pub(crate) const NS_TWICE: &str = "ns-twice";
+pub(crate) const ACL_NOT_LOADED: &str = "acl-not-loaded";
+pub(crate) const ACL_MAPPED: &str = "acl-mapped";
+pub(crate) const ACL_GENERIC: &str = "acl-generic";
 
 const NEVER: &str = "not possible";
 
@@ -52,6 +67,7 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         why: "resolvers that minimise query names (RFC 9156) or believe RFC 8020 take the NXDOMAIN \
               to hold for everything below and then see nothing as listed",
         off: NEVER,
+        shows: Shows::Always,
     },
     Difference {
         id: SOA_SYNTHESISED,
@@ -60,6 +76,7 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         why: "without an SOA record no cache keeps a negative answer (RFC 2308), and public \
               resolvers answer SERVFAIL",
         off: "write a $SOA line",
+        shows: Shows::Always,
     },
     Difference {
         id: APEX_SYNTHESISED,
@@ -67,6 +84,7 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         dnsbld: "the synthesised SOA and NS records",
         why: "resolvers and zone checkers ask for them; REFUSED marks the server as lame",
         off: "write $SOA and $NS lines",
+        shows: Shows::Always,
     },
     Difference {
         id: SERIAL,
@@ -75,6 +93,7 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         dnsbld: "a serial that never goes back and grows with every change",
         why: "a serial that goes back stops secondaries and checks (RFC 1982)",
         off: "write a serial other than 0",
+        shows: Shows::Always,
     },
     Difference {
         id: TEST_POINT_LISTED,
@@ -83,6 +102,7 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
                  each subzone",
         why: "RFC 5782 section 5: clients and monitors take a zone without it for dead",
         off: "`test-points = false` at the zone",
+        shows: Shows::Natively,
     },
     Difference {
         id: TEST_POINT_UNLISTED,
@@ -90,6 +110,7 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         dnsbld: "never listed",
         why: "RFC 5782 section 5: clients take a zone that lists it for one that lists the world",
         off: "`test-points = false` at the zone",
+        shows: Shows::Natively,
     },
     Difference {
         id: A_OUTSIDE_127,
@@ -97,6 +118,7 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         dnsbld: "a line with an A value outside 127.0.0.0/8 is refused at load, with a warning",
         why: "an address that a mail server or proxy may connect to is a mistake or an attack",
         off: "`allow-any-a = true` at the dataset",
+        shows: Shows::Natively,
     },
     Difference {
         id: LONG_TXT,
@@ -104,6 +126,7 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         dnsbld: "up to 1,020 bytes, in character-strings of up to 255 bytes",
         why: "the end of the text is often the link the reader needs",
         off: NEVER,
+        shows: Shows::Always,
     },
     Difference {
         id: TTL_LIMIT,
@@ -111,6 +134,7 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         dnsbld: "of up to 2147483647 seconds, some 68 years",
         why: "RFC 2181 section 8: longer ones are taken for 0 by who receives them",
         off: NEVER,
+        shows: Shows::Always,
     },
     Difference {
         id: CRLF,
@@ -118,6 +142,7 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         dnsbld: "CR LF is a line end",
         why: "files from Windows would list nothing, or send a control byte in every text",
         off: NEVER,
+        shows: Shows::Always,
     },
     Difference {
         id: PARTLY_LOADED,
@@ -125,6 +150,7 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         dnsbld: "the zone's other datasets are served, without test points, so that monitors see it",
         why: "one bad file must not take a zone down",
         off: NEVER,
+        shows: Shows::Always,
     },
     Difference {
         id: NOTHING_VALID,
@@ -132,6 +158,7 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         dnsbld: "they are not loaded: SERVFAIL, or the last good data; comments alone are a list",
         why: "what a broken mirror leaves must not delist the world",
         off: "`accept-empty = true` for files without a byte",
+        shows: Shows::Natively,
     },
     Difference {
         id: IP4TRIE_IPV6,
@@ -139,6 +166,7 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         dnsbld: "they are listed",
         why: "rspamd's fork of rbldnsd reads them so, and lists are written for it",
         off: NEVER,
+        shows: Shows::Always,
     },
     Difference {
         id: EDNS_OPT,
@@ -146,6 +174,7 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         dnsbld: "an OPT record if and only if the query has one, with a size of 1232",
         why: "RFC 6891 section 6.1.1; 1232 bytes pass every path unfragmented",
         off: NEVER,
+        shows: Shows::Always,
     },
     Difference {
         id: EDNS_VERSION,
@@ -153,6 +182,7 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         dnsbld: "BADVERS above version 0",
         why: "RFC 6891 section 6.1.3",
         off: NEVER,
+        shows: Shows::Always,
     },
     Difference {
         id: TRUNCATION,
@@ -160,6 +190,7 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         dnsbld: "the TC bit, so that the client asks again over TCP",
         why: "the client cannot know that values are missing (RFC 2181 section 9)",
         off: NEVER,
+        shows: Shows::Always,
     },
     Difference {
         id: TYPES_256_UP,
@@ -167,6 +198,7 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         dnsbld: "answered as any type without records is",
         why: "NOTIMP is for opcodes; CAA is type 257 and asked for by certificate authorities",
         off: NEVER,
+        shows: Shows::Always,
     },
     Difference {
         id: HEADER_BITS,
@@ -174,6 +206,7 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         dnsbld: "the bits are ignored",
         why: "they have no meaning in a query (RFC 1035 section 4.1.1)",
         off: NEVER,
+        shows: Shows::Always,
     },
     Difference {
         id: FORMERR,
@@ -181,6 +214,7 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         dnsbld: "FORMERR; NOTIMP if the opcode is another than 0",
         why: "RFC 1035 section 4.1.1: the client need not wait and ask again",
         off: NEVER,
+        shows: Shows::Always,
     },
     Difference {
         id: BAD_TAIL,
@@ -188,6 +222,7 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         dnsbld: "FORMERR for records that cannot be parsed and for two OPT records",
         why: "RFC 6891 section 6.1.1: it is no message",
         off: NEVER,
+        shows: Shows::Always,
     },
     Difference {
         id: NOTIMP_HEADER,
@@ -195,6 +230,7 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         dnsbld: "both are copied",
         why: "RFC 1035 section 4.1.1: a client drops a reply of another opcode",
         off: NEVER,
+        shows: Shows::Always,
     },
     Difference {
         id: VERSION_TEXT,
@@ -202,22 +238,87 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         dnsbld: "version.bind and id.server tell of dnsbld",
         why: "it is another program",
         off: "`version` and `id` of the server: any text, or `hide`",
+        shows: Shows::Always,
+    },
+    Difference {
+        id: NS_TWICE,
+        rbldnsd: "without `-a`, the NS records that are asked for at the apex stand in the authority \
+                  section too",
+        dnsbld: "in the answer only",
+        why: "a set of records belongs into a message once",
+        off: NEVER,
+        shows: Shows::Always,
+    },
+    Difference {
+        id: ACL_NOT_LOADED,
+        rbldnsd: "an access list that was never loaded is as if it were not there: everybody may ask",
+        dnsbld: "SERVFAIL for its zone, or for all zones",
+        why: "who may ask must not depend on a file being there",
+        off: NEVER,
+        shows: Shows::Always,
+    },
+    Difference {
+        id: ACL_MAPPED,
+        rbldnsd: "an entry below ::ffff:0:0/96 in an access list is for clients whom a socket for \
+                  both families shows so, and no IPv4 entry is",
+        dnsbld: "they are IPv4 clients and IPv4 entries",
+        why: "a list must not be evaded by way of the socket",
+        off: NEVER,
+        shows: Shows::Always,
+    },
+    Difference {
+        id: ACL_GENERIC,
+        rbldnsd: "records of `generic` datasets are not there for a client for whom an access list \
+                  says `:empty` or a value",
+        dnsbld: "they are there for everybody who is answered",
+        why: "it is what the manual says",
+        off: NEVER,
+        shows: Shows::Always,
     },
 ];
 
 /// What differs by choice and is made equal by options before the two are compared.
-const MADE_EQUAL: &[[&str; 3]] = &[
-    ["default TTL", "35 minutes; the test starts it with `-t 1800`", "30 minutes"],
+const MADE_EQUAL: &[[&str; 4]] = &[
+    [
+        "default TTL",
+        "35 minutes; the test starts it with `-t 1800`",
+        "30 minutes",
+        "`default-ttl` of the server",
+    ],
     [
         "NS records in the authority section of positive answers",
         "yes, in changing order; the test starts it with `-a`",
         "no (minimal answers)",
+        "`minimal-answers = false` at the server",
     ],
     [
         "a dataset that cannot be loaded at the start, such as one with a $TIMESTAMP in the future",
         "it does not start; the test starts it with `-q`",
         "it starts, and its zones are SERVFAIL",
+        NEVER,
     ],
+];
+
+/// What the test does not try: as the columns of the page.
+const NOT_COMPARED: &[[&str; 6]] = &[
+    [
+        "parameters behind values (`value @ ts=;delay=;key=`)",
+        "a part of the text",
+        "obeyed, if all behind the last `@` are known ones",
+        "rspamd's fork of rbldnsd obeys them, and lists are written for it",
+        "both",
+        NEVER,
+    ],
+    [
+        "an access list with a text alone, or an A value alone, behind a default line that is a \
+         keyword",
+        "it crashes",
+        "the A value of the last default line that had one, else 127.0.0.2",
+        "",
+        "both",
+        NEVER,
+    ],
+    ["TCP", "no", "yes", "answers that do not fit a datagram need it", "both", NEVER],
 ];
 
 /// The wanted difference called `id`.
@@ -226,27 +327,54 @@ pub(crate) fn difference(id: &str) -> Result<&'static Difference, String> {
     known.ok_or_else(|| format!("no wanted difference is called {id:?}"))
 }
 
-/// The page `docs/differences.md`.
+/// True if the difference called `id` shows with `program`.
+pub(crate) fn shows(id: &str, program: Program) -> bool {
+    let shows = difference(id).map(|difference| difference.shows);
+    program == Program::Dnsbld || shows == Ok(Shows::Always)
+}
+
+/// The page `docs/compat.md`.
 pub(crate) fn page() -> String {
     let mut page = String::from(
-        "# Where dnsbld answers otherwise than rbldnsd\n\n\
+        "# Where dnsbld differs from rbldnsd\n\n\
          Same files, same questions, same answers: that is what `dnsbld` promises to users of\n\
-         rbldnsd, and what `tests/differential` checks against Debian's rbldnsd with random files\n\
-         and questions. The differences in this table are wanted, and no others pass the test.\n\
-         It is written by the test (`DIFF_LIST=1 cargo test --test differential documented`).\n\n\
-         | name | rbldnsd | dnsbld | why | rbldnsd's way |\n|---|---|---|---|---|\n",
+         rbldnsd, and what `tests/differential` checks against Debian's rbldnsd with random files,\n\
+         options and packets (`scripts/differential`). It differs where rbldnsd is wrong, and\n\
+         nowhere else. This page is written by that test\n\
+         (`DIFF_LIST=1 cargo test --test differential documented`).\n\n\
+         ## Answers\n\n\
+         No differences but these pass the test. Under rbldnsd's name, on rbldnsd's command line\n\
+         ([rbldnsd.md](rbldnsd.md)), those that can be turned off are: they show natively only.\n\n\
+         | name | rbldnsd | dnsbld | why | shows | rbldnsd's way |\n|---|---|---|---|---|---|\n",
     );
-    for Difference { id, rbldnsd, dnsbld, why, off } in DIFFERENCES {
-        writeln!(page, "| `{id}` | {rbldnsd} | {dnsbld} | {why} | {off} |")
-            .expect("writing to a string does not fail");
+    for Difference { id, rbldnsd, dnsbld, why, off, shows } in DIFFERENCES {
+        let shows = match shows {
+            Shows::Natively => "natively",
+            Shows::Always => "both",
+        };
+        row(&mut page, &[&format!("`{id}`"), rbldnsd, dnsbld, why, shows, off]);
     }
     page.push_str(
-        "\nWhat follows differs only by default, and the test makes it equal:\n\n\
-         | choice | rbldnsd | dnsbld |\n|---|---|---|\n",
+        "\nWhat follows differs natively by default; under rbldnsd's name it is as rbldnsd has it:\n\n\
+         | choice | rbldnsd | dnsbld | rbldnsd's way |\n|---|---|---|---|\n",
     );
-    for [choice, rbldnsd, dnsbld] in MADE_EQUAL {
-        writeln!(page, "| {choice} | {rbldnsd} | {dnsbld} |")
-            .expect("writing to a string does not fail");
-    }
+    MADE_EQUAL.iter().for_each(|choice| row(&mut page, choice));
+    page.push_str(
+        "\nNot compared by the test, because it is given neither such files nor such clients:\n\n\
+         | what | rbldnsd | dnsbld | why | shows | rbldnsd's way |\n|---|---|---|---|---|---|\n",
+    );
+    NOT_COMPARED.iter().for_each(|difference| row(&mut page, difference));
+    page.push_str(
+        "\n## Everything else\n\n\
+         - What the process does otherwise under rbldnsd's name (TCP, loading, reloads, log lines,\n  \
+         options that are refused): [rbldnsd.md](rbldnsd.md).\n\
+         - Access lists, and the keys and entry parameters of rspamd's fork, beside what is above:\n  \
+         [decision 9](decisions/009-access-lists.md).\n\
+         - What the data files may say beyond what rbldnsd reads: [format.md](format.md).\n",
+    );
     page
+}
+
+fn row(page: &mut String, cells: &[&str]) {
+    writeln!(page, "| {} |", cells.join(" | ")).expect("writing to a string does not fail");
 }

@@ -1,0 +1,198 @@
+//! Random access lists (`acl`), and clients for them to be about.
+//!
+//! One thing is left out, because it crashes rbldnsd when it loads the file: a value without a
+//! text or without an A value of its own, behind a default line that is a keyword.
+
+use std::net::Ipv4Addr;
+
+use crate::prng::Prng;
+use crate::scenario::{DataFile, Kind, Line, Scenario, Section, Spec};
+use crate::{values, wanted};
+
+/// An address other than that of the client which is always let in.
+pub(crate) fn client(prng: &mut Prng) -> Ipv4Addr {
+    let last = 2 + prng.below(16) as u8;
+    match prng.below(10) {
+        0 => Ipv4Addr::new(127, 0, 1, last),
+        1 => Ipv4Addr::new(127, 1, 0, last),
+        _ => Ipv4Addr::new(127, 0, 0, last),
+    }
+}
+
+/// Gives some of the zones an access list, or all together.
+pub(crate) fn add(prng: &mut Prng, scenario: &mut Scenario) {
+    let mut zones: Vec<Spec> = Vec::new();
+    for spec in &scenario.specs {
+        if zones.iter().all(|zone| zone.apex() != spec.apex()) {
+            zones.push(spec.clone());
+        }
+    }
+    let is_clear = |zone: &Spec| !is_mixed(scenario, zone);
+    let mut lists: Vec<String> = Vec::new();
+    if prng.chance(50) && zones.iter().all(is_clear) {
+        lists.push(String::new());
+    }
+    let clear = zones.iter().filter(|zone| is_clear(zone));
+    lists.extend(clear.filter(|_| prng.chance(60)).map(|zone| zone.zone.clone()));
+    for zone in lists {
+        let known = scenario.specs.iter().find(|spec| spec.kind == Kind::Acl);
+        let files = match known.filter(|_| prng.chance(20)) {
+            Some(spec) => spec.files.clone(),
+            None => {
+                let names = (0..1 + prng.below(2)).map(|_| {
+                    let name = format!("acl{}", scenario.files.len());
+                    scenario.files.push(file(prng, name.clone()));
+                    name
+                });
+                names.collect()
+            }
+        };
+        scenario.specs.push(Spec { zone, kind: Kind::Acl, files });
+    }
+}
+
+/// True if a zone has records of `generic` datasets beside other data: what an access list leaves
+/// of them, `judge` cannot tell.
+fn is_mixed(scenario: &Scenario, zone: &Spec) -> bool {
+    let specs = scenario.specs.iter().filter(|spec| spec.apex() == zone.apex());
+    let kinds: Vec<Kind> = specs
+        .flat_map(|spec| {
+            let sections = scenario.sections(spec).into_iter().map(|Section { kind, .. }| kind);
+            sections.chain([spec.kind])
+        })
+        .collect();
+    kinds.contains(&Kind::Generic) && kinds.iter().any(|kind| *kind != Kind::Generic)
+}
+
+fn file(prng: &mut Prng, name: String) -> DataFile {
+    // The client that asks for what the judge must know: the first entry of equal ones counts.
+    let mut lines = vec![Line::new("127.0.0.1 :pass")];
+    // The default value is one that others can take a text from.
+    let mut is_whole = true;
+    for _ in 0..prng.below(14) {
+        lines.push(match prng.below(100) {
+            0..65 => entry(prng, is_whole),
+            65..82 => {
+                let text = default_line(prng, &mut is_whole);
+                Line::new(text)
+            }
+            82..92 => special(prng),
+            _ => Line::new(*prng.pick(&["", "# comment", "   ", "#", "\t; x", "#:2:x"])),
+        });
+    }
+    let (gzip, open) = (prng.chance(10), prng.chance(15));
+    DataFile { name, lines, crlf: false, gzip, open }
+}
+
+fn entry(prng: &mut Prng, is_whole: bool) -> Line {
+    if prng.chance(6) {
+        let text = format!("::ffff:7f00:{:x}", 2 + prng.below(16));
+        let action = *prng.pick(&[":refuse", ":empty", ":7:mapped $", ":pass"]);
+        return Line {
+            text: format!("{text} {action}").into(),
+            only_one: Some(wanted::ACL_MAPPED),
+        };
+    }
+    let mut text = format!("{}{}", prng.pick(&["", "", "", " ", "\t"]), key(prng)).into_bytes();
+    let mut outside = false;
+    let gap: &[u8] = prng.pick::<&[u8]>(&[b" ", b"\t", b"  ", b""]);
+    match prng.below(10) {
+        0..3 => {
+            let ends: [&[u8]; 4] = [b"", b" ", b" # why", b"\t;x"];
+            text.extend_from_slice(prng.pick::<&[u8]>(&ends));
+        }
+        3..7 => text.extend([gap, action(prng).as_bytes()].concat()),
+        7 if is_whole => {
+            let value;
+            (value, outside) = values::value(prng);
+            text.extend([b" ", &value[..]].concat());
+        }
+        _ => text.extend([gap, whole_value(prng).as_bytes()].concat()),
+    }
+    Line { text, only_one: outside.then_some(wanted::A_OUTSIDE_127) }
+}
+
+/// A client, several, or a near miss.
+fn key(prng: &mut Prng) -> String {
+    let last = 2 + prng.below(16);
+    let bits = *prng.pick(&[8, 16, 24, 28, 30, 31, 32]);
+    match prng.below(20) {
+        0..10 => format!("127.0.0.{last}"),
+        10 | 11 => format!("127.0.0.{last}/{bits}"),
+        12 => format!("127.0.0.{}/30", last / 4 * 4),
+        13 => format!("127.0.0.{}/31", last / 2 * 2),
+        14 | 15 => (*prng.pick(&["127.0.0", "127.0.1.0/24", "127.1/16", "127", "127.0.0.16/28"]))
+            .to_owned(),
+        16 => (*prng.pick(&["0/0", "127/8", "10/88", "::/0", "::1", "2001:db8::/32", "10:1::/32"]))
+            .to_owned(),
+        17 => (*prng.pick(&["2001:db8::1/32", "::/1", "::2:0/112", "1:2", "127.0.0.2:pass"]))
+            .to_owned(),
+        18 => format!("127.0.0.{last}-{}", last + 2),
+        _ => {
+            let forms = [
+                format!("127.0.0.{last}x"),
+                format!("!127.0.0.{last}"),
+                format!("127.0.0.{last}/33"),
+                format!("127.0.0.{last}#"),
+                format!("127.0.0.{last}="),
+                format!("127.0.0.{last:03}"),
+                "x".to_owned(),
+            ];
+            prng.pick(&forms).clone()
+        }
+    }
+}
+
+/// A keyword, in one of its spellings, or a near miss.
+fn action(prng: &mut Prng) -> &'static str {
+    const NEAR_MISSES: [&str; 9] =
+        [":emptyness", "=nothing", ": empty", ":", "=", "=2", ":2x", ":0:x", ":pass-on"];
+    if prng.chance(10) { prng.pick::<&str>(&NEAR_MISSES) } else { keyword(prng) }
+}
+
+fn keyword(prng: &mut Prng) -> &'static str {
+    let forms = match prng.below(10) {
+        0 | 1 => &[":ignore", "=blackhole", ":i", "=Black"],
+        2..5 => &[":refuse", "=refuse", ":R", ":refuse:x"],
+        5..8 => &[":empty", "=EMPTY", ":e # comment", ":Emp more"],
+        _ => &[":pass", "=pass", ":p", "=PASS;x"],
+    };
+    prng.pick::<&str>(forms)
+}
+
+/// A value with an A value and a text, though it may be empty.
+fn whole_value(prng: &mut Prng) -> &'static str {
+    prng.pick::<&str>(&[
+        ":7:Too many queries, $",
+        ":127.0.0.9:see $1$",
+        ":8:",
+        ":127.1.2.3 : $ $$ $2",
+        ":3:=quiet",
+        ":255:a; b # c",
+    ])
+}
+
+fn default_line(prng: &mut Prng, is_whole: &mut bool) -> &'static str {
+    match prng.below(10) {
+        0..5 => {
+            *is_whole = false;
+            keyword(prng)
+        }
+        5 => prng.pick::<&str>(&[":emptyness", "=nothing", "=2", ":2x", ":0:x"]),
+        6 if *is_whole => prng.pick::<&str>(&[":9", ":127.0.0.4"]),
+        _ => {
+            *is_whole = true;
+            whole_value(prng)
+        }
+    }
+}
+
+/// A line that starts with `$`; none that is from the future, with which no list is loaded.
+fn special(prng: &mut Prng) -> Line {
+    loop {
+        let line = values::special(prng, Kind::Ip4set);
+        if !line.text.windows(10).any(|text| text == b"2037:01:01") {
+            return line;
+        }
+    }
+}
