@@ -44,13 +44,15 @@ impl Composer<'_> {
         if is_apex {
             self.apex_records(writer);
         }
-        if self.wants(Type::A) {
-            self.addresses(&state.hits, &state.records, writer);
+        if !state.hits.is_empty() || !state.records.is_empty() {
+            if self.wants(Type::A) {
+                self.addresses(&state.hits, &state.records, writer);
+            }
+            if self.wants(Type::TXT) {
+                self.texts(state, writer);
+            }
+            self.other_records(&state.records, writer);
         }
-        if self.wants(Type::TXT) {
-            self.texts(state, writer);
-        }
-        self.other_records(&state.records, writer);
         if writer.answers() > 0 || writer.is_truncated() {
             self.name_servers(is_apex, writer);
             return Reason::Answered;
@@ -119,6 +121,9 @@ impl Composer<'_> {
     /// Records of `generic` datasets of the types that lists do not have, each RRset with the least
     /// of its TTLs.
     fn other_records(&self, records: &[RecordHit], writer: &mut ResponseWriter<'_>) {
+        if records.is_empty() {
+            return;
+        }
         let start = writer.position();
         let others = || records.iter().flat_map(|hit| hit.resolve(self.zone));
         let others = || others().filter(|record| ![Type::A, Type::TXT].contains(&record.rtype));
@@ -243,7 +248,7 @@ fn has_text(template: &[u8], vars: &Vars) -> bool {
 fn key_of<'k>(hit: &Hit, name: &LowerName, text: &'k mut KeyText) -> &'k [u8] {
     match hit.key {
         HitKey::Ip4(ip4) => text.ip4(ip4),
-        HitKey::Ip6(ip6) => text.ip6(ip6),
+        HitKey::Ip6(ip6) => text.ip6(u128::from_be_bytes(ip6)),
         HitKey::Name { listed, apex } => text.name(name.labels_before(listed, apex)),
     }
 }

@@ -34,6 +34,7 @@ impl Key {
     /// Reads the labels before the apex, in lower case. `with_ip4` says whether v4-mapped and
     /// 6to4 addresses are to be looked up as IPv4 addresses too; a v4-mapped one then is nothing
     /// else.
+    #[inline(always)]
     pub(super) fn parse(prefix: &[u8], labels: usize, with_ip4: bool) -> Self {
         match labels {
             32 => nibbles(prefix).map_or_else(Self::default, |ip6| Self::from_ip6(ip6, with_ip4)),

@@ -42,7 +42,8 @@ pub(super) struct Hit {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum HitKey {
     Ip4(u32),
-    Ip6(u128),
+    /// In bytes, so that a hit is small.
+    Ip6([u8; 16]),
     /// The `listed` labels before the last `apex` ones of the name asked.
     Name {
         listed: u8,
@@ -109,22 +110,28 @@ struct View<'a> {
     labels: usize,
     /// The number of labels of the apex of the subzone.
     apex: u8,
-    key: Key,
+}
+
+/// The subzone of a combined dataset that answers for a name.
+struct Part<'a> {
+    datasets: &'a [Arc<Dataset>],
+    numbers: (u16, u32),
+    /// The name relative to the subzone, in `len` bytes.
+    name: [u8; MAX_NAME],
+    len: usize,
+    labels: usize,
+    apex: u8,
+}
+
+impl<'a> Part<'a> {
+    /// `name` is a copy of its own.
+    fn view(&self, name: &'a [u8; MAX_NAME]) -> View<'a> {
+        let (name, part) = (&name[..self.len], Some(self.numbers));
+        View { datasets: self.datasets, part, name, labels: self.labels, apex: self.apex }
+    }
 }
 
 impl<'a> View<'a> {
-    fn new(datasets: &'a [Arc<Dataset>], name: &'a [u8], labels: usize) -> Self {
-        let with_ip4 = datasets.iter().any(|set| set.ip4.is_some());
-        Self {
-            datasets,
-            part: None,
-            name,
-            labels,
-            apex: 0,
-            key: Key::parse(name, labels, with_ip4),
-        }
-    }
-
     fn place(&self, number: usize) -> Place {
         let number = number as u16;
         match self.part {
@@ -132,6 +139,10 @@ impl<'a> View<'a> {
             Some((dataset, subzone)) => Place { dataset, part: Some((subzone, number)) },
         }
     }
+}
+
+fn have_ip4(datasets: &[Arc<Dataset>]) -> bool {
+    datasets.iter().any(|set| set.ip4.is_some())
 }
 
 /// The names and addresses of RFC 5782 section 5.
@@ -147,10 +158,22 @@ impl Lookup<'_> {
         hits.clear();
         records.clear();
         let mut found = Findings::default();
-        let view = View::new(&self.zone.datasets, self.name.wire(), self.name.labels);
-        self.look(&view, &mut found, hits, records);
-        if found.combined {
-            self.look_into_parts(&mut found, hits, records);
+        let (datasets, name, labels) =
+            (&self.zone.datasets[..], self.name.wire(), self.name.labels);
+        let mut view = View { datasets, part: None, name, labels, apex: 0 };
+        let mut buffer;
+        let mut combined = 0;
+        // One loop for the view of the zone and those of subzones: the compiler then makes one
+        // function of all that a zone without subzones needs.
+        loop {
+            let key = Key::parse(view.name, view.labels, have_ip4(view.datasets));
+            self.look(&view, &key, &mut found, hits, records);
+            if !found.combined {
+                break;
+            }
+            let Some(part) = self.next_part(&mut combined, &mut found) else { break };
+            buffer = part.name;
+            view = part.view(&buffer);
         }
         if !found.listed && records.is_empty() {
             hits.extend(found.test_hit);
@@ -158,69 +181,68 @@ impl Lookup<'_> {
         found
     }
 
-    fn look_into_parts(
-        &self,
-        found: &mut Findings,
-        hits: &mut Vec<Hit>,
-        records: &mut Vec<RecordHit>,
-    ) {
-        for (number, dataset) in self.zone.datasets.iter().enumerate() {
+    /// The subzone that answers in the next of the combined datasets, `next` or one after it.
+    #[cold]
+    fn next_part(&self, next: &mut usize, found: &mut Findings) -> Option<Part<'_>> {
+        loop {
+            let dataset = self.zone.datasets.get(*next)?;
+            let number = *next;
+            *next += 1;
             let Some(parts) = &dataset.parts else { continue };
             found.empty_non_terminal |= parts.is_above_apex(self.name.wire());
-            self.in_part(parts, |subzone, view| {
-                found.empty_non_terminal |= view.labels == 0;
-                let view = View { part: Some((number as u16, subzone)), ..view };
-                self.look(&view, found, hits, records);
-            });
+            let Some(part) = self.part(parts, number) else { continue };
+            found.empty_non_terminal |= part.labels == 0;
+            return Some(part);
         }
     }
 
-    /// Calls `look` with the subzone that answers for the name, if there is one.
-    fn in_part<T>(&self, parts: &Parts, look: impl FnOnce(u32, View<'_>) -> T) -> Option<T> {
-        let (number, labels) = parts.find(self.name.wire(), self.name.starts())?;
-        let subzone = parts.subzones().get(number as usize)?;
+    /// The subzone of the combined dataset with this number that answers for the name.
+    fn part<'p>(&self, parts: &'p Parts, number: usize) -> Option<Part<'p>> {
+        let (subzone, labels) = parts.find(self.name.wire(), self.name.starts())?;
+        let datasets = &parts.subzones().get(subzone as usize)?.datasets;
         let end = usize::from(self.name.starts()[labels]);
         let mut name = [0; MAX_NAME];
         name[..end].copy_from_slice(&self.name.wire()[..end]);
-        let view = View::new(&subzone.datasets, &name[..=end], labels);
-        Some(look(number, View { apex: (self.name.labels - labels) as u8, ..view }))
+        let apex = (self.name.labels - labels) as u8;
+        Some(Part { datasets, numbers: (number as u16, subzone), name, len: end + 1, labels, apex })
     }
 
     fn look(
         &self,
         view: &View<'_>,
+        key: &Key,
         found: &mut Findings,
         hits: &mut Vec<Hit>,
         records: &mut Vec<RecordHit>,
     ) {
         let start = hits.len();
         for number in 0..view.datasets.len() {
-            view.ask(number, found, hits, records);
+            view.ask(key, number, found, hits, records);
         }
         let was_listed = hits.len() > start;
         found.listed |= was_listed;
-        match self.test_point(view) {
+        match self.test_point(view.name, key) {
             Some(TestPoint::NeverListed) => hits.truncate(start),
             Some(TestPoint::AlwaysListed) if !was_listed && found.test_hit.is_none() => {
-                found.test_hit = self.test_hit(view);
+                found.test_hit = self.test_hit(view, key);
             }
             Some(TestPoint::AlwaysListed) => {}
-            None if was_listed && self.is_allowed(view) => hits.truncate(start),
+            None if was_listed && self.is_allowed(view, key) => hits.truncate(start),
             None => {}
         }
         found.delay = self.pass_gates(hits);
         if hits.is_empty() && records.is_empty() && !found.empty_non_terminal {
             // A name that is listed and yet not answered for can be above others that are.
-            found.empty_non_terminal =
-                was_listed && self.has_names_below(view) || self.has_addresses_below(view);
+            found.empty_non_terminal = was_listed && self.has_names_below(view, key)
+                || self.has_addresses_below(view, key);
         }
     }
 
-    fn test_point(&self, view: &View<'_>) -> Option<TestPoint> {
+    fn test_point(&self, name: &[u8], key: &Key) -> Option<TestPoint> {
         if !self.zone.test_points {
             return None;
         }
-        match (&view.key, view.name) {
+        match (key, name) {
             (Key { ip4: Some(0x7f00_0002), .. }, _)
             | (Key { ip4: None, ip6: Some(0xffff_7f00_0002), .. }, _)
             | (_, b"\x04test\0") => Some(TestPoint::AlwaysListed),
@@ -233,8 +255,8 @@ impl Lookup<'_> {
 
     /// The default value of the first list, if there is a dataset this test point belongs to and
     /// the zone has all its data: a health check must not call a dead zone well.
-    fn test_hit(&self, view: &View<'_>) -> Option<Hit> {
-        let belongs = view.datasets.iter().any(|set| match view.key {
+    fn test_hit(&self, view: &View<'_>, key: &Key) -> Option<Hit> {
+        let belongs = view.datasets.iter().any(|set| match key {
             Key { ip4: Some(_), .. } => set.ip4.is_some(),
             Key { ip6: Some(_), .. } => set.ip6.is_some(),
             _ => set.names.is_some(),
@@ -242,17 +264,17 @@ impl Lookup<'_> {
         if self.zone.state != ZoneState::Live || !belongs {
             return None;
         }
-        let key = match view.key {
+        let key = match *key {
             Key { ip4: Some(ip4), .. } => HitKey::Ip4(ip4),
-            Key { ip6: Some(ip6), .. } => HitKey::Ip6(ip6),
+            Key { ip6: Some(ip6), .. } => HitKey::Ip6(ip6.to_be_bytes()),
             _ => HitKey::Name { listed: 1, apex: view.apex },
         };
         let number = view.datasets.iter().position(|set| set.is_list())?;
         Some(Hit { place: view.place(number), answer: AnswerId(1), key, test_point: true })
     }
 
-    fn is_allowed(&self, view: &View<'_>) -> bool {
-        self.any_allow(view, |set, key, name| {
+    fn is_allowed(&self, view: &View<'_>, key: &Key) -> bool {
+        self.any_allow(view, key, |set, key, name| {
             let ip4 = set.ip4.as_ref().zip(key.ip4);
             let ip6 = set.ip6.as_ref().zip(key.ip6);
             ip4.is_some_and(|(trie, key)| trie.lookup(key).is_listed())
@@ -266,27 +288,29 @@ impl Lookup<'_> {
 
     /// True if `test` holds for some allow list, for the name as that list sees it: as the datasets
     /// of the view do, or those of its own subzone.
-    fn any_allow(&self, view: &View<'_>, test: impl Fn(&Dataset, &Key, &[u8]) -> bool) -> bool {
-        let in_view = |view: &View<'_>, sets: &[Arc<Dataset>]| {
-            sets.iter().any(|set| test(set, &view.key, view.name))
-        };
-        let in_part = |_, part: View<'_>| in_view(&part, part.datasets);
-        in_view(view, &self.zone.allow)
-            || self
-                .zone
-                .allow
-                .iter()
-                .filter_map(|set| set.parts.as_ref())
-                .any(|parts| self.in_part(parts, in_part).unwrap_or(false))
+    fn any_allow(
+        &self,
+        view: &View<'_>,
+        key: &Key,
+        test: impl Fn(&Dataset, &Key, &[u8]) -> bool,
+    ) -> bool {
+        self.zone.allow.iter().enumerate().any(|(number, set)| match &set.parts {
+            None => test(set, key, view.name),
+            Some(parts) => self.part(parts, number).is_some_and(|part| {
+                let view = part.view(&part.name);
+                let key = Key::parse(view.name, view.labels, have_ip4(view.datasets));
+                view.datasets.iter().any(|set| test(set, &key, view.name))
+            }),
+        })
     }
 
     /// True if some name below this one is listed, whether it is itself or not, and not all of
     /// them are allowed.
-    fn has_names_below(&self, view: &View<'_>) -> bool {
+    fn has_names_below(&self, view: &View<'_>, key: &Key) -> bool {
         let covers = |set: &Dataset, _: &Key, name: &[u8]| {
             set.names.as_ref().is_some_and(|names| names.covers_below(name))
         };
-        if self.any_allow(view, covers) {
+        if self.any_allow(view, key, covers) {
             return false;
         }
         let mut names = view.datasets.iter().filter_map(|set| set.names.as_ref());
@@ -294,8 +318,8 @@ impl Lookup<'_> {
     }
 
     /// True if some address below this short name is listed, the test points included.
-    fn has_addresses_below(&self, view: &View<'_>) -> bool {
-        let below = &view.key.below;
+    fn has_addresses_below(&self, view: &View<'_>, key: &Key) -> bool {
+        let below = &key.below;
         let zone = self.zone;
         let with_points = zone.test_points && zone.state == ZoneState::Live;
         view.datasets.iter().any(|set| {
@@ -335,23 +359,23 @@ impl Lookup<'_> {
 impl View<'_> {
     fn ask(
         &self,
+        key: &Key,
         number: usize,
         found: &mut Findings,
         hits: &mut Vec<Hit>,
         records: &mut Vec<RecordHit>,
     ) {
         let dataset = &self.datasets[number];
-        let place = self.place(number);
         let mut hit = |answer: AnswerId, key| {
             if answer.is_listed() {
-                hits.push(Hit { place, answer, key, test_point: false });
+                hits.push(Hit { place: self.place(number), answer, key, test_point: false });
             }
         };
-        if let (Some(trie), Some(key)) = (&dataset.ip4, self.key.ip4) {
+        if let (Some(trie), Some(key)) = (&dataset.ip4, key.ip4) {
             hit(trie.lookup(key), HitKey::Ip4(key));
         }
-        if let (Some(trie), Some(key)) = (&dataset.ip6, self.key.ip6) {
-            hit(trie.lookup(key), HitKey::Ip6(key));
+        if let (Some(trie), Some(key)) = (&dataset.ip6, key.ip6) {
+            hit(trie.lookup(key), HitKey::Ip6(key.to_be_bytes()));
         }
         if let (Some(names), 1..) = (&dataset.names, self.labels) {
             match names.lookup(self.name) {
@@ -364,7 +388,7 @@ impl View<'_> {
         }
         if let Some(set) = &dataset.records {
             match set.lookup(self.name) {
-                Found::Records(name) => records.push(RecordHit { place, name }),
+                Found::Records(name) => records.push(RecordHit { place: self.place(number), name }),
                 Found::EmptyNonTerminal => found.empty_non_terminal = true,
                 Found::Nothing => {}
             }

@@ -66,12 +66,14 @@ impl Apexes {
     }
 
     /// The number of the apex that is this name.
+    #[inline]
     pub(super) fn at(&self, name: &[u8]) -> Option<u32> {
         let hash = hash_name(&self.hasher, name);
         self.index.find(hash, |&number| *self.names[number as usize] == *name).copied()
     }
 
     /// True if this name lies below one apex and above another, and is none itself.
+    #[inline]
     pub(super) fn is_between(&self, name: &[u8]) -> bool {
         !self.between.is_empty() && self.between.contains(name)
     }
@@ -82,6 +84,7 @@ impl Apexes {
     ///
     /// The cost grows with the number of different label counts of the apexes, not with their
     /// number.
+    #[inline]
     pub(super) fn find(&self, name: &[u8], starts: &[u8]) -> Option<(u32, usize)> {
         let labels = starts.len().checked_sub(1)?;
         let mut candidates =

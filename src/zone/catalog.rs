@@ -49,6 +49,7 @@ impl Catalog {
     ///
     /// The cost grows with the number of different label counts of the apexes, not with the
     /// number of zones.
+    #[inline]
     pub fn find(&self, name: &[u8], starts: &[u8]) -> Option<(&Zone, usize)> {
         let (number, before) = self.apexes.find(name, starts)?;
         Some((&self.zones[number as usize], before))

@@ -286,6 +286,7 @@ fn apex_records(query: &Query, zone: &Zone) -> Vec<Record> {
     };
     for record in &mut records {
         record.owner.clone_from(&query.name);
+        record.ttl = record.ttl.min(LONGEST_TTL);
     }
     records.sort_unstable();
     records
