@@ -448,6 +448,10 @@ fn truncated(whole: &Reply, reply: &Reply) -> bool {
 /// A listed reply: what `frame` is without records, with one A value in 127/8 and at most one
 /// text, as far as they are asked for.
 fn test_point(frame: &Reply, reply: &Reply, qtype: u16) -> Result<(), String> {
+    // A default text of full length need not fit.
+    if qtype != TYPE_A && reply.bits & TC != 0 && reply.answers.is_empty() {
+        return Ok(());
+    }
     let loopback = |record: &Record| matches!(record.data, Data::A([127, ..]));
     let texts = reply.answers.iter().filter(|record| record.rtype == TYPE_TXT).count();
     let values = reply.answers.iter().filter(|record| loopback(record)).count();
