@@ -30,7 +30,7 @@ fn check_config_takes_the_sample_zones_of_a_checkout() {
     assert!(first.starts_with("configuration ") && first.ends_with("zones/dnsbld.toml"), "{first}");
     assert!(run.out.contains("listen  127.0.0.1:5300 (UDP and TCP)"), "{}", run.out);
     assert!(run.out.contains("zone    l2.apews.org: apews-l2, allow own-white\n"), "{}", run.out);
-    assert!(run.out.ends_with("OK: 13 zones, 15 datasets, 0 warnings\n"), "{}", run.out);
+    assert!(run.out.ends_with("OK: 14 zones, 17 datasets, 0 warnings\n"), "{}", run.out);
 }
 
 #[test]
