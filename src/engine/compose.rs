@@ -57,13 +57,15 @@ impl Composer<'_> {
         if is_apex {
             self.apex_records(writer);
         }
-        if self.wants(Type::A) {
-            self.addresses(&state.hits, &state.records, writer);
+        if !state.hits.is_empty() || !state.records.is_empty() || self.value.is_some() {
+            if self.wants(Type::A) {
+                self.addresses(&state.hits, &state.records, writer);
+            }
+            if self.wants(Type::TXT) {
+                self.texts(state, writer);
+            }
+            self.other_records(&state.records, writer);
         }
-        if self.wants(Type::TXT) {
-            self.texts(state, writer);
-        }
-        self.other_records(&state.records, writer);
         if writer.answers() > 0 || writer.is_truncated() {
             self.name_servers(is_apex, writer);
             return Reason::Answered;

@@ -354,7 +354,7 @@ impl Parser {
         self.take_partial()
     }
 
-    /// The number of entry lines so far.
+    /// The number of entry lines so far; it never falls.
     pub fn entries(&self) -> u64 {
         self.accepted
     }
@@ -367,13 +367,15 @@ impl Parser {
     /// Decides what every key of the dataset gives.
     pub fn finish(mut self) -> Parsed {
         self.end_section();
-        let Self { kind, head, content, accepted, mut diagnostics, .. } = self;
+        let Self { kind, head, content, mut diagnostics, .. } = self;
         let Head { local, soa, ns, stamp, expires, .. } = head;
         let mut parsed = match content {
             Content::Whole(body) => body.finish(local),
-            Content::Combined(sections) => {
-                Parsed { entries: accepted, parts: sections.done, ..Parsed::new(kind, local) }
-            }
+            Content::Combined(sections) => Parsed {
+                entries: sections.done.iter().map(|part| part.parsed.entries).sum(),
+                parts: sections.done,
+                ..Parsed::new(kind, local)
+            },
         };
         diagnostics.add_late(std::mem::take(&mut parsed.diagnostics));
         Parsed { soa, ns, stamp, expires, diagnostics, ..parsed }
@@ -387,9 +389,7 @@ impl Parser {
         if section.apexes.is_empty() {
             return;
         }
-        let before = section.body.accepted();
         let mut part = section.finish();
-        self.accepted -= before - part.parsed.entries;
         self.diagnostics.add_late(std::mem::take(&mut part.parsed.diagnostics));
         sections.done.push(part);
     }

@@ -172,7 +172,7 @@ pub(super) fn head(out: &mut Text, settings: &Settings, given: &Given<'_>, warni
         out,
         "What is better: no pause while data is loaded, TCP, negative answers that caches keep,",
     );
-    out.comment("names above listed ones that are not NXDOMAIN; docs/differences.md has them all.");
+    out.comment("names above listed ones that are not NXDOMAIN; docs/compat.md has them all.");
     section(out, "Next:");
     out.comment("  1. dnsbld check-config THIS-FILE");
     out.comment(

@@ -107,3 +107,19 @@ fn subzones_that_are_none_are_told() {
         ]
     );
 }
+
+/// Regression: the duplicates of a section that ends in the next file were taken from the count of
+/// entry lines, which the files share, and that of the second file fell below zero.
+#[test]
+fn the_count_of_entry_lines_never_falls() {
+    let mut parser = Parser::new(Kind::Combined, options());
+    parser.start_file();
+    parser.feed(b"$DATASET ip4trie a\n1.2.3.4\n1.2.3.4\n").unwrap();
+    parser.end_file().unwrap();
+    assert_eq!(parser.entries(), 2);
+    parser.start_file();
+    parser.feed(b"$DATASET ip4trie b\n").unwrap();
+    parser.end_file().unwrap();
+    assert_eq!(parser.entries(), 2);
+    assert_eq!(parser.finish().entries, 1);
+}
