@@ -33,7 +33,8 @@ impl Key {
 pub(crate) const PROBE: &[u8] = b"zz-probe";
 
 /// The borders a line may set: the first key of its range, the first one after it, and where
-/// these fall inside an octet, the next /24, /16 and /8, between which `ip4set` splits ranges.
+/// these fall inside an octet, the /24, /16 and /8 before and behind it, between which `ip4set`
+/// splits ranges.
 pub(crate) fn borders(kind: Kind, line: &[u8]) -> Vec<Key> {
     let line = line.trim_ascii_start();
     let entry = line.strip_prefix(b"!").unwrap_or(line).trim_ascii_start();
@@ -43,6 +44,7 @@ pub(crate) fn borders(kind: Kind, line: &[u8]) -> Vec<Key> {
         for border in [first, last.wrapping_add(1)] {
             for host in [0, 0xff, 0xffff, 0xff_ffff] {
                 keys.push(Key::V4(border.wrapping_add(host) & !host));
+                keys.push(Key::V4(border & !host));
             }
         }
         keys

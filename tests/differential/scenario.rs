@@ -229,10 +229,12 @@ impl Scenario {
         (!ids.is_empty()).then_some((wanted, ids))
     }
 
-    /// Takes the files from zones whose access list has none, which is no way to get in.
+    /// Takes the files from zones whose access list cannot be read, which is no way to get in.
     fn take_down_unguarded(&mut self) -> Option<&'static str> {
         let lost = |spec: &&Spec| {
-            spec.kind == Kind::Acl && spec.files.iter().any(|name| self.file(name).is_none())
+            let packed = self.options.iter().any(|option| option == "-C");
+            let is_lost = |name| self.file(name).is_none_or(|file| packed && file.gzip);
+            spec.kind == Kind::Acl && spec.files.iter().any(|name| is_lost(name))
         };
         let apexes: Vec<Name> = self.specs.iter().filter(lost).map(Spec::apex).collect();
         for spec in self.specs.iter_mut().filter(|spec| spec.kind != Kind::Acl) {
