@@ -31,7 +31,9 @@ impl Text {
             (None, None) => (template, template),
         };
         let mut rest = outer;
-        while let Some(dollar) = memchr::memchr(b'$', rest) {
+        // Most texts end in the key: then there is nothing to search any more.
+        while !rest.is_empty() {
+            let Some(dollar) = memchr::memchr(b'$', rest) else { break };
             self.push(&rest[..dollar]);
             rest = &rest[dollar + 1..];
             let (part, used) = match rest.first() {
