@@ -11,6 +11,7 @@ use dnsbld::net::delay::DelayQueue;
 use dnsbld::net::live::Live;
 use dnsbld::net::udp::UdpServer;
 use dnsbld::net::{NetCounters, listen};
+use dnsbld::stats::Recorders;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -38,7 +39,14 @@ fn main() -> anyhow::Result<()> {
         start[2] |= 0x80;
         Outcome::Respond(size.clamp(query.len(), out.len()))
     };
-    let _server = UdpServer::start_with(listen::udp(listen, 1)?, &live, &delay, &counters, echo)?;
+    let _server = UdpServer::start_with(
+        listen::udp(listen, 1)?,
+        &live,
+        &delay,
+        &counters,
+        &mut Recorders::default(),
+        echo,
+    )?;
     println!("echo of {size} bytes on {listen}");
     loop {
         std::thread::park();
