@@ -96,8 +96,11 @@ impl<'z, 'o> Lines<'z, 'o> {
         let mut shows = false;
         if let Some((dataset, answer)) = hit.resolve(self.lists) {
             for value in answer.values_for(self.lists.asker) {
-                let one = self.text.expand(value.text, &dataset.vars, b"1").to_vec();
-                shows |= one != self.text.expand(value.text, &dataset.vars, b"2");
+                let mut with = |key| {
+                    self.text.expand(value.text, &dataset.vars, key);
+                    self.text.bytes().to_vec()
+                };
+                shows |= with(b"1") != with(b"2");
             }
         }
         self.shows_key.insert(*hit, shows);
@@ -157,7 +160,8 @@ impl<'z, 'o> Lines<'z, 'o> {
     }
 
     fn expand(&mut self, template: &[u8], vars: &Vars) -> Vec<u8> {
-        let text = self.text.expand(template, vars, self.key_text.written());
+        self.text.expand(template, vars, self.key_text.written());
+        let text = self.text.bytes();
         let mut data = Vec::with_capacity(text.len() + 2);
         let mut chunks = text.chunks(255);
         quote(chunks.next().unwrap_or(&[]), &mut data);

@@ -36,7 +36,14 @@ pub(super) enum Restriction {
 
 impl<'a> Verdict<'a> {
     /// Adds what lists say of a client.
+    #[inline]
     pub(super) fn of_client(&mut self, acl: &'a [Arc<Dataset>], client: IpAddr) {
+        if !acl.is_empty() {
+            self.add_client(acl, client);
+        }
+    }
+
+    fn add_client(&mut self, acl: &'a [Arc<Dataset>], client: IpAddr) {
         for set in acl {
             if let Some(Acl::Clients(clients)) = &set.acl {
                 self.add(set, clients.action(client));
@@ -46,7 +53,14 @@ impl<'a> Verdict<'a> {
 
     /// Adds what lists say of the key in a name relative to its zone, and takes the key off the
     /// name.
+    #[inline]
     pub(super) fn of_key(&mut self, acl: &'a [Arc<Dataset>], name: &mut LowerName, query: Type) {
+        if !acl.is_empty() {
+            self.add_key(acl, name, query);
+        }
+    }
+
+    fn add_key(&mut self, acl: &'a [Arc<Dataset>], name: &mut LowerName, query: Type) {
         // Who serves a zone is no secret: resolvers ask for it without a key.
         if name.labels() == 0 && !self.has_key && matches!(query, Type::SOA | Type::NS) {
             return;

@@ -1,7 +1,7 @@
 //! Writes what was found as records.
 
 use super::lookup::{Findings, Hit, HitKey, RecordHit};
-use super::text::KeyText;
+use super::text::{KeyText, Text};
 use super::{LowerName, Reason, WorkerState};
 use crate::listing::records::Record;
 use crate::listing::{Answer, Asker};
@@ -94,57 +94,80 @@ impl Composer<'_> {
     /// One A record per distinct value of all datasets, with the least of their TTLs (RFC 2181
     /// section 5.2).
     fn addresses(&self, hits: &[Hit], records: &[RecordHit], writer: &mut ResponseWriter<'_>) {
-        let resolved = || self.resolve(hits).map(|(_, dataset, answer)| (dataset, answer));
-        let listed = resolved().map(|(dataset, _)| dataset.ttl);
-        let of_records = self.records(records, Type::A).map(|record| record.ttl);
-        let Some(ttl) = listed.chain(of_records).min() else { return };
+        let Some(ttl) = self.addresses_ttl(hits, records) else { return };
         let start = writer.position();
-        for (_, answer) in resolved() {
+        self.each(hits, |_, _, answer| {
             for value in answer.values_for(self.asker) {
                 self.distinct(writer, start, Type::A, ttl, &[&value.a.octets()]);
             }
-        }
-        for record in self.records(records, Type::A) {
+        });
+        self.each_record(records, Type::A, |record| {
             self.distinct(writer, start, Type::A, ttl, &[record.data]);
-        }
+        });
+    }
+
+    fn addresses_ttl(&self, hits: &[Hit], records: &[RecordHit]) -> Option<u32> {
+        let mut ttl = None;
+        self.each_record(records, Type::A, |record| ttl = Some(at_most(ttl, record.ttl)));
+        self.each(hits, |_, dataset, _| ttl = Some(at_most(ttl, dataset.ttl)));
+        ttl
     }
 
     /// One TXT record per distinct text of all datasets, with the least of their TTLs.
     fn texts(&self, state: &mut WorkerState, writer: &mut ResponseWriter<'_>) {
         let WorkerState { name, hits, records, text, key_text, .. } = state;
-        let listed = self.resolve(hits).filter_map(|(_, dataset, answer)| {
-            let mut values = answer.values_for(self.asker);
-            values.any(|value| has_text(value.text, &dataset.vars)).then_some(dataset.ttl)
-        });
-        let of_records = self.records(records, Type::TXT).map(|record| record.ttl);
-        let Some(ttl) = listed.chain(of_records).min() else { return };
+        let Some(ttl) = self.texts_ttl(hits, records) else { return };
         let start = writer.position();
-        for (hit, dataset, answer) in self.resolve(hits) {
+        self.each(hits, |hit, dataset, answer| {
             let key = match hit {
                 Some(hit) => key_of(hit, name, key_text),
                 None => client_text(self.client, key_text),
             };
-            let values = answer.values_for(self.asker);
-            for value in values.filter(|value| has_text(value.text, &dataset.vars)) {
-                let text = text.expand(value.text, &dataset.vars, key);
-                self.distinct_text(writer, start, ttl, text);
+            for value in answer.values_for(self.asker) {
+                if has_text(value.text, &dataset.vars) {
+                    text.expand(value.text, &dataset.vars, key);
+                    self.distinct_text(writer, start, ttl, text);
+                }
             }
-        }
-        for record in self.records(records, Type::TXT) {
+        });
+        self.each_record(records, Type::TXT, |record| {
             self.distinct(writer, start, Type::TXT, ttl, &[record.data]);
-        }
+        });
     }
 
-    /// The hits and what they give; behind them, without a hit, the value of an access list.
-    fn resolve<'h>(
-        &self,
-        hits: &'h [Hit],
-    ) -> impl Iterator<Item = (Option<&'h Hit>, &Dataset, Answer<'_>)> {
-        let listed = hits.iter().filter_map(|hit| {
-            let (dataset, answer) = hit.resolve(self.zone)?;
-            Some((Some(hit), dataset, answer))
+    fn texts_ttl(&self, hits: &[Hit], records: &[RecordHit]) -> Option<u32> {
+        if let ([hit], [], None) = (hits, records, self.value) {
+            return hit.resolve(self.zone).map(|(dataset, _)| dataset.ttl);
+        }
+        let mut ttl = None;
+        self.each_record(records, Type::TXT, |record| ttl = Some(at_most(ttl, record.ttl)));
+        self.each(hits, |_, dataset, answer| {
+            let mut values = answer.values_for(self.asker);
+            if values.any(|value| has_text(value.text, &dataset.vars)) {
+                ttl = Some(at_most(ttl, dataset.ttl));
+            }
         });
-        listed.chain(self.value.map(|(dataset, answer)| (None, dataset, answer)))
+        ttl
+    }
+
+    /// Takes the hits and what they give; behind them, without a hit, the value of an access list.
+    #[inline]
+    fn each(&self, hits: &[Hit], mut take: impl FnMut(Option<&Hit>, &Dataset, Answer<'_>)) {
+        let mut rest = hits.iter();
+        loop {
+            // One place to call it from, so that it becomes a part of this loop.
+            let hit = rest.next();
+            let given = match hit {
+                Some(hit) => hit.resolve(self.zone),
+                None => self.value,
+            };
+            if let Some((dataset, answer)) = given {
+                take(hit, dataset, answer);
+            }
+            if hit.is_none() {
+                return;
+            }
+        }
     }
 
     /// Records of `generic` datasets of the types that lists do not have, each RRset with the least
@@ -163,20 +186,18 @@ impl Composer<'_> {
         }
     }
 
-    fn records<'r>(
-        &'r self,
-        records: &'r [RecordHit],
-        rtype: Type,
-    ) -> impl Iterator<Item = Record<'r>> {
-        let all = records.iter().flat_map(|hit| hit.resolve(self.zone));
-        all.filter(move |record| record.rtype == rtype)
+    fn each_record(&self, records: &[RecordHit], rtype: Type, mut take: impl FnMut(Record<'_>)) {
+        for hit in records {
+            hit.resolve(self.zone).filter(|record| record.rtype == rtype).for_each(&mut take);
+        }
     }
 
     /// Writes a text as character-strings of up to 255 bytes.
-    fn distinct_text(&self, writer: &mut ResponseWriter<'_>, start: usize, ttl: u32, text: &[u8]) {
-        if let Ok(len) = u8::try_from(text.len()) {
-            return self.distinct(writer, start, Type::TXT, ttl, &[&[len], text]);
+    fn distinct_text(&self, writer: &mut ResponseWriter<'_>, start: usize, ttl: u32, text: &Text) {
+        if let Some(string) = text.character_string() {
+            return self.distinct(writer, start, Type::TXT, ttl, &[string]);
         }
+        let text = text.bytes();
         let mut chunks = text.chunks(255);
         let mut next = || chunks.next().unwrap_or(&[]);
         let (a, b, c, d) = (next(), next(), next(), next());
@@ -241,6 +262,10 @@ pub(crate) fn has_text(template: &[u8], vars: &Vars) -> bool {
         Some(own) => !own.is_empty(),
         None => !template.is_empty() || vars.base.is_some(),
     }
+}
+
+fn at_most(limit: Option<u32>, ttl: u32) -> u32 {
+    limit.map_or(ttl, |limit| limit.min(ttl))
 }
 
 fn client_text(client: IpAddr, text: &mut KeyText) -> &[u8] {

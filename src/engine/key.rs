@@ -140,7 +140,8 @@ fn address(prefix: &[u8]) -> Option<u128> {
     const EACH: u64 = 0x0001_0001_0001_0001;
     let (words, _) = prefix.first_chunk::<64>()?.as_chunks();
     let mut address = 0;
-    for (index, word) in words.iter().enumerate() {
+    let mut others = 0;
+    for word in words {
         // In 16 bits each: the length of a label, then its digit.
         let word = u64::from_le_bytes(*word);
         let digits = (word >> 8) & (EACH * 0xff);
@@ -149,13 +150,11 @@ fn address(prefix: &[u8]) -> Option<u128> {
         // Only of digits is there a nibble, and is it written the way it was.
         let letters = ((nibbles + EACH * 6) >> 4) & EACH;
         let written = EACH | ((nibbles + EACH * u64::from(b'0') + letters * 39) << 8);
-        if word != written || nibbles & (EACH * 16) != 0 {
-            return None;
-        }
+        others |= (word ^ written) | (nibbles & (EACH * 16));
         let joined = nibbles | nibbles >> 12 | nibbles >> 24 | nibbles >> 36;
-        address |= u128::from(joined as u16) << (16 * index);
+        address = address >> 16 | u128::from(joined as u16) << 112;
     }
-    Some(address)
+    (others == 0).then_some(address)
 }
 
 /// Up to 32 labels of one hexadecimal digit, the lowest nibble first.

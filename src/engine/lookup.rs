@@ -241,8 +241,8 @@ impl Lookup<'_> {
             return self.look_restricted(view, &key, found, records);
         }
         let start = hits.len();
-        for number in 0..view.datasets.len() {
-            view.ask(number, &key, found, hits, records);
+        for (number, dataset) in view.datasets.iter().enumerate() {
+            view.ask(number, dataset, &key, found, hits, records);
         }
         let was_listed = hits.len() > start;
         found.listed |= was_listed;
@@ -277,7 +277,7 @@ impl Lookup<'_> {
     ) {
         let below = view.below().unwrap_or_default();
         for (number, dataset) in view.datasets.iter().enumerate() {
-            view.ask_records(number, found, records);
+            view.ask_records(number, dataset, found, records);
             if self.restriction == Restriction::Listed {
                 let (ip4, ip6) = (dataset.ip4.is_some(), dataset.takes_ip6());
                 found.by_acl |= ip4 && key.ip4.is_some()
@@ -424,12 +424,12 @@ impl View<'_> {
     fn ask(
         &self,
         number: usize,
+        dataset: &Dataset,
         key: &Key,
         found: &mut Findings,
         hits: &mut Vec<Hit>,
         records: &mut Vec<RecordHit>,
     ) {
-        let dataset = &self.datasets[number];
         let mut hit = |answer: AnswerId, key| {
             if answer.is_listed() {
                 hits.push(Hit { place: self.place(number), answer, key, test_point: false });
@@ -452,11 +452,16 @@ impl View<'_> {
                 NameLookup::Nothing => {}
             }
         }
-        self.ask_records(number, found, records);
+        self.ask_records(number, dataset, found, records);
     }
 
-    fn ask_records(&self, number: usize, found: &mut Findings, records: &mut Vec<RecordHit>) {
-        let dataset = &self.datasets[number];
+    fn ask_records(
+        &self,
+        number: usize,
+        dataset: &Dataset,
+        found: &mut Findings,
+        records: &mut Vec<RecordHit>,
+    ) {
         if let Some(set) = &dataset.records {
             match set.lookup(self.name) {
                 Found::Records(name) => records.push(RecordHit { place: self.place(number), name }),

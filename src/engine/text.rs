@@ -7,13 +7,15 @@ use crate::zonefile::MAX_TEXT;
 /// A place for one text.
 #[derive(Clone, Debug)]
 pub(crate) struct Text {
-    bytes: [u8; MAX_TEXT],
+    /// The length of the text if it is below 256, and then the text.
+    bytes: [u8; 1 + MAX_TEXT],
+    /// The length of both.
     len: usize,
 }
 
 impl Default for Text {
     fn default() -> Self {
-        Self { bytes: [0; MAX_TEXT], len: 0 }
+        Self { bytes: [0; 1 + MAX_TEXT], len: 1 }
     }
 }
 
@@ -21,15 +23,17 @@ impl Text {
     /// Writes out `template` as rbldnsd's manual ("Resulting A values and TXT templates") says:
     /// `$` is the key, `$$` a dollar, `$0`..`$9` variables; with a base template that one is
     /// written out instead, `$=` in it being the template, or the key if the template is empty.
-    pub(crate) fn expand(&mut self, template: &[u8], vars: &Vars, key: &[u8]) -> &[u8] {
-        self.len = 0;
+    pub(crate) fn expand(&mut self, template: &[u8], vars: &Vars, key: &[u8]) {
+        self.len = 1;
         let (outer, inner) = match (template.strip_prefix(b"="), vars.base.as_deref()) {
             (Some(own), _) => (own, own),
             (None, Some(base)) => (base, if template.is_empty() { key } else { template }),
             (None, None) => (template, template),
         };
         let mut rest = outer;
-        while let Some(dollar) = memchr::memchr(b'$', rest) {
+        // Most texts end in the key: then there is nothing to search any more.
+        while !rest.is_empty() {
+            let Some(dollar) = memchr::memchr(b'$', rest) else { break };
             self.push(&rest[..dollar]);
             rest = &rest[dollar + 1..];
             let (part, used) = match rest.first() {
@@ -45,7 +49,17 @@ impl Text {
             rest = &rest[used..];
         }
         self.push(rest);
-        &self.bytes[..self.len]
+        self.bytes[0] = (self.len - 1) as u8;
+    }
+
+    /// The text.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes[1..self.len]
+    }
+
+    /// The text as one character-string (RFC 1035 section 3.3), if it has less than 256 bytes.
+    pub(super) fn character_string(&self) -> Option<&[u8]> {
+        (self.len <= 256).then_some(&self.bytes[..self.len])
     }
 
     fn push(&mut self, part: &[u8]) {
@@ -162,7 +176,8 @@ mod tests {
 
     fn expand(template: &str, vars: &Vars) -> String {
         let mut text = Text::default();
-        String::from_utf8(text.expand(template.as_bytes(), vars, b"KEY").to_vec()).unwrap()
+        text.expand(template.as_bytes(), vars, b"KEY");
+        String::from_utf8(text.bytes().to_vec()).unwrap()
     }
 
     #[test]

@@ -292,12 +292,18 @@ impl LabelStarts {
     fn read_four_single(&mut self, wire: &[u8], at: usize, count: usize) -> bool {
         const LENGTHS: u64 = 0x00ff_00ff_00ff_00ff;
         const SINGLE: u64 = 0x0001_0001_0001_0001;
+        const STARTS: u32 = 0x0604_0200;
+        const EACH: u32 = 0x0101_0101;
         let four =
             wire.get(at..).and_then(<[u8]>::first_chunk).map(|four| u64::from_le_bytes(*four));
         let starts = self.starts.get_mut(count..).and_then(<[u8]>::first_chunk_mut);
         let (Some(four), Some(starts)) = (four, starts) else { return false };
-        *starts = [at as u8, (at + 2) as u8, (at + 4) as u8, (at + 6) as u8];
-        four & LENGTHS == SINGLE
+        if four & LENGTHS != SINGLE {
+            return false;
+        }
+        // Of a name of 255 bytes at most: no byte of the sum is above that.
+        *starts = (STARTS + EACH * (at as u32)).to_le_bytes();
+        true
     }
 
     /// The number of labels, the root not counted.
