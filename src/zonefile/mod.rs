@@ -371,9 +371,12 @@ impl Parser {
         let Head { local, soa, ns, stamp, expires, .. } = head;
         let mut parsed = match content {
             Content::Whole(body) => body.finish(local),
-            Content::Combined(sections) => {
-                Parsed { entries: accepted, parts: sections.done, ..Parsed::new(kind, local) }
-            }
+            Content::Combined(sections) => Parsed {
+                entries: accepted - sections.late_entries,
+                diagnostics: sections.late,
+                parts: sections.done,
+                ..Parsed::new(kind, local)
+            },
         };
         diagnostics.add_late(std::mem::take(&mut parsed.diagnostics));
         Parsed { soa, ns, stamp, expires, diagnostics, ..parsed }
@@ -389,8 +392,8 @@ impl Parser {
         }
         let before = section.body.accepted();
         let mut part = section.finish();
-        self.accepted -= before - part.parsed.entries;
-        self.diagnostics.add_late(std::mem::take(&mut part.parsed.diagnostics));
+        sections.late_entries += before - part.parsed.entries;
+        sections.late.add_late(std::mem::take(&mut part.parsed.diagnostics));
         sections.done.push(part);
     }
 

@@ -107,3 +107,22 @@ fn subzones_that_are_none_are_told() {
         ]
     );
 }
+
+/// The end of a section in the second file took its duplicates off what the first file had: the
+/// second had fewer than no entries, and a bad line.
+#[test]
+fn a_section_that_ends_in_the_next_file_changes_nothing_of_what_was_counted() {
+    let mut parser = Parser::new(Kind::Combined, Options::default());
+    let mut counted = Vec::new();
+    for file in ["$DATASET ip4trie @\n0/0 :2:a\n0/0 :3:b\n", "$DATASET ip4set x\n"] {
+        parser.start_file();
+        parser.feed(file.as_bytes()).unwrap();
+        parser.end_file().unwrap();
+        counted.push((parser.entries(), parser.diagnostics().total));
+    }
+    assert_eq!(counted, [(2, 0), (2, 0)]);
+    let parsed = parser.finish();
+    assert_eq!((parsed.entries, parsed.diagnostics.total), (1, 1));
+    let diagnostic = parsed.diagnostics.kept[0];
+    assert_eq!((diagnostic.file, diagnostic.line), (0, 3));
+}
