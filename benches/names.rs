@@ -3,6 +3,12 @@
 //! The lists are those of `dn-1M` and its sisters: names of two to four labels, 17 bytes in wire
 //! form in the mean, half of them with a leading dot, all with one value.
 
+#[allow(dead_code, unreachable_pub)]
+mod common;
+#[allow(dead_code, unreachable_pub)]
+#[path = "common/sets.rs"]
+mod sets;
+
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use dnsbld::listing::names::{NamesBuilder, Scope};
 use dnsbld::listing::{Answers, AnswersBuilder};
@@ -14,48 +20,8 @@ const QUERIES: usize = 200_000;
 const SEED: u64 = 1;
 const OTHER_SEED: u64 = 2;
 
-/// A fixed stream of random numbers (splitmix64).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ mixed >> 31
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        (self.next() % limit as u64) as usize
-    }
-
-    fn push_label(&mut self, len: usize, text: &mut String) {
-        for _ in 0..len {
-            text.push(char::from(b"abcdefghijklmnopqrstuvwxyz0123456789-"[self.below(37)]));
-        }
-        text.push('.');
-    }
-
-    /// A name of two labels (60 %), three (30 %) or four.
-    fn name(&mut self) -> NameBuf {
-        let tops = ["com", "com", "com", "com", "net", "org", "info", "de", "ru", "top", "xyz"];
-        let mut text = String::new();
-        let more = [0, 0, 0, 0, 0, 0, 1, 1, 1, 2][self.below(10)];
-        for _ in 0..more {
-            let len = 1 + self.below(5);
-            self.push_label(len, &mut text);
-        }
-        let len = 6 + self.below(8);
-        self.push_label(len, &mut text);
-        text.push_str(tops[self.below(tops.len())]);
-        NameBuf::from_text(text.as_bytes()).expect("a valid name")
-    }
-}
-
 fn names(seed: u64, count: usize) -> impl Iterator<Item = NameBuf> {
-    let mut random = Random(seed);
-    (0..count).map(move |_| random.name())
+    sets::names(seed, count).map(|name| name.parse().expect("a valid name"))
 }
 
 fn collect(count: usize) -> (NamesBuilder, AnswersBuilder) {

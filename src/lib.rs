@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod config;
 pub mod daemon;
+pub mod dump;
 pub mod engine;
 pub mod flat;
 pub mod listing;

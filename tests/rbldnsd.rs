@@ -2,203 +2,20 @@
 
 mod common;
 
-use std::env;
 use std::fs::{self, File};
 use std::io::Read;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
-use std::os::unix::fs::symlink;
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use common::{Client, free_port, is_root, run, sealed, temp_dir, wait_until};
+use common::{
+    Foreground, LIMIT, NOBODY, Place, as_nobody, ended, is_root, run, sealed, wait_until,
+};
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
 use rustix::process::{Pid, Signal, kill_process};
-use tempfile::TempDir;
-
-/// How long anything may take.
-const LIMIT: Duration = Duration::from_secs(10);
-
-/// Somebody who is not root, by number: such a user need not exist.
-const NOBODY: &str = "54321:54322";
-
-const LIST: &str = "$SOA 0 ns.example hostmaster.example 7 1h 1h 2d 1h\n$NS 1d ns.example\n\
-                    1.2.3.4 :4:four\n1.2.4.0/24\n10.0.0.0-10.3.0.5\n!10.0.0.1\nnonsense\n1.2.3.4/8\n";
-
-/// A folder with the program under rbldnsd's name and a data file.
-struct Place {
-    folder: TempDir,
-    port: u16,
-}
-
-impl Place {
-    fn new() -> Self {
-        let place = Self { folder: temp_dir(), port: free_port() };
-        symlink(env!("CARGO_BIN_EXE_dnsbld"), place.path("rbldnsd")).unwrap();
-        fs::create_dir(place.path("data")).unwrap();
-        fs::write(place.path("data/list"), LIST).unwrap();
-        place
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn address(&self) -> String {
-        format!("127.0.0.1/{}", self.port)
-    }
-
-    fn client(&self) -> Client {
-        Client::new(SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)))
-    }
-
-    /// The program with the words of a line as arguments; `@` stands for the address.
-    fn command(&self, line: &str) -> Command {
-        let mut command = Command::new("./rbldnsd");
-        prepare(&mut command, self, line);
-        command
-    }
-
-    /// The same for Debian's rbldnsd.
-    fn original(&self, line: &str) -> Command {
-        let path = env::var_os("RBLDNSD").unwrap_or("/usr/sbin/rbldnsd".into());
-        let mut command = Command::new(path);
-        prepare(&mut command, self, line);
-        command
-    }
-
-    /// Runs it to its end: the exit code and the two outputs.
-    fn ended(&self, line: &str) -> Ended {
-        ended(self.command(line))
-    }
-
-    /// Starts a daemon that is expected to serve. It ends when dropped.
-    fn daemon(&self, line: &str) -> Daemon {
-        let line = format!("{} -p pid -b @ {line}", as_nobody());
-        let said = self.ended(&line);
-        assert_eq!(said.code, 0, "{line}: {said:?}");
-        let pid = fs::read_to_string(self.path("pid")).unwrap();
-        assert!(pid.ends_with('\n'), "{pid:?}");
-        Daemon { pid: pid.trim().parse().unwrap(), said }
-    }
-
-    /// Starts it in the foreground, and waits until it says that it has started.
-    fn foreground(&self, line: &str) -> Foreground {
-        let line = format!("{} -n -b @ {line}", as_nobody());
-        Foreground::start(self.command(&line), &self.path("out"), &self.path("err"))
-    }
-
-    fn listed(&self, name: &str) -> bool {
-        let reply = self.client().ask(name, RecordType::A);
-        reply.is_ok_and(|reply| !reply.addresses().is_empty())
-    }
-}
-
-fn prepare(command: &mut Command, place: &Place, line: &str) {
-    let address = place.address();
-    let words = line.split_whitespace().map(|word| if word == "@" { &address } else { word });
-    command.args(words).current_dir(place.folder.path()).stdin(Stdio::null());
-    command.env_remove("NOTIFY_SOCKET").env_remove("LISTEN_FDS");
-}
-
-/// The option without which root would become rbldnsd's own user, who may not exist.
-fn as_nobody() -> String {
-    if is_root() { format!("-u {NOBODY}") } else { String::new() }
-}
-
-#[derive(Debug, PartialEq, Eq)]
-struct Ended {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-fn ended(mut command: Command) -> Ended {
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let code = output.status.code().unwrap_or(-1);
-    Ended { code, out: text(&output.stdout), err: text(&output.stderr) }
-}
-
-struct Daemon {
-    pid: i32,
-    said: Ended,
-}
-
-impl Daemon {
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_raw(self.pid).unwrap(), signal).unwrap();
-    }
-
-    /// A line of its status in /proc.
-    fn status(&self, name: &str) -> Vec<String> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix(&format!("{name}:")));
-        line.unwrap_or_default().split_whitespace().map(str::to_owned).collect()
-    }
-
-    /// Nobody may have waited for it yet.
-    fn has_ended(&self) -> bool {
-        self.status("State").first().is_none_or(|state| state == "Z")
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        if !self.has_ended() {
-            self.signal(Signal::KILL);
-        }
-    }
-}
-
-struct Foreground {
-    process: std::process::Child,
-    out: PathBuf,
-    err: PathBuf,
-}
-
-impl Foreground {
-    fn start(mut command: Command, out: &Path, err: &Path) -> Self {
-        command.stdout(File::create(out).unwrap()).stderr(File::create(err).unwrap());
-        let process = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        let mut server = Self { process, out: out.to_owned(), err: err.to_owned() };
-        let started = wait_until(LIMIT, || {
-            server.out().contains(" started (") || server.process.try_wait().unwrap().is_some()
-        });
-        assert!(started && server.process.try_wait().unwrap().is_none(), "{}", server.err());
-        server
-    }
-
-    fn out(&self) -> String {
-        fs::read_to_string(&self.out).unwrap()
-    }
-
-    fn err(&self) -> String {
-        fs::read_to_string(&self.err).unwrap()
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.process), signal).unwrap();
-    }
-
-    /// Ends it by a signal: the exit code.
-    fn end(&mut self, signal: Signal) -> Option<i32> {
-        self.signal(signal);
-        let start = Instant::now();
-        let code = self.process.wait().unwrap().code();
-        assert!(start.elapsed() < Duration::from_millis(900), "init scripts wait for a second");
-        code
-    }
-}
-
-impl Drop for Foreground {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
 
 /// What both programs say of command lines they refuse.
 const REFUSED: &[(&str, &str)] = &[
@@ -250,6 +67,19 @@ const REFUSED_LATER: &[(&str, &str)] = &[
     ("-n z.test:set4:x", "unknown dataset type `set4'"),
     ("-n z.test:ip4set:,", "missing filenames for ip4set"),
     ("-n :ip4set:x", "missing domain name in `:ip4set:x'"),
+    ("-n :acl:x .:acl:y", "global acl specified more than once"),
+    ("-n z.test:acl:x z.test:acl:x", "repeated ACL definition for zone `z.test'"),
+    (
+        "-n z.test:acl:missing z.test:ip4set:data/one",
+        "file missing: unable to open file: No such file or directory\n\
+         zone loading errors, aborting",
+    ),
+    (
+        "-n :acl:missing z.test:ip4set:data/one",
+        "file missing: unable to open file: No such file or directory\n\
+         zone loading errors, aborting",
+    ),
+    ("-n Z.test:acl:data/one", "missing data for zone `z.test'"),
     (
         "-n z.test:ip4set:missing,data/list",
         "file missing: unable to open file: No such file or directory\n\
@@ -271,6 +101,7 @@ fn mistakes_are_told_in_rbldnsds_words_and_end_with_1() {
     let lines = REFUSED.iter().map(|(line, want)| ((*line).to_owned(), *want)).chain(later);
     for (line, want) in lines {
         let place = Place::new();
+        fs::write(place.path("data/one"), "1.2.3.4\n").unwrap();
         let want: String = want.lines().map(|text| format!("rbldnsd: {text}\n")).collect();
         for command in [place.command(&line), place.original(&line)] {
             let said = ended(command);
@@ -416,7 +247,9 @@ fn files_are_read_again_at_sighup_and_only_then_with_c_0() {
     assert!(wait_until(LIMIT, || server.err().contains("data/list: unable to open file")));
     assert!(place.listed("9.9.9.9.z.test"), "the last good data stays");
     assert_eq!(server.end(Signal::INT), Some(0));
-    assert!(server.out().ends_with("rbldnsd: terminating\n"), "{}", server.out());
+    let out = server.out();
+    let (_, end) = out.split_once("rbldnsd: terminating\n").unwrap_or_else(|| panic!("{out}"));
+    assert!(end.lines().all(|line| line.starts_with("rbldnsd: stats for ")), "{out}");
 }
 
 #[test]

@@ -160,3 +160,29 @@ fn the_configuration_of_the_readme_is_good() {
     assert!(output.status.success(), "{out}{}", String::from_utf8_lossy(&output.stderr));
     assert!(out.contains("OK: 1 zones, 2 datasets"), "{out}");
 }
+
+#[test]
+fn command_lines_of_rbldnsd_are_migrated_as_the_readme_shows() {
+    let folder = temp_dir();
+    let defaults = folder.path().join("defaults");
+    fs::write(&defaults, "RBLDNSD=\"- -b127.0.0.2 bl.example.org:ip4set:/spammers\"\n").unwrap();
+    let shown = commands().into_iter().filter(|line| line.starts_with("dnsbld migrate"));
+    let shown: Vec<&str> = shown.collect();
+    assert_eq!(shown.len(), 2);
+    for line in shown {
+        let written = folder.path().join("dnsbld.toml");
+        let line = line.replace("/etc/default/rbldnsd", &defaults.display().to_string());
+        let output = Command::new(env!("CARGO_BIN_EXE_dnsbld"))
+            .args(line.split(' ').skip(1))
+            .current_dir(folder.path())
+            .output()
+            .expect("it runs");
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{line}: {err}");
+        let text = match line.contains(" -o ") {
+            true => fs::read_to_string(&written).expect("it was written"),
+            false => String::from_utf8(output.stdout).expect("text"),
+        };
+        assert!(text.contains("listen = [\"127.0.0.2:53\"]"), "{line}: {text}");
+    }
+}

@@ -1,4 +1,4 @@
-//! Deterministic data sets and address streams, shared by tests and benchmarks.
+//! Deterministic data sets and streams of keys, shared by tests and benchmarks.
 
 /// The first key, the last key and the number of the answer, 0 for an exclusion.
 pub type Entry = (u128, u128, u32);

@@ -162,6 +162,7 @@ fn of_parsed(parsed: Parsed) -> Dataset {
         ip4: parsed.ip4.map(|addresses| Trie4::build(addresses.ranges())),
         ip6: parsed.ip6.map(|addresses| Trie6::build(addresses.ranges())),
         names: parsed.names,
+        hides_empty_non_terminals: false,
         acl: parsed.acl.map(Acl::new),
         records: parsed.records,
         parts: (parsed.kind == Kind::Combined).then(|| {

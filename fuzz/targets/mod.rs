@@ -4,6 +4,7 @@
 mod address_listing;
 mod catalog;
 mod config_text;
+mod defaults_file;
 mod file;
 mod gzip;
 mod input;
@@ -61,6 +62,7 @@ pub(crate) const ALL: &[Target] = &[
     target!("name_text", name_text, 600),
     target!("config_text", config_text, 4000),
     target!("gzip", gzip, 1000),
+    target!("defaults_file", defaults_file, 2000),
     target!("snapshot", snapshot, 3000),
     #[cfg(fuzzing)]
     target!("trie_bytes", trie_bytes, 500),

@@ -2,11 +2,15 @@
 
 mod check_config;
 mod compile;
+mod dump;
+mod migrate;
 mod serve;
 mod verify;
 
 pub use check_config::CheckConfig;
 pub use compile::Compile;
+pub use dump::Dump;
+pub use migrate::Migrate;
 pub use serve::Serve;
 pub use verify::Verify;
 
@@ -42,7 +46,9 @@ enum Command {
     Serve(Serve),
     CheckConfig(CheckConfig),
     Compile(Compile),
+    Migrate(Migrate),
     Verify(Verify),
+    Dump(Dump),
 }
 
 impl Cli {
@@ -53,7 +59,9 @@ impl Cli {
             Command::Serve(serve) => serve.run(),
             Command::CheckConfig(check) => check.run(),
             Command::Compile(compile) => compile.run(),
+            Command::Migrate(migrate) => migrate.run(),
             Command::Verify(verify) => verify.run(),
+            Command::Dump(dump) => dump.run(),
         });
         done.unwrap_or_else(|error| match error.downcast_ref::<config::Errors>() {
             Some(errors) => {

@@ -28,6 +28,18 @@ mod samples;
 mod tests;
 
 use std::net::SocketAddr;
+use std::path::Path;
+
+/// Reads the text of a configuration whose relative files are in `folder`, an absolute path.
+///
+/// # Errors
+///
+/// If anything in it cannot be used.
+pub fn read(text: &str, folder: &Path) -> Result<Loaded, Errors> {
+    let errors = |list| Errors { origin: "configuration".to_owned(), list };
+    let spec = parse::parse(text).map_err(errors)?;
+    resolve::resolve(text, &spec, folder, &[]).map_err(errors)
+}
 
 /// Reads an address and a port to listen on, such as `127.0.0.1:53` or `[::1]:53`.
 ///

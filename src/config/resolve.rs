@@ -62,13 +62,7 @@ impl Resolver<'_> {
             minimal_answers: spec.minimal_answers.unwrap_or(defaults.minimal_answers),
             version: self.text_or_hide("server.version", &spec.version, defaults.version),
             id: self.text_or_hide("server.id", &spec.id, defaults.id),
-            check_interval: Some(self.duration(
-                "server.check-interval",
-                &spec.check_interval,
-                defaults.check_interval.unwrap_or_default(),
-                Duration::from_millis(100)..=Duration::from_secs(24 * 60 * 60),
-                "\"100ms\" to \"1d\"",
-            )),
+            check_interval: self.check_interval(spec, defaults.check_interval),
             quiet_period: self.duration(
                 "server.quiet-period",
                 &spec.quiet_period,
@@ -84,6 +78,22 @@ impl Resolver<'_> {
             acl: Vec::new(),
             tls,
         }
+    }
+
+    fn check_interval(&mut self, spec: &ServerSpec, default: Option<Duration>) -> Option<Duration> {
+        let typed = &spec.check_interval;
+        if let Some(time) = typed
+            && value::duration(&time.get_ref().0) == Ok(Duration::ZERO)
+        {
+            return None;
+        }
+        Some(self.duration(
+            "server.check-interval",
+            typed,
+            default.unwrap_or_default(),
+            Duration::from_millis(100)..=Duration::from_secs(24 * 60 * 60),
+            "0, or \"100ms\" to \"1d\"",
+        ))
     }
 
     fn query_log(&mut self, spec: &ServerSpec) -> Option<QueryLog> {

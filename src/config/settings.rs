@@ -227,6 +227,9 @@ pub struct Dataset {
     pub allow_any_a: bool,
     /// Lets files that are empty, though well formed, replace a list that has entries.
     pub accept_empty: bool,
+    /// A name that is not listed itself does not exist, even if names below it are listed (against
+    /// RFC 8020, as the type `dnhash` of rspamd's fork of rbldnsd has it).
+    pub hides_empty_non_terminals: bool,
     /// Judges files before they replace what is served; else whatever can be read is served, even
     /// if it lists nothing (as rbldnsd does).
     pub guarded: bool,
@@ -247,6 +250,7 @@ impl Dataset {
             default_text: None,
             allow_any_a: false,
             accept_empty: false,
+            hides_empty_non_terminals: false,
             guarded: true,
         }
     }

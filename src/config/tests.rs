@@ -304,8 +304,8 @@ const MISTAKES: &[(&str, &str)] = &[
         "\"2h\" is out of range\n    help: allowed: \"100ms\" to \"1h\"",
     ),
     (
-        "[server]\ncheck-interval = 0",
-        "server.check-interval: \"0\" is out of range\n    help: allowed: \"100ms\" to \"1d\"",
+        "[server]\ncheck-interval = '99ms'",
+        "server.check-interval: \"99ms\" is out of range\n    help: allowed: 0, or \"100ms\" to \"1d\"",
     ),
     (
         "[server]\nquiet-period = '2m'",
@@ -487,4 +487,13 @@ proptest::proptest! {
         }
         let _ = load(&text.into_iter().collect::<String>());
     }
+}
+
+#[test]
+fn a_check_interval_of_0_is_never() {
+    let text = "server.check-interval = 0\n\
+                dataset = [{ name = 'd', type = 'ip4set', files = ['f'] }]\n\
+                zone = [{ name = 'z.example', datasets = ['d'] }]";
+    let loaded = super::read(text, std::path::Path::new("/")).unwrap();
+    assert_eq!(loaded.settings.server.check_interval, None);
 }

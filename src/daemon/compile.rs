@@ -305,6 +305,7 @@ fn content(spec: &config::Dataset, name: String, parsed: Parsed) -> Dataset {
         ip4: parsed.ip4.map(|addresses| Trie4::build(addresses.ranges())),
         ip6: parsed.ip6.map(|addresses| Trie6::build(addresses.ranges())),
         names: parsed.names,
+        hides_empty_non_terminals: spec.hides_empty_non_terminals,
         records,
         acl: parsed.acl.map(Acl::new),
         parts,

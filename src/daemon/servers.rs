@@ -11,7 +11,7 @@ use crate::net::udp::UdpServer;
 use crate::stats::Recorders;
 use crate::stats::query_log::QueryLog;
 use anyhow::Context;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::thread;
@@ -55,6 +55,14 @@ impl Bound {
         let taken = udp.first().map_or(address, UdpListener::address);
         self.udp.push(udp);
         Ok(taken)
+    }
+
+    /// Takes a UDP socket that another process has bound and keeps: its address.
+    pub(crate) fn take_udp(&mut self, socket: UdpSocket) -> std::io::Result<SocketAddr> {
+        let listener = listen::udp_handed_over(socket)?;
+        let address = listener.address();
+        self.udp.push(vec![listener]);
+        Ok(address)
     }
 
     /// Binds an address for TCP.

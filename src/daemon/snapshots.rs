@@ -42,6 +42,7 @@ fn rules(spec: &config::Dataset, server: &config::Server) -> Rules {
         default_text,
         allow_any_a,
         accept_empty: _,
+        hides_empty_non_terminals: _,
         guarded: _,
     } = spec;
     let config::TtlBounds { default, min, max, negative: _ } = &server.ttl;
@@ -107,6 +108,7 @@ pub(super) fn find(task: &Task, now: u64) -> Option<Built> {
         warn!("dataset {name}: {file}: lines that are wrong: {bad}, the first: {first}");
     }
     dataset.name.clone_from(name);
+    dataset.hides_empty_non_terminals = task.spec.hides_empty_non_terminals;
     let is_kept = sources == origin.sources;
     let (diagnostics, stamp) = (Diagnostics::default(), origin.stamp);
     let (tally, took) = (Tally::Plain, start.elapsed());
@@ -136,6 +138,7 @@ pub(super) fn take_in(
     }
     debug!("dataset {}: {} is the snapshot {id}", task.spec.name, path.display());
     dataset.name.clone_from(&task.spec.name);
+    dataset.hides_empty_non_terminals = task.spec.hides_empty_non_terminals;
     let source = Source {
         path: path.clone(),
         report,

@@ -48,7 +48,7 @@ impl<'a> Verdict<'a> {
     /// name.
     pub(super) fn of_key(&mut self, acl: &'a [Arc<Dataset>], name: &mut LowerName, query: Type) {
         // Who serves a zone is no secret: resolvers ask for it without a key.
-        if name.labels == 0 && !self.has_key && matches!(query, Type::SOA | Type::NS) {
+        if name.labels() == 0 && !self.has_key && matches!(query, Type::SOA | Type::NS) {
             return;
         }
         for set in acl {
@@ -63,7 +63,7 @@ impl<'a> Verdict<'a> {
         let Some(action) = name.last_label().and_then(|label| keys.known(label)) else {
             return keys.unknown();
         };
-        name.cut(name.labels - 1);
+        name.cut(name.labels() - 1);
         self.has_key = true;
         Some(action)
     }

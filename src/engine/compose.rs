@@ -5,10 +5,9 @@ use super::text::KeyText;
 use super::{LowerName, Reason, WorkerState};
 use crate::listing::records::Record;
 use crate::listing::{Answer, Asker};
-use crate::wire::name::NameBuf;
 use crate::wire::response::Section;
 use crate::wire::{Class, HEADER, Query, ResponseWriter, Type};
-use crate::zone::{Catalog, Dataset, Vars, Zone};
+use crate::zone::{Catalog, Dataset, SoaRecord, Vars, Zone};
 use std::net::IpAddr;
 
 /// Answers a question about the server itself (RFC 4892); false if there is nothing to say.
@@ -33,6 +32,7 @@ pub(super) fn chaos(catalog: &Catalog, query: &Query<'_>, writer: &mut ResponseW
 /// Writes the records of one query in one zone.
 pub(super) struct Composer<'a> {
     pub(super) zone: &'a Zone,
+    pub(super) soa: &'a SoaRecord,
     pub(super) query: &'a Query<'a>,
     pub(super) found: &'a Findings,
     /// Where in the message the name of the zone stands.
@@ -49,27 +49,33 @@ impl Composer<'_> {
     /// Writes the answer and authority sections.
     pub(super) fn write(&self, state: &mut WorkerState, writer: &mut ResponseWriter<'_>) -> Reason {
         let is_apex = self.owner_of_zone == HEADER;
+        let is_listed = !state.hits.is_empty() || self.value.is_some();
+        if !is_listed && state.records.is_empty() && !is_apex {
+            self.negative_soa(writer);
+            return if self.found.empty_non_terminal { Reason::NoData } else { Reason::NxDomain };
+        }
         if is_apex {
             self.apex_records(writer);
         }
-        if self.wants(Type::A) {
-            self.addresses(&state.hits, &state.records, writer);
+        if !state.hits.is_empty() || !state.records.is_empty() || self.value.is_some() {
+            if self.wants(Type::A) {
+                self.addresses(&state.hits, &state.records, writer);
+            }
+            if self.wants(Type::TXT) {
+                self.texts(state, writer);
+            }
+            self.other_records(&state.records, writer);
         }
-        if self.wants(Type::TXT) {
-            self.texts(state, writer);
-        }
-        self.other_records(&state.records, writer);
         if writer.answers() > 0 || writer.is_truncated() {
             self.name_servers(is_apex, writer);
             return Reason::Answered;
         }
-        self.soa(Section::Authority, self.zone.soa.minimum, writer);
-        let exists = is_apex
-            || !state.hits.is_empty()
-            || self.value.is_some()
-            || !state.records.is_empty()
-            || self.found.empty_non_terminal;
-        if exists { Reason::NoData } else { Reason::NxDomain }
+        self.negative_soa(writer);
+        Reason::NoData
+    }
+
+    fn negative_soa(&self, writer: &mut ResponseWriter<'_>) {
+        self.soa.write(Section::Authority, self.owner_of_zone, self.soa.minimum, writer);
     }
 
     fn wants(&self, rtype: Type) -> bool {
@@ -78,7 +84,7 @@ impl Composer<'_> {
 
     fn apex_records(&self, writer: &mut ResponseWriter<'_>) {
         if self.wants(Type::SOA) {
-            self.soa(Section::Answer, self.zone.soa.ttl, writer);
+            self.soa.write(Section::Answer, self.owner_of_zone, self.soa.ttl, writer);
         }
         if self.wants(Type::NS) {
             self.ns(Section::Answer, writer);
@@ -144,6 +150,9 @@ impl Composer<'_> {
     /// Records of `generic` datasets of the types that lists do not have, each RRset with the least
     /// of its TTLs.
     fn other_records(&self, records: &[RecordHit], writer: &mut ResponseWriter<'_>) {
+        if records.is_empty() {
+            return;
+        }
         let start = writer.position();
         let others = || records.iter().flat_map(|hit| hit.resolve(self.zone));
         let others = || others().filter(|record| ![Type::A, Type::TXT].contains(&record.rtype));
@@ -165,6 +174,9 @@ impl Composer<'_> {
 
     /// Writes a text as character-strings of up to 255 bytes.
     fn distinct_text(&self, writer: &mut ResponseWriter<'_>, start: usize, ttl: u32, text: &[u8]) {
+        if let Ok(len) = u8::try_from(text.len()) {
+            return self.distinct(writer, start, Type::TXT, ttl, &[&[len], text]);
+        }
         let mut chunks = text.chunks(255);
         let mut next = || chunks.next().unwrap_or(&[]);
         let (a, b, c, d) = (next(), next(), next(), next());
@@ -183,31 +195,20 @@ impl Composer<'_> {
         ttl: u32,
         parts: &[&[u8]],
     ) {
-        if !writer.is_truncated() && !stands_in(writer.written(start), rtype, parts) {
+        let is_first = writer.position() == start;
+        if !writer.is_truncated() && (is_first || !stands_in(writer.written(start), rtype, parts)) {
             writer.record(Section::Answer, HEADER, rtype, Class::IN, ttl, parts);
         }
-    }
-
-    /// The SOA record of the zone.
-    fn soa(&self, section: Section, ttl: u32, writer: &mut ResponseWriter<'_>) {
-        let soa = &self.zone.soa;
-        let mut numbers = [0; 20];
-        let values = [soa.serial, soa.refresh, soa.retry, soa.expire, soa.minimum];
-        for (slot, value) in numbers.chunks_exact_mut(4).zip(values) {
-            slot.copy_from_slice(&value.to_be_bytes());
-        }
-        let pointer = (0xc000 | self.owner_of_zone as u16).to_be_bytes();
-        let (mname, mname_end) = self.compress(&soa.mname, &pointer);
-        let (rname, rname_end) = self.compress(&soa.rname, &pointer);
-        let parts = [mname, mname_end, rname, rname_end, &numbers];
-        writer.record(section, self.owner_of_zone, Type::SOA, Class::IN, ttl, &parts);
     }
 
     /// The NS records of the zone.
     fn ns(&self, section: Section, writer: &mut ResponseWriter<'_>) {
         let pointer = (0xc000 | self.owner_of_zone as u16).to_be_bytes();
         for name in &self.zone.ns.names {
-            let (head, end) = self.compress(name, &pointer);
+            let (head, end) = match name.labels_before(&self.zone.apex) {
+                Some(labels) => (labels, &pointer[..]),
+                None => (name.as_wire(), &[][..]),
+            };
             writer.record(
                 section,
                 self.owner_of_zone,
@@ -232,32 +233,10 @@ impl Composer<'_> {
             writer.rewind_authority(position);
         }
     }
-
-    /// A name as the labels before the apex and a pointer to the apex in the question, or whole
-    /// if it lies elsewhere (RFC 1035 section 4.1.4).
-    fn compress<'n>(&self, name: &'n NameBuf, pointer: &'n [u8; 2]) -> (&'n [u8], &'n [u8]) {
-        let wire = name.as_wire();
-        let apex = self.zone.apex.as_wire();
-        let Some(head) = wire.len().checked_sub(apex.len()) else { return (wire, &[]) };
-        let (labels, tail) = wire.split_at(head);
-        // The apex must begin at a label, not inside one.
-        let begins_label = {
-            let mut at = 0;
-            while at < head {
-                at += usize::from(wire[at]) + 1;
-            }
-            at == head
-        };
-        if begins_label && tail.eq_ignore_ascii_case(apex) {
-            (labels, pointer)
-        } else {
-            (wire, &[])
-        }
-    }
 }
 
 /// False if the expanded text of this template would be empty: then there is no TXT record.
-fn has_text(template: &[u8], vars: &Vars) -> bool {
+pub(crate) fn has_text(template: &[u8], vars: &Vars) -> bool {
     match template.strip_prefix(b"=") {
         Some(own) => !own.is_empty(),
         None => !template.is_empty() || vars.base.is_some(),
@@ -275,7 +254,7 @@ fn client_text(client: IpAddr, text: &mut KeyText) -> &[u8] {
 fn key_of<'k>(hit: &Hit, name: &LowerName, text: &'k mut KeyText) -> &'k [u8] {
     match hit.key {
         HitKey::Ip4(ip4) => text.ip4(ip4),
-        HitKey::Ip6(ip6) => text.ip6(ip6),
+        HitKey::Ip6(ip6) => text.ip6(u128::from_be_bytes(ip6)),
         HitKey::Name { listed, apex } => text.name(name.labels_before(listed, apex)),
     }
 }

@@ -3,15 +3,13 @@
 use crate::wire::name::Labels;
 use std::ops::RangeInclusive;
 
-/// The addresses a name stands for, and those of the names below it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// The addresses a name stands for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Key {
     /// IPv4, from four octets or from nibbles of a v4-mapped or 6to4 address.
     pub(super) ip4: Option<u32>,
     /// IPv6, from 32 nibbles.
     pub(super) ip6: Option<u128>,
-    /// What lies below the name.
-    pub(super) below: Below,
 }
 
 /// The addresses whose names end in a shorter name.
@@ -25,33 +23,20 @@ pub(super) struct Below {
 }
 
 /// ::ffff:0:0/96 (RFC 4291 section 2.5.5.2).
-const MAPPED: u128 = 0xffff_0000_0000;
-const MAPPED_END: u128 = 0xffff_ffff_ffff;
+pub(crate) const MAPPED: u128 = 0xffff_0000_0000;
+pub(crate) const MAPPED_END: u128 = 0xffff_ffff_ffff;
 /// 2002::/16 (RFC 3056 section 2).
-const SIX_TO_FOUR: u128 = 0x2002 << 112;
+pub(crate) const SIX_TO_FOUR: u128 = 0x2002 << 112;
 
 impl Key {
     /// Reads the labels before the apex, in lower case. `with_ip4` says whether v4-mapped and
     /// 6to4 addresses are to be looked up as IPv4 addresses too; a v4-mapped one then is nothing
     /// else.
+    #[inline]
     pub(super) fn parse(prefix: &[u8], labels: usize, with_ip4: bool) -> Self {
         match labels {
-            32 => nibbles(prefix).map_or_else(Self::default, |ip6| Self::from_ip6(ip6, with_ip4)),
-            1..=4 => {
-                let (mut ip4, mut below) = (None, None);
-                match octets(prefix) {
-                    Some(address) if labels == 4 => ip4 = Some(address),
-                    Some(start) => below = Some(start..=start | u32::MAX >> (8 * labels)),
-                    None => {}
-                }
-                // Short names can be read both ways: 2.0.0.2.zone is an IPv4 address and leads
-                // to 2002::/16.
-                let mut key =
-                    Self { ip4, ip6: None, below: Below::nibbles(prefix, labels, with_ip4) };
-                key.below.ip4[1] = below;
-                key
-            }
-            5..32 => Self { below: Below::nibbles(prefix, labels, with_ip4), ..Self::default() },
+            4 => Self { ip4: octets(prefix), ip6: None },
+            32 => address(prefix).map_or_else(Self::default, |ip6| Self::from_ip6(ip6, with_ip4)),
             _ => Self::default(),
         }
     }
@@ -63,14 +48,36 @@ impl Key {
             _ if ip6 >> 112 == SIX_TO_FOUR >> 112 => (Some((ip6 >> 80) as u32), Some(ip6)),
             _ => (None, Some(ip6)),
         };
-        Self { ip4, ip6, below: Below::default() }
+        Self { ip4, ip6 }
     }
 }
 
 impl Below {
-    /// Of a name of 1 to 31 nibbles; nothing if it is no such name.
-    fn nibbles(prefix: &[u8], labels: usize, with_ip4: bool) -> Self {
-        let Some(start) = nibbles(prefix) else { return Self::default() };
+    /// Reads the labels before the apex, as [`Key::parse`] does; `None` if no address ends in
+    /// them.
+    #[inline]
+    pub(super) fn parse(prefix: &[u8], labels: usize, with_ip4: bool) -> Option<Self> {
+        // Four octets are an address themselves, unless they are nibbles too.
+        let is_digit = prefix.first() == Some(&1);
+        if !(1..32).contains(&labels) || (labels >= 4 && !is_digit) {
+            return None;
+        }
+        Self::of_short(prefix, labels, with_ip4)
+    }
+
+    fn of_short(prefix: &[u8], labels: usize, with_ip4: bool) -> Option<Self> {
+        // Short names can be read both ways: 2.0.0.2.zone is an IPv4 address and leads to
+        // 2002::/16.
+        let nibbles = nibbles(prefix).map(|start| Self::nibbles(start, labels, with_ip4));
+        let octets = if labels < 4 { octets(prefix) } else { None };
+        let Some(start) = octets else { return nibbles };
+        let mut below = nibbles.unwrap_or_default();
+        below.ip4[1] = Some(start..=start | u32::MAX >> (8 * labels));
+        Some(below)
+    }
+
+    /// Of a name of 1 to 31 nibbles, those of this address.
+    fn nibbles(start: u128, labels: usize, with_ip4: bool) -> Self {
         let end = start | u128::MAX >> (4 * labels);
         let part = |low: u128, high: u128, shift: u32| {
             let (from, to) = (start.max(low), end.min(high));
@@ -94,26 +101,65 @@ impl Below {
 
 /// Up to four labels of one to three digits, the lowest octet first; the address has zeros for
 /// the octets not given.
-fn octets(prefix: &[u8]) -> Option<u32> {
+///
+/// Nothing here branches on how many digits there are, which no processor foresees.
+#[inline]
+pub(crate) fn octets(prefix: &[u8]) -> Option<u32> {
+    const EACH: u32 = 0x0001_0101;
+    const LOW: u32 = EACH * 0xff;
+    const HIGH_BITS: u32 = EACH * 0x80;
     let mut address = 0;
-    for label in Labels::of(prefix) {
-        let digit = |byte: u8| byte.is_ascii_digit().then(|| u32::from(byte - b'0'));
-        let octet = match *label {
-            [a] => digit(a)?,
-            [a, b] => digit(a)? * 10 + digit(b)?,
-            [a, b, c] => digit(a)? * 100 + digit(b)? * 10 + digit(c)?,
-            _ => return None,
+    let mut rest = prefix;
+    loop {
+        let len = u32::from(*rest.first()?);
+        if len == 0 {
+            return Some(address);
+        }
+        // The length and three bytes; zeros where the name ends before.
+        let four = match rest.first_chunk() {
+            Some(four) => u32::from_le_bytes(*four),
+            None => rest.iter().rev().fold(0, |four, &byte| four << 8 | u32::from(byte)),
         };
-        if octet > 255 {
+        let unused = 8 * 3_u32.checked_sub(len)?;
+        let three = ((four >> 8) << unused) & LOW;
+        let zeros = ((EACH * u32::from(b'0')) << unused) & LOW;
+        let digits = three ^ zeros;
+        // Bit 7 is set in what is above 9.
+        let others = ((digits + EACH * (0x80 - 10)) | digits) & HIGH_BITS;
+        let octet = (digits & 0xff) * 100 + (digits >> 8 & 0xff) * 10 + (digits >> 16);
+        if others != 0 || octet > 255 {
             return None;
         }
         address = address >> 8 | octet << 24;
+        rest = rest.get(1 + len as usize..)?;
+    }
+}
+
+/// 32 labels of one hexadecimal digit, the lowest nibble first: four at a time.
+fn address(prefix: &[u8]) -> Option<u128> {
+    const EACH: u64 = 0x0001_0001_0001_0001;
+    let (words, _) = prefix.first_chunk::<64>()?.as_chunks();
+    let mut address = 0;
+    for (index, word) in words.iter().enumerate() {
+        // In 16 bits each: the length of a label, then its digit.
+        let word = u64::from_le_bytes(*word);
+        let digits = (word >> 8) & (EACH * 0xff);
+        // Letters have bit 6 set, and their low four bits count from 1.
+        let nibbles = (digits & (EACH * 15)) + ((digits >> 6) & EACH) * 9;
+        // Only of digits is there a nibble, and is it written the way it was.
+        let letters = ((nibbles + EACH * 6) >> 4) & EACH;
+        let written = EACH | ((nibbles + EACH * u64::from(b'0') + letters * 39) << 8);
+        if word != written || nibbles & (EACH * 16) != 0 {
+            return None;
+        }
+        let joined = nibbles | nibbles >> 12 | nibbles >> 24 | nibbles >> 36;
+        address |= u128::from(joined as u16) << (16 * index);
     }
     Some(address)
 }
 
 /// Up to 32 labels of one hexadecimal digit, the lowest nibble first.
-fn nibbles(prefix: &[u8]) -> Option<u128> {
+pub(crate) fn nibbles(prefix: &[u8]) -> Option<u128> {
     let mut address = 0u128;
     for label in Labels::of(prefix) {
         let nibble = match *label {
@@ -136,6 +182,11 @@ mod tests {
         Key::parse(name.as_wire(), name.labels().count(), with_ip4)
     }
 
+    fn below(text: &str, with_ip4: bool) -> Below {
+        let name: NameBuf = text.parse().unwrap();
+        Below::parse(name.as_wire(), name.labels().count(), with_ip4).unwrap_or_default()
+    }
+
     fn ip6(text: &str) -> u128 {
         text.parse::<std::net::Ipv6Addr>().unwrap().into()
     }
@@ -156,11 +207,48 @@ mod tests {
     }
 
     #[test]
+    fn labels_of_up_to_three_digits_are_octets() {
+        let one = |label: &[u8]| octets(&[&[label.len() as u8], label, &[0]].concat());
+        for number in 0..=999_u32 {
+            let wanted = (number < 256).then_some(number << 24);
+            for text in [format!("{number}"), format!("{number:02}"), format!("{number:03}")] {
+                assert_eq!(one(text.as_bytes()), wanted, "{text}");
+            }
+        }
+        for byte in (0..=255_u8).filter(|byte| !byte.is_ascii_digit()) {
+            for label in [&[byte][..], &[b'1', byte], &[byte, b'1'], &[b'1', byte, b'1']] {
+                assert_eq!(one(label), None, "{label:?}");
+            }
+        }
+        assert_eq!(one(b"0001"), None);
+    }
+
+    #[test]
     fn nibbles_are_an_ip6_address() {
         let full = key(&reversed("2001:db8::42"), true);
         assert_eq!((full.ip4, full.ip6), (None, Some(ip6("2001:db8::42"))));
         assert_eq!(key(&format!("{}.1", reversed("2001:db8::42")), true), Key::default());
         assert_eq!(key(&reversed("2001:db8::42").replacen('2', "g", 1), true), Key::default());
+    }
+
+    #[test]
+    fn only_single_hexadecimal_digits_are_nibbles() {
+        let name: NameBuf = reversed("123:4567:89ab:cdef:fedc:ba98:7654:3210").parse().unwrap();
+        let good = name.as_wire();
+        assert_eq!(address(good), nibbles(good));
+        assert!(address(good).is_some());
+        for at in 0..64 {
+            for byte in 0..=255 {
+                let mut bytes = *good.first_chunk::<65>().unwrap();
+                bytes[at] = byte;
+                let digit = matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+                let wanted = if at % 2 == 0 { byte == 1 } else { digit };
+                assert_eq!(address(&bytes).is_some(), wanted, "{byte} at {at}");
+                if wanted {
+                    assert_eq!(address(&bytes), nibbles(&bytes));
+                }
+            }
+        }
     }
 
     #[test]
@@ -178,20 +266,23 @@ mod tests {
 
     #[test]
     fn short_names_stand_for_the_addresses_below_them() {
-        let below = key("2.1", false).below;
-        assert_eq!(below.ip4[1], Some(0x0102_0000..=0x0102_ffff));
-        assert_eq!(below.ip6, [Some(0x12 << 120..=0x12 << 120 | u128::MAX >> 8), None]);
-        let below = key("10", false).below;
-        assert_eq!(below.ip4[1], Some(0x0a00_0000..=0x0aff_ffff));
-        assert_eq!(below.ip6, [None, None]);
-        assert_eq!(key("x.1", true), Key::default());
+        let short = below("2.1", false);
+        assert_eq!(short.ip4[1], Some(0x0102_0000..=0x0102_ffff));
+        assert_eq!(short.ip6, [Some(0x12 << 120..=0x12 << 120 | u128::MAX >> 8), None]);
+        let short = below("10", false);
+        assert_eq!(short.ip4[1], Some(0x0a00_0000..=0x0aff_ffff));
+        assert_eq!(short.ip6, [None, None]);
+        assert_eq!(below("x.1", true), Below::default());
+        assert_eq!(below("4.3.2.10", true), Below::default());
+        let both = below("2.0.0.2", true);
+        assert_eq!((&both.ip4[1], &both.ip4[0]), (&None, &Some(0..=u32::MAX)));
     }
 
     #[test]
     fn short_nibble_names_lead_to_mapped_and_6to4_addresses() {
         let prefix = |address: &str, nibbles: usize| {
             let name = reversed(address);
-            key(&name[64 - 2 * nibbles..], true).below
+            below(&name[64 - 2 * nibbles..], true)
         };
         assert_eq!(prefix("::", 8).ip4[0], Some(0..=u32::MAX));
         assert_eq!(prefix("::ffff:12.0.0.0", 26).ip4[0], Some(0x0c00_0000..=0x0cff_ffff));
@@ -204,7 +295,7 @@ mod tests {
         assert_eq!(all_mapped.ip6, [None, None], "mapped addresses are IPv4 addresses only");
         let around = [Some(0..=MAPPED - 1), Some(MAPPED_END + 1..=u128::MAX >> 32)];
         assert_eq!(prefix("::", 8).ip6, around);
-        let short = key("0.0", true).below;
+        let short = below("0.0", true);
         assert_eq!(short.ip4, [Some(0..=u32::MAX), Some(0..=0xffff)]);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::LowerName;
 use super::acl::Restriction;
-use super::key::Key;
+use super::key::{Below, Key};
 use crate::listing::records::{Found, NameId, Record};
 use crate::listing::{Answer, AnswerId, Asker};
 use crate::trie::names::NameLookup;
@@ -43,7 +43,8 @@ pub(super) struct Hit {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum HitKey {
     Ip4(u32),
-    Ip6(u128),
+    /// In bytes, so that a hit is small.
+    Ip6([u8; 16]),
     /// The `listed` labels before the last `apex` ones of the name asked.
     Name {
         listed: u8,
@@ -110,24 +111,47 @@ struct View<'a> {
     part: Option<(u16, u32)>,
     /// The name relative to the apex.
     name: &'a [u8],
-    /// The number of its labels.
-    labels: usize,
+    /// Where its labels start, and its final zero.
+    starts: &'a [u8],
     /// The number of labels of the apex of the subzone.
     apex: u8,
-    key: Key,
 }
 
-impl<'a> View<'a> {
-    fn new(datasets: &'a [Arc<Dataset>], name: &'a [u8], labels: usize) -> Self {
-        let with_ip4 = datasets.iter().any(|set| set.ip4.is_some());
-        Self {
-            datasets,
-            part: None,
-            name,
-            labels,
-            apex: 0,
-            key: Key::parse(name, labels, with_ip4),
-        }
+/// The subzone of a combined dataset that answers for a name.
+struct Part<'a> {
+    datasets: &'a [Arc<Dataset>],
+    numbers: (u16, u32),
+    /// The name relative to the subzone.
+    name: [u8; MAX_NAME],
+    starts: &'a [u8],
+    apex: u8,
+}
+
+impl Part<'_> {
+    /// `name` is the one of the part, or a copy.
+    fn view<'a>(&'a self, name: &'a [u8; MAX_NAME]) -> View<'a> {
+        let Self { datasets, starts, apex, .. } = *self;
+        let end = starts.last().map_or(0, |&end| usize::from(end));
+        View { datasets, part: Some(self.numbers), name: &name[..=end], starts, apex }
+    }
+}
+
+impl View<'_> {
+    /// The number of labels of the name.
+    fn labels(&self) -> usize {
+        self.starts.len().saturating_sub(1)
+    }
+
+    fn with_ip4(&self) -> bool {
+        self.datasets.iter().any(|set| set.ip4.is_some())
+    }
+
+    fn key(&self) -> Key {
+        Key::parse(self.name, self.labels(), self.with_ip4())
+    }
+
+    fn below(&self) -> Option<Below> {
+        Below::parse(self.name, self.labels(), self.with_ip4())
     }
 
     fn place(&self, number: usize) -> Place {
@@ -152,15 +176,25 @@ impl Lookup<'_> {
         hits.clear();
         records.clear();
         let mut found = Findings::default();
-        if self.name.labels == 0 && self.asker.has_key {
+        if self.name.labels() == 0 && self.asker.has_key {
             // The key alone: what can be asked with it lies below.
             found.empty_non_terminal = self.restriction != Restriction::Empty;
             return found;
         }
-        let view = View::new(&self.zone.datasets, self.name.wire(), self.name.labels);
-        self.look(&view, &mut found, hits, records);
-        if found.combined {
-            self.look_into_parts(&mut found, hits, records);
+        let (name, starts) = (self.name.wire(), self.name.starts());
+        let mut view = View { datasets: &self.zone.datasets, part: None, name, starts, apex: 0 };
+        let mut part;
+        let mut combined = 0;
+        // One loop for the view of the zone and those of subzones: the compiler then makes one
+        // function of all that a zone without subzones needs.
+        loop {
+            self.look(&view, &mut found, hits, records);
+            if !found.combined {
+                break;
+            }
+            let Some(next) = self.next_part(&mut combined, &mut found) else { break };
+            part = next;
+            view = part.view(&part.name);
         }
         if !found.listed && records.is_empty() {
             hits.extend(found.test_hit);
@@ -168,32 +202,31 @@ impl Lookup<'_> {
         found
     }
 
-    fn look_into_parts(
-        &self,
-        found: &mut Findings,
-        hits: &mut Vec<Hit>,
-        records: &mut Vec<RecordHit>,
-    ) {
-        for (number, dataset) in self.zone.datasets.iter().enumerate() {
+    /// The subzone that answers in the next of the combined datasets, number `next` or later.
+    #[cold]
+    fn next_part(&self, next: &mut usize, found: &mut Findings) -> Option<Part<'_>> {
+        loop {
+            let number = *next;
+            let dataset = self.zone.datasets.get(number)?;
+            *next += 1;
             let Some(parts) = &dataset.parts else { continue };
             found.empty_non_terminal |= parts.is_above_apex(self.name.wire());
-            self.in_part(parts, |subzone, view| {
-                found.empty_non_terminal |= view.labels == 0;
-                let view = View { part: Some((number as u16, subzone)), ..view };
-                self.look(&view, found, hits, records);
-            });
+            let Some(part) = self.part(parts, number) else { continue };
+            found.empty_non_terminal |= part.starts.len() == 1;
+            return Some(part);
         }
     }
 
-    /// Calls `look` with the subzone that answers for the name, if there is one.
-    fn in_part<T>(&self, parts: &Parts, look: impl FnOnce(u32, View<'_>) -> T) -> Option<T> {
-        let (number, labels) = parts.find(self.name.wire(), self.name.starts())?;
-        let subzone = parts.subzones().get(number as usize)?;
-        let end = usize::from(self.name.starts()[labels]);
+    /// The subzone of the combined dataset with this number that answers for the name.
+    fn part<'p>(&'p self, parts: &'p Parts, number: usize) -> Option<Part<'p>> {
+        let (subzone, before) = parts.find(self.name.wire(), self.name.starts())?;
+        let datasets = &parts.subzones().get(subzone as usize)?.datasets;
+        let starts = &self.name.starts()[..=before];
+        let end = usize::from(starts[before]);
         let mut name = [0; MAX_NAME];
         name[..end].copy_from_slice(&self.name.wire()[..end]);
-        let view = View::new(&subzone.datasets, &name[..=end], labels);
-        Some(look(number, View { apex: (self.name.labels - labels) as u8, ..view }))
+        let apex = (self.name.labels() - before) as u8;
+        Some(Part { datasets, numbers: (number as u16, subzone), name, starts, apex })
     }
 
     fn look(
@@ -203,68 +236,80 @@ impl Lookup<'_> {
         hits: &mut Vec<Hit>,
         records: &mut Vec<RecordHit>,
     ) {
+        let key = view.key();
         if self.restriction != Restriction::Pass {
-            return self.look_restricted(view, found, records);
+            return self.look_restricted(view, &key, found, records);
         }
         let start = hits.len();
         for number in 0..view.datasets.len() {
-            view.ask(number, found, hits, records);
+            view.ask(number, &key, found, hits, records);
         }
         let was_listed = hits.len() > start;
         found.listed |= was_listed;
-        match self.test_point(view) {
+        match self.test_point(view.name, &key) {
             Some(TestPoint::NeverListed) => hits.truncate(start),
             Some(TestPoint::AlwaysListed) if !was_listed && found.test_hit.is_none() => {
-                found.test_hit = self.test_hit(view);
+                found.test_hit = self.test_hit(view, &key);
             }
             Some(TestPoint::AlwaysListed) => {}
-            None if was_listed && self.is_allowed(view) => hits.truncate(start),
+            None if was_listed && self.is_allowed(view, &key) => hits.truncate(start),
             None => {}
         }
-        found.delay = self.pass_gates(hits);
+        if !hits.is_empty() {
+            found.delay = self.pass_gates(hits);
+        }
         if hits.is_empty() && records.is_empty() && !found.empty_non_terminal {
             // A name that is listed and yet not answered for can be above others that are.
             found.empty_non_terminal =
-                was_listed && self.has_names_below(view) || self.has_addresses_below(view);
+                was_listed && self.has_names_below(view, &key) || self.has_addresses_below(view);
         }
     }
 
     /// An access list makes the lists of the zone empty, or lists all their keys; allow lists and
     /// test points go with them. Ordinary records stay.
-    fn look_restricted(&self, view: &View<'_>, found: &mut Findings, records: &mut Vec<RecordHit>) {
-        let (key, below) = (&view.key, &view.key.below);
+    #[cold]
+    fn look_restricted(
+        &self,
+        view: &View<'_>,
+        key: &Key,
+        found: &mut Findings,
+        records: &mut Vec<RecordHit>,
+    ) {
+        let below = view.below().unwrap_or_default();
         for (number, dataset) in view.datasets.iter().enumerate() {
             view.ask_records(number, found, records);
             if self.restriction == Restriction::Listed {
                 let (ip4, ip6) = (dataset.ip4.is_some(), dataset.takes_ip6());
                 found.by_acl |= ip4 && key.ip4.is_some()
                     || ip6 && key.ip6.is_some()
-                    || dataset.names.is_some() && view.labels > 0;
+                    || dataset.names.is_some() && view.labels() > 0;
                 found.empty_non_terminal |= ip4 && below.ip4.iter().any(Option::is_some)
                     || ip6 && below.ip6.iter().any(Option::is_some);
             }
         }
     }
 
-    fn test_point(&self, view: &View<'_>) -> Option<TestPoint> {
+    fn test_point(&self, name: &[u8], key: &Key) -> Option<TestPoint> {
         if !self.zone.test_points {
             return None;
         }
-        match (&view.key, view.name) {
-            (Key { ip4: Some(0x7f00_0002), .. }, _)
-            | (Key { ip4: None, ip6: Some(0xffff_7f00_0002), .. }, _)
-            | (_, b"\x04test\0") => Some(TestPoint::AlwaysListed),
-            (Key { ip4: Some(0x7f00_0001), .. }, _)
-            | (Key { ip4: None, ip6: Some(0xffff_7f00_0001), .. }, _)
-            | (_, b"\x07invalid\0") => Some(TestPoint::NeverListed),
+        match *key {
+            Key { ip4: Some(0x7f00_0002), .. } => Some(TestPoint::AlwaysListed),
+            Key { ip4: Some(0x7f00_0001), .. } => Some(TestPoint::NeverListed),
+            Key { ip4: Some(_), .. } => None,
+            Key { ip6: Some(0xffff_7f00_0002), .. } => Some(TestPoint::AlwaysListed),
+            Key { ip6: Some(0xffff_7f00_0001), .. } => Some(TestPoint::NeverListed),
+            Key { ip6: Some(_), .. } => None,
+            _ if name == b"\x04test\0" => Some(TestPoint::AlwaysListed),
+            _ if name == b"\x07invalid\0" => Some(TestPoint::NeverListed),
             _ => None,
         }
     }
 
     /// The default value of the first list, if there is a dataset this test point belongs to and
     /// the zone has all its data: a health check must not call a dead zone well.
-    fn test_hit(&self, view: &View<'_>) -> Option<Hit> {
-        let belongs = view.datasets.iter().any(|set| match view.key {
+    fn test_hit(&self, view: &View<'_>, key: &Key) -> Option<Hit> {
+        let belongs = view.datasets.iter().any(|set| match key {
             Key { ip4: Some(_), .. } => set.ip4.is_some(),
             Key { ip6: Some(_), .. } => set.ip6.is_some(),
             _ => set.names.is_some(),
@@ -272,60 +317,63 @@ impl Lookup<'_> {
         if self.zone.state != ZoneState::Live || !belongs {
             return None;
         }
-        let key = match view.key {
+        let key = match *key {
             Key { ip4: Some(ip4), .. } => HitKey::Ip4(ip4),
-            Key { ip6: Some(ip6), .. } => HitKey::Ip6(ip6),
+            Key { ip6: Some(ip6), .. } => HitKey::Ip6(ip6.to_be_bytes()),
             _ => HitKey::Name { listed: 1, apex: view.apex },
         };
         let number = view.datasets.iter().position(|set| set.is_list())?;
         Some(Hit { place: view.place(number), answer: AnswerId(1), key, test_point: true })
     }
 
-    fn is_allowed(&self, view: &View<'_>) -> bool {
-        self.any_allow(view, |set, key, name| {
+    fn is_allowed(&self, view: &View<'_>, key: &Key) -> bool {
+        self.any_allow(view, key, |set, key, view| {
             let ip4 = set.ip4.as_ref().zip(key.ip4);
             let ip6 = set.ip6.as_ref().zip(key.ip6);
+            let names = || set.names.as_ref();
             ip4.is_some_and(|(trie, key)| trie.lookup(key).is_listed())
                 || ip6.is_some_and(|(trie, key)| trie.lookup(key).is_listed())
-                || set
-                    .names
-                    .as_ref()
-                    .is_some_and(|names| matches!(names.lookup(name), NameLookup::Listed(_)))
+                || names().is_some_and(|names| {
+                    matches!(names.lookup_labels(view.name, view.starts), NameLookup::Listed(_))
+                })
         })
     }
 
     /// True if `test` holds for some allow list, for the name as that list sees it: as the datasets
     /// of the view do, or those of its own subzone.
-    fn any_allow(&self, view: &View<'_>, test: impl Fn(&Dataset, &Key, &[u8]) -> bool) -> bool {
-        let in_view = |view: &View<'_>, sets: &[Arc<Dataset>]| {
-            sets.iter().any(|set| test(set, &view.key, view.name))
-        };
-        let in_part = |_, part: View<'_>| in_view(&part, part.datasets);
-        in_view(view, &self.zone.allow)
-            || self
-                .zone
-                .allow
-                .iter()
-                .filter_map(|set| set.parts.as_ref())
-                .any(|parts| self.in_part(parts, in_part).unwrap_or(false))
+    fn any_allow(
+        &self,
+        view: &View<'_>,
+        key: &Key,
+        test: impl Fn(&Dataset, &Key, &View<'_>) -> bool,
+    ) -> bool {
+        self.zone.allow.iter().enumerate().any(|(number, set)| match &set.parts {
+            None => test(set, key, view),
+            Some(parts) => self.part(parts, number).is_some_and(|part| {
+                let view = part.view(&part.name);
+                let key = view.key();
+                view.datasets.iter().any(|set| test(set, &key, &view))
+            }),
+        })
     }
 
     /// True if some name below this one is listed, whether it is itself or not, and not all of
     /// them are allowed.
-    fn has_names_below(&self, view: &View<'_>) -> bool {
-        let covers = |set: &Dataset, _: &Key, name: &[u8]| {
-            set.names.as_ref().is_some_and(|names| names.covers_below(name))
+    fn has_names_below(&self, view: &View<'_>, key: &Key) -> bool {
+        let covers = |set: &Dataset, _: &Key, view: &View<'_>| {
+            set.names.as_ref().is_some_and(|names| names.covers_below(view.name))
         };
-        if self.any_allow(view, covers) {
+        if self.any_allow(view, key, covers) {
             return false;
         }
-        let mut names = view.datasets.iter().filter_map(|set| set.names.as_ref());
+        let shown = view.datasets.iter().filter(|set| !set.hides_empty_non_terminals);
+        let mut names = shown.filter_map(|set| set.names.as_ref());
         names.any(|names| names.lists_below(view.name))
     }
 
     /// True if some address below this short name is listed, the test points included.
     fn has_addresses_below(&self, view: &View<'_>) -> bool {
-        let below = &view.key.below;
+        let Some(below) = view.below() else { return false };
         let zone = self.zone;
         let with_points = zone.test_points && zone.state == ZoneState::Live;
         view.datasets.iter().any(|set| {
@@ -349,6 +397,12 @@ impl Lookup<'_> {
     /// that remain.
     fn pass_gates(&self, hits: &mut Vec<Hit>) -> Duration {
         let mut delay = Duration::ZERO;
+        let gates_of = |hit: &Hit| {
+            hit.resolve(self.zone).is_some_and(|(dataset, _)| dataset.answers.has_gates())
+        };
+        if !hits.iter().any(gates_of) {
+            return delay;
+        }
         hits.retain(|hit| {
             let Some((dataset, answer)) = hit.resolve(self.zone) else { return false };
             if !dataset.answers.has_gates() {
@@ -370,29 +424,31 @@ impl View<'_> {
     fn ask(
         &self,
         number: usize,
+        key: &Key,
         found: &mut Findings,
         hits: &mut Vec<Hit>,
         records: &mut Vec<RecordHit>,
     ) {
         let dataset = &self.datasets[number];
-        let place = self.place(number);
         let mut hit = |answer: AnswerId, key| {
             if answer.is_listed() {
-                hits.push(Hit { place, answer, key, test_point: false });
+                hits.push(Hit { place: self.place(number), answer, key, test_point: false });
             }
         };
-        if let (Some(trie), Some(key)) = (&dataset.ip4, self.key.ip4) {
+        if let (Some(trie), Some(key)) = (&dataset.ip4, key.ip4) {
             hit(trie.lookup(key), HitKey::Ip4(key));
         }
-        if let (Some(trie), Some(key)) = (&dataset.ip6, self.key.ip6) {
-            hit(trie.lookup(key), HitKey::Ip6(key));
+        if let (Some(trie), Some(key)) = (&dataset.ip6, key.ip6) {
+            hit(trie.lookup(key), HitKey::Ip6(key.to_be_bytes()));
         }
-        if let (Some(names), 1..) = (&dataset.names, self.labels) {
-            match names.lookup(self.name) {
+        if let (Some(names), 1..) = (&dataset.names, self.labels()) {
+            match names.lookup_labels(self.name, self.starts) {
                 NameLookup::Listed(found) => {
                     hit(found.answer, HitKey::Name { listed: found.labels, apex: self.apex });
                 }
-                NameLookup::EmptyNonTerminal => found.empty_non_terminal = true,
+                NameLookup::EmptyNonTerminal => {
+                    found.empty_non_terminal |= !dataset.hides_empty_non_terminals;
+                }
                 NameLookup::Nothing => {}
             }
         }

@@ -5,20 +5,21 @@
 //! the datasets of the zone (`lookup`), and the records are written (`compose`).
 
 mod acl;
-mod compose;
-mod key;
+pub(crate) mod compose;
+pub(crate) mod key;
 mod lookup;
 #[cfg(test)]
 mod tests;
-mod text;
+pub(crate) mod text;
 
 pub use crate::zone::{Catalog, Counters, Figures, Reason};
 
 use crate::listing::Asker;
-use crate::wire::name::{MAX_LABELS, MAX_NAME};
+use crate::wire::name::{LabelStarts, MAX_NAME, copy_lowercase};
 use crate::wire::{
-    CLASSIC_UDP, Class, MAX_UDP, Query, Rcode, Reject, ResponseWriter, Type, response,
+    CLASSIC_UDP, Class, HEADER, MAX_UDP, Query, Rcode, Reject, ResponseWriter, Type, response,
 };
+use crate::zone::Route;
 use acl::{Restriction, Verdict};
 use lookup::{Hit, Lookup, RecordHit};
 use std::net::IpAddr;
@@ -108,7 +109,7 @@ pub fn answer(
         counters.count(state.worker, Reason::Ignored, request.query.len(), 0);
         return Outcome::Drop;
     }
-    let (outcome, reason) = match Query::parse(request.query) {
+    let (outcome, reason) = match Query::parse_with(request.query, &mut state.name.starts) {
         Ok(query) => respond(catalog, state, request, verdict, &query, &mut counters, out),
         Err(Reject::Drop) => (Outcome::Drop, Reason::Dropped),
         Err(Reject::Malformed) => (header_only(request, out, Rcode::FormErr), Reason::FormErr),
@@ -153,7 +154,8 @@ fn respond<'c>(
         return refuse(writer, Rcode::NotImp, Reason::NotImp);
     }
     state.name.set(query);
-    let Some((zone, before)) = catalog.find(state.name.wire(), state.name.starts()) else {
+    let Some(Route { zone, soa, before }) = catalog.find(state.name.wire(), state.name.starts())
+    else {
         return refuse(writer, Rcode::Refused, Reason::Refused);
     };
     *counters = &zone.counters;
@@ -178,7 +180,7 @@ fn respond<'c>(
     let value = verdict.value.filter(|_| found.by_acl);
     let client = request.client;
     let reason =
-        compose::Composer { zone, query, found: &found, owner_of_zone, asker, value, client }
+        compose::Composer { zone, soa, query, found: &found, owner_of_zone, asker, value, client }
             .write(state, &mut writer);
     let reason = if writer.is_truncated() { Reason::Truncated } else { reason };
     let rcode = if reason == Reason::NxDomain { Rcode::NxDomain } else { Rcode::NoError };
@@ -193,64 +195,60 @@ fn header_only(request: &Request<'_>, out: &mut [u8], rcode: Rcode) -> Outcome {
     response::header_only(request.query, out, rcode).map_or(Outcome::Drop, Outcome::Respond)
 }
 
-/// The name asked, in lower case, and where its labels start.
+/// The name asked, in lower case.
 #[derive(Clone, Debug)]
 struct LowerName {
-    bytes: [u8; MAX_NAME],
+    bytes: [u8; MAX_NAME + 1],
     len: usize,
-    starts: [u8; MAX_LABELS + 1],
-    labels: usize,
+    /// Set when the query is parsed.
+    starts: LabelStarts,
 }
 
 impl Default for LowerName {
     fn default() -> Self {
-        Self { bytes: [0; MAX_NAME], len: 1, starts: [0; MAX_LABELS + 1], labels: 0 }
+        Self { bytes: [0; MAX_NAME + 1], len: 1, starts: LabelStarts::default() }
     }
 }
 
 impl LowerName {
+    /// Takes the name of a query that was parsed with its label starts.
     fn set(&mut self, query: &Query<'_>) {
+        copy_lowercase(query.name, &mut self.bytes);
         self.len = query.name.len();
-        let bytes = &mut self.bytes[..self.len];
-        bytes.copy_from_slice(query.name);
-        // Length bytes are below 64 and so are no letters.
-        bytes.make_ascii_lowercase();
-        self.labels = usize::from(query.labels);
-        let mut at = 0;
-        for start in &mut self.starts[..=self.labels] {
-            *start = at as u8;
-            at += usize::from(bytes.get(at).copied().unwrap_or(0)) + 1;
-        }
     }
 
     fn wire(&self) -> &[u8] {
         &self.bytes[..self.len]
     }
 
+    fn labels(&self) -> usize {
+        self.starts.count()
+    }
+
     fn starts(&self) -> &[u8] {
-        &self.starts[..=self.labels]
+        self.starts.as_slice()
     }
 
     /// The last label of a name that was cut.
     fn last_label(&self) -> Option<&[u8]> {
-        let start = usize::from(self.starts[self.labels.checked_sub(1)?]);
+        let start = usize::from(self.starts()[self.labels().checked_sub(1)?]);
         self.bytes.get(start + 1..self.len - 1)
     }
 
     /// The `count` labels before the last `tail` ones, without a final zero.
     fn labels_before(&self, count: u8, tail: u8) -> &[u8] {
-        let end = self.labels.saturating_sub(usize::from(tail));
+        let end = self.labels().saturating_sub(usize::from(tail));
         let start = end.saturating_sub(usize::from(count));
-        &self.bytes[usize::from(self.starts[start])..usize::from(self.starts[end])]
+        &self.bytes[usize::from(self.starts()[start])..usize::from(self.starts()[end])]
     }
 
     /// Makes the name relative to the zone whose apex follows the first `before` labels, and
     /// gives the position of that apex in the message.
     fn cut(&mut self, before: usize) -> usize {
-        let apex = usize::from(self.starts[before]);
+        self.starts.truncate(before);
+        let apex = usize::from(self.starts.end());
         self.bytes[apex] = 0;
         self.len = apex + 1;
-        self.labels = before;
-        crate::wire::HEADER + apex
+        HEADER + apex
     }
 }

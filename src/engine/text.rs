@@ -3,11 +3,10 @@
 use crate::wire::name::write_text;
 use crate::zone::Vars;
 use crate::zonefile::MAX_TEXT;
-use std::io::Write;
 
 /// A place for one text.
 #[derive(Clone, Debug)]
-pub(super) struct Text {
+pub(crate) struct Text {
     bytes: [u8; MAX_TEXT],
     len: usize,
 }
@@ -22,7 +21,7 @@ impl Text {
     /// Writes out `template` as rbldnsd's manual ("Resulting A values and TXT templates") says:
     /// `$` is the key, `$$` a dollar, `$0`..`$9` variables; with a base template that one is
     /// written out instead, `$=` in it being the template, or the key if the template is empty.
-    pub(super) fn expand(&mut self, template: &[u8], vars: &Vars, key: &[u8]) -> &[u8] {
+    pub(crate) fn expand(&mut self, template: &[u8], vars: &Vars, key: &[u8]) -> &[u8] {
         self.len = 0;
         let (outer, inner) = match (template.strip_prefix(b"="), vars.base.as_deref()) {
             (Some(own), _) => (own, own),
@@ -59,32 +58,28 @@ impl Text {
 
 /// The key as it stands in a text, written once per query and only if a text asks for it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct KeyText {
+pub(crate) struct KeyText {
     bytes: Vec<u8>,
 }
 
 impl KeyText {
     /// An IPv4 address as a dotted quad.
-    pub(super) fn ip4(&mut self, address: u32) -> &[u8] {
-        self.bytes.clear();
-        for (i, octet) in address.to_be_bytes().into_iter().enumerate() {
-            if i > 0 {
-                self.bytes.push(b'.');
-            }
-            if octet >= 100 {
-                self.bytes.push(b'0' + octet / 100);
-            }
-            if octet >= 10 {
-                self.bytes.push(b'0' + octet / 10 % 10);
-            }
-            self.bytes.push(b'0' + octet % 10);
+    pub(crate) fn ip4(&mut self, address: u32) -> &[u8] {
+        let mut text = [0; 16];
+        let mut len = 0;
+        for octet in address.to_be_bytes() {
+            let (digits, used) = OCTETS[usize::from(octet)];
+            text[len..len + 4].copy_from_slice(&digits);
+            len += usize::from(used);
         }
+        self.bytes.clear();
+        self.bytes.extend_from_slice(&text[..len - 1]);
         &self.bytes
     }
 
     /// An IPv6 address in the form of RFC 5952, but never with an IPv4 address in it, as rbldnsd
     /// writes it.
-    pub(super) fn ip6(&mut self, address: u128) -> &[u8] {
+    pub(crate) fn ip6(&mut self, address: u128) -> &[u8] {
         self.bytes.clear();
         let words: [u16; 8] = std::array::from_fn(|i| (address >> (112 - 16 * i)) as u16);
         let zeros = longest_zeros(&words);
@@ -98,19 +93,44 @@ impl KeyText {
             if i > 0 && i != zeros.end {
                 self.bytes.push(b':');
             }
-            // Writing to a Vec cannot fail.
-            let _ = write!(self.bytes, "{word:x}");
+            let digits = (16 - word.leading_zeros()).div_ceil(4).max(1);
+            for digit in (0..digits).rev() {
+                self.bytes.push(b"0123456789abcdef"[usize::from(word >> (4 * digit) & 15)]);
+            }
         }
         &self.bytes
     }
 
-    /// A listed name in wire form, with or without its final zero, escaped.
-    pub(super) fn name(&mut self, name: &[u8]) -> &[u8] {
+    /// The text written last.
+    pub(crate) fn written(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// A name in wire form, with or without its final zero, escaped.
+    pub(crate) fn name(&mut self, name: &[u8]) -> &[u8] {
         self.bytes.clear();
         write_text(name, &mut self.bytes);
         &self.bytes
     }
 }
+
+/// For each octet its decimal digits and a dot, and how many bytes these are.
+const OCTETS: [([u8; 4], u8); 256] = {
+    let mut octets = [([b'.'; 4], 0); 256];
+    let mut octet = 0;
+    while octet < octets.len() {
+        let digits = [octet / 100, octet / 10 % 10, octet % 10];
+        let unused = if octet < 10 { 2 } else { (octet < 100) as usize };
+        let mut at = unused;
+        while at < 3 {
+            octets[octet].0[at - unused] = b'0' + digits[at] as u8;
+            at += 1;
+        }
+        octets[octet].1 = 4 - unused as u8;
+        octet += 1;
+    }
+    octets
+};
 
 /// The first of the longest runs of at least two zero words, empty and out of reach if there is
 /// none.
@@ -175,6 +195,10 @@ mod tests {
     #[test]
     fn keys_are_written_as_people_do() {
         let mut key = KeyText::default();
+        for octet in 0..=255 {
+            let address = std::net::Ipv4Addr::new(octet, 255 - octet, 0, octet);
+            assert_eq!(key.ip4(address.into()), address.to_string().as_bytes());
+        }
         assert_eq!(key.ip4(0x0164_0a00), b"1.100.10.0");
         assert_eq!(key.ip4(0xff09_63c8), b"255.9.99.200");
         for text in

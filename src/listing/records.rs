@@ -1,7 +1,7 @@
 //! Ordinary records by name: the content of a `generic` dataset.
 
 use crate::wire::Type;
-use crate::wire::name::{Labels, MAX_NAME};
+use crate::wire::name::{Labels, MAX_NAME, NameBuf};
 use hashbrown::{HashSet, HashTable};
 use std::hash::BuildHasher;
 
@@ -90,6 +90,12 @@ impl RecordSet {
             found if found.starts_with(key) => Found::EmptyNonTerminal,
             _ => Found::Nothing,
         }
+    }
+
+    /// The names that have records, with what [`RecordSet::records`] takes.
+    pub fn iter(&self) -> impl Iterator<Item = (NameBuf, NameId)> + '_ {
+        let name = |number: usize| Some((name_of(self.key(number))?, NameId(number as u32)));
+        (0..self.names.len()).filter_map(name)
     }
 
     /// The records of a name, sorted by type, those of one type in the order of the files.
@@ -259,6 +265,21 @@ fn reverse(name: &[u8], key: &mut [u8; MAX_NAME]) -> usize {
         end = start;
     }
     size.min(MAX_NAME)
+}
+
+/// The name a key was made of.
+fn name_of(key: &[u8]) -> Option<NameBuf> {
+    let mut labels = Vec::new();
+    let mut rest = key;
+    while let Some(&len) = rest.first() {
+        let (label, next) = rest.split_at_checked(usize::from(len) + 1)?;
+        labels.push(label);
+        rest = next;
+    }
+    labels.reverse();
+    let mut wire = labels.concat();
+    wire.push(0);
+    NameBuf::from_wire(&wire)
 }
 
 #[cfg(test)]

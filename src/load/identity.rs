@@ -1,6 +1,6 @@
 //! What a path names at one moment, told by `stat` alone.
 
-use std::fs::{FileType, Metadata};
+use std::fs::Metadata;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
@@ -11,6 +11,9 @@ pub(super) const COARSE_TICK: Duration = Duration::from_secs(2);
 
 /// The others keep the time of the kernel's last tick, of which there are at least 100 in a second.
 const TICK: Duration = Duration::from_millis(50);
+
+/// The number of the null device on Linux (null(4)).
+const NULL_DEVICE: u64 = libc::makedev(1, 3);
 
 /// A time of a file as the file system keeps it; may lie before 1970.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -95,7 +98,7 @@ impl Sight {
     /// Looks at a path with one `stat`.
     pub fn of(path: &Path) -> Self {
         match std::fs::metadata(path) {
-            Ok(metadata) => match special_kind(metadata.file_type()) {
+            Ok(metadata) => match special_kind(&metadata) {
                 None => Self::File(Identity::of(&metadata)),
                 Some(kind) => Self::NotAFile(kind),
             },
@@ -118,9 +121,11 @@ pub(super) fn is_absence(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
-/// The name of what is not a regular file.
-pub(super) fn special_kind(kind: FileType) -> Option<&'static str> {
-    if kind.is_file() {
+/// The name of what is not a regular file. The null device is as good as an empty file, and what
+/// Debian's rbldnsd serves as long as it is not configured.
+pub(super) fn special_kind(metadata: &Metadata) -> Option<&'static str> {
+    let kind = metadata.file_type();
+    if kind.is_file() || kind.is_char_device() && metadata.rdev() == NULL_DEVICE {
         None
     } else if kind.is_dir() {
         Some("directory")
@@ -143,7 +148,9 @@ mod tests {
         let file = folder.path().join("list");
         assert_eq!(Sight::of(&file), Sight::Vanished);
         assert_eq!(Sight::of(folder.path()), Sight::NotAFile("directory"));
-        assert_eq!(Sight::of(Path::new("/dev/null")), Sight::NotAFile("device"));
+        assert_eq!(Sight::of(Path::new("/dev/zero")), Sight::NotAFile("device"));
+        let null = Sight::of(Path::new("/dev/null"));
+        assert!(matches!(null, Sight::File(Identity { size: 0, .. })), "{null:?}");
         std::fs::write(&file, "1.2.3.4\n").unwrap();
         let Sight::File(identity) = Sight::of(&file) else { panic!("not seen as a file") };
         assert_eq!(identity.size, 8);

@@ -104,7 +104,7 @@ pub fn read<E: Display>(
 /// something, and opened without blocking, because it can become a fifo in between.
 fn open(path: &Path) -> Result<File, Cause> {
     let metadata = std::fs::metadata(path).map_err(cause_of)?;
-    if let Some(kind) = special_kind(metadata.file_type()) {
+    if let Some(kind) = special_kind(&metadata) {
         return Err(Cause::NotAFile(kind));
     }
     OpenOptions::new()
@@ -116,7 +116,7 @@ fn open(path: &Path) -> Result<File, Cause> {
 
 fn identity_of_open(file: &File) -> Result<Identity, Cause> {
     let metadata = file.metadata().map_err(cause_of)?;
-    match special_kind(metadata.file_type()) {
+    match special_kind(&metadata) {
         None => Ok(Identity::of(&metadata)),
         Some(kind) => Err(Cause::NotAFile(kind)),
     }

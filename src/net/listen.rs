@@ -1,7 +1,7 @@
 //! Sockets to listen on, with the options each needs. Binding comes before dropping privileges.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
@@ -14,6 +14,10 @@ const RECEIVE_BUFFER: usize = 1 << 20;
 
 /// How often an idle UDP worker wakes, to let go of a catalog that was replaced.
 const RECEIVE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The same for a worker whose socket somebody else has, too: it must notice by itself when it is
+/// to stop, and the manager of services waits for it.
+const SHARED_RECEIVE_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// How long a UDP worker waits for a full send buffer to drain before it drops answers. A
 /// neighbour that does not answer ARP must not stop the others for longer.
@@ -40,6 +44,8 @@ pub struct UdpListener {
     pub(super) socket: Socket,
     pub(super) address: SocketAddr,
     pub(super) local: LocalAddress,
+    /// Another process has it, too, and gives it to the next server: it must not be shut down.
+    pub(super) shared: bool,
 }
 
 impl UdpListener {
@@ -83,8 +89,24 @@ pub fn tcp(address: SocketAddr) -> Result<TcpListener, ListenError> {
     tcp_socket(address).map_err(|cause| ListenError { address, protocol: "TCP", cause })
 }
 
-fn udp_socket(address: SocketAddr) -> io::Result<UdpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+/// A UDP socket that another process has bound and keeps (systemd.socket(5)). The sizes of its
+/// buffers stay as they are set there. One worker has it: sockets of the others could not be bound
+/// beside it.
+///
+/// # Errors
+///
+/// When it is not bound to an IP address, or the system refuses an option.
+pub fn udp_handed_over(socket: UdpSocket) -> io::Result<UdpListener> {
+    let socket = Socket::from(socket);
+    let address = local_address(&socket)?;
+    let local = prepare(&socket, address)?;
+    socket.set_nonblocking(false)?;
+    socket.set_read_timeout(Some(SHARED_RECEIVE_TIMEOUT))?;
+    Ok(UdpListener { address, socket, local, shared: true })
+}
+
+/// Sets what every UDP socket needs.
+fn prepare(socket: &Socket, address: SocketAddr) -> io::Result<LocalAddress> {
     let local = match address {
         SocketAddr::V4(address) if address.ip().is_unspecified() => LocalAddress::AnyIpv4,
         SocketAddr::V6(address) if address.ip().is_unspecified() => LocalAddress::AnyIpv6,
@@ -92,16 +114,22 @@ fn udp_socket(address: SocketAddr) -> io::Result<UdpListener> {
     };
     mmsg::report_local_address(socket.as_fd(), local)?;
     mmsg::ignore_path_mtu(socket.as_fd(), address.is_ipv6())?;
+    socket.set_write_timeout(Some(SEND_TIMEOUT))?;
+    Ok(local)
+}
+
+fn udp_socket(address: SocketAddr) -> io::Result<UdpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    let local = prepare(&socket, address)?;
     socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
     if socket.recv_buffer_size()? < RECEIVE_BUFFER {
         // Fails without privileges; `warn_about_small_buffer` tells what to do then.
         let _ = mmsg::force_receive_buffer(socket.as_fd(), RECEIVE_BUFFER as libc::c_int);
     }
     socket.set_read_timeout(Some(RECEIVE_TIMEOUT))?;
-    socket.set_write_timeout(Some(SEND_TIMEOUT))?;
     socket.set_reuse_port(true)?;
     let socket = bind(socket, address)?;
-    Ok(UdpListener { address: local_address(&socket)?, socket, local })
+    Ok(UdpListener { address: local_address(&socket)?, socket, local, shared: false })
 }
 
 fn tcp_socket(address: SocketAddr) -> io::Result<TcpListener> {

@@ -54,7 +54,7 @@ impl NetCounters {
 }
 
 /// The function that answers: [`crate::engine::answer`], or a stand-in of the tests.
-trait Answer:
+pub trait Answer:
     Fn(&Catalog, &mut WorkerState, &Request<'_>, &mut [u8]) -> Outcome + Clone + Send + Sync + 'static
 {
 }

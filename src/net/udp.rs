@@ -31,7 +31,8 @@ const PAUSE: Duration = Duration::from_millis(10);
 pub struct UdpServer {
     address: SocketAddr,
     stop: Arc<AtomicBool>,
-    workers: Vec<(Arc<Socket>, JoinHandle<()>)>,
+    /// The socket of each, unless another process has it, too.
+    workers: Vec<(Option<Arc<Socket>>, JoinHandle<()>)>,
 }
 
 impl UdpServer {
@@ -50,7 +51,13 @@ impl UdpServer {
         Self::start_with(listeners, live, delay, counters, recorders, engine::answer)
     }
 
-    fn start_with(
+    /// The same with another function in place of the engine: for tests, and to measure what is
+    /// not the engine's.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::start`].
+    pub fn start_with(
         listeners: Vec<UdpListener>,
         live: &Live,
         delay: &DelayQueue,
@@ -65,10 +72,11 @@ impl UdpServer {
         let mut server = Self { address, stop: Arc::default(), workers: Vec::new() };
         for (number, listener) in listeners.into_iter().enumerate() {
             let socket = Arc::new(listener.socket);
+            let own = (!listener.shared).then(|| Arc::clone(&socket));
             let recorder = recorders.take();
             let worker = Worker {
                 address,
-                socket: Arc::clone(&socket),
+                socket,
                 stop: Arc::clone(&server.stop),
                 catalog: live.cache(),
                 delay: delay.sender(),
@@ -84,7 +92,7 @@ impl UdpServer {
             let thread = thread::Builder::new()
                 .name(format!("udp-{number}"))
                 .spawn(move || worker.run_to_the_end())?;
-            server.workers.push((socket, thread));
+            server.workers.push((own, thread));
         }
         Ok(server)
     }
@@ -101,7 +109,7 @@ impl UdpServer {
 impl Drop for UdpServer {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        for (socket, _) in &self.workers {
+        for socket in self.workers.iter().filter_map(|(socket, _)| socket.as_ref()) {
             // Wakes the thread if it waits in recvmmsg. The socket was never connected, which is
             // reported as an error though the call has its effect.
             let _ = socket.shutdown(std::net::Shutdown::Read);
@@ -211,7 +219,7 @@ impl<A: Answer> Worker<A> {
     }
 
     fn after_receive_error(&mut self, error: &io::Error) {
-        // An idle worker wakes here once a second: the catalog it holds may have been replaced.
+        // An idle worker wakes here now and then: the catalog it holds may have been replaced.
         self.catalog.load();
         if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) {
             return;

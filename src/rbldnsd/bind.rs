@@ -8,6 +8,8 @@ use super::syslog::Severity;
 use crate::daemon::Bound;
 use crate::net::listen::ListenError;
 use anyhow::{anyhow, bail};
+use listenfd::ListenFd;
+use std::env;
 use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
@@ -17,16 +19,37 @@ use std::num::NonZeroUsize;
 const MAX_SOCKETS: usize = 20;
 
 /// The port of the service `domain`.
-const DNS_PORT: u16 = 53;
+pub(super) const DNS_PORT: u16 = 53;
 
-/// Binds all addresses that `typed` names, for UDP and TCP.
+/// The first descriptor that is handed over (sd_listen_fds(3)).
+const FIRST_DESCRIPTOR: usize = 3;
+
+/// Sockets that the manager of services has bound (Debian's `rbldnsd.socket`).
+pub(super) struct HandedOver(ListenFd);
+
+impl HandedOver {
+    /// Those meant for this process. Call it before there are threads: they are taken out of the
+    /// environment.
+    pub(super) fn from_environment() -> Self {
+        let is_ours = env::var("LISTEN_PID").is_ok_and(|pid| !pid.is_empty());
+        Self(if is_ours { ListenFd::from_env() } else { ListenFd::empty() })
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.len() == 0
+    }
+}
+
+/// Binds all addresses that `typed` names, for UDP and TCP, and takes the sockets that were
+/// handed over; at their addresses, TCP is bound.
 ///
 /// # Errors
 ///
-/// The first that cannot be found, or bound for UDP. Another server may have the TCP port: rbldnsd
-/// would not have minded.
+/// The first that cannot be found, bound for UDP, or taken. Another server may have the TCP port:
+/// rbldnsd would not have minded.
 pub(super) fn bind(
     typed: &[String],
+    handed_over: HandedOver,
     family: Family,
     workers: Option<NonZeroUsize>,
     log: &Log,
@@ -58,9 +81,34 @@ pub(super) fn bind(
             bail!("{text}: no available protocols");
         }
     }
-    let count = taken.len();
+    let count = taken.len() + handed_over.0.len();
     add_mapped(&mut bound, &taken, workers, log)?;
+    take(&mut bound, handed_over, count, log)?;
     Ok(Sockets { bound, count })
+}
+
+fn take(
+    bound: &mut Bound,
+    HandedOver(mut sockets): HandedOver,
+    count: usize,
+    log: &Log,
+) -> anyhow::Result<()> {
+    if count > MAX_SOCKETS {
+        bail!("too many listening sockets ({MAX_SOCKETS} max)");
+    }
+    for number in 0..sockets.len() {
+        let descriptor = FIRST_DESCRIPTOR + number;
+        let Ok(Some(socket)) = sockets.take_udp_socket(number) else {
+            bail!("systemd listening socket {descriptor} is not a datagram socket");
+        };
+        let address = bound.take_udp(socket).map_err(|error| {
+            anyhow!("unable to use systemd listening socket {descriptor}: {}", reason(&error))
+        })?;
+        let text = format!("systemd socket listening on {} (fd {descriptor})", shown(address));
+        log.say(Severity::Info, &text);
+        add_tcp(bound, address, log);
+    }
+    Ok(())
 }
 
 fn add_tcp(bound: &mut Bound, address: SocketAddr, log: &Log) {
@@ -109,7 +157,7 @@ fn shown(address: SocketAddr) -> String {
 }
 
 /// The addresses of `host[/port]`, in the words of getaddrinfo(3) if there are none.
-fn resolve(text: &str, family: Family) -> anyhow::Result<Vec<SocketAddr>> {
+pub(super) fn resolve(text: &str, family: Family) -> anyhow::Result<Vec<SocketAddr>> {
     let (host, service) = text.split_once('/').unwrap_or((text, ""));
     if host.is_empty() && text.contains('/') {
         bail!("missing host part in bind address `{text}'");

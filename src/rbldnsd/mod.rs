@@ -15,6 +15,7 @@ mod bind;
 mod detach;
 mod getopt;
 mod log;
+pub mod migrate;
 mod options;
 mod specs;
 mod syslog;
@@ -24,16 +25,19 @@ mod voice;
 
 use crate::config::{Settings, Source};
 use crate::daemon::{self, Bound};
+use crate::dump;
 use crate::zone::Catalog;
 use anyhow::Context;
+use bind::HandedOver;
 use detach::Daemon;
 use log::Log;
 use options::{Asked, Options};
 use std::ffi::{OsStr, OsString};
-use std::io::Write as _;
+use std::io::{BufWriter, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::SystemTime;
 use syslog::Syslog;
 use user::Identity;
 use voice::{Manager, Speaker};
@@ -69,7 +73,9 @@ fn obey(arguments: &[OsString], log: &Arc<Log>) -> anyhow::Result<ExitCode> {
     if words.is_empty() {
         return Ok(usage::print(ExitCode::FAILURE));
     }
-    let options = match Options::read(words, |complaint| log.complain(complaint))? {
+    let handed_over = HandedOver::from_environment();
+    let complain = |complaint: &str| log.complain(complaint);
+    let options = match Options::read(words, !handed_over.is_empty(), complain)? {
         Asked::Help => return Ok(usage::print(ExitCode::SUCCESS)),
         Asked::Run(options) => *options,
     };
@@ -77,28 +83,30 @@ fn obey(arguments: &[OsString], log: &Arc<Log>) -> anyhow::Result<ExitCode> {
         return look(&options, log);
     }
     let manager = Manager::from_environment();
-    if manager.is_there() {
+    // A daemon of its own would not be the process that the sockets are for.
+    if manager.is_there() || !handed_over.is_empty() && !options.foreground {
         log.to_syslog_only(Syslog::open(NAME, options.facility));
     } else if options.foreground {
         log.to_terminal();
     } else if let Some(daemon) = Daemon::of_parent() {
         log.to_both(Syslog::open(NAME, options.facility), options.is_talkative());
-        return serve(&options, log, manager, Some(daemon?));
+        return serve(&options, log, handed_over, manager, Some(daemon?));
     } else {
         return detach::start_and_wait(arguments);
     }
-    serve(&options, log, manager, None)
+    serve(&options, log, handed_over, manager, None)
 }
 
 /// Starts to serve, and does so until told to stop.
 fn serve(
     options: &Options,
     log: &Arc<Log>,
+    handed_over: HandedOver,
     manager: Manager,
     daemon: Option<Daemon>,
 ) -> anyhow::Result<ExitCode> {
     log.take_the_rest()?;
-    let sockets = bind::bind(&options.bind, options.family, options.workers, log)?;
+    let sockets = bind::bind(&options.bind, handed_over, options.family, options.workers, log)?;
     let identity = Identity::find(options.user.as_deref())?;
     if let Some(path) = &options.pid_file {
         std::fs::write(path, format!("{}\n", std::process::id()))
@@ -137,8 +145,16 @@ fn look(options: &Options, log: &Arc<Log>) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn dump(_catalog: &Catalog) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("zones cannot be dumped (-d) by this version")
+fn dump(catalog: &Catalog) -> anyhow::Result<ExitCode> {
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let options = dump::Options { now: now.as_secs(), ip4_in_ip6: false };
+    writeln!(out, "; rbldnsd version {VERSION}").context("cannot write")?;
+    for zone in catalog.zones() {
+        let what = || format!("cannot dump zone {}", zone.apex);
+        dump::zone(zone, options, &mut out).with_context(what)?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn settings(options: &Options) -> anyhow::Result<Settings> {

@@ -3,7 +3,7 @@
 use super::VERSION;
 use super::getopt::{GetOpt, Item};
 use super::syslog::Facility;
-use crate::config::{Server, TtlBounds};
+use crate::config::{LogTarget, QueryLog, Server, StatsFile, TtlBounds};
 use anyhow::bail;
 use std::ffi::{OsStr, OsString};
 use std::num::NonZeroUsize;
@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// The options of rbldnsd and, from `D` on, of its fork.
-const LETTERS: &str = "u:r:b:w:t:c:p:nel:qs:h46dvaAfF:Cx:X:DW:U:MTROB";
+pub(super) const LETTERS: &str = "u:r:b:w:t:c:p:nel:qs:h46dvaAfF:Cx:X:DW:U:MTROB";
 
 /// The most `-b` that rbldnsd takes.
 const MAX_ADDRESSES: usize = 20;
@@ -25,6 +25,23 @@ pub(super) enum Asked {
     Run(Box<Options>),
 }
 
+/// What keeps a command line from being followed, though it is well formed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Objection {
+    /// The option that it is about.
+    pub(super) letter: u8,
+    /// In rbldnsd's words, if it is one of rbldnsd's.
+    pub(super) reason: String,
+}
+
+impl std::fmt::Display for Objection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl std::error::Error for Objection {}
+
 /// The family of the addresses to listen on (`-4`, `-6`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) enum Family {
@@ -32,15 +49,6 @@ pub(super) enum Family {
     Any,
     Ip4,
     Ip6,
-}
-
-/// A log of queries (`-l`).
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct QueryLog {
-    /// The file; none for the standard output.
-    pub(super) file: Option<PathBuf>,
-    /// Written after each line.
-    pub(super) flush: bool,
 }
 
 /// A file of statistics (`-s`).
@@ -84,9 +92,9 @@ pub(super) struct Options {
 /// The time to live of what is answered (`-t`), in seconds; a bound of 0 is none.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Ttl {
-    default: u32,
-    min: u32,
-    max: u32,
+    pub(super) default: u32,
+    pub(super) min: u32,
+    pub(super) max: u32,
 }
 
 impl Default for Options {
@@ -119,15 +127,35 @@ impl Default for Options {
 
 impl Options {
     /// Reads a command line without the program's name. What getopt(3) itself says of a mistake
-    /// goes to `complain`.
+    /// goes to `complain`. If sockets were `handed_over`, none must be asked for.
     ///
     /// # Errors
     ///
     /// What is wrong, in rbldnsd's words: the first mistake.
     pub(super) fn read(
         words: &[OsString],
-        mut complain: impl FnMut(&str),
+        handed_over: bool,
+        complain: impl FnMut(&str),
     ) -> anyhow::Result<Asked> {
+        Self::read_but_for(words, handed_over, complain, |objection| Err(objection.into()))
+    }
+
+    /// The same, but what cannot be had goes to `object`, and unless that makes an error of it, the
+    /// option is passed over.
+    ///
+    /// # Errors
+    ///
+    /// As above.
+    pub(super) fn read_but_for(
+        words: &[OsString],
+        handed_over: bool,
+        mut complain: impl FnMut(&str),
+        mut object: impl FnMut(Objection) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Asked> {
+        let mut judge = |done: anyhow::Result<()>| match done {
+            Ok(()) => Ok(()),
+            Err(error) => object(error.downcast()?),
+        };
         let posix = std::env::var_os("POSIXLY_CORRECT").is_some();
         let mut letters = GetOpt::new(LETTERS, words, posix);
         let mut options = Self::default();
@@ -135,9 +163,9 @@ impl Options {
         for item in letters.by_ref() {
             match item {
                 Item::Flag(b'h') => return Ok(Asked::Help),
-                Item::Flag(letter) => options.flag(letter)?,
+                Item::Flag(letter) => judge(options.flag(letter))?,
                 Item::Argument(b'F', word) => facility = Some(text(&word)),
-                Item::Argument(letter, word) => options.argument(letter, &word)?,
+                Item::Argument(letter, word) => judge(options.argument(letter, &word))?,
                 Item::Unknown(letter) => {
                     complain(&format!("invalid option -- '{}'", char::from(letter)));
                     bail!("type `rbldnsd -h' for help");
@@ -155,8 +183,8 @@ impl Options {
         if options.dump || options.dry_run {
             return Ok(Asked::Run(Box::new(options)));
         }
-        if options.bind.is_empty() {
-            bail!("no address to listen on (-b option) specified");
+        if options.bind.is_empty() && !handed_over {
+            judge(against(b'b', "no address to listen on (-b option) specified"))?;
         }
         if let Some(name) = facility {
             let Some(known) = Facility::of(&name) else {
@@ -182,11 +210,22 @@ impl Options {
             b'D' => self.dry_run = true,
             // Queries are always answered while zones are loaded.
             b'f' => {}
-            b'M' => bail!("a control socket (-M) is not supported: there is no equivalent yet"),
-            b'R' => bail!("quotas (-R) are not supported: there is no equivalent yet"),
-            b'O' => bail!("overlays (-O) are not supported: there is no equivalent yet"),
-            b'B' => bail!("compiled snapshots (-B) are not supported: give the text of the list"),
-            _ => bail!("option -{} of rbldnsd's fork is not supported", char::from(letter)),
+            b'M' => {
+                against(
+                    letter,
+                    "a control socket (-M) is not supported: there is no equivalent yet",
+                )?;
+            }
+            b'R' => against(letter, "quotas (-R) are not supported: there is no equivalent yet")?,
+            b'O' => against(letter, "overlays (-O) are not supported: there is no equivalent yet")?,
+            b'B' => against(
+                letter,
+                "compiled snapshots (-B) are not supported: give the text of the list",
+            )?,
+            _ => {
+                let name = char::from(letter);
+                against(letter, &format!("option -{name} of rbldnsd's fork is not supported"))?;
+            }
         }
         Ok(())
     }
@@ -210,8 +249,8 @@ impl Options {
                 let (flush, file) = plus(word);
                 self.query_log = match file.as_encoded_bytes() {
                     b"" => None,
-                    b"-" => Some(QueryLog { file: None, flush }),
-                    _ => Some(QueryLog { file: Some(file.into()), flush }),
+                    b"-" => Some(QueryLog { target: LogTarget::Stdout, flush }),
+                    _ => Some(QueryLog { target: LogTarget::File(file.into()), flush }),
                 };
             }
             b's' => {
@@ -223,12 +262,14 @@ impl Options {
                 Ok(workers) => self.workers = Some(workers),
                 Err(_) => bail!("invalid number of workers (-W) value `{}'", text(word)),
             },
-            b'U' => bail!(
-                "updates over the network (-U) are not supported: files are read when they change"
-            ),
-            _ => bail!(
-                "extensions (-x, -X) are not supported: they are written for the inside of rbldnsd"
-            ),
+            b'U' => against(
+                letter,
+                "updates over the network (-U) are not supported: files are read when they change",
+            )?,
+            _ => against(
+                letter,
+                "extensions (-x, -X) are not supported: they are written for the inside of rbldnsd",
+            )?,
         }
         Ok(())
     }
@@ -240,7 +281,7 @@ impl Options {
 
     /// `-l -`: the standard output belongs to the queries.
     pub(super) fn query_log_on_stdout(&self) -> bool {
-        self.query_log.as_ref().is_some_and(|log| log.file.is_none())
+        self.query_log.as_ref().is_some_and(|log| log.target == LogTarget::Stdout)
     }
 
     /// The settings of the server that these options mean.
@@ -248,6 +289,12 @@ impl Options {
         let defaults = Server::default();
         let Ttl { default, min, max } = self.ttl;
         let max = if max == 0 { TtlBounds::UNBOUNDED } else { max };
+        let interval = (self.check > 0).then(|| Duration::from_secs(self.check.into()));
+        let stats_file = |given: &Statistics| StatsFile {
+            path: given.file.clone(),
+            increments: given.relative,
+            interval,
+        };
         Server {
             workers: self.workers,
             ttl: TtlBounds { default, min, max, ..defaults.ttl },
@@ -257,12 +304,18 @@ impl Options {
                 1 => Some("rbldnsd".to_owned()),
                 _ => None,
             },
-            check_interval: (self.check > 0).then(|| Duration::from_secs(self.check.into())),
+            check_interval: interval,
+            query_log: self.query_log.clone(),
+            stats_file: self.statistics.as_ref().map(stats_file),
             accept_host_bits: self.accept_host_bits,
             decompress: self.decompress,
             ..defaults
         }
     }
+}
+
+fn against(letter: u8, reason: &str) -> anyhow::Result<()> {
+    Err(Objection { letter, reason: reason.to_owned() }.into())
 }
 
 impl Ttl {
@@ -341,7 +394,7 @@ mod tests {
     fn read(line: &str) -> anyhow::Result<Options> {
         let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
         let words = [&["-b".into(), "::1".into()], words.as_slice()].concat();
-        match Options::read(&words, |_| {})? {
+        match Options::read(&words, false, |_| {})? {
             Asked::Run(options) => Ok(*options),
             Asked::Help => bail!("help"),
         }
@@ -362,7 +415,7 @@ mod tests {
             check: 600,
             quick: true,
             hide_version: 1,
-            query_log: Some(QueryLog { file: Some("log".into()), flush: true }),
+            query_log: Some(QueryLog { target: LogTarget::File("log".into()), flush: true }),
             statistics: Some(Statistics { file: "stats".into(), relative: true }),
             facility: Facility::of("mail").unwrap(),
             zones: vec!["a:ip4set:x".into(), "b:dnset:y".into()],
@@ -373,6 +426,10 @@ mod tests {
         assert_eq!(server.ttl.max, TtlBounds::UNBOUNDED);
         assert_eq!(server.check_interval, Some(Duration::from_secs(600)));
         assert_eq!(server.version.as_deref(), Some("rbldnsd"));
+        assert_eq!(server.query_log, want.query_log);
+        let stats =
+            StatsFile { path: "stats".into(), increments: true, interval: server.check_interval };
+        assert_eq!(server.stats_file, Some(stats));
     }
 
     #[test]
@@ -431,7 +488,8 @@ mod tests {
 
     #[test]
     fn no_watching_with_an_interval_of_zero() {
-        assert_eq!(read("-c 0 z").unwrap().server().check_interval, None);
+        let server = read("-c 0 -s x z").unwrap().server();
+        assert_eq!((server.check_interval, server.stats_file.unwrap().interval), (None, None));
         assert_eq!(read("-vv z").unwrap().server().version, None);
         let version = read("z").unwrap().server().version.unwrap();
         assert!(version.starts_with("rbldnsd 1.0 (dnsbld "), "{version}");

@@ -98,6 +98,7 @@ fn dataset(spec: &[u8], folder: &Path) -> anyhow::Result<Dataset> {
     Ok(Dataset {
         allow_any_a: true,
         accept_empty: true,
+        hides_empty_non_terminals: kind_name == "dnhash",
         guarded: false,
         ..Dataset::new(whole.into_owned(), kind, files)
     })
@@ -148,6 +149,37 @@ mod tests {
         assert_eq!(files(2), [PathBuf::from("/data/c"), PathBuf::from("/data/d")]);
         assert!(settings.zones.iter().all(|zone| !zone.test_points));
         assert!(settings.datasets.iter().all(|set| set.allow_any_a && !set.guarded));
+    }
+
+    #[test]
+    fn access_lists_hold_for_a_zone_or_for_all() {
+        let settings = read(&[
+            "a.test:acl:who",
+            ":acl:all",
+            "a.test:ip4set:x",
+            ".:aclkey:keys",
+            "A.test:aclkey:keys",
+            "b.test:dnhash:x",
+            "b.test:acl:who",
+        ])
+        .unwrap();
+        assert_eq!(settings.server.acl, ["acl:all", "aclkey:keys"]);
+        let acls: Vec<_> = settings.zones.iter().map(|zone| zone.acl.join(" ")).collect();
+        assert_eq!(acls, ["acl:who aclkey:keys", "acl:who"]);
+        let sets: Vec<_> = settings.zones.iter().map(|zone| zone.datasets.join(" ")).collect();
+        assert_eq!(sets, ["ip4set:x", "dnhash:x"]);
+        let hides = |name| settings.dataset(name).unwrap().hides_empty_non_terminals;
+        assert!(hides("dnhash:x") && !hides("ip4set:x"));
+        let twice = [
+            ([":acl:x", ".:acl:y"], "global acl specified more than once"),
+            ([":aclkey:x", ":aclkey:x"], "global acl key specified more than once"),
+            (["a.B:acl:x", "A.b:acl:x"], "repeated ACL definition for zone `A.b'"),
+            (["a.b:aclkey:x", "a.b:aclkey:y"], "repeated ACL key definition for zone `a.b'"),
+            (["a.b:ip4set:x", "b.B:acl:y"], "missing data for zone `b.b'"),
+        ];
+        for (specs, want) in twice {
+            assert_eq!(read(&specs).unwrap_err().to_string(), want);
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tracing::debug;
@@ -46,6 +47,8 @@ pub(super) struct Speaker {
     manager: Manager,
     ready: Mutex<Option<Ready>>,
     refuse_gaps: bool,
+    /// Some dataset could not be loaded, of a zone or an access list.
+    has_gaps: AtomicBool,
     /// The place of each dataset on the command line.
     order: HashMap<String, usize>,
     /// What is to be told of datasets when all are built: they are built side by side.
@@ -75,6 +78,7 @@ impl Speaker {
             manager,
             ready: Mutex::new(ready),
             refuse_gaps: false,
+            has_gaps: AtomicBool::new(false),
             order: settings.datasets.iter().map(|set| set.name.clone()).zip(0..).collect(),
             held: Mutex::default(),
             building: Mutex::default(),
@@ -144,6 +148,9 @@ impl Voice for Speaker {
         state: State,
         message: Option<&Message>,
     ) {
+        if state == State::NeverLoaded {
+            self.has_gaps.store(true, Ordering::Relaxed);
+        }
         if message.is_none() {
             return;
         }
@@ -183,7 +190,8 @@ impl Voice for Speaker {
     }
 
     fn first_load(&self, zones: &[Zone]) -> anyhow::Result<()> {
-        if self.refuse_gaps && self.gaps(zones).next().is_some() {
+        let has_gaps = self.has_gaps.load(Ordering::Relaxed) || self.gaps(zones).next().is_some();
+        if self.refuse_gaps && has_gaps {
             bail!("zone loading errors, aborting");
         }
         Ok(())
@@ -298,6 +306,7 @@ fn figures(loading: &Loading<'_>) -> String {
         Tally::Networks { listed, excluded } => format!("cnt={listed} exl={excluded}"),
         Tally::Names { itself, below } => format!("e/w={itself}/{below}"),
         Tally::Plain => match loading.spec.kind {
+            Kind::Acl | Kind::AclKey => "loaded".to_owned(),
             Kind::Ip4Tset => {
                 format!("cnt={}", loading.dataset.ip4.as_ref().map_or(0, Trie4::covered))
             }

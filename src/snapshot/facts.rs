@@ -12,6 +12,7 @@ pub(super) fn encode(dataset: &Dataset) -> Vec<u8> {
         ip4: _,
         ip6: _,
         names: _,
+        hides_empty_non_terminals: _,
         records: _,
         acl: _,
         parts: _,

@@ -35,6 +35,7 @@ fn dataset(kind: Kind, text: &str) -> Dataset {
         ip4: parsed.ip4.map(|addresses| Trie4::build(addresses.ranges())),
         ip6: parsed.ip6.map(|addresses| Trie6::build(addresses.ranges())),
         names: parsed.names,
+        hides_empty_non_terminals: false,
         acl: parsed.acl.map(Acl::new),
         parts: (kind == Kind::Combined).then(Parts::default),
         records: None,

@@ -49,10 +49,11 @@ mod tests;
 pub(crate) use build::{MAX_OVERHEAD, SortedNames};
 pub use iter::{Iter, NameEntry};
 pub(crate) use key::encode as encode_key;
+pub(crate) use record::hash;
 
 use crate::flat::{Flat, Sink, Source};
 use crate::listing::AnswerId;
-use key::LabelStarts;
+use crate::wire::name::LabelStarts;
 use record::{Children, Node};
 
 /// A listing of domain names, immutable; [`crate::listing::names::NamesBuilder`] makes it.
@@ -112,7 +113,18 @@ impl NameTree {
     /// A name with an entry of its own is what that says; any other is what the entry for "below"
     /// of the longest name above it says (rbldnsd's manual, dnset).
     pub fn lookup(&self, name: &[u8]) -> NameLookup {
-        match self.walk(name) {
+        let mut labels = LabelStarts::default();
+        match labels.read(name) {
+            Some(_) => self.lookup_labels(name, labels.as_slice()),
+            None => NameLookup::Nothing,
+        }
+    }
+
+    /// The same for a name of which it is known where its labels start: `starts` has the position
+    /// of each label and of the final zero.
+    #[inline]
+    pub fn lookup_labels(&self, name: &[u8], starts: &[u8]) -> NameLookup {
+        match self.walk(name, starts) {
             Some((found, _)) if found.answer.is_listed() => NameLookup::Listed(found),
             Some((_, Below::Some | Below::All)) => NameLookup::EmptyNonTerminal,
             _ => NameLookup::Nothing,
@@ -122,12 +134,12 @@ impl NameTree {
     /// True if a name below this one is listed, or all would be, whether the name itself is
     /// listed or not.
     pub fn lists_below(&self, name: &[u8]) -> bool {
-        self.walk(name).is_some_and(|(_, below)| below != Below::Nothing)
+        self.below(name) != Below::Nothing
     }
 
     /// True if every name below this one is listed.
     pub fn covers_below(&self, name: &[u8]) -> bool {
-        self.walk(name).is_some_and(|(_, below)| below == Below::All)
+        self.below(name) == Below::All
     }
 
     /// The canonical listing: the names that have an entry, in canonical order (RFC 4034 section
@@ -170,18 +182,24 @@ impl NameTree {
         Some(Self { root, entries, buckets: from.array()?, records: from.array()? })
     }
 
+    fn below(&self, name: &[u8]) -> Below {
+        let mut labels = LabelStarts::default();
+        let found = labels.read(name).and_then(|_| self.walk(name, labels.as_slice()));
+        found.map_or(Below::Nothing, |(_, below)| below)
+    }
+
     /// What decides about a name, and what is listed below it. `None` only if the name or the tree
     /// makes no sense.
-    fn walk(&self, name: &[u8]) -> Option<(Match, Below)> {
+    #[inline]
+    fn walk(&self, name: &[u8], starts: &[u8]) -> Option<(Match, Below)> {
         let bytes = &self.records[..];
-        let mut labels = LabelStarts::new();
-        labels.read(name)?;
-        let mut left = labels.count();
+        let count = starts.len().checked_sub(1)?;
+        let mut left = count;
         let mut node = Node::root(bytes, self.root as usize)?;
         let mut found = Match { answer: AnswerId::NONE, labels: 0 };
         let below = loop {
             let body = node.body(bytes)?;
-            let depth = (labels.count() - left) as u8;
+            let depth = (count - left) as u8;
             let below = body.below.map_or(found, |answer| Match { answer, labels: depth });
             if left == 0 {
                 if let Some(answer) = body.itself {
@@ -199,7 +217,7 @@ impl NameTree {
             // Where the tree ends, the same holds for all that is further down.
             let rest = if found.answer.is_listed() { Below::All } else { Below::Nothing };
             left -= 1;
-            let label = labels.label(name, left);
+            let label = name.get(usize::from(starts[left]) + 1..usize::from(starts[left + 1]))?;
             let (first, last) = match body.children {
                 Children::None => break rest,
                 Children::Inline { start, end } => (start, end),
@@ -210,7 +228,7 @@ impl NameTree {
             let Some(child) = record::find(bytes, first, last, label) else { break rest };
             node = child;
             if node.tail {
-                match self.tail(node.at, name, &labels, left)? {
+                match self.tail(node.at, name, starts, left)? {
                     Tail::Whole { left: still_left, at } => (left, node.at) = (still_left, at),
                     Tail::Inside => break Below::Some,
                     Tail::Other => break rest,
@@ -221,18 +239,18 @@ impl NameTree {
     }
 
     /// Compares the tail at `at` with the rightmost of the first `left` labels of the name.
-    fn tail(&self, at: usize, name: &[u8], labels: &LabelStarts, left: usize) -> Option<Tail> {
+    fn tail(&self, at: usize, name: &[u8], starts: &[u8], left: usize) -> Option<Tail> {
         let count = usize::from(*self.records.get(at)?);
         let mut at = at + 1;
+        let end = usize::from(starts[left]);
         let Some(still_left) = left.checked_sub(count) else {
             for _ in left..count {
                 at += 1 + usize::from(*self.records.get(at)?);
             }
-            let whole_name = &name[..labels.start(left)];
-            let inside = self.records.get(at..)?.starts_with(whole_name);
+            let inside = self.records.get(at..)?.starts_with(name.get(..end)?);
             return Some(if inside { Tail::Inside } else { Tail::Other });
         };
-        let wanted = &name[labels.start(still_left)..labels.start(left)];
+        let wanted = name.get(usize::from(starts[still_left])..end)?;
         let same = self.records.get(at..)?.starts_with(wanted);
         Some(if same {
             Tail::Whole { left: still_left, at: at + wanted.len() }

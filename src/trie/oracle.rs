@@ -46,6 +46,18 @@ impl<K: Address> Oracle<K> {
         }
     }
 
+    /// True if all addresses from `start` to `end` have one answer.
+    pub(super) fn is_one(&self, start: K, end: K) -> bool {
+        let answer = self.lookup(start);
+        let before = self.0.range(..=start).next_back();
+        let inside = self.0.range(start..=end);
+        let mut changes = before
+            .into_iter()
+            .chain(inside)
+            .flat_map(|(&start, &(end, _))| [Some(start), end.next()]);
+        changes.all(|at| at.is_none_or(|at| at <= start || at > end || self.lookup(at) == answer))
+    }
+
     pub(super) fn any_in(&self, start: K, end: K) -> bool {
         self.lookup(start).is_listed() || self.0.range(start..=end).next().is_some()
     }

@@ -148,6 +148,18 @@ impl NameBuf {
         Some(joined)
     }
 
+    /// The bytes of the labels before `apex`, without a final zero, if the name is at or below it.
+    pub fn labels_before(&self, apex: &Self) -> Option<&[u8]> {
+        let head = self.as_wire().len().checked_sub(apex.as_wire().len())?;
+        let (labels, tail) = self.as_wire().split_at(head);
+        // The apex must begin at a label, not inside one.
+        let mut at = 0;
+        while at < head {
+            at += usize::from(labels[at]) + 1;
+        }
+        (at == head && tail.eq_ignore_ascii_case(apex.as_wire())).then_some(labels)
+    }
+
     fn close_label(&mut self, start: usize, end: usize) -> Result<(), NameError> {
         let len = end - start - 1;
         if len > MAX_LABEL {
@@ -234,6 +246,123 @@ impl<'a> Iterator for Labels<'a> {
     }
 }
 
+/// Where the labels of a name start.
+#[derive(Clone)]
+pub struct LabelStarts {
+    /// The position of each label's length byte, leftmost first, and then that of the final zero.
+    starts: [u8; MAX_LABELS + 1],
+    count: usize,
+}
+
+impl Default for LabelStarts {
+    /// Those of the root name.
+    fn default() -> Self {
+        Self { starts: [0; MAX_LABELS + 1], count: 0 }
+    }
+}
+
+impl LabelStarts {
+    /// Takes those of the name at the start of `wire`: whole, uncompressed, ending in the root
+    /// label. What follows the root label is ignored. The length of the name in bytes, its final
+    /// zero included.
+    #[inline]
+    pub fn read(&mut self, wire: &[u8]) -> Option<usize> {
+        let wire = &wire[..wire.len().min(MAX_NAME)];
+        let mut at = 0;
+        let mut count = 0;
+        loop {
+            let len = usize::from(*wire.get(at)?);
+            if len == 1 && self.read_four_single(wire, at, count) {
+                (at, count) = (at + 8, count + 4);
+                continue;
+            }
+            // A label takes two bytes or more: no more than 127 of them are in 255 bytes.
+            self.starts[count % (MAX_LABELS + 1)] = at as u8;
+            at += 1 + len;
+            if len.wrapping_sub(1) >= MAX_LABEL {
+                self.count = count;
+                return (len == 0).then_some(at);
+            }
+            count += 1;
+        }
+    }
+
+    /// If four labels of one byte each follow, as in the name of an IPv6 address, takes them.
+    #[inline]
+    fn read_four_single(&mut self, wire: &[u8], at: usize, count: usize) -> bool {
+        const LENGTHS: u64 = 0x00ff_00ff_00ff_00ff;
+        const SINGLE: u64 = 0x0001_0001_0001_0001;
+        let four =
+            wire.get(at..).and_then(<[u8]>::first_chunk).map(|four| u64::from_le_bytes(*four));
+        let starts = self.starts.get_mut(count..).and_then(<[u8]>::first_chunk_mut);
+        let (Some(four), Some(starts)) = (four, starts) else { return false };
+        *starts = [at as u8, (at + 2) as u8, (at + 4) as u8, (at + 6) as u8];
+        four & LENGTHS == SINGLE
+    }
+
+    /// The number of labels, the root not counted.
+    #[inline]
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Leaves the first `count` labels: the final zero is then where the next one started.
+    #[inline]
+    pub fn truncate(&mut self, count: usize) {
+        self.count = self.count.min(count);
+    }
+
+    /// The position of the final zero.
+    #[inline]
+    pub fn end(&self) -> u8 {
+        self.starts[self.count]
+    }
+
+    /// The positions: one for each label, and that of the final zero.
+    #[inline]
+    pub fn as_slice(&self) -> &[u8] {
+        &self.starts[..=self.count]
+    }
+}
+
+impl fmt::Debug for LabelStarts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_slice().fmt(f)
+    }
+}
+
+/// Copies a name to the start of `out` with its ASCII letters in lower case (RFC 4343), eight
+/// bytes at a time. (Length bytes are below 64 and so are no letters.)
+#[inline]
+pub fn copy_lowercase(name: &[u8], out: &mut [u8; MAX_NAME + 1]) {
+    let out = &mut out[..name.len().min(MAX_NAME)];
+    let name = &name[..out.len()];
+    let Some(last) = name.last_chunk() else {
+        out.copy_from_slice(name);
+        out.make_ascii_lowercase();
+        return;
+    };
+    for (word, out) in name.as_chunks().0.iter().zip(out.as_chunks_mut().0) {
+        *out = lowercase(*word);
+    }
+    if let Some(out) = out.last_chunk_mut() {
+        *out = lowercase(*last);
+    }
+}
+
+#[inline]
+fn lowercase(bytes: [u8; 8]) -> [u8; 8] {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    const HIGH_BITS: u64 = EACH * 0x80;
+    let word = u64::from_ne_bytes(bytes);
+    // Per byte without its high bit: the high bit is set from `A` on, and from behind `Z` on.
+    let low = word & !HIGH_BITS;
+    let from_a = low + EACH * (0x80 - b'A' as u64);
+    let behind_z = low + EACH * (0x7f - b'Z' as u64);
+    let letters = (from_a ^ behind_z) & !word & HIGH_BITS;
+    (word | (letters >> 2)).to_ne_bytes()
+}
+
 /// Appends the text form of a name to `out`: no final dot, the root as a single dot, and the
 /// bytes `" . ; \ @ $`, blanks and those outside ASCII escaped, as rbldnsd writes them.
 pub fn write_text(wire: &[u8], out: &mut Vec<u8>) {
@@ -246,15 +375,33 @@ pub fn write_text(wire: &[u8], out: &mut Vec<u8>) {
         if i > 0 {
             out.push(b'.');
         }
-        for &byte in label {
-            match byte {
-                b'"' | b'.' | b';' | b'\\' | b'@' | b'$' => out.extend([b'\\', byte]),
-                0x21..=0x7e => out.push(byte),
-                _ => {
-                    out.extend([b'\\', b'0' + byte / 100, b'0' + byte / 10 % 10, b'0' + byte % 10])
-                }
-            }
+        if label.iter().all(|&byte| is_plain(byte)) {
+            out.extend_from_slice(label);
+        } else {
+            label.iter().for_each(|&byte| write_byte(byte, out));
         }
+    }
+}
+
+/// True for the bytes that stand for themselves in the text form.
+const fn is_plain(byte: u8) -> bool {
+    const PLAIN: [bool; 256] = {
+        let mut plain = [false; 256];
+        let mut byte = 0x21;
+        while byte < 0x7f {
+            plain[byte] = !matches!(byte as u8, b'"' | b'.' | b';' | b'\\' | b'@' | b'$');
+            byte += 1;
+        }
+        plain
+    };
+    PLAIN[byte as usize]
+}
+
+fn write_byte(byte: u8, out: &mut Vec<u8>) {
+    match byte {
+        _ if is_plain(byte) => out.push(byte),
+        0x21..=0x7e => out.extend([b'\\', byte]),
+        _ => out.extend([b'\\', b'0' + byte / 100, b'0' + byte / 10 % 10, b'0' + byte % 10]),
     }
 }
 
@@ -292,6 +439,18 @@ mod tests {
     }
 
     #[test]
+    fn labels_before_an_apex_are_those_of_names_at_or_below_it() {
+        let name = |text: &str| NameBuf::from_text(text.as_bytes()).unwrap();
+        let before = |text: &str, apex: &str| name(text).labels_before(&name(apex)).map(Vec::from);
+        assert_eq!(before("ns.BL.test", "bl.test"), Some(b"\x02ns".to_vec()));
+        assert_eq!(before("bl.test", "bl.test"), Some(vec![]));
+        assert_eq!(before("a.b", ""), Some(b"\x01a\x01b".to_vec()));
+        assert_eq!(before("test", "bl.test"), None);
+        assert_eq!(before("ns.cl.test", "bl.test"), None);
+        assert_eq!(before(r"x\002bl.test", "bl.test"), None, "an apex inside of a label");
+    }
+
+    #[test]
     fn text_form_escapes_what_a_zone_file_would_misread() {
         let name = NameBuf::from_wire(b"\x05a.\"$ \x01\x80\0").unwrap();
         assert_eq!(name.to_string(), r#"a\.\"\$\032.\128"#);
@@ -305,6 +464,44 @@ mod tests {
         assert_eq!(NameBuf::from_wire(b"\x01a"), None);
         assert_eq!(NameBuf::from_wire(b"\xc0\x0c"), None);
         assert_eq!(NameBuf::from_wire(b"\x01a\0rest").unwrap().as_wire(), b"\x01a\0");
+    }
+
+    #[test]
+    fn labels_start_where_labels_do() {
+        for text in ["", "a", "a.b.c.d", "a.b.c.d.e", "a.b.c.dd.e.f.g.h", "ab.c.d.e.f.com", "1.2.3"]
+        {
+            let wire = NameBuf::from_text(text.as_bytes()).unwrap();
+            let mut wanted = vec![0];
+            wanted.extend(wire.labels().scan(0, |at, label| {
+                *at += 1 + label.len() as u8;
+                Some(*at)
+            }));
+            let mut labels = LabelStarts::default();
+            // What follows the name makes no difference.
+            for tail in [&b""[..], b"\x01", b"\x01x\x01x\x01x\x01x\x01x\x01x\0"] {
+                let bytes = [wire.as_wire(), tail].concat();
+                assert_eq!(labels.read(&bytes), Some(wire.as_wire().len()), "{text}");
+                assert_eq!(labels.as_slice(), wanted, "{text}");
+                assert_eq!(labels.count(), wire.labels().count());
+            }
+        }
+        let mut labels = LabelStarts::default();
+        assert_eq!(labels.read(&[b"\x01a".repeat(127), vec![0]].concat()), Some(255));
+        assert_eq!(labels.count(), 127);
+        assert_eq!(labels.read(&[b"\x01a".repeat(128), vec![0]].concat()), None);
+        assert_eq!(labels.read(&b"\x01a".repeat(10)), None);
+    }
+
+    #[test]
+    fn every_byte_gets_the_case_of_the_standard_library() {
+        for len in 0..40_u8 {
+            for start in (0..=255).step_by(7) {
+                let name: Vec<u8> = (0..len).map(|at| at.wrapping_add(start)).collect();
+                let mut lower = [0xff; MAX_NAME + 1];
+                copy_lowercase(&name, &mut lower);
+                assert_eq!(lower[..name.len()], name.to_ascii_lowercase());
+            }
+        }
     }
 
     proptest::proptest! {

@@ -1,6 +1,6 @@
 //! A query as it came from the network.
 
-use super::name::{MAX_LABEL, MAX_NAME};
+use super::name::{LabelStarts, MAX_LABEL};
 use super::{Class, HEADER, Type};
 
 /// A query with exactly one question, checked whole, borrowed from the receive buffer.
@@ -44,6 +44,12 @@ impl<'a> Query<'a> {
     /// Reads a message. Records of the answer and authority sections are skipped, bytes after
     /// the last record are ignored, AA, TC, RA and Z bits are ignored.
     pub fn parse(message: &'a [u8]) -> Result<Self, Reject> {
+        Self::parse_with(message, &mut LabelStarts::default())
+    }
+
+    /// The same, and where the labels of the name start.
+    #[inline]
+    pub fn parse_with(message: &'a [u8], labels: &mut LabelStarts) -> Result<Self, Reject> {
         let Some((header, rest)) = message.split_first_chunk::<HEADER>() else {
             return Err(Reject::Drop);
         };
@@ -56,15 +62,15 @@ impl<'a> Query<'a> {
         if header[4..6] != [0, 1] {
             return Err(Reject::Malformed);
         }
-        let (len, labels) = measure_name(rest).ok_or(Reject::Malformed)?;
-        let (name, rest) = rest.split_at(len);
+        let len = labels.read(rest).ok_or(Reject::Malformed)?;
+        let (name, rest) = rest.split_at_checked(len).ok_or(Reject::Malformed)?;
         let Some((fixed, rest)) = rest.split_first_chunk::<4>() else {
             return Err(Reject::Malformed);
         };
         let edns = if header[6..12] == [0; 6] { None } else { find_edns(header, rest)? };
         Ok(Self {
             name,
-            labels,
+            labels: labels.count() as u8,
             qtype: Type(u16::from_be_bytes([fixed[0], fixed[1]])),
             class: Class(u16::from_be_bytes([fixed[2], fixed[3]])),
             edns,
@@ -74,25 +80,6 @@ impl<'a> Query<'a> {
     /// The length of the header and the question, in bytes.
     pub fn question_end(&self) -> usize {
         HEADER + self.name.len() + 4
-    }
-}
-
-/// The length in bytes, with the final zero, and the number of labels of the uncompressed name
-/// at the start of `bytes`.
-fn measure_name(bytes: &[u8]) -> Option<(usize, u8)> {
-    let mut at = 0;
-    let mut labels = 0;
-    loop {
-        let len = usize::from(*bytes.get(at)?);
-        at += 1;
-        if len == 0 {
-            return (at <= MAX_NAME).then_some((at, labels));
-        }
-        at += len;
-        if len > MAX_LABEL || at >= MAX_NAME {
-            return None;
-        }
-        labels += 1;
     }
 }
 
@@ -169,6 +156,9 @@ mod tests {
         let bytes = message([1, 0, 0, 0], b"junk");
         let query = Query::parse(&bytes).unwrap();
         assert_eq!((query.name, query.labels), (&b"\x01a\0"[..], 1));
+        let mut labels = LabelStarts::default();
+        Query::parse_with(&bytes, &mut labels).unwrap();
+        assert_eq!(labels.as_slice(), [0, 2]);
         assert_eq!((query.qtype, query.class), (Type::A, Class::IN));
         assert_eq!(query.edns, None);
         assert_eq!(query.question_end(), 19);

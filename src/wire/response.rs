@@ -76,6 +76,7 @@ impl<'a> ResponseWriter<'a> {
 
     /// Appends a record whose owner is the name at `owner` bytes from the start of the message
     /// (12 is the name asked), with its data in `parts`.
+    #[inline]
     pub fn record(
         &mut self,
         section: Section,
@@ -93,12 +94,8 @@ impl<'a> ResponseWriter<'a> {
             return;
         };
         let Some(record) = self.out.get_mut(self.at..end) else { return };
-        let (fixed, mut rest) = record.split_at_mut(12);
-        fixed[0..2].copy_from_slice(&(0xc000 | owner as u16).to_be_bytes());
-        fixed[2..4].copy_from_slice(&rtype.0.to_be_bytes());
-        fixed[4..6].copy_from_slice(&class.0.to_be_bytes());
-        fixed[6..10].copy_from_slice(&ttl.to_be_bytes());
-        fixed[10..12].copy_from_slice(&data_size.to_be_bytes());
+        let Some((fixed, mut rest)) = record.split_first_chunk_mut() else { return };
+        *fixed = join([0xc000 | owner as u16, rtype.0, class.0], ttl, data_size);
         for part in parts {
             let (head, tail) = rest.split_at_mut(part.len());
             head.copy_from_slice(part);
@@ -108,6 +105,15 @@ impl<'a> ResponseWriter<'a> {
         match section {
             Section::Answer => self.answers += 1,
             Section::Authority => self.authorities += 1,
+        }
+    }
+
+    /// Makes the two bytes that start `before` bytes before the end of what is written a pointer
+    /// to the name at `owner` bytes from the start of the message (RFC 1035 section 4.1.4).
+    pub fn point(&mut self, before: usize, owner: usize) {
+        let Some(at) = self.at.checked_sub(before).filter(|_| !self.truncated) else { return };
+        if let Some(pointer) = self.out.get_mut(at..at + 2) {
+            pointer.copy_from_slice(&(0xc000 | owner as u16).to_be_bytes());
         }
     }
 
@@ -129,15 +135,13 @@ impl<'a> ResponseWriter<'a> {
             self.authorities = 0;
         }
         let code = rcode as u8;
-        self.out[2] = 0x80
-            | self.out[2] & 0x79
-            | u8::from(authoritative) << 2
-            | u8::from(self.truncated) << 1;
-        self.out[3] = code & 0x0f;
-        self.out[4..6].copy_from_slice(&[0, 1]);
-        self.out[6..8].copy_from_slice(&self.answers.to_be_bytes());
-        self.out[8..10].copy_from_slice(&self.authorities.to_be_bytes());
-        self.out[10..12].copy_from_slice(&[0, u8::from(self.edns.is_some())]);
+        let Some(header) = self.out.first_chunk_mut::<HEADER>() else { return 0 };
+        header[2] =
+            0x80 | header[2] & 0x79 | u8::from(authoritative) << 2 | u8::from(self.truncated) << 1;
+        header[3] = code & 0x0f;
+        let counts = [1, self.answers, self.authorities, u16::from(self.edns.is_some())];
+        let counts = counts.iter().fold(0, |joined, &count| joined << 16 | u64::from(count));
+        header[4..].copy_from_slice(&counts.to_be_bytes());
         if let Some(edns) = self.edns {
             let payload = (MAX_UDP as u16).to_be_bytes();
             let flags = u8::from(edns.dnssec_ok) << 7;
@@ -147,6 +151,16 @@ impl<'a> ResponseWriter<'a> {
         }
         self.at
     }
+}
+
+/// Owner, type, class, TTL and length of the data of a record (RFC 1035 section 4.1.3).
+#[inline]
+fn join(words: [u16; 3], ttl: u32, data_size: u16) -> [u8; 12] {
+    let words = words.iter().fold(0, |joined, &word| joined << 16 | u128::from(word));
+    let joined = (words << 32 | u128::from(ttl)) << 16 | u128::from(data_size);
+    let mut bytes = [0; 12];
+    bytes.copy_from_slice(&joined.to_be_bytes()[4..]);
+    bytes
 }
 
 /// Answers a message that has no usable question with its header alone: FORMERR, NOTIMP.

@@ -1,18 +1,19 @@
 //! Names that begin something, found from the names at and below them.
 
-use crate::wire::name::{Labels, MAX_LABELS};
+use crate::trie::names::hash;
+use crate::wire::name::Labels;
 use foldhash::fast::FixedState;
-use hashbrown::{HashSet, HashTable};
-use std::hash::{BuildHasher, Hasher};
+use hashbrown::HashSet;
 
 /// Numbered apexes, in wire form and lower case.
 #[derive(Debug, Default)]
 pub(super) struct Apexes {
     names: Vec<Box<[u8]>>,
-    index: HashTable<u32>,
-    hasher: FixedState,
-    /// Bit n is set if some apex has n labels.
-    label_counts: u128,
+    /// Their numbers plus 1, each at the first free place from its hash on, and zeros: half of the
+    /// places at least, whose number is a power of two.
+    index: Vec<u32>,
+    /// How many labels they have: the distinct numbers, the greatest first.
+    label_counts: Vec<usize>,
     /// The names between an apex and the next one above it.
     between: HashSet<Box<[u8]>, FixedState>,
 }
@@ -20,10 +21,16 @@ pub(super) struct Apexes {
 impl Apexes {
     /// Numbers them from 0; of equal ones the first is found.
     pub(super) fn new<'n>(names: impl IntoIterator<Item = &'n [u8]>) -> Self {
-        let mut apexes = Self::default();
-        for name in names {
-            apexes.add(name);
+        let names: Vec<Box<[u8]>> = names.into_iter().map(Box::from).collect();
+        let index = vec![0; 2 * names.len().next_power_of_two()];
+        let mut apexes = Self { names, index, ..Self::default() };
+        for (number, name) in apexes.names.iter().enumerate() {
+            let Err(free) = apexes.search(name) else { continue };
+            apexes.label_counts.push(Labels::of(name).count());
+            apexes.index[free] = number as u32 + 1;
         }
+        apexes.label_counts.sort_unstable_by(|a, b| b.cmp(a));
+        apexes.label_counts.dedup();
         apexes.between = apexes.names_between(|_| false);
         apexes
     }
@@ -35,19 +42,6 @@ impl Apexes {
         apexes
     }
 
-    fn add(&mut self, name: &[u8]) {
-        let number = self.names.len() as u32;
-        self.names.push(name.into());
-        if self.at(name).is_some() {
-            return;
-        }
-        self.label_counts |= 1 << Labels::of(name).count();
-        let (names, hasher) = (&self.names, &self.hasher);
-        self.index.insert_unique(hash_name(hasher, name), number, |&other| {
-            hash_name(hasher, &names[other as usize])
-        });
-    }
-
     fn names_between(&self, ends: impl Fn(&[u8]) -> bool) -> HashSet<Box<[u8]>, FixedState> {
         let mut names = HashSet::with_hasher(FixedState::default());
         for apex in &self.names {
@@ -55,7 +49,7 @@ impl Apexes {
             let mut rest = &apex[..];
             while let Some(label) = Labels::of(rest).next() {
                 rest = &rest[label.len() + 1..];
-                if self.at(rest).is_some() || ends(rest) {
+                if self.search(rest).is_ok() || ends(rest) {
                     names.extend(between.drain(..).map(Box::<[u8]>::from));
                     break;
                 }
@@ -65,13 +59,24 @@ impl Apexes {
         names
     }
 
-    /// The number of the apex that is this name.
-    pub(super) fn at(&self, name: &[u8]) -> Option<u32> {
-        let hash = hash_name(&self.hasher, name);
-        self.index.find(hash, |&number| *self.names[number as usize] == *name).copied()
+    /// The number of the apex that is this name, or the free place of the index where it would be.
+    #[inline]
+    fn search(&self, name: &[u8]) -> Result<u32, usize> {
+        let mask = self.index.len().wrapping_sub(1);
+        let mut at = (hash(name, 0) >> 32) as usize & mask;
+        loop {
+            let Some(number) = self.index.get(at).and_then(|&entry| entry.checked_sub(1)) else {
+                return Err(at);
+            };
+            if *self.names[number as usize] == *name {
+                return Ok(number);
+            }
+            at = (at + 1) & mask;
+        }
     }
 
     /// True if this name lies below one apex and above another, and is none itself.
+    #[inline]
     pub(super) fn is_between(&self, name: &[u8]) -> bool {
         !self.between.is_empty() && self.between.contains(name)
     }
@@ -82,26 +87,17 @@ impl Apexes {
     ///
     /// The cost grows with the number of different label counts of the apexes, not with their
     /// number.
+    #[inline]
     pub(super) fn find(&self, name: &[u8], starts: &[u8]) -> Option<(u32, usize)> {
         let labels = starts.len().checked_sub(1)?;
-        let mut candidates =
-            self.label_counts & (u128::MAX >> (MAX_LABELS - labels.min(MAX_LABELS)));
-        while candidates != 0 {
-            let count = MAX_LABELS - candidates.leading_zeros() as usize;
-            let before = labels - count;
-            if let Some(number) = self.at(name.get(usize::from(starts[before])..)?) {
+        for &count in &self.label_counts {
+            let Some(before) = labels.checked_sub(count) else { continue };
+            if let Ok(number) = self.search(name.get(usize::from(starts[before])..)?) {
                 return Some((number, before));
             }
-            candidates &= !(1 << count);
         }
         None
     }
-}
-
-fn hash_name(state: &FixedState, name: &[u8]) -> u64 {
-    let mut hasher = state.build_hasher();
-    hasher.write(name);
-    hasher.finish()
 }
 
 #[cfg(test)]

@@ -1,18 +1,31 @@
 //! All zones, found by name.
 
 use super::apexes::Apexes;
-use super::{Counters, Dataset, Zone};
+use super::{Counters, Dataset, SoaRecord, Zone};
 use std::sync::Arc;
 
 /// The zones a server answers for: an immutable snapshot, replaced as a whole.
 #[derive(Debug, Default)]
 pub struct Catalog {
     zones: Vec<Zone>,
+    /// Those of the zones, in the same order.
+    soas: Vec<SoaRecord>,
     apexes: Apexes,
     chaos: Chaos,
     counters: Counters,
     /// Access lists for all zones.
     acl: Vec<Arc<Dataset>>,
+}
+
+/// The zone that a name belongs to.
+#[derive(Clone, Copy, Debug)]
+pub struct Route<'a> {
+    /// The zone with the longest apex that the name is at or below.
+    pub zone: &'a Zone,
+    /// The SOA record of the zone.
+    pub soa: &'a SoaRecord,
+    /// The number of labels that stand before the apex.
+    pub before: usize,
 }
 
 /// What the server says about itself in class CH (RFC 4892); `None` is REFUSED.
@@ -27,8 +40,9 @@ pub struct Chaos {
 impl Catalog {
     /// A catalog of these zones; of several with one apex, the first counts.
     pub fn new(zones: Vec<Zone>, chaos: Chaos) -> Self {
+        let soas = zones.iter().map(|zone| SoaRecord::new(&zone.soa, &zone.apex)).collect();
         let apexes = Apexes::new(zones.iter().map(|zone| zone.apex.as_wire()));
-        Self { zones, apexes, chaos, ..Self::default() }
+        Self { zones, soas, apexes, chaos, ..Self::default() }
     }
 
     /// Has the queries that belong to no zone counted there.
@@ -67,14 +81,15 @@ impl Catalog {
         &self.acl
     }
 
-    /// The zone with the longest apex that `name` (wire form, lower case) is at or below, and
-    /// the number of labels that stand before that apex. `starts` has the position of each label
-    /// of the name and of its final zero.
+    /// The zone that `name` (wire form, lower case) belongs to. `starts` has the position of each
+    /// label of the name and of its final zero.
     ///
     /// The cost grows with the number of different label counts of the apexes, not with the
     /// number of zones.
-    pub fn find(&self, name: &[u8], starts: &[u8]) -> Option<(&Zone, usize)> {
+    #[inline]
+    pub fn find(&self, name: &[u8], starts: &[u8]) -> Option<Route<'_>> {
         let (number, before) = self.apexes.find(name, starts)?;
-        Some((&self.zones[number as usize], before))
+        let number = number as usize;
+        Some(Route { zone: &self.zones[number], soa: &self.soas[number], before })
     }
 }

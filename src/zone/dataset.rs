@@ -17,6 +17,9 @@ pub struct Dataset {
     pub ip6: Option<Trie6>,
     /// Domain names, unless the type of the dataset has none.
     pub names: Option<NameTree>,
+    /// A name that is not listed itself does not exist, even if names below it are listed (against
+    /// RFC 8020, as the type `dnhash` of rspamd's fork of rbldnsd has it).
+    pub hides_empty_non_terminals: bool,
     /// Ordinary records (`generic`).
     pub records: Option<RecordSet>,
     /// Who may ask (`acl`, `aclkey`); such a dataset lists nothing.

@@ -6,13 +6,15 @@ mod catalog;
 mod counters;
 mod dataset;
 mod parts;
+mod soa;
 
 pub use crate::zonefile::{SoaData as Soa, Vars};
 pub use acl::{Acl, ClientAcl, KeyAcl};
-pub use catalog::{Catalog, Chaos};
+pub use catalog::{Catalog, Chaos, Route};
 pub use counters::{Counters, Figures, Reason};
 pub use dataset::Dataset;
 pub use parts::{Parts, Subzone};
+pub use soa::SoaRecord;
 
 use crate::wire::name::NameBuf;
 use std::sync::Arc;

@@ -38,11 +38,6 @@ impl Body {
         }
     }
 
-    /// The number of entry lines.
-    pub(super) fn accepted(&self) -> u64 {
-        self.accepted
-    }
-
     /// Takes a line that is neither special nor a comment. `true` says that it was an entry; a
     /// reason returned is a warning only.
     pub(super) fn line(

@@ -354,7 +354,7 @@ impl Parser {
         self.take_partial()
     }
 
-    /// The number of entry lines so far.
+    /// The number of entry lines so far; it never falls.
     pub fn entries(&self) -> u64 {
         self.accepted
     }
@@ -367,12 +367,12 @@ impl Parser {
     /// Decides what every key of the dataset gives.
     pub fn finish(mut self) -> Parsed {
         self.end_section();
-        let Self { kind, head, content, accepted, mut diagnostics, .. } = self;
+        let Self { kind, head, content, mut diagnostics, .. } = self;
         let Head { local, soa, ns, stamp, expires, .. } = head;
         let mut parsed = match content {
             Content::Whole(body) => body.finish(local),
             Content::Combined(sections) => Parsed {
-                entries: accepted - sections.late_entries,
+                entries: sections.done.iter().map(|part| part.parsed.entries).sum(),
                 diagnostics: sections.late,
                 parts: sections.done,
                 ..Parsed::new(kind, local)
@@ -390,9 +390,7 @@ impl Parser {
         if section.apexes.is_empty() {
             return;
         }
-        let before = section.body.accepted();
         let mut part = section.finish();
-        sections.late_entries += before - part.parsed.entries;
         sections.late.add_late(std::mem::take(&mut part.parsed.diagnostics));
         sections.done.push(part);
     }

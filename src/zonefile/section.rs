@@ -27,11 +27,9 @@ pub(super) struct Sections {
     pub(super) last: Option<Box<Section>>,
     /// Whether entry lines belong to the last one: not at the start of a file.
     pub(super) is_open: bool,
-    /// What the ends of sections have shown, for the end of all: the lines may be of files that
-    /// were counted already.
+    /// What the ends of sections have shown, for the end of all: the lines may be of an earlier file
+    /// than the one that is being read.
     pub(super) late: Diagnostics,
-    /// How many lines were taken for entries and are none.
-    pub(super) late_entries: u64,
 }
 
 impl Sections {

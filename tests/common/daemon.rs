@@ -202,6 +202,11 @@ impl Daemon {
         (self.process.status().expect("it has ended"), took, self.log())
     }
 
+    /// Whether it has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.process.has_ended()
+    }
+
     /// Ends it and starts another on the same folder and port.
     pub(crate) fn restart(self) -> Self {
         self.stop().start()

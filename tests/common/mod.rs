@@ -6,6 +6,7 @@
 mod daemon;
 mod dig;
 mod dns;
+mod place;
 mod rsync;
 mod sealed;
 mod server;
@@ -16,6 +17,7 @@ mod unbound;
 pub(crate) use daemon::{Daemon, Setup, send_signal_to_group};
 pub(crate) use dig::{Shown, dig, kdig};
 pub(crate) use dns::{Client, Reply, query, reversed};
+pub(crate) use place::{Ended, Foreground, LIMIT, NOBODY, Place, as_nobody, ended};
 pub(crate) use rsync::{RsyncDaemon, mirror};
 pub(crate) use sealed::{add_address, hide, is_root, run, sealed};
 pub(crate) use server::Server;

@@ -302,8 +302,7 @@ impl Scenario {
     /// True if the options ask for answers without NS records in the authority section.
     pub(crate) fn is_minimal(&self) -> bool {
         let letters = self.options.iter().filter(|option| option.starts_with('-'));
-        let last =
-            letters.flat_map(|option| option.chars()).filter(|c| "aA".contains(*c)).next_back();
+        let last = letters.flat_map(|option| option.chars()).rfind(|c| "aA".contains(*c));
         last == Some('a')
     }
 

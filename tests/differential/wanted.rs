@@ -36,6 +36,7 @@ pub(crate) const TEST_POINT_LISTED: &str = "test-point-listed";
 pub(crate) const TEST_POINT_UNLISTED: &str = "test-point-unlisted";
 pub(crate) const A_OUTSIDE_127: &str = "a-outside-127";
 pub(crate) const LONG_TXT: &str = "long-txt";
+pub(crate) const TXT_255: &str = "txt-255";
 pub(crate) const TTL_LIMIT: &str = "ttl-limit";
 pub(crate) const CRLF: &str = "crlf";
 pub(crate) const PARTLY_LOADED: &str = "partly-loaded";
@@ -125,6 +126,15 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         rbldnsd: "TXT is cut at 254 bytes, in `generic` at 255",
         dnsbld: "up to 1,020 bytes, in character-strings of up to 255 bytes",
         why: "the end of the text is often the link the reader needs",
+        off: NEVER,
+        shows: Shows::Always,
+    },
+    Difference {
+        id: TXT_255,
+        rbldnsd: "beside a `generic` text of 255 bytes, duplicates of records are not left out, and \
+                  those of one type may have different TTLs",
+        dnsbld: "each record once, and one TTL for those of a type",
+        why: "RFC 2181 section 5; rbldnsd counts the length of what it has written in one byte",
         off: NEVER,
         shows: Shows::Always,
     },

@@ -5,66 +5,20 @@
 //! byte by byte is then the canonical order of names (RFC 4034 section 6.1), a name comes right
 //! before the names below it, and its key is a prefix of theirs.
 
-use crate::wire::name::{MAX_LABELS, MAX_NAME};
+use crate::wire::name::LabelStarts;
 
 /// The end of a label in a key.
 const END: u8 = 0;
 const ESCAPE: u8 = 1;
 
-/// Where the labels of a name start, leftmost first.
-pub(super) struct LabelStarts {
-    /// The position of each label's length byte, and after them that of the final zero.
-    starts: [u8; MAX_LABELS + 1],
-    count: usize,
-}
-
-impl LabelStarts {
-    /// Of no name yet.
-    pub(super) fn new() -> Self {
-        Self { starts: [0; MAX_LABELS + 1], count: 0 }
-    }
-
-    /// Takes those of a name in wire form; `None` if it is not whole.
-    #[inline]
-    pub(super) fn read(&mut self, name: &[u8]) -> Option<()> {
-        let mut at = 0;
-        let mut count = 0;
-        loop {
-            let len = *name.get(at).filter(|_| at < MAX_NAME)?;
-            *self.starts.get_mut(count)? = at as u8;
-            if len == 0 {
-                self.count = count;
-                return Some(());
-            }
-            count += 1;
-            at += 1 + usize::from(len);
-        }
-    }
-
-    /// The number of labels, the root not counted.
-    pub(super) fn count(&self) -> usize {
-        self.count
-    }
-
-    /// The position of the length byte of label `index`; that of the final zero for `count`.
-    pub(super) fn start(&self, index: usize) -> usize {
-        usize::from(self.starts[index])
-    }
-
-    /// The bytes of label `index` of `name`, without its length byte.
-    pub(super) fn label<'a>(&self, name: &'a [u8], index: usize) -> &'a [u8] {
-        &name[self.start(index) + 1..self.start(index + 1)]
-    }
-}
-
 /// Appends the key of a name in wire form; of bytes that are no name it appends nothing.
 pub(crate) fn encode(name: &[u8], out: &mut Vec<u8>) {
-    let mut labels = LabelStarts::new();
+    let mut labels = LabelStarts::default();
     if labels.read(name).is_none() {
         return;
     }
-    for index in (0..labels.count()).rev() {
-        let label = labels.label(name, index);
+    for label in labels.as_slice().windows(2).rev() {
+        let label = &name[usize::from(label[0]) + 1..usize::from(label[1])];
         if label.iter().all(|&byte| byte > ESCAPE) {
             out.extend_from_slice(label);
         } else {

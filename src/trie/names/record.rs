@@ -298,9 +298,10 @@ fn write_varint(mut number: u32, out: &mut Vec<u8>) {
     out.push(number as u8);
 }
 
-/// The hash of a label. It decides where records lie, so it must never change while the format
+/// The hash of a label (or other bytes). It decides where records lie, so it must never change while the format
 /// keeps its version, on no machine.
-fn hash(label: &[u8], seed: u8) -> u64 {
+#[inline]
+pub(crate) fn hash(label: &[u8], seed: u8) -> u64 {
     const MULTIPLIERS: [u64; 3] =
         [0x9e37_79b9_7f4a_7c15, 0xd6e8_feb8_6659_fd93, 0xa076_1d64_78bd_642f];
     let mut state = (u64::from(seed) << 8 | label.len() as u64).wrapping_mul(MULTIPLIERS[0]);

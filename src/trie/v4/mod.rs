@@ -67,6 +67,16 @@ impl Trie4 {
             .any(|piece| piece.answer.is_listed())
     }
 
+    /// The answer of an address, and the last address, not before it, up to which it is known to
+    /// hold. The same may hold behind that one.
+    pub fn run(&self, key: u32) -> (AnswerId, u32) {
+        match self.pieces(key).next() {
+            None => (AnswerId::NONE, u32::MAX),
+            Some(piece) if piece.start > key => (AnswerId::NONE, piece.start - 1),
+            Some(piece) => (piece.answer, piece.end),
+        }
+    }
+
     /// The listing this trie was built from: the fewest ranges, in order.
     pub fn iter(&self) -> impl Iterator<Item = Range<u32>> + '_ {
         Coalesce::new(self.pieces(0))

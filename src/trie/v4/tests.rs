@@ -22,6 +22,9 @@ fn check(ranges: &[Range<u32>], probes: &[u32]) -> Trie4 {
     for border in borders.chain(probes.iter().copied()).chain([0, u32::MAX]) {
         for key in [border.wrapping_sub(1), border, border.wrapping_add(1), border ^ 0x100] {
             assert_eq!(trie.lookup(key), oracle.lookup(key), "{key:#x}");
+            let (answer, last) = trie.run(key);
+            assert_eq!(answer, oracle.lookup(key), "{key:#x}");
+            assert!(last >= key && oracle.is_one(key, last), "{key:#x} to {last:#x}");
             for bits in [0, 1, 8, 16, 24, 31] {
                 let hosts = (1 << bits) - 1;
                 let (start, end) = (key & !hosts, key | hosts);

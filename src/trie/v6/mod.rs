@@ -76,6 +76,16 @@ impl Trie6 {
             .any(|piece| piece.answer.is_listed())
     }
 
+    /// The answer of an address, and the last address, not before it, up to which it is known to
+    /// hold. The same may hold behind that one.
+    pub fn run(&self, key: u128) -> (AnswerId, u128) {
+        match self.pieces(key).next() {
+            None => (AnswerId::NONE, u128::MAX),
+            Some(piece) if piece.start > key => (AnswerId::NONE, piece.start - 1),
+            Some(piece) => (piece.answer, piece.end),
+        }
+    }
+
     /// The listing this trie was built from: the fewest ranges, in order.
     pub fn iter(&self) -> impl Iterator<Item = Range<u128>> + '_ {
         Coalesce::new(self.pieces(0))

@@ -26,6 +26,9 @@ fn check(ranges: &[Range<u128>], probes: &[u128]) -> Trie6 {
     for border in borders.chain(probes.iter().copied()).chain([0, u128::MAX]) {
         for key in [border.wrapping_sub(1), border, border.wrapping_add(1), border ^ 1 << 64] {
             assert_eq!(trie.lookup(key), oracle.lookup(key), "{key:#x}");
+            let (answer, last) = trie.run(key);
+            assert_eq!(answer, oracle.lookup(key), "{key:#x}");
+            assert!(last >= key && oracle.is_one(key, last), "{key:#x} to {last:#x}");
             for bits in [0, 4, 64, 80, 96, 124] {
                 let hosts = (1 << bits) - 1;
                 let (start, end) = (key & !hosts, key | hosts);

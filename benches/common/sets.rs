@@ -1,0 +1,298 @@
+//! The data sets that servers are compared by, as text files of rbldnsd's types, and the questions
+//! to ask of them.
+
+use crate::common::{Entry, Random, addresses, cidrs, flatten, prefixes};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// The type number of A records.
+pub const A: u16 = 1;
+/// The type number of TXT records.
+pub const TXT: u16 = 16;
+
+/// A data set.
+pub struct Set {
+    /// The type of the dataset, the one that suits it best, for dnsbld as for rbldnsd.
+    pub kind: &'static str,
+    content: Content,
+}
+
+enum Content {
+    /// Single addresses, sorted.
+    Addresses(Vec<u32>),
+    /// IPv4 prefixes as they are written, and the ranges that they list.
+    Prefixes(Vec<Entry>, Vec<Entry>),
+    Names(Vec<String>, NameIndex),
+    /// IPv6 prefixes as they are written, and the ranges that they list.
+    Prefixes6(Vec<Entry>, Vec<Entry>),
+}
+
+/// Which questions to ask.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// A; one in ten is listed, half of the others are neighbours of listed keys.
+    Mix,
+    /// TXT; all are listed.
+    Txt,
+    /// A; none is listed.
+    Unlisted,
+}
+
+/// One question.
+pub struct Question {
+    /// The name before the apex of the zone.
+    pub name: String,
+    /// The type: [`A`] or [`TXT`].
+    pub qtype: u16,
+    /// Whether it is to be answered, or the name does not exist.
+    pub listed: bool,
+}
+
+impl Set {
+    /// `count` single IPv4 addresses with one value, most of them in one of `networks` /24s.
+    pub fn addresses(count: usize, networks: usize) -> Self {
+        Self { kind: "ip4tset", content: Content::Addresses(addresses(count, networks)) }
+    }
+
+    /// `count` IPv4 prefixes with some of `texts` texts.
+    pub fn cidrs(count: usize, texts: u64) -> Self {
+        let entries = cidrs(count, texts);
+        let ranges = flatten(entries.clone());
+        Self { kind: "ip4trie", content: Content::Prefixes(entries, ranges) }
+    }
+
+    /// `count` domain names, half of them with all names below them.
+    pub fn names(count: usize) -> Self {
+        let names: Vec<_> = names(1, count).collect();
+        let index = NameIndex::new(&names);
+        Self { kind: "dnset", content: Content::Names(names, index) }
+    }
+
+    /// `count` IPv6 prefixes with one value.
+    pub fn ip6(count: usize) -> Self {
+        let entries = prefixes(count, true);
+        let ranges = flatten(entries.clone());
+        Self { kind: "ip6trie", content: Content::Prefixes6(entries, ranges) }
+    }
+
+    /// Writes the file.
+    pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        match &self.content {
+            Content::Addresses(keys) => {
+                writeln!(out, ":127.0.0.2:Blocked - see https://bl.test/lookup?ip=$")?;
+                keys.iter().try_for_each(|&key| writeln!(out, "{}", Ipv4Addr::from(key)))
+            }
+            Content::Prefixes(entries, _) => entries.iter().try_for_each(|&(start, end, answer)| {
+                let prefix = Ipv4Addr::from(start as u32);
+                let length = 32 - (end - start + 1).ilog2();
+                match answer {
+                    0 => writeln!(out, "!{prefix}/{length}"),
+                    _ => writeln!(
+                        out,
+                        "{prefix}/{length} :2:See http://www.bl.test/?page=test&C=2&E={answer}&ip=$"
+                    ),
+                }
+            }),
+            Content::Names(names, _) => {
+                writeln!(out, ":127.0.0.2:Blocked - see https://bl.test/lookup?name=$")?;
+                names.iter().enumerate().try_for_each(|(number, name)| {
+                    writeln!(out, "{}{name}", if is_wide(number) { "." } else { "" })
+                })
+            }
+            Content::Prefixes6(entries, _) => {
+                writeln!(out, ":127.0.0.2:Blocked - see https://bl.test/lookup?ip=$")?;
+                entries.iter().try_for_each(|&(start, end, _)| {
+                    let length = 128 - (end - start + 1).ilog2();
+                    writeln!(out, "{}/{length}", Ipv6Addr::from(start))
+                })
+            }
+        }
+    }
+
+    /// Questions, the same ones at each call.
+    pub fn questions(&self, mix: Asked, count: usize) -> Vec<Question> {
+        let mut random = Random::new(5);
+        let question = |_| {
+            let sort = random.below(20);
+            let listed = mix == Asked::Txt || mix == Asked::Mix && sort < 2;
+            let qtype = if mix == Asked::Txt { TXT } else { A };
+            let name = match (listed, sort < 11) {
+                (true, _) => self.listed(&mut random),
+                (false, true) => self.unlisted(&mut random, Self::neighbour),
+                (false, false) => self.unlisted(&mut random, Self::anywhere),
+            };
+            Question { name, qtype, listed }
+        };
+        (0..count).map(question).collect()
+    }
+
+    fn listed(&self, random: &mut Random) -> String {
+        match &self.content {
+            Content::Addresses(keys) => octets(keys[pick(random, keys)]),
+            Content::Prefixes(_, ranges) => octets(ranges[pick(random, ranges)].1 as u32),
+            Content::Names(names, _) => names[pick(random, names)].clone(),
+            Content::Prefixes6(_, ranges) => nibbles(ranges[pick(random, ranges)].1),
+        }
+    }
+
+    /// The first of the names that this gives which is not listed, nor above one that is.
+    fn unlisted(
+        &self,
+        random: &mut Random,
+        name: impl Fn(&Self, &mut Random) -> Option<String>,
+    ) -> String {
+        loop {
+            if let Some(name) = name(self, random) {
+                return name;
+            }
+        }
+    }
+
+    fn neighbour(&self, random: &mut Random) -> Option<String> {
+        let near = 1 + random.below(255);
+        match &self.content {
+            Content::Addresses(keys) => {
+                let key = keys[pick(random, keys)] ^ near as u32;
+                keys.binary_search(&key).is_err().then(|| octets(key))
+            }
+            Content::Prefixes(_, ranges) => {
+                let key = ranges[pick(random, ranges)].1 ^ u128::from(near);
+                is_outside(ranges, key).then(|| octets(key as u32))
+            }
+            Content::Names(names, index) => {
+                let listed = &names[pick(random, names)];
+                // Another first label, in the mean as long.
+                let (first, rest) = listed.split_once('.')?;
+                let mut name: String = first.chars().rev().collect();
+                name.push('.');
+                name.push_str(rest);
+                index.is_free(&name).then_some(name)
+            }
+            Content::Prefixes6(_, ranges) => {
+                let key = ranges[pick(random, ranges)].1 ^ u128::from(near) << 64;
+                is_outside(ranges, key).then(|| nibbles(key))
+            }
+        }
+    }
+
+    fn anywhere(&self, random: &mut Random) -> Option<String> {
+        match &self.content {
+            Content::Addresses(keys) => {
+                let key = random.ip4();
+                keys.binary_search(&key).is_err().then(|| octets(key))
+            }
+            Content::Prefixes(_, ranges) => {
+                let key = random.ip4();
+                is_outside(ranges, key.into()).then(|| octets(key))
+            }
+            Content::Names(_, index) => {
+                let name = names(random.bits(), 1).next()?;
+                index.is_free(&name).then_some(name)
+            }
+            Content::Prefixes6(_, ranges) => {
+                let bits = u128::from(random.bits()) << 64 | u128::from(random.bits());
+                let key = bits >> 3 | 1 << 125;
+                is_outside(ranges, key).then(|| nibbles(key))
+            }
+        }
+    }
+}
+
+/// Whether the name with this place in the file stands for the names below it too.
+fn is_wide(number: usize) -> bool {
+    number % 2 == 1
+}
+
+fn pick<T>(random: &mut Random, of: &[T]) -> usize {
+    random.below(of.len() as u64) as usize
+}
+
+fn is_outside(ranges: &[Entry], key: u128) -> bool {
+    let after = ranges.partition_point(|range| range.0 <= key);
+    after == 0 || ranges[after - 1].1 < key
+}
+
+fn octets(key: u32) -> String {
+    let [a, b, c, d] = key.to_be_bytes();
+    format!("{d}.{c}.{b}.{a}")
+}
+
+fn nibbles(key: u128) -> String {
+    let digits = (0..32).map(|at| format!("{:x}", key >> (4 * at) & 15));
+    digits.collect::<Vec<_>>().join(".")
+}
+
+/// The hashes of the names that are listed, of those that have all names below them listed, and
+/// of the names above them, each sorted.
+struct NameIndex {
+    listed: Vec<u64>,
+    wide: Vec<u64>,
+    above: Vec<u64>,
+}
+
+impl NameIndex {
+    fn new(names: &[String]) -> Self {
+        let mut index = Self { listed: Vec::new(), wide: Vec::new(), above: Vec::new() };
+        for (number, name) in names.iter().enumerate() {
+            index.listed.push(hash(name));
+            if is_wide(number) {
+                index.wide.push(hash(name));
+            }
+            index.above.extend(parents(name).map(hash));
+        }
+        for hashes in [&mut index.listed, &mut index.wide, &mut index.above] {
+            hashes.sort_unstable();
+            hashes.dedup();
+        }
+        index
+    }
+
+    /// True if neither the name nor one below it is listed.
+    fn is_free(&self, name: &str) -> bool {
+        let within = |hashes: &[u64], name: &str| hashes.binary_search(&hash(name)).is_ok();
+        !within(&self.listed, name)
+            && !within(&self.above, name)
+            && !parents(name).any(|parent| within(&self.wide, parent))
+    }
+}
+
+fn parents(name: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(name), |name| Some(name.split_once('.')?.1)).skip(1)
+}
+
+fn hash(name: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Domain names of two labels (60 %), three (30 %) or four, 17 bytes in wire form in the mean.
+pub fn names(seed: u64, count: usize) -> impl Iterator<Item = String> {
+    let mut random = Random::new(seed);
+    (0..count).map(move |_| name(&mut random))
+}
+
+fn name(random: &mut Random) -> String {
+    const TOPS: [&str; 11] =
+        ["com", "com", "com", "com", "net", "org", "info", "de", "ru", "top", "xyz"];
+    let mut name = String::new();
+    for _ in 0..[0, 0, 0, 0, 0, 0, 1, 1, 1, 2][random.below(10) as usize] {
+        let len = 1 + random.below(5);
+        push_label(random, len, &mut name);
+    }
+    let len = 6 + random.below(8);
+    push_label(random, len, &mut name);
+    name.push_str(TOPS[pick(random, &TOPS)]);
+    name
+}
+
+fn push_label(random: &mut Random, len: u64, name: &mut String) {
+    for at in 0..len {
+        // No hyphen at the ends of a label.
+        let letters = if at == 0 || at == len - 1 { 36 } else { 37 };
+        let letter = random.below(letters) as usize;
+        name.push(char::from(b"abcdefghijklmnopqrstuvwxyz0123456789-"[letter]));
+    }
+    name.push('.');
+}

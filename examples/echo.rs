@@ -1,0 +1,48 @@
+//! What UDP costs: a server that sends every query back, padded to a size, and does nothing else.
+//! It has the sockets, threads and system calls of dnsbld.
+//!
+//! ```text
+//! echo --listen 127.0.0.1:5301 --size 90
+//! ```
+
+use clap::Parser;
+use dnsbld::engine::{Catalog, Outcome, Request, WorkerState};
+use dnsbld::net::delay::DelayQueue;
+use dnsbld::net::live::Live;
+use dnsbld::net::udp::UdpServer;
+use dnsbld::net::{NetCounters, listen};
+use dnsbld::stats::Recorders;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+#[derive(Parser)]
+struct Args {
+    /// Where to listen.
+    #[arg(long)]
+    listen: SocketAddr,
+    /// The size of the answers in bytes, unless the query is longer.
+    #[arg(long)]
+    size: usize,
+}
+
+fn main() -> anyhow::Result<()> {
+    let Args { listen, size } = Args::parse();
+    let counters = Arc::new(NetCounters::default());
+    let delay = DelayQueue::start(Arc::clone(&counters))?;
+    let live = Live::new(Catalog::default());
+    let echo = move |_: &Catalog, _: &mut WorkerState, request: &Request<'_>, out: &mut [u8]| {
+        let query = request.query;
+        let (Some(start), true) = (out.get_mut(..query.len()), query.len() >= 12) else {
+            return Outcome::Drop;
+        };
+        start.copy_from_slice(query);
+        start[2] |= 0x80;
+        Outcome::Respond(size.clamp(query.len(), out.len()))
+    };
+    let (sockets, mut recorders) = (listen::udp(listen, 1)?, Recorders::default());
+    let _server = UdpServer::start_with(sockets, &live, &delay, &counters, &mut recorders, echo)?;
+    println!("echo of {size} bytes on {listen}");
+    loop {
+        std::thread::park();
+    }
+}

@@ -1,0 +1,97 @@
+//! `dnsbld dump`
+
+use crate::config::{Settings, Source};
+use crate::zone::{Catalog, ZoneState};
+use crate::{daemon, dump};
+use anyhow::{Context, bail, ensure};
+use clap::Args;
+use std::collections::HashSet;
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+/// Write zones as master files, for name servers that have no lists.
+///
+/// A server that loads the file lists the same addresses and names. Several zones are written one
+/// after the other, each with an $ORIGIN of its own; most servers want them in a file each.
+/// Access lists are not dumped.
+#[derive(Args, Debug)]
+pub struct Dump {
+    /// The configuration file [default: zones/dnsbld.toml if there is one in the current
+    /// folder, else /etc/dnsbld/dnsbld.toml].
+    #[arg(long, short, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// List IPv4 addresses as v4-mapped and 6to4 addresses too, as the server does. The dump is
+    /// about three times as long.
+    #[arg(long)]
+    ip4_in_ip6: bool,
+    /// The zones [default: all].
+    zones: Vec<String>,
+}
+
+impl Dump {
+    /// Loads the zones and writes them to the standard output.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::config::Errors`] if the configuration cannot be used; a zone that is not there or
+    /// was not loaded whole.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let source = match &self.config {
+            Some(file) => Source::file(file),
+            None => {
+                let folder = std::env::current_dir().context("cannot tell the current folder")?;
+                Source::default_file(&folder)
+            }
+        };
+        let mut settings = source.load()?.settings;
+        self.select(&mut settings)?;
+        let catalog = daemon::load(&settings)?;
+        match self.write(&catalog) {
+            // Who reads has seen enough.
+            Err(error) if is_broken_pipe(&error) => Ok(ExitCode::FAILURE),
+            done => done.map(|()| ExitCode::SUCCESS),
+        }
+    }
+
+    /// Leaves the zones that are wanted, and their datasets.
+    fn select(&self, settings: &mut Settings) -> anyhow::Result<()> {
+        let wanted: Vec<_> =
+            self.zones.iter().map(|zone| zone.trim_end_matches('.').to_lowercase()).collect();
+        for zone in &wanted {
+            let known = settings.zones.iter().any(|other| other.name.to_string() == *zone);
+            ensure!(known, "there is no zone {zone} in the configuration");
+        }
+        if !wanted.is_empty() {
+            settings.zones.retain(|zone| wanted.contains(&zone.name.to_string()));
+        }
+        let of_zones =
+            settings.zones.iter().flat_map(|zone| [&zone.datasets, &zone.allow, &zone.acl]);
+        let all = of_zones.chain([&settings.server.acl]);
+        let used: HashSet<_> = all.flatten().cloned().collect();
+        settings.datasets.retain(|dataset| used.contains(&dataset.name));
+        Ok(())
+    }
+
+    fn write(&self, catalog: &Catalog) -> anyhow::Result<()> {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let options = dump::Options { now: now.as_secs(), ip4_in_ip6: self.ip4_in_ip6 };
+        let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+        for zone in catalog.zones() {
+            let name = &zone.apex;
+            if zone.state != ZoneState::Live {
+                bail!("zone {name} was not loaded whole: nothing is dumped");
+            }
+            ensure!(zone.is_served(options.now), "zone {name} has expired ($TIMESTAMP)");
+            dump::zone(zone, options, &mut out)
+                .with_context(|| format!("cannot dump zone {name}"))?;
+        }
+        out.flush().context("cannot write")
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let cause = error.root_cause().downcast_ref::<io::Error>();
+    cause.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,201 @@
+//! dnsbld under rbldnsd's name, beside Debian's rbldnsd.
+
+use std::env;
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use hickory_proto::rr::RecordType;
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use super::{Client, free_port, is_root, temp_dir, wait_until};
+
+/// How long anything may take.
+pub(crate) const LIMIT: Duration = Duration::from_secs(10);
+
+/// Somebody who is not root, by number: such a user need not exist.
+pub(crate) const NOBODY: &str = "54321:54322";
+
+const LIST: &str = "$SOA 0 ns.example hostmaster.example 7 1h 1h 2d 1h\n$NS 1d ns.example\n\
+                    1.2.3.4 :4:four\n1.2.4.0/24\n10.0.0.0-10.3.0.5\n!10.0.0.1\nnonsense\n1.2.3.4/8\n";
+
+/// A folder with the program under rbldnsd's name and a data file.
+pub(crate) struct Place {
+    pub(crate) folder: TempDir,
+    pub(crate) port: u16,
+}
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        let place = Self { folder: temp_dir(), port: free_port() };
+        symlink(env!("CARGO_BIN_EXE_dnsbld"), place.path("rbldnsd")).unwrap();
+        fs::create_dir(place.path("data")).unwrap();
+        fs::write(place.path("data/list"), LIST).unwrap();
+        place
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn address(&self) -> String {
+        format!("127.0.0.1/{}", self.port)
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        Client::new(SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)))
+    }
+
+    /// The program with the words of a line as arguments; `@` stands for the address.
+    pub(crate) fn command(&self, line: &str) -> Command {
+        let mut command = Command::new("./rbldnsd");
+        prepare(&mut command, self, line);
+        command
+    }
+
+    /// The same for Debian's rbldnsd.
+    pub(crate) fn original(&self, line: &str) -> Command {
+        let path = env::var_os("RBLDNSD").unwrap_or("/usr/sbin/rbldnsd".into());
+        let mut command = Command::new(path);
+        prepare(&mut command, self, line);
+        command
+    }
+
+    /// Runs it to its end: the exit code and the two outputs.
+    pub(crate) fn ended(&self, line: &str) -> Ended {
+        ended(self.command(line))
+    }
+
+    /// Starts a daemon that is expected to serve. It ends when dropped.
+    pub(crate) fn daemon(&self, line: &str) -> Background {
+        let line = format!("{} -p pid -b @ {line}", as_nobody());
+        self.background(self.ended(&line))
+    }
+
+    /// The daemon that was started with `-p pid` by a process that ended so.
+    pub(crate) fn background(&self, said: Ended) -> Background {
+        assert_eq!(said.code, 0, "{said:?}");
+        let pid = fs::read_to_string(self.path("pid")).unwrap();
+        assert!(pid.ends_with('\n'), "{pid:?}");
+        Background { pid: pid.trim().parse().unwrap(), said }
+    }
+
+    /// Starts it in the foreground, and waits until it says that it has started.
+    pub(crate) fn foreground(&self, line: &str) -> Foreground {
+        let line = format!("{} -n -b @ {line}", as_nobody());
+        Foreground::start(self.command(&line), &self.path("out"), &self.path("err"))
+    }
+
+    pub(crate) fn listed(&self, name: &str) -> bool {
+        let reply = self.client().ask(name, RecordType::A);
+        reply.is_ok_and(|reply| !reply.addresses().is_empty())
+    }
+}
+
+fn prepare(command: &mut Command, place: &Place, line: &str) {
+    let address = place.address();
+    let words = line.split_whitespace().map(|word| if word == "@" { &address } else { word });
+    command.args(words).current_dir(place.folder.path()).stdin(Stdio::null());
+    command.env_remove("NOTIFY_SOCKET").env_remove("LISTEN_FDS");
+}
+
+/// The option without which root would become rbldnsd's own user, who may not exist.
+pub(crate) fn as_nobody() -> String {
+    if is_root() { format!("-u {NOBODY}") } else { String::new() }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+pub(crate) fn ended(mut command: Command) -> Ended {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let code = output.status.code().unwrap_or(-1);
+    Ended { code, out: text(&output.stdout), err: text(&output.stderr) }
+}
+
+pub(crate) struct Background {
+    pub(crate) pid: i32,
+    pub(crate) said: Ended,
+}
+
+impl Background {
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_raw(self.pid).unwrap(), signal).unwrap();
+    }
+
+    /// A line of its status in /proc.
+    pub(crate) fn status(&self, name: &str) -> Vec<String> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix(&format!("{name}:")));
+        line.unwrap_or_default().split_whitespace().map(str::to_owned).collect()
+    }
+
+    /// Nobody may have waited for it yet.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.status("State").first().is_none_or(|state| state == "Z")
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        if !self.has_ended() {
+            self.signal(Signal::KILL);
+        }
+    }
+}
+
+pub(crate) struct Foreground {
+    process: std::process::Child,
+    out: PathBuf,
+    err: PathBuf,
+}
+
+impl Foreground {
+    pub(crate) fn start(mut command: Command, out: &Path, err: &Path) -> Self {
+        command.stdout(File::create(out).unwrap()).stderr(File::create(err).unwrap());
+        let process = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let mut server = Self { process, out: out.to_owned(), err: err.to_owned() };
+        let started = wait_until(LIMIT, || {
+            server.out().contains(" started (") || server.process.try_wait().unwrap().is_some()
+        });
+        assert!(started && server.process.try_wait().unwrap().is_none(), "{}", server.err());
+        server
+    }
+
+    pub(crate) fn out(&self) -> String {
+        fs::read_to_string(&self.out).unwrap()
+    }
+
+    pub(crate) fn err(&self) -> String {
+        fs::read_to_string(&self.err).unwrap()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.process), signal).unwrap();
+    }
+
+    /// Ends it by a signal: the exit code.
+    pub(crate) fn end(&mut self, signal: Signal) -> Option<i32> {
+        self.signal(signal);
+        let start = Instant::now();
+        let code = self.process.wait().unwrap().code();
+        assert!(start.elapsed() < Duration::from_millis(900), "init scripts wait for a second");
+        code
+    }
+}
+
+impl Drop for Foreground {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

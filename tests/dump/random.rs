@@ -1,0 +1,243 @@
+//! Random small zones, each dump asked by the naive server, against the engine.
+
+use super::common::{query, temp_dir};
+use super::master::Master;
+use dnsbld::config::Source;
+use dnsbld::daemon;
+use dnsbld::dump::{self, Options};
+use dnsbld::engine::{self, Catalog, Request, Transport, WorkerState};
+use hickory_proto::op::Message;
+use hickory_proto::rr::{RData, RecordType};
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+const APEX: &str = "bl.example";
+
+/// Splitmix64: the same zones on every machine.
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ z >> 31
+    }
+
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+
+    fn pick<'t>(&mut self, of: &[&'t str]) -> &'t str {
+        of[self.below(of.len() as u64) as usize]
+    }
+}
+
+/// Addresses in few places, so that entries overlap, some of them also read as nibbles.
+fn ip4(random: &mut Random) -> u32 {
+    let octet = |random: &mut Random| match random.below(4) {
+        0 => random.below(3) as u8,
+        1 => 9 + random.below(3) as u8,
+        2 => 254 + random.below(2) as u8,
+        _ => random.next() as u8,
+    };
+    let first = [0, 1, 2, 10, 127, 200][random.below(6) as usize];
+    let second = random.below(3) as u8;
+    u32::from_be_bytes([first, second, octet(random), octet(random)])
+}
+
+fn ip6(random: &mut Random) -> u128 {
+    let top: u128 = [0, 0x2000, 0x2001, 0x2002, 0x1000, 0xfd00][random.below(6) as usize];
+    let middle = if random.below(2) == 0 { 0 } else { 0x0a00_0000_u128 };
+    let low: u128 = [0, 0xffff_7f00_0002, 0xffff_0a00_0001, 1][random.below(4) as usize];
+    top << 112 | middle << 80 | low | u128::from(random.below(3)) << 64
+}
+
+const NAMES: [&str; 14] = [
+    "a", "b.a", "c.b.a", "x", "y.x", "www.y.x", "test", "invalid", "q.test", "10", "5.10", "0.2",
+    "2", "com",
+];
+
+fn value(random: &mut Random, with_key: bool) -> &'static str {
+    random.pick(match with_key {
+        true => &["", ":2:", ":3:see $", "::at $$", ":127.0.0.4:plain"],
+        false => &["", ":2:", ":3:see \"x\"", "::at \\ $$", ":127.0.0.4:plain"],
+    })
+}
+
+/// The lines of a data file, and a few names of interest in it.
+fn file(kind: &str, random: &mut Random, with_key: bool, asked: &mut Vec<String>) -> String {
+    let mut text = format!("$TTL {}\n:127.0.0.{}:{}\n", 60 * random.below(3) + 60, 5, "default");
+    for _ in 0..1 + random.below(12) {
+        let not = if random.below(4) == 0 { "!" } else { "" };
+        let value = if not.is_empty() { value(random, with_key) } else { "" };
+        let line = match kind {
+            "ip4tset" => {
+                let address = ip4(random);
+                around4(address, address, asked);
+                format!("{not}{}", Ipv4Addr::from(address))
+            }
+            "ip4set" | "ip4trie" => {
+                let bits = [8, 9, 15, 16, 20, 24, 25, 31, 32][random.below(9) as usize];
+                let start = ip4(random) & u32::MAX << (32 - bits);
+                around4(start, start | (u64::from(u32::MAX) >> bits) as u32, asked);
+                format!("{not}{}/{bits}{value}", Ipv4Addr::from(start))
+            }
+            "ip6tset" => {
+                let start = ip6(random) & u128::MAX << 64;
+                around6(start, start | u128::MAX >> 64, asked);
+                format!("{not}{}", Ipv6Addr::from(start))
+            }
+            "ip6trie" => {
+                let bits = [4, 6, 8, 12, 16, 30, 48, 64, 66, 128][random.below(10) as usize];
+                let start = ip6(random) & u128::MAX << (128 - bits);
+                let last = start | u128::MAX.checked_shr(bits).unwrap_or(0);
+                around6(start, last, asked);
+                format!("{not}{}/{bits}{value}", Ipv6Addr::from(start))
+            }
+            _ => {
+                let name = random.pick(&NAMES);
+                asked.extend([name.to_owned(), format!("z.{name}"), format!("k.z.{name}")]);
+                format!("{not}{}{name}{value}", random.pick(&["", ".", "*."]))
+            }
+        };
+        text += &line;
+        text.push('\n');
+    }
+    text
+}
+
+fn around4(first: u32, last: u32, asked: &mut Vec<String>) {
+    let middle = first + (last - first) / 2;
+    for address in [first.wrapping_sub(1), first, middle, last, last.wrapping_add(1)] {
+        let [a, b, c, d] = address.to_be_bytes();
+        asked.push(format!("{d}.{c}.{b}.{a}"));
+        asked.push(reversed6(0xffff_0000_0000 | u128::from(address)));
+        asked.push(reversed6(0x2002 << 112 | u128::from(address) << 80 | 7));
+        // Read as nibbles, a short block leads there.
+        if [a, b, c].iter().all(|octet| *octet < 10) {
+            let nibbles = u128::from(a) << 124 | u128::from(b) << 120 | u128::from(c) << 116;
+            asked.push(reversed6(nibbles | 0xd << 112));
+            asked.push(reversed6(nibbles | 0x5 << 112 | 99));
+        }
+    }
+}
+
+fn around6(first: u128, last: u128, asked: &mut Vec<String>) {
+    let middle = first + (last - first) / 2;
+    for address in [first.wrapping_sub(1), first, middle, last, last.wrapping_add(1)] {
+        asked.push(reversed6(address));
+        let nibble = |index: u32| address >> (124 - 4 * index) & 15;
+        asked.push(format!("77.{}.{}.{}", nibble(2), nibble(1), nibble(0)));
+        asked.push(format!("7.{}.{}.{}", nibble(2), nibble(1), nibble(0)));
+    }
+}
+
+fn reversed6(address: u128) -> String {
+    let nibbles: Vec<_> = (0..32).map(|i| format!("{:x}", address >> (4 * i) & 15)).collect();
+    nibbles.join(".")
+}
+
+/// A zone of some datasets, perhaps with an allow list and test points, and names to ask for.
+fn catalog(random: &mut Random, with_key: bool) -> (Catalog, Vec<String>, String) {
+    let folder = temp_dir();
+    let mut asked: Vec<String> = NAMES.iter().map(|name| (*name).to_owned()).collect();
+    asked.extend(["2.0.0.127", "1.0.0.127", "other", "3.0.0.127"].map(str::to_owned));
+    asked.extend([0xffff_7f00_0001, 0xffff_7f00_0002, 0xffff_7f00_0003].map(reversed6));
+    let kinds = ["ip4set", "ip4tset", "ip4trie", "ip6trie", "ip6tset", "dnset", "dnset"];
+    let (mut config, mut all) = (String::new(), String::new());
+    let (mut datasets, mut allow) = (Vec::new(), Vec::new());
+    for number in 0..1 + random.below(4) {
+        let kind = random.pick(&kinds);
+        let text = file(kind, random, with_key, &mut asked);
+        let name = format!("set{number}");
+        std::fs::write(folder.path().join(&name), &text).expect("the folder is ours");
+        all += &format!("--- {name} {kind}\n{text}");
+        config += &format!(
+            "[[dataset]]\nname = \"{name}\"\ntype = \"{kind}\"\nfiles = [\"{name}\"]\n\
+             accept-empty = true\n"
+        );
+        let list = if number > 0 && random.below(3) == 0 { &mut allow } else { &mut datasets };
+        list.push(name);
+    }
+    let points = random.below(2) == 0;
+    config += &format!(
+        "[[zone]]\nname = \"{APEX}\"\ndatasets = {datasets:?}\nallow = {allow:?}\n\
+         test-points = {points}\n"
+    );
+    all += &format!("allow {allow:?}, test points {points}\n");
+    let path = folder.path().join("dnsbld.toml");
+    std::fs::write(&path, config).expect("the folder is ours");
+    let settings = Source::file(path).load().expect("a good configuration").settings;
+    (daemon::load(&settings).expect("it loads"), asked, all)
+}
+
+/// The data of the answer section as a master file has it.
+fn answer(catalog: &Catalog, name: &str, rtype: RecordType) -> BTreeSet<String> {
+    let query = query(1, &format!("{name}.{APEX}"), rtype);
+    let client = Ipv4Addr::LOCALHOST.into();
+    let request = Request { query: &query, client, transport: Transport::Tcp, now: 1_700_000_000 };
+    let mut out = vec![0; 65_535];
+    let outcome = engine::answer(catalog, &mut WorkerState::default(), &request, &mut out);
+    let message =
+        Message::from_vec(&out[..outcome.bytes().expect("an answer")]).expect("it parses");
+    let data = message.answers.iter().map(|record| match &record.data {
+        RData::A(a) => a.0.to_string(),
+        RData::TXT(txt) => {
+            let text = String::from_utf8_lossy(&txt.txt_data.concat()).into_owned();
+            format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+        }
+        other => panic!("{other:?}"),
+    });
+    data.collect()
+}
+
+fn check(seed: u64) {
+    let random = &mut Random(seed);
+    let with_key = random.below(2) == 0;
+    let ip4_in_ip6 = random.below(2) == 0;
+    let (catalog, asked, files) = catalog(random, with_key);
+    let zone = &catalog.zones()[0];
+    let mut dump = Vec::new();
+    dump::zone(zone, Options { now: 1_700_000_000, ip4_in_ip6 }, &mut dump).expect("it is memory");
+    let dump = String::from_utf8(dump).expect("a dump is ASCII");
+    let master = Master::read(&dump);
+    assert!(master.len() < 400_000, "seed {seed}: {} records\n{files}", master.len());
+    let has_ip4 = zone.datasets.iter().any(|set| set.ip4.is_some());
+    let mut wrong = Vec::new();
+    for name in asked {
+        let is_ip6 = name.len() == 63 && name.split('.').count() == 32;
+        let embeds_ip4 = is_ip6
+            && has_ip4
+            && (name.ends_with("2.0.0.2")
+                || name.ends_with("f.f.f.f.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0"));
+        let is_ip4 =
+            name.split('.').count() == 4 && name.split('.').all(|o| o.parse::<u8>().is_ok());
+        if embeds_ip4 && !ip4_in_ip6 {
+            continue;
+        }
+        for (rtype, code) in [("A", RecordType::A), ("TXT", RecordType::TXT)] {
+            let (ours, is_wildcard) = master.ask(&name, rtype);
+            let wanted = answer(&catalog, &name, code);
+            let shows_block = with_key && rtype == "TXT" && is_wildcard && (is_ip4 || is_ip6);
+            let same =
+                if shows_block { ours.is_empty() == wanted.is_empty() } else { ours == wanted };
+            // Under a wildcard of addresses a name that is no key is listed too.
+            let no_key = is_wildcard && wanted.is_empty() && !is_ip4 && !is_ip6;
+            let of_address = name.ends_with(|c: char| c.is_ascii_digit());
+            if !(same || no_key && of_address) {
+                wrong.push(format!("{name} {rtype}: dump {ours:?}, engine {wanted:?}"));
+            }
+        }
+    }
+    let dump: String = dump.lines().take(200).map(|line| format!("{line}\n")).collect();
+    assert!(wrong.is_empty(), "seed {seed}:\n{}\n{files}\n{dump}", wrong.join("\n"));
+}
+
+#[test]
+fn a_dump_answers_as_the_engine_does() {
+    for seed in 0..60 {
+        check(seed);
+    }
+}
