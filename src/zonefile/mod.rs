@@ -373,6 +373,7 @@ impl Parser {
             Content::Whole(body) => body.finish(local),
             Content::Combined(sections) => Parsed {
                 entries: sections.done.iter().map(|part| part.parsed.entries).sum(),
+                diagnostics: sections.late,
                 parts: sections.done,
                 ..Parsed::new(kind, local)
             },
@@ -390,7 +391,7 @@ impl Parser {
             return;
         }
         let mut part = section.finish();
-        self.diagnostics.add_late(std::mem::take(&mut part.parsed.diagnostics));
+        sections.late.add_late(std::mem::take(&mut part.parsed.diagnostics));
         sections.done.push(part);
     }
 

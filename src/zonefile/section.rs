@@ -5,7 +5,7 @@ use super::body::Body;
 use super::diagnostic::{Refused, SectionTypes};
 use super::scan::Scan;
 use super::special::Local;
-use super::{FatalCause, Kind, Options, Parsed, Reason, Special};
+use super::{Diagnostics, FatalCause, Kind, Options, Parsed, Reason, Special};
 use crate::wire::name::NameBuf;
 
 /// A section, read.
@@ -27,6 +27,9 @@ pub(super) struct Sections {
     pub(super) last: Option<Box<Section>>,
     /// Whether entry lines belong to the last one: not at the start of a file.
     pub(super) is_open: bool,
+    /// What the ends of sections have shown, for the end of all: the lines may be of an earlier file
+    /// than the one that is being read.
+    pub(super) late: Diagnostics,
 }
 
 impl Sections {

@@ -123,3 +123,20 @@ fn the_count_of_entry_lines_never_falls() {
     assert_eq!(parser.entries(), 2);
     assert_eq!(parser.finish().entries, 1);
 }
+
+/// Regression: the duplicates of a section that ends in the next file were bad lines of that file,
+/// which without entries of its own was then taken for garbage.
+#[test]
+fn duplicates_are_no_bad_lines_of_the_next_file() {
+    let mut parser = Parser::new(Kind::Combined, Options::default());
+    for file in ["$DATASET ip4trie @\n0/0 :2:a\n0/0 :3:b\n", "$DATASET ip4set x\n"] {
+        parser.start_file();
+        parser.feed(file.as_bytes()).unwrap();
+        parser.end_file().unwrap();
+        assert_eq!(parser.diagnostics().total, 0);
+    }
+    let parsed = parser.finish();
+    assert_eq!((parsed.entries, parsed.diagnostics.total), (1, 1));
+    let diagnostic = parsed.diagnostics.kept[0];
+    assert_eq!((diagnostic.file, diagnostic.line), (0, 3));
+}
