@@ -79,6 +79,9 @@ enum Want {
     VersionText,
 }
 
+/// RA, Z, AD and CD.
+const COPIED: u16 = 0x00f0;
+
 /// Compares the replies.
 pub(crate) fn judge(asked: &Asked<'_>, facts: &Facts) -> Verdict {
     let mut complaints = Vec::new();
@@ -179,6 +182,10 @@ impl Asked<'_> {
             reply.bits &= !AA;
         } else if partial {
             reply.bits |= AA;
+        }
+        if query.class == CLASS_CH && reply.bits & COPIED != 0 {
+            reply.bits &= !COPIED;
+            ids.push(wanted::HEADER_BITS);
         }
         for record in reply.answers.iter_mut().chain(&mut reply.authority) {
             if record.ttl > LONGEST_TTL {

@@ -211,7 +211,7 @@ impl Scenario {
                 ids.push(wanted::NOTHING_VALID);
             }
         }
-        ids.extend(wanted.take_down_unguarded());
+        ids.extend(wanted.take_down_unguarded(program));
         wanted.add_ipv6_of_ip4tries();
         for file in &mut wanted.files {
             if std::mem::take(&mut file.crlf) {
@@ -230,11 +230,13 @@ impl Scenario {
     }
 
     /// Takes the files from zones whose access list cannot be read, which is no way to get in.
-    fn take_down_unguarded(&mut self) -> Option<&'static str> {
+    fn take_down_unguarded(&mut self, program: Program) -> Option<&'static str> {
         let lost = |spec: &&Spec| {
             let packed = self.options.iter().any(|option| option == "-C");
             let is_lost = |name| self.file(name).is_none_or(|file| packed && file.gzip);
-            spec.kind == Kind::Acl && spec.files.iter().any(|name| is_lost(name))
+            let refused =
+                wanted::shows(wanted::NOTHING_VALID, program) && self.holds_nothing_valid(spec);
+            spec.kind == Kind::Acl && (refused || spec.files.iter().any(|name| is_lost(name)))
         };
         let apexes: Vec<Name> = self.specs.iter().filter(lost).map(Spec::apex).collect();
         for spec in self.specs.iter_mut().filter(|spec| spec.kind != Kind::Acl) {
@@ -274,7 +276,10 @@ impl Scenario {
         for spec in self.specs.clone() {
             let files: Vec<&DataFile> =
                 spec.files.iter().filter_map(|name| self.file(name)).collect();
-            let any = files.iter().any(|file| file.lines.iter().any(is_ipv6));
+            // Exclusions alone make it no list of IPv6 addresses.
+            let lists =
+                |line: &Line| is_ipv6(line) && !line.text.trim_ascii_start().starts_with(b"!");
+            let any = files.iter().any(|file| file.lines.iter().any(lists));
             if spec.kind != Kind::Ip4trie || !any {
                 continue;
             }

@@ -212,8 +212,9 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
     },
     Difference {
         id: HEADER_BITS,
-        rbldnsd: "NOTIMP for a query with the AA or TC bit set",
-        dnsbld: "the bits are ignored",
+        rbldnsd: "NOTIMP for a query with the AA or TC bit set; RA, Z, AD and CD are copied into \
+                  replies about its version",
+        dnsbld: "the bits are ignored, and clear in replies",
         why: "they have no meaning in a query (RFC 1035 section 4.1.1)",
         off: NEVER,
         shows: Shows::Always,
