@@ -206,13 +206,6 @@ fn tidy(settings: &mut Settings, warnings: &mut Vec<String>) {
         }
         set.files = files;
     }
-    settings.zones.retain(|zone| {
-        if zone.datasets.is_empty() {
-            let name = &zone.name;
-            warnings.push(format!("zone {name} has an access list and no data: it is left out"));
-        }
-        !zone.datasets.is_empty()
-    });
     for (name, set) in names::of(&settings.datasets).into_iter().zip(&mut settings.datasets) {
         let old = std::mem::replace(&mut set.name, name);
         let lists = settings.zones.iter_mut().flat_map(|zone| [&mut zone.datasets, &mut zone.acl]);
@@ -321,7 +314,7 @@ mod tests {
     fn zones_stack_share_and_have_access_lists() {
         let settings = settings(
             "-b 127.1 -r /r sub.z.test:ip4set:d/list z.test:ip4set:d/list z.test:dnhash:e/list,d/x \
-             z.test:ip4trie:d/list,d/list :acl:all z.test:acl:who .:aclkey:keys odd.test:acl:who",
+             z.test:ip4trie:d/list,d/list :acl:all z.test:acl:who .:aclkey:keys",
         );
         let zones: Vec<_> = settings
             .zones
@@ -340,8 +333,8 @@ mod tests {
 
     #[test]
     fn what_is_no_file_is_told() {
-        let line = "-b 127.0.0.2 z.test:generic:/dev/null";
-        assert_eq!(migrate(line).unwrap().warnings, ["/dev/null: dnsbld reads regular files only"]);
+        let line = "-b 127.0.0.2 z.test:generic:/dev/zero z.test:generic:/dev/null";
+        assert_eq!(migrate(line).unwrap().warnings, ["/dev/zero: dnsbld reads regular files only"]);
     }
 
     #[test]
@@ -350,6 +343,7 @@ mod tests {
             ("-b 127.1", "no zone(s) to service specified (-h for help)"),
             ("-b 127.1 -z a:ip4set:x", "invalid option -- 'z'"),
             ("-b 127.1 a:ip4sett:x", "unknown dataset type `ip4sett'"),
+            ("-b 127.1 z.test:acl:x", "missing data for zone `z.test'"),
             ("-b 127.1 #", "invalid zone spec `#'"),
             ("-b 127.1 -t 0 a:ip4set:x", "invalid ttl (-t) value `0'"),
             ("-h", "the command line asks for the list of options (-h)"),

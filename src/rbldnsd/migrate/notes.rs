@@ -3,6 +3,7 @@
 use super::Places;
 use super::write::Text;
 use crate::config::{LogTarget, Settings};
+use crate::load::Sight;
 use crate::rbldnsd::getopt::{GetOpt, Item};
 use crate::rbldnsd::options::{LETTERS, Objection, Options};
 use std::collections::BTreeSet;
@@ -70,7 +71,7 @@ impl<'a> Given<'a> {
             warnings.push("-d and -D print or load the zones and end; this is for a server".into());
         }
         let files = || settings.datasets.iter().flat_map(|set| &set.files);
-        for file in files().filter(|file| file.exists() && !file.is_file()) {
+        for file in files().filter(|file| matches!(Sight::of(file), Sight::NotAFile(_))) {
             warnings.push(format!("{}: dnsbld reads regular files only", file.display()));
         }
         let is_hidden = |file: &&Path| ["/home", "/root"].iter().any(|dir| file.starts_with(dir));
