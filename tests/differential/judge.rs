@@ -18,6 +18,9 @@ const NOTIMP: u16 = 4;
 const REFUSED: u16 = 5;
 const BADVERS: u16 = 16;
 
+/// RA, Z, AD and CD.
+const SECOND_BYTE: u16 = 0xf0;
+
 /// The bytes of a UDP payload without EDNS, and the most that dnsbld sends.
 const PLAIN_SIZE: usize = 512;
 const EDNS_SIZE: u16 = 1232;
@@ -174,6 +177,10 @@ impl Asked<'_> {
             ids.push(not_implemented(query));
         }
         let mut reply = Reply { question: query.question(), opt: None, ..full.clone() };
+        if query.class == CLASS_CH && reply.bits & SECOND_BYTE != 0 {
+            reply.bits &= !SECOND_BYTE;
+            ids.push(wanted::HEADER_BITS);
+        }
         let partial = query.class != CLASS_CH && reply.rcode == 0 && full.bits & AA == 0;
         if query.class == CLASS_ANY {
             reply.bits &= !AA;

@@ -212,7 +212,8 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
     },
     Difference {
         id: HEADER_BITS,
-        rbldnsd: "NOTIMP for a query with the AA or TC bit set",
+        rbldnsd: "NOTIMP for a query with the AA or TC bit set; the reply to version.bind has its RA, Z, \
+                  AD and CD bits",
         dnsbld: "the bits are ignored",
         why: "they have no meaning in a query (RFC 1035 section 4.1.1)",
         off: NEVER,
