@@ -302,6 +302,8 @@ fn entry(prng: &mut Prng, kind: Kind, keyspace: &Keyspace) -> Line {
             text.extend_from_slice(&value);
             // These types ignore the values of entries.
             outside = value_outside && !matches!(kind, Kind::Ip4tset | Kind::Ip6tset);
+            // Some keys bring a value of their own, behind which this is text.
+            outside &= !key.contains(' ');
         }
     }
     Line { text, only_one: outside.then_some(wanted::A_OUTSIDE_127) }

@@ -18,6 +18,9 @@ const NOTIMP: u16 = 4;
 const REFUSED: u16 = 5;
 const BADVERS: u16 = 16;
 
+/// RA, Z, AD and CD.
+const SECOND_BYTE: u16 = 0xf0;
+
 /// The bytes of a UDP payload without EDNS, and the most that dnsbld sends.
 const PLAIN_SIZE: usize = 512;
 const EDNS_SIZE: u16 = 1232;
@@ -78,9 +81,6 @@ enum Want {
     /// A text about the server.
     VersionText,
 }
-
-/// RA, Z, AD and CD.
-const COPIED: u16 = 0x00f0;
 
 /// Compares the replies.
 pub(crate) fn judge(asked: &Asked<'_>, facts: &Facts) -> Verdict {
@@ -177,15 +177,15 @@ impl Asked<'_> {
             ids.push(not_implemented(query));
         }
         let mut reply = Reply { question: query.question(), opt: None, ..full.clone() };
+        if query.class == CLASS_CH && reply.bits & SECOND_BYTE != 0 {
+            reply.bits &= !SECOND_BYTE;
+            ids.push(wanted::HEADER_BITS);
+        }
         let partial = query.class != CLASS_CH && reply.rcode == 0 && full.bits & AA == 0;
         if query.class == CLASS_ANY {
             reply.bits &= !AA;
         } else if partial {
             reply.bits |= AA;
-        }
-        if query.class == CLASS_CH && reply.bits & COPIED != 0 {
-            reply.bits &= !COPIED;
-            ids.push(wanted::HEADER_BITS);
         }
         for record in reply.answers.iter_mut().chain(&mut reply.authority) {
             if record.ttl > LONGEST_TTL {
