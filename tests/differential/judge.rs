@@ -236,6 +236,13 @@ impl Asked<'_> {
         let limit = edns.map_or(PLAIN_SIZE, |edns| {
             usize::from(edns.size.min(EDNS_SIZE)).max(PLAIN_SIZE) - OPT_LENGTH
         });
+        // NS records that do not fit are left out, without a word: nobody asked for them.
+        let is_asked = |record: &Record| record.rtype != TYPE_NS;
+        if length > limit && !reply.answers.is_empty() && !reply.authority.iter().any(is_asked) {
+            reply.authority.clear();
+            let had_them = self.left.is_some_and(|left| !left.authority.is_empty());
+            ids.extend(had_them.then_some(wanted::EDNS_OPT));
+        }
         // What dnsbld never lists, where rbldnsd has too many records, is short.
         let is_long = partial || exact_length(reply).unwrap_or(length) > limit;
         if is_long && !ids.contains(&wanted::TEST_POINT_UNLISTED) {
