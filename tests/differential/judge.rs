@@ -276,6 +276,7 @@ fn in_zone(
         reply.rcode = 0;
         reply.bits |= if query.class == CLASS_IN { AA } else { 0 };
         reply.answers = apex_records(query, zone);
+        ids.extend(unify(&mut reply.answers).then_some(wanted::TXT_255));
         let mut wants = vec![(ids.clone(), Want::Reply(reply.clone()))];
         if !facts.is_minimal && query.qtype == TYPE_SOA {
             reply.authority.clone_from(&zone.ns);
@@ -414,10 +415,17 @@ impl Want {
                 if fits { Ok(Vec::new()) } else { Err("one CH TXT record is due".to_owned()) }
             }
             Self::Reply(wanted) => same(wanted, reply).or_else(|complaint| {
-                // A text that rbldnsd cut may no longer fit when it is whole.
-                let cut = wanted.answers.iter().any(is_cut) && truncated(wanted, reply);
-                let ids = vec![wanted::LONG_TXT, wanted::TRUNCATION];
-                if cut { Ok(ids) } else { Err(complaint) }
+                // A text that rbldnsd cut may no longer fit when it is whole, nor NS records beside
+                // it for which nobody asked.
+                if !wanted.answers.iter().any(is_cut) {
+                    return Err(complaint);
+                }
+                if truncated(wanted, reply) {
+                    return Ok(vec![wanted::LONG_TXT, wanted::TRUNCATION]);
+                }
+                let is_ns = wanted.authority.iter().all(|record| record.rtype == TYPE_NS);
+                let alone = Reply { authority: Vec::new(), ..wanted.clone() };
+                if is_ns { same(&alone, reply).map_err(|_| complaint) } else { Err(complaint) }
             }),
             Self::Truncated(whole) => {
                 let fits = truncated(whole, reply);
