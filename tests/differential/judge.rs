@@ -21,6 +21,9 @@ const BADVERS: u16 = 16;
 /// RA, Z, AD and CD.
 const SECOND_BYTE: u16 = 0xf0;
 
+/// The most bytes that compression saves in the name of a server among the questions.
+const LONGEST_NS: usize = 40;
+
 /// The bytes of a UDP payload without EDNS, and the most that dnsbld sends.
 const PLAIN_SIZE: usize = 512;
 const EDNS_SIZE: u16 = 1232;
@@ -237,8 +240,17 @@ impl Asked<'_> {
             usize::from(edns.size.min(EDNS_SIZE)).max(PLAIN_SIZE) - OPT_LENGTH
         });
         // NS records that do not fit are left out, without a word: nobody asked for them.
+        // rbldnsd compresses their names more, so a little less than the limit is enough for that.
         let is_asked = |record: &Record| record.rtype != TYPE_NS;
-        if length > limit && !reply.answers.is_empty() && !reply.authority.iter().any(is_asked) {
+        let spare = if self.right.is_some_and(|right| right.authority.is_empty()) {
+            reply.authority.len() * LONGEST_NS
+        } else {
+            0
+        };
+        if length + spare > limit
+            && !reply.answers.is_empty()
+            && !reply.authority.iter().any(is_asked)
+        {
             reply.authority.clear();
             let had_them = self.left.is_some_and(|left| !left.authority.is_empty());
             ids.extend(had_them.then_some(wanted::EDNS_OPT));

@@ -65,9 +65,7 @@ impl Server {
         let errors = log.try_clone().map_err(|error| error.to_string())?;
         let child = command.stdin(Stdio::null()).stdout(log).stderr(errors).spawn();
         let child = child.map_err(|error| format!("cannot start {program:?}: {error}"))?;
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))
-            .and_then(|socket| socket.connect(address).map(|()| socket))
-            .map_err(|error| format!("no socket: {error}"))?;
+        let socket = client(address).map_err(|error| format!("no socket: {error}"))?;
         Ok(Self { program, child, socket, folder, bursts: Cell::new(0) })
     }
 
@@ -220,6 +218,19 @@ fn receive_all(socket: &UdpSocket, replies: &mut [Option<Vec<u8>>]) -> std::io::
         let id = reply.first_chunk().copied().map(u16::from_be_bytes);
         let place = id.and_then(|id| replies.get_mut(usize::from(id)));
         *place.ok_or(ErrorKind::InvalidData)? = Some(reply.to_vec());
+    }
+}
+
+/// A socket that takes replies from this address alone.
+fn client(address: SocketAddr) -> std::io::Result<UdpSocket> {
+    loop {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        // The port of a server that has not bound it yet is as free as any other, and a socket that
+        // has it would talk to itself.
+        if socket.local_addr()?.port() != address.port() {
+            socket.connect(address)?;
+            return Ok(socket);
+        }
     }
 }
 
