@@ -325,7 +325,7 @@ const NOT_COMPARED: &[[&str; 6]] = &[
          keyword",
         "it crashes",
         "the A value of the last default line that had one, else 127.0.0.2",
-        "",
+        "a server must not end because of a line in a file",
         "both",
         NEVER,
     ],
@@ -381,7 +381,7 @@ pub(crate) fn page() -> String {
          options that are refused): [rbldnsd.md](rbldnsd.md).\n\
          - Access lists, and the keys and entry parameters of rspamd's fork, beside what is above:\n  \
          [decision 9](decisions/009-access-lists.md).\n\
-         - What the data files may say beyond what rbldnsd reads: [format.md](format.md).\n",
+         - What the data files may say beyond what rbldnsd reads: the comments in [zones](../zones).\n",
     );
     page
 }
