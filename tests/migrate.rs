@@ -44,7 +44,7 @@ const LINES: &[&str] = &[
     "-b @ -w data z.test:ip4set:list",
     "-n -q -f -b @ -w data -t 2h:5m:1d z.test:ip4set:list,more y.test:ip4set:list,more",
     "-nb @ -w ./data/../data -e -a z.test:ip4trie:list z.test:ip4tset:single y.test:ip4tset:single",
-    "-b @ z.test:dnset:data/names sub.z.test:ip4set:data/list y.test:dnhash:data/names -vv -c 0",
+    "-b @ z.test:dnset:data/names sub.z.test:ip4set:data/list y.test:dnset:data/names -vv -c 0",
     "-b @ -w data -c 10m -s stats -l log -p pid z.test:ip6trie:six z.test:ip4set:list",
     "-b @ -w data -l +log -s +stats -W 1 -A -C z.test:ip4set:soa,list y.test:ip4set:more",
     "-b @ -w data z.test:ip4set:list z.test:acl:clients y.test:ip4set:list y.test:acl:everyone",
