@@ -2,9 +2,11 @@
 
 use crate::config::{self, Dataset, Server, Settings, Source};
 use crate::daemon;
+use crate::snapshot;
 use anyhow::Context;
 use clap::Args;
-use std::io::Write;
+use std::fs::{self, File};
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -41,6 +43,10 @@ impl Compile {
         if self.output.is_some() && datasets.len() != 1 {
             anyhow::bail!("--output takes one dataset, not {}", datasets.len());
         }
+        if let Some(output) = &self.output {
+            may_be_replaced(output)
+                .with_context(|| format!("cannot write {}", output.display()))?;
+        }
         for dataset in &datasets {
             let compiled = daemon::compile(dataset, &server, self.output.as_deref())?;
             print(dataset, &compiled)?;
@@ -73,6 +79,19 @@ impl Compile {
         let datasets = datasets.collect::<Result<_, _>>()?;
         Ok((server, datasets))
     }
+}
+
+/// An error if something is there that is no snapshot: the list itself, say, or a device.
+fn may_be_replaced(path: &Path) -> anyhow::Result<()> {
+    let Ok(metadata) = fs::symlink_metadata(path) else { return Ok(()) };
+    anyhow::ensure!(metadata.is_file(), "it is there and no regular file");
+    let mut start = Vec::new();
+    File::open(path)?.take(64).read_to_end(&mut start)?;
+    anyhow::ensure!(
+        start.is_empty() || snapshot::is_snapshot(&start),
+        "it is there and no snapshot; remove it first if it is not needed"
+    );
+    Ok(())
 }
 
 fn spec(text: &str, folder: &Path) -> anyhow::Result<Dataset> {

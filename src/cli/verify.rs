@@ -29,6 +29,11 @@ impl Verify {
         let mut code = ExitCode::SUCCESS;
         for file in &self.files {
             let shown = file.display();
+            if file.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+                eprintln!("dnsbld: {shown} is no regular file");
+                code = ExitCode::FAILURE;
+                continue;
+            }
             match snapshot::verify(file) {
                 Ok(verified) => {
                     let line = format!("{shown}: {}\n", text(&verified));

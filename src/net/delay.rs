@@ -67,15 +67,22 @@ impl Drop for DelayQueue {
 }
 
 impl DelaySender {
-    /// Keeps a copy of `answer` and sends it from `socket` after `wait`; drops and counts it when
-    /// too many are waiting.
-    pub(super) fn push(&self, wait: Duration, socket: &Arc<Socket>, route: Route, answer: &[u8]) {
-        let Some(due) = Instant::now().checked_add(wait) else { return };
+    /// Keeps a copy of `answer` and sends it from `socket` after `wait`. Does not, counts that and
+    /// gives false when too many are waiting: a flood of queries that are answered late must not
+    /// leave others without an answer.
+    pub(super) fn push(
+        &self,
+        wait: Duration,
+        socket: &Arc<Socket>,
+        route: Route,
+        answer: &[u8],
+    ) -> bool {
+        let Some(due) = Instant::now().checked_add(wait) else { return false };
         let mut pending = self.0.lock();
         if pending.heap.len() >= MAX_PENDING || pending.bytes + answer.len() > MAX_BYTES {
             drop(pending);
             NetCounters::add(&self.0.counters.delay_overflow, 1);
-            return;
+            return false;
         }
         pending.bytes += answer.len();
         pending.pushed += 1;
@@ -92,6 +99,7 @@ impl DelaySender {
         if first {
             self.0.changed.notify_one();
         }
+        true
     }
 }
 

@@ -37,7 +37,7 @@ pub struct NetCounters {
     pub udp_unusable: AtomicU64,
     /// Replies the kernel did not take.
     pub udp_unsent: AtomicU64,
-    /// Delayed replies dropped because too many were waiting.
+    /// Replies sent at once instead of later because too many were waiting.
     pub delay_overflow: AtomicU64,
     /// TCP connections closed at once because of a cap.
     pub tcp_refused: AtomicU64,

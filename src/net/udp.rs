@@ -207,8 +207,10 @@ impl<A: Answer> Worker<A> {
             match outcome {
                 Outcome::Respond(len) => self.batch.queue(index, len),
                 Outcome::RespondAfter(len, wait) => {
-                    let route = self.batch.route(index);
-                    self.delay.push(wait, &self.socket, route, self.batch.answer(index, len));
+                    let (route, answer) = (self.batch.route(index), self.batch.answer(index, len));
+                    if !self.delay.push(wait, &self.socket, route, answer) {
+                        self.batch.queue(index, len);
+                    }
                 }
                 Outcome::Drop => {}
             }

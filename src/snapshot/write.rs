@@ -25,13 +25,13 @@ const CHUNK: usize = 1 << 16;
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
     /// The operating system's reason.
-    #[error("{0}")]
+    #[error(transparent)]
     Io(#[from] io::Error),
     /// Somebody said that it is not wanted any more; nothing has happened.
     #[error("a newer one is wanted")]
     Unwanted,
     /// The format has no place for it.
-    #[error("{0}")]
+    #[error(transparent)]
     Unfit(#[from] Unfit),
 }
 
