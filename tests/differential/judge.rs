@@ -435,9 +435,13 @@ impl Want {
                 if truncated(wanted, reply) {
                     return Ok(vec![wanted::LONG_TXT, wanted::TRUNCATION]);
                 }
-                let is_ns = wanted.authority.iter().all(|record| record.rtype == TYPE_NS);
-                let alone = Reply { authority: Vec::new(), ..wanted.clone() };
-                if is_ns { same(&alone, reply).map_err(|_| complaint) } else { Err(complaint) }
+                let mut authority = wanted.authority.iter().chain(&reply.authority);
+                if !authority.all(|record| record.rtype == TYPE_NS) {
+                    return Err(complaint);
+                }
+                let [wanted, reply] =
+                    [wanted, reply].map(|one| Reply { authority: Vec::new(), ..one.clone() });
+                same(&wanted, &reply).map_err(|_| complaint)
             }),
             Self::Truncated(whole) => {
                 let fits = truncated(whole, reply) || has_room_for_more(whole, reply);
@@ -500,7 +504,10 @@ fn text(record: &Record) -> Option<Vec<u8>> {
 /// more, and duplicates that are none, leave room.
 fn has_room_for_more(partial: &Reply, reply: &Reply) -> bool {
     let more = reply.answers.len() > partial.answers.len() || partial.answers.iter().any(is_cut);
-    let all = partial.answers.iter().all(|record| reply.answers.contains(record));
+    let has = |record: &Record| {
+        reply.answers.iter().any(|other| other == record || goes_on(record, other))
+    };
+    let all = partial.answers.iter().all(has);
     more && all && reply.bits & TC == 0
 }
 
