@@ -300,7 +300,7 @@ fn the_comments_say_what_became_of_each_option() {
     for want in ["User=rbldns\n", "Group=mail\n", "SyslogFacility=mail\n", "allow-any-a = true"] {
         assert!(config.contains(want), "{want}: {config}");
     }
-    assert!(config.contains(&format!("ReadWritePaths={}\n", log.display())), "{config}");
+    assert!(config.contains(&format!("ReadWritePaths=\"{}\"\n", log.display())), "{config}");
     assert!(config.contains(&format!("query-log = \"{}\"\n", log.join("queries").display())));
     assert!(config.lines().all(|line| line.len() < 100 || line.contains("rbldnsd -n")), "{config}");
 }

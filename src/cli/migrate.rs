@@ -15,14 +15,16 @@ const ROOT: &str = "/";
 /// The name of the file of the nameless instance.
 const NAMELESS_FILE: &str = "dnsbld";
 
+const EXAMPLES: &str = "\
+Examples:
+  dnsbld migrate /etc/default/rbldnsd -o /etc/dnsbld/dnsbld.toml
+  dnsbld migrate -- -n -b 127.0.0.1/530 -r /var/lib/rbldns zone:ip4set:file";
+
 /// Write the configuration that does what rbldnsd's command line does.
 ///
 /// The file says in comments what each option became, what differs, and what to do next.
-///
-///     dnsbld migrate /etc/default/rbldnsd -o /etc/dnsbld/dnsbld.toml
-///     dnsbld migrate -- -n -b 127.0.0.1/530 -r /var/lib/rbldns zone:ip4set:file
 #[derive(Args, Debug)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = EXAMPLES)]
 pub struct Migrate {
     /// A file that sets RBLDNSD, such as /etc/default/rbldnsd or /etc/sysconfig/rbldnsd.
     #[arg(required_unless_present = "words", conflicts_with = "words")]

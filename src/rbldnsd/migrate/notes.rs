@@ -70,6 +70,17 @@ impl<'a> Given<'a> {
         if self.options.dump || self.options.dry_run {
             warnings.push("-d and -D print or load the zones and end; this is for a server".into());
         }
+        if self
+            .options
+            .user
+            .as_deref()
+            .is_some_and(|user| is_superuser(user.split_once(':').map_or(user, |(user, _)| user)))
+        {
+            warnings.push("-u root is left out: rbldnsd refuses it, too".into());
+        }
+        if written_folders(settings).contains(Path::new("/")) {
+            warnings.push("-l or -s writes into /, which the unit forbids: choose a folder".into());
+        }
         let files = || settings.datasets.iter().flat_map(|set| &set.files);
         for file in files().filter(|file| matches!(Sight::of(file), Sight::NotAFile(_))) {
             warnings.push(format!("{}: dnsbld reads regular files only", file.display()));
@@ -126,21 +137,34 @@ impl<'a> Given<'a> {
     fn unit(&self, settings: &Settings) -> Vec<String> {
         let user = self.options.user.as_deref().unwrap_or(USER);
         let (user, group) = user.split_once(':').unwrap_or((user, ""));
-        let mut lines = vec![format!("User={user}")];
-        lines.push(format!("Group={group}"));
+        let mut lines = Vec::new();
+        if !is_superuser(user) {
+            lines.extend([format!("User={user}"), format!("Group={group}")]);
+        }
         if let Some((_, names)) = self.flags.iter().find(|(letter, _)| *letter == b'F')
             && let Some(name) = names.last()
         {
             lines.push(format!("SyslogFacility={name}"));
         }
-        let mut folders: BTreeSet<&Path> = BTreeSet::new();
-        if let Some(LogTarget::File(file)) = settings.server.query_log.as_ref().map(|l| &l.target) {
-            folders.extend(file.parent());
-        }
-        folders.extend(settings.server.stats_file.as_ref().and_then(|stats| stats.path.parent()));
-        lines.extend(folders.iter().map(|folder| format!("ReadWritePaths={}", folder.display())));
+        let folders =
+            written_folders(settings).into_iter().filter(|folder| *folder != Path::new("/"));
+        lines.extend(folders.map(|folder| format!("ReadWritePaths=\"{}\"", folder.display())));
         lines
     }
+}
+
+/// The folders of the files that the server writes.
+fn written_folders(settings: &Settings) -> BTreeSet<&Path> {
+    let mut folders = BTreeSet::new();
+    if let Some(LogTarget::File(file)) = settings.server.query_log.as_ref().map(|l| &l.target) {
+        folders.extend(file.parent());
+    }
+    folders.extend(settings.server.stats_file.as_ref().and_then(|stats| stats.path.parent()));
+    folders
+}
+
+fn is_superuser(user: &str) -> bool {
+    user == "root" || user.parse() == Ok(0_u32)
 }
 
 /// The comments in front of the settings.
