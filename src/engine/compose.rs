@@ -1,6 +1,6 @@
 //! Writes what was found as records.
 
-use super::lookup::{Findings, Hit, HitKey, RecordHit};
+use super::lookup::{Hit, HitKey, RecordHit};
 use super::text::{KeyText, Text};
 use super::{LowerName, Reason, WorkerState};
 use crate::listing::records::Record;
@@ -34,7 +34,8 @@ pub(super) struct Composer<'a> {
     pub(super) zone: &'a Zone,
     pub(super) soa: &'a SoaRecord,
     pub(super) query: &'a Query<'a>,
-    pub(super) found: &'a Findings,
+    /// The name exists, whether it is listed or not.
+    pub(super) exists: bool,
     /// Where in the message the name of the zone stands.
     pub(super) owner_of_zone: usize,
     /// Who asks, and when.
@@ -52,7 +53,7 @@ impl Composer<'_> {
         let is_listed = !state.hits.is_empty() || self.value.is_some();
         if !is_listed && state.records.is_empty() && !is_apex {
             self.negative_soa(writer);
-            return if self.found.empty_non_terminal { Reason::NoData } else { Reason::NxDomain };
+            return if self.exists { Reason::NoData } else { Reason::NxDomain };
         }
         if is_apex {
             self.apex_records(writer);
@@ -120,7 +121,7 @@ impl Composer<'_> {
         let start = writer.position();
         self.each(hits, |hit, dataset, answer| {
             let key = match hit {
-                Some(hit) => key_of(hit, name, key_text),
+                Some(hit) => hit.key.text(name, key_text),
                 None => client_text(self.client, key_text),
             };
             for value in answer.values_for(self.asker) {
@@ -244,8 +245,7 @@ impl Composer<'_> {
     /// The NS records behind an answer, unless they are not wanted or do not fit.
     fn name_servers(&self, is_apex: bool, writer: &mut ResponseWriter<'_>) {
         let in_answer = is_apex && self.wants(Type::NS);
-        if self.zone.minimal_answers || !self.zone.ns.explicit || in_answer || writer.is_truncated()
-        {
+        if !self.zone.shows_ns() || in_answer || writer.is_truncated() {
             return;
         }
         let position = writer.position();
@@ -275,12 +275,14 @@ fn client_text(client: IpAddr, text: &mut KeyText) -> &[u8] {
     }
 }
 
-/// The key as the text of a hit names it: the address asked, or the name listed.
-fn key_of<'k>(hit: &Hit, name: &LowerName, text: &'k mut KeyText) -> &'k [u8] {
-    match hit.key {
-        HitKey::Ip4(ip4) => text.ip4(ip4),
-        HitKey::Ip6(ip6) => text.ip6(u128::from_be_bytes(ip6)),
-        HitKey::Name { listed, apex } => text.name(name.labels_before(listed, apex)),
+impl HitKey {
+    /// The key as a text names it: the address asked, or the name listed.
+    pub(super) fn text<'k>(self, name: &LowerName, text: &'k mut KeyText) -> &'k [u8] {
+        match self {
+            Self::Ip4(ip4) => text.ip4(ip4),
+            Self::Ip6(high, low) => text.ip6(u128::from(high) << 64 | u128::from(low)),
+            Self::Name { listed, apex } => text.name(name.labels_before(listed, apex)),
+        }
     }
 }
 

@@ -101,38 +101,19 @@ impl Below {
 
 /// Up to four labels of one to three digits, the lowest octet first; the address has zeros for
 /// the octets not given.
-///
-/// Nothing here branches on how many digits there are, which no processor foresees.
-#[inline]
 pub(crate) fn octets(prefix: &[u8]) -> Option<u32> {
-    const EACH: u32 = 0x0001_0101;
-    const LOW: u32 = EACH * 0xff;
-    const HIGH_BITS: u32 = EACH * 0x80;
     let mut address = 0;
-    let mut rest = prefix;
-    loop {
-        let len = u32::from(*rest.first()?);
-        if len == 0 {
-            return Some(address);
+    for label in Labels::of(prefix) {
+        if label.len() > 3 || !label.iter().all(u8::is_ascii_digit) {
+            return None;
         }
-        // The length and three bytes; zeros where the name ends before.
-        let four = match rest.first_chunk() {
-            Some(four) => u32::from_le_bytes(*four),
-            None => rest.iter().rev().fold(0, |four, &byte| four << 8 | u32::from(byte)),
-        };
-        let unused = 8 * 3_u32.checked_sub(len)?;
-        let three = ((four >> 8) << unused) & LOW;
-        let zeros = ((EACH * u32::from(b'0')) << unused) & LOW;
-        let digits = three ^ zeros;
-        // Bit 7 is set in what is above 9.
-        let others = ((digits + EACH * (0x80 - 10)) | digits) & HIGH_BITS;
-        let octet = (digits & 0xff) * 100 + (digits >> 8 & 0xff) * 10 + (digits >> 16);
-        if others != 0 || octet > 255 {
+        let octet = label.iter().fold(0, |octet, digit| 10 * octet + u32::from(digit - b'0'));
+        if octet > 255 {
             return None;
         }
         address = address >> 8 | octet << 24;
-        rest = rest.get(1 + len as usize..)?;
     }
+    Some(address)
 }
 
 /// 32 labels of one hexadecimal digit, the lowest nibble first: four at a time.

@@ -43,8 +43,8 @@ pub(super) struct Hit {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum HitKey {
     Ip4(u32),
-    /// In bytes, so that a hit is small.
-    Ip6([u8; 16]),
+    /// The upper and the lower half, so that a hit is small.
+    Ip6(u64, u64),
     /// The `listed` labels before the last `apex` ones of the name asked.
     Name {
         listed: u8,
@@ -52,7 +52,21 @@ pub(super) enum HitKey {
     },
 }
 
+impl HitKey {
+    #[inline(always)]
+    pub(super) fn ip6(address: u128) -> Self {
+        Self::Ip6((address >> 64) as u64, address as u64)
+    }
+}
+
 impl Hit {
+    /// In the dataset with this number of the zone.
+    #[inline]
+    pub(super) fn new(dataset: usize, answer: AnswerId, key: HitKey) -> Self {
+        let place = Place { dataset: dataset as u16, part: None };
+        Self { place, answer, key, test_point: false }
+    }
+
     /// The dataset and its answer.
     pub(super) fn resolve(self, zone: &Zone) -> Option<(&Dataset, Answer<'_>)> {
         let dataset = self.place.dataset(zone)?;
@@ -105,7 +119,7 @@ pub(super) struct Lookup<'a> {
 }
 
 /// The name as the datasets below one apex see it: that of the zone or of a subzone.
-struct View<'a> {
+pub(super) struct View<'a> {
     datasets: &'a [Arc<Dataset>],
     /// The numbers of the combined dataset and of its subzone.
     part: Option<(u16, u32)>,
@@ -165,7 +179,7 @@ impl View<'_> {
 
 /// The names and addresses of RFC 5782 section 5.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum TestPoint {
+pub(super) enum TestPoint {
     AlwaysListed,
     NeverListed,
 }
@@ -181,8 +195,7 @@ impl Lookup<'_> {
             found.empty_non_terminal = self.restriction != Restriction::Empty;
             return found;
         }
-        let (name, starts) = (self.name.wire(), self.name.starts());
-        let mut view = View { datasets: &self.zone.datasets, part: None, name, starts, apex: 0 };
+        let mut view = self.view();
         let mut part;
         let mut combined = 0;
         // One loop for the view of the zone and those of subzones: the compiler then makes one
@@ -200,6 +213,12 @@ impl Lookup<'_> {
             hits.extend(found.test_hit);
         }
         found
+    }
+
+    /// The name as the datasets of the zone see it.
+    pub(super) fn view(&self) -> View<'_> {
+        let (name, starts) = (self.name.wire(), self.name.starts());
+        View { datasets: &self.zone.datasets, part: None, name, starts, apex: 0 }
     }
 
     /// The subzone that answers in the next of the combined datasets, number `next` or later.
@@ -246,7 +265,8 @@ impl Lookup<'_> {
         }
         let was_listed = hits.len() > start;
         found.listed |= was_listed;
-        match self.test_point(view.name, &key) {
+        let point = if self.zone.test_points { test_point(view.name, &key) } else { None };
+        match point {
             Some(TestPoint::NeverListed) => hits.truncate(start),
             Some(TestPoint::AlwaysListed) if !was_listed && found.test_hit.is_none() => {
                 found.test_hit = self.test_hit(view, &key);
@@ -289,23 +309,6 @@ impl Lookup<'_> {
         }
     }
 
-    fn test_point(&self, name: &[u8], key: &Key) -> Option<TestPoint> {
-        if !self.zone.test_points {
-            return None;
-        }
-        match *key {
-            Key { ip4: Some(0x7f00_0002), .. } => Some(TestPoint::AlwaysListed),
-            Key { ip4: Some(0x7f00_0001), .. } => Some(TestPoint::NeverListed),
-            Key { ip4: Some(_), .. } => None,
-            Key { ip6: Some(0xffff_7f00_0002), .. } => Some(TestPoint::AlwaysListed),
-            Key { ip6: Some(0xffff_7f00_0001), .. } => Some(TestPoint::NeverListed),
-            Key { ip6: Some(_), .. } => None,
-            _ if name == b"\x04test\0" => Some(TestPoint::AlwaysListed),
-            _ if name == b"\x07invalid\0" => Some(TestPoint::NeverListed),
-            _ => None,
-        }
-    }
-
     /// The default value of the first list, if there is a dataset this test point belongs to and
     /// the zone has all its data: a health check must not call a dead zone well.
     fn test_hit(&self, view: &View<'_>, key: &Key) -> Option<Hit> {
@@ -319,7 +322,7 @@ impl Lookup<'_> {
         }
         let key = match *key {
             Key { ip4: Some(ip4), .. } => HitKey::Ip4(ip4),
-            Key { ip6: Some(ip6), .. } => HitKey::Ip6(ip6.to_be_bytes()),
+            Key { ip6: Some(ip6), .. } => HitKey::ip6(ip6),
             _ => HitKey::Name { listed: 1, apex: view.apex },
         };
         let number = view.datasets.iter().position(|set| set.is_list())?;
@@ -372,7 +375,7 @@ impl Lookup<'_> {
     }
 
     /// True if some address below this short name is listed, the test points included.
-    fn has_addresses_below(&self, view: &View<'_>) -> bool {
+    pub(super) fn has_addresses_below(&self, view: &View<'_>) -> bool {
         let Some(below) = view.below() else { return false };
         let zone = self.zone;
         let with_points = zone.test_points && zone.state == ZoneState::Live;
@@ -420,6 +423,22 @@ impl Lookup<'_> {
     }
 }
 
+/// The test point that a name relative to its zone, or the key it stands for, is.
+#[inline(always)]
+pub(super) fn test_point(name: &[u8], key: &Key) -> Option<TestPoint> {
+    match *key {
+        Key { ip4: Some(0x7f00_0002), .. } => Some(TestPoint::AlwaysListed),
+        Key { ip4: Some(0x7f00_0001), .. } => Some(TestPoint::NeverListed),
+        Key { ip4: Some(_), .. } => None,
+        Key { ip6: Some(0xffff_7f00_0002), .. } => Some(TestPoint::AlwaysListed),
+        Key { ip6: Some(0xffff_7f00_0001), .. } => Some(TestPoint::NeverListed),
+        Key { ip6: Some(_), .. } => None,
+        _ if name == b"\x04test\0" => Some(TestPoint::AlwaysListed),
+        _ if name == b"\x07invalid\0" => Some(TestPoint::NeverListed),
+        _ => None,
+    }
+}
+
 impl View<'_> {
     fn ask(
         &self,
@@ -439,7 +458,7 @@ impl View<'_> {
             hit(trie.lookup(key), HitKey::Ip4(key));
         }
         if let (Some(trie), Some(key)) = (&dataset.ip6, key.ip6) {
-            hit(trie.lookup(key), HitKey::Ip6(key.to_be_bytes()));
+            hit(trie.lookup(key), HitKey::ip6(key));
         }
         if let (Some(names), 1..) = (&dataset.names, self.labels()) {
             match names.lookup_labels(self.name, self.starts) {

@@ -111,6 +111,11 @@ fn raw(catalog: &Catalog, query: &[u8], transport: Transport) -> (Outcome, Vec<u
     let client = Ipv4Addr::LOCALHOST.into();
     let request = Request { query, client, transport, now: NOW };
     let outcome = answer(catalog, &mut WorkerState::default(), &request, &mut out);
+    let mut long = vec![0; 65_535];
+    let outcome_of_long = answer_any(catalog, &mut WorkerState::new(99), &request, &mut long);
+    assert_eq!(outcome, outcome_of_long);
+    let len = outcome.bytes().unwrap_or(0);
+    assert_eq!(out[..len], long[..len], "the short way and the long one");
     let (Outcome::Respond(len) | Outcome::RespondAfter(len, _)) = outcome else {
         return (outcome, Vec::new());
     };

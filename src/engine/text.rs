@@ -20,35 +20,10 @@ impl Default for Text {
 }
 
 impl Text {
-    /// Writes out `template` as rbldnsd's manual ("Resulting A values and TXT templates") says:
-    /// `$` is the key, `$$` a dollar, `$0`..`$9` variables; with a base template that one is
-    /// written out instead, `$=` in it being the template, or the key if the template is empty.
+    /// Writes out `template`, see [`expand`]. What is too long is cut.
     pub(crate) fn expand(&mut self, template: &[u8], vars: &Vars, key: &[u8]) {
-        self.len = 1;
-        let (outer, inner) = match (template.strip_prefix(b"="), vars.base.as_deref()) {
-            (Some(own), _) => (own, own),
-            (None, Some(base)) => (base, if template.is_empty() { key } else { template }),
-            (None, None) => (template, template),
-        };
-        let mut rest = outer;
-        // Most texts end in the key: then there is nothing to search any more.
-        while !rest.is_empty() {
-            let Some(dollar) = memchr::memchr(b'$', rest) else { break };
-            self.push(&rest[..dollar]);
-            rest = &rest[dollar + 1..];
-            let (part, used) = match rest.first() {
-                Some(b'$') => (&b"$"[..], 1),
-                Some(b'=') => (inner, 1),
-                Some(digit @ b'0'..=b'9') => match &vars.numbered[usize::from(digit - b'0')] {
-                    Some(value) => (&**value, 1),
-                    None => (&b"$"[..], 0),
-                },
-                _ => (key, 0),
-            };
-            self.push(part);
-            rest = &rest[used..];
-        }
-        self.push(rest);
+        let (_, room) = self.bytes.split_at_mut(1);
+        self.len = 1 + expand(template, vars, key, room).unwrap_or(MAX_TEXT);
         self.bytes[0] = (self.len - 1) as u8;
     }
 
@@ -61,13 +36,50 @@ impl Text {
     pub(super) fn character_string(&self) -> Option<&[u8]> {
         (self.len <= 256).then_some(&self.bytes[..self.len])
     }
+}
 
-    fn push(&mut self, part: &[u8]) {
-        let room = &mut self.bytes[self.len..];
-        let len = part.len().min(room.len());
-        room[..len].copy_from_slice(&part[..len]);
-        self.len += len;
+/// Writes out `template` as rbldnsd's manual ("Resulting A values and TXT templates") says:
+/// `$` is the key, `$$` a dollar, `$0`..`$9` variables; with a base template that one is
+/// written out instead, `$=` in it being the template, or the key if the template is empty.
+///
+/// The length of the text, or `None` if there is no room for all of it: `out` is full then.
+#[inline]
+pub(super) fn expand(template: &[u8], vars: &Vars, key: &[u8], out: &mut [u8]) -> Option<usize> {
+    let (outer, inner) = match (template, vars.base.as_deref()) {
+        ([b'=', own @ ..], _) => (own, own),
+        (_, Some(base)) => (base, if template.is_empty() { key } else { template }),
+        (_, None) => (template, template),
+    };
+    let mut at = 0;
+    let mut push = |part: &[u8]| {
+        let Some(room) = out.get_mut(at..at + part.len()) else {
+            let rest = out.get_mut(at..)?;
+            rest.copy_from_slice(part.get(..rest.len())?);
+            return None;
+        };
+        room.copy_from_slice(part);
+        at += part.len();
+        Some(at)
+    };
+    let mut rest = outer;
+    // Most texts end in the key: then there is nothing to search any more.
+    while !rest.is_empty() {
+        let Some(dollar) = memchr::memchr(b'$', rest) else { break };
+        push(&rest[..dollar])?;
+        rest = &rest[dollar + 1..];
+        let (part, used) = match rest.first() {
+            Some(b'$') => (&b"$"[..], 1),
+            Some(b'=') => (inner, 1),
+            Some(digit @ b'0'..=b'9') => match &vars.numbered[usize::from(digit - b'0')] {
+                Some(value) => (&**value, 1),
+                None => (&b"$"[..], 0),
+            },
+            _ => (key, 0),
+        };
+        push(part)?;
+        rest = &rest[used..];
     }
+    push(rest)
 }
 
 /// The key as it stands in a text, written once per query and only if a text asks for it.
@@ -79,15 +91,8 @@ pub(crate) struct KeyText {
 impl KeyText {
     /// An IPv4 address as a dotted quad.
     pub(crate) fn ip4(&mut self, address: u32) -> &[u8] {
-        let mut text = [0; 16];
-        let mut len = 0;
-        for octet in address.to_be_bytes() {
-            let (digits, used) = OCTETS[usize::from(octet)];
-            text[len..len + 4].copy_from_slice(&digits);
-            len += usize::from(used);
-        }
         self.bytes.clear();
-        self.bytes.extend_from_slice(&text[..len - 1]);
+        self.bytes.extend_from_slice(Ip4Text::new(address).bytes());
         &self.bytes
     }
 
@@ -125,6 +130,31 @@ impl KeyText {
         self.bytes.clear();
         write_text(name, &mut self.bytes);
         &self.bytes
+    }
+}
+
+/// An IPv4 address as a dotted quad.
+pub(super) struct Ip4Text {
+    bytes: [u8; 16],
+    len: usize,
+}
+
+impl Ip4Text {
+    #[inline]
+    pub(super) fn new(address: u32) -> Self {
+        let mut bytes = [0; 16];
+        let mut len = 0;
+        for octet in address.to_be_bytes() {
+            let (digits, used) = OCTETS[usize::from(octet)];
+            bytes[len..len + 4].copy_from_slice(&digits);
+            len += usize::from(used);
+        }
+        Self { bytes, len: len - 1 }
+    }
+
+    #[inline]
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
     }
 }
 

@@ -76,6 +76,15 @@ impl<'a> Answer<'a> {
         self.values.iter().map(move |&id| answers.value(id))
     }
 
+    /// The value, if there is only one.
+    #[inline]
+    pub fn only_value(self) -> Option<Value<'a>> {
+        match *self.values {
+            [id] => Some(self.answers.value(id)),
+            _ => None,
+        }
+    }
+
     /// The values that are for this client, in the order of the file.
     pub fn values_for(self, asker: Asker) -> impl Iterator<Item = Value<'a>> + Clone {
         self.values().filter(move |value| value.gate.is_none_or(|gate| gate.pass(asker).is_some()))

@@ -49,7 +49,6 @@ mod tests;
 pub(crate) use build::{MAX_OVERHEAD, SortedNames};
 pub use iter::{Iter, NameEntry};
 pub(crate) use key::encode as encode_key;
-pub(crate) use record::hash;
 
 use crate::flat::{Flat, Sink, Source};
 use crate::listing::AnswerId;

@@ -246,18 +246,22 @@ impl<'a> Iterator for Labels<'a> {
     }
 }
 
+/// The number of labels of the name of an IPv6 address, each a hexadecimal digit.
+const NIBBLES: usize = 32;
+
 /// Where the labels of a name start.
 #[derive(Clone)]
 pub struct LabelStarts {
     /// The position of each label's length byte, leftmost first, and then that of the final zero.
     starts: [u8; MAX_LABELS + 1],
     count: usize,
+    octets: Option<u32>,
 }
 
 impl Default for LabelStarts {
     /// Those of the root name.
     fn default() -> Self {
-        Self { starts: [0; MAX_LABELS + 1], count: 0 }
+        Self { starts: [0; MAX_LABELS + 1], count: 0, octets: None }
     }
 }
 
@@ -265,17 +269,22 @@ impl LabelStarts {
     /// Takes those of the name at the start of `wire`: whole, uncompressed, ending in the root
     /// label. What follows the root label is ignored. The length of the name in bytes, its final
     /// zero included.
-    #[inline]
     pub fn read(&mut self, wire: &[u8]) -> Option<usize> {
         let wire = &wire[..wire.len().min(MAX_NAME)];
-        let mut at = 0;
-        let mut count = 0;
+        self.octets = None;
+        let (mut at, mut count) = match wire.first() {
+            Some(1) if self.read_nibbles(wire) => (2 * NIBBLES, NIBBLES),
+            Some(1..=3) => match self.read_octets(wire) {
+                Some((octets, end)) => {
+                    self.octets = Some(octets);
+                    (end, 4)
+                }
+                None => (0, 0),
+            },
+            _ => (0, 0),
+        };
         loop {
             let len = usize::from(*wire.get(at)?);
-            if len == 1 && self.read_four_single(wire, at, count) {
-                (at, count) = (at + 8, count + 4);
-                continue;
-            }
             // A label takes two bytes or more: no more than 127 of them are in 255 bytes.
             self.starts[count % (MAX_LABELS + 1)] = at as u8;
             at += 1 + len;
@@ -287,23 +296,71 @@ impl LabelStarts {
         }
     }
 
-    /// If four labels of one byte each follow, as in the name of an IPv6 address, takes them.
+    /// If the name begins with 32 labels of one byte each, as that of an IPv6 address does, takes
+    /// them.
     #[inline]
-    fn read_four_single(&mut self, wire: &[u8], at: usize, count: usize) -> bool {
+    fn read_nibbles(&mut self, wire: &[u8]) -> bool {
         const LENGTHS: u64 = 0x00ff_00ff_00ff_00ff;
         const SINGLE: u64 = 0x0001_0001_0001_0001;
-        const STARTS: u32 = 0x0604_0200;
-        const EACH: u32 = 0x0101_0101;
-        let four =
-            wire.get(at..).and_then(<[u8]>::first_chunk).map(|four| u64::from_le_bytes(*four));
-        let starts = self.starts.get_mut(count..).and_then(<[u8]>::first_chunk_mut);
-        let (Some(four), Some(starts)) = (four, starts) else { return false };
-        if four & LENGTHS != SINGLE {
+        const STARTS: [u8; NIBBLES] = {
+            let mut starts = [0; NIBBLES];
+            let mut label = 0;
+            while label < NIBBLES {
+                starts[label] = 2 * label as u8;
+                label += 1;
+            }
+            starts
+        };
+        let Some(labels) = wire.first_chunk::<{ 2 * NIBBLES }>() else { return false };
+        let (words, _) = labels.as_chunks();
+        let others = |word: &[u8; 8]| (u64::from_le_bytes(*word) & LENGTHS) ^ SINGLE;
+        if others(&words[0]) != 0 || words.iter().fold(0, |all, word| all | others(word)) != 0 {
             return false;
         }
-        // Of a name of 255 bytes at most: no byte of the sum is above that.
-        *starts = (STARTS + EACH * (at as u32)).to_le_bytes();
+        if let Some(starts) = self.starts.first_chunk_mut() {
+            *starts = STARTS;
+        }
         true
+    }
+
+    /// If the name begins with four octets, as that of an IPv4 address does, takes these labels,
+    /// and gives the address, the lowest octet first, and where they end.
+    ///
+    /// Nothing here branches on how many digits there are, which no processor foresees.
+    #[inline]
+    fn read_octets(&mut self, wire: &[u8]) -> Option<(u32, usize)> {
+        let mut address = 0_u32;
+        let mut at = 0;
+        let (mut others, mut greatest) = (0, 0);
+        for start in &mut self.starts[..4] {
+            // The length of the label, then its bytes from the greatest place down.
+            let rest = wire.get(at..)?;
+            let four = match rest.first_chunk() {
+                Some(four) => u32::from_be_bytes(*four),
+                None => u32::from_be_bytes(std::array::from_fn(|i| *rest.get(i).unwrap_or(&0))),
+            };
+            let len = four >> 24;
+            if !(1..=3).contains(&len) {
+                return None;
+            }
+            *start = at as u8;
+            at += 1 + len as usize;
+            let digits = ((four ^ 0x30_3030) & 0xff_ffff) >> (24 - 8 * len);
+            // In what is above 9, bit 7 is set.
+            others |= (digits + 0x76_7676) | digits;
+            greatest = digits.max(greatest);
+            // The ones, the tens times 10 and the hundreds times 100 come to lie in one byte.
+            let octet = (u64::from(digits.swap_bytes()) * 0x64_0a01) >> 24 & 0xff;
+            address = (address | octet as u32).rotate_right(8);
+        }
+        (others & 0x80_8080 == 0 && greatest <= 0x02_0505).then_some((address, at))
+    }
+
+    /// The IPv4 address that the first four labels are, the lowest octet first: each of one to
+    /// three digits. `None` also if these are the first of 32 labels of one byte each.
+    #[inline(always)]
+    pub fn octets(&self) -> Option<u32> {
+        self.octets
     }
 
     /// The number of labels, the root not counted.
@@ -313,19 +370,19 @@ impl LabelStarts {
     }
 
     /// Leaves the first `count` labels: the final zero is then where the next one started.
-    #[inline]
+    #[inline(always)]
     pub fn truncate(&mut self, count: usize) {
         self.count = self.count.min(count);
     }
 
     /// The position of the final zero.
-    #[inline]
+    #[inline(always)]
     pub fn end(&self) -> u8 {
         self.starts[self.count]
     }
 
     /// The positions: one for each label, and that of the final zero.
-    #[inline]
+    #[inline(always)]
     pub fn as_slice(&self) -> &[u8] {
         &self.starts[..=self.count]
     }
@@ -337,36 +394,57 @@ impl fmt::Debug for LabelStarts {
     }
 }
 
-/// Copies a name to the start of `out` with its ASCII letters in lower case (RFC 4343), eight
+/// Copies a name to the start of `out` with its ASCII letters in lower case (RFC 4343), sixteen
 /// bytes at a time. (Length bytes are below 64 and so are no letters.)
-#[inline]
+#[inline(always)]
 pub fn copy_lowercase(name: &[u8], out: &mut [u8; MAX_NAME + 1]) {
     let out = &mut out[..name.len().min(MAX_NAME)];
     let name = &name[..out.len()];
-    let Some(last) = name.last_chunk() else {
-        out.copy_from_slice(name);
-        out.make_ascii_lowercase();
-        return;
+    let (Some(first), Some(last)) = (name.first_chunk::<16>(), name.last_chunk::<16>()) else {
+        return copy_lowercase_short(name, out);
     };
-    for (word, out) in name.as_chunks().0.iter().zip(out.as_chunks_mut().0) {
-        *out = lowercase(*word);
+    if let Some(out) = out.first_chunk_mut() {
+        *out = lowercase(first);
+    }
+    if name.len() > 32 {
+        copy_lowercase_middle(name, out);
     }
     if let Some(out) = out.last_chunk_mut() {
-        *out = lowercase(*last);
+        *out = lowercase(last);
     }
 }
 
-#[inline]
-fn lowercase(bytes: [u8; 8]) -> [u8; 8] {
-    const EACH: u64 = 0x0101_0101_0101_0101;
-    const HIGH_BITS: u64 = EACH * 0x80;
-    let word = u64::from_ne_bytes(bytes);
-    // Per byte without its high bit: the high bit is set from `A` on, and from behind `Z` on.
-    let low = word & !HIGH_BITS;
-    let from_a = low + EACH * (0x80 - b'A' as u64);
-    let behind_z = low + EACH * (0x7f - b'Z' as u64);
-    let letters = (from_a ^ behind_z) & !word & HIGH_BITS;
-    (word | (letters >> 2)).to_ne_bytes()
+/// The same for what lies between the first and the last sixteen bytes.
+#[inline(never)]
+fn copy_lowercase_middle(name: &[u8], out: &mut [u8]) {
+    for (block, out) in name.as_chunks::<16>().0.iter().zip(out.as_chunks_mut().0) {
+        *out = lowercase(block);
+    }
+}
+
+/// The same for less than sixteen bytes.
+#[inline(never)]
+fn copy_lowercase_short(name: &[u8], out: &mut [u8]) {
+    if let (Some(first), Some(last)) = (name.first_chunk::<8>(), name.last_chunk()) {
+        let (first, last) = (lowercase(first), lowercase(last));
+        out[..8].copy_from_slice(&first);
+        if let Some(out) = out.last_chunk_mut::<8>() {
+            *out = last;
+        }
+        return;
+    }
+    out.copy_from_slice(name);
+    out.make_ascii_lowercase();
+}
+
+/// Of a size that fits a register: the compiler makes a few instructions of it.
+#[inline(always)]
+fn lowercase<const N: usize>(bytes: &[u8; N]) -> [u8; N] {
+    let mut lower = *bytes;
+    for byte in &mut lower {
+        *byte |= u8::from(byte.is_ascii_uppercase()) << 5;
+    }
+    lower
 }
 
 /// Appends the text form of a name to `out`: no final dot, the root as a single dot, and the
@@ -474,7 +552,23 @@ mod tests {
 
     #[test]
     fn labels_start_where_labels_do() {
-        for text in ["", "a", "a.b.c.d", "a.b.c.d.e", "a.b.c.dd.e.f.g.h", "ab.c.d.e.f.com", "1.2.3"]
+        let nibbles = "1.".repeat(31);
+        let address = format!("{nibbles}f.bl.test");
+        let long = [&address[..], &nibbles, &format!("{nibbles}f"), &format!("{nibbles}ff.bl")];
+        for text in [
+            "",
+            "a",
+            "a.b.c.d",
+            "1.22.333.4",
+            "1.22.123.4.bl",
+            "1.2.3.4",
+            "001.02.3.255.a.b.c",
+            "a.b.c.d.e",
+            "a.b.c.dd.e.f.g.h",
+            "ab.c.d.e.f.com",
+        ]
+        .iter()
+        .chain(&long)
         {
             let wire = NameBuf::from_text(text.as_bytes()).unwrap();
             let mut wanted = vec![0];
@@ -489,6 +583,9 @@ mod tests {
                 assert_eq!(labels.read(&bytes), Some(wire.as_wire().len()), "{text}");
                 assert_eq!(labels.as_slice(), wanted, "{text}");
                 assert_eq!(labels.count(), wire.labels().count());
+                let is_address = wire.labels().filter(|label| label.len() == 1).count() >= NIBBLES;
+                let octets = naive_octets(&wire).filter(|_| !is_address);
+                assert_eq!(labels.octets(), octets, "{text}");
             }
         }
         let mut labels = LabelStarts::default();
@@ -496,6 +593,53 @@ mod tests {
         assert_eq!(labels.count(), 127);
         assert_eq!(labels.read(&[b"\x01a".repeat(128), vec![0]].concat()), None);
         assert_eq!(labels.read(&b"\x01a".repeat(10)), None);
+    }
+
+    fn naive_octets(name: &NameBuf) -> Option<u32> {
+        let mut labels = name.labels().map(|label| std::str::from_utf8(label).ok());
+        let mut octets = [0; 4];
+        for octet in octets.iter_mut().rev() {
+            let label = labels.next()??;
+            let is_octet = label.len() <= 3 && label.bytes().all(|byte| byte.is_ascii_digit());
+            *octet = label.parse().ok().filter(|_| is_octet)?;
+        }
+        Some(u32::from_be_bytes(octets))
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_first_four_labels_are_octets_or_not(
+            name in "([0-9]{1,4}|2[0-9]{2}|[0-9./:a]{1,3}|\\PC{1,2})(\\.([0-9]{1,3}|25[0-9]|[0-9a]{1,3})){0,8}",
+            tail: Vec<u8>,
+        ) {
+            let name = NameBuf::from_text(name.as_bytes()).unwrap();
+            let mut labels = LabelStarts::default();
+            let bytes = [name.as_wire(), &tail].concat();
+            proptest::prop_assert_eq!(labels.read(&bytes), Some(name.as_wire().len()));
+            proptest::prop_assert_eq!(labels.octets(), naive_octets(&name));
+        }
+    }
+
+    #[test]
+    fn labels_of_up_to_three_digits_are_octets() {
+        let one = |label: &[u8]| {
+            let name = [&[label.len() as u8], label, b"\x010\x010\x010\0"].concat();
+            let mut labels = LabelStarts::default();
+            labels.read(&name);
+            labels.octets()
+        };
+        for number in 0..=999_u32 {
+            let wanted = (number < 256).then_some(number);
+            for text in [format!("{number}"), format!("{number:02}"), format!("{number:03}")] {
+                assert_eq!(one(text.as_bytes()), wanted, "{text}");
+            }
+        }
+        for byte in (0..=255_u8).filter(|byte| !byte.is_ascii_digit()) {
+            for label in [&[byte][..], &[b'1', byte], &[byte, b'1'], &[b'1', byte, b'1']] {
+                assert_eq!(one(label), None, "{label:?}");
+            }
+        }
+        assert_eq!(one(b"0001"), None);
     }
 
     #[test]

@@ -34,6 +34,7 @@ pub enum Section {
 impl<'a> ResponseWriter<'a> {
     /// Starts the response to `query`, whose bytes are `message`, within `limit` bytes.
     /// `None` if not even the question fits.
+    #[inline(always)]
     pub fn new(message: &[u8], query: &Query<'_>, out: &'a mut [u8], limit: usize) -> Option<Self> {
         let question_end = query.question_end();
         let opt = if query.edns.is_some() { OPT_SIZE } else { 0 };
@@ -76,7 +77,7 @@ impl<'a> ResponseWriter<'a> {
 
     /// Appends a record whose owner is the name at `owner` bytes from the start of the message
     /// (12 is the name asked), with its data in `parts`.
-    #[inline]
+    #[inline(always)]
     pub fn record(
         &mut self,
         section: Section,
@@ -101,20 +102,56 @@ impl<'a> ResponseWriter<'a> {
             head.copy_from_slice(part);
             rest = tail;
         }
-        self.at = end;
-        match section {
-            Section::Answer => self.answers += 1,
-            Section::Authority => self.authorities += 1,
-        }
+        self.added(section, end);
     }
 
-    /// Makes the two bytes that start `before` bytes before the end of what is written a pointer
-    /// to the name at `owner` bytes from the start of the message (RFC 1035 section 4.1.4).
-    pub fn point(&mut self, before: usize, owner: usize) {
-        let Some(at) = self.at.checked_sub(before).filter(|_| !self.truncated) else { return };
-        if let Some(pointer) = self.out.get_mut(at..at + 2) {
-            pointer.copy_from_slice(&(0xc000 | owner as u16).to_be_bytes());
+    /// Appends a record of class IN whose data `write` puts at the start of the room there is and
+    /// gives the length of. `None`, and nothing is appended, if there is no room or `write` says so.
+    #[inline(always)]
+    pub fn record_by(
+        &mut self,
+        section: Section,
+        owner: usize,
+        rtype: Type,
+        ttl: u32,
+        write: impl FnOnce(&mut [u8]) -> Option<usize>,
+    ) -> Option<()> {
+        let record = self.out.get_mut(self.at..self.limit)?;
+        let (fixed, room) = record.split_first_chunk_mut()?;
+        let size = write(room)?;
+        *fixed = join([0xc000 | owner as u16, rtype.0, Class::IN.0], ttl, size as u16);
+        self.added(section, self.at + 12 + size);
+        Some(())
+    }
+
+    /// Appends a record that was made before, with this TTL, and with pointers to the name at
+    /// `owner` bytes from the start of the message at these places of it (RFC 1035 section 4.1.4).
+    #[inline(always)]
+    pub fn prepared(
+        &mut self,
+        section: Section,
+        record: &[u8],
+        ttl: u32,
+        pointers: &[u16; 3],
+        owner: usize,
+    ) {
+        let end = self.at + record.len();
+        if self.truncated || end > self.limit {
+            self.truncated = true;
+            return;
         }
+        let Some(room) = self.out.get_mut(self.at..end) else { return };
+        room.copy_from_slice(record);
+        if let Some(place) = room.get_mut(6..10) {
+            place.copy_from_slice(&ttl.to_be_bytes());
+        }
+        let to = (0xc000 | owner as u16).to_be_bytes();
+        for &pointer in pointers {
+            if let Some(place) = room.get_mut(usize::from(pointer)..usize::from(pointer) + 2) {
+                place.copy_from_slice(&to);
+            }
+        }
+        self.added(section, end);
     }
 
     /// Takes back everything written since the message was `position` bytes long with this many
@@ -126,8 +163,18 @@ impl<'a> ResponseWriter<'a> {
         self.truncated = false;
     }
 
+    #[inline(always)]
+    fn added(&mut self, section: Section, end: usize) {
+        self.at = end;
+        match section {
+            Section::Answer => self.answers += 1,
+            Section::Authority => self.authorities += 1,
+        }
+    }
+
     /// Closes the message and gives its length. Opcode and RD are the query's (RFC 1035 section
     /// 4.1.1); RA, Z, AD and CD are clear.
+    #[inline(always)]
     pub fn finish(mut self, rcode: Rcode, authoritative: bool) -> usize {
         if self.truncated {
             self.at = self.question_end;

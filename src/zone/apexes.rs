@@ -1,6 +1,5 @@
 //! Names that begin something, found from the names at and below them.
 
-use crate::trie::names::hash;
 use crate::wire::name::Labels;
 use foldhash::fast::FixedState;
 use hashbrown::HashSet;
@@ -25,7 +24,7 @@ impl Apexes {
         let index = vec![0; 2 * names.len().next_power_of_two()];
         let mut apexes = Self { names, index, ..Self::default() };
         for (number, name) in apexes.names.iter().enumerate() {
-            let Err(free) = apexes.search(name) else { continue };
+            let Err(free) = apexes.place(name) else { continue };
             apexes.label_counts.push(Labels::of(name).count());
             apexes.index[free] = number as u32 + 1;
         }
@@ -49,7 +48,7 @@ impl Apexes {
             let mut rest = &apex[..];
             while let Some(label) = Labels::of(rest).next() {
                 rest = &rest[label.len() + 1..];
-                if self.search(rest).is_ok() || ends(rest) {
+                if self.search(rest).is_some() || ends(rest) {
                     names.extend(between.drain(..).map(Box::<[u8]>::from));
                     break;
                 }
@@ -59,16 +58,23 @@ impl Apexes {
         names
     }
 
+    /// The number of the apex that is this name. A call of its own for each number of labels: the
+    /// callers have few, and many things to keep in registers.
+    #[inline(never)]
+    fn search(&self, name: &[u8]) -> Option<u32> {
+        self.place(name).ok()
+    }
+
     /// The number of the apex that is this name, or the free place of the index where it would be.
-    #[inline]
-    fn search(&self, name: &[u8]) -> Result<u32, usize> {
+    #[inline(always)]
+    fn place(&self, name: &[u8]) -> Result<u32, usize> {
         let mask = self.index.len().wrapping_sub(1);
-        let mut at = (hash(name, 0) >> 32) as usize & mask;
+        let mut at = hash(name) as usize & mask;
         loop {
             let Some(number) = self.index.get(at).and_then(|&entry| entry.checked_sub(1)) else {
                 return Err(at);
             };
-            if *self.names[number as usize] == *name {
+            if self.names.get(number as usize).is_some_and(|apex| is_same(apex, name)) {
                 return Ok(number);
             }
             at = (at + 1) & mask;
@@ -81,23 +87,69 @@ impl Apexes {
         !self.between.is_empty() && self.between.contains(name)
     }
 
+    /// True if there are such names.
+    #[inline]
+    pub(super) fn has_between(&self) -> bool {
+        !self.between.is_empty()
+    }
+
     /// The number of the longest apex that `name` is at or below, and the number of labels that
     /// stand before that apex. `starts` has the position of each label of the name and of its
     /// final zero.
     ///
     /// The cost grows with the number of different label counts of the apexes, not with their
     /// number.
-    #[inline]
+    #[inline(always)]
     pub(super) fn find(&self, name: &[u8], starts: &[u8]) -> Option<(u32, usize)> {
         let labels = starts.len().checked_sub(1)?;
         for &count in &self.label_counts {
             let Some(before) = labels.checked_sub(count) else { continue };
-            if let Ok(number) = self.search(name.get(usize::from(starts[before])..)?) {
+            if let Some(number) = self.search(name.get(usize::from(starts[before])..)?) {
                 return Some((number, before));
             }
         }
         None
     }
+}
+
+/// A hash of all bytes of a name. It need not withstand anybody: the apexes are the
+/// administrator's, and a name that is asked is only compared with those at its place.
+#[inline(always)]
+fn hash(name: &[u8]) -> u64 {
+    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mix = |hash: u64, word: u64| (hash.rotate_left(29) ^ word).wrapping_mul(FACTOR);
+    let Some(last) = name.last_chunk() else {
+        return name.iter().fold(0, |hash, &byte| mix(hash, byte.into())) >> 32;
+    };
+    let mut hash = mix(name.len() as u64, u64::from_le_bytes(*last));
+    let mut rest = name;
+    while let Some((word, after)) = rest.split_first_chunk().filter(|(_, after)| !after.is_empty())
+    {
+        hash = mix(hash, u64::from_le_bytes(*word));
+        rest = after;
+    }
+    hash >> 32
+}
+
+/// Compares names eight bytes at a time, as they are too short for a call to pay.
+#[inline(always)]
+fn is_same(a: &[u8], b: &[u8]) -> bool {
+    let (Some(last_a), Some(last_b)) = (a.last_chunk::<8>(), b.last_chunk::<8>()) else {
+        return a == b;
+    };
+    if a.len() != b.len() || last_a != last_b {
+        return false;
+    }
+    let mut rest = (a, b);
+    while let (Some((word_a, after_a)), Some((word_b, after_b))) =
+        (rest.0.split_first_chunk::<8>(), rest.1.split_first_chunk::<8>())
+    {
+        if word_a != word_b {
+            return false;
+        }
+        rest = (after_a, after_b);
+    }
+    true
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use std::sync::Arc;
 #[derive(Debug, Default)]
 pub struct Catalog {
     zones: Vec<Zone>,
-    /// Those of the zones, in the same order.
-    soas: Vec<SoaRecord>,
+    /// What was made ready of the zones, in the same order.
+    ready: Vec<Ready>,
     apexes: Apexes,
     chaos: Chaos,
     counters: Counters,
@@ -24,8 +24,29 @@ pub struct Route<'a> {
     pub zone: &'a Zone,
     /// The SOA record of the zone.
     pub soa: &'a SoaRecord,
+    /// Whether the zone is nothing but plain lists, and with which keys.
+    pub plain: Option<Plain>,
     /// The number of labels that stand before the apex.
     pub before: usize,
+}
+
+/// What is in a zone that consists of lists alone: without allow lists, access lists, ordinary
+/// records, subzones and gates.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Plain {
+    /// Some dataset lists IPv4 addresses.
+    pub ip4: bool,
+    /// Some dataset lists IPv6 addresses.
+    pub ip6: bool,
+    /// Some dataset lists names.
+    pub names: bool,
+}
+
+/// What queries need of a zone and is the same for all of them.
+#[derive(Debug)]
+struct Ready {
+    soa: SoaRecord,
+    plain: Option<Plain>,
 }
 
 /// What the server says about itself in class CH (RFC 4892); `None` is REFUSED.
@@ -40,9 +61,13 @@ pub struct Chaos {
 impl Catalog {
     /// A catalog of these zones; of several with one apex, the first counts.
     pub fn new(zones: Vec<Zone>, chaos: Chaos) -> Self {
-        let soas = zones.iter().map(|zone| SoaRecord::new(&zone.soa, &zone.apex)).collect();
+        let ready = zones.iter().map(|zone| Ready {
+            soa: SoaRecord::new(&zone.soa, &zone.apex),
+            plain: Plain::of(zone),
+        });
+        let ready = ready.collect();
         let apexes = Apexes::new(zones.iter().map(|zone| zone.apex.as_wire()));
-        Self { zones, soas, apexes, chaos, ..Self::default() }
+        Self { zones, ready, apexes, chaos, ..Self::default() }
     }
 
     /// Has the queries that belong to no zone counted there.
@@ -59,6 +84,12 @@ impl Catalog {
     /// another: it exists, whatever the upper zone lists.
     pub fn is_above_apex(&self, name: &[u8]) -> bool {
         self.apexes.is_between(name)
+    }
+
+    /// True if nothing but the zone itself decides what is answered in it.
+    #[inline]
+    pub fn is_plain(&self) -> bool {
+        self.acl.is_empty() && !self.apexes.has_between()
     }
 
     /// The zones, in the order of the configuration.
@@ -86,10 +117,26 @@ impl Catalog {
     ///
     /// The cost grows with the number of different label counts of the apexes, not with the
     /// number of zones.
-    #[inline]
+    #[inline(always)]
     pub fn find(&self, name: &[u8], starts: &[u8]) -> Option<Route<'_>> {
         let (number, before) = self.apexes.find(name, starts)?;
         let number = number as usize;
-        Some(Route { zone: &self.zones[number], soa: &self.soas[number], before })
+        let (zone, Ready { soa, plain }) = (&self.zones[number], &self.ready[number]);
+        Some(Route { zone, soa, plain: *plain, before })
+    }
+}
+
+impl Plain {
+    fn of(zone: &Zone) -> Option<Self> {
+        let is_plain = |set: &Arc<Dataset>| {
+            set.records.is_none() && set.parts.is_none() && !set.answers.has_gates()
+        };
+        let is_plain =
+            zone.allow.is_empty() && zone.acl.is_empty() && zone.datasets.iter().all(is_plain);
+        is_plain.then(|| Self {
+            ip4: zone.datasets.iter().any(|set| set.ip4.is_some()),
+            ip6: zone.datasets.iter().any(|set| set.ip6.is_some()),
+            names: zone.datasets.iter().any(|set| set.names.is_some()),
+        })
     }
 }

@@ -77,6 +77,7 @@ impl Counters {
     }
 
     /// Counts a query of `bytes_in` bytes that got an answer of `bytes_out`, 0 for none.
+    #[inline(always)]
     pub(crate) fn count(&self, worker: usize, reason: Reason, bytes_in: usize, bytes_out: usize) {
         let Some(cell) = self.0.get(worker) else { return };
         add(&cell.bytes_in, bytes_in as u64);

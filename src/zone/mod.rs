@@ -10,7 +10,7 @@ mod soa;
 
 pub use crate::zonefile::{SoaData as Soa, Vars};
 pub use acl::{Acl, ClientAcl, KeyAcl};
-pub use catalog::{Catalog, Chaos, Route};
+pub use catalog::{Catalog, Chaos, Plain, Route};
 pub use counters::{Counters, Figures, Reason};
 pub use dataset::Dataset;
 pub use parts::{Parts, Subzone};
@@ -71,7 +71,14 @@ pub struct Ns {
 }
 
 impl Zone {
+    /// True if NS records stand behind ordinary answers.
+    #[inline]
+    pub fn shows_ns(&self) -> bool {
+        self.ns.explicit && !self.minimal_answers
+    }
+
     /// True if the zone can be answered from at this time, in seconds since 1970.
+    #[inline]
     pub fn is_served(&self, now: u64) -> bool {
         self.state != ZoneState::Unloaded && self.expires.is_none_or(|expires| expires >= now)
     }

@@ -6,13 +6,14 @@ use crate::wire::name::NameBuf;
 use crate::wire::response::Section;
 use crate::wire::{Class, Type};
 
-/// The data of a SOA record in wire form: every negative answer has one, so it is made ready once.
-/// Names below the apex end in a pointer to it, which each message has elsewhere.
+/// The SOA record of a zone in wire form: every negative answer has it, so it is made ready once.
+/// Its owner, and names in it below the apex, are pointers to the apex, which each message has
+/// elsewhere.
 #[derive(Clone, Debug)]
 pub struct SoaRecord {
-    data: Box<[u8]>,
-    /// Where in `data` the pointers are.
-    pointers: Vec<usize>,
+    record: Box<[u8]>,
+    /// Where in `record` the pointers are; of fewer, some are there twice.
+    pointers: [u16; 3],
     /// The TTL in negative answers, in seconds (RFC 2308 section 3).
     pub minimum: u32,
     /// The TTL in positive answers, in seconds.
@@ -22,29 +23,35 @@ pub struct SoaRecord {
 impl SoaRecord {
     /// The record of the zone with this apex.
     pub fn new(soa: &Soa, apex: &NameBuf) -> Self {
-        let mut data = Vec::new();
-        let mut pointers = Vec::new();
-        for name in [&soa.mname, &soa.rname] {
+        // Pointer and TTL are filled in when it is written.
+        let mut record = vec![0; 2];
+        let mut pointers = [0; 3];
+        for word in [Type::SOA.0, Class::IN.0] {
+            record.extend(word.to_be_bytes());
+        }
+        record.extend([0; 4 + 2]);
+        let data = record.len();
+        for (pointer, name) in pointers.iter_mut().skip(1).zip([&soa.mname, &soa.rname]) {
             match name.labels_before(apex) {
                 Some(labels) => {
-                    data.extend_from_slice(labels);
-                    pointers.push(data.len());
-                    data.extend([0, 0]);
+                    record.extend_from_slice(labels);
+                    *pointer = record.len() as u16;
+                    record.extend([0, 0]);
                 }
-                None => data.extend_from_slice(name.as_wire()),
+                None => record.extend_from_slice(name.as_wire()),
             }
         }
         for number in [soa.serial, soa.refresh, soa.retry, soa.expire, soa.minimum] {
-            data.extend(number.to_be_bytes());
+            record.extend(number.to_be_bytes());
         }
-        Self { data: data.into(), pointers, minimum: soa.minimum, ttl: soa.ttl }
+        let size = (record.len() - data) as u16;
+        record[data - 2..data].copy_from_slice(&size.to_be_bytes());
+        Self { record: record.into(), pointers, minimum: soa.minimum, ttl: soa.ttl }
     }
 
     /// Appends the record to a message that has the apex `apex` bytes from its start.
+    #[inline(always)]
     pub fn write(&self, section: Section, apex: usize, ttl: u32, writer: &mut ResponseWriter<'_>) {
-        writer.record(section, apex, Type::SOA, Class::IN, ttl, &[&self.data]);
-        for pointer in &self.pointers {
-            writer.point(self.data.len() - pointer, apex);
-        }
+        writer.prepared(section, &self.record, ttl, &self.pointers, apex);
     }
 }

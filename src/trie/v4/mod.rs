@@ -50,7 +50,7 @@ impl Trie4 {
     }
 
     /// The answer of an address.
-    #[inline]
+    #[inline(never)]
     pub fn lookup(&self, key: u32) -> AnswerId {
         let offset = self.root.get((key >> 16) as u16);
         let Place { block, key, .. } = self.place(offset, key as u16);

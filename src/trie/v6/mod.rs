@@ -59,7 +59,7 @@ impl Trie6 {
     }
 
     /// The answer of an address.
-    #[inline]
+    #[inline(never)]
     pub fn lookup(&self, key: u128) -> AnswerId {
         let Some((head, block)) = self.block(self.find(key)) else { return AnswerId::NONE };
         let unit = key.wrapping_sub(head) >> block.shift();

@@ -1,0 +1,193 @@
+//! The short way and the long one, compared with random zones and queries.
+
+use crate::engine::tests::{NOW, catalog, query, zone};
+use crate::engine::{Outcome, Request, Transport, WorkerState, answer, answer_any, short};
+use crate::listing::AnswersBuilder;
+use crate::trie::{Trie4, Trie6};
+use crate::wire::HEADER;
+use crate::zone::{Catalog, Dataset, Figures, Zone};
+use crate::zonefile::{Kind, Options, Parser};
+use proptest::prelude::*;
+use std::net::Ipv4Addr;
+
+fn dataset(kind: Kind, text: &str) -> Dataset {
+    let mut parser = Parser::new(kind, Options::default());
+    parser.start_file();
+    parser.feed(text.as_bytes()).unwrap();
+    parser.end_file().unwrap();
+    let parsed = parser.finish();
+    let mut default = AnswersBuilder::default();
+    let value = default.value(parsed.default_value.0, &parsed.default_value.1).unwrap();
+    let id = default.answer(&[value]);
+    Dataset {
+        ip4: parsed.ip4.map(|addresses| Trie4::build(addresses.ranges())),
+        ip6: parsed.ip6.map(|addresses| Trie6::build(addresses.ranges())),
+        names: parsed.names,
+        answers: parsed.answers,
+        default_answer: default.finish([id]).0,
+        vars: parsed.vars,
+        ttl: parsed.ttl,
+        ..Dataset::default()
+    }
+}
+
+/// A dataset of few keys, so that questions meet them.
+fn any_dataset() -> impl Strategy<Value = Dataset> {
+    let value = prop::sample::select(vec![
+        "",
+        " :2:see $",
+        " :3:=own $$ text",
+        " :127.0.0.4:",
+        " :5:$1 of $2",
+        " :6:long $ $0$0$0",
+        " :7:$0$0$0$0$0$0$0$",
+    ]);
+    let key4 = "[12]\\.[0-2]\\.[0-2]\\.[0-2](/(8|16|24|31))?|127\\.0\\.0\\.[12]|0\\.0\\.0\\.0/8";
+    let key6 = "200[12]:[0-2]00::[0-2](/(16|32|64))?|::ffff:7f00:[12]|::/96|2002:102:3::/48";
+    let names = "\\.?([ab]\\.|\\*\\.)?([ab1]\\.)?(test|invalid|com|2\\.1)";
+    let head = prop::sample::select(vec![
+        "",
+        "$1 one\n$0 0123456789012345678901234567890123456789\n",
+        "$=base $= of $\n:2:default $\n",
+        ":9:default\n$TTL 77\n",
+        ":9:\n",
+    ]);
+    let lines = |key: &'static str| {
+        prop::collection::vec((any::<bool>(), key, value.clone()), 0..6).prop_map(|lines| {
+            let line = |(not, key, value): &(bool, String, &str)| match not {
+                true if value.is_empty() => format!("!{key}\n"),
+                _ => format!("{key}{value}\n"),
+            };
+            lines.iter().map(line).collect::<String>()
+        })
+    };
+    let kinds = prop_oneof![
+        3 => (Just(Kind::Ip4Set), lines(key4)),
+        2 => (Just(Kind::Ip4Trie), lines(key4)),
+        1 => (Just(Kind::Ip4Tset), lines("[12]\\.[0-2]\\.[0-2]\\.[0-2]")),
+        2 => (Just(Kind::Ip6Trie), lines(key6)),
+        3 => (Just(Kind::Dnset), lines(names)),
+    ];
+    (kinds, head, any::<bool>()).prop_map(|((kind, lines), head, hides)| {
+        let text = format!("{head}{lines}");
+        Dataset { hides_empty_non_terminals: hides, ..dataset(kind, &text) }
+    })
+}
+
+fn any_zone(apex: &'static str) -> impl Strategy<Value = Zone> {
+    let flags = (any::<bool>(), prop::bool::weighted(0.9), any::<bool>());
+    let expires = prop::option::weighted(0.1, prop::sample::select(vec![NOW - 1, NOW]));
+    (prop::collection::vec(any_dataset(), 1..4), flags, expires).prop_map(
+        move |(datasets, (test_points, minimal_answers, explicit), expires)| {
+            let mut zone = Zone { test_points, minimal_answers, expires, ..zone(apex, datasets) };
+            zone.ns.explicit = explicit;
+            zone
+        },
+    )
+}
+
+fn any_catalog() -> impl Strategy<Value = Catalog> {
+    let upper = any_zone("bl.test");
+    let lower = prop::option::weighted(0.3, any_zone("a.b.bl.test"));
+    (upper, lower)
+        .prop_map(|(upper, lower)| catalog(vec![upper].into_iter().chain(lower).collect()))
+}
+
+fn any_query() -> impl Strategy<Value = Vec<u8>> {
+    let nibbles = "([0-2]\\.){0,26}(0\\.){3,5}([0-2]\\.){3}2";
+    let name = prop_oneof![
+        4 => "[0-2]\\.[0-2]\\.0?[0-2]\\.[12]|[12]\\.0\\.0\\.127",
+        2 => "([0-2]\\.){0,3}[0-2]",
+        2 => nibbles,
+        1 => "[12]\\.0\\.0\\.0\\.0\\.0\\.f\\.7\\.f\\.f\\.f\\.f\\.(0\\.){19}0",
+        3 => "([ab1]\\.){0,3}([Tt]est|invalid|com|2\\.1|b)",
+    ];
+    let apex = prop::sample::select(vec!["bl.test", "bl.test", "bl.test", "BL.Test", "test", "x"]);
+    let qtype = prop::sample::select(vec![1, 1, 1, 16, 16, 255, 28, 2, 6, 15, 250, 41, 0]);
+    let class = prop::sample::select(vec![1, 1, 1, 1, 1, 1, 255, 3]);
+    let payload = prop::option::of(prop::sample::select(vec![0, 512, 1232, 4096]));
+    (name, apex, any::<bool>(), (qtype, class, payload)).prop_map(
+        |(name, apex, is_apex, (qtype, class, payload))| {
+            let name = match is_apex && name.len() < 3 {
+                true => apex.to_owned(),
+                false => format!("{name}.{apex}"),
+            };
+            query(&name, qtype, class, payload)
+        },
+    )
+}
+
+/// What a way makes of a query, and what it has counted.
+fn outcome(
+    catalog: &Catalog,
+    request: &Request<'_>,
+    worker: usize,
+    way: impl Fn(&Catalog, &mut WorkerState, &Request<'_>, &mut [u8]) -> Option<Outcome>,
+) -> Option<(Outcome, Vec<u8>, Vec<Figures>)> {
+    let figures = || -> Vec<Figures> {
+        let zones = catalog.zones().iter().map(|zone| zone.counters.figures());
+        zones.chain([catalog.counters().figures()]).collect()
+    };
+    let before = figures();
+    let mut out = vec![0; 1280];
+    let outcome = way(catalog, &mut WorkerState::new(worker), request, &mut out)?;
+    out.truncate(outcome.bytes().unwrap_or(0));
+    let after = figures();
+    let counted = after.iter().zip(&before).map(|(after, before)| after.since(before));
+    Some((outcome, out, counted.collect()))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn both_ways_give_and_count_the_same(
+        catalog in any_catalog(),
+        queries in prop::collection::vec((any_query(), prop::option::weighted(0.1, any::<(prop::sample::Index, u8)>())), 40),
+        tcp: bool,
+    ) {
+        let transport = if tcp { Transport::Tcp } else { Transport::Udp };
+        let client = Ipv4Addr::LOCALHOST.into();
+        for (mut query, damage) in queries {
+            if let Some((at, byte)) = damage {
+                let at = at.index(query.len());
+                query[at] = byte;
+            }
+            let request = Request { query: &query, client, transport, now: NOW };
+            let short = outcome(&catalog, &request, 0, short::answer);
+            let long = outcome(&catalog, &request, 1, |a, b, c, d| Some(answer_any(a, b, c, d)));
+            if short.is_some() {
+                prop_assert_eq!(short, long, "{:?}", query);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_usual_queries_take_the_short_way() {
+    let text = ":2:see $\n1.2.3.4\n";
+    let catalog = catalog(vec![
+        zone("bl.test", vec![dataset(Kind::Ip4Set, text)]),
+        zone("dn.test", vec![dataset(Kind::Dnset, "example.com\n")]),
+        zone("six.test", vec![dataset(Kind::Ip6Trie, "2001:db8::/32\n")]),
+    ]);
+    let nibbles = format!("{}8.b.d.0.1.0.0.2", "1.".repeat(24));
+    for name in ["4.3.2.1.bl.test", "4.3.2.9.bl.test", "2.1.bl.test", "example.com.dn.test"]
+        .map(str::to_owned)
+        .into_iter()
+        .chain(["a.b.dn.test".to_owned(), format!("{nibbles}.six.test")])
+    {
+        for (qtype, payload) in [(1, None), (16, None), (28, None), (1, Some(1232))] {
+            let query = query(&name, qtype, 1, payload);
+            let client = Ipv4Addr::LOCALHOST.into();
+            let request = Request { query: &query, client, transport: Transport::Udp, now: NOW };
+            let short =
+                short::answer(&catalog, &mut WorkerState::default(), &request, &mut [0; 1280]);
+            assert!(short.is_some(), "{name} {qtype} {payload:?}");
+            let mut out = [0; 1280];
+            let outcome = answer(&catalog, &mut WorkerState::default(), &request, &mut out);
+            assert_eq!(Some(outcome), short);
+            assert_eq!(out[..HEADER - 10], query[..2]);
+        }
+    }
+}
