@@ -62,17 +62,25 @@ pub(super) fn cidr(scan: &mut Scan<'_>) -> Result<(u128, u8), Reason> {
 }
 
 /// Hexadecimal digits up to ffff, leading zeros allowed.
+#[inline]
 fn field(scan: &mut Scan<'_>) -> Option<u16> {
-    let mut value = None;
-    while let Some(digit) = char::from(scan.peek()).to_digit(16) {
-        let next = value.unwrap_or(0u32) << 4 | digit;
-        if next > 0xffff {
+    let mut value = 0;
+    let mut digits = 0;
+    for &byte in scan.rest() {
+        let digit = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' | b'A'..=b'F' => (byte | 0x20) - b'a' + 10,
+            _ => break,
+        };
+        if value > 0xfff {
+            scan.skip(digits);
             return None;
         }
-        value = Some(next);
-        scan.eat(scan.peek());
+        value = value << 4 | u16::from(digit);
+        digits += 1;
     }
-    value.map(|value| value as u16)
+    scan.skip(digits);
+    (digits > 0).then_some(value)
 }
 
 #[cfg(test)]

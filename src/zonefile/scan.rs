@@ -96,18 +96,25 @@ impl<'a> Scan<'a> {
         })
     }
 
-    /// A decimal number up to `max`, leading zeros allowed.
+    /// A decimal number up to `max`, which is 9 or more; leading zeros allowed.
     #[inline]
     pub(super) fn number(&mut self, max: u32) -> Option<u32> {
-        let mut number = u64::from(self.digit()?);
-        while let Some(digit) = self.digit() {
+        let mut number = 0;
+        let mut digits = 0;
+        for byte in self.rest() {
+            let digit = byte.wrapping_sub(b'0');
+            if digit > 9 {
+                break;
+            }
             number = number * 10 + u64::from(digit);
             if number > u64::from(max) {
-                self.at -= 1;
+                self.at += digits;
                 return None;
             }
+            digits += 1;
         }
-        Some(number as u32)
+        self.at += digits;
+        (digits > 0).then_some(number as u32)
     }
 
     /// A number that ends at a blank or the end of the line.

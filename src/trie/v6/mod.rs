@@ -275,14 +275,16 @@ impl Builder {
             return;
         };
         let (own, rest) = self.pieces.split_at(best.pieces);
-        let runs: Vec<_> = runs(own, best.shape.background()).collect();
+        let runs: Vec<_> = runs(own, best.background).collect();
         self.heads.push(head);
         self.blocks.push(if runs.is_empty() {
-            self.arena.uniform(best.shape.background())
+            self.arena.uniform(best.background)
         } else {
-            self.arena.block(&best.shape, &best.plan, &runs, &[])
+            let mut shape = Shape::new(best.background);
+            runs.iter().for_each(|run| shape.add(run));
+            self.arena.block(&shape, &best.plan, &runs, &[])
         });
-        self.background = best.shape.background();
+        self.background = best.background;
         let ended = rest.first().is_some_and(|piece| piece.answer == self.background);
         self.pieces.drain(..best.pieces + usize::from(ended));
     }
@@ -315,7 +317,7 @@ fn network(key: u128) -> u64 {
 /// A block of the first so many pieces.
 struct Cut {
     pieces: usize,
-    shape: Shape,
+    background: AnswerId,
     plan: Plan,
 }
 
@@ -339,7 +341,7 @@ fn cheapest(pieces: &[Range<u128>], background: AnswerId) -> Option<Cut> {
         if plan.count > MAX_RUNS {
             break;
         }
-        let cut = Cut { pieces: index + 1, shape: shape.clone(), plan };
+        let cut = Cut { pieces: index + 1, background, plan };
         if best.as_ref().is_none_or(|best| cut.compare(best).is_lt()) {
             best = Some(cut);
         }
