@@ -27,7 +27,9 @@ pub(super) fn answer(
     out: &mut [u8],
 ) -> Option<Outcome> {
     let query = read(request.query, &mut state.name)?;
-    let route = catalog.find(state.name.wire(), state.name.starts.as_slice())?;
+    let Some(route) = catalog.find(state.name.wire(), state.name.starts()) else {
+        return refuse(catalog, state, request, &query, out);
+    };
     let (zone, soa, plain) = (route.zone, route.soa, route.plain?);
     if route.before == 0 || !zone.is_served(request.now) || !catalog.is_plain() {
         return None;
@@ -53,6 +55,24 @@ pub(super) fn answer(
     }
     let len = writer.finish(rcode, true);
     zone.counters.count(state.worker, reason, request.query.len(), len);
+    Some(Outcome::Respond(len))
+}
+
+/// Answers a query for a name of no zone.
+#[inline(never)]
+fn refuse(
+    catalog: &Catalog,
+    state: &WorkerState,
+    request: &Request<'_>,
+    query: &Query<'_>,
+    out: &mut [u8],
+) -> Option<Outcome> {
+    if !catalog.acl().is_empty() {
+        return None;
+    }
+    let writer = ResponseWriter::new(request.query, query, out, limit(request, query))?;
+    let len = writer.finish(Rcode::Refused, false);
+    catalog.counters().count(state.worker, Reason::Refused, request.query.len(), len);
     Some(Outcome::Respond(len))
 }
 
