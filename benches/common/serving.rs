@@ -20,7 +20,7 @@ pub fn dataset(kind: &str, text: &[u8]) -> Dataset {
     let (a, text) = &parsed.default_value;
     let value = default.value(*a, text).map(|value| default.answer(&[value]));
     Dataset {
-        ip4: parsed.ip4.map(|addresses| Trie4::build(addresses.ranges())),
+        ip4: parsed.ip4.map(|addresses| Trie4::of(&addresses)),
         ip6: parsed.ip6.map(|addresses| Trie6::build(addresses.ranges())),
         names: parsed.names,
         answers: parsed.answers,

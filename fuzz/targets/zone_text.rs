@@ -8,7 +8,7 @@ use dnsbld::listing::{Action, AnswerId, Answers, Range};
 use dnsbld::wire::Type;
 use dnsbld::wire::name::NameBuf;
 use dnsbld::zonefile::{
-    Fatal, Kind, MAX_KEPT, MAX_LINE, MAX_TEXT, Options, Parsed, Parser, Subjects,
+    Fatal, Kind, MAX_KEPT, MAX_LINE, MAX_TEXT, Options, Parsed, Parser, Prepared, Subjects,
 };
 use std::net::Ipv4Addr;
 
@@ -176,7 +176,10 @@ fn parse(kind: Kind, options: &Options, files: &[&[u8]], cut: usize) -> Result<P
     let mut parser = Parser::new(kind, options.clone());
     for file in files {
         parser.start_file();
-        file.chunks(cut).try_for_each(|chunk| parser.feed(chunk))?;
+        file.chunks(cut).enumerate().try_for_each(|(number, chunk)| match number % 2 {
+            0 => parser.feed(chunk),
+            _ => parser.feed_prepared(chunk, &Prepared::new(kind, chunk)),
+        })?;
         parser.end_file()?;
     }
     Ok(parser.finish())

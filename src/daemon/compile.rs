@@ -3,13 +3,13 @@
 use super::snapshots;
 use crate::config;
 use crate::listing::AnswersBuilder;
-use crate::load::{Cause, Identity, Limits, Problem, ReadReport, Sight, Source, read};
+use crate::load::{Cause, Identity, Limits, Problem, ReadReport, Sight, Source, read, read_ahead};
 use crate::snapshot::intake::Intake;
 use crate::snapshot::{self, folder::Folder};
 use crate::trie::{Trie4, Trie6};
 use crate::wire::name::NameBuf;
 use crate::zone::{Acl, Dataset, Ns, Parts, Soa};
-use crate::zonefile::{Diagnostics, Kind, Options, Parsed, Parser, Tally};
+use crate::zonefile::{Diagnostics, Kind, Options, Parsed, Parser, Prepared, Tally};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -56,6 +56,8 @@ pub(super) struct Task {
     pub(super) at_rest: Vec<Option<Sight>>,
     /// The files that are served, if they were read by the same rules.
     pub(super) served: Option<Vec<Source>>,
+    /// Whether building may take more than one core.
+    pub(super) in_haste: bool,
     /// Tells when the outcome is no longer wanted.
     pub(super) ticket: Ticket,
 }
@@ -197,7 +199,7 @@ impl Task {
         let mut first = true;
         let mut markup = false;
         let mut intake: Option<Intake> = None;
-        let report = read(path, &self.limits(), &mut |chunk| {
+        let mut take = |chunk: &[u8], prepared: Option<Prepared>| {
             self.go_on()?;
             if std::mem::take(&mut first) {
                 markup = self.spec.guarded && is_markup(chunk);
@@ -208,8 +210,21 @@ impl Task {
             if let Some(intake) = &mut intake {
                 return intake.add(chunk).map_err(not_copied);
             }
-            if markup { Ok(()) } else { parser.feed(chunk).map_err(|fatal| fatal.to_string()) }
-        })?;
+            if markup {
+                return Ok(());
+            }
+            let fed = match prepared {
+                Some(prepared) => parser.feed_prepared(chunk, &prepared),
+                None => parser.feed(chunk),
+            };
+            fed.map_err(|fatal| fatal.to_string())
+        };
+        let report = if self.in_haste {
+            let prepare = |chunk: &[u8]| Prepared::new(self.spec.kind, chunk);
+            read_ahead(path, &self.limits(), &prepare, &mut take)?
+        } else {
+            read(path, &self.limits(), &mut |chunk| take(chunk, None))?
+        };
         let problem = |cause| Problem { file: path.to_owned(), cause };
         if markup {
             return Err(problem(Cause::Markup));
@@ -302,7 +317,7 @@ fn content(spec: &config::Dataset, name: String, parsed: Parsed) -> Dataset {
     let parts = (parsed.kind == Kind::Combined).then(|| Parts::new(sections));
     Dataset {
         name,
-        ip4: parsed.ip4.map(|addresses| Trie4::build(addresses.ranges())),
+        ip4: parsed.ip4.map(|addresses| Trie4::of(&addresses)),
         ip6: parsed.ip6.map(|addresses| Trie6::build(addresses.ranges())),
         names: parsed.names,
         hides_empty_non_terminals: spec.hides_empty_non_terminals,

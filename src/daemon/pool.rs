@@ -35,7 +35,7 @@ impl Pool {
         let (tasks, queue) = mpsc::channel::<Task>();
         let queue = Arc::new(Mutex::new(queue));
         let give_way = Arc::new(AtomicBool::new(false));
-        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+        for _ in 0..cores() {
             let (queue, give_way, done) = (Arc::clone(&queue), Arc::clone(&give_way), done.clone());
             thread::Builder::new().name("load".to_owned()).spawn(move || {
                 loop {
@@ -56,10 +56,20 @@ impl Pool {
         let _ = self.tasks.send(task);
     }
 
+    /// Whether building may take all cores: there are several, and no queries are answered yet.
+    pub(super) fn is_in_haste(&self) -> bool {
+        cores() > 1 && !self.give_way.load(Ordering::Relaxed)
+    }
+
     /// From now on, building gives way to answering.
     pub(super) fn give_way(&self) {
         self.give_way.store(true, Ordering::Relaxed);
     }
+}
+
+/// The number of cores this process may use.
+pub(super) fn cores() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Builds on a thread of its own. What a thread has freed, glibc keeps for that thread while it

@@ -286,6 +286,7 @@ impl Set {
             server: Arc::clone(&shop.server),
             at_rest: self.spec.files.iter().map(|path| shop.watcher.at_rest(path)).collect(),
             served: good.map(|good| good.sources.clone()),
+            in_haste: shop.pool.is_in_haste(),
             ticket: order.ticket(),
         };
         self.building = Some(order);

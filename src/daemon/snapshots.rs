@@ -258,6 +258,7 @@ pub fn compile(
         server: Arc::new(server.clone()),
         at_rest: Vec::new(),
         served: None,
+        in_haste: super::pool::cores() > 1,
         ticket: order.ticket(),
     };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
@@ -316,6 +317,7 @@ mod tests {
                 server: Arc::new(self.server.clone()),
                 at_rest: Vec::new(),
                 served: None,
+                in_haste: false,
                 ticket: self.order.ticket(),
             }
         }

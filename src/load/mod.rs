@@ -1,7 +1,8 @@
 //! From files to data that may be served: reading them safely, watching them, and the life of a
 //! dataset.
 //!
-//! - [`read`] reads one file, whole or not at all, and never half of a change.
+//! - [`read`] reads one file, whole or not at all, and never half of a change; [`read_ahead`] does so
+//!   on a thread of its own.
 //! - [`Watcher`] says which files have changed and come to rest.
 //! - [`Plan`] says which datasets that concerns.
 //! - [`Life`] decides, for each dataset, whether what was read may replace what is served, what
@@ -64,6 +65,7 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
+mod ahead;
 mod folders;
 mod identity;
 mod inbox;
@@ -75,6 +77,7 @@ mod settle;
 mod source;
 mod watch;
 
+pub use ahead::read_ahead;
 pub use identity::{Identity, Sight, Stamp};
 pub use life::{Candidate, Good, Life, Message, RetryPolicy, Source, State, Step, Trouble};
 pub use plan::Plan;

@@ -16,7 +16,7 @@ use std::time::SystemTime;
 use xxhash_rust::xxh3::Xxh3Default;
 
 /// How many bytes are read, and handed on, at once.
-const CHUNK: usize = 256 * 1024;
+pub(super) const CHUNK: usize = 256 * 1024;
 
 /// The first two bytes of gzip data (RFC 1952, section 2.3.1).
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
@@ -203,6 +203,7 @@ impl Read for Raw<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::load::read_ahead;
     use flate2::{Compression, write::GzEncoder};
     use std::convert::Infallible;
     use std::io::Write;
@@ -222,17 +223,39 @@ mod tests {
         (folder, path)
     }
 
+    type Sink<'a, E> = &'a mut dyn FnMut(&[u8]) -> Result<(), E>;
+    type Read<E> = fn(&Path, &Limits, Sink<'_, E>) -> Result<ReadReport, Problem>;
+
+    /// Both ways to read a file.
+    fn ways<E: Display>() -> [Read<E>; 2] {
+        [read, |path, limits, sink| {
+            let prepare = |chunk: &[u8]| chunk.to_vec();
+            read_ahead(path, limits, &prepare, &mut |chunk, prepared| {
+                assert!(prepared.is_none_or(|prepared| prepared == chunk));
+                sink(chunk)
+            })
+        }]
+    }
+
+    /// What both ways give.
     fn slurp(path: &Path, limits: &Limits) -> Result<(Vec<u8>, ReadReport), Cause> {
-        let mut text = Vec::new();
-        let report = read(path, limits, &mut |chunk| {
-            assert!(chunk.len() <= CHUNK);
-            text.extend_from_slice(chunk);
-            Ok::<(), Infallible>(())
+        let [one, other] = ways().map(|read| {
+            let mut text = Vec::new();
+            let report = read(path, limits, &mut |chunk| {
+                assert!(chunk.len() <= CHUNK);
+                text.extend_from_slice(chunk);
+                Ok::<(), Infallible>(())
+            });
+            report.map(|report| (text, report)).map_err(|problem| {
+                assert_eq!(problem.file, path);
+                problem.cause
+            })
         });
-        report.map(|report| (text, report)).map_err(|problem| {
-            assert_eq!(problem.file, path);
-            problem.cause
-        })
+        let unsettled = |got: &Result<(_, ReadReport), _>| {
+            got.clone().map(|(text, report)| (text, ReadReport { settled: false, ..report }))
+        };
+        assert!(unsettled(&one) == unsettled(&other));
+        one
     }
 
     #[test]
@@ -344,8 +367,11 @@ mod tests {
                 std::fs::create_dir(path).unwrap();
             }),
         ];
-        for (name, change) in changes {
-            let (_folder, path) = file(&vec![b'1'; 2 * CHUNK + 1]);
+        for ((name, change), read) in
+            changes.into_iter().flat_map(|change| ways().map(|read| (change, read)))
+        {
+            // So long that nobody has read it all when the first chunk is taken.
+            let (_folder, path) = file(&vec![b'1'; 8 * CHUNK + 1]);
             // Longer than the tick in which two changes get the same time.
             std::thread::sleep(std::time::Duration::from_millis(20));
             let mut done = false;
@@ -361,19 +387,21 @@ mod tests {
 
     #[test]
     fn an_error_of_the_sink_ends_the_reading_but_torn_comes_first() {
-        let (_folder, path) = file(&vec![b'1'; 2 * CHUNK]);
-        let mut calls = 0;
-        let problem = read(&path, &Limits::default(), &mut |_| {
-            calls += 1;
-            Err("line 1: $TIMESTAMP lies in the future")
-        });
-        let cause = Cause::Fatal("line 1: $TIMESTAMP lies in the future".to_owned());
-        assert_eq!(problem.unwrap_err().cause, cause);
-        assert_eq!(calls, 1);
-        let problem = read(&path, &Limits::default(), &mut |_| {
-            std::fs::remove_file(&path).unwrap();
-            Err("garbage")
-        });
-        assert_eq!(problem.unwrap_err().cause, Cause::Torn);
+        for read in ways() {
+            let (_folder, path) = file(&vec![b'1'; 8 * CHUNK]);
+            let mut calls = 0;
+            let problem = read(&path, &Limits::default(), &mut |_| {
+                calls += 1;
+                Err("line 1: $TIMESTAMP lies in the future")
+            });
+            let cause = Cause::Fatal("line 1: $TIMESTAMP lies in the future".to_owned());
+            assert_eq!(problem.unwrap_err().cause, cause);
+            assert_eq!(calls, 1);
+            let problem = read(&path, &Limits::default(), &mut |_| {
+                std::fs::remove_file(&path).unwrap();
+                Err("garbage")
+            });
+            assert_eq!(problem.unwrap_err().cause, Cause::Torn);
+        }
     }
 }

@@ -37,6 +37,28 @@ pub(super) struct Shape {
     dense: usize,
 }
 
+/// What decides the form of a block of short keys with one answer, for [`Shape::add_counted`].
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counts {
+    runs: usize,
+    powers: usize,
+    keys: u32,
+    bounds: u32,
+    top: u16,
+}
+
+impl Counts {
+    /// Adds a run behind the ones before.
+    pub(super) fn add(&mut self, start: u16, last: u16) {
+        let length = u32::from(last - start) + 1;
+        self.runs += 1;
+        self.powers += length.count_ones() as usize;
+        self.keys += length;
+        self.bounds |= u32::from(start) | (u32::from(last) + 1);
+        self.top = last;
+    }
+}
+
 /// The form chosen for a block.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Plan {
@@ -77,6 +99,18 @@ impl Shape {
         self.top = self.top.max(run.last);
     }
 
+    /// Adds all of these runs to a shape without runs.
+    pub(super) fn add_counted(&mut self, answer: AnswerId, counts: &Counts) {
+        if counts.runs > 0 {
+            self.add_answer(answer);
+        }
+        self.lasts = counts.runs;
+        self.powers = counts.powers;
+        self.keys = Some(counts.keys.into());
+        self.bounds = counts.bounds.into();
+        self.top = counts.top.into();
+    }
+
     pub(super) fn add_dense(&mut self, dense: &Dense) {
         self.add_answer(dense.answer);
         self.dense += 1;
@@ -86,8 +120,8 @@ impl Shape {
     /// form keeps to that.
     pub(super) fn plan(&self, most: usize) -> Plan {
         let shift = self.bounds.trailing_zeros().min(127);
-        let width = bytes_of(self.top >> shift);
-        let answer_width = bytes_of(self.greatest.into());
+        let width = bytes_of(significant_bits(self.top).saturating_sub(shift));
+        let answer_width = bytes_of(u32::BITS - self.greatest.leading_zeros());
         let shared = self.is_shared();
         let each = if shared { 0 } else { answer_width };
         let units = self.keys.and_then(|keys| usize::try_from(keys >> shift).ok());
@@ -168,6 +202,55 @@ impl Arena {
         runs: &[Run],
         dense: &[Dense],
     ) -> u32 {
+        let offset = self.begin(shape, plan, dense);
+        for run in runs.iter().flat_map(|run| plan.cut(run)) {
+            self.number(run.start, plan.width);
+        }
+        for run in runs.iter().flat_map(|run| plan.cut(run)) {
+            match plan.form {
+                Form::Powers => self.bytes.push((run.last - run.start).count_ones() as u8),
+                Form::Lasts => self.number(run.last, plan.width),
+                Form::Units | Form::Split => break,
+            }
+        }
+        if !shape.is_shared() {
+            for run in runs.iter().flat_map(|run| plan.cut(run)) {
+                self.number(run.answer.0.into(), plan.answer_width);
+            }
+            for dense in dense {
+                self.number(dense.answer.0.into(), plan.answer_width);
+            }
+        }
+        self.end(offset, plan, dense);
+        offset
+    }
+
+    /// Writes the block of runs of keys below 2^16 that all have one answer, planned
+    /// [in single keys](Plan::is_in_single_keys).
+    pub(super) fn single_keys(
+        &mut self,
+        shape: &Shape,
+        plan: &Plan,
+        runs: &[(u16, u16)],
+        dense: &[Dense],
+    ) -> u32 {
+        debug_assert!(plan.is_in_single_keys() && (shape.is_shared() || runs.is_empty()));
+        let offset = self.begin(shape, plan, dense);
+        self.bytes.reserve(plan.size);
+        for &(start, last) in runs {
+            for key in start..=last {
+                match plan.width {
+                    1 => self.bytes.push(key as u8),
+                    _ => self.bytes.extend_from_slice(&key.to_le_bytes()),
+                }
+            }
+        }
+        self.end(offset, plan, dense);
+        offset
+    }
+
+    /// Writes what a block begins with: all before its keys. Returns its offset.
+    fn begin(&mut self, shape: &Shape, plan: &Plan, dense: &[Dense]) -> u32 {
         debug_assert!(plan.count <= MAX_COUNT);
         let offset = self.offset();
         let flags = [
@@ -192,30 +275,15 @@ impl Arena {
             self.bytes.push(less_one as u8);
         }
         self.bytes.extend(dense.iter().map(|dense| dense.octet));
+        offset
+    }
 
-        for run in runs.iter().flat_map(|run| plan.cut(run)) {
-            self.number(run.start, plan.width);
-        }
-        for run in runs.iter().flat_map(|run| plan.cut(run)) {
-            match plan.form {
-                Form::Powers => self.bytes.push((run.last - run.start).count_ones() as u8),
-                Form::Lasts => self.number(run.last, plan.width),
-                Form::Units | Form::Split => break,
-            }
-        }
-        if !shape.is_shared() {
-            for run in runs.iter().flat_map(|run| plan.cut(run)) {
-                self.number(run.answer.0.into(), plan.answer_width);
-            }
-            for dense in dense {
-                self.number(dense.answer.0.into(), plan.answer_width);
-            }
-        }
+    /// Writes what a block ends with: its bitmaps.
+    fn end(&mut self, offset: u32, plan: &Plan, dense: &[Dense]) {
         for dense in dense {
             self.bytes.extend_from_slice(&dense.bits);
         }
         debug_assert_eq!(self.bytes.len() - offset as usize, plan.size);
-        offset
     }
 
     /// Writes a block that only leads to a block for each value of the next octet.
@@ -231,11 +299,18 @@ impl Arena {
     }
 
     fn number(&mut self, number: u128, width: usize) {
-        self.bytes.extend_from_slice(&number.to_le_bytes()[..width]);
+        // All bytes and some of them back: a size that the compiler knows needs no call.
+        self.bytes.extend_from_slice(&number.to_le_bytes());
+        self.bytes.truncate(self.bytes.len() - size_of::<u128>() + width);
     }
 }
 
 impl Plan {
+    /// True if every run will be written key by key.
+    pub(super) fn is_in_single_keys(&self) -> bool {
+        self.form == Form::Units && self.shift == 0
+    }
+
     /// The run in units, cut as the form needs it.
     fn cut(&self, run: &Run) -> impl Iterator<Item = Run> + use<> {
         let (mut rest, form) = (Some(run.start >> self.shift), self.form);
@@ -254,7 +329,12 @@ impl Plan {
     }
 }
 
-/// The bytes a number needs, at least 1.
-fn bytes_of(number: u128) -> usize {
-    ((128 - number.leading_zeros()).div_ceil(8) as usize).max(1)
+/// The bits a number needs.
+fn significant_bits(number: u128) -> u32 {
+    u128::BITS - number.leading_zeros()
+}
+
+/// The bytes a number of so many bits needs, at least 1.
+fn bytes_of(bits: u32) -> usize {
+    bits.div_ceil(8).max(1) as usize
 }

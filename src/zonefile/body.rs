@@ -83,6 +83,21 @@ impl Body {
         Ok((lines.rest, lines.count))
     }
 
+    /// Takes the addresses of such lines; `false` says that lines of this type are read otherwise.
+    pub(super) fn take_addresses(&mut self, addresses: &[u32]) -> Result<bool, FatalCause> {
+        match &mut self.entries {
+            _ if addresses.is_empty() => {}
+            Entries::Ip4Set(set) => {
+                let value = Some(self.values.default_id()?);
+                addresses.iter().for_each(|&address| set.add_single(address, value));
+            }
+            Entries::Ip4Tset(set) => set.add_all(addresses),
+            _ => return Ok(false),
+        }
+        self.accepted += addresses.len() as u64;
+        Ok(true)
+    }
+
     /// Decides what every key gives. The diagnostics are those that only the end shows: lines that
     /// were taken for entries and are none.
     pub(super) fn finish(self, local: Local) -> Parsed {

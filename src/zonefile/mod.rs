@@ -42,6 +42,7 @@ pub use acl::{Acl, Keys, Subjects};
 pub use diagnostic::{
     Diagnostic, Diagnostics, Fatal, FatalCause, MAX_KEPT, Reason, SectionTypes, Special,
 };
+pub use plain::Prepared;
 pub use section::Part;
 pub use special::{NsData, SoaData, Vars};
 pub use tally::Tally;
@@ -346,6 +347,20 @@ impl Parser {
         Ok(())
     }
 
+    /// Takes the next bytes of the file, of which something was read before; the same as
+    /// [`feed`](Self::feed) of them.
+    pub fn feed_prepared(&mut self, chunk: &[u8], prepared: &Prepared) -> Result<(), Fatal> {
+        let mut fed = 0;
+        for (place, addresses) in prepared.runs() {
+            self.feed(&chunk[fed..place.start])?;
+            fed = place.start;
+            if self.take_addresses(addresses)? {
+                fed = place.end;
+            }
+        }
+        self.feed(&chunk[fed..])
+    }
+
     /// Ends the file. Its last line counts also without a newline.
     pub fn end_file(&mut self) -> Result<(), Fatal> {
         if self.partial.is_empty() && !self.overlong {
@@ -495,21 +510,43 @@ impl Parser {
     /// Takes the lines at the beginning of `chunk` that are nothing but a whole IPv4 address and
     /// a newline, and returns the rest.
     fn plain_addresses<'a>(&mut self, chunk: &'a [u8]) -> Result<&'a [u8], Fatal> {
+        let mut rest = chunk;
+        self.with_body(|body| {
+            let count;
+            (rest, count) = body.plain_addresses(chunk)?;
+            Ok(count)
+        })?;
+        Ok(rest)
+    }
+
+    /// Takes the addresses of such lines; `false` says that they are none for the entries at hand.
+    fn take_addresses(&mut self, addresses: &[u32]) -> Result<bool, Fatal> {
+        let mut are_taken = false;
+        self.with_body(|body| {
+            are_taken = body.take_addresses(addresses)?;
+            Ok(if are_taken { addresses.len() as u64 } else { 0 })
+        })?;
+        Ok(are_taken)
+    }
+
+    /// Has `take` take lines for what entry lines belong to, if that is anything. It returns the
+    /// number of lines, all of them entries.
+    fn with_body(
+        &mut self,
+        take: impl FnOnce(&mut Body) -> Result<u64, FatalCause>,
+    ) -> Result<(), Fatal> {
         let (body, counts) = match &mut self.content {
             Content::Whole(body) => (&mut **body, true),
             Content::Combined(sections) => match sections.open() {
                 Some(section) => (&mut section.body, !section.apexes.is_empty()),
-                None => return Ok(chunk),
+                None => return Ok(()),
             },
         };
-        let (rest, count) = body.plain_addresses(chunk).map_err(|cause| Fatal {
-            file: file_index(self.files),
-            line: self.line,
-            cause,
-        })?;
+        let (file, line) = (file_index(self.files), self.line);
+        let count = take(body).map_err(|cause| Fatal { file, line, cause })?;
         self.accepted += if counts { count } else { 0 };
         self.line = self.line.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
-        Ok(rest)
+        Ok(())
     }
 
     fn report(&mut self, at: usize, reason: Reason) {

@@ -1,5 +1,8 @@
 //! The commonest line, fast: a whole IPv4 address and nothing else.
 
+use super::Kind;
+use std::ops::Range;
+
 /// The longest such line: four octets of three digits, three dots, CR LF.
 const LONGEST: usize = 17;
 
@@ -59,5 +62,59 @@ fn line(text: &[u8; LONGEST]) -> Option<(u32, usize)> {
         b'\n' => Some((address, at + 1)),
         b'\r' if text[at + 1] == b'\n' => Some((address, at + 2)),
         _ => None,
+    }
+}
+
+/// What of a chunk of a file can be read before its turn, on another thread: lines that are
+/// nothing but whole IPv4 addresses. [`Parser::feed_prepared`](super::Parser::feed_prepared) takes
+/// it.
+#[derive(Clone, Debug, Default)]
+pub struct Prepared {
+    addresses: Vec<u32>,
+    runs: Vec<Run>,
+}
+
+/// Lines side by side.
+#[derive(Clone, Debug)]
+struct Run {
+    /// Their bytes in the chunk.
+    place: Range<usize>,
+    /// Up to where their addresses stand.
+    addresses: usize,
+}
+
+/// The most runs of a chunk; what is behind them is left. So a file of other lines costs little.
+const MAX_RUNS: usize = 100;
+
+impl Prepared {
+    /// Of a chunk of a file of this type; nothing of the types that list no single addresses.
+    pub fn new(kind: Kind, chunk: &[u8]) -> Self {
+        let mut prepared = Self::default();
+        if !matches!(kind, Kind::Ip4Set | Kind::Ip4Tset) {
+            return prepared;
+        }
+        // Where the first line began only its turn will show.
+        let mut next_line = memchr::memchr(b'\n', chunk);
+        while let Some(end) = next_line
+            && prepared.runs.len() < MAX_RUNS
+        {
+            let start = end + 1;
+            let mut lines = Lines::new(&chunk[start..]);
+            prepared.addresses.extend(&mut lines);
+            let end = chunk.len() - lines.rest.len();
+            prepared.runs.push(Run { place: start..end, addresses: prepared.addresses.len() });
+            next_line = memchr::memchr(b'\n', lines.rest).map(|newline| end + newline);
+        }
+        prepared
+    }
+
+    /// Where the lines stand in the chunk, and their addresses, in order.
+    pub(super) fn runs(&self) -> impl Iterator<Item = (Range<usize>, &[u32])> {
+        let mut start = 0;
+        self.runs.iter().map(move |run| {
+            let addresses = &self.addresses[start..run.addresses];
+            start = run.addresses;
+            (run.place.clone(), addresses)
+        })
     }
 }

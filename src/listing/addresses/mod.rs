@@ -76,6 +76,15 @@ impl Addresses4 {
         })
     }
 
+    /// The listed addresses, sorted and distinct, and the answer of them all, if that is how they
+    /// are kept.
+    pub fn singles(&self) -> Option<(&[u32], AnswerId)> {
+        match &self.0 {
+            Form4::Set(set) => Some(set.singles()),
+            Form4::Layers(_) | Form4::Prefixes(_) => None,
+        }
+    }
+
     /// The size in memory, in bytes.
     pub fn memory(&self) -> usize {
         match &self.0 {

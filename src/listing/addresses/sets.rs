@@ -17,11 +17,18 @@ impl SetBuilder4 {
         self.addresses.push(address);
     }
 
+    /// Lists addresses.
+    pub fn add_all(&mut self, addresses: &[u32]) {
+        self.addresses.extend_from_slice(addresses);
+    }
+
     /// Gives every address this answer.
     pub fn finish(self, answer: AnswerId) -> Addresses4 {
         let mut addresses = self.addresses;
-        sort_by_u32(&mut addresses, |address| address);
-        addresses.dedup();
+        if !addresses.is_sorted_by(|a, b| a < b) {
+            sort_by_u32(&mut addresses, |address| address);
+            addresses.dedup();
+        }
         Addresses4(Form4::Set(Set4 { addresses, answer }))
     }
 }
@@ -37,6 +44,10 @@ impl Set4 {
     pub(super) fn segments(&self) -> impl Iterator<Item = Range<u32>> {
         let answer = self.answer;
         self.addresses.iter().map(move |&address| Range { start: address, end: address, answer })
+    }
+
+    pub(super) fn singles(&self) -> (&[u32], AnswerId) {
+        (&self.addresses, self.answer)
     }
 
     pub(super) fn memory(&self) -> usize {

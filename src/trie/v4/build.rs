@@ -6,14 +6,14 @@ use crate::trie::block::BITMAP_SIZE;
 use crate::trie::pack::{Arena, Dense, Run, Shape};
 
 /// Blocks with more runs than this are split, so that a search stays within a few cache lines.
-const MAX_RUNS: usize = 512;
+pub(super) const MAX_RUNS: usize = 512;
 
 /// Keys of one block with one answer, listed or not.
 #[derive(Clone, Copy)]
-struct Piece {
-    start: u16,
-    last: u16,
-    answer: AnswerId,
+pub(super) struct Piece {
+    pub(super) start: u16,
+    pub(super) last: u16,
+    pub(super) answer: AnswerId,
 }
 
 /// Takes the ranges in order and writes the blocks.
@@ -88,7 +88,7 @@ impl Builder {
 }
 
 /// Writes the block of pieces that fill a /16, or a /24 if it must not be split further.
-fn write(arena: &mut Arena, pieces: &[Piece], may_split: bool) -> u32 {
+pub(super) fn write(arena: &mut Arena, pieces: &[Piece], may_split: bool) -> u32 {
     if let [piece] = pieces {
         return arena.uniform(piece.answer);
     }

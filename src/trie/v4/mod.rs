@@ -2,10 +2,12 @@
 
 mod build;
 mod root;
+mod singles;
 
 use super::block::Block;
 use super::coalesce::Coalesce;
 use crate::flat::{Flat, Sink, Source};
+use crate::listing::addresses::Addresses4;
 use crate::listing::{AnswerId, Range};
 use build::Builder;
 use root::Root;
@@ -47,6 +49,25 @@ impl Trie4 {
         }
         let (root, arena) = builder.finish();
         Self { root, arena: arena.into(), covered, ranges: count }
+    }
+
+    /// The trie of addresses as a dataset has them, the same as that of their ranges.
+    pub fn of(addresses: &Addresses4) -> Self {
+        match addresses.singles() {
+            Some((singles, answer)) => Self::of_singles(singles, answer),
+            None => Self::build(addresses.ranges()),
+        }
+    }
+
+    /// The trie of sorted distinct addresses with one answer, the same as [`build`](Self::build)
+    /// makes of them.
+    fn of_singles(addresses: &[u32], answer: AnswerId) -> Self {
+        if !answer.is_listed() {
+            return Self::build([]);
+        }
+        let (root, arena) = singles::build(addresses, answer);
+        let (covered, ranges) = (addresses.len() as u64, singles::ranges(addresses));
+        Self { root, arena: arena.into(), covered, ranges }
     }
 
     /// The answer of an address.

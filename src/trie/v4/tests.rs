@@ -147,6 +147,42 @@ fn prefixes_with_many_answers_meet_the_memory_goal() {
     assert!(trie.memory() < 1_200_000, "{}", trie.memory());
 }
 
+/// Compares the trie of single addresses with that of the ranges they make.
+fn check_singles(mut addresses: Vec<u32>, answer: u32) {
+    addresses.sort_unstable();
+    addresses.dedup();
+    let trie = Trie4::of_singles(&addresses, AnswerId(answer));
+    let ranges = addresses.iter().map(|&key| range(key, key, answer));
+    assert!(trie == Trie4::build(ranges), "{} addresses", addresses.len());
+}
+
+#[test]
+fn single_addresses_make_the_trie_of_their_ranges() {
+    check_singles(Vec::new(), 1);
+    check_singles(vec![1, 2], 0);
+    check_singles(testdata::addresses(200_000, 6000), 1);
+    check_singles(testdata::addresses(200_000, 1000), 1);
+    // Whole /16s side by side, across the border of a /8 too, and with holes.
+    for holes in
+        [&[][..], &[0x09ff_0000], &[0x0a00_ffff], &[0x0a01_8000], &[0x0a00_0000, 0x0a00_ffff]]
+    {
+        let all = (0x09fe_fff0..0x0a02_0010).filter(|key| !holes.contains(key));
+        check_singles(all.collect(), 300);
+    }
+    // Pairs and fours side by side; every second address; a whole /24 in a split /16.
+    for (step, len) in [(2, 1), (4, 2), (8, 4), (3, 1), (37, 2), (60, 1), (129, 1)] {
+        for first in [0, 1, 254] {
+            let starts = (first..0x2_0000).step_by(step);
+            let mut keys: Vec<u32> = starts.flat_map(|start| start..start + len).collect();
+            check_singles(keys.clone(), 1);
+            keys.extend(0x4200..0x4300);
+            check_singles(keys, 1);
+        }
+    }
+    check_singles(vec![0, u32::MAX], 1);
+    check_singles((0..=0xffff).chain(0xffff_0000..=u32::MAX).collect(), 1);
+}
+
 #[test]
 fn a_damaged_trie_never_panics() {
     let mut random = Random::new(1);
@@ -200,6 +236,16 @@ fn any_range(answers: u32) -> impl Strategy<Value = Range<u32>> {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn single_addresses_like_their_ranges(
+        seed in prop::collection::vec((clustered_key(), 0_u32..40, 1_usize..5), 0..600),
+    ) {
+        let spread = |&(key, count, step): &(u32, u32, usize)| {
+            (key..key.saturating_add(count + 1)).step_by(step)
+        };
+        check_singles(seed.iter().flat_map(spread).collect(), 1);
+    }
 
     #[test]
     fn like_the_oracle(

@@ -399,7 +399,8 @@ proptest! {
     fn any_bytes_in_any_pieces_give_the_same(
         text in proptest::collection::vec(
             proptest::sample::select(&b"0123456789.:/-!#;$\n\n\n \t\r\0abf*=\\\xffSOANTL@"[..]), 0..400),
-        cuts in proptest::collection::vec(1..40usize, 1..8),
+        cuts in proptest::collection::vec(
+            (prop_oneof![1..40usize, 100..1000usize], any::<bool>()), 1..8),
         whole in prop::collection::vec(
             proptest::sample::select(&["1.2.3.4\n", "1.2.3.4\r\n", "255.255.255.255\n", ":2:x\n",
                 "1.2.3.", "4\n", "$TTL 5\n", "1:2::3\n", "1.2.3.4 ", ".a.b :3\n", "a A 1.2.3.4\n",
@@ -415,9 +416,12 @@ proptest! {
             parser.start_file();
             let mut rest = &file[..];
             let mut fed = Ok(());
-            for cut in cuts.iter().cycle() {
-                let (head, tail) = rest.split_at(rest.len().min(*cut));
-                fed = fed.and_then(|()| parser.feed(head));
+            for &(cut, is_prepared) in cuts.iter().cycle() {
+                let (head, tail) = rest.split_at(rest.len().min(cut));
+                fed = fed.and_then(|()| match is_prepared {
+                    true => parser.feed_prepared(head, &Prepared::new(kind, head)),
+                    false => parser.feed(head),
+                });
                 rest = tail;
                 if rest.is_empty() {
                     break;

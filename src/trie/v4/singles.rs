@@ -1,0 +1,168 @@
+//! Building from single addresses with one answer, the commonest list by far: the same blocks as
+//! [`Builder`](super::build::Builder) makes of them, without a range for each address.
+
+use super::build::{MAX_RUNS, Piece, write};
+use super::root::{Entry, Root};
+use crate::listing::AnswerId;
+use crate::trie::block::BITMAP_SIZE;
+use crate::trie::pack::{Arena, Counts, Dense, Run, Shape};
+
+/// A /24 with no more addresses than this is never a bitmap: a run takes 2 bytes, 3 if it is of
+/// several addresses.
+const FEW: usize = BITMAP_SIZE / 2;
+
+/// Writes the blocks of sorted distinct addresses.
+pub(super) fn build(addresses: &[u32], answer: AnswerId) -> (Root, Vec<u8>) {
+    let mut writer =
+        Writer { answer, arena: Arena::default(), runs: Vec::new(), dense: Vec::new() };
+    let mut entries: Vec<Entry> = Vec::new();
+    for keys in addresses.chunk_by(|a, b| a >> 16 == b >> 16) {
+        let slot = (keys[0] >> 16) as u16;
+        let block = writer.block(keys, 0xffff);
+        // Whole /16s side by side in one /8 are one entry.
+        let is_whole = keys.len() == 1 << 16;
+        match entries.last_mut() {
+            Some(before)
+                if is_whole
+                    && before.block == block
+                    && slot as u8 != 0
+                    && before.last == slot - 1 =>
+            {
+                before.last = slot;
+            }
+            _ => entries.push(Entry { first: slot, last: slot, block }),
+        }
+    }
+    (Root::new(&entries), writer.arena.finish())
+}
+
+/// The number of unbroken ranges that sorted distinct addresses make.
+pub(super) fn ranges(addresses: &[u32]) -> usize {
+    let breaks = addresses.windows(2).filter(|pair| pair[1] - pair[0] != 1).count();
+    breaks + usize::from(!addresses.is_empty())
+}
+
+struct Writer {
+    answer: AnswerId,
+    arena: Arena,
+    /// The first and last keys of the runs of the block at hand.
+    runs: Vec<(u16, u16)>,
+    /// Its bitmaps.
+    dense: Vec<Dense>,
+}
+
+impl Writer {
+    /// Writes the block of addresses that differ only in the bits of `mask`, 16 or the last 8.
+    fn block(&mut self, keys: &[u32], mask: u32) -> u32 {
+        let may_split = mask == 0xffff;
+        let (Some(first), Some(last)) = (keys.first(), keys.last()) else {
+            return self.arena.uniform(AnswerId::NONE);
+        };
+        // With both ends listed, there are more runs than gaps, and the gaps are kept.
+        let has_gaps_kept = first & mask == 0 && last & mask == mask;
+        let Some(counts) = (!has_gaps_kept).then(|| self.gather(keys, mask)).flatten() else {
+            return write(&mut self.arena, &pieces(keys, mask, self.answer), may_split);
+        };
+        let mut shape = Shape::new(AnswerId::NONE);
+        shape.add_counted(self.answer, &counts);
+        self.dense.iter().for_each(|dense| shape.add_dense(dense));
+        let plan = shape.plan(MAX_RUNS);
+        if plan.count > MAX_RUNS && may_split {
+            return self.split(keys);
+        }
+        if plan.is_in_single_keys() {
+            return self.arena.single_keys(&shape, &plan, &self.runs, &self.dense);
+        }
+        let run = |&(start, last): &(u16, u16)| Run {
+            start: start.into(),
+            last: last.into(),
+            answer: self.answer,
+        };
+        let runs: Vec<Run> = self.runs.iter().map(run).collect();
+        self.arena.block(&shape, &plan, &runs, &self.dense)
+    }
+
+    fn split(&mut self, mut keys: &[u32]) -> u32 {
+        let children = std::array::from_fn(|octet| {
+            let inside = keys.partition_point(|key| (key >> 8) as u8 as usize <= octet);
+            let (own, rest) = keys.split_at(inside);
+            keys = rest;
+            self.block(own, 0xff)
+        });
+        self.arena.split(&children)
+    }
+
+    /// Divides keys into runs and bitmaps; `None` if a run goes on from one /24 to the next, of
+    /// which a bitmap may be made and the run be cut.
+    fn gather(&mut self, keys: &[u32], mask: u32) -> Option<Counts> {
+        self.runs.clear();
+        self.dense.clear();
+        let mut counts = Counts::default();
+        let mut before = None;
+        for group in keys.chunk_by(|a, b| a >> 8 == b >> 8) {
+            if before.is_some_and(|before: u32| group[0] - before == 1) {
+                return None;
+            }
+            before = group.last().copied();
+            if group.len() > FEW
+                && let Some(bits) = bitmap(group)
+            {
+                let octet = ((group[0] & mask) >> 8) as u8;
+                self.dense.push(Dense { octet, answer: self.answer, bits });
+                continue;
+            }
+            for run in group.chunk_by(|a, b| b - a == 1) {
+                let start = (run[0] & mask) as u16;
+                let last = start + (run.len() - 1) as u16;
+                counts.add(start, last);
+                self.runs.push((start, last));
+            }
+        }
+        Some(counts)
+    }
+}
+
+/// Runs and gaps, in order, that fill a /16 or a /24.
+fn pieces(keys: &[u32], mask: u32, answer: AnswerId) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    let mut next = 0;
+    for run in keys.chunk_by(|a, b| b - a == 1) {
+        let start = run[0] & mask;
+        let last = start + (run.len() - 1) as u32;
+        if next < start {
+            let last = (start - 1) as u16;
+            pieces.push(Piece { start: next as u16, last, answer: AnswerId::NONE });
+        }
+        pieces.push(Piece { start: start as u16, last: last as u16, answer });
+        next = last + 1;
+    }
+    if next <= mask {
+        let (start, last) = (next as u16, mask as u16);
+        pieces.push(Piece { start, last, answer: AnswerId::NONE });
+    }
+    pieces
+}
+
+/// The bits of the addresses of a /24, if they take less than the runs do.
+fn bitmap(keys: &[u32]) -> Option<[u8; BITMAP_SIZE]> {
+    let mut words = [0_u64; BITMAP_SIZE / 8];
+    for key in keys {
+        words[usize::from(*key as u8 / 64)] |= 1 << (key % 64);
+    }
+    let (mut size, mut before) = (0, 0);
+    for (index, &word) in words.iter().enumerate() {
+        let after = words.get(index + 1).map_or(0, |next| next << 63);
+        let starts = word & !(word << 1 | before >> 63);
+        let goes_on = word >> 1 | after;
+        size += 2 * starts.count_ones() + (starts & goes_on).count_ones();
+        before = word;
+    }
+    if size as usize <= 1 + BITMAP_SIZE {
+        return None;
+    }
+    let mut bits = [0; BITMAP_SIZE];
+    for (bytes, word) in bits.as_chunks_mut().0.iter_mut().zip(words) {
+        *bytes = word.to_le_bytes();
+    }
+    Some(bits)
+}
