@@ -191,6 +191,20 @@ impl Answers {
     }
 }
 
+/// A value and its hash.
+#[derive(Clone, Copy, Debug)]
+struct Indexed {
+    hash: u32,
+    id: u32,
+}
+
+impl Indexed {
+    /// The hash for the table, which takes the highest bits and the lowest.
+    fn spread(hash: u32) -> u64 {
+        u64::from(hash) << 32 | u64::from(hash)
+    }
+}
+
 /// Interns values and answers while a file is read.
 ///
 /// ```
@@ -207,7 +221,8 @@ pub struct AnswersBuilder {
     values: Vec<(u32, u32)>,
     texts: Vec<u8>,
     gates: Vec<(u32, Gate)>,
-    value_index: HashTable<u32>,
+    /// The values by their hashes, which are kept so that none is reckoned, and no text read, twice.
+    value_index: HashTable<Indexed>,
     hasher: foldhash::fast::FixedState,
     /// As in [`Answers`]: no allocation per answer, of which there may be a million.
     answers: Vec<u32>,
@@ -227,14 +242,15 @@ impl AnswersBuilder {
     /// [`value`](Self::value) for a value behind a gate.
     pub fn gated_value(&mut self, a: Ipv4Addr, text: &[u8], gate: Option<Gate>) -> Option<ValueId> {
         let a = u32::from(a);
-        let hash = hash_value(&self.hasher, a, text, gate);
+        let hash = hash_value(&self.hasher, a, text, gate) as u32;
         let (values, texts, gates) = (&self.values, &self.texts, &self.gates);
-        let found = self.value_index.find(hash, |&id| {
-            values[id as usize].0 == a
+        let found = self.value_index.find(Indexed::spread(hash), |&Indexed { hash: known, id }| {
+            known == hash
+                && values[id as usize].0 == a
                 && text_of(values, texts, id) == text
                 && gate_of(gates, id) == gate
         });
-        if let Some(&id) = found {
+        if let Some(&Indexed { id, .. }) = found {
             return Some(ValueId(id));
         }
         let end = u32::try_from(self.texts.len() + text.len()).ok()?;
@@ -242,11 +258,9 @@ impl AnswersBuilder {
         self.texts.extend_from_slice(text);
         self.values.push((a, end));
         self.gates.extend(gate.map(|gate| (id, gate)));
-        let (values, texts, gates, hasher) = (&self.values, &self.texts, &self.gates, &self.hasher);
-        self.value_index.insert_unique(hash, id, |&id| {
-            let text = text_of(values, texts, id);
-            hash_value(hasher, values[id as usize].0, text, gate_of(gates, id))
-        });
+        let new = Indexed { hash, id };
+        self.value_index
+            .insert_unique(Indexed::spread(hash), new, |known| Indexed::spread(known.hash));
         Some(ValueId(id))
     }
 

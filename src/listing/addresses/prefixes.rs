@@ -1,6 +1,7 @@
 //! The rules of `ip4trie` and `ip6trie`: the longest prefix that covers an address counts, and of
 //! several entries for one prefix the first.
 
+use super::sort::sort_by_u32;
 use super::{Addresses4, Addresses6, AnswerId, Form4, Form6, Key, Range};
 
 /// Collects the entries of an `ip4trie` or `ip6trie` dataset.
@@ -9,13 +10,19 @@ pub struct PrefixesBuilder<K> {
     entries: Vec<Entry<K>>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Entry<K> {
     start: K,
     /// The number of the entry in the files.
     place: u32,
     answer: AnswerId,
     len: u8,
+}
+
+impl<K: Key> Entry<K> {
+    fn order(&self) -> (K, u8, u32) {
+        (self.start, self.len, self.place)
+    }
 }
 
 impl<K> Default for PrefixesBuilder<K> {
@@ -42,10 +49,9 @@ impl<K: Key> PrefixesBuilder<K> {
         self.entries.push(Entry { start, place, answer, len });
     }
 
-    /// The prefixes in order, and the entries that came too late.
-    fn sorted(self) -> (Prefixes<K>, Vec<Late<K>>) {
+    /// The prefixes, and the entries that came too late, when the entries are in order.
+    fn without_late(self) -> (Prefixes<K>, Vec<Late<K>>) {
         let mut entries = self.entries;
-        entries.sort_unstable_by_key(|entry| (entry.start, entry.len, entry.place));
         let mut late = Vec::new();
         entries.dedup_by(|entry, first| {
             let same = (entry.start, entry.len) == (first.start, first.len);
@@ -61,16 +67,20 @@ impl<K: Key> PrefixesBuilder<K> {
 
 impl PrefixesBuilder<u32> {
     /// The addresses, and the entries whose prefix had one before, in the order of their places.
-    pub fn finish(self) -> (Addresses4, Vec<Late<u32>>) {
-        let (prefixes, late) = self.sorted();
+    pub fn finish(mut self) -> (Addresses4, Vec<Late<u32>>) {
+        sort_by_u32(&mut self.entries, |entry| entry.start);
+        let same_start = self.entries.chunk_by_mut(|a, b| a.start == b.start);
+        same_start.for_each(|entries| entries.sort_unstable_by_key(Entry::order));
+        let (prefixes, late) = self.without_late();
         (Addresses4(Form4::Prefixes(prefixes)), late)
     }
 }
 
 impl PrefixesBuilder<u128> {
     /// The addresses, and the entries whose prefix had one before, in the order of their places.
-    pub fn finish(self) -> (Addresses6, Vec<Late<u128>>) {
-        let (prefixes, late) = self.sorted();
+    pub fn finish(mut self) -> (Addresses6, Vec<Late<u128>>) {
+        self.entries.sort_unstable_by_key(Entry::order);
+        let (prefixes, late) = self.without_late();
         (Addresses6(Form6::Prefixes(prefixes)), late)
     }
 }
