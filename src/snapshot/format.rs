@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::Xxh3Default;
 pub const MAGIC: [u8; 8] = *b"\x89dnsbld\n";
 /// The version of the format: of the header, the sections, the tries and the hash in the names'
 /// tree. Snapshots of other versions are not read.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// What the four bytes `04 03 02 01` are where the lowest byte of a number comes first.
 pub const BYTE_ORDER: u32 = 0x0102_0304;
 
@@ -60,7 +60,7 @@ pub enum Part {
 impl Part {
     /// All parts, with the number of sections each has if it is there.
     pub const ALL: [(Self, u32); 5] =
-        [(Self::Facts, 1), (Self::Answers, 4), (Self::Ip4, 7), (Self::Ip6, 5), (Self::Names, 3)];
+        [(Self::Facts, 1), (Self::Answers, 4), (Self::Ip4, 7), (Self::Ip6, 5), (Self::Names, 4)];
 
     /// The tag of the section with this number.
     pub const fn tag(self, number: u32) -> u32 {

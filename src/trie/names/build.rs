@@ -2,21 +2,20 @@
 
 use super::NameTree;
 use super::key;
-use super::record::{self, Table};
+use super::label::Label;
+use super::record;
+use super::table::{Bucket, Table};
+use super::tops;
 use crate::listing::AnswerId;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// A node with at most this many names below it holds their records inside of its own.
 const INLINE_NAMES: usize = 8;
 /// The mean number of records of a bucket.
 const BUCKET_RECORDS: usize = 4;
-/// The most records a bucket may have: other seeds are tried until it holds.
-const MAX_BUCKET_RECORDS: u32 = 24;
-/// How many seeds are tried. Lists that nobody made to collide need only the first; labels that
-/// collide under this many hashes at once are out of anybody's reach. Should they come all the
-/// same, the seed with the shortest longest bucket is taken.
-const SEEDS: u8 = 64;
-
+/// The most records a bucket has, as long as nobody made labels to collide; more are sorted.
+const MAX_BUCKET_RECORDS: u8 = 24;
 /// The most bytes a name adds to the tree beside its labels: two records (its own and that of a
 /// name above it) with their length, flags, answers and table, each in a bucket of its own.
 pub(crate) const MAX_OVERHEAD: usize = 64;
@@ -92,14 +91,16 @@ impl SortedNames {
         root.push(0);
         root[0] = writer.node(0..entries, 0, &mut root);
         let Writer { mut records, mut buckets, .. } = writer;
-        let root_at = records.len() as u32;
+        let root_at = records.len();
         records.extend_from_slice(&root);
+        records.extend([0; record::PADDING]);
         records.shrink_to_fit();
         buckets.shrink_to_fit();
         NameTree {
+            tops: tops::of(&records, &buckets, root_at).into(),
             records: records.into(),
             buckets: buckets.into(),
-            root: root_at,
+            root: root_at as u32,
             entries: entries as u32,
         }
     }
@@ -123,7 +124,7 @@ impl SortedNames {
 struct Writer<'a> {
     names: &'a SortedNames,
     records: Vec<u8>,
-    buckets: Vec<u32>,
+    buckets: Vec<Bucket>,
 }
 
 impl Writer<'_> {
@@ -143,11 +144,13 @@ impl Writer<'_> {
         }
         if below.len() <= INLINE_NAMES {
             self.children(below, depth, out);
-            return record::with_inline_children(flags);
+            return record::end_children(flags, out);
         }
         let mut children = Vec::new();
         self.children(below, depth, &mut children);
-        let table = self.table(&children);
+        // Nearly all lookups go through the root.
+        let bucket_records = if depth == 0 { 1 } else { BUCKET_RECORDS };
+        let table = self.table(&children, bucket_records);
         record::write_table(flags, table, out)
     }
 
@@ -185,43 +188,70 @@ impl Writer<'_> {
     }
 
     /// Shares out the records of a node's children to the buckets of a new table.
-    fn table(&mut self, children: &[u8]) -> Table {
-        let each_child = || record::records(children, 0, children.len());
-        let count = each_child().count().div_ceil(BUCKET_RECORDS);
-        let table = |seed| Table { start: 0, count: count as u32, seed };
-        let mut sizes = vec![0u32; count];
-        let mut longest = |seed| {
-            sizes.fill(0);
-            each_child().for_each(|child| sizes[table(seed).bucket(child.label)] += 1);
-            sizes.iter().copied().max().unwrap_or(0)
-        };
-        let seed = (0..SEEDS).find(|&seed| longest(seed) <= MAX_BUCKET_RECORDS);
-        let seed = seed.or_else(|| (0..SEEDS).min_by_key(|&seed| longest(seed))).unwrap_or(0);
-
-        let buckets = each_child().map(|child| table(seed).bucket(child.label) as u32);
-        let buckets: Vec<u32> = buckets.collect();
-        sizes.fill(1);
+    fn table(&mut self, children: &[u8], bucket_records: usize) -> Table {
+        let count = record::records(children, 0).count().div_ceil(bucket_records);
+        let table = self.new_table(count);
+        let first = table.start as usize;
+        let mut places = Vec::new();
+        let mut counts = vec![0_u8; count];
+        // At first the sizes of the buckets, then where they start, then where their next record
+        // belongs.
+        let mut nexts = vec![1_u32; count];
         let mut at = 0;
-        for (child, &bucket) in each_child().zip(&buckets) {
-            sizes[bucket as usize] += (child.end - at) as u32;
+        for child in record::records(children, 0) {
+            let (place, bits) = table.place(Label::of(child.label));
+            self.buckets[first + place as usize][1] |= bits;
+            let place = place as usize;
+            counts[place] = counts[place].saturating_add(1);
+            nexts[place] += (child.end - at) as u32;
+            places.push(place as u32);
             at = child.end;
         }
-        let start = self.buckets.len() as u32;
-        let mut next = self.records.len() as u32;
-        for size in &mut sizes {
-            self.buckets.push(next);
-            next += std::mem::replace(size, next);
+        let mut end = self.records.len() as u32;
+        for (place, next) in nexts.iter_mut().enumerate() {
+            if counts[place] > MAX_BUCKET_RECORDS {
+                *next = record::SORTED_SIZE;
+            }
+            self.buckets[first + place][0] = end;
+            end += std::mem::replace(next, end);
         }
         // The zero after the last record of each bucket stays.
-        self.records.resize(next as usize, 0);
+        self.records.resize(end as usize, 0);
+        let mut colliding: BTreeMap<u32, Vec<&[u8]>> = BTreeMap::new();
         let mut at = 0;
-        for (child, &bucket) in each_child().zip(&buckets) {
+        for (child, place) in record::records(children, 0).zip(places) {
             let record = &children[at..child.end];
-            let place = &mut sizes[bucket as usize];
-            self.records[*place as usize..][..record.len()].copy_from_slice(record);
-            *place += record.len() as u32;
             at = child.end;
+            if counts[place as usize] > MAX_BUCKET_RECORDS {
+                colliding.entry(place).or_default().push(record);
+                continue;
+            }
+            let next = &mut nexts[place as usize];
+            self.records[*next as usize..][..record.len()].copy_from_slice(record);
+            *next += record.len() as u32;
         }
-        Table { start, ..table(seed) }
+        for (place, records) in colliding {
+            let sorted = self.sorted_table(&records, bucket_records);
+            let at = nexts[place as usize] as usize;
+            record::put_sorted(sorted, &mut self.records[at..]);
+        }
+        table
+    }
+
+    /// A table of records whose labels collide, in their order.
+    fn sorted_table(&mut self, records: &[&[u8]], bucket_records: usize) -> Table {
+        let table = self.new_table(records.len().div_ceil(bucket_records));
+        for (place, records) in records.chunks(bucket_records).enumerate() {
+            self.buckets[table.start as usize + place] = [self.records.len() as u32, u32::MAX];
+            records.iter().for_each(|record| self.records.extend_from_slice(record));
+            self.records.push(0);
+        }
+        table
+    }
+
+    fn new_table(&mut self, count: usize) -> Table {
+        let start = self.buckets.len();
+        self.buckets.resize(start + count, [0, 0]);
+        Table { start: start as u32, count: count as u32 }
     }
 }

@@ -1,7 +1,7 @@
 //! Walking a tree in canonical order.
 
 use super::NameTree;
-use super::record::{self, Body, Children, Node};
+use super::record::{self, Children, Node, Said};
 use crate::listing::AnswerId;
 use crate::wire::name::{MAX_NAME, NameBuf};
 
@@ -19,7 +19,7 @@ pub struct NameEntry {
 /// An iterator over the names that have an entry, see [`NameTree::iter`].
 pub struct Iter<'a> {
     tree: &'a NameTree,
-    root: Option<Body>,
+    root: Option<Said>,
     /// The records still to come, the next one last.
     pending: Vec<Pending>,
     /// The name of the record before, at the end; those of its parents are the ends of it.
@@ -40,10 +40,12 @@ struct Pending {
 impl<'a> Iter<'a> {
     pub(super) fn new(tree: &'a NameTree) -> Self {
         let bytes = &tree.records;
-        let root = Node::root(bytes, tree.root as usize).and_then(|root| root.body(bytes));
+        let root = Node::root(bytes, tree.root as usize);
+        let root = root.and_then(|mut root| Some((root.take_answers(bytes)?, root)));
         let budget = tree.records.len();
-        let mut iter = Self { tree, root, pending: Vec::new(), name: [0; MAX_NAME], budget };
-        if let Some(children) = iter.root.as_ref().map(|root| root.children) {
+        let said = root.map(|(said, _)| said);
+        let mut iter = Self { tree, root: said, pending: Vec::new(), name: [0; MAX_NAME], budget };
+        if let Some(children) = root.and_then(|(_, root)| root.children(bytes)) {
             iter.push(children, 1);
         }
         iter
@@ -54,13 +56,11 @@ impl<'a> Iter<'a> {
         let first = self.pending.len();
         match children {
             Children::None => {}
-            Children::Inline { start, end } => self.push_records(start, end, parent_len),
+            Children::Inline(start) => self.push_records(start, parent_len),
             Children::Table(table) => {
-                let start = table.start as usize;
-                let buckets = self.tree.buckets.get(start..start + table.count as usize);
-                for &bucket in buckets.unwrap_or(&[]) {
-                    self.push_records(bucket as usize, self.tree.records.len(), parent_len);
-                }
+                let tree = self.tree;
+                let mut see = |start| self.push_records(start, parent_len);
+                table.each_list(&tree.buckets, &tree.records, &mut see);
             }
         }
         let label = |pending: &Pending| {
@@ -70,9 +70,9 @@ impl<'a> Iter<'a> {
             .sort_unstable_by(|a, b| b.prefix.cmp(&a.prefix).then_with(|| label(b).cmp(&label(a))));
     }
 
-    fn push_records(&mut self, start: usize, end: usize, parent_len: u8) {
+    fn push_records(&mut self, start: usize, parent_len: u8) {
         let mut at = start;
-        for record in record::records(&self.tree.records, start, end).take(self.budget) {
+        for record in record::records(&self.tree.records, start).take(self.budget) {
             let mut prefix = [0; 8];
             let len = record.label.len().min(prefix.len());
             prefix[..len].copy_from_slice(&record.label[..len]);
@@ -83,7 +83,7 @@ impl<'a> Iter<'a> {
     }
 
     /// The node of a record, after its name was put in place; `None` if it makes no sense.
-    fn enter(&mut self, pending: Pending) -> Option<(Body, u8)> {
+    fn enter(&mut self, pending: Pending) -> Option<(Said, Children, u8)> {
         let bytes = &self.tree.records;
         let record = record::read(bytes, pending.at as usize)?;
         let mut start = MAX_NAME - usize::from(pending.parent_len);
@@ -96,7 +96,7 @@ impl<'a> Iter<'a> {
         prepend(record.label)?;
         prepend(&[record.label.len() as u8])?;
         let mut node = record.node;
-        if node.tail {
+        if node.has_tail() {
             let mut at = node.at;
             at += 1;
             let tail_start = at;
@@ -107,15 +107,15 @@ impl<'a> Iter<'a> {
             node.at = at;
         }
         let len = (MAX_NAME - start) as u8;
-        Some((node.body(bytes)?, len))
+        Some((node.take_answers(bytes)?, node.children(bytes)?, len))
     }
 
-    fn entry(&self, node: &Body, len: u8) -> Option<NameEntry> {
-        if node.itself.is_none() && node.below.is_none() {
+    fn entry(&self, said: Said, len: u8) -> Option<NameEntry> {
+        if said.itself.is_none() && said.below.is_none() {
             return None;
         }
         let name = NameBuf::from_wire(&self.name[MAX_NAME - usize::from(len)..])?;
-        Some(NameEntry { name, itself: node.itself, below: node.below })
+        Some(NameEntry { name, itself: said.itself, below: said.below })
     }
 }
 
@@ -123,13 +123,13 @@ impl Iterator for Iter<'_> {
     type Item = NameEntry;
 
     fn next(&mut self) -> Option<NameEntry> {
-        if let Some(entry) = self.root.take().and_then(|root| self.entry(&root, 1)) {
+        if let Some(entry) = self.root.take().and_then(|root| self.entry(root, 1)) {
             return Some(entry);
         }
         while let Some(pending) = self.pending.pop() {
-            let Some((node, len)) = self.enter(pending) else { continue };
-            self.push(node.children, len);
-            if let Some(entry) = self.entry(&node, len) {
+            let Some((said, children, len)) = self.enter(pending) else { continue };
+            self.push(children, len);
+            if let Some(entry) = self.entry(said, len) {
                 return Some(entry);
             }
         }

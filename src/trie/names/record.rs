@@ -2,6 +2,8 @@
 //!
 //! Reading is safe for any bytes: what makes no sense ends a walk, and every step goes forward.
 
+use super::label::Label;
+use super::table::{Bucket, Table};
 use crate::listing::AnswerId;
 
 /// Bit of the first byte: the length of the rest of the record follows.
@@ -30,8 +32,13 @@ const ANSWERS_FOLLOW: u8 = 3;
 /// The length byte and the flags of a record.
 const HEAD: usize = 2;
 
-/// The end of a bucket: no label is empty.
-const END_OF_BUCKET: u8 = 0;
+/// The end of a list of records: no label is empty, so that no record starts like this.
+const END: u8 = 0;
+/// In place of a list: where the table is that has the records in the order of their labels.
+const SORTED: u8 = TAIL;
+
+/// So many zeros close the records: a lookup reads as much at once.
+pub(super) const PADDING: usize = 16;
 
 /// One record, its labels not yet compared to anything.
 pub(super) struct Record<'a> {
@@ -46,164 +53,158 @@ pub(super) struct Record<'a> {
 /// A node whose first label was read.
 #[derive(Clone, Copy)]
 pub(super) struct Node {
+    head: u8,
     flags: u8,
-    /// True if the edge has more labels: then their number is at `at`, and the labels after it.
-    pub(super) tail: bool,
-    /// Where the node goes on.
+    /// Where the node goes on: if it [has a tail](Self::has_tail), with that.
     pub(super) at: usize,
-    /// The end of the records of its children, if they are inline.
-    end: usize,
 }
 
-/// What a node says about its name, and what is below it.
-pub(super) struct Body {
+/// What a node says about its name and those below.
+#[derive(Clone, Copy)]
+pub(super) struct Said {
     pub(super) itself: Option<AnswerId>,
     pub(super) below: Option<AnswerId>,
-    pub(super) children: Children,
 }
 
 /// Where the records of the nodes below a node are.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Children {
     None,
-    /// From here to the end of the node's record.
-    Inline {
-        start: usize,
-        end: usize,
-    },
+    /// From here on.
+    Inline(usize),
     Table(Table),
 }
 
-/// The buckets of a node with many names below it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Table {
-    /// The index of the first bucket.
-    pub(super) start: u32,
-    /// The number of buckets.
-    pub(super) count: u32,
-    /// The seed of the hash that chooses a bucket.
-    pub(super) seed: u8,
-}
-
-impl Table {
-    /// The bucket of a label, as an index of the tree's buckets.
-    #[inline]
-    pub(super) fn bucket(self, label: &[u8]) -> usize {
-        let hash = if self.count > 1 { hash(label, self.seed) } else { 0 };
-        self.start as usize + (((hash >> 32) * u64::from(self.count)) >> 32) as usize
-    }
-}
-
-/// The records from `at` on, up to `end` or the end of a bucket.
-pub(super) fn records(bytes: &[u8], at: usize, end: usize) -> impl Iterator<Item = Record<'_>> {
+/// The records from `at` on, up to the end of their list.
+pub(super) fn records(bytes: &[u8], at: usize) -> impl Iterator<Item = Record<'_>> {
     let mut at = at;
     std::iter::from_fn(move || {
-        let record = read(bytes, at).filter(|_| at < end)?;
+        let record = read(bytes, at)?;
         at = record.end;
         Some(record)
     })
 }
 
-/// The record at `at`; `None` at the end of a bucket or of the bytes.
+/// The record at `at`; `None` at the end of a list or of the bytes.
 pub(super) fn read(bytes: &[u8], at: usize) -> Option<Record<'_>> {
     let &[head, flags] = bytes.get(at..)?.first_chunk()?;
+    if head & LABEL_LEN == 0 {
+        return None;
+    }
     let mut label_at = at + HEAD;
-    let left = if head & LONG == 0 { None } else { Some(varint(bytes, &mut label_at)? as usize) };
-    let at = label_at + usize::from(head & LABEL_LEN);
-    let label = bytes.get(label_at..at).filter(|_| head != END_OF_BUCKET)?;
-    let end = match left {
-        Some(left) => label_at + left,
-        None => answers_end(bytes, flags, at)?,
-    };
-    Some(Record { label, node: Node { flags, tail: head & TAIL != 0, at, end }, end })
+    let rest = if head & LONG == 0 { None } else { Some(varint(bytes, &mut label_at)? as usize) };
+    let len = usize::from(head & LABEL_LEN);
+    let label = bytes.get(label_at..label_at + len)?;
+    let node = Node { head, flags, at: label_at + len };
+    Some(Record { label, node, end: label_at + rest.unwrap_or(len) })
+}
+
+/// The table that has the records in order, if there is one at `at` in place of the records.
+#[inline]
+pub(super) fn sorted(bytes: &[u8], at: usize) -> Option<Table> {
+    (*bytes.get(at)? == SORTED).then(|| read_table(bytes, at + 1)).flatten()
 }
 
 /// The node of the first of the records from `at` on with this label.
 ///
 /// The inner loop of every lookup: of the other records it only finds the end.
 #[inline(always)]
-pub(super) fn find(bytes: &[u8], at: usize, end: usize, label: &[u8]) -> Option<Node> {
-    let bytes = bytes.get(..end)?;
-    let &start = label.first()?;
+pub(super) fn find(bytes: &[u8], buckets: &[Bucket], at: usize, label: Label<'_>) -> Option<Node> {
     let mut at = at;
     loop {
-        // The shortest record has three bytes; fewer are left at the end of the last bucket.
-        let &[head, flags, third] = bytes.get(at..)?.first_chunk()?;
+        #[cfg(test)]
+        super::tests::count_step();
+        let &[head, flags, rest] = bytes.get(at..)?.first_chunk()?;
         let len = usize::from(head & LABEL_LEN);
-        if head & LONG == 0 {
-            let node_at = at + HEAD + len;
-            if len == label.len() && third == start && bytes.get(at + HEAD..node_at)? == label {
-                return Some(Node { flags, tail: false, at: node_at, end: node_at });
+        let (label_at, end) = match (head & LONG, rest) {
+            (0, _) => (at + HEAD, at + HEAD + len),
+            (_, 0..0x80) => (at + HEAD + 1, at + HEAD + 1 + usize::from(rest)),
+            _ => {
+                let mut label_at = at + HEAD;
+                let rest = varint(bytes, &mut label_at)? as usize;
+                (label_at, label_at + rest)
             }
-            if head == END_OF_BUCKET {
-                return None;
-            }
-            at = answers_end(bytes, flags, node_at)?;
-        } else {
-            let mut label_at = at + HEAD;
-            let end = varint(bytes, &mut label_at)? as usize + label_at;
-            let node_at = label_at + len;
-            let same_start = len == label.len() && bytes.get(label_at) == Some(&start);
-            if same_start && bytes.get(label_at..node_at)? == label {
-                return Some(Node { flags, tail: head & TAIL != 0, at: node_at, end });
-            }
-            at = end;
+        };
+        if len == label.len() && label.starts(bytes.get(label_at..)?) {
+            return Some(Node { head, flags, at: label_at + len });
         }
+        if len == 0 {
+            return find_sorted(bytes, buckets, at, label.bytes());
+        }
+        at = end;
     }
 }
 
-/// The end of the answers of a node with these flags that may be at `at`.
+/// Where a list ends, or a table is in its place: the node in that.
+#[cold]
+fn find_sorted(bytes: &[u8], buckets: &[Bucket], at: usize, label: &[u8]) -> Option<Node> {
+    let first = sorted(bytes, at)?.find_sorted(buckets, bytes, label)?;
+    records(bytes, first).find(|record| record.label == label).map(|record| record.node)
+}
+
 #[inline(always)]
-fn answers_end(bytes: &[u8], flags: u8, at: usize) -> Option<usize> {
-    if flags >> 6 < ANSWERS_FOLLOW {
-        return Some(at);
-    }
-    let mut at = at;
-    varint(bytes, &mut at)?;
-    if flags & SAID == ANSWERED | ANSWERED << 2 {
-        varint(bytes, &mut at)?;
-    }
-    Some(at)
+fn read_table(bytes: &[u8], at: usize) -> Option<Table> {
+    let &[a, b, c, d, e, f, g, h] = bytes.get(at..)?.first_chunk()?;
+    let start = u32::from_le_bytes([a, b, c, d]);
+    Some(Table { start, count: u32::from_le_bytes([e, f, g, h]) })
 }
 
 impl Node {
     /// The node at `at` that has no edge.
+    #[inline(always)]
     pub(super) fn root(bytes: &[u8], at: usize) -> Option<Self> {
-        Some(Self { flags: *bytes.get(at)?, tail: false, at: at + 1, end: bytes.len() })
+        Some(Self { head: 0, flags: *bytes.get(at)?, at: at + 1 })
     }
 
-    /// What the node says, once `at` is past its edge.
+    /// Whether the edge has more labels: then their number is at `at`, and the labels after it.
     #[inline(always)]
-    pub(super) fn body(self, bytes: &[u8]) -> Option<Body> {
-        let Self { flags, mut at, end, .. } = self;
-        let few = AnswerId(u32::from(flags >> 6) + 1);
-        let follow = flags >> 6 == ANSWERS_FOLLOW;
-        let mut answer = || if follow { varint(bytes, &mut at).map(AnswerId) } else { Some(few) };
-        let (mut itself, mut below) = (None, None);
-        if flags & SAID != 0 {
-            itself = match flags & 3 {
-                NO_ENTRY => None,
-                EXCLUDED => Some(AnswerId::NONE),
-                _ => Some(answer()?),
-            };
-            below = match flags >> 2 & 3 {
-                NO_ENTRY => None,
-                EXCLUDED => Some(AnswerId::NONE),
-                ANSWERED => Some(answer()?),
-                _ => itself,
-            };
+    pub(super) fn has_tail(self) -> bool {
+        self.head & TAIL != 0
+    }
+
+    /// Whether anything is said of the name or those below.
+    #[inline(always)]
+    pub(super) fn says_something(self) -> bool {
+        self.flags & SAID != 0
+    }
+
+    /// What is said, once `at` is past the edge; `at` is then past that.
+    #[inline(always)]
+    pub(super) fn take_answers(&mut self, bytes: &[u8]) -> Option<Said> {
+        let (itself, below) = (self.flags & 3, self.flags >> 2 & 3);
+        if self.flags >> 6 == ANSWERS_FOLLOW {
+            return self.read_answers(itself, below, bytes);
         }
-        let children = match flags & CHILDREN {
-            INLINE => Children::Inline { start: at, end },
-            TABLE => {
-                let (start, bytes) = bytes.get(at..)?.split_first_chunk()?;
-                let (count, bytes) = bytes.split_first_chunk()?;
-                let [start, count] = [start, count].map(|bytes| u32::from_le_bytes(*bytes));
-                Children::Table(Table { start, count, seed: *bytes.first()? })
-            }
-            _ => Children::None,
+        let only = AnswerId(u32::from(self.flags >> 6) + 1);
+        let entry = |said| match said {
+            NO_ENTRY => None,
+            EXCLUDED => Some(AnswerId::NONE),
+            _ => Some(only),
         };
-        Some(Body { itself, below, children })
+        Some(Said { itself: entry(itself), below: entry(below) })
+    }
+
+    fn read_answers(&mut self, itself: u8, below: u8, bytes: &[u8]) -> Option<Said> {
+        let mut entry = |said| {
+            Some(match said {
+                NO_ENTRY => None,
+                EXCLUDED => Some(AnswerId::NONE),
+                _ => Some(AnswerId(varint(bytes, &mut self.at)?)),
+            })
+        };
+        let itself = entry(itself)?;
+        let below = if below == SAME_ANSWER { itself } else { entry(below)? };
+        Some(Said { itself, below })
+    }
+
+    /// Where its children are, once `at` is past the answers.
+    #[inline(always)]
+    pub(super) fn children(self, bytes: &[u8]) -> Option<Children> {
+        Some(match self.flags & CHILDREN {
+            TABLE => Children::Table(read_table(bytes, self.at)?),
+            INLINE => Children::Inline(self.at),
+            _ => Children::None,
+        })
     }
 }
 
@@ -237,17 +238,31 @@ pub(super) fn write_answers(
     }
 }
 
-/// The flags of a node whose children's records follow.
-pub(super) fn with_inline_children(flags: u8) -> u8 {
+/// The size of what [`put_sorted`] writes.
+pub(super) const SORTED_SIZE: u32 = 9;
+
+/// Puts a table in place of a list of records.
+pub(super) fn put_sorted(table: Table, out: &mut [u8]) {
+    let mut bytes = vec![SORTED];
+    put_table(table, &mut bytes);
+    out[..bytes.len()].copy_from_slice(&bytes);
+}
+
+/// Ends the records of a node's children, which stand inside of its own; the flags of the node.
+pub(super) fn end_children(flags: u8, out: &mut Vec<u8>) -> u8 {
+    out.push(END);
     flags | INLINE
 }
 
 /// Appends where the table of a node's children is; the flags of the node.
 pub(super) fn write_table(flags: u8, table: Table, out: &mut Vec<u8>) -> u8 {
+    put_table(table, out);
+    flags | TABLE
+}
+
+fn put_table(table: Table, out: &mut Vec<u8>) {
     out.extend_from_slice(&table.start.to_le_bytes());
     out.extend_from_slice(&table.count.to_le_bytes());
-    out.push(table.seed);
-    flags | TABLE
 }
 
 /// Starts a record; [`finish`] takes its position.
@@ -258,7 +273,7 @@ pub(super) fn start(out: &mut Vec<u8>) -> usize {
 
 /// Completes the record at `at`, in which all from its first label on stands.
 pub(super) fn finish(at: usize, label_len: usize, tail: bool, flags: u8, out: &mut Vec<u8>) {
-    let long = tail || flags & CHILDREN != 0;
+    let long = tail || flags & CHILDREN != 0 || flags >> 6 == ANSWERS_FOLLOW;
     let bits = if tail { TAIL } else { 0 } | if long { LONG } else { 0 };
     out[at..at + HEAD].copy_from_slice(&[label_len as u8 | bits, flags]);
     if long {
@@ -298,41 +313,6 @@ fn write_varint(mut number: u32, out: &mut Vec<u8>) {
     out.push(number as u8);
 }
 
-/// The hash of a label (or other bytes). It decides where records lie, so it must never change while the format
-/// keeps its version, on no machine.
-#[inline]
-pub(crate) fn hash(label: &[u8], seed: u8) -> u64 {
-    const MULTIPLIERS: [u64; 3] =
-        [0x9e37_79b9_7f4a_7c15, 0xd6e8_feb8_6659_fd93, 0xa076_1d64_78bd_642f];
-    let mut state = (u64::from(seed) << 8 | label.len() as u64).wrapping_mul(MULTIPLIERS[0]);
-    let (words, rest) = label.as_chunks::<8>();
-    for word in words {
-        state = fold(state ^ u64::from_le_bytes(*word), MULTIPLIERS[1]);
-    }
-    if !rest.is_empty() {
-        let last = match (label.last_chunk::<8>(), rest) {
-            (Some(word), _) => u64::from_le_bytes(*word),
-            (None, [a, b, c, d, ..]) => {
-                let end = rest.last_chunk::<4>().map_or(0, |end| u32::from_le_bytes(*end));
-                u64::from(u32::from_le_bytes([*a, *b, *c, *d])) << 32 | u64::from(end)
-            }
-            (None, short) => {
-                let [a, b, c] =
-                    [0, short.len() / 2, short.len() - 1].map(|at| u64::from(short[at]));
-                a << 16 | b << 8 | c
-            }
-        };
-        state = fold(state ^ last, MULTIPLIERS[1]);
-    }
-    fold(state, MULTIPLIERS[2])
-}
-
-/// The halves of the product, one over the other: every bit of the input reaches every bit.
-fn fold(a: u64, b: u64) -> u64 {
-    let product = u128::from(a) * u128::from(b);
-    product as u64 ^ (product >> 64) as u64
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -358,31 +338,16 @@ mod tests {
             for below in entries.clone() {
                 let mut bytes = Vec::new();
                 let flags = write_answers(itself, below, &mut bytes);
-                let node = Node { flags, tail: false, at: 0, end: bytes.len() };
-                let body = node.body(&bytes).unwrap();
-                assert_eq!((body.itself, body.below), (itself, below));
-                assert!(body.children == Children::None);
-                assert_eq!(answers_end(&bytes, flags, 0), Some(bytes.len()));
+                let mut node = Node { head: 0, flags, at: 0 };
+                let said = node.take_answers(&bytes).unwrap();
+                assert_eq!((said.itself, said.below), (itself, below));
+                assert_eq!((node.at, node.children(&bytes)), (bytes.len(), Some(Children::None)));
+                assert_eq!(node.says_something(), itself.is_some() || below.is_some());
+                assert_eq!(bytes.is_empty(), flags >> 6 != ANSWERS_FOLLOW);
             }
         }
         let mut bytes = Vec::new();
         write_answers(Some(AnswerId(2)), Some(AnswerId(2)), &mut bytes);
         assert_eq!(bytes, []);
-    }
-
-    /// The hash is part of the snapshot format.
-    #[test]
-    fn hash_is_the_same_everywhere() {
-        let found = [&b"a"[..], b"com", b"abcd", b"example", b"12345678", b"123456789abcdefgh"]
-            .map(|label| hash(label, 1));
-        let wanted = [
-            0x78e5_bfaf_8920_f7d7,
-            0x45e4_3c7a_978d_4dd4,
-            0xc72d_effd_1434_f66f,
-            0xb834_7a11_841b_c4c7,
-            0xfa60_033f_24de_62fa,
-            0x4c43_1e49_a9cb_229a,
-        ];
-        assert_eq!(found, wanted);
     }
 }
