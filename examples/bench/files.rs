@@ -15,16 +15,16 @@ pub(crate) struct DataFiles {
     /// A file of the same type with one entry.
     pub(crate) single: PathBuf,
     /// The name before the apex that the second version lists, and the first does not.
-    pub(crate) marker: &'static str,
+    pub(crate) marker: String,
     versions: [PathBuf; 2],
 }
 
 impl DataFiles {
     pub(crate) fn write(folder: &Path, name: &str, set: &Set) -> Result<Self> {
         let (entry, marker) = match set.kind {
-            "dnset" => ("changed.bench.example", "changed.bench.example"),
-            "ip6trie" => ("ff00::/128", NIBBLES),
-            _ => ("240.0.0.77", "77.0.0.240"),
+            "dnset" => ("changed.bench.example", "changed.bench.example".to_owned()),
+            "ip6trie" => ("ff00::/128", format!("{}f.f", "0.".repeat(30))),
+            _ => ("240.0.0.77", "77.0.0.240".to_owned()),
         };
         let versions = [1, 2].map(|number| folder.join(format!("{name}.{number}")));
         for (version, is_marked) in versions.iter().zip([false, true]) {
@@ -61,9 +61,6 @@ impl Drop for DataFiles {
         }
     }
 }
-
-/// ff00:: as a name.
-const NIBBLES: &str = "0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.f.f";
 
 /// Has the system forget what it holds in memory of the files of this folder. They must have been
 /// synced, and nobody may have them mapped.

@@ -8,7 +8,7 @@ use super::setup::{Program, Programs, Setup};
 use super::tables::{Table, mebibytes, none};
 use super::{APEX, Marker, serving};
 use crate::sets::{Bound, Set};
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 pub(crate) fn table() -> Table {
     Table::new(&[
@@ -52,7 +52,8 @@ pub(crate) fn run(
         server.forget_peak()?;
         files.change(1)?;
         server.reload()?;
-        Marker::new(files, &server)?.wait_for(1)?;
+        let seen = Marker::new(files, &server)?.wait_for(1);
+        seen.with_context(|| format!("{} {kind}", program.name()))?;
         let peak_again = server.memory("VmHWM")?;
         let own = served.saturating_sub(empty);
         table.add([

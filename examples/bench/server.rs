@@ -209,14 +209,18 @@ pub(crate) struct Figures {
 }
 
 impl Query {
-    /// Asks once; whether the right answer came in the time that the socket waits.
+    /// Asks once; whether the right answer came in the time that the socket waits. Answers to
+    /// earlier questions, which may come late, are passed over.
     pub(crate) fn is_answered(&self, socket: &UdpSocket) -> bool {
         let mut answer = [0; 2048];
         // Errors are those of a server that does not listen yet.
         let _ = socket.send(&self.packet);
-        let len = socket.recv(&mut answer).unwrap_or(0);
-        let is_own = len >= 12 && answer[..2] == self.packet[..2];
-        is_own && self.expect.is_met_by(&answer[..len])
+        while let Ok(len @ 12..) = socket.recv(&mut answer) {
+            if answer[..2] == self.packet[..2] {
+                return self.expect.is_met_by(&answer[..len]);
+            }
+        }
+        false
     }
 }
 
