@@ -1,7 +1,11 @@
 //! How long does the engine take for an answer, from the query's bytes to the response's, by kind
 //! of query? Per data set: one in ten listed and A asked, and all listed and TXT asked; with EDNS,
-//! for names that no zone has, and with 1, 100 and 1,000 zones.
+//! for names that no zone has, of ordinary records, of a combined dataset, with stacked datasets, and
+//! with 1, 100 and 1,000 zones.
 
+#[allow(dead_code, unreachable_pub)]
+#[path = "common/bounds.rs"]
+mod bounds;
 #[allow(dead_code, unreachable_pub)]
 mod common;
 #[allow(dead_code, unreachable_pub)]
@@ -44,6 +48,38 @@ fn kinds(criterion: &mut Criterion) {
     time(criterion, "ip4-1M/mix with EDNS", &catalog, &edns);
     let elsewhere = |ask: &Question| serving::query(&format!("{}.else.test", ask.name), ask.qtype);
     time(criterion, "refused", &catalog, &packets(&set, Asked::Mix, elsewhere));
+}
+
+/// Types of datasets that are no lists, or hold others.
+fn types(criterion: &mut Criterion) {
+    const COUNT: usize = 100_000;
+    let generic = serving::dataset("generic", sets::records(COUNT).as_bytes());
+    let catalog = serving::catalog([("bl.test".to_owned(), vec![Arc::new(generic)])]);
+    for (what, seed) in [("listed", 1), ("unlisted", 2)] {
+        let packet = |name| serving::query(&format!("{name}.bl.test"), sets::A);
+        let packets: Vec<_> = sets::names(seed, COUNT).map(packet).collect();
+        time(criterion, &format!("generic/{what}"), &catalog, &packets);
+    }
+    let (ip, name) = (Set::addresses(COUNT, 3_000), Set::names(COUNT));
+    let text = sets::combined(&ip, &name).expect("room for the text");
+    let combined = Arc::new(serving::dataset("combined", &text));
+    let catalog = serving::catalog([("bl.test".to_owned(), vec![combined])]);
+    for (subzone, set) in [("ip", &ip), ("name", &name)] {
+        let full = |ask: &Question| format!("{}.{subzone}.bl.test", ask.name);
+        let packets = packets(set, Asked::Mix, |ask| serving::query(&full(ask), ask.qtype));
+        time(criterion, &format!("combined/{subzone}"), &catalog, &packets);
+    }
+}
+
+/// Ever more datasets of the same content in one zone.
+fn stacks(criterion: &mut Criterion) {
+    let set = Set::addresses(1_000_000, 30_000);
+    let packets = packets(&set, Asked::Mix, |ask| serving::query(&full(ask), ask.qtype));
+    for count in [1, 2, 4] {
+        let datasets = (0..count).map(|_| dataset(&set)).collect();
+        let catalog = serving::catalog([("bl.test".to_owned(), datasets)]);
+        time(criterion, &format!("stacked/{count}"), &catalog, &packets);
+    }
 }
 
 /// The zones share a dataset, and the queries go to all zones in turn.
@@ -93,5 +129,5 @@ fn time(criterion: &mut Criterion, name: &str, catalog: &Catalog, packets: &[Vec
     group.finish();
 }
 
-criterion_group!(benches, sets, kinds, zones);
+criterion_group!(benches, sets, kinds, types, stacks, zones);
 criterion_main!(benches);

@@ -2,6 +2,9 @@
 //! byte of text, on one core.
 
 #[allow(dead_code, unreachable_pub)]
+#[path = "common/bounds.rs"]
+mod bounds;
+#[allow(dead_code, unreachable_pub)]
 mod common;
 #[allow(dead_code, unreachable_pub)]
 #[path = "common/serving.rs"]
@@ -23,13 +26,21 @@ fn load(criterion: &mut Criterion) {
     for (name, kinds, set) in sets {
         let mut text = Vec::new();
         set.write(&mut text).expect("room for the text");
-        let mut group = criterion.benchmark_group(format!("load {name}"));
-        group.sample_size(10).throughput(Throughput::Bytes(text.len() as u64));
-        for kind in kinds {
-            group.bench_function(*kind, |bencher| bencher.iter(|| serving::dataset(kind, &text)));
-        }
-        group.finish();
+        time(criterion, name, kinds, &text);
     }
+    time(criterion, "records-100k", &["generic"], sets::records(100_000).as_bytes());
+    let (ip, name) = (Set::addresses(200_000, 6_000), Set::names(200_000));
+    let text = sets::combined(&ip, &name).expect("room for the text");
+    time(criterion, "two-200k", &["combined"], &text);
+}
+
+fn time(criterion: &mut Criterion, name: &str, kinds: &[&str], text: &[u8]) {
+    let mut group = criterion.benchmark_group(format!("load {name}"));
+    group.sample_size(10).throughput(Throughput::Bytes(text.len() as u64));
+    for kind in kinds {
+        group.bench_function(*kind, |bencher| bencher.iter(|| serving::dataset(kind, text)));
+    }
+    group.finish();
 }
 
 criterion_group!(benches, load);

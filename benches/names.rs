@@ -4,6 +4,9 @@
 //! form in the mean, half of them with a leading dot, all with one value.
 
 #[allow(dead_code, unreachable_pub)]
+#[path = "common/bounds.rs"]
+mod bounds;
+#[allow(dead_code, unreachable_pub)]
 mod common;
 #[allow(dead_code, unreachable_pub)]
 #[path = "common/sets.rs"]

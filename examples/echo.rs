@@ -23,10 +23,13 @@ struct Args {
     /// The size of the answers in bytes, unless the query is longer.
     #[arg(long)]
     size: usize,
+    /// Threads and sockets.
+    #[arg(long, default_value_t = 1)]
+    workers: usize,
 }
 
 fn main() -> anyhow::Result<()> {
-    let Args { listen, size } = Args::parse();
+    let Args { listen, size, workers } = Args::parse();
     let counters = Arc::new(NetCounters::default());
     let delay = DelayQueue::start(Arc::clone(&counters))?;
     let live = Live::new(Catalog::default());
@@ -39,7 +42,7 @@ fn main() -> anyhow::Result<()> {
         start[2] |= 0x80;
         Outcome::Respond(size.clamp(query.len(), out.len()))
     };
-    let (sockets, mut recorders) = (listen::udp(listen, 1)?, Recorders::default());
+    let (sockets, mut recorders) = (listen::udp(listen, workers)?, Recorders::default());
     let _server = UdpServer::start_with(sockets, &live, &delay, &counters, &mut recorders, echo)?;
     println!("echo of {size} bytes on {listen}");
     loop {

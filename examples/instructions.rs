@@ -2,9 +2,13 @@
 //! query a thread that calls the engine, and a UDP worker of the server, both with the same
 //! queries.
 //!
-//! Prints a line per kind: its name, the number of queries, and the numbers of the two threads in
-//! the order of their start, which is how callgrind numbers them as long as none has ended.
+//! Prints a line per kind: its name, the number of queries, and the numbers of the thread that calls
+//! the engine and of the workers in the order of their start, which is how callgrind numbers them as
+//! long as none has ended.
 
+#[allow(dead_code, unreachable_pub)]
+#[path = "../benches/common/bounds.rs"]
+mod bounds;
 #[allow(dead_code, unreachable_pub)]
 #[path = "../benches/common/mod.rs"]
 mod common;
@@ -15,12 +19,13 @@ mod serving;
 #[path = "../benches/common/sets.rs"]
 mod sets;
 
-use dnsbld::engine::{self, Catalog, Outcome, Request, Transport, WorkerState};
+use dnsbld::engine::{self, Outcome, Request, Transport, WorkerState};
 use dnsbld::net::delay::DelayQueue;
 use dnsbld::net::live::{Live, LiveCache};
 use dnsbld::net::udp::UdpServer;
 use dnsbld::net::{NetCounters, listen};
 use dnsbld::stats::Recorders;
+use dnsbld::zone::Dataset;
 use sets::{A, Asked, Question, Set, TXT};
 use std::hint::black_box;
 use std::io;
@@ -36,69 +41,127 @@ const COUNT: usize = 128 * BATCH;
 /// Entries of each data set: their number hardly makes a difference.
 const ENTRIES: usize = 20_000;
 
+/// Workers of a server that has more than one.
+const WORKERS: usize = 2;
+/// Zones of a server that has many.
+const ZONES: usize = 1_000;
+/// The client's sockets: enough for each worker to get its part.
+const SOCKETS: usize = 16;
+
+/// A kind of queries.
+struct Kind {
+    name: String,
+    /// What is served.
+    live: Arc<Live>,
+    packets: Vec<Vec<u8>>,
+    workers: usize,
+}
+
 fn main() -> io::Result<()> {
-    let sets = [
-        ("ip4", Set::addresses(20 * ENTRIES, 12_000)),
-        ("cidr", Set::cidrs(ENTRIES, 3_000)),
-        ("name", Set::names(ENTRIES)),
-        ("ip6", Set::ip6(ENTRIES)),
-    ];
-    let live = Live::new(catalog(&sets));
     let counters = Arc::new(NetCounters::default());
     let delay = DelayQueue::start(Arc::clone(&counters))?;
     let mut recorders = Recorders::default();
     let mut servers = Vec::new();
     // This thread is 1, that of the delay queue 2.
     let mut threads = 3..;
-    for (name, packets) in kinds(&sets) {
+    for Kind { name, live, packets, workers } in kinds() {
         call_engine(live.cache(), packets.clone())?;
-        let listeners = listen::udp((Ipv4Addr::LOCALHOST, 0).into(), 1);
+        let listeners = listen::udp((Ipv4Addr::LOCALHOST, 0).into(), workers);
         let listeners = listeners.map_err(io::Error::other)?;
         let server = UdpServer::start(listeners, &live, &delay, &counters, &mut recorders)?;
         ask_server(server.address(), &packets)?;
-        servers.push(server);
-        let [engine, worker] = [threads.next(), threads.next()].map(Option::unwrap_or_default);
-        println!("{name} {} {engine:02} {worker:02}", packets.len());
+        servers.push((server, live));
+        let own: Vec<_> =
+            threads.by_ref().take(1 + workers).map(|thread| format!("{thread:02}")).collect();
+        println!("{name} {} {}", packets.len(), own.join(" "));
     }
     Ok(())
 }
 
 /// The kinds of queries and their packets.
-fn kinds(sets: &[(&str, Set)]) -> Vec<(String, Vec<Vec<u8>>)> {
+fn kinds() -> Vec<Kind> {
+    let sets = [
+        ("ip4", Set::addresses(20 * ENTRIES, 12_000)),
+        ("cidr", Set::cidrs(ENTRIES, 3_000)),
+        ("name", Set::names(ENTRIES)),
+        ("ip6", Set::ip6(ENTRIES)),
+    ];
+    let datasets: Vec<_> = sets.iter().map(|(zone, set)| (*zone, dataset(set))).collect();
+    let live =
+        |zones: Vec<(String, Vec<Arc<Dataset>>)>| Arc::new(Live::new(serving::catalog(zones)));
+    let lists = datasets.iter().map(|(zone, dataset)| (apex(zone), vec![Arc::clone(dataset)]));
+    let all = live(lists.collect());
     let mut kinds = Vec::new();
-    for (zone, set) in sets {
+    let mut add = |name: &str, live: &Arc<Live>, packets, workers| {
+        kinds.push(Kind { name: name.to_owned(), live: Arc::clone(live), packets, workers });
+    };
+    for (zone, set) in &sets {
         for (mix, name) in [(Asked::Mix, "mix"), (Asked::Txt, "txt")] {
             let packets = packets(set, mix, |ask| serving::query(&full(ask, zone), ask.qtype));
-            kinds.push((format!("{zone}-{name}"), packets));
+            add(&format!("{zone}-{name}"), &all, packets, 1);
         }
     }
     let (zone, set) = &sets[0];
     let with_edns = |ask: &Question| serving::query_with_edns(&full(ask, zone), ask.qtype);
-    kinds.push(("ip4-mix-edns".into(), packets(set, Asked::Mix, with_edns)));
+    add("ip4-mix-edns", &all, packets(set, Asked::Mix, with_edns), 1);
     let nxdomain = |ask: &Question| serving::query(&full(ask, zone), TXT);
-    kinds.push(("ip4-nxdomain".into(), packets(set, Asked::Unlisted, nxdomain)));
+    add("ip4-nxdomain", &all, packets(set, Asked::Unlisted, nxdomain), 1);
     let refused = |ask: &Question| serving::query(&full(ask, "elsewhere"), A);
-    kinds.push(("refused".into(), packets(set, Asked::Mix, refused)));
+    add("refused", &all, packets(set, Asked::Mix, refused), 1);
     const SOA: u16 = 6;
-    let apex = |_: &Question| serving::query("ip4.bl.test", SOA);
-    kinds.push(("apex-soa".into(), packets(set, Asked::Mix, apex)));
+    add("apex-soa", &all, packets(set, Asked::Mix, |_| serving::query(&apex(zone), SOA)), 1);
+
+    let mix = |ask: &Question| serving::query(&full(ask, zone), ask.qtype);
+    add("two-workers", &all, packets(set, Asked::Mix, mix), WORKERS);
+    let stack = live(vec![(apex(zone), vec![Arc::clone(&datasets[0].1), dataset(set)])]);
+    add("two-stacked", &stack, packets(set, Asked::Mix, mix), 1);
+    let zones = (0..ZONES).map(|number| apex(&format!("zone{number}")));
+    let many = live(zones.map(|zone| (zone, vec![Arc::clone(&datasets[0].1)])).collect());
+    let mut numbers = (0..ZONES).cycle();
+    let mut in_turn = |ask: &Question| {
+        let number = numbers.next().unwrap_or_default();
+        serving::query(&full(ask, &format!("zone{number}")), ask.qtype)
+    };
+    add("many-zones", &many, packets(set, Asked::Mix, &mut in_turn), 1);
+    let deep = serving::dataset("dnset", deep_names().as_bytes());
+    let deep = live(vec![(apex("deep"), vec![Arc::new(deep)])]);
+    add("hostile-names", &deep, hostile_packets(), 1);
     kinds
 }
 
-fn packets(set: &Set, mix: Asked, packet: impl Fn(&Question) -> Vec<u8>) -> Vec<Vec<u8>> {
+/// Names one below the other, as deep as a name can be, all listed: nothing ends the way down early.
+fn deep_names() -> String {
+    (1..DEPTH).map(|depth| format!("{}com\n", "a.".repeat(depth))).collect()
+}
+
+/// Names of as many labels as fit, which part from those that are listed at any depth.
+fn hostile_packets() -> Vec<Vec<u8>> {
+    let name = |number: usize| {
+        let same = number % DEPTH;
+        format!("{}{}com.{}", "b.".repeat(DEPTH - same), "a.".repeat(same), apex("deep"))
+    };
+    (0..COUNT).map(|number| serving::query(&name(number), A)).collect()
+}
+
+/// Labels before `com.deep.bl.test` in a name of 255 bytes.
+const DEPTH: usize = 118;
+
+fn dataset(set: &Set) -> Arc<Dataset> {
+    let mut text = Vec::new();
+    set.write(&mut text).expect("room for the text");
+    Arc::new(serving::dataset(set.kind, &text))
+}
+
+fn apex(zone: &str) -> String {
+    format!("{zone}.bl.test")
+}
+
+fn packets(set: &Set, mix: Asked, packet: impl FnMut(&Question) -> Vec<u8>) -> Vec<Vec<u8>> {
     set.questions(mix, COUNT).iter().map(packet).collect()
 }
 
 fn full(question: &Question, zone: &str) -> String {
     format!("{}.{zone}.bl.test", question.name)
-}
-
-fn catalog(sets: &[(&str, Set)]) -> Catalog {
-    serving::catalog(sets.iter().map(|(zone, set)| {
-        let mut text = Vec::new();
-        set.write(&mut text).expect("room for the text");
-        (format!("{zone}.bl.test"), vec![Arc::new(serving::dataset(set.kind, &text))])
-    }))
 }
 
 /// Answers the packets in a thread of its own, which then goes on to wait.
@@ -124,15 +187,20 @@ fn call_engine(mut live: LiveCache, packets: Vec<Vec<u8>>) -> io::Result<()> {
 
 /// Sends the packets, a batch at a time, and waits for the answers.
 fn ask_server(server: SocketAddr, packets: &[Vec<u8>]) -> io::Result<()> {
-    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
-    socket.connect(server)?;
-    socket.set_read_timeout(Some(Duration::from_secs(20)))?;
+    let open = |_| {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        socket.connect(server)?;
+        socket.set_read_timeout(Some(Duration::from_secs(20)))?;
+        Ok(socket)
+    };
+    let sockets: Vec<UdpSocket> = (0..SOCKETS).map(open).collect::<io::Result<_>>()?;
     let mut answer = [0; 1280];
     for batch in packets.chunks(BATCH) {
-        for packet in batch {
+        let lanes = || sockets.iter().cycle();
+        for (packet, socket) in batch.iter().zip(lanes()) {
             socket.send(packet)?;
         }
-        for _ in batch {
+        for (_, socket) in batch.iter().zip(lanes()) {
             socket.recv(&mut answer)?;
         }
     }

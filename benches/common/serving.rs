@@ -4,8 +4,8 @@ use dnsbld::engine::{Catalog, Counters};
 use dnsbld::listing::AnswersBuilder;
 use dnsbld::trie::{Trie4, Trie6};
 use dnsbld::wire::name::NameBuf;
-use dnsbld::zone::{Chaos, Dataset, Ns, Soa, Zone, ZoneState};
-use dnsbld::zonefile::{Kind, Options, Parser};
+use dnsbld::zone::{Chaos, Dataset, Ns, Parts, Soa, Zone, ZoneState};
+use dnsbld::zonefile::{Kind, Options, Parsed, Parser};
 use std::sync::Arc;
 
 /// A dataset of this type with this text as its file.
@@ -15,14 +15,21 @@ pub fn dataset(kind: &str, text: &[u8]) -> Dataset {
     parser.start_file();
     parser.feed(text).expect("lines that can be read");
     parser.end_file().expect("a whole file");
-    let parsed = parser.finish();
+    build(parser.finish())
+}
+
+fn build(parsed: Parsed) -> Dataset {
     let mut default = AnswersBuilder::default();
     let (a, text) = &parsed.default_value;
     let value = default.value(*a, text).map(|value| default.answer(&[value]));
+    let sections = parsed.parts.into_iter().map(|part| (part.apexes, build(part.parsed)));
+    let parts = (parsed.kind == Kind::Combined).then(|| Parts::new(sections));
     Dataset {
         ip4: parsed.ip4.map(|addresses| Trie4::of(&addresses)),
         ip6: parsed.ip6.map(|addresses| Trie6::build(addresses.ranges())),
         names: parsed.names,
+        records: parsed.records,
+        parts,
         answers: parsed.answers,
         default_answer: default.finish(value).0,
         vars: parsed.vars,

@@ -1,6 +1,7 @@
 //! The data sets that servers are compared by, as text files of rbldnsd's types, and the questions
 //! to ask of them.
 
+use crate::bounds;
 use crate::common::{Entry, Random, addresses, cidrs, flatten, prefixes};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Write};
@@ -47,6 +48,14 @@ pub struct Question {
     pub qtype: u16,
     /// Whether it is to be answered, or the name does not exist.
     pub listed: bool,
+}
+
+/// How few bits a set could take.
+pub struct Bound {
+    /// If nothing is known of it but the number of its entries, of each length where they have one.
+    pub bits: f64,
+    /// If it is known too how many /24s have how many of them; for single addresses.
+    pub by_networks: Option<f64>,
 }
 
 impl Set {
@@ -108,6 +117,22 @@ impl Set {
                 })
             }
         }
+    }
+
+    /// How few bits it could take, with its answers but without their texts.
+    pub fn bound(&self) -> Bound {
+        let (bits, by_networks) = match &self.content {
+            Content::Addresses(keys) => {
+                (bounds::addresses(keys), Some(bounds::addresses_by_networks(keys)))
+            }
+            Content::Prefixes(entries, _) => (bounds::prefixes(entries, 32, 0), None),
+            Content::Prefixes6(entries, _) => (bounds::prefixes(entries, 128, 3), None),
+            Content::Names(names, _) => {
+                let bits: f64 = names.iter().map(|name| 1.0 + surprise(name)).sum();
+                (bits - bounds::order(names.len()), None)
+            }
+        };
+        Bound { bits, by_networks }
     }
 
     /// Questions, the same ones at each call.
@@ -273,11 +298,14 @@ pub fn names(seed: u64, count: usize) -> impl Iterator<Item = String> {
     (0..count).map(move |_| name(&mut random))
 }
 
+const TOPS: [&str; 11] =
+    ["com", "com", "com", "com", "net", "org", "info", "de", "ru", "top", "xyz"];
+/// Labels before the last two.
+const MORE_LABELS: [usize; 10] = [0, 0, 0, 0, 0, 0, 1, 1, 1, 2];
+
 fn name(random: &mut Random) -> String {
-    const TOPS: [&str; 11] =
-        ["com", "com", "com", "com", "net", "org", "info", "de", "ru", "top", "xyz"];
     let mut name = String::new();
-    for _ in 0..[0, 0, 0, 0, 0, 0, 1, 1, 1, 2][random.below(10) as usize] {
+    for _ in 0..MORE_LABELS[pick(random, &MORE_LABELS)] {
         let len = 1 + random.below(5);
         push_label(random, len, &mut name);
     }
@@ -295,4 +323,37 @@ fn push_label(random: &mut Random, len: u64, name: &mut String) {
         name.push(char::from(b"abcdefghijklmnopqrstuvwxyz0123456789-"[letter]));
     }
     name.push('.');
+}
+
+/// The text of a `generic` dataset: an A and a TXT record for each of the [`names`] of seed 1.
+pub fn records(count: usize) -> String {
+    let lines = |name: String| format!("{name} A 127.0.0.2\n{name} TXT \"Listed: {name}\"\n");
+    names(1, count).map(lines).collect()
+}
+
+/// The text of a `combined` dataset of two subzones, `ip` and `name`, with these sets.
+pub fn combined(ip: &Set, name: &Set) -> io::Result<Vec<u8>> {
+    let mut out = Vec::new();
+    for (subzone, set) in [("ip", ip), ("name", name)] {
+        writeln!(out, "$DATASET {} {subzone}", set.kind)?;
+        set.write(&mut out)?;
+    }
+    Ok(out)
+}
+
+/// The base-2 logarithm of one in how many names is this one.
+fn surprise(name: &str) -> f64 {
+    let mut labels = name.rsplit('.');
+    let top = labels.next();
+    let labels: Vec<_> = labels.map(str::len).collect();
+    let share = |same: usize, all: usize| (all as f64 / same as f64).log2();
+    let tops = TOPS.iter().filter(|&&other| Some(other) == top).count();
+    let more = MORE_LABELS.iter().filter(|&&more| more + 1 == labels.len()).count();
+    let letters = |len: usize| {
+        let ends = len.min(2);
+        ends as f64 * 36_f64.log2() + (len - ends) as f64 * 37_f64.log2()
+    };
+    let lengths = 8_f64.log2() + (labels.len() - 1) as f64 * 5_f64.log2();
+    let letters: f64 = labels.into_iter().map(letters).sum();
+    share(tops, TOPS.len()) + share(more, MORE_LABELS.len()) + lengths + letters
 }

@@ -1,4 +1,4 @@
-//! Queries in a closed loop or at a fixed rate, each answer checked.
+//! Queries in a closed loop: as fast as they are answered, each answer checked.
 
 use anyhow::{Context, Result, ensure};
 use nix::errno::Errno;
@@ -9,11 +9,11 @@ use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 /// Queries and answers per system call.
-const BATCH: usize = 64;
+pub(crate) const BATCH: usize = 64;
 /// The size of the buffers for answers, in bytes.
-const ANSWER: usize = 2048;
+pub(crate) const ANSWER: usize = 2048;
 /// A query without an answer for this long is lost.
-const PATIENCE: Duration = Duration::from_millis(1000);
+pub(crate) const PATIENCE: Duration = Duration::from_millis(1000);
 
 /// A query and what the answer to it must be.
 pub(crate) struct Query {
@@ -42,8 +42,6 @@ pub(crate) struct Load<'a> {
     pub(crate) sockets: usize,
     /// How many queries of one socket may be under way.
     pub(crate) window: usize,
-    /// Queries per second; as fast as they are answered if `None`.
-    pub(crate) rate: Option<f64>,
 }
 
 /// What came of it.
@@ -54,8 +52,6 @@ pub(crate) struct Outcome {
     pub(crate) elapsed: Duration,
     /// The size of all answers, in bytes.
     pub(crate) bytes: usize,
-    /// How long each answer took, in microseconds, in the order of the answers.
-    pub(crate) latencies: Vec<u32>,
 }
 
 impl Load<'_> {
@@ -72,8 +68,7 @@ impl Load<'_> {
         let (mut sent, mut last_news) = (0, start);
         while outcome.answered + outcome.lost < self.count {
             for lane in &mut lanes {
-                let due = self.due(start.elapsed()).saturating_sub(sent);
-                sent += lane.send(self.queries, sent, due)?;
+                sent += lane.send(self.queries, sent, self.count - sent)?;
                 let answered = lane.receive(self.queries, &mut outcome)?;
                 if answered > 0 {
                     last_news = Instant::now();
@@ -92,29 +87,12 @@ impl Load<'_> {
         outcome.elapsed = start.elapsed();
         Ok(outcome)
     }
-
-    /// How many queries should have been sent by now.
-    fn due(&self, elapsed: Duration) -> usize {
-        let due = self.rate.map_or(self.count, |rate| (elapsed.as_secs_f64() * rate) as usize);
-        due.min(self.count)
-    }
-}
-
-impl Outcome {
-    /// The latency that this share of the answers does not exceed.
-    pub(crate) fn percentile(&self, share: f64) -> Duration {
-        let mut sorted = self.latencies.clone();
-        sorted.sort_unstable();
-        let index = (sorted.len() as f64 * share) as usize;
-        let micros = sorted.get(index.min(sorted.len().saturating_sub(1)));
-        Duration::from_micros(micros.copied().unwrap_or(0).into())
-    }
 }
 
 /// One socket and what is under way on it: the id of a query is its place in `asked`.
 struct Lane {
     socket: UdpSocket,
-    asked: Vec<(usize, Instant)>,
+    asked: Vec<usize>,
     free: Vec<u16>,
     headers: MultiHeaders<()>,
     answers: Vec<[u8; ANSWER]>,
@@ -128,7 +106,7 @@ impl Lane {
         let window = u16::try_from(load.window).context("a window of that size")?;
         Ok(Self {
             socket,
-            asked: vec![(0, Instant::now()); load.window],
+            asked: vec![0; load.window],
             free: (0..window).collect(),
             headers: MultiHeaders::preallocate(BATCH, None),
             answers: vec![[0; ANSWER]; BATCH],
@@ -146,9 +124,8 @@ impl Lane {
             return Ok(0);
         }
         let ids = self.free.split_off(self.free.len() - count);
-        let now = Instant::now();
         for (id, number) in ids.iter().zip(first..) {
-            self.asked[usize::from(*id)] = (number % queries.len(), now);
+            self.asked[usize::from(*id)] = number % queries.len();
         }
         let bytes: Vec<_> = ids.iter().map(|id| id.to_be_bytes()).collect();
         let packet = |at: usize| &queries[(first + at) % queries.len()].packet[2..];
@@ -177,12 +154,12 @@ impl Lane {
             Err(Errno::EAGAIN | Errno::EINTR | Errno::ECONNREFUSED) => return Ok(0),
             Err(error) => return Err(error.into()),
         };
-        let now = Instant::now();
         for (&len, answer) in lengths.iter().zip(&self.answers) {
-            let id = check(&answer[..len], queries, &self.asked)?;
+            let answer = &answer[..len];
+            let id = id(answer)?;
+            let number = *self.asked.get(usize::from(id)).context("an answer to nothing")?;
+            queries[number].check(answer).with_context(|| format!("query {number}"))?;
             ensure!(!self.free.contains(&id), "a second answer to one query");
-            let (_, asked) = self.asked[usize::from(id)];
-            outcome.latencies.push((now - asked).as_micros() as u32);
             outcome.bytes += len;
             self.free.push(id);
         }
@@ -191,20 +168,27 @@ impl Lane {
     }
 }
 
-/// Compares an answer to what was asked with its id, which it gives.
-fn check(answer: &[u8], queries: &[Query], asked: &[(usize, Instant)]) -> Result<u16> {
+/// The id of an answer.
+///
+/// # Errors
+///
+/// When it has no header.
+pub(crate) fn id(answer: &[u8]) -> Result<u16> {
     ensure!(answer.len() >= 12, "an answer of {} bytes", answer.len());
-    let id = u16::from_be_bytes([answer[0], answer[1]]);
-    let (number, _) = asked.get(usize::from(id)).context("an answer to nothing")?;
-    let Query { packet, expect } = &queries[*number];
-    let question = 12..packet.len();
-    ensure!(answer.get(question.clone()) == packet.get(question), "an answer to something else");
-    let (rcode, records) = (answer[3] & 15, u16::from_be_bytes([answer[6], answer[7]]));
-    let right = match expect {
-        Expect::Listed => rcode == 0 && records > 0,
-        Expect::NxDomain => rcode == 3 && records == 0,
-        Expect::Any => true,
-    };
-    ensure!(right, "query {number}: response code {rcode}, {records} records");
-    Ok(id)
+    Ok(u16::from_be_bytes([answer[0], answer[1]]))
+}
+
+impl Query {
+    /// Compares an answer, which has a header, to what was asked.
+    ///
+    /// # Errors
+    ///
+    /// When it is not right.
+    pub(crate) fn check(&self, answer: &[u8]) -> Result<()> {
+        let question = 12..self.packet.len();
+        let is_own = answer.get(question.clone()) == self.packet.get(question);
+        ensure!(is_own, "an answer to something else");
+        ensure!(self.expect.is_met_by(answer), "not the answer expected: {answer:02x?}");
+        Ok(())
+    }
 }

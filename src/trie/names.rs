@@ -65,7 +65,6 @@ mod tops;
 pub(crate) use build::{MAX_OVERHEAD, SortedNames};
 pub use iter::{Iter, NameEntry};
 pub(crate) use key::encode as encode_key;
-pub(crate) use label::hash;
 
 use crate::flat::{Flat, Sink, Source};
 use crate::listing::AnswerId;

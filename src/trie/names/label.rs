@@ -122,12 +122,6 @@ fn starts_long(text: &[u8], start: usize, len: usize, bytes: &[u8]) -> bool {
     text.get(start..start + len).is_some_and(|label| bytes.starts_with(label))
 }
 
-/// The hash of some bytes, see [`Label::hash`].
-#[inline]
-pub(crate) fn hash(bytes: &[u8], seed: u8) -> u64 {
-    Label::of(bytes).hash(seed)
-}
-
 /// The number of bits in so many bytes.
 #[inline(always)]
 fn bits(bytes: usize) -> u32 {
@@ -145,6 +139,10 @@ fn fold(a: u64, b: u64) -> u64 {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn hash(bytes: &[u8], seed: u8) -> u64 {
+        Label::of(bytes).hash(seed)
+    }
 
     proptest! {
         /// In a name, where other bytes stand around it, a label is the same as by itself.
