@@ -10,6 +10,7 @@ use crate::trie::{Trie4, Trie6};
 use crate::wire::name::NameBuf;
 use crate::zone::{Acl, Dataset, Ns, Parts, Soa};
 use crate::zonefile::{Diagnostics, Kind, Options, Parsed, Parser, Prepared, Tally};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -284,6 +285,7 @@ fn options(spec: &config::Dataset, server: &config::Server, now: u64) -> Options
         loopback_only: !spec.allow_any_a,
         default_a: spec.default_a,
         default_text: spec.default_text.as_ref().map(|text| Box::from(text.as_bytes())),
+        threads: std::thread::available_parallelism().map_or(1, NonZero::get),
     }
 }
 

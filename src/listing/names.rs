@@ -1,7 +1,9 @@
 //! The listing of domain names, by the rules of rbldnsd's `dnset`.
 
+mod sort;
+
 use super::{AnswerId, Answers, AnswersBuilder, ValueId};
-use crate::trie::names::{MAX_OVERHEAD, NameTree, SortedNames, encode_key};
+use crate::trie::names::{MAX_OVERHEAD, NameTree, SortedNames, encode_key, encode_plain_key};
 
 /// What an entry is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,6 +56,10 @@ pub struct NamesBuilder {
     /// Per entry the length of its key and its scope, then the key.
     keys: Vec<u8>,
     entries: Vec<Entry>,
+    /// The number of entries for names themselves, and of those for what is below.
+    scopes: (u64, u64),
+    /// How many threads may sort; 0 is one, too.
+    threads: usize,
 }
 
 /// The most values of one name and scope, as for addresses: a hostile file must not make the work
@@ -83,6 +89,11 @@ impl Entry {
 const HEAD: usize = 2;
 
 impl NamesBuilder {
+    /// No entries yet; as many threads as `threads` says may sort them at the end.
+    pub fn new(threads: usize) -> Self {
+        Self { threads, ..Self::default() }
+    }
+
     /// Adds an entry: a whole name in wire form and lower case, and its value or, for an
     /// exclusion, none.
     pub fn add(
@@ -91,20 +102,43 @@ impl NamesBuilder {
         scope: Scope,
         value: Option<ValueId>,
     ) -> Result<(), TooManyNames> {
+        self.add_key(name.len(), scope, value, |keys| encode_key(name, keys))
+    }
+
+    /// The same for a name as text: labels without NUL, `\001` and escapes, joined by single dots.
+    pub(crate) fn add_plain(
+        &mut self,
+        name: &[u8],
+        scope: Scope,
+        value: Option<ValueId>,
+    ) -> Result<(), TooManyNames> {
+        self.add_key(name.len() + 2, scope, value, |keys| encode_plain_key(name, keys))
+    }
+
+    #[inline]
+    fn add_key(
+        &mut self,
+        wire_len: usize,
+        scope: Scope,
+        value: Option<ValueId>,
+        encode: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<(), TooManyNames> {
         // A key has at most two bytes for each of the name's.
         let size = self.keys.len() + self.entries.len() * MAX_OVERHEAD;
-        if size + HEAD + 2 * name.len() + MAX_OVERHEAD > u32::MAX as usize {
+        if size + HEAD + 2 * wire_len + MAX_OVERHEAD > u32::MAX as usize {
             return Err(TooManyNames);
         }
         let at = self.keys.len();
         self.keys.extend([0; HEAD]);
-        encode_key(name, &mut self.keys);
+        encode(&mut self.keys);
         let len = self.keys.len() - at - HEAD;
         let head = (len as u16) << 2 | scope as u16;
         self.keys[at..at + HEAD].copy_from_slice(&head.to_le_bytes());
         let window = window(&self.keys[at + HEAD..], 0);
         let value = value.map_or(Entry::EXCLUSION, |ValueId(id)| id);
         self.entries.push(Entry { window, at: at as u32, value });
+        self.scopes.0 += u64::from(scope.has_itself());
+        self.scopes.1 += u64::from(scope.has_below());
         Ok(())
     }
 
@@ -115,10 +149,7 @@ impl NamesBuilder {
 
     /// The number of entries for names themselves, and of those for what is below.
     pub fn scopes(&self) -> (u64, u64) {
-        let count = |has: fn(Scope) -> bool| {
-            self.entries.iter().filter(|&&entry| has(scope(&self.keys, entry))).count() as u64
-        };
-        (count(Scope::has_itself), count(Scope::has_below))
+        self.scopes
     }
 
     /// True if no entry was added.
@@ -134,28 +165,32 @@ impl NamesBuilder {
     /// the name anyway. The latter is kept if a text may show the listed name (`$`); a text may
     /// come from `base_template`, the dataset's `$=` line, empty for none.
     pub fn finish(mut self, answers: AnswersBuilder, base_template: &[u8]) -> (NameTree, Answers) {
-        sort(&mut self.entries, &self.keys, 0);
+        let count = self.entries.len();
+        let parts = sort::sort(std::mem::take(&mut self.keys), &mut self.entries, self.threads);
         let mut rules = Rules { answers, base_template, values: Vec::new() };
-        let mut names = SortedNames::with_capacity(self.entries.len(), self.keys.len());
+        let key_bytes = parts.iter().map(|(keys, _)| keys.len()).sum();
+        let mut names = SortedNames::with_capacity(count, key_bytes);
         // What holds below the names above the one at hand, with the lengths of their keys.
         let mut above: Vec<(usize, AnswerId)> = Vec::new();
-        let mut last: &[u8] = &[];
-        let same_name = |a: &Entry, b: &Entry| key(&self.keys, *a) == key(&self.keys, *b);
-        for entries in self.entries.chunk_by(same_name) {
-            let key = key(&self.keys, entries[0]);
-            while above.pop_if(|(len, _)| !key.starts_with(&last[..*len])).is_some() {}
-            let inherited = above.last().map_or(AnswerId::NONE, |&(_, answer)| answer);
-            let scoped = entries.iter().map(|&entry| (scope(&self.keys, entry), entry.value()));
-            let itself = scoped.clone().filter(|(scope, _)| scope.has_itself());
-            let itself = rules.decide(itself.map(|(_, value)| value), inherited);
-            let below = scoped.filter(|(scope, _)| scope.has_below());
-            let below = rules.decide(below.map(|(_, value)| value), inherited);
-            if itself.is_some() || below.is_some() {
-                names.push(key, itself, below);
-            }
-            if let Some(below) = below {
-                above.push((key.len(), below));
-                last = key;
+        let mut last = Vec::new();
+        for (keys, entries) in parts {
+            for entries in entries.chunk_by(|a, b| key(&keys, *a) == key(&keys, *b)) {
+                let key = key(&keys, entries[0]);
+                while above.pop_if(|(len, _)| !key.starts_with(&last[..*len])).is_some() {}
+                let inherited = above.last().map_or(AnswerId::NONE, |&(_, answer)| answer);
+                let scoped = entries.iter().map(|&entry| (scope(&keys, entry), entry.value()));
+                let itself = scoped.clone().filter(|(scope, _)| scope.has_itself());
+                let itself = rules.decide(itself.map(|(_, value)| value), inherited);
+                let below = scoped.filter(|(scope, _)| scope.has_below());
+                let below = rules.decide(below.map(|(_, value)| value), inherited);
+                if itself.is_some() || below.is_some() {
+                    names.push(key, itself, below);
+                }
+                if let Some(below) = below {
+                    above.push((key.len(), below));
+                    last.clear();
+                    last.extend_from_slice(key);
+                }
             }
         }
         let Rules { answers, .. } = rules;
@@ -208,24 +243,6 @@ impl Rules<'_> {
             _ => self.base_template,
         };
         template.contains(&b'$')
-    }
-}
-
-/// Sorts entries that are equal in the first `depth` bytes of their keys by the rest and then by
-/// their place in the files. Their windows are those at `depth`.
-///
-/// Eight bytes at a time: most comparisons need no look at the keys, which lie all over memory.
-fn sort(entries: &mut [Entry], keys: &[u8], depth: usize) {
-    entries.sort_unstable_by_key(|entry| (u64::from_be_bytes(entry.window), entry.at));
-    for run in entries.chunk_by_mut(|a, b| a.window == b.window) {
-        // A window of zeros is past the end of all these keys: they are equal.
-        if run.len() > 1 && run[0].window != [0; 8] {
-            let depth = depth + size_of_val(&run[0].window);
-            for entry in &mut *run {
-                entry.window = window(key(keys, *entry), depth);
-            }
-            sort(run, keys, depth);
-        }
     }
 }
 

@@ -64,7 +64,7 @@ mod tops;
 
 pub(crate) use build::{MAX_OVERHEAD, SortedNames};
 pub use iter::{Iter, NameEntry};
-pub(crate) use key::encode as encode_key;
+pub(crate) use key::{encode as encode_key, encode_plain as encode_plain_key};
 
 use crate::flat::{Flat, Sink, Source};
 use crate::listing::AnswerId;

@@ -4,7 +4,9 @@ use super::diagnostic::Refused;
 use super::entries::{Entries, Rules, Values};
 use super::scan::Scan;
 use super::special::Local;
-use super::{Diagnostic, Diagnostics, FatalCause, Kind, Options, Parsed, Reason, plain};
+use super::{
+    Diagnostic, Diagnostics, FatalCause, Kind, Options, Parsed, Reason, plain, plain_names,
+};
 use crate::listing::addresses::{self, Late};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -24,7 +26,7 @@ impl Body {
         Some(Self {
             kind,
             values: Values::new(kind, options),
-            entries: Entries::new(kind)?,
+            entries: Entries::new(kind, options)?,
             accepted: 0,
             places: Places::default(),
         })
@@ -59,10 +61,10 @@ impl Body {
         Ok((true, warning))
     }
 
-    /// Takes the lines at the beginning of `chunk` that are nothing but a whole IPv4 address and
-    /// a newline, and returns the rest and their number. What it takes, [`Body::line`] would take,
-    /// too.
-    pub(super) fn plain_addresses<'a>(
+    /// Takes the lines at the beginning of `chunk` that are nothing but a whole IPv4 address or a
+    /// plain name and a newline, and returns the rest and their number. What it takes,
+    /// [`Body::line`] would take, too.
+    pub(super) fn plain_lines<'a>(
         &mut self,
         chunk: &'a [u8],
     ) -> Result<(&'a [u8], u64), FatalCause> {
@@ -77,6 +79,20 @@ impl Body {
                 addresses.for_each(|address| set.add_single(address, value));
             }
             Entries::Ip4Tset(set) => lines.by_ref().for_each(|address| set.add(address)),
+            Entries::Dnset(names) => {
+                let (mut rest, mut count) = (chunk, 0);
+                while let Some(line) = plain_names::line(rest) {
+                    // What goes wrong is told by the ordinary way.
+                    let Ok(value) = self.values.default_id() else { break };
+                    if names.add_plain(line.name, line.scope, Some(value)).is_err() {
+                        break;
+                    }
+                    rest = &rest[line.len..];
+                    count += 1;
+                }
+                self.accepted += count;
+                return Ok((rest, count));
+            }
             _ => return Ok((chunk, 0)),
         }
         self.accepted += lines.count;

@@ -28,14 +28,14 @@ pub(super) enum Entries {
 
 impl Entries {
     /// None yet; `None` for a type that has no entries itself.
-    pub(super) fn new(kind: Kind) -> Option<Self> {
+    pub(super) fn new(kind: Kind, options: &Options) -> Option<Self> {
         Some(match kind {
             Kind::Ip4Set => Self::Ip4Set(LayersBuilder::default()),
             Kind::Ip4Tset => Self::Ip4Tset(SetBuilder4::default()),
             Kind::Ip4Trie => Self::Ip4Trie(PrefixesBuilder::default(), PrefixesBuilder::default()),
             Kind::Ip6Tset => Self::Ip6Tset(SetBuilder6::default()),
             Kind::Ip6Trie => Self::Ip6Trie(PrefixesBuilder::default()),
-            Kind::Dnset => Self::Dnset(NamesBuilder::default()),
+            Kind::Dnset => Self::Dnset(NamesBuilder::new(options.threads)),
             Kind::Acl => Self::Acl(AclEntries::clients()),
             Kind::AclKey => Self::Acl(AclEntries::keys()),
             Kind::Generic => Self::Generic(RecordsBuilder::default()),

@@ -30,6 +30,7 @@ mod ip4;
 mod ip6;
 mod params;
 mod plain;
+mod plain_names;
 mod scan;
 mod section;
 mod special;
@@ -184,9 +185,12 @@ pub struct Options {
     pub default_a: Option<Ipv4Addr>,
     /// The TXT template of entries without one, in place of that of every default line.
     pub default_text: Option<Box<[u8]>>,
+    /// How many threads may work at the end, where they help.
+    pub threads: usize,
 }
 
-/// rbldnsd's default TTL of 35 minutes, no bounds, no clock, and A values in 127.0.0.0/8 only.
+/// rbldnsd's default TTL of 35 minutes, no bounds, no clock, A values in 127.0.0.0/8 only, one
+/// thread.
 impl Default for Options {
     fn default() -> Self {
         Self {
@@ -198,6 +202,7 @@ impl Default for Options {
             loopback_only: true,
             default_a: None,
             default_text: None,
+            threads: 1,
         }
     }
 }
@@ -338,7 +343,7 @@ impl Parser {
             rest = &rest[end + 1..];
         }
         loop {
-            rest = self.plain_addresses(rest)?;
+            rest = self.plain_lines(rest)?;
             let Some(end) = memchr::memchr(b'\n', rest) else { break };
             self.line(&rest[..end], false)?;
             rest = &rest[end + 1..];
@@ -507,13 +512,13 @@ impl Parser {
         Ok(warning)
     }
 
-    /// Takes the lines at the beginning of `chunk` that are nothing but a whole IPv4 address and
-    /// a newline, and returns the rest.
-    fn plain_addresses<'a>(&mut self, chunk: &'a [u8]) -> Result<&'a [u8], Fatal> {
+    /// Takes the lines at the beginning of `chunk` that are nothing but a whole IPv4 address or a
+    /// plain name and a newline, and returns the rest.
+    fn plain_lines<'a>(&mut self, chunk: &'a [u8]) -> Result<&'a [u8], Fatal> {
         let mut rest = chunk;
         self.with_body(|body| {
             let count;
-            (rest, count) = body.plain_addresses(chunk)?;
+            (rest, count) = body.plain_lines(chunk)?;
             Ok(count)
         })?;
         Ok(rest)

@@ -33,6 +33,14 @@ pub(crate) fn encode(name: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// Appends the key of a name as text: labels without NUL, `\001` and escapes, joined by single dots.
+pub(crate) fn encode_plain(name: &[u8], out: &mut Vec<u8>) {
+    for label in name.rsplit(|&byte| byte == b'.') {
+        out.extend_from_slice(label);
+        out.push(END);
+    }
+}
+
 /// The length of the first label of a key, its end included.
 pub(super) fn first_label_len(key: &[u8]) -> usize {
     key.iter().position(|&byte| byte == END).map_or(key.len(), |end| end + 1)
@@ -101,6 +109,9 @@ mod tests {
         let keys = names.map(key);
         assert!(keys.is_sorted_by(|a, b| a < b), "{keys:?}");
         assert_eq!(keys[2], b"example\0a\0");
+        let mut plain = Vec::new();
+        encode_plain(b"a.example", &mut plain);
+        assert_eq!(plain, keys[2]);
     }
 
     #[test]

@@ -20,8 +20,12 @@ fn line(text: &str, scope: Scope, value: Option<&'static str>) -> Line {
 }
 
 fn build(lines: &[Line]) -> (NameTree, Answers) {
+    build_with(lines, 1)
+}
+
+fn build_with(lines: &[Line], threads: usize) -> (NameTree, Answers) {
     let mut answers = AnswersBuilder::default();
-    let mut names = NamesBuilder::default();
+    let mut names = NamesBuilder::new(threads);
     for (name, scope, text) in lines {
         let value = text.map(|text| answers.value([127, 0, 0, 2].into(), text.as_bytes()).unwrap());
         names.add(name.as_wire(), *scope, value).unwrap();
@@ -361,6 +365,19 @@ fn steps(tree: &NameTree, name: &NameBuf) -> usize {
     STEPS.set(0);
     let _ = tree.lookup(name.as_wire());
     STEPS.get()
+}
+
+/// More threads make the same tree, also of names that begin alike.
+#[test]
+fn number_of_threads_does_not_matter() {
+    let mut lines = wide_lines(4000);
+    lines.extend((0..4000).map(|i| line(&format!("n{}.example", i % 7), Scope::Both, Some("one"))));
+    lines.extend(wide_lines(4000).into_iter().rev().map(|line| (line.0, Scope::Both, Some("x"))));
+    let alone = build(&lines);
+    for threads in [0, 2, 3, 8] {
+        assert_eq!(build_with(&lines, threads), alone, "{threads}");
+    }
+    check(&lines[..100], lines[..100].iter().map(|line| line.0.clone()));
 }
 
 /// However many names there are, and whatever their labels, few records are read.
