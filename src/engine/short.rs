@@ -1,8 +1,8 @@
 //! The short way of a query, which nearly every one takes: for a name below the apex of a zone of
 //! plain lists, in class IN, with no record beside the question but a usual OPT.
 //!
-//! It gives what the long way gives: tests and a fuzz target compare both, byte for byte. It is one
-//! function, with the lookups as its only calls, so that all it knows of a query stays in registers.
+//! It gives what the long way gives: tests compare both, byte for byte. The lookups are calls, so that
+//! all that stands around them stays in registers (docs/decisions/011).
 
 use super::acl::Restriction;
 use super::compose::has_text;
