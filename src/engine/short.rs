@@ -11,7 +11,7 @@ use super::lookup::{Hit, HitKey, Lookup, test_point};
 use super::text::{self, Ip4Text};
 use super::{LowerName, Outcome, Reason, Request, WorkerState, limit};
 use crate::listing::Asker;
-use crate::trie::names::{NameLookup, NameTree};
+use crate::trie::names::NameLookup;
 use crate::wire::name::copy_lowercase;
 use crate::wire::response::Section;
 use crate::wire::{Class, Edns, HEADER, Query, Rcode, ResponseWriter, Type};
@@ -167,7 +167,7 @@ fn look_any(zone: &Zone, plain: Plain, name: &LowerName, hits: &mut Vec<Hit>) ->
             }
         }
         let Some(names) = &dataset.names else { continue };
-        match look_name(names, name) {
+        match names.lookup_labels(name.wire(), name.starts()) {
             NameLookup::Listed(listed) => {
                 let key = HitKey::Name { listed: listed.labels, apex: 0 };
                 hits.push(Hit::new(number, listed.answer, key));
@@ -180,11 +180,6 @@ fn look_any(zone: &Zone, plain: Plain, name: &LowerName, hits: &mut Vec<Hit>) ->
     let has_addresses = plain.ip4 || plain.ip6;
     exists |= !hits.is_empty();
     Some(exists || is_short && has_addresses && has_addresses_below(zone, name))
-}
-
-#[inline(never)]
-fn look_name(names: &NameTree, name: &LowerName) -> NameLookup {
-    names.lookup_labels(name.wire(), name.starts())
 }
 
 #[inline(never)]

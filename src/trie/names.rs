@@ -141,7 +141,9 @@ impl NameTree {
 
     /// The same for a name of which it is known where its labels start: `starts` has the position
     /// of each label and of the final zero.
-    #[inline]
+    ///
+    /// Not inlined: lookups of addresses, which stand beside it, would have fewer registers.
+    #[inline(never)]
     pub fn lookup_labels(&self, name: &[u8], starts: &[u8]) -> NameLookup {
         let found = match self.shortcut(name, starts) {
             None => self.walk_from_root(name, starts),
