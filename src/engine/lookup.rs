@@ -67,6 +67,12 @@ impl Hit {
         Self { place, answer, key, test_point: false }
     }
 
+    /// The dataset and the number of its answer, of a hit that is no test point.
+    #[inline]
+    pub(super) fn listed(self, zone: &Zone) -> Option<(&Dataset, AnswerId)> {
+        Some((self.place.dataset(zone)?, self.answer))
+    }
+
     /// The dataset and its answer.
     pub(super) fn resolve(self, zone: &Zone) -> Option<(&Dataset, Answer<'_>)> {
         let dataset = self.place.dataset(zone)?;

@@ -19,7 +19,7 @@ pub use crate::zone::{Catalog, Counters, Figures, Reason};
 use crate::listing::Asker;
 use crate::wire::name::{LabelStarts, MAX_NAME, copy_lowercase};
 use crate::wire::{
-    CLASSIC_UDP, Class, HEADER, MAX_UDP, Query, Rcode, Reject, ResponseWriter, Type, response,
+    CLASSIC_UDP, Class, Edns, HEADER, MAX_UDP, Query, Rcode, Reject, ResponseWriter, Type, response,
 };
 use crate::zone::Route;
 use acl::{Restriction, Verdict};
@@ -100,7 +100,7 @@ pub fn answer(
     out: &mut [u8],
 ) -> Outcome {
     match short::answer(catalog, state, request, out) {
-        Some(outcome) => outcome,
+        Some(len) => Outcome::Respond(len),
         None => answer_any(catalog, state, request, out),
     }
 }
@@ -147,7 +147,8 @@ fn respond<'c>(
     counters: &mut &'c Counters,
     out: &mut [u8],
 ) -> (Outcome, Reason) {
-    let Some(mut writer) = ResponseWriter::new(request.query, query, out, limit(request, query))
+    let Some(mut writer) =
+        ResponseWriter::new(request.query, query, out, limit(request, query.edns))
     else {
         return (Outcome::Drop, Reason::Dropped);
     };
@@ -166,7 +167,7 @@ fn respond<'c>(
     if (Type::FIRST_META..Type::ANY).contains(&query.qtype) {
         return refuse(writer, Rcode::NotImp, Reason::NotImp);
     }
-    state.name.set(query);
+    state.name.set(query.name);
     let Some(Route { zone, soa, before, .. }) =
         catalog.find(state.name.wire(), state.name.starts())
     else {
@@ -207,8 +208,8 @@ fn respond<'c>(
 
 /// The most bytes that the answer to a query may have.
 #[inline]
-fn limit(request: &Request<'_>, query: &Query<'_>) -> usize {
-    match (request.transport, query.edns) {
+fn limit(request: &Request<'_>, edns: Option<Edns>) -> usize {
+    match (request.transport, edns) {
         (Transport::Tcp, _) => usize::from(u16::MAX),
         (Transport::Udp, None) => CLASSIC_UDP,
         (Transport::Udp, Some(edns)) => usize::from(edns.payload).clamp(CLASSIC_UDP, MAX_UDP),
@@ -235,10 +236,10 @@ impl Default for LowerName {
 }
 
 impl LowerName {
-    /// Takes the name of a query that was parsed with its label starts.
-    fn set(&mut self, query: &Query<'_>) {
-        copy_lowercase(query.name, &mut self.bytes);
-        self.len = query.name.len();
+    /// Takes a name (wire form) whose label starts have been read.
+    fn set(&mut self, name: &[u8]) {
+        copy_lowercase(name, &mut self.bytes);
+        self.len = name.len();
     }
 
     #[inline(always)]

@@ -96,27 +96,10 @@ impl KeyText {
         &self.bytes
     }
 
-    /// An IPv6 address in the form of RFC 5952, but never with an IPv4 address in it, as rbldnsd
-    /// writes it.
+    /// An IPv6 address, see [`Ip6Text`].
     pub(crate) fn ip6(&mut self, address: u128) -> &[u8] {
         self.bytes.clear();
-        let words: [u16; 8] = std::array::from_fn(|i| (address >> (112 - 16 * i)) as u16);
-        let zeros = longest_zeros(&words);
-        for (i, word) in words.iter().enumerate() {
-            if zeros.contains(&i) {
-                if i == zeros.start {
-                    self.bytes.extend_from_slice(b"::");
-                }
-                continue;
-            }
-            if i > 0 && i != zeros.end {
-                self.bytes.push(b':');
-            }
-            let digits = (16 - word.leading_zeros()).div_ceil(4).max(1);
-            for digit in (0..digits).rev() {
-                self.bytes.push(b"0123456789abcdef"[usize::from(word >> (4 * digit) & 15)]);
-            }
-        }
+        self.bytes.extend_from_slice(Ip6Text::new(address).bytes());
         &self.bytes
     }
 
@@ -176,22 +159,86 @@ const OCTETS: [([u8; 4], u8); 256] = {
     octets
 };
 
-/// The first of the longest runs of at least two zero words, empty and out of reach if there is
-/// none.
-fn longest_zeros(words: &[u16; 8]) -> std::ops::Range<usize> {
-    let mut best = 9..9;
-    let mut start = 0;
-    for i in 0..=8 {
-        if words.get(i) == Some(&0) {
-            continue;
-        }
-        if i - start >= 2 && i - start > best.len() {
-            best = start..i;
-        }
-        start = i + 1;
-    }
-    best
+/// An IPv6 address in the form of RFC 5952, but never with an IPv4 address in it, as rbldnsd writes
+/// it.
+pub(super) struct Ip6Text {
+    bytes: [u8; 48],
+    len: usize,
 }
+
+impl Ip6Text {
+    #[inline]
+    pub(super) fn new(address: u128) -> Self {
+        let digits = hexadecimal(address);
+        let words: [u16; 8] = std::array::from_fn(|i| (address >> (112 - 16 * i)) as u16);
+        let empty = words.iter().rev().fold(0, |all, word| all << 1 | usize::from(*word == 0));
+        let (start, end) = ZEROS[empty];
+        let mut text = Self { bytes: [b':'; 48], len: 0 };
+        let mut i = 0;
+        while i < words.len() {
+            if i == usize::from(start) {
+                // Of the two colons one has been written behind the word before.
+                text.len += if i == 0 { 2 } else { 1 };
+                i = usize::from(end);
+                continue;
+            }
+            let leading = ((words[i] | 1).leading_zeros() / 4) * 8;
+            let word = u32::from_le_bytes(digits[i]) >> leading;
+            // With colons behind the digits, wherever they end.
+            let colons = u64::from_le_bytes([b':'; 8]) << (32 - leading);
+            text.bytes[text.len..text.len + 8]
+                .copy_from_slice(&(u64::from(word) | colons).to_le_bytes());
+            text.len += 5 - leading as usize / 8;
+            i += 1;
+        }
+        if end != 8 {
+            text.len -= 1;
+        }
+        text
+    }
+
+    #[inline]
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
+/// The 32 digits of a number, four by four.
+#[inline]
+fn hexadecimal(number: u128) -> [[u8; 4]; 8] {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let mut digits = [[0; 4]; 8];
+    for (i, two) in digits.as_chunks_mut::<2>().0.iter_mut().enumerate() {
+        let word = u64::from((number >> (96 - 32 * i)) as u32);
+        let word = (word | word << 16) & 0x0000_ffff_0000_ffff;
+        let word = (word | word << 8) & 0x00ff_00ff_00ff_00ff;
+        let nibbles = (word | word << 4) & (EACH * 15);
+        let letters = (nibbles + EACH * 6) >> 4 & EACH;
+        let bytes = (nibbles + EACH * 0x30 + letters * 39).to_be_bytes();
+        two.as_flattened_mut().copy_from_slice(&bytes);
+    }
+    digits
+}
+
+/// For each set of zero words of eight, the first word at the lowest bit, the first of the longest runs of at
+/// least two: its start and end, both out of reach if there is none.
+const ZEROS: [(u8, u8); 256] = {
+    let mut zeros = [(9, 9); 256];
+    let mut set = 0;
+    while set < zeros.len() {
+        let mut start = 0;
+        while start < 8 {
+            let length = (set >> start).trailing_ones() as u8;
+            let (known, known_end) = zeros[set];
+            if length >= 2 && length > known_end - known {
+                zeros[set] = (start, start + length);
+            }
+            start += 1;
+        }
+        set += 1;
+    }
+    zeros
+};
 
 #[cfg(test)]
 mod tests {
@@ -235,6 +282,20 @@ mod tests {
         let long = "x".repeat(600);
         let text = expand("$1$1", &vars(&long, None));
         assert_eq!(text.len(), MAX_TEXT);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn addresses_are_written_as_by_the_standard_library(words: [u16; 8], masks: [u16; 8], zeros: u8) {
+            let mut words: [u16; 8] = std::array::from_fn(|i| words[i] & masks[i]);
+            for (i, word) in words.iter_mut().enumerate() {
+                // So that it has no IPv4 address in it.
+                *word = if i == 0 || zeros >> i & 1 == 0 { *word | 0x100 } else { 0 };
+            }
+            let address = std::net::Ipv6Addr::from(words);
+            let (text, wanted) = (Ip6Text::new(address.into()), address.to_string());
+            proptest::prop_assert_eq!(text.bytes(), wanted.as_bytes());
+        }
     }
 
     #[test]

@@ -76,15 +76,6 @@ impl<'a> Answer<'a> {
         self.values.iter().map(move |&id| answers.value(id))
     }
 
-    /// The value, if there is only one.
-    #[inline]
-    pub fn only_value(self) -> Option<Value<'a>> {
-        match *self.values {
-            [id] => Some(self.answers.value(id)),
-            _ => None,
-        }
-    }
-
     /// The values that are for this client, in the order of the file.
     pub fn values_for(self, asker: Asker) -> impl Iterator<Item = Value<'a>> + Clone {
         self.values().filter(move |value| value.gate.is_none_or(|gate| gate.pass(asker).is_some()))
@@ -114,6 +105,14 @@ impl Answers {
         let start = index.checked_sub(1).map_or(0, |before| self.answers[before]);
         let values = self.members.get(start as usize..end as usize).unwrap_or(&[]);
         Answer { answers: self, values }
+    }
+
+    /// The A record and the template of the only value that the answer with this number has.
+    #[inline]
+    pub fn only_value(&self, id: AnswerId) -> Option<(Ipv4Addr, &[u8])> {
+        let [value] = *self.get(id).values else { return None };
+        let value = self.value(value);
+        Some((value.a, value.text))
     }
 
     /// The number of distinct answers.

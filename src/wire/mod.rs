@@ -6,10 +6,13 @@
 pub mod codes;
 pub mod name;
 pub mod query;
+pub mod reply;
 pub mod response;
+pub mod reversed;
 
 pub use codes::{Class, Rcode, Type};
 pub use query::{Edns, Query, Reject};
+pub use reply::Reply;
 pub use response::ResponseWriter;
 
 /// The length of a message header, in bytes (RFC 1035 section 4.1.1).

@@ -246,22 +246,18 @@ impl<'a> Iterator for Labels<'a> {
     }
 }
 
-/// The number of labels of the name of an IPv6 address, each a hexadecimal digit.
-const NIBBLES: usize = 32;
-
 /// Where the labels of a name start.
 #[derive(Clone)]
 pub struct LabelStarts {
     /// The position of each label's length byte, leftmost first, and then that of the final zero.
     starts: [u8; MAX_LABELS + 1],
     count: usize,
-    octets: Option<u32>,
 }
 
 impl Default for LabelStarts {
     /// Those of the root name.
     fn default() -> Self {
-        Self { starts: [0; MAX_LABELS + 1], count: 0, octets: None }
+        Self { starts: [0; MAX_LABELS + 1], count: 0 }
     }
 }
 
@@ -271,18 +267,7 @@ impl LabelStarts {
     /// zero included.
     pub fn read(&mut self, wire: &[u8]) -> Option<usize> {
         let wire = &wire[..wire.len().min(MAX_NAME)];
-        self.octets = None;
-        let (mut at, mut count) = match wire.first() {
-            Some(1) if self.read_nibbles(wire) => (2 * NIBBLES, NIBBLES),
-            Some(1..=3) => match self.read_octets(wire) {
-                Some((octets, end)) => {
-                    self.octets = Some(octets);
-                    (end, 4)
-                }
-                None => (0, 0),
-            },
-            _ => (0, 0),
-        };
+        let (mut at, mut count) = (0, 0);
         loop {
             let len = usize::from(*wire.get(at)?);
             // A label takes two bytes or more: no more than 127 of them are in 255 bytes.
@@ -294,80 +279,6 @@ impl LabelStarts {
             }
             count += 1;
         }
-    }
-
-    /// If the name begins with 32 labels of one byte each, as that of an IPv6 address does, takes
-    /// them.
-    #[inline]
-    fn read_nibbles(&mut self, wire: &[u8]) -> bool {
-        const LENGTHS: u64 = 0x00ff_00ff_00ff_00ff;
-        const SINGLE: u64 = 0x0001_0001_0001_0001;
-        const STARTS: [u8; NIBBLES] = {
-            let mut starts = [0; NIBBLES];
-            let mut label = 0;
-            while label < NIBBLES {
-                starts[label] = 2 * label as u8;
-                label += 1;
-            }
-            starts
-        };
-        let Some(labels) = wire.first_chunk::<{ 2 * NIBBLES }>() else { return false };
-        let (words, _) = labels.as_chunks();
-        let others = |word: &[u8; 8]| (u64::from_le_bytes(*word) & LENGTHS) ^ SINGLE;
-        if others(&words[0]) != 0 || words.iter().fold(0, |all, word| all | others(word)) != 0 {
-            return false;
-        }
-        if let Some(starts) = self.starts.first_chunk_mut() {
-            *starts = STARTS;
-        }
-        true
-    }
-
-    /// If the name begins with four octets, as that of an IPv4 address does, takes these labels,
-    /// and gives the address, the lowest octet first, and where they end.
-    ///
-    /// Nothing here branches on how many digits there are, which no processor foresees.
-    #[inline]
-    fn read_octets(&mut self, wire: &[u8]) -> Option<(u32, usize)> {
-        // Four labels have up to sixteen bytes; with four more, each can be read as a whole, and
-        // with `MASK` the compiler knows it.
-        const MASK: usize = 15;
-        let padded;
-        let head = match wire.first_chunk::<20>() {
-            Some(head) => head,
-            None => {
-                padded = std::array::from_fn(|at| *wire.get(at).unwrap_or(&0));
-                &padded
-            }
-        };
-        let mut address = 0_u32;
-        let mut at = 0;
-        let (mut others, mut greatest) = (0, 0);
-        for start in &mut self.starts[..4] {
-            // The length of the label, then its bytes from the greatest place down.
-            let four = u32::from_be_bytes(*head[at & MASK..].first_chunk()?);
-            let len = four >> 24;
-            if !(1..=3).contains(&len) {
-                return None;
-            }
-            *start = at as u8;
-            at += 1 + len as usize;
-            let digits = ((four ^ 0x30_3030) & 0xff_ffff) >> (24 - 8 * len);
-            // In what is above 9, bit 7 is set.
-            others |= (digits + 0x76_7676) | digits;
-            greatest = digits.max(greatest);
-            // The ones, the tens times 10 and the hundreds times 100 come to lie in one byte.
-            let octet = (u64::from(digits.swap_bytes()) * 0x64_0a01) >> 24 & 0xff;
-            address = (address | octet as u32).rotate_right(8);
-        }
-        (others & 0x80_8080 == 0 && greatest <= 0x02_0505).then_some((address, at))
-    }
-
-    /// The IPv4 address that the first four labels are, the lowest octet first: each of one to
-    /// three digits. `None` also if these are the first of 32 labels of one byte each.
-    #[inline(always)]
-    pub fn octets(&self) -> Option<u32> {
-        self.octets
     }
 
     /// The number of labels, the root not counted.
@@ -590,9 +501,6 @@ mod tests {
                 assert_eq!(labels.read(&bytes), Some(wire.as_wire().len()), "{text}");
                 assert_eq!(labels.as_slice(), wanted, "{text}");
                 assert_eq!(labels.count(), wire.labels().count());
-                let is_address = wire.labels().filter(|label| label.len() == 1).count() >= NIBBLES;
-                let octets = naive_octets(&wire).filter(|_| !is_address);
-                assert_eq!(labels.octets(), octets, "{text}");
             }
         }
         let mut labels = LabelStarts::default();
@@ -600,53 +508,6 @@ mod tests {
         assert_eq!(labels.count(), 127);
         assert_eq!(labels.read(&[b"\x01a".repeat(128), vec![0]].concat()), None);
         assert_eq!(labels.read(&b"\x01a".repeat(10)), None);
-    }
-
-    fn naive_octets(name: &NameBuf) -> Option<u32> {
-        let mut labels = name.labels().map(|label| std::str::from_utf8(label).ok());
-        let mut octets = [0; 4];
-        for octet in octets.iter_mut().rev() {
-            let label = labels.next()??;
-            let is_octet = label.len() <= 3 && label.bytes().all(|byte| byte.is_ascii_digit());
-            *octet = label.parse().ok().filter(|_| is_octet)?;
-        }
-        Some(u32::from_be_bytes(octets))
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn the_first_four_labels_are_octets_or_not(
-            name in "([0-9]{1,4}|2[0-9]{2}|[0-9./:a]{1,3}|\\PC{1,2})(\\.([0-9]{1,3}|25[0-9]|[0-9a]{1,3})){0,8}",
-            tail: Vec<u8>,
-        ) {
-            let name = NameBuf::from_text(name.as_bytes()).unwrap();
-            let mut labels = LabelStarts::default();
-            let bytes = [name.as_wire(), &tail].concat();
-            proptest::prop_assert_eq!(labels.read(&bytes), Some(name.as_wire().len()));
-            proptest::prop_assert_eq!(labels.octets(), naive_octets(&name));
-        }
-    }
-
-    #[test]
-    fn labels_of_up_to_three_digits_are_octets() {
-        let one = |label: &[u8]| {
-            let name = [&[label.len() as u8], label, b"\x010\x010\x010\0"].concat();
-            let mut labels = LabelStarts::default();
-            labels.read(&name);
-            labels.octets()
-        };
-        for number in 0..=999_u32 {
-            let wanted = (number < 256).then_some(number);
-            for text in [format!("{number}"), format!("{number:02}"), format!("{number:03}")] {
-                assert_eq!(one(text.as_bytes()), wanted, "{text}");
-            }
-        }
-        for byte in (0..=255_u8).filter(|byte| !byte.is_ascii_digit()) {
-            for label in [&[byte][..], &[b'1', byte], &[byte, b'1'], &[b'1', byte, b'1']] {
-                assert_eq!(one(label), None, "{label:?}");
-            }
-        }
-        assert_eq!(one(b"0001"), None);
     }
 
     #[test]

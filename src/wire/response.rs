@@ -3,7 +3,7 @@
 use super::{Class, Edns, HEADER, MAX_UDP, Query, Rcode, Type};
 
 /// The size of the OPT record we send, without options.
-const OPT_SIZE: usize = 11;
+pub(super) const OPT_SIZE: usize = 11;
 
 /// A response under construction: the header and the question of the query are in place, records
 /// are appended, [`finish`](Self::finish) adds OPT and closes the header.
@@ -96,32 +96,13 @@ impl<'a> ResponseWriter<'a> {
         };
         let Some(record) = self.out.get_mut(self.at..end) else { return };
         let Some((fixed, mut rest)) = record.split_first_chunk_mut() else { return };
-        *fixed = join([0xc000 | owner as u16, rtype.0, class.0], ttl, data_size);
+        *fixed = record_head(owner, rtype, class, ttl, data_size);
         for part in parts {
             let (head, tail) = rest.split_at_mut(part.len());
             head.copy_from_slice(part);
             rest = tail;
         }
         self.added(section, end);
-    }
-
-    /// Appends a record of class IN whose data `write` puts at the start of the room there is and
-    /// gives the length of. `None`, and nothing is appended, if there is no room or `write` says so.
-    #[inline(always)]
-    pub fn record_by(
-        &mut self,
-        section: Section,
-        owner: usize,
-        rtype: Type,
-        ttl: u32,
-        write: impl FnOnce(&mut [u8]) -> Option<usize>,
-    ) -> Option<()> {
-        let record = self.out.get_mut(self.at..self.limit)?;
-        let (fixed, room) = record.split_first_chunk_mut()?;
-        let size = write(room)?;
-        *fixed = join([0xc000 | owner as u16, rtype.0, Class::IN.0], ttl, size as u16);
-        self.added(section, self.at + 12 + size);
-        Some(())
     }
 
     /// Appends a record that was made before, with this TTL, and with pointers to the name at
@@ -190,19 +171,32 @@ impl<'a> ResponseWriter<'a> {
         let counts = counts.iter().fold(0, |joined, &count| joined << 16 | u64::from(count));
         header[4..].copy_from_slice(&counts.to_be_bytes());
         if let Some(edns) = self.edns {
-            let payload = (MAX_UDP as u16).to_be_bytes();
-            let flags = u8::from(edns.dnssec_ok) << 7;
-            let opt = [0, 0, 41, payload[0], payload[1], code >> 4, 0, flags, 0, 0, 0];
-            self.out[self.at..self.at + OPT_SIZE].copy_from_slice(&opt);
+            self.out[self.at..self.at + OPT_SIZE].copy_from_slice(&opt_record(edns, rcode));
             self.at += OPT_SIZE;
         }
         self.at
     }
 }
 
-/// Owner, type, class, TTL and length of the data of a record (RFC 1035 section 4.1.3).
-#[inline]
-fn join(words: [u16; 3], ttl: u32, data_size: u16) -> [u8; 12] {
+/// The OPT record of a response to a query that has one (RFC 6891 section 6.1).
+#[inline(always)]
+pub(super) fn opt_record(edns: Edns, rcode: Rcode) -> [u8; OPT_SIZE] {
+    let payload = (MAX_UDP as u16).to_be_bytes();
+    let flags = u8::from(edns.dnssec_ok) << 7;
+    [0, 0, 41, payload[0], payload[1], (rcode as u8) >> 4, 0, flags, 0, 0, 0]
+}
+
+/// Owner, type, class, TTL and length of the data of a record (RFC 1035 section 4.1.3); the owner is
+/// the name at `owner` bytes from the start of the message.
+#[inline(always)]
+pub(crate) fn record_head(
+    owner: usize,
+    rtype: Type,
+    class: Class,
+    ttl: u32,
+    data_size: u16,
+) -> [u8; 12] {
+    let words = [0xc000 | owner as u16, rtype.0, class.0];
     let words = words.iter().fold(0, |joined, &word| joined << 16 | u128::from(word));
     let joined = (words << 32 | u128::from(ttl)) << 16 | u128::from(data_size);
     let mut bytes = [0; 12];

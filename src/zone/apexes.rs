@@ -1,68 +1,114 @@
 //! Names that begin something, found from the names at and below them.
 
-use crate::wire::name::Labels;
+use crate::wire::name::{Labels, MAX_LABEL};
 use foldhash::fast::FixedState;
 use hashbrown::HashSet;
+use std::num::NonZeroU32;
 
-/// Numbered apexes, in wire form and lower case.
+/// Numbered apexes.
 #[derive(Debug, Default)]
 pub(super) struct Apexes {
-    names: Vec<Box<[u8]>>,
+    names: Vec<Apex>,
     /// Their numbers plus 1, each at the first free place from its hash on, and zeros: half of the
     /// places at least, whose number is a power of two.
     index: Vec<u32>,
     /// How many labels they have: the distinct numbers, the greatest first.
     label_counts: Vec<usize>,
+    /// For each number whether another apex lies below that one.
+    above: Vec<bool>,
     /// The names between an apex and the next one above it.
     between: HashSet<Box<[u8]>, FixedState>,
 }
 
+/// One apex, and what makes comparing quick: names are too short for a call to pay.
+#[derive(Debug)]
+struct Apex {
+    /// In wire form and lower case.
+    name: Box<[u8]>,
+    /// Its first eight bytes, if it has as many, and its last.
+    ends: [Folded; 2],
+    /// Its bytes from the ninth on, eight by eight, without what is left over.
+    middle: Box<[Folded]>,
+}
+
+/// Eight bytes in lower case, and bit 5 of each that is a letter: that is all by which the upper
+/// case differs.
+#[derive(Clone, Copy, Debug, Default)]
+struct Folded {
+    bytes: u64,
+    case: u64,
+}
+
 impl Apexes {
-    /// Numbers them from 0; of equal ones the first is found.
+    /// Numbers them from 0 (wire form, lower case); of equal ones the first is found.
     pub(super) fn new<'n>(names: impl IntoIterator<Item = &'n [u8]>) -> Self {
-        let names: Vec<Box<[u8]>> = names.into_iter().map(Box::from).collect();
+        let names: Vec<Apex> = names.into_iter().map(Apex::new).collect();
         let index = vec![0; 2 * names.len().next_power_of_two()];
         let mut apexes = Self { names, index, ..Self::default() };
-        for (number, name) in apexes.names.iter().enumerate() {
+        for (number, Apex { name, .. }) in apexes.names.iter().enumerate() {
             let Err(free) = apexes.place(name) else { continue };
             apexes.label_counts.push(Labels::of(name).count());
             apexes.index[free] = number as u32 + 1;
         }
         apexes.label_counts.sort_unstable_by(|a, b| b.cmp(a));
         apexes.label_counts.dedup();
-        apexes.between = apexes.names_between(|_| false);
+        apexes.above = vec![false; apexes.names.len()];
+        apexes.find_between(|_| false);
         apexes
     }
 
     /// As [`Apexes::new`], of names relative to one that stands above all of them.
     pub(super) fn relative<'n>(names: impl IntoIterator<Item = &'n [u8]>) -> Self {
         let mut apexes = Self::new(names);
-        apexes.between = apexes.names_between(|name| name == [0]);
+        apexes.find_between(|name| name == [0]);
         apexes
     }
 
-    fn names_between(&self, ends: impl Fn(&[u8]) -> bool) -> HashSet<Box<[u8]>, FixedState> {
-        let mut names = HashSet::with_hasher(FixedState::default());
+    /// Finds what stands between each apex and the next one above it, or the name that `ends` the search.
+    fn find_between(&mut self, ends: impl Fn(&[u8]) -> bool) {
         for apex in &self.names {
             let mut between = Vec::new();
-            let mut rest = &apex[..];
+            let mut rest = &apex.name[..];
             while let Some(label) = Labels::of(rest).next() {
                 rest = &rest[label.len() + 1..];
-                if self.search(rest).is_some() || ends(rest) {
-                    names.extend(between.drain(..).map(Box::<[u8]>::from));
+                let upper = self.search(rest);
+                if let Some(upper) = upper {
+                    self.above[upper as usize] = true;
+                }
+                if upper.is_some() || ends(rest) {
+                    self.between.extend(between.drain(..).map(Box::<[u8]>::from));
                     break;
                 }
                 between.push(rest);
             }
         }
-        names
     }
 
-    /// The number of the apex that is this name. A call of its own for each number of labels: the
-    /// callers have few, and many things to keep in registers.
+    /// The number of the apex that is this name, in upper or lower case. A call of its own: the
+    /// callers have many things to keep in registers.
     #[inline(never)]
     fn search(&self, name: &[u8]) -> Option<u32> {
         self.place(name).ok()
+    }
+
+    /// The number of the apex that a name in a message goes on with at `start` (in any case), and
+    /// where it ends. `None` also if a name does not go on there.
+    #[inline(never)]
+    pub(super) fn read(&self, message: &[u8], start: usize) -> Option<(u32, NonZeroU32)> {
+        let mut end = start;
+        loop {
+            let len = usize::from(*message.get(end)?);
+            end += 1 + len;
+            if len.wrapping_sub(1) >= MAX_LABEL {
+                let number = self.place(message.get(start..end)?).ok()?;
+                return (len == 0).then_some((number, NonZeroU32::new(end as u32)?));
+            }
+        }
+    }
+
+    /// True if another apex lies below the one with this number.
+    pub(super) fn is_above_another(&self, number: usize) -> bool {
+        self.above.get(number).copied().unwrap_or(false)
     }
 
     /// The number of the apex that is this name, or the free place of the index where it would be.
@@ -74,7 +120,7 @@ impl Apexes {
             let Some(number) = self.index.get(at).and_then(|&entry| entry.checked_sub(1)) else {
                 return Err(at);
             };
-            if self.names.get(number as usize).is_some_and(|apex| is_same(apex, name)) {
+            if self.names.get(number as usize).is_some_and(|apex| apex.is(name)) {
                 return Ok(number);
             }
             at = (at + 1) & mask;
@@ -112,44 +158,68 @@ impl Apexes {
     }
 }
 
-/// A hash of all bytes of a name. It need not withstand anybody: the apexes are the
-/// administrator's, and a name that is asked is only compared with those at its place.
+impl Apex {
+    fn new(name: &[u8]) -> Self {
+        let ends = [name.first_chunk(), name.last_chunk()];
+        let middle = words(name).iter().map(Folded::new).collect();
+        Self {
+            name: name.into(),
+            ends: ends.map(|end| end.map_or_else(Folded::default, Folded::new)),
+            middle,
+        }
+    }
+
+    /// True if it is this name, in upper or lower case.
+    #[inline(always)]
+    fn is(&self, name: &[u8]) -> bool {
+        if name.len() != self.name.len() {
+            return false;
+        }
+        let (Some(first), Some(last)) = (name.first_chunk(), name.last_chunk()) else {
+            return name.eq_ignore_ascii_case(&self.name);
+        };
+        self.ends[0].is(first)
+            && self.ends[1].is(last)
+            && (name.len() <= 16
+                || self.middle.iter().zip(words(name)).all(|(own, word)| own.is(word)))
+    }
+}
+
+/// The bytes of a name from the ninth on, eight by eight, without what is left over.
+#[inline(always)]
+fn words(name: &[u8]) -> &[[u8; 8]] {
+    name.get(8..).unwrap_or(&[]).as_chunks().0
+}
+
+impl Folded {
+    fn new(lower: &[u8; 8]) -> Self {
+        let case = lower.map(|byte| u8::from(byte.is_ascii_lowercase()) << 5);
+        Self { bytes: u64::from_le_bytes(*lower), case: u64::from_le_bytes(case) }
+    }
+
+    #[inline(always)]
+    fn is(self, word: &[u8; 8]) -> bool {
+        u64::from_le_bytes(*word) | self.case == self.bytes
+    }
+}
+
+/// A hash of all bytes of a name, the same in upper and lower case. It need not withstand anybody: the
+/// apexes are the administrator's, and a name that is asked is only compared with those at its place.
 #[inline(always)]
 fn hash(name: &[u8]) -> u64 {
     const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mix = |hash: u64, word: u64| (hash.rotate_left(29) ^ word).wrapping_mul(FACTOR);
-    let Some(last) = name.last_chunk() else {
+    // Takes more for the same than only letters, which does no harm.
+    const CASE: u64 = 0x2020_2020_2020_2020;
+    let mix = |hash: u64, word: u64| (hash.rotate_left(29) ^ (word | CASE)).wrapping_mul(FACTOR);
+    let (Some(first), Some(last)) = (name.first_chunk(), name.last_chunk()) else {
         return name.iter().fold(0, |hash, &byte| mix(hash, byte.into())) >> 32;
     };
     let mut hash = mix(name.len() as u64, u64::from_le_bytes(*last));
-    let mut rest = name;
-    while let Some((word, after)) = rest.split_first_chunk().filter(|(_, after)| !after.is_empty())
-    {
-        hash = mix(hash, u64::from_le_bytes(*word));
-        rest = after;
+    hash = mix(hash, u64::from_le_bytes(*first));
+    if name.len() > 16 {
+        hash = words(name).iter().fold(hash, |hash, word| mix(hash, u64::from_le_bytes(*word)));
     }
     hash >> 32
-}
-
-/// Compares names eight bytes at a time, as they are too short for a call to pay.
-#[inline(always)]
-fn is_same(a: &[u8], b: &[u8]) -> bool {
-    let (Some(last_a), Some(last_b)) = (a.last_chunk::<8>(), b.last_chunk::<8>()) else {
-        return a == b;
-    };
-    if a.len() != b.len() || last_a != last_b {
-        return false;
-    }
-    let mut rest = (a, b);
-    while let (Some((word_a, after_a)), Some((word_b, after_b))) =
-        (rest.0.split_first_chunk::<8>(), rest.1.split_first_chunk::<8>())
-    {
-        if word_a != word_b {
-            return false;
-        }
-        rest = (after_a, after_b);
-    }
-    true
 }
 
 #[cfg(test)]
@@ -178,9 +248,42 @@ mod tests {
                 found.find(&wire(&asked), &starts),
                 due.map(|(number, apex)| (number as u32, asked.len() - apex.len()))
             );
+            for (number, apex) in apexes.iter().enumerate() {
+                if apexes[..number].contains(apex) {
+                    continue;
+                }
+                let below = apexes.iter().any(|lower| lower.ends_with(apex) && lower != apex);
+                prop_assert_eq!(found.is_above_another(number), below);
+            }
             let above = apexes.iter().any(|apex| apex.ends_with(&asked) && *apex != asked);
             let between = !asked.is_empty() && above && !apexes.contains(&asked);
             prop_assert_eq!(found.is_between(&wire(&asked)), between);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn apexes_are_found_in_upper_and_lower_case(name in "[a-z0-9@\\[`{-]{1,9}(\\.[a-z]{1,7}){0,3}", mask: u64) {
+            let name: NameBuf = name.parse().unwrap();
+            let apexes = Apexes::new([name.as_wire()]);
+            let mut other = name.as_wire().to_vec();
+            for (at, byte) in other.iter_mut().enumerate() {
+                // Only of letters is this the other case.
+                if byte.is_ascii_alphabetic() && mask >> (at % 64) & 1 != 0 {
+                    *byte ^= 0x20;
+                }
+            }
+            prop_assert_eq!(apexes.search(&other), Some(0));
+            let message = [&b"xx"[..], &other, b"\0\x01"].concat();
+            let end = NonZeroU32::new(2 + other.len() as u32);
+            prop_assert_eq!(apexes.read(&message, 2), end.map(|end| (0, end)));
+            prop_assert_eq!(apexes.read(&message[..1 + other.len()], 2), None);
+            for at in 0..other.len() {
+                let mut damaged = other.clone();
+                damaged[at] ^= 0x20;
+                let same = damaged.eq_ignore_ascii_case(name.as_wire());
+                prop_assert_eq!(apexes.search(&damaged), same.then_some(0));
+            }
         }
     }
 

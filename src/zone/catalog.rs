@@ -40,6 +40,8 @@ pub struct Plain {
     pub ip6: bool,
     /// Some dataset lists names.
     pub names: bool,
+    /// The apex of another zone lies below.
+    pub above_apex: bool,
 }
 
 /// What queries need of a zone and is the same for all of them.
@@ -61,12 +63,12 @@ pub struct Chaos {
 impl Catalog {
     /// A catalog of these zones; of several with one apex, the first counts.
     pub fn new(zones: Vec<Zone>, chaos: Chaos) -> Self {
-        let ready = zones.iter().map(|zone| Ready {
+        let apexes = Apexes::new(zones.iter().map(|zone| zone.apex.as_wire()));
+        let ready = zones.iter().enumerate().map(|(number, zone)| Ready {
             soa: SoaRecord::new(&zone.soa, &zone.apex),
-            plain: Plain::of(zone),
+            plain: Plain::of(zone, apexes.is_above_another(number)),
         });
         let ready = ready.collect();
-        let apexes = Apexes::new(zones.iter().map(|zone| zone.apex.as_wire()));
         Self { zones, ready, apexes, chaos, ..Self::default() }
     }
 
@@ -112,7 +114,7 @@ impl Catalog {
         &self.acl
     }
 
-    /// The zone that `name` (wire form, lower case) belongs to. `starts` has the position of each
+    /// The zone that `name` (wire form, in any case) belongs to. `starts` has the position of each
     /// label of the name and of its final zero.
     ///
     /// The cost grows with the number of different label counts of the apexes, not with the
@@ -120,14 +122,27 @@ impl Catalog {
     #[inline(always)]
     pub fn find(&self, name: &[u8], starts: &[u8]) -> Option<Route<'_>> {
         let (number, before) = self.apexes.find(name, starts)?;
+        self.route(number, before)
+    }
+
+    /// The zone whose apex is what a name in a message goes on with at `start` (in any case), and
+    /// where the name ends.
+    #[inline(always)]
+    pub fn read_apex(&self, message: &[u8], start: usize) -> Option<(Route<'_>, usize)> {
+        let (number, end) = self.apexes.read(message, start)?;
+        Some((self.route(number, 0)?, end.get() as usize))
+    }
+
+    #[inline(always)]
+    fn route(&self, number: u32, before: usize) -> Option<Route<'_>> {
         let number = number as usize;
-        let (zone, Ready { soa, plain }) = (&self.zones[number], &self.ready[number]);
+        let (zone, Ready { soa, plain }) = (self.zones.get(number)?, self.ready.get(number)?);
         Some(Route { zone, soa, plain: *plain, before })
     }
 }
 
 impl Plain {
-    fn of(zone: &Zone) -> Option<Self> {
+    fn of(zone: &Zone, above_apex: bool) -> Option<Self> {
         let is_plain = |set: &Arc<Dataset>| {
             set.records.is_none() && set.parts.is_none() && !set.answers.has_gates()
         };
@@ -137,6 +152,7 @@ impl Plain {
             ip4: zone.datasets.iter().any(|set| set.ip4.is_some()),
             ip6: zone.datasets.iter().any(|set| set.ip6.is_some()),
             names: zone.datasets.iter().any(|set| set.names.is_some()),
+            above_apex,
         })
     }
 }

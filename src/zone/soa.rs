@@ -3,6 +3,7 @@
 use super::Soa;
 use crate::wire::ResponseWriter;
 use crate::wire::name::NameBuf;
+use crate::wire::reply::copy;
 use crate::wire::response::Section;
 use crate::wire::{Class, Type};
 
@@ -23,13 +24,14 @@ pub struct SoaRecord {
 impl SoaRecord {
     /// The record of the zone with this apex.
     pub fn new(soa: &Soa, apex: &NameBuf) -> Self {
-        // Pointer and TTL are filled in when it is written.
+        // Pointers are filled in when it is written, and another TTL.
         let mut record = vec![0; 2];
         let mut pointers = [0; 3];
         for word in [Type::SOA.0, Class::IN.0] {
             record.extend(word.to_be_bytes());
         }
-        record.extend([0; 4 + 2]);
+        record.extend(soa.minimum.to_be_bytes());
+        record.extend([0; 2]);
         let data = record.len();
         for (pointer, name) in pointers.iter_mut().skip(1).zip([&soa.mname, &soa.rname]) {
             match name.labels_before(apex) {
@@ -47,6 +49,19 @@ impl SoaRecord {
         let size = (record.len() - data) as u16;
         record[data - 2..data].copy_from_slice(&size.to_be_bytes());
         Self { record: record.into(), pointers, minimum: soa.minimum, ttl: soa.ttl }
+    }
+
+    /// Writes the record, with the TTL it has in negative answers, to the start of `room`, and gives
+    /// its length. The message has the apex `apex` bytes from its start. `None` if there is no room.
+    #[inline(always)]
+    pub fn write_negative(&self, apex: usize, room: &mut [u8]) -> Option<usize> {
+        let room = room.get_mut(..self.record.len())?;
+        copy(&self.record, room);
+        let pointer = (0xc000 | apex as u16).to_be_bytes();
+        for at in self.pointers {
+            *room.get_mut(usize::from(at)..)?.first_chunk_mut()? = pointer;
+        }
+        Some(room.len())
     }
 
     /// Appends the record to a message that has the apex `apex` bytes from its start.

@@ -1,0 +1,168 @@
+//! What is asked, in which zone, and how it is answered when that is known.
+
+use super::super::compose::has_text;
+use super::super::{Reason, Request};
+use crate::listing::AnswerId;
+use crate::wire::name::MAX_NAME;
+use crate::wire::reply::Room;
+use crate::wire::response::{Section, record_head};
+use crate::wire::{Class, Edns, HEADER, Rcode, Reply, Type};
+use crate::zone::{Catalog, Dataset, Plain, Route, SoaRecord, Zone};
+use std::net::Ipv4Addr;
+
+/// The question of a usual query, and what stands around it.
+#[derive(Clone, Copy)]
+pub(super) struct Question<'q> {
+    pub(super) qtype: Type,
+    pub(super) reply: Reply<'q>,
+    /// The size of the message, in bytes.
+    pub(super) size: usize,
+}
+
+impl<'q> Question<'q> {
+    /// Reads all of a message but the name, which has been found to end at `end`. `None` if the message
+    /// is not a usual query.
+    #[inline(always)]
+    pub(super) fn read(message: &'q [u8], end: usize) -> Option<Self> {
+        let header = message.first_chunk::<HEADER>()?;
+        // A query (RFC 1035 section 4.1.1) with one question; behind that there may be one record.
+        let additional = u64::from_be_bytes(*header.last_chunk()?) ^ 1 << 48;
+        if header[2] & 0xf8 != 0 || additional > 1 {
+            return None;
+        }
+        let (question, rest) = message.split_at_checked(end + 4)?;
+        let fixed = u32::from_be_bytes(*question.last_chunk()?);
+        let (qtype, class) = (Type((fixed >> 16) as u16), Class(fixed as u16));
+        if class != Class::IN || (Type::FIRST_META..=Type::ANY).contains(&qtype) {
+            return None;
+        }
+        let edns = if additional == 0 { None } else { Some(read_opt(rest)?) };
+        Some(Self { qtype, reply: Reply { question, edns }, size: message.len() })
+    }
+}
+
+/// Reads an OPT record of the version we know (RFC 6891 section 6.1).
+#[inline(always)]
+fn read_opt(record: &[u8]) -> Option<Edns> {
+    let (fixed, data) = record.split_first_chunk::<11>()?;
+    let size = u16::from_be_bytes([fixed[9], fixed[10]]);
+    if fixed[..3] != [0, 0, Type::OPT.0 as u8] || fixed[6] != 0 || data.len() < usize::from(size) {
+        return None;
+    }
+    let payload = u16::from_be_bytes([fixed[3], fixed[4]]);
+    Some(Edns { payload, version: 0, dnssec_ok: fixed[7] & 0x80 != 0 })
+}
+
+/// A question in a zone of plain lists that is served.
+pub(super) struct Asked<'a> {
+    pub(super) zone: &'a Zone,
+    pub(super) plain: Plain,
+    soa: &'a SoaRecord,
+    /// Where the apex stands in the message.
+    apex: usize,
+    question: Question<'a>,
+}
+
+/// What a name is in a zone.
+#[derive(Clone, Copy)]
+pub(super) enum Found<'a> {
+    /// It does not exist.
+    Nothing,
+    /// It exists, and is not listed.
+    Unlisted,
+    /// It is listed in this dataset, with the answer of this number.
+    Listed(&'a Dataset, AnswerId),
+}
+
+impl<'a> Asked<'a> {
+    /// Reads a query whose name goes on with the apex of a zone at `apex`, if it does.
+    #[inline(always)]
+    pub(super) fn read(catalog: &'a Catalog, request: &Request<'a>, apex: usize) -> Option<Self> {
+        let (route, end) = catalog.read_apex(request.query, apex)?;
+        if end > HEADER + MAX_NAME || !catalog.acl().is_empty() {
+            return None;
+        }
+        let asked = Self::new(route, request, apex, Question::read(request.query, end)?)?;
+        // Else the name can belong to that one.
+        (!asked.plain.above_apex).then_some(asked)
+    }
+
+    #[inline(always)]
+    pub(super) fn new(
+        route: Route<'a>,
+        request: &Request<'a>,
+        apex: usize,
+        question: Question<'a>,
+    ) -> Option<Self> {
+        let Route { zone, soa, plain, .. } = route;
+        zone.is_served(request.now).then_some(Self { zone, plain: plain?, soa, apex, question })
+    }
+
+    /// Answers and counts. `text` writes out the text of a template to the start of the room there is,
+    /// and gives its length.
+    #[inline(always)]
+    pub(super) fn answer(
+        &self,
+        worker: usize,
+        out: &mut [u8],
+        found: Found<'_>,
+        text: impl FnOnce(&[u8], &Dataset, &mut [u8]) -> Option<usize>,
+    ) -> Option<usize> {
+        let out = out.first_chunk_mut()?;
+        let (reason, len) = match found {
+            Found::Listed(dataset, answer) => {
+                // They stand behind the answer.
+                if self.zone.shows_ns() {
+                    return None;
+                }
+                let (a, template) = dataset.answers.only_value(answer)?;
+                match self.question.qtype {
+                    Type::A => (Reason::Answered, self.a(dataset, a, out)?),
+                    Type::TXT if has_text(template, &dataset.vars) => {
+                        (Reason::Answered, self.txt(dataset, template, text, out)?)
+                    }
+                    _ => (Reason::NoData, self.negative(Rcode::NoError, out)?),
+                }
+            }
+            Found::Unlisted => (Reason::NoData, self.negative(Rcode::NoError, out)?),
+            Found::Nothing => (Reason::NxDomain, self.negative(Rcode::NxDomain, out)?),
+        };
+        self.zone.counters.count(worker, reason, self.question.size, len);
+        Some(len)
+    }
+
+    #[inline(always)]
+    fn a(&self, dataset: &Dataset, a: Ipv4Addr, out: &mut Room) -> Option<usize> {
+        const SIZE: usize = HEAD + 4;
+        let (head, data) = self.question.reply.room(out)?.split_at_mut_checked(HEAD)?;
+        *head.first_chunk_mut()? = record_head(HEADER, Type::A, Class::IN, dataset.ttl, 4);
+        *data.first_chunk_mut()? = a.octets();
+        self.question.reply.finish(out, SIZE, Rcode::NoError, Section::Answer)
+    }
+
+    #[inline(always)]
+    fn txt(
+        &self,
+        dataset: &Dataset,
+        template: &[u8],
+        text: impl FnOnce(&[u8], &Dataset, &mut [u8]) -> Option<usize>,
+        out: &mut Room,
+    ) -> Option<usize> {
+        let (head, data) = self.question.reply.room(out)?.split_at_mut_checked(HEAD)?;
+        // One character-string (RFC 1035 section 3.3).
+        let (len, string) = data.split_first_mut()?;
+        *len = u8::try_from(text(template, dataset, string)?).ok()?;
+        let size = u16::from(*len) + 1;
+        *head.first_chunk_mut()? = record_head(HEADER, Type::TXT, Class::IN, dataset.ttl, size);
+        self.question.reply.finish(out, HEAD + usize::from(size), Rcode::NoError, Section::Answer)
+    }
+
+    #[inline(always)]
+    fn negative(&self, rcode: Rcode, out: &mut Room) -> Option<usize> {
+        let size = self.soa.write_negative(self.apex, self.question.reply.room(out)?)?;
+        self.question.reply.finish(out, size, rcode, Section::Authority)
+    }
+}
+
+/// What stands before the data of a record, in bytes.
+const HEAD: usize = 12;

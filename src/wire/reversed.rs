@@ -1,0 +1,217 @@
+//! Addresses as names in reverse order begin with them (RFC 5782 sections 2.1 and 2.4).
+
+/// The IPv4 address whose four octets, the lowest first, are the first labels of `name` (wire form),
+/// and where these labels end. An octet written with leading zeros is not read.
+///
+/// Nothing here branches on how many digits there are, which no processor foresees.
+#[inline(always)]
+pub fn octets(name: &[u8]) -> Option<(u32, usize)> {
+    // Four labels have up to sixteen bytes; with four more, each can be read as a whole, and with
+    // `MASK` the compiler knows it.
+    const MASK: usize = 15;
+    let padded;
+    let head = match name.first_chunk::<20>() {
+        Some(head) => head,
+        None => {
+            padded = std::array::from_fn(|at| *name.get(at).unwrap_or(&0));
+            &padded
+        }
+    };
+    let (mut at, mut address, mut others) = (0, 0, 0);
+    for _ in 0..4 {
+        let label = aligned(u32::from_le_bytes(*head[at & MASK..].first_chunk()?));
+        at += 1 + usize::from(head[at & MASK]);
+        let octet = LABELS[place(label)] ^ u64::from(label);
+        others |= octet as u32;
+        address = address >> 8 | octet;
+    }
+    (others == 0).then_some(((address >> 32) as u32, at))
+}
+
+/// A label of one to three bytes with its length byte, in a little-endian word: moved up so that it
+/// ends where the word does, which drops what follows it.
+#[inline(always)]
+const fn aligned(label: u32) -> u32 {
+    label << ((8 * (label & 3)) ^ 24)
+}
+
+/// For each octet, at the [`place`] of its label: the label, [`aligned`], in the lower half, the octet
+/// in the highest byte. [`NO_LABEL`] elsewhere.
+const LABELS: [u64; 1 << INDEX_BITS] = {
+    let mut labels = [NO_LABEL; 1 << INDEX_BITS];
+    let mut octet = 0;
+    while octet < 256 {
+        let (hundreds, tens, ones) = (octet / 100, octet / 10 % 10, octet % 10);
+        let label = match octet {
+            0..10 => 1 | (ones + 0x30) << 8,
+            10..100 => 2 | (tens + 0x30) << 8 | (ones + 0x30) << 16,
+            _ => 3 | (hundreds + 0x30) << 8 | (tens + 0x30) << 16 | (ones + 0x30) << 24,
+        };
+        let label = aligned(label);
+        assert!(labels[place(label)] == NO_LABEL, "two octets in one place");
+        labels[place(label)] = (octet as u64) << 56 | label as u64;
+        octet += 1;
+    }
+    labels
+};
+
+/// What no label is when it is aligned: a first byte other than 0 would be 3.
+const NO_LABEL: u64 = 1;
+
+const INDEX_BITS: u32 = 9;
+
+/// The place of a label in [`LABELS`]. The factor was found by trying: with it, the 256 labels of
+/// octets have different places.
+#[inline(always)]
+const fn place(label: u32) -> usize {
+    (label.wrapping_mul(0xe81) >> (u32::BITS - INDEX_BITS)) as usize
+}
+
+/// The bytes that the 32 labels of an IPv6 address take.
+pub const NIBBLES: usize = 64;
+
+/// The IPv6 address whose 32 nibbles, the lowest first, are the first labels of `name` (wire form),
+/// each a hexadecimal digit in either case: eight at a time.
+#[inline(always)]
+pub fn nibbles(name: &[u8]) -> Option<u128> {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    const SECOND: u64 = 0x00ff_00ff_00ff_00ff;
+    let (pairs, _) = name.first_chunk::<NIBBLES>()?.as_chunks::<16>();
+    let mut address = 0;
+    let mut others = 0;
+    for pair in pairs {
+        let [low, high] = [0, 8].map(|at| {
+            let word = pair[at..].first_chunk().copied().unwrap_or_default();
+            u64::from_le_bytes(word)
+        });
+        others |= (low & SECOND | (high & SECOND) << 8) ^ EACH;
+        // Those of `low` in the even bytes, those of `high` in the odd ones.
+        let digits = low >> 8 & SECOND | high & !SECOND;
+        // Letters have bit 6 set, and their low four bits count from 1.
+        let nibbles = (digits & (EACH * 15)) + (digits >> 6 & EACH) * 9;
+        // Only of digits is there a nibble, and is it written the way it was, but for the case.
+        let letters = (nibbles + EACH * 6) >> 4 & EACH;
+        let written = nibbles + EACH * 0x30 + letters * 39;
+        others |= (digits ^ written) & !(letters << 5) | nibbles & (EACH * 16);
+        // The four nibbles of every second byte come to lie in the highest 16 bits.
+        let join = |four: u64| four.wrapping_mul(1 << 48 | 1 << 36 | 1 << 24 | 1 << 12) >> 48;
+        let joined = join(nibbles & SECOND) | join(nibbles >> 8 & SECOND) << 16;
+        address = address >> 32 | u128::from(joined) << 96;
+    }
+    (others == 0).then_some(address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::name::NameBuf;
+    use proptest::prelude::*;
+
+    fn naive_octets(name: &[u8]) -> Option<(u32, usize)> {
+        let (mut rest, mut octets) = (name, [0; 4]);
+        for octet in octets.iter_mut().rev() {
+            let (&len, after) = rest.split_first()?;
+            let (label, after) = after.split_at_checked(len.into())?;
+            let number: u8 = std::str::from_utf8(label).ok()?.parse().ok()?;
+            if number.to_string().as_bytes() != label {
+                return None;
+            }
+            (rest, *octet) = (after, number);
+        }
+        Some((u32::from_be_bytes(octets), name.len() - rest.len()))
+    }
+
+    fn naive_nibbles(name: &[u8]) -> Option<u128> {
+        let mut address = 0;
+        for (at, label) in name.get(..NIBBLES)?.chunks(2).enumerate() {
+            let digit = char::from(label[1]).to_digit(16).filter(|_| label[0] == 1)?;
+            address |= u128::from(digit) << (4 * at);
+        }
+        Some(address)
+    }
+
+    /// Names that are nearly what is looked for, and what may stand behind them.
+    fn any_name(
+        label: &'static str,
+        count: std::ops::Range<usize>,
+    ) -> impl Strategy<Value = Vec<u8>> {
+        (prop::collection::vec(label, count), prop::collection::vec(any::<u8>(), 0..30)).prop_map(
+            |(labels, tail)| {
+                let name = NameBuf::from_text(labels.join(".").as_bytes()).unwrap_or(NameBuf::ROOT);
+                [name.as_wire(), &tail].concat()
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn octets_are_those_of_any_name_that_begins_with_them(
+            mut name in any_name("[0-9]{1,3}|[1-9][0-9]?|1[0-9]{2}|25[0-9]|[0-9/:a]{1,3}|[0-9]{4}", 3..8),
+            damage in prop::option::weighted(0.2, any::<(prop::sample::Index, u8)>()),
+        ) {
+            if let Some((at, byte)) = damage {
+                let at = at.index(name.len());
+                name[at] = byte;
+            }
+            prop_assert_eq!(octets(&name), naive_octets(&name));
+        }
+
+        #[test]
+        fn no_bytes_are_taken_for_octets_that_are_none(name: Vec<u8>) {
+            prop_assert_eq!(octets(&name), naive_octets(&name));
+        }
+
+        #[test]
+        fn nibbles_are_those_of_any_name_that_begins_with_them(
+            mut name in any_name("[0-9a-fA-F]", 30..35),
+            damage in prop::option::weighted(0.3, any::<(prop::sample::Index, u8)>()),
+        ) {
+            if let Some((at, byte)) = damage {
+                let at = at.index(name.len());
+                name[at] = byte;
+            }
+            prop_assert_eq!(nibbles(&name), naive_nibbles(&name));
+        }
+    }
+
+    #[test]
+    fn labels_are_octets_as_they_are_usually_written() {
+        let one = |label: &[u8]| {
+            let name = [&[label.len() as u8], label, b"\x010\x010\x010\0"].concat();
+            assert_eq!(octets(&name), naive_octets(&name), "{label:?}");
+            octets(&name).map(|(address, _)| address)
+        };
+        for number in 0..=999_u32 {
+            let wanted = (number < 256).then_some(number);
+            assert_eq!(one(number.to_string().as_bytes()), wanted);
+            one(format!("{number:02}").as_bytes());
+            one(format!("{number:03}").as_bytes());
+        }
+        for byte in 0..=255 {
+            for label in [&[byte][..], &[b'1', byte], &[byte, b'1'], &[b'1', byte, b'1']] {
+                one(label);
+            }
+        }
+        for len in 0..=255 {
+            for byte in [0, b'0', b'1', 0xff] {
+                let name = [&[len, byte, byte, byte][..], &[1, b'1'].repeat(9)].concat();
+                assert_eq!(octets(&name), naive_octets(&name), "{name:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn single_hexadecimal_digits_are_nibbles() {
+        let name: Vec<u8> =
+            b"0123456789abcdeffedcba9876543210".iter().flat_map(|&digit| [1, digit]).collect();
+        assert_eq!(nibbles(&name), Some(0x0123_4567_89ab_cdef_fedc_ba98_7654_3210));
+        for at in 0..NIBBLES {
+            for byte in 0..=255 {
+                let mut name = name.clone();
+                name[at] = byte;
+                assert_eq!(nibbles(&name), naive_nibbles(&name), "{byte} at {at}");
+            }
+        }
+        assert_eq!(nibbles(&name[1..]), None);
+    }
+}
