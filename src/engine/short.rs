@@ -17,70 +17,49 @@ use crate::listing::{AnswerId, Asker};
 use crate::trie::names::NameLookup;
 use crate::wire::reversed::{NIBBLES, nibbles, octets};
 use crate::wire::{HEADER, Rcode};
-use crate::zone::{Catalog, Dataset, Plain, Zone};
+use crate::zone::{Catalog, Dataset, Plain, Route, Zone};
 use asked::{Asked, Found, Question};
 
-/// Answers and counts a query, and gives the length of the answer; `None` if it has to take the long
-/// way: nothing has happened then but that `out` and `state` may have been written to.
+/// Answers and counts a query for an IPv4 address, where no names are listed, and gives the length of
+/// the answer; `None` if the query has to take another way: nothing has happened then but that `out`
+/// may have been written to.
 #[inline(always)]
-pub(super) fn answer(
-    catalog: &Catalog,
-    state: &mut WorkerState,
-    request: &Request<'_>,
-    out: &mut [u8],
-) -> Option<usize> {
-    let answered = match request.query.get(HEADER)? {
-        1..=3 => by_ip4(catalog, state.worker, request, out),
-        _ => None,
-    };
-    let answered = answered.or_else(|| match request.query.get(HEADER..)? {
-        [1, _, 1, _, 1, ..] => by_ip6(catalog, state.worker, request, out),
-        _ => None,
-    });
-    answered.or_else(|| by_name(catalog, state, request, out))
-}
-
-/// For an IPv4 address, where no names are listed.
-#[inline(never)]
-fn by_ip4(
+pub(super) fn by_ip4(
     catalog: &Catalog,
     worker: usize,
     request: &Request<'_>,
     out: &mut [u8],
 ) -> Option<usize> {
     let (address, len) = octets(request.query.get(HEADER..)?)?;
-    let asked = Asked::read(catalog, request, HEADER + len)?;
     // Names of single digits can be nibbles, too.
-    if asked.plain.names || len == 4 * 2 {
+    if len == 4 * 2 {
         return None;
     }
+    let asked = Asked::read(catalog, request, HEADER + len, |ready| ready.is_ip4)?;
     if asked.zone.test_points && matches!(address, 0x7f00_0001 | 0x7f00_0002) {
         return None;
     }
-    let hit = only_hit(asked.zone, |dataset| Some(dataset.ip4.as_ref()?.lookup(address)))?;
-    asked.answer(worker, out, hit, |template, dataset, room| {
+    let found = only_hit(asked.zone, |dataset| Some(dataset.ip4.as_ref()?.lookup(address)))?;
+    asked.answer(worker, out, found, |template, dataset, room| {
         expand(template, &dataset.vars, Ip4Text::new(address).bytes(), room)
     })
 }
 
-/// For an IPv6 address, where no names and IPv4 addresses are listed.
-#[inline(never)]
-fn by_ip6(
+/// The same for an IPv6 address, where no names and IPv4 addresses are listed.
+#[inline(always)]
+pub(super) fn by_ip6(
     catalog: &Catalog,
     worker: usize,
     request: &Request<'_>,
     out: &mut [u8],
 ) -> Option<usize> {
     let address = nibbles(request.query.get(HEADER..)?)?;
-    let asked = Asked::read(catalog, request, HEADER + NIBBLES)?;
-    if asked.plain.names || asked.plain.ip4 {
-        return None;
-    }
+    let asked = Asked::read(catalog, request, HEADER + NIBBLES, |ready| ready.is_ip6)?;
     if asked.zone.test_points && matches!(address, 0xffff_7f00_0001 | 0xffff_7f00_0002) {
         return None;
     }
-    let hit = only_hit(asked.zone, |dataset| Some(dataset.ip6.as_ref()?.lookup(address)))?;
-    asked.answer(worker, out, hit, |template, dataset, room| {
+    let found = only_hit(asked.zone, |dataset| Some(dataset.ip6.as_ref()?.lookup(address)))?;
+    asked.answer(worker, out, found, |template, dataset, room| {
         expand(template, &dataset.vars, Ip6Text::new(address).bytes(), room)
     })
 }
@@ -106,9 +85,10 @@ fn only_hit(zone: &Zone, lookup: impl Fn(&Dataset) -> Option<AnswerId>) -> Optio
     Some(only)
 }
 
-/// For any other name, or in zones where an address can be one, too.
-#[inline(never)]
-fn by_name(
+/// The same for any other name, or in zones where an address can be one, too. `state` may have been
+/// written to.
+#[inline(always)]
+pub(super) fn by_name(
     catalog: &Catalog,
     state: &mut WorkerState,
     request: &Request<'_>,
@@ -121,14 +101,14 @@ fn by_name(
     let Some(route) = catalog.find(name, state.name.starts()) else {
         return refuse(catalog, state.worker, &question, out);
     };
-    let before = route.before;
-    if before == 0 || !catalog.is_plain() {
+    let Route { zone, soa, plain, before } = route;
+    if before == 0 || !zone.is_served(request.now) || !catalog.is_plain() {
         return None;
     }
     state.name.set(name);
     let apex = state.name.cut(before);
-    let asked = Asked::new(route, request, apex, question)?;
-    let exists = look(asked.zone, asked.plain, &state.name, &mut state.hits)?;
+    let exists = look(zone, plain?, &state.name, &mut state.hits)?;
+    let asked = Asked { zone, soa, apex, question };
     let (found, key) = match state.hits[..] {
         [] if exists => (Found::Unlisted, None),
         [] => (Found::Nothing, None),

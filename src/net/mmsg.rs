@@ -363,6 +363,9 @@ struct Address([u8; 32]);
 
 impl Address {
     /// The sender, unless it is of another family or has port 0, which cannot be answered.
+    ///
+    /// A call, because what the compiler makes of it in place moves it byte by byte.
+    #[inline(never)]
     fn client(&self) -> Option<IpAddr> {
         const FAMILY: usize = offset_of!(libc::sockaddr_in, sin_family);
         const PORT: usize = offset_of!(libc::sockaddr_in, sin_port);

@@ -1,7 +1,7 @@
 //! Writes a response of one record at one go.
 
 use super::response::{OPT_SIZE, Section, opt_record};
-use super::{CLASSIC_UDP, Edns, Rcode};
+use super::{CLASSIC_UDP, Edns, MAX_UDP, Rcode};
 
 /// A response of the question and at most one record, small enough for every client: what
 /// [`ResponseWriter`](super::ResponseWriter) writes, without its bookkeeping.
@@ -13,19 +13,19 @@ pub struct Reply<'q> {
     pub edns: Option<Edns>,
 }
 
-/// The buffer of a [`Reply`].
-pub type Room = [u8; CLASSIC_UDP];
+/// The buffer of a [`Reply`]: larger than it gets, so that there is no end to be looked for when a
+/// part of it is written.
+pub type Room = [u8; MAX_UDP];
 
 impl Reply<'_> {
     /// Where the record goes, behind the question.
     #[inline(always)]
-    pub fn room<'o>(&self, out: &'o mut Room) -> Option<&'o mut [u8]> {
-        let end = out.len() - if self.edns.is_some() { OPT_SIZE } else { 0 };
-        out.get_mut(self.question.len()..end)
+    pub fn room<'o, const N: usize>(&self, out: &'o mut Room) -> Option<&'o mut [u8; N]> {
+        out.get_mut(self.question.len()..)?.first_chunk_mut()
     }
 
     /// Writes all but the record, which is in its place and has `size` bytes, and gives the length of
-    /// the response. `section` is that of the record.
+    /// the response; `None` if that is more than every client takes. `section` is that of the record.
     #[inline(always)]
     pub fn finish(
         &self,
@@ -63,17 +63,19 @@ impl Reply<'_> {
         out[3] = rcode as u8 & 0x0f;
         let counts = 1 << 48 | count | u64::from(self.edns.is_some());
         *out[4..].first_chunk_mut()? = counts.to_be_bytes();
-        let end = self.question.len() + size;
-        let Some(edns) = self.edns else { return Some(end) };
-        *out.get_mut(end..)?.first_chunk_mut()? = opt_record(edns, rcode);
-        Some(end + OPT_SIZE)
+        let mut end = self.question.len() + size;
+        if let Some(edns) = self.edns {
+            *out.get_mut(end..)?.first_chunk_mut()? = opt_record(edns, rcode);
+            end += OPT_SIZE;
+        }
+        (end <= CLASSIC_UDP).then_some(end)
     }
 }
 
 /// Copies between slices of one length. What queries and records have is copied without a call, in
 /// blocks that overlap.
 #[inline(always)]
-pub(crate) fn copy(from: &[u8], to: &mut [u8]) {
+fn copy(from: &[u8], to: &mut [u8]) {
     let (len, to_len) = (from.len(), to.len());
     if len != to_len || !copy_as::<32>(from, to) && !copy_as::<64>(from, to) {
         to.copy_from_slice(from);

@@ -178,10 +178,13 @@ impl Apex {
         let (Some(first), Some(last)) = (name.first_chunk(), name.last_chunk()) else {
             return name.eq_ignore_ascii_case(&self.name);
         };
-        self.ends[0].is(first)
-            && self.ends[1].is(last)
-            && (name.len() <= 16
-                || self.middle.iter().zip(words(name)).all(|(own, word)| own.is(word)))
+        let is_same = self.ends[0].is(first) && self.ends[1].is(last);
+        is_same && (name.len() <= 16 || self.has_middle(name))
+    }
+
+    #[inline(never)]
+    fn has_middle(&self, name: &[u8]) -> bool {
+        self.middle.iter().zip(words(name)).all(|(own, word)| own.is(word))
     }
 }
 
@@ -207,19 +210,28 @@ impl Folded {
 /// apexes are the administrator's, and a name that is asked is only compared with those at its place.
 #[inline(always)]
 fn hash(name: &[u8]) -> u64 {
-    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+    let (Some(first), Some(last)) = (name.first_chunk(), name.last_chunk()) else {
+        return hash_bytes(name) >> 32;
+    };
+    let hash = mix(mix(name.len() as u64, last), first);
+    (if name.len() <= 16 { hash } else { hash_middle(hash, name) }) >> 32
+}
+
+#[inline(never)]
+fn hash_middle(hash: u64, name: &[u8]) -> u64 {
+    words(name).iter().fold(hash, mix)
+}
+
+#[inline(never)]
+fn hash_bytes(name: &[u8]) -> u64 {
+    name.iter().fold(0, |hash, &byte| mix(hash, &[byte; 8]))
+}
+
+#[inline(always)]
+fn mix(hash: u64, word: &[u8; 8]) -> u64 {
     // Takes more for the same than only letters, which does no harm.
     const CASE: u64 = 0x2020_2020_2020_2020;
-    let mix = |hash: u64, word: u64| (hash.rotate_left(29) ^ (word | CASE)).wrapping_mul(FACTOR);
-    let (Some(first), Some(last)) = (name.first_chunk(), name.last_chunk()) else {
-        return name.iter().fold(0, |hash, &byte| mix(hash, byte.into())) >> 32;
-    };
-    let mut hash = mix(name.len() as u64, u64::from_le_bytes(*last));
-    hash = mix(hash, u64::from_le_bytes(*first));
-    if name.len() > 16 {
-        hash = words(name).iter().fold(hash, |hash, word| mix(hash, u64::from_le_bytes(*word)));
-    }
-    hash >> 32
+    (hash.rotate_left(29) ^ (u64::from_le_bytes(*word) | CASE)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 #[cfg(test)]

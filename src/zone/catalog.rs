@@ -1,7 +1,7 @@
 //! All zones, found by name.
 
 use super::apexes::Apexes;
-use super::{Counters, Dataset, SoaRecord, Zone};
+use super::{Counters, Dataset, SoaRecord, Zone, ZoneState};
 use std::sync::Arc;
 
 /// The zones a server answers for: an immutable snapshot, replaced as a whole.
@@ -40,14 +40,21 @@ pub struct Plain {
     pub ip6: bool,
     /// Some dataset lists names.
     pub names: bool,
-    /// The apex of another zone lies below.
-    pub above_apex: bool,
 }
 
 /// What queries need of a zone and is the same for all of them.
 #[derive(Debug)]
-struct Ready {
-    soa: SoaRecord,
+pub struct Ready {
+    /// The SOA record.
+    pub soa: SoaRecord,
+    /// The zone is served, is plain, and lists IPv4 addresses and no names: four octets before its apex
+    /// are an address and nothing else, unless they are nibbles.
+    pub is_ip4: bool,
+    /// The zone is served, is plain, and lists IPv6 addresses, no others and no names: 32 nibbles before
+    /// its apex are an address and nothing else.
+    pub is_ip6: bool,
+    /// The last time at which the zone is served, in seconds since 1970.
+    pub expires: u64,
     plain: Option<Plain>,
 }
 
@@ -64,10 +71,8 @@ impl Catalog {
     /// A catalog of these zones; of several with one apex, the first counts.
     pub fn new(zones: Vec<Zone>, chaos: Chaos) -> Self {
         let apexes = Apexes::new(zones.iter().map(|zone| zone.apex.as_wire()));
-        let ready = zones.iter().enumerate().map(|(number, zone)| Ready {
-            soa: SoaRecord::new(&zone.soa, &zone.apex),
-            plain: Plain::of(zone, apexes.is_above_another(number)),
-        });
+        let ready = zones.iter().enumerate();
+        let ready = ready.map(|(number, zone)| Ready::new(zone, apexes.is_above_another(number)));
         let ready = ready.collect();
         Self { zones, ready, apexes, chaos, ..Self::default() }
     }
@@ -122,27 +127,38 @@ impl Catalog {
     #[inline(always)]
     pub fn find(&self, name: &[u8], starts: &[u8]) -> Option<Route<'_>> {
         let (number, before) = self.apexes.find(name, starts)?;
-        self.route(number, before)
+        let number = number as usize;
+        let (zone, Ready { soa, plain, .. }) = (self.zones.get(number)?, self.ready.get(number)?);
+        Some(Route { zone, soa, plain: *plain, before })
     }
 
     /// The zone whose apex is what a name in a message goes on with at `start` (in any case), and
     /// where the name ends.
     #[inline(always)]
-    pub fn read_apex(&self, message: &[u8], start: usize) -> Option<(Route<'_>, usize)> {
+    pub fn read_apex(&self, message: &[u8], start: usize) -> Option<(&Zone, &Ready, usize)> {
         let (number, end) = self.apexes.read(message, start)?;
-        Some((self.route(number, 0)?, end.get() as usize))
-    }
-
-    #[inline(always)]
-    fn route(&self, number: u32, before: usize) -> Option<Route<'_>> {
         let number = number as usize;
-        let (zone, Ready { soa, plain }) = (self.zones.get(number)?, self.ready.get(number)?);
-        Some(Route { zone, soa, plain: *plain, before })
+        Some((self.zones.get(number)?, self.ready.get(number)?, end.get() as usize))
+    }
+}
+
+impl Ready {
+    fn new(zone: &Zone, is_above_another: bool) -> Self {
+        let plain = Plain::of(zone);
+        let is_served = zone.state != ZoneState::Unloaded && !is_above_another;
+        let lists = |wanted: fn(Plain) -> bool| plain.is_some_and(wanted) && is_served;
+        Self {
+            soa: SoaRecord::new(&zone.soa, &zone.apex),
+            is_ip4: lists(|plain| plain.ip4 && !plain.names),
+            is_ip6: lists(|plain| plain.ip6 && !plain.ip4 && !plain.names),
+            expires: zone.expires.unwrap_or(u64::MAX),
+            plain,
+        }
     }
 }
 
 impl Plain {
-    fn of(zone: &Zone, above_apex: bool) -> Option<Self> {
+    fn of(zone: &Zone) -> Option<Self> {
         let is_plain = |set: &Arc<Dataset>| {
             set.records.is_none() && set.parts.is_none() && !set.answers.has_gates()
         };
@@ -152,7 +168,6 @@ impl Plain {
             ip4: zone.datasets.iter().any(|set| set.ip4.is_some()),
             ip6: zone.datasets.iter().any(|set| set.ip6.is_some()),
             names: zone.datasets.iter().any(|set| set.names.is_some()),
-            above_apex,
         })
     }
 }

@@ -10,11 +10,11 @@ mod soa;
 
 pub use crate::zonefile::{SoaData as Soa, Vars};
 pub use acl::{Acl, ClientAcl, KeyAcl};
-pub use catalog::{Catalog, Chaos, Plain, Route};
+pub use catalog::{Catalog, Chaos, Plain, Ready, Route};
 pub use counters::{Counters, Figures, Reason};
 pub use dataset::Dataset;
 pub use parts::{Parts, Subzone};
-pub use soa::SoaRecord;
+pub use soa::{NEGATIVE_ROOM, SoaRecord};
 
 use crate::wire::name::NameBuf;
 use std::sync::Arc;

@@ -3,7 +3,6 @@
 use super::Soa;
 use crate::wire::ResponseWriter;
 use crate::wire::name::NameBuf;
-use crate::wire::reply::copy;
 use crate::wire::response::Section;
 use crate::wire::{Class, Type};
 
@@ -19,7 +18,21 @@ pub struct SoaRecord {
     pub minimum: u32,
     /// The TTL in positive answers, in seconds.
     pub ttl: u32,
+    negative: Option<Negative>,
 }
+
+/// The record for negative answers, in a size that needs no check when it is copied.
+#[derive(Clone, Debug)]
+struct Negative {
+    record: [u8; MAX_NEGATIVE],
+    len: usize,
+    pointers: [u8; 3],
+}
+
+const MAX_NEGATIVE: usize = 256;
+
+/// The room that [`SoaRecord::write_negative`] needs, in bytes.
+pub const NEGATIVE_ROOM: usize = MAX_NEGATIVE + 1;
 
 impl SoaRecord {
     /// The record of the zone with this apex.
@@ -48,25 +61,40 @@ impl SoaRecord {
         }
         let size = (record.len() - data) as u16;
         record[data - 2..data].copy_from_slice(&size.to_be_bytes());
-        Self { record: record.into(), pointers, minimum: soa.minimum, ttl: soa.ttl }
+        let negative = Negative::new(&record, pointers);
+        Self { record: record.into(), pointers, minimum: soa.minimum, ttl: soa.ttl, negative }
     }
 
     /// Writes the record, with the TTL it has in negative answers, to the start of `room`, and gives
-    /// its length. The message has the apex `apex` bytes from its start. `None` if there is no room.
+    /// its length. The message has the apex `apex` bytes from its start. `None` if the record is too
+    /// long for that.
     #[inline(always)]
-    pub fn write_negative(&self, apex: usize, room: &mut [u8]) -> Option<usize> {
-        let room = room.get_mut(..self.record.len())?;
-        copy(&self.record, room);
-        let pointer = (0xc000 | apex as u16).to_be_bytes();
-        for at in self.pointers {
-            *room.get_mut(usize::from(at)..)?.first_chunk_mut()? = pointer;
+    pub fn write_negative(&self, apex: usize, room: &mut [u8; NEGATIVE_ROOM]) -> Option<usize> {
+        const USUAL: usize = 64;
+        let Negative { record, len, pointers } = self.negative.as_ref()?;
+        room[..USUAL].copy_from_slice(&record[..USUAL]);
+        if *len > USUAL {
+            room[USUAL..MAX_NEGATIVE].copy_from_slice(&record[USUAL..]);
         }
-        Some(room.len())
+        let pointer = (0xc000 | apex as u16).to_be_bytes();
+        for &at in pointers {
+            let at = usize::from(at);
+            [room[at], room[at + 1]] = pointer;
+        }
+        Some(*len)
     }
 
     /// Appends the record to a message that has the apex `apex` bytes from its start.
     #[inline(always)]
     pub fn write(&self, section: Section, apex: usize, ttl: u32, writer: &mut ResponseWriter<'_>) {
         writer.prepared(section, &self.record, ttl, &self.pointers, apex);
+    }
+}
+
+impl Negative {
+    fn new(bytes: &[u8], pointers: [u16; 3]) -> Option<Self> {
+        let mut record = [0; MAX_NEGATIVE];
+        record.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        Some(Self { record, len: bytes.len(), pointers: pointers.map(|at| at as u8) })
     }
 }

@@ -7,7 +7,7 @@ use crate::wire::name::MAX_NAME;
 use crate::wire::reply::Room;
 use crate::wire::response::{Section, record_head};
 use crate::wire::{Class, Edns, HEADER, Rcode, Reply, Type};
-use crate::zone::{Catalog, Dataset, Plain, Route, SoaRecord, Zone};
+use crate::zone::{Catalog, Dataset, NEGATIVE_ROOM, Ready, SoaRecord, Zone};
 use std::net::Ipv4Addr;
 
 /// The question of a usual query, and what stands around it.
@@ -56,11 +56,10 @@ fn read_opt(record: &[u8]) -> Option<Edns> {
 /// A question in a zone of plain lists that is served.
 pub(super) struct Asked<'a> {
     pub(super) zone: &'a Zone,
-    pub(super) plain: Plain,
-    soa: &'a SoaRecord,
+    pub(super) soa: &'a SoaRecord,
     /// Where the apex stands in the message.
-    apex: usize,
-    question: Question<'a>,
+    pub(super) apex: usize,
+    pub(super) question: Question<'a>,
 }
 
 /// What a name is in a zone.
@@ -75,27 +74,25 @@ pub(super) enum Found<'a> {
 }
 
 impl<'a> Asked<'a> {
-    /// Reads a query whose name goes on with the apex of a zone at `apex`, if it does.
+    /// Reads a query whose name goes on with the apex of a zone at `apex`, if it does, no other zone
+    /// lies below, and `is_usual` says that it can be answered here.
     #[inline(always)]
-    pub(super) fn read(catalog: &'a Catalog, request: &Request<'a>, apex: usize) -> Option<Self> {
-        let (route, end) = catalog.read_apex(request.query, apex)?;
-        if end > HEADER + MAX_NAME || !catalog.acl().is_empty() {
-            return None;
-        }
-        let asked = Self::new(route, request, apex, Question::read(request.query, end)?)?;
-        // Else the name can belong to that one.
-        (!asked.plain.above_apex).then_some(asked)
-    }
-
-    #[inline(always)]
-    pub(super) fn new(
-        route: Route<'a>,
+    pub(super) fn read(
+        catalog: &'a Catalog,
         request: &Request<'a>,
         apex: usize,
-        question: Question<'a>,
+        is_usual: impl FnOnce(&Ready) -> bool,
     ) -> Option<Self> {
-        let Route { zone, soa, plain, .. } = route;
-        zone.is_served(request.now).then_some(Self { zone, plain: plain?, soa, apex, question })
+        let (zone, ready, end) = catalog.read_apex(request.query, apex)?;
+        if end > HEADER + MAX_NAME
+            || !is_usual(ready)
+            || ready.expires < request.now
+            || !catalog.acl().is_empty()
+        {
+            return None;
+        }
+        let question = Question::read(request.query, end)?;
+        Some(Self { zone, soa: &ready.soa, apex, question })
     }
 
     /// Answers and counts. `text` writes out the text of a template to the start of the room there is,
@@ -133,11 +130,11 @@ impl<'a> Asked<'a> {
 
     #[inline(always)]
     fn a(&self, dataset: &Dataset, a: Ipv4Addr, out: &mut Room) -> Option<usize> {
-        const SIZE: usize = HEAD + 4;
-        let (head, data) = self.question.reply.room(out)?.split_at_mut_checked(HEAD)?;
-        *head.first_chunk_mut()? = record_head(HEADER, Type::A, Class::IN, dataset.ttl, 4);
-        *data.first_chunk_mut()? = a.octets();
-        self.question.reply.finish(out, SIZE, Rcode::NoError, Section::Answer)
+        let room: &mut [u8; HEAD + 4] = self.question.reply.room(out)?;
+        let head = record_head(HEADER, Type::A, Class::IN, dataset.ttl, 4);
+        room[..HEAD].copy_from_slice(&head);
+        room[HEAD..].copy_from_slice(&a.octets());
+        self.question.reply.finish(out, HEAD + 4, Rcode::NoError, Section::Answer)
     }
 
     #[inline(always)]
@@ -148,18 +145,19 @@ impl<'a> Asked<'a> {
         text: impl FnOnce(&[u8], &Dataset, &mut [u8]) -> Option<usize>,
         out: &mut Room,
     ) -> Option<usize> {
-        let (head, data) = self.question.reply.room(out)?.split_at_mut_checked(HEAD)?;
         // One character-string (RFC 1035 section 3.3).
-        let (len, string) = data.split_first_mut()?;
-        *len = u8::try_from(text(template, dataset, string)?).ok()?;
-        let size = u16::from(*len) + 1;
-        *head.first_chunk_mut()? = record_head(HEADER, Type::TXT, Class::IN, dataset.ttl, size);
-        self.question.reply.finish(out, HEAD + usize::from(size), Rcode::NoError, Section::Answer)
+        let room: &mut [u8; HEAD + 256] = self.question.reply.room(out)?;
+        let len = text(template, dataset, &mut room[HEAD + 1..])?;
+        let head = record_head(HEADER, Type::TXT, Class::IN, dataset.ttl, len as u16 + 1);
+        room[..HEAD].copy_from_slice(&head);
+        room[HEAD] = len as u8;
+        self.question.reply.finish(out, HEAD + 1 + len, Rcode::NoError, Section::Answer)
     }
 
     #[inline(always)]
     fn negative(&self, rcode: Rcode, out: &mut Room) -> Option<usize> {
-        let size = self.soa.write_negative(self.apex, self.question.reply.room(out)?)?;
+        let room: &mut [u8; NEGATIVE_ROOM] = self.question.reply.room(out)?;
+        let size = self.soa.write_negative(self.apex, room)?;
         self.question.reply.finish(out, size, rcode, Section::Authority)
     }
 }

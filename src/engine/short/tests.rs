@@ -117,6 +117,24 @@ fn any_query() -> impl Strategy<Value = Vec<u8>> {
     )
 }
 
+fn by_ip4(
+    catalog: &Catalog,
+    state: &mut WorkerState,
+    request: &Request<'_>,
+    out: &mut [u8],
+) -> Option<usize> {
+    short::by_ip4(catalog, state.worker, request, out)
+}
+
+fn by_ip6(
+    catalog: &Catalog,
+    state: &mut WorkerState,
+    request: &Request<'_>,
+    out: &mut [u8],
+) -> Option<usize> {
+    short::by_ip6(catalog, state.worker, request, out)
+}
+
 /// What a way makes of a query, and what it has counted.
 fn outcome(
     catalog: &Catalog,
@@ -154,13 +172,17 @@ proptest! {
                 query[at] = byte;
             }
             let request = Request { query: &query, client, transport, now: NOW };
-            let short = outcome(&catalog, &request, 0, |a, b, c, d| {
-                short::answer(a, b, c, d).map(Outcome::Respond)
-            });
             let long = outcome(&catalog, &request, 1, |a, b, c, d| Some(answer_any(a, b, c, d)));
-            if short.is_some() {
-                prop_assert_eq!(short, long, "{:?}", query);
+            for short in [by_ip4, by_ip6, short::by_name] {
+                let short = outcome(&catalog, &request, 0, |a, b, c, d| {
+                    short(a, b, c, d).map(Outcome::Respond)
+                });
+                if short.is_some() {
+                    prop_assert_eq!(short, long.clone(), "{:?}", query);
+                }
             }
+            let any = outcome(&catalog, &request, 0, |a, b, c, d| Some(answer(a, b, c, d)));
+            prop_assert_eq!(any, long, "{:?}", query);
         }
     }
 }
@@ -174,17 +196,23 @@ fn the_usual_queries_take_the_short_way() {
         zone("six.test", vec![dataset(Kind::Ip6Trie, "2001:db8::/32\n")]),
     ]);
     let nibbles = format!("{}8.b.d.0.1.0.0.2", "1.".repeat(24));
-    for name in ["4.3.2.1.bl.test", "4.3.2.9.bl.test", "2.1.bl.test", "example.com.dn.test"]
-        .map(str::to_owned)
-        .into_iter()
-        .chain(["a.b.dn.test".to_owned(), format!("{nibbles}.six.test")])
-    {
+    type Way = fn(&Catalog, &mut WorkerState, &Request<'_>, &mut [u8]) -> Option<usize>;
+    for (way, name) in [
+        (by_ip4 as Way, "4.3.2.10.bl.test"),
+        (by_ip4, "255.3.200.10.BL.Test"),
+        (short::by_name, "4.3.2.1.bl.test"),
+        (short::by_name, "2.1.bl.test"),
+        (short::by_name, "example.com.dn.test"),
+        (short::by_name, "a.b.dn.test"),
+        (short::by_name, "elsewhere"),
+        (by_ip6, &format!("{nibbles}.six.test")),
+        (by_ip6, &format!("{nibbles}.six.test").to_ascii_uppercase()),
+    ] {
         for (qtype, payload) in [(1, None), (16, None), (28, None), (1, Some(1232))] {
-            let query = query(&name, qtype, 1, payload);
+            let query = query(name, qtype, 1, payload);
             let client = Ipv4Addr::LOCALHOST.into();
             let request = Request { query: &query, client, transport: Transport::Udp, now: NOW };
-            let short =
-                short::answer(&catalog, &mut WorkerState::default(), &request, &mut [0; 1280]);
+            let short = way(&catalog, &mut WorkerState::default(), &request, &mut [0; 1280]);
             assert!(short.is_some(), "{name} {qtype} {payload:?}");
             let mut out = [0; 1280];
             let outcome = answer(&catalog, &mut WorkerState::default(), &request, &mut out);
