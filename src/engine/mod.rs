@@ -99,53 +99,16 @@ pub fn answer(
     request: &Request<'_>,
     out: &mut [u8],
 ) -> Outcome {
-    match request.query.get(HEADER..) {
-        Some([1, _, 1, _, 1, _, 1, _, 1, ..]) => answer_ip6(catalog, state, request, out),
-        Some([1..=3, ..]) => answer_ip4(catalog, state, request, out),
-        _ => answer_name(catalog, state, request, out),
-    }
-}
-
-/// Answers a query for what may be an IPv4 address. Each way is a call, and ends in a call of the next
-/// where it does not reach, so that none pays for the others.
-#[inline(never)]
-fn answer_ip4(
-    catalog: &Catalog,
-    state: &mut WorkerState,
-    request: &Request<'_>,
-    out: &mut [u8],
-) -> Outcome {
-    match short::by_ip4(catalog, state.worker, request, out) {
+    // In one place, so that none of them has to keep it for the next.
+    let mut asked = short::Call { catalog, state, request, out };
+    let answered = match request.query.get(HEADER..) {
+        Some([1, _, 1, _, 1, _, 1, _, 1, ..]) => asked.by_ip6().or_else(|| asked.by_ip4()),
+        Some([1..=3, ..]) => asked.by_ip4(),
+        _ => None,
+    };
+    match answered.or_else(|| asked.by_name()) {
         Some(len) => Outcome::Respond(len),
-        None => answer_name(catalog, state, request, out),
-    }
-}
-
-/// The same for what may be an IPv6 address.
-#[inline(never)]
-fn answer_ip6(
-    catalog: &Catalog,
-    state: &mut WorkerState,
-    request: &Request<'_>,
-    out: &mut [u8],
-) -> Outcome {
-    match short::by_ip6(catalog, state.worker, request, out) {
-        Some(len) => Outcome::Respond(len),
-        None => answer_ip4(catalog, state, request, out),
-    }
-}
-
-/// The same for any name.
-#[inline(never)]
-fn answer_name(
-    catalog: &Catalog,
-    state: &mut WorkerState,
-    request: &Request<'_>,
-    out: &mut [u8],
-) -> Outcome {
-    match short::by_name(catalog, state, request, out) {
-        Some(len) => Outcome::Respond(len),
-        None => answer_any(catalog, state, request, out),
+        None => answer_any(catalog, asked.state, request, asked.out),
     }
 }
 

@@ -20,48 +20,85 @@ use crate::wire::{HEADER, Rcode};
 use crate::zone::{Catalog, Dataset, Plain, Route, Zone};
 use asked::{Asked, Found, Question};
 
-/// Answers and counts a query for an IPv4 address, where no names are listed, and gives the length of
-/// the answer; `None` if the query has to take another way: nothing has happened then but that `out`
-/// may have been written to.
-#[inline(always)]
-pub(super) fn by_ip4(
-    catalog: &Catalog,
-    worker: usize,
-    request: &Request<'_>,
-    out: &mut [u8],
-) -> Option<usize> {
-    let (address, len) = octets(request.query.get(HEADER..)?)?;
-    // Names of single digits can be nibbles, too.
-    if len == 4 * 2 {
-        return None;
-    }
-    let asked = Asked::read(catalog, request, HEADER + len, |ready| ready.is_ip4)?;
-    if asked.zone.test_points && matches!(address, 0x7f00_0001 | 0x7f00_0002) {
-        return None;
-    }
-    let found = only_hit(asked.zone, |dataset| Some(dataset.ip4.as_ref()?.lookup(address)))?;
-    asked.answer(worker, out, found, |template, dataset, room| {
-        expand(template, &dataset.vars, Ip4Text::new(address).bytes(), room)
-    })
+/// All that a query is answered with.
+pub(super) struct Call<'a> {
+    pub(super) catalog: &'a Catalog,
+    pub(super) state: &'a mut WorkerState,
+    pub(super) request: &'a Request<'a>,
+    pub(super) out: &'a mut [u8],
 }
 
-/// The same for an IPv6 address, where no names and IPv4 addresses are listed.
-#[inline(always)]
-pub(super) fn by_ip6(
-    catalog: &Catalog,
-    worker: usize,
-    request: &Request<'_>,
-    out: &mut [u8],
-) -> Option<usize> {
-    let address = nibbles(request.query.get(HEADER..)?)?;
-    let asked = Asked::read(catalog, request, HEADER + NIBBLES, |ready| ready.is_ip6)?;
-    if asked.zone.test_points && matches!(address, 0xffff_7f00_0001 | 0xffff_7f00_0002) {
-        return None;
+impl Call<'_> {
+    /// Answers and counts a query for an IPv4 address, where no names are listed, and gives the length
+    /// of the answer; `None` if the query has to take another way: nothing has happened then but that
+    /// `out` and `state` may have been written to.
+    #[inline(never)]
+    pub(super) fn by_ip4(&mut self) -> Option<usize> {
+        let Self { catalog, request, .. } = *self;
+        let (address, len) = octets(request.query.get(HEADER..)?)?;
+        // Names of single digits can be nibbles, too.
+        if len == 4 * 2 {
+            return None;
+        }
+        let asked = Asked::read(catalog, request, HEADER + len, |ready| ready.is_ip4)?;
+        if asked.zone.test_points && matches!(address, 0x7f00_0001 | 0x7f00_0002) {
+            return None;
+        }
+        let found = only_hit(asked.zone, |dataset| Some(dataset.ip4.as_ref()?.lookup(address)))?;
+        asked.answer(self.state.worker, self.out, found, |template, dataset, room| {
+            expand(template, &dataset.vars, Ip4Text::new(address).bytes(), room)
+        })
     }
-    let found = only_hit(asked.zone, |dataset| Some(dataset.ip6.as_ref()?.lookup(address)))?;
-    asked.answer(worker, out, found, |template, dataset, room| {
-        expand(template, &dataset.vars, Ip6Text::new(address).bytes(), room)
-    })
+
+    /// The same for an IPv6 address, where no names and IPv4 addresses are listed.
+    #[inline(never)]
+    pub(super) fn by_ip6(&mut self) -> Option<usize> {
+        let Self { catalog, request, .. } = *self;
+        let address = nibbles(request.query.get(HEADER..)?)?;
+        let asked = Asked::read(catalog, request, HEADER + NIBBLES, |ready| ready.is_ip6)?;
+        if asked.zone.test_points && matches!(address, 0xffff_7f00_0001 | 0xffff_7f00_0002) {
+            return None;
+        }
+        let found = only_hit(asked.zone, |dataset| Some(dataset.ip6.as_ref()?.lookup(address)))?;
+        asked.answer(self.state.worker, self.out, found, |template, dataset, room| {
+            expand(template, &dataset.vars, Ip6Text::new(address).bytes(), room)
+        })
+    }
+
+    /// The same for any other name, or in zones where an address can be one, too.
+    #[inline(never)]
+    pub(super) fn by_name(&mut self) -> Option<usize> {
+        let Self { catalog, request, state, out } = self;
+        let wire = request.query.get(HEADER..)?;
+        let len = state.name.starts.read(wire)?;
+        let name = wire.get(..len)?;
+        let question = Question::read(request.query, HEADER + len)?;
+        let Some(route) = catalog.find(name, state.name.starts()) else {
+            return refuse(catalog, state.worker, &question, out);
+        };
+        let Route { zone, soa, plain, before } = route;
+        if before == 0 || !zone.is_served(request.now) || !catalog.is_plain() {
+            return None;
+        }
+        state.name.set(name);
+        let apex = state.name.cut(before);
+        let exists = look(zone, plain?, &state.name, &mut state.hits)?;
+        let asked = Asked { zone, soa, apex, question };
+        let (found, key) = match state.hits[..] {
+            [] if exists => (Found::Unlisted, None),
+            [] => (Found::Nothing, None),
+            [hit] => {
+                let (dataset, answer) = hit.listed(asked.zone)?;
+                (Found::Listed(dataset, answer), Some(hit.key))
+            }
+            _ => return None,
+        };
+        let (name, text) = (&state.name, &mut state.key_text);
+        asked.answer(state.worker, out, found, |template, dataset, room| {
+            let key = key.map_or(&[][..], |key| key.text(name, text));
+            expand(template, &dataset.vars, key, room)
+        })
+    }
 }
 
 /// What the datasets of a zone have for a key, by this lookup; `None` if several list it.
@@ -83,46 +120,6 @@ fn only_hit(zone: &Zone, lookup: impl Fn(&Dataset) -> Option<AnswerId>) -> Optio
         }
     }
     Some(only)
-}
-
-/// The same for any other name, or in zones where an address can be one, too. `state` may have been
-/// written to.
-#[inline(always)]
-pub(super) fn by_name(
-    catalog: &Catalog,
-    state: &mut WorkerState,
-    request: &Request<'_>,
-    out: &mut [u8],
-) -> Option<usize> {
-    let wire = request.query.get(HEADER..)?;
-    let len = state.name.starts.read(wire)?;
-    let name = wire.get(..len)?;
-    let question = Question::read(request.query, HEADER + len)?;
-    let Some(route) = catalog.find(name, state.name.starts()) else {
-        return refuse(catalog, state.worker, &question, out);
-    };
-    let Route { zone, soa, plain, before } = route;
-    if before == 0 || !zone.is_served(request.now) || !catalog.is_plain() {
-        return None;
-    }
-    state.name.set(name);
-    let apex = state.name.cut(before);
-    let exists = look(zone, plain?, &state.name, &mut state.hits)?;
-    let asked = Asked { zone, soa, apex, question };
-    let (found, key) = match state.hits[..] {
-        [] if exists => (Found::Unlisted, None),
-        [] => (Found::Nothing, None),
-        [hit] => {
-            let (dataset, answer) = hit.listed(asked.zone)?;
-            (Found::Listed(dataset, answer), Some(hit.key))
-        }
-        _ => return None,
-    };
-    let (name, text) = (&state.name, &mut state.key_text);
-    asked.answer(state.worker, out, found, |template, dataset, room| {
-        let key = key.map_or(&[][..], |key| key.text(name, text));
-        expand(template, &dataset.vars, key, room)
-    })
 }
 
 /// Fills `hits`, and says whether the name exists. `None` for the test points.

@@ -373,15 +373,31 @@ pub fn write_text(wire: &[u8], out: &mut Vec<u8>) {
         out.push(b'.');
         return;
     }
-    for (i, label) in labels.enumerate() {
+    let start = out.len();
+    // Nearly all names are as they are, but for the dots.
+    out.extend_from_slice(&wire[1..]);
+    let mut at = start;
+    for label in labels {
+        if !label.iter().all(|&byte| is_plain(byte)) {
+            out.truncate(start);
+            return write_escaped(wire, out);
+        }
+        at += label.len() + 1;
+        if let Some(dot) = out.get_mut(at - 1) {
+            *dot = b'.';
+        }
+    }
+    out.truncate(at - 1);
+}
+
+/// The same for any name but the root.
+#[inline(never)]
+fn write_escaped(wire: &[u8], out: &mut Vec<u8>) {
+    for (i, label) in Labels::of(wire).enumerate() {
         if i > 0 {
             out.push(b'.');
         }
-        if label.iter().all(|&byte| is_plain(byte)) {
-            out.extend_from_slice(label);
-        } else {
-            label.iter().for_each(|&byte| write_byte(byte, out));
-        }
+        label.iter().for_each(|&byte| write_byte(byte, out));
     }
 }
 

@@ -25,10 +25,10 @@ pub(super) struct Apexes {
 struct Apex {
     /// In wire form and lower case.
     name: Box<[u8]>,
-    /// Its first eight bytes, if it has as many, and its last.
-    ends: [Folded; 2],
-    /// Its bytes from the ninth on, eight by eight, without what is left over.
-    middle: Box<[Folded]>,
+    /// Its first eight bytes, its second, and its last, as far as it has that many.
+    first: Folded,
+    second: Folded,
+    last: Folded,
 }
 
 /// Eight bytes in lower case, and bit 5 of each that is a letter: that is all by which the upper
@@ -100,7 +100,12 @@ impl Apexes {
             let len = usize::from(*message.get(end)?);
             end += 1 + len;
             if len.wrapping_sub(1) >= MAX_LABEL {
-                let number = self.place(message.get(start..end)?).ok()?;
+                let name = message.get(start..end)?;
+                let number = match name.len() {
+                    8..=USUAL => self.place(name).ok()?,
+                    // Out of the way, so that the usual case needs no registers saved.
+                    _ => self.search(name)?,
+                };
                 return (len == 0).then_some((number, NonZeroU32::new(end as u32)?));
             }
         }
@@ -160,12 +165,12 @@ impl Apexes {
 
 impl Apex {
     fn new(name: &[u8]) -> Self {
-        let ends = [name.first_chunk(), name.last_chunk()];
-        let middle = words(name).iter().map(Folded::new).collect();
+        let folded = |word: Option<&[u8; 8]>| word.map_or_else(Folded::default, Folded::new);
         Self {
             name: name.into(),
-            ends: ends.map(|end| end.map_or_else(Folded::default, Folded::new)),
-            middle,
+            first: folded(name.first_chunk()),
+            second: folded(name.get(8..).and_then(<[u8]>::first_chunk)),
+            last: folded(name.last_chunk()),
         }
     }
 
@@ -175,24 +180,19 @@ impl Apex {
         if name.len() != self.name.len() {
             return false;
         }
-        let (Some(first), Some(last)) = (name.first_chunk(), name.last_chunk()) else {
+        let (8..=USUAL, Some(first), Some(last)) =
+            (name.len(), name.first_chunk(), name.last_chunk())
+        else {
             return name.eq_ignore_ascii_case(&self.name);
         };
-        let is_same = self.ends[0].is(first) && self.ends[1].is(last);
-        is_same && (name.len() <= 16 || self.has_middle(name))
-    }
-
-    #[inline(never)]
-    fn has_middle(&self, name: &[u8]) -> bool {
-        self.middle.iter().zip(words(name)).all(|(own, word)| own.is(word))
+        let second = name[8..].first_chunk().is_none_or(|word| self.second.is(word));
+        self.first.is(first) && self.last.is(last) && second
     }
 }
 
-/// The bytes of a name from the ninth on, eight by eight, without what is left over.
-#[inline(always)]
-fn words(name: &[u8]) -> &[[u8; 8]] {
-    name.get(8..).unwrap_or(&[]).as_chunks().0
-}
+/// The longest apex that is compared by its first, second and last eight bytes: without a call and a
+/// loop.
+const USUAL: usize = 24;
 
 impl Folded {
     fn new(lower: &[u8; 8]) -> Self {
@@ -210,16 +210,12 @@ impl Folded {
 /// apexes are the administrator's, and a name that is asked is only compared with those at its place.
 #[inline(always)]
 fn hash(name: &[u8]) -> u64 {
-    let (Some(first), Some(last)) = (name.first_chunk(), name.last_chunk()) else {
+    let (8..=USUAL, Some(first), Some(last)) = (name.len(), name.first_chunk(), name.last_chunk())
+    else {
         return hash_bytes(name) >> 32;
     };
     let hash = mix(mix(name.len() as u64, last), first);
-    (if name.len() <= 16 { hash } else { hash_middle(hash, name) }) >> 32
-}
-
-#[inline(never)]
-fn hash_middle(hash: u64, name: &[u8]) -> u64 {
-    words(name).iter().fold(hash, mix)
+    name[8..].first_chunk().map_or(hash, |second| mix(hash, second)) >> 32
 }
 
 #[inline(never)]

@@ -104,15 +104,19 @@ impl Root {
         })
     }
 
+    /// A call, so that the usual lookup in `direct` stays small.
+    #[inline(never)]
     fn search(&self, slot: u16) -> u32 {
-        let entry = self.first_ending_at(slot);
-        let [octet, first] = slot.to_be_bytes();
-        let end = self.octets.get(usize::from(octet) + 1).map_or(0, |&end| usize::from(end));
-        if entry < end && self.firsts.get(entry).is_some_and(|&start| start <= first) {
-            self.blocks.get(entry).copied().unwrap_or(EMPTY)
-        } else {
-            EMPTY
-        }
+        self.entry_of(slot).and_then(|entry| self.blocks.get(entry)).copied().unwrap_or(EMPTY)
+    }
+
+    fn entry_of(&self, slot: u16) -> Option<usize> {
+        let [octet, second] = slot.to_be_bytes().map(usize::from);
+        let [start, end] = *self.octets.get(octet..)?.first_chunk()?;
+        let lasts = self.lasts.get(usize::from(start)..usize::from(end))?;
+        let entry = usize::from(start) + lasts.partition_point(|&last| usize::from(last) < second);
+        let is_in = entry < usize::from(end) && usize::from(*self.firsts.get(entry)?) <= second;
+        is_in.then_some(entry)
     }
 
     /// The first entry that does not end before this /16.
