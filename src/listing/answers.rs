@@ -94,6 +94,8 @@ pub struct Answers {
     /// For each answer from number 1 on: the end of its values in `members`.
     answers: Flat<u32>,
     members: Flat<u32>,
+    /// Each answer has one value, its own: they are numbered alike, but for the 1.
+    alike: bool,
 }
 
 impl Answers {
@@ -110,9 +112,23 @@ impl Answers {
     /// The A record and the template of the only value that the answer with this number has.
     #[inline]
     pub fn only_value(&self, id: AnswerId) -> Option<(Ipv4Addr, &[u8])> {
-        let [value] = *self.get(id).values else { return None };
-        let value = self.value(value);
-        Some((value.a, value.text))
+        let value = if self.alike {
+            id.0.checked_sub(1)?
+        } else {
+            let &[value] = self.get(id).values else { return None };
+            value
+        } as usize;
+        let &[a, end] = self.values.get(value)?;
+        let start = value.checked_sub(1).map_or(0, |before| self.values[before][1]);
+        Some((a.into(), self.texts.get(start as usize..end as usize)?))
+    }
+
+    /// With as many values as answers, each of which has a value of its own, since each value is there
+    /// because an answer has it, and in the order of the answers.
+    fn with_numbers_compared(mut self) -> Self {
+        let count = self.values.len();
+        self.alike = self.answers.len() == count && self.members.len() == count;
+        self
     }
 
     /// The number of distinct answers.
@@ -127,14 +143,14 @@ impl Answers {
 
     /// The size in this process's own memory, in bytes.
     pub fn memory(&self) -> usize {
-        let Self { values, texts, gates, answers, members } = self;
+        let Self { values, texts, gates, answers, members, alike: _ } = self;
         let flat = values.heap() + texts.heap() + answers.heap() + members.heap();
         flat + gates.capacity() * size_of::<(u32, Gate)>()
     }
 
     /// The size in shared memory, in bytes.
     pub fn mapped(&self) -> usize {
-        let Self { values, texts, gates: _, answers, members } = self;
+        let Self { values, texts, gates: _, answers, members, alike: _ } = self;
         values.mapped() + texts.mapped() + answers.mapped() + members.mapped()
     }
 
@@ -154,13 +170,15 @@ impl Answers {
     /// The answers that were [stored](Self::store). If the arrays are damaged, answers are wrong
     /// but safe.
     pub fn load(from: &mut impl Source) -> Option<Self> {
-        Some(Self {
+        let answers = Self {
             values: from.array()?,
             texts: from.array()?,
             gates: Vec::new(),
             answers: from.array()?,
             members: from.array()?,
-        })
+            alike: false,
+        };
+        Some(answers.with_numbers_compared())
     }
 
     /// True if these are answers as [`AnswersBuilder::finish`] makes them: values and answers are
@@ -350,8 +368,9 @@ impl AnswersBuilder {
             gates,
             answers: answers.into(),
             members: members.into(),
+            alike: false,
         };
-        (out, renumbered)
+        (out.with_numbers_compared(), renumbered)
     }
 
     /// The values of a listed answer.
@@ -362,6 +381,7 @@ impl AnswersBuilder {
     }
 
     fn push(&mut self, values: &[ValueId]) -> AnswerId {
+        debug_assert!(!values.is_empty(), "an answer has a value");
         self.members.extend_from_slice(values);
         self.answers.push(self.members.len() as u32);
         AnswerId(self.answers.len() as u32)
@@ -426,6 +446,24 @@ mod tests {
     }
 
     #[test]
+    fn answers_with_one_value_each_are_found_by_their_numbers() {
+        let mut builder = AnswersBuilder::default();
+        let values: Vec<_> = (2..6).map(|n| builder.value(a(n), &[n]).unwrap()).collect();
+        let ids: Vec<_> = values.iter().map(|v| builder.answer(&[*v])).collect();
+        let used = [ids[2], ids[0], ids[3]];
+        let (answers, new) = builder.finish(used);
+        assert!(answers.alike);
+        for (id, n) in used.iter().zip([4, 2, 5]) {
+            let id = new[id.0 as usize];
+            assert_eq!(answers.only_value(id), Some((a(n), &[n][..])));
+            assert_eq!(answers.get(id).values().next().unwrap().a, a(n));
+        }
+        for none in [AnswerId::NONE, AnswerId(4)] {
+            assert_eq!(answers.only_value(none), None);
+        }
+    }
+
+    #[test]
     fn only_used_answers_are_kept_in_the_order_of_use() {
         let mut builder = AnswersBuilder::default();
         let values: Vec<_> = (2..6).map(|n| builder.value(a(n), &[n]).unwrap()).collect();
@@ -445,6 +483,9 @@ mod tests {
         assert!(answers.has_gates());
         assert_eq!(answers.get(AnswerId(2)).values().next().unwrap().gate, None);
         assert_eq!(answers.get(AnswerId(3)).values().len(), 0);
+        assert_eq!(answers.only_value(AnswerId(1)), None, "it has two");
+        assert_eq!(answers.only_value(AnswerId(2)), Some((a(3), &[3][..])));
+        assert_eq!(answers.only_value(AnswerId(3)), None);
         assert_eq!(answers.get(AnswerId::NONE).values().len(), 0);
         assert!(answers.is_canonical());
         for broken in [
