@@ -250,8 +250,47 @@ impl AnswersBuilder {
 
     /// [`value`](Self::value) for a value behind a gate.
     pub fn gated_value(&mut self, a: Ipv4Addr, text: &[u8], gate: Option<Gate>) -> Option<ValueId> {
-        let a = u32::from(a);
-        let hash = hash_value(&self.hasher, a, text, gate) as u32;
+        self.hashed_value(hash_value(&self.hasher, a.into(), text, gate), a.into(), text, gate)
+    }
+
+    /// The hash of a value without a gate, the same in every builder, for [`guess`](Self::guess)
+    /// and [`guessed_value`](Self::guessed_value).
+    pub fn hash(a: Ipv4Addr, text: &[u8]) -> u32 {
+        hash_value(&foldhash::fast::FixedState::default(), a.into(), text, None)
+    }
+
+    /// A known value with this hash, if there is one: as good as always the only one.
+    ///
+    /// Guesses for many values, made one after the other, do not wait for each other's memory.
+    #[inline]
+    pub fn guess(&self, hash: u32) -> Option<ValueId> {
+        let found = self.value_index.find(Indexed::spread(hash), |known| known.hash == hash);
+        found.map(|known| ValueId(known.id))
+    }
+
+    /// [`value`](Self::value) with a [`guess`](Self::guess) at what it will be.
+    #[inline]
+    pub fn guessed_value(
+        &mut self,
+        guess: Option<ValueId>,
+        hash: u32,
+        a: Ipv4Addr,
+        text: &[u8],
+    ) -> Option<ValueId> {
+        let value = Value { a, text, gate: None };
+        match guess {
+            Some(id) if self.get_value(id) == value => guess,
+            _ => self.hashed_value(hash, a.into(), text, None),
+        }
+    }
+
+    fn hashed_value(
+        &mut self,
+        hash: u32,
+        a: u32,
+        text: &[u8],
+        gate: Option<Gate>,
+    ) -> Option<ValueId> {
         let (values, texts, gates) = (&self.values, &self.texts, &self.gates);
         let found = self.value_index.find(Indexed::spread(hash), |&Indexed { hash: known, id }| {
             known == hash
@@ -381,7 +420,7 @@ fn gate_of(gates: &[(u32, Gate)], id: u32) -> Option<Gate> {
     Some(gates[place].1)
 }
 
-fn hash_value(state: &foldhash::fast::FixedState, a: u32, text: &[u8], gate: Option<Gate>) -> u64 {
+fn hash_value(state: &foldhash::fast::FixedState, a: u32, text: &[u8], gate: Option<Gate>) -> u32 {
     use std::hash::{Hash, Hasher};
     let mut hasher = state.build_hasher();
     hasher.write_u32(a);
@@ -389,7 +428,7 @@ fn hash_value(state: &foldhash::fast::FixedState, a: u32, text: &[u8], gate: Opt
     if let Some(gate) = gate {
         gate.hash(&mut hasher);
     }
-    hasher.finish()
+    hasher.finish() as u32
 }
 
 #[cfg(test)]
