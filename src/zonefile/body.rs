@@ -248,21 +248,19 @@ impl<K: Prefix> Prefixes<'_, K> {
     /// Takes lines of `chunk`, of which the first is entry `place`.
     fn take(&mut self, chunk: &[u8], lines: &[Line<K>], mut place: u64) -> Result<(), FatalCause> {
         for batch in lines.chunks(BATCH) {
-            // The values of all are looked up before any is needed: so the look-ups, each of which
-            // waits for memory, wait together.
-            let mut guesses = [None; BATCH];
-            for (line, guess) in batch.iter().zip(&mut guesses) {
-                if let Gives::Own(own) = line.gives {
-                    *guess = self.values.answers.guess(own.hash);
+            let mut owns = [None; BATCH];
+            for (line, own) in batch.iter().zip(&mut owns) {
+                if let Gives::Own(value) = line.gives {
+                    *own = Some(value.value(chunk));
                 }
             }
-            for (line, guess) in batch.iter().zip(guesses) {
-                let value = match line.gives {
-                    Gives::Nothing => None,
-                    Gives::Default => Some(self.values.default_id()?),
-                    Gives::Own(own) => {
-                        let (a, text) = (own.a(), own.text(chunk));
-                        let value = self.values.answers.guessed_value(guess, own.hash, a, text);
+            let guesses = self.values.answers.guess(&owns);
+            for ((line, own), guess) in batch.iter().zip(owns).zip(guesses) {
+                let value = match (line.gives, own) {
+                    (Gives::Nothing, _) => None,
+                    (_, None) => Some(self.values.default_id()?),
+                    (_, Some(own)) => {
+                        let value = self.values.answers.guessed_value(guess, own);
                         Some(value.ok_or(FatalCause::TooLarge)?)
                     }
                 };

@@ -3,9 +3,8 @@
 
 use super::scan::is_blank;
 use super::{MAX_LINE, MAX_TEXT, ip4, ip6, plain};
-use crate::listing::AnswersBuilder;
 use crate::listing::addresses::Key;
-use std::net::Ipv4Addr;
+use crate::listing::{AnswersBuilder, Hashed};
 
 /// A line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,19 +31,15 @@ pub(super) struct Own {
     a: u32,
     text: u32,
     text_len: u16,
-    /// As [`AnswersBuilder::hash`] has it.
-    pub(super) hash: u32,
+    hash: u32,
 }
 
 impl Own {
-    pub(super) fn a(self) -> Ipv4Addr {
-        self.a.into()
-    }
-
-    /// The text, in the one that was read.
-    pub(super) fn text(self, read: &[u8]) -> &[u8] {
+    /// The value; `read` is what was read.
+    pub(super) fn value(self, read: &[u8]) -> Hashed<'_> {
         let start = self.text as usize;
-        read.get(start..start + usize::from(self.text_len)).unwrap_or(&[])
+        let text = read.get(start..start + usize::from(self.text_len)).unwrap_or(&[]);
+        Hashed { a: self.a.into(), text, hash: self.hash }
     }
 }
 
@@ -278,8 +273,9 @@ mod tests {
         let Gives::Own(own) = gives else { return assert!(scan.is_end()) };
         assert_eq!(params::find(scan.rest()), params::Params::None);
         let (pair, was_cut) = value::pair(&mut scan, Pair::BUILT_IN, true).unwrap();
-        assert_eq!(pair, Pair { a: own.a(), text: own.text(text) });
-        assert_eq!(own.hash, AnswersBuilder::hash(pair.a, pair.text));
+        let Pair { a, text: its_text } = pair;
+        let hash = AnswersBuilder::hash(a, its_text);
+        assert_eq!(own.value(text), Hashed { a, text: its_text, hash });
         assert!(!was_cut);
     }
 
