@@ -217,7 +217,18 @@ impl Answers {
     }
 }
 
-/// A value and its hash.
+/// A value without a gate, and its [hash](AnswersBuilder::hash).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Hashed<'a> {
+    /// The A record.
+    pub a: Ipv4Addr,
+    /// The template of the TXT record.
+    pub text: &'a [u8],
+    /// The hash of both.
+    pub hash: u32,
+}
+
+/// The number of a value and its hash.
 #[derive(Clone, Copy, Debug)]
 struct Indexed {
     hash: u32,
@@ -267,8 +278,54 @@ impl AnswersBuilder {
 
     /// [`value`](Self::value) for a value behind a gate.
     pub fn gated_value(&mut self, a: Ipv4Addr, text: &[u8], gate: Option<Gate>) -> Option<ValueId> {
-        let a = u32::from(a);
-        let hash = hash_value(&self.hasher, a, text, gate) as u32;
+        self.hashed_value(hash_value(&self.hasher, a.into(), text, gate), a.into(), text, gate)
+    }
+
+    /// The hash of a value without a gate, the same in every builder.
+    pub fn hash(a: Ipv4Addr, text: &[u8]) -> u32 {
+        hash_value(&foldhash::fast::FixedState::default(), a.into(), text, None)
+    }
+
+    /// Known values that are likely to be these, for [`guessed_value`](Self::guessed_value).
+    ///
+    /// Each step is done for all values before the next one: it reads memory that is seldom in the
+    /// cache, and so they wait for it together.
+    pub fn guess<const N: usize>(&self, values: &[Option<Hashed<'_>>; N]) -> [Option<ValueId>; N] {
+        let mut guesses = values.map(|value| {
+            let hash = value?.hash;
+            let found = self.value_index.find(Indexed::spread(hash), |known| known.hash == hash);
+            found.map(|known| ValueId(known.id))
+        });
+        let places = guesses.map(|guess| Some(place_of(&self.values, guess?.0)));
+        let ends = |text: &[u8]| (text.len(), text.first().copied(), text.last().copied());
+        for ((guess, place), value) in guesses.iter_mut().zip(places).zip(values) {
+            if let (Some(place), Some(value)) = (place, value)
+                && ends(&self.texts[place]) != ends(value.text)
+            {
+                *guess = None;
+            }
+        }
+        guesses
+    }
+
+    /// The number of a value, of which there is a [`guess`](Self::guess), as
+    /// [`value`](Self::value) gives it.
+    #[inline]
+    pub fn guessed_value(&mut self, guess: Option<ValueId>, value: Hashed<'_>) -> Option<ValueId> {
+        let Hashed { a, text, hash } = value;
+        match guess {
+            Some(id) if self.get_value(id) == (Value { a, text, gate: None }) => guess,
+            _ => self.hashed_value(hash, a.into(), text, None),
+        }
+    }
+
+    fn hashed_value(
+        &mut self,
+        hash: u32,
+        a: u32,
+        text: &[u8],
+        gate: Option<Gate>,
+    ) -> Option<ValueId> {
         let (values, texts, gates) = (&self.values, &self.texts, &self.gates);
         let found = self.value_index.find(Indexed::spread(hash), |&Indexed { hash: known, id }| {
             known == hash
@@ -389,9 +446,14 @@ impl AnswersBuilder {
 }
 
 fn text_of<'a>(values: &[(u32, u32)], texts: &'a [u8], id: u32) -> &'a [u8] {
+    &texts[place_of(values, id)]
+}
+
+/// Where the text of a value is.
+fn place_of(values: &[(u32, u32)], id: u32) -> std::ops::Range<usize> {
     let index = id as usize;
     let start = index.checked_sub(1).map_or(0, |before| values[before].1);
-    &texts[start as usize..values[index].1 as usize]
+    start as usize..values[index].1 as usize
 }
 
 /// The gate of a value; `gates` are in the order of the values.
@@ -400,7 +462,7 @@ fn gate_of(gates: &[(u32, Gate)], id: u32) -> Option<Gate> {
     Some(gates[place].1)
 }
 
-fn hash_value(state: &foldhash::fast::FixedState, a: u32, text: &[u8], gate: Option<Gate>) -> u64 {
+fn hash_value(state: &foldhash::fast::FixedState, a: u32, text: &[u8], gate: Option<Gate>) -> u32 {
     use std::hash::{Hash, Hasher};
     let mut hasher = state.build_hasher();
     hasher.write_u32(a);
@@ -408,7 +470,7 @@ fn hash_value(state: &foldhash::fast::FixedState, a: u32, text: &[u8], gate: Opt
     if let Some(gate) = gate {
         gate.hash(&mut hasher);
     }
-    hasher.finish()
+    hasher.finish() as u32
 }
 
 #[cfg(test)]
@@ -426,6 +488,13 @@ mod tests {
         let other = builder.value(a(3), b"text").unwrap();
         assert_eq!(builder.value(a(2), b"text"), Some(one));
         assert_ne!(one, other);
+        let hashed = |text| Hashed { a: a(2), text, hash: AnswersBuilder::hash(a(2), text) };
+        let guesses = builder.guess(&[Some(hashed(b"text")), None, Some(hashed(b"other"))]);
+        assert_eq!(guesses, [Some(one), None, None]);
+        // A guess that is wrong does no harm.
+        for guess in [None, Some(one), Some(other)] {
+            assert_eq!(builder.guessed_value(guess, hashed(b"text")), Some(one));
+        }
         let single = builder.answer(&[one]);
         assert_eq!(builder.answer(&[one]), single);
         let pair = builder.answer(&[one, other]);

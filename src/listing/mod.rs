@@ -12,7 +12,7 @@ pub mod names;
 pub mod records;
 
 pub use actions::{Action, Actions, Keyword};
-pub use answers::{Answer, Answers, AnswersBuilder, Asker, Gate, Value, ValueId};
+pub use answers::{Answer, Answers, AnswersBuilder, Asker, Gate, Hashed, Value, ValueId};
 
 /// The number of an interned [`Answer`] of a dataset.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]

@@ -16,7 +16,7 @@ use std::time::SystemTime;
 use xxhash_rust::xxh3::Xxh3Default;
 
 /// How many bytes are read, and handed on, at once.
-pub(super) const CHUNK: usize = 256 * 1024;
+pub(super) const CHUNK: usize = 128 * 1024;
 
 /// The first two bytes of gzip data (RFC 1952, section 2.3.1).
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];

@@ -3,11 +3,98 @@
 use super::block::{BACKGROUND, BITMAP_SIZE, DENSE, EMPTY, Form, MAX_COUNT, PADDING, SHARED};
 use crate::listing::AnswerId;
 
-/// A run of keys with an answer other than the background's. Keys count from the block's first.
+/// A number of units: keys of a block, or stretches of 2^`base` keys if all its runs are made of
+/// such. It counts from the block's first.
+pub(super) trait Number: Copy + Ord + std::fmt::Debug {
+    const ZERO: Self;
+    /// How many there are from `start` on; `None` for one more than the greatest number.
+    fn length(start: Self, last: Self) -> Option<Self>;
+    fn checked_add(self, other: Self) -> Option<Self>;
+    /// The next one, zero behind the greatest.
+    fn successor(self) -> Self;
+    fn or(self, other: Self) -> Self;
+    fn shift(self, by: u32) -> Self;
+    fn ones(self) -> u32;
+    fn trailing_zeros(self) -> u32;
+    fn significant_bits(self) -> u32;
+    fn to_usize(self) -> Option<usize>;
+    /// The number 2^`bits` - 1 above this one.
+    fn end_of_power(self, bits: u32) -> Self;
+    fn push(self, bytes: &mut Vec<u8>, width: usize);
+}
+
+macro_rules! number {
+    ($type:ty) => {
+        impl Number for $type {
+            const ZERO: Self = 0;
+
+            #[inline]
+            fn length(start: Self, last: Self) -> Option<Self> {
+                (last - start).checked_add(1)
+            }
+
+            #[inline]
+            fn checked_add(self, other: Self) -> Option<Self> {
+                self.checked_add(other)
+            }
+
+            #[inline]
+            fn successor(self) -> Self {
+                self.wrapping_add(1)
+            }
+
+            #[inline]
+            fn or(self, other: Self) -> Self {
+                self | other
+            }
+
+            #[inline]
+            fn shift(self, by: u32) -> Self {
+                self.checked_shr(by).unwrap_or(0)
+            }
+
+            #[inline]
+            fn ones(self) -> u32 {
+                self.count_ones()
+            }
+
+            #[inline]
+            fn trailing_zeros(self) -> u32 {
+                self.trailing_zeros()
+            }
+
+            #[inline]
+            fn significant_bits(self) -> u32 {
+                Self::BITS - self.leading_zeros()
+            }
+
+            #[inline]
+            fn to_usize(self) -> Option<usize> {
+                usize::try_from(self).ok()
+            }
+
+            #[inline]
+            fn end_of_power(self, bits: u32) -> Self {
+                self + ((1 << bits) - 1)
+            }
+
+            #[inline]
+            fn push(self, bytes: &mut Vec<u8>, width: usize) {
+                // All bytes and some of them back: a size that the compiler knows needs no call.
+                bytes.extend_from_slice(&self.to_le_bytes());
+                bytes.truncate(bytes.len() - size_of::<Self>() + width);
+            }
+        }
+    };
+}
+number!(u64);
+number!(u128);
+
+/// A run of units with an answer other than the background's.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Run {
-    pub(super) start: u128,
-    pub(super) last: u128,
+pub(super) struct Run<N> {
+    pub(super) start: N,
+    pub(super) last: N,
     pub(super) answer: AnswerId,
 }
 
@@ -21,19 +108,21 @@ pub(super) struct Dense {
 
 /// What decides the form of a block, gathered run by run.
 #[derive(Clone, Debug)]
-pub(super) struct Shape {
+pub(super) struct Shape<N> {
+    /// A unit is 2 to this power keys.
+    base: u32,
     background: AnswerId,
     /// The answer of the first run, and whether all others have it too.
     first: Option<AnswerId>,
     shared: bool,
     greatest: u32,
-    /// Runs, runs if each is cut into powers of two, keys in all runs if they have a number.
+    /// Runs, runs if each is cut into powers of two, units in all runs if they have a number.
     lasts: usize,
     powers: usize,
-    keys: Option<u128>,
+    units: Option<N>,
     /// All starts and ends as bits: the trailing zeros are common to them.
-    bounds: u128,
-    top: u128,
+    bounds: N,
+    top: N,
     dense: usize,
 }
 
@@ -63,7 +152,9 @@ impl Counts {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Plan {
     form: Form,
+    /// The units of the block in keys and in those that its runs are given in: powers of 2.
     shift: u32,
+    cut: u32,
     width: usize,
     answer_width: usize,
     /// The number of runs as they will be written.
@@ -72,33 +163,7 @@ pub(super) struct Plan {
     pub(super) size: usize,
 }
 
-impl Shape {
-    pub(super) fn new(background: AnswerId) -> Self {
-        Self {
-            background,
-            first: None,
-            shared: true,
-            greatest: background.0,
-            lasts: 0,
-            powers: 0,
-            keys: Some(0),
-            bounds: 0,
-            top: 0,
-            dense: 0,
-        }
-    }
-
-    pub(super) fn add(&mut self, run: &Run) {
-        self.add_answer(run.answer);
-        self.lasts += 1;
-        // The length of all 2^128 keys has no number, and no run of units or powers of two.
-        let length = (run.last - run.start).checked_add(1);
-        self.powers += length.map_or(MAX_COUNT, |length| length.count_ones() as usize);
-        self.keys = self.keys.zip(length).and_then(|(keys, length)| keys.checked_add(length));
-        self.bounds |= run.start | run.last.wrapping_add(1);
-        self.top = self.top.max(run.last);
-    }
-
+impl Shape<u64> {
     /// Adds all of these runs to a shape without runs.
     pub(super) fn add_counted(&mut self, answer: AnswerId, counts: &Counts) {
         if counts.runs > 0 {
@@ -106,9 +171,40 @@ impl Shape {
         }
         self.lasts = counts.runs;
         self.powers = counts.powers;
-        self.keys = Some(counts.keys.into());
+        self.units = Some(counts.keys.into());
         self.bounds = counts.bounds.into();
         self.top = counts.top.into();
+    }
+}
+
+impl<N: Number> Shape<N> {
+    pub(super) fn new(background: AnswerId, base: u32) -> Self {
+        Self {
+            base,
+            background,
+            first: None,
+            shared: true,
+            greatest: background.0,
+            lasts: 0,
+            powers: 0,
+            units: Some(N::ZERO),
+            bounds: N::ZERO,
+            top: N::ZERO,
+            dense: 0,
+        }
+    }
+
+    /// Adds a run behind the ones before.
+    #[inline]
+    pub(super) fn add(&mut self, run: &Run<N>) {
+        self.add_answer(run.answer);
+        self.lasts += 1;
+        // The length of all 2^128 keys has no number, and no run of units or powers of two.
+        let length = N::length(run.start, run.last);
+        self.powers += length.map_or(MAX_COUNT, |length| length.ones() as usize);
+        self.units = self.units.zip(length).and_then(|(units, length)| units.checked_add(length));
+        self.bounds = self.bounds.or(run.start).or(run.last.successor());
+        self.top = run.last;
     }
 
     pub(super) fn add_dense(&mut self, dense: &Dense) {
@@ -119,12 +215,16 @@ impl Shape {
     /// The form with the fewest bytes among those with up to `most` runs; more runs only if no
     /// form keeps to that.
     pub(super) fn plan(&self, most: usize) -> Plan {
-        let shift = self.bounds.trailing_zeros().min(127);
-        let width = bytes_of(significant_bits(self.top).saturating_sub(shift));
+        let zeros = if self.bounds == N::ZERO { 127 } else { self.bounds.trailing_zeros() };
+        let shift = (self.base + zeros).min(127);
+        let cut = shift - self.base;
+        // Below its base, the last key of a run is all ones.
+        let top = if self.lasts > 0 { self.base + self.top.significant_bits() } else { 0 };
+        let width = bytes_of(top.saturating_sub(shift));
         let answer_width = bytes_of(u32::BITS - self.greatest.leading_zeros());
         let shared = self.is_shared();
         let each = if shared { 0 } else { answer_width };
-        let units = self.keys.and_then(|keys| usize::try_from(keys >> shift).ok());
+        let units = self.units.and_then(|units| units.shift(cut).to_usize());
         let units = units.unwrap_or(usize::MAX);
         let [(form, count, run_size), others @ ..] = [
             (Form::Lasts, self.lasts, 2 * width + each),
@@ -141,7 +241,7 @@ impl Shape {
         let once = usize::from(shared) + usize::from(self.background.is_listed());
         let dense = self.dense * (1 + each + BITMAP_SIZE) + usize::from(self.dense > 0);
         let size = 4 + once * answer_width + runs_size + dense;
-        Plan { form, shift, width, answer_width, count, size }
+        Plan { form, shift, cut, width, answer_width, count, size }
     }
 
     fn add_answer(&mut self, answer: AnswerId) {
@@ -183,37 +283,37 @@ impl Arena {
             return EMPTY;
         }
         if self.uniform.0 != answer {
-            let shape = Shape::new(answer);
+            let shape = Shape::<u64>::new(answer, 0);
             self.uniform = (answer, self.block(&shape, &shape.plan(0), &[], &[]));
         }
         self.uniform.1
     }
 
     /// Writes the block of these runs, planned with their shape.
-    pub(super) fn block(
+    pub(super) fn block<N: Number>(
         &mut self,
-        shape: &Shape,
+        shape: &Shape<N>,
         plan: &Plan,
-        runs: &[Run],
+        runs: &[Run<N>],
         dense: &[Dense],
     ) -> u32 {
         let offset = self.begin(shape, plan, dense);
         for run in runs.iter().flat_map(|run| plan.cut(run)) {
-            self.number(run.start, plan.width);
+            run.start.push(&mut self.bytes, plan.width);
         }
         for run in runs.iter().flat_map(|run| plan.cut(run)) {
             match plan.form {
-                Form::Powers => self.bytes.push((run.last - run.start).count_ones() as u8),
-                Form::Lasts => self.number(run.last, plan.width),
+                Form::Powers => self.bytes.push(run.power()),
+                Form::Lasts => run.last.push(&mut self.bytes, plan.width),
                 Form::Units | Form::Split => break,
             }
         }
         if !shape.is_shared() {
             for run in runs.iter().flat_map(|run| plan.cut(run)) {
-                self.number(run.answer.0.into(), plan.answer_width);
+                self.answer(run.answer, plan);
             }
             for dense in dense {
-                self.number(dense.answer.0.into(), plan.answer_width);
+                self.answer(dense.answer, plan);
             }
         }
         self.end(offset, plan, dense);
@@ -224,7 +324,7 @@ impl Arena {
     /// [in single keys](Plan::is_in_single_keys).
     pub(super) fn single_keys(
         &mut self,
-        shape: &Shape,
+        shape: &Shape<u64>,
         plan: &Plan,
         runs: &[(u16, u16)],
         dense: &[Dense],
@@ -245,7 +345,7 @@ impl Arena {
     }
 
     /// Writes what a block begins with: all before its keys. Returns its offset.
-    fn begin(&mut self, shape: &Shape, plan: &Plan, dense: &[Dense]) -> u32 {
+    fn begin<N: Number>(&mut self, shape: &Shape<N>, plan: &Plan, dense: &[Dense]) -> u32 {
         debug_assert!(plan.count <= MAX_COUNT);
         let offset = self.offset();
         let flags = [
@@ -261,10 +361,10 @@ impl Arena {
             | (plan.count as u32) << 20;
         self.bytes.extend_from_slice(&header.to_le_bytes());
         if shape.background.is_listed() {
-            self.number(shape.background.0.into(), plan.answer_width);
+            self.answer(shape.background, plan);
         }
         if let (true, Some(answer)) = (shape.is_shared(), shape.first) {
-            self.number(answer.0.into(), plan.answer_width);
+            self.answer(answer, plan);
         }
         if let Some(less_one) = dense.len().checked_sub(1) {
             self.bytes.push(less_one as u8);
@@ -293,10 +393,8 @@ impl Arena {
         u32::try_from(self.bytes.len()).expect("the blocks of a list fit in 4 GiB")
     }
 
-    fn number(&mut self, number: u128, width: usize) {
-        // All bytes and some of them back: a size that the compiler knows needs no call.
-        self.bytes.extend_from_slice(&number.to_le_bytes());
-        self.bytes.truncate(self.bytes.len() - size_of::<u128>() + width);
+    fn answer(&mut self, answer: AnswerId, plan: &Plan) {
+        u64::from(answer.0).push(&mut self.bytes, plan.answer_width);
     }
 }
 
@@ -306,27 +404,34 @@ impl Plan {
         self.form == Form::Units && self.shift == 0
     }
 
-    /// The run in units, cut as the form needs it.
-    fn cut(&self, run: &Run) -> impl Iterator<Item = Run> + use<> {
-        let (mut rest, form) = (Some(run.start >> self.shift), self.form);
-        let (last, answer) = (run.last >> self.shift, run.answer);
+    /// The run in units of the block, cut as the form needs it.
+    #[inline]
+    fn cut<N: Number>(&self, run: &Run<N>) -> impl Iterator<Item = Run<N>> + use<N> {
+        let (mut rest, form) = (Some(run.start.shift(self.cut)), self.form);
+        let (last, answer) = (run.last.shift(self.cut), run.answer);
         std::iter::from_fn(move || {
             let start = rest?;
             let end = match form {
                 Form::Units => start,
-                // The highest bit of the length, then what remains.
-                Form::Powers => start + ((1 << (last - start + 1).ilog2()) - 1),
+                // The highest bit of the length, then what remains. There is no such run of more
+                // units than have a number.
+                Form::Powers => {
+                    let length = N::length(start, last).unwrap_or(start);
+                    start.end_of_power(length.significant_bits() - 1)
+                }
                 Form::Lasts | Form::Split => last,
             };
-            rest = (end < last).then(|| end + 1);
+            rest = (end < last).then(|| end.successor());
             Some(Run { start, last: end, answer })
         })
     }
 }
 
-/// The bits a number needs.
-fn significant_bits(number: u128) -> u32 {
-    u128::BITS - number.leading_zeros()
+impl<N: Number> Run<N> {
+    /// The run is 2 to this power units long.
+    fn power(&self) -> u8 {
+        N::length(self.start, self.last).map_or(0, |length| length.trailing_zeros() as u8)
+    }
 }
 
 /// The bytes a number of so many bits needs, at least 1.

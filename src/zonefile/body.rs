@@ -2,12 +2,14 @@
 
 use super::diagnostic::Refused;
 use super::entries::{Entries, Rules, Values};
+use super::plain_prefixes::{Gives, Line, Lines, Prefix};
+use super::prepared::Said;
 use super::scan::Scan;
 use super::special::Local;
 use super::{
     Diagnostic, Diagnostics, FatalCause, Kind, Options, Parsed, Reason, plain, plain_names,
 };
-use crate::listing::addresses::{self, Late};
+use crate::listing::addresses::{self, Late, PrefixesBuilder};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// The entries so far.
@@ -61,12 +63,14 @@ impl Body {
         Ok((true, warning))
     }
 
-    /// Takes the lines at the beginning of `chunk` that are nothing but a whole IPv4 address or a
-    /// plain name and a newline, and returns the rest and their number. What it takes,
-    /// [`Body::line`] would take, too.
+    /// Takes the lines of the commonest kind for these entries at the beginning of `chunk`, and
+    /// returns the rest and their number. What it takes, [`Body::line`] would take, too. The first
+    /// line is at `at`.
     pub(super) fn plain_lines<'a>(
         &mut self,
         chunk: &'a [u8],
+        rules: Rules<'_>,
+        at: (u16, u32),
     ) -> Result<(&'a [u8], u64), FatalCause> {
         let mut lines = plain::Lines::new(chunk);
         match &mut self.entries {
@@ -79,6 +83,19 @@ impl Body {
                 addresses.for_each(|address| set.add_single(address, value));
             }
             Entries::Ip4Tset(set) => lines.by_ref().for_each(|address| set.add(address)),
+            Entries::Ip4Trie(..) if rules.max_range.is_some() => return Ok((chunk, 0)),
+            Entries::Ip4Trie(trie, _) => {
+                let mut prefixes = Prefixes { values: &mut self.values, trie };
+                let (rest, count) = prefixes.plain_lines(chunk, self.accepted)?;
+                self.add_places(at, count);
+                return Ok((rest, count));
+            }
+            Entries::Ip6Trie(trie) => {
+                let mut prefixes = Prefixes { values: &mut self.values, trie };
+                let (rest, count) = prefixes.plain_lines(chunk, self.accepted)?;
+                self.add_places(at, count);
+                return Ok((rest, count));
+            }
             Entries::Dnset(names) => {
                 let (mut rest, mut count) = (chunk, 0);
                 while let Some(line) = plain_names::line(rest) {
@@ -99,19 +116,51 @@ impl Body {
         Ok((lines.rest, lines.count))
     }
 
-    /// Takes the addresses of such lines; `false` says that lines of this type are read otherwise.
-    pub(super) fn take_addresses(&mut self, addresses: &[u32]) -> Result<bool, FatalCause> {
-        match &mut self.entries {
-            _ if addresses.is_empty() => {}
-            Entries::Ip4Set(set) => {
-                let value = Some(self.values.default_id()?);
-                addresses.iter().for_each(|&address| set.add_single(address, value));
+    /// Takes what such lines of `chunk` say, and returns their number; `None` says that lines of
+    /// this type are read otherwise. The first line is at `at`.
+    pub(super) fn take_said(
+        &mut self,
+        chunk: &[u8],
+        said: Said<'_>,
+        rules: Rules<'_>,
+        at: (u16, u32),
+    ) -> Result<Option<u64>, FatalCause> {
+        let count = match (&mut self.entries, said) {
+            (Entries::Ip4Set(set), Said::Addresses(addresses)) => {
+                if !addresses.is_empty() {
+                    let value = Some(self.values.default_id()?);
+                    addresses.iter().for_each(|&address| set.add_single(address, value));
+                }
+                addresses.len()
             }
-            Entries::Ip4Tset(set) => set.add_all(addresses),
-            _ => return Ok(false),
+            (Entries::Ip4Tset(set), Said::Addresses(addresses)) => {
+                set.add_all(addresses);
+                addresses.len()
+            }
+            (Entries::Ip4Trie(trie, _), Said::Prefixes4(lines)) if rules.max_range.is_none() => {
+                let mut prefixes = Prefixes { values: &mut self.values, trie };
+                prefixes.take(chunk, lines, self.accepted)?;
+                self.add_places(at, lines.len() as u64);
+                return Ok(Some(lines.len() as u64));
+            }
+            (Entries::Ip6Trie(trie), Said::Prefixes6(lines)) => {
+                let mut prefixes = Prefixes { values: &mut self.values, trie };
+                prefixes.take(chunk, lines, self.accepted)?;
+                self.add_places(at, lines.len() as u64);
+                return Ok(Some(lines.len() as u64));
+            }
+            _ => return Ok(None),
+        };
+        self.accepted += count as u64;
+        Ok(Some(count as u64))
+    }
+
+    /// Counts entries that lie in lines side by side, and remembers where.
+    fn add_places(&mut self, (file, line): (u16, u32), count: u64) {
+        if count > 0 {
+            self.places.add(self.accepted as u32, file, line);
+            self.accepted += count;
         }
-        self.accepted += addresses.len() as u64;
-        Ok(true)
     }
 
     /// Decides what every key gives. The diagnostics are those that only the end shows: lines that
@@ -162,6 +211,66 @@ impl Body {
             None => addresses::number(parsed.ip4.as_mut(), parsed.ip6.as_mut(), values.answers),
         };
         parsed
+    }
+}
+
+/// The prefixes of one family, and where their values go.
+struct Prefixes<'a, K> {
+    values: &'a mut Values,
+    trie: &'a mut PrefixesBuilder<K>,
+}
+
+/// How many lines are looked at together.
+const BATCH: usize = 32;
+
+impl<K: Prefix> Prefixes<'_, K> {
+    /// Takes the plain lines at the beginning of `chunk`, of which the first is entry `place`;
+    /// returns the rest and their number.
+    fn plain_lines<'c>(
+        &mut self,
+        chunk: &'c [u8],
+        place: u64,
+    ) -> Result<(&'c [u8], u64), FatalCause> {
+        let mut lines = Lines::new(chunk, 0);
+        let mut batch = Vec::new();
+        let mut count = 0;
+        loop {
+            batch.clear();
+            batch.extend(lines.by_ref().take(BATCH));
+            self.take(chunk, &batch, place + count)?;
+            count += batch.len() as u64;
+            if batch.len() < BATCH {
+                return Ok((&chunk[lines.at..], count));
+            }
+        }
+    }
+
+    /// Takes lines of `chunk`, of which the first is entry `place`.
+    fn take(&mut self, chunk: &[u8], lines: &[Line<K>], mut place: u64) -> Result<(), FatalCause> {
+        for batch in lines.chunks(BATCH) {
+            let mut owns = [None; BATCH];
+            for (line, own) in batch.iter().zip(&mut owns) {
+                if let Gives::Own(value) = line.gives {
+                    *own = Some(value.value(chunk));
+                }
+            }
+            let guesses = self.values.answers.guess(&owns);
+            for ((line, own), guess) in batch.iter().zip(owns).zip(guesses) {
+                let value = match (line.gives, own) {
+                    (Gives::Nothing, _) => None,
+                    (_, None) => Some(self.values.default_id()?),
+                    (_, Some(own)) => {
+                        let value = self.values.answers.guessed_value(guess, own);
+                        Some(value.ok_or(FatalCause::TooLarge)?)
+                    }
+                };
+                let answer = self.values.answer(value);
+                let number = u32::try_from(place).map_err(|_| FatalCause::TooLarge)?;
+                self.trie.add(line.start, line.len, answer, number);
+                place += 1;
+            }
+        }
+        Ok(())
     }
 }
 

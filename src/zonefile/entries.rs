@@ -416,7 +416,8 @@ impl Values {
         Ok((id, was_cut.then_some(Reason::LongText)))
     }
 
-    fn answer(&mut self, value: Option<ValueId>) -> AnswerId {
+    /// The answer of an entry with this value, none for an exclusion.
+    pub(super) fn answer(&mut self, value: Option<ValueId>) -> AnswerId {
         value.map_or(AnswerId::NONE, |value| self.answers.answer(&[value]))
     }
 }

@@ -31,6 +31,8 @@ mod ip6;
 mod params;
 mod plain;
 mod plain_names;
+mod plain_prefixes;
+mod prepared;
 mod scan;
 mod section;
 mod special;
@@ -43,7 +45,7 @@ pub use acl::{Acl, Keys, Subjects};
 pub use diagnostic::{
     Diagnostic, Diagnostics, Fatal, FatalCause, MAX_KEPT, Reason, SectionTypes, Special,
 };
-pub use plain::Prepared;
+pub use prepared::Prepared;
 pub use section::Part;
 pub use special::{NsData, SoaData, Vars};
 pub use tally::Tally;
@@ -55,6 +57,7 @@ use crate::trie::names::NameTree;
 use body::Body;
 use diagnostic::Refused;
 use entries::Rules;
+use prepared::Said;
 use scan::{Scan, is_blank};
 use section::{Section, Sections};
 use special::{Head, Local};
@@ -356,10 +359,10 @@ impl Parser {
     /// [`feed`](Self::feed) of them.
     pub fn feed_prepared(&mut self, chunk: &[u8], prepared: &Prepared) -> Result<(), Fatal> {
         let mut fed = 0;
-        for (place, addresses) in prepared.runs() {
+        for (place, said) in prepared.runs() {
             self.feed(&chunk[fed..place.start])?;
             fed = place.start;
-            if self.take_addresses(addresses)? {
+            if self.take_said(chunk, said)? {
                 fed = place.end;
             }
         }
@@ -512,43 +515,49 @@ impl Parser {
         Ok(warning)
     }
 
-    /// Takes the lines at the beginning of `chunk` that are nothing but a whole IPv4 address or a
-    /// plain name and a newline, and returns the rest.
+    /// Takes the lines of the commonest kinds at the beginning of `chunk`, and returns the rest.
     fn plain_lines<'a>(&mut self, chunk: &'a [u8]) -> Result<&'a [u8], Fatal> {
         let mut rest = chunk;
-        self.with_body(|body| {
+        self.with_body(|body, rules, at| {
             let count;
-            (rest, count) = body.plain_lines(chunk)?;
+            (rest, count) = body.plain_lines(chunk, rules, at)?;
             Ok(count)
         })?;
         Ok(rest)
     }
 
-    /// Takes the addresses of such lines; `false` says that they are none for the entries at hand.
-    fn take_addresses(&mut self, addresses: &[u32]) -> Result<bool, Fatal> {
+    /// Takes what such lines of `chunk` say; `false` says that it is nothing for the entries at
+    /// hand.
+    fn take_said(&mut self, chunk: &[u8], said: Said<'_>) -> Result<bool, Fatal> {
         let mut are_taken = false;
-        self.with_body(|body| {
-            are_taken = body.take_addresses(addresses)?;
-            Ok(if are_taken { addresses.len() as u64 } else { 0 })
+        self.with_body(|body, rules, at| {
+            let count = body.take_said(chunk, said, rules, at)?;
+            are_taken = count.is_some();
+            Ok(count.unwrap_or(0))
         })?;
         Ok(are_taken)
     }
 
-    /// Has `take` take lines for what entry lines belong to, if that is anything. It returns the
-    /// number of lines, all of them entries.
+    /// Has `take` take lines for what entry lines belong to, if that is anything; it gets the place
+    /// of the first one. It returns the number of lines, all of them entries.
     fn with_body(
         &mut self,
-        take: impl FnOnce(&mut Body) -> Result<u64, FatalCause>,
+        take: impl FnOnce(&mut Body, Rules<'_>, (u16, u32)) -> Result<u64, FatalCause>,
     ) -> Result<(), Fatal> {
-        let (body, counts) = match &mut self.content {
-            Content::Whole(body) => (&mut **body, true),
+        let (body, ttl, counts) = match &mut self.content {
+            Content::Whole(body) => (&mut **body, self.head.local.ttl, true),
             Content::Combined(sections) => match sections.open() {
-                Some(section) => (&mut section.body, !section.apexes.is_empty()),
+                Some(section) => (&mut section.body, section.local.ttl, !section.apexes.is_empty()),
                 None => return Ok(()),
             },
         };
+        let rules = Rules { options: &self.options, max_range: self.head.max_range, ttl };
         let (file, line) = (file_index(self.files), self.line);
-        let count = take(body).map_err(|cause| Fatal { file, line, cause })?;
+        let count = take(body, rules, (file, line.saturating_add(1))).map_err(|cause| Fatal {
+            file,
+            line,
+            cause,
+        })?;
         self.accepted += if counts { count } else { 0 };
         self.line = self.line.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
         Ok(())

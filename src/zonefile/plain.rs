@@ -1,8 +1,5 @@
 //! The commonest line, fast: a whole IPv4 address and nothing else.
 
-use super::Kind;
-use std::ops::Range;
-
 /// The longest such line: four octets of three digits, three dots, CR LF.
 const LONGEST: usize = 17;
 
@@ -36,85 +33,49 @@ impl Iterator for Lines<'_> {
 /// The address of a line and the length of the line.
 #[inline]
 fn line(text: &[u8; LONGEST]) -> Option<(u32, usize)> {
-    let mut address = 0;
-    let mut at = 0;
-    for octet in 0..4 {
-        let mut value = u32::from(text[at].wrapping_sub(b'0'));
-        if value > 9 {
-            return None;
-        }
-        at += 1;
-        for _ in 0..2 {
-            let digit = u32::from(text[at].wrapping_sub(b'0'));
-            if digit > 9 {
-                break;
-            }
-            value = value * 10 + digit;
-            at += 1;
-        }
-        if value > 255 || (octet < 3 && text[at] != b'.') {
-            return None;
-        }
-        address = address << 8 | value;
-        at += usize::from(octet < 3);
-    }
-    match text[at] {
-        b'\n' => Some((address, at + 1)),
-        b'\r' if text[at + 1] == b'\n' => Some((address, at + 2)),
+    let (address, len) = address(text)?;
+    match text[len] {
+        b'\n' => Some((address, len + 1)),
+        b'\r' if text[len + 1] == b'\n' => Some((address, len + 2)),
         _ => None,
     }
 }
 
-/// What of a chunk of a file can be read before its turn, on another thread: lines that are
-/// nothing but whole IPv4 addresses. [`Parser::feed_prepared`](super::Parser::feed_prepared) takes
-/// it.
-#[derive(Clone, Debug, Default)]
-pub struct Prepared {
-    addresses: Vec<u32>,
-    runs: Vec<Run>,
+/// The whole address that a text begins with, and its length.
+#[inline(always)]
+pub(super) fn address(text: &[u8]) -> Option<(u32, usize)> {
+    let mut address = 0;
+    let mut at = 0;
+    for index in 0..4 {
+        let (value, len) = octet(text.get(at..)?)?;
+        at += len;
+        if index < 3 {
+            if *text.get(at)? != b'.' {
+                return None;
+            }
+            at += 1;
+        }
+        address = address << 8 | value;
+    }
+    Some((address, at))
 }
 
-/// Lines side by side.
-#[derive(Clone, Debug)]
-struct Run {
-    /// Their bytes in the chunk.
-    place: Range<usize>,
-    /// Up to where their addresses stand.
-    addresses: usize,
-}
-
-/// The most runs of a chunk; what is behind them is left. So a file of other lines costs little.
-const MAX_RUNS: usize = 100;
-
-impl Prepared {
-    /// Of a chunk of a file of this type; nothing of the types that list no single addresses.
-    pub fn new(kind: Kind, chunk: &[u8]) -> Self {
-        let mut prepared = Self::default();
-        if !matches!(kind, Kind::Ip4Set | Kind::Ip4Tset) {
-            return prepared;
-        }
-        // Where the first line began only its turn will show.
-        let mut next_line = memchr::memchr(b'\n', chunk);
-        while let Some(end) = next_line
-            && prepared.runs.len() < MAX_RUNS
-        {
-            let start = end + 1;
-            let mut lines = Lines::new(&chunk[start..]);
-            prepared.addresses.extend(&mut lines);
-            let end = chunk.len() - lines.rest.len();
-            prepared.runs.push(Run { place: start..end, addresses: prepared.addresses.len() });
-            next_line = memchr::memchr(b'\n', lines.rest).map(|newline| end + newline);
-        }
-        prepared
+/// The number of up to three digits that a text begins with, and how many they are.
+#[inline(always)]
+pub(super) fn octet(text: &[u8]) -> Option<(u32, usize)> {
+    let digit = |at: usize| text.get(at).map(|byte| u32::from(byte.wrapping_sub(b'0')));
+    let mut value = digit(0)?;
+    if value > 9 {
+        return None;
     }
-
-    /// Where the lines stand in the chunk, and their addresses, in order.
-    pub(super) fn runs(&self) -> impl Iterator<Item = (Range<usize>, &[u32])> {
-        let mut start = 0;
-        self.runs.iter().map(move |run| {
-            let addresses = &self.addresses[start..run.addresses];
-            start = run.addresses;
-            (run.place.clone(), addresses)
-        })
+    let mut len = 1;
+    while len < 3 {
+        let next = digit(len)?;
+        if next > 9 {
+            break;
+        }
+        value = value * 10 + next;
+        len += 1;
     }
+    (value <= 255).then_some((value, len))
 }

@@ -2,6 +2,8 @@
 
 /// Below this, counting costs more than it saves.
 const MIN_RADIX: usize = 2048;
+/// Below this, so does counting one digit.
+const MIN_SCATTER: usize = 128;
 /// The bits looked at in one pass. As many places as these have are written to side by side, which
 /// the translation of addresses still keeps up with.
 const DIGIT_BITS: u32 = 8;
@@ -38,9 +40,22 @@ fn digit(key: u32, number: u32) -> usize {
 
 /// Puts items of one highest digit into `to` by their other digits; `from` is used up.
 fn sort_lower<T: Copy>(from: &mut [T], to: &mut [T], key: &impl Fn(T) -> u32) {
-    if from.len() < MIN_RADIX {
+    if from.len() < MIN_SCATTER {
         to.copy_from_slice(from);
         to.sort_unstable_by_key(|&item| key(item));
+        return;
+    }
+    if from.len() < MIN_RADIX {
+        // The second digit leaves a few items together, and those are soon in order.
+        let digit = |item: T| digit(key(item), 2);
+        let mut ends = [0; DIGITS];
+        from.iter().for_each(|&item| ends[digit(item)] += 1);
+        scatter(from, to, &mut ends, digit);
+        let mut start = 0;
+        for end in ends {
+            to[start..end].sort_unstable_by_key(|&item| key(item));
+            start = end;
+        }
         return;
     }
     let mut counts = [[0; DIGITS]; 3];
@@ -81,7 +96,8 @@ mod tests {
     #[test]
     fn sorts_like_the_standard_library() {
         // Spread over all octets, and most of them in few.
-        let cases = [0u64, 1, 2, 100, 2047, 2048, 5000, 600_000].map(|len| [(len, 0), (len, 7)]);
+        let cases =
+            [0u64, 1, 2, 100, 2047, 2048, 5000, 100_000, 600_000].map(|len| [(len, 0), (len, 7)]);
         for (len, shift) in cases.into_iter().flatten() {
             let mix = |n: u64| (n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> shift;
             let mut items: Vec<u64> = (0..len).map(mix).collect();

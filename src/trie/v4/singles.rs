@@ -1,11 +1,11 @@
 //! Building from single addresses with one answer, the commonest list by far: the same blocks as
 //! [`Builder`](super::build::Builder) makes of them, without a range for each address.
 
-use super::build::{MAX_RUNS, Piece, write};
+use super::build::{Blocks, MAX_RUNS, Piece};
 use super::root::{Entry, Root};
 use crate::listing::AnswerId;
 use crate::trie::block::BITMAP_SIZE;
-use crate::trie::pack::{Arena, Counts, Dense, Run, Shape};
+use crate::trie::pack::{Counts, Dense, Run, Shape};
 
 /// A /24 with no more addresses than this is never a bitmap: a run takes 2 bytes, 3 if it is of
 /// several addresses.
@@ -14,7 +14,7 @@ const FEW: usize = BITMAP_SIZE / 2;
 /// Writes the blocks of sorted distinct addresses.
 pub(super) fn build(addresses: &[u32], answer: AnswerId) -> (Root, Vec<u8>) {
     let mut writer =
-        Writer { answer, arena: Arena::default(), runs: Vec::new(), dense: Vec::new() };
+        Writer { answer, blocks: Blocks::default(), runs: Vec::new(), dense: Vec::new() };
     let mut entries: Vec<Entry> = Vec::new();
     for keys in addresses.chunk_by(|a, b| a >> 16 == b >> 16) {
         let slot = (keys[0] >> 16) as u16;
@@ -33,7 +33,7 @@ pub(super) fn build(addresses: &[u32], answer: AnswerId) -> (Root, Vec<u8>) {
             _ => entries.push(Entry { first: slot, last: slot, block }),
         }
     }
-    (Root::new(&entries), writer.arena.finish())
+    (Root::new(&entries), writer.blocks.arena.finish())
 }
 
 /// The number of unbroken ranges that sorted distinct addresses make.
@@ -44,7 +44,7 @@ pub(super) fn ranges(addresses: &[u32]) -> usize {
 
 struct Writer {
     answer: AnswerId,
-    arena: Arena,
+    blocks: Blocks,
     /// The first and last keys of the runs of the block at hand.
     runs: Vec<(u16, u16)>,
     /// Its bitmaps.
@@ -56,14 +56,14 @@ impl Writer {
     fn block(&mut self, keys: &[u32], mask: u32) -> u32 {
         let may_split = mask == 0xffff;
         let (Some(first), Some(last)) = (keys.first(), keys.last()) else {
-            return self.arena.uniform(AnswerId::NONE);
+            return self.blocks.arena.uniform(AnswerId::NONE);
         };
         // With both ends listed, there are more runs than gaps, and the gaps are kept.
         let has_gaps_kept = first & mask == 0 && last & mask == mask;
         let Some(counts) = (!has_gaps_kept).then(|| self.gather(keys, mask)).flatten() else {
-            return write(&mut self.arena, &pieces(keys, mask, self.answer), may_split);
+            return self.blocks.write(&pieces(keys, mask, self.answer), may_split);
         };
-        let mut shape = Shape::new(AnswerId::NONE);
+        let mut shape = Shape::new(AnswerId::NONE, 0);
         shape.add_counted(self.answer, &counts);
         self.dense.iter().for_each(|dense| shape.add_dense(dense));
         let plan = shape.plan(MAX_RUNS);
@@ -71,15 +71,15 @@ impl Writer {
             return self.split(keys);
         }
         if plan.is_in_single_keys() {
-            return self.arena.single_keys(&shape, &plan, &self.runs, &self.dense);
+            return self.blocks.arena.single_keys(&shape, &plan, &self.runs, &self.dense);
         }
         let run = |&(start, last): &(u16, u16)| Run {
             start: start.into(),
             last: last.into(),
             answer: self.answer,
         };
-        let runs: Vec<Run> = self.runs.iter().map(run).collect();
-        self.arena.block(&shape, &plan, &runs, &self.dense)
+        let runs: Vec<Run<u64>> = self.runs.iter().map(run).collect();
+        self.blocks.arena.block(&shape, &plan, &runs, &self.dense)
     }
 
     fn split(&mut self, mut keys: &[u32]) -> u32 {
@@ -89,7 +89,7 @@ impl Writer {
             keys = rest;
             self.block(own, 0xff)
         });
-        self.arena.split(&children)
+        self.blocks.arena.split(&children)
     }
 
     /// Divides keys into runs and bitmaps; `None` if a run goes on from one /24 to the next, of

@@ -2,7 +2,7 @@
 
 use super::block::{Block, EMPTY};
 use super::coalesce::Coalesce;
-use super::pack::{Arena, Plan, Run, Shape};
+use super::pack::{Arena, Number, Plan, Run, Shape};
 use crate::flat::{Flat, Sink, Source};
 use crate::listing::{AnswerId, Range};
 
@@ -263,29 +263,48 @@ impl Builder {
     /// Writes the block of the first pieces, as many as give the fewest bytes for each.
     fn cut(&mut self) {
         let head = self.pieces[0].start;
-        let mut candidates = vec![AnswerId::NONE];
-        candidates.extend(self.pieces.iter().take(2).map(|piece| piece.answer));
+        // Where all pieces are made of whole /64s, half of the bits are enough to reckon with.
+        let bounds = |all, piece: &Range<u128>| all | piece.start | piece.end.wrapping_add(1);
+        if self.pieces.iter().fold(0, bounds) as u64 == 0 {
+            self.cut_in(64, |key| network(key - head));
+        } else {
+            self.cut_in(0, |key| key - head);
+        }
+    }
+
+    /// The same in units of 2^`base` keys; `unit` gives that of a key.
+    fn cut_in<N: Number>(&mut self, base: u32, unit: impl Fn(u128) -> N) {
+        let run = |piece: &Range<u128>| Run {
+            start: unit(piece.start),
+            last: unit(piece.end),
+            answer: piece.answer,
+        };
+        let pieces: Vec<_> = self.pieces.iter().map(run).collect();
+        let mut candidates = [AnswerId::NONE; 3];
+        for (candidate, piece) in candidates[1..].iter_mut().zip(&pieces) {
+            *candidate = piece.answer;
+        }
         candidates.sort_unstable();
-        candidates.dedup();
-        let Some(best) = candidates
-            .into_iter()
-            .filter_map(|background| cheapest(&self.pieces, background))
+        let distinct = candidates.chunk_by(|a, b| a == b).map(|same| same[0]);
+        let Some(best) = distinct
+            .filter_map(|background| cheapest(&pieces, background, base))
             .min_by(Cut::compare)
         else {
             return;
         };
-        let (own, rest) = self.pieces.split_at(best.pieces);
-        let runs: Vec<_> = runs(own, best.background).collect();
-        self.heads.push(head);
+        let others = |piece: &Run<N>| piece.answer != best.background;
+        let runs: Vec<_> = pieces[..best.pieces].iter().copied().filter(others).collect();
+        self.heads.push(self.pieces[0].start);
         self.blocks.push(if runs.is_empty() {
             self.arena.uniform(best.background)
         } else {
-            let mut shape = Shape::new(best.background);
+            let mut shape = Shape::new(best.background, base);
             runs.iter().for_each(|run| shape.add(run));
             self.arena.block(&shape, &best.plan, &runs, &[])
         });
         self.background = best.background;
-        let ended = rest.first().is_some_and(|piece| piece.answer == self.background);
+        let next = self.pieces.get(best.pieces);
+        let ended = next.is_some_and(|piece| piece.answer == self.background);
         self.pieces.drain(..best.pieces + usize::from(ended));
     }
 }
@@ -330,33 +349,29 @@ impl Cut {
 }
 
 /// The cheapest block with this background.
-fn cheapest(pieces: &[Range<u128>], background: AnswerId) -> Option<Cut> {
-    let mut shape = Shape::new(background);
+fn cheapest<N: Number>(pieces: &[Run<N>], background: AnswerId, base: u32) -> Option<Cut> {
+    let mut shape = Shape::new(background, base);
     let mut best: Option<Cut> = None;
-    for (index, piece) in pieces.iter().enumerate() {
-        if piece.answer != background {
-            shape.add(&run(piece, pieces[0].start));
+    let mut rest = pieces;
+    while !rest.is_empty() {
+        let is_run = |piece: &&Run<N>| piece.answer != background;
+        let run = rest.first().filter(is_run);
+        if let Some(run) = run {
+            shape.add(run);
         }
         let plan = shape.plan(MAX_RUNS);
         if plan.count > MAX_RUNS {
             break;
         }
-        let cut = Cut { pieces: index + 1, background, plan };
+        // A piece with the background's answer costs nothing: one more for the same bytes.
+        rest = &rest[usize::from(run.is_some())..];
+        rest = &rest[usize::from(!rest.first().is_none_or(|piece| is_run(&piece)))..];
+        let cut = Cut { pieces: pieces.len() - rest.len(), background, plan };
         if best.as_ref().is_none_or(|best| cut.compare(best).is_lt()) {
             best = Some(cut);
         }
     }
     best
-}
-
-fn runs(pieces: &[Range<u128>], background: AnswerId) -> impl Iterator<Item = Run> + '_ {
-    let others = pieces.iter().filter(move |piece| piece.answer != background);
-    others.map(|piece| run(piece, pieces[0].start))
-}
-
-/// A piece counted from the head of its block.
-fn run(piece: &Range<u128>, head: u128) -> Run {
-    Run { start: piece.start - head, last: piece.end - head, answer: piece.answer }
 }
 
 #[cfg(any(test, fuzzing))]

@@ -1,0 +1,409 @@
+//! The commonest lines of lists of prefixes, fast: a prefix written in full, without host bits, and
+//! behind it nothing, or a blank and its own value `:A:TXT`. It may be an exclusion.
+
+use super::scan::is_blank;
+use super::{MAX_LINE, MAX_TEXT, ip4, ip6, plain};
+use crate::listing::addresses::Key;
+use crate::listing::{AnswersBuilder, Hashed};
+
+/// A line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Line<K> {
+    /// The first address of the prefix.
+    pub(super) start: K,
+    pub(super) len: u8,
+    pub(super) gives: Gives,
+}
+
+/// What the addresses of a prefix give.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Gives {
+    /// They are excluded.
+    Nothing,
+    /// The default value.
+    Default,
+    Own(Own),
+}
+
+/// The value of a line. Its text stands in what was read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Own {
+    a: u32,
+    text: u32,
+    text_len: u16,
+    hash: u32,
+}
+
+impl Own {
+    /// The value; `read` is what was read.
+    pub(super) fn value(self, read: &[u8]) -> Hashed<'_> {
+        let start = self.text as usize;
+        let text = read.get(start..start + usize::from(self.text_len)).unwrap_or(&[]);
+        Hashed { a: self.a.into(), text, hash: self.hash }
+    }
+}
+
+/// An address that such lines can begin with.
+pub(super) trait Prefix: Key {
+    /// The prefix that a text begins with: the first address, its length, and where it ends.
+    fn read(text: &[u8]) -> Option<(Self, u8, usize)>;
+}
+
+impl Prefix for u32 {
+    #[inline]
+    fn read(text: &[u8]) -> Option<(Self, u8, usize)> {
+        let (address, end) = plain::address(text)?;
+        let (len, end) = length(text, end, 32)?;
+        (address & ip4::host_mask(len) == 0).then_some((address, len, end))
+    }
+}
+
+impl Prefix for u128 {
+    #[inline]
+    fn read(text: &[u8]) -> Option<(Self, u8, usize)> {
+        let (address, bits, end) = address6(text)?;
+        let (len, end) = length(text, end, bits)?;
+        (address & ip6::host_mask(len) == 0).then_some((address, len, end))
+    }
+}
+
+/// The length of a prefix, if one stands here, else the other; and where it ends.
+#[inline]
+fn length(text: &[u8], at: usize, other: u8) -> Option<(u8, usize)> {
+    if *text.get(at)? != b'/' {
+        return Some((other, at));
+    }
+    let (mut len, mut end) = (0, at + 1);
+    while let digit @ 0..=9 = text.get(end)?.wrapping_sub(b'0') {
+        len = len * 10 + u32::from(digit);
+        end += 1;
+        if end > at + 4 {
+            return None;
+        }
+    }
+    (end > at + 1 && len <= other.into()).then_some((len as u8, end))
+}
+
+/// What a hexadecimal digit stands for; of another byte it is more.
+const DIGITS: [u8; 256] = {
+    let mut digits = [u8::MAX; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        digits[byte] = match byte as u8 {
+            digit @ b'0'..=b'9' => digit - b'0',
+            digit @ (b'a'..=b'f' | b'A'..=b'F') => (digit | 0x20) - b'a' + 10,
+            _ => u8::MAX,
+        };
+        byte += 1;
+    }
+    digits
+};
+
+/// An address of eight fields, some of them perhaps as `::`; the number of its bits, and its end.
+#[inline]
+fn address6(text: &[u8]) -> Option<(u128, u8, usize)> {
+    let (mut address, mut count) = (0_u128, 0);
+    let (mut at, mut gap) = if text.starts_with(b"::") { (2, Some(0)) } else { (0, None) };
+    loop {
+        let (mut field, start) = (0, at);
+        while let digit @ 0..=15 = DIGITS[usize::from(*text.get(at)?)] {
+            field = field << 4 | u32::from(digit);
+            at += 1;
+        }
+        match at - start {
+            0 if gap == Some(count) => break,
+            1..=4 => {}
+            _ => return None,
+        }
+        address = address << 16 | u128::from(field);
+        count += 1;
+        if count == 8 || text[at] != b':' {
+            break;
+        }
+        at += 1;
+        if *text.get(at)? == b':' {
+            if gap.is_some() {
+                return None;
+            }
+            gap = Some(count);
+            at += 1;
+        }
+    }
+    let missing = 8 - count;
+    match gap {
+        _ if missing == 0 => gap.is_none().then_some((address, 128, at)),
+        None => None,
+        Some(0) => Some((address, 128, at)),
+        Some(gap) => {
+            // Up to seven fields lie behind the gap, and so many more before them are zero.
+            let behind = 16 * (count - gap);
+            let low = address & !(u128::MAX << behind);
+            Some((address >> behind << (16 * (8 - gap)) | low, 128, at))
+        }
+    }
+}
+
+/// The lines at the beginning of a text, up to the first one that is of another kind, or not whole.
+pub(super) struct Lines<'a, K> {
+    text: &'a [u8],
+    /// Where what was not read yet begins.
+    pub(super) at: usize,
+    kind: std::marker::PhantomData<K>,
+}
+
+impl<'a, K: Prefix> Lines<'a, K> {
+    /// Those of a text from a place on, where a line begins.
+    pub(super) fn new(text: &'a [u8], at: usize) -> Self {
+        Self { text, at, kind: std::marker::PhantomData }
+    }
+
+    /// What stands behind a prefix, and the end of the line.
+    #[inline]
+    fn gives(&self, mut at: usize) -> Option<(Gives, usize)> {
+        let next = self.text.get(at)?;
+        if !is_blank(*next) {
+            return Some((Gives::Default, self.end_of_line(at)?));
+        }
+        while is_blank(*self.text.get(at)?) {
+            at += 1;
+        }
+        if self.text[at] != b':' {
+            return None;
+        }
+        let (a, at) = self.a(at + 1)?;
+        self.own(a, at)
+    }
+
+    /// The A value that ends in a colon, and its end.
+    #[inline]
+    fn a(&self, at: usize) -> Option<(u32, usize)> {
+        let text = self.text.get(at..)?;
+        let (octet, len) = plain::octet(text)?;
+        let (a, len) = if text.get(len)? == &b'.' {
+            plain::address(text).filter(|&(address, _)| address >> 24 == 127)?
+        } else if octet > 0 {
+            (0x7f00_0000 | octet, len)
+        } else {
+            return None;
+        };
+        (text.get(len)? == &b':').then_some((a, at + len + 1))
+    }
+
+    /// The value with the text from here on, and the end of the line.
+    #[inline]
+    fn own(&self, a: u32, mut start: usize) -> Option<(Gives, usize)> {
+        while is_blank(*self.text.get(start)?) {
+            start += 1;
+        }
+        // With an `@`, there may be parameters. At a NUL, a line ends before its time.
+        let mut end = start + memchr::memchr3(b'\n', b'@', 0, &self.text[start..])?;
+        if self.text[end] != b'\n' {
+            return None;
+        }
+        let next = end + 1;
+        while end > start && (is_blank(self.text[end - 1]) || self.text[end - 1] == b'\r') {
+            end -= 1;
+        }
+        let text = &self.text[start..end];
+        if text.len() > MAX_TEXT {
+            return None;
+        }
+        let own = Own {
+            a,
+            text: u32::try_from(start).ok()?,
+            text_len: text.len() as u16,
+            hash: AnswersBuilder::hash(a.into(), text),
+        };
+        Some((Gives::Own(own), next))
+    }
+
+    #[inline]
+    fn end_of_line(&self, at: usize) -> Option<usize> {
+        match self.text.get(at..)? {
+            [b'\n', ..] => Some(at + 1),
+            [b'\r', b'\n', ..] => Some(at + 2),
+            _ => None,
+        }
+    }
+}
+
+impl<K: Prefix> Iterator for Lines<'_, K> {
+    type Item = Line<K>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Line<K>> {
+        let excluded = *self.text.get(self.at)? == b'!';
+        let begin = self.at + usize::from(excluded);
+        let (start, len, prefix_len) = K::read(&self.text[begin..])?;
+        let at = begin + prefix_len;
+        let (gives, end) = match excluded {
+            true => (Gives::Nothing, self.end_of_line(at)?),
+            false => self.gives(at)?,
+        };
+        if end - self.at > MAX_LINE {
+            return None;
+        }
+        self.at = end;
+        Some(Line { start, len, gives })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scan::Scan;
+    use super::super::value::{self, Pair};
+    use super::super::{Reason, entries, params};
+    use super::*;
+    use proptest::prelude::*;
+
+    type Reading<K> = fn(&mut Scan<'_>) -> Result<(K, u8), Reason>;
+
+    /// What is taken as such a line is read as any line is.
+    fn check<K: Prefix>(text: &[u8], cidr: Reading<K>) {
+        let mut lines = Lines::<K>::new(text, 0);
+        let Some(Line { start, len, gives }) = lines.next() else { return };
+        assert_eq!(text.iter().position(|&byte| byte == b'\n'), Some(lines.at - 1));
+        let line = text[..lines.at].trim_ascii_end();
+        assert!(!line.contains(&0) && lines.at <= MAX_LINE);
+        let mut scan = Scan::new(line);
+        assert_eq!(scan.eat(b'!'), gives == Gives::Nothing);
+        assert_eq!(cidr(&mut scan), Ok((start, len)));
+        assert_eq!(entries::end_of_address(&scan), Ok(()));
+        scan.skip_blanks();
+        let Gives::Own(own) = gives else { return assert!(scan.is_end()) };
+        assert_eq!(params::find(scan.rest()), params::Params::None);
+        let (pair, was_cut) = value::pair(&mut scan, Pair::BUILT_IN, true).unwrap();
+        let Pair { a, text: its_text } = pair;
+        let hash = AnswersBuilder::hash(a, its_text);
+        assert_eq!(own.value(text), Hashed { a, text: its_text, hash });
+        assert!(!was_cut);
+    }
+
+    fn ends() -> impl Strategy<Value = Vec<u8>> {
+        const PARTS: &[&str] = &[
+            "/",
+            "0",
+            "8",
+            "24",
+            "32",
+            "64",
+            "128",
+            "129",
+            " ",
+            " ",
+            "\t",
+            ":2:",
+            ":0:",
+            ":256:",
+            ":127.0.0.3:",
+            ":127.1:",
+            ":10.0.0.1:",
+            ":",
+            "text",
+            "$",
+            "@",
+            " @ delay=2",
+            "\0",
+            "\r",
+            "#",
+            "x",
+        ];
+        proptest::collection::vec(proptest::sample::select(PARTS), 0..6)
+            .prop_map(|parts| [&parts.concat(), "\n"].concat().into_bytes())
+    }
+
+    proptest! {
+        #[test]
+        fn prefixes_are_those_that_any_line_has(
+            start4 in "!?([0-9]{1,3}[.]){0,4}[0-9]{0,4}",
+            start6 in "!?(::)?([0-9a-fA-F]{1,4}:{1,2}){0,8}([0-9a-fA-F]{0,5})",
+            end in ends(),
+        ) {
+            let lines = [start4, start6].map(|start| [start.as_bytes(), &end].concat());
+            lines.iter().for_each(|line| check(line, ip4::cidr));
+            lines.iter().for_each(|line| check(line, ip6::cidr));
+        }
+    }
+
+    #[test]
+    fn which_lines_are_plain() {
+        fn taken<K: Prefix>(text: &str) -> bool {
+            let mut lines = Lines::<K>::new(text.as_bytes(), 0);
+            lines.next().is_some_and(|_| lines.at == text.len())
+        }
+        for text in [
+            "1.2.3.4\n",
+            "1.2.3.4/32\r\n",
+            "!1.2.3.0/24\n",
+            "0.0.0.0/0\n",
+            "1.2.3.4 :2:text\n",
+            "1.2.3.0/24\t  :127.0.0.3:  a : b \r\n",
+            "1.2.3.4 :2:\n",
+            "1.2.3.4 :2: \n",
+        ] {
+            assert!(taken::<u32>(text), "{text:?}");
+            assert!(!taken::<u32>(text.trim_end()), "{text:?}");
+            check(text.as_bytes(), ip4::cidr);
+        }
+        for text in [
+            "1.2.3\n",
+            "1.2.3.4/24\n",
+            "1.2.3.4/33\n",
+            "1.2.3.4/\n",
+            " 1.2.3.4\n",
+            "1.2.3.4 \n",
+            "1.2.3.4:2:x\n",
+            "1.2.3.4 :2\n",
+            "1.2.3.4 x\n",
+            "1.2.3.4 #\n",
+            "! 1.2.3.4\n",
+            "!1.2.3.4 \n",
+            "1.2.3.4 :0:x\n",
+            "1.2.3.4 :10.0.0.1:x\n",
+            "1.2.3.4 :2:x @ ts=1\n",
+            "1.2.3.4 :2:x\0\n",
+            "1.2.3.4\r:2:x\n",
+            "::1\n",
+        ] {
+            assert!(!taken::<u32>(text), "{text:?}");
+        }
+        for text in [
+            "::\n",
+            "::/0\n",
+            "1::\n",
+            "::1\n",
+            "1::2\n",
+            "1:2:3:4:5:6:7:8\n",
+            "1:2:3:4:5:6:7::\n",
+            "::2:3:4:5:6:7:8\n",
+            "2001:DB8::/32\r\n",
+            "!1:2:3:4:5:6:7:8/128\n",
+            "1::/16 :2:x\n",
+        ] {
+            assert!(taken::<u128>(text), "{text:?}");
+            check(text.as_bytes(), ip6::cidr);
+        }
+        for text in [
+            "1:2:3:4\n",
+            "1\n",
+            "00001::\n",
+            "1::2::3\n",
+            "1::2:\n",
+            "1:::\n",
+            ":\n",
+            "1:\n",
+            "1:2:3:4:5:6:7:8:9\n",
+            "1:2:3:4:5:6:7::8\n",
+            "1::/129\n",
+            "1::/8\n",
+            "1.2.3.4\n",
+        ] {
+            assert!(!taken::<u128>(text), "{text:?}");
+        }
+        let line = |blanks: usize, text: usize| {
+            format!("1.2.3.4{}:2:{}\n", " ".repeat(blanks), "x".repeat(text))
+        };
+        assert!(taken::<u32>(&line(1, MAX_TEXT)) && !taken::<u32>(&line(1, MAX_TEXT + 1)));
+        assert!(taken::<u32>(&line(MAX_LINE - 20, 5)) && !taken::<u32>(&line(MAX_LINE, 5)));
+    }
+}
