@@ -7,6 +7,7 @@
 //!
 //! What is answered never waits for what is loaded: see [`crate::net`].
 
+mod allocator;
 mod assemble;
 mod compile;
 mod control;
@@ -112,10 +113,10 @@ pub(crate) fn serve(
                 }
             }
         }
-        let loaded = sets.loaded();
         let mut reporter = Reporter::new(bound.workers(), settings.server.stats_file.clone());
         let statistics = reporter.statistics();
-        let catalog = assemble::assemble(&settings, &loaded, &mut serials, statistics);
+        // What is held here would stay as long as the server runs.
+        let catalog = assemble::assemble(&settings, &sets.loaded(), &mut serials, statistics);
         voice.settled(catalog.zones(), start.elapsed(), true);
         voice.first_load(catalog.zones())?;
         let live = Arc::new(Live::new(catalog));

@@ -1,5 +1,6 @@
 //! Threads that build datasets, one per core.
 
+use super::allocator;
 use super::compile::{Outcome, Task, Ticket};
 use crate::load::{Cause, Problem};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -32,6 +33,7 @@ pub(super) struct Pool {
 impl Pool {
     /// Starts the threads; what they have done goes to `done`.
     pub(super) fn start(done: UnboundedSender<Finished>) -> std::io::Result<Self> {
+        allocator::give_back_large_arrays();
         let (tasks, queue) = mpsc::channel::<Task>();
         let queue = Arc::new(Mutex::new(queue));
         let give_way = Arc::new(AtomicBool::new(false));

@@ -1,0 +1,23 @@
+//! What glibc's allocator is told, and nothing else: all `unsafe` of the daemon is here.
+//!
+//! A load needs arrays of many megabytes for a second. By itself, glibc maps the first of them, and
+//! when that is freed it takes all that are not larger from its heaps from then on: these keep
+//! what was freed, and growing an array there means a second one beside it. Measured in
+//! docs/decisions/008.
+#![allow(unsafe_code)]
+
+/// Has the system give the memory of large arrays, and get it back as soon as they are freed. To be
+/// called before the threads start that load.
+pub(super) fn give_back_large_arrays() {
+    #[cfg(target_env = "gnu")]
+    {
+        /// From this size on an array is mapped: the smaller, the more calls of the system.
+        const LARGE: std::ffi::c_int = 1 << 20;
+        // SAFETY: `mallopt` takes numbers only and checks them, it takes the lock of the allocator,
+        // and whatever it sets, memory that was handed out stays as it is.
+        let done = unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE) };
+        if done != 1 {
+            tracing::debug!("the allocator keeps its own bounds");
+        }
+    }
+}
