@@ -44,11 +44,10 @@ fn line(text: &[u8; LONGEST]) -> Option<(u32, usize)> {
 /// The whole address that a text begins with, and its length.
 #[inline(always)]
 pub(super) fn address(text: &[u8]) -> Option<(u32, usize)> {
-    let mut address = 0;
-    let mut at = 0;
+    let (mut address, mut at) = (0, 0);
     for index in 0..4 {
-        let (value, len) = octet(text.get(at..)?)?;
-        at += len;
+        let (value, end) = octet(text, at)?;
+        at = end;
         if index < 3 {
             if *text.get(at)? != b'.' {
                 return None;
@@ -60,22 +59,21 @@ pub(super) fn address(text: &[u8]) -> Option<(u32, usize)> {
     Some((address, at))
 }
 
-/// The number of up to three digits that a text begins with, and how many they are.
+/// The number up to 255, of up to three digits, that stands at a place, and where it ends.
 #[inline(always)]
-pub(super) fn octet(text: &[u8]) -> Option<(u32, usize)> {
-    let digit = |at: usize| text.get(at).map(|byte| u32::from(byte.wrapping_sub(b'0')));
-    let mut value = digit(0)?;
+pub(super) fn octet(text: &[u8], at: usize) -> Option<(u32, usize)> {
+    let mut value = u32::from(text.get(at)?.wrapping_sub(b'0'));
     if value > 9 {
         return None;
     }
-    let mut len = 1;
-    while len < 3 {
-        let next = digit(len)?;
-        if next > 9 {
+    let mut end = at + 1;
+    for _ in 0..2 {
+        let digit = u32::from(text.get(end)?.wrapping_sub(b'0'));
+        if digit > 9 {
             break;
         }
-        value = value * 10 + next;
-        len += 1;
+        value = value * 10 + digit;
+        end += 1;
     }
-    (value <= 255).then_some((value, len))
+    (value <= 255).then_some((value, end))
 }

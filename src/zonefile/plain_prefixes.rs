@@ -178,7 +178,7 @@ impl<'a, K: Prefix> Lines<'a, K> {
     #[inline]
     fn a(&self, at: usize) -> Option<(u32, usize)> {
         let text = self.text.get(at..)?;
-        let (octet, len) = plain::octet(text)?;
+        let (octet, len) = plain::octet(text, 0)?;
         let (a, len) = if text.get(len)? == &b'.' {
             plain::address(text).filter(|&(address, _)| address >> 24 == 127)?
         } else if octet > 0 {

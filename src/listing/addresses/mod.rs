@@ -69,11 +69,16 @@ enum Form4 {
 impl Addresses4 {
     /// The listed addresses: sorted, disjoint ranges, joined where neighbours have one answer.
     pub fn ranges(&self) -> impl Iterator<Item = Range<u32>> {
-        Coalesce::new(match &self.0 {
+        Coalesce::new(self.segments())
+    }
+
+    /// The same, but not joined, and with what is excluded.
+    fn segments(&self) -> impl Iterator<Item = Range<u32>> {
+        match &self.0 {
             Form4::Layers(layers) => OneOf::First(layers.segments()),
             Form4::Set(set) => OneOf::Second(set.segments()),
             Form4::Prefixes(prefixes) => OneOf::Third(prefixes.segments()),
-        })
+        }
     }
 
     /// The listed addresses, sorted and distinct, and the answer of them all, if that is how they
@@ -117,12 +122,17 @@ enum Form6 {
 impl Addresses6 {
     /// The listed addresses: sorted, disjoint ranges, joined where neighbours have one answer.
     pub fn ranges(&self) -> impl Iterator<Item = Range<u128>> {
-        Coalesce::new(match &self.0 {
+        Coalesce::new(self.segments())
+    }
+
+    /// The same, but not joined, and with what is excluded.
+    fn segments(&self) -> impl Iterator<Item = Range<u128>> {
+        match &self.0 {
             Form6::Set(set) => OneOf::First(set.segments()),
             Form6::Prefixes(prefixes) => {
                 OneOf::<_, std::iter::Empty<_>, _>::Third(prefixes.segments())
             }
-        })
+        }
     }
 
     /// The size in memory, in bytes.
@@ -149,8 +159,8 @@ pub fn number(
     ip6: Option<&mut Addresses6>,
     answers: AnswersBuilder,
 ) -> Answers {
-    let ids4 = ip4.iter().flat_map(|ip4| ip4.ranges()).map(|range| range.answer);
-    let ids6 = ip6.iter().flat_map(|ip6| ip6.ranges()).map(|range| range.answer);
+    let ids4 = ip4.iter().flat_map(|ip4| ip4.segments()).map(|segment| segment.answer);
+    let ids6 = ip6.iter().flat_map(|ip6| ip6.segments()).map(|segment| segment.answer);
     let used = first_uses(ids4.chain(ids6), answers.count());
     let (answers, numbers) = answers.finish(used);
     let unchanged = numbers.iter().zip(0..).all(|(&number, old)| number == AnswerId(old));
@@ -165,14 +175,15 @@ pub fn number(
     answers
 }
 
-/// The distinct ones of `ids` in the order they come first. Reads no further once all of `count`
-/// have been seen.
+/// The distinct listed ones of `ids` in the order they come first. Reads no further once all of
+/// `count` have been seen.
 fn first_uses(ids: impl Iterator<Item = AnswerId>, count: usize) -> Vec<AnswerId> {
     let mut used = Vec::new();
     if count == 0 {
         return used;
     }
     let mut seen = vec![false; count + 1];
+    seen[AnswerId::NONE.0 as usize] = true;
     for id in ids {
         if !std::mem::replace(&mut seen[id.0 as usize], true) {
             used.push(id);
