@@ -2,6 +2,7 @@
 
 use super::diagnostic::Refused;
 use super::entries::{Entries, Rules, Values};
+use super::plain::Ready;
 use super::scan::Scan;
 use super::special::Local;
 use super::{
@@ -99,19 +100,31 @@ impl Body {
         Ok((lines.rest, lines.count))
     }
 
-    /// Takes the addresses of such lines; `false` says that lines of this type are read otherwise.
-    pub(super) fn take_addresses(&mut self, addresses: &[u32]) -> Result<bool, FatalCause> {
-        match &mut self.entries {
-            _ if addresses.is_empty() => {}
-            Entries::Ip4Set(set) => {
+    /// Takes what was read of such lines and returns their number; `None` says that lines of this
+    /// type are read otherwise, or that the ordinary way will tell what is wrong.
+    pub(super) fn take_ready(&mut self, ready: Ready<'_>) -> Result<Option<u64>, FatalCause> {
+        let count = match (&mut self.entries, ready) {
+            (_, Ready::Addresses([])) => 0,
+            (Entries::Ip4Set(set), Ready::Addresses(addresses)) => {
                 let value = Some(self.values.default_id()?);
                 addresses.iter().for_each(|&address| set.add_single(address, value));
+                addresses.len()
             }
-            Entries::Ip4Tset(set) => set.add_all(addresses),
-            _ => return Ok(false),
-        }
-        self.accepted += addresses.len() as u64;
-        Ok(true)
+            (Entries::Ip4Tset(set), Ready::Addresses(addresses)) => {
+                set.add_all(addresses);
+                addresses.len()
+            }
+            (Entries::Dnset(names), Ready::Names(written, count)) => {
+                let Ok(value) = self.values.default_id() else { return Ok(None) };
+                if names.add_written(written, count, value).is_err() {
+                    return Ok(None);
+                }
+                count
+            }
+            _ => return Ok(None),
+        } as u64;
+        self.accepted += count;
+        Ok(Some(count))
     }
 
     /// Decides what every key gives. The diagnostics are those that only the end shows: lines that

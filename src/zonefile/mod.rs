@@ -44,6 +44,7 @@ pub use diagnostic::{
     Diagnostic, Diagnostics, Fatal, FatalCause, MAX_KEPT, Reason, SectionTypes, Special,
 };
 pub use plain::Prepared;
+use plain::Ready;
 pub use section::Part;
 pub use special::{NsData, SoaData, Vars};
 pub use tally::Tally;
@@ -356,10 +357,10 @@ impl Parser {
     /// [`feed`](Self::feed) of them.
     pub fn feed_prepared(&mut self, chunk: &[u8], prepared: &Prepared) -> Result<(), Fatal> {
         let mut fed = 0;
-        for (place, addresses) in prepared.runs() {
+        for (place, ready) in prepared.runs() {
             self.feed(&chunk[fed..place.start])?;
             fed = place.start;
-            if self.take_addresses(addresses)? {
+            if self.take_ready(ready)? {
                 fed = place.end;
             }
         }
@@ -524,14 +525,15 @@ impl Parser {
         Ok(rest)
     }
 
-    /// Takes the addresses of such lines; `false` says that they are none for the entries at hand.
-    fn take_addresses(&mut self, addresses: &[u32]) -> Result<bool, Fatal> {
-        let mut are_taken = false;
+    /// Takes what was read of such lines; `false` says that they are to be read in the ordinary way.
+    fn take_ready(&mut self, ready: Ready<'_>) -> Result<bool, Fatal> {
+        let mut is_taken = false;
         self.with_body(|body| {
-            are_taken = body.take_addresses(addresses)?;
-            Ok(if are_taken { addresses.len() as u64 } else { 0 })
+            let count = body.take_ready(ready)?;
+            is_taken = count.is_some();
+            Ok(count.unwrap_or(0))
         })?;
-        Ok(are_taken)
+        Ok(is_taken)
     }
 
     /// Has `take` take lines for what entry lines belong to, if that is anything. It returns the

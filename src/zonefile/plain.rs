@@ -1,6 +1,7 @@
 //! The commonest line, fast: a whole IPv4 address and nothing else.
 
-use super::Kind;
+use super::{Kind, plain_names};
+use crate::listing::names::write_plain;
 use std::ops::Range;
 
 /// The longest such line: four octets of three digits, three dots, CR LF.
@@ -66,11 +67,13 @@ fn line(text: &[u8; LONGEST]) -> Option<(u32, usize)> {
 }
 
 /// What of a chunk of a file can be read before its turn, on another thread: lines that are
-/// nothing but whole IPv4 addresses. [`Parser::feed_prepared`](super::Parser::feed_prepared) takes
-/// it.
+/// nothing but whole IPv4 addresses, or plain names.
+/// [`Parser::feed_prepared`](super::Parser::feed_prepared) takes it.
 #[derive(Clone, Debug, Default)]
 pub struct Prepared {
     addresses: Vec<u32>,
+    /// Names as [`write_plain`] writes them.
+    names: Vec<u8>,
     runs: Vec<Run>,
 }
 
@@ -79,42 +82,76 @@ pub struct Prepared {
 struct Run {
     /// Their bytes in the chunk.
     place: Range<usize>,
-    /// Up to where their addresses stand.
-    addresses: usize,
+    /// Their number.
+    lines: usize,
+    /// Up to where their addresses or names stand.
+    end: usize,
+}
+
+/// What was read of lines side by side.
+#[derive(Clone, Copy)]
+pub(super) enum Ready<'a> {
+    Addresses(&'a [u32]),
+    /// So many names, written.
+    Names(&'a [u8], usize),
 }
 
 /// The most runs of a chunk; what is behind them is left. So a file of other lines costs little.
 const MAX_RUNS: usize = 100;
 
 impl Prepared {
-    /// Of a chunk of a file of this type; nothing of the types that list no single addresses.
+    /// Of a chunk of a file of this type; nothing of the types that list neither single addresses
+    /// nor names.
     pub fn new(kind: Kind, chunk: &[u8]) -> Self {
         let mut prepared = Self::default();
-        if !matches!(kind, Kind::Ip4Set | Kind::Ip4Tset) {
-            return prepared;
-        }
+        let read = match kind {
+            Kind::Ip4Set | Kind::Ip4Tset => Self::read_addresses,
+            Kind::Dnset => Self::read_names,
+            _ => return prepared,
+        };
         // Where the first line began only its turn will show.
         let mut next_line = memchr::memchr(b'\n', chunk);
         while let Some(end) = next_line
             && prepared.runs.len() < MAX_RUNS
         {
             let start = end + 1;
-            let mut lines = Lines::new(&chunk[start..]);
-            prepared.addresses.extend(&mut lines);
-            let end = chunk.len() - lines.rest.len();
-            prepared.runs.push(Run { place: start..end, addresses: prepared.addresses.len() });
-            next_line = memchr::memchr(b'\n', lines.rest).map(|newline| end + newline);
+            let (rest, lines) = read(&mut prepared, &chunk[start..]);
+            let end = chunk.len() - rest.len();
+            let ready = prepared.addresses.len() + prepared.names.len();
+            prepared.runs.push(Run { place: start..end, lines, end: ready });
+            next_line = memchr::memchr(b'\n', rest).map(|newline| end + newline);
         }
         prepared
     }
 
-    /// Where the lines stand in the chunk, and their addresses, in order.
-    pub(super) fn runs(&self) -> impl Iterator<Item = (Range<usize>, &[u32])> {
+    /// Reads the lines at the beginning of a text; returns the rest and their number.
+    fn read_addresses<'a>(&mut self, text: &'a [u8]) -> (&'a [u8], usize) {
+        let mut lines = Lines::new(text);
+        self.addresses.extend(&mut lines);
+        (lines.rest, lines.count as usize)
+    }
+
+    /// The same of names.
+    fn read_names<'a>(&mut self, text: &'a [u8]) -> (&'a [u8], usize) {
+        let (mut rest, mut count) = (text, 0);
+        while let Some(line) = plain_names::line(rest) {
+            write_plain(line.name, line.scope, &mut self.names);
+            rest = &rest[line.len..];
+            count += 1;
+        }
+        (rest, count)
+    }
+
+    /// Where the lines stand in the chunk, and what was read of them, in order.
+    pub(super) fn runs(&self) -> impl Iterator<Item = (Range<usize>, Ready<'_>)> {
         let mut start = 0;
         self.runs.iter().map(move |run| {
-            let addresses = &self.addresses[start..run.addresses];
-            start = run.addresses;
-            (run.place.clone(), addresses)
+            let ready = match self.names.get(start..run.end) {
+                Some(names) if !names.is_empty() => Ready::Names(names, run.lines),
+                _ => Ready::Addresses(self.addresses.get(start..run.end).unwrap_or(&[])),
+            };
+            start = run.end;
+            (run.place.clone(), ready)
         })
     }
 }
