@@ -46,6 +46,7 @@ impl Pool {
                     if done.send(run_apart(&task, give_way.load(Ordering::Relaxed))).is_err() {
                         return;
                     }
+                    allocator::give_back_the_rest();
                 }
             })?;
         }

@@ -1,9 +1,11 @@
 //! The listing of domain names, by the rules of rbldnsd's `dnset`.
 
 mod sort;
+mod store;
 
 use super::{AnswerId, Answers, AnswersBuilder, ValueId};
-use crate::trie::names::{MAX_OVERHEAD, NameTree, SortedNames, encode_key, encode_plain_key};
+use crate::trie::names::{MAX_OVERHEAD, NameTree, NameTreeBuilder, encode_key, encode_plain_key};
+use store::{Entry, Store};
 
 /// What an entry is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -53,12 +55,15 @@ pub struct TooManyNames;
 /// ```
 #[derive(Debug, Default)]
 pub struct NamesBuilder {
-    /// Per entry the length of its key and its scope, then the key.
-    keys: Vec<u8>,
-    entries: Vec<Entry>,
+    entries: Store,
+    len: usize,
+    /// The bytes of all keys.
+    key_bytes: usize,
+    /// The key at hand.
+    key: Vec<u8>,
     /// The number of entries for names themselves, and of those for what is below.
     scopes: (u64, u64),
-    /// How many threads may sort; 0 is one, too.
+    /// How many threads may work at the end; 0 is one, too.
     threads: usize,
 }
 
@@ -66,30 +71,24 @@ pub struct NamesBuilder {
 /// quadratic, neither at load nor for every query.
 const MAX_VALUES: usize = 255;
 
-/// A statement about a name.
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    /// The bytes of the key to sort by next.
-    window: [u8; 8],
-    /// Where in `keys` it stands; in the order of the files.
-    at: u32,
-    /// The number of its value, or [`Entry::EXCLUSION`].
-    value: u32,
-}
+/// In place of the number of a value.
+const EXCLUSION: u32 = u32::MAX;
 
-impl Entry {
-    const EXCLUSION: u32 = u32::MAX;
-
-    fn value(self) -> Option<ValueId> {
-        (self.value != Self::EXCLUSION).then_some(ValueId(self.value))
-    }
-}
-
-/// The bytes in `keys` before each key: length and scope.
+/// What an entry takes while it is sorted, beside its key and what it takes in the tree.
 const HEAD: usize = 2;
 
+/// Appends what [`NamesBuilder::add_written`] takes of a name as text: labels without NUL, `\001`
+/// and escapes, joined by single dots.
+pub(crate) fn write_plain(name: &[u8], scope: Scope, out: &mut Vec<u8>) {
+    let start = out.len();
+    out.extend([0; size_of::<u16>()]);
+    encode_plain_key(name, out);
+    let head = ((out.len() - start - size_of::<u16>()) as u16) << 2 | scope as u16;
+    out[start..start + size_of::<u16>()].copy_from_slice(&head.to_le_bytes());
+}
+
 impl NamesBuilder {
-    /// No entries yet; as many threads as `threads` says may sort them at the end.
+    /// No entries yet; as many threads as `threads` says may work at the end.
     pub fn new(threads: usize) -> Self {
         Self { threads, ..Self::default() }
     }
@@ -115,6 +114,29 @@ impl NamesBuilder {
         self.add_key(name.len() + 2, scope, value, |keys| encode_plain_key(name, keys))
     }
 
+    /// Adds the names that [`write_plain`] has written, so many, all with one value: none of them
+    /// if there might be too many.
+    pub(crate) fn add_written(
+        &mut self,
+        mut written: &[u8],
+        count: usize,
+        value: ValueId,
+    ) -> Result<(), TooManyNames> {
+        let size = self.key_bytes + written.len() + (self.len + count) * (HEAD + MAX_OVERHEAD);
+        if size + MAX_OVERHEAD > u32::MAX as usize {
+            return Err(TooManyNames);
+        }
+        while let Some((&head, rest)) = written.split_first_chunk() {
+            let head = u16::from_le_bytes(head);
+            let (key, rest) = rest.split_at(usize::from(head >> 2));
+            let scope = Scope::ALL[usize::from(head & 3)];
+            self.entries.push(key, scope, value.0);
+            self.count(key.len(), scope);
+            written = rest;
+        }
+        Ok(())
+    }
+
     #[inline]
     fn add_key(
         &mut self,
@@ -124,27 +146,27 @@ impl NamesBuilder {
         encode: impl FnOnce(&mut Vec<u8>),
     ) -> Result<(), TooManyNames> {
         // A key has at most two bytes for each of the name's.
-        let size = self.keys.len() + self.entries.len() * MAX_OVERHEAD;
+        let size = self.key_bytes + self.len * (HEAD + MAX_OVERHEAD);
         if size + HEAD + 2 * wire_len + MAX_OVERHEAD > u32::MAX as usize {
             return Err(TooManyNames);
         }
-        let at = self.keys.len();
-        self.keys.extend([0; HEAD]);
-        encode(&mut self.keys);
-        let len = self.keys.len() - at - HEAD;
-        let head = (len as u16) << 2 | scope as u16;
-        self.keys[at..at + HEAD].copy_from_slice(&head.to_le_bytes());
-        let window = window(&self.keys[at + HEAD..], 0);
-        let value = value.map_or(Entry::EXCLUSION, |ValueId(id)| id);
-        self.entries.push(Entry { window, at: at as u32, value });
+        self.key.clear();
+        encode(&mut self.key);
+        self.entries.push(&self.key, scope, value.map_or(EXCLUSION, |ValueId(id)| id));
+        self.count(self.key.len(), scope);
+        Ok(())
+    }
+
+    fn count(&mut self, key_len: usize, scope: Scope) {
+        self.key_bytes += key_len;
+        self.len += 1;
         self.scopes.0 += u64::from(scope.has_itself());
         self.scopes.1 += u64::from(scope.has_below());
-        Ok(())
     }
 
     /// The number of entries added.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.len
     }
 
     /// The number of entries for names themselves, and of those for what is below.
@@ -154,7 +176,7 @@ impl NamesBuilder {
 
     /// True if no entry was added.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.len == 0
     }
 
     /// Applies the rules and builds the tree, which does not depend on the order of the names.
@@ -164,27 +186,27 @@ impl NamesBuilder {
     /// is left out: an exclusion where nothing is listed, and an entry that says what holds for
     /// the name anyway. The latter is kept if a text may show the listed name (`$`); a text may
     /// come from `base_template`, the dataset's `$=` line, empty for none.
-    pub fn finish(mut self, answers: AnswersBuilder, base_template: &[u8]) -> (NameTree, Answers) {
-        let count = self.entries.len();
-        let parts = sort::sort(std::mem::take(&mut self.keys), &mut self.entries, self.threads);
+    pub fn finish(self, answers: AnswersBuilder, base_template: &[u8]) -> (NameTree, Answers) {
         let mut rules = Rules { answers, base_template, values: Vec::new() };
-        let key_bytes = parts.iter().map(|(keys, _)| keys.len()).sum();
-        let mut names = SortedNames::with_capacity(count, key_bytes);
+        let mut numbers = Numbers::default();
+        let mut tree = NameTreeBuilder::default();
         // What holds below the names above the one at hand, with the lengths of their keys.
         let mut above: Vec<(usize, AnswerId)> = Vec::new();
         let mut last = Vec::new();
-        for (keys, entries) in parts {
-            for entries in entries.chunk_by(|a, b| key(&keys, *a) == key(&keys, *b)) {
-                let key = key(&keys, entries[0]);
+        sort::in_order(self.entries.into_parts(), self.threads, |part| {
+            for entries in part.names() {
+                let Some(key) = entries.clone().next().map(|entry| entry.key) else { continue };
                 while above.pop_if(|(len, _)| !key.starts_with(&last[..*len])).is_some() {}
                 let inherited = above.last().map_or(AnswerId::NONE, |&(_, answer)| answer);
-                let scoped = entries.iter().map(|&entry| (scope(&keys, entry), entry.value()));
-                let itself = scoped.clone().filter(|(scope, _)| scope.has_itself());
-                let itself = rules.decide(itself.map(|(_, value)| value), inherited);
-                let below = scoped.filter(|(scope, _)| scope.has_below());
-                let below = rules.decide(below.map(|(_, value)| value), inherited);
+                let value =
+                    |entry: Entry<'_>| (entry.value != EXCLUSION).then_some(ValueId(entry.value));
+                let itself = entries.clone().filter(|entry| entry.scope.has_itself());
+                let itself = rules.decide(itself.map(value), inherited);
+                let below = entries.filter(|entry| entry.scope.has_below());
+                let below = rules.decide(below.map(value), inherited);
                 if itself.is_some() || below.is_some() {
-                    names.push(key, itself, below);
+                    let [itself, below] = [itself, below].map(|old| old.map(|id| numbers.of(id)));
+                    tree.push(key, itself, below);
                 }
                 if let Some(below) = below {
                     above.push((key.len(), below));
@@ -192,12 +214,35 @@ impl NamesBuilder {
                     last.extend_from_slice(key);
                 }
             }
+        });
+        let (answers, _) = rules.answers.finish(numbers.used);
+        (tree.finish(), answers)
+    }
+}
+
+/// The numbers that answers have at the end: in the order of their first use.
+#[derive(Default)]
+struct Numbers {
+    /// By the number that an answer has so far.
+    numbers: Vec<AnswerId>,
+    used: Vec<AnswerId>,
+}
+
+impl Numbers {
+    fn of(&mut self, old: AnswerId) -> AnswerId {
+        if !old.is_listed() {
+            return old;
         }
-        let Rules { answers, .. } = rules;
-        drop(self);
-        let (answers, numbers) = answers.finish(names.answers());
-        names.renumber(&numbers);
-        (names.into_tree(), answers)
+        let index = old.0 as usize;
+        if self.numbers.len() <= index {
+            self.numbers.resize(index + 1, AnswerId::NONE);
+        }
+        let number = &mut self.numbers[index];
+        if !number.is_listed() {
+            self.used.push(old);
+            *number = AnswerId(self.used.len() as u32);
+        }
+        *number
     }
 }
 
@@ -246,26 +291,13 @@ impl Rules<'_> {
     }
 }
 
-/// Eight bytes of a key from `depth` on, and zeros after its end.
-fn window(key: &[u8], depth: usize) -> [u8; 8] {
+/// Eight bytes of a key from `depth` on, and zeros after its end: they compare as the keys do.
+#[inline]
+fn window(key: &[u8], depth: usize) -> u64 {
     let rest = key.get(depth..).unwrap_or(&[]);
-    rest.first_chunk().copied().unwrap_or_else(|| {
+    u64::from_be_bytes(rest.first_chunk().copied().unwrap_or_else(|| {
         let mut window = [0; 8];
         window[..rest.len()].copy_from_slice(rest);
         window
-    })
-}
-
-fn head(keys: &[u8], entry: Entry) -> u16 {
-    let at = entry.at as usize;
-    u16::from_le_bytes([keys[at], keys[at + 1]])
-}
-
-fn scope(keys: &[u8], entry: Entry) -> Scope {
-    Scope::ALL[usize::from(head(keys, entry) & 3)]
-}
-
-fn key(keys: &[u8], entry: Entry) -> &[u8] {
-    let start = entry.at as usize + HEAD;
-    &keys[start..start + usize::from(head(keys, entry) >> 2)]
+    }))
 }

@@ -5,7 +5,7 @@ use super::format::HEADER;
 use super::open::{OpenError, Opened, open_bytes, read_header};
 use super::{Id, Origin, write};
 use crate::listing::{AnswerId, Answers, Range};
-use crate::trie::names::{NameTree, SortedNames, encode_key};
+use crate::trie::names::{NameTree, NameTreeBuilder, encode_key};
 use crate::trie::{Trie4, Trie6};
 use crate::zone::Dataset;
 use std::path::Path;
@@ -161,7 +161,7 @@ fn ranges<K: Copy + Ord + std::fmt::Display>(
 }
 
 fn names(tree: &NameTree, uses: &mut Uses) -> Result<(), String> {
-    let mut names = SortedNames::default();
+    let mut names = NameTreeBuilder::default();
     let (mut last, mut key) = (Vec::new(), Vec::new());
     let (mut count, mut size) = (0, 0);
     for entry in tree.iter() {
@@ -188,7 +188,7 @@ fn names(tree: &NameTree, uses: &mut Uses) -> Result<(), String> {
     if count != tree.entries() {
         return Err(format!("there are {count} entries, not {}", tree.entries()));
     }
-    same(names.into_tree() == *tree)
+    same(names.finish() == *tree)
 }
 
 /// What is listed was compiled again.

@@ -62,7 +62,7 @@ mod table;
 mod tests;
 mod tops;
 
-pub(crate) use build::{MAX_OVERHEAD, SortedNames};
+pub(crate) use build::{MAX_OVERHEAD, NameTreeBuilder};
 pub use iter::{Iter, NameEntry};
 pub(crate) use key::{encode as encode_key, encode_plain as encode_plain_key};
 

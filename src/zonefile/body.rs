@@ -149,6 +149,14 @@ impl Body {
                 self.add_places(at, lines.len() as u64);
                 return Ok(Some(lines.len() as u64));
             }
+            (Entries::Dnset(names), Said::Names(written, count)) => {
+                // What goes wrong is told by the ordinary way.
+                let Ok(value) = self.values.default_id() else { return Ok(None) };
+                if names.add_written(written, count, value).is_err() {
+                    return Ok(None);
+                }
+                count
+            }
             _ => return Ok(None),
         };
         self.accepted += count as u64;

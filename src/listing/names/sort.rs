@@ -1,100 +1,115 @@
 //! Sorting names: by the order of their keys, and then by their place in the files.
 
-use super::{Entry, HEAD, head, key, window};
+use super::store::{Blocks, Entry, Part};
+use super::window;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::thread;
 
-/// How many keys are looked for at once, so that the processor waits for many of them together.
-const AHEAD: usize = 32;
-/// How many names are looked at to find bounds of parts of about the same size.
-const SAMPLES: usize = 1024;
+/// How many sorted parts may wait for whoever takes them, of each thread that sorts.
+const AHEAD: usize = 1;
 
-/// The keys of some of the names in the order of the names, and those.
-type Part<'e> = (Vec<u8>, &'e mut [Entry]);
+/// Eight bytes of a key, and below them the place of the entry: so that integers are sorted.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Item(u128);
 
-/// Sorts the entries. The parts are in order; no name is in two. Their number is that of threads at
-/// most, and has no influence on the order.
-pub(super) fn sort(keys: Vec<u8>, entries: &mut [Entry], threads: usize) -> Vec<Part<'_>> {
-    let parts = split(entries, threads);
-    let keys = &keys[..];
-    std::thread::scope(|scope| {
-        let mut parts = parts.into_iter();
-        let own = parts.next();
-        let others: Vec<_> =
-            parts.map(|entries| scope.spawn(move || sort_part(keys, entries))).collect();
-        let own = own.map(|entries| sort_part(keys, entries));
-        let join = |other: std::thread::ScopedJoinHandle<'_, _>| {
-            other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        };
-        own.into_iter().chain(others.into_iter().map(join)).collect()
-    })
-}
-
-/// Splits the entries into parts, such that all in a part come before all in the next one by their
-/// windows already.
-fn split(entries: &mut [Entry], threads: usize) -> Vec<&mut [Entry]> {
-    let parts = threads.clamp(1, entries.len() / SAMPLES + 1);
-    let step = (entries.len() / SAMPLES).max(1);
-    let mut samples: Vec<_> = entries.iter().step_by(step).map(|entry| entry.window).collect();
-    samples.sort_unstable();
-    let mut rest = entries;
-    let mut done = Vec::with_capacity(parts);
-    for part in 1..parts {
-        let bound = samples[part * samples.len() / parts];
-        let mut before = 0;
-        for at in 0..rest.len() {
-            if rest[at].window < bound {
-                rest.swap(before, at);
-                before += 1;
-            }
-        }
-        let (part, others) = rest.split_at_mut(before);
-        done.push(part);
-        rest = others;
+impl Item {
+    fn new(window: u64, place: u32) -> Self {
+        Self(u128::from(window) << 32 | u128::from(place))
     }
-    done.push(rest);
-    done
-}
 
-/// Sorts by the first bytes, puts the keys in that order, and sorts what is equal so far: only the
-/// second step goes all over memory.
-fn sort_part<'e>(keys: &[u8], entries: &'e mut [Entry]) -> Part<'e> {
-    sort_by_window(entries);
-    let sorted = gather(keys, entries);
-    sort_equal(entries, &sorted, 0);
-    (sorted, entries)
-}
-
-fn sort_by_window(entries: &mut [Entry]) {
-    entries.sort_unstable_by_key(|entry| (u64::from_be_bytes(entry.window), entry.at));
-}
-
-/// Copies the keys in the order of the entries, which are then told where they are.
-fn gather(keys: &[u8], entries: &mut [Entry]) -> Vec<u8> {
-    let mut sorted = Vec::new();
-    for entries in entries.chunks_mut(AHEAD) {
-        let mut lens = [0; AHEAD];
-        for (len, &entry) in lens.iter_mut().zip(&*entries) {
-            *len = HEAD + usize::from(head(keys, entry) >> 2);
-        }
-        for (entry, len) in entries.iter_mut().zip(lens) {
-            let start = entry.at as usize;
-            entry.at = sorted.len() as u32;
-            sorted.extend_from_slice(&keys[start..start + len]);
-        }
+    fn window(self) -> u64 {
+        (self.0 >> 32) as u64
     }
-    sorted
+
+    fn place(self) -> u32 {
+        self.0 as u32
+    }
 }
 
-/// Sorts further the entries that have the same window at `depth` bytes of their keys.
-fn sort_equal(entries: &mut [Entry], keys: &[u8], depth: usize) {
-    for run in entries.chunk_by_mut(|a, b| a.window == b.window) {
+/// A part, and the order of its entries.
+pub(super) struct Sorted {
+    blocks: Blocks,
+    items: Vec<Item>,
+}
+
+impl Sorted {
+    /// Makes use of the memory of `items`.
+    fn new(part: Part, mut items: Vec<Item>) -> Self {
+        items.clear();
+        items.reserve_exact(part.len());
+        let blocks = part.blocks;
+        items.extend(blocks.places().map(|(place, entry)| Item::new(window(entry.key, 0), place)));
+        items.sort_unstable();
+        sort_equal(&mut items, &blocks, 0);
+        Self { blocks, items }
+    }
+
+    /// The entries of each name, in the order of the names; those of one name in the order of the
+    /// files.
+    pub(super) fn names(&self) -> impl Iterator<Item = impl Iterator<Item = Entry<'_>> + Clone> {
+        let entry = |&item: &Item| self.blocks.get(item.place());
+        let names = self.items.chunk_by(move |a, b| entry(a).key == entry(b).key);
+        names.map(move |items| items.iter().map(entry))
+    }
+}
+
+/// Sorts further the items that have the same window at `depth` bytes of their keys.
+fn sort_equal(items: &mut [Item], blocks: &Blocks, depth: usize) {
+    for run in items.chunk_by_mut(|a, b| a.window() == b.window()) {
         // A window of zeros is past the end of all these keys: they are equal.
-        if run.len() > 1 && run[0].window != [0; 8] {
-            let depth = depth + size_of_val(&run[0].window);
-            for entry in &mut *run {
-                entry.window = window(key(keys, *entry), depth);
+        if run.len() > 1 && run[0].window() != 0 {
+            let depth = depth + size_of::<u64>();
+            for item in &mut *run {
+                let key = blocks.get(item.place()).key;
+                *item = Item::new(window(key, depth), item.place());
             }
-            sort_by_window(run);
-            sort_equal(run, keys, depth);
+            run.sort_unstable();
+            sort_equal(run, blocks, depth);
+        }
+    }
+}
+
+/// Sorts the parts, and hands on one after the other; what of them is not needed any more is freed
+/// before the next. With more than one thread, the others sort ahead of this one, which takes them.
+pub(super) fn in_order(parts: Vec<Part>, threads: usize, mut take: impl FnMut(&Sorted)) {
+    let sorters = threads.saturating_sub(1).min(parts.len() - 1);
+    if sorters == 0 {
+        let mut items = Vec::new();
+        for part in parts {
+            let sorted = Sorted::new(part, items);
+            take(&sorted);
+            items = sorted.items;
+        }
+        return;
+    }
+    let count = parts.len();
+    let mut shares: Vec<Vec<Part>> = (0..sorters).map(|_| Vec::new()).collect();
+    parts.into_iter().enumerate().for_each(|(number, part)| shares[number % sorters].push(part));
+    thread::scope(|scope| {
+        let sorters: Vec<_> = shares
+            .into_iter()
+            .map(|share| {
+                let ((sorted, waiting), (used, free)) = (sync_channel(AHEAD), channel());
+                scope.spawn(move || sort_ahead(share, &sorted, &free));
+                (waiting, used)
+            })
+            .collect();
+        for number in 0..count {
+            let (waiting, used): &(Receiver<Sorted>, Sender<_>) = &sorters[number % sorters.len()];
+            // A thread that is gone has panicked, and so does the scope.
+            let Ok(sorted) = waiting.recv() else { return };
+            take(&sorted);
+            let _ = used.send(sorted.items);
+        }
+    });
+}
+
+/// Sorts a share of the parts for as long as somebody takes them; `free` has memory to use again.
+fn sort_ahead(share: Vec<Part>, sorted: &SyncSender<Sorted>, free: &Receiver<Vec<Item>>) {
+    for part in share {
+        let items = free.try_recv().unwrap_or_default();
+        if sorted.send(Sorted::new(part, items)).is_err() {
+            return;
         }
     }
 }

@@ -8,7 +8,6 @@ use super::table::{Bucket, Table};
 use super::tops;
 use crate::listing::AnswerId;
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 /// A node with at most this many names below it holds their records inside of its own.
 const INLINE_NAMES: usize = 8;
@@ -20,79 +19,86 @@ const MAX_BUCKET_RECORDS: u8 = 24;
 /// name above it) with their length, flags, answers and table, each in a bucket of its own.
 pub(crate) const MAX_OVERHEAD: usize = 64;
 
-/// Names with their entries, in canonical order and without duplicates.
+/// Builds the tree from its names, which come in canonical order and without duplicates: what is
+/// above a name is written once the names below it have come.
 ///
-/// Nothing in it is without effect: no exclusion where nothing is listed, and no name without an
+/// Nothing of it is without effect: no exclusion where nothing is listed, and no name without an
 /// entry.
+pub(crate) struct NameTreeBuilder {
+    records: Vec<u8>,
+    buckets: Vec<Bucket>,
+    /// The nodes from the root to the last name.
+    open: Vec<Open>,
+    /// The key of the last name.
+    last: Vec<u8>,
+    /// What a record has before its children.
+    head: Vec<u8>,
+    /// Memory of nodes that are written.
+    spare: Vec<Vec<u8>>,
+    entries: usize,
+}
+
+/// A node of which not all children are known yet.
 #[derive(Default)]
-pub(crate) struct SortedNames {
-    keys: Vec<u8>,
-    items: Vec<Item>,
+struct Open {
+    /// The length of its key.
+    depth: usize,
+    itself: Option<AnswerId>,
+    below: Option<AnswerId>,
+    /// The records of the nodes right below it, and their number.
+    children: Vec<u8>,
+    count: usize,
+    /// The number of names below it.
+    names: usize,
 }
 
-struct Item {
-    key_start: u32,
-    itself: PackedEntry,
-    below: PackedEntry,
-}
-
-/// An `Option<AnswerId>` in four bytes.
-#[derive(Clone, Copy)]
-struct PackedEntry(u32);
-
-impl PackedEntry {
-    const NO_ENTRY: u32 = u32::MAX;
-
-    fn new(entry: Option<AnswerId>) -> Self {
-        Self(entry.map_or(Self::NO_ENTRY, |AnswerId(id)| id))
-    }
-
-    fn get(self) -> Option<AnswerId> {
-        (self.0 != Self::NO_ENTRY).then_some(AnswerId(self.0))
+impl Default for NameTreeBuilder {
+    fn default() -> Self {
+        Self {
+            records: Vec::new(),
+            buckets: Vec::new(),
+            open: vec![Open::default()],
+            last: Vec::new(),
+            head: Vec::new(),
+            spare: Vec::new(),
+            entries: 0,
+        }
     }
 }
 
-impl SortedNames {
-    /// For about `names` names whose keys have `key_bytes` bytes.
-    pub(crate) fn with_capacity(names: usize, key_bytes: usize) -> Self {
-        Self { keys: Vec::with_capacity(key_bytes), items: Vec::with_capacity(names) }
-    }
-
+impl NameTreeBuilder {
     /// Appends the next name: its key, and its entries ([`AnswerId::NONE`] is an exclusion). All
     /// keys together must have less than 4 GiB.
     pub(crate) fn push(&mut self, key: &[u8], itself: Option<AnswerId>, below: Option<AnswerId>) {
-        let (itself, below) = (PackedEntry::new(itself), PackedEntry::new(below));
-        self.items.push(Item { key_start: self.keys.len() as u32, itself, below });
-        self.keys.extend_from_slice(key);
-    }
-
-    /// The answers of all entries, in the order of the names.
-    pub(crate) fn answers(&self) -> impl Iterator<Item = AnswerId> {
-        self.items.iter().flat_map(|item| [item.itself, item.below]).filter_map(PackedEntry::get)
-    }
-
-    /// Gives each answer its new number.
-    pub(crate) fn renumber(&mut self, numbers: &[AnswerId]) {
-        for entry in self.items.iter_mut().flat_map(|item| [&mut item.itself, &mut item.below]) {
-            *entry = PackedEntry::new(entry.get().map(|AnswerId(old)| numbers[old as usize]));
+        let common = key::common_len(&self.last, key);
+        self.close(common);
+        self.entries += 1;
+        self.last.truncate(common);
+        self.last.extend_from_slice(&key[common..]);
+        if key.is_empty() {
+            (self.open[0].itself, self.open[0].below) = (itself, below);
+        } else {
+            let children = self.spare.pop().unwrap_or_default();
+            self.open.push(Open { depth: key.len(), itself, below, children, ..Open::default() });
         }
     }
 
     /// The tree of these names.
-    pub(crate) fn into_tree(mut self) -> NameTree {
-        self.keys.shrink_to_fit();
-        self.items.shrink_to_fit();
-        let entries = self.items.len();
-        if entries == 0 {
+    pub(crate) fn finish(mut self) -> NameTree {
+        if self.entries == 0 {
             return NameTree::default();
         }
-        let mut root = Vec::new();
-        let mut writer = Writer { names: &self, records: Vec::new(), buckets: Vec::new() };
-        root.push(0);
-        root[0] = writer.node(0..entries, 0, &mut root);
-        let Writer { mut records, mut buckets, .. } = writer;
+        self.close(0);
+        let Some(root) = self.open.pop() else { return NameTree::default() };
+        self.spare = Vec::new();
+        self.head.clear();
+        // Nearly all lookups go through the root.
+        let flags = self.node(&root, 1);
+        let Self { mut records, mut buckets, head, entries, .. } = self;
         let root_at = records.len();
-        records.extend_from_slice(&root);
+        records.push(flags);
+        records.extend_from_slice(&head);
+        record::write_children(flags, &root.children, &mut records);
         records.extend([0; record::PADDING]);
         records.shrink_to_fit();
         buckets.shrink_to_fit();
@@ -105,94 +111,67 @@ impl SortedNames {
         }
     }
 
-    fn key(&self, index: usize) -> &[u8] {
-        let start = self.items[index].key_start as usize;
-        let end = self.items.get(index + 1).map_or(self.keys.len(), |next| next.key_start as usize);
-        &self.keys[start..end]
-    }
-
-    /// The names from the start of `names` on whose label at `depth` is the same.
-    fn first_child(&self, names: Range<usize>, depth: usize) -> Range<usize> {
-        let first = &self.key(names.start)[depth..];
-        let label = &first[..key::first_label_len(first)];
-        let same = |&index: &usize| self.key(index)[depth..].starts_with(label);
-        let others = (names.start + 1..names.end).take_while(same).count();
-        names.start..names.start + 1 + others
-    }
-}
-
-struct Writer<'a> {
-    names: &'a SortedNames,
-    records: Vec<u8>,
-    buckets: Vec<Bucket>,
-}
-
-impl Writer<'_> {
-    /// Appends what the node of the key with `depth` bytes has besides an edge and its flags,
-    /// which are returned; `names` are those of the node itself and below it.
-    fn node(&mut self, names: Range<usize>, depth: usize, out: &mut Vec<u8>) -> u8 {
-        let mut below = names;
-        let flags = if self.names.key(below.start).len() == depth {
-            let item = &self.names.items[below.start];
-            below.start += 1;
-            record::write_answers(item.itself.get(), item.below.get(), out)
-        } else {
-            record::write_answers(None, None, out)
-        };
-        if below.is_empty() {
-            return flags;
-        }
-        if below.len() <= INLINE_NAMES {
-            self.children(below, depth, out);
-            return record::end_children(flags, out);
-        }
-        let mut children = Vec::new();
-        self.children(below, depth, &mut children);
-        // Nearly all lookups go through the root.
-        let bucket_records = if depth == 0 { 1 } else { BUCKET_RECORDS };
-        let table = self.table(&children, bucket_records);
-        record::write_table(flags, table, out)
-    }
-
-    /// Appends the records of all nodes right below that of the key with `depth` bytes.
-    fn children(&mut self, names: Range<usize>, depth: usize, out: &mut Vec<u8>) {
-        let mut left = names;
-        while !left.is_empty() {
-            let child = self.names.first_child(left.clone(), depth);
-            left.start = child.end;
-            self.child(child, depth, out);
+    /// Writes the nodes whose keys are longer than `depth`: that much the last name has in common
+    /// with the next.
+    fn close(&mut self, depth: usize) {
+        while let Some(node) = self.open.pop_if(|node| node.depth > depth) {
+            if self.open.last().is_none_or(|above| above.depth < depth) {
+                let children = self.spare.pop().unwrap_or_default();
+                self.open.push(Open { depth, children, ..Open::default() });
+            }
+            self.child(node);
         }
     }
 
-    /// Appends the record of a node below that of the key with `depth` bytes.
-    fn child(&mut self, names: Range<usize>, depth: usize, out: &mut Vec<u8>) {
-        let first = self.names.key(names.start);
-        let node_depth = match names.len() {
-            1 => first.len(),
-            _ => key::common_len(first, self.names.key(names.end - 1)),
-        };
-        let edge = &first[depth..node_depth];
+    /// Appends the record of a node to those of the one above it.
+    fn child(&mut self, node: Open) {
+        let Some(mut above) = self.open.pop() else { return };
+        let edge = &self.last[above.depth..node.depth];
         let (label, tail) = edge.split_at(key::first_label_len(edge));
-        let start = record::start(out);
-        let label_len = key::decode_label(label, out);
+        self.head.clear();
+        let label_len = key::decode_label(label, &mut self.head);
         if !tail.is_empty() {
-            out.push(key::labels(tail).count() as u8);
+            self.head.push(key::labels(tail).count() as u8);
             for label in key::labels(tail).rev() {
-                let len_at = out.len();
-                out.push(0);
-                out[len_at] = key::decode_label(label, out) as u8;
+                let len_at = self.head.len();
+                self.head.push(0);
+                self.head[len_at] = key::decode_label(label, &mut self.head) as u8;
             }
         }
-        let flags = self.node(names, node_depth, out);
-        record::finish(start, label_len, !tail.is_empty(), flags, out);
+        let has_tail = !tail.is_empty();
+        let flags = self.node(&node, BUCKET_RECORDS);
+        let (head, children) = (&self.head, &node.children);
+        record::write(label_len, has_tail, flags, head, children, &mut above.children);
+        above.count += 1;
+        above.names += node.names + usize::from(node.itself.is_some() || node.below.is_some());
+        self.open.push(above);
+        let mut children = node.children;
+        if children.capacity() > 0 {
+            children.clear();
+            self.spare.push(children);
+        }
     }
 
-    /// Shares out the records of a node's children to the buckets of a new table.
-    fn table(&mut self, children: &[u8], bucket_records: usize) -> Table {
-        let count = record::records(children, 0).count().div_ceil(bucket_records);
+    /// Appends to `head` what a node says, and where its children are unless they are inside of its
+    /// own record; its flags.
+    fn node(&mut self, node: &Open, bucket_records: usize) -> u8 {
+        let flags = record::write_answers(node.itself, node.below, &mut self.head);
+        match node.names {
+            0 => flags,
+            1..=INLINE_NAMES => record::inline(flags),
+            _ => {
+                let table = self.table(&node.children, node.count, bucket_records);
+                record::write_table(flags, table, &mut self.head)
+            }
+        }
+    }
+
+    /// Shares out the records of a node's children, so many, to the buckets of a new table.
+    fn table(&mut self, children: &[u8], records: usize, bucket_records: usize) -> Table {
+        let count = records.div_ceil(bucket_records);
         let table = self.new_table(count);
         let first = table.start as usize;
-        let mut places = Vec::new();
+        let mut places = Vec::with_capacity(records);
         let mut counts = vec![0_u8; count];
         // At first the sizes of the buckets, then where they start, then where their next record
         // belongs.

@@ -248,10 +248,17 @@ pub(super) fn put_sorted(table: Table, out: &mut [u8]) {
     out[..bytes.len()].copy_from_slice(&bytes);
 }
 
-/// Ends the records of a node's children, which stand inside of its own; the flags of the node.
-pub(super) fn end_children(flags: u8, out: &mut Vec<u8>) -> u8 {
-    out.push(END);
+/// The flags of a node whose children are inside of its own record.
+pub(super) fn inline(flags: u8) -> u8 {
     flags | INLINE
+}
+
+/// Appends the records of a node's children if they are inside of its own.
+pub(super) fn write_children(flags: u8, children: &[u8], out: &mut Vec<u8>) {
+    if flags & CHILDREN == INLINE {
+        out.extend_from_slice(children);
+        out.push(END);
+    }
 }
 
 /// Appends where the table of a node's children is; the flags of the node.
@@ -265,22 +272,24 @@ fn put_table(table: Table, out: &mut Vec<u8>) {
     out.extend_from_slice(&table.count.to_le_bytes());
 }
 
-/// Starts a record; [`finish`] takes its position.
-pub(super) fn start(out: &mut Vec<u8>) -> usize {
-    out.extend([0; HEAD]);
-    out.len() - HEAD
-}
-
-/// Completes the record at `at`, in which all from its first label on stands.
-pub(super) fn finish(at: usize, label_len: usize, tail: bool, flags: u8, out: &mut Vec<u8>) {
+/// Appends a record: `head` is all from its first label on up to its children.
+pub(super) fn write(
+    label_len: usize,
+    tail: bool,
+    flags: u8,
+    head: &[u8],
+    children: &[u8],
+    out: &mut Vec<u8>,
+) {
     let long = tail || flags & CHILDREN != 0 || flags >> 6 == ANSWERS_FOLLOW;
     let bits = if tail { TAIL } else { 0 } | if long { LONG } else { 0 };
-    out[at..at + HEAD].copy_from_slice(&[label_len as u8 | bits, flags]);
+    out.extend([label_len as u8 | bits, flags]);
     if long {
-        let mut left = Vec::new();
-        write_varint((out.len() - at - HEAD) as u32, &mut left);
-        out.splice(at + HEAD..at + HEAD, left);
+        let inside = if flags & CHILDREN == INLINE { children.len() + 1 } else { 0 };
+        write_varint((head.len() + inside) as u32, out);
     }
+    out.extend_from_slice(head);
+    write_children(flags, children, out);
 }
 
 /// A number in seven bits per byte, the lowest first; the high bit says that more follow.
@@ -348,6 +357,6 @@ mod tests {
         }
         let mut bytes = Vec::new();
         write_answers(Some(AnswerId(2)), Some(AnswerId(2)), &mut bytes);
-        assert_eq!(bytes, []);
+        assert!(bytes.is_empty());
     }
 }

@@ -404,7 +404,7 @@ proptest! {
         whole in prop::collection::vec(
             proptest::sample::select(&["1.2.3.4\n", "1.2.3.4\r\n", "255.255.255.255\n", ":2:x\n",
                 "1.2.3.", "4\n", "$TTL 5\n", "1:2::3\n", "1.2.3.4 ", "1.2.3.0/24 :2:x\n", "!1.2.3.4\n",
-                "1:2::/32 :3:y\r\n", "1.2.3.4/32 :2:y \n", "$MAXRANGE4 /25\n", ".a.b :3\n", "a A 1.2.3.4\n",
+                "1:2::/32 :3:y\r\n", "1.2.3.4/32 :2:y \n", "$MAXRANGE4 /25\n", ".a.b :3\n", ".a.b\n", "*.b.a-9\r\n", "a\n", "a A 1.2.3.4\n",
                 "$DATASET ip4set:x a @\n", "$DATASET generic b.a\n", "@ 5 TXT x\n"][..]), 0..20),
         at in 0..20usize,
     ) {

@@ -1,0 +1,232 @@
+//! The entries of names while files are read: in parts by the order of their keys, so that each part
+//! can be sorted in the processor's cache, and freed once it is in the tree.
+
+use super::{Scope, window};
+
+/// The size of a block. So large ones are mapped each by itself: what is never written to takes no
+/// memory, and when a block is freed, the system has its memory at once.
+const BLOCK: usize = 1 << BLOCK_BITS;
+const BLOCK_BITS: u32 = 18;
+/// From so many entries on a part is split.
+const SPLIT_AT: usize = 1 << 16;
+/// Into so many parts at most.
+const PARTS: usize = 256;
+/// How many entries are looked at to find parts of about the same size.
+const SAMPLES: usize = 4096;
+/// The bytes in a block before each key: its length and scope, and its value.
+const HEAD: usize = 6;
+
+/// All entries. The first bytes of a key say which part it belongs to.
+#[derive(Debug)]
+pub(super) struct Store {
+    parts: Vec<Part>,
+    /// The least window of each part but the first.
+    bounds: Vec<u64>,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self { parts: vec![Part::default()], bounds: Vec::new() }
+    }
+}
+
+/// Entries in the order of the files.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub(super) blocks: Blocks,
+    len: usize,
+    /// From so many entries on it is split.
+    limit: usize,
+}
+
+impl Default for Part {
+    fn default() -> Self {
+        Self { blocks: Blocks::default(), len: 0, limit: SPLIT_AT }
+    }
+}
+
+impl Store {
+    /// Adds an entry.
+    #[inline]
+    pub(super) fn push(&mut self, key: &[u8], scope: Scope, value: u32) {
+        let window = window(key, 0);
+        let number = self.bounds.partition_point(|&bound| bound <= window);
+        let part = &mut self.parts[number];
+        part.push(key, scope, value);
+        if part.len >= part.limit {
+            self.split(number);
+        }
+    }
+
+    /// All parts, in order.
+    pub(super) fn into_parts(self) -> Vec<Part> {
+        self.parts
+    }
+
+    #[cold]
+    fn split(&mut self, number: usize) {
+        let part = std::mem::take(&mut self.parts[number]);
+        let bounds = part.bounds();
+        let mut parts: Vec<_> = (0..=bounds.len()).map(|_| Part::large()).collect();
+        for block in part.blocks.0 {
+            for entry in entries(&block) {
+                let window = window(entry.key, 0);
+                let part = bounds.partition_point(|&bound| bound <= window);
+                parts[part].push(entry.key, entry.scope, entry.value);
+            }
+        }
+        // Where the keys begin alike there may be no better parts: that is not tried at each entry.
+        parts.iter_mut().for_each(|part| part.limit = SPLIT_AT.max(2 * part.len));
+        self.parts.splice(number..=number, parts);
+        self.bounds.splice(number..number, bounds);
+    }
+}
+
+impl Part {
+    /// One that will have many entries.
+    fn large() -> Self {
+        Self { blocks: Blocks(vec![Vec::with_capacity(BLOCK)]), ..Self::default() }
+    }
+
+    /// The number of entries.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    fn push(&mut self, key: &[u8], scope: Scope, value: u32) {
+        self.blocks.push(key, scope, value);
+        self.len += 1;
+    }
+
+    /// Windows that make parts of about the same size of this one.
+    fn bounds(&self) -> Vec<u64> {
+        let entries = self.blocks.0.iter().flat_map(|block| entries(block));
+        // Odd, as what is regular in files is rather not.
+        let step = (self.len / SAMPLES) | 1;
+        let mut samples: Vec<_> = entries.step_by(step).map(|entry| window(entry.key, 0)).collect();
+        samples.sort_unstable();
+        let bound = |part| samples[part * samples.len() / PARTS];
+        let mut bounds: Vec<_> = (1..PARTS).map(bound).filter(|&it| it != samples[0]).collect();
+        bounds.dedup();
+        bounds
+    }
+}
+
+/// Where the bytes of entries are.
+#[derive(Debug, Default)]
+pub(super) struct Blocks(Vec<Vec<u8>>);
+
+/// An entry, read.
+#[derive(Clone, Copy)]
+pub(super) struct Entry<'a> {
+    pub(super) key: &'a [u8],
+    pub(super) scope: Scope,
+    pub(super) value: u32,
+}
+
+impl Blocks {
+    fn push(&mut self, key: &[u8], scope: Scope, value: u32) {
+        let size = HEAD + key.len();
+        if self.0.last().is_none_or(|block| block.len() + size > BLOCK) {
+            // A list of few names takes little memory: its only block grows.
+            let size = if self.0.is_empty() { 0 } else { BLOCK };
+            self.0.push(Vec::with_capacity(size));
+        }
+        let Some(block) = self.0.last_mut() else { return };
+        let head = (key.len() as u16) << 2 | scope as u16;
+        let [a, b] = head.to_le_bytes();
+        let [c, d, e, f] = value.to_le_bytes();
+        block.extend([a, b, c, d, e, f]);
+        block.extend_from_slice(key);
+    }
+
+    /// Each entry and its place, which grows with each.
+    pub(super) fn places(&self) -> impl Iterator<Item = (u32, Entry<'_>)> {
+        self.0.iter().zip(0_u32..).flat_map(|(block, number)| {
+            let mut place = number << BLOCK_BITS;
+            entries(block).map(move |entry| {
+                let here = place;
+                place += (HEAD + entry.key.len()) as u32;
+                (here, entry)
+            })
+        })
+    }
+
+    /// The entry at a place.
+    #[inline]
+    pub(super) fn get(&self, place: u32) -> Entry<'_> {
+        let block = &self.0[(place >> BLOCK_BITS) as usize];
+        read(&block[place as usize & (BLOCK - 1)..]).unwrap_or(Entry::EMPTY)
+    }
+}
+
+impl Entry<'_> {
+    const EMPTY: Self = Self { key: &[], scope: Scope::Itself, value: 0 };
+}
+
+fn entries(block: &[u8]) -> impl Iterator<Item = Entry<'_>> {
+    let mut rest = block;
+    std::iter::from_fn(move || {
+        let entry = read(rest)?;
+        rest = &rest[HEAD + entry.key.len()..];
+        Some(entry)
+    })
+}
+
+/// The entry at the beginning of these bytes.
+#[inline]
+fn read(bytes: &[u8]) -> Option<Entry<'_>> {
+    let (&[a, b, c, d, e, f], rest) = bytes.split_first_chunk::<HEAD>()?;
+    let head = u16::from_le_bytes([a, b]);
+    let key = &rest[..usize::from(head >> 2)];
+    let scope = Scope::ALL[usize::from(head & 3)];
+    Some(Entry { key, scope, value: u32::from_le_bytes([c, d, e, f]) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever the parts are, no entry is lost, none changes, and none overtakes another one of
+    /// the same key.
+    #[test]
+    fn parts_are_in_order_and_keep_the_order_of_the_files() {
+        let mut store = Store::default();
+        let count = 4 * SPLIT_AT;
+        // Half of the keys begin alike; each comes twice.
+        let key = |number: usize| {
+            let hash = (number / 2).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            match number & 2 {
+                0 => [&b"com\0same"[..], &hash.to_be_bytes(), b"\0"].concat(),
+                _ => [&hash.to_be_bytes()[..], b"\0"].concat(),
+            }
+        };
+        for number in 0..count {
+            store.push(&key(number), Scope::ALL[number % 3], number as u32);
+        }
+        let parts = store.into_parts();
+        assert!(parts.len() > PARTS / 4, "{} parts", parts.len());
+        let mut seen = vec![false; count];
+        let mut last_window = 0;
+        for part in &parts {
+            let (mut least, mut most, mut last_value) = (u64::MAX, 0, None);
+            let mut len = 0;
+            for (place, entry) in part.blocks.places() {
+                let number = entry.value as usize;
+                assert_eq!(entry.key, key(number));
+                assert_eq!(entry.scope, Scope::ALL[number % 3]);
+                assert_eq!(part.blocks.get(place).value, entry.value);
+                assert!(last_value < Some(entry.value));
+                last_value = Some(entry.value);
+                assert!(!std::mem::replace(&mut seen[number], true));
+                (least, most) =
+                    (least.min(window(&key(number), 0)), most.max(window(&key(number), 0)));
+                len += 1;
+            }
+            assert_eq!(len, part.len());
+            assert!(len == 0 || last_window == 0 || last_window < least);
+            last_window = last_window.max(most);
+        }
+        assert!(seen.iter().all(|&seen| seen));
+    }
+}
