@@ -14,6 +14,8 @@ pub(super) struct Apexes {
     index: Vec<u32>,
     /// How many labels they have: the distinct numbers, the greatest first.
     label_counts: Vec<usize>,
+    /// The length of the longest apex, in bytes.
+    longest: usize,
     /// For each number whether another apex lies below that one.
     above: Vec<bool>,
     /// The names between an apex and the next one above it.
@@ -52,6 +54,7 @@ impl Apexes {
         }
         apexes.label_counts.sort_unstable_by(|a, b| b.cmp(a));
         apexes.label_counts.dedup();
+        apexes.longest = apexes.names.iter().map(|apex| apex.name.len()).max().unwrap_or(0);
         apexes.above = vec![false; apexes.names.len()];
         apexes.find_between(|_| false);
         apexes
@@ -104,7 +107,8 @@ impl Apexes {
                 let number = match name.len() {
                     8..=USUAL => self.place(name).ok()?,
                     // Out of the way, so that the usual case needs no registers saved.
-                    _ => self.search(name)?,
+                    len if len <= self.longest => self.search(name)?,
+                    _ => return None,
                 };
                 return (len == 0).then_some((number, NonZeroU32::new(end as u32)?));
             }
