@@ -1,6 +1,6 @@
 //! Sorting names: by the order of their keys, and then by their place in the files.
 
-use super::store::{Blocks, Entry, Part};
+use super::store::{Blocks, Entry, Part, entries};
 use super::window;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
@@ -26,30 +26,42 @@ impl Item {
     }
 }
 
-/// A part, and the order of its entries.
-pub(super) struct Sorted {
-    blocks: Blocks,
+/// The entries of a part in the order of the names; those of one name in the order of the files.
+#[derive(Default)]
+pub(super) struct Sorted(Vec<u8>);
+
+impl Sorted {
+    /// The entries of each name.
+    pub(super) fn names(&self) -> impl Iterator<Item = impl Iterator<Item = Entry<'_>> + Clone> {
+        let mut rest = &self.0[..];
+        std::iter::from_fn(move || {
+            let name = entries(rest).next()?.key;
+            let same = entries(rest).take_while(|entry| entry.key == name);
+            let (of_name, others) = rest.split_at(same.map(|entry| entry.size()).sum());
+            rest = others;
+            Some(entries(of_name))
+        })
+    }
+}
+
+/// Sorts one part after the other.
+#[derive(Default)]
+struct Sorter {
     items: Vec<Item>,
 }
 
-impl Sorted {
-    /// Makes use of the memory of `items`.
-    fn new(part: Part, mut items: Vec<Item>) -> Self {
+impl Sorter {
+    /// Sorts a part, in memory that was used before.
+    fn sort(&mut self, part: Part, Sorted(mut sorted): Sorted) -> Sorted {
+        let (items, blocks) = (&mut self.items, part.blocks);
         items.clear();
-        items.reserve_exact(part.len());
-        let blocks = part.blocks;
-        items.extend(blocks.places().map(|(place, entry)| Item::new(window(entry.key, 0), place)));
+        let item = |(place, entry): (u32, Entry<'_>)| Item::new(window(entry.key, 0), place);
+        items.extend(blocks.places().map(item));
         items.sort_unstable();
-        sort_equal(&mut items, &blocks, 0);
-        Self { blocks, items }
-    }
-
-    /// The entries of each name, in the order of the names; those of one name in the order of the
-    /// files.
-    pub(super) fn names(&self) -> impl Iterator<Item = impl Iterator<Item = Entry<'_>> + Clone> {
-        let entry = |&item: &Item| self.blocks.get(item.place());
-        let names = self.items.chunk_by(move |a, b| entry(a).key == entry(b).key);
-        names.map(move |items| items.iter().map(entry))
+        sort_equal(items, &blocks, 0);
+        sorted.clear();
+        items.iter().for_each(|item| blocks.copy(item.place(), &mut sorted));
+        Sorted(sorted)
     }
 }
 
@@ -74,11 +86,10 @@ fn sort_equal(items: &mut [Item], blocks: &Blocks, depth: usize) {
 pub(super) fn in_order(parts: Vec<Part>, threads: usize, mut take: impl FnMut(&Sorted)) {
     let sorters = threads.saturating_sub(1).min(parts.len() - 1);
     if sorters == 0 {
-        let mut items = Vec::new();
+        let (mut sorter, mut sorted) = (Sorter::default(), Sorted::default());
         for part in parts {
-            let sorted = Sorted::new(part, items);
+            sorted = sorter.sort(part, sorted);
             take(&sorted);
-            items = sorted.items;
         }
         return;
     }
@@ -89,26 +100,27 @@ pub(super) fn in_order(parts: Vec<Part>, threads: usize, mut take: impl FnMut(&S
         let sorters: Vec<_> = shares
             .into_iter()
             .map(|share| {
-                let ((sorted, waiting), (used, free)) = (sync_channel(AHEAD), channel());
-                scope.spawn(move || sort_ahead(share, &sorted, &free));
-                (waiting, used)
+                let ((sorted, waiting), (free, used)) = (sync_channel(AHEAD), channel());
+                scope.spawn(move || sort_ahead(share, &sorted, &used));
+                (waiting, free)
             })
             .collect();
         for number in 0..count {
-            let (waiting, used): &(Receiver<Sorted>, Sender<_>) = &sorters[number % sorters.len()];
+            let (waiting, free): &(Receiver<Sorted>, Sender<_>) = &sorters[number % sorters.len()];
             // A thread that is gone has panicked, and so does the scope.
             let Ok(sorted) = waiting.recv() else { return };
             take(&sorted);
-            let _ = used.send(sorted.items);
+            let _ = free.send(sorted);
         }
     });
 }
 
-/// Sorts a share of the parts for as long as somebody takes them; `free` has memory to use again.
-fn sort_ahead(share: Vec<Part>, sorted: &SyncSender<Sorted>, free: &Receiver<Vec<Item>>) {
+/// Sorts a share of the parts for as long as somebody takes them; `used` has memory to use again.
+fn sort_ahead(share: Vec<Part>, sorted: &SyncSender<Sorted>, used: &Receiver<Sorted>) {
+    let mut sorter = Sorter::default();
     for part in share {
-        let items = free.try_recv().unwrap_or_default();
-        if sorted.send(Sorted::new(part, items)).is_err() {
+        let memory = used.try_recv().unwrap_or_default();
+        if sorted.send(sorter.sort(part, memory)).is_err() {
             return;
         }
     }

@@ -88,11 +88,6 @@ impl Part {
         Self { blocks: Blocks(vec![Vec::with_capacity(BLOCK)]), ..Self::default() }
     }
 
-    /// The number of entries.
-    pub(super) fn len(&self) -> usize {
-        self.len
-    }
-
     fn push(&mut self, key: &[u8], scope: Scope, value: u32) {
         self.blocks.push(key, scope, value);
         self.len += 1;
@@ -146,7 +141,7 @@ impl Blocks {
             let mut place = number << BLOCK_BITS;
             entries(block).map(move |entry| {
                 let here = place;
-                place += (HEAD + entry.key.len()) as u32;
+                place += entry.size() as u32;
                 (here, entry)
             })
         })
@@ -155,20 +150,37 @@ impl Blocks {
     /// The entry at a place.
     #[inline]
     pub(super) fn get(&self, place: u32) -> Entry<'_> {
+        read(self.bytes_from(place)).unwrap_or(Entry::EMPTY)
+    }
+
+    /// Appends the bytes of the entry at a place.
+    #[inline]
+    pub(super) fn copy(&self, place: u32, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.bytes_from(place)[..self.get(place).size()]);
+    }
+
+    #[inline]
+    fn bytes_from(&self, place: u32) -> &[u8] {
         let block = &self.0[(place >> BLOCK_BITS) as usize];
-        read(&block[place as usize & (BLOCK - 1)..]).unwrap_or(Entry::EMPTY)
+        &block[place as usize & (BLOCK - 1)..]
     }
 }
 
 impl Entry<'_> {
     const EMPTY: Self = Self { key: &[], scope: Scope::Itself, value: 0 };
+
+    /// The number of its bytes in a block.
+    pub(super) fn size(&self) -> usize {
+        HEAD + self.key.len()
+    }
 }
 
-fn entries(block: &[u8]) -> impl Iterator<Item = Entry<'_>> {
+/// The entries that stand in these bytes.
+pub(super) fn entries(block: &[u8]) -> impl Iterator<Item = Entry<'_>> + Clone {
     let mut rest = block;
     std::iter::from_fn(move || {
         let entry = read(rest)?;
-        rest = &rest[HEAD + entry.key.len()..];
+        rest = &rest[entry.size()..];
         Some(entry)
     })
 }
@@ -223,7 +235,7 @@ mod tests {
                     (least.min(window(&key(number), 0)), most.max(window(&key(number), 0)));
                 len += 1;
             }
-            assert_eq!(len, part.len());
+            assert_eq!(len, part.len);
             assert!(len == 0 || last_window == 0 || last_window < least);
             last_window = last_window.max(most);
         }
