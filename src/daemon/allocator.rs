@@ -5,8 +5,8 @@
 //! what was freed, and growing an array there means a second one beside it. Measured in
 //! docs/decisions/008.
 //!
-//! What smaller arrays have left in the heaps is given back after each build. Nobody who answers waits
-//! for that: answering allocates nothing.
+//! What smaller arrays have left in the heaps is given back when no build is under way any more.
+//! Nobody who answers waits for that: answering allocates nothing.
 #![allow(unsafe_code)]
 
 /// Has the system give the memory of large arrays, and get it back as soon as they are freed. To be
@@ -14,8 +14,9 @@
 pub(super) fn give_back_large_arrays() {
     #[cfg(target_env = "gnu")]
     {
-        /// From this size on an array is mapped: the smaller, the more calls of the system.
-        const LARGE: std::ffi::c_int = 256 << 10;
+        /// From this size on an array is mapped. The buffers for reading are smaller: mapped anew for
+        /// each file, they would slow down the load of a short list.
+        const LARGE: std::ffi::c_int = 512 << 10;
         // SAFETY: `mallopt` takes numbers only and checks them, it takes the lock of the allocator,
         // and whatever it sets, memory that was handed out stays as it is.
         let done = unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE) };

@@ -148,6 +148,7 @@ impl Control {
 
     /// Says that no build is under way any more.
     fn settled(&mut self) {
+        self.sets.tidy();
         let took = self.round.take().map_or(Duration::ZERO, |since| since.elapsed());
         let changed = std::mem::take(&mut self.changed);
         self.voice.settled(self.live.load().zones(), took, changed);

@@ -124,6 +124,7 @@ pub(crate) fn serve(
         let query_log = query_log.context("cannot start the thread of the query log")?;
         let servers = Servers::start(bound, &settings.server, &live, query_log.as_ref())?;
         sets.give_way();
+        sets.tidy();
         voice.ready(&report::text(
             &settings,
             &source,

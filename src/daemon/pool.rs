@@ -24,9 +24,16 @@ pub(super) struct Finished {
     pub(super) outcome: Outcome,
 }
 
-/// The threads. They end, after the task they are at, when this is dropped.
+/// What the threads do.
+enum Job {
+    Build(Task),
+    /// Give back what builds have left in the heaps.
+    Tidy,
+}
+
+/// The threads. They end, after the job they are at, when this is dropped.
 pub(super) struct Pool {
-    tasks: mpsc::Sender<Task>,
+    jobs: mpsc::Sender<Job>,
     give_way: Arc<AtomicBool>,
 }
 
@@ -34,29 +41,40 @@ impl Pool {
     /// Starts the threads; what they have done goes to `done`.
     pub(super) fn start(done: UnboundedSender<Finished>) -> std::io::Result<Self> {
         allocator::give_back_large_arrays();
-        let (tasks, queue) = mpsc::channel::<Task>();
+        let (jobs, queue) = mpsc::channel::<Job>();
         let queue = Arc::new(Mutex::new(queue));
         let give_way = Arc::new(AtomicBool::new(false));
         for _ in 0..cores() {
             let (queue, give_way, done) = (Arc::clone(&queue), Arc::clone(&give_way), done.clone());
             thread::Builder::new().name("load".to_owned()).spawn(move || {
                 loop {
-                    let task = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
-                    let Ok(task) = task else { return };
+                    let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                    let task = match job {
+                        Ok(Job::Build(task)) => task,
+                        Ok(Job::Tidy) => {
+                            allocator::give_back_the_rest();
+                            continue;
+                        }
+                        Err(_) => return,
+                    };
                     if done.send(run_apart(&task, give_way.load(Ordering::Relaxed))).is_err() {
                         return;
                     }
-                    allocator::give_back_the_rest();
                 }
             })?;
         }
-        Ok(Self { tasks, give_way })
+        Ok(Self { jobs, give_way })
     }
 
     /// Has a dataset built.
     pub(super) fn submit(&self, task: Task) {
         // The threads hold the other end for as long as the pool lives.
-        let _ = self.tasks.send(task);
+        let _ = self.jobs.send(Job::Build(task));
+    }
+
+    /// Has the system get the memory back that builds have left in the heaps.
+    pub(super) fn tidy(&self) {
+        let _ = self.jobs.send(Job::Tidy);
     }
 
     /// Whether building may take all cores: there are several, and no queries are answered yet.

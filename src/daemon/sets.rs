@@ -235,6 +235,11 @@ impl Sets {
         self.sets.values().any(|set| set.building.is_some())
     }
 
+    /// Has the memory given back that builds have left, when there are no more.
+    pub(super) fn tidy(&self) {
+        self.shop.pool.tidy();
+    }
+
     /// From now on, building gives way to answering.
     pub(super) fn give_way(&self) {
         self.shop.pool.give_way();

@@ -252,6 +252,7 @@ pub fn compile(
     server: &config::Server,
     path: Option<&Path>,
 ) -> anyhow::Result<Compiled> {
+    super::allocator::give_back_large_arrays();
     let order = Order::default();
     let task = Task {
         spec: Arc::new(spec.clone()),

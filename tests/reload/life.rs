@@ -238,3 +238,30 @@ fn serials_never_go_back() {
     server.reload();
     assert_eq!(u64::from(server.serial("bl.test")), YEAR_2033 + 5, "other TTLs are a change");
 }
+
+#[test]
+fn replaced_data_is_freed() {
+    const NAMES: u32 = 300_000;
+    let setup = Setup::new();
+    let text = |version| {
+        let name = |number: u32| format!("{:08x}.example\n", number.wrapping_mul(0x9e37_79b9));
+        (0..NAMES).map(name).chain([format!("version-{version}\n")]).collect::<String>()
+    };
+    setup.write("names", text(1));
+    setup.configure(
+        "",
+        "[[dataset]]\nname = \"names\"\ntype = \"dnset\"\nfiles = [\"names\"]\n\
+         [[zone]]\nname = \"names.test\"\ndatasets = [\"names\"]\n",
+    );
+    let server = setup.start();
+    server.expect_code("version-1.names.test", NoError, SOON);
+    sleep(Duration::from_secs(1));
+    let before = server.memory("VmRSS");
+    setup_file(&server, "names", &text(2));
+    server.expect_code("version-2.names.test", NoError, Duration::from_secs(20));
+    // By then no thread that answers holds it any more.
+    sleep(Duration::from_secs(3));
+    let after = server.memory("VmRSS");
+    // The names take some 5 MiB.
+    assert!(after < before + 3 * 1024, "{before} KiB, and {after} KiB after a reload");
+}

@@ -6,9 +6,9 @@ use super::{Scope, window};
 /// The size of a block. So large ones are mapped each by itself: what is never written to takes no
 /// memory, and when a block is freed, the system has its memory at once.
 const BLOCK: usize = 1 << BLOCK_BITS;
-const BLOCK_BITS: u32 = 18;
+const BLOCK_BITS: u32 = 19;
 /// From so many entries on a part is split.
-const SPLIT_AT: usize = 1 << 16;
+const SPLIT_AT: usize = 1 << 17;
 /// Into so many parts at most.
 const PARTS: usize = 256;
 /// How many entries are looked at to find parts of about the same size.
