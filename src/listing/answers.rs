@@ -109,7 +109,8 @@ impl Answers {
         Answer { answers: self, values }
     }
 
-    /// The A record and the template of the only value that the answer with this number has.
+    /// The A record and the template of the only value that the answer with this number has, whatever its
+    /// gate.
     #[inline]
     pub fn only_value(&self, id: AnswerId) -> Option<(Ipv4Addr, &[u8])> {
         let value = if self.alike {

@@ -91,6 +91,10 @@ impl Apexes {
     /// callers have many things to keep in registers.
     #[inline(never)]
     fn search(&self, name: &[u8]) -> Option<u32> {
+        // What is longer than all is not worth a hash.
+        if name.len() > self.longest {
+            return None;
+        }
         self.place(name).ok()
     }
 
@@ -107,8 +111,7 @@ impl Apexes {
                 let number = match name.len() {
                     8..=USUAL => self.place(name).ok()?,
                     // Out of the way, so that the usual case needs no registers saved.
-                    len if len <= self.longest => self.search(name)?,
-                    _ => return None,
+                    _ => self.search(name)?,
                 };
                 return (len == 0).then_some((number, NonZeroU32::new(end as u32)?));
             }

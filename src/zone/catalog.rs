@@ -47,11 +47,11 @@ pub struct Plain {
 pub struct Ready {
     /// The SOA record.
     pub soa: SoaRecord,
-    /// The zone is served, is plain, and lists IPv4 addresses and no names: four octets before its apex
-    /// are an address and nothing else, unless they are nibbles.
+    /// The zone is served, is plain, has no other zone below, and lists IPv4 addresses and no names: four
+    /// octets before its apex are an address and nothing else, unless they are nibbles.
     pub is_ip4: bool,
-    /// The zone is served, is plain, and lists IPv6 addresses, no others and no names: 32 nibbles before
-    /// its apex are an address and nothing else.
+    /// The zone is served, is plain, has no other zone below, and lists IPv6 addresses, no others and no
+    /// names: 32 nibbles before its apex are an address and nothing else.
     pub is_ip6: bool,
     /// The last time at which the zone is served, in seconds since 1970.
     pub expires: u64,
@@ -145,8 +145,8 @@ impl Catalog {
 impl Ready {
     fn new(zone: &Zone, is_above_another: bool) -> Self {
         let plain = Plain::of(zone);
-        let is_served = zone.state != ZoneState::Unloaded && !is_above_another;
-        let lists = |wanted: fn(Plain) -> bool| plain.is_some_and(wanted) && is_served;
+        let is_alone = zone.state != ZoneState::Unloaded && !is_above_another;
+        let lists = |wanted: fn(Plain) -> bool| plain.is_some_and(wanted) && is_alone;
         Self {
             soa: SoaRecord::new(&zone.soa, &zone.apex),
             is_ip4: lists(|plain| plain.ip4 && !plain.names),

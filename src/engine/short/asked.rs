@@ -74,8 +74,8 @@ pub(super) enum Found<'a> {
 }
 
 impl<'a> Asked<'a> {
-    /// Reads a query whose name goes on with the apex of a zone at `apex`, if it does, no other zone
-    /// lies below, and `is_usual` says that it can be answered here.
+    /// Reads a query whose name goes on with the apex of a zone at `apex`, if it does, and if `is_usual`
+    /// says of that zone that it can be answered here.
     #[inline(always)]
     pub(super) fn read(
         catalog: &'a Catalog,

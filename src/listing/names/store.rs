@@ -7,8 +7,8 @@ use super::{Scope, window};
 /// memory, and when a block is freed, the system has its memory at once.
 const BLOCK: usize = 1 << BLOCK_BITS;
 const BLOCK_BITS: u32 = 19;
-/// From so many entries on a part is split.
-const SPLIT_AT: usize = 1 << 17;
+/// From so many entries on a part is split: few in tests, so that their short lists are.
+const SPLIT_AT: usize = if cfg!(any(test, fuzzing)) { 16 } else { 1 << 17 };
 /// Into so many parts at most.
 const PARTS: usize = 256;
 /// How many entries are looked at to find parts of about the same size.
@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn parts_are_in_order_and_keep_the_order_of_the_files() {
         let mut store = Store::default();
-        let count = 4 * SPLIT_AT;
+        let count = 1 << 15;
         // Half of the keys begin alike; each comes twice.
         let key = |number: usize| {
             let hash = (number / 2).wrapping_mul(0x9e37_79b9_7f4a_7c15);
