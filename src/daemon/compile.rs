@@ -176,7 +176,8 @@ impl Task {
         }
         let parsed = parser.finish();
         let (stamp, tally) = (parsed.stamp, parsed.tally);
-        let (dataset, diagnostics) = build(&self.spec, &self.server, parsed);
+        let threads = if self.in_haste { threads() } else { 1 };
+        let (dataset, diagnostics) = build(&self.spec, &self.server, parsed, threads);
         let took = start.elapsed();
         let is_kept = false;
         Outcome::Built(Box::new(Built {
@@ -285,25 +286,31 @@ fn options(spec: &config::Dataset, server: &config::Server, now: u64) -> Options
         loopback_only: !spec.allow_any_a,
         default_a: spec.default_a,
         default_text: spec.default_text.as_ref().map(|text| Box::from(text.as_bytes())),
-        threads: std::thread::available_parallelism().map_or(1, NonZero::get),
+        threads: threads(),
     }
+}
+
+/// As many threads as can run at once.
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 fn build(
     spec: &config::Dataset,
     server: &config::Server,
     mut parsed: Parsed,
+    threads: usize,
 ) -> (Dataset, Diagnostics) {
     let diagnostics = std::mem::take(&mut parsed.diagnostics);
     let soa = spec.soa.as_ref().map(|soa| configured_soa(soa, server)).or(parsed.soa.take());
     let ns = parsed.ns.take().map(|ns| Ns { names: ns.names, ttl: ns.ttl, explicit: true });
     let ns = configured_ns(&spec.ns, spec.ns_ttl.unwrap_or(server.ttl.default)).or(ns);
     let expires = parsed.expires;
-    (Dataset { soa, ns, expires, ..content(spec, spec.name.clone(), parsed) }, diagnostics)
+    (Dataset { soa, ns, expires, ..content(spec, spec.name.clone(), parsed, threads) }, diagnostics)
 }
 
 /// What a dataset, or a section of a combined one, lists.
-fn content(spec: &config::Dataset, name: String, parsed: Parsed) -> Dataset {
+fn content(spec: &config::Dataset, name: String, parsed: Parsed, threads: usize) -> Dataset {
     let mut default = AnswersBuilder::default();
     let (a, text) = &parsed.default_value;
     let default_value = default.value(*a, text);
@@ -314,12 +321,12 @@ fn content(spec: &config::Dataset, name: String, parsed: Parsed) -> Dataset {
     }
     let sections = parsed.parts.into_iter().map(|part| {
         let name = format!("{name}/{}", part.name);
-        (part.apexes, content(spec, name, part.parsed))
+        (part.apexes, content(spec, name, part.parsed, threads))
     });
     let parts = (parsed.kind == Kind::Combined).then(|| Parts::new(sections));
     Dataset {
         name,
-        ip4: parsed.ip4.map(|addresses| Trie4::of(&addresses)),
+        ip4: parsed.ip4.map(|addresses| Trie4::of(&addresses, threads)),
         ip6: parsed.ip6.map(|addresses| Trie6::build(addresses.ranges())),
         names: parsed.names,
         hides_empty_non_terminals: spec.hides_empty_non_terminals,

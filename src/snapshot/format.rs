@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::Xxh3Default;
 pub const MAGIC: [u8; 8] = *b"\x89dnsbld\n";
 /// The version of the format: of the header, the sections, the tries and the hash in the names'
 /// tree. Snapshots of other versions are not read.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 /// What the four bytes `04 03 02 01` are where the lowest byte of a number comes first.
 pub const BYTE_ORDER: u32 = 0x0102_0304;
 

@@ -32,7 +32,7 @@ fn dataset(kind: Kind, text: &str) -> Dataset {
     let answer = default.answer(&[value]);
     Dataset {
         name: kind.to_string(),
-        ip4: parsed.ip4.map(|addresses| Trie4::of(&addresses)),
+        ip4: parsed.ip4.map(|addresses| Trie4::of(&addresses, 1)),
         ip6: parsed.ip6.map(|addresses| Trie6::build(addresses.ranges())),
         names: parsed.names,
         hides_empty_non_terminals: false,
@@ -247,7 +247,7 @@ fn an_error_says_what_is_wrong() {
         open_bytes(&bad).unwrap_err().to_string()
     };
     assert_eq!(with(0, b"x"), "is not a snapshot");
-    assert_eq!(with(8, &[9]), "is of version 9 of the format, and this is version 2");
+    assert_eq!(with(8, &[9]), "is of version 9 of the format, and this is version 3");
     assert_eq!(with(12, &[1, 2, 3, 4]), "has its bytes in another order than this machine");
     assert_eq!(with(40, &[1]), "is damaged: the checksum of its header is wrong");
     assert_eq!(with(500, &[0xff]), "is damaged: the checksum of its data is wrong");
@@ -341,7 +341,7 @@ fn verify_finds_what_the_checksum_does_not() {
 /// another.
 #[test]
 fn the_id_of_a_dataset_never_changes_while_the_version_stays() {
-    assert_eq!(format::VERSION, 2);
+    assert_eq!(format::VERSION, 3);
     assert_eq!(write::id(&small()).unwrap().to_string(), "b17675fa02b5178fdfe9110e71f3424c");
 }
 

@@ -35,7 +35,8 @@
 //! The writer counts the bytes of every form and takes the shortest: a single costs 2 bytes, a
 //! /24 with more than 16 runs of one answer 33. A /16 with more than 512 runs is split. An IPv6
 //! block has up to 64 runs, and ends where that gives the fewest bytes per run. Offset 0 is the
-//! block in which nothing is listed, four zero bytes; 16 zero bytes close the arena.
+//! block in which nothing is listed, four zero bytes; 16 zero bytes close the arena. IPv4 blocks in which
+//! all keys have one answer are shared, but only within a /8: so each /8 can be written for itself.
 //!
 //! So a lookup reads the offset, the header with the keys close behind, and perhaps a bitmap or
 //! an answer: about three to five cache lines.

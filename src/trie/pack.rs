@@ -255,17 +255,31 @@ impl<N: Number> Shape<N> {
     }
 }
 
+/// The offset of the first block behind the empty one.
+const FIRST: u32 = 4;
+
+/// An offset of an arena that was [appended](Arena::append) to another.
+pub(super) fn moved(offset: u32, by: u32) -> u32 {
+    if offset == EMPTY { EMPTY } else { offset + by }
+}
+
 /// The bytes of all blocks, while they are written.
 #[derive(Debug)]
 pub(super) struct Arena {
     bytes: Vec<u8>,
     /// The last block in which all keys have one answer, which often comes again.
     uniform: (AnswerId, u32),
+    /// Where the blocks with offsets of others are.
+    splits: Vec<u32>,
 }
 
 impl Default for Arena {
     fn default() -> Self {
-        Self { bytes: vec![0; 4], uniform: (AnswerId::NONE, EMPTY) }
+        Self {
+            bytes: vec![0; FIRST as usize],
+            uniform: (AnswerId::NONE, EMPTY),
+            splits: Vec::new(),
+        }
     }
 }
 
@@ -275,6 +289,28 @@ impl Arena {
         self.bytes.extend_from_slice(&[0; PADDING]);
         self.bytes.shrink_to_fit();
         self.bytes
+    }
+
+    /// From here on, no block is shared with those before.
+    pub(super) fn part(&mut self) {
+        self.uniform = (AnswerId::NONE, EMPTY);
+    }
+
+    /// Appends the blocks of another arena, and gives what their offsets grow by: all but that of the
+    /// empty block, see [`moved`]. Nothing is shared between the two.
+    pub(super) fn append(&mut self, other: &Self) -> u32 {
+        let by = self.offset() - FIRST;
+        self.bytes.extend_from_slice(&other.bytes[FIRST as usize..]);
+        for split in &other.splits {
+            let split = split + by;
+            let children = &mut self.bytes[split as usize + 4..][..4 * 256];
+            for child in children.as_chunks_mut().0 {
+                *child = moved(u32::from_le_bytes(*child), by).to_le_bytes();
+            }
+            self.splits.push(split);
+        }
+        self.part();
+        by
     }
 
     /// Writes a block in which all keys have this answer.
@@ -384,6 +420,7 @@ impl Arena {
     /// Writes a block that only leads to a block for each value of the next octet.
     pub(super) fn split(&mut self, children: &[u32; 256]) -> u32 {
         let offset = self.offset();
+        self.splits.push(offset);
         self.bytes.extend_from_slice(&((Form::Split as u32) << 2).to_le_bytes());
         self.bytes.extend(children.iter().flat_map(|child| child.to_le_bytes()));
         offset

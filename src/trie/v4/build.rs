@@ -40,6 +40,9 @@ impl Builder {
             let slot = (start >> 16) as u16;
             if slot != self.slot {
                 self.flush();
+                if slot >> 8 != self.slot >> 8 {
+                    self.blocks.arena.part();
+                }
                 self.slot = slot;
             }
             let end = if start as u16 == 0 && range.end >= start | 0xffff {

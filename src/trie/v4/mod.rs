@@ -51,21 +51,22 @@ impl Trie4 {
         Self { root, arena: arena.into(), covered, ranges: count }
     }
 
-    /// The trie of addresses as a dataset has them, the same as that of their ranges.
-    pub fn of(addresses: &Addresses4) -> Self {
+    /// The trie of addresses as a dataset has them, the same as that of their ranges. Where it helps,
+    /// up to so many threads build it.
+    pub fn of(addresses: &Addresses4, threads: usize) -> Self {
         match addresses.singles() {
-            Some((singles, answer)) => Self::of_singles(singles, answer),
+            Some((singles, answer)) => Self::of_singles(singles, answer, threads),
             None => Self::build(addresses.ranges()),
         }
     }
 
     /// The trie of sorted distinct addresses with one answer, the same as [`build`](Self::build)
     /// makes of them.
-    fn of_singles(addresses: &[u32], answer: AnswerId) -> Self {
+    fn of_singles(addresses: &[u32], answer: AnswerId, threads: usize) -> Self {
         if !answer.is_listed() {
             return Self::build([]);
         }
-        let (root, arena) = singles::build(addresses, answer);
+        let (root, arena) = singles::build(addresses, answer, threads);
         let (covered, ranges) = (addresses.len() as u64, singles::ranges(addresses));
         Self { root, arena: arena.into(), covered, ranges }
     }

@@ -5,41 +5,86 @@ use super::build::{Blocks, MAX_RUNS, Piece};
 use super::root::{Entry, Root};
 use crate::listing::AnswerId;
 use crate::trie::block::BITMAP_SIZE;
-use crate::trie::pack::{Counts, Dense, Run, Shape};
+use crate::trie::pack::{Arena, Counts, Dense, Run, Shape, moved};
+use std::panic::resume_unwind;
+use std::thread;
 
 /// A /24 with no more addresses than this is never a bitmap: a run takes 2 bytes, 3 if it is of
 /// several addresses.
 const FEW: usize = BITMAP_SIZE / 2;
 
-/// Writes the blocks of sorted distinct addresses.
-pub(super) fn build(addresses: &[u32], answer: AnswerId) -> (Root, Vec<u8>) {
-    let mut writer =
-        Writer { answer, blocks: Blocks::default(), runs: Vec::new(), dense: Vec::new() };
-    let mut entries: Vec<Entry> = Vec::new();
-    for keys in addresses.chunk_by(|a, b| a >> 16 == b >> 16) {
-        let slot = (keys[0] >> 16) as u16;
-        let block = writer.block(keys, 0xffff);
-        // Whole /16s side by side in one /8 are one entry.
-        let is_whole = keys.len() == 1 << 16;
-        match entries.last_mut() {
-            Some(before)
-                if is_whole
-                    && before.block == block
-                    && slot as u8 != 0
-                    && before.last == slot - 1 =>
-            {
-                before.last = slot;
-            }
-            _ => entries.push(Entry { first: slot, last: slot, block }),
+/// A thread is worth its start from so many addresses on.
+const ENOUGH: usize = if cfg!(test) { 100 } else { 50_000 };
+
+/// Writes the blocks of sorted distinct addresses, with up to so many threads. Their number changes
+/// nothing in the outcome.
+pub(super) fn build(addresses: &[u32], answer: AnswerId, threads: usize) -> (Root, Vec<u8>) {
+    let parts = parts(addresses, threads);
+    let (first, others) = parts.split_first().unwrap_or((&addresses, &[]));
+    let (mut arena, mut entries) = (Arena::default(), Vec::new());
+    thread::scope(|scope| {
+        let start = |&part| {
+            let thread = thread::Builder::new().name("blocks".to_owned());
+            (part, thread.spawn_scoped(scope, move || write(part, answer)))
+        };
+        let others: Vec<_> = others.iter().map(start).collect();
+        (arena, entries) = write(first, answer);
+        for (part, other) in others {
+            let (blocks, others) = match other {
+                Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
+                Err(_) => write(part, answer),
+            };
+            let by = arena.append(&blocks);
+            let moved = |entry: Entry| Entry { block: moved(entry.block, by), ..entry };
+            entries.extend(others.into_iter().map(moved));
         }
-    }
-    (Root::new(&entries), writer.blocks.arena.finish())
+    });
+    (Root::new(&entries), arena.finish())
 }
 
 /// The number of unbroken ranges that sorted distinct addresses make.
 pub(super) fn ranges(addresses: &[u32]) -> usize {
     let breaks = addresses.windows(2).filter(|pair| pair[1] - pair[0] != 1).count();
     breaks + usize::from(!addresses.is_empty())
+}
+
+/// Divides addresses into parts of about one size, each of whole /8s.
+fn parts(mut addresses: &[u32], threads: usize) -> Vec<&[u32]> {
+    let mut parts = Vec::new();
+    let count = threads.min(addresses.len() / ENOUGH).max(1);
+    for rest in (1..count).rev() {
+        let middle = addresses.get(addresses.len() / (rest + 1)).copied().unwrap_or(0);
+        let (part, others) =
+            addresses.split_at(addresses.partition_point(|address| address >> 24 < middle >> 24));
+        parts.push(part);
+        addresses = others;
+    }
+    parts.push(addresses);
+    parts
+}
+
+/// Writes the blocks of addresses, those of each /8 for itself.
+fn write(addresses: &[u32], answer: AnswerId) -> (Arena, Vec<Entry>) {
+    let mut writer =
+        Writer { answer, blocks: Blocks::default(), runs: Vec::new(), dense: Vec::new() };
+    let mut entries: Vec<Entry> = Vec::new();
+    for keys in addresses.chunk_by(|a, b| a >> 16 == b >> 16) {
+        let slot = (keys[0] >> 16) as u16;
+        let before = entries.last_mut().filter(|entry| entry.first >> 8 == slot >> 8);
+        if before.is_none() {
+            writer.blocks.arena.part();
+        }
+        let block = writer.block(keys, 0xffff);
+        // Whole /16s side by side in one /8 are one entry.
+        let is_whole = keys.len() == 1 << 16;
+        match before {
+            Some(before) if is_whole && before.block == block && before.last == slot - 1 => {
+                before.last = slot;
+            }
+            _ => entries.push(Entry { first: slot, last: slot, block }),
+        }
+    }
+    (writer.blocks.arena, entries)
 }
 
 struct Writer {
