@@ -258,6 +258,11 @@ impl<N: Number> Shape<N> {
 /// The offset of the first block behind the empty one.
 const FIRST: u32 = 4;
 
+/// An arena of so many bytes gets room for many at once, of which the system gives only what is used:
+/// an array that grows step by step leaves its smaller places behind in the heap.
+const FEW: usize = 1 << 14;
+const MANY: usize = 1 << 20;
+
 /// An offset of an arena that was [appended](Arena::append) to another.
 pub(super) fn moved(offset: u32, by: u32) -> u32 {
     if offset == EMPTY { EMPTY } else { offset + by }
@@ -383,6 +388,9 @@ impl Arena {
     /// Writes what a block begins with: all before its keys. Returns its offset.
     fn begin<N: Number>(&mut self, shape: &Shape<N>, plan: &Plan, dense: &[Dense]) -> u32 {
         debug_assert!(plan.count <= MAX_COUNT);
+        if self.bytes.len() >= FEW && self.bytes.capacity() < MANY {
+            self.bytes.reserve(MANY);
+        }
         let offset = self.offset();
         let flags = [
             (shape.is_shared(), SHARED),

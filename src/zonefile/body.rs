@@ -223,7 +223,7 @@ impl Body {
 }
 
 /// The prefixes of one family, and where their values go.
-struct Prefixes<'a, K> {
+struct Prefixes<'a, K: addresses::Key> {
     values: &'a mut Values,
     trie: &'a mut PrefixesBuilder<K>,
 }

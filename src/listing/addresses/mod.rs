@@ -19,13 +19,16 @@ pub use sets::{SetBuilder4, SetBuilder6};
 
 use super::{AnswerId, Answers, AnswersBuilder, Range};
 use layers::Layers;
-use prefixes::Prefixes;
+use prefixes::{Entries, Entries6, Entry, Prefixes};
 use sets::{Set4, Set6};
 use std::fmt::Debug;
 use stream::Coalesce;
 
 /// An address as a number: `u32` or `u128`.
 pub trait Key: Copy + Ord + Debug {
+    /// How entries of prefixes are kept.
+    type Entries: Entries<Self>;
+
     /// The next address, if there is one.
     fn successor(self) -> Option<Self>;
     /// The address before; not to be asked of address zero.
@@ -35,8 +38,10 @@ pub trait Key: Copy + Ord + Debug {
 }
 
 macro_rules! impl_key {
-    ($key:ty) => {
+    ($key:ty, $entries:ty) => {
         impl Key for $key {
+            type Entries = $entries;
+
             fn successor(self) -> Option<Self> {
                 self.checked_add(1)
             }
@@ -52,8 +57,8 @@ macro_rules! impl_key {
     };
 }
 
-impl_key!(u32);
-impl_key!(u128);
+impl_key!(u32, Vec<Entry<u32>>);
+impl_key!(u128, Entries6);
 
 /// The IPv4 addresses of a dataset.
 #[derive(Clone, Debug)]

@@ -1,33 +1,21 @@
 //! The rules of `ip4trie` and `ip6trie`: the longest prefix that covers an address counts, and of
 //! several entries for one prefix the first.
 
-use super::sort::sort_by_u32;
+mod entries;
+
+pub(super) use entries::{Entries, Entries6, Entry};
+
 use super::{Addresses4, Addresses6, AnswerId, Form4, Form6, Key, Range};
 
 /// Collects the entries of an `ip4trie` or `ip6trie` dataset.
 #[derive(Clone, Debug)]
-pub struct PrefixesBuilder<K> {
-    entries: Vec<Entry<K>>,
+pub struct PrefixesBuilder<K: Key> {
+    entries: K::Entries,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Entry<K> {
-    start: K,
-    /// The number of the entry in the files.
-    place: u32,
-    answer: AnswerId,
-    len: u8,
-}
-
-impl<K: Key> Entry<K> {
-    fn order(&self) -> (K, u8, u32) {
-        (self.start, self.len, self.place)
-    }
-}
-
-impl<K> Default for PrefixesBuilder<K> {
+impl<K: Key> Default for PrefixesBuilder<K> {
     fn default() -> Self {
-        Self { entries: Vec::new() }
+        Self { entries: K::Entries::default() }
     }
 }
 
@@ -49,17 +37,12 @@ impl<K: Key> PrefixesBuilder<K> {
         self.entries.push(Entry { start, place, answer, len });
     }
 
-    /// The prefixes, and the entries that came too late, when the entries are in order.
-    fn without_late(self) -> (Prefixes<K>, Vec<Late<K>>) {
+    /// The prefixes, and the entries that came too late.
+    fn settle(self) -> (Prefixes<K>, Vec<Late<K>>) {
         let mut entries = self.entries;
+        entries.sort();
         let mut late = Vec::new();
-        entries.dedup_by(|entry, first| {
-            let same = (entry.start, entry.len) == (first.start, first.len);
-            if same {
-                late.push(Late { place: entry.place, start: entry.start, len: entry.len });
-            }
-            same
-        });
+        entries.keep_first(|Entry { place, start, len, .. }| late.push(Late { place, start, len }));
         late.sort_unstable_by_key(|late| late.place);
         (Prefixes { entries }, late)
     }
@@ -67,53 +50,66 @@ impl<K: Key> PrefixesBuilder<K> {
 
 impl PrefixesBuilder<u32> {
     /// The addresses, and the entries whose prefix had one before, in the order of their places.
-    pub fn finish(mut self) -> (Addresses4, Vec<Late<u32>>) {
-        sort_by_u32(&mut self.entries, |entry| entry.start);
-        let same_start = self.entries.chunk_by_mut(|a, b| a.start == b.start);
-        same_start.for_each(|entries| entries.sort_unstable_by_key(Entry::order));
-        let (prefixes, late) = self.without_late();
+    pub fn finish(self) -> (Addresses4, Vec<Late<u32>>) {
+        let (prefixes, late) = self.settle();
         (Addresses4(Form4::Prefixes(prefixes)), late)
     }
 }
 
 impl PrefixesBuilder<u128> {
     /// The addresses, and the entries whose prefix had one before, in the order of their places.
-    pub fn finish(mut self) -> (Addresses6, Vec<Late<u128>>) {
-        self.entries.sort_unstable_by_key(Entry::order);
-        let (prefixes, late) = self.without_late();
+    pub fn finish(self) -> (Addresses6, Vec<Late<u128>>) {
+        let (prefixes, late) = self.settle();
         (Addresses6(Form6::Prefixes(prefixes)), late)
     }
 }
 
 /// Distinct prefixes, sorted by their first address, shorter ones first.
 #[derive(Clone, Debug)]
-pub(super) struct Prefixes<K> {
-    entries: Vec<Entry<K>>,
+pub(super) struct Prefixes<K: Key> {
+    entries: K::Entries,
 }
 
 impl<K: Key> Prefixes<K> {
     pub(super) fn segments(&self) -> impl Iterator<Item = Range<K>> {
-        Nest { entries: self.entries.iter(), open: Vec::new(), next: None }
+        Nest::<K> {
+            upcoming: self.entries.get(0),
+            number: 0,
+            entries: &self.entries,
+            open: Vec::new(),
+            next: None,
+        }
     }
 
     pub(super) fn memory(&self) -> usize {
-        self.entries.capacity() * size_of::<Entry<K>>()
+        self.entries.memory()
     }
 
     pub(super) fn renumber(&mut self, numbers: &[AnswerId]) {
-        for entry in &mut self.entries {
-            entry.answer = numbers[entry.answer.0 as usize];
-        }
+        self.entries.renumber(numbers);
     }
 }
 
 /// Walks over nested prefixes and gives every stretch to the innermost one.
-struct Nest<'a, K> {
-    entries: std::slice::Iter<'a, Entry<K>>,
+struct Nest<'a, K: Key> {
+    entries: &'a K::Entries,
+    /// The entry that comes next, and its number.
+    upcoming: Option<Entry<K>>,
+    number: usize,
     /// The last address and the answer of the prefixes the walk is in, the outermost first.
     open: Vec<(K, AnswerId)>,
     /// The first address not yet given out; `None` past the last one there is.
     next: Option<K>,
+}
+
+impl<K: Key> Nest<'_, K> {
+    /// Goes into the prefix of the upcoming entry.
+    fn open(&mut self, entry: &Entry<K>) {
+        self.open.push((entry.start.last_of_prefix(entry.len), entry.answer));
+        self.next = Some(entry.start);
+        self.number += 1;
+        self.upcoming = self.entries.get(self.number);
+    }
 }
 
 impl<K: Key> Iterator for Nest<'_, K> {
@@ -121,20 +117,16 @@ impl<K: Key> Iterator for Nest<'_, K> {
 
     fn next(&mut self) -> Option<Range<K>> {
         loop {
-            let upcoming = self.entries.as_slice().first();
             let Some(&(end, answer)) = self.open.last() else {
-                let entry = self.entries.next()?;
-                self.open.push((entry.start.last_of_prefix(entry.len), entry.answer));
-                self.next = Some(entry.start);
+                let entry = self.upcoming?;
+                self.open(&entry);
                 continue;
             };
             let start = self.next;
             let stretch_end;
-            match upcoming {
+            match self.upcoming {
                 Some(entry) if entry.start <= end => {
-                    self.entries.next();
-                    self.open.push((entry.start.last_of_prefix(entry.len), entry.answer));
-                    self.next = Some(entry.start);
+                    self.open(&entry);
                     if start == Some(entry.start) {
                         continue;
                     }

@@ -166,8 +166,8 @@ fn single_addresses_make_the_trie_of_their_ranges() {
     check_singles(testdata::addresses(200_000, 6000), 1);
     check_singles(testdata::addresses(200_000, 1000), 1);
     // Three octets of which each has a split /16 and whole ones.
-    let split = |octet: u32| (0..2000).map(move |n| octet << 24 | n * 3);
-    let whole = |octet: u32| octet << 24 | 0x10_0000..=octet << 24 | 0x11_ffff;
+    let split = |octet: u32| (0..2000).map(move |n| (octet << 24) + n * 3);
+    let whole = |octet: u32| (octet << 24) + 0x10_0000..=(octet << 24) + 0x11_ffff;
     check_singles([9, 10, 12].into_iter().flat_map(|o| split(o).chain(whole(o))).collect(), 1);
     // Whole /16s side by side, across the border of a /8 too, and with holes.
     for holes in
