@@ -47,7 +47,7 @@ fn check_config_warns_of_files_that_are_not_there() {
     assert_eq!(run.code, Some(0), "{}", run.err);
     assert!(run.out.contains("warning: c.toml:3:18: dataset \"unused\" is in no zone"));
     assert!(run.out.contains("warning: there is no file /"), "{}", run.out);
-    assert!(run.out.ends_with("OK: 1 zones, 2 datasets, 2 warnings\n"), "{}", run.out);
+    assert!(run.out.ends_with("OK: 1 zone, 2 datasets, 2 warnings\n"), "{}", run.out);
 }
 
 #[test]

@@ -224,7 +224,7 @@ fn a_defaults_file_with_several_instances() {
             "{config}"
         );
         let checked = place.dnsbld(&["check-config", &format!("etc/{name}.toml")]);
-        assert!(checked.out.ends_with("OK: 1 zones, 1 datasets, 0 warnings\n"), "{checked:?}");
+        assert!(checked.out.ends_with("OK: 1 zone, 1 dataset, 0 warnings\n"), "{checked:?}");
     }
 
     let said = place.dnsbld(&["migrate", "--instance", "two", "defaults"]);

@@ -158,7 +158,7 @@ fn the_configuration_of_the_readme_is_good() {
         .expect("it runs");
     let out = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{out}{}", String::from_utf8_lossy(&output.stderr));
-    assert!(out.contains("OK: 1 zones, 2 datasets"), "{out}");
+    assert!(out.contains("OK: 1 zone, 2 datasets"), "{out}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `dnsbld check-config`
 
 use crate::config::{Diagnostic, Settings, Source};
+use crate::load::counted;
 use anyhow::Context;
 use clap::Args;
 use std::fmt::Write as _;
@@ -50,9 +51,10 @@ fn report(source: &Source, settings: &Settings, warnings: &[Diagnostic]) -> Stri
     for file in &missing {
         line(&mut out, format_args!("warning: there is no file {}", file.display()));
     }
-    let (zones, datasets) = (settings.zones.len(), settings.datasets.len());
-    let warnings = warnings.len() + missing.len();
-    line(&mut out, format_args!("OK: {zones} zones, {datasets} datasets, {warnings} warnings"));
+    let zones = counted(settings.zones.len() as u64, "zone", "zones");
+    let datasets = counted(settings.datasets.len() as u64, "dataset", "datasets");
+    let warnings = counted((warnings.len() + missing.len()) as u64, "warning", "warnings");
+    line(&mut out, format_args!("OK: {zones}, {datasets}, {warnings}"));
     out
 }
 

@@ -3,6 +3,7 @@
 use super::servers::Addresses;
 use super::sets::Sets;
 use crate::config::{Settings, Source};
+use crate::load::counted;
 use crate::trie::{Trie4, Trie6};
 use crate::wire::name::NameBuf;
 use crate::zone::{Parts, Zone, ZoneState};
@@ -20,11 +21,9 @@ pub(super) fn text(
     took: Duration,
 ) -> String {
     let version = env!("CARGO_PKG_VERSION");
-    let mut out = format!(
-        "dnsbld {version}: {} zones, {} datasets from {source}\n\n",
-        settings.zones.len(),
-        settings.datasets.len()
-    );
+    let zone_count = counted(settings.zones.len() as u64, "zone", "zones");
+    let dataset_count = counted(settings.datasets.len() as u64, "dataset", "datasets");
+    let mut out = format!("dnsbld {version}: {zone_count}, {dataset_count} from {source}\n\n");
     let width =
         zones.iter().map(|zone| zone.apex.to_string().len()).max().unwrap_or(0).max("zone".len());
     let _ = writeln!(

@@ -399,7 +399,8 @@ fn refusal(now: SystemTime, good: Option<&Good>, trouble: &Trouble) -> Message {
     Message { level, text }
 }
 
-fn counted(number: u64, one: &str, many: &str) -> String {
+/// A number of things, in words.
+pub(crate) fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 

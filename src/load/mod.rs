@@ -79,6 +79,7 @@ mod watch;
 
 pub use ahead::read_ahead;
 pub use identity::{Identity, Sight, Stamp};
+pub(crate) use life::counted;
 pub use life::{Candidate, Good, Life, Message, RetryPolicy, Source, State, Step, Trouble};
 pub use plan::Plan;
 pub use problem::{Cause, Problem};

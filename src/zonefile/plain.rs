@@ -10,23 +10,11 @@ pub(super) struct Lines<'a> {
     pub(super) rest: &'a [u8],
     /// The number of lines read.
     pub(super) count: u64,
-    before: Network,
-}
-
-/// The first three octets of a line. Lists are often in order, and the next line has them too.
-#[derive(Default)]
-struct Network {
-    address: u32,
-    /// The bytes of the line that are theirs.
-    text: u128,
-    mask: u128,
-    /// Where the fourth octet begins; 0 if there was no line yet.
-    len: usize,
 }
 
 impl<'a> Lines<'a> {
     pub(super) fn new(text: &'a [u8]) -> Self {
-        Self { rest: text, count: 0, before: Network::default() }
+        Self { rest: text, count: 0 }
     }
 }
 
@@ -35,67 +23,40 @@ impl Iterator for Lines<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<u32> {
-        let (address, len) = self.before.line(self.rest.first_chunk()?)?;
+        let (address, len) = line(self.rest.first_chunk()?)?;
         self.rest = &self.rest[len..];
         self.count += 1;
         Some(address)
     }
 }
 
-impl Network {
-    /// The address of a line and the length of the line.
-    #[inline]
-    fn line(&mut self, text: &[u8; LONGEST]) -> Option<(u32, usize)> {
-        if self.len == 0 || Self::text_of(text) & self.mask != self.text {
-            self.set(text)?;
-        }
-        let (last, end) = octet(text, self.len)?;
-        let address = self.address | last;
-        match text.get(end..)? {
-            [b'\n', ..] => Some((address, end + 1)),
-            [b'\r', b'\n', ..] => Some((address, end + 2)),
-            _ => None,
-        }
-    }
-
-    #[inline]
-    fn set(&mut self, text: &[u8; LONGEST]) -> Option<()> {
-        let (network, len) = network(text)?;
-        self.address = network << 8;
-        self.len = len;
-        self.mask = u128::MAX >> (u128::BITS - 8 * len as u32);
-        self.text = Self::text_of(text) & self.mask;
-        Some(())
-    }
-
-    #[inline(always)]
-    fn text_of(text: &[u8; LONGEST]) -> u128 {
-        let [start @ .., _] = *text;
-        u128::from_le_bytes(start)
+/// The address of a line and the length of the line.
+#[inline]
+fn line(text: &[u8; LONGEST]) -> Option<(u32, usize)> {
+    let (address, len) = address(text)?;
+    match text[len] {
+        b'\n' => Some((address, len + 1)),
+        b'\r' if text[len + 1] == b'\n' => Some((address, len + 2)),
+        _ => None,
     }
 }
 
 /// The whole address that a text begins with, and its length.
 #[inline(always)]
 pub(super) fn address(text: &[u8]) -> Option<(u32, usize)> {
-    let (network, start) = network(text)?;
-    let (last, end) = octet(text, start)?;
-    Some((network << 8 | last, end))
-}
-
-/// The three octets, each with a dot behind it, that a text begins with, and their length.
-#[inline(always)]
-fn network(text: &[u8]) -> Option<(u32, usize)> {
-    let (mut octets, mut at) = (0, 0);
-    for _ in 0..3 {
+    let (mut address, mut at) = (0, 0);
+    for index in 0..4 {
         let (value, end) = octet(text, at)?;
-        if *text.get(end)? != b'.' {
-            return None;
+        at = end;
+        if index < 3 {
+            if *text.get(at)? != b'.' {
+                return None;
+            }
+            at += 1;
         }
-        octets = octets << 8 | value;
-        at = end + 1;
+        address = address << 8 | value;
     }
-    Some((octets, at))
+    Some((address, at))
 }
 
 /// The number up to 255, of up to three digits, that stands at a place, and where it ends.
