@@ -53,6 +53,28 @@ pub(crate) fn catalog(with_root: bool) -> Catalog {
     Catalog::new(zones, chaos)
 }
 
+/// Zones of plain lists, whose answers have short ways; and the same with an access list that
+/// restricts nobody, where all queries take the long way.
+pub(crate) fn plain() -> [Catalog; 2] {
+    let plain = || Catalog::new(plain_zones(), Chaos::default());
+    [plain(), plain().with_acl(acl(Kind::Acl, ""))]
+}
+
+fn plain_zones() -> Vec<Zone> {
+    let text = dataset;
+    vec![
+        Zone { minimal_answers: false, ..zone("bl.test", vec![text(Kind::Ip4Tset, IP4TSET)]) },
+        zone("net.bl.test", vec![text(Kind::Ip4Set, IP4SET), text(Kind::Ip4Tset, IP4TSET)]),
+        Zone { test_points: false, ..zone("two.test", vec![text(Kind::Ip4Set, IP4SET)]) },
+        zone("all.test", vec![text(Kind::Ip4Trie, IP4TRIE), text(Kind::Dnset, DNSET)]),
+        zone("six.test", vec![text(Kind::Ip6Trie, IP6TRIE), text(Kind::Ip6Tset, IP6TSET)]),
+        zone("dn.test", vec![text(Kind::Dnset, DNSET)]),
+        zone("long.test", vec![many_values(3, 400)]),
+        Zone { state: ZoneState::Unloaded, ..zone("dead.test", Vec::new()) },
+        Zone { expires: Some(NOW), ..zone("old.test", vec![text(Kind::Ip4Set, IP4SET)]) },
+    ]
+}
+
 fn usual_zones() -> Vec<Zone> {
     let text = dataset;
     let addresses = || vec![text(Kind::Ip4Set, IP4SET), text(Kind::Ip4Tset, IP4TSET)];

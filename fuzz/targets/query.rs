@@ -14,10 +14,15 @@ use std::sync::LazyLock;
 static CATALOGS: LazyLock<[Catalog; 2]> =
     LazyLock::new(|| [catalog::catalog(false), catalog::catalog(true)]);
 
+/// See [`catalog::plain`].
+static PLAIN_CATALOGS: LazyLock<[Catalog; 2]> = LazyLock::new(catalog::plain);
+
 // The bits of the first byte of an input.
 const EXTREME: u8 = 1;
 const EXPIRED: u8 = 2;
 const IP6_CLIENT: u8 = 4;
+/// The catalog is that of plain lists.
+const PLAIN: u8 = 8;
 /// The rest of the input chooses the parts of a query; else it is the query.
 const COMPOSED: u8 = 0x80;
 
@@ -55,8 +60,14 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         seed.extend(*b"\x00\x00\x29\x04\xd0\x00\x00\x80\x00\x00\x00");
         seed
     });
-    let composed = (0..=255_u8)
-        .map(|n| (0..40).map(move |i| if i == 0 { COMPOSED } else { n.wrapping_mul(i) }));
+    let asked = asked.flat_map(|seed| {
+        let mut plain = seed.clone();
+        plain[0] |= PLAIN;
+        [seed, plain]
+    });
+    let composed = (0..=255_u8).map(|n| {
+        (0..40).map(move |i| if i == 0 { COMPOSED | n & PLAIN } else { n.wrapping_mul(i) })
+    });
     asked.chain(composed.map(Iterator::collect)).collect()
 }
 
@@ -64,8 +75,9 @@ pub(crate) fn run(data: &[u8]) {
     let mut input = Input::new(data);
     let how = input.byte();
     let message = if how & COMPOSED == 0 { input.rest().to_vec() } else { compose(&mut input) };
+    let [plain, long_way] = &*PLAIN_CATALOGS;
     let session = Session {
-        catalog: &CATALOGS[usize::from(how & EXTREME)],
+        catalog: if how & PLAIN == 0 { &CATALOGS[usize::from(how & EXTREME)] } else { plain },
         now: if how & EXPIRED == 0 { NOW } else { NOW + 1 },
         client: match how & IP6_CLIENT {
             0 => Ipv4Addr::new(192, 0, 2, 53).into(),
@@ -76,6 +88,11 @@ pub(crate) fn run(data: &[u8]) {
     let udp = session.ask(&mut state, &message, Transport::Udp);
     let tcp = session.ask(&mut state, &message, Transport::Tcp);
     check_transports(&udp, &tcp);
+    if how & PLAIN != 0 {
+        let session = Session { catalog: long_way, ..session };
+        let other = session.ask(&mut WorkerState::default(), &message, Transport::Udp);
+        assert_eq!(udp, other, "the short way and the long one");
+    }
     let Some(response) = &tcp else {
         assert!(message.len() < 12 || message[2] & 0x80 != 0, "dropped without need");
         return;
@@ -231,6 +248,7 @@ fn compose(input: &mut Input<'_>) -> Vec<u8> {
 }
 
 /// What stays the same while one input is looked at.
+#[derive(Clone, Copy)]
 struct Session {
     catalog: &'static Catalog,
     now: u64,
