@@ -128,8 +128,7 @@ impl Body {
         let count = match (&mut self.entries, said) {
             (Entries::Ip4Set(set), Said::Addresses(addresses)) => {
                 if !addresses.is_empty() {
-                    let value = Some(self.values.default_id()?);
-                    addresses.iter().for_each(|&address| set.add_single(address, value));
+                    set.add_singles(addresses, self.values.default_id()?);
                 }
                 addresses.len()
             }

@@ -6,10 +6,13 @@
 //! address is not listed, whatever the order of the lines; else all entries for the block give
 //! their values.
 
+mod singles;
+
 use super::sort::sort_by_u32;
 use super::stream::Paint;
-use super::{Addresses4, AnswerId, AnswersBuilder, Form4, Range};
+use super::{Addresses4, AnswerId, AnswersBuilder, Form4, Range, SetBuilder4};
 use crate::listing::ValueId;
+use singles::Singles;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
@@ -20,8 +23,7 @@ const MAX_VALUES: usize = 255;
 /// Collects the entries of an `ip4set` dataset.
 #[derive(Clone, Debug, Default)]
 pub struct LayersBuilder {
-    /// Single addresses: the address in the upper half, the code of the value in the lower.
-    singles: Vec<u64>,
+    singles: Singles,
     /// Blocks side by side, in tables of single addresses, /24, /16 and /8.
     runs: [Vec<Run>; 4],
 }
@@ -44,7 +46,12 @@ impl LayersBuilder {
     /// Lists an address with a value, or excludes it.
     #[inline]
     pub fn add_single(&mut self, address: u32, value: Option<ValueId>) {
-        self.singles.push(u64::from(address) << 32 | u64::from(code(value)));
+        self.singles.push(address, code(value));
+    }
+
+    /// Lists addresses with a value.
+    pub fn add_singles(&mut self, addresses: &[u32], value: ValueId) {
+        self.singles.extend(addresses, code(Some(value)));
     }
 
     /// Lists the addresses from `start` to `end` with a value, or excludes them.
@@ -87,7 +94,16 @@ impl LayersBuilder {
     /// Decides what every address gives. The values of an address come in the order in which the
     /// dataset first named them, at most 255 of them.
     pub fn finish(self, answers: &mut AnswersBuilder) -> Addresses4 {
-        let Self { mut singles, runs: [mut runs32, runs24, runs16, runs8] } = self;
+        let has_runs = self.runs.iter().any(|runs| !runs.is_empty());
+        let Self { singles, runs: [mut runs32, runs24, runs16, runs8] } = self;
+        let mut singles = match singles {
+            // Nothing overlaps: the rules are those of a set.
+            Singles::Alike { addresses, code } if !has_runs && code != EXCLUDED => {
+                let answer = AnswerOf::new(answers).get(std::iter::once(code));
+                return SetBuilder4::from(addresses).finish(answer);
+            }
+            singles => singles.into_mixed(),
+        };
         sort_by_u32(&mut singles, |single| (single >> 32) as u32);
         runs32.sort_unstable_by_key(|run| run.start);
         let mut answer_of = AnswerOf::new(answers);

@@ -10,6 +10,12 @@ pub struct SetBuilder4 {
     addresses: Vec<u32>,
 }
 
+impl From<Vec<u32>> for SetBuilder4 {
+    fn from(addresses: Vec<u32>) -> Self {
+        Self { addresses }
+    }
+}
+
 impl SetBuilder4 {
     /// Lists an address.
     #[inline]

@@ -122,6 +122,36 @@ fn answers_are_numbered_in_the_order_of_the_addresses() {
     assert_eq!(ranges, [(1, 1), (2, 2), (3, 1), (4, 3)]);
 }
 
+/// Whether in several lots, out of order or twice: what is alike is a set, and one address with another
+/// value, an exclusion or a range makes layers of it, with the same addresses.
+#[test]
+fn single_addresses_with_one_value_are_kept_as_a_set() {
+    type Add = fn(&mut LayersBuilder, &[ValueId]);
+    let more: [(Add, usize); 4] = [
+        (|_, _| {}, 0),
+        (|builder, values| builder.add_single(7, Some(values[1])), 1),
+        (|builder, _| builder.add_single(7, None), 0),
+        (|builder, values| builder.add_range(6, 7, Some(values[1])), 2),
+    ];
+    for (number, (add, others)) in more.into_iter().enumerate() {
+        let (mut answers, values) = values(2);
+        let mut builder = LayersBuilder::default();
+        builder.add_singles(&[9, 1000, 9], values[0]);
+        builder.add_single(5, Some(values[0]));
+        add(&mut builder, &values);
+        builder.add_singles(&[3, 9], values[0]);
+        let ip4 = builder.finish(&mut answers);
+        assert_eq!(ip4.singles().is_some(), number == 0);
+        let of = |value| answers.answer(&[value]);
+        let [first, second] = [values[0], values[1]].map(of);
+        let mut ranges: Vec<_> = ip4.ranges().map(|range| (range.start, range.answer)).collect();
+        ranges.retain(|&(_, answer)| answer == first);
+        assert_eq!(ranges, [3, 5, 9, 1000].map(|start| (start, first)));
+        let other = ip4.ranges().filter(|range| range.answer == second);
+        assert_eq!(other.map(|range| range.end - range.start + 1).sum::<u32>(), others as u32);
+    }
+}
+
 #[test]
 fn nested_prefixes_close_in_the_right_place() {
     let mut builder = PrefixesBuilder::<u128>::default();
