@@ -81,6 +81,8 @@ pub struct WorkerState {
     text: text::Text,
     key_text: text::KeyText,
     worker: usize,
+    /// The number of the zone asked last.
+    recent: u32,
 }
 
 impl WorkerState {
@@ -176,7 +178,7 @@ fn respond<'c>(
     }
     state.name.set(query.name);
     let Some(Route { zone, soa, before, .. }) =
-        catalog.find(state.name.wire(), state.name.starts())
+        catalog.find(state.name.wire(), state.name.starts(), &mut state.recent)
     else {
         return refuse(writer, Rcode::Refused, Reason::Refused);
     };

@@ -40,7 +40,8 @@ impl Call<'_> {
         if len == 4 * 2 {
             return None;
         }
-        let asked = Asked::read(catalog, request, HEADER + len, |ready| ready.is_ip4)?;
+        let recent = &mut self.state.recent;
+        let asked = Asked::read(catalog, request, HEADER + len, recent, |ready| ready.is_ip4)?;
         let key = Key { ip4: Some(address), ip6: None };
         if asked.zone.test_points && test_point(&[], &key).is_some() {
             return None;
@@ -56,7 +57,8 @@ impl Call<'_> {
     pub(super) fn by_ip6(&mut self) -> Option<usize> {
         let Self { catalog, request, .. } = *self;
         let address = nibbles(request.query.get(HEADER..)?)?;
-        let asked = Asked::read(catalog, request, HEADER + NIBBLES, |ready| ready.is_ip6)?;
+        let recent = &mut self.state.recent;
+        let asked = Asked::read(catalog, request, HEADER + NIBBLES, recent, |ready| ready.is_ip6)?;
         let key = Key { ip4: None, ip6: Some(address) };
         if asked.zone.test_points && test_point(&[], &key).is_some() {
             return None;
@@ -75,7 +77,7 @@ impl Call<'_> {
         let len = state.name.starts.read(wire)?;
         let name = wire.get(..len)?;
         let question = Question::read(request.query, HEADER + len)?;
-        let Some(route) = catalog.find(name, state.name.starts()) else {
+        let Some(route) = catalog.find(name, state.name.starts(), &mut state.recent) else {
             return refuse(catalog, state.worker, &question, out);
         };
         let Route { zone, soa, plain, before } = route;

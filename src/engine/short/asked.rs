@@ -75,15 +75,16 @@ pub(super) enum Found<'a> {
 
 impl<'a> Asked<'a> {
     /// Reads a query whose name goes on with the apex of a zone at `apex`, if it does, and if `is_usual`
-    /// says of that zone that it can be answered here.
+    /// says of that zone that it can be answered here. `recent` is the number of the zone asked last.
     #[inline(always)]
     pub(super) fn read(
         catalog: &'a Catalog,
         request: &Request<'a>,
         apex: usize,
+        recent: &mut u32,
         is_usual: impl FnOnce(&Ready) -> bool,
     ) -> Option<Self> {
-        let (zone, ready, end) = catalog.read_apex(request.query, apex)?;
+        let (zone, ready, end) = catalog.read_apex(request.query, apex, recent)?;
         if end > HEADER + MAX_NAME
             || !is_usual(ready)
             || ready.expires < request.now
