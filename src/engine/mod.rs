@@ -95,6 +95,7 @@ impl WorkerState {
 
 /// Answers one query: writes the response into `out`, which should hold at least 1232 bytes for
 /// UDP and 65,535 for TCP.
+#[inline]
 pub fn answer(
     catalog: &Catalog,
     state: &mut WorkerState,

@@ -47,9 +47,15 @@ impl Call<'_> {
             return None;
         }
         let found = only_hit(asked.zone, |dataset| Some(dataset.ip4.as_ref()?.lookup(address)))?;
-        asked.answer(self.state.worker, self.out, found, |template, dataset, room| {
-            expand(template, &dataset.vars, Ip4Text::new(address).bytes(), room)
-        })
+        asked.answer(
+            self.state.worker,
+            self.request.query,
+            self.out,
+            found,
+            |template, dataset, room| {
+                expand(template, &dataset.vars, Ip4Text::new(address).bytes(), room)
+            },
+        )
     }
 
     /// The same for an IPv6 address, where no names and IPv4 addresses are listed.
@@ -64,9 +70,15 @@ impl Call<'_> {
             return None;
         }
         let found = only_hit(asked.zone, |dataset| Some(dataset.ip6.as_ref()?.lookup(address)))?;
-        asked.answer(self.state.worker, self.out, found, |template, dataset, room| {
-            expand(template, &dataset.vars, Ip6Text::new(address).bytes(), room)
-        })
+        asked.answer(
+            self.state.worker,
+            self.request.query,
+            self.out,
+            found,
+            |template, dataset, room| {
+                expand(template, &dataset.vars, Ip6Text::new(address).bytes(), room)
+            },
+        )
     }
 
     /// The same for any other name, or in zones where an address can be one, too.
@@ -76,9 +88,9 @@ impl Call<'_> {
         let wire = request.query.get(HEADER..)?;
         let len = state.name.starts.read(wire)?;
         let name = wire.get(..len)?;
-        let question = Question::read(request.query, HEADER + len)?;
+        let end = HEADER + len;
         let Some(route) = catalog.find(name, state.name.starts(), &mut state.recent) else {
-            return refuse(catalog, state.worker, &question, out);
+            return refuse(catalog, state.worker, &Question::read(request.query, end)?, out);
         };
         let Route { zone, soa, plain, before } = route;
         if before == 0 || !zone.is_served(request.now) || !catalog.is_plain() {
@@ -87,7 +99,7 @@ impl Call<'_> {
         state.name.set(name);
         let apex = state.name.cut(before);
         let exists = look(zone, plain?, &state.name, &mut state.hits)?;
-        let asked = Asked { zone, soa, apex, question };
+        let asked = Asked { zone, soa, apex, end };
         let (found, key) = match state.hits[..] {
             [] if exists => (Found::Unlisted, None),
             [] => (Found::Nothing, None),
@@ -98,7 +110,7 @@ impl Call<'_> {
             _ => return None,
         };
         let (name, text) = (&state.name, &mut state.key_text);
-        asked.answer(state.worker, out, found, |template, dataset, room| {
+        asked.answer(state.worker, request.query, out, found, |template, dataset, room| {
             let key = key.map_or(&[][..], |key| key.text(name, text));
             expand(template, &dataset.vars, key, room)
         })
