@@ -104,12 +104,17 @@ pub fn answer(
 ) -> Outcome {
     // In one place, so that none of them has to keep it for the next.
     let mut asked = short::Call { catalog, state, request, out };
-    let answered = match request.query.get(HEADER..) {
-        Some([1, _, 1, _, 1, _, 1, _, 1, ..]) => asked.by_ip6().or_else(|| asked.by_ip4()),
-        Some([1..=3, ..]) => asked.by_ip4(),
+    let answered = match request.query.get(HEADER) {
+        Some(1) if matches!(request.query[HEADER..], [_, _, 1, _, 1, _, 1, _, 1, ..]) => {
+            asked.by_ip6().or_else(|| asked.by_ip4())
+        }
+        Some(1..=3) => asked.by_ip4(),
         _ => None,
     };
-    match answered.or_else(|| asked.by_name()) {
+    if let Some(len) = answered {
+        return Outcome::Respond(len);
+    }
+    match asked.by_name() {
         Some(len) => Outcome::Respond(len),
         None => answer_any(catalog, asked.state, request, asked.out),
     }

@@ -46,7 +46,8 @@ impl Call<'_> {
         if asked.zone.test_points && test_point(&[], &key).is_some() {
             return None;
         }
-        let found = only_hit(asked.zone, |dataset| Some(dataset.ip4.as_ref()?.lookup(address)))?;
+        let found =
+            only_hit(asked.zone, |dataset| dataset.ip4.as_ref().map(|trie| trie.lookup(address)))?;
         asked.answer(
             self.state.worker,
             self.request.query,
@@ -69,7 +70,8 @@ impl Call<'_> {
         if asked.zone.test_points && test_point(&[], &key).is_some() {
             return None;
         }
-        let found = only_hit(asked.zone, |dataset| Some(dataset.ip6.as_ref()?.lookup(address)))?;
+        let found =
+            only_hit(asked.zone, |dataset| dataset.ip6.as_ref().map(|trie| trie.lookup(address)))?;
         asked.answer(
             self.state.worker,
             self.request.query,
@@ -100,39 +102,40 @@ impl Call<'_> {
         let apex = state.name.cut(before);
         let exists = look(zone, plain?, &state.name, &mut state.hits)?;
         let asked = Asked { zone, soa, apex, end };
-        let (found, key) = match state.hits[..] {
-            [] if exists => (Found::Unlisted, None),
-            [] => (Found::Nothing, None),
+        let found = match state.hits[..] {
+            [] => Found { exists, dataset: zone.datasets.first()?, answer: AnswerId::NONE },
             [hit] => {
-                let (dataset, answer) = hit.listed(asked.zone)?;
-                (Found::Listed(dataset, answer), Some(hit.key))
+                let (dataset, answer) = hit.listed(zone)?;
+                Found { exists, dataset, answer }
             }
             _ => return None,
         };
-        let (name, text) = (&state.name, &mut state.key_text);
-        asked.answer(state.worker, request.query, out, found, |template, dataset, room| {
-            let key = key.map_or(&[][..], |key| key.text(name, text));
+        let WorkerState { name, hits, key_text, worker, .. } = &mut **state;
+        asked.answer(*worker, request.query, out, found, |template, dataset, room| {
+            let key = hits.first().map_or(&[][..], |hit| hit.key.text(name, key_text));
             expand(template, &dataset.vars, key, room)
         })
     }
 }
 
-/// What the datasets of a zone have for a key, by this lookup; `None` if several list it.
+/// What the datasets of a zone have for a key, by this lookup; `None` if several list it, or there is
+/// none.
 #[inline(always)]
 fn only_hit(zone: &Zone, lookup: impl Fn(&Dataset) -> Option<AnswerId>) -> Option<Found<'_>> {
-    let found = |dataset| match lookup(dataset) {
-        Some(answer) if answer.is_listed() => Found::Listed(dataset, answer),
-        _ => Found::Nothing,
+    let (first, others) = zone.datasets.split_first()?;
+    let find = |dataset| Found {
+        exists: false,
+        dataset,
+        answer: lookup(dataset).unwrap_or(AnswerId::NONE),
     };
-    if let [dataset] = &zone.datasets[..] {
-        return Some(found(dataset));
-    }
-    let mut only = Found::Nothing;
-    for dataset in &zone.datasets {
-        match (only, found(dataset)) {
-            (_, Found::Nothing) => {}
-            (Found::Nothing, hit) => only = hit,
-            _ => return None,
+    let mut only = find(first);
+    for dataset in others {
+        let found = find(dataset);
+        if found.answer.is_listed() {
+            if only.answer.is_listed() {
+                return None;
+            }
+            only = found;
         }
     }
     Some(only)

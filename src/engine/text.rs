@@ -240,7 +240,7 @@ impl Ip6Text {
 #[inline(always)]
 fn zero_words(words: u64) -> usize {
     const REST: u64 = 0x7fff_7fff_7fff_7fff;
-    let zeros = !((words & REST) + REST | words | REST);
+    let zeros = !(((words & REST) + REST) | words | REST);
     // The highest bits of the words, moved side by side.
     ((zeros >> 15).wrapping_mul(1 | 1 << 17 | 1 << 34 | 1 << 51) >> 48) as usize & 15
 }

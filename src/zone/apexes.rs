@@ -112,9 +112,10 @@ impl Apexes {
         recent: &mut u32,
     ) -> Option<(u32, usize)> {
         if let Some(apex) = self.names.get(*recent as usize) {
-            let end = start + apex.name.len();
-            if message.get(start..end).is_some_and(|name| apex.is(name)) {
-                return Some((*recent, end));
+            let len = apex.name.len();
+            let name = message.get(start..).and_then(|rest| rest.get(..len));
+            if name.is_some_and(|name| apex.is(name)) {
+                return Some((*recent, start + len));
             }
         }
         let (number, end) = self.read_any(message, start)?;

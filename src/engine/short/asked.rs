@@ -92,13 +92,13 @@ pub(super) struct Asked<'a> {
 
 /// What a name is in a zone.
 #[derive(Clone, Copy)]
-pub(super) enum Found<'a> {
-    /// It does not exist.
-    Nothing,
-    /// It exists, and is not listed.
-    Unlisted,
-    /// It is listed in this dataset, with the answer of this number.
-    Listed(&'a Dataset, AnswerId),
+pub(super) struct Found<'a> {
+    /// It exists even if it is not listed.
+    pub(super) exists: bool,
+    /// The dataset that lists it, or any.
+    pub(super) dataset: &'a Dataset,
+    /// The number of its answer; that of none if it is not listed.
+    pub(super) answer: AnswerId,
 }
 
 impl<'a> Asked<'a> {
@@ -139,23 +139,24 @@ impl<'a> Asked<'a> {
     ) -> Option<usize> {
         let question = Question::read(message, self.end)?;
         let out = out.first_chunk_mut()?;
-        let (reason, len) = match found {
-            Found::Listed(dataset, answer) => {
-                // They stand behind the answer.
-                if self.zone.shows_ns() {
-                    return None;
-                }
-                let (a, template) = dataset.answers.only_value(answer)?;
-                match question.qtype {
-                    Type::A => (Reason::Answered, question.a(dataset, a, out)?),
-                    Type::TXT if has_text(template, &dataset.vars) => {
-                        (Reason::Answered, question.txt(dataset, template, text, out)?)
-                    }
-                    _ => (Reason::NoData, self.negative(&question, Rcode::NoError, out)?),
-                }
+        let Found { exists, dataset, answer } = found;
+        let (reason, len) = if answer.is_listed() {
+            // They stand behind the answer.
+            if self.zone.shows_ns() {
+                return None;
             }
-            Found::Unlisted => (Reason::NoData, self.negative(&question, Rcode::NoError, out)?),
-            Found::Nothing => (Reason::NxDomain, self.negative(&question, Rcode::NxDomain, out)?),
+            let (a, template) = dataset.answers.only_value(answer)?;
+            match question.qtype {
+                Type::A => (Reason::Answered, question.a(dataset, a, out)?),
+                Type::TXT if has_text(template, &dataset.vars) => {
+                    (Reason::Answered, question.txt(dataset, template, text, out)?)
+                }
+                _ => (Reason::NoData, self.negative(&question, Rcode::NoError, out)?),
+            }
+        } else if exists {
+            (Reason::NoData, self.negative(&question, Rcode::NoError, out)?)
+        } else {
+            (Reason::NxDomain, self.negative(&question, Rcode::NxDomain, out)?)
         };
         self.zone.counters.count(worker, reason, question.size, len);
         Some(len)

@@ -5,7 +5,7 @@ mod root;
 mod singles;
 mod usual;
 
-use super::block::Block;
+use super::block::{Block, EMPTY};
 use super::coalesce::Coalesce;
 use crate::flat::{Flat, Sink, Source};
 use crate::listing::addresses::Addresses4;
@@ -75,6 +75,9 @@ impl Trie4 {
     #[inline(never)]
     pub fn lookup(&self, key: u32) -> AnswerId {
         let offset = self.root.get((key >> 16) as u16);
+        if offset == EMPTY {
+            return AnswerId::NONE;
+        }
         let block = self.arena.get(offset as usize..).unwrap_or(&[]);
         match usual::Start::read(block) {
             Some(start) => start.lookup(block, key as u16),
