@@ -24,15 +24,19 @@ pub type Owner = Arc<dyn Any + Send + Sync>;
 #[derive(Clone)]
 pub struct Flat<T: 'static>(Memory<T>);
 
+/// With `repr`, both have their items at the same place, so that reading them takes no branch.
 #[derive(Clone)]
+#[repr(usize)]
 enum Memory<T: 'static> {
-    Owned(Vec<T>),
+    Owned(Box<[T]>),
     /// `items` may live only as long as the owner: nothing here hands it out for longer than a
     /// borrow of the array itself.
     Shared {
         items: &'static [T],
         _owner: Owner,
     },
+    #[cfg(any(test, fuzzing))]
+    Changing(Vec<T>),
 }
 
 impl<T> Flat<T> {
@@ -44,16 +48,18 @@ impl<T> Flat<T> {
     /// Its size in this process's own memory, in bytes.
     pub fn heap(&self) -> usize {
         match &self.0 {
-            Memory::Owned(items) => items.capacity() * size_of::<T>(),
+            Memory::Owned(items) => size_of_val(&**items),
             Memory::Shared { .. } => 0,
+            #[cfg(any(test, fuzzing))]
+            Memory::Changing(items) => size_of_val(&**items),
         }
     }
 
     /// Its size in shared memory, in bytes.
     pub fn mapped(&self) -> usize {
         match &self.0 {
-            Memory::Owned(_) => 0,
             Memory::Shared { items, .. } => size_of_val(*items),
+            _ => 0,
         }
     }
 
@@ -63,12 +69,12 @@ impl<T> Flat<T> {
     where
         T: Clone,
     {
-        if let Memory::Shared { items, .. } = &self.0 {
-            self.0 = Memory::Owned(items.to_vec());
+        if !matches!(self.0, Memory::Changing(_)) {
+            self.0 = Memory::Changing(self.to_vec());
         }
         match &mut self.0 {
-            Memory::Owned(items) => items,
-            Memory::Shared { .. } => unreachable!("it was just made our own"),
+            Memory::Changing(items) => items,
+            _ => unreachable!("it was just made one to be changed"),
         }
     }
 }
@@ -81,13 +87,15 @@ impl<T> Deref for Flat<T> {
         match &self.0 {
             Memory::Owned(items) => items,
             Memory::Shared { items, .. } => items,
+            #[cfg(any(test, fuzzing))]
+            Memory::Changing(items) => items,
         }
     }
 }
 
 impl<T> From<Vec<T>> for Flat<T> {
     fn from(items: Vec<T>) -> Self {
-        Self(Memory::Owned(items))
+        Self(Memory::Owned(items.into()))
     }
 }
 

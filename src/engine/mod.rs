@@ -81,6 +81,8 @@ pub struct WorkerState {
     text: text::Text,
     key_text: text::KeyText,
     worker: usize,
+    /// The number of the zone asked last.
+    recent: u32,
 }
 
 impl WorkerState {
@@ -93,6 +95,7 @@ impl WorkerState {
 
 /// Answers one query: writes the response into `out`, which should hold at least 1232 bytes for
 /// UDP and 65,535 for TCP.
+#[inline]
 pub fn answer(
     catalog: &Catalog,
     state: &mut WorkerState,
@@ -101,12 +104,17 @@ pub fn answer(
 ) -> Outcome {
     // In one place, so that none of them has to keep it for the next.
     let mut asked = short::Call { catalog, state, request, out };
-    let answered = match request.query.get(HEADER..) {
-        Some([1, _, 1, _, 1, _, 1, _, 1, ..]) => asked.by_ip6().or_else(|| asked.by_ip4()),
-        Some([1..=3, ..]) => asked.by_ip4(),
+    let answered = match request.query.get(HEADER) {
+        Some(1) if matches!(request.query[HEADER..], [_, _, 1, _, 1, _, 1, _, 1, ..]) => {
+            asked.by_ip6().or_else(|| asked.by_ip4())
+        }
+        Some(1..=3) => asked.by_ip4(),
         _ => None,
     };
-    match answered.or_else(|| asked.by_name()) {
+    if let Some(len) = answered {
+        return Outcome::Respond(len);
+    }
+    match asked.by_name() {
         Some(len) => Outcome::Respond(len),
         None => answer_any(catalog, asked.state, request, asked.out),
     }
@@ -176,7 +184,7 @@ fn respond<'c>(
     }
     state.name.set(query.name);
     let Some(Route { zone, soa, before, .. }) =
-        catalog.find(state.name.wire(), state.name.starts())
+        catalog.find(state.name.wire(), state.name.starts(), &mut state.recent)
     else {
         return refuse(writer, Rcode::Refused, Reason::Refused);
     };

@@ -40,15 +40,23 @@ impl Call<'_> {
         if len == 4 * 2 {
             return None;
         }
-        let asked = Asked::read(catalog, request, HEADER + len, |ready| ready.is_ip4)?;
+        let recent = &mut self.state.recent;
+        let asked = Asked::read(catalog, request, HEADER + len, recent, |ready| ready.is_ip4)?;
         let key = Key { ip4: Some(address), ip6: None };
         if asked.zone.test_points && test_point(&[], &key).is_some() {
             return None;
         }
-        let found = only_hit(asked.zone, |dataset| Some(dataset.ip4.as_ref()?.lookup(address)))?;
-        asked.answer(self.state.worker, self.out, found, |template, dataset, room| {
-            expand(template, &dataset.vars, Ip4Text::new(address).bytes(), room)
-        })
+        let found =
+            only_hit(asked.zone, |dataset| dataset.ip4.as_ref().map(|trie| trie.lookup(address)))?;
+        asked.answer(
+            self.state.worker,
+            self.request.query,
+            self.out,
+            found,
+            |template, dataset, room| {
+                expand(template, &dataset.vars, Ip4Text::new(address).bytes(), room)
+            },
+        )
     }
 
     /// The same for an IPv6 address, where no names and IPv4 addresses are listed.
@@ -56,15 +64,23 @@ impl Call<'_> {
     pub(super) fn by_ip6(&mut self) -> Option<usize> {
         let Self { catalog, request, .. } = *self;
         let address = nibbles(request.query.get(HEADER..)?)?;
-        let asked = Asked::read(catalog, request, HEADER + NIBBLES, |ready| ready.is_ip6)?;
+        let recent = &mut self.state.recent;
+        let asked = Asked::read(catalog, request, HEADER + NIBBLES, recent, |ready| ready.is_ip6)?;
         let key = Key { ip4: None, ip6: Some(address) };
         if asked.zone.test_points && test_point(&[], &key).is_some() {
             return None;
         }
-        let found = only_hit(asked.zone, |dataset| Some(dataset.ip6.as_ref()?.lookup(address)))?;
-        asked.answer(self.state.worker, self.out, found, |template, dataset, room| {
-            expand(template, &dataset.vars, Ip6Text::new(address).bytes(), room)
-        })
+        let found =
+            only_hit(asked.zone, |dataset| dataset.ip6.as_ref().map(|trie| trie.lookup(address)))?;
+        asked.answer(
+            self.state.worker,
+            self.request.query,
+            self.out,
+            found,
+            |template, dataset, room| {
+                expand(template, &dataset.vars, Ip6Text::new(address).bytes(), room)
+            },
+        )
     }
 
     /// The same for any other name, or in zones where an address can be one, too.
@@ -74,9 +90,9 @@ impl Call<'_> {
         let wire = request.query.get(HEADER..)?;
         let len = state.name.starts.read(wire)?;
         let name = wire.get(..len)?;
-        let question = Question::read(request.query, HEADER + len)?;
-        let Some(route) = catalog.find(name, state.name.starts()) else {
-            return refuse(catalog, state.worker, &question, out);
+        let end = HEADER + len;
+        let Some(route) = catalog.find(name, state.name.starts(), &mut state.recent) else {
+            return refuse(catalog, state.worker, &Question::read(request.query, end)?, out);
         };
         let Route { zone, soa, plain, before } = route;
         if before == 0 || !zone.is_served(request.now) || !catalog.is_plain() {
@@ -85,40 +101,41 @@ impl Call<'_> {
         state.name.set(name);
         let apex = state.name.cut(before);
         let exists = look(zone, plain?, &state.name, &mut state.hits)?;
-        let asked = Asked { zone, soa, apex, question };
-        let (found, key) = match state.hits[..] {
-            [] if exists => (Found::Unlisted, None),
-            [] => (Found::Nothing, None),
+        let asked = Asked { zone, soa, apex, end };
+        let found = match state.hits[..] {
+            [] => Found { exists, dataset: zone.datasets.first()?, answer: AnswerId::NONE },
             [hit] => {
-                let (dataset, answer) = hit.listed(asked.zone)?;
-                (Found::Listed(dataset, answer), Some(hit.key))
+                let (dataset, answer) = hit.listed(zone)?;
+                Found { exists, dataset, answer }
             }
             _ => return None,
         };
-        let (name, text) = (&state.name, &mut state.key_text);
-        asked.answer(state.worker, out, found, |template, dataset, room| {
-            let key = key.map_or(&[][..], |key| key.text(name, text));
+        let WorkerState { name, hits, key_text, worker, .. } = &mut **state;
+        asked.answer(*worker, request.query, out, found, |template, dataset, room| {
+            let key = hits.first().map_or(&[][..], |hit| hit.key.text(name, key_text));
             expand(template, &dataset.vars, key, room)
         })
     }
 }
 
-/// What the datasets of a zone have for a key, by this lookup; `None` if several list it.
+/// What the datasets of a zone have for a key, by this lookup; `None` if several list it, or there is
+/// none.
 #[inline(always)]
 fn only_hit(zone: &Zone, lookup: impl Fn(&Dataset) -> Option<AnswerId>) -> Option<Found<'_>> {
-    let found = |dataset| match lookup(dataset) {
-        Some(answer) if answer.is_listed() => Found::Listed(dataset, answer),
-        _ => Found::Nothing,
+    let (first, others) = zone.datasets.split_first()?;
+    let find = |dataset| Found {
+        exists: false,
+        dataset,
+        answer: lookup(dataset).unwrap_or(AnswerId::NONE),
     };
-    if let [dataset] = &zone.datasets[..] {
-        return Some(found(dataset));
-    }
-    let mut only = Found::Nothing;
-    for dataset in &zone.datasets {
-        match (only, found(dataset)) {
-            (_, Found::Nothing) => {}
-            (Found::Nothing, hit) => only = hit,
-            _ => return None,
+    let mut only = find(first);
+    for dataset in others {
+        let found = find(dataset);
+        if found.answer.is_listed() {
+            if only.answer.is_listed() {
+                return None;
+            }
+            only = found;
         }
     }
     Some(only)

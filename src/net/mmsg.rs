@@ -51,7 +51,7 @@ pub(super) struct Route {
 /// One query of a batch and the room for its answer.
 pub(super) struct Exchange<'a> {
     pub(super) query: &'a [u8],
-    pub(super) client: IpAddr,
+    pub(super) sender: &'a Address,
     pub(super) reply: &'a mut [u8; REPLY_SPACE],
 }
 
@@ -84,15 +84,15 @@ impl Batch {
             // places are computed: no reference to the arena exists meanwhile.
             unsafe {
                 (*base).query_vectors[index] = libc::iovec {
-                    iov_base: (&raw mut (*base).queries[index]).cast(),
+                    iov_base: (&raw mut (*base).datagrams[index].query).cast(),
                     iov_len: QUERY_SPACE,
                 };
                 let received = &raw mut (*base).received[index].msg_hdr;
-                (*received).msg_name = (&raw mut (*base).addresses[index]).cast();
+                (*received).msg_name = (&raw mut (*base).datagrams[index].address).cast();
                 (*received).msg_iov = &raw mut (*base).query_vectors[index];
                 (*received).msg_iovlen = 1;
                 if local != LocalAddress::Bound {
-                    (*received).msg_control = (&raw mut (*base).controls[index]).cast();
+                    (*received).msg_control = (&raw mut (*base).datagrams[index].control).cast();
                 }
 
                 let reply = &raw mut (*base).replies[index].msg_hdr;
@@ -131,24 +131,24 @@ impl Batch {
 
     /// A received datagram and the room for its answer.
     ///
-    /// `None` if it was longer than the buffer, or its sender cannot be answered.
+    /// `None` if it was longer than the buffer.
     #[inline]
     pub(super) fn exchange(&mut self, index: usize) -> Option<Exchange<'_>> {
         let arena = self.arena();
-        let header = &arena.received[index];
+        let (header, datagram) = (&arena.received[index], &mut arena.datagrams[index]);
         if header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0 {
             return None;
         }
         Some(Exchange {
-            query: arena.queries[index].get(..header.msg_len as usize)?,
-            client: arena.addresses[index].client()?,
-            reply: &mut arena.answers[index],
+            query: datagram.query.get(..header.msg_len as usize)?,
+            sender: &datagram.address,
+            reply: &mut datagram.answer,
         })
     }
 
     /// The first `len` bytes of the room for an answer.
     pub(super) fn answer(&mut self, index: usize, len: usize) -> &[u8] {
-        &self.arena().answers[index][..len.min(REPLY_SPACE)]
+        &self.arena().datagrams[index].answer[..len.min(REPLY_SPACE)]
     }
 
     /// The way back to the sender of a datagram, for an answer that is sent later.
@@ -156,9 +156,9 @@ impl Batch {
         let control_len = self.return_control(index);
         let arena = self.arena();
         Route {
-            address: arena.addresses[index],
+            address: arena.datagrams[index].address,
             address_len: arena.received[index].msg_hdr.msg_namelen,
-            control: arena.controls[index],
+            control: arena.datagrams[index].control,
             control_len,
         }
     }
@@ -166,7 +166,6 @@ impl Batch {
     /// Adds the answer to a datagram, of `len` bytes, to the next [`Batch::send`].
     #[inline]
     pub(super) fn queue(&mut self, index: usize, len: usize) {
-        let control_len = self.return_control(index);
         let slot = self.queued;
         let base = self.arena.as_ptr();
         assert!(slot < BATCH && index < BATCH, "more answers than datagrams");
@@ -174,18 +173,33 @@ impl Batch {
         // checked, so all pointers stored lead to elements of its arrays.
         unsafe {
             (*base).reply_vectors[slot] = libc::iovec {
-                iov_base: (&raw mut (*base).answers[index]).cast(),
+                iov_base: (&raw mut (*base).datagrams[index].answer).cast(),
                 iov_len: len.min(REPLY_SPACE),
             };
             let reply = &raw mut (*base).replies[slot].msg_hdr;
-            (*reply).msg_name = (&raw mut (*base).addresses[index]).cast();
+            (*reply).msg_name = (&raw mut (*base).datagrams[index].address).cast();
             (*reply).msg_namelen = (*base).received[index].msg_hdr.msg_namelen;
+        }
+        if self.local != LocalAddress::Bound {
+            self.queue_control(slot, index);
+        }
+        self.queued += 1;
+    }
+
+    /// Has the answer in a slot sent from the address that the datagram was sent to.
+    #[inline(never)]
+    fn queue_control(&mut self, slot: usize, index: usize) {
+        let control_len = self.return_control(index);
+        let base = self.arena.as_ptr();
+        // SAFETY: `base` is the live arena, to which no reference exists here; that both indexes are
+        // within its arrays is checked where they are used.
+        unsafe {
+            let reply = &raw mut (*base).replies[slot].msg_hdr;
             if control_len > 0 {
-                (*reply).msg_control = (&raw mut (*base).controls[index]).cast();
+                (*reply).msg_control = (&raw mut (*base).datagrams[index].control).cast();
             }
             (*reply).msg_controllen = control_len as _;
         }
-        self.queued += 1;
     }
 
     /// Sends what was queued; returns how many answers the kernel refused.
@@ -244,7 +258,7 @@ impl Batch {
         }
         let arena = self.arena();
         let len: usize = arena.received[index].msg_hdr.msg_controllen as _;
-        arena.controls[index].turn(local, len)
+        arena.datagrams[index].control.turn(local, len)
     }
 
     fn arena(&mut self) -> &mut Arena {
@@ -350,42 +364,64 @@ struct Arena {
     replies: [libc::mmsghdr; BATCH],
     query_vectors: [libc::iovec; BATCH],
     reply_vectors: [libc::iovec; BATCH],
-    addresses: [Address; BATCH],
-    controls: [Control; BATCH],
-    queries: [[u8; QUERY_SPACE]; BATCH],
-    answers: [[u8; REPLY_SPACE]; BATCH],
+    datagrams: [Datagram; BATCH],
+}
+
+/// What there is of one datagram, side by side: one place to be found instead of four.
+#[repr(C, align(64))]
+struct Datagram {
+    address: Address,
+    control: Control,
+    query: [u8; QUERY_SPACE],
+    answer: [u8; REPLY_SPACE],
 }
 
 /// A socket address as the kernel wrote it: `sockaddr_in` or `sockaddr_in6`.
 #[repr(C, align(8))]
 #[derive(Clone, Copy)]
-struct Address([u8; 32]);
+pub(super) struct Address([u8; 32]);
 
 impl Address {
-    /// The sender, unless it is of another family or has port 0, which cannot be answered.
-    ///
-    /// A call, because what the compiler makes of it in place moves it byte by byte.
-    #[inline(never)]
-    fn client(&self) -> Option<IpAddr> {
-        const FAMILY: usize = offset_of!(libc::sockaddr_in, sin_family);
-        const PORT: usize = offset_of!(libc::sockaddr_in, sin_port);
-        const IPV4: usize = offset_of!(libc::sockaddr_in, sin_addr);
-        const IPV6: usize = offset_of!(libc::sockaddr_in6, sin6_addr);
-        const { assert!(PORT == offset_of!(libc::sockaddr_in6, sin6_port)) };
-        const { assert!(size_of::<libc::sockaddr_in6>() <= size_of::<Self>()) };
+    const PORT: usize = offset_of!(libc::sockaddr_in, sin_port);
 
-        if self.field::<2, PORT>() == [0, 0] {
-            return None;
-        }
-        match i32::from(libc::sa_family_t::from_ne_bytes(self.field::<2, FAMILY>())) {
-            libc::AF_INET => Some(IpAddr::V4(Ipv4Addr::from(self.field::<4, IPV4>()))),
-            libc::AF_INET6 => {
-                Some(client_address(IpAddr::V6(Ipv6Addr::from(self.field::<16, IPV6>()))))
-            }
-            _ => None,
-        }
+    /// The sender, taken for an IPv4 address: [`Address::is_ip4`] says whether it is one.
+    #[inline(always)]
+    pub(super) fn ip4(&self) -> Ipv4Addr {
+        self.field::<4, { offset_of!(libc::sockaddr_in, sin_addr) }>().into()
     }
 
+    /// True if it is an IPv4 address that can be answered.
+    #[inline(always)]
+    pub(super) fn is_ip4(&self) -> bool {
+        self.family() == libc::AF_INET && self.has_port()
+    }
+
+    /// The sender, unless it is of another family or has port 0, which cannot be answered.
+    #[inline(never)]
+    pub(super) fn client(&self) -> Option<IpAddr> {
+        const IPV6: usize = offset_of!(libc::sockaddr_in6, sin6_addr);
+        const { assert!(Self::PORT == offset_of!(libc::sockaddr_in6, sin6_port)) };
+        const { assert!(size_of::<libc::sockaddr_in6>() <= size_of::<Self>()) };
+
+        if self.is_ip4() {
+            return Some(self.ip4().into());
+        }
+        let is_ip6 = self.family() == libc::AF_INET6 && self.has_port();
+        is_ip6.then(|| client_address(IpAddr::V6(Ipv6Addr::from(self.field::<16, IPV6>()))))
+    }
+
+    #[inline(always)]
+    fn family(&self) -> i32 {
+        const FAMILY: usize = offset_of!(libc::sockaddr_in, sin_family);
+        libc::sa_family_t::from_ne_bytes(self.field::<2, FAMILY>()).into()
+    }
+
+    #[inline(always)]
+    fn has_port(&self) -> bool {
+        self.field::<2, { Self::PORT }>() != [0, 0]
+    }
+
+    #[inline(always)]
     fn field<const LEN: usize, const OFFSET: usize>(&self) -> [u8; LEN] {
         const { assert!(OFFSET + LEN <= size_of::<Self>()) };
         std::array::from_fn(|index| self.0[OFFSET + index])
@@ -497,7 +533,7 @@ mod tests {
             batch.queue(index, 1);
         }
         for bad in [0, 1, 4] {
-            batch.arena().addresses[bad].0[2..4].fill(0);
+            batch.arena().datagrams[bad].address.0[2..4].fill(0);
         }
         assert_eq!(batch.send(server.as_fd()), 3, "port 0 is not a destination");
         for byte in [2, 3] {

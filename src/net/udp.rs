@@ -1,7 +1,7 @@
 //! UDP: one thread and one socket per worker, a batch of queries per system call.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -196,12 +196,20 @@ impl<A: Answer> Worker<A> {
                 unusable += 1;
                 continue;
             };
-            let request = Request {
+            // It is made in its place: moved, it would be moved byte by byte.
+            let mut request = Request {
                 query: exchange.query,
-                client: exchange.client,
+                client: IpAddr::V4(exchange.sender.ip4()),
                 transport: Transport::Udp,
                 now,
             };
+            if !exchange.sender.is_ip4() {
+                let Some(client) = exchange.sender.client() else {
+                    unusable += 1;
+                    continue;
+                };
+                request.client = client;
+            }
             let outcome = (self.answer)(catalog, &mut self.state, &request, exchange.reply);
             self.recorder.log(&request, outcome, exchange.reply);
             match outcome {

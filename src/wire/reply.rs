@@ -72,12 +72,16 @@ impl Reply<'_> {
     }
 }
 
-/// Copies between slices of one length. What queries and records have is copied without a call, in
-/// blocks that overlap.
+/// Copies between slices of one length. What queries, records and texts have is copied without a call,
+/// in blocks that overlap.
 #[inline(always)]
-fn copy(from: &[u8], to: &mut [u8]) {
-    let (len, to_len) = (from.len(), to.len());
-    if len != to_len || !copy_as::<32>(from, to) && !copy_as::<64>(from, to) {
+pub(crate) fn copy(from: &[u8], to: &mut [u8]) {
+    let copied = from.len() == to.len()
+        && (copy_as::<32>(from, to)
+            || copy_as::<8>(from, to)
+            || copy_as::<16>(from, to)
+            || copy_as::<64>(from, to));
+    if !copied {
         to.copy_from_slice(from);
     }
 }

@@ -19,7 +19,7 @@ pub fn octets(name: &[u8]) -> Option<(u32, usize)> {
     };
     let (mut at, mut address, mut others) = (0, 0, 0);
     for _ in 0..4 {
-        let label = aligned(u32::from_le_bytes(*head[at & MASK..].first_chunk()?));
+        let label = only_label(u32::from_le_bytes(*head[at & MASK..].first_chunk()?));
         at += 1 + usize::from(head[at & MASK]);
         let octet = LABELS[place(label)] ^ u64::from(label);
         others |= octet as u32;
@@ -28,15 +28,15 @@ pub fn octets(name: &[u8]) -> Option<(u32, usize)> {
     (others == 0).then_some(((address >> 32) as u32, at))
 }
 
-/// A label of one to three bytes with its length byte, in a little-endian word: moved up so that it
-/// ends where the word does, which drops what follows it.
+/// A label of one to three bytes with its length byte, in a little-endian word, without what follows it.
 #[inline(always)]
-const fn aligned(label: u32) -> u32 {
-    label << ((8 * (label & 3)) ^ 24)
+const fn only_label(word: u32) -> u32 {
+    const MASKS: [u32; 4] = [0xff, 0xffff, 0xff_ffff, 0xffff_ffff];
+    word & MASKS[(word & 3) as usize]
 }
 
-/// For each octet, at the [`place`] of its label: the label, [`aligned`], in the lower half, the octet
-/// in the highest byte. [`NO_LABEL`] elsewhere.
+/// For each octet, at the [`place`] of its label: the label in the lower half, the octet in the highest
+/// byte. [`NO_LABEL`] elsewhere.
 const LABELS: [u64; 1 << INDEX_BITS] = {
     let mut labels = [NO_LABEL; 1 << INDEX_BITS];
     let mut octet = 0;
@@ -47,7 +47,6 @@ const LABELS: [u64; 1 << INDEX_BITS] = {
             10..100 => 2 | (tens + 0x30) << 8 | (ones + 0x30) << 16,
             _ => 3 | (hundreds + 0x30) << 8 | (tens + 0x30) << 16 | (ones + 0x30) << 24,
         };
-        let label = aligned(label);
         assert!(labels[place(label)] == NO_LABEL, "two octets in one place");
         labels[place(label)] = (octet as u64) << 56 | label as u64;
         octet += 1;
@@ -55,8 +54,8 @@ const LABELS: [u64; 1 << INDEX_BITS] = {
     labels
 };
 
-/// What no label is when it is aligned: a first byte other than 0 would be 3.
-const NO_LABEL: u64 = 1;
+/// What [`only_label`] never gives: a byte behind the length zero.
+const NO_LABEL: u64 = 1 << 8;
 
 const INDEX_BITS: u32 = 9;
 
@@ -64,7 +63,7 @@ const INDEX_BITS: u32 = 9;
 /// octets have different places.
 #[inline(always)]
 const fn place(label: u32) -> usize {
-    (label.wrapping_mul(0xe81) >> (u32::BITS - INDEX_BITS)) as usize
+    (label.wrapping_mul(0x8a01) >> (u32::BITS - INDEX_BITS)) as usize
 }
 
 /// The bytes that the 32 labels of an IPv6 address take.

@@ -11,7 +11,7 @@ pub enum Acl {
     /// By the address of the client (`acl`).
     Clients(Box<ClientAcl>),
     /// By the last label before the apex (`aclkey`).
-    Keys(KeyAcl),
+    Keys(Box<KeyAcl>),
 }
 
 /// An access list of clients.
@@ -39,7 +39,7 @@ impl Acl {
                 ip6: Trie6::build(ip6.ranges()),
                 actions,
             })),
-            Subjects::Keys(keys) => Self::Keys(KeyAcl { keys, actions }),
+            Subjects::Keys(keys) => Self::Keys(Box::new(KeyAcl { keys, actions })),
         }
     }
 

@@ -13,11 +13,9 @@ pub(super) struct Apexes {
     /// places at least, whose number is a power of two.
     index: Vec<u32>,
     /// How many labels they have: the distinct numbers, the greatest first.
-    label_counts: Vec<usize>,
+    label_counts: Vec<u32>,
     /// The length of the longest apex, in bytes.
     longest: usize,
-    /// For each number whether another apex lies below that one.
-    above: Vec<bool>,
     /// The names between an apex and the next one above it.
     between: HashSet<Box<[u8]>, FixedState>,
 }
@@ -27,6 +25,9 @@ pub(super) struct Apexes {
 struct Apex {
     /// In wire form and lower case.
     name: Box<[u8]>,
+    labels: u32,
+    /// Another apex lies below this one.
+    is_above: bool,
     /// Its first eight bytes, its second, and its last, as far as it has that many.
     first: Folded,
     second: Folded,
@@ -47,15 +48,14 @@ impl Apexes {
         let names: Vec<Apex> = names.into_iter().map(Apex::new).collect();
         let index = vec![0; 2 * names.len().next_power_of_two()];
         let mut apexes = Self { names, index, ..Self::default() };
-        for (number, Apex { name, .. }) in apexes.names.iter().enumerate() {
+        for (number, Apex { name, labels, .. }) in apexes.names.iter().enumerate() {
             let Err(free) = apexes.place(name) else { continue };
-            apexes.label_counts.push(Labels::of(name).count());
+            apexes.label_counts.push(*labels);
             apexes.index[free] = number as u32 + 1;
         }
         apexes.label_counts.sort_unstable_by(|a, b| b.cmp(a));
         apexes.label_counts.dedup();
         apexes.longest = apexes.names.iter().map(|apex| apex.name.len()).max().unwrap_or(0);
-        apexes.above = vec![false; apexes.names.len()];
         apexes.find_between(|_| false);
         apexes
     }
@@ -69,21 +69,23 @@ impl Apexes {
 
     /// Finds what stands between each apex and the next one above it, or the name that `ends` the search.
     fn find_between(&mut self, ends: impl Fn(&[u8]) -> bool) {
+        let mut above = Vec::new();
         for apex in &self.names {
             let mut between = Vec::new();
             let mut rest = &apex.name[..];
             while let Some(label) = Labels::of(rest).next() {
                 rest = &rest[label.len() + 1..];
                 let upper = self.search(rest);
-                if let Some(upper) = upper {
-                    self.above[upper as usize] = true;
-                }
+                above.extend(upper);
                 if upper.is_some() || ends(rest) {
                     self.between.extend(between.drain(..).map(Box::<[u8]>::from));
                     break;
                 }
                 between.push(rest);
             }
+        }
+        for number in above {
+            self.names[number as usize].is_above = true;
         }
     }
 
@@ -100,8 +102,29 @@ impl Apexes {
 
     /// The number of the apex that a name in a message goes on with at `start` (in any case), and
     /// where it ends. `None` also if a name does not go on there.
+    ///
+    /// The apex with the number `recent` is tried first: one query after the other asks for the same.
+    #[inline(always)]
+    pub(super) fn read(
+        &self,
+        message: &[u8],
+        start: usize,
+        recent: &mut u32,
+    ) -> Option<(u32, usize)> {
+        if let Some(apex) = self.names.get(*recent as usize) {
+            let len = apex.name.len();
+            let name = message.get(start..).and_then(|rest| rest.get(..len));
+            if name.is_some_and(|name| apex.is(name)) {
+                return Some((*recent, start + len));
+            }
+        }
+        let (number, end) = self.read_any(message, start)?;
+        *recent = number;
+        Some((number, end.get() as usize))
+    }
+
     #[inline(never)]
-    pub(super) fn read(&self, message: &[u8], start: usize) -> Option<(u32, NonZeroU32)> {
+    fn read_any(&self, message: &[u8], start: usize) -> Option<(u32, NonZeroU32)> {
         let mut end = start;
         loop {
             let len = usize::from(*message.get(end)?);
@@ -120,7 +143,7 @@ impl Apexes {
 
     /// True if another apex lies below the one with this number.
     pub(super) fn is_above_another(&self, number: usize) -> bool {
-        self.above.get(number).copied().unwrap_or(false)
+        self.names.get(number).is_some_and(|apex| apex.is_above)
     }
 
     /// The number of the apex that is this name, or the free place of the index where it would be.
@@ -151,6 +174,27 @@ impl Apexes {
         !self.between.is_empty()
     }
 
+    /// As [`Apexes::find`], but tries the apex with the number `recent` first.
+    #[inline(always)]
+    pub(super) fn find_recent(
+        &self,
+        name: &[u8],
+        starts: &[u8],
+        recent: &mut u32,
+    ) -> Option<(u32, usize)> {
+        // Below an apex that is above another, a longer one has to be looked for.
+        if let Some(apex) = self.names.get(*recent as usize).filter(|apex| !apex.is_above) {
+            let before = starts.len().wrapping_sub(1 + apex.labels as usize);
+            let tail = starts.get(before).and_then(|&start| name.get(usize::from(start)..));
+            if tail.is_some_and(|tail| apex.is(tail)) {
+                return Some((*recent, before));
+            }
+        }
+        let (number, before) = self.find(name, starts)?;
+        *recent = number;
+        Some((number, before))
+    }
+
     /// The number of the longest apex that `name` is at or below, and the number of labels that
     /// stand before that apex. `starts` has the position of each label of the name and of its
     /// final zero.
@@ -161,7 +205,7 @@ impl Apexes {
     pub(super) fn find(&self, name: &[u8], starts: &[u8]) -> Option<(u32, usize)> {
         let labels = starts.len().checked_sub(1)?;
         for &count in &self.label_counts {
-            let Some(before) = labels.checked_sub(count) else { continue };
+            let Some(before) = labels.checked_sub(count as usize) else { continue };
             if let Some(number) = self.search(name.get(usize::from(starts[before])..)?) {
                 return Some((number, before));
             }
@@ -175,6 +219,8 @@ impl Apex {
         let folded = |word: Option<&[u8; 8]>| word.map_or_else(Folded::default, Folded::new);
         Self {
             name: name.into(),
+            labels: Labels::of(name).count() as u32,
+            is_above: false,
             first: folded(name.first_chunk()),
             second: folded(name.get(8..).and_then(<[u8]>::first_chunk)),
             last: folded(name.last_chunk()),
@@ -190,11 +236,17 @@ impl Apex {
         let (8..=USUAL, Some(first), Some(last)) =
             (name.len(), name.first_chunk(), name.last_chunk())
         else {
-            return name.eq_ignore_ascii_case(&self.name);
+            return is_same(name, &self.name);
         };
         let second = name[8..].first_chunk().is_none_or(|word| self.second.is(word));
         self.first.is(first) && self.last.is(last) && second
     }
+}
+
+/// Apart, so that the usual case stays small.
+#[inline(never)]
+fn is_same(name: &[u8], other: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(other)
 }
 
 /// The longest apex that is compared by its first, second and last eight bytes: without a call and a
@@ -259,10 +311,17 @@ mod tests {
             let suffixes = apexes.iter().enumerate().filter(|(_, apex)| asked.ends_with(apex));
             // Of equal ones the first.
             let due = suffixes.rev().max_by_key(|(_, apex)| apex.len());
-            prop_assert_eq!(
-                found.find(&wire(&asked), &starts),
-                due.map(|(number, apex)| (number as u32, asked.len() - apex.len()))
-            );
+            let due = due.map(|(number, apex)| (number as u32, asked.len() - apex.len()));
+            prop_assert_eq!(found.find(&wire(&asked), &starts), due);
+            for mut recent in 0..=apexes.len() as u32 {
+                let is_first = |&recent: &u32| {
+                    let same = apexes.get(recent as usize);
+                    apexes.iter().position(|apex| Some(apex) == same) == Some(recent as usize)
+                };
+                if is_first(&recent) {
+                    prop_assert_eq!(found.find_recent(&wire(&asked), &starts, &mut recent), due);
+                }
+            }
             for (number, apex) in apexes.iter().enumerate() {
                 if apexes[..number].contains(apex) {
                     continue;
@@ -290,14 +349,20 @@ mod tests {
             }
             prop_assert_eq!(apexes.search(&other), Some(0));
             let message = [&b"xx"[..], &other, b"\0\x01"].concat();
-            let end = NonZeroU32::new(2 + other.len() as u32);
-            prop_assert_eq!(apexes.read(&message, 2), end.map(|end| (0, end)));
-            prop_assert_eq!(apexes.read(&message[..1 + other.len()], 2), None);
+            let end = 2 + other.len();
+            for mut recent in [0, 1] {
+                prop_assert_eq!(apexes.read(&message, 2, &mut recent), Some((0, end)));
+                prop_assert_eq!(recent, 0);
+                prop_assert_eq!(apexes.read(&message[..end - 1], 2, &mut recent), None);
+            }
             for at in 0..other.len() {
                 let mut damaged = other.clone();
                 damaged[at] ^= 0x20;
                 let same = damaged.eq_ignore_ascii_case(name.as_wire());
                 prop_assert_eq!(apexes.search(&damaged), same.then_some(0));
+                let message = [&b"xx"[..], &damaged].concat();
+                let read = apexes.read(&message, 2, &mut 0).filter(|&(_, end)| end == message.len());
+                prop_assert_eq!(read, same.then_some((0, end)));
             }
         }
     }

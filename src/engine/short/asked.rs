@@ -41,6 +41,34 @@ impl<'q> Question<'q> {
     }
 }
 
+impl Question<'_> {
+    #[inline(always)]
+    fn a(&self, dataset: &Dataset, a: Ipv4Addr, out: &mut Room) -> Option<usize> {
+        let room: &mut [u8; HEAD + 4] = self.reply.room(out)?;
+        let head = record_head(HEADER, Type::A, Class::IN, dataset.ttl, 4);
+        room[..HEAD].copy_from_slice(&head);
+        room[HEAD..].copy_from_slice(&a.octets());
+        self.reply.finish(out, HEAD + 4, Rcode::NoError, Section::Answer)
+    }
+
+    #[inline(always)]
+    fn txt(
+        &self,
+        dataset: &Dataset,
+        template: &[u8],
+        text: impl FnOnce(&[u8], &Dataset, &mut [u8]) -> Option<usize>,
+        out: &mut Room,
+    ) -> Option<usize> {
+        // One character-string (RFC 1035 section 3.3).
+        let room: &mut [u8; HEAD + 256] = self.reply.room(out)?;
+        let len = text(template, dataset, &mut room[HEAD + 1..])?;
+        let head = record_head(HEADER, Type::TXT, Class::IN, dataset.ttl, len as u16 + 1);
+        room[..HEAD].copy_from_slice(&head);
+        room[HEAD] = len as u8;
+        self.reply.finish(out, HEAD + 1 + len, Rcode::NoError, Section::Answer)
+    }
+}
+
 /// Reads an OPT record of the version we know (RFC 6891 section 6.1).
 #[inline(always)]
 fn read_opt(record: &[u8]) -> Option<Edns> {
@@ -53,37 +81,39 @@ fn read_opt(record: &[u8]) -> Option<Edns> {
     Some(Edns { payload, version: 0, dnssec_ok: fixed[7] & 0x80 != 0 })
 }
 
-/// A question in a zone of plain lists that is served.
+/// Where a name belongs to that is asked in a zone of plain lists which is served.
 pub(super) struct Asked<'a> {
     pub(super) zone: &'a Zone,
     pub(super) soa: &'a SoaRecord,
-    /// Where the apex stands in the message.
+    /// Where the apex stands in the message, and the name ends.
     pub(super) apex: usize,
-    pub(super) question: Question<'a>,
+    pub(super) end: usize,
 }
 
 /// What a name is in a zone.
 #[derive(Clone, Copy)]
-pub(super) enum Found<'a> {
-    /// It does not exist.
-    Nothing,
-    /// It exists, and is not listed.
-    Unlisted,
-    /// It is listed in this dataset, with the answer of this number.
-    Listed(&'a Dataset, AnswerId),
+pub(super) struct Found<'a> {
+    /// It exists even if it is not listed.
+    pub(super) exists: bool,
+    /// The dataset that lists it, or any.
+    pub(super) dataset: &'a Dataset,
+    /// The number of its answer; that of none if it is not listed.
+    pub(super) answer: AnswerId,
 }
 
 impl<'a> Asked<'a> {
-    /// Reads a query whose name goes on with the apex of a zone at `apex`, if it does, and if `is_usual`
-    /// says of that zone that it can be answered here.
+    /// Reads the name of a query, which goes on with the apex of a zone at `apex`, if it does, and if
+    /// `is_usual` says of that zone that it can be answered here. `recent` is the number of the zone
+    /// asked last.
     #[inline(always)]
     pub(super) fn read(
         catalog: &'a Catalog,
-        request: &Request<'a>,
+        request: &Request<'_>,
         apex: usize,
+        recent: &mut u32,
         is_usual: impl FnOnce(&Ready) -> bool,
     ) -> Option<Self> {
-        let (zone, ready, end) = catalog.read_apex(request.query, apex)?;
+        let (zone, ready, end) = catalog.read_apex(request.query, apex, recent)?;
         if end > HEADER + MAX_NAME
             || !is_usual(ready)
             || ready.expires < request.now
@@ -91,74 +121,52 @@ impl<'a> Asked<'a> {
         {
             return None;
         }
-        let question = Question::read(request.query, end)?;
-        Some(Self { zone, soa: &ready.soa, apex, question })
+        Some(Self { zone, soa: &ready.soa, apex, end })
     }
 
-    /// Answers and counts. `text` writes out the text of a template to the start of the room there is,
-    /// and gives its length.
+    /// Reads what stands behind the name, answers and counts. `text` writes out the text of a template
+    /// to the start of the room there is, and gives its length.
+    ///
+    /// What is behind the name is read this late so that it need not be kept while a listing is asked.
     #[inline(always)]
     pub(super) fn answer(
         &self,
         worker: usize,
+        message: &[u8],
         out: &mut [u8],
         found: Found<'_>,
         text: impl FnOnce(&[u8], &Dataset, &mut [u8]) -> Option<usize>,
     ) -> Option<usize> {
+        let question = Question::read(message, self.end)?;
         let out = out.first_chunk_mut()?;
-        let (reason, len) = match found {
-            Found::Listed(dataset, answer) => {
-                // They stand behind the answer.
-                if self.zone.shows_ns() {
-                    return None;
-                }
-                let (a, template) = dataset.answers.only_value(answer)?;
-                match self.question.qtype {
-                    Type::A => (Reason::Answered, self.a(dataset, a, out)?),
-                    Type::TXT if has_text(template, &dataset.vars) => {
-                        (Reason::Answered, self.txt(dataset, template, text, out)?)
-                    }
-                    _ => (Reason::NoData, self.negative(Rcode::NoError, out)?),
-                }
+        let Found { exists, dataset, answer } = found;
+        let (reason, len) = if answer.is_listed() {
+            // They stand behind the answer.
+            if self.zone.shows_ns() {
+                return None;
             }
-            Found::Unlisted => (Reason::NoData, self.negative(Rcode::NoError, out)?),
-            Found::Nothing => (Reason::NxDomain, self.negative(Rcode::NxDomain, out)?),
+            let (a, template) = dataset.answers.only_value(answer)?;
+            match question.qtype {
+                Type::A => (Reason::Answered, question.a(dataset, a, out)?),
+                Type::TXT if has_text(template, &dataset.vars) => {
+                    (Reason::Answered, question.txt(dataset, template, text, out)?)
+                }
+                _ => (Reason::NoData, self.negative(&question, Rcode::NoError, out)?),
+            }
+        } else if exists {
+            (Reason::NoData, self.negative(&question, Rcode::NoError, out)?)
+        } else {
+            (Reason::NxDomain, self.negative(&question, Rcode::NxDomain, out)?)
         };
-        self.zone.counters.count(worker, reason, self.question.size, len);
+        self.zone.counters.count(worker, reason, question.size, len);
         Some(len)
     }
 
     #[inline(always)]
-    fn a(&self, dataset: &Dataset, a: Ipv4Addr, out: &mut Room) -> Option<usize> {
-        let room: &mut [u8; HEAD + 4] = self.question.reply.room(out)?;
-        let head = record_head(HEADER, Type::A, Class::IN, dataset.ttl, 4);
-        room[..HEAD].copy_from_slice(&head);
-        room[HEAD..].copy_from_slice(&a.octets());
-        self.question.reply.finish(out, HEAD + 4, Rcode::NoError, Section::Answer)
-    }
-
-    #[inline(always)]
-    fn txt(
-        &self,
-        dataset: &Dataset,
-        template: &[u8],
-        text: impl FnOnce(&[u8], &Dataset, &mut [u8]) -> Option<usize>,
-        out: &mut Room,
-    ) -> Option<usize> {
-        // One character-string (RFC 1035 section 3.3).
-        let room: &mut [u8; HEAD + 256] = self.question.reply.room(out)?;
-        let len = text(template, dataset, &mut room[HEAD + 1..])?;
-        let head = record_head(HEADER, Type::TXT, Class::IN, dataset.ttl, len as u16 + 1);
-        room[..HEAD].copy_from_slice(&head);
-        room[HEAD] = len as u8;
-        self.question.reply.finish(out, HEAD + 1 + len, Rcode::NoError, Section::Answer)
-    }
-
-    #[inline(always)]
-    fn negative(&self, rcode: Rcode, out: &mut Room) -> Option<usize> {
-        let room: &mut [u8; NEGATIVE_ROOM] = self.question.reply.room(out)?;
+    fn negative(&self, question: &Question<'_>, rcode: Rcode, out: &mut Room) -> Option<usize> {
+        let room: &mut [u8; NEGATIVE_ROOM] = question.reply.room(out)?;
         let size = self.soa.write_negative(self.apex, room)?;
-        self.question.reply.finish(out, size, rcode, Section::Authority)
+        question.reply.finish(out, size, rcode, Section::Authority)
     }
 }
 

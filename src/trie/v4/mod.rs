@@ -3,8 +3,9 @@
 mod build;
 mod root;
 mod singles;
+mod usual;
 
-use super::block::Block;
+use super::block::{Block, EMPTY};
 use super::coalesce::Coalesce;
 use crate::flat::{Flat, Sink, Source};
 use crate::listing::addresses::Addresses4;
@@ -75,7 +76,20 @@ impl Trie4 {
     #[inline(never)]
     pub fn lookup(&self, key: u32) -> AnswerId {
         let offset = self.root.get((key >> 16) as u16);
-        let Place { block, key, .. } = self.place(offset, key as u16);
+        if offset == EMPTY {
+            return AnswerId::NONE;
+        }
+        let block = self.arena.get(offset as usize..).unwrap_or(&[]);
+        match usual::Start::read(block) {
+            Some(start) => start.lookup(block, key as u16),
+            None => self.lookup_any(offset, key as u16),
+        }
+    }
+
+    /// The answer of a key in any block.
+    #[inline(never)]
+    fn lookup_any(&self, offset: u32, key: u16) -> AnswerId {
+        let Place { block, key, .. } = self.place(offset, key);
         match block.bitmap((key >> 8) as u8) {
             Some(bitmap) => bitmap.lookup(key as u8),
             None => block.lookup(u64::from(key).wrapping_shr(block.shift())),
