@@ -23,7 +23,7 @@ pub(super) struct Apexes {
 /// One apex, and what makes comparing quick: names are too short for a call to pay.
 #[derive(Debug)]
 struct Apex {
-    /// In wire form and lower case.
+    /// In wire form and lower case; empty, as no name is, if an equal one came before.
     name: Box<[u8]>,
     labels: u32,
     /// Another apex lies below this one.
@@ -48,10 +48,15 @@ impl Apexes {
         let names: Vec<Apex> = names.into_iter().map(Apex::new).collect();
         let index = vec![0; 2 * names.len().next_power_of_two()];
         let mut apexes = Self { names, index, ..Self::default() };
-        for (number, Apex { name, labels, .. }) in apexes.names.iter().enumerate() {
-            let Err(free) = apexes.place(name) else { continue };
-            apexes.label_counts.push(*labels);
-            apexes.index[free] = number as u32 + 1;
+        for number in 0..apexes.names.len() {
+            match apexes.place(&apexes.names[number].name) {
+                Err(free) => {
+                    apexes.label_counts.push(apexes.names[number].labels);
+                    apexes.index[free] = number as u32 + 1;
+                }
+                // Nor may it be found as the zone asked last, by a number from before a reload.
+                Ok(_) => apexes.names[number].name = Box::default(),
+            }
         }
         apexes.label_counts.sort_unstable_by(|a, b| b.cmp(a));
         apexes.label_counts.dedup();
@@ -314,13 +319,7 @@ mod tests {
             let due = due.map(|(number, apex)| (number as u32, asked.len() - apex.len()));
             prop_assert_eq!(found.find(&wire(&asked), &starts), due);
             for mut recent in 0..=apexes.len() as u32 {
-                let is_first = |&recent: &u32| {
-                    let same = apexes.get(recent as usize);
-                    apexes.iter().position(|apex| Some(apex) == same) == Some(recent as usize)
-                };
-                if is_first(&recent) {
-                    prop_assert_eq!(found.find_recent(&wire(&asked), &starts, &mut recent), due);
-                }
+                prop_assert_eq!(found.find_recent(&wire(&asked), &starts, &mut recent), due);
             }
             for (number, apex) in apexes.iter().enumerate() {
                 if apexes[..number].contains(apex) {
