@@ -8,7 +8,7 @@
 //!
 //! | | span of a block | found by |
 //! |---|---|---|
-//! | IPv4 | a /16, or a /24 below a split block | 65,536 offsets; below 32,768 blocks an index by first octet and a search |
+//! | IPv4 | a /16, or a /24 below a split block | 65,536 offsets; below 8,192 blocks an index by first octet and a search |
 //! | IPv6 | from its *head*, any address, to the next head | an index of cells, then a search among the heads of the cell |
 //!
 //! A block has a *background*, the answer of the most stretches of its span (most often "not

@@ -4,7 +4,7 @@ use crate::flat::{Flat, Sink, Source};
 use crate::trie::block::EMPTY;
 
 /// From this number of entries on, an array over all /16s serves better than a search.
-const DIRECT_FROM: usize = 1 << 15;
+const DIRECT_FROM: usize = 1 << 13;
 
 /// Neighbouring /16s, of one /8, that share a block.
 #[derive(Clone, Copy, Debug)]
