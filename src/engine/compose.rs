@@ -258,9 +258,10 @@ impl Composer<'_> {
 
 /// False if the expanded text of this template would be empty: then there is no TXT record.
 pub(crate) fn has_text(template: &[u8], vars: &Vars) -> bool {
-    match template.strip_prefix(b"=") {
-        Some(own) => !own.is_empty(),
-        None => !template.is_empty() || vars.base.is_some(),
+    match template {
+        [] => vars.base.is_some(),
+        [only] => *only != b'=',
+        _ => true,
     }
 }
 

@@ -64,6 +64,8 @@ pub(super) struct Batch {
     /// How many of the `received` headers the last call has written to.
     received: usize,
     queued: usize,
+    /// Some answer does not lie in the slot of its datagram's number, as those before it had none.
+    is_moved: bool,
 }
 
 // SAFETY: the arena is owned by the batch alone, and its pointers lead only into itself.
@@ -76,7 +78,7 @@ impl Batch {
         let memory = unsafe { alloc_zeroed(layout) };
         let Some(arena) = NonNull::new(memory.cast::<Arena>()) else { handle_alloc_error(layout) };
 
-        let mut batch = Self { arena, local, received: 0, queued: 0 };
+        let mut batch = Self { arena, local, received: 0, queued: 0, is_moved: false };
         let base = arena.as_ptr();
         for index in 0..BATCH {
             // SAFETY: `base` is a live allocation of an `Arena`, zeroed, which is a valid value
@@ -100,6 +102,7 @@ impl Batch {
                 (*reply).msg_iovlen = 1;
             }
         }
+        (0..BATCH).for_each(|index| batch.aim(index, index));
         batch.reset(BATCH);
         batch
     }
@@ -111,6 +114,9 @@ impl Batch {
     /// `WouldBlock` if `wait` is false and there is none, or the socket's receive timeout passed.
     pub(super) fn receive(&mut self, socket: BorrowedFd<'_>, wait: bool) -> io::Result<usize> {
         self.reset(self.received);
+        if std::mem::take(&mut self.is_moved) {
+            (0..self.received).for_each(|index| self.aim(index, index));
+        }
         self.received = 0;
         self.queued = 0;
         let flags = if wait { libc::MSG_WAITFORONE } else { libc::MSG_DONTWAIT };
@@ -169,21 +175,35 @@ impl Batch {
         let slot = self.queued;
         let base = self.arena.as_ptr();
         assert!(slot < BATCH && index < BATCH, "more answers than datagrams");
-        // SAFETY: `base` is the live arena, to which no reference exists here; both indexes were
-        // checked, so all pointers stored lead to elements of its arrays.
+        // SAFETY: `base` is the live arena, to which no reference exists here, and both indexes were
+        // checked. The pointers lead to the answer and the address of the datagram: see `aim`.
         unsafe {
-            (*base).reply_vectors[slot] = libc::iovec {
-                iov_base: (&raw mut (*base).datagrams[index].answer).cast(),
-                iov_len: len.min(REPLY_SPACE),
-            };
-            let reply = &raw mut (*base).replies[slot].msg_hdr;
-            (*reply).msg_name = (&raw mut (*base).datagrams[index].address).cast();
-            (*reply).msg_namelen = (*base).received[index].msg_hdr.msg_namelen;
+            (*base).reply_vectors[slot].iov_len = len.min(REPLY_SPACE);
+            (*base).replies[slot].msg_hdr.msg_namelen = (*base).received[index].msg_hdr.msg_namelen;
+        }
+        if slot != index {
+            self.is_moved = true;
+            self.aim(slot, index);
         }
         if self.local != LocalAddress::Bound {
             self.queue_control(slot, index);
         }
         self.queued += 1;
+    }
+
+    /// Has the answer to a datagram sent from a slot. All are aimed at the datagrams of their own number,
+    /// but for those of one batch.
+    #[inline(never)]
+    fn aim(&mut self, slot: usize, index: usize) {
+        let base = self.arena.as_ptr();
+        // SAFETY: `base` is the live arena, to which no reference exists here; that both indexes are
+        // within its arrays is checked where they are used.
+        unsafe {
+            (*base).reply_vectors[slot].iov_base =
+                (&raw mut (*base).datagrams[index].answer).cast();
+            (*base).replies[slot].msg_hdr.msg_name =
+                (&raw mut (*base).datagrams[index].address).cast();
+        }
     }
 
     /// Has the answer in a slot sent from the address that the datagram was sent to.

@@ -17,7 +17,7 @@ use super::live::{Live, LiveCache};
 use super::mmsg::Batch;
 use super::throttle::Throttle;
 use super::{Answer, NetCounters, panic_message, unix_time};
-use crate::engine::{self, Outcome, Request, Transport, WorkerState};
+use crate::engine::{self, Catalog, Outcome, Request, Transport, WorkerState};
 use crate::stats::{Recorder, Recorders};
 
 /// Batches a worker still answers after it was told to stop: what the receive buffer may hold.
@@ -187,7 +187,7 @@ impl<A: Answer> Worker<A> {
 
     fn finish_batch(&mut self) {
         let now = unix_time();
-        let catalog = self.catalog.load();
+        let catalog: &Catalog = self.catalog.load();
         let mut unusable = 0;
         while self.next < self.received {
             let index = self.next;

@@ -66,6 +66,9 @@ const fn place(label: u32) -> usize {
     (label.wrapping_mul(0x8a01) >> (u32::BITS - INDEX_BITS)) as usize
 }
 
+/// The most bytes that the four labels of an IPv4 address take.
+pub const OCTETS: usize = 4 * 4;
+
 /// The bytes that the 32 labels of an IPv6 address take.
 pub const NIBBLES: usize = 64;
 

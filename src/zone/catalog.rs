@@ -2,6 +2,8 @@
 
 use super::apexes::Apexes;
 use super::{Counters, Dataset, SoaRecord, Zone, ZoneState};
+use crate::wire::name::MAX_NAME;
+use crate::wire::reversed::{NIBBLES, OCTETS};
 use std::sync::Arc;
 
 /// The zones a server answers for: an immutable snapshot, replaced as a whole.
@@ -48,10 +50,11 @@ pub struct Ready {
     /// The SOA record.
     pub soa: SoaRecord,
     /// The zone is served, is plain, has no other zone below, and lists IPv4 addresses and no names: four
-    /// octets before its apex are an address and nothing else, unless they are nibbles.
+    /// octets before its apex are an address and nothing else, unless they are nibbles. The two make a
+    /// name that is not too long. No access list holds for all zones.
     pub is_ip4: bool,
     /// The zone is served, is plain, has no other zone below, and lists IPv6 addresses, no others and no
-    /// names: 32 nibbles before its apex are an address and nothing else.
+    /// names: 32 nibbles before its apex are an address and nothing else. The same holds as for the other.
     pub is_ip6: bool,
     /// The last time at which the zone is served, in seconds since 1970.
     pub expires: u64,
@@ -84,7 +87,12 @@ impl Catalog {
 
     /// The same with access lists that hold for all zones.
     pub fn with_acl(self, acl: Vec<Arc<Dataset>>) -> Self {
-        Self { acl, ..self }
+        let restrict = |ready| match acl.is_empty() {
+            true => ready,
+            false => Ready { is_ip4: false, is_ip6: false, ..ready },
+        };
+        let ready = self.ready.into_iter().map(restrict).collect();
+        Self { ready, acl, ..self }
     }
 
     /// True if this name (wire form, lower case) lies below the apex of one zone and above that of
@@ -152,11 +160,12 @@ impl Ready {
     fn new(zone: &Zone, is_above_another: bool) -> Self {
         let plain = Plain::of(zone);
         let is_alone = zone.state != ZoneState::Unloaded && !is_above_another;
+        let fits = |len: usize| len + zone.apex.as_wire().len() <= MAX_NAME;
         let lists = |wanted: fn(Plain) -> bool| plain.is_some_and(wanted) && is_alone;
         Self {
             soa: SoaRecord::new(&zone.soa, &zone.apex),
-            is_ip4: lists(|plain| plain.ip4 && !plain.names),
-            is_ip6: lists(|plain| plain.ip6 && !plain.ip4 && !plain.names),
+            is_ip4: fits(OCTETS) && lists(|plain| plain.ip4 && !plain.names),
+            is_ip6: fits(NIBBLES) && lists(|plain| plain.ip6 && !plain.ip4 && !plain.names),
             expires: zone.expires.unwrap_or(u64::MAX),
             plain,
         }

@@ -3,7 +3,6 @@
 use super::super::compose::has_text;
 use super::super::{Reason, Request};
 use crate::listing::AnswerId;
-use crate::wire::name::MAX_NAME;
 use crate::wire::reply::Room;
 use crate::wire::response::{Section, record_head};
 use crate::wire::{Class, Edns, HEADER, Rcode, Reply, Type};
@@ -114,14 +113,8 @@ impl<'a> Asked<'a> {
         is_usual: impl FnOnce(&Ready) -> bool,
     ) -> Option<Self> {
         let (zone, ready, end) = catalog.read_apex(request.query, apex, recent)?;
-        if end > HEADER + MAX_NAME
-            || !is_usual(ready)
-            || ready.expires < request.now
-            || !catalog.acl().is_empty()
-        {
-            return None;
-        }
-        Some(Self { zone, soa: &ready.soa, apex, end })
+        let is_served = is_usual(ready) && request.now <= ready.expires;
+        is_served.then_some(Self { zone, soa: &ready.soa, apex, end })
     }
 
     /// Reads what stands behind the name, answers and counts. `text` writes out the text of a template
