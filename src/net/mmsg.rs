@@ -1,9 +1,10 @@
 //! Many datagrams per system call: `recvmmsg`, `sendmmsg`, and the socket options that no safe
 //! crate offers. All `unsafe` of the network layer is in this file.
 //!
-//! A [`Batch`] is allocated once per worker. Its headers point into its own buffers and stay as
-//! they are; per datagram only lengths are written. A reply goes back to the very address bytes
-//! and control message its query came with, so nothing is converted on the way.
+//! A [`Batch`] is allocated once per worker. Its headers point into its own buffers and mostly stay as
+//! they are: per datagram only lengths are written, and pointers only where one before it in the batch
+//! got no answer, or the socket is bound to all addresses. A reply goes back to the very address
+//! bytes and control message its query came with, so nothing is converted on the way.
 #![allow(unsafe_code)]
 
 use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
@@ -20,9 +21,7 @@ pub(super) const BATCH: usize = 64;
 
 /// Bytes kept of a query.
 ///
-/// 1232 is the payload size our answers advertise (RFC 6891, 6.2.3), so nobody may send more. It
-/// is rounded up to whole cache lines but stays far from 4096: buffers one page apart would all
-/// compete for the same few cache sets, and 64 of them for every entry of the TLB.
+/// 1232 is the payload size our answers advertise (RFC 6891, 6.2.3), so nobody may send more.
 const QUERY_SPACE: usize = 1280;
 
 /// Bytes an answer may have: at least 1232.
@@ -64,7 +63,7 @@ pub(super) struct Batch {
     /// How many of the `received` headers the last call has written to.
     received: usize,
     queued: usize,
-    /// Some answer does not lie in the slot of its datagram's number, as those before it had none.
+    /// Some slot is not aimed at the datagram of its own number: one before that had no answer.
     is_moved: bool,
 }
 
@@ -114,11 +113,8 @@ impl Batch {
     /// `WouldBlock` if `wait` is false and there is none, or the socket's receive timeout passed.
     pub(super) fn receive(&mut self, socket: BorrowedFd<'_>, wait: bool) -> io::Result<usize> {
         self.reset(self.received);
-        if std::mem::take(&mut self.is_moved) {
-            (0..self.received).for_each(|index| self.aim(index, index));
-        }
         self.received = 0;
-        self.queued = 0;
+        self.forget_queued();
         let flags = if wait { libc::MSG_WAITFORONE } else { libc::MSG_DONTWAIT };
         // SAFETY: the headers are initialised and point to buffers of the lengths they state,
         // all inside the arena, to which no reference exists during the call.
@@ -191,8 +187,8 @@ impl Batch {
         self.queued += 1;
     }
 
-    /// Has the answer to a datagram sent from a slot. All are aimed at the datagrams of their own number,
-    /// but for those of one batch.
+    /// Has the answer to a datagram sent from a slot. Slots that nothing is queued in are aimed at the
+    /// datagrams of their own number.
     #[inline(never)]
     fn aim(&mut self, slot: usize, index: usize) {
         let base = self.arena.as_ptr();
@@ -227,7 +223,13 @@ impl Batch {
     /// An answer that cannot be sent (no route, a firewall, a bad address) is skipped. When the
     /// socket's send timeout passes, the rest is dropped.
     pub(super) fn send(&mut self, socket: BorrowedFd<'_>) -> u64 {
-        let queued = std::mem::take(&mut self.queued);
+        let refused = self.send_queued(socket);
+        self.forget_queued();
+        refused
+    }
+
+    fn send_queued(&mut self, socket: BorrowedFd<'_>) -> u64 {
+        let queued = self.queued;
         let mut done = 0;
         let mut refused = 0;
         while done < queued {
@@ -255,6 +257,14 @@ impl Batch {
             }
         }
         refused
+    }
+
+    /// Empties the slots, and aims all at the datagrams of their own number again.
+    fn forget_queued(&mut self) {
+        self.queued = 0;
+        if std::mem::take(&mut self.is_moved) {
+            (0..BATCH).for_each(|index| self.aim(index, index));
+        }
     }
 
     /// Makes the first `count` receive headers ready again: the kernel writes to these fields.
@@ -387,7 +397,9 @@ struct Arena {
     datagrams: [Datagram; BATCH],
 }
 
-/// What there is of one datagram, side by side: one place to be found instead of four.
+/// What there is of one datagram, side by side: one place to be found instead of four. In whole cache
+/// lines, and in size far from 4096 and its multiples: with buffers so far apart, all would compete for the
+/// same few cache sets.
 #[repr(C, align(64))]
 struct Datagram {
     address: Address,
@@ -564,6 +576,51 @@ mod tests {
         assert_eq!(batch.send(server.as_fd()), 0, "nothing is sent twice");
         let error = batch.receive(server.as_fd(), false).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+    }
+
+    /// Whichever datagrams get no answer, each answer goes to its own client, in this batch and the next.
+    #[test]
+    fn every_client_gets_its_own_answer() {
+        clients_get_their_answers("127.0.0.1:0", LocalAddress::Bound);
+        clients_get_their_answers("0.0.0.0:0", LocalAddress::AnyIpv4);
+    }
+
+    fn clients_get_their_answers(bound_to: &str, local: LocalAddress) {
+        use std::net::UdpSocket;
+        use std::os::fd::AsFd;
+
+        let server = UdpSocket::bind(bound_to).unwrap();
+        report_local_address(server.as_fd(), local).unwrap();
+        // Each asks another address of ours, and takes answers from that one only.
+        let clients: [UdpSocket; 6] = std::array::from_fn(|number| {
+            let host = if local == LocalAddress::Bound { 1 } else { 1 + number as u8 };
+            let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+            let port = server.local_addr().unwrap().port();
+            client.connect((Ipv4Addr::new(127, 0, 0, host), port)).unwrap();
+            client
+        });
+        let mut batch = Batch::new(local);
+        for unanswered in [&[][..], &[0, 3], &[], &[5], &[0, 1, 2, 4], &[]] {
+            for (number, client) in clients.iter().enumerate() {
+                client.set_nonblocking(false).unwrap();
+                client.send(&[number as u8]).unwrap();
+            }
+            assert_eq!(batch.receive(server.as_fd(), true).unwrap(), clients.len());
+            for index in (0..clients.len()).filter(|index| !unanswered.contains(index)) {
+                let exchange = batch.exchange(index).unwrap();
+                exchange.reply[..2].copy_from_slice(&[exchange.query[0], 0xff]);
+                batch.queue(index, 1 + index % 2);
+            }
+            assert_eq!(batch.send(server.as_fd()), 0);
+            for (number, client) in clients.iter().enumerate() {
+                client.set_nonblocking(true).unwrap();
+                let mut answer = [0; 4];
+                let got = client.recv(&mut answer).ok().map(|len| answer[..len].to_vec());
+                let due = &[number as u8, 0xff][..1 + number % 2];
+                assert_eq!(got, (!unanswered.contains(&number)).then(|| due.to_vec()));
+                assert!(client.recv(&mut answer).is_err(), "one answer, and no other");
+            }
+        }
     }
 
     #[test]

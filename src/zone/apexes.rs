@@ -250,8 +250,8 @@ impl Apex {
 
 /// Apart, so that the usual case stays small.
 #[inline(never)]
-fn is_same(name: &[u8], other: &[u8]) -> bool {
-    name.eq_ignore_ascii_case(other)
+fn is_same(name: &[u8], apex: &[u8]) -> bool {
+    !apex.is_empty() && name.eq_ignore_ascii_case(apex)
 }
 
 /// The longest apex that is compared by its first, second and last eight bytes: without a call and a
@@ -320,6 +320,10 @@ mod tests {
             prop_assert_eq!(found.find(&wire(&asked), &starts), due);
             for mut recent in 0..=apexes.len() as u32 {
                 prop_assert_eq!(found.find_recent(&wire(&asked), &starts, &mut recent), due);
+                let whole = apexes.iter().position(|apex| *apex == asked);
+                let whole = whole.map(|number| (number as u32, wire(&asked).len()));
+                let read = found.read(&wire(&asked), 0, &mut recent);
+                prop_assert_eq!(read, whole);
             }
             for (number, apex) in apexes.iter().enumerate() {
                 if apexes[..number].contains(apex) {

@@ -171,6 +171,44 @@ fn nested_prefixes_close_in_the_right_place() {
     assert_eq!(ip6.ranges().collect::<Vec<_>>(), want);
 }
 
+proptest::proptest! {
+    /// Prefixes around the 64th bit, where they are kept in another way, and at the end.
+    #[test]
+    fn of_ip6_prefixes_the_longest_counts_and_the_first_of_equal_ones(
+        entries in proptest::collection::vec(
+            (0_u128..64, 0_u128..4, proptest::sample::select(vec![0_u8, 60, 62, 63, 64, 65, 66, 126, 128]), 0_u32..4),
+            0..40,
+        ),
+    ) {
+        let address = |high: u128, low: u128| 0x2001_0db8 << 96 | high << 62 | low;
+        let mut builder = PrefixesBuilder::<u128>::default();
+        let mut prefixes: Vec<(u128, u8, u32)> = Vec::new();
+        let mut duplicates = Vec::new();
+        for (place, &(high, low, len, answer)) in entries.iter().enumerate() {
+            let start = address(high, low) & !u128::MAX.checked_shr(len.into()).unwrap_or(0);
+            builder.add(start, len, AnswerId(answer), place as u32);
+            if prefixes.iter().any(|&(other, other_len, _)| (other, other_len) == (start, len)) {
+                duplicates.push(Late { place: place as u32, start, len });
+            } else {
+                prefixes.push((start, len, answer));
+            }
+        }
+        let (ip6, late) = builder.finish();
+        proptest::prop_assert_eq!(late, duplicates);
+        for (high, low) in (0..64).flat_map(|high| (0..4).map(move |low| (high, low))) {
+            let key = address(high, low);
+            let covers = |&&(start, len, _): &&(u128, u8, u32)| {
+                (start..=start.last_of_prefix(len)).contains(&key)
+            };
+            let due = prefixes.iter().filter(covers).max_by_key(|prefix| prefix.1);
+            let due = due.map_or(0, |prefix| prefix.2);
+            let mut ranges = ip6.ranges();
+            let found = ranges.find(|range| (range.start..=range.end).contains(&key));
+            proptest::prop_assert_eq!(found.map_or(0, |range| range.answer.0), due);
+        }
+    }
+}
+
 #[test]
 fn blocks_are_counted_as_they_were_cut() {
     let mut builder = LayersBuilder::default();

@@ -35,8 +35,8 @@ pub(super) fn build(addresses: &[u32], answer: AnswerId, threads: usize) -> (Roo
                 Err(_) => write(part, answer),
             };
             let by = arena.append(&blocks);
-            let moved = |entry: Entry| Entry { block: moved(entry.block, by), ..entry };
-            entries.extend(others.into_iter().map(moved));
+            let join = |entry: Entry| Entry { block: moved(entry.block, by), ..entry };
+            entries.extend(others.into_iter().map(join));
         }
     });
     (Root::new(&entries), arena.finish())
@@ -53,9 +53,13 @@ fn parts(mut addresses: &[u32], threads: usize) -> Vec<&[u32]> {
     let mut parts = Vec::new();
     let count = threads.min(addresses.len() / ENOUGH).max(1);
     for rest in (1..count).rev() {
-        let middle = addresses.get(addresses.len() / (rest + 1)).copied().unwrap_or(0);
+        // The nearer border of the /8 that has the address where the part would end.
+        let end = addresses.len() / (rest + 1);
+        let octet = addresses.get(end).map_or(0, |address| address >> 24);
+        let start = addresses.partition_point(|address| address >> 24 < octet);
+        let next = addresses.partition_point(|address| address >> 24 <= octet);
         let (part, others) =
-            addresses.split_at(addresses.partition_point(|address| address >> 24 < middle >> 24));
+            addresses.split_at(if end - start <= next - end { start } else { next });
         parts.push(part);
         addresses = others;
     }

@@ -67,7 +67,7 @@ impl Start {
             0 => 0,
             _ => ends.get(run).copied().unwrap_or(0),
         };
-        self.answer_if((unit - first).checked_shr(power.into()).unwrap_or(0) == 0)
+        self.answer_if(unit.wrapping_sub(first).checked_shr(power.into()).unwrap_or(0) == 0)
     }
 
     #[inline(always)]
