@@ -39,6 +39,18 @@ enum Memory<T: 'static> {
     Changing(Vec<T>),
 }
 
+/// Gives an array that is no longer small room for many items at once, of which the system gives only
+/// what is used: an array that grows step by step leaves its smaller places behind in the heap.
+#[inline]
+pub(crate) fn make_room<T>(items: &mut Vec<T>) {
+    const FEW: usize = 16 << 10;
+    const MANY: usize = 1 << 20;
+    let size = size_of::<T>();
+    if items.len() * size >= FEW && items.capacity() * size < MANY {
+        items.reserve(MANY / size);
+    }
+}
+
 impl<T> Flat<T> {
     /// An array in memory that `owner` keeps.
     pub fn shared(items: &'static [T], owner: Owner) -> Self {

@@ -43,20 +43,10 @@ impl Call<'_> {
         let recent = &mut self.state.recent;
         let asked = Asked::read(catalog, request, HEADER + len, recent, |ready| ready.is_ip4)?;
         let key = Key { ip4: Some(address), ip6: None };
-        if asked.zone.test_points && test_point(&[], &key).is_some() {
-            return None;
-        }
-        let found =
-            only_hit(asked.zone, |dataset| dataset.ip4.as_ref().map(|trie| trie.lookup(address)))?;
-        asked.answer(
-            self.state.worker,
-            self.request.query,
-            self.out,
-            found,
-            |template, dataset, room| {
-                expand(template, &dataset.vars, Ip4Text::new(address).bytes(), room)
-            },
-        )
+        let lookup = |dataset: &Dataset| dataset.ip4.as_ref().map(|trie| trie.lookup(address));
+        self.by_address(&asked, &key, lookup, |template, dataset, room| {
+            expand(template, &dataset.vars, Ip4Text::new(address).bytes(), room)
+        })
     }
 
     /// The same for an IPv6 address, where no names and IPv4 addresses are listed.
@@ -67,20 +57,26 @@ impl Call<'_> {
         let recent = &mut self.state.recent;
         let asked = Asked::read(catalog, request, HEADER + NIBBLES, recent, |ready| ready.is_ip6)?;
         let key = Key { ip4: None, ip6: Some(address) };
-        if asked.zone.test_points && test_point(&[], &key).is_some() {
+        let lookup = |dataset: &Dataset| dataset.ip6.as_ref().map(|trie| trie.lookup(address));
+        self.by_address(&asked, &key, lookup, |template, dataset, room| {
+            expand(template, &dataset.vars, Ip6Text::new(address).bytes(), room)
+        })
+    }
+
+    /// What both have in common, when the zone is known: `text` writes out the text of a template.
+    #[inline(always)]
+    fn by_address(
+        &mut self,
+        asked: &Asked<'_>,
+        key: &Key,
+        lookup: impl Fn(&Dataset) -> Option<AnswerId>,
+        text: impl FnOnce(&[u8], &Dataset, &mut [u8]) -> Option<usize>,
+    ) -> Option<usize> {
+        if asked.zone.test_points && test_point(&[], key).is_some() {
             return None;
         }
-        let found =
-            only_hit(asked.zone, |dataset| dataset.ip6.as_ref().map(|trie| trie.lookup(address)))?;
-        asked.answer(
-            self.state.worker,
-            self.request.query,
-            self.out,
-            found,
-            |template, dataset, room| {
-                expand(template, &dataset.vars, Ip6Text::new(address).bytes(), room)
-            },
-        )
+        let found = only_hit(asked.zone, lookup)?;
+        asked.answer(self.state.worker, self.request.query, self.out, found, text)
     }
 
     /// The same for any other name, or in zones where an address can be one, too.

@@ -1,6 +1,7 @@
 //! Writes blocks, each in the form that takes the fewest bytes, see the [layout](super).
 
 use super::block::{BACKGROUND, BITMAP_SIZE, DENSE, EMPTY, Form, MAX_COUNT, PADDING, SHARED};
+use crate::flat::make_room;
 use crate::listing::AnswerId;
 
 /// A number of units: keys of a block, or stretches of 2^`base` keys if all its runs are made of
@@ -258,11 +259,6 @@ impl<N: Number> Shape<N> {
 /// The offset of the first block behind the empty one.
 const FIRST: u32 = 4;
 
-/// An arena of so many bytes gets room for many at once, of which the system gives only what is used:
-/// an array that grows step by step leaves its smaller places behind in the heap.
-const FEW: usize = 1 << 14;
-const MANY: usize = 1 << 20;
-
 /// An offset of an arena that was [appended](Arena::append) to another.
 pub(super) fn moved(offset: u32, by: u32) -> u32 {
     if offset == EMPTY { EMPTY } else { offset + by }
@@ -388,9 +384,7 @@ impl Arena {
     /// Writes what a block begins with: all before its keys. Returns its offset.
     fn begin<N: Number>(&mut self, shape: &Shape<N>, plan: &Plan, dense: &[Dense]) -> u32 {
         debug_assert!(plan.count <= MAX_COUNT);
-        if self.bytes.len() >= FEW && self.bytes.capacity() < MANY {
-            self.bytes.reserve(MANY);
-        }
+        make_room(&mut self.bytes);
         let offset = self.offset();
         let flags = [
             (shape.is_shared(), SHARED),

@@ -2,6 +2,7 @@
 
 use super::super::sort::sort_by_u32;
 use super::super::{AnswerId, Key};
+use crate::flat::make_room;
 use std::fmt::Debug;
 
 /// A prefix that is listed or excluded.
@@ -96,11 +97,6 @@ struct Packed {
     len: u32,
 }
 
-/// A list that has so many entries gets room for many at once, of which the system gives only what is
-/// used: an array that grows step by step leaves its smaller places behind in the heap.
-const FEW: usize = 1 << 10;
-const MANY: usize = 1 << 16;
-
 /// The longest prefix whose second half is not kept.
 const SHORT: u8 = 64;
 
@@ -133,9 +129,7 @@ impl Entries<u128> for Entries6 {
             packed.len = u32::from(SHORT) + 1 + self.long.len() as u32;
             self.long.push(Long { interface: split(start as u64), len });
         }
-        if self.entries.len() == FEW {
-            self.entries.reserve(MANY);
-        }
+        make_room(&mut self.entries);
         self.entries.push(packed);
     }
 
