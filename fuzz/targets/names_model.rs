@@ -122,11 +122,11 @@ pub(crate) fn compare<V: Copy + PartialEq + Debug>(
     for name in &names {
         let want = listed(lines, name);
         match tree.lookup(name.as_wire()) {
-            NameLookup::Listed(found) => {
+            NameLookup::Listed { answer, labels } => {
                 let (want, by) = want.unwrap_or_else(|| panic!("{name} is listed in\n{}", text()));
-                assert_eq!(values(found.answer), want, "{name} in\n{}", text());
+                assert_eq!(values(answer), want, "{name} in\n{}", text());
                 // A name that says what the one above says may be left out.
-                assert!(usize::from(found.labels) <= by.labels().count(), "{name} in\n{}", text());
+                assert!(usize::from(labels) <= by.labels().count(), "{name} in\n{}", text());
             }
             not_listed => {
                 assert_eq!(want, None, "{name} is not listed in\n{}", text());

@@ -136,6 +136,6 @@ fn has_address(zone: &Zone, name: &NameBuf) -> bool {
             Found::EmptyNonTerminal | Found::Nothing => false,
         });
         let listed = set.names.as_ref().map(|names| names.lookup(relative.as_wire()));
-        has_record || matches!(listed, Some(NameLookup::Listed(_)))
+        has_record || matches!(listed, Some(NameLookup::Listed { .. }))
     })
 }

@@ -343,7 +343,7 @@ impl Lookup<'_> {
             ip4.is_some_and(|(trie, key)| trie.lookup(key).is_listed())
                 || ip6.is_some_and(|(trie, key)| trie.lookup(key).is_listed())
                 || names().is_some_and(|names| {
-                    matches!(names.lookup_labels(view.name, view.starts), NameLookup::Listed(_))
+                    matches!(names.lookup_labels(view.name, view.starts), NameLookup::Listed { .. })
                 })
         })
     }
@@ -468,8 +468,8 @@ impl View<'_> {
         }
         if let (Some(names), 1..) = (&dataset.names, self.labels()) {
             match names.lookup_labels(self.name, self.starts) {
-                NameLookup::Listed(found) => {
-                    hit(found.answer, HitKey::Name { listed: found.labels, apex: self.apex });
+                NameLookup::Listed { answer, labels } => {
+                    hit(answer, HitKey::Name { listed: labels, apex: self.apex });
                 }
                 NameLookup::EmptyNonTerminal => {
                     found.empty_non_terminal |= !dataset.hides_empty_non_terminals;

@@ -17,7 +17,8 @@ pub(crate) mod text;
 pub use crate::zone::{Catalog, Counters, Figures, Reason};
 
 use crate::listing::Asker;
-use crate::wire::name::{LabelStarts, MAX_NAME, copy_lowercase};
+use crate::trie::names::NameRoom;
+use crate::wire::name::{LabelStarts, copy_lowercase, copy_lowercase_before};
 use crate::wire::{
     CLASSIC_UDP, Class, Edns, HEADER, MAX_UDP, Query, Rcode, Reject, ResponseWriter, Type, response,
 };
@@ -114,7 +115,7 @@ pub fn answer(
     if let Some(len) = answered {
         return Outcome::Respond(len);
     }
-    match asked.by_name() {
+    match asked.by_usual_name().or_else(|| asked.by_name()) {
         Some(len) => Outcome::Respond(len),
         None => answer_any(catalog, asked.state, request, asked.out),
     }
@@ -238,7 +239,7 @@ fn header_only(request: &Request<'_>, out: &mut [u8], rcode: Rcode) -> Outcome {
 /// The name asked, in lower case.
 #[derive(Clone, Debug)]
 struct LowerName {
-    bytes: [u8; MAX_NAME + 1],
+    bytes: NameRoom,
     len: usize,
     /// Set when the query is parsed.
     starts: LabelStarts,
@@ -246,7 +247,7 @@ struct LowerName {
 
 impl Default for LowerName {
     fn default() -> Self {
-        Self { bytes: [0; MAX_NAME + 1], len: 1, starts: LabelStarts::default() }
+        Self { bytes: [0; size_of::<NameRoom>()], len: 1, starts: LabelStarts::default() }
     }
 }
 
@@ -257,9 +258,26 @@ impl LowerName {
         self.len = name.len();
     }
 
+    /// Takes the labels of a message from the start of its question up to `apex`.
+    #[inline(always)]
+    fn read_before(&mut self, message: &[u8], apex: usize) -> Option<()> {
+        let (wire, len) = (message.get(HEADER..)?, apex.checked_sub(HEADER)?);
+        self.starts.read_before(wire, len)?;
+        copy_lowercase_before(wire, len, &mut self.bytes)?;
+        *self.bytes.get_mut(len)? = 0;
+        self.len = len + 1;
+        Some(())
+    }
+
     #[inline(always)]
     fn wire(&self) -> &[u8] {
         &self.bytes[..self.len]
+    }
+
+    /// The same, and what stands behind it.
+    #[inline(always)]
+    fn room(&self) -> &NameRoom {
+        &self.bytes
     }
 
     #[inline(always)]

@@ -7,6 +7,7 @@
 //! (docs/decisions/011).
 
 mod asked;
+mod names;
 
 use super::acl::Restriction;
 use super::key::Key;
@@ -166,9 +167,9 @@ fn look(zone: &Zone, plain: Plain, name: &LowerName, hits: &mut Vec<Hit>) -> Opt
         }
         let Some(names) = &dataset.names else { continue };
         match names.lookup_labels(name.wire(), name.starts()) {
-            NameLookup::Listed(listed) => {
-                let key = HitKey::Name { listed: listed.labels, apex: 0 };
-                hits.push(Hit::new(number, listed.answer, key));
+            NameLookup::Listed { answer, labels } => {
+                let key = HitKey::Name { listed: labels, apex: 0 };
+                hits.push(Hit::new(number, answer, key));
             }
             NameLookup::EmptyNonTerminal => exists |= !dataset.hides_empty_non_terminals,
             NameLookup::Nothing => {}

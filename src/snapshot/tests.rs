@@ -132,8 +132,8 @@ fn ask(dataset: &Dataset) -> Vec<u64> {
             for text in [&name, name.split_once('.').unwrap().1, "example"] {
                 let name: NameBuf = text.parse().unwrap();
                 let found = tree.lookup(name.as_wire());
-                if let crate::trie::names::NameLookup::Listed(found) = found {
-                    see(found.answer);
+                if let crate::trie::names::NameLookup::Listed { answer, .. } = found {
+                    see(answer);
                 }
                 see(AnswerId(tree.lists_below(name.as_wire()).into()));
             }

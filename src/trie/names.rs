@@ -61,10 +61,12 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod tops;
+mod usual;
 
 pub(crate) use build::{MAX_OVERHEAD, NameTreeBuilder};
 pub use iter::{Iter, NameEntry};
 pub(crate) use key::{encode as encode_key, encode_plain as encode_plain_key};
+pub use usual::NameRoom;
 
 use crate::flat::{Flat, Sink, Source};
 use crate::listing::AnswerId;
@@ -86,25 +88,28 @@ pub struct NameTree {
     entries: u32,
 }
 
-/// What decides that a name is listed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Match {
-    /// What the name gives.
-    pub answer: AnswerId,
-    /// The number of labels of the listed name: that many labels of the query, from the right.
-    pub labels: u8,
-}
-
 /// The result of a lookup.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum NameLookup {
     /// The name is listed.
-    Listed(Match),
+    Listed {
+        /// What the name gives.
+        answer: AnswerId,
+        /// The number of labels of the listed name: that many labels of the query, from the right.
+        labels: u8,
+    },
     /// The name is not listed, but a name below it is, or all would be (RFC 8020: NODATA, never
     /// NXDOMAIN).
     EmptyNonTerminal,
     /// Neither the name nor one below it is listed.
     Nothing,
+}
+
+/// What decides about a name: its answer, and the number of labels of the name that has it.
+#[derive(Clone, Copy)]
+struct Match {
+    answer: AnswerId,
+    labels: u8,
 }
 
 /// What is listed below a name.
@@ -145,18 +150,13 @@ impl NameTree {
     /// Not inlined: lookups of addresses, which stand beside it, would have fewer registers.
     #[inline(never)]
     pub fn lookup_labels(&self, name: &[u8], starts: &[u8]) -> NameLookup {
-        let found = match self.shortcut(name, starts) {
+        NameLookup::of(match self.shortcut(name, starts) {
             None => self.walk_from_root(name, starts),
             Some((table, label)) => match self.find(table, label) {
                 None => return NameLookup::Nothing,
                 Some(node) => self.walk(node, 2, name, starts),
             },
-        };
-        match found {
-            Some((found, _)) if found.answer.is_listed() => NameLookup::Listed(found),
-            Some((_, Below::Some | Below::All)) => NameLookup::EmptyNonTerminal,
-            _ => NameLookup::Nothing,
-        }
+        })
     }
 
     /// True if a name below this one is listed, or all would be, whether the name itself is
@@ -250,10 +250,10 @@ impl NameTree {
         let mut found = Match { answer: AnswerId::NONE, labels: 0 };
         loop {
             if node.has_tail() {
-                match self.tail(node.at, name, starts)? {
+                match self.tail(node.at(), name, starts)? {
                     Tail::Whole { labels, at } => {
                         starts = starts.get(..starts.len() - labels)?;
-                        node.at = at;
+                        node = node.behind_tail(at);
                     }
                     Tail::Inside => return Some((found, Below::Some)),
                     Tail::Other => break,
@@ -310,6 +310,18 @@ impl NameTree {
         } else {
             Tail::Other
         })
+    }
+}
+
+impl NameLookup {
+    fn of(found: Option<(Match, Below)>) -> Self {
+        match found {
+            Some((Match { answer, labels }, _)) if answer.is_listed() => {
+                Self::Listed { answer, labels }
+            }
+            Some((_, Below::Some | Below::All)) => Self::EmptyNonTerminal,
+            _ => Self::Nothing,
+        }
     }
 }
 

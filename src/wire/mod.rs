@@ -3,6 +3,7 @@
 //! A message from the network is read by [`Query::parse`], which borrows it and checks it whole;
 //! a response is written by [`ResponseWriter`] into the caller's buffer.
 
+pub(crate) mod blocks;
 pub mod codes;
 pub mod name;
 pub mod query;

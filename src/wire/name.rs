@@ -8,6 +8,7 @@
 //! assert_eq!(name.to_lowercase().to_string(), "l2.apews.org");
 //! ```
 
+use super::blocks::{any, copy};
 use std::fmt;
 
 /// The longest name in wire form, in bytes, its final zero included (RFC 1035 section 2.3.4).
@@ -281,6 +282,26 @@ impl LabelStarts {
         }
     }
 
+    /// Takes those of the first `end` bytes of `wire`, which is where a label has to end: the final
+    /// zero belongs there.
+    #[inline(always)]
+    pub fn read_before(&mut self, wire: &[u8], end: usize) -> Option<()> {
+        let labels = wire.get(..end.min(MAX_NAME))?;
+        let (mut at, mut count) = (0, 0);
+        loop {
+            self.starts[count % (MAX_LABELS + 1)] = at as u8;
+            let Some(&len) = labels.get(at) else {
+                self.count = count;
+                return (at == end).then_some(());
+            };
+            if usize::from(len).wrapping_sub(1) >= MAX_LABEL {
+                return None;
+            }
+            at += 1 + usize::from(len);
+            count += 1;
+        }
+    }
+
     /// The number of labels, the root not counted.
     #[inline]
     pub fn count(&self) -> usize {
@@ -302,7 +323,7 @@ impl LabelStarts {
     /// The positions: one for each label, and that of the final zero.
     #[inline(always)]
     pub fn as_slice(&self) -> &[u8] {
-        &self.starts[..=self.count]
+        &self.starts[..self.count + 1]
     }
 }
 
@@ -315,8 +336,8 @@ impl fmt::Debug for LabelStarts {
 /// Copies a name to the start of `out` with its ASCII letters in lower case (RFC 4343), sixteen
 /// bytes at a time. (Length bytes are below 64 and so are no letters.)
 #[inline(always)]
-pub fn copy_lowercase(name: &[u8], out: &mut [u8; MAX_NAME + 1]) {
-    let out = &mut out[..name.len().min(MAX_NAME)];
+pub fn copy_lowercase<const N: usize>(name: &[u8], out: &mut [u8; N]) {
+    let out = &mut out[..name.len().min(N)];
     let name = &name[..out.len()];
     let (Some(first), Some(last)) = (name.first_chunk::<16>(), name.last_chunk::<16>()) else {
         return copy_lowercase_short(name, out);
@@ -330,6 +351,21 @@ pub fn copy_lowercase(name: &[u8], out: &mut [u8; MAX_NAME + 1]) {
     if let Some(out) = out.last_chunk_mut() {
         *out = lowercase(last);
     }
+}
+
+/// The same for a name that is `len` bytes long and may be followed by anything: of `out` a bit more may be
+/// written to.
+#[inline(always)]
+pub fn copy_lowercase_before<const N: usize>(
+    from: &[u8],
+    len: usize,
+    out: &mut [u8; N],
+) -> Option<()> {
+    match from.first_chunk::<16>() {
+        Some(first) if len <= 16 => out[..16].copy_from_slice(&lowercase(first)),
+        _ => copy_lowercase(from.get(..len)?, out),
+    }
+    Some(())
 }
 
 /// The same for what lies between the first and the last sixteen bytes.
@@ -368,26 +404,40 @@ fn lowercase<const N: usize>(bytes: &[u8; N]) -> [u8; N] {
 /// Appends the text form of a name to `out`: no final dot, the root as a single dot, and the
 /// bytes `" . ; \ @ $`, blanks and those outside ASCII escaped, as rbldnsd writes them.
 pub fn write_text(wire: &[u8], out: &mut Vec<u8>) {
-    let mut labels = Labels::of(wire).peekable();
-    if labels.peek().is_none() {
+    if wire.first().is_none_or(|&len| len == 0) {
         out.push(b'.');
         return;
     }
+    // The final zero, if there is one, is no more than there is room for.
     let start = out.len();
-    // Nearly all names are as they are, but for the dots.
-    out.extend_from_slice(&wire[1..]);
-    let mut at = start;
-    for label in labels {
-        if !label.iter().all(|&byte| is_plain(byte)) {
+    out.resize(start + wire.len(), 0);
+    let labels = wire.strip_suffix(&[0]).unwrap_or(wire);
+    match write_usual_text(labels, &mut out[start..]) {
+        Some(len) => out.truncate(start + len),
+        None => {
             out.truncate(start);
-            return write_escaped(wire, out);
-        }
-        at += label.len() + 1;
-        if let Some(dot) = out.get_mut(at - 1) {
-            *dot = b'.';
+            write_escaped(wire, out);
         }
     }
-    out.truncate(at - 1);
+}
+
+/// Writes the text form of a name without its final zero, and not the root, to the start of `out`, and gives its length: what
+/// [`write_text`] appends, if it has as many bytes as the name. `None` for others, and most names with
+/// bytes other than lower-case letters, digits and hyphens.
+#[inline(always)]
+pub fn write_usual_text(wire: &[u8], out: &mut [u8]) -> Option<usize> {
+    let (&first, labels) = wire.split_first()?;
+    let text = out.get_mut(..labels.len())?;
+    if any(labels, |byte| byte == b'.') {
+        return None;
+    }
+    copy(labels, text);
+    let mut at = usize::from(first);
+    while let Some(dot) = text.get_mut(at) {
+        at += 1 + usize::from(*dot);
+        *dot = b'.';
+    }
+    (at == text.len() && !any(text, |byte| !is_usual(byte))).then_some(at)
 }
 
 /// The same for any name but the root.
@@ -399,6 +449,12 @@ fn write_escaped(wire: &[u8], out: &mut Vec<u8>) {
         }
         label.iter().for_each(|&byte| write_byte(byte, out));
     }
+}
+
+/// True for the dot and for bytes that stand for themselves, all but capitals and a few others: quickly
+/// told of many bytes at once.
+fn is_usual(byte: u8) -> bool {
+    (byte.wrapping_sub(b'a') < 26) | (byte.wrapping_sub(b'-') <= b'9' - b'-') | (byte == b'_')
 }
 
 /// True for the bytes that stand for themselves in the text form.

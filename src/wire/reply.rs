@@ -1,5 +1,6 @@
 //! Writes a response of one record at one go.
 
+use super::blocks::copy;
 use super::response::{OPT_SIZE, Section, opt_record};
 use super::{CLASSIC_UDP, Edns, MAX_UDP, Rcode};
 
@@ -69,52 +70,5 @@ impl Reply<'_> {
             end += OPT_SIZE;
         }
         (end <= CLASSIC_UDP).then_some(end)
-    }
-}
-
-/// Copies between slices of one length. What queries, records and texts have is copied without a call,
-/// in blocks that overlap.
-#[inline(always)]
-pub(crate) fn copy(from: &[u8], to: &mut [u8]) {
-    let copied = from.len() == to.len()
-        && (copy_as::<32>(from, to)
-            || copy_as::<8>(from, to)
-            || copy_as::<16>(from, to)
-            || copy_as::<64>(from, to));
-    if !copied {
-        to.copy_from_slice(from);
-    }
-}
-
-/// The same for `N` to `2 * N` bytes; false for others.
-#[inline(always)]
-fn copy_as<const N: usize>(from: &[u8], to: &mut [u8]) -> bool {
-    let (Some(first), Some(last)) = (from.first_chunk::<N>(), from.last_chunk::<N>()) else {
-        return false;
-    };
-    if from.len() > 2 * N || from.len() != to.len() {
-        return false;
-    }
-    if let Some(to) = to.first_chunk_mut() {
-        *to = *first;
-    }
-    if let Some(to) = to.last_chunk_mut() {
-        *to = *last;
-    }
-    true
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn any_number_of_bytes_is_copied() {
-        let from: Vec<u8> = (0..200).collect();
-        for len in 0..from.len() {
-            let mut to = vec![0xff; len];
-            copy(&from[..len], &mut to);
-            assert_eq!(to, from[..len]);
-        }
     }
 }

@@ -3,7 +3,7 @@
 use super::{Class, Edns, HEADER, MAX_UDP, Query, Rcode, Type};
 
 /// The size of the OPT record we send, without options.
-pub(super) const OPT_SIZE: usize = 11;
+pub(crate) const OPT_SIZE: usize = 11;
 
 /// A response under construction: the header and the question of the query are in place, records
 /// are appended, [`finish`](Self::finish) adds OPT and closes the header.

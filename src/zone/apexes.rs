@@ -128,6 +128,14 @@ impl Apexes {
         Some((number, end.get() as usize))
     }
 
+    /// Where the apex with this number begins, if it is what ends at `end` of a message (in any case).
+    #[inline(always)]
+    pub(super) fn start(&self, number: u32, message: &[u8], end: usize) -> Option<usize> {
+        let apex = self.names.get(number as usize)?;
+        let start = end.checked_sub(apex.name.len())?;
+        apex.is(message.get(start..end)?).then_some(start)
+    }
+
     #[inline(never)]
     fn read_any(&self, message: &[u8], start: usize) -> Option<(u32, NonZeroU32)> {
         let mut end = start;

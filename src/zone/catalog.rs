@@ -56,6 +56,9 @@ pub struct Ready {
     /// The zone is served, is plain, has no other zone below, and lists IPv6 addresses, no others and no
     /// names: 32 nibbles before its apex are an address and nothing else. The same holds as for the other.
     pub is_ip6: bool,
+    /// The zone is served, is plain, has no other zone below, and lists names alone. No access list holds
+    /// for all zones.
+    pub is_names: bool,
     /// The last time at which the zone is served, in seconds since 1970.
     pub expires: u64,
     plain: Option<Plain>,
@@ -89,7 +92,7 @@ impl Catalog {
     pub fn with_acl(self, acl: Vec<Arc<Dataset>>) -> Self {
         let restrict = |ready| match acl.is_empty() {
             true => ready,
-            false => Ready { is_ip4: false, is_ip6: false, ..ready },
+            false => Ready { is_ip4: false, is_ip6: false, is_names: false, ..ready },
         };
         let ready = self.ready.into_iter().map(restrict).collect();
         Self { ready, acl, ..self }
@@ -154,6 +157,20 @@ impl Catalog {
         let number = number as usize;
         Some((self.zones.get(number)?, self.ready.get(number)?, end))
     }
+
+    /// The zone with this number, if a message has its apex (in any case) up to `end`, and where that
+    /// begins.
+    #[inline(always)]
+    pub fn read_apex_before(
+        &self,
+        message: &[u8],
+        end: usize,
+        number: u32,
+    ) -> Option<(&Zone, &Ready, usize)> {
+        let start = self.apexes.start(number, message, end)?;
+        let number = number as usize;
+        Some((self.zones.get(number)?, self.ready.get(number)?, start))
+    }
 }
 
 impl Ready {
@@ -166,6 +183,7 @@ impl Ready {
             soa: SoaRecord::new(&zone.soa, &zone.apex),
             is_ip4: fits(OCTETS) && lists(|plain| plain.ip4 && !plain.names),
             is_ip6: fits(NIBBLES) && lists(|plain| plain.ip6 && !plain.ip4 && !plain.names),
+            is_names: lists(|plain| plain.names && !plain.ip4 && !plain.ip6),
             expires: zone.expires.unwrap_or(u64::MAX),
             plain,
         }

@@ -97,14 +97,14 @@ impl<'a> Iter<'a> {
         prepend(&[record.label.len() as u8])?;
         let mut node = record.node;
         if node.has_tail() {
-            let mut at = node.at;
+            let mut at = node.at();
             at += 1;
             let tail_start = at;
-            for _ in 0..*bytes.get(node.at)? {
+            for _ in 0..*bytes.get(node.at())? {
                 at += 1 + usize::from(*bytes.get(at)?);
             }
             prepend(bytes.get(tail_start..at)?)?;
-            node.at = at;
+            node = node.behind_tail(at);
         }
         let len = (MAX_NAME - start) as u8;
         Some((node.take_answers(bytes)?, node.children(bytes)?, len))

@@ -1,5 +1,7 @@
 //! Labels as words: to hash and to compare them without a loop.
 
+use super::NameRoom;
+
 /// The bytes of a word.
 pub(super) const WORD: usize = 8;
 
@@ -49,6 +51,21 @@ impl<'a> Label<'a> {
         Some(Self { text: name, start, len, first: word(first), last: word(last), above })
     }
 
+    /// The same in a name that is followed by a word at least, the label behind the length byte at
+    /// `start`. No byte before the label is read.
+    #[inline(always)]
+    pub(super) fn in_room(name: &'a NameRoom, start: u8, end: u8) -> Option<Self> {
+        let (start, end) = (usize::from(start) + 1, usize::from(end));
+        let len = end.checked_sub(start)?;
+        let above = bits(WORD.saturating_sub(len));
+        let word = |at: usize| {
+            let word = name[at..].first_chunk().copied().unwrap_or_default();
+            u64::from_le_bytes(word).wrapping_shl(above).wrapping_shr(above)
+        };
+        let (first, last) = (word(start), word(start.max(end.saturating_sub(WORD))));
+        Some(Self { text: name, start, len, first, last, above })
+    }
+
     #[inline(always)]
     pub(super) fn len(&self) -> usize {
         self.len
@@ -56,6 +73,19 @@ impl<'a> Label<'a> {
 
     pub(super) fn bytes(&self) -> &'a [u8] {
         self.text.get(self.start..self.start + self.len).unwrap_or(&[])
+    }
+
+    /// The same as [`starts`](Self::starts) for a label of up to sixteen bytes.
+    #[inline(always)]
+    pub(super) fn starts_short(&self, bytes: &[u8]) -> bool {
+        let is = |bytes: &[u8], word: u64, above| {
+            bytes
+                .first_chunk()
+                .is_some_and(|bytes| (u64::from_le_bytes(*bytes) ^ word).wrapping_shl(above) == 0)
+        };
+        is(bytes, self.first, self.above)
+            && (self.len <= WORD
+                || bytes.get(self.len - WORD..).is_some_and(|bytes| is(bytes, self.last, 0)))
     }
 
     /// Whether these bytes start with the label, if eight bytes or more are there.
@@ -102,6 +132,14 @@ pub(super) fn word_within(name: &[u8], start: usize, end: usize) -> Option<u64> 
     let word = name.get(..end)?.last_chunk()?;
     let above = WORD.checked_sub(end.wrapping_sub(start)).map(bits)?;
     Some(u64::from_le_bytes(*word).wrapping_shr(above))
+}
+
+/// The same in a name that is followed by a word at least.
+#[inline(always)]
+pub(super) fn word_in_room(name: &NameRoom, start: u8, end: u8) -> Option<u64> {
+    let word = name[usize::from(start)..].first_chunk()?;
+    let above = WORD.checked_sub(usize::from(end.wrapping_sub(start))).map(bits)?;
+    Some(u64::from_le_bytes(*word).wrapping_shl(above).wrapping_shr(above))
 }
 
 /// The hash of the bytes between the first word and the last one of a label.

@@ -7,11 +7,11 @@ use super::table::{Bucket, Table};
 use crate::listing::AnswerId;
 
 /// Bit of the first byte: the length of the rest of the record follows.
-const LONG: u8 = 0x80;
+pub(super) const LONG: u8 = 0x80;
 /// Bit of the first byte: the edge has more labels.
 const TAIL: u8 = 0x40;
 /// The bits of the first byte with the length of the first label.
-const LABEL_LEN: u8 = 0x3f;
+pub(super) const LABEL_LEN: u8 = 0x3f;
 
 /// What is said about the name itself (bits 0-1 of the flags) or below it (bits 2-3).
 const NO_ENTRY: u8 = 0;
@@ -33,7 +33,7 @@ const ANSWERS_FOLLOW: u8 = 3;
 const HEAD: usize = 2;
 
 /// The end of a list of records: no label is empty, so that no record starts like this.
-const END: u8 = 0;
+pub(super) const END: u8 = 0;
 /// In place of a list: where the table is that has the records in the order of their labels.
 const SORTED: u8 = TAIL;
 
@@ -55,8 +55,8 @@ pub(super) struct Record<'a> {
 pub(super) struct Node {
     head: u8,
     flags: u8,
-    /// Where the node goes on: if it [has a tail](Self::has_tail), with that.
-    pub(super) at: usize,
+    /// See [`at`](Self::at); there are less than 4 GiB of records. So a node fits a register.
+    at: u32,
 }
 
 /// What a node says about its name and those below.
@@ -95,7 +95,7 @@ pub(super) fn read(bytes: &[u8], at: usize) -> Option<Record<'_>> {
     let rest = if head & LONG == 0 { None } else { Some(varint(bytes, &mut label_at)? as usize) };
     let len = usize::from(head & LABEL_LEN);
     let label = bytes.get(label_at..label_at + len)?;
-    let node = Node { head, flags, at: label_at + len };
+    let node = Node::new(head, flags, label_at + len);
     Some(Record { label, node, end: label_at + rest.unwrap_or(len) })
 }
 
@@ -126,7 +126,7 @@ pub(super) fn find(bytes: &[u8], buckets: &[Bucket], at: usize, label: Label<'_>
             }
         };
         if len == label.len() && label.starts(bytes.get(label_at..)?) {
-            return Some(Node { head, flags, at: label_at + len });
+            return Some(Node::new(head, flags, label_at + len));
         }
         if len == 0 {
             return find_sorted(bytes, buckets, at, label.bytes());
@@ -153,13 +153,46 @@ impl Node {
     /// The node at `at` that has no edge.
     #[inline(always)]
     pub(super) fn root(bytes: &[u8], at: usize) -> Option<Self> {
-        Some(Self { head: 0, flags: *bytes.get(at)?, at: at + 1 })
+        Some(Self::new(0, *bytes.get(at)?, at + 1))
+    }
+
+    #[inline(always)]
+    pub(super) fn new(head: u8, flags: u8, at: usize) -> Self {
+        Self { head, flags, at: at as u32 }
+    }
+
+    /// Where the node goes on: if it [has a tail](Self::has_tail), with that.
+    #[inline(always)]
+    pub(super) fn at(self) -> usize {
+        self.at as usize
+    }
+
+    /// The same node past its tail, which ends at `at`.
+    #[inline(always)]
+    pub(super) fn behind_tail(self, at: usize) -> Self {
+        Self { at: at as u32, ..self }
     }
 
     /// Whether the edge has more labels: then their number is at `at`, and the labels after it.
     #[inline(always)]
     pub(super) fn has_tail(self) -> bool {
         self.head & TAIL != 0
+    }
+
+    /// The answer of a name that ends at a usual leaf, or goes on there; `None` if the node says more, or
+    /// nothing of a name that ends there.
+    #[inline(always)]
+    pub(super) fn leaf(self, ends: bool) -> Option<AnswerId> {
+        let number = self.flags >> 6;
+        if self.head & TAIL != 0 || self.flags & CHILDREN != 0 || number == ANSWERS_FOLLOW {
+            return None;
+        }
+        let said = if ends { self.flags & 3 } else { self.flags >> 2 & 3 };
+        match said {
+            ANSWERED.. => Some(AnswerId(u32::from(number) + 1)),
+            _ if ends => None,
+            _ => Some(AnswerId::NONE),
+        }
     }
 
     /// Whether anything is said of the name or those below.
@@ -185,15 +218,17 @@ impl Node {
     }
 
     fn read_answers(&mut self, itself: u8, below: u8, bytes: &[u8]) -> Option<Said> {
+        let mut at = self.at();
         let mut entry = |said| {
             Some(match said {
                 NO_ENTRY => None,
                 EXCLUDED => Some(AnswerId::NONE),
-                _ => Some(AnswerId(varint(bytes, &mut self.at)?)),
+                _ => Some(AnswerId(varint(bytes, &mut at)?)),
             })
         };
         let itself = entry(itself)?;
         let below = if below == SAME_ANSWER { itself } else { entry(below)? };
+        self.at = at as u32;
         Some(Said { itself, below })
     }
 
@@ -201,8 +236,8 @@ impl Node {
     #[inline(always)]
     pub(super) fn children(self, bytes: &[u8]) -> Option<Children> {
         Some(match self.flags & CHILDREN {
-            TABLE => Children::Table(read_table(bytes, self.at)?),
-            INLINE => Children::Inline(self.at),
+            TABLE => Children::Table(read_table(bytes, self.at())?),
+            INLINE => Children::Inline(self.at()),
             _ => Children::None,
         })
     }
@@ -347,10 +382,10 @@ mod tests {
             for below in entries.clone() {
                 let mut bytes = Vec::new();
                 let flags = write_answers(itself, below, &mut bytes);
-                let mut node = Node { head: 0, flags, at: 0 };
+                let mut node = Node::new(0, flags, 0);
                 let said = node.take_answers(&bytes).unwrap();
                 assert_eq!((said.itself, said.below), (itself, below));
-                assert_eq!((node.at, node.children(&bytes)), (bytes.len(), Some(Children::None)));
+                assert_eq!((node.at(), node.children(&bytes)), (bytes.len(), Some(Children::None)));
                 assert_eq!(node.says_something(), itself.is_some() || below.is_some());
                 assert_eq!(bytes.is_empty(), flags >> 6 != ANSWERS_FOLLOW);
             }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::listing::names::{NamesBuilder, Scope};
 use crate::listing::{Answers, AnswersBuilder};
-use crate::wire::name::NameBuf;
+use crate::wire::name::{LabelStarts, NameBuf};
 use proptest::prelude::*;
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -87,12 +87,27 @@ fn texts(answers: &Answers, id: AnswerId) -> Vec<&str> {
     answers.get(id).values().map(|value| std::str::from_utf8(value.text).unwrap()).collect()
 }
 
+/// Looks up a name both ways.
+fn look(tree: &NameTree, name: &[u8]) -> NameLookup {
+    let found = tree.lookup(name);
+    assert_eq!(look_in_room(tree, name), found, "{name:?}");
+    found
+}
+
+fn look_in_room(tree: &NameTree, name: &[u8]) -> NameLookup {
+    let mut labels = LabelStarts::default();
+    let Some(_) = labels.read(name) else { return NameLookup::Nothing };
+    let mut room = [0xee; size_of::<NameRoom>()];
+    room[..name.len()].copy_from_slice(name);
+    tree.lookup_in_room(&room, labels.as_slice())
+}
+
 fn check(lines: &[Line], queries: impl IntoIterator<Item = NameBuf>) {
     let (tree, answers) = build(lines);
     for query in queries {
         let (wanted, listed_name) = naive_lookup(lines, &query);
-        match tree.lookup(query.as_wire()) {
-            NameLookup::Listed(Match { answer, labels }) => {
+        match look(&tree, query.as_wire()) {
+            NameLookup::Listed { answer, labels } => {
                 assert_eq!(texts(&answers, answer), wanted, "{query} in {lines:?}");
                 if wanted.iter().any(|text| text.contains('$')) {
                     let wanted = listed_name.labels().count();
@@ -223,8 +238,10 @@ proptest! {
             tree.damage(&mut || bits.next().unwrap_or(0));
         }
         for (name, ..) in &lines {
-            let _ = tree.lookup(name.as_wire());
-            let _ = tree.lookup(child("x", name).as_wire());
+            for name in [name, &child("x", name)] {
+                let _ = tree.lookup(name.as_wire());
+                let _ = look_in_room(&tree, name.as_wire());
+            }
         }
         prop_assert!(tree.iter().count() <= tree.records.len() + 1);
     }
@@ -233,7 +250,7 @@ proptest! {
     fn bytes_that_are_no_name_find_nothing(name: Vec<u8>) {
         let (tree, _) = build(&wide_lines(50));
         if NameBuf::from_wire(&name).is_none() {
-            prop_assert_eq!(tree.lookup(&name), NameLookup::Nothing);
+            prop_assert_eq!(look(&tree, &name), NameLookup::Nothing);
         }
     }
 }
@@ -260,8 +277,8 @@ fn empty_listing_lists_nothing() {
     let (tree, answers) = build(&[line("a", Scope::Both, None)]);
     assert!(tree.is_empty() && answers.is_empty());
     assert_eq!(tree, NameTree::default());
-    assert_eq!(tree.lookup(b"\0"), NameLookup::Nothing);
-    assert_eq!(tree.lookup(b"\x01a\0"), NameLookup::Nothing);
+    assert_eq!(look(&tree, b"\0"), NameLookup::Nothing);
+    assert_eq!(look(&tree, b"\x01a\0"), NameLookup::Nothing);
     assert_eq!(tree.iter().count(), 0);
 }
 
@@ -291,7 +308,7 @@ fn names_with_a_wildcard_below_are_empty_non_terminals() {
         ("z.org", false),
         ("a.x.y.org", false),
     ] {
-        let found = tree.lookup(name(text).as_wire());
+        let found = look(&tree, name(text).as_wire());
         assert_eq!(found == NameLookup::EmptyNonTerminal, wanted, "{text}");
         assert_eq!(found == NameLookup::Nothing, !wanted, "{text}");
     }
@@ -301,10 +318,10 @@ fn names_with_a_wildcard_below_are_empty_non_terminals() {
 #[test]
 fn tail_of_an_edge_matches_whole_labels_only() {
     let (tree, _) = build(&[line("a.b.c", Scope::Both, Some(""))]);
-    assert!(matches!(tree.lookup(b"\x01a\x01b\x01c\0"), NameLookup::Listed(_)));
-    assert_eq!(tree.lookup(b"\x03x\x01a\x01b\x01c\0"), NameLookup::Nothing);
-    assert_eq!(tree.lookup(b"\x03a\x01b\x01c\0"), NameLookup::Nothing);
-    assert_eq!(tree.lookup(b"\x05\x01a\x01bx\x01c\0"), NameLookup::Nothing);
+    assert!(matches!(look(&tree, b"\x01a\x01b\x01c\0"), NameLookup::Listed { .. }));
+    assert_eq!(look(&tree, b"\x03x\x01a\x01b\x01c\0"), NameLookup::Nothing);
+    assert_eq!(look(&tree, b"\x03a\x01b\x01c\0"), NameLookup::Nothing);
+    assert_eq!(look(&tree, b"\x05\x01a\x01bx\x01c\0"), NameLookup::Nothing);
 }
 
 /// The query is longer than what is left of the tree's bytes.
@@ -323,8 +340,8 @@ fn an_equal_entry_below_is_kept_only_if_its_text_may_show_the_name() {
         names.add(b"\x01a\0", Scope::Both, value).unwrap();
         names.add(b"\x01b\x01a\0", Scope::Itself, value).unwrap();
         let (tree, _) = names.finish(answers, base);
-        match tree.lookup(b"\x01b\x01a\0") {
-            NameLookup::Listed(found) => (tree.entries(), found.labels),
+        match look(&tree, b"\x01b\x01a\0") {
+            NameLookup::Listed { labels, .. } => (tree.entries(), labels),
             _ => panic!("not listed"),
         }
     };

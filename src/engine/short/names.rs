@@ -1,0 +1,76 @@
+//! The way of names as nearly all are: of two labels or more, in the zone asked last, where names alone
+//! are listed.
+
+use super::Call;
+use super::asked::{Asked, Found};
+use crate::engine::WorkerState;
+use crate::engine::text::{expand_any, expand_quickly};
+use crate::listing::AnswerId;
+use crate::trie::names::{NameLookup, NameRoom};
+use crate::wire::name::{MAX_NAME, write_usual_text};
+use crate::wire::response::OPT_SIZE;
+use crate::wire::{HEADER, Type};
+use crate::zone::Zone;
+
+impl Call<'_> {
+    /// As [`by_ip4`](Self::by_ip4), for such a name.
+    ///
+    /// It is read from its end: what stands behind it has a known size, and so has the apex. Only the
+    /// labels before that are walked.
+    #[inline(never)]
+    pub(in crate::engine) fn by_usual_name(&mut self) -> Option<usize> {
+        let Self { catalog, request, state, out } = self;
+        let message = request.query;
+        let end = question_name_end(message)?;
+        let (zone, ready, apex) = catalog.read_apex_before(message, end, state.recent)?;
+        if !ready.is_names || request.now > ready.expires || end > HEADER + MAX_NAME {
+            return None;
+        }
+        let WorkerState { name, key_text, worker, .. } = &mut **state;
+        name.read_before(message, apex)?;
+        if name.labels() < 2 {
+            return None;
+        }
+        let (found, listed) = only_name(zone, name.room(), name.starts())?;
+        let asked = Asked { zone, soa: &ready.soa, apex, end };
+        asked.answer(*worker, message, out, found, |template, dataset, room| {
+            let key = name.labels_before(listed, 0);
+            let write = |room: &mut [u8]| write_usual_text(key, room);
+            match expand_quickly(template, &dataset.vars, write, room) {
+                None => expand_any(template, &dataset.vars, key_text.name(key), room),
+                len => len,
+            }
+        })
+    }
+}
+
+/// Where the name of a question ends if there is nothing behind that but an OPT record without options
+/// (RFC 6891 section 6.1.2).
+#[inline(always)]
+fn question_name_end(message: &[u8]) -> Option<usize> {
+    let behind = match message.get(HEADER - 1)? {
+        0 => 0,
+        _ => OPT_SIZE,
+    };
+    message.len().checked_sub(behind + size_of::<[Type; 2]>())
+}
+
+/// What the datasets of a zone have for a name, and the number of labels of the name that is listed; `None`
+/// if several list it.
+#[inline(always)]
+fn only_name<'z>(zone: &'z Zone, name: &NameRoom, starts: &[u8]) -> Option<(Found<'z>, u8)> {
+    let dataset = zone.datasets.first()?;
+    let mut only = Found { exists: false, dataset, answer: AnswerId::NONE };
+    let mut labels = 0;
+    for dataset in &zone.datasets {
+        match dataset.names.as_ref()?.lookup_in_room(name, starts) {
+            NameLookup::Listed { .. } if only.answer.is_listed() => return None,
+            NameLookup::Listed { answer, labels: listed } => {
+                (only.dataset, only.answer, labels) = (dataset, answer, listed);
+            }
+            NameLookup::EmptyNonTerminal => only.exists |= !dataset.hides_empty_non_terminals,
+            NameLookup::Nothing => {}
+        }
+    }
+    Some((only, labels))
+}
