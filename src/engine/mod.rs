@@ -115,7 +115,11 @@ pub fn answer(
     if let Some(len) = answered {
         return Outcome::Respond(len);
     }
-    match asked.by_usual_name().or_else(|| asked.by_name()) {
+    let answered = match catalog.is_for_names(asked.state.recent) {
+        true => asked.by_usual_name(),
+        false => None,
+    };
+    match answered.or_else(|| asked.by_name()) {
         Some(len) => Outcome::Respond(len),
         None => answer_any(catalog, asked.state, request, asked.out),
     }

@@ -158,6 +158,12 @@ impl Catalog {
         Some((self.zones.get(number)?, self.ready.get(number)?, end))
     }
 
+    /// Whether the zone with this number is [ready for names](Ready::is_names).
+    #[inline(always)]
+    pub fn is_for_names(&self, number: u32) -> bool {
+        self.ready.get(number as usize).is_some_and(|ready| ready.is_names)
+    }
+
     /// The zone with this number, if a message has its apex (in any case) up to `end`, and where that
     /// begins.
     #[inline(always)]
