@@ -295,7 +295,7 @@ fn find_wide<U: Unit>(numbers: &[u8], width: u32, unit: U) -> Option<(u32, U)> {
 
 /// A number of up to 16 bytes: two loads that overlap, in place of one for each byte.
 #[inline(always)]
-fn join<const WIDTH: usize>(bytes: &[u8; WIDTH]) -> u128 {
+pub(super) fn join<const WIDTH: usize>(bytes: &[u8; WIDTH]) -> u128 {
     if let (Some(low), Some(high)) = (bytes.first_chunk(), bytes.last_chunk()) {
         let (low, high) = (u64::from_le_bytes(*low), u64::from_le_bytes(*high));
         return u128::from(low) | u128::from(high) << (8 * (WIDTH - 8));

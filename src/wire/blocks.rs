@@ -36,22 +36,27 @@ fn copy_as<const N: usize>(from: &[u8], to: &mut [u8]) -> bool {
 /// True if this is so of any of the bytes.
 #[inline(always)]
 pub(crate) fn any(bytes: &[u8], is: impl Fn(u8) -> bool) -> bool {
-    let is_in_8 = |block: &[u8; 8]| block.iter().fold(false, |any, &byte| any | is(byte));
-    let is_in_16 = |block: &[u8; 16]| block.iter().fold(false, |any, &byte| any | is(byte));
-    let is_in_32 = |block: &[u8; 32]| {
-        block.as_chunks().0.iter().fold(false, |any, block| any | is_in_16(block))
-    };
-    any_as(bytes, is_in_16)
-        .or_else(|| any_as(bytes, is_in_32))
-        .or_else(|| any_as(bytes, is_in_8))
-        .unwrap_or_else(|| bytes.iter().any(|&byte| is(byte)))
+    if let Some(last) = bytes.last_chunk::<16>() {
+        if any_in(last, &is) {
+            return true;
+        }
+        for block in bytes.as_chunks::<16>().0 {
+            if any_in(block, &is) {
+                return true;
+            }
+        }
+        return false;
+    }
+    match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        (Some(first), Some(last)) => any_in(first, &is) | any_in(last, &is),
+        _ => bytes.iter().any(|&byte| is(byte)),
+    }
 }
 
-/// The same of `N` to `2 * N` bytes.
+/// The same of so many bytes that they fit a register.
 #[inline(always)]
-fn any_as<const N: usize>(bytes: &[u8], is_in: impl Fn(&[u8; N]) -> bool) -> Option<bool> {
-    let (first, last) = (bytes.first_chunk()?, bytes.last_chunk()?);
-    (bytes.len() <= 2 * N).then(|| is_in(first) | is_in(last))
+fn any_in<const N: usize>(bytes: &[u8; N], is: &impl Fn(u8) -> bool) -> bool {
+    bytes.iter().fold(false, |any, &byte| any | is(byte))
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The trie of IPv6 addresses: a sorted array of heads, then [blocks](super::block).
 
+mod usual;
+
 use super::block::{Block, EMPTY};
 use super::coalesce::Coalesce;
 use super::pack::{Arena, Number, Plan, Run, Shape};
@@ -61,10 +63,26 @@ impl Trie6 {
     /// The answer of an address.
     #[inline(never)]
     pub fn lookup(&self, key: u128) -> AnswerId {
-        let Some((head, block)) = self.block(self.find(key)) else { return AnswerId::NONE };
+        let number = self.find(key);
+        let Some(index) = number.checked_sub(1) else { return AnswerId::NONE };
+        let (Some(&head), Some(&offset)) = (self.heads.get(index), self.blocks.get(index)) else {
+            return AnswerId::NONE;
+        };
+        let Some(block) = self.arena.get(offset as usize..) else { return AnswerId::NONE };
+        let Some(start) = usual::Start::read(block) else { return self.lookup_any(key, number) };
+        match u64::try_from(key.wrapping_sub(head) >> start.shift()) {
+            Ok(unit) => start.lookup(block, unit),
+            Err(_) => AnswerId::NONE,
+        }
+    }
+
+    /// The answer of an address that lies in the block with this number plus 1.
+    #[inline(never)]
+    fn lookup_any(&self, key: u128, number: usize) -> AnswerId {
+        let Some((head, block)) = self.block(number) else { return AnswerId::NONE };
         let unit = key.wrapping_sub(head) >> block.shift();
         if block.width() > 8 {
-            return lookup_wide(block, unit);
+            return block.lookup(unit);
         }
         u64::try_from(unit).map_or(block.background(), |unit| block.lookup(unit))
     }
@@ -189,12 +207,6 @@ impl Trie6 {
             Some(Range { start, end, answer })
         })
     }
-}
-
-/// Apart, so that the usual lookup stays small.
-#[inline(never)]
-fn lookup_wide(block: Block<'_>, unit: u128) -> AnswerId {
-    block.lookup(unit)
 }
 
 /// The answer of a unit of a block, and the last unit of this run or gap: `None` for the end of
