@@ -188,7 +188,7 @@ fn respond<'c>(
         return refuse(writer, Rcode::NotImp, Reason::NotImp);
     }
     state.name.set(query.name);
-    let Some(Route { zone, soa, before, .. }) =
+    let Some(Route { zone, ready, before }) =
         catalog.find(state.name.wire(), state.name.starts(), &mut state.recent)
     else {
         return refuse(writer, Rcode::Refused, Reason::Refused);
@@ -214,9 +214,17 @@ fn respond<'c>(
     let exists = found.empty_non_terminal || is_above_apex;
     let value = verdict.value.filter(|_| found.by_acl);
     let client = request.client;
-    let reason =
-        compose::Composer { zone, soa, query, exists, owner_of_zone, asker, value, client }
-            .write(state, &mut writer);
+    let reason = compose::Composer {
+        zone,
+        soa: &ready.soa,
+        query,
+        exists,
+        owner_of_zone,
+        asker,
+        value,
+        client,
+    }
+    .write(state, &mut writer);
     let reason = if writer.is_truncated() { Reason::Truncated } else { reason };
     let rcode = if reason == Reason::NxDomain { Rcode::NxDomain } else { Rcode::NoError };
     let len = writer.finish(rcode, query.class == Class::IN);

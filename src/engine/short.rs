@@ -20,6 +20,7 @@ use crate::wire::reversed::{NIBBLES, nibbles, octets};
 use crate::wire::{HEADER, Rcode};
 use crate::zone::{Catalog, Dataset, Plain, Route, Zone};
 use asked::{Asked, Found, Question};
+use std::sync::Arc;
 
 /// All that a query is answered with.
 pub(super) struct Call<'a> {
@@ -73,10 +74,10 @@ impl Call<'_> {
         lookup: impl Fn(&Dataset) -> Option<AnswerId>,
         text: impl FnOnce(&[u8], &Dataset, &mut [u8]) -> Option<usize>,
     ) -> Option<usize> {
-        if asked.zone.test_points && test_point(&[], key).is_some() {
+        if asked.ready.test_points && test_point(&[], key).is_some() {
             return None;
         }
-        let found = only_hit(asked.zone, lookup)?;
+        let found = only_hit(&asked.ready.datasets, lookup)?;
         asked.answer(self.state.worker, self.request.query, self.out, found, text)
     }
 
@@ -91,14 +92,14 @@ impl Call<'_> {
         let Some(route) = catalog.find(name, state.name.starts(), &mut state.recent) else {
             return refuse(catalog, state.worker, &Question::read(request.query, end)?, out);
         };
-        let Route { zone, soa, plain, before } = route;
+        let Route { zone, ready, before } = route;
         if before == 0 || !zone.is_served(request.now) || !catalog.is_plain() {
             return None;
         }
         state.name.set(name);
         let apex = state.name.cut(before);
-        let exists = look(zone, plain?, &state.name, &mut state.hits)?;
-        let asked = Asked { zone, soa, apex, end };
+        let exists = look(zone, ready.plain?, &state.name, &mut state.hits)?;
+        let asked = Asked { ready, apex, end };
         let found = match state.hits[..] {
             [] => Found { exists, dataset: zone.datasets.first()?, answer: AnswerId::NONE },
             [hit] => {
@@ -115,11 +116,14 @@ impl Call<'_> {
     }
 }
 
-/// What the datasets of a zone have for a key, by this lookup; `None` if several list it, or there is
+/// What datasets have for a key, by this lookup; `None` if several list it, or there is
 /// none.
 #[inline(always)]
-fn only_hit(zone: &Zone, lookup: impl Fn(&Dataset) -> Option<AnswerId>) -> Option<Found<'_>> {
-    let (first, others) = zone.datasets.split_first()?;
+fn only_hit(
+    datasets: &[Arc<Dataset>],
+    lookup: impl Fn(&Dataset) -> Option<AnswerId>,
+) -> Option<Found<'_>> {
+    let (first, others) = datasets.split_first()?;
     let find = |dataset| Found {
         exists: false,
         dataset,

@@ -24,10 +24,8 @@ pub struct Catalog {
 pub struct Route<'a> {
     /// The zone with the longest apex that the name is at or below.
     pub zone: &'a Zone,
-    /// The SOA record of the zone.
-    pub soa: &'a SoaRecord,
-    /// Whether the zone is nothing but plain lists, and with which keys.
-    pub plain: Option<Plain>,
+    /// What was made ready of the zone.
+    pub ready: &'a Ready,
     /// The number of labels that stand before the apex.
     pub before: usize,
 }
@@ -44,11 +42,21 @@ pub struct Plain {
     pub names: bool,
 }
 
-/// What queries need of a zone and is the same for all of them.
+/// What usual queries need of a zone, in one place.
 #[derive(Debug)]
 pub struct Ready {
     /// The SOA record.
     pub soa: SoaRecord,
+    /// See [`Zone::datasets`].
+    pub datasets: Box<[Arc<Dataset>]>,
+    /// See [`Zone::counters`].
+    pub counters: Counters,
+    /// See [`Zone::test_points`].
+    pub test_points: bool,
+    /// See [`Zone::shows_ns`].
+    pub shows_ns: bool,
+    /// Whether the zone is nothing but plain lists, and with which keys.
+    pub plain: Option<Plain>,
     /// The zone is served, is plain, has no other zone below, and lists IPv4 addresses and no names: four
     /// octets before its apex are an address and nothing else, unless they are nibbles. The two make a
     /// name that is not too long. No access list holds for all zones.
@@ -61,7 +69,6 @@ pub struct Ready {
     pub is_names: bool,
     /// The last time at which the zone is served, in seconds since 1970.
     pub expires: u64,
-    plain: Option<Plain>,
 }
 
 /// What the server says about itself in class CH (RFC 4892); `None` is REFUSED.
@@ -140,11 +147,10 @@ impl Catalog {
     pub fn find(&self, name: &[u8], starts: &[u8], recent: &mut u32) -> Option<Route<'_>> {
         let (number, before) = self.apexes.find_recent(name, starts, recent)?;
         let number = number as usize;
-        let (zone, Ready { soa, plain, .. }) = (self.zones.get(number)?, self.ready.get(number)?);
-        Some(Route { zone, soa, plain: *plain, before })
+        Some(Route { zone: self.zones.get(number)?, ready: self.ready.get(number)?, before })
     }
 
-    /// The zone whose apex is what a name in a message goes on with at `start` (in any case), and
+    /// What was made ready of the zone whose apex is what a name in a message goes on with at `start` (in any case), and
     /// where the name ends. The zone with the number `recent` is tried first.
     #[inline(always)]
     pub fn read_apex(
@@ -152,10 +158,9 @@ impl Catalog {
         message: &[u8],
         start: usize,
         recent: &mut u32,
-    ) -> Option<(&Zone, &Ready, usize)> {
+    ) -> Option<(&Ready, usize)> {
         let (number, end) = self.apexes.read(message, start, recent)?;
-        let number = number as usize;
-        Some((self.zones.get(number)?, self.ready.get(number)?, end))
+        Some((self.ready.get(number as usize)?, end))
     }
 
     /// Whether the zone with this number is [ready for names](Ready::is_names).
@@ -164,7 +169,7 @@ impl Catalog {
         self.ready.get(number as usize).is_some_and(|ready| ready.is_names)
     }
 
-    /// The zone with this number, if a message has its apex (in any case) up to `end`, and where that
+    /// What was made ready of the zone with this number, if a message has its apex (in any case) up to `end`, and where that
     /// begins.
     #[inline(always)]
     pub fn read_apex_before(
@@ -172,10 +177,9 @@ impl Catalog {
         message: &[u8],
         end: usize,
         number: u32,
-    ) -> Option<(&Zone, &Ready, usize)> {
+    ) -> Option<(&Ready, usize)> {
         let start = self.apexes.start(number, message, end)?;
-        let number = number as usize;
-        Some((self.zones.get(number)?, self.ready.get(number)?, start))
+        Some((self.ready.get(number as usize)?, start))
     }
 }
 
@@ -187,6 +191,10 @@ impl Ready {
         let lists = |wanted: fn(Plain) -> bool| plain.is_some_and(wanted) && is_alone;
         Self {
             soa: SoaRecord::new(&zone.soa, &zone.apex),
+            datasets: zone.datasets.clone().into(),
+            counters: zone.counters.clone(),
+            test_points: zone.test_points,
+            shows_ns: zone.shows_ns(),
             is_ip4: fits(OCTETS) && lists(|plain| plain.ip4 && !plain.names),
             is_ip6: fits(NIBBLES) && lists(|plain| plain.ip6 && !plain.ip4 && !plain.names),
             is_names: lists(|plain| plain.names && !plain.ip4 && !plain.ip6),

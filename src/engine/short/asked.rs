@@ -6,7 +6,7 @@ use crate::listing::AnswerId;
 use crate::wire::reply::Room;
 use crate::wire::response::{Section, record_head};
 use crate::wire::{Class, Edns, HEADER, Rcode, Reply, Type};
-use crate::zone::{Catalog, Dataset, NEGATIVE_ROOM, Ready, SoaRecord, Zone};
+use crate::zone::{Catalog, Dataset, NEGATIVE_ROOM, Ready};
 use std::net::Ipv4Addr;
 
 /// The question of a usual query, and what stands around it.
@@ -82,8 +82,7 @@ fn read_opt(record: &[u8]) -> Option<Edns> {
 
 /// Where a name belongs to that is asked in a zone of plain lists which is served.
 pub(super) struct Asked<'a> {
-    pub(super) zone: &'a Zone,
-    pub(super) soa: &'a SoaRecord,
+    pub(super) ready: &'a Ready,
     /// Where the apex stands in the message, and the name ends.
     pub(super) apex: usize,
     pub(super) end: usize,
@@ -112,9 +111,9 @@ impl<'a> Asked<'a> {
         recent: &mut u32,
         is_usual: impl FnOnce(&Ready) -> bool,
     ) -> Option<Self> {
-        let (zone, ready, end) = catalog.read_apex(request.query, apex, recent)?;
+        let (ready, end) = catalog.read_apex(request.query, apex, recent)?;
         let is_served = is_usual(ready) && request.now <= ready.expires;
-        is_served.then_some(Self { zone, soa: &ready.soa, apex, end })
+        is_served.then_some(Self { ready, apex, end })
     }
 
     /// Reads what stands behind the name, answers and counts. `text` writes out the text of a template
@@ -135,7 +134,7 @@ impl<'a> Asked<'a> {
         let Found { exists, dataset, answer } = found;
         let (reason, len) = if answer.is_listed() {
             // They stand behind the answer.
-            if self.zone.shows_ns() {
+            if self.ready.shows_ns {
                 return None;
             }
             let (a, template) = dataset.answers.only_value(answer)?;
@@ -151,14 +150,14 @@ impl<'a> Asked<'a> {
         } else {
             (Reason::NxDomain, self.negative(&question, Rcode::NxDomain, out)?)
         };
-        self.zone.counters.count(worker, reason, question.size, len);
+        self.ready.counters.count(worker, reason, question.size, len);
         Some(len)
     }
 
     #[inline(always)]
     fn negative(&self, question: &Question<'_>, rcode: Rcode, out: &mut Room) -> Option<usize> {
         let room: &mut [u8; NEGATIVE_ROOM] = question.reply.room(out)?;
-        let size = self.soa.write_negative(self.apex, room)?;
+        let size = self.ready.soa.write_negative(self.apex, room)?;
         question.reply.finish(out, size, rcode, Section::Authority)
     }
 }

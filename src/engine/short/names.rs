@@ -10,7 +10,8 @@ use crate::trie::names::{NameLookup, NameRoom};
 use crate::wire::name::{MAX_NAME, write_usual_text};
 use crate::wire::response::OPT_SIZE;
 use crate::wire::{HEADER, Type};
-use crate::zone::Zone;
+use crate::zone::Dataset;
+use std::sync::Arc;
 
 impl Call<'_> {
     /// As [`by_ip4`](Self::by_ip4), for such a name.
@@ -22,7 +23,7 @@ impl Call<'_> {
         let Self { catalog, request, state, out } = self;
         let message = request.query;
         let end = question_name_end(message)?;
-        let (zone, ready, apex) = catalog.read_apex_before(message, end, state.recent)?;
+        let (ready, apex) = catalog.read_apex_before(message, end, state.recent)?;
         if !ready.is_names || request.now > ready.expires || end > HEADER + MAX_NAME {
             return None;
         }
@@ -31,8 +32,8 @@ impl Call<'_> {
         if name.labels() < 2 {
             return None;
         }
-        let (found, listed) = only_name(zone, name.room(), name.starts())?;
-        let asked = Asked { zone, soa: &ready.soa, apex, end };
+        let (found, listed) = only_name(&ready.datasets, name.room(), name.starts())?;
+        let asked = Asked { ready, apex, end };
         asked.answer(*worker, message, out, found, |template, dataset, room| {
             let key = name.labels_before(listed, 0);
             let write = |room: &mut [u8]| write_usual_text(key, room);
@@ -55,14 +56,18 @@ fn question_name_end(message: &[u8]) -> Option<usize> {
     message.len().checked_sub(behind + size_of::<[Type; 2]>())
 }
 
-/// What the datasets of a zone have for a name, and the number of labels of the name that is listed; `None`
+/// What datasets have for a name, and the number of labels of the name that is listed; `None`
 /// if several list it.
 #[inline(always)]
-fn only_name<'z>(zone: &'z Zone, name: &NameRoom, starts: &[u8]) -> Option<(Found<'z>, u8)> {
-    let dataset = zone.datasets.first()?;
+fn only_name<'z>(
+    datasets: &'z [Arc<Dataset>],
+    name: &NameRoom,
+    starts: &[u8],
+) -> Option<(Found<'z>, u8)> {
+    let dataset = datasets.first()?;
     let mut only = Found { exists: false, dataset, answer: AnswerId::NONE };
     let mut labels = 0;
-    for dataset in &zone.datasets {
+    for dataset in datasets {
         match dataset.names.as_ref()?.lookup_in_room(name, starts) {
             NameLookup::Listed { .. } if only.answer.is_listed() => return None,
             NameLookup::Listed { answer, labels: listed } => {
