@@ -63,6 +63,7 @@ mod coalesce;
 mod damage;
 pub mod names;
 mod pack;
+mod usual;
 mod v4;
 mod v6;
 

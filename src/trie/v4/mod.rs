@@ -7,6 +7,7 @@ mod usual;
 
 use super::block::{Block, EMPTY};
 use super::coalesce::Coalesce;
+use super::usual::Start;
 use crate::flat::{Flat, Sink, Source};
 use crate::listing::addresses::Addresses4;
 use crate::listing::{AnswerId, Range};
@@ -80,8 +81,8 @@ impl Trie4 {
             return AnswerId::NONE;
         }
         let block = self.arena.get(offset as usize..).unwrap_or(&[]);
-        match usual::Start::read(block) {
-            Some(start) => start.lookup(block, key as u16),
+        match Start::read(block, usual::UNUSUAL) {
+            Some(start) => usual::lookup(start, block, key as u16),
             None => self.lookup_any(offset, key as u16),
         }
     }

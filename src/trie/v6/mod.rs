@@ -5,6 +5,7 @@ mod usual;
 use super::block::{Block, EMPTY};
 use super::coalesce::Coalesce;
 use super::pack::{Arena, Number, Plan, Run, Shape};
+use super::usual::Start;
 use crate::flat::{Flat, Sink, Source};
 use crate::listing::{AnswerId, Range};
 
@@ -69,9 +70,11 @@ impl Trie6 {
             return AnswerId::NONE;
         };
         let Some(block) = self.arena.get(offset as usize..) else { return AnswerId::NONE };
-        let Some(start) = usual::Start::read(block) else { return self.lookup_any(key, number) };
+        let Some(start) = Start::read(block, usual::UNUSUAL) else {
+            return self.lookup_any(key, number);
+        };
         match u64::try_from(key.wrapping_sub(head) >> start.shift()) {
-            Ok(unit) => start.lookup(block, unit),
+            Ok(unit) => usual::lookup(start, block, unit),
             Err(_) => AnswerId::NONE,
         }
     }
