@@ -4,8 +4,8 @@ use super::input::Input;
 use super::zone_model::Value;
 use dnsbld::listing::names::{NamesBuilder, Scope};
 use dnsbld::listing::{AnswerId, Answers, AnswersBuilder};
-use dnsbld::trie::names::{NameLookup, NameTree};
-use dnsbld::wire::name::{MAX_NAME, NameBuf};
+use dnsbld::trie::names::{NameLookup, NameRoom, NameTree};
+use dnsbld::wire::name::{LabelStarts, MAX_NAME, NameBuf};
 use std::fmt::Debug;
 
 /// What a line says about a name, in lower case.
@@ -121,7 +121,9 @@ pub(crate) fn compare<V: Copy + PartialEq + Debug>(
     let all_listed = all_listed(lines);
     for name in &names {
         let want = listed(lines, name);
-        match tree.lookup(name.as_wire()) {
+        let found = tree.lookup(name.as_wire());
+        assert_eq!(look_in_room(tree, name), found, "{name} in\n{}", text());
+        match found {
             NameLookup::Listed { answer, labels } => {
                 let (want, by) = want.unwrap_or_else(|| panic!("{name} is listed in\n{}", text()));
                 assert_eq!(values(answer), want, "{name} in\n{}", text());
@@ -219,4 +221,14 @@ fn parent(name: &NameBuf) -> NameBuf {
 
 fn child(label: &str, parent: &NameBuf) -> Option<NameBuf> {
     label.parse::<NameBuf>().expect("a label").join(parent)
+}
+
+/// The quick lookup.
+fn look_in_room(tree: &NameTree, name: &NameBuf) -> NameLookup {
+    let wire = name.as_wire();
+    let mut labels = LabelStarts::default();
+    labels.read(wire);
+    let mut room: NameRoom = [0xee; size_of::<NameRoom>()];
+    room[..wire.len()].copy_from_slice(wire);
+    tree.lookup_in_room(&room, labels.as_slice())
 }

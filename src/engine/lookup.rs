@@ -166,6 +166,10 @@ impl View<'_> {
         self.datasets.iter().any(|set| set.ip4.is_some())
     }
 
+    fn has_addresses(&self) -> bool {
+        self.datasets.iter().any(|set| set.ip4.is_some() || set.ip6.is_some())
+    }
+
     fn key(&self) -> Key {
         Key::parse(self.name, self.labels(), self.with_ip4())
     }
@@ -271,7 +275,9 @@ impl Lookup<'_> {
         }
         let was_listed = hits.len() > start;
         found.listed |= was_listed;
-        let point = if self.zone.test_points { test_point(view.name, &key) } else { None };
+        // Those of addresses are points of lists of addresses alone (RFC 5782 section 5).
+        let point_key = if view.has_addresses() { key } else { Key::default() };
+        let point = if self.zone.test_points { test_point(view.name, &point_key) } else { None };
         match point {
             Some(TestPoint::NeverListed) => hits.truncate(start),
             Some(TestPoint::AlwaysListed) if !was_listed && found.test_hit.is_none() => {

@@ -1,8 +1,8 @@
 //! The short ways of a query, which nearly every one takes: for a name below the apex of a zone of
 //! plain lists, in class IN, with no record beside the question but a usual OPT.
 //!
-//! There is one for IPv4 addresses, one for IPv6 addresses and one for names; the first two need no
-//! copy of the name. All give what the long way gives: tests compare both, byte for byte. Each is a
+//! There is one for IPv4 addresses and one for IPv6 addresses, which need no copy of the name, one for
+//! usual names and one for all others. All give what the long way gives: tests compare both, byte for byte. Each is a
 //! call, and so are the lookups in it, so that all that stands around them stays in registers
 //! (docs/decisions/011).
 
@@ -81,7 +81,7 @@ impl Call<'_> {
         asked.answer(self.state.worker, self.request.query, self.out, found, text)
     }
 
-    /// The same for any other name, or in zones where an address can be one, too.
+    /// The same for any name, also in zones where an address can be one, too.
     #[inline(never)]
     pub(super) fn by_name(&mut self) -> Option<usize> {
         let Self { catalog, request, state, out } = self;

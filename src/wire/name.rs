@@ -286,12 +286,13 @@ impl LabelStarts {
     /// zero belongs there.
     #[inline(always)]
     pub fn read_before(&mut self, wire: &[u8], end: usize) -> Option<()> {
-        let labels = wire.get(..end.min(MAX_NAME))?;
+        let labels = wire.get(..end).filter(|_| end < MAX_NAME)?;
         let (mut at, mut count) = (0, 0);
         loop {
+            // A label takes two bytes or more: no more than 127 of them are in 254 bytes.
             self.starts[count % (MAX_LABELS + 1)] = at as u8;
             let Some(&len) = labels.get(at) else {
-                self.count = count;
+                self.count = if at == end { count } else { 0 };
                 return (at == end).then_some(());
             };
             if usize::from(len).wrapping_sub(1) >= MAX_LABEL {
@@ -408,7 +409,7 @@ pub fn write_text(wire: &[u8], out: &mut Vec<u8>) {
         out.push(b'.');
         return;
     }
-    // The final zero, if there is one, is no more than there is room for.
+    // The text is no longer than the name, if that needs no escapes.
     let start = out.len();
     out.resize(start + wire.len(), 0);
     let labels = wire.strip_suffix(&[0]).unwrap_or(wire);
@@ -421,9 +422,9 @@ pub fn write_text(wire: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Writes the text form of a name without its final zero, and not the root, to the start of `out`, and gives its length: what
-/// [`write_text`] appends, if it has as many bytes as the name. `None` for others, and most names with
-/// bytes other than lower-case letters, digits and hyphens.
+/// Writes the text form of a name without its final zero, and not the root, to the start of `out`, and
+/// gives its length: what [`write_text`] appends. `None` for a name that needs escapes, and for most with
+/// bytes other than lower-case letters, digits, hyphens and underscores.
 #[inline(always)]
 pub fn write_usual_text(wire: &[u8], out: &mut [u8]) -> Option<usize> {
     let (&first, labels) = wire.split_first()?;

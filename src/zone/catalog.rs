@@ -42,7 +42,7 @@ pub struct Plain {
     pub names: bool,
 }
 
-/// What usual queries need of a zone, in one place.
+/// What usual queries need of a zone, in one place: a zone never changes once it is in a catalog.
 #[derive(Debug)]
 pub struct Ready {
     /// The SOA record.
@@ -150,8 +150,8 @@ impl Catalog {
         Some(Route { zone: self.zones.get(number)?, ready: self.ready.get(number)?, before })
     }
 
-    /// What was made ready of the zone whose apex is what a name in a message goes on with at `start` (in any case), and
-    /// where the name ends. The zone with the number `recent` is tried first.
+    /// What was made ready of the zone whose apex is what a name in a message goes on with at `start`
+    /// (in any case), and where the name ends. The zone with the number `recent` is tried first.
     #[inline(always)]
     pub fn read_apex(
         &self,
@@ -169,8 +169,8 @@ impl Catalog {
         self.ready.get(number as usize).is_some_and(|ready| ready.is_names)
     }
 
-    /// What was made ready of the zone with this number, if a message has its apex (in any case) up to `end`, and where that
-    /// begins.
+    /// What was made ready of the zone with this number, if a message has its apex (in any case) up to
+    /// `end`, and where that begins.
     #[inline(always)]
     pub fn read_apex_before(
         &self,

@@ -331,6 +331,21 @@ fn regression_name_ends_inside_of_the_last_edge() {
     check(&lines, [name(r"a\001a.b"), name("long-label.b"), name("long-label.a.b")]);
 }
 
+/// Behind a record's length of two bytes the quick lookup took the second of them for the label's first.
+#[test]
+fn regression_the_length_of_a_long_record_is_no_part_of_its_label() {
+    // Of most of them, the filter of the bucket tells that they are not there.
+    for parent in 0..300 {
+        let children = (0..8).map(|i| format!("{}{i}.s{parent}.com", "a".repeat(16)));
+        let names: Vec<_> = children.chain(["other.com".to_owned()]).collect();
+        let lines: Vec<Line> =
+            names.iter().map(|name| line(name, Scope::Itself, Some("one"))).collect();
+        let label = format!("s{parent}");
+        let shifted = format!("\\001{}.com", &label[..label.len() - 1]);
+        check(&lines, [name(&shifted)]);
+    }
+}
+
 #[test]
 fn an_equal_entry_below_is_kept_only_if_its_text_may_show_the_name() {
     let find = |text: &'static str, base: &[u8]| {

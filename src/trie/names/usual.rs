@@ -47,7 +47,10 @@ impl NameTree {
                 0 => (2, 2 + len),
                 _ => (3, 3 + usize::from(more)),
             };
-            if len == label.len() && rest.get(start..).is_some_and(|text| label.starts_short(text))
+            let is_long = head & LONG != 0 && more >= 0x80;
+            if !is_long
+                && len == label.len()
+                && rest.get(start..).is_some_and(|text| label.starts_short(text))
             {
                 let node = Node::new(head, flags, self.records.len() - rest.len() + start + len);
                 // All of most names.
@@ -59,7 +62,7 @@ impl NameTree {
             if head == END {
                 return Packed::NOTHING;
             }
-            if len == 0 || more >= 0x80 && head & LONG != 0 {
+            if len == 0 || is_long {
                 return self.lookup_unusual(name, starts);
             }
             let Some(next) = rest.get(end..) else { return Packed::NOTHING };

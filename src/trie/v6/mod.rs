@@ -69,6 +69,9 @@ impl Trie6 {
         let (Some(&head), Some(&offset)) = (self.heads.get(index), self.blocks.get(index)) else {
             return AnswerId::NONE;
         };
+        if offset == EMPTY {
+            return AnswerId::NONE;
+        }
         let Some(block) = self.arena.get(offset as usize..) else { return AnswerId::NONE };
         let Some(start) = Start::read(block, usual::UNUSUAL) else {
             return self.lookup_any(key, number);
