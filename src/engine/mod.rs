@@ -103,8 +103,11 @@ pub fn answer(
     request: &Request<'_>,
     out: &mut [u8],
 ) -> Outcome {
+    let Some(room) = out.first_chunk_mut() else {
+        return answer_any(catalog, state, request, out);
+    };
     // In one place, so that none of them has to keep it for the next.
-    let mut asked = short::Call { catalog, state, request, out };
+    let mut asked = short::Call { catalog, state, request, out: room };
     let answered = match request.query.get(HEADER) {
         Some(1) if matches!(request.query[HEADER..], [_, _, 1, _, 1, _, 1, _, 1, ..]) => {
             asked.by_ip6().or_else(|| asked.by_ip4())
@@ -121,7 +124,7 @@ pub fn answer(
     };
     match answered.or_else(|| asked.by_name()) {
         Some(len) => Outcome::Respond(len),
-        None => answer_any(catalog, asked.state, request, asked.out),
+        None => answer_any(catalog, asked.state, request, out),
     }
 }
 

@@ -16,6 +16,7 @@ use super::text::{Ip4Text, Ip6Text, expand};
 use super::{LowerName, Reason, Request, WorkerState};
 use crate::listing::{AnswerId, Asker};
 use crate::trie::names::NameLookup;
+use crate::wire::reply::Room;
 use crate::wire::reversed::{NIBBLES, nibbles, octets};
 use crate::wire::{HEADER, Rcode};
 use crate::zone::{Catalog, Dataset, Plain, Route, Zone};
@@ -23,14 +24,14 @@ use asked::{Asked, Found, Question};
 use std::sync::Arc;
 
 /// All that a query is answered with.
-pub(super) struct Call<'a> {
+pub(super) struct Call<'a, 'o> {
     pub(super) catalog: &'a Catalog,
     pub(super) state: &'a mut WorkerState,
     pub(super) request: &'a Request<'a>,
-    pub(super) out: &'a mut [u8],
+    pub(super) out: &'o mut Room,
 }
 
-impl Call<'_> {
+impl Call<'_, '_> {
     /// Answers and counts a query for an IPv4 address, where no names are listed, and gives the length
     /// of the answer; `None` if the query has to take another way: nothing has happened then but that
     /// `out` and `state` may have been written to.
@@ -74,7 +75,7 @@ impl Call<'_> {
         lookup: impl Fn(&Dataset) -> Option<AnswerId>,
         text: impl FnOnce(&[u8], &Dataset, &mut [u8]) -> Option<usize>,
     ) -> Option<usize> {
-        if asked.ready.test_points && test_point(&[], key).is_some() {
+        if test_point(&[], key).is_some() && asked.ready.test_points {
             return None;
         }
         let found = only_hit(&asked.ready.datasets, lookup)?;
@@ -197,12 +198,12 @@ fn refuse(
     catalog: &Catalog,
     worker: usize,
     question: &Question<'_>,
-    out: &mut [u8],
+    out: &mut Room,
 ) -> Option<usize> {
     if !catalog.acl().is_empty() {
         return None;
     }
-    let len = question.reply.refuse(out.first_chunk_mut()?, Rcode::Refused)?;
+    let len = question.reply.refuse(out, Rcode::Refused)?;
     catalog.counters().count(worker, Reason::Refused, question.size, len);
     Some(len)
 }

@@ -2,7 +2,7 @@
 
 use super::blocks::copy;
 use super::response::{OPT_SIZE, Section, opt_record};
-use super::{CLASSIC_UDP, Edns, MAX_UDP, Rcode};
+use super::{CLASSIC_UDP, Edns, HEADER, MAX_UDP, Rcode};
 
 /// A response of the question and at most one record, small enough for every client: what
 /// [`ResponseWriter`](super::ResponseWriter) writes, without its bookkeeping.
@@ -62,10 +62,10 @@ impl Reply<'_> {
         // Opcode and RD are the query's (RFC 1035 section 4.1.1); RA, Z, AD and CD are clear.
         out[2] = flags | out[2] & 0x79;
         out[3] = rcode as u8 & 0x0f;
-        let counts = 1 << 48 | count | u64::from(self.edns.is_some());
-        *out[4..].first_chunk_mut()? = counts.to_be_bytes();
+        *out[4..].first_chunk_mut()? = (1_u64 << 48 | count).to_be_bytes();
         let mut end = self.question.len() + size;
         if let Some(edns) = self.edns {
+            out[HEADER - 1] = 1;
             *out.get_mut(end..)?.first_chunk_mut()? = opt_record(edns, rcode);
             end += OPT_SIZE;
         }

@@ -125,12 +125,11 @@ impl<'a> Asked<'a> {
         &self,
         worker: usize,
         message: &[u8],
-        out: &mut [u8],
+        out: &mut Room,
         found: Found<'_>,
         text: impl FnOnce(&[u8], &Dataset, &mut [u8]) -> Option<usize>,
     ) -> Option<usize> {
         let question = Question::read(message, self.end)?;
-        let out = out.first_chunk_mut()?;
         let Found { exists, dataset, answer } = found;
         let (reason, len) = if answer.is_listed() {
             // They stand behind the answer.

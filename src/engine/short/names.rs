@@ -13,7 +13,7 @@ use crate::wire::{HEADER, Type};
 use crate::zone::Dataset;
 use std::sync::Arc;
 
-impl Call<'_> {
+impl Call<'_, '_> {
     /// As [`by_ip4`](Self::by_ip4), for such a name.
     ///
     /// It is read from its end: what stands behind it has a known size, and so has the apex. Only the

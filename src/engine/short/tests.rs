@@ -134,7 +134,7 @@ fn take(
     request: &Request<'_>,
     out: &mut [u8],
 ) -> Option<usize> {
-    let mut call = short::Call { catalog, state, request, out };
+    let mut call = short::Call { catalog, state, request, out: out.first_chunk_mut()? };
     match way {
         Way::Ip4 => call.by_ip4(),
         Way::Ip6 => call.by_ip6(),
