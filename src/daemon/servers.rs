@@ -11,11 +11,15 @@ use crate::net::udp::UdpServer;
 use crate::stats::Recorders;
 use crate::stats::query_log::QueryLog;
 use anyhow::Context;
+use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::thread;
 use tracing::{info, warn};
+
+/// How many ports are tried, and one more, before it is an error that all are in use.
+const PORTS_TRIED: usize = 15;
 
 /// Sockets that are bound but not served yet.
 #[derive(Default)]
@@ -30,9 +34,7 @@ impl Bound {
     pub(super) fn bind(server: &config::Server) -> anyhow::Result<Self> {
         let mut bound = Self::default();
         for &address in &server.listen {
-            // Port 0 means any port, but the same one for both.
-            let taken = bound.add_udp(address, server.workers)?;
-            bound.add_tcp(taken)?;
+            bound.add(address, server.workers)?;
         }
         if let Some(tls) = &server.tls {
             let certificate = Arc::new(Certificate::load(&tls.certificate, &tls.key)?);
@@ -41,6 +43,26 @@ impl Bound {
             bound.tls = Some((certificate, listeners?));
         }
         Ok(bound)
+    }
+
+    /// Binds an address for UDP and TCP. Port 0 means any port, but the same one for both: if somebody has
+    /// the one that UDP got, others are tried.
+    fn add(
+        &mut self,
+        address: SocketAddr,
+        workers: Option<NonZeroUsize>,
+    ) -> Result<(), ListenError> {
+        for _ in 0..PORTS_TRIED {
+            let taken = self.add_udp(address, workers)?;
+            match self.add_tcp(taken) {
+                Err(error) if address.port() == 0 && error.cause.kind() == ErrorKind::AddrInUse => {
+                    self.udp.pop();
+                }
+                bound => return bound,
+            }
+        }
+        let taken = self.add_udp(address, workers)?;
+        self.add_tcp(taken)
     }
 
     /// Binds an address for UDP, once for each worker (`None` for one per core): the address
@@ -167,5 +189,24 @@ impl Servers {
             server.stop();
         }
         drop(self.delay);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    /// Any port for UDP can be one that somebody has for TCP: now and then the start failed.
+    #[test]
+    fn regression_any_port_is_one_that_is_free_for_both() {
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let _in_use: Vec<_> = (0..300).map(|_| TcpListener::bind(any).unwrap()).collect();
+        for _ in 0..600 {
+            let mut bound = Bound::default();
+            bound.add(any, NonZeroUsize::new(1)).unwrap();
+            let port = bound.udp[0][0].address().port();
+            assert_eq!((bound.udp.len(), bound.tcp[0].local_addr().unwrap().port()), (1, port));
+        }
     }
 }
