@@ -7,7 +7,7 @@
 //! bytes and control message its query came with, so nothing is converted on the way.
 #![allow(unsafe_code)]
 
-use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
+use memmap2::MmapMut;
 use std::io;
 use std::mem::{MaybeUninit, offset_of, size_of};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -56,9 +56,11 @@ pub(super) struct Exchange<'a> {
 
 /// The buffers of one worker.
 pub(super) struct Batch {
-    /// Owned. Kept as a raw pointer because the headers inside hold pointers to its other
-    /// fields, which a `Box` would invalidate whenever it is borrowed.
+    /// In the memory below. Kept as a raw pointer because the headers inside hold pointers to its other
+    /// fields, which a reference that is kept would invalidate.
     arena: NonNull<Arena>,
+    /// Mapped, so that a page of it takes memory, and time, only when that many datagrams come at once.
+    _memory: MmapMut,
     local: LocalAddress,
     /// How many of the `received` headers the last call has written to.
     received: usize,
@@ -71,18 +73,20 @@ pub(super) struct Batch {
 unsafe impl Send for Batch {}
 
 impl Batch {
-    pub(super) fn new(local: LocalAddress) -> Self {
-        let layout = Layout::new::<Arena>();
-        // SAFETY: `Arena` is not of size zero.
-        let memory = unsafe { alloc_zeroed(layout) };
-        let Some(arena) = NonNull::new(memory.cast::<Arena>()) else { handle_alloc_error(layout) };
-
-        let mut batch = Self { arena, local, received: 0, queued: 0, is_moved: false };
+    /// # Errors
+    ///
+    /// When the system has no memory.
+    pub(super) fn new(local: LocalAddress) -> io::Result<Self> {
+        let mut memory = MmapMut::map_anon(size_of::<Arena>())?;
+        let arena = NonNull::from(&mut *memory).cast::<Arena>();
+        let (received, queued, is_moved) = (0, 0, false);
+        let mut batch = Self { arena, _memory: memory, local, received, queued, is_moved };
         let base = arena.as_ptr();
         for index in 0..BATCH {
-            // SAFETY: `base` is a live allocation of an `Arena`, zeroed, which is a valid value
-            // of it (integers and raw pointers only), `index` is within its arrays, and only
-            // places are computed: no reference to the arena exists meanwhile.
+            // SAFETY: `base` is live memory of the size of an `Arena`, at the start of a page, which
+            // is more than its alignment; zeroed, which is a valid value of it (integers and raw pointers
+            // only); `index` is within its arrays, and only places are computed: no reference to the
+            // arena exists meanwhile.
             unsafe {
                 (*base).query_vectors[index] = libc::iovec {
                     iov_base: (&raw mut (*base).datagrams[index].query).cast(),
@@ -103,7 +107,7 @@ impl Batch {
         }
         (0..BATCH).for_each(|index| batch.aim(index, index));
         batch.reset(BATCH);
-        batch
+        Ok(batch)
     }
 
     /// Receives at least one datagram, and as many as are there already; returns their number.
@@ -296,13 +300,6 @@ impl Batch {
         // mutably for as long as the reference is. The kernel reads and writes the arena only
         // within the calls above.
         unsafe { self.arena.as_mut() }
-    }
-}
-
-impl Drop for Batch {
-    fn drop(&mut self) {
-        // SAFETY: allocated in `new` by the global allocator with the layout of `Arena`.
-        drop(unsafe { Box::from_raw(self.arena.as_ptr()) });
     }
 }
 
@@ -557,7 +554,7 @@ mod tests {
         for byte in 0..5 {
             client.send(&[byte]).unwrap();
         }
-        let mut batch = Batch::new(LocalAddress::Bound);
+        let mut batch = Batch::new(LocalAddress::Bound).unwrap();
         assert_eq!(batch.receive(server.as_fd(), true).unwrap(), 5);
         for index in 0..5 {
             let exchange = batch.exchange(index).unwrap();
@@ -599,7 +596,7 @@ mod tests {
             client.connect((Ipv4Addr::new(127, 0, 0, host), port)).unwrap();
             client
         });
-        let mut batch = Batch::new(local);
+        let mut batch = Batch::new(local).unwrap();
         for unanswered in [&[][..], &[0, 3], &[], &[5], &[0, 1, 2, 4], &[]] {
             for (number, client) in clients.iter().enumerate() {
                 client.set_nonblocking(false).unwrap();

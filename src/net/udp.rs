@@ -84,7 +84,7 @@ impl UdpServer {
                 answer: answer.clone(),
                 state: recorder.state(),
                 recorder,
-                batch: Batch::new(listener.local),
+                batch: Batch::new(listener.local)?,
                 received: 0,
                 next: 0,
                 receive_errors: Throttle::default(),
