@@ -138,6 +138,16 @@ pub(super) struct Counts {
 }
 
 impl Counts {
+    /// Adds a run of one key behind the runs before.
+    #[inline]
+    pub(super) fn add_single(&mut self, key: u16) {
+        self.runs += 1;
+        self.powers += 1;
+        self.keys += 1;
+        self.bounds |= u32::from(key) | (u32::from(key) + 1);
+        self.top = key;
+    }
+
     /// Adds a run behind the ones before.
     pub(super) fn add(&mut self, start: u16, last: u16) {
         let length = u32::from(last - start) + 1;
@@ -368,13 +378,15 @@ impl Arena {
     ) -> u32 {
         debug_assert!(plan.is_in_single_keys() && (shape.is_shared() || runs.is_empty()));
         let offset = self.begin(shape, plan, dense);
-        self.bytes.reserve(plan.size);
-        for &(start, last) in runs {
-            for key in start..=last {
-                match plan.width {
-                    1 => self.bytes.push(key as u8),
-                    _ => self.bytes.extend_from_slice(&key.to_le_bytes()),
-                }
+        let start = self.bytes.len();
+        self.bytes.resize(start + plan.count * plan.width, 0);
+        let bytes = &mut self.bytes[start..];
+        let keys = runs.iter().flat_map(|&(start, last)| start..=last);
+        match plan.width {
+            1 => bytes.iter_mut().zip(keys).for_each(|(byte, key)| *byte = key as u8),
+            _ => {
+                let words = bytes.as_chunks_mut().0;
+                words.iter_mut().zip(keys).for_each(|(word, key)| *word = key.to_le_bytes());
             }
         }
         self.end(offset, plan, dense);

@@ -153,6 +153,12 @@ impl Writer {
                 return None;
             }
             before = group.last().copied();
+            if let [key] = group {
+                let key = (key & mask) as u16;
+                counts.add_single(key);
+                self.runs.push((key, key));
+                continue;
+            }
             if group.len() > FEW
                 && let Some(bits) = bitmap(group)
             {
@@ -195,9 +201,17 @@ fn pieces(keys: &[u32], mask: u32, answer: AnswerId) -> Vec<Piece> {
 /// The bits of the addresses of a /24, if they take less than the runs do.
 fn bitmap(keys: &[u32]) -> Option<[u8; BITMAP_SIZE]> {
     let mut words = [0_u64; BITMAP_SIZE / 8];
-    for key in keys {
+    // Two at a time, so that one need not wait for the other's word.
+    let mut others = words;
+    let (pairs, rest) = keys.as_chunks();
+    for [key, other] in pairs {
+        words[usize::from(*key as u8 / 64)] |= 1 << (key % 64);
+        others[usize::from(*other as u8 / 64)] |= 1 << (other % 64);
+    }
+    for key in rest {
         words[usize::from(*key as u8 / 64)] |= 1 << (key % 64);
     }
+    words.iter_mut().zip(others).for_each(|(word, other)| *word |= other);
     let (mut size, mut before) = (0, 0);
     for (index, &word) in words.iter().enumerate() {
         let after = words.get(index + 1).map_or(0, |next| next << 63);
