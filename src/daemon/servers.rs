@@ -18,8 +18,8 @@ use std::sync::Arc;
 use std::thread;
 use tracing::{info, warn};
 
-/// How many ports are tried, and one more, before it is an error that all are in use.
-const PORTS_TRIED: usize = 15;
+/// How many ports are tried before it is an error that all are in use.
+const PORTS_TRIED: usize = 16;
 
 /// Sockets that are bound but not served yet.
 #[derive(Default)]
@@ -52,17 +52,17 @@ impl Bound {
         address: SocketAddr,
         workers: Option<NonZeroUsize>,
     ) -> Result<(), ListenError> {
-        for _ in 0..PORTS_TRIED {
+        let mut tries = if address.port() == 0 { PORTS_TRIED } else { 1 };
+        loop {
             let taken = self.add_udp(address, workers)?;
+            tries -= 1;
             match self.add_tcp(taken) {
-                Err(error) if address.port() == 0 && error.cause.kind() == ErrorKind::AddrInUse => {
+                Err(error) if tries > 0 && error.cause.kind() == ErrorKind::AddrInUse => {
                     self.udp.pop();
                 }
                 bound => return bound,
             }
         }
-        let taken = self.add_udp(address, workers)?;
-        self.add_tcp(taken)
     }
 
     /// Binds an address for UDP, once for each worker (`None` for one per core): the address

@@ -4,7 +4,7 @@
 
 use crate::facts::{Below, Facts, TestPoint, Zone};
 use crate::message::{Data, Opt, Record, Reply};
-use crate::name;
+use crate::name::{self, Name};
 use crate::query::{
     AA, CLASS_ANY, CLASS_CH, CLASS_IN, Edns, HEADER, Health, Query, RD, TC, TYPE_A, TYPE_ANY,
     TYPE_NS, TYPE_SOA, TYPE_TXT,
@@ -79,6 +79,8 @@ enum Want {
     Reply(Reply),
     /// The TC bit, and no records but some of these.
     Truncated(Reply),
+    /// All of this, or the same: what names take when they are compressed decides.
+    Tight(Reply),
     /// This with the zone's default value added.
     TestPoint(Reply),
     /// A text about the server.
@@ -260,6 +262,8 @@ impl Asked<'_> {
         if is_long && !ids.contains(&wanted::TEST_POINT_UNLISTED) {
             ids.push(wanted::TRUNCATION);
             *want = Want::Truncated(reply.clone());
+        } else if ids.contains(&wanted::APEX_SYNTHESISED) && greatest_length(reply) > limit {
+            *want = Want::Tight(reply.clone());
         }
     }
 }
@@ -403,6 +407,21 @@ fn exact_length(reply: &Reply) -> Option<usize> {
     Some(length)
 }
 
+/// The reply's length without OPT, if names were compressed only where they are the question's.
+fn greatest_length(reply: &Reply) -> usize {
+    let name = |name: &Name| name.iter().map(|label| 1 + label.len()).sum::<usize>() + 1;
+    let data = |data: &Data| match data {
+        Data::A(octets) => octets.len(),
+        Data::Ns(target) => name(target),
+        Data::Soa { primary, person, .. } => name(primary) + name(person) + 5 * size_of::<u32>(),
+        Data::Txt(strings) => strings.iter().map(|string| 1 + string.len()).sum(),
+        Data::Other(bytes) => bytes.len(),
+    };
+    let records = reply.answers.iter().chain(&reply.authority);
+    let records: usize = records.map(|record| OPT_LENGTH + 1 + data(&record.data)).sum();
+    HEADER + reply.question.len() + records
+}
+
 impl Want {
     /// Whether `reply` is what is wanted; the differences that only the comparison shows, or
     /// what is amiss.
@@ -447,6 +466,10 @@ impl Want {
                 let fits = truncated(whole, reply) || has_room_for_more(whole, reply);
                 if fits { Ok(Vec::new()) } else { Err(format!("the TC bit is due for {whole}")) }
             }
+            Self::Tight(whole) => same(whole, reply).or_else(|complaint| {
+                let fits = truncated(whole, reply);
+                if fits { Ok(vec![wanted::TRUNCATION]) } else { Err(complaint) }
+            }),
             Self::TestPoint(frame) => {
                 let (mut ids, mut reply) = (Vec::new(), reply.clone());
                 forget_serial(&frame.authority, &mut reply.authority, &mut ids);
