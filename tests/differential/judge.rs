@@ -262,7 +262,7 @@ impl Asked<'_> {
         if is_long && !ids.contains(&wanted::TEST_POINT_UNLISTED) {
             ids.push(wanted::TRUNCATION);
             *want = Want::Truncated(reply.clone());
-        } else if ids.contains(&wanted::APEX_SYNTHESISED) && greatest_length(reply) > limit {
+        } else if exact_length(reply).is_none() && greatest_length(reply) > limit {
             *want = Want::Tight(reply.clone());
         }
     }
