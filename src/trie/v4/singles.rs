@@ -72,15 +72,17 @@ fn write(addresses: &[u32], answer: AnswerId) -> (Arena, Vec<Entry>) {
     let mut writer =
         Writer { answer, blocks: Blocks::default(), runs: Vec::new(), dense: Vec::new() };
     let mut entries: Vec<Entry> = Vec::new();
-    for keys in addresses.chunk_by(|a, b| a >> 16 == b >> 16) {
-        let slot = (keys[0] >> 16) as u16;
+    let mut rest = addresses;
+    while let Some(first) = rest.first() {
+        let slot = (first >> 16) as u16;
         let before = entries.last_mut().filter(|entry| entry.first >> 8 == slot >> 8);
         if before.is_none() {
             writer.blocks.arena.part();
         }
-        let block = writer.block(keys, 0xffff);
+        let (block, count) = writer.block(rest, 0xffff);
+        rest = &rest[count..];
         // Whole /16s side by side in one /8 are one entry.
-        let is_whole = keys.len() == 1 << 16;
+        let is_whole = count == 1 << 16;
         match before {
             Some(before) if is_whole && before.block == block && before.last == slot - 1 => {
                 before.last = slot;
@@ -101,26 +103,31 @@ struct Writer {
 }
 
 impl Writer {
-    /// Writes the block of addresses that differ only in the bits of `mask`, 16 or the last 8.
-    fn block(&mut self, keys: &[u32], mask: u32) -> u32 {
+    /// Writes the block of the first addresses, those that differ only in the bits of `mask`, 16 or the
+    /// last 8; returns its offset and their number.
+    fn block(&mut self, addresses: &[u32], mask: u32) -> (u32, usize) {
         let may_split = mask == 0xffff;
+        let gathered = self.gather(addresses, mask);
+        let count = gathered.as_ref().map_or_else(|| prefix(addresses, mask), |(_, count)| *count);
+        let keys = &addresses[..count];
         let (Some(first), Some(last)) = (keys.first(), keys.last()) else {
-            return self.blocks.arena.uniform(AnswerId::NONE);
+            return (self.blocks.arena.uniform(AnswerId::NONE), 0);
         };
         // With both ends listed, there are more runs than gaps, and the gaps are kept.
         let has_gaps_kept = first & mask == 0 && last & mask == mask;
-        let Some(counts) = (!has_gaps_kept).then(|| self.gather(keys, mask)).flatten() else {
-            return self.blocks.write(&pieces(keys, mask, self.answer), may_split);
+        let Some((counts, _)) = gathered.filter(|_| !has_gaps_kept) else {
+            return (self.blocks.write(&pieces(keys, mask, self.answer), may_split), count);
         };
         let mut shape = Shape::new(AnswerId::NONE, 0);
         shape.add_counted(self.answer, &counts);
         self.dense.iter().for_each(|dense| shape.add_dense(dense));
         let plan = shape.plan(MAX_RUNS);
         if plan.count > MAX_RUNS && may_split {
-            return self.split(keys);
+            return (self.split(keys), count);
         }
         if plan.is_in_single_keys() {
-            return self.blocks.arena.single_keys(&shape, &plan, &self.runs, &self.dense);
+            let block = self.blocks.arena.single_keys(&shape, &plan, &self.runs, &self.dense);
+            return (block, count);
         }
         let run = |&(start, last): &(u16, u16)| Run {
             start: start.into(),
@@ -128,7 +135,7 @@ impl Writer {
             answer: self.answer,
         };
         let runs: Vec<Run<u64>> = self.runs.iter().map(run).collect();
-        self.blocks.arena.block(&shape, &plan, &runs, &self.dense)
+        (self.blocks.arena.block(&shape, &plan, &runs, &self.dense), count)
     }
 
     fn split(&mut self, mut keys: &[u32]) -> u32 {
@@ -136,19 +143,25 @@ impl Writer {
             let inside = keys.partition_point(|key| (key >> 8) as u8 as usize <= octet);
             let (own, rest) = keys.split_at(inside);
             keys = rest;
-            self.block(own, 0xff)
+            self.block(own, 0xff).0
         });
         self.blocks.arena.split(&children)
     }
 
-    /// Divides keys into runs and bitmaps; `None` if a run goes on from one /24 to the next, of
-    /// which a bitmap may be made and the run be cut.
-    fn gather(&mut self, keys: &[u32], mask: u32) -> Option<Counts> {
+    /// Divides the keys of the first addresses into runs and bitmaps, and counts both runs and addresses;
+    /// `None` if a run goes on from one /24 to the next, of which a bitmap may be made and the run be cut.
+    fn gather(&mut self, addresses: &[u32], mask: u32) -> Option<(Counts, usize)> {
         self.runs.clear();
         self.dense.clear();
         let mut counts = Counts::default();
+        let mut count = 0;
         let mut before = None;
-        for group in keys.chunk_by(|a, b| a >> 8 == b >> 8) {
+        while let Some(first) = addresses.get(count)
+            && (first ^ addresses[0]) & !mask == 0
+        {
+            let group = &addresses[count..];
+            let group = &group[..prefix(group, 0xff)];
+            count += group.len();
             if before.is_some_and(|before: u32| group[0] - before == 1) {
                 return None;
             }
@@ -173,8 +186,14 @@ impl Writer {
                 self.runs.push((start, last));
             }
         }
-        Some(counts)
+        Some((counts, count))
     }
+}
+
+/// How many of the first addresses differ only in the bits of `mask`.
+fn prefix(addresses: &[u32], mask: u32) -> usize {
+    let is_other = |address: &u32| (address ^ addresses[0]) & !mask != 0;
+    addresses.iter().position(is_other).unwrap_or(addresses.len())
 }
 
 /// Runs and gaps, in order, that fill a /16 or a /24.
