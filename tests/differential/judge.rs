@@ -494,8 +494,9 @@ fn same(wanted: &Reply, reply: &Reply) -> Result<Vec<&'static str>, String> {
 /// Takes texts that go on where rbldnsd cut them for those of rbldnsd.
 fn shorten(wanted: &[Record], records: &mut Vec<Record>, ids: &mut Vec<&'static str>) {
     for record in records.iter_mut().filter(|record| !wanted.contains(record)) {
-        let Some(short) = wanted.iter().find(|wanted| is_cut(wanted) && goes_on(wanted, record))
-        else {
+        let cut = wanted.iter().filter(|wanted| is_cut(wanted) && goes_on(wanted, record));
+        // Another text can be long, and how this one begins.
+        let Some(short) = cut.max_by_key(|wanted| text(wanted).map(|text| text.len())) else {
             continue;
         };
         record.clone_from(short);
