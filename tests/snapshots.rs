@@ -125,6 +125,46 @@ fn a_start_with_unchanged_files_maps_and_one_with_changed_files_reads() {
     written(&server, 1);
 }
 
+/// A mirror that fails while the server is down took the zone down at the next start, or emptied
+/// it, although the last good data was in the state folder.
+#[test]
+fn the_last_good_data_outlives_a_restart() {
+    let lines = |from: u8, to: u8| (from..=to).map(|n| format!("10.0.0.{n}\n")).collect::<String>();
+    let good = lines(1, 100);
+    let faults: [(&str, &dyn Fn(&Setup), &str); 5] = [
+        ("gone", &|setup| fs::remove_file(setup.path("list")).expect("ours"), "no such file"),
+        ("empty", &|setup| setup.write("list", ""), "holds no bytes"),
+        ("a page", &|setup| setup.write("list", "<html>\n10.0.0.1\n"), "HTML"),
+        ("a remark", &|setup| setup.write("list", "# moved\n"), "while 100 entries are served"),
+        ("binary", &|setup| setup.write("list", "10.0.0.1\n\0\0\0\n"), "byte of value zero"),
+    ];
+    for (what, fault, told) in faults {
+        let setup = Setup::new();
+        setup.write("list", &good);
+        setup.configure(
+            "state-dir = 'state'",
+            "[[dataset]]\nname = 'list'\ntype = 'ip4set'\nfiles = ['list']\n\
+             [[zone]]\nname = 'bl.test'\ndatasets = ['list']\n",
+        );
+        settle();
+        let server = setup.start();
+        written(&server, 1);
+        let setup = server.stop();
+        fault(&setup);
+        settle();
+        // Twice: the snapshot has stayed.
+        let server = setup.start().restart();
+        assert_eq!(server.ask("9.0.0.10.bl.test", RecordType::A).rcode(), NoError, "{what}");
+        let log = server.log();
+        assert!(log.contains("keeps serving 100 entries") && log.contains(told), "{what}: {log}");
+        // Better data is taken as ever.
+        fs::write(server.path("new"), lines(2, 60)).expect("ours");
+        fs::rename(server.path("new"), server.path("list")).expect("ours");
+        server.expect_code("1.0.0.10.bl.test", NXDomain, SOON);
+        assert_eq!(server.ask("9.0.0.10.bl.test", RecordType::A).rcode(), NoError, "{what}");
+    }
+}
+
 #[test]
 fn other_settings_read_the_files_and_other_names_remove_the_snapshot() {
     let setup = setup();

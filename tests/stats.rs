@@ -303,6 +303,29 @@ fn lines_of_the_statistics_file_come_by_the_clock_and_go_on_in_a_new_file() {
     assert!(old[1..].iter().all(|line| line == "bl.test:0:0:0:0:0 *:0:0:0:0:0"), "{old:?}");
 }
 
+/// The server waited for a reader, and obeyed no signal any more.
+#[test]
+fn a_statistics_file_that_is_a_pipe_without_a_reader_is_told() {
+    let setup = Setup::new();
+    common::run(Command::new("mkfifo").arg(setup.path("stats")));
+    setup.write("list", LIST);
+    let server = "stats-file = \"stats\"\nstats-interval = \"100ms\"";
+    setup.configure_lists(server, &[("bl.test".into(), "list".into())]);
+    let daemon = setup.start();
+    daemon.expect_log(&["cannot write the statistics file"], SOON);
+    let (status, took, _) = daemon.terminate();
+    assert!(status.success() && took < Duration::from_secs(5), "{status} {took:?}");
+}
+
+#[test]
+fn an_alarm_writes_a_line_of_statistics() {
+    let daemon = serve("stats-file = \"stats\"\nstats-interval = \"1h\"");
+    let lines = || fs::read_to_string(daemon.path("stats")).unwrap_or_default().lines().count();
+    let before = lines();
+    daemon.signal(Signal::ALARM);
+    assert!(wait_until(SOON, || lines() > before));
+}
+
 #[test]
 fn a_pipe_nobody_reads_does_not_hold_up_answers() {
     let setup = Setup::new();

@@ -47,7 +47,7 @@ pub(crate) fn run(data: &[u8]) {
     let how = input.byte();
     let limit = [1 << 20, 0, 1, 100, 262_144, 1000][usize::from(how >> 5) % 6];
     let bytes = file_of(how, &mut input);
-    let limits = Limits { decompress: how & FORBID == 0, content: limit };
+    let limits = Limits { decompress: how & FORBID == 0, content: limit, ..Limits::default() };
     let path = file::with(&bytes);
 
     let mut content = Vec::new();

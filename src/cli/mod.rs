@@ -79,8 +79,10 @@ impl Cli {
     fn start_log(&self) -> anyhow::Result<()> {
         let level = match (&self.log_level, std::env::var(LOG_VARIABLE)) {
             (Some(level), _) => level.clone(),
-            (None, Ok(level)) => log_filter(&level).map_err(|e| e.context(LOG_VARIABLE))?,
-            (None, Err(_)) => "info".to_owned(),
+            (None, Ok(level)) if !level.is_empty() => {
+                log_filter(&level).map_err(|e| e.context(LOG_VARIABLE))?
+            }
+            (None, _) => "info".to_owned(),
         };
         // hickory-server logs every query at info, which would cost more than the answer, and every
         // client that does not finish its handshake as a warning.

@@ -142,7 +142,7 @@ impl Resolver<'_> {
             address.port() != 0 && tls.is_some_and(|tls| tls.listen.contains(address))
         };
         if let Some(address) = listen.iter().find(in_tls) {
-            let message = format!("{address} is in server.tls.listen too");
+            let message = format!("{address} is in server.listen too");
             let help = "give DNS over TLS a port of its own, such as 853";
             let span = span_of(&spec.tls);
             self.error("server.tls.listen", span, Problem::new(message, help));

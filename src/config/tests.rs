@@ -340,7 +340,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     (
         "[server.tls]\nlisten = ['127.0.0.1:5300']\ncertificate = 'c'\nkey = 'k'",
-        "server.tls.listen: 127.0.0.1:5300 is in server.tls.listen too",
+        "server.tls.listen: 127.0.0.1:5300 is in server.listen too",
     ),
     // Datasets.
     (

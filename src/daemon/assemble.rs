@@ -25,10 +25,12 @@ pub(super) struct Loaded {
     pub(super) current: bool,
 }
 
-/// Builds the catalog of all zones. Datasets that were never loaded are missing in `loaded`.
+/// Builds the catalog of all zones. Datasets that were never loaded are missing in `loaded`; those that
+/// have expired by `now`, in seconds since 1970, are left out of zones that have others.
 pub(super) fn assemble(
     settings: &Settings,
     loaded: &HashMap<String, Loaded>,
+    now: u64,
     serials: &mut Serials,
     statistics: &mut Statistics,
 ) -> Catalog {
@@ -38,7 +40,7 @@ pub(super) fn assemble(
     let acl = parts(&server.acl, loaded);
     let guarded = acl.len() == server.acl.len();
     let mut zone = |zone| {
-        let zone = assemble_zone(zone, settings, loaded, serials, statistics);
+        let zone = assemble_zone(zone, settings, loaded, now, serials, statistics);
         // Who may not ask at all is not known.
         if guarded { zone } else { Zone { state: ZoneState::Unloaded, ..zone } }
     };
@@ -50,11 +52,12 @@ fn assemble_zone(
     settings: &ZoneSettings,
     all: &Settings,
     loaded: &HashMap<String, Loaded>,
+    now: u64,
     serials: &mut Serials,
     statistics: &mut Statistics,
 ) -> Zone {
     let (parts, allow, acl) = (
-        parts(&settings.datasets, loaded),
+        without_expired(parts(&settings.datasets, loaded), now),
         parts(&settings.allow, loaded),
         parts(&settings.acl, loaded),
     );
@@ -87,7 +90,7 @@ fn assemble_zone(
         apex: settings.name.clone(),
         soa,
         ns,
-        expires: parts.iter().filter_map(|part| part.dataset.expires).min(),
+        expires: expiry(&parts),
         datasets: datasets(&parts),
         allow: datasets(&allow),
         acl: datasets(&acl),
@@ -101,6 +104,18 @@ fn assemble_zone(
 /// Those of the datasets that were ever loaded.
 fn parts<'l>(names: &[String], loaded: &'l HashMap<String, Loaded>) -> Vec<&'l Loaded> {
     names.iter().filter_map(|name| loaded.get(name)).collect()
+}
+
+/// One part that has expired does not take the others down; if all have, the zone has.
+fn without_expired(parts: Vec<&Loaded>, now: u64) -> Vec<&Loaded> {
+    let is_fresh = |part: &&Loaded| part.dataset.expires.is_none_or(|expires| expires >= now);
+    if parts.iter().any(is_fresh) { parts.into_iter().filter(is_fresh).collect() } else { parts }
+}
+
+/// When the last of the parts expires, if all do.
+fn expiry(parts: &[&Loaded]) -> Option<u64> {
+    let all: Option<Vec<u64>> = parts.iter().map(|part| part.dataset.expires).collect();
+    all?.into_iter().max()
 }
 
 fn datasets(parts: &[&Loaded]) -> Vec<Arc<Dataset>> {

@@ -13,7 +13,7 @@ use crate::zonefile::{Diagnostics, Kind, Options, Parsed, Parser, Prepared, Tall
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// A dataset that was read and built, but not yet judged.
 pub(super) struct Built {
@@ -31,6 +31,21 @@ pub(super) struct Built {
     pub(super) is_kept: bool,
     /// How long reading and building took.
     pub(super) took: Duration,
+}
+
+/// A snapshot that was kept of a dataset.
+pub(super) enum Kept {
+    /// Of the files as they are.
+    Current(Box<Built>),
+    /// Of the files as they were.
+    Former(Box<Former>),
+}
+
+/// Data that was good before the server was started.
+pub(super) struct Former {
+    pub(super) built: Built,
+    /// When it was written to the state folder.
+    pub(super) since: SystemTime,
 }
 
 /// What came of reading and building a dataset.
@@ -91,20 +106,22 @@ impl Ticket {
 }
 
 impl Task {
-    /// Reads and builds. `now` is in seconds since 1970.
-    pub(super) fn compile(&self, now: u64) -> Outcome {
+    /// Reads and builds, and gives the last good data that was kept of it, too, if nothing is served
+    /// yet and the files hold something else. `now` is in seconds since 1970.
+    pub(super) fn compile(&self, now: u64) -> (Outcome, Option<Box<Former>>) {
         if let Some(moving) = self.files().find(|(path, rest)| !rest.is_seen(path)) {
-            return Outcome::Moving(moving.0.to_owned());
+            return (Outcome::Moving(moving.0.to_owned()), None);
         }
         if let Some(served) = &self.served {
             return match self.same(served, false) {
-                Some(sources) => Outcome::Same(sources),
-                None => self.build(now),
+                Some(sources) => (Outcome::Same(sources), None),
+                None => (self.build(now, true), None),
             };
         }
         match snapshots::find(self, now) {
-            Some(kept) => Outcome::Built(Box::new(kept)),
-            None => self.build(now),
+            Some(Kept::Current(kept)) => (Outcome::Built(kept), None),
+            Some(Kept::Former(kept)) => (self.build(now, true), Some(kept)),
+            None => (self.build(now, false), None),
         }
     }
 
@@ -140,14 +157,14 @@ impl Task {
         self.files().zip(known).map(confirm).collect()
     }
 
-    /// Reads and builds, whatever there is already.
-    pub(super) fn build(&self, now: u64) -> Outcome {
+    /// Reads and builds, whatever there is already: if that is good data, with more demands.
+    pub(super) fn build(&self, now: u64, has_good: bool) -> Outcome {
         let start = Instant::now();
         let mut parser = Parser::new(self.spec.kind, options(&self.spec, &self.server, now));
         let mut sources: Vec<Source> = Vec::with_capacity(self.spec.files.len());
         let (mut entries, mut bad_lines) = (0, 0);
         for (path, rest) in self.files() {
-            let (report, intake) = match self.read_into(&mut parser, path) {
+            let (report, intake) = match self.read_into(&mut parser, path, has_good) {
                 Ok((report, _)) if !rest.is_version(&report.identity) => {
                     return Outcome::Moving(path.to_owned());
                 }
@@ -196,10 +213,12 @@ impl Task {
         &self,
         parser: &mut Parser,
         path: &Path,
+        has_good: bool,
     ) -> Result<(ReadReport, Option<Intake>), Problem> {
         parser.start_file();
+        let is_wary = has_good && self.spec.guarded;
         let mut first = true;
-        let mut markup = false;
+        let (mut markup, mut binary) = (false, false);
         let mut intake: Option<Intake> = None;
         let mut take = |chunk: &[u8], prepared: Option<Prepared>| {
             self.go_on()?;
@@ -212,7 +231,8 @@ impl Task {
             if let Some(intake) = &mut intake {
                 return intake.add(chunk).map_err(not_copied);
             }
-            if markup {
+            binary |= is_wary && memchr::memchr(0, chunk).is_some();
+            if markup || binary {
                 return Ok(());
             }
             let fed = match prepared {
@@ -230,6 +250,9 @@ impl Task {
         let problem = |cause| Problem { file: path.to_owned(), cause };
         if markup {
             return Err(problem(Cause::Markup));
+        }
+        if binary {
+            return Err(problem(Cause::Binary));
         }
         parser.end_file().map_err(|error| problem(Cause::Fatal(error.to_string())))?;
         Ok((report, intake))

@@ -8,18 +8,19 @@ use super::servers::Servers;
 use super::sets::Sets;
 use super::voice::Voice;
 use crate::config::{self, Settings, Source};
-use crate::load::Change;
+use crate::load::{Change, Message};
 use crate::net::live::Live;
+use crate::net::unix_time;
 use crate::stats::query_log::QueryLog;
 use crate::wire::name::NameBuf;
 use sd_notify::NotifyState;
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
-use tracing::{debug, error, info, warn};
+use tracing::{Level, debug, error, info, warn};
 
 /// How often replaced catalogs are looked after, certificates are looked at, and expired zones
 /// are told.
@@ -56,6 +57,7 @@ pub(super) struct Signals {
     hangup: Signal,
     user1: Signal,
     user2: Signal,
+    alarm: Signal,
     terminate: Signal,
     interrupt: Signal,
 }
@@ -67,6 +69,7 @@ impl Signals {
             hangup: signal(SignalKind::hangup())?,
             user1: signal(SignalKind::user_defined1())?,
             user2: signal(SignalKind::user_defined2())?,
+            alarm: signal(SignalKind::alarm())?,
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
         })
@@ -106,6 +109,7 @@ impl Control {
                 _ = signals.user1.recv() => self.reporter.tell(zones(&self.settings)),
                 _ = signals.user2.recv() => self.reporter.tell_and_reset(zones(&self.settings)),
                 _ = signals.hangup.recv() => self.reload(),
+                _ = signals.alarm.recv() => self.check(),
                 () = stop(&mut signals.terminate, &mut signals.interrupt) => break,
             }
         }
@@ -157,7 +161,8 @@ impl Control {
     fn publish(&mut self) {
         let loaded = self.sets.loaded();
         let statistics = self.reporter.statistics();
-        let catalog = assemble(&self.settings, &loaded, &mut self.serials, statistics);
+        let now = unix_time();
+        let catalog = assemble(&self.settings, &loaded, now, &mut self.serials, statistics);
         self.live.publish(catalog);
         self.save_serials();
     }
@@ -174,7 +179,16 @@ impl Control {
         self.live.sweep();
         self.servers.reload_certificate();
         self.tell_unguarded();
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let now = unix_time();
+        let expired = self.sets.newly_expired(now);
+        for spec in &expired {
+            let text = "its data has expired by its $TIMESTAMP line: zones that have other data go on \
+                        without it";
+            self.voice.remark(spec, &Message { level: Level::WARN, text: text.to_owned() });
+        }
+        if !expired.is_empty() {
+            self.publish();
+        }
         for zone in self.live.load().zones() {
             let name = zone.apex.to_string();
             if zone.expires.is_none_or(|expires| expires >= now) {
@@ -218,6 +232,12 @@ impl Control {
                 }
             }
         }
+    }
+
+    /// Has all files looked at, and writes a line of statistics: what rbldnsd does when its timer ends.
+    fn check(&mut self) {
+        self.sets.look_now();
+        self.reporter.write(zones(&self.settings));
     }
 
     /// Opens the query log anew, reads the configuration again, and has all files looked at.

@@ -25,6 +25,7 @@ pub(crate) use voice::{Loading, Voice};
 
 use crate::config::{Settings, Source};
 use crate::net::live::Live;
+use crate::net::unix_time;
 use crate::stats::Statistics;
 use crate::stats::query_log::QueryLog;
 use crate::zone::Catalog;
@@ -63,7 +64,8 @@ pub(crate) fn load_with(settings: &Settings, voice: Arc<dyn Voice>) -> anyhow::R
         sets.take(ended);
     }
     let mut statistics = Statistics::new(1, 0);
-    let catalog = assemble::assemble(settings, &sets.loaded(), &mut serials, &mut statistics);
+    let catalog =
+        assemble::assemble(settings, &sets.loaded(), unix_time(), &mut serials, &mut statistics);
     voice.settled(catalog.zones(), start.elapsed(), true);
     voice.first_load(catalog.zones())?;
     Ok(catalog)
@@ -116,7 +118,8 @@ pub(crate) fn serve(
         let mut reporter = Reporter::new(bound.workers(), settings.server.stats_file.clone());
         let statistics = reporter.statistics();
         // What is held here would stay as long as the server runs.
-        let catalog = assemble::assemble(&settings, &sets.loaded(), &mut serials, statistics);
+        let catalog =
+            assemble::assemble(&settings, &sets.loaded(), unix_time(), &mut serials, statistics);
         voice.settled(catalog.zones(), start.elapsed(), true);
         voice.first_load(catalog.zones())?;
         let live = Arc::new(Live::new(catalog));

@@ -1,13 +1,13 @@
 //! Threads that build datasets, one per core.
 
 use super::allocator;
-use super::compile::{Outcome, Task, Ticket};
+use super::compile::{Former, Outcome, Task, Ticket};
 use crate::load::{Cause, Problem};
+use crate::net::unix_time;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
-use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc::UnboundedSender;
 
 /// What a thread that loads takes from its priority once queries are answered. Not more: at the
@@ -22,6 +22,8 @@ pub(super) struct Finished {
     pub(super) ticket: Ticket,
     /// What came of it.
     pub(super) outcome: Outcome,
+    /// The last good data of before the start, if the files hold something else now.
+    pub(super) former: Option<Box<Former>>,
 }
 
 /// What the threads do.
@@ -118,11 +120,11 @@ pub(super) fn be_polite() {
 
 /// Builds; a panic of the parser or the builder is a fault of this dataset alone.
 fn run(task: &Task) -> Finished {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let outcome = catch_unwind(AssertUnwindSafe(|| task.compile(now))).unwrap_or_else(|_| {
+    let compiled = catch_unwind(AssertUnwindSafe(|| task.compile(unix_time())));
+    let (outcome, former) = compiled.unwrap_or_else(|_| {
         let file = task.spec.files.first().cloned().unwrap_or_default();
         let cause = Cause::Refused("building it failed by a fault in dnsbld".to_owned());
-        Outcome::Failed(Problem { file, cause })
+        (Outcome::Failed(Problem { file, cause }), None)
     });
-    Finished { name: task.spec.name.clone(), ticket: task.ticket.clone(), outcome }
+    Finished { name: task.spec.name.clone(), ticket: task.ticket.clone(), outcome, former }
 }

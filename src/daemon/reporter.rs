@@ -5,6 +5,7 @@ use crate::stats::Statistics;
 use crate::wire::name::NameBuf;
 use std::fs::OpenOptions;
 use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tracing::{info, warn};
 
@@ -91,7 +92,10 @@ impl Reporter {
     /// that no reader sees half a line.
     fn append(&mut self, line: &str) {
         let Some(StatsFile { path, .. }) = &self.file else { return };
-        let file = OpenOptions::new().append(true).create(true).open(path);
+        // A pipe that nobody reads must not stop the server.
+        let mut options = OpenOptions::new();
+        options.append(true).create(true).custom_flags(libc::O_NONBLOCK);
+        let file = options.open(path);
         let written = file.and_then(|mut file| file.write_all(line.as_bytes()));
         if let Err(error) = &written
             && !self.failed

@@ -1,14 +1,17 @@
 //! The datasets: when each is built, and what its life has come to.
 
 use super::assemble::Loaded;
-use super::compile::{Built, Order, Outcome, Task};
+use super::compile::{Built, Former, Order, Outcome, Task};
 use super::pool::{Finished, Pool};
 use super::snapshots::{self, Keep, Keeper};
 use super::voice::{Loading, Voice};
 use crate::config::{self, Settings};
 use crate::load::{
-    Change, Identity, Life, Plan, Problem, Source, State, Step, WatchOptions, Watched, Watcher,
+    Cause, Change, Identity, Life, Plan, Problem, Source, State, Step, WatchOptions, Watched,
+    Watcher,
 };
+use crate::net::unix_time;
+use crate::zone::Dataset;
 use anyhow::Context;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
@@ -55,6 +58,8 @@ struct Set {
     again: bool,
     /// When to have the files looked at again although none was seen to change.
     retry: Option<Instant>,
+    /// It was told that what is served has expired.
+    is_expiry_told: bool,
 }
 
 impl Sets {
@@ -171,7 +176,7 @@ impl Sets {
     /// Judges a finished build. True if this is to be published at once; what new settings waited
     /// for is published with them.
     pub(super) fn take(&mut self, finished: Finished) -> bool {
-        let Finished { name, ticket, outcome } = finished;
+        let Finished { name, ticket, outcome, former } = finished;
         let is_newest =
             |set: &&mut Set| set.building.as_ref().is_some_and(|order| ticket.is_of(order));
         let Some(set) = self.sets.get_mut(&name).filter(is_newest) else {
@@ -181,6 +186,9 @@ impl Sets {
         set.building = None;
         let awaited = std::mem::take(&mut set.awaited);
         let before = set.served();
+        if let Some(former) = former {
+            set.recall(*former, &self.shop);
+        }
         match outcome {
             Outcome::Built(built) => set.judge(*built, &self.shop),
             Outcome::Same(sources) => set.confirm(sources, &self.shop),
@@ -209,6 +217,19 @@ impl Sets {
     pub(super) fn figures(&self, name: &str) -> Option<(u64, Duration)> {
         let set = self.sets.get(name)?;
         Some((set.life.good()?.entries(), set.took))
+    }
+
+    /// The datasets whose data has expired by now, each once.
+    pub(super) fn newly_expired(&mut self, now: u64) -> Vec<Arc<config::Dataset>> {
+        let is_new = |set: &&mut Set| {
+            let expires = set.loaded.as_ref().and_then(|loaded| loaded.dataset.expires);
+            expires.is_some_and(|expires| expires < now) && !set.is_expiry_told
+        };
+        let tell = |set: &mut Set| {
+            set.is_expiry_told = true;
+            Arc::clone(&set.spec)
+        };
+        self.sets.values_mut().filter(is_new).map(tell).collect()
     }
 
     /// Every file, and the version of it that was loaded.
@@ -267,6 +288,7 @@ impl Set {
             awaited: false,
             again: false,
             retry: None,
+            is_expiry_told: false,
         }
     }
 
@@ -317,16 +339,51 @@ impl Set {
         (self.life.state(), self.loaded.as_ref().map(|loaded| Arc::as_ptr(&loaded.dataset)))
     }
 
-    fn judge(&mut self, built: Built, shop: &Shop) {
-        let Built { dataset, sources, diagnostics, tally, stamp, is_kept, took } = built;
-        let server = &shop.server;
+    /// Takes what was good before the start for what is served: it is, if the files of now cannot be.
+    fn recall(&mut self, former: Former, shop: &Shop) {
+        if self.loaded.is_some() || !self.spec.guarded {
+            return;
+        }
+        let Former { built: Built { dataset, sources, stamp, took, .. }, since } = former;
+        let is_same_files = sources.iter().map(|source| &source.path).eq(&self.spec.files);
+        self.put(dataset, &sources, stamp, took, shop);
+        self.life.recall(since, sources);
+        if !is_same_files {
+            self.life.start_over();
+        }
+    }
+
+    /// Puts data in the place of what is served.
+    fn put(
+        &mut self,
+        dataset: Dataset,
+        sources: &[Source],
+        stamp: Option<u64>,
+        took: Duration,
+        shop: &Shop,
+    ) {
         let newest =
             sources.iter().map(|source| source.report.identity.modified.seconds).max().unwrap_or(0);
-        let content = content(&sources, &self.spec, server);
-        let candidate = if self.spec.guarded {
-            self.life.judge(sources, self.spec.accept_empty)
-        } else {
+        (self.took, self.stamp) = (took, stamp);
+        self.is_expiry_told = false;
+        self.loaded = Some(Loaded {
+            dataset: Arc::new(dataset),
+            spec: Arc::clone(&self.spec),
+            server: Arc::clone(&shop.server),
+            newest: u64::try_from(newest).unwrap_or(0),
+            content: content(sources, &self.spec, &shop.server),
+            current: true,
+        });
+    }
+
+    fn judge(&mut self, built: Built, shop: &Shop) {
+        let Built { dataset, sources, diagnostics, tally, stamp, is_kept, took } = built;
+        let candidate = if !self.spec.guarded {
             Ok(self.life.trust(sources))
+        } else if let Some(problem) = self.expired_too_early(&dataset) {
+            Err(problem)
+        } else {
+            self.life.judge(sources, self.spec.accept_empty)
         };
         let candidate = match candidate {
             Ok(candidate) => candidate,
@@ -343,18 +400,23 @@ impl Set {
             took,
             message: message.as_ref(),
         });
-        (self.took, self.stamp) = (took, stamp);
-        self.loaded = Some(Loaded {
-            dataset: Arc::new(dataset),
-            spec: Arc::clone(&self.spec),
-            server: Arc::clone(server),
-            newest: u64::try_from(newest).unwrap_or(0),
-            content,
-            current: true,
-        });
+        let sources = self.life.good().map_or_else(Vec::new, |good| good.sources.clone());
+        self.put(dataset, &sources, stamp, took, shop);
         if !is_kept {
             self.keep(shop);
         }
+    }
+
+    /// What is wrong with data that has expired already, while what is served has not.
+    fn expired_too_early(&self, dataset: &Dataset) -> Option<Problem> {
+        let now = unix_time();
+        let is_expired = |dataset: &Dataset| dataset.expires.is_some_and(|expires| expires < now);
+        let is_better = self.loaded.as_ref().is_some_and(|loaded| !is_expired(&loaded.dataset));
+        (is_better && is_expired(dataset)).then(|| {
+            let file = self.spec.files.first().cloned().unwrap_or_default();
+            let reason = "has expired by its $TIMESTAMP line, and what is served has not";
+            Problem { file, cause: Cause::Refused(reason.to_owned()) }
+        })
     }
 
     fn confirm(&mut self, sources: Vec<Source>, shop: &Shop) {

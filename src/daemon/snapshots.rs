@@ -1,9 +1,10 @@
 //! Snapshots of the datasets: taken instead of the files they were made of, where those are still
 //! the same; written after every load that was accepted; and made by hand.
 
-use super::compile::{Built, Order, Outcome, Task, Ticket};
+use super::compile::{Built, Former, Kept, Order, Outcome, Task, Ticket};
 use crate::config;
 use crate::load::{Cause, Life, Problem, ReadReport, Source};
+use crate::net::unix_time;
 use crate::snapshot::folder::Folder;
 use crate::snapshot::intake::Intake;
 use crate::snapshot::{self, Id, Opened, Origin, Rules, WriteError};
@@ -13,7 +14,7 @@ use anyhow::Context;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime};
 use tracing::{debug, info, warn};
 
 /// What a dataset was made from.
@@ -73,9 +74,9 @@ fn rules(spec: &config::Dataset, server: &config::Server) -> Rules {
     rules
 }
 
-/// The snapshot that was kept of a dataset, if its files and the rules are still the same. What is
-/// wrong with it otherwise goes to the log.
-pub(super) fn find(task: &Task, now: u64) -> Option<Built> {
+/// The snapshot that was kept of a dataset, if the rules are still the same, and whether the files
+/// are. What is wrong with it otherwise goes to the log.
+pub(super) fn find(task: &Task, now: u64) -> Option<Kept> {
     let start = Instant::now();
     let name = &task.spec.name;
     let path = task.folder()?.file(name);
@@ -97,22 +98,28 @@ pub(super) fn find(task: &Task, now: u64) -> Option<Built> {
         info!("dataset {name}: its files are read: its snapshot is of data from the future");
         return None;
     }
-    let Some(sources) = task.same(&origin.sources, true) else {
+    dataset.name.clone_from(name);
+    dataset.hides_empty_non_terminals = task.spec.hides_empty_non_terminals;
+    let now_there = task.same(&origin.sources, true);
+    let is_kept = now_there.as_ref() == Some(&origin.sources);
+    let is_current = now_there.is_some();
+    let sources = now_there.unwrap_or(origin.sources);
+    let (diagnostics, stamp) = (Diagnostics::default(), origin.stamp);
+    let (tally, took) = (Tally::Plain, start.elapsed());
+    let built = Built { dataset, sources, diagnostics, tally, stamp, is_kept, took };
+    if !is_current {
         info!("dataset {name}: its files are read: they are not those of its snapshot");
-        return None;
-    };
+        let written = std::fs::metadata(&path).and_then(|metadata| metadata.modified());
+        let since = written.unwrap_or_else(|_| SystemTime::now());
+        return Some(Kept::Former(Box::new(Former { built, since })));
+    }
     info!("dataset {name}: mapped from its snapshot {id}: the files are unchanged");
-    for source in sources.iter().filter(|source| source.bad_lines > 0) {
+    for source in built.sources.iter().filter(|source| source.bad_lines > 0) {
         let first = source.first_bad.as_deref().unwrap_or("not told");
         let (file, bad) = (source.path.display(), source.bad_lines);
         warn!("dataset {name}: {file}: lines that are wrong: {bad}, the first: {first}");
     }
-    dataset.name.clone_from(name);
-    dataset.hides_empty_non_terminals = task.spec.hides_empty_non_terminals;
-    let is_kept = sources == origin.sources;
-    let (diagnostics, stamp) = (Diagnostics::default(), origin.stamp);
-    let (tally, took) = (Tally::Plain, start.elapsed());
-    Some(Built { dataset, sources, diagnostics, tally, stamp, is_kept, took })
+    Some(Kept::Current(Box::new(built)))
 }
 
 /// A dataset whose file is a snapshot, of which a copy was made.
@@ -262,9 +269,9 @@ pub fn compile(
         in_haste: super::pool::cores() > 1,
         ticket: order.ticket(),
     };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let now = unix_time();
     let refused = |problem: Problem| anyhow::Error::new(problem).context(spec.name.clone());
-    let Built { dataset, sources, diagnostics, stamp, .. } = match task.build(now) {
+    let Built { dataset, sources, diagnostics, stamp, .. } = match task.build(now, false) {
         Outcome::Built(built) => *built,
         Outcome::Failed(problem) => return Err(refused(problem)),
         Outcome::Moving(file) => anyhow::bail!("{}: is being written", file.display()),
@@ -333,7 +340,7 @@ mod tests {
     fn data_from_the_future_is_refused_as_a_snapshot_too() {
         let place = Place::new("$TIMESTAMP 2020-01-01\n10.0.0.1\n");
         compile(&place.spec, &place.server, None).unwrap();
-        let outcome = |now| match place.task().compile(now) {
+        let outcome = |now| match place.task().compile(now).0 {
             Outcome::Built(built) => (built.dataset.mapped() > 0).to_string(),
             Outcome::Failed(problem) => problem.to_string(),
             Outcome::Same(_) | Outcome::Moving(_) => String::new(),

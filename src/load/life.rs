@@ -322,6 +322,12 @@ impl Life {
         Step { message: Some(Message { level, text }), retry: None }
     }
 
+    /// Data that was accepted at this time, before the server was started, is served until the files
+    /// bring better.
+    pub fn recall(&mut self, since: SystemTime, sources: Vec<Source>) {
+        self.good = Some(Good { since, sources });
+    }
+
     /// The files were read and [`hold`](Self::holds) what is served: a fault has passed, or a
     /// file was only touched. Without good data this does nothing.
     pub fn confirm(&mut self, now: SystemTime, sources: Vec<Source>) -> Step {

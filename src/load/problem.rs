@@ -32,6 +32,10 @@ pub enum Cause {
     CorruptGzip(String),
     /// The (unpacked) content is longer than this many bytes.
     TooBig(u64),
+    /// The content is more than this many times as long as the gzip data, which no list is.
+    Bomb(u64),
+    /// There is a byte of value zero, which no text has: it is something else, or has holes.
+    Binary,
     /// The parser rejects the whole file, for instance a `$TIMESTAMP` in the future.
     Fatal(String),
     /// The file holds no bytes at all.
@@ -98,6 +102,11 @@ impl Cause {
             Self::Compressed => "unpack the file, or allow decompression",
             Self::CorruptGzip(_) => "fetch the file again, and check it with gzip -t",
             Self::TooBig(_) => "check what the file is, or raise the limit",
+            Self::Bomb(_) => "check what the file is, or unpack it before it is served",
+            Self::Binary => {
+                "fetch the file again: it is packed, no list at all, or damaged by a crash or a full \
+                 disk"
+            }
             Self::Fatal(_) => "correct the file, or ask its publisher",
             Self::Empty => {
                 "fetch the file again, or set accept-empty = true for the dataset if it is meant \
@@ -135,6 +144,8 @@ impl fmt::Display for Cause {
             Self::Compressed => f.write_str("is compressed, and decompression is switched off"),
             Self::CorruptGzip(reason) => write!(f, "the gzip data is damaged: {reason}"),
             Self::TooBig(limit) => write!(f, "holds more than {limit} bytes"),
+            Self::Bomb(times) => write!(f, "unpacks to more than {times} times its size"),
+            Self::Binary => f.write_str("is no text: it has a byte of value zero"),
             Self::Fatal(reason) | Self::Refused(reason) => f.write_str(reason),
             Self::Empty => f.write_str("holds no bytes"),
             Self::Markup => f.write_str("is an HTML or XML page"),

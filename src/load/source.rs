@@ -27,14 +27,20 @@ pub struct Limits {
     /// Unpack gzip data, told by its first bytes, not by the file's name. If false, such a file
     /// is an error (rbldnsd's `-C`).
     pub decompress: bool,
-    /// The most bytes of content, after unpacking: a small file can unpack to any size.
+    /// The most bytes of content, after unpacking.
     pub content: u64,
+    /// The most bytes of content for each byte of gzip data, beyond the first
+    /// 16 MiB: lists pack to a tenth, a few hundred kilobytes can unpack to gigabytes.
+    pub expansion: u64,
 }
 
+/// What gzip data may unpack to, in bytes, however small it is.
+const UNPACKED_FREELY: u64 = 16 << 20;
+
 impl Default for Limits {
-    /// Unpacks; 4 GiB of content.
+    /// Unpacks; 4 GiB of content, and a hundredfold of what is packed.
     fn default() -> Self {
-        Self { decompress: true, content: 4 << 30 }
+        Self { decompress: true, content: 4 << 30, expansion: 100 }
     }
 }
 
@@ -87,7 +93,7 @@ pub fn read<E: Display>(
     let before = identity_of_open(&file).map_err(problem)?;
 
     let mut raw = BufReader::with_capacity(CHUNK, Raw::new(&file));
-    let outcome = pass_on(&mut raw, limits, sink);
+    let outcome = pass_on(&mut raw, before.size, limits, sink);
 
     let after = identity_of_open(&file).map_err(problem)?;
     let named = std::fs::metadata(path).map(|metadata| Identity::of(&metadata));
@@ -129,12 +135,14 @@ fn cause_of(error: io::Error) -> Cause {
 /// Hands the content to the sink; returns its length and whether it was compressed.
 fn pass_on<E: Display>(
     raw: &mut BufReader<Raw<'_>>,
+    size: u64,
     limits: &Limits,
     sink: &mut dyn FnMut(&[u8]) -> Result<(), E>,
 ) -> Result<(u64, bool), Cause> {
     let compressed = raw.fill_buf().map_err(cause_of)?.starts_with(&GZIP_MAGIC);
     if !compressed {
-        return Ok((copy(raw, limits.content, sink, cause_of)?, false));
+        let too_big = Cause::TooBig(limits.content);
+        return Ok((copy(raw, limits.content, too_big, sink, cause_of)?, false));
     }
     if !limits.decompress {
         return Err(Cause::Compressed);
@@ -145,12 +153,18 @@ fn pass_on<E: Display>(
         ErrorKind::InvalidInput | ErrorKind::InvalidData => Cause::CorruptGzip(error.to_string()),
         _ => cause_of(error),
     };
-    Ok((copy(unpacked, limits.content, sink, cause)?, true))
+    let expanded = size.saturating_mul(limits.expansion).max(UNPACKED_FREELY);
+    let (limit, beyond) = match expanded < limits.content {
+        true => (expanded, Cause::Bomb(limits.expansion)),
+        false => (limits.content, Cause::TooBig(limits.content)),
+    };
+    Ok((copy(unpacked, limit, beyond, sink, cause)?, true))
 }
 
 fn copy<E: Display>(
     mut from: impl BufRead,
     limit: u64,
+    beyond: Cause,
     sink: &mut dyn FnMut(&[u8]) -> Result<(), E>,
     cause: impl Fn(io::Error) -> Cause,
 ) -> Result<u64, Cause> {
@@ -163,7 +177,7 @@ fn copy<E: Display>(
         }
         content += length as u64;
         if content > limit {
-            return Err(Cause::TooBig(limit));
+            return Err(beyond);
         }
         sink(chunk).map_err(|error| Cause::Fatal(error.to_string()))?;
         from.consume(length);
@@ -312,6 +326,19 @@ mod tests {
         assert_eq!(problem.unwrap_err().cause, Cause::TooBig(1 << 20));
         assert!(most <= 1 << 20);
         assert!(slurp(&path, &Limits { content: 8 << 20, ..limits }).is_ok());
+    }
+
+    #[test]
+    fn what_no_list_packs_to_is_a_bomb() {
+        let lines = b"1/8\n".repeat(5 << 20);
+        let packed = gzip(&lines);
+        let (_folder, path) = file(&packed);
+        assert_eq!(slurp(&path, &Limits::default()).unwrap_err(), Cause::Bomb(100));
+        let limits = Limits { expansion: 2000, ..Limits::default() };
+        assert_eq!(slurp(&path, &limits).unwrap().0.len(), lines.len());
+        // However well it packs, what is short is no danger.
+        let (_folder, path) = file(&gzip(&lines[..16 << 20]));
+        assert!(slurp(&path, &Limits::default()).is_ok());
     }
 
     #[test]

@@ -69,7 +69,7 @@ impl<F> Answer for F where
 }
 
 /// The time in seconds since 1970; 0 when the clock is set before that.
-fn unix_time() -> u64 {
+pub(crate) fn unix_time() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs())
 }
 

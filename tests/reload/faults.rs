@@ -123,6 +123,25 @@ const FAULTS: &[Fault] = &[
         &["is an HTML or XML page", "error page"],
     ),
     fault(
+        "holes",
+        |file, feed| put(file, format!("{}\n\0\0\0\0", feed.text(2))),
+        &["it has a byte of value zero", "fetch the file again"],
+    ),
+    fault(
+        "bomb",
+        |file, _| {
+            let mut packer = GzEncoder::new(Vec::new(), Compression::best());
+            packer.write_all(&b"9.9.9.9\n".repeat(4 << 20)).expect("there is room");
+            put(file, packer.finish().expect("there is room"));
+        },
+        &["unpacks to more than 100 times its size", "check what the file is"],
+    ),
+    fault(
+        "expired",
+        |file, feed| put(file, format!("$TIMESTAMP 2001:01:01 +1w\n{}", feed.text(2))),
+        &["has expired by its $TIMESTAMP line, and what is served has not"],
+    ),
+    fault(
         "gzip-corrupt",
         |file, feed| {
             let mut bytes = packed(feed, 2);

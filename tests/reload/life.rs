@@ -170,7 +170,11 @@ fn data_expires_while_it_is_served_and_newer_data_heals_it() {
         "",
         &tables(
             &[("ages", &["list"]), ("other", &["other"])],
-            &[("ages.test", &["ages"]), ("other.test", &["other"])],
+            &[
+                ("ages.test", &["ages"]),
+                ("other.test", &["other"]),
+                ("stack.test", &["ages", "other"]),
+            ],
         ),
     );
     let server = setup.start();
@@ -182,9 +186,16 @@ fn data_expires_while_it_is_served_and_newer_data_heals_it() {
     server.expect_code("1.0.0.10.ages.test", ServFail, Duration::from_secs(8));
     server.expect_log(&["zone ages.test: its data has expired", "$TIMESTAMP"], SOON);
     assert_eq!(server.ask("1.0.0.10.other.test", RecordType::A).rcode(), NoError);
+    // What has expired took the zones down that have other data.
+    let stack = || server.ask("1.0.0.10.stack.test", RecordType::TXT).texts();
+    assert_eq!(stack(), ["other"]);
+    server.expect_code("2.0.0.127.stack.test", NXDomain, SOON);
     setup_file(&server, "list", "10.0.0.1 :2:third\n");
     server.expect_code("1.0.0.10.ages.test", NoError, SOON);
-    assert_eq!(server.log_lines(&["has expired"]).len(), 1, "told once");
+    assert!(wait_until(SOON, || stack().len() == 2), "{:?}", stack());
+    for what in ["zone ages.test", "dataset ages"] {
+        assert_eq!(server.log_lines(&[what, "has expired"]).len(), 1, "told once");
+    }
 }
 
 /// A time as `$TIMESTAMP` takes it, in UTC.
