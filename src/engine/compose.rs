@@ -7,7 +7,7 @@ use crate::listing::records::Record;
 use crate::listing::{Answer, Asker};
 use crate::wire::response::Section;
 use crate::wire::{Class, HEADER, Query, ResponseWriter, Type};
-use crate::zone::{Catalog, Dataset, SoaRecord, Vars, Zone};
+use crate::zone::{Catalog, Dataset, NsRecords, SoaRecord, Vars, Zone};
 use std::net::IpAddr;
 
 /// Answers a question about the server itself (RFC 4892); false if there is nothing to say.
@@ -33,6 +33,7 @@ pub(super) fn chaos(catalog: &Catalog, query: &Query<'_>, writer: &mut ResponseW
 pub(super) struct Composer<'a> {
     pub(super) zone: &'a Zone,
     pub(super) soa: &'a SoaRecord,
+    pub(super) ns: &'a NsRecords,
     pub(super) query: &'a Query<'a>,
     /// The name exists, whether it is listed or not.
     pub(super) exists: bool,
@@ -88,7 +89,7 @@ impl Composer<'_> {
             self.soa.write(Section::Answer, self.owner_of_zone, self.soa.ttl, writer);
         }
         if self.wants(Type::NS) {
-            self.ns(Section::Answer, writer);
+            self.ns.write(Section::Answer, self.owner_of_zone, writer);
         }
     }
 
@@ -223,25 +224,6 @@ impl Composer<'_> {
         }
     }
 
-    /// The NS records of the zone.
-    fn ns(&self, section: Section, writer: &mut ResponseWriter<'_>) {
-        let pointer = (0xc000 | self.owner_of_zone as u16).to_be_bytes();
-        for name in &self.zone.ns.names {
-            let (head, end) = match name.labels_before(&self.zone.apex) {
-                Some(labels) => (labels, &pointer[..]),
-                None => (name.as_wire(), &[][..]),
-            };
-            writer.record(
-                section,
-                self.owner_of_zone,
-                Type::NS,
-                Class::IN,
-                self.zone.ns.ttl,
-                &[head, end],
-            );
-        }
-    }
-
     /// The NS records behind an answer, unless they are not wanted or do not fit.
     fn name_servers(&self, is_apex: bool, writer: &mut ResponseWriter<'_>) {
         let in_answer = is_apex && self.wants(Type::NS);
@@ -249,7 +231,7 @@ impl Composer<'_> {
             return;
         }
         let position = writer.position();
-        self.ns(Section::Authority, writer);
+        self.ns.write(Section::Authority, self.owner_of_zone, writer);
         if writer.is_truncated() {
             writer.rewind_authority(position);
         }

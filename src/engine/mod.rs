@@ -220,6 +220,7 @@ fn respond<'c>(
     let reason = compose::Composer {
         zone,
         soa: &ready.soa,
+        ns: &ready.ns,
         query,
         exists,
         owner_of_zone,

@@ -296,6 +296,41 @@ fn name_servers_follow_an_answer_if_wanted_and_if_they_fit() {
     assert_eq!((txt.answers.len(), txt.authorities.len(), txt.metadata.truncation), (1, 0, false));
 }
 
+/// As rbldnsd does. Compressed against the apex alone, they did not fit into 512 bytes.
+#[test]
+fn names_of_name_servers_are_compressed() {
+    let mut wide = zone("bl.blocklist-provider.example.org", vec![]);
+    let mirror = |n| format!("ns{n}.dns.mirrors.blocklist-provider.example.org");
+    let mut names: Vec<String> = (0..8).map(mirror).collect();
+    let set = |names: &[String]| {
+        let name = |name: &String| NameBuf::from_text(name.as_bytes()).unwrap();
+        names.iter().map(name).collect::<Vec<_>>()
+    };
+    wide.ns = Ns { names: set(&names), ttl: 3600, explicit: true };
+    wide.state = ZoneState::Live;
+    let question = query("bl.blocklist-provider.example.org", 2, 1, None);
+    let (_, bytes) = raw(&catalog(vec![wide]), &question, Transport::Udp);
+    let question_end = 12 + 35 + 4;
+    assert_eq!(bytes.len(), question_end + (12 + 4 + 4 + 8 + 2) + 7 * (12 + 4 + 2));
+    for more in
+        ["bl.blocklist-provider.example.org", "org", ".", "a.b.test", "C.B.Test", "ns3.x.ORG"]
+    {
+        names.push(more.to_owned());
+    }
+    // More than a pointer reaches, over TCP.
+    for count in [0, 700] {
+        names.extend((0..count).map(|n| format!("server-{n}.somewhere.else.test")));
+        let mut wide = zone("bl.blocklist-provider.example.org", vec![]);
+        wide.ns = Ns { names: set(&names), ttl: 3600, explicit: true };
+        let (_, bytes) = raw(&catalog(vec![wide]), &question, Transport::Tcp);
+        let message = Message::from_vec(&bytes).unwrap();
+        let got: Vec<String> = message.answers.iter().map(|ns| ns.data.to_string()).collect();
+        let want = names.iter().map(|name| format!("{}.", name.trim_end_matches('.')));
+        let lower = |name: String| name.to_lowercase();
+        assert!(got.into_iter().map(lower).eq(want.map(lower)), "{count}");
+    }
+}
+
 #[test]
 fn the_longest_apex_wins_and_foreign_names_are_refused() {
     let listing = [("1.2.3.4", "1.2.3.4", [127, 0, 0, 2], "")];

@@ -1,7 +1,7 @@
 //! All zones, found by name.
 
 use super::apexes::Apexes;
-use super::{Counters, Dataset, SoaRecord, Zone, ZoneState};
+use super::{Counters, Dataset, NsRecords, SoaRecord, Zone, ZoneState};
 use crate::wire::name::MAX_NAME;
 use crate::wire::reversed::{NIBBLES, OCTETS};
 use std::sync::Arc;
@@ -47,6 +47,8 @@ pub struct Plain {
 pub struct Ready {
     /// The SOA record.
     pub soa: SoaRecord,
+    /// The NS records.
+    pub ns: NsRecords,
     /// See [`Zone::datasets`].
     pub datasets: Box<[Arc<Dataset>]>,
     /// See [`Zone::counters`].
@@ -191,6 +193,7 @@ impl Ready {
         let lists = |wanted: fn(Plain) -> bool| plain.is_some_and(wanted) && is_alone;
         Self {
             soa: SoaRecord::new(&zone.soa, &zone.apex),
+            ns: NsRecords::new(&zone.ns, &zone.apex),
             datasets: zone.datasets.clone().into(),
             counters: zone.counters.clone(),
             test_points: zone.test_points,

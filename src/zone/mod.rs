@@ -5,6 +5,7 @@ mod apexes;
 mod catalog;
 mod counters;
 mod dataset;
+mod ns;
 mod parts;
 mod soa;
 
@@ -13,6 +14,7 @@ pub use acl::{Acl, ClientAcl, KeyAcl};
 pub use catalog::{Catalog, Chaos, Plain, Ready, Route};
 pub use counters::{Counters, Figures, Reason};
 pub use dataset::Dataset;
+pub use ns::NsRecords;
 pub use parts::{Parts, Subzone};
 pub use soa::{NEGATIVE_ROOM, SoaRecord};
 
