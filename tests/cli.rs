@@ -50,6 +50,37 @@ fn check_config_warns_of_files_that_are_not_there() {
     assert!(run.out.ends_with("OK: 1 zone, 2 datasets, 2 warnings\n"), "{}", run.out);
 }
 
+/// It said OK to a certificate with which the server does not start.
+#[test]
+fn check_config_looks_at_the_certificate() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "server.tls = { listen = ['127.0.0.1:0'], certificate = 'c', key = 'k' }
+    dataset = [{ name = 'd', type = 'ip4set', files = ['c'] }]
+    zone = [{ name = 'z.example', datasets = ['d'] }]";
+    for (name, text) in [("c.toml", text), ("c", "# no certificate"), ("k", "# no key")] {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    let run = dnsbld(folder.path().to_str().unwrap(), &["check-config", "c.toml"]);
+    assert!(
+        run.out.contains("warning: the server will not start: certificate file"),
+        "{}",
+        run.out
+    );
+    assert!(run.out.ends_with(" 1 warning\n"), "{}", run.out);
+}
+
+/// An empty variable, as container files set it, stopped every command.
+#[test]
+fn an_empty_log_variable_is_none() {
+    let run = Command::new(env!("CARGO_BIN_EXE_dnsbld"))
+        .arg("check-config")
+        .current_dir(CHECKOUT)
+        .env("DNSBLD_LOG", "")
+        .output()
+        .unwrap();
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+}
+
 #[test]
 fn check_config_reports_every_mistake_and_exits_with_78() {
     let folder = tempfile::tempdir().unwrap();

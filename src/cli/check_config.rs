@@ -2,6 +2,7 @@
 
 use crate::config::{Diagnostic, Settings, Source};
 use crate::load::counted;
+use crate::net::tls::Certificate;
 use anyhow::Context;
 use clap::Args;
 use std::fmt::Write as _;
@@ -51,9 +52,17 @@ fn report(source: &Source, settings: &Settings, warnings: &[Diagnostic]) -> Stri
     for file in &missing {
         line(&mut out, format_args!("warning: there is no file {}", file.display()));
     }
+    let tls = settings.server.tls.as_ref().and_then(|tls| {
+        let files_exist = tls.certificate.exists() && tls.key.exists();
+        Certificate::load(&tls.certificate, &tls.key).err().filter(|_| files_exist)
+    });
+    if let Some(error) = &tls {
+        line(&mut out, format_args!("warning: the server will not start: {error}"));
+    }
     let zones = counted(settings.zones.len() as u64, "zone", "zones");
     let datasets = counted(settings.datasets.len() as u64, "dataset", "datasets");
-    let warnings = counted((warnings.len() + missing.len()) as u64, "warning", "warnings");
+    let warnings = warnings.len() + missing.len() + usize::from(tls.is_some());
+    let warnings = counted(warnings as u64, "warning", "warnings");
     line(&mut out, format_args!("OK: {zones}, {datasets}, {warnings}"));
     out
 }
