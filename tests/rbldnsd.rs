@@ -265,6 +265,18 @@ fn garbage_is_an_empty_zone() {
 }
 
 #[test]
+fn data_that_has_expired_ends_no_start_and_leaves_the_rest_of_its_zone() {
+    let place = Place::new();
+    fs::write(place.path("data/old"), "$TIMESTAMP 2001:01:01 +1w\n1.2.3.5\n").unwrap();
+    let server = place.foreground("z.test:ip4set:data/list z.test:ip4set:data/old");
+    assert!(wait_until(LIMIT, || place.listed("4.3.2.1.z.test")));
+    assert!(!place.listed("5.3.2.1.z.test"));
+    let told = || server.err() + &server.out();
+    assert!(wait_until(LIMIT, || told().contains("data expired")), "{}", told());
+    assert!(!told().contains("not all datasets are loaded"), "{}", told());
+}
+
+#[test]
 fn compressed_files_are_refused_if_wanted() {
     let place = Place::new();
     let list = File::create(place.path("data/gz")).unwrap();

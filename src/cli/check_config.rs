@@ -6,6 +6,7 @@ use crate::net::tls::Certificate;
 use anyhow::Context;
 use clap::Args;
 use std::fmt::Write as _;
+use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -53,8 +54,9 @@ fn report(source: &Source, settings: &Settings, warnings: &[Diagnostic]) -> Stri
         line(&mut out, format_args!("warning: there is no file {}", file.display()));
     }
     let tls = settings.server.tls.as_ref().and_then(|tls| {
-        let files_exist = tls.certificate.exists() && tls.key.exists();
-        Certificate::load(&tls.certificate, &tls.key).err().filter(|_| files_exist)
+        // Another user may have to start the server.
+        let can_be_read = [&tls.certificate, &tls.key].iter().all(|file| File::open(file).is_ok());
+        Certificate::load(&tls.certificate, &tls.key).err().filter(|_| can_be_read)
     });
     if let Some(error) = &tls {
         line(&mut out, format_args!("warning: the server will not start: {error}"));

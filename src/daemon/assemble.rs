@@ -25,6 +25,13 @@ pub(super) struct Loaded {
     pub(super) current: bool,
 }
 
+impl Loaded {
+    /// Whether the data has expired by then, in seconds since 1970.
+    pub(super) fn is_expired(&self, now: u64) -> bool {
+        self.dataset.expires.is_some_and(|expires| expires < now)
+    }
+}
+
 /// Builds the catalog of all zones. Datasets that were never loaded are missing in `loaded`; those that
 /// have expired by `now`, in seconds since 1970, are left out of zones that have others.
 pub(super) fn assemble(
@@ -56,11 +63,12 @@ fn assemble_zone(
     serials: &mut Serials,
     statistics: &mut Statistics,
 ) -> Zone {
-    let (parts, allow, acl) = (
-        without_expired(parts(&settings.datasets, loaded), now),
+    let (all_parts, allow, acl) = (
+        parts(&settings.datasets, loaded),
         parts(&settings.allow, loaded),
         parts(&settings.acl, loaded),
     );
+    let parts = without_expired(&all_parts, now);
     let wanted = settings.datasets.len() + settings.allow.len();
     let state = if parts.is_empty() || acl.len() < settings.acl.len() {
         ZoneState::Unloaded
@@ -71,11 +79,12 @@ fn assemble_zone(
     } else {
         ZoneState::Degraded
     };
-    let all_parts = || parts.iter().chain(&allow);
-    let newest = all_parts().map(|part| part.newest).max().unwrap_or(0);
-    let content = all_parts().fold(0u64, |hash, part| hash.rotate_left(7) ^ part.content);
-    let found_soa = parts.iter().find_map(|part| part.dataset.soa.clone());
-    let found_ns = parts.iter().find_map(|part| part.dataset.ns.clone());
+    let newest = all_parts.iter().chain(&allow).map(|part| part.newest).max().unwrap_or(0);
+    let served = parts.iter().chain(&allow);
+    let content = served.fold(0u64, |hash, part| hash.rotate_left(7) ^ part.content);
+    // The zone itself does not change when a list expires.
+    let found_soa = all_parts.iter().find_map(|part| part.dataset.soa.clone());
+    let found_ns = all_parts.iter().find_map(|part| part.dataset.ns.clone());
     let mut soa =
         found_soa.clone().unwrap_or_else(|| stand_in_soa(found_ns.as_ref(), &all.server.ttl));
     if soa.serial == 0 && !parts.is_empty() {
@@ -92,6 +101,7 @@ fn assemble_zone(
         ns,
         expires: expiry(&parts),
         datasets: datasets(&parts),
+        loaded: all_parts.len(),
         allow: datasets(&allow),
         acl: datasets(&acl),
         state,
@@ -107,9 +117,12 @@ fn parts<'l>(names: &[String], loaded: &'l HashMap<String, Loaded>) -> Vec<&'l L
 }
 
 /// One part that has expired does not take the others down; if all have, the zone has.
-fn without_expired(parts: Vec<&Loaded>, now: u64) -> Vec<&Loaded> {
-    let is_fresh = |part: &&Loaded| part.dataset.expires.is_none_or(|expires| expires >= now);
-    if parts.iter().any(is_fresh) { parts.into_iter().filter(is_fresh).collect() } else { parts }
+fn without_expired<'l>(parts: &[&'l Loaded], now: u64) -> Vec<&'l Loaded> {
+    let is_fresh = |part: &&&Loaded| !part.is_expired(now);
+    match parts.iter().any(|part| is_fresh(&part)) {
+        true => parts.iter().filter(is_fresh).copied().collect(),
+        false => parts.to_vec(),
+    }
 }
 
 /// When the last of the parts expires, if all do.

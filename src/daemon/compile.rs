@@ -11,6 +11,7 @@ use crate::wire::name::NameBuf;
 use crate::zone::{Acl, Dataset, Ns, Parts, Soa};
 use crate::zonefile::{Diagnostics, Kind, Options, Parsed, Parser, Prepared, Tally};
 use std::num::NonZero;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant, SystemTime};
@@ -72,6 +73,8 @@ pub(super) struct Task {
     pub(super) at_rest: Vec<Option<Sight>>,
     /// The files that are served, if they were read by the same rules.
     pub(super) served: Option<Vec<Source>>,
+    /// Whether good data is served, read by whatever rules.
+    pub(super) has_good: bool,
     /// Whether building may take more than one core.
     pub(super) in_haste: bool,
     /// Tells when the outcome is no longer wanted.
@@ -115,13 +118,13 @@ impl Task {
         if let Some(served) = &self.served {
             return match self.same(served, false) {
                 Some(sources) => (Outcome::Same(sources), None),
-                None => (self.build(now, true), None),
+                None => (self.build_safely(now, true), None),
             };
         }
         match snapshots::find(self, now) {
             Some(Kept::Current(kept)) => (Outcome::Built(kept), None),
-            Some(Kept::Former(kept)) => (self.build(now, true), Some(kept)),
-            None => (self.build(now, false), None),
+            Some(Kept::Former(kept)) => (self.build_safely(now, true), Some(kept)),
+            None => (self.build_safely(now, self.has_good), None),
         }
     }
 
@@ -155,6 +158,19 @@ impl Task {
             same.then(|| Source { path: path.to_owned(), report, ..source.clone() })
         };
         self.files().zip(known).map(confirm).collect()
+    }
+
+    /// [`build`](Self::build); a panic of the parser or the builder is a fault of this dataset alone.
+    fn build_safely(&self, now: u64, has_good: bool) -> Outcome {
+        let build = AssertUnwindSafe(|| self.build(now, has_good));
+        catch_unwind(build).unwrap_or_else(|_| self.panicked())
+    }
+
+    /// What to say of a panic.
+    pub(super) fn panicked(&self) -> Outcome {
+        let file = self.spec.files.first().cloned().unwrap_or_default();
+        let cause = Cause::Refused("building it failed by a fault in dnsbld".to_owned());
+        Outcome::Failed(Problem { file, cause })
     }
 
     /// Reads and builds, whatever there is already: if that is good data, with more demands.
@@ -218,7 +234,7 @@ impl Task {
         parser.start_file();
         let is_wary = has_good && self.spec.guarded;
         let mut first = true;
-        let (mut markup, mut binary) = (false, false);
+        let (mut markup, mut zeros) = (false, 0);
         let mut intake: Option<Intake> = None;
         let mut take = |chunk: &[u8], prepared: Option<Prepared>| {
             self.go_on()?;
@@ -231,8 +247,10 @@ impl Task {
             if let Some(intake) = &mut intake {
                 return intake.add(chunk).map_err(not_copied);
             }
-            binary |= is_wary && memchr::memchr(0, chunk).is_some();
-            if markup || binary {
+            if is_wary {
+                zeros += memchr::memchr_iter(0, chunk).count();
+            }
+            if markup || zeros > MOST_ZEROS {
                 return Ok(());
             }
             let fed = match prepared {
@@ -251,7 +269,7 @@ impl Task {
         if markup {
             return Err(problem(Cause::Markup));
         }
-        if binary {
+        if zeros > MOST_ZEROS {
             return Err(problem(Cause::Binary));
         }
         parser.end_file().map_err(|error| problem(Cause::Fatal(error.to_string())))?;
@@ -264,7 +282,8 @@ impl Task {
     }
 
     fn limits(&self) -> Limits {
-        Limits { decompress: self.server.decompress, ..Limits::default() }
+        let limits = Limits { decompress: self.server.decompress, ..Limits::default() };
+        if self.spec.guarded { limits } else { Limits { expansion: u64::MAX, ..limits } }
     }
 
     /// An error when nobody wants the outcome any more.
@@ -276,6 +295,10 @@ impl Task {
 fn not_copied(error: std::io::Error) -> String {
     format!("it is a snapshot that cannot be copied into the state folder: {error}")
 }
+
+/// So many bytes of value zero may be a slip of the publisher's; data that is packed, or has holes, has
+/// more.
+const MOST_ZEROS: usize = 8;
 
 /// The version of a file that may be read.
 #[derive(Clone, Copy)]

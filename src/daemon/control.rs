@@ -8,7 +8,7 @@ use super::servers::Servers;
 use super::sets::Sets;
 use super::voice::Voice;
 use crate::config::{self, Settings, Source};
-use crate::load::{Change, Message};
+use crate::load::Change;
 use crate::net::live::Live;
 use crate::net::unix_time;
 use crate::stats::query_log::QueryLog;
@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
-use tracing::{Level, debug, error, info, warn};
+use tracing::{debug, error, info, warn};
 
 /// How often replaced catalogs are looked after, certificates are looked at, and expired zones
 /// are told.
@@ -180,13 +180,7 @@ impl Control {
         self.servers.reload_certificate();
         self.tell_unguarded();
         let now = unix_time();
-        let expired = self.sets.newly_expired(now);
-        for spec in &expired {
-            let text = "its data has expired by its $TIMESTAMP line: zones that have other data go on \
-                        without it";
-            self.voice.remark(spec, &Message { level: Level::WARN, text: text.to_owned() });
-        }
-        if !expired.is_empty() {
+        if self.sets.tell_expired(&self.settings, now) {
             self.publish();
         }
         for zone in self.live.load().zones() {
@@ -237,7 +231,7 @@ impl Control {
     /// Has all files looked at, and writes a line of statistics: what rbldnsd does when its timer ends.
     fn check(&mut self) {
         self.sets.look_now();
-        self.reporter.write(zones(&self.settings));
+        self.reporter.write_now(zones(&self.settings));
     }
 
     /// Opens the query log anew, reads the configuration again, and has all files looked at.

@@ -2,7 +2,6 @@
 
 use super::allocator;
 use super::compile::{Former, Outcome, Task, Ticket};
-use crate::load::{Cause, Problem};
 use crate::net::unix_time;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -121,10 +120,6 @@ pub(super) fn be_polite() {
 /// Builds; a panic of the parser or the builder is a fault of this dataset alone.
 fn run(task: &Task) -> Finished {
     let compiled = catch_unwind(AssertUnwindSafe(|| task.compile(unix_time())));
-    let (outcome, former) = compiled.unwrap_or_else(|_| {
-        let file = task.spec.files.first().cloned().unwrap_or_default();
-        let cause = Cause::Refused("building it failed by a fault in dnsbld".to_owned());
-        (Outcome::Failed(Problem { file, cause }), None)
-    });
+    let (outcome, former) = compiled.unwrap_or_else(|_| (task.panicked(), None));
     Finished { name: task.spec.name.clone(), ticket: task.ticket.clone(), outcome, former }
 }

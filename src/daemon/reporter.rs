@@ -46,6 +46,11 @@ impl Reporter {
         // From the time that was due, so that the lines keep their distance.
         let due = self.due.zip(self.interval()).map(|(due, interval)| due + interval);
         self.due = due.map(|due| due.max(Instant::now()));
+        self.write_now(zones);
+    }
+
+    /// Adds a line to the file out of turn.
+    pub(super) fn write_now<'z>(&mut self, zones: impl Iterator<Item = &'z NameBuf>) {
         self.statistics.look();
         self.add_line(zones);
     }

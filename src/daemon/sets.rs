@@ -58,8 +58,8 @@ struct Set {
     again: bool,
     /// When to have the files looked at again although none was seen to change.
     retry: Option<Instant>,
-    /// It was told that what is served has expired.
-    is_expiry_told: bool,
+    /// What was served had expired when that was looked at last.
+    was_expired: bool,
 }
 
 impl Sets {
@@ -219,17 +219,20 @@ impl Sets {
         Some((set.life.good()?.entries(), set.took))
     }
 
-    /// The datasets whose data has expired by now, each once.
-    pub(super) fn newly_expired(&mut self, now: u64) -> Vec<Arc<config::Dataset>> {
-        let is_new = |set: &&mut Set| {
-            let expires = set.loaded.as_ref().and_then(|loaded| loaded.dataset.expires);
-            expires.is_some_and(|expires| expires < now) && !set.is_expiry_told
-        };
-        let tell = |set: &mut Set| {
-            set.is_expiry_told = true;
-            Arc::clone(&set.spec)
-        };
-        self.sets.values_mut().filter(is_new).map(tell).collect()
+    /// Tells of the datasets of zones whose data has expired since this was called last. True if that,
+    /// or the contrary after the clock was set, is so of any.
+    pub(super) fn tell_expired(&mut self, settings: &Settings, now: u64) -> bool {
+        let mut has_changed = false;
+        for name in settings.zones.iter().flat_map(|zone| &zone.datasets) {
+            let Some(set) = self.sets.get_mut(name) else { continue };
+            let is_expired = set.loaded.as_ref().is_some_and(|loaded| loaded.is_expired(now));
+            let was_expired = std::mem::replace(&mut set.was_expired, is_expired);
+            has_changed |= is_expired != was_expired;
+            if is_expired && !was_expired {
+                self.shop.voice.expired_dataset(&set.spec);
+            }
+        }
+        has_changed
     }
 
     /// Every file, and the version of it that was loaded.
@@ -288,7 +291,7 @@ impl Set {
             awaited: false,
             again: false,
             retry: None,
-            is_expiry_told: false,
+            was_expired: false,
         }
     }
 
@@ -313,6 +316,7 @@ impl Set {
             server: Arc::clone(&shop.server),
             at_rest: self.spec.files.iter().map(|path| shop.watcher.at_rest(path)).collect(),
             served: good.map(|good| good.sources.clone()),
+            has_good: self.life.good().is_some(),
             in_haste: shop.pool.is_in_haste(),
             ticket: order.ticket(),
         };
@@ -365,7 +369,6 @@ impl Set {
         let newest =
             sources.iter().map(|source| source.report.identity.modified.seconds).max().unwrap_or(0);
         (self.took, self.stamp) = (took, stamp);
-        self.is_expiry_told = false;
         self.loaded = Some(Loaded {
             dataset: Arc::new(dataset),
             spec: Arc::clone(&self.spec),
@@ -407,14 +410,15 @@ impl Set {
         }
     }
 
-    /// What is wrong with data that has expired already, while what is served has not.
+    /// What is wrong with a list that has expired already, while what is served has not. Of access lists
+    /// the newest holds in any case (docs/decisions/009).
     fn expired_too_early(&self, dataset: &Dataset) -> Option<Problem> {
         let now = unix_time();
-        let is_expired = |dataset: &Dataset| dataset.expires.is_some_and(|expires| expires < now);
-        let is_better = self.loaded.as_ref().is_some_and(|loaded| !is_expired(&loaded.dataset));
-        (is_better && is_expired(dataset)).then(|| {
+        let is_better = self.loaded.as_ref().is_some_and(|loaded| !loaded.is_expired(now));
+        let is_expired = dataset.expires.is_some_and(|expires| expires < now);
+        (is_better && is_expired && dataset.acl.is_none()).then(|| {
             let file = self.spec.files.first().cloned().unwrap_or_default();
-            let reason = "has expired by its $TIMESTAMP line, and what is served has not";
+            let reason = "the data has expired by its $TIMESTAMP line, and what is served has not";
             Problem { file, cause: Cause::Refused(reason.to_owned()) }
         })
     }

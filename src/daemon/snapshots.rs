@@ -266,6 +266,7 @@ pub fn compile(
         server: Arc::new(server.clone()),
         at_rest: Vec::new(),
         served: None,
+        has_good: false,
         in_haste: super::pool::cores() > 1,
         ticket: order.ticket(),
     };
@@ -325,6 +326,7 @@ mod tests {
                 server: Arc::new(self.server.clone()),
                 at_rest: Vec::new(),
                 served: None,
+                has_good: false,
                 in_haste: false,
                 ticket: self.order.ticket(),
             }

@@ -334,6 +334,7 @@ impl Life {
         let mut message = None;
         if let Some(good) = &mut self.good {
             good.sources = sources;
+            self.foreign = false;
             message = self.trouble.take().map(|trouble| {
                 let past = since(now, trouble.since);
                 let text = format!("good again after {past}: the files hold what is served");

@@ -34,7 +34,7 @@ pub enum Cause {
     TooBig(u64),
     /// The content is more than this many times as long as the gzip data, which no list is.
     Bomb(u64),
-    /// There is a byte of value zero, which no text has: it is something else, or has holes.
+    /// There are bytes of value zero, which no text has: it is something else, or has holes.
     Binary,
     /// The parser rejects the whole file, for instance a `$TIMESTAMP` in the future.
     Fatal(String),
@@ -145,7 +145,7 @@ impl fmt::Display for Cause {
             Self::CorruptGzip(reason) => write!(f, "the gzip data is damaged: {reason}"),
             Self::TooBig(limit) => write!(f, "holds more than {limit} bytes"),
             Self::Bomb(times) => write!(f, "unpacks to more than {times} times its size"),
-            Self::Binary => f.write_str("is no text: it has a byte of value zero"),
+            Self::Binary => f.write_str("is no text: it has bytes of value zero"),
             Self::Fatal(reason) | Self::Refused(reason) => f.write_str(reason),
             Self::Empty => f.write_str("holds no bytes"),
             Self::Markup => f.write_str("is an HTML or XML page"),

@@ -124,8 +124,8 @@ const FAULTS: &[Fault] = &[
     ),
     fault(
         "holes",
-        |file, feed| put(file, format!("{}\n\0\0\0\0", feed.text(2))),
-        &["it has a byte of value zero", "fetch the file again"],
+        |file, feed| put(file, format!("{}\n{}", feed.text(2), "\0".repeat(512))),
+        &["it has bytes of value zero", "fetch the file again"],
     ),
     fault(
         "bomb",
