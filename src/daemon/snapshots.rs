@@ -333,7 +333,7 @@ mod tests {
         }
 
         fn is_found(&self) -> bool {
-            find(&self.task(), MADE).is_some()
+            matches!(find(&self.task(), MADE), Some(Kept::Current(_)))
         }
     }
 
