@@ -155,7 +155,6 @@ fn zone(apex: &str, datasets: Vec<Dataset>) -> Zone {
         state: ZoneState::Live,
         expires: None,
         test_points: true,
-        loaded: 0,
         minimal_answers: true,
         counters: Counters::new(1),
     }

@@ -63,12 +63,11 @@ fn assemble_zone(
     serials: &mut Serials,
     statistics: &mut Statistics,
 ) -> Zone {
-    let (all_parts, allow, acl) = (
-        parts(&settings.datasets, loaded),
+    let (parts, allow, acl) = (
+        without_expired(parts(&settings.datasets, loaded), now),
         parts(&settings.allow, loaded),
         parts(&settings.acl, loaded),
     );
-    let parts = without_expired(&all_parts, now);
     let wanted = settings.datasets.len() + settings.allow.len();
     let state = if parts.is_empty() || acl.len() < settings.acl.len() {
         ZoneState::Unloaded
@@ -79,12 +78,11 @@ fn assemble_zone(
     } else {
         ZoneState::Degraded
     };
-    let newest = all_parts.iter().chain(&allow).map(|part| part.newest).max().unwrap_or(0);
-    let served = parts.iter().chain(&allow);
-    let content = served.fold(0u64, |hash, part| hash.rotate_left(7) ^ part.content);
-    // The zone itself does not change when a list expires.
-    let found_soa = all_parts.iter().find_map(|part| part.dataset.soa.clone());
-    let found_ns = all_parts.iter().find_map(|part| part.dataset.ns.clone());
+    let all_parts = || parts.iter().chain(&allow);
+    let newest = all_parts().map(|part| part.newest).max().unwrap_or(0);
+    let content = all_parts().fold(0u64, |hash, part| hash.rotate_left(7) ^ part.content);
+    let found_soa = parts.iter().find_map(|part| part.dataset.soa.clone());
+    let found_ns = parts.iter().find_map(|part| part.dataset.ns.clone());
     let mut soa =
         found_soa.clone().unwrap_or_else(|| stand_in_soa(found_ns.as_ref(), &all.server.ttl));
     if soa.serial == 0 && !parts.is_empty() {
@@ -101,7 +99,6 @@ fn assemble_zone(
         ns,
         expires: expiry(&parts),
         datasets: datasets(&parts),
-        loaded: all_parts.len(),
         allow: datasets(&allow),
         acl: datasets(&acl),
         state,
@@ -116,19 +113,20 @@ fn parts<'l>(names: &[String], loaded: &'l HashMap<String, Loaded>) -> Vec<&'l L
     names.iter().filter_map(|name| loaded.get(name)).collect()
 }
 
-/// One part that has expired does not take the others down; if all have, the zone has.
-fn without_expired<'l>(parts: &[&'l Loaded], now: u64) -> Vec<&'l Loaded> {
-    let is_fresh = |part: &&&Loaded| !part.is_expired(now);
-    match parts.iter().any(|part| is_fresh(&part)) {
-        true => parts.iter().filter(is_fresh).copied().collect(),
-        false => parts.to_vec(),
-    }
+/// What has expired is as good as not loaded; if all parts have, the zone has. Under rbldnsd's name, a
+/// part that has expired takes the zone with it.
+fn without_expired(parts: Vec<&Loaded>, now: u64) -> Vec<&Loaded> {
+    let is_served = |part: &&Loaded| !part.spec.guarded || !part.is_expired(now);
+    if parts.iter().any(is_served) { parts.into_iter().filter(is_served).collect() } else { parts }
 }
 
-/// When the last of the parts expires, if all do.
+/// When the zone expires: with the last of its parts, if all do; under rbldnsd's name with the first.
 fn expiry(parts: &[&Loaded]) -> Option<u64> {
-    let all: Option<Vec<u64>> = parts.iter().map(|part| part.dataset.expires).collect();
-    all?.into_iter().max()
+    let times = || parts.iter().map(|part| part.dataset.expires);
+    if parts.iter().any(|part| !part.spec.guarded) {
+        return times().flatten().min();
+    }
+    times().collect::<Option<Vec<_>>>()?.into_iter().max()
 }
 
 fn datasets(parts: &[&Loaded]) -> Vec<Arc<Dataset>> {

@@ -7,8 +7,8 @@ use super::snapshots::{self, Keep, Keeper};
 use super::voice::{Loading, Voice};
 use crate::config::{self, Settings};
 use crate::load::{
-    Cause, Change, Identity, Life, Plan, Problem, Source, State, Step, WatchOptions, Watched,
-    Watcher,
+    Cause, Change, Identity, Life, Message, Plan, Problem, Source, State, Step, WatchOptions,
+    Watched, Watcher,
 };
 use crate::net::unix_time;
 use crate::zone::Dataset;
@@ -18,7 +18,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use tracing::debug;
+use tracing::{Level, debug};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Between two looks at files that are not watched: once in ten years.
@@ -225,11 +225,15 @@ impl Sets {
         let mut has_changed = false;
         for name in settings.zones.iter().flat_map(|zone| &zone.datasets) {
             let Some(set) = self.sets.get_mut(name) else { continue };
-            let is_expired = set.loaded.as_ref().is_some_and(|loaded| loaded.is_expired(now));
+            let is_expired = set.spec.guarded
+                && set.loaded.as_ref().is_some_and(|loaded| loaded.is_expired(now));
             let was_expired = std::mem::replace(&mut set.was_expired, is_expired);
             has_changed |= is_expired != was_expired;
             if is_expired && !was_expired {
-                self.shop.voice.expired_dataset(&set.spec);
+                let text = "its data has expired by its $TIMESTAMP line: zones that have other data \
+                            go on without it";
+                let message = Message { level: Level::WARN, text: text.to_owned() };
+                self.shop.voice.remark(&set.spec, &message);
             }
         }
         has_changed

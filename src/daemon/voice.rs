@@ -68,9 +68,6 @@ pub(crate) trait Voice: Send + Sync {
     /// The settings were read again.
     fn reread(&self, source: &config::Source, zones: usize);
 
-    /// The data of a dataset has expired.
-    fn expired_dataset(&self, spec: &config::Dataset);
-
     /// The data of a zone has expired.
     fn expired(&self, zone: &NameBuf);
 
@@ -151,13 +148,6 @@ impl Voice for Plain {
 
     fn reread(&self, source: &config::Source, zones: usize) {
         info!("{source} read again: {zones} zones");
-    }
-
-    fn expired_dataset(&self, spec: &config::Dataset) {
-        warn!(
-            "dataset {}: its data has expired by its $TIMESTAMP line, zones that have other data go on without it",
-            spec.name
-        );
     }
 
     fn expired(&self, zone: &NameBuf) {

@@ -76,7 +76,6 @@ pub(super) fn zone(apex: &str, datasets: Vec<Dataset>) -> Zone {
         expires: None,
         test_points: true,
         minimal_answers: true,
-        loaded: 0,
         counters: Counters::new(2),
     }
 }

@@ -116,7 +116,7 @@ impl Speaker {
 
     /// The zones that lack a dataset.
     fn gaps<'a>(&self, zones: &'a [Zone]) -> impl Iterator<Item = &'a Zone> {
-        zones.iter().filter(|zone| self.wanted.get(&zone.apex) != Some(&zone.loaded))
+        zones.iter().filter(|zone| self.wanted.get(&zone.apex) != Some(&zone.datasets.len()))
     }
 }
 
@@ -202,11 +202,6 @@ impl Voice for Speaker {
     }
 
     fn reread(&self, _source: &config::Source, _zones: usize) {}
-
-    fn expired_dataset(&self, spec: &config::Dataset) {
-        let text = format!("{}: data expired, zones will be serviced without it", spec.name);
-        self.log.say(Severity::Warning, &text);
-    }
 
     fn expired(&self, zone: &NameBuf) {
         let text = format!("zone {zone}: zone data expired, zone will not be serviced");

@@ -32,8 +32,6 @@ pub struct Zone {
     pub ns: Ns,
     /// What is listed, in the order of the configuration.
     pub datasets: Vec<Arc<Dataset>>,
-    /// The number of datasets that were ever loaded: some may have expired and be missing above.
-    pub loaded: usize,
     /// Allow lists: a key listed in one of them is not listed in this zone.
     pub allow: Vec<Arc<Dataset>>,
     /// Access lists: who may ask this zone. Those that hold for all zones are in the catalog.

@@ -157,7 +157,8 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
     Difference {
         id: PARTLY_LOADED,
         rbldnsd: "SERVFAIL for a zone when one of its datasets cannot be loaded or has expired",
-        dnsbld: "the zone's other datasets are served, without test points, so that monitors see it",
+        dnsbld: "the zone's other datasets are served, without test points, so that monitors see it; \
+                 under rbldnsd's name, not when data has expired",
         why: "one bad file must not take a zone down",
         off: NEVER,
         shows: Shows::Always,
@@ -329,6 +330,14 @@ const NOT_COMPARED: &[[&str; 6]] = &[
         "both",
         NEVER,
     ],
+    [
+        "UDP queries of more than 1280 bytes",
+        "answered",
+        "dropped",
+        "no answer of ours invites such (RFC 6891 section 6.2.3); over TCP they are answered",
+        "both",
+        NEVER,
+    ],
     ["TCP", "no", "yes", "answers that do not fit a datagram need it", "both", NEVER],
     [
         "A records of the zone's name servers that `generic` data of its own has",
@@ -336,6 +345,14 @@ const NOT_COMPARED: &[[&str; 6]] = &[
         "no additional records",
         "who needs them asks for them",
         "both",
+        NEVER,
+    ],
+    [
+        "gzip data that unpacks to more than a hundred times its size, beyond 16 MiB",
+        "unpacked",
+        "not loaded, or the last good data stays",
+        "a few hundred kilobytes could take all memory",
+        "natively",
         NEVER,
     ],
     [

@@ -179,9 +179,7 @@ fn data_expires_while_it_is_served_and_newer_data_heals_it() {
     );
     let server = setup.start();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
-    let soa = "$SOA 300 ns.first.test host.first.test 4000 1h 1h 1w 5m";
-    let second = format!("$TIMESTAMP {} +5s\n{soa}\n10.0.0.1 :2:second\n", stamp(now));
-    setup_file(&server, "list", &second);
+    setup_file(&server, "list", &format!("$TIMESTAMP {} +5s\n10.0.0.1 :2:second\n", stamp(now)));
     let client = server.client();
     let text = || client.ask("1.0.0.10.ages.test", RecordType::TXT).map(|reply| reply.texts());
     assert!(wait_until(SOON, || text().is_ok_and(|text| text == ["second"])), "{}", server.log());
@@ -192,7 +190,6 @@ fn data_expires_while_it_is_served_and_newer_data_heals_it() {
     let stack = || server.ask("1.0.0.10.stack.test", RecordType::TXT).texts();
     assert_eq!(stack(), ["other"]);
     server.expect_code("2.0.0.127.stack.test", NXDomain, SOON);
-    assert_eq!(server.serial("stack.test"), 4000, "the zone stays what it is");
     setup_file(&server, "list", "10.0.0.1 :2:third\n");
     server.expect_code("1.0.0.10.ages.test", NoError, SOON);
     assert!(wait_until(SOON, || stack().len() == 2), "{:?}", stack());
