@@ -46,6 +46,15 @@ fn configure(setup: &Setup, kind: &str, more: &str) {
     setup.configure("state-dir = 'state'", &tables);
 }
 
+/// A server with the list alone.
+fn configure_list(setup: &Setup) {
+    setup.configure(
+        "state-dir = 'state'",
+        "[[dataset]]\nname = 'list'\ntype = 'ip4set'\nfiles = ['list']\n\
+         [[zone]]\nname = 'bl.test'\ndatasets = ['list']\n",
+    );
+}
+
 /// The snapshots in the state folder.
 fn snapshots(setup: &Setup) -> Vec<PathBuf> {
     let folder = setup.path("state/snapshots");
@@ -142,11 +151,7 @@ fn the_last_good_data_outlives_a_restart() {
     for (what, fault, told) in faults {
         let setup = Setup::new();
         setup.write("list", &good);
-        setup.configure(
-            "state-dir = 'state'",
-            "[[dataset]]\nname = 'list'\ntype = 'ip4set'\nfiles = ['list']\n\
-             [[zone]]\nname = 'bl.test'\ndatasets = ['list']\n",
-        );
+        configure_list(&setup);
         settle();
         let server = setup.start();
         written(&server, 1);
@@ -232,11 +237,7 @@ fn data_expires_as_a_snapshot_too() {
     setup.write("text", "$TIMESTAMP 2020-01-01 2021-01-01\n10.0.0.1\n");
     let (code, _, err) = dnsbld(&setup.path(""), &["compile", "-o", "list", "ip4set:text"]);
     assert_eq!(code, Some(0), "{err}");
-    setup.configure(
-        "state-dir = 'state'",
-        "[[dataset]]\nname = 'list'\ntype = 'ip4set'\nfiles = ['list']\n\
-         [[zone]]\nname = 'bl.test'\ndatasets = ['list']\n",
-    );
+    configure_list(&setup);
     settle();
     let server = setup.start();
     assert_eq!(server.ask("1.0.0.10.bl.test", RecordType::A).rcode(), ServFail);

@@ -1,6 +1,6 @@
 //! `dnsbld check-config`
 
-use crate::config::{Diagnostic, Settings, Source};
+use crate::config::{Diagnostic, Settings, Source, Tls};
 use crate::load::counted;
 use crate::net::tls::Certificate;
 use anyhow::Context;
@@ -53,13 +53,9 @@ fn report(source: &Source, settings: &Settings, warnings: &[Diagnostic]) -> Stri
     for file in &missing {
         line(&mut out, format_args!("warning: there is no file {}", file.display()));
     }
-    let tls = settings.server.tls.as_ref().and_then(|tls| {
-        // Another user may have to start the server.
-        let can_be_read = [&tls.certificate, &tls.key].iter().all(|file| File::open(file).is_ok());
-        Certificate::load(&tls.certificate, &tls.key).err().filter(|_| can_be_read)
-    });
-    if let Some(error) = &tls {
-        line(&mut out, format_args!("warning: the server will not start: {error}"));
+    let tls = settings.server.tls.as_ref().and_then(tls_fault);
+    if let Some(fault) = &tls {
+        line(&mut out, format_args!("warning: {fault}"));
     }
     let zones = counted(settings.zones.len() as u64, "zone", "zones");
     let datasets = counted(settings.datasets.len() as u64, "dataset", "datasets");
@@ -92,6 +88,20 @@ fn summary(out: &mut String, settings: &Settings) {
         let (allow, acl) = (named("allow", &zone.allow), named("acl", &zone.acl));
         line(out, format_args!("zone    {}: {}{allow}{acl}", zone.name, zone.datasets.join(" ")));
     }
+}
+
+/// Why the server will not start with this certificate, or why that cannot be told: another user may
+/// have to start it. Missing files are told apart.
+fn tls_fault(tls: &Tls) -> Option<String> {
+    let files = [&tls.certificate, &tls.key];
+    if files.iter().any(|file| !file.exists()) {
+        return None;
+    }
+    if let Some(file) = files.iter().find(|file| File::open(file).is_err()) {
+        return Some(format!("this user cannot read {}: it was not looked at", file.display()));
+    }
+    let error = Certificate::load(&tls.certificate, &tls.key).err()?;
+    Some(format!("the server will not start: {error}"))
 }
 
 /// The files that the settings name and that are not there (yet).

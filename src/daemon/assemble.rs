@@ -25,13 +25,6 @@ pub(super) struct Loaded {
     pub(super) current: bool,
 }
 
-impl Loaded {
-    /// Whether the data has expired by then, in seconds since 1970.
-    pub(super) fn is_expired(&self, now: u64) -> bool {
-        self.dataset.expires.is_some_and(|expires| expires < now)
-    }
-}
-
 /// Builds the catalog of all zones. Datasets that were never loaded are missing in `loaded`; those that
 /// have expired by `now`, in seconds since 1970, are left out of zones that have others.
 pub(super) fn assemble(
@@ -116,7 +109,7 @@ fn parts<'l>(names: &[String], loaded: &'l HashMap<String, Loaded>) -> Vec<&'l L
 /// What has expired is as good as not loaded; if all parts have, the zone has. Under rbldnsd's name, a
 /// part that has expired takes the zone with it.
 fn without_expired(parts: Vec<&Loaded>, now: u64) -> Vec<&Loaded> {
-    let is_served = |part: &&Loaded| !part.spec.guarded || !part.is_expired(now);
+    let is_served = |part: &&Loaded| !part.spec.guarded || !part.dataset.is_expired(now);
     if parts.iter().any(is_served) { parts.into_iter().filter(is_served).collect() } else { parts }
 }
 

@@ -1,12 +1,13 @@
 //! Tells the statistics: in the log, and in the statistics file, when rbldnsd does.
 
 use crate::config::StatsFile;
+use crate::net::unix_time;
 use crate::stats::Statistics;
 use crate::wire::name::NameBuf;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use tracing::{info, warn};
 
 /// The statistics and where they are told.
@@ -22,7 +23,7 @@ pub(super) struct Reporter {
 impl Reporter {
     /// Of a server with that many workers.
     pub(super) fn new(workers: usize, file: Option<StatsFile>) -> Self {
-        Self { statistics: Statistics::new(workers, now()), file, due: None, failed: false }
+        Self { statistics: Statistics::new(workers, unix_time()), file, due: None, failed: false }
     }
 
     /// The counters, for a new catalog.
@@ -59,7 +60,7 @@ impl Reporter {
     pub(super) fn tell<'z>(&mut self, zones: impl Iterator<Item = &'z NameBuf> + Clone) {
         self.statistics.look();
         self.add_line(zones.clone());
-        for line in self.statistics.log_lines(zones, now()) {
+        for line in self.statistics.log_lines(zones, unix_time()) {
             info!("{line}");
         }
     }
@@ -67,7 +68,7 @@ impl Reporter {
     /// As [`tell`](Self::tell); then counts from zero, and marks that in the file.
     pub(super) fn tell_and_reset<'z>(&mut self, zones: impl Iterator<Item = &'z NameBuf> + Clone) {
         self.tell(zones);
-        self.statistics.reset(now());
+        self.statistics.reset(unix_time());
         self.mark();
     }
 
@@ -83,12 +84,12 @@ impl Reporter {
 
     /// Adds a line with nothing but the time: the counts after it start at zero.
     fn mark(&mut self) {
-        self.append(&format!("{}\n", now()));
+        self.append(&format!("{}\n", unix_time()));
     }
 
     fn add_line<'z>(&mut self, zones: impl Iterator<Item = &'z NameBuf>) {
         if let Some(file) = &self.file {
-            let line = self.statistics.file_line(zones, now(), file.increments);
+            let line = self.statistics.file_line(zones, unix_time(), file.increments);
             self.append(&line);
         }
     }
@@ -109,9 +110,4 @@ impl Reporter {
         }
         self.failed = written.is_err();
     }
-}
-
-/// The time in seconds since 1970.
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

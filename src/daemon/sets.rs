@@ -226,7 +226,7 @@ impl Sets {
         for name in settings.zones.iter().flat_map(|zone| &zone.datasets) {
             let Some(set) = self.sets.get_mut(name) else { continue };
             let is_expired = set.spec.guarded
-                && set.loaded.as_ref().is_some_and(|loaded| loaded.is_expired(now));
+                && set.loaded.as_ref().is_some_and(|loaded| loaded.dataset.is_expired(now));
             let was_expired = std::mem::replace(&mut set.was_expired, is_expired);
             has_changed |= is_expired != was_expired;
             if is_expired && !was_expired {
@@ -354,31 +354,26 @@ impl Set {
         }
         let Former { built: Built { dataset, sources, stamp, took, .. }, since } = former;
         let is_same_files = sources.iter().map(|source| &source.path).eq(&self.spec.files);
-        self.put(dataset, &sources, stamp, took, shop);
         self.life.recall(since, sources);
+        self.put(dataset, stamp, took, shop);
         if !is_same_files {
             self.life.start_over();
         }
     }
 
-    /// Puts data in the place of what is served.
-    fn put(
-        &mut self,
-        dataset: Dataset,
-        sources: &[Source],
-        stamp: Option<u64>,
-        took: Duration,
-        shop: &Shop,
-    ) {
+    /// Puts the data of the good sources in the place of what is served.
+    fn put(&mut self, dataset: Dataset, stamp: Option<u64>, took: Duration, shop: &Shop) {
+        let sources = self.life.good().map_or(&[][..], |good| &good.sources);
         let newest =
             sources.iter().map(|source| source.report.identity.modified.seconds).max().unwrap_or(0);
+        let content = content(sources, &self.spec, &shop.server);
         (self.took, self.stamp) = (took, stamp);
         self.loaded = Some(Loaded {
             dataset: Arc::new(dataset),
             spec: Arc::clone(&self.spec),
             server: Arc::clone(&shop.server),
             newest: u64::try_from(newest).unwrap_or(0),
-            content: content(sources, &self.spec, &shop.server),
+            content,
             current: true,
         });
     }
@@ -407,8 +402,7 @@ impl Set {
             took,
             message: message.as_ref(),
         });
-        let sources = self.life.good().map_or_else(Vec::new, |good| good.sources.clone());
-        self.put(dataset, &sources, stamp, took, shop);
+        self.put(dataset, stamp, took, shop);
         if !is_kept {
             self.keep(shop);
         }
@@ -418,9 +412,8 @@ impl Set {
     /// the newest holds in any case (docs/decisions/009).
     fn expired_too_early(&self, dataset: &Dataset) -> Option<Problem> {
         let now = unix_time();
-        let is_better = self.loaded.as_ref().is_some_and(|loaded| !loaded.is_expired(now));
-        let is_expired = dataset.expires.is_some_and(|expires| expires < now);
-        (is_better && is_expired && dataset.acl.is_none()).then(|| {
+        let is_better = self.loaded.as_ref().is_some_and(|old| !old.dataset.is_expired(now));
+        (is_better && dataset.is_expired(now) && dataset.acl.is_none()).then(|| {
             let file = self.spec.files.first().cloned().unwrap_or_default();
             let reason = "the data has expired by its $TIMESTAMP line, and what is served has not";
             Problem { file, cause: Cause::Refused(reason.to_owned()) }

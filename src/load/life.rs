@@ -11,8 +11,8 @@
 //! ```
 //!
 //! Data that was once accepted is only ever replaced by data that was accepted, and a
-//! [`Candidate`] can only be had by passing [`Life::judge`]: a file that is empty, garbage, cut
-//! off or gone leaves the old data answering. (Under rbldnsd's name, only a file that is gone: see
+//! [`Candidate`] can only be had by passing [`Life::judge`]: a file that is empty, garbage or gone
+//! leaves the old data answering, also that of [before the start](Life::recall). (Under rbldnsd's name, only a file that is gone: see
 //! [`Life::trust`].)
 
 use super::problem::{Cause, Problem};

@@ -43,6 +43,11 @@ pub struct Dataset {
 }
 
 impl Dataset {
+    /// Whether the data has expired by then, in seconds since 1970.
+    pub fn is_expired(&self, now: u64) -> bool {
+        self.expires.is_some_and(|expires| expires < now)
+    }
+
     /// True if a key of this dataset can be an address or a name, so that the test points of
     /// RFC 5782 make sense.
     pub fn is_list(&self) -> bool {
