@@ -218,15 +218,20 @@ impl Answers {
     }
 }
 
-/// A value without a gate, and its [hash](AnswersBuilder::hash).
+/// A value without a gate, and its hash.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Hashed<'a> {
-    /// The A record.
-    pub a: Ipv4Addr,
-    /// The template of the TXT record.
-    pub text: &'a [u8],
-    /// The hash of both.
-    pub hash: u32,
+    a: Ipv4Addr,
+    text: &'a [u8],
+    hash: u32,
+}
+
+impl<'a> Hashed<'a> {
+    /// The value with this A record and this template of the TXT record, which has that
+    /// [hash](AnswersBuilder::text_hash).
+    pub fn new(a: Ipv4Addr, text: &'a [u8], text_hash: u32) -> Self {
+        Self { a, text, hash: hash_value(text_hash, a.into(), None) }
+    }
 }
 
 /// The number of a value and its hash.
@@ -243,6 +248,9 @@ impl Indexed {
     }
 }
 
+/// The same in every builder, as what is hashed may get to another one.
+const HASHER: foldhash::fast::FixedState = foldhash::fast::FixedState::with_seed(0);
+
 /// Interns values and answers while a file is read.
 ///
 /// ```
@@ -256,13 +264,13 @@ impl Indexed {
 /// ```
 #[derive(Debug, Default)]
 pub struct AnswersBuilder {
-    values: Vec<(u32, u32)>,
+    /// As in [`Answers`].
+    values: Vec<[u32; 2]>,
     texts: Vec<u8>,
     gates: Vec<(u32, Gate)>,
     /// The values by their hashes, which are kept so that none is reckoned, and no text read, twice.
     value_index: HashTable<Indexed>,
-    hasher: foldhash::fast::FixedState,
-    /// As in [`Answers`]: no allocation per answer, of which there may be a million.
+    /// As in [`Answers`], too: no allocation per answer, of which there may be a million.
     answers: Vec<u32>,
     members: Vec<ValueId>,
     /// The answers with several values.
@@ -279,12 +287,16 @@ impl AnswersBuilder {
 
     /// [`value`](Self::value) for a value behind a gate.
     pub fn gated_value(&mut self, a: Ipv4Addr, text: &[u8], gate: Option<Gate>) -> Option<ValueId> {
-        self.hashed_value(hash_value(&self.hasher, a.into(), text, gate), a.into(), text, gate)
+        let hash = hash_value(Self::text_hash(text), a.into(), gate);
+        self.hashed_value(hash, a.into(), text, gate)
     }
 
-    /// The hash of a value without a gate, the same in every builder.
-    pub fn hash(a: Ipv4Addr, text: &[u8]) -> u32 {
-        hash_value(&foldhash::fast::FixedState::default(), a.into(), text, None)
+    /// The hash of a text, the same in every builder.
+    pub fn text_hash(text: &[u8]) -> u32 {
+        use std::hash::Hasher;
+        let mut hasher = HASHER.build_hasher();
+        hasher.write(text);
+        hasher.finish() as u32
     }
 
     /// Known values that are likely to be these, for [`guessed_value`](Self::guessed_value).
@@ -330,7 +342,7 @@ impl AnswersBuilder {
         let (values, texts, gates) = (&self.values, &self.texts, &self.gates);
         let found = self.value_index.find(Indexed::spread(hash), |&Indexed { hash: known, id }| {
             known == hash
-                && values[id as usize].0 == a
+                && values[id as usize][0] == a
                 && text_of(values, texts, id) == text
                 && gate_of(gates, id) == gate
         });
@@ -340,7 +352,7 @@ impl AnswersBuilder {
         let end = u32::try_from(self.texts.len() + text.len()).ok()?;
         let id = u32::try_from(self.values.len()).ok()?;
         self.texts.extend_from_slice(text);
-        self.values.push((a, end));
+        self.values.push([a, end]);
         self.gates.extend(gate.map(|gate| (id, gate)));
         let new = Indexed { hash, id };
         self.value_index
@@ -362,14 +374,14 @@ impl AnswersBuilder {
             self.single_index[index] = id;
             return id;
         }
-        let hash = self.hasher.hash_one(values);
+        let hash = HASHER.hash_one(values);
         let same = |&id: &AnswerId| self.members_of(id) == values;
         if let Some(&known) = self.answer_index.find(hash, same) {
             return known;
         }
         let id = self.push(values);
         let mut index = std::mem::take(&mut self.answer_index);
-        index.insert_unique(hash, id, |&id| self.hasher.hash_one(self.members_of(id)));
+        index.insert_unique(hash, id, |&id| HASHER.hash_one(self.members_of(id)));
         self.answer_index = index;
         id
     }
@@ -381,7 +393,7 @@ impl AnswersBuilder {
 
     /// The value with this number.
     pub fn get_value(&self, id: ValueId) -> Value<'_> {
-        let (a, _) = self.values[id.0 as usize];
+        let [a, _] = self.values[id.0 as usize];
         let text = text_of(&self.values, &self.texts, id.0);
         Value { a: Ipv4Addr::from(a), text, gate: gate_of(&self.gates, id.0) }
     }
@@ -394,8 +406,9 @@ impl AnswersBuilder {
     pub fn finish(self, used: impl IntoIterator<Item = AnswerId>) -> (Answers, Vec<AnswerId>) {
         let mut renumbered = vec![AnswerId::NONE; self.answers.len() + 1];
         let mut value_numbers = vec![u32::MAX; self.values.len()];
-        let (mut new_values, mut texts) = (Vec::new(), Vec::new());
-        let (mut answers, mut members, mut gates) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut answers, mut members) = (Vec::new(), Vec::new());
+        // The values in the order of their first use.
+        let mut values = Vec::new();
         for id in used {
             let Some(slot) = renumbered.get_mut(id.0 as usize) else { continue };
             if slot.is_listed() || !id.is_listed() {
@@ -404,24 +417,20 @@ impl AnswersBuilder {
             for value in self.members_of(id) {
                 let number = &mut value_numbers[value.0 as usize];
                 if *number == u32::MAX {
-                    *number = new_values.len() as u32;
-                    let Value { a, text, gate } = self.get_value(*value);
-                    texts.extend_from_slice(text);
-                    new_values.push([u32::from(a), texts.len() as u32]);
-                    gates.extend(gate.map(|gate| (*number, gate)));
+                    *number = values.len() as u32;
+                    values.push(*value);
                 }
                 members.push(*number);
             }
             answers.push(members.len() as u32);
             *slot = AnswerId(answers.len() as u32);
         }
-        new_values.shrink_to_fit();
-        texts.shrink_to_fit();
-        gates.shrink_to_fit();
+        drop(value_numbers);
         answers.shrink_to_fit();
         members.shrink_to_fit();
+        let (values, texts, gates) = self.into_order(&values);
         let out = Answers {
-            values: new_values.into(),
+            values: values.into(),
             texts: texts.into(),
             gates,
             answers: answers.into(),
@@ -429,6 +438,37 @@ impl AnswersBuilder {
             alike: false,
         };
         (out.with_numbers_compared(), renumbered)
+    }
+
+    /// The values in this order, their texts, and the gates of some.
+    fn into_order(self, order: &[ValueId]) -> (Vec<[u32; 2]>, Vec<u8>, Vec<(u32, Gate)>) {
+        let Self { mut values, mut texts, mut gates, .. } = self;
+        let are_in_order = order.iter().zip(0..).all(|(&value, number)| value == ValueId(number));
+        if !are_in_order || order.len() < values.len() {
+            let mut ordered = Vec::with_capacity(order.len());
+            let mut its_texts = Vec::with_capacity(texts.len());
+            let mut its_gates = Vec::new();
+            // Where the texts are is in memory that is seldom in the cache, and so are they: as many
+            // places are asked for at once, and then texts, they wait for it together.
+            for order in order.chunks(16) {
+                let mut places = [const { 0..0 }; 16];
+                for (place, value) in places.iter_mut().zip(order) {
+                    *place = place_of(&values, value.0);
+                }
+                for (value, place) in order.iter().zip(places) {
+                    its_texts.extend_from_slice(&texts[place]);
+                    let number = ordered.len() as u32;
+                    let [a, _] = values[value.0 as usize];
+                    ordered.push([a, its_texts.len() as u32]);
+                    its_gates.extend(gate_of(&gates, value.0).map(|gate| (number, gate)));
+                }
+            }
+            (values, texts, gates) = (ordered, its_texts, its_gates);
+        }
+        values.shrink_to_fit();
+        texts.shrink_to_fit();
+        gates.shrink_to_fit();
+        (values, texts, gates)
     }
 
     /// The values of a listed answer.
@@ -446,15 +486,15 @@ impl AnswersBuilder {
     }
 }
 
-fn text_of<'a>(values: &[(u32, u32)], texts: &'a [u8], id: u32) -> &'a [u8] {
+fn text_of<'a>(values: &[[u32; 2]], texts: &'a [u8], id: u32) -> &'a [u8] {
     &texts[place_of(values, id)]
 }
 
 /// Where the text of a value is.
-fn place_of(values: &[(u32, u32)], id: u32) -> std::ops::Range<usize> {
+fn place_of(values: &[[u32; 2]], id: u32) -> std::ops::Range<usize> {
     let index = id as usize;
-    let start = index.checked_sub(1).map_or(0, |before| values[before].1);
-    start as usize..values[index].1 as usize
+    let start = index.checked_sub(1).map_or(0, |before| values[before][1]);
+    start as usize..values[index][1] as usize
 }
 
 /// The gate of a value; `gates` are in the order of the values.
@@ -463,15 +503,10 @@ fn gate_of(gates: &[(u32, Gate)], id: u32) -> Option<Gate> {
     Some(gates[place].1)
 }
 
-fn hash_value(state: &foldhash::fast::FixedState, a: u32, text: &[u8], gate: Option<Gate>) -> u32 {
-    use std::hash::{Hash, Hasher};
-    let mut hasher = state.build_hasher();
-    hasher.write_u32(a);
-    hasher.write(text);
-    if let Some(gate) = gate {
-        gate.hash(&mut hasher);
-    }
-    hasher.finish() as u32
+fn hash_value(text_hash: u32, a: u32, gate: Option<Gate>) -> u32 {
+    let a = a.wrapping_mul(0x9e37_79b9);
+    let gate = gate.map_or(0, |gate| HASHER.hash_one(gate) as u32);
+    text_hash.wrapping_add(a).wrapping_add(gate)
 }
 
 #[cfg(test)]
@@ -489,7 +524,7 @@ mod tests {
         let other = builder.value(a(3), b"text").unwrap();
         assert_eq!(builder.value(a(2), b"text"), Some(one));
         assert_ne!(one, other);
-        let hashed = |text| Hashed { a: a(2), text, hash: AnswersBuilder::hash(a(2), text) };
+        let hashed = |text| Hashed::new(a(2), text, AnswersBuilder::text_hash(text));
         let guesses = builder.guess(&[Some(hashed(b"text")), None, Some(hashed(b"other"))]);
         assert_eq!(guesses, [Some(one), None, None]);
         // A guess that is wrong does no harm.

@@ -101,64 +101,44 @@ impl NamesBuilder {
         scope: Scope,
         value: Option<ValueId>,
     ) -> Result<(), TooManyNames> {
-        self.add_key(name.len(), scope, value, |keys| encode_key(name, keys))
-    }
-
-    /// The same for a name as text: labels without NUL, `\001` and escapes, joined by single dots.
-    pub(crate) fn add_plain(
-        &mut self,
-        name: &[u8],
-        scope: Scope,
-        value: Option<ValueId>,
-    ) -> Result<(), TooManyNames> {
-        self.add_key(name.len() + 2, scope, value, |keys| encode_plain_key(name, keys))
-    }
-
-    /// Adds the names that [`write_plain`] has written, so many, all with one value: none of them
-    /// if there might be too many.
-    pub(crate) fn add_written(
-        &mut self,
-        mut written: &[u8],
-        count: usize,
-        value: ValueId,
-    ) -> Result<(), TooManyNames> {
-        let size = self.key_bytes + written.len() + (self.len + count) * (HEAD + MAX_OVERHEAD);
-        if size + MAX_OVERHEAD > u32::MAX as usize {
-            return Err(TooManyNames);
-        }
-        while let Some((&head, rest)) = written.split_first_chunk() {
-            let head = u16::from_le_bytes(head);
-            let (key, rest) = rest.split_at(usize::from(head >> 2));
-            let scope = Scope::ALL[usize::from(head & 3)];
-            self.entries.push(key, scope, value.0);
-            self.count(key.len(), scope);
-            written = rest;
-        }
-        Ok(())
-    }
-
-    #[inline]
-    fn add_key(
-        &mut self,
-        wire_len: usize,
-        scope: Scope,
-        value: Option<ValueId>,
-        encode: impl FnOnce(&mut Vec<u8>),
-    ) -> Result<(), TooManyNames> {
         // A key has at most two bytes for each of the name's.
         let size = self.key_bytes + self.len * (HEAD + MAX_OVERHEAD);
-        if size + HEAD + 2 * wire_len + MAX_OVERHEAD > u32::MAX as usize {
+        if size + HEAD + 2 * name.len() + MAX_OVERHEAD > u32::MAX as usize {
             return Err(TooManyNames);
         }
-        self.key.clear();
-        encode(&mut self.key);
-        self.entries.push(&self.key, scope, value.map_or(EXCLUSION, |ValueId(id)| id));
-        self.count(self.key.len(), scope);
+        let mut key = std::mem::take(&mut self.key);
+        key.clear();
+        encode_key(name, &mut key);
+        self.add_encoded(&key, scope, value);
+        self.key = key;
         Ok(())
     }
 
-    fn count(&mut self, key_len: usize, scope: Scope) {
-        self.key_bytes += key_len;
+    /// Whether there is room for so many names that [`write_plain`] has written.
+    pub(crate) fn has_room(&self, written: &[u8], count: usize) -> bool {
+        let size = self.key_bytes + written.len() + (self.len + count) * (HEAD + MAX_OVERHEAD);
+        size + MAX_OVERHEAD <= u32::MAX as usize
+    }
+
+    /// Adds the first of the names that [`write_plain`] has written, for which there [is
+    /// room](Self::has_room), and returns the others.
+    #[inline]
+    pub(crate) fn add_written<'w>(
+        &mut self,
+        written: &'w [u8],
+        value: Option<ValueId>,
+    ) -> &'w [u8] {
+        let Some((&head, rest)) = written.split_first_chunk() else { return written };
+        let head = u16::from_le_bytes(head);
+        let (key, rest) = rest.split_at(usize::from(head >> 2));
+        let scope = Scope::ALL[usize::from(head & 3)];
+        self.add_encoded(key, scope, value);
+        rest
+    }
+
+    fn add_encoded(&mut self, key: &[u8], scope: Scope, value: Option<ValueId>) {
+        self.entries.push(key, scope, value.map_or(EXCLUSION, |ValueId(id)| id));
+        self.key_bytes += key.len();
         self.len += 1;
         self.scopes.0 += u64::from(scope.has_itself());
         self.scopes.1 += u64::from(scope.has_below());

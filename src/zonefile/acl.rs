@@ -3,8 +3,9 @@
 
 use super::body::{duplicate4, duplicate6};
 use super::diagnostic::Refused;
-use super::entries::{Rules, Values, end_of_address, mapped_ip4};
+use super::entries::{Rules, end_of_address, mapped_ip4};
 use super::scan::{Scan, is_blank};
+use super::values::Values;
 use super::{FatalCause, Reason, ip4, ip6};
 use crate::listing::actions::listed;
 use crate::listing::addresses::{Addresses4, Addresses6, PrefixesBuilder};

@@ -1,21 +1,20 @@
 //! The entries of one dataset, or of one section of a combined one.
 
 use super::diagnostic::Refused;
-use super::entries::{Entries, Rules, Values};
-use super::plain_prefixes::{Gives, Line, Lines, Prefix};
+use super::entries::{Entries, Rules};
+use super::plain_prefixes::{Line, Prefix};
 use super::prepared::Said;
 use super::scan::Scan;
 use super::special::Local;
-use super::{
-    Diagnostic, Diagnostics, FatalCause, Kind, Options, Parsed, Reason, plain, plain_names,
-};
-use crate::listing::addresses::{self, Late, PrefixesBuilder};
+use super::values::{BATCH, Values};
+use super::{Diagnostic, Diagnostics, FatalCause, Kind, Options, Parsed, Reason};
+use crate::listing::addresses::{self, Key, Late, PrefixesBuilder};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// The entries so far.
 #[derive(Debug)]
 pub(super) struct Body {
-    kind: Kind,
+    pub(super) kind: Kind,
     pub(super) values: Values,
     entries: Entries,
     accepted: u64,
@@ -63,61 +62,15 @@ impl Body {
         Ok((true, warning))
     }
 
-    /// Takes the lines of the commonest kind for these entries at the beginning of `chunk`, and
-    /// returns the rest and their number. What it takes, [`Body::line`] would take, too. The first
-    /// line is at `at`.
-    pub(super) fn plain_lines<'a>(
-        &mut self,
-        chunk: &'a [u8],
-        rules: Rules<'_>,
-        at: (u16, u32),
-    ) -> Result<(&'a [u8], u64), FatalCause> {
-        let mut lines = plain::Lines::new(chunk);
-        match &mut self.entries {
-            Entries::Ip4Set(set) => {
-                let mut addresses = lines.by_ref().peekable();
-                if addresses.peek().is_none() {
-                    return Ok((chunk, 0));
-                }
-                let value = Some(self.values.default_id()?);
-                addresses.for_each(|address| set.add_single(address, value));
-            }
-            Entries::Ip4Tset(set) => lines.by_ref().for_each(|address| set.add(address)),
-            Entries::Ip4Trie(..) if rules.max_range.is_some() => return Ok((chunk, 0)),
-            Entries::Ip4Trie(trie, _) => {
-                let mut prefixes = Prefixes { values: &mut self.values, trie };
-                let (rest, count) = prefixes.plain_lines(chunk, self.accepted)?;
-                self.add_places(at, count);
-                return Ok((rest, count));
-            }
-            Entries::Ip6Trie(trie) => {
-                let mut prefixes = Prefixes { values: &mut self.values, trie };
-                let (rest, count) = prefixes.plain_lines(chunk, self.accepted)?;
-                self.add_places(at, count);
-                return Ok((rest, count));
-            }
-            Entries::Dnset(names) => {
-                let (mut rest, mut count) = (chunk, 0);
-                while let Some(line) = plain_names::line(rest) {
-                    // What goes wrong is told by the ordinary way.
-                    let Ok(value) = self.values.default_id() else { break };
-                    if names.add_plain(line.name, line.scope, Some(value)).is_err() {
-                        break;
-                    }
-                    rest = &rest[line.len..];
-                    count += 1;
-                }
-                self.accepted += count;
-                return Ok((rest, count));
-            }
-            _ => return Ok((chunk, 0)),
-        }
-        self.accepted += lines.count;
-        Ok((lines.rest, lines.count))
+    /// The length that IPv4 prefixes of lines of the commonest kinds have to have at least.
+    pub(super) fn shortest4(&self, rules: Rules<'_>) -> u8 {
+        let most = rules.max_range.map_or(32, |most| most.max(1).ilog2());
+        32 - most as u8
     }
 
-    /// Takes what such lines of `chunk` say, and returns their number; `None` says that lines of
-    /// this type are read otherwise. The first line is at `at`.
+    /// Takes lines of `chunk` of the commonest kinds, of which the first is at `at`, and returns their
+    /// number. What it takes, [`Body::line`] would take, too. `None` says that lines of this type are
+    /// read otherwise.
     pub(super) fn take_said(
         &mut self,
         chunk: &[u8],
@@ -125,36 +78,51 @@ impl Body {
         rules: Rules<'_>,
         at: (u16, u32),
     ) -> Result<Option<u64>, FatalCause> {
+        let shortest4 = self.shortest4(rules);
         let count = match (&mut self.entries, said) {
             (Entries::Ip4Set(set), Said::Addresses(addresses)) => {
-                if !addresses.is_empty() {
-                    set.add_singles(addresses, self.values.default_id()?);
-                }
+                set.add_singles(addresses, self.values.default_id()?);
                 addresses.len()
             }
             (Entries::Ip4Tset(set), Said::Addresses(addresses)) => {
                 set.add_all(addresses);
                 addresses.len()
             }
-            (Entries::Ip4Trie(trie, _), Said::Prefixes4(lines)) if rules.max_range.is_none() => {
-                let mut prefixes = Prefixes { values: &mut self.values, trie };
-                prefixes.take(chunk, lines, self.accepted)?;
-                self.add_places(at, lines.len() as u64);
-                return Ok(Some(lines.len() as u64));
+            (_, Said::Prefixes4(lines)) if lines.iter().any(|line| line.len < shortest4) => {
+                return Ok(None);
+            }
+            (Entries::Ip4Set(set), Said::Prefixes4(lines)) => {
+                for lines in lines.chunks(BATCH) {
+                    let gives = lines.iter().map(|line| line.gives);
+                    let values = self.values.of_batch(gives, chunk)?;
+                    for (line, value) in lines.iter().zip(values) {
+                        set.add_range(line.start, line.start.last_of_prefix(line.len), value);
+                    }
+                }
+                lines.len()
+            }
+            (Entries::Ip4Trie(trie, _), Said::Prefixes4(lines)) => {
+                add_prefixes(trie, &mut self.values, chunk, lines, self.accepted)?;
+                self.add_places(at, lines.len());
+                lines.len()
             }
             (Entries::Ip6Trie(trie), Said::Prefixes6(lines)) => {
-                let mut prefixes = Prefixes { values: &mut self.values, trie };
-                prefixes.take(chunk, lines, self.accepted)?;
-                self.add_places(at, lines.len() as u64);
-                return Ok(Some(lines.len() as u64));
+                add_prefixes(trie, &mut self.values, chunk, lines, self.accepted)?;
+                self.add_places(at, lines.len());
+                lines.len()
             }
-            (Entries::Dnset(names), Said::Names(written, count)) => {
+            (Entries::Dnset(names), Said::Names(mut written, gives)) => {
                 // What goes wrong is told by the ordinary way.
-                let Ok(value) = self.values.default_id() else { return Ok(None) };
-                if names.add_written(written, count, value).is_err() {
+                if !names.has_room(written, gives.len()) {
                     return Ok(None);
                 }
-                count
+                for gives in gives.chunks(BATCH) {
+                    let values = self.values.of_batch(gives.iter().copied(), chunk)?;
+                    for &value in &values[..gives.len()] {
+                        written = names.add_written(written, value);
+                    }
+                }
+                gives.len()
             }
             _ => return Ok(None),
         };
@@ -162,11 +130,10 @@ impl Body {
         Ok(Some(count as u64))
     }
 
-    /// Counts entries that lie in lines side by side, and remembers where.
-    fn add_places(&mut self, (file, line): (u16, u32), count: u64) {
+    /// Remembers where the next entries are, which lie in lines side by side.
+    fn add_places(&mut self, (file, line): (u16, u32), count: usize) {
         if count > 0 {
             self.places.add(self.accepted as u32, file, line);
-            self.accepted += count;
         }
     }
 
@@ -221,64 +188,23 @@ impl Body {
     }
 }
 
-/// The prefixes of one family, and where their values go.
-struct Prefixes<'a, K: addresses::Key> {
-    values: &'a mut Values,
-    trie: &'a mut PrefixesBuilder<K>,
-}
-
-/// How many lines are looked at together.
-const BATCH: usize = 32;
-
-impl<K: Prefix> Prefixes<'_, K> {
-    /// Takes the plain lines at the beginning of `chunk`, of which the first is entry `place`;
-    /// returns the rest and their number.
-    fn plain_lines<'c>(
-        &mut self,
-        chunk: &'c [u8],
-        place: u64,
-    ) -> Result<(&'c [u8], u64), FatalCause> {
-        let mut lines = Lines::new(chunk, 0);
-        let mut batch = Vec::new();
-        let mut count = 0;
-        loop {
-            batch.clear();
-            batch.extend(lines.by_ref().take(BATCH));
-            self.take(chunk, &batch, place + count)?;
-            count += batch.len() as u64;
-            if batch.len() < BATCH {
-                return Ok((&chunk[lines.at..], count));
-            }
+/// Takes lines of `chunk`, of which the first is entry `place`.
+fn add_prefixes<K: Prefix>(
+    trie: &mut PrefixesBuilder<K>,
+    values: &mut Values,
+    chunk: &[u8],
+    lines: &[Line<K>],
+    mut place: u64,
+) -> Result<(), FatalCause> {
+    for lines in lines.chunks(BATCH) {
+        let batch = values.of_batch(lines.iter().map(|line| line.gives), chunk)?;
+        for (line, value) in lines.iter().zip(batch) {
+            let number = u32::try_from(place).map_err(|_| FatalCause::TooLarge)?;
+            trie.add(line.start, line.len, values.answer(value), number);
+            place += 1;
         }
     }
-
-    /// Takes lines of `chunk`, of which the first is entry `place`.
-    fn take(&mut self, chunk: &[u8], lines: &[Line<K>], mut place: u64) -> Result<(), FatalCause> {
-        for batch in lines.chunks(BATCH) {
-            let mut owns = [None; BATCH];
-            for (line, own) in batch.iter().zip(&mut owns) {
-                if let Gives::Own(value) = line.gives {
-                    *own = Some(value.value(chunk));
-                }
-            }
-            let guesses = self.values.answers.guess(&owns);
-            for ((line, own), guess) in batch.iter().zip(owns).zip(guesses) {
-                let value = match (line.gives, own) {
-                    (Gives::Nothing, _) => None,
-                    (_, None) => Some(self.values.default_id()?),
-                    (_, Some(own)) => {
-                        let value = self.values.answers.guessed_value(guess, own);
-                        Some(value.ok_or(FatalCause::TooLarge)?)
-                    }
-                };
-                let answer = self.values.answer(value);
-                let number = u32::try_from(place).map_err(|_| FatalCause::TooLarge)?;
-                self.trie.add(line.start, line.len, answer, number);
-                place += 1;
-            }
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 pub(super) fn duplicate4(late: Late<u32>) -> (u32, Reason) {

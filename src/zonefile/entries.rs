@@ -2,16 +2,13 @@
 
 use super::acl::AclEntries;
 use super::diagnostic::Refused;
-use super::params::{self, Params};
 use super::scan::Scan;
-use super::value::Pair;
-use super::{FatalCause, Kind, Options, Reason, Tally, generic, ip4, ip6, value};
+use super::values::Values;
+use super::{FatalCause, Kind, Options, Reason, Tally, generic, ip4, ip6};
 use crate::listing::addresses::{LayersBuilder, PrefixesBuilder, SetBuilder4, SetBuilder6};
 use crate::listing::names::{NamesBuilder, Scope};
 use crate::listing::records::RecordsBuilder;
-use crate::listing::{AnswerId, AnswersBuilder, Gate, ValueId};
 use crate::wire::name::NameBuf;
-use std::net::Ipv4Addr;
 
 /// The entries of a dataset so far.
 #[derive(Debug)]
@@ -260,164 +257,5 @@ pub(super) fn scoped_name(scan: &mut Scan<'_>) -> Result<(NameBuf, Scope), Reaso
             *scan = start;
             Err(refused.err().unwrap_or(Reason::NoName))
         }
-    }
-}
-
-/// The values of a dataset and the default value at the current line.
-#[derive(Debug)]
-pub(super) struct Values {
-    pub(super) answers: AnswersBuilder,
-    loopback_only: bool,
-    /// True if only the first default line counts, and for the whole dataset.
-    one_default: bool,
-    /// What every file starts with.
-    base: OwnedPair,
-    /// What stands for the A value and the text of every default line.
-    local_a: Option<Ipv4Addr>,
-    local_text: Option<Box<[u8]>>,
-    current: OwnedPair,
-    current_id: Option<ValueId>,
-    first: Option<OwnedPair>,
-}
-
-#[derive(Clone, Debug)]
-struct OwnedPair {
-    a: Ipv4Addr,
-    text: Box<[u8]>,
-}
-
-impl OwnedPair {
-    fn new(pair: Pair<'_>) -> Self {
-        Self { a: pair.a, text: pair.text.into() }
-    }
-
-    fn as_pair(&self) -> Pair<'_> {
-        Pair { a: self.a, text: &self.text }
-    }
-}
-
-impl Values {
-    pub(super) fn new(kind: Kind, options: &Options) -> Self {
-        let local_text = options.default_text.as_deref().map(Box::from);
-        let base = Pair {
-            a: options.default_a.unwrap_or(Pair::BUILT_IN.a),
-            text: local_text.as_deref().unwrap_or(Pair::BUILT_IN.text),
-        };
-        Self {
-            answers: AnswersBuilder::default(),
-            loopback_only: options.loopback_only,
-            one_default: matches!(kind, Kind::Ip4Tset | Kind::Ip6Tset),
-            base: OwnedPair::new(base),
-            current: OwnedPair::new(base),
-            local_a: options.default_a,
-            local_text,
-            current_id: None,
-            first: None,
-        }
-    }
-
-    /// Defaults hold up to the end of their file.
-    pub(super) fn start_file(&mut self) {
-        if !self.one_default {
-            self.current = self.base.clone();
-            self.current_id = None;
-        }
-    }
-
-    /// Takes a default line. A reason returned is a warning only.
-    pub(super) fn default_line(&mut self, scan: &mut Scan<'_>) -> Result<Option<Reason>, Refused> {
-        if self.one_default && self.first.is_some() {
-            return Ok(None);
-        }
-        let (pair, was_cut) = value::pair(scan, Pair::BUILT_IN, self.loopback_only)?;
-        let pair = OwnedPair::new(pair);
-        self.set_default(pair);
-        Ok(was_cut.then_some(Reason::LongText))
-    }
-
-    /// Takes a default line that takes what it leaves out from the one before.
-    pub(super) fn next_default(&mut self, scan: &mut Scan<'_>) -> Result<Option<Reason>, Refused> {
-        let (pair, was_cut) = value::pair(scan, self.current.as_pair(), self.loopback_only)?;
-        let pair = OwnedPair::new(pair);
-        self.set_default(pair);
-        Ok(was_cut.then_some(Reason::LongText))
-    }
-
-    fn set_default(&mut self, pair: OwnedPair) {
-        let text = self.local_text.clone().unwrap_or(pair.text);
-        let pair = OwnedPair { a: self.local_a.unwrap_or(pair.a), text };
-        self.current = pair.clone();
-        self.current_id = None;
-        self.first.get_or_insert(pair);
-    }
-
-    /// The number of the default value at this line.
-    pub(super) fn default_id(&mut self) -> Result<ValueId, FatalCause> {
-        if let Some(id) = self.current_id {
-            return Ok(id);
-        }
-        let id = self.answers.value(self.current.a, &self.current.text);
-        self.current_id = id;
-        id.ok_or(FatalCause::TooLarge)
-    }
-
-    /// The answer of every entry of a dataset that has only one.
-    pub(super) fn only_answer(&mut self) -> AnswerId {
-        let value = self.default_id().ok();
-        self.answer(value)
-    }
-
-    /// The first default line of the dataset, or what stands for it.
-    pub(super) fn dataset_default(&self) -> (Ipv4Addr, Box<[u8]>) {
-        let OwnedPair { a, text } = self.first.as_ref().unwrap_or(&self.base).clone();
-        (a, text)
-    }
-
-    /// The value of an entry, none for an exclusion; and a warning.
-    fn of_entry(
-        &mut self,
-        excluded: bool,
-        scan: &mut Scan<'_>,
-    ) -> Result<(Option<ValueId>, Option<Reason>), Refused> {
-        if excluded {
-            return Ok((None, None));
-        }
-        scan.skip_blanks();
-        if scan.is_end_or_comment() {
-            return Ok((Some(self.default_id()?), None));
-        }
-        let (id, warning) = match params::find(scan.rest()) {
-            Params::None => self.value(scan, None)?,
-            Params::Doubtful => {
-                let (id, warning) = self.value(scan, None)?;
-                (id, warning.or(Some(Reason::DoubtfulParams)))
-            }
-            Params::Some(0, gate) => {
-                let Pair { a, text } = self.current.as_pair();
-                let id = self.answers.gated_value(a, text, Some(gate));
-                (id.ok_or(FatalCause::TooLarge)?, None)
-            }
-            Params::Some(len, gate) => {
-                scan.end_after(len);
-                self.value(scan, Some(gate))?
-            }
-        };
-        Ok((Some(id), warning))
-    }
-
-    /// A value that may stand on an entry line, and a warning.
-    pub(super) fn value(
-        &mut self,
-        scan: &mut Scan<'_>,
-        gate: Option<Gate>,
-    ) -> Result<(ValueId, Option<Reason>), Refused> {
-        let (pair, was_cut) = value::pair(scan, self.current.as_pair(), self.loopback_only)?;
-        let id = self.answers.gated_value(pair.a, pair.text, gate).ok_or(FatalCause::TooLarge)?;
-        Ok((id, was_cut.then_some(Reason::LongText)))
-    }
-
-    /// The answer of an entry with this value, none for an exclusion.
-    pub(super) fn answer(&mut self, value: Option<ValueId>) -> AnswerId {
-        value.map_or(AnswerId::NONE, |value| self.answers.answer(&[value]))
     }
 }

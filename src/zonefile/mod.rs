@@ -32,6 +32,7 @@ mod params;
 mod plain;
 mod plain_names;
 mod plain_prefixes;
+mod plain_values;
 mod prepared;
 mod scan;
 mod section;
@@ -40,6 +41,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 mod value;
+mod values;
 
 pub use acl::{Acl, Keys, Subjects};
 pub use diagnostic::{
@@ -292,6 +294,8 @@ pub struct Parser {
     line: u32,
     /// The beginning of a line of which the end was not fed yet.
     partial: Vec<u8>,
+    /// Memory for lines that are read many at a time.
+    lines: prepared::Lines,
     /// True if more of that line was fed than is kept.
     overlong: bool,
 }
@@ -319,6 +323,7 @@ impl Parser {
             files: 0,
             line: 0,
             partial: Vec::new(),
+            lines: prepared::Lines::default(),
             overlong: false,
         }
     }
@@ -346,7 +351,7 @@ impl Parser {
             rest = &rest[end + 1..];
         }
         loop {
-            rest = self.plain_lines(rest)?;
+            rest = &rest[self.common_lines(rest)?..];
             let Some(end) = memchr::memchr(b'\n', rest) else { break };
             self.line(&rest[..end], false)?;
             rest = &rest[end + 1..];
@@ -502,65 +507,52 @@ impl Parser {
 
     fn entry(&mut self, scan: &mut Scan<'_>) -> Result<Option<Reason>, Refused> {
         let at = (self.file(), self.line);
-        let (body, ttl, counts) = match &mut self.content {
-            Content::Whole(body) => (&mut **body, self.head.local.ttl, true),
-            Content::Combined(sections) => {
-                let section = sections.open().ok_or(FatalCause::NoSection)?;
-                (&mut section.body, section.local.ttl, !section.apexes.is_empty())
-            }
-        };
-        let rules = Rules { options: &self.options, max_range: self.head.max_range, ttl };
+        let (body, rules, counts) = self.body().ok_or(FatalCause::NoSection)?;
         let (is_entry, warning) = body.line(scan, rules, at)?;
         self.accepted += u64::from(is_entry && counts);
         Ok(warning)
     }
 
-    /// Takes the lines of the commonest kinds at the beginning of `chunk`, and returns the rest.
-    fn plain_lines<'a>(&mut self, chunk: &'a [u8]) -> Result<&'a [u8], Fatal> {
-        let mut rest = chunk;
-        self.with_body(|body, rules, at| {
-            let count;
-            (rest, count) = body.plain_lines(chunk, rules, at)?;
-            Ok(count)
-        })?;
-        Ok(rest)
+    /// Takes the lines of the commonest kinds at the beginning of `chunk`, and returns their end.
+    fn common_lines(&mut self, chunk: &[u8]) -> Result<usize, Fatal> {
+        let mut lines = std::mem::take(&mut self.lines);
+        let mut end = 0;
+        while let Some((body, rules, ..)) = self.body()
+            && let Some(run) = lines.read(body.kind, body.shortest4(rules), chunk, end)
+            && self.take_said(chunk, lines.said(&run))?
+        {
+            end = run.place.end;
+            lines.clear();
+        }
+        lines.clear();
+        self.lines = lines;
+        Ok(end)
     }
 
-    /// Takes what such lines of `chunk` say; `false` says that it is nothing for the entries at
-    /// hand.
+    /// Takes what lines of `chunk` say; `false` says that it is nothing for the entries at hand.
     fn take_said(&mut self, chunk: &[u8], said: Said<'_>) -> Result<bool, Fatal> {
-        let mut are_taken = false;
-        self.with_body(|body, rules, at| {
-            let count = body.take_said(chunk, said, rules, at)?;
-            are_taken = count.is_some();
-            Ok(count.unwrap_or(0))
-        })?;
-        Ok(are_taken)
+        let (file, line) = (file_index(self.files), self.line);
+        let Some((body, rules, counts)) = self.body() else { return Ok(false) };
+        let count = body.take_said(chunk, said, rules, (file, line.saturating_add(1)));
+        let Some(count) = count.map_err(|cause| Fatal { file, line, cause })? else {
+            return Ok(false);
+        };
+        self.accepted += if counts { count } else { 0 };
+        self.line = line.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
+        Ok(true)
     }
 
-    /// Has `take` take lines for what entry lines belong to, if that is anything; it gets the place
-    /// of the first one. It returns the number of lines, all of them entries.
-    fn with_body(
-        &mut self,
-        take: impl FnOnce(&mut Body, Rules<'_>, (u16, u32)) -> Result<u64, FatalCause>,
-    ) -> Result<(), Fatal> {
+    /// What entry lines belong to, if that is anything, with its rules, and whether entries count.
+    fn body(&mut self) -> Option<(&mut Body, Rules<'_>, bool)> {
         let (body, ttl, counts) = match &mut self.content {
             Content::Whole(body) => (&mut **body, self.head.local.ttl, true),
-            Content::Combined(sections) => match sections.open() {
-                Some(section) => (&mut section.body, section.local.ttl, !section.apexes.is_empty()),
-                None => return Ok(()),
-            },
+            Content::Combined(sections) => {
+                let section = sections.open()?;
+                (&mut section.body, section.local.ttl, !section.apexes.is_empty())
+            }
         };
         let rules = Rules { options: &self.options, max_range: self.head.max_range, ttl };
-        let (file, line) = (file_index(self.files), self.line);
-        let count = take(body, rules, (file, line.saturating_add(1))).map_err(|cause| Fatal {
-            file,
-            line,
-            cause,
-        })?;
-        self.accepted += if counts { count } else { 0 };
-        self.line = self.line.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
-        Ok(())
+        Some((body, rules, counts))
     }
 
     fn report(&mut self, at: usize, reason: Reason) {

@@ -1,5 +1,7 @@
 //! The commonest line, fast: a whole IPv4 address and nothing else.
 
+use super::MAX_LINE;
+
 /// How much of a text is looked at for a line. The longest, of four octets with three digits, has 17
 /// bytes with CR LF; what stands behind it may be anything.
 const WINDOW: usize = 32;
@@ -147,6 +149,21 @@ fn word_at(text: &[u8; WINDOW], start: usize) -> u32 {
     u32::from_le_bytes(*text[start % 16..].first_chunk().unwrap_or(&[0; 4]))
 }
 
+/// The address of a line that begins at a place of a text, whatever stands behind it, and the end of the
+/// line.
+#[inline]
+pub(super) fn line_with_more(text: &[u8], at: usize) -> Option<(u32, usize)> {
+    let line = &text[at..];
+    let (address, len) = address(line)?;
+    let end = match line.get(len)? {
+        b' ' | b'\t' | b'#' | b';' | b':' => len + memchr::memchr(b'\n', &line[len..])? + 1,
+        b'\n' => len + 1,
+        b'\r' if line.get(len + 1)? == &b'\n' => len + 2,
+        _ => return None,
+    };
+    (end <= MAX_LINE).then_some((address, at + end))
+}
+
 /// The whole address that a text begins with, and its length.
 #[inline(always)]
 pub(super) fn address(text: &[u8]) -> Option<(u32, usize)> {
@@ -259,6 +276,22 @@ mod tests {
             check(format!("1.2.3.9\n{line}{after}").as_bytes());
             check(format!("255.255.255.0\n{line}\n{line}{after}").as_bytes());
         }
+    }
+
+    #[test]
+    fn whatever_stands_behind_an_address() {
+        let taken = |line: &str| line_with_more(line.as_bytes(), 0);
+        for line in
+            ["1.2.3.4 # x\n", "1.2.3.4:2:x\r\n", "1.2.3.4;\n", "1.2.3.4#\0\n", "1.2.3.4\t\n"]
+        {
+            assert_eq!(taken(line), Some((0x0102_0304, line.len())), "{line:?}");
+            assert_eq!(taken(line.trim_end_matches('\n')), None);
+        }
+        for line in ["1.2.3.4/32\n", "1.2.3.4-5\n", "1.2.3\n", "1.2.3.4\rx\n", "1.2.3.4.\n", ""] {
+            assert_eq!(taken(line), None, "{line:?}");
+        }
+        let long = |blanks: usize| taken(&format!("1.2.3.4{}\n", " ".repeat(blanks)));
+        assert!(long(MAX_LINE - 8).is_some() && long(MAX_LINE - 7).is_none());
     }
 
     proptest! {

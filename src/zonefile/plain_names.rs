@@ -1,10 +1,13 @@
-//! The commonest line of a list of names, fast: a name of small letters, digits, hyphens and
-//! underscores, perhaps with `.` or `*.` before it, and nothing else.
+//! The commonest lines of lists of names, fast: a name of small letters, digits, hyphens and
+//! underscores, perhaps with `.` or `*.` before it, and [what it gives](plain_values). It may be an
+//! exclusion.
 
+use super::MAX_LINE;
+use super::plain_values::{self, Gives};
 use crate::listing::names::Scope;
 use crate::wire::name::{MAX_LABEL, MAX_NAME};
 
-/// What a byte of such a line is.
+/// What a byte of such a name is, or behind it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Class {
     Name,
@@ -20,7 +23,7 @@ const CLASSES: [Class; 256] = {
         classes[byte] = match byte as u8 {
             b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => Class::Name,
             b'.' => Class::Dot,
-            b'\r' | b'\n' => Class::End,
+            b'\r' | b'\n' | b' ' | b'\t' => Class::End,
             _ => Class::Other,
         };
         byte += 1;
@@ -32,17 +35,20 @@ const CLASSES: [Class; 256] = {
 pub(super) struct Line<'a> {
     pub(super) name: &'a [u8],
     pub(super) scope: Scope,
-    /// The length of the line, its end included.
-    pub(super) len: usize,
+    pub(super) gives: Gives,
+    /// The end of the line, its newline included, in what was read.
+    pub(super) end: usize,
 }
 
-/// The line at the beginning of a text, if it is whole and such a one.
+/// The line that begins at a place of a text, if it is whole and such a one.
 #[inline]
-pub(super) fn line(text: &[u8]) -> Option<Line<'_>> {
-    let (scope, start) = match text {
-        [b'.', ..] => (Scope::Both, 1),
-        [b'*', b'.', ..] => (Scope::Below, 2),
-        _ => (Scope::Itself, 0),
+pub(super) fn line(text: &[u8], begin: usize) -> Option<Line<'_>> {
+    let excluded = *text.get(begin)? == b'!';
+    let start = begin + usize::from(excluded);
+    let (scope, start) = match text[start..] {
+        [b'.', ..] => (Scope::Both, start + 1),
+        [b'*', b'.', ..] => (Scope::Below, start + 2),
+        _ => (Scope::Itself, start),
     };
     let mut label = start;
     let mut at = start;
@@ -61,18 +67,19 @@ pub(super) fn line(text: &[u8]) -> Option<Line<'_>> {
         at += 1;
     }
     let name = &text[start..at];
-    let len = match text[at..] {
-        [b'\n', ..] => at + 1,
-        [b'\r', b'\n', ..] => at + 2,
-        _ => return None,
+    let (gives, end) = match excluded {
+        true => (Gives::Nothing, plain_values::end_of_line(text, at)?),
+        false => plain_values::gives(text, at)?,
     };
     // In wire form it has two bytes more.
-    (name.len() + 2 <= MAX_NAME).then_some(Line { name, scope, len })
+    let fits = name.len() + 2 <= MAX_NAME && end - begin <= MAX_LINE;
+    fits.then_some(Line { name, scope, gives, end })
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::entries::scoped_name;
+    use super::super::plain_values::tests::{check, ends};
     use super::super::scan::Scan;
     use super::*;
     use crate::wire::name::NameBuf;
@@ -85,34 +92,52 @@ mod tests {
             text in proptest::collection::vec(
                 proptest::sample::select(&b"aaaaz09-_....*A \\!:#\r\n\0\x80"[..]), 0..300,
             ),
+            end in ends(),
         ) {
-            let text = [&text, &b"\n"[..]].concat();
-            let Some(Line { name, scope, len }) = line(&text) else { return Ok(()) };
-            prop_assert_eq!(text.iter().position(|&byte| byte == b'\n'), Some(len - 1));
-            let line = text[..len].trim_ascii_end();
+            let text = [&text, &end[..]].concat();
+            let Some(Line { name, scope, gives, end }) = line(&text, 0) else { return Ok(()) };
+            prop_assert_eq!(text.iter().position(|&byte| byte == b'\n'), Some(end - 1));
+            let line = text[..end].trim_ascii_end();
+            let line = &line[..line.iter().position(|&byte| byte == 0).unwrap_or(line.len())];
             let mut scan = Scan::new(line);
+            let is_exclusion = scan.eat(b'!');
+            prop_assert_eq!(is_exclusion, gives == Gives::Nothing);
             prop_assert_eq!(scoped_name(&mut scan), Ok((NameBuf::from_text(name).unwrap(), scope)));
-            prop_assert!(scan.is_end());
+            match is_exclusion {
+                true => prop_assert!(scan.is_end()),
+                false => check(gives, &text, &mut scan),
+            }
         }
     }
 
     #[test]
     fn which_lines_are_plain() {
-        let taken = |text: &str| line(text.as_bytes()).map(|line| line.len);
+        let taken = |text: &str| line(text.as_bytes(), 0).map(|line| line.end);
         let label = "x".repeat(MAX_LABEL);
         let longest = [&label[..], &label, &label, &label[..61]].join(".");
-        for text in ["a\n", "a.b\r\n", ".a.b\n", "*.x-y._z.0\n", &format!("{longest}\n")] {
+        for text in [
+            "a\n",
+            "a.b\r\n",
+            ".a.b\n",
+            "*.x-y._z.0\n",
+            "a \n",
+            "a :2:x\n",
+            "!.a\n",
+            &format!("{longest}\n"),
+        ] {
             assert_eq!(taken(text), Some(text.len()), "{text}");
             assert_eq!(taken(&format!("{text}b\n")), Some(text.len()), "{text}");
             assert_eq!(taken(text.trim_end()), None, "{text}");
         }
         for text in [
-            "\n", ".\n", "*.\n", "..a\n", "a..b\n", "a.\n", "a \n", " a\n", "a :2:x\n", "A\n",
-            "!a\n", "a\\.b\n", "a\rb\n", "a\r", "#a\n", "$a\n", ":a\n", "a*\n",
+            "\n", ".\n", "*.\n", "..a\n", "a..b\n", "a.\n", " a\n", "a:2:x\n", "A\n", "! a\n",
+            "!a \n", "a\\.b\n", "a\rb\n", "a\r", "#a\n", "$a\n", ":a\n", "a*\n", "!\n", "",
         ] {
             assert_eq!(taken(text), None, "{text:?}");
         }
         assert_eq!(taken(&format!("x{label}\n")), None);
         assert_eq!(taken(&format!("x{longest}\n")), None);
+        let blanks = |count: usize| format!("a{}\n", " ".repeat(count));
+        assert!(taken(&blanks(MAX_LINE - 2)).is_some() && taken(&blanks(MAX_LINE)).is_none());
     }
 }

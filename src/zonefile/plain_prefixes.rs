@@ -1,10 +1,9 @@
 //! The commonest lines of lists of prefixes, fast: a prefix written in full, without host bits, and
-//! behind it nothing, or a blank and its own value `:A:TXT`. It may be an exclusion.
+//! [what it gives](plain_values). It may be an exclusion.
 
-use super::scan::is_blank;
-use super::{MAX_LINE, MAX_TEXT, ip4, ip6, plain};
+use super::plain_values::{self, Gives};
+use super::{MAX_LINE, ip4, ip6, plain};
 use crate::listing::addresses::Key;
-use crate::listing::{AnswersBuilder, Hashed};
 
 /// A line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -13,34 +12,6 @@ pub(super) struct Line<K> {
     pub(super) start: K,
     pub(super) len: u8,
     pub(super) gives: Gives,
-}
-
-/// What the addresses of a prefix give.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Gives {
-    /// They are excluded.
-    Nothing,
-    /// The default value.
-    Default,
-    Own(Own),
-}
-
-/// The value of a line. Its text stands in what was read.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Own {
-    a: u32,
-    text: u32,
-    text_len: u16,
-    hash: u32,
-}
-
-impl Own {
-    /// The value; `read` is what was read.
-    pub(super) fn value(self, read: &[u8]) -> Hashed<'_> {
-        let start = self.text as usize;
-        let text = read.get(start..start + usize::from(self.text_len)).unwrap_or(&[]);
-        Hashed { a: self.a.into(), text, hash: self.hash }
-    }
 }
 
 /// An address that such lines can begin with.
@@ -148,82 +119,15 @@ pub(super) struct Lines<'a, K> {
     text: &'a [u8],
     /// Where what was not read yet begins.
     pub(super) at: usize,
+    /// Prefixes that are shorter are left.
+    shortest: u8,
     kind: std::marker::PhantomData<K>,
 }
 
 impl<'a, K: Prefix> Lines<'a, K> {
-    /// Those of a text from a place on, where a line begins.
-    pub(super) fn new(text: &'a [u8], at: usize) -> Self {
-        Self { text, at, kind: std::marker::PhantomData }
-    }
-
-    /// What stands behind a prefix, and the end of the line.
-    #[inline]
-    fn gives(&self, mut at: usize) -> Option<(Gives, usize)> {
-        let next = self.text.get(at)?;
-        if !is_blank(*next) {
-            return Some((Gives::Default, self.end_of_line(at)?));
-        }
-        while is_blank(*self.text.get(at)?) {
-            at += 1;
-        }
-        if self.text[at] != b':' {
-            return None;
-        }
-        let (a, at) = self.a(at + 1)?;
-        self.own(a, at)
-    }
-
-    /// The A value that ends in a colon, and its end.
-    #[inline]
-    fn a(&self, at: usize) -> Option<(u32, usize)> {
-        let text = self.text.get(at..)?;
-        let (octet, len) = plain::octet(text, 0)?;
-        let (a, len) = if text.get(len)? == &b'.' {
-            plain::address(text).filter(|&(address, _)| address >> 24 == 127)?
-        } else if octet > 0 {
-            (0x7f00_0000 | octet, len)
-        } else {
-            return None;
-        };
-        (text.get(len)? == &b':').then_some((a, at + len + 1))
-    }
-
-    /// The value with the text from here on, and the end of the line.
-    #[inline]
-    fn own(&self, a: u32, mut start: usize) -> Option<(Gives, usize)> {
-        while is_blank(*self.text.get(start)?) {
-            start += 1;
-        }
-        // With an `@`, there may be parameters. At a NUL, a line ends before its time.
-        let mut end = start + memchr::memchr3(b'\n', b'@', 0, &self.text[start..])?;
-        if self.text[end] != b'\n' {
-            return None;
-        }
-        let next = end + 1;
-        while end > start && (is_blank(self.text[end - 1]) || self.text[end - 1] == b'\r') {
-            end -= 1;
-        }
-        let text = &self.text[start..end];
-        if text.len() > MAX_TEXT {
-            return None;
-        }
-        let own = Own {
-            a,
-            text: u32::try_from(start).ok()?,
-            text_len: text.len() as u16,
-            hash: AnswersBuilder::hash(a.into(), text),
-        };
-        Some((Gives::Own(own), next))
-    }
-
-    #[inline]
-    fn end_of_line(&self, at: usize) -> Option<usize> {
-        match self.text.get(at..)? {
-            [b'\n', ..] => Some(at + 1),
-            [b'\r', b'\n', ..] => Some(at + 2),
-            _ => None,
-        }
+    /// Those of a text from a place on, where a line begins, with prefixes of at least a length.
+    pub(super) fn new(text: &'a [u8], at: usize, shortest: u8) -> Self {
+        Self { text, at, shortest, kind: std::marker::PhantomData }
     }
 }
 
@@ -237,10 +141,10 @@ impl<K: Prefix> Iterator for Lines<'_, K> {
         let (start, len, prefix_len) = K::read(&self.text[begin..])?;
         let at = begin + prefix_len;
         let (gives, end) = match excluded {
-            true => (Gives::Nothing, self.end_of_line(at)?),
-            false => self.gives(at)?,
+            true => (Gives::Nothing, plain_values::end_of_line(self.text, at)?),
+            false => plain_values::gives(self.text, at)?,
         };
-        if end - self.at > MAX_LINE {
+        if end - self.at > MAX_LINE || len < self.shortest {
             return None;
         }
         self.at = end;
@@ -250,9 +154,9 @@ impl<K: Prefix> Iterator for Lines<'_, K> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::plain_values::tests::{check as check_end, ends};
     use super::super::scan::Scan;
-    use super::super::value::{self, Pair};
-    use super::super::{Reason, entries, params};
+    use super::super::{MAX_TEXT, Reason, entries};
     use super::*;
     use proptest::prelude::*;
 
@@ -260,56 +164,21 @@ mod tests {
 
     /// What is taken as such a line is read as any line is.
     fn check<K: Prefix>(text: &[u8], cidr: Reading<K>) {
-        let mut lines = Lines::<K>::new(text, 0);
+        let mut lines = Lines::<K>::new(text, 0, 0);
         let Some(Line { start, len, gives }) = lines.next() else { return };
         assert_eq!(text.iter().position(|&byte| byte == b'\n'), Some(lines.at - 1));
         let line = text[..lines.at].trim_ascii_end();
-        assert!(!line.contains(&0) && lines.at <= MAX_LINE);
+        assert!(lines.at <= MAX_LINE);
+        let line = &line[..line.iter().position(|&byte| byte == 0).unwrap_or(line.len())];
         let mut scan = Scan::new(line);
-        assert_eq!(scan.eat(b'!'), gives == Gives::Nothing);
+        let is_exclusion = scan.eat(b'!');
+        assert_eq!(is_exclusion, gives == Gives::Nothing);
         assert_eq!(cidr(&mut scan), Ok((start, len)));
         assert_eq!(entries::end_of_address(&scan), Ok(()));
-        scan.skip_blanks();
-        let Gives::Own(own) = gives else { return assert!(scan.is_end()) };
-        assert_eq!(params::find(scan.rest()), params::Params::None);
-        let (pair, was_cut) = value::pair(&mut scan, Pair::BUILT_IN, true).unwrap();
-        let Pair { a, text: its_text } = pair;
-        let hash = AnswersBuilder::hash(a, its_text);
-        assert_eq!(own.value(text), Hashed { a, text: its_text, hash });
-        assert!(!was_cut);
-    }
-
-    fn ends() -> impl Strategy<Value = Vec<u8>> {
-        const PARTS: &[&str] = &[
-            "/",
-            "0",
-            "8",
-            "24",
-            "32",
-            "64",
-            "128",
-            "129",
-            " ",
-            " ",
-            "\t",
-            ":2:",
-            ":0:",
-            ":256:",
-            ":127.0.0.3:",
-            ":127.1:",
-            ":10.0.0.1:",
-            ":",
-            "text",
-            "$",
-            "@",
-            " @ delay=2",
-            "\0",
-            "\r",
-            "#",
-            "x",
-        ];
-        proptest::collection::vec(proptest::sample::select(PARTS), 0..6)
-            .prop_map(|parts| [&parts.concat(), "\n"].concat().into_bytes())
+        match is_exclusion {
+            true => assert!(scan.is_end()),
+            false => check_end(gives, text, &mut scan),
+        }
     }
 
     proptest! {
@@ -328,7 +197,7 @@ mod tests {
     #[test]
     fn which_lines_are_plain() {
         fn taken<K: Prefix>(text: &str) -> bool {
-            let mut lines = Lines::<K>::new(text.as_bytes(), 0);
+            let mut lines = Lines::<K>::new(text.as_bytes(), 0, 0);
             lines.next().is_some_and(|_| lines.at == text.len())
         }
         for text in [
@@ -336,10 +205,10 @@ mod tests {
             "1.2.3.4/32\r\n",
             "!1.2.3.0/24\n",
             "0.0.0.0/0\n",
+            "1.2.3.4 \n",
             "1.2.3.4 :2:text\n",
-            "1.2.3.0/24\t  :127.0.0.3:  a : b \r\n",
-            "1.2.3.4 :2:\n",
-            "1.2.3.4 :2: \n",
+            "1.2.3.0/24 text\n",
+            "1.2.3.4 #\n",
         ] {
             assert!(taken::<u32>(text), "{text:?}");
             assert!(!taken::<u32>(text.trim_end()), "{text:?}");
@@ -351,17 +220,9 @@ mod tests {
             "1.2.3.4/33\n",
             "1.2.3.4/\n",
             " 1.2.3.4\n",
-            "1.2.3.4 \n",
             "1.2.3.4:2:x\n",
-            "1.2.3.4 :2\n",
-            "1.2.3.4 x\n",
-            "1.2.3.4 #\n",
             "! 1.2.3.4\n",
             "!1.2.3.4 \n",
-            "1.2.3.4 :0:x\n",
-            "1.2.3.4 :10.0.0.1:x\n",
-            "1.2.3.4 :2:x @ ts=1\n",
-            "1.2.3.4 :2:x\0\n",
             "1.2.3.4\r:2:x\n",
             "::1\n",
         ] {
@@ -405,5 +266,7 @@ mod tests {
         };
         assert!(taken::<u32>(&line(1, MAX_TEXT)) && !taken::<u32>(&line(1, MAX_TEXT + 1)));
         assert!(taken::<u32>(&line(MAX_LINE - 20, 5)) && !taken::<u32>(&line(MAX_LINE, 5)));
+        let lengths = |shortest| Lines::<u32>::new(b"1.2.3.0/24\n1.0.0.0/8\n", 0, shortest).count();
+        assert_eq!([8, 9, 24, 25].map(lengths), [2, 1, 1, 0]);
     }
 }

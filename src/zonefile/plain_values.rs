@@ -1,0 +1,256 @@
+//! What stands behind the key of an entry, in its commonest forms, fast: nothing, a comment, an A value
+//! `:A`, a text, or both `:A:TXT`.
+
+use super::scan::is_blank;
+use super::{MAX_TEXT, plain};
+use crate::listing::{AnswersBuilder, Hashed};
+use std::net::Ipv4Addr;
+
+/// What an entry gives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Gives {
+    /// It is an exclusion.
+    Nothing,
+    /// The default value.
+    Default,
+    /// An A value, and the text of the default value.
+    A(u32),
+    Text(Text),
+}
+
+/// The text of a line, which stands in what was read, and perhaps its A value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Text {
+    /// 0 for that of the default value.
+    a: u32,
+    start: u32,
+    len: u16,
+    hash: u32,
+}
+
+impl Text {
+    /// The value, if an A value that is not given is this one; `read` is what was read.
+    pub(super) fn value(self, default: Ipv4Addr, read: &[u8]) -> Hashed<'_> {
+        let start = self.start as usize;
+        let text = read.get(start..start + usize::from(self.len)).unwrap_or(&[]);
+        let a = if self.a == 0 { default } else { self.a.into() };
+        Hashed::new(a, text, self.hash)
+    }
+}
+
+/// What a line gives whose key ends here, and the end of the line.
+#[inline]
+pub(super) fn gives(text: &[u8], at: usize) -> Option<(Gives, usize)> {
+    if let Some(end) = end_of_line(text, at) {
+        return Some((Gives::Default, end));
+    }
+    if !is_blank(*text.get(at)?) {
+        return None;
+    }
+    let at = skip_blanks(text, at)?;
+    match text[at] {
+        b'\r' | b'\n' => Some((Gives::Default, end_of_line(text, at)?)),
+        b'#' | b';' => Some((Gives::Default, at + memchr::memchr(b'\n', &text[at..])? + 1)),
+        b':' => {
+            let (a, at) = a(text, at + 1)?;
+            let at = skip_blanks(text, at)?;
+            match text[at] {
+                b':' => with_text(a, text, at + 1),
+                _ => Some((Gives::A(a), end_of_line(text, at)?)),
+            }
+        }
+        _ => with_text(0, text, at),
+    }
+}
+
+/// The end of the line, if it ends here.
+#[inline]
+pub(super) fn end_of_line(text: &[u8], at: usize) -> Option<usize> {
+    match text.get(at..)? {
+        [b'\n', ..] => Some(at + 1),
+        [b'\r', b'\n', ..] => Some(at + 2),
+        _ => None,
+    }
+}
+
+#[inline]
+fn skip_blanks(text: &[u8], mut at: usize) -> Option<usize> {
+    while is_blank(*text.get(at)?) {
+        at += 1;
+    }
+    Some(at)
+}
+
+/// The A value that stands here, and its end.
+#[inline]
+fn a(text: &[u8], at: usize) -> Option<(u32, usize)> {
+    let text = text.get(at..)?;
+    let (octet, len) = plain::octet(text, 0)?;
+    let (a, len) = if text.get(len)? == &b'.' {
+        plain::address(text).filter(|&(address, _)| address >> 24 == 127)?
+    } else if octet > 0 {
+        (0x7f00_0000 | octet, len)
+    } else {
+        return None;
+    };
+    Some((a, at + len))
+}
+
+/// The value with the text from here on, and the end of the line.
+#[inline]
+fn with_text(a: u32, text: &[u8], at: usize) -> Option<(Gives, usize)> {
+    let start = skip_blanks(text, at)?;
+    let mut end = start;
+    // At a NUL, a line ends before its time. An `@` behind a blank may begin parameters.
+    loop {
+        end += memchr::memchr3(b'\n', b'@', 0, &text[end..])?;
+        match text[end] {
+            b'\n' => break,
+            b'@' if !is_blank(text[end - 1]) => end += 1,
+            _ => return None,
+        }
+    }
+    let next = end + 1;
+    while end > start && (is_blank(text[end - 1]) || text[end - 1] == b'\r') {
+        end -= 1;
+    }
+    let text = &text[start..end];
+    if text.len() > MAX_TEXT {
+        return None;
+    }
+    let text = Text {
+        a,
+        start: u32::try_from(start).ok()?,
+        len: text.len() as u16,
+        hash: AnswersBuilder::text_hash(text),
+    };
+    Some((Gives::Text(text), next))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::super::params;
+    use super::super::scan::Scan;
+    use super::super::value::{self, Pair};
+    use super::*;
+    use proptest::prelude::*;
+
+    const DEFAULT: Pair<'_> = Pair { a: Ipv4Addr::new(127, 0, 0, 9), text: b"default" };
+
+    /// What was read behind a key, up to the end of the line, is what any line gives; `scan` has the
+    /// line from the end of its key on.
+    pub(in super::super) fn check(gives: Gives, read: &[u8], scan: &mut Scan<'_>) {
+        scan.skip_blanks();
+        if scan.is_end_or_comment() {
+            return assert_eq!(gives, Gives::Default);
+        }
+        assert_eq!(params::find(scan.rest()), params::Params::None);
+        let (pair, was_cut) = value::pair(scan, DEFAULT, true).unwrap();
+        assert!(!was_cut);
+        match gives {
+            Gives::A(a) => assert_eq!(pair, Pair { a: a.into(), ..DEFAULT }),
+            Gives::Text(text) => {
+                let hash = AnswersBuilder::text_hash(pair.text);
+                assert_eq!(text.value(DEFAULT.a, read), Hashed::new(pair.a, pair.text, hash));
+            }
+            other => panic!("{other:?} is none of its own"),
+        }
+    }
+
+    /// What may stand behind a key, with the end of the line.
+    pub(in super::super) fn ends() -> impl Strategy<Value = Vec<u8>> {
+        const PARTS: &[&str] = &[
+            "/",
+            "0",
+            "8",
+            "24",
+            "32",
+            "64",
+            "128",
+            "129",
+            " ",
+            " ",
+            "\t",
+            ":2",
+            ":2:",
+            ":0:",
+            ":256:",
+            ":127.0.0.3:",
+            ":127.0.0.3 ",
+            ":127.1:",
+            ":10.0.0.1:",
+            ":",
+            "text",
+            "$",
+            "@",
+            " @ delay=2",
+            "\0",
+            "\r",
+            "#",
+            ";",
+            "x",
+        ];
+        proptest::collection::vec(proptest::sample::select(PARTS), 0..6)
+            .prop_map(|parts| [&parts.concat(), "\n"].concat().into_bytes())
+    }
+
+    #[test]
+    fn which_ends_are_plain() {
+        let taken = |end: &str| {
+            let (gives, next) = gives(end.as_bytes(), 0)?;
+            let line = end.as_bytes()[..next].trim_ascii_end();
+            check(gives, end.as_bytes(), &mut Scan::new(line));
+            assert_eq!(gives_of(end.trim_end_matches('\n')), None);
+            Some((gives, next == end.len()))
+        };
+        fn gives_of(end: &str) -> Option<Gives> {
+            super::gives(end.as_bytes(), 0).map(|(gives, _)| gives)
+        }
+        for end in ["\n", "\r\n", " \n", "\t \r\n", " # : a @ b\n", " ;x\r\n", " #\0\n"] {
+            assert_eq!(taken(end), Some((Gives::Default, true)), "{end:?}");
+        }
+        for (end, a) in [(" :5\n", 5), (" :127.0.0.6 \r\n", 6), ("\t:255\r\n", 255)] {
+            assert_eq!(taken(end), Some((Gives::A(0x7f00_0000 | a), true)), "{end:?}");
+        }
+        for end in [
+            " :2:text\n",
+            "\t  :127.0.0.3:  a : b \r\n",
+            " :2:\n",
+            " :2: \n",
+            " :2 :x\n",
+            " text\n",
+            "  a # b; c\n",
+            " see abuse@example.com\n",
+            " :2:@x\n",
+            " x\r\r\n",
+        ] {
+            assert!(matches!(taken(end), Some((Gives::Text(_), true))), "{end:?}");
+        }
+        for end in [
+            "",
+            ":2:x\n",
+            "#x\n",
+            "x\n",
+            "\rx\n",
+            " \rx\n",
+            " :0:x\n",
+            " :256:x\n",
+            " :\n",
+            " ::\n",
+            " :10.0.0.1:x\n",
+            " :127.1:x\n",
+            " :2x\n",
+            " :2:x @ ts=1\n",
+            " @ ts=1\n",
+            " :2: @x\n",
+            " :2:x\0\n",
+            " x\0y\n",
+            " \0\n",
+        ] {
+            assert_eq!(gives_of(end), None, "{end:?}");
+        }
+        let long = |len| format!(" :2:{}\n", "x".repeat(len));
+        assert!(taken(&long(MAX_TEXT)).is_some());
+        assert_eq!(gives_of(&long(MAX_TEXT + 1)), None);
+    }
+}
