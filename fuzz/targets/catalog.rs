@@ -242,7 +242,7 @@ fn gated() -> Dataset {
     let ranges = ids.iter().zip(0xc000_0200..).map(|(id, key)| Range {
         start: key,
         end: key,
-        answer: new[id.0 as usize],
+        answer: new.get(*id),
     });
     Dataset { ip4: Some(Trie4::build(ranges)), answers, ttl: 30, ..Dataset::default() }
 }

@@ -36,8 +36,7 @@ fn gated(ttl: u32, entries: &[(&str, &str, [u8; 4], &str)], gate: Option<Gate>) 
         })
         .collect();
     let (answers, new) = builder.finish(ranges.iter().map(|range| range.answer));
-    let ranges =
-        ranges.into_iter().map(|range| Range { answer: new[range.answer.0 as usize], ..range });
+    let ranges = ranges.into_iter().map(|range| Range { answer: new.get(range.answer), ..range });
     let default_answer = default_answer();
     Dataset { ip4: Some(Trie4::build(ranges)), answers, default_answer, ttl, ..Dataset::default() }
 }

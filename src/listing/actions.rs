@@ -3,7 +3,7 @@
 //! An access list is a listing over clients, or over keys. Its tries hold the numbers of actions:
 //! those of the four [`Keyword`]s come first, the numbers of ordinary answers stand behind them.
 
-use super::{Answer, AnswerId, Answers, AnswersBuilder};
+use super::{Answer, AnswerId, Answers, AnswersBuilder, Numbering};
 
 /// What is done with a query.
 #[derive(Clone, Copy, Debug)]
@@ -54,12 +54,10 @@ impl Actions {
     pub fn new(
         answers: AnswersBuilder,
         used: impl IntoIterator<Item = AnswerId>,
-    ) -> (Self, Vec<AnswerId>) {
+    ) -> (Self, ActionNumbers) {
         let used = used.into_iter().map(|id| AnswerId(id.0.saturating_sub(SHIFT)));
-        let (answers, numbers) = answers.finish(used);
-        let kept = (0..=SHIFT).map(AnswerId);
-        let moved = numbers.into_iter().skip(1).map(listed);
-        (Self(answers), kept.chain(moved).collect())
+        let (answers, numbering) = answers.finish(used);
+        (Self(answers), ActionNumbers(numbering))
     }
 
     /// The action with this number: nothing for a client that is not listed.
@@ -74,6 +72,20 @@ impl Actions {
     /// The size in memory, in bytes.
     pub fn memory(&self) -> usize {
         self.0.memory()
+    }
+}
+
+/// The numbers that actions have at the end.
+#[derive(Debug)]
+pub struct ActionNumbers(Numbering);
+
+impl ActionNumbers {
+    /// The new number of an action.
+    pub fn get(&self, old: AnswerId) -> AnswerId {
+        match old.0.checked_sub(SHIFT) {
+            None | Some(0) => old,
+            Some(answer) => listed(self.0.get(AnswerId(answer))),
+        }
     }
 }
 
@@ -93,16 +105,16 @@ mod tests {
         let used = [Keyword::Pass.id(), ids[2], AnswerId::NONE, Keyword::Ignore.id(), ids[0]];
         let (actions, numbers) = Actions::new(builder, used);
         for keyword in Keyword::ALL {
-            assert_eq!(numbers[keyword.id().0 as usize], keyword.id());
+            assert_eq!(numbers.get(keyword.id()), keyword.id());
             let action = actions.get(keyword.id());
             assert!(matches!(action, Some(Action::Keyword(same)) if same == keyword));
         }
-        let a = |id: AnswerId| match actions.get(numbers[id.0 as usize]) {
+        let a = |id: AnswerId| match actions.get(numbers.get(id)) {
             Some(Action::Listed(answer)) => answer.values().next().map(|value| value.a.octets()[3]),
             other => panic!("{other:?}"),
         };
         assert_eq!((a(ids[0]), a(ids[2])), (Some(1), Some(3)));
-        assert_eq!(numbers[ids[2].0 as usize], AnswerId(5));
+        assert_eq!(numbers.get(ids[2]), AnswerId(5));
         assert!(actions.get(AnswerId::NONE).is_none());
     }
 }

@@ -12,7 +12,9 @@ pub mod names;
 pub mod records;
 
 pub use actions::{Action, Actions, Keyword};
-pub use answers::{Answer, Answers, AnswersBuilder, Asker, Gate, Hashed, Value, ValueId};
+pub use answers::{
+    Answer, Answers, AnswersBuilder, Asker, Gate, Hashed, Numbering, Value, ValueId,
+};
 
 /// The number of an interned [`Answer`] of a dataset.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]

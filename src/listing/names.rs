@@ -167,8 +167,8 @@ impl NamesBuilder {
     /// the name anyway. The latter is kept if a text may show the listed name (`$`); a text may
     /// come from `base_template`, the dataset's `$=` line, empty for none.
     pub fn finish(self, answers: AnswersBuilder, base_template: &[u8]) -> (NameTree, Answers) {
+        let mut numbering = answers.numbering();
         let mut rules = Rules { answers, base_template, values: Vec::new() };
-        let mut numbers = Numbers::default();
         let mut tree = NameTreeBuilder::default();
         // What holds below the names above the one at hand, with the lengths of their keys.
         let mut above: Vec<(usize, AnswerId)> = Vec::new();
@@ -185,7 +185,9 @@ impl NamesBuilder {
                 let below = entries.filter(|entry| entry.scope.has_below());
                 let below = rules.decide(below.map(value), inherited);
                 if itself.is_some() || below.is_some() {
-                    let [itself, below] = [itself, below].map(|old| old.map(|id| numbers.of(id)));
+                    rules.answers.extend(&mut numbering);
+                    let mut number = |old| numbering.number(old);
+                    let [itself, below] = [itself.map(&mut number), below.map(number)];
                     tree.push(key, itself, below);
                 }
                 if let Some(below) = below {
@@ -195,34 +197,7 @@ impl NamesBuilder {
                 }
             }
         });
-        let (answers, _) = rules.answers.finish(numbers.used);
-        (tree.finish(), answers)
-    }
-}
-
-/// The numbers that answers have at the end: in the order of their first use.
-#[derive(Default)]
-struct Numbers {
-    /// By the number that an answer has so far.
-    numbers: Vec<AnswerId>,
-    used: Vec<AnswerId>,
-}
-
-impl Numbers {
-    fn of(&mut self, old: AnswerId) -> AnswerId {
-        if !old.is_listed() {
-            return old;
-        }
-        let index = old.0 as usize;
-        if self.numbers.len() <= index {
-            self.numbers.resize(index + 1, AnswerId::NONE);
-        }
-        let number = &mut self.numbers[index];
-        if !number.is_listed() {
-            self.used.push(old);
-            *number = AnswerId(self.used.len() as u32);
-        }
-        *number
+        (tree.finish(), rules.answers.finish_as(&numbering))
     }
 }
 

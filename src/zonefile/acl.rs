@@ -156,8 +156,8 @@ impl AclEntries {
                 let ids4 = ip4.ranges().map(|range| range.answer);
                 let ids = ids4.chain(ip6.ranges().map(|range| range.answer));
                 let (actions, numbers) = Actions::new(answers, ids);
-                ip4.renumber(&numbers);
-                ip6.renumber(&numbers);
+                ip4.renumber(&|old| numbers.get(old));
+                ip6.renumber(&|old| numbers.get(old));
                 let subjects = Subjects::Clients(ip4, ip6);
                 let late = late4.into_iter().map(duplicate4);
                 let late = late.chain(late6.into_iter().map(duplicate6)).collect();
@@ -169,9 +169,9 @@ impl AclEntries {
                 let ids = sorted.iter().map(|(_, action)| **action).chain([keys.unknown]);
                 let (actions, numbers) = Actions::new(answers, ids);
                 for (_, action) in sorted {
-                    *action = numbers[action.0 as usize];
+                    *action = numbers.get(*action);
                 }
-                keys.unknown = numbers[keys.unknown.0 as usize];
+                keys.unknown = numbers.get(keys.unknown);
                 (Acl { subjects: Subjects::Keys(keys), actions }, Vec::new())
             }
         }

@@ -247,13 +247,13 @@ impl Layers {
             + (self.runs.capacity() + self.blocks.capacity()) * size_of::<Range<u32>>()
     }
 
-    pub(super) fn renumber(&mut self, numbers: &[AnswerId]) {
+    pub(super) fn renumber(&mut self, number: &impl Fn(AnswerId) -> AnswerId) {
         for single in &mut self.singles {
-            let answer = numbers[*single as u32 as usize];
+            let answer = number(AnswerId(*single as u32));
             *single = *single >> 32 << 32 | u64::from(answer.0);
         }
         for range in self.runs.iter_mut().chain(&mut self.blocks) {
-            range.answer = numbers[range.answer.0 as usize];
+            range.answer = number(range.answer);
         }
     }
 }

@@ -104,12 +104,12 @@ impl Addresses4 {
         }
     }
 
-    /// Puts the numbers at the place of the old ones in their stead.
-    pub(crate) fn renumber(&mut self, numbers: &[AnswerId]) {
+    /// Puts other numbers in the place of those of the answers.
+    pub(crate) fn renumber(&mut self, number: &impl Fn(AnswerId) -> AnswerId) {
         match &mut self.0 {
-            Form4::Layers(layers) => layers.renumber(numbers),
-            Form4::Set(set) => set.renumber(numbers),
-            Form4::Prefixes(prefixes) => prefixes.renumber(numbers),
+            Form4::Layers(layers) => layers.renumber(number),
+            Form4::Set(set) => set.renumber(number),
+            Form4::Prefixes(prefixes) => prefixes.renumber(number),
         }
     }
 }
@@ -148,11 +148,11 @@ impl Addresses6 {
         }
     }
 
-    /// Puts the numbers at the place of the old ones in their stead.
-    pub(crate) fn renumber(&mut self, numbers: &[AnswerId]) {
+    /// Puts other numbers in the place of those of the answers.
+    pub(crate) fn renumber(&mut self, number: &impl Fn(AnswerId) -> AnswerId) {
         match &mut self.0 {
-            Form6::Set(set) => set.renumber(numbers),
-            Form6::Prefixes(prefixes) => prefixes.renumber(numbers),
+            Form6::Set(set) => set.renumber(number),
+            Form6::Prefixes(prefixes) => prefixes.renumber(number),
         }
     }
 }
@@ -164,40 +164,27 @@ pub fn number(
     ip6: Option<&mut Addresses6>,
     answers: AnswersBuilder,
 ) -> Answers {
-    let ids4 = ip4.iter().flat_map(|ip4| ip4.segments()).map(|segment| segment.answer);
-    let ids6 = ip6.iter().flat_map(|ip6| ip6.segments()).map(|segment| segment.answer);
-    let used = first_uses(ids4.chain(ids6), answers.count());
-    let (answers, numbers) = answers.finish(used);
-    let unchanged = numbers.iter().zip(0..).all(|(&number, old)| number == AnswerId(old));
-    if !unchanged {
+    let mut numbering = answers.numbering();
+    {
+        let ids4 = ip4.iter().flat_map(|ip4| ip4.segments()).map(|segment| segment.answer);
+        let ids6 = ip6.iter().flat_map(|ip6| ip6.segments()).map(|segment| segment.answer);
+        let mut ids = ids4.chain(ids6);
+        while !numbering.is_complete()
+            && let Some(id) = ids.next()
+        {
+            numbering.number(id);
+        }
+    }
+    if !numbering.changes_nothing() {
+        let number = |old| numbering.get(old);
         if let Some(ip4) = ip4 {
-            ip4.renumber(&numbers);
+            ip4.renumber(&number);
         }
         if let Some(ip6) = ip6 {
-            ip6.renumber(&numbers);
+            ip6.renumber(&number);
         }
     }
-    answers
-}
-
-/// The distinct listed ones of `ids` in the order they come first. Reads no further once all of
-/// `count` have been seen.
-fn first_uses(ids: impl Iterator<Item = AnswerId>, count: usize) -> Vec<AnswerId> {
-    let mut used = Vec::new();
-    if count == 0 {
-        return used;
-    }
-    let mut seen = vec![false; count + 1];
-    seen[AnswerId::NONE.0 as usize] = true;
-    for id in ids {
-        if !std::mem::replace(&mut seen[id.0 as usize], true) {
-            used.push(id);
-            if used.len() == count {
-                break;
-            }
-        }
-    }
-    used
+    answers.finish_as(&numbering)
 }
 
 /// One of up to three kinds of iterators.

@@ -85,8 +85,8 @@ impl<K: Key> Prefixes<K> {
         self.entries.memory()
     }
 
-    pub(super) fn renumber(&mut self, numbers: &[AnswerId]) {
-        self.entries.renumber(numbers);
+    pub(super) fn renumber(&mut self, number: &impl Fn(AnswerId) -> AnswerId) {
+        self.entries.renumber(number);
     }
 }
 

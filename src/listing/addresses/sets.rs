@@ -70,8 +70,8 @@ impl Set4 {
         self.addresses.capacity() * size_of::<u32>()
     }
 
-    pub(super) fn renumber(&mut self, numbers: &[AnswerId]) {
-        self.answer = numbers[self.answer.0 as usize];
+    pub(super) fn renumber(&mut self, number: &impl Fn(AnswerId) -> AnswerId) {
+        self.answer = number(self.answer);
     }
 }
 
@@ -137,8 +137,8 @@ impl Set6 {
         self.networks.capacity() * size_of::<u64>() + self.exclusions.capacity() * size_of::<u128>()
     }
 
-    pub(super) fn renumber(&mut self, numbers: &[AnswerId]) {
-        self.answer = numbers[self.answer.0 as usize];
+    pub(super) fn renumber(&mut self, number: &impl Fn(AnswerId) -> AnswerId) {
+        self.answer = number(self.answer);
     }
 }
 

@@ -35,8 +35,8 @@ pub trait Entries<K>: Clone + Debug + Default {
     fn sort(&mut self);
     /// Of sorted entries with one prefix, keeps the first, and gives the others away.
     fn keep_first(&mut self, late: impl FnMut(Entry<K>));
-    /// Puts the numbers at the place of the old ones in their stead.
-    fn renumber(&mut self, numbers: &[AnswerId]);
+    /// Puts other numbers in the place of those of the answers.
+    fn renumber(&mut self, number: &impl Fn(AnswerId) -> AnswerId);
     /// The size in memory, in bytes.
     fn memory(&self) -> usize;
 }
@@ -68,9 +68,9 @@ impl Entries<u32> for Vec<Entry<u32>> {
         });
     }
 
-    fn renumber(&mut self, numbers: &[AnswerId]) {
+    fn renumber(&mut self, number: &impl Fn(AnswerId) -> AnswerId) {
         for entry in self {
-            entry.answer = numbers[entry.answer.0 as usize];
+            entry.answer = number(entry.answer);
         }
     }
 
@@ -157,9 +157,9 @@ impl Entries<u128> for Entries6 {
         self.entries = entries;
     }
 
-    fn renumber(&mut self, numbers: &[AnswerId]) {
+    fn renumber(&mut self, number: &impl Fn(AnswerId) -> AnswerId) {
         for entry in &mut self.entries {
-            entry.answer = numbers[entry.answer.0 as usize];
+            entry.answer = number(entry.answer);
         }
     }
 

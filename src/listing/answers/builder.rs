@@ -1,0 +1,283 @@
+//! Interning values and answers.
+
+use super::index::Index;
+use super::numbering::{MOST, Numbering, Old};
+use super::{AnswerId, Answers, Gate, Value, ValueId, gate_of};
+use hashbrown::HashTable;
+use std::hash::{BuildHasher, Hasher};
+use std::net::Ipv4Addr;
+use std::sync::LazyLock;
+
+/// A value without a gate, and its hash.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Hashed<'a> {
+    a: Ipv4Addr,
+    text: &'a [u8],
+    hash: u32,
+}
+
+impl<'a> Hashed<'a> {
+    /// The value with this A record and this template of the TXT record, which has that
+    /// [hash](AnswersBuilder::text_hash).
+    pub fn new(a: Ipv4Addr, text: &'a [u8], text_hash: u32) -> Self {
+        Self { a, text, hash: hash_value(text_hash, a.into(), None) }
+    }
+}
+
+/// One for all builders, as what is hashed may get to another one. It is different in each process: no
+/// file can be made of texts that all have one hash.
+static HASHER: LazyLock<foldhash::fast::RandomState> = LazyLock::new(Default::default);
+
+/// Interns values and answers while a file is read.
+///
+/// ```
+/// use dnsbld::listing::AnswersBuilder;
+///
+/// let mut builder = AnswersBuilder::default();
+/// let value = builder.value([127, 0, 0, 2].into(), b"see http://bl.example/$").unwrap();
+/// let id = builder.answer(&[value]);
+/// let (answers, _) = builder.finish([id]);
+/// assert_eq!(answers.get(id).values().next().unwrap().a.octets(), [127, 0, 0, 2]);
+/// ```
+#[derive(Debug, Default)]
+pub struct AnswersBuilder {
+    /// As in [`Answers`].
+    values: Vec<[u32; 2]>,
+    texts: Vec<u8>,
+    gates: Vec<(u32, Gate)>,
+    value_index: Index,
+    /// The ends of the values of each answer that has several.
+    answers: Vec<u32>,
+    members: Vec<ValueId>,
+    /// Those answers, by their hashes.
+    answer_index: HashTable<u32>,
+}
+
+impl AnswersBuilder {
+    /// The number of this value, new or known. `None` if the texts of the dataset exceed 4 GiB.
+    pub fn value(&mut self, a: Ipv4Addr, text: &[u8]) -> Option<ValueId> {
+        self.gated_value(a, text, None)
+    }
+
+    /// [`value`](Self::value) for a value behind a gate.
+    pub fn gated_value(&mut self, a: Ipv4Addr, text: &[u8], gate: Option<Gate>) -> Option<ValueId> {
+        let hash = hash_value(Self::text_hash(text), a.into(), gate);
+        self.hashed_value(hash, a.into(), text, gate)
+    }
+
+    /// The hash of a text, the same in every builder.
+    pub fn text_hash(text: &[u8]) -> u32 {
+        let mut hasher = HASHER.build_hasher();
+        hasher.write(text);
+        hasher.finish() as u32
+    }
+
+    /// Known values that are likely to be these, for [`guessed_value`](Self::guessed_value).
+    ///
+    /// Each step is done for all values before the next one: it reads memory that is seldom in the
+    /// cache, and so they wait for it together.
+    pub fn guess<const N: usize>(&self, values: &[Option<Hashed<'_>>; N]) -> [Option<ValueId>; N] {
+        let mut guesses =
+            values.map(|value| self.value_index.find(value?.hash).next().map(ValueId));
+        let places = guesses.map(|guess| Some(place_of(&self.values, guess?.0)));
+        let ends = |text: &[u8]| (text.len(), text.first().copied(), text.last().copied());
+        for ((guess, place), value) in guesses.iter_mut().zip(places).zip(values) {
+            if let (Some(place), Some(value)) = (place, value)
+                && ends(&self.texts[place]) != ends(value.text)
+            {
+                *guess = None;
+            }
+        }
+        guesses
+    }
+
+    /// The number of a value, of which there is a [`guess`](Self::guess), as
+    /// [`value`](Self::value) gives it.
+    #[inline]
+    pub fn guessed_value(&mut self, guess: Option<ValueId>, value: Hashed<'_>) -> Option<ValueId> {
+        let Hashed { a, text, hash } = value;
+        match guess {
+            Some(id) if self.get_value(id) == (Value { a, text, gate: None }) => guess,
+            _ => self.hashed_value(hash, a.into(), text, None),
+        }
+    }
+
+    fn hashed_value(
+        &mut self,
+        hash: u32,
+        a: u32,
+        text: &[u8],
+        gate: Option<Gate>,
+    ) -> Option<ValueId> {
+        let (values, texts, gates) = (&self.values, &self.texts, &self.gates);
+        let is_it = |&id: &u32| {
+            values[id as usize][0] == a
+                && text_of(values, texts, id) == text
+                && gate_of(gates, id) == gate
+        };
+        if let Some(id) = self.value_index.find(hash).find(is_it) {
+            return Some(ValueId(id));
+        }
+        let end = u32::try_from(self.texts.len() + text.len()).ok()?;
+        let id = Some(self.values.len()).filter(|&id| id < MOST)? as u32;
+        self.texts.extend_from_slice(text);
+        self.values.push([a, end]);
+        self.gates.extend(gate.map(|gate| (id, gate)));
+        self.value_index.insert(hash, id);
+        Some(ValueId(id))
+    }
+
+    /// The number of the answer that gives these values, in this order.
+    #[inline]
+    pub fn answer(&mut self, values: &[ValueId]) -> AnswerId {
+        match values {
+            [] => AnswerId::NONE,
+            [value] => Old::Single(value.0).id(),
+            _ => Old::Several(self.several(values)).id(),
+        }
+    }
+
+    fn several(&mut self, values: &[ValueId]) -> u32 {
+        let Self { answers, members, answer_index, .. } = self;
+        let members_of = |place: u32| members_of(answers, members, place);
+        let hash = HASHER.hash_one(values);
+        if let Some(&known) = answer_index.find(hash, |&place| members_of(place) == values) {
+            return known;
+        }
+        let place = answers.len() as u32;
+        answer_index.insert_unique(hash, place, |&place| HASHER.hash_one(members_of(place)));
+        members.extend_from_slice(values);
+        answers.push(members.len() as u32);
+        place
+    }
+
+    /// The value with this number.
+    pub fn get_value(&self, id: ValueId) -> Value<'_> {
+        let [a, _] = self.values[id.0 as usize];
+        let text = text_of(&self.values, &self.texts, id.0);
+        Value { a: Ipv4Addr::from(a), text, gate: gate_of(&self.gates, id.0) }
+    }
+
+    /// Numbers for the answers that there can be so far.
+    pub fn numbering(&self) -> Numbering {
+        Numbering::new(self.values.len(), self.answers.len())
+    }
+
+    /// Has numbers also for the answers that came since.
+    pub(in crate::listing) fn extend(&self, numbering: &mut Numbering) {
+        numbering.extend(self.values.len(), self.answers.len());
+    }
+
+    /// The answers that `used` names, renumbered in the order of their first use.
+    pub fn finish(self, used: impl IntoIterator<Item = AnswerId>) -> (Answers, Numbering) {
+        let mut numbering = self.numbering();
+        for id in used {
+            numbering.number(id);
+        }
+        (self.finish_as(&numbering), numbering)
+    }
+
+    /// The answers that are numbered, with these numbers.
+    pub fn finish_as(self, numbering: &Numbering) -> Answers {
+        let used = numbering.used();
+        let (mut answers, mut members) = (Vec::with_capacity(used.len()), Vec::new());
+        // The values in the order of their first use. Nearly always each is used once.
+        let mut values = Vec::with_capacity(used.len());
+        if self.answers.is_empty() {
+            for &id in used {
+                let Old::Single(value) = Old::of(id) else { continue };
+                values.push(ValueId(value));
+            }
+            members.extend(0..values.len() as u32);
+            answers.extend(1..=values.len() as u32);
+        } else {
+            let mut numbers = vec![u32::MAX; self.values.len()];
+            for &id in used {
+                let single;
+                let its_values = match Old::of(id) {
+                    Old::None => continue,
+                    Old::Single(value) => {
+                        single = [ValueId(value)];
+                        &single
+                    }
+                    Old::Several(place) => members_of(&self.answers, &self.members, place),
+                };
+                for value in its_values {
+                    let number = &mut numbers[value.0 as usize];
+                    if *number == u32::MAX {
+                        *number = values.len() as u32;
+                        values.push(*value);
+                    }
+                    members.push(*number);
+                }
+                answers.push(members.len() as u32);
+            }
+            members.shrink_to_fit();
+        }
+        let (values, texts, gates) = self.into_order(&values);
+        let out = Answers {
+            values: values.into(),
+            texts: texts.into(),
+            gates,
+            answers: answers.into(),
+            members: members.into(),
+            alike: false,
+        };
+        out.with_numbers_compared()
+    }
+
+    /// The values in this order, their texts, and the gates of some.
+    fn into_order(self, order: &[ValueId]) -> (Vec<[u32; 2]>, Vec<u8>, Vec<(u32, Gate)>) {
+        let Self { mut values, mut texts, mut gates, .. } = self;
+        let are_in_order = order.iter().zip(0..).all(|(&value, number)| value == ValueId(number));
+        if !are_in_order || order.len() < values.len() {
+            let mut ordered = Vec::with_capacity(order.len());
+            let mut its_texts = Vec::with_capacity(texts.len());
+            let mut its_gates = Vec::new();
+            // Where the texts are is in memory that is seldom in the cache, and so are they: as many
+            // places are asked for at once, and then texts, they wait for it together.
+            for order in order.chunks(16) {
+                let mut places = [const { 0..0 }; 16];
+                for (place, value) in places.iter_mut().zip(order) {
+                    *place = place_of(&values, value.0);
+                }
+                for (value, place) in order.iter().zip(places) {
+                    its_texts.extend_from_slice(&texts[place]);
+                    let number = ordered.len() as u32;
+                    let [a, _] = values[value.0 as usize];
+                    ordered.push([a, its_texts.len() as u32]);
+                    its_gates.extend(gate_of(&gates, value.0).map(|gate| (number, gate)));
+                }
+            }
+            (values, texts, gates) = (ordered, its_texts, its_gates);
+        }
+        values.shrink_to_fit();
+        texts.shrink_to_fit();
+        gates.shrink_to_fit();
+        (values, texts, gates)
+    }
+}
+
+/// The values of an answer that has several.
+fn members_of<'a>(answers: &[u32], members: &'a [ValueId], place: u32) -> &'a [ValueId] {
+    let index = place as usize;
+    let start = index.checked_sub(1).map_or(0, |before| answers[before]);
+    &members[start as usize..answers[index] as usize]
+}
+
+fn text_of<'a>(values: &[[u32; 2]], texts: &'a [u8], id: u32) -> &'a [u8] {
+    &texts[place_of(values, id)]
+}
+
+/// Where the text of a value is.
+fn place_of(values: &[[u32; 2]], id: u32) -> std::ops::Range<usize> {
+    let index = id as usize;
+    let start = index.checked_sub(1).map_or(0, |before| values[before][1]);
+    start as usize..values[index][1] as usize
+}
+
+fn hash_value(text_hash: u32, a: u32, gate: Option<Gate>) -> u32 {
+    let a = a.wrapping_mul(0x9e37_79b9);
+    let gate = gate.map_or(0, |gate| HASHER.hash_one(gate) as u32);
+    text_hash.wrapping_add(a).wrapping_add(gate)
+}

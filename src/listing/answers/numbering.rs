@@ -1,0 +1,108 @@
+//! The numbers that answers have at the end.
+
+use super::AnswerId;
+
+/// Numbers answers from 1 on, in the order of their first use.
+///
+/// With the keys in order, equal content gives equal numbers whatever the order of the lines was.
+#[derive(Clone, Debug)]
+pub struct Numbering {
+    /// The new number of each answer with one value, by the value, and of the others.
+    singles: Vec<AnswerId>,
+    several: Vec<AnswerId>,
+    /// The old numbers, in the order of the new ones.
+    used: Vec<AnswerId>,
+}
+
+/// The number of an answer while a file is read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Old {
+    None,
+    /// It has one value, this one.
+    Single(u32),
+    /// It has several, as in the place with this number.
+    Several(u32),
+}
+
+/// The bit that tells answers with several values from the others.
+const SEVERAL: u32 = 1 << 31;
+/// The most values and the most answers with several: so that there is a number for each, and for what
+/// [`actions`](crate::listing::actions) adds.
+pub(super) const MOST: usize = SEVERAL as usize - 64;
+
+impl Old {
+    pub(super) fn id(self) -> AnswerId {
+        match self {
+            Self::None => AnswerId::NONE,
+            Self::Single(value) => AnswerId(value + 1),
+            Self::Several(place) => AnswerId(SEVERAL | place),
+        }
+    }
+
+    pub(super) fn of(AnswerId(id): AnswerId) -> Self {
+        match id {
+            0 => Self::None,
+            SEVERAL.. => Self::Several(id & !SEVERAL),
+            _ => Self::Single(id - 1),
+        }
+    }
+}
+
+impl Numbering {
+    /// None is numbered yet, of so many with one value and with several.
+    pub(super) fn new(singles: usize, several: usize) -> Self {
+        Self {
+            singles: vec![AnswerId::NONE; singles],
+            several: vec![AnswerId::NONE; several],
+            used: Vec::new(),
+        }
+    }
+
+    /// Makes room for more answers.
+    #[inline]
+    pub(super) fn extend(&mut self, singles: usize, several: usize) {
+        self.singles.resize(singles, AnswerId::NONE);
+        self.several.resize(several, AnswerId::NONE);
+    }
+
+    /// The new number of an answer, which it is given at the first time.
+    #[inline]
+    pub fn number(&mut self, old: AnswerId) -> AnswerId {
+        let slot = match Old::of(old) {
+            Old::None => None,
+            Old::Single(value) => self.singles.get_mut(value as usize),
+            Old::Several(place) => self.several.get_mut(place as usize),
+        };
+        let Some(slot) = slot else { return AnswerId::NONE };
+        if !slot.is_listed() {
+            self.used.push(old);
+            *slot = AnswerId(self.used.len() as u32);
+        }
+        *slot
+    }
+
+    /// The new number of an answer; [`AnswerId::NONE`] if it has none.
+    #[inline]
+    pub fn get(&self, old: AnswerId) -> AnswerId {
+        let slot = match Old::of(old) {
+            Old::None => None,
+            Old::Single(value) => self.singles.get(value as usize),
+            Old::Several(place) => self.several.get(place as usize),
+        };
+        slot.copied().unwrap_or_default()
+    }
+
+    /// True if all answers that there can be are numbered.
+    pub fn is_complete(&self) -> bool {
+        self.used.len() == self.singles.len() + self.several.len()
+    }
+
+    /// True if every answer that is numbered keeps its number.
+    pub fn changes_nothing(&self) -> bool {
+        self.used.iter().zip(1..).all(|(&old, new)| old == AnswerId(new))
+    }
+
+    pub(super) fn used(&self) -> &[AnswerId] {
+        &self.used
+    }
+}

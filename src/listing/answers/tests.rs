@@ -1,0 +1,129 @@
+use super::*;
+
+fn a(last: u8) -> Ipv4Addr {
+    Ipv4Addr::new(127, 0, 0, last)
+}
+
+#[test]
+fn equal_values_and_answers_share_a_number() {
+    let mut builder = AnswersBuilder::default();
+    let one = builder.value(a(2), b"text").unwrap();
+    let other = builder.value(a(3), b"text").unwrap();
+    assert_eq!(builder.value(a(2), b"text"), Some(one));
+    assert_ne!(one, other);
+    let hashed = |text| Hashed::new(a(2), text, AnswersBuilder::text_hash(text));
+    let guesses = builder.guess(&[Some(hashed(b"text")), None, Some(hashed(b"other"))]);
+    assert_eq!(guesses, [Some(one), None, None]);
+    // A guess that is wrong does no harm.
+    for guess in [None, Some(one), Some(other)] {
+        assert_eq!(builder.guessed_value(guess, hashed(b"text")), Some(one));
+    }
+    let single = builder.answer(&[one]);
+    assert_eq!(builder.answer(&[one]), single);
+    let pair = builder.answer(&[one, other]);
+    assert_eq!(builder.answer(&[one, other]), pair);
+    assert_ne!(pair, single);
+    let gate = Some(Gate { not_before: 9, ..Gate::default() });
+    let gated = builder.gated_value(a(2), b"text", gate).unwrap();
+    assert_ne!(gated, one);
+    assert_eq!(builder.gated_value(a(2), b"text", gate), Some(gated));
+    assert_ne!(builder.gated_value(a(2), b"text", Some(Gate::default())), Some(gated));
+    assert_ne!(builder.answer(&[gated]), single);
+    // More than fit the index at first: the hashes stay right when it grows.
+    let values: Vec<_> = (0..200).map(|n| builder.value(a(n), b"").unwrap()).collect();
+    let ids: Vec<_> = values.windows(3).map(|three| builder.answer(three)).collect();
+    let again: Vec<_> = values.windows(3).map(|three| builder.answer(three)).collect();
+    assert_eq!(ids, again);
+    assert_eq!(builder.answer(&[one, other]), pair);
+}
+
+#[test]
+fn answers_with_one_value_each_are_found_by_their_numbers() {
+    let mut builder = AnswersBuilder::default();
+    let values: Vec<_> = (2..6).map(|n| builder.value(a(n), &[n]).unwrap()).collect();
+    let ids: Vec<_> = values.iter().map(|v| builder.answer(&[*v])).collect();
+    let used = [ids[2], ids[0], ids[3]];
+    let (answers, new) = builder.finish(used);
+    assert!(answers.alike);
+    for (id, n) in used.iter().zip([4, 2, 5]) {
+        let id = new.get(*id);
+        assert_eq!(answers.only_value(id), Some((a(n), &[n][..])));
+        assert_eq!(answers.get(id).values().next().unwrap().a, a(n));
+    }
+    for none in [AnswerId::NONE, AnswerId(4)] {
+        assert_eq!(answers.only_value(none), None);
+    }
+}
+
+#[test]
+fn only_used_answers_are_kept_in_the_order_of_use() {
+    let mut builder = AnswersBuilder::default();
+    let values: Vec<_> = (2..6).map(|n| builder.value(a(n), &[n]).unwrap()).collect();
+    let ids: Vec<_> = values.iter().map(|v| builder.answer(&[*v])).collect();
+    let gate = Gate { delay: Duration::from_secs(1), ..Gate::default() };
+    let behind = builder.gated_value(a(5), &[5], Some(gate)).unwrap();
+    let gated = builder.answer(&[behind, values[0]]);
+    let (answers, new) = builder.finish([gated, ids[1], AnswerId::NONE, gated]);
+    assert_eq!(answers.len(), 2);
+    assert_eq!(new.get(ids[0]), AnswerId::NONE);
+    assert_eq!(new.get(ids[1]), AnswerId(2));
+    assert_eq!(new.get(gated), AnswerId(1));
+    let answer = answers.get(AnswerId(1));
+    let got: Vec<_> = answer.values().collect();
+    let first = Value { a: a(5), text: &[5], gate: Some(gate) };
+    assert_eq!(got, [first, Value { a: a(2), text: &[2], gate: None }]);
+    assert!(answers.has_gates());
+    assert_eq!(answers.get(AnswerId(2)).values().next().unwrap().gate, None);
+    assert_eq!(answers.get(AnswerId(3)).values().len(), 0);
+    assert_eq!(answers.only_value(AnswerId(1)), None, "it has two");
+    assert_eq!(answers.only_value(AnswerId(2)), Some((a(3), &[3][..])));
+    assert_eq!(answers.only_value(AnswerId(3)), None);
+    assert_eq!(answers.get(AnswerId::NONE).values().len(), 0);
+    assert!(answers.is_canonical());
+    for broken in [
+        Answers { texts: b"\x05\x02\x03x".to_vec().into(), ..answers.clone() },
+        Answers { members: vec![1, 0, 2].into(), ..answers.clone() },
+        Answers { members: vec![0, 1, 1].into(), ..answers.clone() },
+        Answers { members: vec![0, 1, 9].into(), ..answers.clone() },
+        Answers { answers: vec![2, 1, 3].into(), ..answers.clone() },
+    ] {
+        assert!(!broken.is_canonical(), "{broken:?}");
+    }
+}
+
+#[test]
+fn gates_open_by_time_and_key() {
+    let asker = |now, has_key| Asker { now, has_key };
+    let delay = Duration::from_secs(5);
+    let later = Gate { not_before: 10, ..Gate::default() };
+    assert_eq!(later.pass(asker(9, true)), None);
+    assert_eq!(later.pass(asker(10, false)), Some(Duration::ZERO));
+    let slow = Gate { delay, ..Gate::default() };
+    assert_eq!(slow.pass(asker(0, true)), Some(delay));
+    let spared = Gate { not_before: 10, delay, key_spares: true, ..Gate::default() };
+    assert_eq!(spared.pass(asker(0, true)), Some(Duration::ZERO));
+    assert_eq!(spared.pass(asker(0, false)), None);
+    assert_eq!(spared.pass(asker(10, false)), Some(delay));
+    let locked = Gate { needs_key: true, ..slow };
+    assert_eq!(locked.pass(asker(0, false)), None);
+    assert_eq!(locked.pass(asker(0, true)), Some(delay));
+    let both = Gate { needs_key: true, ..spared };
+    assert_eq!(both.pass(asker(99, false)), None);
+    assert_eq!(both.pass(asker(0, true)), Some(Duration::ZERO));
+}
+
+#[test]
+fn values_are_given_to_those_they_are_for() {
+    let mut builder = AnswersBuilder::default();
+    let gate = Gate { not_before: 10, ..Gate::default() };
+    let values =
+        [builder.gated_value(a(2), b"", Some(gate)).unwrap(), builder.value(a(3), b"").unwrap()];
+    let id = builder.answer(&values);
+    let (answers, new) = builder.finish([id]);
+    let given = |now| {
+        let asker = Asker { now, has_key: false };
+        answers.get(new.get(id)).values_for(asker).map(|value| value.a).collect::<Vec<_>>()
+    };
+    assert_eq!(given(9), [a(3)]);
+    assert_eq!(given(10), [a(2), a(3)]);
+}
