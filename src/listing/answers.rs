@@ -13,12 +13,21 @@ pub use numbering::Numbering;
 
 use super::AnswerId;
 use crate::flat::{Flat, Sink, Source};
+use numbering::Old;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
 /// The number of a [`Value`] in an [`AnswersBuilder`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ValueId(pub u32);
+
+impl ValueId {
+    /// The number that the answer with this value alone has in an [`AnswersBuilder`].
+    #[inline]
+    pub fn alone(self) -> AnswerId {
+        Old::Single(self.0).id()
+    }
+}
 
 /// One value of a key: an A record and the template of a TXT record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

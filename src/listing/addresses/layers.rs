@@ -36,10 +36,11 @@ struct Run {
 }
 
 /// An exclusion, in the place of a value.
-const EXCLUDED: u32 = 0;
+const EXCLUDED: u32 = AnswerId::NONE.0;
 
+/// The number of the answer with this value alone.
 fn code(value: Option<ValueId>) -> u32 {
-    value.map_or(EXCLUDED, |value| value.0.saturating_add(1))
+    value.map_or(EXCLUDED, |value| value.alone().0)
 }
 
 impl LayersBuilder {
@@ -99,8 +100,7 @@ impl LayersBuilder {
         let mut singles = match singles {
             // Nothing overlaps: the rules are those of a set.
             Singles::Alike { addresses, code } if !has_runs && code != EXCLUDED => {
-                let answer = AnswerOf::new(answers).get(std::iter::once(code));
-                return SetBuilder4::from(addresses).finish(answer);
+                return SetBuilder4::from(addresses).finish(AnswerId(code));
             }
             singles => singles.into_mixed(),
         };
@@ -127,16 +127,17 @@ impl<'a> AnswerOf<'a> {
         Self { answers, values: Vec::new() }
     }
 
-    /// The codes are sorted and distinct.
+    /// The codes are sorted and distinct, and there is one at least.
     fn get(&mut self, codes: impl Iterator<Item = u32>) -> AnswerId {
-        self.values.clear();
+        let values = &mut self.values;
+        values.clear();
         for code in codes.take(MAX_VALUES) {
             match code.checked_sub(1) {
                 None => return AnswerId::NONE,
-                Some(value) => self.values.push(ValueId(value)),
+                Some(value) => values.push(ValueId(value)),
             }
         }
-        self.answers.answer(&self.values)
+        self.answers.answer(values)
     }
 }
 
@@ -153,6 +154,13 @@ fn settle_singles(singles: &mut Vec<u64>, runs: &mut Vec<Run>, answer_of: &mut A
         while next_run < runs_given && runs[next_run].start <= address {
             covered_to = covered_to.max(Some(runs[next_run].end));
             next_run += 1;
+        }
+        let is_alone = singles.get(read + 1).is_none_or(|next| (next >> 32) as u32 != address);
+        if is_alone && covered_to < Some(address) {
+            // The answer with one value has the number that is its code.
+            singles[written] = single;
+            (read, written) = (read + 1, written + 1);
+            continue;
         }
         codes.clear();
         while let Some(&same) = singles.get(read)

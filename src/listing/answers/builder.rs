@@ -6,6 +6,7 @@ use super::{AnswerId, Answers, Gate, Value, ValueId, gate_of};
 use hashbrown::HashTable;
 use std::hash::{BuildHasher, Hasher};
 use std::net::Ipv4Addr;
+use std::ops::Range;
 use std::sync::LazyLock;
 
 /// A value without a gate, and its hash.
@@ -77,6 +78,9 @@ impl AnswersBuilder {
     /// Each step is done for all values before the next one: it reads memory that is seldom in the
     /// cache, and so they wait for it together.
     pub fn guess<const N: usize>(&self, values: &[Option<Hashed<'_>>; N]) -> [Option<ValueId>; N] {
+        let touched =
+            values.map(|value| value.map_or(0, |value| self.value_index.touch(value.hash)));
+        std::hint::black_box(touched);
         let mut guesses =
             values.map(|value| self.value_index.find(value?.hash).next().map(ValueId));
         let places = guesses.map(|guess| Some(place_of(&self.values, guess?.0)));
@@ -132,7 +136,7 @@ impl AnswersBuilder {
     pub fn answer(&mut self, values: &[ValueId]) -> AnswerId {
         match values {
             [] => AnswerId::NONE,
-            [value] => Old::Single(value.0).id(),
+            [value] => value.alone(),
             _ => Old::Several(self.several(values)).id(),
         }
     }
@@ -178,7 +182,7 @@ impl AnswersBuilder {
     }
 
     /// The answers that are numbered, with these numbers.
-    pub fn finish_as(self, numbering: &Numbering) -> Answers {
+    pub fn finish_as(mut self, numbering: &Numbering) -> Answers {
         let used = numbering.used();
         let (mut answers, mut members) = (Vec::with_capacity(used.len()), Vec::new());
         // The values in the order of their first use. Nearly always each is used once.
@@ -214,11 +218,11 @@ impl AnswersBuilder {
             }
             members.shrink_to_fit();
         }
-        let (values, texts, gates) = self.into_order(&values);
+        self.put_in_order(&values);
         let out = Answers {
-            values: values.into(),
-            texts: texts.into(),
-            gates,
+            values: self.values.into(),
+            texts: self.texts.into(),
+            gates: self.gates,
             answers: answers.into(),
             members: members.into(),
             alike: false,
@@ -226,35 +230,37 @@ impl AnswersBuilder {
         out.with_numbers_compared()
     }
 
-    /// The values in this order, their texts, and the gates of some.
-    fn into_order(self, order: &[ValueId]) -> (Vec<[u32; 2]>, Vec<u8>, Vec<(u32, Gate)>) {
-        let Self { mut values, mut texts, mut gates, .. } = self;
+    /// Keeps these values, in this order.
+    fn put_in_order(&mut self, order: &[ValueId]) {
+        let Self { values, texts, gates, .. } = self;
         let are_in_order = order.iter().zip(0..).all(|(&value, number)| value == ValueId(number));
         if !are_in_order || order.len() < values.len() {
             let mut ordered = Vec::with_capacity(order.len());
             let mut its_texts = Vec::with_capacity(texts.len());
             let mut its_gates = Vec::new();
-            // Where the texts are is in memory that is seldom in the cache, and so are they: as many
-            // places are asked for at once, and then texts, they wait for it together.
-            for order in order.chunks(16) {
-                let mut places = [const { 0..0 }; 16];
+            // Where the texts are is seldom in the cache, and neither are they: many are read at once,
+            // and so they wait together.
+            const BATCH: usize = 16;
+            for order in order.chunks(BATCH) {
+                let mut places = [const { 0..0 }; BATCH];
                 for (place, value) in places.iter_mut().zip(order) {
-                    *place = place_of(&values, value.0);
+                    *place = place_of(values, value.0);
                 }
+                let first = |place: &Range<usize>| texts.get(place.start).copied();
+                std::hint::black_box(places.each_ref().map(first));
                 for (value, place) in order.iter().zip(places) {
                     its_texts.extend_from_slice(&texts[place]);
                     let number = ordered.len() as u32;
                     let [a, _] = values[value.0 as usize];
                     ordered.push([a, its_texts.len() as u32]);
-                    its_gates.extend(gate_of(&gates, value.0).map(|gate| (number, gate)));
+                    its_gates.extend(gate_of(gates, value.0).map(|gate| (number, gate)));
                 }
             }
-            (values, texts, gates) = (ordered, its_texts, its_gates);
+            (*values, *texts, *gates) = (ordered, its_texts, its_gates);
         }
         values.shrink_to_fit();
         texts.shrink_to_fit();
         gates.shrink_to_fit();
-        (values, texts, gates)
     }
 }
 
@@ -270,7 +276,7 @@ fn text_of<'a>(values: &[[u32; 2]], texts: &'a [u8], id: u32) -> &'a [u8] {
 }
 
 /// Where the text of a value is.
-fn place_of(values: &[[u32; 2]], id: u32) -> std::ops::Range<usize> {
+fn place_of(values: &[[u32; 2]], id: u32) -> Range<usize> {
     let index = id as usize;
     let start = index.checked_sub(1).map_or(0, |before| values[before][1]);
     start as usize..values[index][1] as usize

@@ -52,8 +52,10 @@ impl Index {
     }
 
     #[cold]
+    #[expect(clippy::slow_vector_initialization, reason = "what is read first is faulted in twice")]
     fn grow(&mut self) {
-        let mut slots = vec![0; FIRST.max(2 * self.slots.len())];
+        let mut slots = Vec::new();
+        slots.resize(FIRST.max(2 * self.slots.len()), 0);
         let old = std::mem::take(&mut self.slots);
         old.into_iter().filter(|&slot| slot != 0).for_each(|slot| place(&mut slots, slot));
         self.slots = slots;
