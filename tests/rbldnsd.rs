@@ -246,6 +246,10 @@ fn files_are_read_again_at_sighup_and_only_then_with_c_0() {
     server.signal(Signal::HUP);
     assert!(wait_until(LIMIT, || server.err().contains("data/list: unable to open file")));
     assert!(place.listed("9.9.9.9.z.test"), "the last good data stays");
+    let told = || server.err().matches("data/list: unable to open file").count();
+    assert_eq!(told(), 1);
+    server.signal(Signal::HUP);
+    assert!(wait_until(LIMIT, || told() == 2), "who asks again is told again");
     assert_eq!(server.end(Signal::INT), Some(0));
     let out = server.out();
     let (_, end) = out.split_once("rbldnsd: terminating\n").unwrap_or_else(|| panic!("{out}"));
@@ -299,6 +303,20 @@ fn any_address_takes_ipv4_queries_too() {
         let server = Foreground::start(command, &place.path("out"), &place.path("err"));
         assert!(wait_until(LIMIT, || place.listed("4.3.2.1.z.test")));
         assert!(server.out().contains("started (1 socket(s), 1 zone(s))"));
+    }
+}
+
+/// The start failed: sockets for IPv6 are for nothing else.
+#[test]
+fn an_ipv4_address_may_be_written_as_an_ipv6_one() {
+    let place = Place::new();
+    for family in ["", "-4"] {
+        let address = format!("::ffff:127.0.0.1/{}", place.port);
+        let line = format!("{} {family} -n -b {address} z.test:ip4set:data/list", as_nobody());
+        for command in [place.command(&line), place.original(&line)] {
+            let _server = Foreground::start(command, &place.path("out"), &place.path("err"));
+            assert!(wait_until(LIMIT, || place.listed("4.3.2.1.z.test")), "{family}");
+        }
     }
 }
 

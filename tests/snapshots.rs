@@ -4,6 +4,7 @@
 mod common;
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -119,7 +120,7 @@ fn a_start_with_unchanged_files_maps_and_one_with_changed_files_reads() {
     check(&server);
     assert_eq!(server.ask("3.0.0.10.bl.test", RecordType::A).rcode(), NoError);
     assert_eq!(server.log_lines(&[MAPPED]).len(), 1, "{}", server.log());
-    let told = ["dataset list: its files are read: they are not those of its snapshot"];
+    let told = ["dataset list: its files are read: its snapshot is of other content of"];
     assert_eq!(server.log_lines(&told).len(), 1, "{}", server.log());
     written(&server, 1);
     let setup = server.stop();
@@ -172,6 +173,36 @@ fn the_last_good_data_outlives_a_restart() {
         server.expect_code("1.0.0.10.bl.test", NXDomain, SOON);
         assert_eq!(server.ask("9.0.0.10.bl.test", RecordType::A).rcode(), NoError, "{what}");
     }
+}
+
+/// What a mirror job was writing to at the start was served in place of the last good data, and its
+/// snapshot with it.
+#[test]
+fn a_start_waits_for_a_file_that_is_being_written() {
+    let lines = |count: u8| (0..count).map(|n| format!("10.0.0.{n}\n")).collect::<Vec<_>>();
+    let setup = Setup::new();
+    setup.write("list", lines(200).concat());
+    configure_list(&setup);
+    settle();
+    let server = setup.start();
+    written(&server, 1);
+    let setup = server.stop();
+    let mut list = fs::File::create(setup.path("list")).expect("ours");
+    let writer = std::thread::spawn(move || {
+        for line in lines(100) {
+            list.write_all(line.as_bytes()).expect("room");
+            std::thread::sleep(Duration::from_millis(30));
+        }
+    });
+    let server = setup.start();
+    while !writer.is_finished() {
+        assert_eq!(server.ask("199.0.0.10.bl.test", RecordType::A).rcode(), NoError);
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    writer.join().expect("it has written all");
+    server.expect_code("199.0.0.10.bl.test", NXDomain, SOON);
+    assert_eq!(server.log_lines(&["reloaded: "]).len(), 1, "{}", server.log());
+    server.expect_log(&["reloaded: 100 entries, before 200"], SOON);
 }
 
 #[test]
@@ -316,6 +347,30 @@ fn two_servers_share_a_state_folder() {
         server.expect_code("4.0.0.10.bl.test", NoError, SOON);
         check(server);
     }
+}
+
+/// Each of them wrote its snapshots over the other's, and took those for its own at its next start.
+#[test]
+fn a_state_folder_that_another_server_uses_is_no_place_for_other_lists() {
+    let first = Setup::new();
+    first.write("list", "10.0.0.1\n");
+    configure_list(&first);
+    settle();
+    let server = first.start();
+    written(&server, 1);
+    let second = Setup::new();
+    second.write("list", "10.0.0.2\n");
+    configure_list(&second);
+    let text = fs::read_to_string(second.path("dnsbld.toml")).expect("ours");
+    let state = format!("'{}'", server.path("state").display());
+    second.write("dnsbld.toml", text.replace("'state'", &state));
+    settle();
+    let other = second.start();
+    other.expect_log(&["WARN", "another server uses the state folder"], SOON);
+    let _ = other.stop();
+    let server = server.restart();
+    assert_eq!(server.ask("1.0.0.10.bl.test", RecordType::A).rcode(), NoError);
+    assert_eq!(server.log_lines(&[MAPPED]).len(), 1, "{}", server.log());
 }
 
 #[test]

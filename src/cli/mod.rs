@@ -85,8 +85,9 @@ impl Cli {
             (None, _) => "info".to_owned(),
         };
         // hickory-server logs every query at info, which would cost more than the answer, and every
-        // client that does not finish its handshake as a warning.
-        let filter = EnvFilter::try_new(format!("hickory_server=error,{level}"))?;
+        // client that does not finish its handshake as a warning. notify tells of each folder that is
+        // gone when its watch is ended.
+        let filter = EnvFilter::try_new(format!("hickory_server=error,notify=error,{level}"))?;
         let log = tracing_subscriber::fmt()
             .with_env_filter(filter)
             .with_writer(std::io::stderr)

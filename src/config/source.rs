@@ -4,6 +4,7 @@ use super::error::{Diagnostic, Errors, Problem};
 use super::settings::Settings;
 use super::{parse, resolve, zonespec};
 use std::fmt;
+use std::io::Read;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -73,6 +74,22 @@ impl Source {
         self
     }
 
+    /// [`load`](Self::load) for a server that is running: it must not wait for whoever writes to a pipe.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`load`](Self::load), and if the file is not a regular one.
+    pub fn load_again(&self) -> Result<Loaded, Errors> {
+        if let Origin::File(path) = &self.origin
+            && std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file())
+        {
+            let message = "cannot read the configuration again: it is no regular file";
+            let help = "put a regular file in its place, or restart";
+            return Err(Errors::one(self.to_string(), Problem::new(message, help)));
+        }
+        self.load()
+    }
+
     /// Reads the configuration as it is now.
     ///
     /// # Errors
@@ -89,20 +106,26 @@ impl Source {
                 Ok(Loaded { settings, warnings: Vec::new() })
             }
             Origin::File(path) => {
-                let size = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
-                if size > MAX_SIZE {
-                    let message = format!("this is no configuration: it has {size} bytes");
-                    let help = "name the file with the settings, not one with data";
-                    return Err(Errors::one(self.to_string(), Problem::new(message, help)));
-                }
-                let text =
-                    std::fs::read_to_string(path).map_err(|error| self.unreadable(&error))?;
+                let text = self.read(path)?;
                 let folder = std::path::absolute(path).map_err(|error| self.unreadable(&error))?;
                 let folder = folder.parent().unwrap_or(Path::new("/"));
                 let spec = parse::parse(&text).map_err(errors)?;
                 resolve::resolve(&text, &spec, folder, &self.listen).map_err(errors)
             }
         }
+    }
+
+    fn read(&self, path: &Path) -> Result<String, Errors> {
+        let unreadable = |error: std::io::Error| self.unreadable(&error);
+        let mut text = String::new();
+        let file = std::fs::File::open(path).map_err(unreadable)?;
+        file.take(MAX_SIZE + 1).read_to_string(&mut text).map_err(unreadable)?;
+        if text.len() as u64 > MAX_SIZE {
+            let message = format!("this is no configuration: it has more than {MAX_SIZE} bytes");
+            let help = "name the file with the settings, not one with data";
+            return Err(Errors::one(self.to_string(), Problem::new(message, help)));
+        }
+        Ok(text)
     }
 
     fn unreadable(&self, error: &std::io::Error) -> Errors {

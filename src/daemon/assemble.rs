@@ -79,6 +79,10 @@ fn assemble_zone(
     let mut soa =
         found_soa.clone().unwrap_or_else(|| stand_in_soa(found_ns.as_ref(), &all.server.ttl));
     if soa.serial == 0 && !parts.is_empty() {
+        // A file from the future must not bring the serial so far that those of later ones look older.
+        // rbldnsd takes its time all the same.
+        let are_guarded = all_parts().all(|part| part.spec.guarded);
+        let newest = if are_guarded { newest.min(now) } else { newest };
         soa.serial = serials.next(&settings.name, newest, content);
     }
     let ns = found_ns.map(distinct).unwrap_or_else(|| Ns {

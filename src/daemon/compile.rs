@@ -30,6 +30,8 @@ pub(super) struct Built {
     pub(super) stamp: Option<u64>,
     /// True if the state folder has a snapshot of just this.
     pub(super) is_kept: bool,
+    /// When it was read, if that was before the server was started.
+    pub(super) since: Option<SystemTime>,
     /// How long reading and building took.
     pub(super) took: Duration,
 }
@@ -39,14 +41,7 @@ pub(super) enum Kept {
     /// Of the files as they are.
     Current(Box<Built>),
     /// Of the files as they were.
-    Former(Box<Former>),
-}
-
-/// Data that was good before the server was started.
-pub(super) struct Former {
-    pub(super) built: Built,
-    /// When it was written to the state folder.
-    pub(super) since: SystemTime,
+    Former(Box<Built>),
 }
 
 /// What came of reading and building a dataset.
@@ -75,6 +70,8 @@ pub(super) struct Task {
     pub(super) served: Option<Vec<Source>>,
     /// Whether good data is served, read by whatever rules.
     pub(super) has_good: bool,
+    /// Whether the snapshots in the state folder are this server's own.
+    pub(super) keeps: bool,
     /// Whether building may take more than one core.
     pub(super) in_haste: bool,
     /// Tells when the outcome is no longer wanted.
@@ -111,7 +108,7 @@ impl Ticket {
 impl Task {
     /// Reads and builds, and gives the last good data that was kept of it, too, if nothing is served
     /// yet and the files hold something else. `now` is in seconds since 1970.
-    pub(super) fn compile(&self, now: u64) -> (Outcome, Option<Box<Former>>) {
+    pub(super) fn compile(&self, now: u64) -> (Outcome, Option<Box<Built>>) {
         if let Some(moving) = self.files().find(|(path, rest)| !rest.is_seen(path)) {
             return (Outcome::Moving(moving.0.to_owned()), None);
         }
@@ -123,9 +120,30 @@ impl Task {
         }
         match snapshots::find(self, now) {
             Some(Kept::Current(kept)) => (Outcome::Built(kept), None),
-            Some(Kept::Former(kept)) => (self.build_safely(now, true), Some(kept)),
-            None => (self.build_safely(now, self.has_good), None),
+            Some(Kept::Former(kept)) if self.keeps => (self.build_at_rest(now), Some(kept)),
+            _ if self.has_good => (self.build_at_rest(now), None),
+            _ => (self.build_safely(now, false), None),
         }
+    }
+
+    /// Builds from files of which some are not watched yet, when they are at rest: there is good data to
+    /// be served meanwhile.
+    fn build_at_rest(&self, now: u64) -> Outcome {
+        let quiet = self.server.quiet_period;
+        let is_fresh = |path: &Path| match Sight::of(path) {
+            Sight::File(identity) => identity.age(SystemTime::now()).is_some_and(|age| age < quiet),
+            _ => false,
+        };
+        let patience = Instant::now() + quiet * PATIENCE;
+        while let Some((path, _)) =
+            self.files().find(|(path, rest)| rest.0.is_none() && is_fresh(path))
+        {
+            if Instant::now() >= patience || !self.ticket.is_wanted() {
+                return Outcome::Moving(path.to_owned());
+            }
+            std::thread::sleep(quiet / 8);
+        }
+        self.build_safely(now, true)
     }
 
     fn files(&self) -> impl Iterator<Item = (&Path, AtRest)> {
@@ -212,7 +230,7 @@ impl Task {
         let threads = if self.in_haste { threads() } else { 1 };
         let (dataset, diagnostics) = build(&self.spec, &self.server, parsed, threads);
         let took = start.elapsed();
-        let is_kept = false;
+        let (is_kept, since) = (false, None);
         Outcome::Built(Box::new(Built {
             dataset,
             sources,
@@ -220,6 +238,7 @@ impl Task {
             tally,
             stamp,
             is_kept,
+            since,
             took,
         }))
     }
@@ -295,6 +314,9 @@ impl Task {
 fn not_copied(error: std::io::Error) -> String {
     format!("it is a snapshot that cannot be copied into the state folder: {error}")
 }
+
+/// For how many quiet periods a build waits for files that nobody has watched; after that, for the watcher.
+const PATIENCE: u32 = 5;
 
 /// So many bytes of value zero may be a slip of the publisher's; data that is packed, or has holes, has
 /// more.

@@ -241,7 +241,7 @@ impl Control {
             log.reopen();
         }
         self.sets.look_now();
-        match self.source.load() {
+        match self.source.load_again() {
             Ok(loaded) => {
                 for warning in &loaded.warnings {
                     warn!("{}:{warning}", self.source);

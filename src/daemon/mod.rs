@@ -9,6 +9,7 @@
 
 mod allocator;
 mod assemble;
+mod claim;
 mod compile;
 mod control;
 mod pool;
@@ -55,8 +56,8 @@ pub fn load(settings: &Settings) -> anyhow::Result<Catalog> {
 /// [`load`], told by this voice.
 pub(crate) fn load_with(settings: &Settings, voice: Arc<dyn Voice>) -> anyhow::Result<Catalog> {
     let start = Instant::now();
-    let (mut sets, mut finished) = Sets::new(&settings.server, Arc::clone(&voice))?;
-    let mut serials = Serials::open(settings.server.state_dir.as_deref());
+    let (mut sets, mut finished) = Sets::new(&settings.server, None, Arc::clone(&voice))?;
+    let mut serials = Serials::open(settings.server.state_dir.as_deref(), None);
     sets.apply(settings);
     while sets.awaited() > 0
         && let Some(ended) = finished.blocking_recv()
@@ -99,8 +100,9 @@ pub(crate) fn serve(
         .build()
         .context("cannot start the control threads")?;
     allow_descriptors();
-    let (mut sets, mut finished) = Sets::new(&settings.server, Arc::clone(&voice))?;
-    let mut serials = Serials::open(settings.server.state_dir.as_deref());
+    let claim = settings.server.state_dir.as_deref().and_then(claim::claim);
+    let (mut sets, mut finished) = Sets::new(&settings.server, claim.as_ref(), Arc::clone(&voice))?;
+    let mut serials = Serials::open(settings.server.state_dir.as_deref(), claim.as_ref());
     runtime.block_on(async {
         let mut signals = control::Signals::listen().context("cannot listen to signals")?;
         sets.apply(&settings);

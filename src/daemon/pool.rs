@@ -1,7 +1,7 @@
 //! Threads that build datasets, one per core.
 
 use super::allocator;
-use super::compile::{Former, Outcome, Task, Ticket};
+use super::compile::{Built, Outcome, Task, Ticket};
 use crate::net::unix_time;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,7 +22,7 @@ pub(super) struct Finished {
     /// What came of it.
     pub(super) outcome: Outcome,
     /// The last good data of before the start, if the files hold something else now.
-    pub(super) former: Option<Box<Former>>,
+    pub(super) former: Option<Box<Built>>,
 }
 
 /// What the threads do.

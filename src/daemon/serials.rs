@@ -1,5 +1,6 @@
 //! The serials of zones whose files give none: remembered, so that they never go back.
 
+use super::claim::Claim;
 use crate::wire::name::NameBuf;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -20,24 +21,27 @@ struct Known {
 }
 
 impl Serials {
-    /// Reads what an earlier run left in the state folder; lines it cannot read are left out.
-    pub(super) fn open(state_dir: Option<&Path>) -> Self {
+    /// Reads what an earlier run left in the state folder; lines it cannot read are left out. Without a
+    /// claim, nothing is written.
+    pub(super) fn open(state_dir: Option<&Path>, claim: Option<&Claim>) -> Self {
         let file = state_dir.map(|folder| folder.join("serials"));
         let text =
             file.as_ref().and_then(|file| std::fs::read_to_string(file).ok()).unwrap_or_default();
         let known = text.lines().filter_map(read_line).collect();
-        Self { file, known, changed: false }
+        Self { file: file.filter(|_| claim.is_some()), known, changed: false }
     }
 
     /// The serial of a zone: the time of its newest source in seconds since 1970, but never less
-    /// than before, and more than before if the content is another.
+    /// than before, and more than before if the content is another, as serials are compared (RFC 1982
+    /// section 3.2).
     pub(super) fn next(&mut self, zone: &NameBuf, newest: u64, content: u64) -> u32 {
         let newest = u32::try_from(newest).unwrap_or(u32::MAX).max(1);
+        let is_more = |serial: u32| newest.wrapping_sub(serial).cast_signed() > 0;
         let serial = match self.known.get(zone) {
             None => newest,
-            Some(known) if newest > known.serial => newest,
+            Some(known) if is_more(known.serial) => newest,
             Some(known) if known.content == content => known.serial,
-            Some(known) => known.serial.saturating_add(1),
+            Some(known) => known.serial.wrapping_add(1).max(1),
         };
         let now = Known { serial, content };
         if self.known.insert(zone.clone(), now) != Some(now) {
@@ -74,6 +78,7 @@ fn read_line(line: &str) -> Option<(NameBuf, Known)> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::claim::claim;
     use super::*;
 
     #[test]
@@ -87,7 +92,20 @@ mod tests {
         assert_eq!(serials.next(&zone, 500, 3), 1002, "other content of an earlier time");
         assert_eq!(serials.next(&zone, 2000, 3), 2000, "the same content of a later time");
         assert_eq!(serials.next(&"other.test".parse().unwrap(), 7, 1), 7);
-        assert_eq!(serials.next(&zone, u64::MAX, 4), u32::MAX);
+        assert_eq!(serials.next(&zone, u64::MAX, 4), 2001, "so much more is less");
+    }
+
+    /// A serial that a file dated 2106 had brought stayed as it was for ever.
+    #[test]
+    fn the_last_serial_is_followed_by_the_first() {
+        let zone: NameBuf = "bl.test".parse().unwrap();
+        let mut serials = Serials::default();
+        assert_eq!(serials.next(&zone, u64::MAX, 1), u32::MAX);
+        assert_eq!(serials.next(&zone, 3_000_000_000, 2), 1, "other content of an earlier time");
+        assert_eq!(serials.next(&zone, u64::MAX, 2), 1);
+        assert_eq!(serials.next(&zone, u64::MAX, 3), 2);
+        assert_eq!(serials.next(&"other.test".parse().unwrap(), u64::MAX, 1), u32::MAX);
+        assert_eq!(serials.next(&"other.test".parse().unwrap(), 1_800_000_000, 2), 1_800_000_000);
     }
 
     #[test]
@@ -95,14 +113,20 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let state = folder.path().join("state");
         let zone: NameBuf = r"odd\032name.test".parse().unwrap();
-        let mut serials = Serials::open(Some(&state));
+        let claim = claim(&state);
+        let open = || Serials::open(Some(&state), claim.as_ref());
+        let mut serials = open();
         assert_eq!(serials.next(&zone, 1000, 0xdead_beef), 1000);
         serials.save().unwrap();
-        let mut again = Serials::open(Some(&state));
+        let mut again = open();
         assert_eq!(again.next(&zone, 900, 0xdead_beef), 1000);
         assert!(!again.changed);
         assert_eq!(again.next(&zone, 900, 1), 1001);
+        let mut guest = Serials::open(Some(&state), None);
+        assert_eq!(guest.next(&zone, 900, 1), 1001);
+        guest.save().unwrap();
+        assert_eq!(open().next(&zone, 900, 0xdead_beef), 1000, "it has written nothing");
         std::fs::write(state.join("serials"), "garbage\n\nx y z\n").unwrap();
-        assert_eq!(Serials::open(Some(&state)).next(&zone, 900, 1), 900);
+        assert_eq!(open().next(&zone, 900, 1), 900);
     }
 }

@@ -1,7 +1,8 @@
 //! The datasets: when each is built, and what its life has come to.
 
 use super::assemble::Loaded;
-use super::compile::{Built, Former, Order, Outcome, Task};
+use super::claim::Claim;
+use super::compile::{Built, Order, Outcome, Task};
 use super::pool::{Finished, Pool};
 use super::snapshots::{self, Keep, Keeper};
 use super::voice::{Loading, Voice};
@@ -64,9 +65,10 @@ struct Set {
 
 impl Sets {
     /// Starts the threads that build and the one that watches; no dataset yet. What comes from the
-    /// receiver is for [`take`](Self::take).
+    /// receiver is for [`take`](Self::take). Without a claim, no snapshots are kept.
     pub(super) fn new(
         server: &config::Server,
+        claim: Option<&Claim>,
         voice: Arc<dyn Voice>,
     ) -> anyhow::Result<(Self, UnboundedReceiver<Finished>)> {
         let (done, finished) = unbounded_channel();
@@ -85,6 +87,7 @@ impl Sets {
             keeper: server
                 .state_dir
                 .as_deref()
+                .filter(|_| claim.is_some())
                 .map(Keeper::start)
                 .transpose()
                 .context("cannot start the thread that writes snapshots")?,
@@ -140,10 +143,11 @@ impl Sets {
         self.shop.watcher.changes().await
     }
 
-    /// Has all files looked at now, and those of datasets in trouble read again.
+    /// Has all files looked at now, and those of datasets in trouble read again and told of.
     pub(super) fn look_now(&mut self) {
         self.shop.watcher.look_now();
         for set in self.sets.values_mut().filter(|set| set.life.trouble().is_some()) {
+            set.life.tell_again();
             set.recheck(&self.shop);
         }
     }
@@ -223,15 +227,27 @@ impl Sets {
     /// or the contrary after the clock was set, is so of any.
     pub(super) fn tell_expired(&mut self, settings: &Settings, now: u64) -> bool {
         let mut has_changed = false;
-        for name in settings.zones.iter().flat_map(|zone| &zone.datasets) {
+        let zones = &settings.zones;
+        let listed = zones.iter().flat_map(|zone| &zone.datasets).map(|name| {
+            (
+                name,
+                "its data has expired by its $TIMESTAMP line: zones that have other data go on \
+                    without it",
+            )
+        });
+        let allowed = zones.iter().flat_map(|zone| &zone.allow).map(|name| {
+            (
+                name,
+                "its data has expired by its $TIMESTAMP line: as an allow list it goes on to hold",
+            )
+        });
+        for (name, text) in listed.chain(allowed) {
             let Some(set) = self.sets.get_mut(name) else { continue };
             let is_expired = set.spec.guarded
                 && set.loaded.as_ref().is_some_and(|loaded| loaded.dataset.is_expired(now));
             let was_expired = std::mem::replace(&mut set.was_expired, is_expired);
             has_changed |= is_expired != was_expired;
             if is_expired && !was_expired {
-                let text = "its data has expired by its $TIMESTAMP line: zones that have other data \
-                            go on without it";
                 let message = Message { level: Level::WARN, text: text.to_owned() };
                 self.shop.voice.remark(&set.spec, &message);
             }
@@ -321,6 +337,7 @@ impl Set {
             at_rest: self.spec.files.iter().map(|path| shop.watcher.at_rest(path)).collect(),
             served: good.map(|good| good.sources.clone()),
             has_good: self.life.good().is_some(),
+            keeps: shop.keeper.is_some(),
             in_haste: shop.pool.is_in_haste(),
             ticket: order.ticket(),
         };
@@ -348,13 +365,13 @@ impl Set {
     }
 
     /// Takes what was good before the start for what is served: it is, if the files of now cannot be.
-    fn recall(&mut self, former: Former, shop: &Shop) {
+    fn recall(&mut self, former: Built, shop: &Shop) {
         if self.loaded.is_some() || !self.spec.guarded {
             return;
         }
-        let Former { built: Built { dataset, sources, stamp, took, .. }, since } = former;
+        let Built { dataset, sources, stamp, since, took, .. } = former;
         let is_same_files = sources.iter().map(|source| &source.path).eq(&self.spec.files);
-        self.life.recall(since, sources);
+        self.life.recall(since.unwrap_or_else(SystemTime::now), sources);
         self.put(dataset, stamp, took, shop);
         if !is_same_files {
             self.life.start_over();
@@ -379,7 +396,7 @@ impl Set {
     }
 
     fn judge(&mut self, built: Built, shop: &Shop) {
-        let Built { dataset, sources, diagnostics, tally, stamp, is_kept, took } = built;
+        let Built { dataset, sources, diagnostics, tally, stamp, is_kept, since, took } = built;
         let candidate = if !self.spec.guarded {
             Ok(self.life.trust(sources))
         } else if let Some(problem) = self.expired_too_early(&dataset) {
@@ -392,6 +409,9 @@ impl Set {
             Err(problem) => return self.refuse(problem, &*shop.voice),
         };
         let Step { message, retry } = self.life.accept(SystemTime::now(), candidate);
+        if let Some(since) = since {
+            self.life.date(since);
+        }
         self.retry_after(retry);
         shop.voice.loaded(&Loading {
             spec: &self.spec,

@@ -1,7 +1,7 @@
 //! Snapshots of the datasets: taken instead of the files they were made of, where those are still
 //! the same; written after every load that was accepted; and made by hand.
 
-use super::compile::{Built, Former, Kept, Order, Outcome, Task, Ticket};
+use super::compile::{Built, Kept, Order, Outcome, Task, Ticket};
 use crate::config;
 use crate::load::{Cause, Life, Problem, ReadReport, Source};
 use crate::net::unix_time;
@@ -14,7 +14,7 @@ use anyhow::Context;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 use tracing::{debug, info, warn};
 
 /// What a dataset was made from.
@@ -106,12 +106,13 @@ pub(super) fn find(task: &Task, now: u64) -> Option<Kept> {
     let sources = now_there.unwrap_or(origin.sources);
     let (diagnostics, stamp) = (Diagnostics::default(), origin.stamp);
     let (tally, took) = (Tally::Plain, start.elapsed());
-    let built = Built { dataset, sources, diagnostics, tally, stamp, is_kept, took };
+    let since = std::fs::metadata(&path).and_then(|metadata| metadata.modified()).ok();
+    let built = Built { dataset, sources, diagnostics, tally, stamp, is_kept, since, took };
     if !is_current {
-        info!("dataset {name}: its files are read: they are not those of its snapshot");
-        let written = std::fs::metadata(&path).and_then(|metadata| metadata.modified());
-        let since = written.unwrap_or_else(|_| SystemTime::now());
-        return Some(Kept::Former(Box::new(Former { built, since })));
+        let files: Vec<_> = built.sources.iter().map(|s| s.path.display().to_string()).collect();
+        let files = files.join(", ");
+        info!("dataset {name}: its files are read: its snapshot is of other content of {files}");
+        return Some(Kept::Former(Box::new(built)));
     }
     info!("dataset {name}: mapped from its snapshot {id}: the files are unchanged");
     for source in built.sources.iter().filter(|source| source.bad_lines > 0) {
@@ -155,8 +156,8 @@ pub(super) fn take_in(
     };
     let (diagnostics, stamp) = (Diagnostics::default(), origin.stamp);
     let took = start.elapsed();
-    let (sources, tally, is_kept) = (vec![source], Tally::Plain, false);
-    Ok(Built { dataset, sources, diagnostics, tally, stamp, is_kept, took })
+    let (sources, tally, is_kept, since) = (vec![source], Tally::Plain, false, None);
+    Ok(Built { dataset, sources, diagnostics, tally, stamp, is_kept, since, took })
 }
 
 /// A dataset to be kept as a snapshot.
@@ -267,6 +268,7 @@ pub fn compile(
         at_rest: Vec::new(),
         served: None,
         has_good: false,
+        keeps: true,
         in_haste: super::pool::cores() > 1,
         ticket: order.ticket(),
     };
@@ -327,6 +329,7 @@ mod tests {
                 at_rest: Vec::new(),
                 served: None,
                 has_good: false,
+                keeps: true,
                 in_haste: false,
                 ticket: self.order.ticket(),
             }

@@ -67,11 +67,14 @@ impl Identity {
     /// count seconds. A file from the future is never settled.
     pub fn is_settled(&self, now: SystemTime) -> bool {
         let tick = if self.has_coarse_times() { COARSE_TICK } else { TICK };
-        let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let changed =
-            u64::try_from(self.changed.seconds).ok().zip(self.changed.nanoseconds.try_into().ok());
-        let changed = changed.map(|(seconds, nanoseconds)| Duration::new(seconds, nanoseconds));
-        changed.is_some_and(|changed| changed.saturating_add(tick) < now)
+        self.age(now).is_some_and(|age| age > tick)
+    }
+
+    /// How long ago the file last changed; nothing if that lies in the future.
+    pub fn age(&self, now: SystemTime) -> Option<Duration> {
+        let seconds = u64::try_from(self.changed.seconds).ok()?;
+        let changed = Duration::new(seconds, self.changed.nanoseconds.try_into().ok()?);
+        now.duration_since(UNIX_EPOCH).ok()?.checked_sub(changed)
     }
 
     /// True if the file system seems to keep whole seconds only, so that two changes within one

@@ -193,6 +193,13 @@ impl Life {
         self.trouble.as_ref()
     }
 
+    /// The next time the same is wrong, it is told again: somebody asks.
+    pub fn tell_again(&mut self) {
+        if let Some(trouble) = &mut self.trouble {
+            trouble.told = SystemTime::UNIX_EPOCH;
+        }
+    }
+
     /// New settings name other files or another type: what is served stays until these can be,
     /// but they are no newer version of it and are judged on their own.
     pub fn start_over(&mut self) {
@@ -320,6 +327,13 @@ impl Life {
         self.good = Some(new);
         self.foreign = false;
         Step { message: Some(Message { level, text }), retry: None }
+    }
+
+    /// What is served was read at this time, before the server was started.
+    pub fn date(&mut self, since: SystemTime) {
+        if let Some(good) = &mut self.good {
+            good.since = since;
+        }
     }
 
     /// Data that was accepted at this time, before the server was started, is served until the files

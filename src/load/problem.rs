@@ -20,6 +20,8 @@ pub enum Cause {
     Vanished,
     /// The operating system's reason not to open or read the file.
     Unreadable(String),
+    /// The process has no descriptor left to open it with.
+    NoDescriptor,
     /// The path names something else: "directory", "fifo", "socket", "device".
     NotAFile(&'static str),
     /// The file changed while it was read: what was read may be half old and half new.
@@ -67,6 +69,7 @@ impl Cause {
             self,
             Self::Vanished
                 | Self::Unreadable(_)
+                | Self::NoDescriptor
                 | Self::NotAFile(_)
                 | Self::Torn
                 | Self::Interrupted
@@ -79,6 +82,7 @@ impl Cause {
             self,
             Self::Vanished
                 | Self::Unreadable(_)
+                | Self::NoDescriptor
                 | Self::NotAFile(_)
                 | Self::Torn
                 | Self::Fatal(_)
@@ -92,6 +96,9 @@ impl Cause {
             Self::Vanished => "check the mirror job and the path in the configuration",
             Self::Unreadable(_) => {
                 "let the server's user read the file and search every folder on the way to it"
+            }
+            Self::NoDescriptor => {
+                "raise the limit of open files (LimitNOFILE= of a systemd unit), or lower tcp-connections"
             }
             Self::NotAFile(_) => "put a regular file, or a symlink to one, in its place",
             Self::Torn => {
@@ -136,6 +143,7 @@ impl fmt::Display for Cause {
         match self {
             Self::Vanished => f.write_str("there is no such file"),
             Self::Unreadable(reason) => write!(f, "cannot be read: {reason}"),
+            Self::NoDescriptor => f.write_str("cannot be read: too many files are open"),
             Self::NotAFile(kind) => write!(f, "is a {kind}, not a regular file"),
             Self::Torn => f.write_str("changed while it was read"),
             Self::Interrupted => f.write_str(

@@ -129,7 +129,11 @@ fn identity_of_open(file: &File) -> Result<Identity, Cause> {
 }
 
 fn cause_of(error: io::Error) -> Cause {
-    if is_absence(&error) { Cause::Vanished } else { Cause::Unreadable(error.to_string()) }
+    match error.raw_os_error() {
+        _ if is_absence(&error) => Cause::Vanished,
+        Some(libc::EMFILE | libc::ENFILE) => Cause::NoDescriptor,
+        _ => Cause::Unreadable(error.to_string()),
+    }
 }
 
 /// Hands the content to the sink; returns its length and whether it was compressed.

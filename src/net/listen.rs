@@ -63,6 +63,7 @@ impl UdpListener {
 /// When the address cannot be bound, or another socket is bound to it or to a wildcard address
 /// with the same port: a second server started by mistake would silently take half the queries.
 pub fn udp(address: SocketAddr, workers: usize) -> Result<Vec<UdpListener>, ListenError> {
+    let address = canonical(address);
     let fail = |cause| ListenError { address, protocol: "UDP", cause };
     let probe = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))
         .and_then(|socket| bind(socket, address))
@@ -86,6 +87,7 @@ pub fn udp(address: SocketAddr, workers: usize) -> Result<Vec<UdpListener>, List
 ///
 /// When the address cannot be bound.
 pub fn tcp(address: SocketAddr) -> Result<TcpListener, ListenError> {
+    let address = canonical(address);
     tcp_socket(address).map_err(|cause| ListenError { address, protocol: "TCP", cause })
 }
 
@@ -116,6 +118,12 @@ fn prepare(socket: &Socket, address: SocketAddr) -> io::Result<LocalAddress> {
     mmsg::ignore_path_mtu(socket.as_fd(), address.is_ipv6())?;
     socket.set_write_timeout(Some(SEND_TIMEOUT))?;
     Ok(local)
+}
+
+/// An IPv4 address in an IPv6 one (RFC 4291 section 2.5.5.2) is what it stands for: sockets for IPv6 take
+/// nothing else here.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
 fn udp_socket(address: SocketAddr) -> io::Result<UdpListener> {

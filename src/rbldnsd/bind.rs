@@ -175,7 +175,7 @@ pub(super) fn resolve(text: &str, family: Family) -> anyhow::Result<Vec<SocketAd
     })?;
     let wanted = |address: &SocketAddr| match family {
         Family::Any => true,
-        Family::Ip4 => address.is_ipv4(),
+        Family::Ip4 => address.ip().to_canonical().is_ipv4(),
         Family::Ip6 => address.is_ipv6(),
     };
     let addresses: Vec<SocketAddr> = found.filter(wanted).collect();

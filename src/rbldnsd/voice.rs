@@ -9,7 +9,7 @@ use crate::load::{Cause, Message, Problem, State};
 use crate::trie::Trie4;
 use crate::wire::name::NameBuf;
 use crate::zone::{Zone, ZoneState};
-use crate::zonefile::{Kind, Reason, Tally};
+use crate::zonefile::{Kind, MAX_NAME_SERVERS, Reason, Tally};
 use anyhow::bail;
 use sd_notify::NotifyState;
 use std::collections::{BTreeMap, HashMap};
@@ -257,6 +257,11 @@ fn fault(reason: Reason) -> String {
     let text = match reason {
         Reason::LongLine => "long line (truncated)",
         Reason::UnknownSpecial | Reason::BadSpecial(_) => "invalid or unrecognized special entry",
+        Reason::ManyNameServers => {
+            return format!(
+                "too many NS records specified, only first {MAX_NAME_SERVERS} will be used"
+            );
+        }
         Reason::RaisedMaxRange { from, to } => {
             return format!("ignoring attempt to increase $MAXRANGE4 from {from} to {to}");
         }

@@ -3,6 +3,7 @@
 use super::write::UNFINISHED;
 use super::{Id, Origin, WriteError};
 use crate::zone::Dataset;
+use rustix::process::{Pid, test_kill_process};
 use std::collections::HashSet;
 use std::fs::{DirBuilder, remove_file};
 use std::io;
@@ -19,7 +20,8 @@ const ENDING: &str = ".snapshot";
 const MODE: u32 = 0o750;
 /// So much of a dataset's name is in its file's, for people.
 const SHOWN: usize = 48;
-/// A file that was left unfinished for so long will never be finished.
+/// A file that was left unfinished for so long will never be finished, and one whose writer is gone
+/// neither.
 const LEFT: Duration = Duration::from_secs(3600);
 
 /// The folder of snapshots. Nothing in it is touched that is not named as its own files are.
@@ -81,7 +83,7 @@ impl Folder {
             let name = entry.file_name();
             let Some(name) = name.to_str() else { continue };
             let stale = is_snapshot(name) && !kept.contains(&entry.path())
-                || is_unfinished(name) && is_left(&entry);
+                || writer(name).is_some_and(|writer| is_left(&entry, writer));
             if !stale || !entry.file_type().is_ok_and(|kind| kind.is_file()) {
                 continue;
             }
@@ -115,18 +117,22 @@ fn is_snapshot(name: &str) -> bool {
         && hash.bytes().all(is_hex)
 }
 
-/// Whether this is the name of a snapshot with a process and a number behind it.
-fn is_unfinished(name: &str) -> bool {
-    let inside = name.strip_prefix('.').and_then(|name| name.strip_suffix(UNFINISHED));
-    let Some((name, writer)) = inside.and_then(|inside| inside.rsplit_once('.')) else {
-        return false;
-    };
-    is_snapshot(name) && writer.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
+/// The process that writes a file with this name, if it is that of a snapshot with a process and a number
+/// behind it.
+fn writer(name: &str) -> Option<i32> {
+    let inside = name.strip_prefix('.')?.strip_suffix(UNFINISHED)?;
+    let (name, writer) = inside.rsplit_once('.')?;
+    let (process, number) = writer.split_once('-')?;
+    let is_ours = is_snapshot(name) && number.bytes().all(|byte| byte.is_ascii_digit());
+    process.parse().ok().filter(|_| is_ours)
 }
 
-fn is_left(entry: &std::fs::DirEntry) -> bool {
+/// Whether nobody will finish a file that this process began.
+fn is_left(entry: &std::fs::DirEntry, writer: i32) -> bool {
+    let is_gone = Pid::from_raw(writer)
+        .is_none_or(|writer| test_kill_process(writer) == Err(rustix::io::Errno::SRCH));
     let modified = entry.metadata().and_then(|metadata| metadata.modified());
-    modified.is_ok_and(|time| time.elapsed().is_ok_and(|age| age > LEFT))
+    is_gone || modified.is_ok_and(|time| time.elapsed().is_ok_and(|age| age > LEFT))
 }
 
 #[cfg(test)]
@@ -146,7 +152,7 @@ mod tests {
             assert_eq!(file.parent(), Some(Path::new("/state/snapshots")));
             let name = file.file_name().unwrap().to_str().unwrap();
             assert!(is_snapshot(name) && name.len() < 100, "{name}");
-            assert!(is_unfinished(&format!(".{name}.17-3.new")), "{name}");
+            assert_eq!(writer(&format!(".{name}.17-3.new")), Some(17), "{name}");
         }
     }
 
@@ -158,18 +164,23 @@ mod tests {
         folder.create().unwrap();
         let [kept, gone] = ["kept", "gone"].map(|name| folder.file(name));
         let name = gone.file_name().unwrap().to_str().unwrap().to_owned();
-        let [left, at_work] = [1, 2].map(|n| gone.with_file_name(format!(".{name}.7-{n}.new")));
+        let us = std::process::id();
+        // No process has the highest number that there can be (pid_max, proc_sys_kernel(5)).
+        let [left, orphaned, at_work] = [format!("{us}-1"), "4194305-1".into(), format!("{us}-2")]
+            .map(|writer| gone.with_file_name(format!(".{name}.{writer}.new")));
         let foreign =
             ["notes.snapshot", "a-0123456789abcde.snapshot", "a-0123456789ABCDEF.snapshot"]
                 .map(|name| gone.with_file_name(name));
-        for file in [&kept, &gone, &left, &at_work].into_iter().chain(&foreign) {
+        for file in [&kept, &gone, &left, &orphaned, &at_work].into_iter().chain(&foreign) {
             fs::write(file, "").unwrap();
         }
         let long_ago = SystemTime::now() - 2 * LEFT;
         fs::File::options().write(true).open(&left).unwrap().set_modified(long_ago).unwrap();
         let mut removed = folder.retain(["kept"]).unwrap();
         removed.sort();
-        assert_eq!(removed, [left, gone]);
+        let mut want = [left, orphaned, gone];
+        want.sort();
+        assert_eq!(removed, want);
         assert!([&kept, &at_work].into_iter().chain(&foreign).all(|file| file.exists()));
     }
 }

@@ -89,13 +89,14 @@ fn find_edns(header: &[u8; HEADER], mut rest: &[u8]) -> Result<Option<Edns>, Rej
     let before_additional = count(6) + count(8);
     let mut edns = None;
     for index in 0..before_additional + count(10) {
-        let (owner, rtype, class, ttl, after) = split_record(rest).ok_or(Reject::Malformed)?;
+        let (owner, rtype, class, ttl, data, after) =
+            split_record(rest).ok_or(Reject::Malformed)?;
         rest = after;
         if rtype != Type::OPT || index < before_additional {
             continue;
         }
         // RFC 6891 section 6.1.1: more than one OPT is malformed, its owner must be the root.
-        if edns.is_some() || owner != [0] {
+        if edns.is_some() || owner != [0] || !are_options(data) {
             return Err(Reject::Malformed);
         }
         edns = Some(Edns { payload: class, version: ttl[1], dnssec_ok: ttl[2] & 0x80 != 0 });
@@ -103,8 +104,18 @@ fn find_edns(header: &[u8; HEADER], mut rest: &[u8]) -> Result<Option<Edns>, Rej
     Ok(edns)
 }
 
-/// Owner, type, class, TTL bytes, and what follows the record at the start of `bytes`.
-type Record<'a> = (&'a [u8], Type, u16, [u8; 4], &'a [u8]);
+/// Whether the data of an OPT record is options, each with its length (RFC 6891 section 6.1.2).
+fn are_options(mut data: &[u8]) -> bool {
+    while let Some(&[_, _, high, low]) = data.first_chunk() {
+        let len = usize::from(u16::from_be_bytes([high, low]));
+        let Some(rest) = data.get(4 + len..) else { return false };
+        data = rest;
+    }
+    data.is_empty()
+}
+
+/// Owner, type, class, TTL bytes, data, and what follows the record at the start of `bytes`.
+type Record<'a> = (&'a [u8], Type, u16, [u8; 4], &'a [u8], &'a [u8]);
 
 fn split_record(bytes: &[u8]) -> Option<Record<'_>> {
     let mut at = 0;
@@ -126,13 +137,15 @@ fn split_record(bytes: &[u8]) -> Option<Record<'_>> {
     }
     let (owner, rest) = bytes.split_at_checked(at)?;
     let (fixed, rest) = rest.split_first_chunk::<10>()?;
-    let data = usize::from(u16::from_be_bytes([fixed[8], fixed[9]]));
+    let (data, after) =
+        rest.split_at_checked(usize::from(u16::from_be_bytes([fixed[8], fixed[9]])))?;
     Some((
         owner,
         Type(u16::from_be_bytes([fixed[0], fixed[1]])),
         u16::from_be_bytes([fixed[2], fixed[3]]),
         [fixed[4], fixed[5], fixed[6], fixed[7]],
-        rest.get(data..)?,
+        data,
+        after,
     ))
 }
 
@@ -211,6 +224,24 @@ mod tests {
         };
         assert_eq!(ask(&b"\x01a".repeat(127)), Ok(127));
         assert_eq!(ask(&[&b"\x01a".repeat(126)[..], b"\x02aa"].concat()), Err(Reject::Malformed));
+    }
+
+    #[test]
+    fn options_of_the_opt_record_must_end_where_it_does() {
+        let with = |data: &[u8]| {
+            let mut tail = OPT[..9].to_vec();
+            tail.extend((data.len() as u16).to_be_bytes());
+            tail.extend(data);
+            Query::parse(&message([1, 0, 0, 1], &tail)).map(|query| query.edns.is_some())
+        };
+        let cookie = b"\0\x0a\0\x08clientid";
+        for good in [&b""[..], cookie, b"\0\x0c\0\0", &[&cookie[..], b"\0\x0c\0\x02\0\0"].concat()]
+        {
+            assert_eq!(with(good), Ok(true), "{good:?}");
+        }
+        for bad in [&b"\0"[..], b"\0\x0a\0", &cookie[..11], b"\0\x0c\0\x01", b"\0\x0c\0\0\0"] {
+            assert_eq!(with(bad), Err(Reject::Malformed), "{bad:?}");
+        }
     }
 
     proptest::proptest! {

@@ -67,6 +67,8 @@ pub enum Reason {
     UnknownSpecial,
     /// The arguments of this special do not parse.
     BadSpecial(Special),
+    /// More name servers than count; the others were ignored.
+    ManyNameServers,
     /// `$MAXRANGE4` may only get smaller; the line was ignored.
     RaisedMaxRange {
         /// The bound that holds, in addresses.
@@ -162,6 +164,9 @@ impl fmt::Display for Reason {
                 "unknown special: expected $SOA, $NS, $TTL, $TIMESTAMP, $MAXRANGE4, $0 to $9 or $=",
             ),
             Self::BadSpecial(special) => write!(f, "expected `{}`", special.syntax()),
+            Self::ManyNameServers => {
+                write!(f, "only the first {} name servers are used", super::MAX_NAME_SERVERS)
+            }
             Self::RaisedMaxRange { from, to } => {
                 write!(f, "$MAXRANGE4 cannot be raised from {from} to {to} addresses: ignored")
             }
@@ -216,7 +221,11 @@ impl fmt::Display for Reason {
                 f.write_str("expected an A value after the colon, as in :127.0.0.2: or :2:")
             }
             Self::NotLoopback(a) => {
-                write!(f, "the A value {a} is outside 127.0.0.0/8 (RFC 5782 section 2.1)")
+                write!(
+                    f,
+                    "the A value {a} is outside 127.0.0.0/8 (RFC 5782 section 2.1): the line is left \
+                     out, unless its dataset has allow-any-a = true"
+                )
             }
             Self::AfterA => {
                 f.write_str("expected a colon and a text after the A value, or the end of the line")

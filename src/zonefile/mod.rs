@@ -49,7 +49,7 @@ pub use diagnostic::{
 };
 pub use prepared::Prepared;
 pub use section::Part;
-pub use special::{NsData, SoaData, Vars};
+pub use special::{MAX_NAME_SERVERS, NsData, SoaData, Vars};
 pub use tally::Tally;
 
 use crate::listing::Answers;

@@ -7,7 +7,8 @@ use super::{FatalCause, Kind, Options, Reason, Special};
 use crate::wire::name::NameBuf;
 
 /// How many name servers of a `$NS` line are used.
-const MAX_NAME_SERVERS: usize = 32;
+/// The most name servers of a `$NS` line that count.
+pub const MAX_NAME_SERVERS: usize = 32;
 
 /// The start of authority a file asks for (RFC 1035 section 3.3.13). Times are in seconds.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -99,7 +100,7 @@ impl Head {
         } else if is("soa") {
             self.soa(scan, options).ok_or(Special::Soa.into())
         } else if is("ns") || is("nameserver") {
-            self.ns(scan, options).ok_or(Special::Ns.into())
+            self.ns(scan, options)
         } else if is("ttl") {
             section.unwrap_or(&mut self.local).ttl(scan, options).ok_or(Special::Ttl.into())
         } else if is("maxrange4") {
@@ -138,12 +139,22 @@ impl Head {
         scan.is_end().then(|| self.soa = Some(soa))
     }
 
-    fn ns(&mut self, scan: &mut Scan<'_>, options: &Options) -> Option<()> {
+    fn ns(&mut self, scan: &mut Scan<'_>, options: &Options) -> Result<(), Refused> {
+        let (ttl, mut names) = match &self.ns {
+            Some(_) if !scan.is_end() => return Ok(()),
+            _ => self.name_servers(scan, options).ok_or(Special::Ns)?,
+        };
+        let are_many = names.len() > MAX_NAME_SERVERS;
+        names.truncate(MAX_NAME_SERVERS);
+        if !names.is_empty() {
+            self.ns = Some(NsData { ttl, names });
+        }
+        if are_many { Err(Reason::ManyNameServers.into()) } else { Ok(()) }
+    }
+
+    fn name_servers(&self, scan: &mut Scan<'_>, options: &Options) -> Option<(u32, Vec<NameBuf>)> {
         if scan.is_end() {
             return None;
-        }
-        if self.ns.is_some() {
-            return Some(());
         }
         let ttl = ttl(scan, self.local.ttl, options)?;
         let mut names = Vec::new();
@@ -154,14 +165,9 @@ impl Head {
                 names.push(scan.name()?);
             }
             if scan.is_end() {
-                break;
+                return Some((ttl, names));
             }
         }
-        names.truncate(MAX_NAME_SERVERS);
-        if !names.is_empty() {
-            self.ns = Some(NsData { ttl, names });
-        }
-        Some(())
     }
 
     fn max_range(&mut self, scan: &mut Scan<'_>) -> Result<(), Refused> {

@@ -112,6 +112,22 @@ fn settings_change_and_zones_they_leave_alone_answer_on() {
 
 /// Regression: new settings were not taken before no dataset at all was being built, and the
 /// changes of other datasets not published before that.
+/// A pipe in the place of the configuration held up all that the control loop does, SIGTERM included.
+#[test]
+fn settings_are_not_read_again_from_a_pipe() {
+    let setup = Setup::new();
+    setup.write("list", "10.0.0.1\n");
+    setup.configure("", &(dataset("list", "ip4set", "list") + &zone("bl.test", "list")));
+    let server = setup.start();
+    let file = server.path("dnsbld.toml");
+    fs::remove_file(&file).expect("ours");
+    assert!(Command::new("mkfifo").arg(&file).status().expect("it runs").success());
+    server.signal(Signal::HUP);
+    server.expect_log(&["ERROR", "keeps the settings it has", "no regular file"], SOON);
+    let (status, ..) = server.terminate();
+    assert!(status.success());
+}
+
 #[test]
 fn a_slow_dataset_of_new_settings_holds_up_nothing_else() {
     let setup = Setup::new();

@@ -1,0 +1,60 @@
+//! The state folder, claimed: servers that all wrote to one would take each other's lists for theirs.
+
+use rustix::fs::{FlockOperation, flock};
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+use tracing::{debug, warn};
+
+/// The file in the state folder that is locked as long as a server uses it.
+const NAME: &str = "lock";
+
+/// The right to write to the state folder, until this is dropped.
+#[derive(Debug)]
+pub(super) struct Claim(#[expect(dead_code, reason = "holds the lock")] Option<File>);
+
+/// Claims the state folder. `None` if another server has it: who serves the same files maps its
+/// snapshots all the same.
+pub(super) fn claim(state_dir: &Path) -> Option<Claim> {
+    match lock(state_dir) {
+        Ok(file) => Some(Claim(Some(file))),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            warn!(
+                "another server uses the state folder {}: this one takes its snapshots of the same \
+                 files, but keeps none; give it a state-dir of its own unless it serves the same",
+                state_dir.display()
+            );
+            None
+        }
+        // What cannot be written there will be told.
+        Err(error) => {
+            debug!("the state folder {} cannot be locked: {error}", state_dir.display());
+            Some(Claim(None))
+        }
+    }
+}
+
+fn lock(folder: &Path) -> io::Result<File> {
+    fs::create_dir_all(folder)?;
+    let file = File::options().create(true).append(true).open(folder.join(NAME))?;
+    flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_server_at_a_time_has_the_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state");
+        let first = claim(&state);
+        assert!(first.is_some());
+        assert!(claim(&state).is_none());
+        drop(first);
+        assert!(claim(&state).is_some());
+        // One that cannot be made is nobody else's: what comes of it is told by those who write there.
+        assert!(claim(&state.join(NAME)).is_some());
+    }
+}
