@@ -354,7 +354,9 @@ mod tests {
         let ns = good(&["ns 1 -a", "NameServer 2 b"]).ns.unwrap();
         assert_eq!((ns.ttl, ns.names.len()), (2, 1));
         let many = format!("NS 0 {}", "x ".repeat(40));
-        assert_eq!(good(&[many.trim_end()]).ns.unwrap().names.len(), 32);
+        let (head, told) = head(&[many.trim_end()], &options());
+        assert_eq!(head.ns.unwrap().names.len(), MAX_NAME_SERVERS);
+        assert_eq!(told, [Refused::Line(Reason::ManyNameServers)]);
         for line in ["NS", "NS 300", "NS a.example", "NS 0 a..\\256"] {
             assert_eq!(bad(line), Special::Ns.into(), "{line}");
         }
