@@ -105,7 +105,7 @@ fn find_edns(header: &[u8; HEADER], mut rest: &[u8]) -> Result<Option<Edns>, Rej
 }
 
 /// Whether the data of an OPT record is options, each with its length (RFC 6891 section 6.1.2).
-fn are_options(mut data: &[u8]) -> bool {
+pub(crate) fn are_options(mut data: &[u8]) -> bool {
     while let Some(&[_, _, high, low]) = data.first_chunk() {
         let len = usize::from(u16::from_be_bytes([high, low]));
         let Some(rest) = data.get(4 + len..) else { return false };

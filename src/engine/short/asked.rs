@@ -3,6 +3,7 @@
 use super::super::compose::has_text;
 use super::super::{Reason, Request};
 use crate::listing::AnswerId;
+use crate::wire::query::are_options;
 use crate::wire::reply::Room;
 use crate::wire::response::{Section, record_head};
 use crate::wire::{Class, Edns, HEADER, Rcode, Reply, Type};
@@ -73,7 +74,10 @@ impl Question<'_> {
 fn read_opt(record: &[u8]) -> Option<Edns> {
     let (fixed, data) = record.split_first_chunk::<11>()?;
     let size = u16::from_be_bytes([fixed[9], fixed[10]]);
-    if fixed[..3] != [0, 0, Type::OPT.0 as u8] || fixed[6] != 0 || data.len() < usize::from(size) {
+    if fixed[..3] != [0, 0, Type::OPT.0 as u8] || fixed[6] != 0 {
+        return None;
+    }
+    if size != 0 && !are_options(data.get(..usize::from(size))?) {
         return None;
     }
     let payload = u16::from_be_bytes([fixed[3], fixed[4]]);
