@@ -1,7 +1,7 @@
 //! Reading a file ahead of whoever takes its content, on a thread of its own.
 
 use super::problem::{Cause, Problem};
-use super::source::{CHUNK, Limits, ReadReport, read};
+use super::source::{CHUNK, Limits, ReadReport, read, read_buffers};
 use std::fmt::Display;
 use std::panic::resume_unwind;
 use std::path::Path;
@@ -36,11 +36,9 @@ pub fn read_ahead<T: Send, E: Display>(
     let (used, empty) = channel::<Vec<u8>>();
     thread::scope(|scope| {
         let work = move || {
-            read(path, limits, &mut |chunk| {
-                let mut copy = empty.try_recv().unwrap_or_default();
-                copy.clear();
-                copy.extend_from_slice(chunk);
-                hand_on(copy, &waiting, prepare)
+            read_buffers(path, limits, &mut |chunk| {
+                hand_on(chunk, &waiting, prepare)?;
+                Ok::<_, &str>(empty.try_recv().unwrap_or_default())
             })
         };
         let Ok(reader) = thread::Builder::new().name("read".to_owned()).spawn_scoped(scope, work)

@@ -9,7 +9,7 @@ use super::problem::{Cause, Problem};
 use flate2::bufread::MultiGzDecoder;
 use std::fmt::Display;
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, ErrorKind, Read};
+use std::io::{self, BufReader, Cursor, ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::SystemTime;
@@ -88,11 +88,21 @@ pub fn read<E: Display>(
     limits: &Limits,
     sink: &mut dyn FnMut(&[u8]) -> Result<(), E>,
 ) -> Result<ReadReport, Problem> {
+    read_buffers(path, limits, &mut |chunk| sink(&chunk).map(|()| chunk))
+}
+
+/// [`read`], but each chunk is given away; the buffer that comes back, with whatever is in it, is used for
+/// a later one.
+pub(super) fn read_buffers<E: Display>(
+    path: &Path,
+    limits: &Limits,
+    sink: &mut dyn FnMut(Vec<u8>) -> Result<Vec<u8>, E>,
+) -> Result<ReadReport, Problem> {
     let problem = |cause| Problem { file: path.to_owned(), cause };
     let file = open(path).map_err(problem)?;
     let before = identity_of_open(&file).map_err(problem)?;
 
-    let mut raw = BufReader::with_capacity(CHUNK, Raw::new(&file));
+    let mut raw = Raw::new(&file);
     let outcome = pass_on(&mut raw, before.size, limits, sink);
 
     let after = identity_of_open(&file).map_err(problem)?;
@@ -101,7 +111,7 @@ pub fn read<E: Display>(
         return Err(problem(Cause::Torn));
     }
     let (content, compressed) = outcome.map_err(problem)?;
-    let hash = raw.into_inner().hash.digest128();
+    let hash = raw.hash.digest128();
     let settled = before.is_settled(SystemTime::now());
     Ok(ReadReport { identity: before, settled, hash, content, compressed })
 }
@@ -138,20 +148,23 @@ fn cause_of(error: io::Error) -> Cause {
 
 /// Hands the content to the sink; returns its length and whether it was compressed.
 fn pass_on<E: Display>(
-    raw: &mut BufReader<Raw<'_>>,
+    raw: &mut Raw<'_>,
     size: u64,
     limits: &Limits,
-    sink: &mut dyn FnMut(&[u8]) -> Result<(), E>,
+    sink: &mut dyn FnMut(Vec<u8>) -> Result<Vec<u8>, E>,
 ) -> Result<(u64, bool), Cause> {
-    let compressed = raw.fill_buf().map_err(cause_of)?.starts_with(&GZIP_MAGIC);
+    let mut first = Vec::new();
+    fill(raw, &mut first).map_err(cause_of)?;
+    let compressed = first.starts_with(&GZIP_MAGIC);
     if !compressed {
         let too_big = Cause::TooBig(limits.content);
-        return Ok((copy(raw, limits.content, too_big, sink, cause_of)?, false));
+        return Ok((copy(raw, first, limits.content, too_big, sink, cause_of)?, false));
     }
     if !limits.decompress {
         return Err(Cause::Compressed);
     }
-    let unpacked = BufReader::with_capacity(CHUNK, MultiGzDecoder::new(&mut *raw));
+    let packed = Cursor::new(first).chain(BufReader::with_capacity(CHUNK, raw));
+    let mut unpacked = MultiGzDecoder::new(packed);
     let cause = |error: io::Error| match error.kind() {
         ErrorKind::UnexpectedEof => Cause::CorruptGzip("it is cut off".to_owned()),
         ErrorKind::InvalidInput | ErrorKind::InvalidData => Cause::CorruptGzip(error.to_string()),
@@ -162,30 +175,47 @@ fn pass_on<E: Display>(
         true => (expanded, Cause::Bomb(limits.expansion)),
         false => (limits.content, Cause::TooBig(limits.content)),
     };
-    Ok((copy(unpacked, limit, beyond, sink, cause)?, true))
+    let mut first = Vec::new();
+    fill(&mut unpacked, &mut first).map_err(cause)?;
+    Ok((copy(&mut unpacked, first, limit, beyond, sink, cause)?, true))
 }
 
+/// Hands on a chunk and those that follow.
 fn copy<E: Display>(
-    mut from: impl BufRead,
+    from: &mut impl Read,
+    mut chunk: Vec<u8>,
     limit: u64,
     beyond: Cause,
-    sink: &mut dyn FnMut(&[u8]) -> Result<(), E>,
+    sink: &mut dyn FnMut(Vec<u8>) -> Result<Vec<u8>, E>,
     cause: impl Fn(io::Error) -> Cause,
 ) -> Result<u64, Cause> {
     let mut content = 0;
-    loop {
-        let chunk = from.fill_buf().map_err(&cause)?;
-        let length = chunk.len();
-        if length == 0 {
-            return Ok(content);
-        }
-        content += length as u64;
+    while !chunk.is_empty() {
+        content += chunk.len() as u64;
         if content > limit {
             return Err(beyond);
         }
-        sink(chunk).map_err(|error| Cause::Fatal(error.to_string()))?;
-        from.consume(length);
+        chunk = sink(chunk).map_err(|error| Cause::Fatal(error.to_string()))?;
+        fill(from, &mut chunk).map_err(&cause)?;
     }
+    Ok(content)
+}
+
+/// Replaces what is in a buffer by the next chunk, which is shorter only at the end: also the first two
+/// bytes must come together for the content to be recognised.
+fn fill(from: &mut impl Read, chunk: &mut Vec<u8>) -> io::Result<()> {
+    chunk.resize(CHUNK, 0);
+    let mut filled = 0;
+    while filled < CHUNK {
+        match from.read(&mut chunk[filled..]) {
+            Ok(0) => break,
+            Ok(length) => filled += length,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    chunk.truncate(filled);
+    Ok(())
 }
 
 /// The file's own bytes, hashed as they pass.
@@ -201,20 +231,10 @@ impl<'a> Raw<'a> {
 }
 
 impl Read for Raw<'_> {
-    /// Fills the buffer as far as the file goes: the first two bytes must come together for the
-    /// content to be recognised.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut filled = 0;
-        while filled < buffer.len() {
-            match self.file.read(&mut buffer[filled..]) {
-                Ok(0) => break,
-                Ok(length) => filled += length,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        self.hash.update(&buffer[..filled]);
-        Ok(filled)
+        let length = self.file.read(buffer)?;
+        self.hash.update(&buffer[..length]);
+        Ok(length)
     }
 }
 
