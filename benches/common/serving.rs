@@ -25,7 +25,7 @@ fn build(parsed: Parsed) -> Dataset {
     let sections = parsed.parts.into_iter().map(|part| (part.apexes, build(part.parsed)));
     let parts = (parsed.kind == Kind::Combined).then(|| Parts::new(sections));
     Dataset {
-        ip4: parsed.ip4.map(|addresses| Trie4::of(&addresses, 1)),
+        ip4: parsed.ip4.map(|addresses| Trie4::of(addresses, 1)),
         ip6: parsed.ip6.map(|addresses| Trie6::build(addresses.ranges())),
         names: parsed.names,
         records: parsed.records,

@@ -181,7 +181,7 @@ fn of_parsed(parsed: Parsed) -> Dataset {
     let id = default.answer(&[value]);
     Dataset {
         name: parsed.kind.to_string(),
-        ip4: parsed.ip4.map(|addresses| Trie4::of(&addresses, 2)),
+        ip4: parsed.ip4.map(|addresses| Trie4::of(addresses, 2)),
         ip6: parsed.ip6.map(|addresses| Trie6::build(addresses.ranges())),
         names: parsed.names,
         hides_empty_non_terminals: false,

@@ -126,7 +126,7 @@ fn good(kind: Kind, text: &str) -> Vec<u8> {
     let parsed = parser.finish();
     let dataset = Dataset {
         name: "list".to_owned(),
-        ip4: parsed.ip4.map(|addresses| Trie4::of(&addresses, 2)),
+        ip4: parsed.ip4.map(|addresses| Trie4::of(addresses, 2)),
         ip6: parsed.ip6.map(|addresses| Trie6::build(addresses.ranges())),
         names: parsed.names,
         answers: parsed.answers,

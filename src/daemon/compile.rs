@@ -394,7 +394,7 @@ fn content(spec: &config::Dataset, name: String, parsed: Parsed, threads: usize)
     let parts = (parsed.kind == Kind::Combined).then(|| Parts::new(sections));
     Dataset {
         name,
-        ip4: parsed.ip4.map(|addresses| Trie4::of(&addresses, threads)),
+        ip4: parsed.ip4.map(|addresses| Trie4::of(addresses, threads)),
         ip6: parsed.ip6.map(|addresses| Trie6::build(addresses.ranges())),
         names: parsed.names,
         hides_empty_non_terminals: spec.hides_empty_non_terminals,

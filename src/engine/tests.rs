@@ -495,7 +495,7 @@ fn of_parsed(parsed: crate::zonefile::Parsed) -> Dataset {
     let value = default.value(parsed.default_value.0, &parsed.default_value.1).unwrap();
     let id = default.answer(&[value]);
     Dataset {
-        ip4: parsed.ip4.map(|addresses| Trie4::of(&addresses, 1)),
+        ip4: parsed.ip4.map(|addresses| Trie4::of(addresses, 1)),
         ip6: parsed.ip6.map(|addresses| Trie6::build(addresses.ranges())),
         names: parsed.names,
         records: parsed.records,

@@ -32,7 +32,7 @@ fn dataset(kind: Kind, text: &str) -> Dataset {
     let answer = default.answer(&[value]);
     Dataset {
         name: kind.to_string(),
-        ip4: parsed.ip4.map(|addresses| Trie4::of(&addresses, 1)),
+        ip4: parsed.ip4.map(|addresses| Trie4::of(addresses, 1)),
         ip6: parsed.ip6.map(|addresses| Trie6::build(addresses.ranges())),
         names: parsed.names,
         hides_empty_non_terminals: false,

@@ -13,6 +13,7 @@ use crate::listing::addresses::Addresses4;
 use crate::listing::{AnswerId, Range};
 use build::Builder;
 use root::Root;
+use std::thread;
 
 /// A listing of IPv4 addresses, immutable, see the [layout](super).
 ///
@@ -55,11 +56,15 @@ impl Trie4 {
 
     /// The trie of addresses as a dataset has them, the same as that of their ranges. Where it helps,
     /// up to so many threads build it.
-    pub fn of(addresses: &Addresses4, threads: usize) -> Self {
-        match addresses.singles() {
+    pub fn of(addresses: Addresses4, threads: usize) -> Self {
+        let trie = match addresses.singles() {
             Some((singles, answer)) => Self::of_singles(singles, answer, threads),
             None => Self::build(addresses.ranges()),
+        };
+        if threads > 1 {
+            free_apart(addresses);
         }
+        trie
     }
 
     /// The trie of sorted distinct addresses with one answer, the same as [`build`](Self::build)
@@ -68,8 +73,9 @@ impl Trie4 {
         if !answer.is_listed() {
             return Self::build([]);
         }
-        let (root, arena) = singles::build(addresses, answer, threads);
-        let (covered, ranges) = (addresses.len() as u64, singles::ranges(addresses));
+        let built = singles::build(addresses, answer, threads);
+        let (covered, ranges) = (addresses.len() as u64, built.ranges);
+        let (root, arena) = built.finish();
         Self { root, arena: arena.into(), covered, ranges }
     }
 
@@ -224,6 +230,13 @@ impl Trie4 {
             _ => super::damage::damage(self.arena.to_mut(), random, |bits| bits as u8),
         }
     }
+}
+
+/// Frees memory on a thread of its own: to take back what a large list was held in costs the system a
+/// millisecond and more, and there is somebody waiting for the trie.
+fn free_apart<T: Send + 'static>(waste: T) {
+    // Without a thread, it is freed here.
+    let _ = thread::Builder::new().name("free".to_owned()).spawn(|| drop(waste));
 }
 
 #[cfg(test)]

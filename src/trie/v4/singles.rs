@@ -2,6 +2,7 @@
 //! [`Builder`](super::build::Builder) makes of them, without a range for each address.
 
 use super::build::{Blocks, MAX_RUNS, Piece};
+use super::free_apart;
 use super::root::{Entry, Root};
 use crate::listing::AnswerId;
 use crate::trie::block::BITMAP_SIZE;
@@ -16,34 +17,56 @@ const FEW: usize = BITMAP_SIZE / 2;
 /// A thread is worth its start from so many addresses on.
 const ENOUGH: usize = if cfg!(test) { 100 } else { 50_000 };
 
+/// The blocks of addresses.
+#[derive(Default)]
+pub(super) struct Part {
+    arena: Arena,
+    entries: Vec<Entry>,
+    /// The number of unbroken ranges that the addresses make.
+    pub(super) ranges: usize,
+}
+
+impl Part {
+    /// Where the blocks are, and their bytes.
+    pub(super) fn finish(self) -> (Root, Vec<u8>) {
+        (Root::new(&self.entries), self.arena.finish())
+    }
+}
+
 /// Writes the blocks of sorted distinct addresses, with up to so many threads. Their number changes
 /// nothing in the outcome.
-pub(super) fn build(addresses: &[u32], answer: AnswerId, threads: usize) -> (Root, Vec<u8>) {
+pub(super) fn build(addresses: &[u32], answer: AnswerId, threads: usize) -> Part {
     let parts = parts(addresses, threads);
     let (first, others) = parts.split_first().unwrap_or((&addresses, &[]));
-    let (mut arena, mut entries) = (Arena::default(), Vec::new());
+    let mut all = Part::default();
     thread::scope(|scope| {
         let start = |&part| {
             let thread = thread::Builder::new().name("blocks".to_owned());
             (part, thread.spawn_scoped(scope, move || write(part, answer)))
         };
         let others: Vec<_> = others.iter().map(start).collect();
-        (arena, entries) = write(first, answer);
+        all = write(first, answer);
+        let mut before = first.last();
         for (part, other) in others {
-            let (blocks, others) = match other {
+            let other = match other {
                 Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
                 Err(_) => write(part, answer),
             };
-            let by = arena.append(&blocks);
-            let join = |entry: Entry| Entry { block: moved(entry.block, by), ..entry };
-            entries.extend(others.into_iter().map(join));
+            let by = all.arena.append(&other.arena);
+            let join = |entry: &Entry| Entry { block: moved(entry.block, by), ..*entry };
+            all.entries.extend(other.entries.iter().map(join));
+            // A range may go on from one part to the next.
+            let goes_on = before.zip(part.first()).is_some_and(|(a, b)| b - a == 1);
+            all.ranges += other.ranges - usize::from(goes_on);
+            before = part.last().or(before);
+            free_apart(other);
         }
     });
-    (Root::new(&entries), arena.finish())
+    all
 }
 
 /// The number of unbroken ranges that sorted distinct addresses make.
-pub(super) fn ranges(addresses: &[u32]) -> usize {
+fn ranges(addresses: &[u32]) -> usize {
     let breaks = addresses.windows(2).filter(|pair| pair[1] - pair[0] != 1).count();
     breaks + usize::from(!addresses.is_empty())
 }
@@ -68,7 +91,7 @@ fn parts(mut addresses: &[u32], threads: usize) -> Vec<&[u32]> {
 }
 
 /// Writes the blocks of addresses, those of each /8 for itself.
-fn write(addresses: &[u32], answer: AnswerId) -> (Arena, Vec<Entry>) {
+fn write(addresses: &[u32], answer: AnswerId) -> Part {
     let mut writer =
         Writer { answer, blocks: Blocks::default(), runs: Vec::new(), dense: Vec::new() };
     let mut entries: Vec<Entry> = Vec::new();
@@ -90,7 +113,7 @@ fn write(addresses: &[u32], answer: AnswerId) -> (Arena, Vec<Entry>) {
             _ => entries.push(Entry { first: slot, last: slot, block }),
         }
     }
-    (writer.blocks.arena, entries)
+    Part { arena: writer.blocks.arena, entries, ranges: ranges(addresses) }
 }
 
 struct Writer {
