@@ -167,9 +167,10 @@ impl AnswersBuilder {
         Numbering::new(self.values.len(), self.answers.len())
     }
 
-    /// Has numbers also for the answers that came since.
+    /// Has numbers also for the answers with several values that came since.
+    #[inline]
     pub(in crate::listing) fn extend(&self, numbering: &mut Numbering) {
-        numbering.extend(self.values.len(), self.answers.len());
+        numbering.extend(self.answers.len());
     }
 
     /// The answers that `used` names, renumbered in the order of their first use.

@@ -58,11 +58,12 @@ impl Numbering {
         }
     }
 
-    /// Makes room for more answers.
+    /// Makes room for more answers with several values.
     #[inline]
-    pub(super) fn extend(&mut self, singles: usize, several: usize) {
-        self.singles.resize(singles, AnswerId::NONE);
-        self.several.resize(several, AnswerId::NONE);
+    pub(super) fn extend(&mut self, several: usize) {
+        if self.several.len() < several {
+            self.several.resize(several, AnswerId::NONE);
+        }
     }
 
     /// The new number of an answer, which it is given at the first time.
