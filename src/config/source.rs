@@ -4,8 +4,10 @@ use super::error::{Diagnostic, Errors, Problem};
 use super::settings::Settings;
 use super::{parse, resolve, zonespec};
 use std::fmt;
+use std::fs::File;
 use std::io::Read;
 use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// The configuration of the sample zones, as a checkout has it.
@@ -80,14 +82,13 @@ impl Source {
     ///
     /// Those of [`load`](Self::load), and if the file is not a regular one.
     pub fn load_again(&self) -> Result<Loaded, Errors> {
-        if let Origin::File(path) = &self.origin
-            && std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file())
-        {
-            let message = "cannot read the configuration again: it is no regular file";
-            let help = "put a regular file in its place, or restart";
-            return Err(Errors::one(self.to_string(), Problem::new(message, help)));
-        }
-        self.load()
+        self.load_from(|path| {
+            let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+            match file.metadata()?.is_file() {
+                true => Ok(file),
+                false => Err(std::io::Error::other("it is no regular file")),
+            }
+        })
     }
 
     /// Reads the configuration as it is now.
@@ -96,6 +97,13 @@ impl Source {
     ///
     /// If a file cannot be read, or if anything in it cannot be used.
     pub fn load(&self) -> Result<Loaded, Errors> {
+        self.load_from(|path| File::open(path))
+    }
+
+    fn load_from(
+        &self,
+        open: impl FnOnce(&Path) -> std::io::Result<File>,
+    ) -> Result<Loaded, Errors> {
         let errors = |list| Errors { origin: self.to_string(), list };
         match &self.origin {
             Origin::Given(settings) => {
@@ -106,7 +114,7 @@ impl Source {
                 Ok(Loaded { settings, warnings: Vec::new() })
             }
             Origin::File(path) => {
-                let text = self.read(path)?;
+                let text = self.read(open(path))?;
                 let folder = std::path::absolute(path).map_err(|error| self.unreadable(&error))?;
                 let folder = folder.parent().unwrap_or(Path::new("/"));
                 let spec = parse::parse(&text).map_err(errors)?;
@@ -115,17 +123,17 @@ impl Source {
         }
     }
 
-    fn read(&self, path: &Path) -> Result<String, Errors> {
+    fn read(&self, file: std::io::Result<File>) -> Result<String, Errors> {
         let unreadable = |error: std::io::Error| self.unreadable(&error);
-        let mut text = String::new();
-        let file = std::fs::File::open(path).map_err(unreadable)?;
-        file.take(MAX_SIZE + 1).read_to_string(&mut text).map_err(unreadable)?;
+        let mut text = Vec::new();
+        file.and_then(|file| file.take(MAX_SIZE + 1).read_to_end(&mut text)).map_err(unreadable)?;
         if text.len() as u64 > MAX_SIZE {
             let message = format!("this is no configuration: it has more than {MAX_SIZE} bytes");
             let help = "name the file with the settings, not one with data";
             return Err(Errors::one(self.to_string(), Problem::new(message, help)));
         }
-        Ok(text)
+        let not_text = |error| std::io::Error::new(std::io::ErrorKind::InvalidData, error);
+        String::from_utf8(text).map_err(|error| unreadable(not_text(error)))
     }
 
     fn unreadable(&self, error: &std::io::Error) -> Errors {

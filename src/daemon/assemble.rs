@@ -82,8 +82,8 @@ fn assemble_zone(
         // A file from the future must not bring the serial so far that those of later ones look older.
         // rbldnsd takes its time all the same.
         let are_guarded = all_parts().all(|part| part.spec.guarded);
-        let newest = if are_guarded { newest.min(now) } else { newest };
-        soa.serial = serials.next(&settings.name, newest, content);
+        let latest = if are_guarded { now } else { u64::MAX };
+        soa.serial = serials.next(&settings.name, newest, latest, content);
     }
     let ns = found_ns.map(distinct).unwrap_or_else(|| Ns {
         names: vec![found_soa.map_or_else(localhost, |soa| soa.mname)],

@@ -18,14 +18,7 @@ pub(super) struct Claim(#[expect(dead_code, reason = "holds the lock")] Option<F
 pub(super) fn claim(state_dir: &Path) -> Option<Claim> {
     match lock(state_dir) {
         Ok(file) => Some(Claim(Some(file))),
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-            warn!(
-                "another server uses the state folder {}: this one takes its snapshots of the same \
-                 files, but keeps none; give it a state-dir of its own unless it serves the same",
-                state_dir.display()
-            );
-            None
-        }
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
         // What cannot be written there will be told.
         Err(error) => {
             debug!("the state folder {} cannot be locked: {error}", state_dir.display());
@@ -34,9 +27,25 @@ pub(super) fn claim(state_dir: &Path) -> Option<Claim> {
     }
 }
 
+/// Says that another server has the state folder.
+pub(super) fn warn_of_another(state_dir: &Path) {
+    warn!(
+        "another server uses the state folder {}: until it ends, this one takes its snapshots of the same \
+         files, but keeps none, and no serials; give it a state-dir of its own unless it serves the same",
+        state_dir.display()
+    );
+}
+
 fn lock(folder: &Path) -> io::Result<File> {
     fs::create_dir_all(folder)?;
-    let file = File::options().create(true).append(true).open(folder.join(NAME))?;
+    let path = folder.join(NAME);
+    // Another user's lock can be read.
+    let file = match File::open(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            File::options().create(true).append(true).open(path)
+        }
+        file => file,
+    }?;
     flock(&file, FlockOperation::NonBlockingLockExclusive)?;
     Ok(file)
 }

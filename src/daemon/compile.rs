@@ -36,6 +36,13 @@ pub(super) struct Built {
     pub(super) took: Duration,
 }
 
+impl Built {
+    /// True if it was read from these files.
+    pub(super) fn is_of(&self, files: &[PathBuf]) -> bool {
+        self.sources.iter().map(|source| &source.path).eq(files)
+    }
+}
+
 /// A snapshot that was kept of a dataset.
 pub(super) enum Kept {
     /// Of the files as they are.
@@ -64,7 +71,7 @@ pub(super) struct Task {
     /// Rules that hold for all datasets.
     pub(super) server: Arc<config::Server>,
     /// The version of each file that is at rest and so known to be whole; `None` for a file that
-    /// is not watched (yet): it is taken as it is.
+    /// is not watched (yet): it is taken as it is, if there is no good data to wait with.
     pub(super) at_rest: Vec<Option<Sight>>,
     /// The files that are served, if they were read by the same rules.
     pub(super) served: Option<Vec<Source>>,
@@ -120,7 +127,9 @@ impl Task {
         }
         match snapshots::find(self, now) {
             Some(Kept::Current(kept)) => (Outcome::Built(kept), None),
-            Some(Kept::Former(kept)) if self.keeps => (self.build_at_rest(now), Some(kept)),
+            Some(Kept::Former(kept)) if self.keeps || kept.is_of(&self.spec.files) => {
+                (self.build_at_rest(now), Some(kept))
+            }
             _ if self.has_good => (self.build_at_rest(now), None),
             _ => (self.build_safely(now, false), None),
         }
@@ -134,14 +143,14 @@ impl Task {
             Sight::File(identity) => identity.age(SystemTime::now()).is_some_and(|age| age < quiet),
             _ => false,
         };
-        let patience = Instant::now() + quiet * PATIENCE;
+        let patience = Instant::now() + quiet.min(PATIENCE) * 5;
         while let Some((path, _)) =
             self.files().find(|(path, rest)| rest.0.is_none() && is_fresh(path))
         {
             if Instant::now() >= patience || !self.ticket.is_wanted() {
                 return Outcome::Moving(path.to_owned());
             }
-            std::thread::sleep(quiet / 8);
+            std::thread::sleep(quiet.min(PATIENCE) / 8);
         }
         self.build_safely(now, true)
     }
@@ -315,8 +324,9 @@ fn not_copied(error: std::io::Error) -> String {
     format!("it is a snapshot that cannot be copied into the state folder: {error}")
 }
 
-/// For how many quiet periods a build waits for files that nobody has watched; after that, for the watcher.
-const PATIENCE: u32 = 5;
+/// A build waits for files that nobody has watched for five quiet periods, or five of these if that is less;
+/// after that, the watcher does.
+const PATIENCE: Duration = Duration::from_millis(400);
 
 /// So many bytes of value zero may be a slip of the publisher's; data that is packed, or has holes, has
 /// more.

@@ -1,6 +1,7 @@
 //! The control loop: changed files, finished builds, signals, and the clock.
 
 use super::assemble::assemble;
+use super::claim::{self, Claim};
 use super::pool::Finished;
 use super::reporter::Reporter;
 use super::serials::Serials;
@@ -34,6 +35,8 @@ pub(super) struct Control {
     pub(super) sets: Sets,
     /// Builds that have ended.
     pub(super) finished: UnboundedReceiver<Finished>,
+    /// The right to write to the state folder.
+    pub(super) claim: Option<Claim>,
     pub(super) serials: Serials,
     pub(super) live: Arc<Live>,
     pub(super) servers: Servers,
@@ -178,6 +181,7 @@ impl Control {
     fn look_around(&mut self) {
         self.live.sweep();
         self.servers.reload_certificate();
+        self.claim_again();
         self.tell_unguarded();
         let now = unix_time();
         if self.sets.tell_expired(&self.settings, now) {
@@ -190,6 +194,23 @@ impl Control {
             } else if self.expired.insert(name) {
                 self.voice.expired(&zone.apex);
             }
+        }
+    }
+
+    /// Takes the state folder over when the server that had it has ended.
+    fn claim_again(&mut self) {
+        let Some(folder) = self.settings.server.state_dir.as_deref() else { return };
+        if self.claim.is_some() {
+            return;
+        }
+        self.claim = claim::claim(folder);
+        if let Some(claim) = &self.claim {
+            info!("the state folder {} is this server's now", folder.display());
+            self.serials.keep(folder, claim);
+            if let Err(error) = self.sets.keep(folder, claim) {
+                warn!("cannot start the thread that writes snapshots: {error}");
+            }
+            self.save_serials();
         }
     }
 

@@ -101,6 +101,9 @@ pub(crate) fn serve(
         .context("cannot start the control threads")?;
     allow_descriptors();
     let claim = settings.server.state_dir.as_deref().and_then(claim::claim);
+    if let (None, Some(folder)) = (&claim, &settings.server.state_dir) {
+        claim::warn_of_another(folder);
+    }
     let (mut sets, mut finished) = Sets::new(&settings.server, claim.as_ref(), Arc::clone(&voice))?;
     let mut serials = Serials::open(settings.server.state_dir.as_deref(), claim.as_ref());
     runtime.block_on(async {
@@ -143,6 +146,7 @@ pub(crate) fn serve(
             source,
             sets,
             finished,
+            claim,
             serials,
             live,
             servers,

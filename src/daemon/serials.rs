@@ -24,7 +24,7 @@ impl Serials {
     /// Reads what an earlier run left in the state folder; lines it cannot read are left out. Without a
     /// claim, nothing is written.
     pub(super) fn open(state_dir: Option<&Path>, claim: Option<&Claim>) -> Self {
-        let file = state_dir.map(|folder| folder.join("serials"));
+        let file = state_dir.map(file_in);
         let text =
             file.as_ref().and_then(|file| std::fs::read_to_string(file).ok()).unwrap_or_default();
         let known = text.lines().filter_map(read_line).collect();
@@ -34,11 +34,16 @@ impl Serials {
     /// The serial of a zone: the time of its newest source in seconds since 1970, but never less
     /// than before, and more than before if the content is another, as serials are compared (RFC 1982
     /// section 3.2).
-    pub(super) fn next(&mut self, zone: &NameBuf, newest: u64, content: u64) -> u32 {
-        let newest = u32::try_from(newest).unwrap_or(u32::MAX).max(1);
+    ///
+    /// A source from after `latest` is taken to be of then, and makes no difference while the content is
+    /// the same.
+    pub(super) fn next(&mut self, zone: &NameBuf, newest: u64, latest: u64, content: u64) -> u32 {
+        let is_early = newest > latest;
+        let newest = u32::try_from(newest.min(latest)).unwrap_or(u32::MAX).max(1);
         let is_more = |serial: u32| newest.wrapping_sub(serial).cast_signed() > 0;
         let serial = match self.known.get(zone) {
             None => newest,
+            Some(known) if is_early && known.content == content => known.serial,
             Some(known) if is_more(known.serial) => newest,
             Some(known) if known.content == content => known.serial,
             Some(known) => known.serial.wrapping_add(1).max(1),
@@ -48,6 +53,11 @@ impl Serials {
             self.changed = true;
         }
         serial
+    }
+
+    /// From now on, they are remembered in the state folder.
+    pub(super) fn keep(&mut self, state_dir: &Path, _: &Claim) {
+        (self.file, self.changed) = (Some(file_in(state_dir)), true);
     }
 
     /// Writes the state file if something changed: to a new file that then takes its place.
@@ -68,6 +78,10 @@ impl Serials {
     }
 }
 
+fn file_in(state_dir: &Path) -> PathBuf {
+    state_dir.join("serials")
+}
+
 fn read_line(line: &str) -> Option<(NameBuf, Known)> {
     let mut words = line.split(' ');
     let zone = words.next()?.parse().ok()?;
@@ -85,14 +99,18 @@ mod tests {
     fn a_serial_follows_the_newest_source_and_never_goes_back() {
         let zone: NameBuf = "bl.test".parse().unwrap();
         let mut serials = Serials::default();
-        assert_eq!(serials.next(&zone, 1000, 1), 1000);
-        assert_eq!(serials.next(&zone, 1000, 1), 1000, "nothing changed");
-        assert_eq!(serials.next(&zone, 1000, 2), 1001, "other content of the same time");
-        assert_eq!(serials.next(&zone, 1000, 2), 1001);
-        assert_eq!(serials.next(&zone, 500, 3), 1002, "other content of an earlier time");
-        assert_eq!(serials.next(&zone, 2000, 3), 2000, "the same content of a later time");
-        assert_eq!(serials.next(&"other.test".parse().unwrap(), 7, 1), 7);
-        assert_eq!(serials.next(&zone, u64::MAX, 4), 2001, "so much more is less");
+        assert_eq!(serials.next(&zone, 1000, u64::MAX, 1), 1000);
+        assert_eq!(serials.next(&zone, 1000, u64::MAX, 1), 1000, "nothing changed");
+        assert_eq!(serials.next(&zone, 1000, u64::MAX, 2), 1001, "other content of the same time");
+        assert_eq!(serials.next(&zone, 1000, u64::MAX, 2), 1001);
+        assert_eq!(serials.next(&zone, 500, u64::MAX, 3), 1002, "other content of an earlier time");
+        assert_eq!(
+            serials.next(&zone, 2000, u64::MAX, 3),
+            2000,
+            "the same content of a later time"
+        );
+        assert_eq!(serials.next(&"other.test".parse().unwrap(), 7, u64::MAX, 1), 7);
+        assert_eq!(serials.next(&zone, u64::MAX, u64::MAX, 4), 2001, "so much more is less");
     }
 
     /// A serial that a file dated 2106 had brought stayed as it was for ever.
@@ -100,12 +118,31 @@ mod tests {
     fn the_last_serial_is_followed_by_the_first() {
         let zone: NameBuf = "bl.test".parse().unwrap();
         let mut serials = Serials::default();
-        assert_eq!(serials.next(&zone, u64::MAX, 1), u32::MAX);
-        assert_eq!(serials.next(&zone, 3_000_000_000, 2), 1, "other content of an earlier time");
-        assert_eq!(serials.next(&zone, u64::MAX, 2), 1);
-        assert_eq!(serials.next(&zone, u64::MAX, 3), 2);
-        assert_eq!(serials.next(&"other.test".parse().unwrap(), u64::MAX, 1), u32::MAX);
-        assert_eq!(serials.next(&"other.test".parse().unwrap(), 1_800_000_000, 2), 1_800_000_000);
+        assert_eq!(serials.next(&zone, u64::MAX, u64::MAX, 1), u32::MAX);
+        assert_eq!(
+            serials.next(&zone, 3_000_000_000, u64::MAX, 2),
+            1,
+            "other content of an earlier time"
+        );
+        assert_eq!(serials.next(&zone, u64::MAX, u64::MAX, 2), 1);
+        assert_eq!(serials.next(&zone, u64::MAX, u64::MAX, 3), 2);
+        assert_eq!(serials.next(&"other.test".parse().unwrap(), u64::MAX, u64::MAX, 1), u32::MAX);
+        assert_eq!(
+            serials.next(&"other.test".parse().unwrap(), 1_800_000_000, u64::MAX, 2),
+            1_800_000_000
+        );
+    }
+
+    #[test]
+    fn a_source_from_the_future_is_of_now_and_raises_no_serial_by_itself() {
+        let zone: NameBuf = "bl.test".parse().unwrap();
+        let mut serials = Serials::default();
+        let mut next = |now, content| serials.next(&zone, 5000, now, content);
+        assert_eq!(
+            [next(1000, 1), next(1060, 1), next(1120, 2), next(1120, 3)],
+            [1000, 1000, 1120, 1121]
+        );
+        assert_eq!(next(6000, 3), 5000, "its time has come");
     }
 
     #[test]
@@ -116,17 +153,17 @@ mod tests {
         let claim = claim(&state);
         let open = || Serials::open(Some(&state), claim.as_ref());
         let mut serials = open();
-        assert_eq!(serials.next(&zone, 1000, 0xdead_beef), 1000);
+        assert_eq!(serials.next(&zone, 1000, u64::MAX, 0xdead_beef), 1000);
         serials.save().unwrap();
         let mut again = open();
-        assert_eq!(again.next(&zone, 900, 0xdead_beef), 1000);
+        assert_eq!(again.next(&zone, 900, u64::MAX, 0xdead_beef), 1000);
         assert!(!again.changed);
-        assert_eq!(again.next(&zone, 900, 1), 1001);
+        assert_eq!(again.next(&zone, 900, u64::MAX, 1), 1001);
         let mut guest = Serials::open(Some(&state), None);
-        assert_eq!(guest.next(&zone, 900, 1), 1001);
+        assert_eq!(guest.next(&zone, 900, u64::MAX, 1), 1001);
         guest.save().unwrap();
-        assert_eq!(open().next(&zone, 900, 0xdead_beef), 1000, "it has written nothing");
+        assert_eq!(open().next(&zone, 900, u64::MAX, 0xdead_beef), 1000, "it has written nothing");
         std::fs::write(state.join("serials"), "garbage\n\nx y z\n").unwrap();
-        assert_eq!(open().next(&zone, 900, 1), 900);
+        assert_eq!(open().next(&zone, 900, u64::MAX, 1), 900);
     }
 }

@@ -138,6 +138,19 @@ impl Sets {
         }
     }
 
+    /// From now on, snapshots are kept in the state folder: of what is served, to begin with.
+    ///
+    /// # Errors
+    ///
+    /// When the system gives no thread.
+    pub(super) fn keep(&mut self, state_dir: &Path, _: &Claim) -> std::io::Result<()> {
+        let keeper = Keeper::start(state_dir)?;
+        keeper.retain(self.sets.keys().cloned().collect());
+        self.shop.keeper = Some(keeper);
+        self.sets.values_mut().for_each(|set| set.keep(&self.shop));
+        Ok(())
+    }
+
     /// Waits for files that have changed and come to rest.
     pub(super) async fn changes(&self) -> Vec<Change> {
         self.shop.watcher.changes().await
@@ -369,8 +382,8 @@ impl Set {
         if self.loaded.is_some() || !self.spec.guarded {
             return;
         }
+        let is_same_files = former.is_of(&self.spec.files);
         let Built { dataset, sources, stamp, since, took, .. } = former;
-        let is_same_files = sources.iter().map(|source| &source.path).eq(&self.spec.files);
         self.life.recall(since.unwrap_or_else(SystemTime::now), sources);
         self.put(dataset, stamp, took, shop);
         if !is_same_files {

@@ -80,11 +80,14 @@ impl Actions {
 pub struct ActionNumbers(Numbering);
 
 impl ActionNumbers {
-    /// The new number of an action.
+    /// The new number of an action; none for an answer that was not used.
     pub fn get(&self, old: AnswerId) -> AnswerId {
         match old.0.checked_sub(SHIFT) {
             None | Some(0) => old,
-            Some(answer) => listed(self.0.get(AnswerId(answer))),
+            Some(answer) => match self.0.get(AnswerId(answer)) {
+                AnswerId::NONE => AnswerId::NONE,
+                answer => listed(answer),
+            },
         }
     }
 }

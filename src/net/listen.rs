@@ -1,7 +1,7 @@
 //! Sockets to listen on, with the options each needs. Binding comes before dropping privileges.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
@@ -123,7 +123,11 @@ fn prepare(socket: &Socket, address: SocketAddr) -> io::Result<LocalAddress> {
 /// An IPv4 address in an IPv6 one (RFC 4291 section 2.5.5.2) is what it stands for: sockets for IPv6 take
 /// nothing else here.
 fn canonical(address: SocketAddr) -> SocketAddr {
-    SocketAddr::new(address.ip().to_canonical(), address.port())
+    match address.ip().to_canonical() {
+        IpAddr::V4(ip) => (ip, address.port()).into(),
+        // As it is: it may have a scope.
+        IpAddr::V6(_) => address,
+    }
 }
 
 fn udp_socket(address: SocketAddr) -> io::Result<UdpListener> {

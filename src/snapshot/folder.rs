@@ -20,9 +20,10 @@ const ENDING: &str = ".snapshot";
 const MODE: u32 = 0o750;
 /// So much of a dataset's name is in its file's, for people.
 const SHOWN: usize = 48;
-/// A file that was left unfinished for so long will never be finished, and one whose writer is gone
-/// neither.
+/// A file that was left unfinished for so long will never be finished.
 const LEFT: Duration = Duration::from_secs(3600);
+/// The same, if its writer seems to be gone.
+const DOUBTFUL: Duration = Duration::from_secs(60);
 
 /// The folder of snapshots. Nothing in it is touched that is not named as its own files are.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -129,10 +130,13 @@ fn writer(name: &str) -> Option<i32> {
 
 /// Whether nobody will finish a file that this process began.
 fn is_left(entry: &std::fs::DirEntry, writer: i32) -> bool {
+    // In a container, every server has one number. A process of another container may seem to be gone.
+    let is_us = std::process::id() == writer.cast_unsigned();
     let is_gone = Pid::from_raw(writer)
         .is_none_or(|writer| test_kill_process(writer) == Err(rustix::io::Errno::SRCH));
+    let limit = if is_us || is_gone { DOUBTFUL } else { LEFT };
     let modified = entry.metadata().and_then(|metadata| metadata.modified());
-    is_gone || modified.is_ok_and(|time| time.elapsed().is_ok_and(|age| age > LEFT))
+    modified.is_ok_and(|time| time.elapsed().is_ok_and(|age| age > limit))
 }
 
 #[cfg(test)]
@@ -164,23 +168,32 @@ mod tests {
         folder.create().unwrap();
         let [kept, gone] = ["kept", "gone"].map(|name| folder.file(name));
         let name = gone.file_name().unwrap().to_str().unwrap().to_owned();
-        let us = std::process::id();
+        let (us, another) =
+            (std::process::id(), rustix::process::getppid().unwrap().as_raw_nonzero());
         // No process has the highest number that there can be (pid_max, proc_sys_kernel(5)).
-        let [left, orphaned, at_work] = [format!("{us}-1"), "4194305-1".into(), format!("{us}-2")]
-            .map(|writer| gone.with_file_name(format!(".{name}.{writer}.new")));
+        let writers = [format!("{us}-1"), "4194305-1".into(), format!("{another}-1")];
+        let [own, orphaned, left] =
+            writers.each_ref().map(|it| gone.with_file_name(format!(".{name}.{it}.new")));
+        let at_work = [format!("{us}-2"), "4194305-2".into(), format!("{another}-2")]
+            .map(|it| gone.with_file_name(format!(".{name}.{it}.new")));
         let foreign =
             ["notes.snapshot", "a-0123456789abcde.snapshot", "a-0123456789ABCDEF.snapshot"]
                 .map(|name| gone.with_file_name(name));
-        for file in [&kept, &gone, &left, &orphaned, &at_work].into_iter().chain(&foreign) {
+        let ours = [&kept, &gone, &own, &orphaned, &left];
+        for file in ours.into_iter().chain(&at_work).chain(&foreign) {
             fs::write(file, "").unwrap();
         }
-        let long_ago = SystemTime::now() - 2 * LEFT;
-        fs::File::options().write(true).open(&left).unwrap().set_modified(long_ago).unwrap();
+        for (file, age) in
+            [(&own, DOUBTFUL), (&orphaned, DOUBTFUL), (&at_work[2], DOUBTFUL), (&left, LEFT)]
+        {
+            let then = SystemTime::now() - 2 * age;
+            fs::File::options().write(true).open(file).unwrap().set_modified(then).unwrap();
+        }
         let mut removed = folder.retain(["kept"]).unwrap();
         removed.sort();
-        let mut want = [left, orphaned, gone];
+        let mut want = [own, orphaned, left, gone];
         want.sort();
         assert_eq!(removed, want);
-        assert!([&kept, &at_work].into_iter().chain(&foreign).all(|file| file.exists()));
+        assert!([&kept].into_iter().chain(&at_work).chain(&foreign).all(|file| file.exists()));
     }
 }

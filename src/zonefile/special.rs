@@ -6,7 +6,6 @@ use super::scan::{Scan, is_blank};
 use super::{FatalCause, Kind, Options, Reason, Special};
 use crate::wire::name::NameBuf;
 
-/// How many name servers of a `$NS` line are used.
 /// The most name servers of a `$NS` line that count.
 pub const MAX_NAME_SERVERS: usize = 32;
 

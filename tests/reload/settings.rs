@@ -110,8 +110,6 @@ fn settings_change_and_zones_they_leave_alone_answer_on() {
     assert_eq!(server.log_lines(&["dataset steady: reloaded"]).len(), 2, "for the TTL, and back");
 }
 
-/// Regression: new settings were not taken before no dataset at all was being built, and the
-/// changes of other datasets not published before that.
 /// A pipe in the place of the configuration held up all that the control loop does, SIGTERM included.
 #[test]
 fn settings_are_not_read_again_from_a_pipe() {
@@ -128,6 +126,8 @@ fn settings_are_not_read_again_from_a_pipe() {
     assert!(status.success());
 }
 
+/// Regression: new settings were not taken before no dataset at all was being built, and the
+/// changes of other datasets not published before that.
 #[test]
 fn a_slow_dataset_of_new_settings_holds_up_nothing_else() {
     let setup = Setup::new();

@@ -131,28 +131,37 @@ impl AnswersBuilder {
         Some(ValueId(id))
     }
 
-    /// The number of the answer that gives these values, in this order.
+    /// The number of the answer that gives these values, in this order. Where a dataset has so many
+    /// different ones that they cannot be numbered, which takes 16 GiB, it gives the first alone.
     #[inline]
     pub fn answer(&mut self, values: &[ValueId]) -> AnswerId {
         match values {
             [] => AnswerId::NONE,
             [value] => value.alone(),
-            _ => Old::Several(self.several(values)).id(),
+            [first, ..] => {
+                self.several(values).map_or(first.alone(), |place| Old::Several(place).id())
+            }
         }
     }
 
-    fn several(&mut self, values: &[ValueId]) -> u32 {
+    fn several(&mut self, values: &[ValueId]) -> Option<u32> {
         let Self { answers, members, answer_index, .. } = self;
         let members_of = |place: u32| members_of(answers, members, place);
         let hash = HASHER.hash_one(values);
         if let Some(&known) = answer_index.find(hash, |&place| members_of(place) == values) {
-            return known;
+            return Some(known);
         }
-        let place = answers.len() as u32;
+        let end = u32::try_from(members.len() + values.len()).ok()?;
+        let place = Some(answers.len()).filter(|&place| place < MOST)? as u32;
         answer_index.insert_unique(hash, place, |&place| HASHER.hash_one(members_of(place)));
         members.extend_from_slice(values);
-        answers.push(members.len() as u32);
-        place
+        answers.push(end);
+        Some(place)
+    }
+
+    #[cfg(test)]
+    pub(super) fn longest_search(&self) -> usize {
+        self.value_index.longest()
     }
 
     /// The value with this number.
@@ -283,8 +292,12 @@ fn place_of(values: &[[u32; 2]], id: u32) -> Range<usize> {
     start as usize..values[index][1] as usize
 }
 
+/// Also of values with one text nobody can tell the hashes beforehand.
 fn hash_value(text_hash: u32, a: u32, gate: Option<Gate>) -> u32 {
-    let a = a.wrapping_mul(0x9e37_79b9);
-    let gate = gate.map_or(0, |gate| HASHER.hash_one(gate) as u32);
-    text_hash.wrapping_add(a).wrapping_add(gate)
+    let plain = u64::from(text_hash) << 32 | u64::from(a);
+    let hash = match gate {
+        None => HASHER.hash_one(plain),
+        Some(gate) => HASHER.hash_one((plain, gate)),
+    };
+    hash as u32
 }

@@ -51,6 +51,13 @@ impl Index {
         place(&mut self.slots, u64::from(hash) << 32 | u64::from(number + 1));
     }
 
+    /// The most slots side by side that a search may have to look at.
+    #[cfg(test)]
+    pub(super) fn longest(&self) -> usize {
+        let runs = self.slots.chunk_by(|a, b| (*a == 0) == (*b == 0));
+        runs.filter(|run| run[0] != 0).map(<[u64]>::len).max().unwrap_or(0)
+    }
+
     #[cold]
     #[expect(clippy::slow_vector_initialization, reason = "what is read first is faulted in twice")]
     fn grow(&mut self) {

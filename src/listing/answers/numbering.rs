@@ -93,7 +93,8 @@ impl Numbering {
         slot.copied().unwrap_or_default()
     }
 
-    /// True if all answers that there can be are numbered.
+    /// True if all answers that there can be are numbered. It stays false if some value is given with others
+    /// only.
     pub fn is_complete(&self) -> bool {
         self.used.len() == self.singles.len() + self.several.len()
     }

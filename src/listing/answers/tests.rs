@@ -127,3 +127,19 @@ fn values_are_given_to_those_they_are_for() {
     assert_eq!(given(9), [a(3)]);
     assert_eq!(given(10), [a(2), a(3)]);
 }
+
+/// A values went into the hash by a product that everybody can invert: a file whose A values made all hashes
+/// neighbours took quadratic time.
+#[test]
+fn no_choice_of_a_values_makes_searches_long() {
+    let mut builder = AnswersBuilder::default();
+    let inverse = 0x144c_bc89_u32;
+    let chosen = (0..).map(|n: u32| n.wrapping_mul(inverse)).filter(|a| a >> 24 == 127);
+    for a in chosen.take(4000) {
+        builder.value(a.into(), b"one text").unwrap();
+    }
+    for a in 0..4000_u32 {
+        builder.value(a.into(), b"another text").unwrap();
+    }
+    assert!(builder.longest_search() < 1000, "{}", builder.longest_search());
+}

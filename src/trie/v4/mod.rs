@@ -61,7 +61,7 @@ impl Trie4 {
             Some((singles, answer)) => Self::of_singles(singles, answer, threads),
             None => Self::build(addresses.ranges()),
         };
-        if threads > 1 {
+        if threads > 1 && addresses.memory() > LARGE {
             free_apart(addresses);
         }
         trie
@@ -231,6 +231,9 @@ impl Trie4 {
         }
     }
 }
+
+/// From so many bytes on, a thread to free memory is worth its start.
+const LARGE: usize = 1 << 20;
 
 /// Frees memory on a thread of its own: to take back what a large list was held in costs the system a
 /// millisecond and more, and there is somebody waiting for the trie.
