@@ -175,6 +175,25 @@ fn the_last_good_data_outlives_a_restart() {
     }
 }
 
+/// A zone whose list had come back as a remark was dumped as an empty one.
+#[test]
+fn a_dump_judges_the_files_as_a_start_does() {
+    let setup = Setup::new();
+    setup.write("list", "10.0.0.1\n10.0.0.2\n");
+    configure_list(&setup);
+    settle();
+    let server = setup.start();
+    written(&server, 1);
+    let setup = server.stop();
+    let dump = || dnsbld(&setup.path("."), &["dump", "--config", "dnsbld.toml", "bl.test"]);
+    assert_eq!(dump().0, Some(0));
+    setup.write("list", "# moved\n");
+    settle();
+    let (code, records, said) = dump();
+    assert_eq!((code, &*records), (Some(1), ""), "{said}");
+    assert!(said.contains("keeps serving 2 entries"), "{said}");
+}
+
 /// What a mirror job was writing to at the start was served in place of the last good data, and its
 /// snapshot with it.
 #[test]
