@@ -73,34 +73,37 @@ pub const OCTETS: usize = 4 * 4;
 pub const NIBBLES: usize = 64;
 
 /// The IPv6 address whose 32 nibbles, the lowest first, are the first labels of `name` (wire form),
-/// each a hexadecimal digit in either case: eight at a time.
+/// each a hexadecimal digit in either case.
+///
+/// The loops do the same to each of many small numbers, so that compilers make vectors of them.
 #[inline(always)]
 pub fn nibbles(name: &[u8]) -> Option<u128> {
-    const EACH: u64 = 0x0101_0101_0101_0101;
-    const SECOND: u64 = 0x00ff_00ff_00ff_00ff;
-    let (pairs, _) = name.first_chunk::<NIBBLES>()?.as_chunks::<16>();
-    let mut address = 0;
-    let mut others = 0;
-    for pair in pairs {
-        let [low, high] = [0, 8].map(|at| {
-            let word = pair[at..].first_chunk().copied().unwrap_or_default();
-            u64::from_le_bytes(word)
-        });
-        others |= (low & SECOND | (high & SECOND) << 8) ^ EACH;
-        // Those of `low` in the even bytes, those of `high` in the odd ones.
-        let digits = low >> 8 & SECOND | high & !SECOND;
-        // Letters have bit 6 set, and their low four bits count from 1.
-        let nibbles = (digits & (EACH * 15)) + (digits >> 6 & EACH) * 9;
-        // Only of digits is there a nibble, and is it written the way it was, but for the case.
-        let letters = (nibbles + EACH * 6) >> 4 & EACH;
-        let written = nibbles + EACH * 0x30 + letters * 39;
-        others |= (digits ^ written) & !(letters << 5) | nibbles & (EACH * 16);
-        // The four nibbles of every second byte come to lie in the highest 16 bits.
-        let join = |four: u64| four.wrapping_mul(1 << 48 | 1 << 36 | 1 << 24 | 1 << 12) >> 48;
-        let joined = join(nibbles & SECOND) | join(nibbles >> 8 & SECOND) << 16;
-        address = address >> 32 | u128::from(joined) << 96;
+    let (labels, _) = name.first_chunk::<NIBBLES>()?.as_chunks::<2>();
+    let (mut digits, mut lengths) = ([0_u8; NIBBLES / 2], 0);
+    for (digit, label) in digits.iter_mut().zip(labels) {
+        let label = u16::from_le_bytes(*label);
+        lengths |= label & 0xff ^ 1;
+        *digit = (label >> 8) as u8;
     }
-    (others == 0).then_some(address)
+    let (mut nibbles, mut others) = ([0_u8; NIBBLES / 2], 0);
+    for (nibble, &digit) in nibbles.iter_mut().zip(&digits) {
+        // Letters have bit 6 set, and their low four bits count from 1.
+        let above = digit >> 6;
+        *nibble = (digit & 15) + (above << 3) + above;
+        // Only of digits is there a nibble, and is it written the way it was, but for the case.
+        let letter = if *nibble > 9 { 0xff } else { 0 };
+        let written = nibble.wrapping_add(b'0').wrapping_add(letter & 39);
+        others |= (digit ^ written) & !(letter & 0x20) | *nibble & 0xf0;
+    }
+    let mut address = 0;
+    for eight in nibbles.as_chunks::<8>().0.iter().rev() {
+        // Side by side: two in each second byte, four in each second pair of bytes, then all.
+        let word = u64::from_le_bytes(*eight);
+        let word = (word | word >> 4) & 0x00ff_00ff_00ff_00ff;
+        let word = (word | word >> 8) & 0x0000_ffff_0000_ffff;
+        address = address << 32 | u128::from((word | word >> 16) as u32);
+    }
+    (lengths == 0 && others == 0).then_some(address)
 }
 
 #[cfg(test)]
