@@ -47,6 +47,9 @@ pub(super) enum Said<'a> {
 /// file of other lines costs little.
 const MAX_OTHERS: usize = 100;
 
+/// So many names are taken at once.
+const MANY: usize = 256;
+
 impl Prepared {
     /// Of a chunk of a file of this type; nothing of the types that list neither addresses nor names.
     pub fn new(kind: Kind, chunk: &[u8]) -> Self {
@@ -158,10 +161,13 @@ impl Lines {
         (!read.is_empty()).then_some((at, Read::Addresses(read)))
     }
 
-    /// Names, and where they end.
+    /// Some names, and where they end. Not all there are: if there is no room for so many, each line is
+    /// taken by itself, and they are read again behind each.
     fn names(&mut self, chunk: &[u8], mut at: usize) -> Option<(usize, Read)> {
         let before = (self.names.len(), self.gives.len());
-        while let Some(line) = plain_names::line(chunk, at) {
+        while self.gives.len() < before.1 + MANY
+            && let Some(line) = plain_names::line(chunk, at)
+        {
             write_plain(line.name, line.scope, &mut self.names);
             self.gives.push(line.gives);
             at = line.end;
