@@ -5,7 +5,7 @@ use super::settings::Settings;
 use super::{parse, resolve, zonespec};
 use std::fmt;
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -86,7 +86,7 @@ impl Source {
             let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
             match file.metadata()?.is_file() {
                 true => Ok(file),
-                false => Err(std::io::Error::other("it is no regular file")),
+                false => Err(std::io::Error::new(ErrorKind::InvalidInput, "it is no regular file")),
             }
         })
     }
@@ -132,14 +132,15 @@ impl Source {
             let help = "name the file with the settings, not one with data";
             return Err(Errors::one(self.to_string(), Problem::new(message, help)));
         }
-        let not_text = |error| std::io::Error::new(std::io::ErrorKind::InvalidData, error);
+        let not_text = |error| std::io::Error::new(ErrorKind::InvalidData, error);
         String::from_utf8(text).map_err(|error| unreadable(not_text(error)))
     }
 
     fn unreadable(&self, error: &std::io::Error) -> Errors {
         let help = match error.kind() {
-            std::io::ErrorKind::NotFound => "name another file, or zones as zone:type:file,file...",
-            std::io::ErrorKind::InvalidData => "write the file in UTF-8",
+            ErrorKind::NotFound => "name another file, or zones as zone:type:file,file...",
+            ErrorKind::InvalidData => "write the file in UTF-8",
+            ErrorKind::InvalidInput => "put a regular file in its place, or restart",
             _ => "make the file readable for the user dnsbld runs as",
         };
         let problem = Problem::new(format!("cannot read the configuration: {error}"), help);

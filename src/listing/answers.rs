@@ -27,6 +27,14 @@ impl ValueId {
     pub fn alone(self) -> AnswerId {
         Old::Single(self.0).id()
     }
+
+    /// The value that is [alone](Self::alone) in this answer; none of any other, nor where nothing is listed.
+    pub fn only_of(answer: AnswerId) -> Option<Self> {
+        match Old::of(answer) {
+            Old::Single(value) => Some(Self(value)),
+            Old::None | Old::Several(_) => None,
+        }
+    }
 }
 
 /// One value of a key: an A record and the template of a TXT record.

@@ -132,9 +132,9 @@ impl<'a> AnswerOf<'a> {
         let values = &mut self.values;
         values.clear();
         for code in codes.take(MAX_VALUES) {
-            match code.checked_sub(1) {
+            match ValueId::only_of(AnswerId(code)) {
                 None => return AnswerId::NONE,
-                Some(value) => values.push(ValueId(value)),
+                Some(value) => values.push(value),
             }
         }
         self.answers.answer(values)
