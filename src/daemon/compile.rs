@@ -1,5 +1,6 @@
 //! From the files of a dataset to what can be served.
 
+use super::pool::cores;
 use super::snapshots;
 use crate::config;
 use crate::listing::AnswersBuilder;
@@ -10,7 +11,6 @@ use crate::trie::{Trie4, Trie6};
 use crate::wire::name::NameBuf;
 use crate::zone::{Acl, Dataset, Ns, Parts, Soa};
 use crate::zonefile::{Diagnostics, Kind, Options, Parsed, Parser, Prepared, Tally};
-use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
@@ -236,7 +236,7 @@ impl Task {
         }
         let parsed = parser.finish();
         let (stamp, tally) = (parsed.stamp, parsed.tally);
-        let threads = if self.in_haste { threads() } else { 1 };
+        let threads = if self.in_haste { cores() } else { 1 };
         let (dataset, diagnostics) = build(&self.spec, &self.server, parsed, threads);
         let took = start.elapsed();
         let (is_kept, since) = (false, None);
@@ -364,13 +364,8 @@ fn options(spec: &config::Dataset, server: &config::Server, now: u64) -> Options
         loopback_only: !spec.allow_any_a,
         default_a: spec.default_a,
         default_text: spec.default_text.as_ref().map(|text| Box::from(text.as_bytes())),
-        threads: threads(),
+        threads: cores(),
     }
-}
-
-/// As many threads as can run at once.
-fn threads() -> usize {
-    std::thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 fn build(

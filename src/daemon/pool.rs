@@ -5,7 +5,7 @@ use super::compile::{Built, Outcome, Task, Ticket};
 use crate::net::unix_time;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, mpsc};
 use std::thread;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -89,9 +89,12 @@ impl Pool {
     }
 }
 
-/// The number of cores this process may use.
+/// The number of cores this process could use when that was first asked: finding it takes a dozen
+/// system calls.
 pub(super) fn cores() -> usize {
-    thread::available_parallelism().map_or(1, usize::from)
+    static CORES: LazyLock<usize> =
+        LazyLock::new(|| thread::available_parallelism().map_or(1, usize::from));
+    *CORES
 }
 
 /// Builds on a thread of its own. What a thread has freed, glibc keeps for that thread while it

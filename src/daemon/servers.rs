@@ -1,5 +1,6 @@
 //! The sockets and the threads and tasks behind them.
 
+use super::pool::cores;
 use crate::config;
 use crate::net::NetCounters;
 use crate::net::delay::DelayQueue;
@@ -15,7 +16,6 @@ use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::thread;
 use tracing::{info, warn};
 
 /// How many ports are tried before it is an error that all are in use.
@@ -72,7 +72,6 @@ impl Bound {
         address: SocketAddr,
         workers: Option<NonZeroUsize>,
     ) -> Result<SocketAddr, ListenError> {
-        let cores = || thread::available_parallelism().map_or(1, usize::from);
         let udp = listen::udp(address, workers.map_or_else(cores, usize::from))?;
         let taken = udp.first().map_or(address, UdpListener::address);
         self.udp.push(udp);

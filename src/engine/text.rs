@@ -4,6 +4,8 @@ use crate::wire::blocks::{any, copy};
 use crate::wire::name::write_text;
 use crate::zone::Vars;
 use crate::zonefile::MAX_TEXT;
+use bytemuck::cast;
+use wide::{i8x16, u8x16, u16x8};
 
 /// A place for one text.
 #[derive(Clone, Debug)]
@@ -250,20 +252,16 @@ fn zero_words(words: u64) -> usize {
 }
 
 /// The 32 digits of a number, four by four.
-#[inline]
+#[inline(always)]
 fn hexadecimal(number: u128) -> [[u8; 4]; 8] {
-    const EACH: u64 = 0x0101_0101_0101_0101;
-    let mut digits = [[0; 4]; 8];
-    for (i, two) in digits.as_chunks_mut::<2>().0.iter_mut().enumerate() {
-        let word = u64::from((number >> (96 - 32 * i)) as u32);
-        let word = (word | word << 16) & 0x0000_ffff_0000_ffff;
-        let word = (word | word << 8) & 0x00ff_00ff_00ff_00ff;
-        let nibbles = (word | word << 4) & (EACH * 15);
-        let letters = (nibbles + EACH * 6) >> 4 & EACH;
-        let bytes = (nibbles + EACH * 0x30 + letters * 39).to_be_bytes();
-        two.as_flattened_mut().copy_from_slice(&bytes);
-    }
-    digits
+    let (octets, low) = (u8x16::new(number.to_be_bytes()), u8x16::splat(15));
+    let high: u8x16 = cast(cast::<_, u16x8>(octets) >> 4);
+    let (high, low) = (high & low, octets & low);
+    let halves = [u8x16::unpack_low(high, low), u8x16::unpack_high(high, low)];
+    cast(halves.map(|nibbles| {
+        let (nibbles, all): (i8x16, _) = (cast(nibbles), i8x16::splat);
+        nibbles + all(b'0' as i8) + (nibbles.simd_gt(all(9)) & all(39))
+    }))
 }
 
 /// For each set of zero words of eight, the first word at the lowest bit, the first of the longest runs of at

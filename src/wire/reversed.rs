@@ -1,5 +1,8 @@
 //! Addresses as names in reverse order begin with them (RFC 5782 sections 2.1 and 2.4).
 
+use bytemuck::cast;
+use wide::{i8x16, u8x16, u16x8};
+
 /// The IPv4 address whose four octets, the lowest first, are the first labels of `name` (wire form),
 /// and where these labels end. An octet written with leading zeros is not read.
 ///
@@ -74,36 +77,38 @@ pub const NIBBLES: usize = 64;
 
 /// The IPv6 address whose 32 nibbles, the lowest first, are the first labels of `name` (wire form),
 /// each a hexadecimal digit in either case.
-///
-/// The loops do the same to each of many small numbers, so that compilers make vectors of them.
 #[inline(always)]
 pub fn nibbles(name: &[u8]) -> Option<u128> {
-    let (labels, _) = name.first_chunk::<NIBBLES>()?.as_chunks::<2>();
-    let (mut digits, mut lengths) = ([0_u8; NIBBLES / 2], 0);
-    for (digit, label) in digits.iter_mut().zip(labels) {
-        let label = u16::from_le_bytes(*label);
-        lengths |= label & 0xff ^ 1;
-        *digit = (label >> 8) as u8;
+    let (halves, _) = name.first_chunk::<NIBBLES>()?.as_chunks::<{ NIBBLES / 2 }>();
+    let (all, low) = (i8x16::splat, u16x8::splat(0xff));
+    let (mut octets, mut wrong) = ([u16x8::ZERO; 2], i8x16::ZERO);
+    for (octets, labels) in octets.iter_mut().zip(halves) {
+        let (first, second) = labels.split_at(16);
+        let (first, second) = (words(first), words(second));
+        let lengths = bytes_of(first & low, second & low);
+        let digits = bytes_of(first >> 8, second >> 8);
+        // Bytes above 127 are negative, and so are no letters.
+        let letter = digits.simd_gt(all(b'9' as i8));
+        let nibbles = (digits | letter & all(0x20)) - all(b'0' as i8) - (letter & all(39));
+        let above_nine = nibbles.simd_gt(all(9));
+        wrong |= (lengths ^ all(1)) | (letter ^ above_nine) | (nibbles & all(!15));
+        let pairs = words(&cast::<_, [u8; 16]>(nibbles));
+        *octets = (pairs | pairs >> 4) & low;
     }
-    let (mut nibbles, mut others) = ([0_u8; NIBBLES / 2], 0);
-    for (nibble, &digit) in nibbles.iter_mut().zip(&digits) {
-        // Letters have bit 6 set, and their low four bits count from 1.
-        let above = digit >> 6;
-        *nibble = (digit & 15) + (above << 3) + above;
-        // Only of digits is there a nibble, and is it written the way it was, but for the case.
-        let letter = if *nibble > 9 { 0xff } else { 0 };
-        let written = nibble.wrapping_add(b'0').wrapping_add(letter & 39);
-        others |= (digit ^ written) & !(letter & 0x20) | *nibble & 0xf0;
-    }
-    let mut address = 0;
-    for eight in nibbles.as_chunks::<8>().0.iter().rev() {
-        // Side by side: two in each second byte, four in each second pair of bytes, then all.
-        let word = u64::from_le_bytes(*eight);
-        let word = (word | word >> 4) & 0x00ff_00ff_00ff_00ff;
-        let word = (word | word >> 8) & 0x0000_ffff_0000_ffff;
-        address = address << 32 | u128::from((word | word >> 16) as u32);
-    }
-    (lengths == 0 && others == 0).then_some(address)
+    let address = bytes_of(octets[0], octets[1]);
+    (wrong == i8x16::ZERO).then_some(u128::from_le_bytes(cast(address)))
+}
+
+/// Sixteen bytes as words of two, the first of which is the lower one.
+#[inline(always)]
+fn words(bytes: &[u8]) -> u16x8 {
+    u16x8::new(std::array::from_fn(|i| u16::from_le_bytes([bytes[2 * i], bytes[2 * i + 1]])))
+}
+
+/// Words below 256 as bytes.
+#[inline(always)]
+fn bytes_of(first: u16x8, second: u16x8) -> i8x16 {
+    cast(u8x16::narrow_i16x8(cast(first), cast(second)))
 }
 
 #[cfg(test)]
