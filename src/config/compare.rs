@@ -1,6 +1,7 @@
 //! A reload: what a new configuration changes at once, and what has to wait for a restart.
 
 use super::settings::{Server, Settings, StatsFile};
+use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
 use std::net::SocketAddr;
 
@@ -113,10 +114,11 @@ impl Changes {
     }
 
     fn compare_datasets(&mut self, old: &Settings, new: &Settings) {
+        let before: HashMap<_, _> = old.datasets.iter().map(|set| (&set.name, set)).collect();
         for dataset in &new.datasets {
-            match old.dataset(&dataset.name) {
+            match before.get(&dataset.name) {
                 None => self.live.push(format!("dataset {} is new", dataset.name)),
-                Some(before) if before == dataset => {}
+                Some(&before) if before == dataset => {}
                 Some(before) => {
                     let reread = before.kind != dataset.kind || before.files != dataset.files;
                     let how = if reread { "has other files" } else { "has other overrides" };
@@ -124,20 +126,23 @@ impl Changes {
                 }
             }
         }
-        for gone in old.datasets.iter().filter(|gone| new.dataset(&gone.name).is_none()) {
+        let now: HashSet<_> = new.datasets.iter().map(|dataset| &dataset.name).collect();
+        for gone in old.datasets.iter().filter(|gone| !now.contains(&gone.name)) {
             self.live.push(format!("dataset {} is gone", gone.name));
         }
     }
 
     fn compare_zones(&mut self, old: &Settings, new: &Settings) {
+        let before: HashMap<_, _> = old.zones.iter().map(|zone| (&zone.name, zone)).collect();
         for zone in &new.zones {
-            match old.zone(&zone.name) {
+            match before.get(&zone.name) {
                 None => self.live.push(format!("zone {} is new", zone.name)),
-                Some(before) if before == zone => {}
+                Some(&before) if before == zone => {}
                 Some(_) => self.live.push(format!("zone {} is put together anew", zone.name)),
             }
         }
-        for gone in old.zones.iter().filter(|gone| new.zone(&gone.name).is_none()) {
+        let now: HashSet<_> = new.zones.iter().map(|zone| &zone.name).collect();
+        for gone in old.zones.iter().filter(|gone| !now.contains(&gone.name)) {
             self.live.push(format!("zone {} is gone and is refused from now on", gone.name));
         }
     }

@@ -92,7 +92,10 @@ impl Problem {
     }
 }
 
-/// "did you mean" for a word much like an allowed one, else what is allowed.
+/// The most allowed words that are listed.
+const LISTED: usize = 50;
+
+/// "did you mean" for a word much like an allowed one, else what is allowed if that is not too much to read.
 pub(super) fn suggest(word: &str, allowed: &[&str]) -> String {
     let close = allowed
         .iter()
@@ -101,7 +104,7 @@ pub(super) fn suggest(word: &str, allowed: &[&str]) -> String {
         .min();
     match (close, allowed) {
         (Some((_, candidate)), _) => format!("did you mean {candidate:?}?"),
-        (None, []) => String::new(),
+        (None, all) if all.is_empty() || all.len() > LISTED => String::new(),
         (None, _) => format!("allowed here: {}", allowed.join(", ")),
     }
 }

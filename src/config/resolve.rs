@@ -10,7 +10,7 @@ use super::spec::{
 };
 use super::value;
 use crate::zonefile::Kind;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::ops::Range;
@@ -409,7 +409,7 @@ impl Resolver<'_> {
         server: &ServerSpec,
     ) -> (Vec<Zone>, Vec<String>) {
         let typed_names = datasets.iter().filter_map(|typed| typed.get_ref().name.as_ref());
-        let known: Vec<Known<'_>> = datasets.iter().filter_map(Known::new).collect();
+        let known = Known::of(datasets);
         if specs.is_empty() {
             let help = "add a [[zone]] with a name and its datasets";
             self.errors.push(Diagnostic::general(Problem::new("there is no zone to serve", help)));
@@ -479,7 +479,7 @@ impl Resolver<'_> {
         &mut self,
         key: &str,
         list: &Spanned<Vec<Spanned<String>>>,
-        known: &[Known<'_>],
+        known: &Known<'_>,
         access_lists: bool,
         used: &mut HashSet<String>,
     ) -> Vec<String> {
@@ -490,8 +490,8 @@ impl Resolver<'_> {
             if names.contains(name) {
                 let problem = Problem::new(format!("{name:?} is named twice"), "name it once");
                 self.error(key, typed.span(), problem);
-            } else if let Some(known) = known.iter().find(|known| known.name == *name) {
-                if known.is_access_list != access_lists {
+            } else if let Some(&is_access_list) = known.0.get(name.as_str()) {
+                if is_access_list != access_lists {
                     let (message, help) = match access_lists {
                         true => ("is no access list", "name a dataset of type acl or aclkey"),
                         false => ("is an access list", "name it in the acl of the zone or server"),
@@ -501,7 +501,7 @@ impl Resolver<'_> {
                 }
             } else {
                 let message = format!("there is no dataset {name:?}");
-                let known: Vec<&str> = known.iter().map(|known| known.name).collect();
+                let known: Vec<&str> = known.0.keys().copied().collect();
                 let help = match suggest(name, &known) {
                     help if help.is_empty() => "add a [[dataset]] of that name".to_owned(),
                     help => help,
@@ -639,18 +639,22 @@ impl Resolver<'_> {
     }
 }
 
-/// A dataset that is typed somewhere.
-struct Known<'t> {
-    name: &'t str,
-    is_access_list: bool,
-}
+/// The datasets that are typed somewhere, by name, and whether they are access lists. Of equal names the
+/// first counts.
+struct Known<'t>(BTreeMap<&'t str, bool>);
 
 impl<'t> Known<'t> {
-    fn new(typed: &'t Spanned<DatasetSpec>) -> Option<Self> {
-        let spec = typed.get_ref();
-        let kind = spec.kind.as_ref().and_then(|word| word.get_ref().parse().ok());
-        let is_access_list = kind.is_some_and(Kind::is_access_list);
-        Some(Self { name: spec.name.as_ref()?.get_ref(), is_access_list })
+    fn of(datasets: &'t [Spanned<DatasetSpec>]) -> Self {
+        let mut known = BTreeMap::new();
+        for spec in datasets.iter().map(Spanned::get_ref) {
+            let kind = spec.kind.as_ref().and_then(|word| word.get_ref().parse().ok());
+            if let Some(name) = &spec.name {
+                known
+                    .entry(name.get_ref().as_str())
+                    .or_insert_with(|| kind.is_some_and(Kind::is_access_list));
+            }
+        }
+        Self(known)
     }
 }
 
