@@ -9,6 +9,8 @@ mod faults;
 mod life;
 #[path = "reload/settings.rs"]
 mod settings;
+#[path = "reload/unheard.rs"]
+mod unheard;
 #[path = "reload/ways.rs"]
 mod ways;
 

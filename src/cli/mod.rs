@@ -16,9 +16,11 @@ pub use verify::Verify;
 
 use crate::config;
 use clap::{Parser, Subcommand};
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write as _};
 use std::process::ExitCode;
+use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
 /// The exit code for a configuration that cannot be used (`EX_CONFIG` of sysexits.h).
 pub const EX_CONFIG: u8 = 78;
@@ -28,6 +30,9 @@ pub const EX_DATAERR: u8 = 65;
 
 /// The environment variable for the log level.
 const LOG_VARIABLE: &str = "DNSBLD_LOG";
+
+/// The most lines of a server's log that wait to be written.
+const WAITING_LINES: usize = 4096;
 
 /// A DNSBL and DNSWL server that answers from rsync-mirrored plain text zone files.
 #[derive(Parser, Debug)]
@@ -55,7 +60,7 @@ impl Cli {
     /// Does what was asked for, and says how it went: 0 for well, [`EX_CONFIG`] for a bad
     /// configuration, [`EX_DATAERR`] for a file that is not right, 1 for any other failure. (Bad arguments never come here; clap's code is 2.)
     pub fn run(self) -> ExitCode {
-        let done = self.start_log().and_then(|()| match self.command {
+        let done = self.start_log().and_then(|_log| match self.command {
             Command::Serve(serve) => serve.run(),
             Command::CheckConfig(check) => check.run(),
             Command::Compile(compile) => compile.run(),
@@ -63,20 +68,25 @@ impl Cli {
             Command::Verify(verify) => verify.run(),
             Command::Dump(dump) => dump.run(),
         });
-        done.unwrap_or_else(|error| match error.downcast_ref::<config::Errors>() {
-            Some(errors) => {
-                let count = errors.list.len();
-                eprintln!("{errors}\ndnsbld: the configuration is not used (errors: {count})");
-                ExitCode::from(EX_CONFIG)
-            }
-            None => {
-                eprintln!("dnsbld: {error:#}");
-                ExitCode::FAILURE
-            }
+        done.unwrap_or_else(|error| {
+            let (text, code) = match error.downcast_ref::<config::Errors>() {
+                Some(errors) => {
+                    let count = errors.list.len();
+                    let text = format!(
+                        "{errors}\ndnsbld: the configuration is not used (errors: {count})"
+                    );
+                    (text, ExitCode::from(EX_CONFIG))
+                }
+                None => (format!("dnsbld: {error:#}"), ExitCode::FAILURE),
+            };
+            // Nobody may be there to read it.
+            let _ = writeln!(std::io::stderr(), "{text}");
+            code
         })
     }
 
-    fn start_log(&self) -> anyhow::Result<()> {
+    /// Starts the log, which ends with what is returned: lines on their way are then written.
+    fn start_log(&self) -> anyhow::Result<Option<WorkerGuard>> {
         let level = match (&self.log_level, std::env::var(LOG_VARIABLE)) {
             (Some(level), _) => level.clone(),
             (None, Ok(level)) if !level.is_empty() => {
@@ -88,13 +98,32 @@ impl Cli {
         // client that does not finish its handshake as a warning. notify tells of each folder that is
         // gone when its watch is ended.
         let filter = EnvFilter::try_new(format!("hickory_server=error,notify=error,{level}"))?;
+        let (writer, guard) = match self.command {
+            Command::Serve(_) => {
+                let (writer, guard) = patient_stderr();
+                (BoxMakeWriter::new(writer), Some(guard))
+            }
+            _ => (BoxMakeWriter::new(std::io::stderr), None),
+        };
         let log = tracing_subscriber::fmt()
             .with_env_filter(filter)
-            .with_writer(std::io::stderr)
+            .with_writer(writer)
             .with_ansi(std::io::stderr().is_terminal())
-            .with_target(false);
-        log.try_init().map_err(|error| anyhow::anyhow!(error))
+            .with_target(false)
+            // It would say on the standard error that the standard error cannot be written to, and panic.
+            .log_internal_errors(false);
+        log.try_init().map_err(|error| anyhow::anyhow!(error))?;
+        Ok(guard)
     }
+}
+
+/// The standard error for a server, which goes on when nobody reads that or its disk is full: lines wait for
+/// a thread that writes them, and those that find no place are lost.
+fn patient_stderr() -> (NonBlocking, WorkerGuard) {
+    NonBlockingBuilder::default()
+        .buffered_lines_limit(WAITING_LINES)
+        .thread_name("log")
+        .finish(std::io::stderr())
 }
 
 /// Checks what the log is asked for.

@@ -7,6 +7,7 @@ use crate::zone::{Dataset, Zone};
 use crate::zonefile::{Diagnostics, Tally};
 use sd_notify::NotifyState;
 use std::io::Write as _;
+use std::thread;
 use std::time::Duration;
 use tracing::{Level, debug, error, info, warn};
 
@@ -137,12 +138,14 @@ impl Voice for Plain {
     }
 
     fn ready(&self, report: &str) -> anyhow::Result<()> {
-        // Nobody may be there to read it, which is no reason not to serve.
-        let _ = if self.stdout_is_taken {
-            std::io::stderr().write_all(report.as_bytes())
-        } else {
-            std::io::stdout().write_all(report.as_bytes())
+        let (report, stdout_is_taken) = (report.to_owned(), self.stdout_is_taken);
+        // Nobody may be there to read it, which is no reason not to serve, or may not read it yet, which is
+        // none to wait.
+        let write = move || match stdout_is_taken {
+            true => std::io::stderr().write_all(report.as_bytes()),
+            false => std::io::stdout().write_all(report.as_bytes()),
         };
+        thread::Builder::new().name("report".to_owned()).spawn(write)?;
         Ok(())
     }
 
