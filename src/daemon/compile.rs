@@ -4,7 +4,10 @@ use super::pool::cores;
 use super::snapshots;
 use crate::config;
 use crate::listing::AnswersBuilder;
-use crate::load::{Cause, Identity, Limits, Problem, ReadReport, Sight, Source, read, read_ahead};
+use crate::load::{
+    Cause, Identity, Limits, MOST_CONTROLS, Problem, ReadReport, Rest, Sight, Source, foreign,
+    read, read_ahead, read_grown,
+};
 use crate::snapshot::intake::Intake;
 use crate::snapshot::{self, folder::Folder};
 use crate::trie::{Trie4, Trie6};
@@ -72,7 +75,7 @@ pub(super) struct Task {
     pub(super) server: Arc<config::Server>,
     /// The version of each file that is at rest and so known to be whole; `None` for a file that
     /// is not watched (yet): it is taken as it is, if there is no good data to wait with.
-    pub(super) at_rest: Vec<Option<Sight>>,
+    pub(super) at_rest: Vec<Option<Rest>>,
     /// The files that are served, if they were read by the same rules.
     pub(super) served: Option<Vec<Source>>,
     /// Whether good data is served, read by whatever rules.
@@ -175,8 +178,8 @@ impl Task {
         let confirm = |((path, rest), source): ((&Path, AtRest), &Source)| {
             let before = source.report;
             if trust && before.settled && rest.is_version(&before.identity) {
-                let sight = AtRest(Some(Sight::File(before.identity)));
-                if path == source.path && sight.is_seen(path) {
+                let is_there = Sight::of(path) == Sight::File(before.identity);
+                if path == source.path && is_there {
                     return Some(source.clone());
                 }
             }
@@ -207,11 +210,15 @@ impl Task {
         let mut sources: Vec<Source> = Vec::with_capacity(self.spec.files.len());
         let (mut entries, mut bad_lines) = (0, 0);
         for (path, rest) in self.files() {
-            let (report, intake) = match self.read_into(&mut parser, path, has_good) {
-                Ok((report, _)) if !rest.is_version(&report.identity) => {
+            let known = self.known(path, rest);
+            let (report, intake) = match self.read_into(&mut parser, path, known, has_good) {
+                Ok((report, _)) if known.is_none() && !rest.is_version(&report.identity) => {
                     return Outcome::Moving(path.to_owned());
                 }
                 Ok(read) => read,
+                Err(problem) if known.is_some() && problem.cause == Cause::Torn => {
+                    return Outcome::Moving(path.to_owned());
+                }
                 Err(_) if !rest.is_seen(path) => return Outcome::Moving(path.to_owned()),
                 Err(problem) => return Outcome::Failed(problem),
             };
@@ -252,24 +259,33 @@ impl Task {
         }))
     }
 
-    /// Reads a file of text into the parser; of a snapshot it gives a copy.
+    /// What was read before of a file that is appended to all the time.
+    fn known(&self, path: &Path, rest: AtRest) -> Option<&ReadReport> {
+        let served = self.served.as_ref().filter(|_| rest.0.is_some_and(|rest| rest.grows))?;
+        served.iter().find(|source| source.path == path).map(|source| &source.report)
+    }
+
+    /// Reads a file of text into the parser; of a snapshot it gives a copy. If it was `known` before, it must
+    /// only have grown.
     fn read_into(
         &self,
         parser: &mut Parser,
         path: &Path,
+        known: Option<&ReadReport>,
         has_good: bool,
     ) -> Result<(ReadReport, Option<Intake>), Problem> {
         parser.start_file();
         let is_wary = has_good && self.spec.guarded;
         let mut first = true;
-        let (mut markup, mut zeros) = (false, 0);
+        let (mut wrong, mut zeros) = (None, 0);
         let mut intake: Option<Intake> = None;
         let mut take = |chunk: &[u8], prepared: Option<Prepared>| {
             self.go_on()?;
             if std::mem::take(&mut first) {
-                markup = self.spec.guarded && is_markup(chunk);
                 if snapshot::is_snapshot(chunk) {
                     intake = Some(Intake::new(self.folder().as_ref()).map_err(not_copied)?);
+                } else if self.spec.guarded {
+                    wrong = foreign(chunk);
                 }
             }
             if let Some(intake) = &mut intake {
@@ -278,7 +294,10 @@ impl Task {
             if is_wary {
                 zeros += memchr::memchr_iter(0, chunk).count();
             }
-            if markup || zeros > MOST_ZEROS {
+            if zeros > MOST_CONTROLS {
+                wrong = Some(Cause::Binary);
+            }
+            if wrong.is_some() {
                 return Ok(());
             }
             let fed = match prepared {
@@ -287,18 +306,17 @@ impl Task {
             };
             fed.map_err(|fatal| fatal.to_string())
         };
-        let report = if self.in_haste {
+        let report = if let Some(known) = known {
+            read_grown(path, &self.limits(), known, &mut |chunk| take(chunk, None))?
+        } else if self.in_haste {
             let prepare = |chunk: &[u8]| Prepared::new(self.spec.kind, chunk);
             read_ahead(path, &self.limits(), &prepare, &mut take)?
         } else {
             read(path, &self.limits(), &mut |chunk| take(chunk, None))?
         };
         let problem = |cause| Problem { file: path.to_owned(), cause };
-        if markup {
-            return Err(problem(Cause::Markup));
-        }
-        if zeros > MOST_ZEROS {
-            return Err(problem(Cause::Binary));
+        if let Some(cause) = wrong {
+            return Err(problem(cause));
         }
         parser.end_file().map_err(|error| problem(Cause::Fatal(error.to_string())))?;
         Ok((report, intake))
@@ -328,29 +346,18 @@ fn not_copied(error: std::io::Error) -> String {
 /// after that, the watcher does.
 const PATIENCE: Duration = Duration::from_millis(400);
 
-/// So many bytes of value zero may be a slip of the publisher's; data that is packed, or has holes, has
-/// more.
-const MOST_ZEROS: usize = 8;
-
 /// The version of a file that may be read.
 #[derive(Clone, Copy)]
-struct AtRest(Option<Sight>);
+struct AtRest(Option<Rest>);
 
 impl AtRest {
     fn is_version(self, identity: &Identity) -> bool {
-        self.0.is_none_or(|sight| sight == Sight::File(*identity))
+        self.0.is_none_or(|rest| rest.is(&Sight::File(*identity)))
     }
 
     fn is_seen(self, path: &Path) -> bool {
-        self.0.is_none_or(|sight| sight == Sight::of(path))
+        self.0.is_none_or(|rest| rest.is(&Sight::of(path)))
     }
-}
-
-/// Whether a file starts as HTML or XML does, and no line of a list. In a list of names, the words
-/// of an error page would be names.
-fn is_markup(content: &[u8]) -> bool {
-    let text = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content).trim_ascii_start();
-    matches!(text, [b'<', next, ..] if *next == b'!' || *next == b'?' || next.is_ascii_alphabetic())
 }
 
 fn options(spec: &config::Dataset, server: &config::Server, now: u64) -> Options {

@@ -107,7 +107,9 @@ impl Sets {
         for spec in settings.datasets.iter().filter(|spec| used.contains(&spec.name)) {
             let spec = Arc::new(spec.clone());
             let Some(set) = self.sets.get_mut(&spec.name) else {
-                let mut set = Set::new(Arc::clone(&spec));
+                let namesake = self.sets.values().find_map(|set| set.under_another_name(&spec));
+                let mut set = namesake.unwrap_or_else(|| Set::new(Arc::clone(&spec)));
+                set.keep(&self.shop);
                 set.rebuild(&self.shop);
                 self.sets.insert(spec.name.clone(), set);
                 continue;
@@ -326,6 +328,20 @@ impl Set {
             retry: None,
             was_expired: false,
         }
+    }
+
+    /// The same data for settings that differ in the name alone: what is good stays served when its files
+    /// cannot be read at that moment.
+    fn under_another_name(&self, spec: &Arc<config::Dataset>) -> Option<Self> {
+        let renamed = config::Dataset { name: spec.name.clone(), ..(*self.spec).clone() };
+        let loaded = self.loaded.as_ref().filter(|_| renamed == **spec)?;
+        Some(Self {
+            life: self.life.clone(),
+            loaded: Some(Loaded { spec: Arc::clone(spec), ..loaded.clone() }),
+            took: self.took,
+            stamp: self.stamp,
+            ..Self::new(Arc::clone(spec))
+        })
     }
 
     /// Builds for new settings; what a build under way brings is thrown away.

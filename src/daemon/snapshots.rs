@@ -11,10 +11,12 @@ use crate::snapshot::{self, Id, Opened, Origin, Rules, WriteError};
 use crate::zone::Dataset;
 use crate::zonefile::{Diagnostics, FatalCause, Tally};
 use anyhow::Context;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tracing::{debug, info, warn};
 
 /// What a dataset was made from.
@@ -180,14 +182,17 @@ pub(super) struct Keeper(mpsc::Sender<Job>);
 impl Keeper {
     /// Starts the thread.
     pub(super) fn start(state_dir: &Path) -> std::io::Result<Self> {
+        Self::start_patient(state_dir, TRY_AGAIN)
+    }
+
+    /// The same with another time until what could not be written is tried again.
+    fn start_patient(state_dir: &Path, try_again: Duration) -> std::io::Result<Self> {
         let (jobs, queue) = mpsc::channel::<Job>();
-        let folder = Folder::of(state_dir);
+        let clerk =
+            Clerk { folder: Folder::of(state_dir), failed: BTreeMap::new(), due: None, try_again };
         thread::Builder::new().name("keep".to_owned()).spawn(move || {
             super::pool::be_polite();
-            queue.iter().for_each(|job| match job {
-                Job::Keep(keep) => keep.write(&folder),
-                Job::Retain(names) => retain(&folder, &names),
-            });
+            clerk.run(&queue);
         })?;
         Ok(Self(jobs))
     }
@@ -204,24 +209,70 @@ impl Keeper {
     }
 }
 
-impl Keep {
-    fn write(&self, folder: &Folder) {
-        let Self { dataset, origin, ticket } = self;
+/// How long after it could not be written a snapshot is tried again.
+const TRY_AGAIN: Duration = Duration::from_secs(60);
+
+/// What the thread knows.
+struct Clerk {
+    folder: Folder,
+    /// What could not be written, by the name of the dataset, until there is something newer.
+    failed: BTreeMap<String, Keep>,
+    /// When to try that again.
+    due: Option<Instant>,
+    try_again: Duration,
+}
+
+impl Clerk {
+    fn run(mut self, queue: &mpsc::Receiver<Job>) {
+        loop {
+            let job = match self.due {
+                None => queue.recv().map_err(RecvTimeoutError::from),
+                Some(due) => queue.recv_timeout(due.saturating_duration_since(Instant::now())),
+            };
+            match job {
+                Ok(Job::Keep(keep)) => {
+                    self.failed.remove(&keep.origin.name);
+                    self.write(keep, true);
+                }
+                Ok(Job::Retain(names)) => {
+                    retain(&self.folder, &names);
+                    self.failed.retain(|name, _| names.contains(name));
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    self.due = None;
+                    for keep in std::mem::take(&mut self.failed).into_values() {
+                        self.write(keep, false);
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn write(&mut self, keep: Keep, is_first_try: bool) {
+        let Keep { dataset, origin, ticket } = &keep;
         let name = &origin.name;
         if !ticket.is_wanted() {
             return;
         }
         let start = Instant::now();
-        match folder.write(dataset, origin, &|| ticket.is_wanted()) {
-            Ok(id) => {
+        match self.folder.write(dataset, origin, &|| ticket.is_wanted()) {
+            Ok(id) if is_first_try => {
                 debug!("dataset {name}: snapshot {id} written in {:?}", start.elapsed());
             }
+            Ok(_) => info!("dataset {name}: its snapshot is written at last"),
             Err(WriteError::Unwanted) => {}
             Err(WriteError::Unfit(reason)) => debug!("dataset {name}: no snapshot: {reason}"),
-            Err(WriteError::Io(error)) => warn!(
-                "dataset {name}: its snapshot cannot be written to {}: {error}; the next start will read its files; check `state-dir` in the [server] settings",
-                folder.file(name).display()
-            ),
+            Err(WriteError::Io(error)) => {
+                if is_first_try {
+                    warn!(
+                        "dataset {name}: its snapshot cannot be written to {}: {error}; the next start will read its files; check `state-dir` in the [server] settings",
+                        self.folder.file(name).display()
+                    );
+                }
+                self.due.get_or_insert_with(|| Instant::now() + self.try_again);
+                self.failed.insert(name.clone(), keep);
+            }
         }
     }
 }
@@ -337,6 +388,31 @@ mod tests {
 
         fn is_found(&self) -> bool {
             matches!(find(&self.task(), MADE), Some(Kept::Current(_)))
+        }
+    }
+
+    /// Regression: a snapshot that could not be written, of a full disk, was not tried again, and a start
+    /// without the files then served older data.
+    #[test]
+    fn what_could_not_be_written_is_tried_again() {
+        let place = Place::new("10.0.0.1\n");
+        let Outcome::Built(built) = place.task().build(MADE, false) else { panic!("it is good") };
+        let Built { dataset, sources, stamp, .. } = *built;
+        let state_dir = place.server.state_dir.clone().unwrap();
+        fs::write(&state_dir, "no folder").unwrap();
+        let keeper = Keeper::start_patient(&state_dir, Duration::from_millis(20)).unwrap();
+        keeper.keep(Keep {
+            dataset: Arc::new(dataset),
+            origin: origin(&place.spec, &place.server, stamp, &sources),
+            ticket: place.order.ticket(),
+        });
+        thread::sleep(Duration::from_millis(100));
+        assert!(!place.is_found());
+        fs::remove_file(&state_dir).unwrap();
+        let limit = Instant::now() + Duration::from_secs(5);
+        while !place.is_found() {
+            assert!(Instant::now() < limit, "it is not there");
+            thread::sleep(Duration::from_millis(10));
         }
     }
 

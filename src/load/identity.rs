@@ -55,6 +55,11 @@ impl Identity {
         }
     }
 
+    /// True if this may be a later version of the same file with more behind it, or nothing.
+    pub(super) fn is_grown_from(&self, before: &Self) -> bool {
+        (self.device, self.inode) == (before.device, before.inode) && self.size >= before.size
+    }
+
     /// True if the modification time lies in the first second of 1970. `rsync --partial` sets the
     /// seconds to 0 of the incomplete file that it leaves under the final name when it is
     /// stopped, so that its next run does not take that file for whole.
@@ -110,11 +115,39 @@ impl Sight {
         }
     }
 
+    /// True if this is the same file with something behind it.
+    pub(super) fn is_longer_than(&self, before: &Self) -> bool {
+        match (self, before) {
+            (Self::File(now), Self::File(then)) => now.is_grown_from(then) && now.size > then.size,
+            _ => false,
+        }
+    }
+
     /// True if both are the same file, in whatever version, or both are none.
     pub(super) fn is_same_file(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::File(a), Self::File(b)) => (a.device, a.inode) == (b.device, b.inode),
             (a, b) => a == b,
+        }
+    }
+}
+
+/// What a file showed when it last came to rest.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Rest {
+    /// What it showed.
+    pub sight: Sight,
+    /// It is not really at rest: it is appended to all the time. Any later version will do if it begins
+    /// like this one, see [`read_grown`](super::read_grown).
+    pub grows: bool,
+}
+
+impl Rest {
+    /// True if this is what was seen then, or may do in its place.
+    pub fn is(&self, sight: &Sight) -> bool {
+        match (sight, &self.sight) {
+            (Sight::File(now), Sight::File(then)) if self.grows => now.is_grown_from(then),
+            (now, then) => now == then,
         }
     }
 }

@@ -67,6 +67,8 @@
 
 mod ahead;
 mod folders;
+mod foreign;
+mod grown;
 mod identity;
 mod inbox;
 mod life;
@@ -78,7 +80,9 @@ mod source;
 mod watch;
 
 pub use ahead::read_ahead;
-pub use identity::{Identity, Sight, Stamp};
+pub use foreign::{MOST_CONTROLS, foreign};
+pub use grown::read_grown;
+pub use identity::{Identity, Rest, Sight, Stamp};
 pub(crate) use life::counted;
 pub use life::{Candidate, Good, Life, Message, RetryPolicy, Source, State, Step, Trouble};
 pub use plan::Plan;

@@ -36,8 +36,10 @@ pub enum Cause {
     TooBig(u64),
     /// The content is more than this many times as long as the gzip data, which no list is.
     Bomb(u64),
-    /// There are bytes of value zero, which no text has: it is something else, or has holes.
+    /// There are bytes of value zero, or others that no text has: it is something else, or has holes.
     Binary,
+    /// It is this, told by how it begins, and no text.
+    Foreign(&'static str),
     /// The parser rejects the whole file, for instance a `$TIMESTAMP` in the future.
     Fatal(String),
     /// The file holds no bytes at all.
@@ -114,6 +116,7 @@ impl Cause {
                 "fetch the file again: it is packed, no list at all, or damaged by a crash or a full \
                  disk"
             }
+            Self::Foreign(_) => "put text or gzip data of text in its place",
             Self::Fatal(_) => "correct the file, or ask its publisher",
             Self::Empty => {
                 "fetch the file again, or set accept-empty = true for the dataset if it is meant \
@@ -153,7 +156,10 @@ impl fmt::Display for Cause {
             Self::CorruptGzip(reason) => write!(f, "the gzip data is damaged: {reason}"),
             Self::TooBig(limit) => write!(f, "holds more than {limit} bytes"),
             Self::Bomb(times) => write!(f, "unpacks to more than {times} times its size"),
-            Self::Binary => f.write_str("is no text: it has bytes of value zero"),
+            Self::Binary => {
+                f.write_str("is no text: it has bytes of value zero, or others that no text has")
+            }
+            Self::Foreign(what) => write!(f, "is no list but {what}"),
             Self::Fatal(reason) | Self::Refused(reason) => f.write_str(reason),
             Self::Empty => f.write_str("holds no bytes"),
             Self::Markup => f.write_str("is an HTML or XML page"),

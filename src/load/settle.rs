@@ -80,6 +80,9 @@ pub(super) enum Verdict {
     Restless(Instant),
     /// It has changed and come to rest.
     Settled(Sight),
+    /// It seems to be appended to all the time: it is longer than when it was reported last, and has not been
+    /// at rest for so long, or somebody asks.
+    Growing(Sight),
 }
 
 /// One file between two reports.
@@ -96,6 +99,8 @@ pub(super) struct Settle {
     written: bool,
     /// Somebody has written and not yet closed it.
     open: bool,
+    /// Somebody wants it to be reported.
+    asked: bool,
     /// When the present change began, and whether its length was remarked upon.
     restless: Option<(Instant, bool)>,
 }
@@ -110,8 +115,14 @@ impl Settle {
             touched: None,
             written: false,
             open: false,
+            asked: false,
             restless: None,
         }
+    }
+
+    /// Somebody wants what is there to be reported, if that can be. The file should be looked at next.
+    pub(super) fn ask(&mut self) {
+        self.asked = true;
     }
 
     /// Forgets what was reported: the file is reported again when it is at rest.
@@ -132,6 +143,7 @@ impl Settle {
             self.sight = Some(sight);
             self.since = now;
         }
+        let asked = std::mem::take(&mut self.asked);
         if self.reported == Some(sight) && !self.written {
             self.restless = None;
             return Verdict::Still;
@@ -145,7 +157,13 @@ impl Settle {
             return Verdict::Settled(sight);
         }
         let (began, remarked) = self.restless.get_or_insert((now, false));
-        if !*remarked && now.duration_since(*began) >= pace.patience {
+        let is_long = now.duration_since(*began) >= pace.patience;
+        if (is_long || asked) && self.reported.is_some_and(|before| sight.is_longer_than(&before)) {
+            self.reported = Some(sight);
+            self.restless = None;
+            return Verdict::Growing(sight);
+        }
+        if !*remarked && is_long {
             *remarked = true;
             return Verdict::Restless(rest);
         }
@@ -217,20 +235,52 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_keeps_growing_is_waited_for_and_remarked_upon_once() {
+    fn a_file_that_keeps_changing_is_waited_for_and_remarked_upon_once() {
         let mut film = Film::new(file(1, 8, 1));
         let mut remarks = 0;
         for step in 1..=400 {
             let now = step * 100;
-            match film.look(now, file(1, 8 + step, step as i64)) {
+            match film.look(now, file(2 + step % 2, 8 + step, step as i64)) {
                 Verdict::Wait(again) => assert_eq!(again, film.at(now + 200)),
                 Verdict::Restless(_) => remarks += 1,
                 verdict => panic!("{verdict:?}"),
             }
         }
         assert_eq!(remarks, 1);
-        let last = file(1, 408, 400);
+        let last = file(2, 408, 400);
         assert_eq!(film.look(40_200, last), Verdict::Settled(last));
+    }
+
+    /// Regression: a list that something appends to all the time was never loaded again.
+    #[test]
+    fn a_file_that_keeps_growing_is_reported_now_and_then_and_when_asked_for() {
+        let mut film = Film::new(file(1, 8, 1));
+        let mut reports = Vec::new();
+        for step in 1..=1000 {
+            let sight = file(1, 8 + step, step as i64);
+            film.touch(step * 100, Touch::Written);
+            if step == 700 {
+                film.settle.ask();
+            }
+            match film.look(step * 100, sight) {
+                Verdict::Wait(_) => {}
+                Verdict::Growing(seen) if seen == sight => reports.push(step),
+                verdict => panic!("{verdict:?}"),
+            }
+        }
+        assert_eq!(reports, [301, 602, 700]);
+        let last = file(1, 1008, 1000);
+        assert_eq!(film.look(130_000, last), Verdict::Settled(last));
+        assert_eq!(film.look(130_001, last), Verdict::Still);
+    }
+
+    #[test]
+    fn a_file_that_became_shorter_or_another_is_not_taken_for_growing() {
+        for shown in [file(1, 7, 2), file(2, 9, 2), Sight::Vanished] {
+            let mut film = Film::new(file(1, 8, 1));
+            film.settle.ask();
+            assert!(matches!(film.look(100, shown), Verdict::Wait(_)));
+        }
     }
 
     #[test]

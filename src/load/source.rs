@@ -118,7 +118,7 @@ pub(super) fn read_buffers<E: Display>(
 
 /// Opens a regular file. It is looked at before, because opening a device can already do
 /// something, and opened without blocking, because it can become a fifo in between.
-fn open(path: &Path) -> Result<File, Cause> {
+pub(super) fn open(path: &Path) -> Result<File, Cause> {
     let metadata = std::fs::metadata(path).map_err(cause_of)?;
     if let Some(kind) = special_kind(&metadata) {
         return Err(Cause::NotAFile(kind));
@@ -130,7 +130,7 @@ fn open(path: &Path) -> Result<File, Cause> {
         .map_err(cause_of)
 }
 
-fn identity_of_open(file: &File) -> Result<Identity, Cause> {
+pub(super) fn identity_of_open(file: &File) -> Result<Identity, Cause> {
     let metadata = file.metadata().map_err(cause_of)?;
     match special_kind(&metadata) {
         None => Ok(Identity::of(&metadata)),
@@ -138,7 +138,7 @@ fn identity_of_open(file: &File) -> Result<Identity, Cause> {
     }
 }
 
-fn cause_of(error: io::Error) -> Cause {
+pub(super) fn cause_of(error: io::Error) -> Cause {
     match error.raw_os_error() {
         _ if is_absence(&error) => Cause::Vanished,
         Some(libc::EMFILE | libc::ENFILE) => Cause::NoDescriptor,
@@ -203,7 +203,7 @@ fn copy<E: Display>(
 
 /// Replaces what is in a buffer by the next chunk, which is shorter only at the end: also the first two
 /// bytes must come together for the content to be recognised.
-fn fill(from: &mut impl Read, chunk: &mut Vec<u8>) -> io::Result<()> {
+pub(super) fn fill(from: &mut impl Read, chunk: &mut Vec<u8>) -> io::Result<()> {
     chunk.resize(CHUNK, 0);
     let mut filled = 0;
     while filled < CHUNK {

@@ -9,7 +9,7 @@
 //! a look at it may hang, and with it the watching (not the answering) until the server is back.
 
 use super::folders::Folders;
-use super::identity::{Identity, Sight};
+use super::identity::{Identity, Rest, Sight};
 use super::inbox::{Inbox, Mail};
 use super::route::Route;
 use super::settle::{Pace, Settle, Touch, Touches, Verdict};
@@ -130,7 +130,7 @@ impl Watcher {
     }
 
     /// Looks at all files now, without waiting for the next poll. A writer that is at work is
-    /// still waited for.
+    /// still waited for, unless it seems to append.
     pub fn look_now(&self) {
         self.inbox.look_now();
     }
@@ -138,7 +138,7 @@ impl Watcher {
     /// What a file showed when it last came to rest, or when it was loaded: the one version of it
     /// that is known to be whole. [`Sight::Vanished`] if there was none yet; `None` for a file
     /// that is not watched.
-    pub fn at_rest(&self, path: &Path) -> Option<Sight> {
+    pub fn at_rest(&self, path: &Path) -> Option<Rest> {
         self.outbox.lock().rest.get(path).copied()
     }
 
@@ -174,7 +174,7 @@ struct Board {
     /// What is reported and not yet taken; by file, so that a slow reader costs no memory.
     changes: BTreeMap<PathBuf, Sight>,
     /// What each watched file showed when it last came to rest.
-    rest: BTreeMap<PathBuf, Sight>,
+    rest: BTreeMap<PathBuf, Rest>,
 }
 
 impl Outbox {
@@ -183,19 +183,20 @@ impl Outbox {
         let mut known = std::mem::take(&mut board.rest);
         for Watched { path, loaded } in files {
             let rest = known.remove(path);
-            let rest = rest.unwrap_or(loaded.map_or(Sight::Vanished, Sight::File));
+            let sight = loaded.map_or(Sight::Vanished, Sight::File);
+            let rest = rest.unwrap_or(Rest { sight, grows: false });
             board.rest.insert(path.clone(), rest);
         }
         let Board { changes, rest } = &mut *board;
         changes.retain(|path, _| rest.contains_key(path));
     }
 
-    fn report(&self, path: &Path, sight: Sight) {
+    fn report(&self, path: &Path, now: Rest) {
         let mut board = self.lock();
         // The owner may have dropped the file while the thread looked at it.
         let Some(rest) = board.rest.get_mut(path) else { return };
-        *rest = sight;
-        board.changes.insert(path.to_owned(), sight);
+        *rest = now;
+        board.changes.insert(path.to_owned(), now.sight);
         drop(board);
         self.filled.notify_one();
     }
@@ -280,7 +281,10 @@ impl Round {
             self.touch(now, Touch::Unknown.into(), |_| true);
         }
         if mail.look {
-            self.files.values_mut().for_each(|file| file.due = Some(now));
+            for file in self.files.values_mut() {
+                file.settle.ask();
+                file.due = Some(now);
+            }
         }
     }
 
@@ -339,8 +343,12 @@ impl Round {
                     Some(until)
                 }
                 Verdict::Settled(sight) => {
-                    self.outbox.report(path, sight);
+                    self.outbox.report(path, Rest { sight, grows: false });
                     None
+                }
+                Verdict::Growing(sight) => {
+                    self.outbox.report(path, Rest { sight, grows: true });
+                    Some(now + self.pace.quiet)
                 }
             };
         }

@@ -49,7 +49,7 @@ impl Folder {
         is_wanted: &dyn Fn() -> bool,
     ) -> Result<Id, WriteError> {
         self.create()?;
-        super::write(&self.file(&dataset.name), dataset, origin, is_wanted)
+        super::write(&self.file(&origin.name), dataset, origin, is_wanted)
     }
 
     /// Makes the folder, unless it is there.

@@ -73,6 +73,42 @@ fn a_bad_file_at_the_start_costs_its_own_dataset_only() {
     );
 }
 
+/// Regression: what is told to be no list was taken for one if nothing was served yet: a list of zeros was
+/// an empty list, and as an access list let everybody in.
+#[test]
+fn what_is_no_list_is_not_served_at_the_start_either() {
+    let setup = Setup::new();
+    let files: [(&str, &str, &[u8], &str); 4] = [
+        ("zeros", "ip4set", &[0; 4096], "is no text"),
+        ("packed", "dnset", b"\x28\xb5\x2f\xfd\nexample.com\n", "packed by zstd"),
+        ("wide", "dnset", b"\xff\xfea\0.\0b\0\n\0", "text in UTF-16"),
+        ("clients", "acl", &[0; 4096], "is no text"),
+    ];
+    let mut tables = String::new();
+    for (name, kind, content, _) in files {
+        setup.write(name, content);
+        let zone = match kind {
+            "acl" => "datasets = [\"good\"]\nacl = [\"clients\"]".to_owned(),
+            _ => format!("datasets = [\"{name}\"]"),
+        };
+        tables += &format!(
+            "[[dataset]]\nname = \"{name}\"\ntype = \"{kind}\"\nfiles = [\"{name}\"]\n\
+             [[zone]]\nname = \"{name}.test\"\n{zone}\n"
+        );
+    }
+    setup.write("good", "10.0.0.1\n");
+    tables += "[[dataset]]\nname = \"good\"\ntype = \"ip4set\"\nfiles = [\"good\"]\n";
+    setup.configure("", &tables);
+    let server = setup.start();
+    for (name, _, _, what) in files {
+        for asked in ["1.0.0.10", "example.com", "2.0.0.127"] {
+            let reply = server.ask(&format!("{asked}.{name}.test"), RecordType::A);
+            assert_eq!(reply.rcode(), ServFail, "{asked} {name}");
+        }
+        server.expect_log(&["ERROR", name, "not loaded, nothing of it is served", what], SOON);
+    }
+}
+
 fn setup_file(server: &Daemon, name: &str, text: &str) {
     fs::write(server.path(name), text).expect("it can be written");
 }

@@ -16,7 +16,7 @@ use rustix::process::Signal;
 use sd_notify::NotifyState;
 
 use super::{RATE, SOON};
-use crate::common::{Feed, Setup, Stream, Style, free_port, wait_until};
+use crate::common::{Daemon, Feed, Setup, Stream, Style, free_port, names_in, wait_until};
 
 /// How soon a server must end.
 const END: Duration = Duration::from_secs(2);
@@ -111,6 +111,41 @@ fn settings_change_and_zones_they_leave_alone_answer_on() {
 }
 
 /// A pipe in the place of the configuration held up all that the control loop does, SIGTERM included.
+/// Regression: a dataset that got another name while its file was away, or being written, took its zones
+/// down, or left them without their allow list.
+#[test]
+fn a_dataset_of_another_name_is_served_on_without_its_file() {
+    let setup = Setup::new();
+    setup.write("list", "10.0.0.1\n10.0.0.2\n");
+    setup.write("good", "10.0.0.2\n");
+    let settings = |suffix: &str| {
+        let datasets = ["list", "good"]
+            .map(|file| dataset(&format!("{file}{suffix}"), "ip4set", file))
+            .concat();
+        let zone = zone("renamed.test", &format!("list{suffix}"));
+        format!("{datasets}{zone}allow = [\"good{suffix}\"]\n")
+    };
+    setup.configure("state-dir = \"state\"", &settings(""));
+    let server = setup.start();
+    let expect = |server: &Daemon| {
+        let code = |name: &str| server.ask(name, RecordType::A).rcode();
+        assert_eq!(code("1.0.0.10.renamed.test"), NoError, "{}", server.log());
+        assert_eq!(code("2.0.0.10.renamed.test"), NXDomain, "{}", server.log());
+    };
+    expect(&server);
+    for file in ["list", "good"] {
+        fs::remove_file(server.path(file)).expect("it is there");
+    }
+    server.configure("state-dir = \"state\"", &settings("-again"));
+    server.reload();
+    expect(&server);
+    server.expect_log(&["dataset list-again: keeps serving", "there is no such file"], 2 * SOON);
+    let kept = || names_in(&server.path("state/snapshots"));
+    let are_kept = || kept().iter().filter(|name| name.contains("-again-")).count() == 2;
+    assert!(wait_until(SOON, are_kept), "{:?}", kept());
+    expect(&server.restart());
+}
+
 #[test]
 fn settings_are_not_read_again_from_a_pipe() {
     let setup = Setup::new();

@@ -7,10 +7,13 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant, SystemTime};
 
 use flate2::{Compression, write::GzEncoder};
+use hickory_proto::op::ResponseCode::{NXDomain, NoError};
+use hickory_proto::rr::RecordType;
 use rustix::process::Signal;
 
 use super::{RATE, SOON};
@@ -317,4 +320,43 @@ fn walk(way: &Way, feed: &Feed, server: &Daemon) -> Result<Duration, String> {
         return Err(format!("{}: loaded {loads} times, not {least} to {most}", way.zone));
     }
     Ok(took)
+}
+
+/// Regression: a list that a program appends to all the time was never read again, not even on SIGHUP.
+#[test]
+fn a_list_that_grows_all_the_time_is_read_when_asked_for() {
+    let setup = Setup::new();
+    setup.write("list", "10.0.0.1\n");
+    setup.configure_lists("", &[("grows.test".to_owned(), "list".to_owned())]);
+    let server = setup.start();
+    let path = server.path("list");
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut list = OpenOptions::new().append(true).open(&path).expect("it is there");
+            for number in 2..=250 {
+                // In two writes: half a line must not count.
+                let line = format!("10.0.0.{number}\n");
+                for half in [&line[..7], &line[7..]] {
+                    list.write_all(half.as_bytes()).expect("it can be written");
+                    sleep(Duration::from_millis(20));
+                }
+                if stop.load(Ordering::Relaxed) {
+                    break;
+                }
+            }
+        });
+        sleep(Duration::from_secs(1));
+        let code = |name: &str| server.ask(name, RecordType::A).rcode();
+        assert_eq!(code("5.0.0.10.grows.test"), NXDomain, "nobody has asked for it");
+        server.reload();
+        server.expect_code("5.0.0.10.grows.test", NoError, SOON);
+        assert_eq!(code("1.0.0.10.grows.test"), NoError);
+        server.expect_log(&["dataset grows.test: reloaded"], SOON);
+        assert!(server.log_lines(&["lines are wrong"]).is_empty(), "{}", server.log());
+        stop.store(true, Ordering::Relaxed);
+    });
+    let lines = fs::read_to_string(&path).expect("it is there").lines().count();
+    let last = format!("{lines}.0.0.10.grows.test");
+    server.expect_code(&last, NoError, SOON);
 }

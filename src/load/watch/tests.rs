@@ -338,22 +338,28 @@ fn only_what_came_to_rest_counts_as_whole() {
     let path = folder.path().join("list");
     fs::write(&path, "old\n").unwrap();
     let reports = Reports::start(options(true));
-    assert_eq!(reports.watcher.at_rest(&path), None, "not watched");
+    let at_rest = || {
+        let rest = reports.watcher.at_rest(&path)?;
+        assert!(!rest.grows, "it does not grow");
+        Some(rest.sight)
+    };
+    assert_eq!(at_rest(), None, "not watched");
     reports.watcher.set_files(vec![Watched { path: path.clone(), loaded: None }]);
-    assert_eq!(reports.watcher.at_rest(&path), Some(Sight::Vanished), "not yet at rest");
+    assert_eq!(at_rest(), Some(Sight::Vanished), "not yet at rest");
     let old = reports.next().unwrap();
-    assert_eq!(reports.watcher.at_rest(&path), Some(old));
-    let mut file = fs::OpenOptions::new().append(true).open(&path).unwrap();
-    file.write_all(b"half\n").unwrap();
+    assert_eq!(at_rest(), Some(old));
+    let mut file = fs::File::create(&path).unwrap();
+    file.write_all(b"ha\n").unwrap();
     reports.watcher.look_now();
     sleep(ms(500));
-    assert_eq!(reports.watcher.at_rest(&path), Some(old), "its writer has not closed it");
+    assert_eq!(at_rest(), Some(old), "its writer has not closed it");
+    file.write_all(b"lf\n").unwrap();
     drop(file);
     let new = reports.next().unwrap();
-    assert_eq!(reports.watcher.at_rest(&path), Some(new));
+    assert_eq!(at_rest(), Some(new));
     assert_eq!(Sight::of(&path), new);
     reports.watcher.set_files(Vec::new());
-    assert_eq!(reports.watcher.at_rest(&path), None);
+    assert_eq!(at_rest(), None);
 }
 
 #[test]

@@ -1,0 +1,168 @@
+//! Reading a file that is appended to all the time, and so never at rest.
+
+use super::identity::Identity;
+use super::problem::{Cause, Problem};
+use super::source::{CHUNK, Limits, ReadReport, cause_of, fill, identity_of_open, open};
+use std::fmt::Display;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use xxhash_rust::xxh3::Xxh3Default;
+
+/// Reads the whole lines of a file as [`read`](super::read) does, if it still begins with all that was read of
+/// it before: what has come since has been added behind it, whatever is being written there.
+///
+/// The report is as if the file ended with the last whole line.
+///
+/// # Errors
+///
+/// [`Cause::Torn`] if it does not begin so, or was gzip data; else as for `read`.
+pub fn read_grown<E: Display>(
+    path: &Path,
+    limits: &Limits,
+    known: &ReadReport,
+    sink: &mut dyn FnMut(&[u8]) -> Result<(), E>,
+) -> Result<ReadReport, Problem> {
+    let problem = |cause| Problem { file: path.to_owned(), cause };
+    let file = open(path).map_err(problem)?;
+    let before = identity_of_open(&file).map_err(problem)?;
+    if known.compressed || !before.is_grown_from(&known.identity) {
+        return Err(problem(Cause::Torn));
+    }
+    if before.size > limits.content {
+        return Err(problem(Cause::TooBig(limits.content)));
+    }
+    let (content, hash) = pass_on(&file, before.size, known, sink).map_err(problem)?;
+    let after = identity_of_open(&file).map_err(problem)?;
+    let named = std::fs::metadata(path).map(|metadata| Identity::of(&metadata));
+    if !after.is_grown_from(&before) || !named.is_ok_and(|named| named.is_grown_from(&before)) {
+        return Err(problem(Cause::Torn));
+    }
+    let identity = Identity { size: content, ..before };
+    Ok(ReadReport { identity, settled: false, hash, content, compressed: false })
+}
+
+/// Hands on the whole lines in the first `size` bytes; returns their length and their hash.
+fn pass_on<E: Display>(
+    file: &File,
+    size: u64,
+    known: &ReadReport,
+    sink: &mut dyn FnMut(&[u8]) -> Result<(), E>,
+) -> Result<(u64, u128), Cause> {
+    let mut from = file.take(size);
+    let (mut beginning, mut to_check) = (Xxh3Default::new(), known.identity.size);
+    let (mut lines, mut content) = (Xxh3Default::new(), 0);
+    let mut chunk = Vec::with_capacity(CHUNK);
+    // The beginning of a line whose end has not come yet.
+    let mut begun = Vec::new();
+    loop {
+        fill(&mut from, &mut chunk).map_err(cause_of)?;
+        if chunk.is_empty() {
+            break;
+        }
+        let checked = usize::try_from(to_check).unwrap_or(usize::MAX).min(chunk.len());
+        if checked > 0 {
+            beginning.update(&chunk[..checked]);
+            to_check -= checked as u64;
+            if to_check == 0 && beginning.digest128() != known.hash {
+                return Err(Cause::Torn);
+            }
+        }
+        let whole = memchr::memrchr(b'\n', &chunk).map_or(0, |end| end + 1);
+        if whole > 0 {
+            begun.extend_from_slice(&chunk[..whole]);
+            lines.update(&begun);
+            content += begun.len() as u64;
+            sink(&begun).map_err(|error| Cause::Fatal(error.to_string()))?;
+            begun.clear();
+        }
+        begun.extend_from_slice(&chunk[whole..]);
+    }
+    if to_check > 0 {
+        return Err(Cause::Torn);
+    }
+    Ok((content, lines.digest128()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::read;
+    use std::convert::Infallible;
+    use std::fs::OpenOptions;
+    use std::io::Write as _;
+    use tempfile::TempDir;
+
+    struct List {
+        _folder: TempDir,
+        path: std::path::PathBuf,
+        known: ReadReport,
+    }
+
+    impl List {
+        fn new(text: &[u8]) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("list");
+            std::fs::write(&path, text).unwrap();
+            let known = read(&path, &Limits::default(), &mut |_| Ok::<(), Infallible>(())).unwrap();
+            Self { _folder: folder, path, known }
+        }
+
+        fn append(&self, text: &[u8]) {
+            OpenOptions::new().append(true).open(&self.path).unwrap().write_all(text).unwrap();
+        }
+
+        /// Reads it, and remembers what was read.
+        fn grown(&mut self) -> Result<Vec<u8>, Cause> {
+            let mut text = Vec::new();
+            let report = read_grown(&self.path, &Limits::default(), &self.known, &mut |chunk| {
+                text.extend_from_slice(chunk);
+                Ok::<(), Infallible>(())
+            });
+            self.known = report.map_err(|problem| problem.cause)?;
+            assert_eq!(self.known.content, text.len() as u64);
+            assert_eq!(self.known.hash, xxhash_rust::xxh3::xxh3_128(&text));
+            Ok(text)
+        }
+    }
+
+    #[test]
+    fn whole_lines_are_read_of_what_was_added() {
+        for length in [0, 1, 1000, CHUNK / 10, CHUNK / 2] {
+            let mut list = List::new(&b"10.0.0.1\n".repeat(length));
+            let mut wanted = b"10.0.0.1\n".repeat(length);
+            for (added, whole) in [("10.0.0.2\n10", 9), (".0.0.3", 0), ("\n10.0.0.4\n", 18)] {
+                list.append(added.as_bytes());
+                if whole == 0 {
+                    assert_eq!(list.grown().unwrap(), wanted, "{length}");
+                    continue;
+                }
+                let text = std::fs::read(&list.path).unwrap();
+                wanted = text[..wanted.len() + whole].to_vec();
+                assert_eq!(list.grown().unwrap(), wanted, "{length}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_written_anew_is_not_taken_for_grown() {
+        let write: [fn(&List); 4] = [
+            |list| std::fs::write(&list.path, b"10.0.0.9\n".repeat(9)).unwrap(),
+            |list| std::fs::write(&list.path, b"10.0.0.1\n").unwrap(),
+            |list| {
+                let new = list.path.with_extension("new");
+                std::fs::write(&new, b"10.0.0.1\n".repeat(9)).unwrap();
+                std::fs::rename(new, &list.path).unwrap();
+            },
+            |list| {
+                let text = [b"10.0.0.1\n".repeat(4), b"10.0.0.2\n".repeat(4)].concat();
+                std::fs::write(&list.path, text).unwrap();
+            },
+        ];
+        for (number, write) in write.into_iter().enumerate() {
+            let mut list = List::new(&b"10.0.0.1\n".repeat(5));
+            write(&list);
+            assert_eq!(list.grown(), Err(Cause::Torn), "{number}");
+        }
+    }
+}
