@@ -381,6 +381,14 @@ const NOT_COMPARED: &[[&str; 6]] = &[
         "write the data to a file first",
     ],
     [
+        "a $TIMESTAMP line with a year from 2039 on",
+        "ignored, with a warning",
+        "obeyed",
+        "else data from the future is served, and data with a time to expire never expires",
+        "both",
+        NEVER,
+    ],
+    [
         "bytes behind the end of gzip data",
         "they are not looked at",
         "the file is taken for damaged, and the last good data stays",
