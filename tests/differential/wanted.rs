@@ -381,6 +381,14 @@ const NOT_COMPARED: &[[&str; 6]] = &[
         "write the data to a file first",
     ],
     [
+        "a UTF-8 byte order mark at the start of a file",
+        "a part of the first line: its name is another, or it is no address",
+        "passed over",
+        "some editors write it, and the first line was not meant to be lost",
+        "both",
+        NEVER,
+    ],
+    [
         "a $TIMESTAMP line with a year from 2039 on",
         "ignored, with a warning",
         "obeyed",
