@@ -94,7 +94,7 @@ fn assemble_zone(
         apex: settings.name.clone(),
         soa,
         ns,
-        expires: expiry(&parts),
+        expires: expiry(&parts, &all.server, now),
         datasets: datasets(&parts),
         allow: datasets(&allow),
         acl: datasets(&acl),
@@ -117,11 +117,13 @@ fn without_expired(parts: Vec<&Loaded>, now: u64) -> Vec<&Loaded> {
     if parts.iter().any(is_served) { parts.into_iter().filter(is_served).collect() } else { parts }
 }
 
-/// When the zone expires: with the last of its parts, if all do; under rbldnsd's name with the first.
-fn expiry(parts: &[&Loaded]) -> Option<u64> {
+/// When the zone expires: with the last of its parts, if all do; under rbldnsd's name with the first,
+/// and if files are not looked at (`-c 0`), not by itself: only what has expired by `now`, at a reload.
+fn expiry(parts: &[&Loaded], server: &config::Server, now: u64) -> Option<u64> {
     let times = || parts.iter().map(|part| part.dataset.expires);
     if parts.iter().any(|part| !part.spec.guarded) {
-        return times().flatten().min();
+        let first = times().flatten().min();
+        return first.filter(|&expires| server.check_interval.is_some() || expires < now);
     }
     times().collect::<Option<Vec<_>>>()?.into_iter().max()
 }

@@ -1,10 +1,12 @@
 //! The serials of zones whose files give none: remembered, so that they never go back.
 
 use super::claim::Claim;
+use crate::load::counted;
 use crate::wire::name::NameBuf;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use tracing::warn;
 
 /// The serial given last for each zone, and for what content.
 #[derive(Debug, Default)]
@@ -21,13 +23,19 @@ struct Known {
 }
 
 impl Serials {
-    /// Reads what an earlier run left in the state folder; lines it cannot read are left out. Without a
-    /// claim, nothing is written.
+    /// Reads what an earlier run left in the state folder; what it cannot read is told and left out.
+    /// Without a claim, nothing is written.
     pub(super) fn open(state_dir: Option<&Path>, claim: Option<&Claim>) -> Self {
         let file = state_dir.map(file_in);
-        let text =
-            file.as_ref().and_then(|file| std::fs::read_to_string(file).ok()).unwrap_or_default();
-        let known = text.lines().filter_map(read_line).collect();
+        let (known, damage) = file.as_deref().map(read).unwrap_or_default();
+        if let (Some(file), Some(damage)) = (&file, damage) {
+            warn!(
+                "{}: {damage}: serials of zones are forgotten, and those of zones whose files give none \
+                 may go back; if something goes by them (secondaries, monitors), stop the server and \
+                 restore the file, or have the zones taken over anew there",
+                file.display()
+            );
+        }
         Self { file: file.filter(|_| claim.is_some()), known, changed: false }
     }
 
@@ -80,6 +88,21 @@ impl Serials {
 
 fn file_in(state_dir: &Path) -> PathBuf {
     state_dir.join("serials")
+}
+
+/// What a state file says, and what is wrong with it. There may be none yet.
+fn read(file: &Path) -> (BTreeMap<NameBuf, Known>, Option<String>) {
+    let bytes = match std::fs::read(file) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Default::default(),
+        Err(error) => return (BTreeMap::new(), Some(format!("cannot be read: {error}"))),
+    };
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<_> = text.lines().map(read_line).collect();
+    let bad = lines.iter().filter(|line| line.is_none()).count();
+    let damage = (bad > 0)
+        .then(|| format!("is damaged: {} wrong", counted(bad as u64, "line is", "lines are")));
+    (lines.into_iter().flatten().collect(), damage)
 }
 
 fn read_line(line: &str) -> Option<(NameBuf, Known)> {
@@ -165,5 +188,25 @@ mod tests {
         assert_eq!(open().next(&zone, 900, u64::MAX, 0xdead_beef), 1000, "it has written nothing");
         std::fs::write(state.join("serials"), "garbage\n\nx y z\n").unwrap();
         assert_eq!(open().next(&zone, 900, u64::MAX, 1), 900);
+    }
+
+    /// A damaged file was forgotten without a word, and all of it for one byte that is no UTF-8.
+    #[test]
+    fn damage_is_told_and_costs_the_lines_that_have_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("serials");
+        let told = |content: &[u8]| {
+            std::fs::write(&file, content).unwrap();
+            let (known, damage) = read(&file);
+            (known.len(), damage.unwrap_or_default())
+        };
+        assert_eq!(read(&file.with_extension("none")), Default::default());
+        assert_eq!(told(b""), (0, String::new()));
+        assert_eq!(told(b"a.test 1 2f\nb.test 2 30\n"), (2, String::new()));
+        assert_eq!(told(b"a.test 1 2f\nb.test 2"), (1, "is damaged: 1 line is wrong".to_owned()));
+        let damaged = b"a.test 1 2f\n\xff\0\n\0\0\nb.test 2 30\n";
+        assert_eq!(told(damaged), (2, "is damaged: 2 lines are wrong".to_owned()));
+        let (known, damage) = read(folder.path());
+        assert!(known.is_empty() && damage.unwrap().starts_with("cannot be read: "));
     }
 }

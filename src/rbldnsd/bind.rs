@@ -1,5 +1,5 @@
 //! Addresses to listen on (rbldnsd(8), "-b", "-4" and "-6"): `host[/port]`, both of which may be
-//! names. A name may have several addresses.
+//! names. A name may have several addresses; `*` is every address of the machine.
 
 use super::Sockets;
 use super::log::{Log, reason};
@@ -20,6 +20,10 @@ const MAX_SOCKETS: usize = 20;
 
 /// The port of the service `domain`.
 pub(super) const DNS_PORT: u16 = 53;
+
+/// The host that the C library takes for the wildcard addresses, and so does rbldnsd: the standard
+/// library looks it up as a name.
+const ANY_HOST: &str = "*";
 
 /// The first descriptor that is handed over (sd_listen_fds(3)).
 const FIRST_DESCRIPTOR: usize = 3;
@@ -168,22 +172,32 @@ pub(super) fn resolve(text: &str, family: Family) -> anyhow::Result<Vec<SocketAd
     if host.is_empty() {
         bail!("{text}: Name or service not known");
     }
-    let found = (host, port).to_socket_addrs().map_err(|error| {
-        let said = reason(&error);
-        let (_, why) = said.split_once("address information: ").unwrap_or(("", &said));
-        anyhow!("{text}: {why}")
-    })?;
+    let found = if host == ANY_HOST {
+        let any = [IpAddr::from(Ipv4Addr::UNSPECIFIED), Ipv6Addr::UNSPECIFIED.into()];
+        any.map(|ip| SocketAddr::new(ip, port)).to_vec()
+    } else {
+        look_up(text, host, port)?
+    };
     let wanted = |address: &SocketAddr| match family {
         Family::Any => true,
         Family::Ip4 => address.ip().to_canonical().is_ipv4(),
         Family::Ip6 => address.is_ipv6(),
     };
-    let addresses: Vec<SocketAddr> = found.filter(wanted).collect();
+    let addresses: Vec<SocketAddr> = found.into_iter().filter(wanted).collect();
     match (addresses.is_empty(), host.parse::<IpAddr>()) {
         (false, _) => Ok(addresses),
         (true, Ok(_)) => bail!("{text}: Address family for hostname not supported"),
         (true, Err(_)) => bail!("{text}: No address associated with hostname"),
     }
+}
+
+fn look_up(text: &str, host: &str, port: u16) -> anyhow::Result<Vec<SocketAddr>> {
+    let found = (host, port).to_socket_addrs().map_err(|error| {
+        let said = reason(&error);
+        let (_, why) = said.split_once("address information: ").unwrap_or(("", &said));
+        anyhow!("{text}: {why}")
+    })?;
+    Ok(found.collect())
 }
 
 /// The port of a service over UDP: a number or a name (services(5)).
@@ -212,6 +226,9 @@ mod tests {
             ("127.0.0.1/", Family::Any, "127.0.0.1:53"),
             ("::1/5300", Family::Ip6, "[::1]:5300"),
             ("localhost/domain", Family::Ip4, "127.0.0.1:53"),
+            ("*/5300", Family::Ip4, "0.0.0.0:5300"),
+            ("*/5300", Family::Ip6, "[::]:5300"),
+            ("*", Family::Ip6, "[::]:53"),
         ];
         for (text, family, want) in good {
             assert_eq!(resolve(text, family).unwrap()[0].to_string(), want, "{text}");
@@ -228,5 +245,13 @@ mod tests {
         for (text, family, want) in bad {
             assert_eq!(resolve(text, family).unwrap_err().to_string(), want);
         }
+    }
+
+    /// `-b '*/530'` was "Name or service not known".
+    #[test]
+    fn a_star_is_every_address() {
+        let any = resolve("*/530", Family::Any).unwrap();
+        assert_eq!(any, ["0.0.0.0:530".parse().unwrap(), "[::]:530".parse().unwrap()]);
+        assert!(resolve("**/530", Family::Any).is_err());
     }
 }

@@ -3,8 +3,9 @@
 //! A [`Parser`] takes the bytes of the files of one dataset in pieces of any size and gives
 //! [`Parsed`]. A line it cannot use is skipped and reported with its place and the reason, and
 //! never fails the file. What it accepts is what rbldnsd 1.0 accepts, and besides: carriage
-//! returns before newlines are ignored, IPv6 prefixes may stand in an `ip4trie`, texts may have up
-//! to 1020 bytes, and the value of an entry may end in the parameters of rspamd's fork.
+//! returns before newlines and a byte order mark before the first line are ignored, IPv6 prefixes may
+//! stand in an `ip4trie`, texts may have up to 1020 bytes, years of `$TIMESTAMP` may be beyond 2038, and
+//! the value of an entry may end in the parameters of rspamd's fork.
 //!
 //! ```
 //! use dnsbld::zonefile::{Kind, Options, Parser};
@@ -69,6 +70,8 @@ use std::str::FromStr;
 
 /// The longest line that is used whole, in bytes without its newline.
 pub const MAX_LINE: usize = 32_768;
+/// What some editors write at the start of a file of UTF-8: it is no part of the first line.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// The longest template of a TXT record, and the longest text it is written out to, in bytes: four
 /// character-strings (RFC 1035 section 3.3), which with a question of usual length fit into one UDP
 /// response. Longer ones are cut.
@@ -441,6 +444,9 @@ impl Parser {
     /// Takes a line without its newline, or the beginning of an overlong one.
     fn line(&mut self, raw: &[u8], overlong: bool) -> Result<(), Fatal> {
         self.line = self.line.saturating_add(1);
+        // No line of the commonest kinds begins with a mark, so it is met here.
+        let raw =
+            if self.line == 1 { raw.strip_prefix(BYTE_ORDER_MARK).unwrap_or(raw) } else { raw };
         let raw = &raw[..raw.len().min(MAX_LINE + 1)];
         let (raw, overlong) = match raw.split_at_checked(MAX_LINE) {
             Some((head, tail)) => (head, overlong || !tail.is_empty()),

@@ -252,7 +252,7 @@ fn stamp(scan: &mut Scan<'_>) -> Option<u64> {
         scan.word();
         return Some(0);
     }
-    let year = stamp_part(scan, 4, 1970..=2038)?;
+    let year = stamp_part(scan, 4, 1970..=9999)?;
     let month = stamp_part(scan, 2, 1..=12)?;
     let leap = u64::from(year % 4 == 0 && (year % 100 != 0 || year % 400 == 0));
     let month_days = [31, 28 + leap, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
@@ -414,11 +414,15 @@ mod tests {
         assert_eq!(stamp("2005:03:01 2005:03:02"), Some((1_109_635_200, 1_109_721_600)));
         assert_eq!(stamp("0 2005:03:02"), Some((0, 1_109_721_600)));
         assert_eq!(stamp("2038-12-31"), Some((2_177_366_400, 0)));
+        assert_eq!(stamp("2039-01-01"), Some((2_177_452_800, 0)));
+        assert_eq!(stamp("2100-03-01 +1d"), Some((4_107_542_400, 4_107_628_800)));
+        assert_eq!(stamp("0 9999-12-31-23-59-59"), Some((0, 253_402_300_799)));
         for text in [
             "",
             "x",
             "1969-12-31",
-            "2039-01-01",
+            "12005-01-01",
+            "2100-02-29",
             "2005",
             "2005-13-01",
             "2005-02-29",
@@ -435,6 +439,15 @@ mod tests {
         ] {
             assert_eq!(stamp(text), None, "{text}");
         }
+    }
+
+    /// Such lines were refused, as rbldnsd refuses them: data from the future was served, and data with
+    /// a time to expire never expired.
+    #[test]
+    fn years_from_2039_on_are_years() {
+        assert_eq!(good(&["TIMESTAMP 2023-01-01 2040-01-01"]).expires, Some(2_208_988_800));
+        let late = bad("TIMESTAMP 2040-01-01");
+        assert_eq!(late, Refused::Dataset(FatalCause::FutureTimestamp(2_208_988_800)));
     }
 
     #[test]

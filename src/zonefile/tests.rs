@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::listing::Range;
+use crate::trie::names::NameLookup;
 
 mod combined;
 mod oracle;
@@ -169,6 +170,33 @@ fn line_ends_blanks_and_nul() {
     ];
     assert_eq!(listed, want);
     assert_eq!(diagnostics.total, 0);
+}
+
+/// The first line was lost: no address, or a name with the mark in it.
+#[test]
+fn a_byte_order_mark_is_no_part_of_the_first_line() {
+    let file = b"\xef\xbb\xbf1.1.1.1\n1.1.1.2\n\xef\xbb\xbf1.1.1.3\n";
+    for chunk in [1, 2, 3, 4, 100] {
+        let mut parser = Parser::new(Kind::Ip4Set, options());
+        for _ in 0..2 {
+            parser.start_file();
+            for chunk in file.chunks(chunk) {
+                parser.feed_prepared(chunk, &Prepared::new(Kind::Ip4Set, chunk)).unwrap();
+            }
+            parser.end_file().unwrap();
+        }
+        let parsed = parser.finish();
+        assert_eq!(listing4(&parsed), ["1.1.1.1-1.1.1.2 127.0.0.2 "], "{chunk}");
+        let at = |file| Diagnostic { file, line: 3, column: 1, reason: Reason::NotAddress4 };
+        assert_eq!(parsed.diagnostics.kept, [at(0), at(1)], "{chunk}");
+    }
+    for first in ["a.example\n", "a.example", ":3:x\na.example\n", "#\na.example", "\na.example"] {
+        let file = [b"\xef\xbb\xbf", first.as_bytes()].concat();
+        let parsed = parse(Kind::Dnset, options(), &[&file]).unwrap();
+        let found = parsed.names.unwrap().lookup(b"\x01a\x07example\0");
+        assert!(matches!(found, NameLookup::Listed { .. }), "{first}");
+        assert_eq!((parsed.entries, parsed.diagnostics.total), (1, 0), "{first}");
+    }
 }
 
 #[test]

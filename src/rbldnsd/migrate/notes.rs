@@ -100,7 +100,10 @@ impl<'a> Given<'a> {
             b'b' => "listen, for UDP and TCP; of an address family that is not there, it is an error",
             b'4' | b'6' => "the addresses in listen are those of this family",
             b't' => "default-ttl, min-ttl and max-ttl",
-            b'c' if self.options.check == 0 => "check-interval = 0: only SIGHUP reads files again",
+            b'c' if self.options.check == 0 => {
+                "check-interval = 0: only SIGHUP reads files again; data with a time to expire \
+                 ($TIMESTAMP) expires by itself all the same"
+            }
             b'c' => {
                 "check-interval (stats-interval too), which matters only where the system does not \
                  tell of changes: changed files are read at once"
