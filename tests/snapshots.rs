@@ -120,7 +120,7 @@ fn a_start_with_unchanged_files_maps_and_one_with_changed_files_reads() {
     check(&server);
     assert_eq!(server.ask("3.0.0.10.bl.test", RecordType::A).rcode(), NoError);
     assert_eq!(server.log_lines(&[MAPPED]).len(), 1, "{}", server.log());
-    let told = ["dataset list: its files are read: its snapshot is of other content of"];
+    let told = ["dataset list: its files are read: its snapshot is of another version of"];
     assert_eq!(server.log_lines(&told).len(), 1, "{}", server.log());
     written(&server, 1);
     let setup = server.stop();

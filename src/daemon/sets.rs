@@ -389,8 +389,9 @@ impl Set {
     }
 
     /// What was published of this dataset, for comparison.
-    fn served(&self) -> (State, Option<*const crate::zone::Dataset>) {
-        (self.life.state(), self.loaded.as_ref().map(|loaded| Arc::as_ptr(&loaded.dataset)))
+    fn served(&self) -> (State, Option<(*const Dataset, u64)>) {
+        let loaded = self.loaded.as_ref();
+        (self.life.state(), loaded.map(|loaded| (Arc::as_ptr(&loaded.dataset), loaded.newest)))
     }
 
     /// Takes what was good before the start for what is served: it is, if the files of now cannot be.
@@ -410,15 +411,13 @@ impl Set {
     /// Puts the data of the good sources in the place of what is served.
     fn put(&mut self, dataset: Dataset, stamp: Option<u64>, took: Duration, shop: &Shop) {
         let sources = self.life.good().map_or(&[][..], |good| &good.sources);
-        let newest =
-            sources.iter().map(|source| source.report.identity.modified.seconds).max().unwrap_or(0);
         let content = content(sources, &self.spec, &shop.server);
         (self.took, self.stamp) = (took, stamp);
         self.loaded = Some(Loaded {
             dataset: Arc::new(dataset),
             spec: Arc::clone(&self.spec),
             server: Arc::clone(&shop.server),
-            newest: u64::try_from(newest).unwrap_or(0),
+            newest: newest(sources),
             content,
             current: true,
         });
@@ -476,6 +475,9 @@ impl Set {
         if let Some(message) = message {
             shop.voice.remark(&self.spec, &message);
         }
+        if let (Some(loaded), Some(good)) = (&mut self.loaded, self.life.good()) {
+            loaded.newest = newest(&good.sources);
+        }
         self.keep(shop);
     }
 
@@ -506,6 +508,12 @@ impl Set {
     fn retry_after(&mut self, wait: Option<Duration>) {
         self.retry = wait.map(|wait| Instant::now() + wait);
     }
+}
+
+/// The modification time of the newest of the files, in seconds since 1970.
+fn newest(sources: &[Source]) -> u64 {
+    let newest = sources.iter().map(|source| source.report.identity.modified.seconds).max();
+    newest.and_then(|newest| u64::try_from(newest).ok()).unwrap_or(0)
 }
 
 /// A hash of all that decides what is served of a dataset.

@@ -113,7 +113,7 @@ pub(super) fn find(task: &Task, now: u64) -> Option<Kept> {
     if !is_current {
         let files: Vec<_> = built.sources.iter().map(|s| s.path.display().to_string()).collect();
         let files = files.join(", ");
-        info!("dataset {name}: its files are read: its snapshot is of other content of {files}");
+        info!("dataset {name}: its files are read: its snapshot is of another version of {files}");
         return Some(Kept::Former(Box::new(built)));
     }
     info!("dataset {name}: mapped from its snapshot {id}: the files are unchanged");

@@ -91,7 +91,7 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         id: SERIAL,
         rbldnsd: "the newest modification time of the files as serial where $SOA says 0, even \
                   when that goes back",
-        dnsbld: "a serial that never goes back and grows with every change",
+        dnsbld: "the same, but it never goes back and grows with every change",
         why: "a serial that goes back stops secondaries and checks (RFC 1982)",
         off: "write a serial other than 0",
         shows: Shows::Always,

@@ -287,8 +287,11 @@ fn serials_never_go_back() {
     server.configure("state-dir = \"state\"\ndefault-ttl = 99", &rest);
     server.reload();
     assert_eq!(u64::from(server.serial("bl.test")), YEAR_2020 + 5, "other TTLs are a change");
+    // Regression: a mirror that was only touched, or written again as it was, seemed to be old.
+    touch(&server, "list", YEAR_2020 + 1000);
+    assert_eq!(u64::from(rises(&server, 1_600_000_005)), YEAR_2020 + 1000, "only touched");
     put(&server, "list", "10.0.0.1\n10.0.0.6\n", 1 << 33);
-    let latest = u64::from(rises(&server, 1_600_000_005));
+    let latest = u64::from(rises(&server, 1_600_001_000));
     let now = UNIX_EPOCH.elapsed().expect("it is later").as_secs();
     assert!((now - 60..=now).contains(&latest), "not from the future: {latest}");
 }
