@@ -1,6 +1,7 @@
 //! Snapshots of the datasets: taken instead of the files they were made of, where those are still
 //! the same; written after every load that was accepted; and made by hand.
 
+use super::claim::remedy;
 use super::compile::{Built, Kept, Order, Outcome, Task, Ticket};
 use crate::config;
 use crate::load::{Cause, Life, Problem, ReadReport, Source};
@@ -219,8 +220,9 @@ impl Keep {
             Err(WriteError::Unwanted) => {}
             Err(WriteError::Unfit(reason)) => debug!("dataset {name}: no snapshot: {reason}"),
             Err(WriteError::Io(error)) => warn!(
-                "dataset {name}: its snapshot cannot be written to {}: {error}; the next start will read its files; check `state-dir` in the [server] settings",
-                folder.file(name).display()
+                "dataset {name}: its snapshot cannot be written to {}: {error}; the next start will read its files; {}",
+                folder.file(name).display(),
+                remedy(&error)
             ),
         }
     }
