@@ -304,7 +304,7 @@ fn a_snapshot_made_by_hand_is_served_in_place_of_its_text() {
     let (code, out, err) = dnsbld(folder.path(), &["compile", "-o", "list", "ip4trie:text"]);
     assert_eq!(code, Some(0), "{err}");
     assert!(
-        out.starts_with("list: snapshot ") && out.ends_with(" of ip4trie:text, 1 entries\n"),
+        out.starts_with("list: snapshot ") && out.ends_with(" of ip4trie:text, 1 entry\n"),
         "{out}"
     );
     assert!(err.contains("text:2:2: "), "{err}");
@@ -418,7 +418,7 @@ fn compile_and_verify_say_what_is_wrong_and_have_exit_codes() {
     assert_eq!((code, err.as_str()), (Some(0), ""));
     let lines: Vec<_> = out.lines().collect();
     assert!(lines[0].starts_with("a: OK, snapshot "), "{out}");
-    assert!(lines[0].contains(" of ip4set:list: 1 IPv4 ranges, 1 answers, "), "{out}");
+    assert!(lines[0].contains(" of ip4set:list: 1 IPv4 range, 1 answer, "), "{out}");
     assert_eq!(lines.len(), 2);
 
     let mut bytes = fs::read(path("a")).expect("it is there");

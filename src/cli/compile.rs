@@ -2,6 +2,7 @@
 
 use crate::config::{self, Dataset, Server, Settings, Source};
 use crate::daemon;
+use crate::load::counted;
 use crate::snapshot;
 use anyhow::Context;
 use clap::Args;
@@ -106,7 +107,7 @@ fn print(dataset: &Dataset, compiled: &daemon::Compiled) -> anyhow::Result<()> {
         tracing::warn!("{file}:{line}:{column}: {reason}");
     }
     let (name, path) = (&dataset.name, compiled.path.display());
-    let (entries, id) = (compiled.origin.entries(), compiled.id);
-    let line = format!("{path}: snapshot {id} of {name}, {entries} entries\n");
+    let entries = counted(compiled.origin.entries(), "entry", "entries");
+    let line = format!("{path}: snapshot {} of {name}, {entries}\n", compiled.id);
     std::io::stdout().write_all(line.as_bytes()).context("cannot print the result")
 }

@@ -1,6 +1,7 @@
 //! `dnsbld verify`
 
 use super::EX_DATAERR;
+use crate::load::counted;
 use crate::snapshot::{self, Fault, OpenError, Verified};
 use anyhow::Context;
 use clap::Args;
@@ -56,9 +57,14 @@ impl Verify {
 
 fn text(verified: &Verified) -> String {
     let Verified { id, origin, size, ip4, ip6, names, answers } = verified;
-    let counts = [(ip4, "IPv4 ranges"), (ip6, "IPv6 ranges"), (names, "names")];
-    let counts = counts.iter().filter_map(|(count, what)| Some(format!("{} {what}", (**count)?)));
-    let counts: Vec<_> = counts.chain([format!("{answers} answers")]).collect();
+    let counts = [
+        (*ip4, "IPv4 range", "IPv4 ranges"),
+        (*ip6, "IPv6 range", "IPv6 ranges"),
+        (*names, "name", "names"),
+        (Some(*answers), "answer", "answers"),
+    ];
+    let told = |(count, one, many): (Option<usize>, _, _)| Some(counted(count? as u64, one, many));
+    let counts: Vec<_> = counts.into_iter().filter_map(told).collect();
     let files: Vec<_> =
         origin.sources.iter().map(|source| source.path.display().to_string()).collect();
     format!(

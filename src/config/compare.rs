@@ -1,6 +1,6 @@
 //! A reload: what a new configuration changes at once, and what has to wait for a restart.
 
-use super::settings::{Server, Settings, StatsFile};
+use super::settings::{Dataset, Server, Settings, StatsFile};
 use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
 use std::net::SocketAddr;
@@ -120,9 +120,7 @@ impl Changes {
                 None => self.live.push(format!("dataset {} is new", dataset.name)),
                 Some(&before) if before == dataset => {}
                 Some(before) => {
-                    let reread = before.kind != dataset.kind || before.files != dataset.files;
-                    let how = if reread { "has other files" } else { "has other overrides" };
-                    self.live.push(format!("dataset {} {how}", dataset.name));
+                    self.live.push(format!("dataset {} {}", dataset.name, how(before, dataset)));
                 }
             }
         }
@@ -148,6 +146,15 @@ impl Changes {
     }
 }
 
+/// What is another of a dataset: the first of what it is read from, and how.
+fn how(old: &Dataset, new: &Dataset) -> String {
+    if old.kind != new.kind {
+        return format!("changes its type from {} to {}", old.kind, new.kind);
+    }
+    let what = if old.files == new.files { "overrides" } else { "files" };
+    format!("has other {what}")
+}
+
 fn addresses(list: &[SocketAddr]) -> String {
     let list: Vec<String> = list.iter().map(SocketAddr::to_string).collect();
     if list.is_empty() { "nothing".to_owned() } else { list.join(", ") }
@@ -156,7 +163,7 @@ fn addresses(list: &[SocketAddr]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Dataset, LogTarget, QueryLog, TcpLimits, Tls, TtlBounds, Zone};
+    use crate::config::{LogTarget, QueryLog, TcpLimits, Tls, TtlBounds, Zone};
     use crate::zonefile::Kind;
     use std::num::NonZeroUsize;
     use std::time::Duration;
@@ -258,5 +265,9 @@ mod tests {
         let mut other = now.clone();
         other.datasets[0].default_text = Some("text".into());
         assert_eq!(reload(&now, other).1.live, ["dataset a has other overrides"]);
+        let mut other = now.clone();
+        other.datasets[0].kind = Kind::Ip4Trie;
+        let told = ["dataset a changes its type from ip4set to ip4trie"];
+        assert_eq!(reload(&now, other).1.live, told, "it was told to have other files");
     }
 }

@@ -36,6 +36,16 @@ pub(super) fn warn_of_another(state_dir: &Path) {
     );
 }
 
+/// What to do when this error keeps something from being written to the state folder.
+pub(super) fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "free space where the state folder is"
+        }
+        _ => "check `state-dir` in the [server] settings",
+    }
+}
+
 fn lock(folder: &Path) -> io::Result<File> {
     fs::create_dir_all(folder)?;
     let path = folder.join(NAME);
@@ -53,6 +63,15 @@ fn lock(folder: &Path) -> io::Result<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A full disk was said to be a matter of the settings.
+    #[test]
+    fn a_full_disk_needs_space() {
+        for full in [libc::ENOSPC, libc::EDQUOT] {
+            assert!(remedy(&io::Error::from_raw_os_error(full)).starts_with("free space"));
+        }
+        assert!(remedy(&io::Error::from_raw_os_error(libc::EACCES)).contains("`state-dir`"));
+    }
 
     #[test]
     fn one_server_at_a_time_has_the_folder() {

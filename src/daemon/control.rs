@@ -172,9 +172,7 @@ impl Control {
 
     fn save_serials(&mut self) {
         if let Err(error) = self.serials.save() {
-            warn!(
-                "cannot remember the serials of the zones: {error}; check `state-dir` in the [server] settings"
-            );
+            warn!("cannot remember the serials of the zones: {error}; {}", claim::remedy(&error));
         }
     }
 

@@ -1,6 +1,7 @@
 //! Snapshots of the datasets: taken instead of the files they were made of, where those are still
 //! the same; written after every load that was accepted; and made by hand.
 
+use super::claim::remedy;
 use super::compile::{Built, Kept, Order, Outcome, Task, Ticket};
 use crate::config;
 use crate::load::{Cause, Life, Problem, ReadReport, Source};
@@ -266,8 +267,9 @@ impl Clerk {
             Err(WriteError::Io(error)) => {
                 if is_first_try {
                     warn!(
-                        "dataset {name}: its snapshot cannot be written to {}: {error}; the next start will read its files; check `state-dir` in the [server] settings",
-                        self.folder.file(name).display()
+                        "dataset {name}: its snapshot cannot be written to {}: {error}; until it can be, a start will read its files; {}",
+                        self.folder.file(name).display(),
+                        remedy(&error)
                     );
                 }
                 self.due.get_or_insert_with(|| Instant::now() + self.try_again);

@@ -1,7 +1,7 @@
 //! What the server says as it goes, so that it can speak as dnsbld or as rbldnsd.
 
 use crate::config;
-use crate::load::{Message, Problem, Source, State};
+use crate::load::{Message, Problem, Source, State, counted};
 use crate::wire::name::NameBuf;
 use crate::zone::{Dataset, Zone};
 use crate::zonefile::{Diagnostics, Tally};
@@ -103,7 +103,7 @@ impl Voice for Plain {
         }
         let more = diagnostics.total.saturating_sub(TOLD_DIAGNOSTICS as u64);
         if more > 0 {
-            warn!("dataset {name}: {more} more such lines");
+            warn!("dataset {name}: {} more", counted(more, "such line", "such lines"));
         }
         if let Some(message) = loading.message {
             self.remark(spec, message);
@@ -150,7 +150,7 @@ impl Voice for Plain {
     }
 
     fn reread(&self, source: &config::Source, zones: usize) {
-        info!("{source} read again: {zones} zones");
+        info!("{source} read again: {}", counted(zones as u64, "zone", "zones"));
     }
 
     fn expired(&self, zone: &NameBuf) {

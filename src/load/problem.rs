@@ -1,6 +1,8 @@
 //! Why data cannot be loaded, and what to do about it.
 
+use super::life::counted;
 use std::fmt;
+use std::io;
 use std::path::PathBuf;
 
 /// What is wrong with a file of a dataset. Its text names the file, the fault and the remedy.
@@ -18,8 +20,12 @@ pub struct Problem {
 pub enum Cause {
     /// There is no file, or a symlink leads to nothing.
     Vanished,
-    /// The operating system's reason not to open or read the file.
+    /// The operating system does not let the process open or read the file.
     Unreadable(String),
+    /// Symlinks lead in a circle.
+    Knot,
+    /// The operating system's other reasons not to open or read the file, such as a broken disk.
+    Failing(String),
     /// The process has no descriptor left to open it with.
     NoDescriptor,
     /// The path names something else: "directory", "fifo", "socket", "device".
@@ -65,12 +71,23 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// Why a file that is there cannot be opened or read.
+    pub(super) fn unreadable(error: &io::Error) -> Self {
+        match error.raw_os_error() {
+            Some(libc::EACCES | libc::EPERM) => Self::Unreadable(error.to_string()),
+            Some(libc::ELOOP) => Self::Knot,
+            _ => Self::Failing(error.to_string()),
+        }
+    }
+
     /// True if there is nothing to judge: the source is away, not wrong.
     pub fn is_absence(&self) -> bool {
         matches!(
             self,
             Self::Vanished
                 | Self::Unreadable(_)
+                | Self::Knot
+                | Self::Failing(_)
                 | Self::NoDescriptor
                 | Self::NotAFile(_)
                 | Self::Torn
@@ -84,6 +101,8 @@ impl Cause {
             self,
             Self::Vanished
                 | Self::Unreadable(_)
+                | Self::Knot
+                | Self::Failing(_)
                 | Self::NoDescriptor
                 | Self::NotAFile(_)
                 | Self::Torn
@@ -98,6 +117,10 @@ impl Cause {
             Self::Vanished => "check the mirror job and the path in the configuration",
             Self::Unreadable(_) => {
                 "let the server's user read the file and search every folder on the way to it"
+            }
+            Self::Knot => "mend the symlinks on the way to it: they lead in a circle",
+            Self::Failing(_) => {
+                "check the disk or file system that it lies on, and what the system's log says of it"
             }
             Self::NoDescriptor => {
                 "raise the limit of open files (LimitNOFILE= of a systemd unit), or lower tcp-connections"
@@ -145,7 +168,10 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Vanished => f.write_str("there is no such file"),
-            Self::Unreadable(reason) => write!(f, "cannot be read: {reason}"),
+            Self::Unreadable(reason) | Self::Failing(reason) => {
+                write!(f, "cannot be read: {reason}")
+            }
+            Self::Knot => f.write_str("cannot be read: too many levels of symlinks"),
             Self::NoDescriptor => f.write_str("cannot be read: too many files are open"),
             Self::NotAFile(kind) => write!(f, "is a {kind}, not a regular file"),
             Self::Torn => f.write_str("changed while it was read"),
@@ -164,14 +190,17 @@ impl fmt::Display for Cause {
             Self::Empty => f.write_str("holds no bytes"),
             Self::Markup => f.write_str("is an HTML or XML page"),
             Self::Snapshot(reason) => write!(f, "is a snapshot, but {reason}"),
-            Self::NothingValid { bad_lines, first: None } => {
-                write!(f, "holds nothing valid, {bad_lines} lines are wrong")
-            }
-            Self::NothingValid { bad_lines, first: Some(first) } => {
-                write!(f, "holds nothing valid, {bad_lines} lines are wrong, the first: {first}")
+            Self::NothingValid { bad_lines, first } => {
+                let lines = counted(*bad_lines, "line is", "lines are");
+                write!(f, "holds nothing valid, {lines} wrong")?;
+                match first {
+                    Some(first) => write!(f, ", the first: {first}"),
+                    None => Ok(()),
+                }
             }
             Self::WouldDelistAll { entries } => {
-                write!(f, "lists nothing, while {entries} entries are served")
+                let entries = counted(*entries, "entry is", "entries are");
+                write!(f, "lists nothing, while {entries} served")
             }
         }
     }
@@ -189,5 +218,28 @@ mod tests {
             "zones/l2: holds no bytes; fetch the file again, or set accept-empty = true for the \
              dataset if it is meant to be empty"
         );
+    }
+
+    /// Whatever the fault, the server's user was to be let read the file.
+    #[test]
+    fn each_error_of_the_system_has_its_remedy() {
+        let remedy = |error| Cause::unreadable(&io::Error::from_raw_os_error(error)).remedy();
+        assert!(remedy(libc::EACCES).contains("the server's user"));
+        assert!(remedy(libc::ELOOP).contains("symlinks"));
+        for error in [libc::EIO, libc::EAGAIN, libc::ESTALE] {
+            assert!(remedy(error).contains("disk or file system"), "{error}");
+        }
+    }
+
+    #[test]
+    fn one_is_not_many() {
+        let text = |bad_lines, first: Option<&str>| {
+            Cause::NothingValid { bad_lines, first: first.map(str::to_owned) }.to_string()
+        };
+        assert_eq!(text(1, None), "holds nothing valid, 1 line is wrong");
+        assert_eq!(text(2, Some("x")), "holds nothing valid, 2 lines are wrong, the first: x");
+        let text = |entries| Cause::WouldDelistAll { entries }.to_string();
+        assert_eq!(text(1), "lists nothing, while 1 entry is served");
+        assert_eq!(text(2), "lists nothing, while 2 entries are served");
     }
 }

@@ -142,7 +142,7 @@ pub(super) fn cause_of(error: io::Error) -> Cause {
     match error.raw_os_error() {
         _ if is_absence(&error) => Cause::Vanished,
         Some(libc::EMFILE | libc::ENFILE) => Cause::NoDescriptor,
-        _ => Cause::Unreadable(error.to_string()),
+        _ => Cause::unreadable(&error),
     }
 }
 

@@ -292,7 +292,8 @@ fn fault(reason: Reason) -> String {
 fn refusal(cause: &Cause) -> String {
     match cause {
         Cause::Vanished => "unable to open file: No such file or directory".to_owned(),
-        Cause::Unreadable(reason) => {
+        Cause::Knot => "unable to open file: Too many levels of symbolic links".to_owned(),
+        Cause::Unreadable(reason) | Cause::Failing(reason) => {
             let reason = reason.split_once(" (os error").map_or(reason.as_str(), |(text, _)| text);
             format!("unable to open file: {reason}")
         }

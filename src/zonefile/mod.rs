@@ -452,9 +452,6 @@ impl Parser {
             Some((head, tail)) => (head, overlong || !tail.is_empty()),
             None => (raw, overlong),
         };
-        if overlong {
-            self.report(MAX_LINE, Reason::LongLine);
-        }
         let is_margin = |&byte: &u8| is_blank(byte);
         let start = raw.iter().position(|byte| !is_margin(byte)).unwrap_or(raw.len());
         let is_end = |byte: &u8| is_margin(byte) || *byte == b'\r';
@@ -475,6 +472,11 @@ impl Parser {
             _ => self.entry(&mut scan),
         };
         match result {
+            // What else is wrong with the line says more: it is told once.
+            Ok(None) if overlong => {
+                self.report(MAX_LINE, Reason::LongLine);
+                Ok(())
+            }
             Ok(None) => Ok(()),
             Ok(Some(reason)) | Err(Refused::Line(reason)) => {
                 self.report(start + scan.at(), reason);

@@ -221,6 +221,16 @@ fn overlong_lines_are_cut_and_reported() {
     }
 }
 
+/// It was counted as two lines that are wrong, the first of them one whose beginning was used.
+#[test]
+fn an_overlong_line_of_garbage_is_one_line() {
+    let mut file = vec![b'x'; 2 * MAX_LINE];
+    file.extend_from_slice(b"\n1.1.1.1\n");
+    let parsed = parse(Kind::Ip4Set, options(), &[&file]).unwrap();
+    let bad = Diagnostic { file: 0, line: 1, column: 1, reason: Reason::NotAddress4 };
+    assert_eq!((parsed.diagnostics.total, &parsed.diagnostics.kept[..]), (1, &[bad][..]));
+}
+
 #[test]
 fn long_texts_are_cut_and_reported() {
     let text = format!("1.1.1.1 {}\n1.1.1.2 :3:{}\n", "x".repeat(1021), "y".repeat(1020));

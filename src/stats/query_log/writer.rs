@@ -182,7 +182,7 @@ impl Writer {
     fn tell_lost(&mut self, period: Duration) {
         if self.lost > 0 && self.told.is_none_or(|told| told.elapsed() >= period) {
             warn!(
-                "query log {}: {} lines are lost, as they cannot be written, or not so fast",
+                "query log {}: lines are lost, as they cannot be written, or not so fast: {}",
                 self.target,
                 std::mem::take(&mut self.lost)
             );
