@@ -248,8 +248,12 @@ impl Control {
     }
 
     /// Has all files looked at, and writes a line of statistics: what rbldnsd does when its timer ends.
+    /// Where there is none, it is then that data is found to have expired.
     fn check(&mut self) {
         self.sets.look_now();
+        if self.settings.server.check_interval.is_none() {
+            self.publish();
+        }
         self.reporter.write_now(zones(&self.settings));
     }
 

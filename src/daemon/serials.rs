@@ -30,7 +30,7 @@ impl Serials {
         let (known, damage) = file.as_deref().map(read).unwrap_or_default();
         if let (Some(file), Some(damage)) = (&file, damage) {
             warn!(
-                "{}: {damage}: serials of zones are forgotten, and those of zones whose files give none \
+                "{} {damage}; serials of zones are forgotten, and those of zones whose files give none \
                  may go back; if something goes by them (secondaries, monitors), stop the server and \
                  restore the file, or have the zones taken over anew there",
                 file.display()

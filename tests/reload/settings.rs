@@ -67,7 +67,7 @@ fn settings_change_and_zones_they_leave_alone_answer_on() {
 
     // The same bytes in another type: a name is listed, and no address.
     let log = reload("", &(dataset("own", "dnset", "b") + &zone("new.test", "own")));
-    assert!(log.contains("dataset own has other files"), "{log}");
+    assert!(log.contains("dataset own changes its type from ip4set to dnset"), "{log}");
     assert_eq!(ask("1.0.0.10.new.test").rcode(), NXDomain);
     assert_eq!(ask("10.0.0.1.new.test").texts(), ["b again"]);
 
