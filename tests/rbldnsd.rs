@@ -295,13 +295,14 @@ fn with_c_0_data_expires_at_a_signal_and_not_by_itself() {
         (ours(), Signal::ALARM),
         (original(), Signal::ALARM),
     ] {
-        let date = Command::new("date").args(["-u", "-d", "+3 sec", "+%Y:%m:%d:%H:%M:%S"]).output();
+        let date =
+            Command::new("date").args(["-u", "-d", "+10 sec", "+%Y:%m:%d:%H:%M:%S"]).output();
         let soon = String::from_utf8(date.unwrap().stdout).unwrap();
         let list = format!("$TIMESTAMP 2001:01:01 {}\n1.2.3.4\n", soon.trim());
         fs::write(place.path("data/short"), list).unwrap();
         let server = Foreground::start(command, &place.path("out"), &place.path("err"));
         assert!(wait_until(LIMIT, || place.listed("4.3.2.1.y.test")));
-        std::thread::sleep(Duration::from_secs(5));
+        std::thread::sleep(Duration::from_secs(12));
         assert!(place.listed("4.3.2.1.z.test"), "its time has come, but no signal");
         server.signal(signal);
         let fails = || {

@@ -3,6 +3,7 @@
 mod check_config;
 mod compile;
 mod dump;
+mod log;
 mod migrate;
 mod serve;
 mod verify;
@@ -16,9 +17,9 @@ pub use verify::Verify;
 
 use crate::config;
 use clap::{Parser, Subcommand};
+use log::Lines;
 use std::io::{IsTerminal, Write as _};
 use std::process::ExitCode;
-use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
@@ -30,9 +31,6 @@ pub const EX_DATAERR: u8 = 65;
 
 /// The environment variable for the log level.
 const LOG_VARIABLE: &str = "DNSBLD_LOG";
-
-/// The most lines of a server's log that wait to be written.
-const WAITING_LINES: usize = 4096;
 
 /// A DNSBL and DNSWL server that answers from rsync-mirrored plain text zone files.
 #[derive(Parser, Debug)]
@@ -60,33 +58,44 @@ impl Cli {
     /// Does what was asked for, and says how it went: 0 for well, [`EX_CONFIG`] for a bad
     /// configuration, [`EX_DATAERR`] for a file that is not right, 1 for any other failure. (Bad arguments never come here; clap's code is 2.)
     pub fn run(self) -> ExitCode {
-        let done = self.start_log().and_then(|_log| match self.command {
-            Command::Serve(serve) => serve.run(),
-            Command::CheckConfig(check) => check.run(),
-            Command::Compile(compile) => compile.run(),
-            Command::Migrate(migrate) => migrate.run(),
-            Command::Verify(verify) => verify.run(),
-            Command::Dump(dump) => dump.run(),
+        let mut log = None;
+        let done = self.start_log().and_then(|lines| {
+            log = lines;
+            match self.command {
+                Command::Serve(serve) => serve.run(),
+                Command::CheckConfig(check) => check.run(),
+                Command::Compile(compile) => compile.run(),
+                Command::Migrate(migrate) => migrate.run(),
+                Command::Verify(verify) => verify.run(),
+                Command::Dump(dump) => dump.run(),
+            }
         });
-        done.unwrap_or_else(|error| {
-            let (text, code) = match error.downcast_ref::<config::Errors>() {
+        let (text, code) = match done {
+            Ok(code) => (String::new(), code),
+            Err(error) => match error.downcast_ref::<config::Errors>() {
                 Some(errors) => {
                     let count = errors.list.len();
                     let text = format!(
-                        "{errors}\ndnsbld: the configuration is not used (errors: {count})"
+                        "{errors}\ndnsbld: the configuration is not used (errors: {count})\n"
                     );
                     (text, ExitCode::from(EX_CONFIG))
                 }
-                None => (format!("dnsbld: {error:#}"), ExitCode::FAILURE),
-            };
-            // Nobody may be there to read it.
-            let _ = writeln!(std::io::stderr(), "{text}");
-            code
-        })
+                None => (format!("dnsbld: {error:#}\n"), ExitCode::FAILURE),
+            },
+        };
+        // Nobody may be there to read it.
+        let _ = match &mut log {
+            Some(lines) => lines.write_all(text.as_bytes()),
+            None => std::io::stderr().write_all(text.as_bytes()),
+        };
+        if let Some(lines) = log {
+            lines.flush();
+        }
+        code
     }
 
-    /// Starts the log, which ends with what is returned: lines on their way are then written.
-    fn start_log(&self) -> anyhow::Result<Option<WorkerGuard>> {
+    /// Starts the log. That of a server is returned.
+    fn start_log(&self) -> anyhow::Result<Option<Lines>> {
         let level = match (&self.log_level, std::env::var(LOG_VARIABLE)) {
             (Some(level), _) => level.clone(),
             (None, Ok(level)) if !level.is_empty() => {
@@ -98,12 +107,13 @@ impl Cli {
         // client that does not finish its handshake as a warning. notify tells of each folder that is
         // gone when its watch is ended.
         let filter = EnvFilter::try_new(format!("hickory_server=error,notify=error,{level}"))?;
-        let (writer, guard) = match self.command {
-            Command::Serve(_) => {
-                let (writer, guard) = patient_stderr();
-                (BoxMakeWriter::new(writer), Some(guard))
-            }
-            _ => (BoxMakeWriter::new(std::io::stderr), None),
+        let lines = match self.command {
+            Command::Serve(_) => Some(Lines::start(std::io::stderr())?),
+            _ => None,
+        };
+        let writer = match lines.clone() {
+            Some(lines) => BoxMakeWriter::new(move || lines.clone()),
+            None => BoxMakeWriter::new(std::io::stderr),
         };
         let log = tracing_subscriber::fmt()
             .with_env_filter(filter)
@@ -113,17 +123,8 @@ impl Cli {
             // It would say on the standard error that the standard error cannot be written to, and panic.
             .log_internal_errors(false);
         log.try_init().map_err(|error| anyhow::anyhow!(error))?;
-        Ok(guard)
+        Ok(lines)
     }
-}
-
-/// The standard error for a server, which goes on when nobody reads that or its disk is full: lines wait for
-/// a thread that writes them, and those that find no place are lost.
-fn patient_stderr() -> (NonBlocking, WorkerGuard) {
-    NonBlockingBuilder::default()
-        .buffered_lines_limit(WAITING_LINES)
-        .thread_name("log")
-        .finish(std::io::stderr())
 }
 
 /// Checks what the log is asked for.

@@ -5,8 +5,8 @@ use super::snapshots;
 use crate::config;
 use crate::listing::AnswersBuilder;
 use crate::load::{
-    Cause, Identity, Limits, MOST_CONTROLS, Problem, ReadReport, Rest, Sight, Source, foreign,
-    read, read_ahead, read_grown,
+    Cause, Identity, Limits, MOST_ZEROS, Problem, ReadReport, Rest, Sight, Source, foreign, read,
+    read_ahead, read_grown,
 };
 use crate::snapshot::intake::Intake;
 use crate::snapshot::{self, folder::Folder};
@@ -63,6 +63,8 @@ pub(super) enum Outcome {
     /// This file is not, or no longer, the version that was at rest: its writer may be at work.
     /// What was read of it does not count.
     Moving(PathBuf),
+    /// The same of a file that was taken to be appended to.
+    Rewritten(PathBuf),
     /// The data cannot be had.
     Failed(Problem),
 }
@@ -78,8 +80,8 @@ pub(super) struct Task {
     pub(super) at_rest: Vec<Option<Rest>>,
     /// The files that are served, if they were read by the same rules.
     pub(super) served: Option<Vec<Source>>,
-    /// Whether good data is served, read by whatever rules.
-    pub(super) has_good: bool,
+    /// The files of the good data that is served, if there is any, read by whatever rules.
+    pub(super) good: Option<Vec<Source>>,
     /// Whether the snapshots in the state folder are this server's own.
     pub(super) keeps: bool,
     /// Whether building may take more than one core.
@@ -133,7 +135,7 @@ impl Task {
             Some(Kept::Former(kept)) if self.keeps || kept.is_of(&self.spec.files) => {
                 (self.build_at_rest(now), Some(kept))
             }
-            _ if self.has_good => (self.build_at_rest(now), None),
+            _ if self.good.is_some() => (self.build_at_rest(now), None),
             _ => (self.build_safely(now, false), None),
         }
     }
@@ -217,7 +219,7 @@ impl Task {
                 }
                 Ok(read) => read,
                 Err(problem) if known.is_some() && problem.cause == Cause::Torn => {
-                    return Outcome::Moving(path.to_owned());
+                    return Outcome::Rewritten(path.to_owned());
                 }
                 Err(_) if !rest.is_seen(path) => return Outcome::Moving(path.to_owned()),
                 Err(problem) => return Outcome::Failed(problem),
@@ -241,6 +243,10 @@ impl Task {
             });
             (entries, bad_lines) = (parser.entries(), diagnostics.total);
         }
+        // Of what grows, perhaps only the beginning of a line has come.
+        if self.served.as_ref().is_some_and(|served| hashes(served).eq(hashes(&sources))) {
+            return Outcome::Same(sources);
+        }
         let parsed = parser.finish();
         let (stamp, tally) = (parsed.stamp, parsed.tally);
         let threads = if self.in_haste { cores() } else { 1 };
@@ -261,8 +267,8 @@ impl Task {
 
     /// What was read before of a file that is appended to all the time.
     fn known(&self, path: &Path, rest: AtRest) -> Option<&ReadReport> {
-        let served = self.served.as_ref().filter(|_| rest.0.is_some_and(|rest| rest.grows))?;
-        served.iter().find(|source| source.path == path).map(|source| &source.report)
+        let good = self.good.as_ref().filter(|_| rest.0.is_some_and(|rest| rest.grows))?;
+        good.iter().find(|source| source.path == path).map(|source| &source.report)
     }
 
     /// Reads a file of text into the parser; of a snapshot it gives a copy. If it was `known` before, it must
@@ -294,7 +300,7 @@ impl Task {
             if is_wary {
                 zeros += memchr::memchr_iter(0, chunk).count();
             }
-            if zeros > MOST_CONTROLS {
+            if zeros > MOST_ZEROS {
                 wrong = Some(Cause::Binary);
             }
             if wrong.is_some() {
@@ -346,13 +352,19 @@ fn not_copied(error: std::io::Error) -> String {
 /// after that, the watcher does.
 const PATIENCE: Duration = Duration::from_millis(400);
 
+/// What tells whether files hold the same.
+fn hashes(sources: &[Source]) -> impl Iterator<Item = u128> {
+    sources.iter().map(|source| source.report.hash)
+}
+
 /// The version of a file that may be read.
 #[derive(Clone, Copy)]
 struct AtRest(Option<Rest>);
 
 impl AtRest {
+    /// Of a file that grows, only this very version will do: others are for those who know its beginning.
     fn is_version(self, identity: &Identity) -> bool {
-        self.0.is_none_or(|rest| rest.is(&Sight::File(*identity)))
+        self.0.is_none_or(|rest| rest.sight == Sight::File(*identity))
     }
 
     fn is_seen(self, path: &Path) -> bool {

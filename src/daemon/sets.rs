@@ -216,6 +216,10 @@ impl Sets {
                 debug!("dataset {name}: waits for {} to come to rest", path.display());
                 self.shop.watcher.recheck(&path);
             }
+            Outcome::Rewritten(path) => {
+                debug!("dataset {name}: waits for {} to be written anew", path.display());
+                self.shop.watcher.begin_anew(&path);
+            }
         }
         if let Some(loaded) = &mut set.loaded {
             loaded.current = set.life.state() == State::Live;
@@ -333,11 +337,14 @@ impl Set {
     /// The same data for settings that differ in the name alone: what is good stays served when its files
     /// cannot be read at that moment.
     fn under_another_name(&self, spec: &Arc<config::Dataset>) -> Option<Self> {
-        let renamed = config::Dataset { name: spec.name.clone(), ..(*self.spec).clone() };
-        let loaded = self.loaded.as_ref().filter(|_| renamed == **spec)?;
+        let rename =
+            |other: &config::Dataset| config::Dataset { name: spec.name.clone(), ..other.clone() };
+        let loaded = self.loaded.as_ref().filter(|_| rename(&self.spec) == **spec)?;
+        // Which are not the settings of now if it could not be built by those.
+        let read_by = rename(&loaded.spec);
         Some(Self {
             life: self.life.clone(),
-            loaded: Some(Loaded { spec: Arc::clone(spec), ..loaded.clone() }),
+            loaded: Some(Loaded { spec: Arc::new(read_by), ..loaded.clone() }),
             took: self.took,
             stamp: self.stamp,
             ..Self::new(Arc::clone(spec))
@@ -365,7 +372,7 @@ impl Set {
             server: Arc::clone(&shop.server),
             at_rest: self.spec.files.iter().map(|path| shop.watcher.at_rest(path)).collect(),
             served: good.map(|good| good.sources.clone()),
-            has_good: self.life.good().is_some(),
+            good: self.life.good().map(|good| good.sources.clone()),
             keeps: shop.keeper.is_some(),
             in_haste: shop.pool.is_in_haste(),
             ticket: order.ticket(),
@@ -518,7 +525,8 @@ fn newest(sources: &[Source]) -> u64 {
 
 /// A hash of all that decides what is served of a dataset.
 fn content(sources: &[Source], spec: &config::Dataset, server: &config::Server) -> u64 {
-    let rules = format!("{spec:?} {:?} {}", server.ttl, server.accept_host_bits);
+    let nameless = config::Dataset { name: String::new(), ..spec.clone() };
+    let rules = format!("{nameless:?} {:?} {}", server.ttl, server.accept_host_bits);
     sources.iter().fold(xxh3_64(rules.as_bytes()), |hash, source| {
         let file = source.report.hash;
         hash.rotate_left(7) ^ file as u64 ^ (file >> 64) as u64

@@ -12,7 +12,7 @@ use crate::snapshot::{self, Id, Opened, Origin, Rules, WriteError};
 use crate::zone::Dataset;
 use crate::zonefile::{Diagnostics, FatalCause, Tally};
 use anyhow::Context;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -189,8 +189,14 @@ impl Keeper {
     /// The same with another time until what could not be written is tried again.
     fn start_patient(state_dir: &Path, try_again: Duration) -> std::io::Result<Self> {
         let (jobs, queue) = mpsc::channel::<Job>();
-        let clerk =
-            Clerk { folder: Folder::of(state_dir), failed: BTreeMap::new(), due: None, try_again };
+        let clerk = Clerk {
+            folder: Folder::of(state_dir),
+            failed: BTreeMap::new(),
+            told: BTreeSet::new(),
+            names: None,
+            due: None,
+            try_again,
+        };
         thread::Builder::new().name("keep".to_owned()).spawn(move || {
             super::pool::be_polite();
             clerk.run(&queue);
@@ -218,6 +224,10 @@ struct Clerk {
     folder: Folder,
     /// What could not be written, by the name of the dataset, until there is something newer.
     failed: BTreeMap<String, Keep>,
+    /// The datasets of which that was told.
+    told: BTreeSet<String>,
+    /// The datasets whose snapshots are to stay, if others are to be removed.
+    names: Option<Vec<String>>,
     /// When to try that again.
     due: Option<Instant>,
     try_again: Duration,
@@ -233,24 +243,31 @@ impl Clerk {
             match job {
                 Ok(Job::Keep(keep)) => {
                     self.failed.remove(&keep.origin.name);
-                    self.write(keep, true);
+                    self.write(keep);
                 }
                 Ok(Job::Retain(names)) => {
-                    retain(&self.folder, &names);
                     self.failed.retain(|name, _| names.contains(name));
+                    self.told.retain(|name| names.contains(name));
+                    self.names = Some(names);
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     self.due = None;
-                    for keep in std::mem::take(&mut self.failed).into_values() {
-                        self.write(keep, false);
-                    }
+                    std::mem::take(&mut self.failed)
+                        .into_values()
+                        .for_each(|keep| self.write(keep));
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
+            }
+            // What has another name now is kept under the old one until it is under the new one.
+            if self.failed.is_empty()
+                && let Some(names) = self.names.take()
+            {
+                retain(&self.folder, &names);
             }
         }
     }
 
-    fn write(&mut self, keep: Keep, is_first_try: bool) {
+    fn write(&mut self, keep: Keep) {
         let Keep { dataset, origin, ticket } = &keep;
         let name = &origin.name;
         if !ticket.is_wanted() {
@@ -258,14 +275,14 @@ impl Clerk {
         }
         let start = Instant::now();
         match self.folder.write(dataset, origin, &|| ticket.is_wanted()) {
-            Ok(id) if is_first_try => {
-                debug!("dataset {name}: snapshot {id} written in {:?}", start.elapsed());
+            Ok(_) if self.told.remove(name) => {
+                info!("dataset {name}: its snapshot is written at last");
             }
-            Ok(_) => info!("dataset {name}: its snapshot is written at last"),
+            Ok(id) => debug!("dataset {name}: snapshot {id} written in {:?}", start.elapsed()),
             Err(WriteError::Unwanted) => {}
             Err(WriteError::Unfit(reason)) => debug!("dataset {name}: no snapshot: {reason}"),
             Err(WriteError::Io(error)) => {
-                if is_first_try {
+                if self.told.insert(name.clone()) {
                     warn!(
                         "dataset {name}: its snapshot cannot be written to {}: {error}; until it can be, a start will read its files; {}",
                         self.folder.file(name).display(),
@@ -320,7 +337,7 @@ pub fn compile(
         server: Arc::new(server.clone()),
         at_rest: Vec::new(),
         served: None,
-        has_good: false,
+        good: None,
         keeps: true,
         in_haste: super::pool::cores() > 1,
         ticket: order.ticket(),
@@ -330,7 +347,9 @@ pub fn compile(
     let Built { dataset, sources, diagnostics, stamp, .. } = match task.build(now, false) {
         Outcome::Built(built) => *built,
         Outcome::Failed(problem) => return Err(refused(problem)),
-        Outcome::Moving(file) => anyhow::bail!("{}: is being written", file.display()),
+        Outcome::Moving(file) | Outcome::Rewritten(file) => {
+            anyhow::bail!("{}: is being written", file.display())
+        }
         Outcome::Same(_) => anyhow::bail!("{}: nothing was built", spec.name),
     };
     let judged = Life::default().judge(sources.clone(), spec.accept_empty);
@@ -381,7 +400,7 @@ mod tests {
                 server: Arc::new(self.server.clone()),
                 at_rest: Vec::new(),
                 served: None,
-                has_good: false,
+                good: None,
                 keeps: true,
                 in_haste: false,
                 ticket: self.order.ticket(),
@@ -426,7 +445,7 @@ mod tests {
         let outcome = |now| match place.task().compile(now).0 {
             Outcome::Built(built) => (built.dataset.mapped() > 0).to_string(),
             Outcome::Failed(problem) => problem.to_string(),
-            Outcome::Same(_) | Outcome::Moving(_) => String::new(),
+            Outcome::Same(_) | Outcome::Moving(_) | Outcome::Rewritten(_) => String::new(),
         };
         assert_eq!(outcome(MADE), "true");
         assert!(outcome(MADE - 1).contains("in the future"), "{}", outcome(MADE - 1));

@@ -145,7 +145,7 @@ impl Voice for Plain {
             true => std::io::stderr().write_all(report.as_bytes()),
             false => std::io::stdout().write_all(report.as_bytes()),
         };
-        thread::Builder::new().name("report".to_owned()).spawn(write)?;
+        let _ = thread::Builder::new().name("report".to_owned()).spawn(write);
         Ok(())
     }
 

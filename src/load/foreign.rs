@@ -2,9 +2,12 @@
 
 use super::problem::Cause;
 
-/// So many bytes that no text has may be a slip of the publisher's; data that is packed, or has holes,
-/// has more.
-pub const MOST_CONTROLS: usize = 8;
+/// So many bytes of value zero may be a slip of the publisher's; data that is packed, or has holes, has
+/// more.
+pub const MOST_ZEROS: usize = 8;
+
+/// Of other bytes that no text has, a text may have one in so many: some comments have colours.
+const FEWEST_BETWEEN: usize = 20;
 
 /// Why a file that starts like this cannot be a list, if that is certain. What of it was read at first
 /// should be given, unpacked.
@@ -18,8 +21,10 @@ pub fn foreign(start: &[u8]) -> Option<Cause> {
     if let Some((_, what)) = known {
         return Some(Cause::Foreign(what));
     }
+    let zeros = memchr::memchr_iter(0, start).count();
     let controls = start.iter().filter(|&&byte| is_control(byte)).count();
-    (controls > MOST_CONTROLS).then_some(Cause::Binary)
+    let is_binary = zeros > MOST_ZEROS || controls > MOST_ZEROS + start.len() / FEWEST_BETWEEN;
+    is_binary.then_some(Cause::Binary)
 }
 
 /// How files begin that are often taken for a list, or fetched in its place.
@@ -69,8 +74,15 @@ mod tests {
     #[test]
     fn texts_are_lists() {
         let latin: Vec<u8> = b"# caf".iter().copied().chain(0x80..=0xff).collect();
-        let slip = [&[0; MOST_CONTROLS][..], b"\n10.0.0.1\n"].concat();
-        let texts: [&[u8]; 8] = [
+        let slip = [&[0; MOST_ZEROS][..], b"\n10.0.0.1\n"].concat();
+        let coloured = [
+            &b"# \x1b[1m in bold, \x1b[0m and that is all of it, or so it seems, and so it is\n"
+                .repeat(99)[..],
+            b"10.0.0.1\n",
+        ]
+        .concat();
+        let texts: [&[u8]; 9] = [
+            &coloured,
             b"",
             b"10.0.0.1\r\n10.0.0.2\r\n\x1a",
             b"# B\t\x0b\x0c\n.example.com\n",

@@ -5,7 +5,7 @@ use super::problem::{Cause, Problem};
 use super::source::{CHUNK, Limits, ReadReport, cause_of, fill, identity_of_open, open};
 use std::fmt::Display;
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek};
 use std::path::Path;
 use xxhash_rust::xxh3::Xxh3Default;
 
@@ -26,13 +26,20 @@ pub fn read_grown<E: Display>(
     let problem = |cause| Problem { file: path.to_owned(), cause };
     let file = open(path).map_err(problem)?;
     let before = identity_of_open(&file).map_err(problem)?;
-    if known.compressed || !before.is_grown_from(&known.identity) {
+    // Of nothing, everything is a continuation.
+    let is_known = known.identity.size > 0 && !known.compressed;
+    if !is_known || !before.is_grown_from(&known.identity) {
         return Err(problem(Cause::Torn));
     }
     if before.size > limits.content {
         return Err(problem(Cause::TooBig(limits.content)));
     }
     let (content, hash) = pass_on(&file, before.size, known, sink).map_err(problem)?;
+    // What was read behind the known beginning may have been written anew meanwhile.
+    let is_moving = identity_of_open(&file).map_err(problem)? != before;
+    if is_moving && hash_of(&file, content).map_err(problem)? != hash {
+        return Err(problem(Cause::Torn));
+    }
     let after = identity_of_open(&file).map_err(problem)?;
     let named = std::fs::metadata(path).map(|metadata| Identity::of(&metadata));
     if !after.is_grown_from(&before) || !named.is_ok_and(|named| named.is_grown_from(&before)) {
@@ -40,6 +47,22 @@ pub fn read_grown<E: Display>(
     }
     let identity = Identity { size: content, ..before };
     Ok(ReadReport { identity, settled: false, hash, content, compressed: false })
+}
+
+/// A line that is longer than this, in bytes, is no line: space was set aside, and is not written yet.
+const LONGEST: usize = 4 * CHUNK;
+
+/// The hash of the first `size` bytes.
+fn hash_of(mut file: &File, size: u64) -> Result<u128, Cause> {
+    file.rewind().map_err(cause_of)?;
+    let (mut from, mut chunk, mut hash) = (file.take(size), Vec::new(), Xxh3Default::new());
+    loop {
+        fill(&mut from, &mut chunk).map_err(cause_of)?;
+        if chunk.is_empty() {
+            return Ok(hash.digest128());
+        }
+        hash.update(&chunk);
+    }
 }
 
 /// Hands on the whole lines in the first `size` bytes; returns their length and their hash.
@@ -77,6 +100,9 @@ fn pass_on<E: Display>(
             begun.clear();
         }
         begun.extend_from_slice(&chunk[whole..]);
+        if begun.len() > LONGEST {
+            return Err(Cause::Torn);
+        }
     }
     if to_check > 0 {
         return Err(Cause::Torn);
@@ -128,7 +154,7 @@ mod tests {
 
     #[test]
     fn whole_lines_are_read_of_what_was_added() {
-        for length in [0, 1, 1000, CHUNK / 10, CHUNK / 2] {
+        for length in [1, 1000, CHUNK / 10, CHUNK / 2] {
             let mut list = List::new(&b"10.0.0.1\n".repeat(length));
             let mut wanted = b"10.0.0.1\n".repeat(length);
             for (added, whole) in [("10.0.0.2\n10", 9), (".0.0.3", 0), ("\n10.0.0.4\n", 18)] {
@@ -146,7 +172,9 @@ mod tests {
 
     #[test]
     fn what_was_written_anew_is_not_taken_for_grown() {
-        let write: [fn(&List); 4] = [
+        let write: [fn(&List); 5] = [
+            // Space set aside.
+            |list| list.append(&vec![0; 2 * LONGEST]),
             |list| std::fs::write(&list.path, b"10.0.0.9\n".repeat(9)).unwrap(),
             |list| std::fs::write(&list.path, b"10.0.0.1\n").unwrap(),
             |list| {

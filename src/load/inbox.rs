@@ -19,14 +19,17 @@ pub(super) struct Mail {
     pub(super) files: Option<Vec<Watched>>,
     /// The files to report again.
     pub(super) recheck: Vec<PathBuf>,
+    /// The files that do not begin with what was reported.
+    pub(super) anew: Vec<PathBuf>,
     /// All files are to be looked at now.
     pub(super) look: bool,
 }
 
 impl Mail {
     fn is_empty(&self) -> bool {
-        let Self { touches, lost, files, recheck, look } = self;
-        touches.is_empty() && !lost && files.is_none() && recheck.is_empty() && !look
+        let Self { touches, lost, files, recheck, anew, look } = self;
+        let are_left = recheck.is_empty() && anew.is_empty();
+        touches.is_empty() && !lost && files.is_none() && are_left && !look
     }
 }
 
@@ -98,6 +101,12 @@ impl Inbox {
         if !state.mail.recheck.contains(&path) {
             state.mail.recheck.push(path);
         }
+        self.filled.notify_one();
+    }
+
+    /// Asks for a file to be reported when it is at rest, and not before.
+    pub(super) fn begin_anew(&self, path: PathBuf) {
+        self.lock().mail.anew.push(path);
         self.filled.notify_one();
     }
 

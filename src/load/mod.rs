@@ -80,7 +80,7 @@ mod source;
 mod watch;
 
 pub use ahead::read_ahead;
-pub use foreign::{MOST_CONTROLS, foreign};
+pub use foreign::{MOST_ZEROS, foreign};
 pub use grown::read_grown;
 pub use identity::{Identity, Rest, Sight, Stamp};
 pub(crate) use life::counted;

@@ -90,6 +90,8 @@ pub(super) enum Verdict {
 pub(super) struct Settle {
     /// What was last reported or loaded.
     reported: Option<Sight>,
+    /// It is to be reported, changed or not, as soon as it is at rest.
+    wanted: bool,
     /// What was seen last, and since when.
     sight: Option<Sight>,
     since: Instant,
@@ -99,8 +101,8 @@ pub(super) struct Settle {
     written: bool,
     /// Somebody has written and not yet closed it.
     open: bool,
-    /// Somebody wants it to be reported.
-    asked: bool,
+    /// Somebody wants it to be reported although it grows: since it showed this, or since now.
+    asked: Option<Option<Sight>>,
     /// When the present change began, and whether its length was remarked upon.
     restless: Option<(Instant, bool)>,
 }
@@ -110,23 +112,29 @@ impl Settle {
     pub(super) fn new(now: Instant, reported: Option<Sight>) -> Self {
         Self {
             reported,
+            wanted: false,
             sight: None,
             since: now,
             touched: None,
             written: false,
             open: false,
-            asked: false,
+            asked: None,
             restless: None,
         }
     }
 
     /// Somebody wants what is there to be reported, if that can be. The file should be looked at next.
     pub(super) fn ask(&mut self) {
-        self.asked = true;
+        self.asked = Some(None);
     }
 
-    /// Forgets what was reported: the file is reported again when it is at rest.
-    pub(super) fn forget(&mut self) {
+    /// The file is reported again when it is at rest.
+    pub(super) fn want(&mut self) {
+        self.wanted = true;
+    }
+
+    /// The same of a file that does not begin with what was reported: it does not just grow.
+    pub(super) fn begin_anew(&mut self) {
         self.reported = None;
     }
 
@@ -143,31 +151,38 @@ impl Settle {
             self.sight = Some(sight);
             self.since = now;
         }
-        let asked = std::mem::take(&mut self.asked);
-        if self.reported == Some(sight) && !self.written {
-            self.restless = None;
+        if self.reported == Some(sight) && !self.written && !self.wanted {
+            (self.restless, self.asked) = (None, None);
             return Verdict::Still;
         }
         let last = self.touched.map_or(self.since, |touched| touched.max(self.since));
         let rest = last + self.rest(sight, pace);
         if now >= rest {
             self.reported = Some(sight);
-            self.written = false;
-            self.restless = None;
+            (self.written, self.wanted) = (false, false);
+            (self.restless, self.asked) = (None, None);
             return Verdict::Settled(sight);
         }
         let (began, remarked) = self.restless.get_or_insert((now, false));
         let is_long = now.duration_since(*began) >= pace.patience;
-        if (is_long || asked) && self.reported.is_some_and(|before| sight.is_longer_than(&before)) {
+        let quiet = last + pace.quiet;
+        let grows = self.reported.is_some_and(|before| sight.is_longer_than(&before));
+        self.asked = self.asked.filter(|_| grows);
+        // Whoever asks gets the whole file if it is at rest soon.
+        let asked_at = self.asked.as_mut().map(|asked| *asked.get_or_insert(sight));
+        let is_due = is_long || asked_at.is_some_and(|then| then != sight || now >= quiet);
+        if is_due && grows {
             self.reported = Some(sight);
-            self.restless = None;
+            // When it is at rest at last, it is read as any other.
+            self.wanted = true;
+            (self.restless, self.asked) = (None, None);
             return Verdict::Growing(sight);
         }
         if !*remarked && is_long {
             *remarked = true;
             return Verdict::Restless(rest);
         }
-        Verdict::Wait(rest)
+        Verdict::Wait(if asked_at.is_some() && now < quiet { rest.min(quiet) } else { rest })
     }
 
     /// How long after its last change this must stay as it is.
@@ -268,18 +283,66 @@ mod tests {
                 verdict => panic!("{verdict:?}"),
             }
         }
-        assert_eq!(reports, [301, 602, 700]);
+        assert_eq!(reports, [301, 602, 701]);
         let last = file(1, 1008, 1000);
         assert_eq!(film.look(130_000, last), Verdict::Settled(last));
         assert_eq!(film.look(130_001, last), Verdict::Still);
+    }
+
+    /// Regression: who asked for a file that had grown, and was at rest, got its whole lines only, for good.
+    #[test]
+    fn who_asks_gets_the_whole_of_a_file_that_rests() {
+        let mut film = Film::new(file(1, 8, 1));
+        let new = file(1, 9, 2);
+        film.settle.ask();
+        assert_eq!(film.look(5000, new), Verdict::Wait(film.at(5200)));
+        assert_eq!(film.look(5200, new), Verdict::Settled(new));
+        assert_eq!(film.look(5201, new), Verdict::Still);
+    }
+
+    /// A writer that has it open and pauses: what is there is reported, and the whole when that is at rest.
+    #[test]
+    fn who_asks_for_a_file_that_is_open_gets_it_and_the_rest_later() {
+        let mut film = Film::new(file(1, 8, 1));
+        let new = file(1, 9, 2);
+        film.touch(100, Touch::Written);
+        assert_eq!(film.look(100, new), Verdict::Wait(film.at(30_100)));
+        film.settle.ask();
+        assert_eq!(film.look(200, new), Verdict::Wait(film.at(300)));
+        assert_eq!(film.look(300, new), Verdict::Growing(new));
+        assert_eq!(film.look(301, new), Verdict::Wait(film.at(30_100)));
+        film.touch(400, Touch::Closed);
+        assert_eq!(film.look(600, new), Verdict::Settled(new));
+    }
+
+    /// Regression: once it was wanted again, for whatever reason, a file that grows was not reported any more.
+    #[test]
+    fn a_file_that_is_wanted_again_goes_on_to_grow_unless_it_begins_anew() {
+        for anew in [false, true] {
+            let mut film = Film::new(file(1, 8, 1));
+            film.look(100, file(1, 9, 2));
+            film.settle.want();
+            if anew {
+                film.settle.begin_anew();
+            }
+            film.settle.ask();
+            film.look(200, file(1, 10, 3));
+            let grown = film.look(300, file(1, 11, 4)) == Verdict::Growing(file(1, 11, 4));
+            assert_eq!(grown, !anew);
+        }
     }
 
     #[test]
     fn a_file_that_became_shorter_or_another_is_not_taken_for_growing() {
         for shown in [file(1, 7, 2), file(2, 9, 2), Sight::Vanished] {
             let mut film = Film::new(file(1, 8, 1));
+            film.touch(50, Touch::Written);
             film.settle.ask();
-            assert!(matches!(film.look(100, shown), Verdict::Wait(_)));
+            for ms in [100, 200] {
+                assert!(matches!(film.look(ms, shown), Verdict::Wait(_)));
+            }
+            let Verdict::Wait(again) = film.look(260, shown) else { panic!("it is open") };
+            assert!(again > film.at(260), "no time to wait");
         }
     }
 
@@ -366,7 +429,7 @@ mod tests {
     fn what_is_not_known_or_was_forgotten_is_reported() {
         let sight = file(1, 8, 1);
         let mut film = Film::new(sight);
-        film.settle.forget();
+        film.settle.want();
         assert_eq!(film.look(300, sight), Verdict::Settled(sight));
         film.settle = Settle::new(film.at(1000), None);
         assert_eq!(film.look(1000, sight), Verdict::Wait(film.at(1200)));

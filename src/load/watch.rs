@@ -129,6 +129,11 @@ impl Watcher {
         self.inbox.recheck(path.to_owned());
     }
 
+    /// The same of a file that was taken to grow, and does not begin with what was read of it before.
+    pub fn begin_anew(&self, path: &Path) {
+        self.inbox.begin_anew(path.to_owned());
+    }
+
     /// Looks at all files now, without waiting for the next poll. A writer that is at work is
     /// still waited for, unless it seems to append.
     pub fn look_now(&self) {
@@ -136,7 +141,7 @@ impl Watcher {
     }
 
     /// What a file showed when it last came to rest, or when it was loaded: the one version of it
-    /// that is known to be whole. [`Sight::Vanished`] if there was none yet; `None` for a file
+    /// that is known to be whole, unless it [grows](Rest::grows). [`Sight::Vanished`] if there was none yet; `None` for a file
     /// that is not watched.
     pub fn at_rest(&self, path: &Path) -> Option<Rest> {
         self.outbox.lock().rest.get(path).copied()
@@ -263,7 +268,13 @@ impl Round {
         }
         for path in mail.recheck {
             if let Some(file) = self.files.get_mut(&path) {
-                file.settle.forget();
+                file.settle.want();
+                file.due = Some(now);
+            }
+        }
+        for path in mail.anew {
+            if let Some(file) = self.files.get_mut(&path) {
+                file.settle.begin_anew();
                 file.due = Some(now);
             }
         }

@@ -110,7 +110,6 @@ fn settings_change_and_zones_they_leave_alone_answer_on() {
     assert_eq!(server.log_lines(&["dataset steady: reloaded"]).len(), 2, "for the TTL, and back");
 }
 
-/// A pipe in the place of the configuration held up all that the control loop does, SIGTERM included.
 /// Regression: a dataset that got another name while its file was away, or being written, took its zones
 /// down, or left them without their allow list.
 #[test]
@@ -146,6 +145,37 @@ fn a_dataset_of_another_name_is_served_on_without_its_file() {
     expect(&server.restart());
 }
 
+/// Regression: a dataset that could not be built by new settings, and then got another name, passed for built by
+/// these when its file came back.
+#[test]
+fn a_dataset_of_another_name_is_built_by_the_settings_of_now() {
+    let setup = Setup::new();
+    setup.write("list", "10.0.0.1\n");
+    let settings = |name: &str, a: &str| {
+        dataset(name, "ip4set", "list")
+            + &format!("default-a = \"{a}\"\n")
+            + &zone("own.test", name)
+    };
+    setup.configure("state-dir = \"state\"", &settings("old", "127.0.0.2"));
+    let server = setup.start();
+    let addresses = |server: &Daemon| {
+        let reply = server.ask("1.0.0.10.own.test", RecordType::A);
+        reply.addresses().iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let (list, away) = (server.path("list"), server.path("away"));
+    fs::rename(&list, &away).expect("it is there");
+    for name in ["old", "new"] {
+        server.configure("state-dir = \"state\"", &settings(name, "127.0.0.9"));
+        server.reload();
+        assert_eq!(addresses(&server), ["127.0.0.2"], "{}", server.log());
+    }
+    fs::rename(&away, &list).expect("it is there");
+    assert!(wait_until(2 * SOON, || addresses(&server) == ["127.0.0.9"]), "{}", server.log());
+    let server = server.restart();
+    assert_eq!(addresses(&server), ["127.0.0.9"], "{}", server.log());
+}
+
+/// A pipe in the place of the configuration held up all that the control loop does, SIGTERM included.
 #[test]
 fn settings_are_not_read_again_from_a_pipe() {
     let setup = Setup::new();

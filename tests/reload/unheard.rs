@@ -96,9 +96,9 @@ fn a_log_whose_reader_has_ended_costs_lines_and_nothing_else() {
 fn a_log_that_is_not_read_holds_up_nothing() {
     let (_log, stderr) = std::io::pipe().expect("there are pipes");
     let (_report, stdout) = std::io::pipe().expect("there are pipes");
-    // Each change is worth 300 times four lines, which no pipe takes; so is the report.
-    let mut server = Unheard::start(OwnedFd::from(stderr), OwnedFd::from(stdout), 300);
-    for octet in 2..5 {
+    // The report is more than a pipe takes, and each change more than that and the queue of lines do.
+    let mut server = Unheard::start(OwnedFd::from(stderr), OwnedFd::from(stdout), 1500);
+    for octet in 2..4 {
         server.change(octet);
     }
     server.terminate();

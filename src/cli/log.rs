@@ -1,0 +1,137 @@
+//! The log of a server: lines wait for a thread that writes them to the standard error. Nobody else waits
+//! when that is a pipe that is not read, and nothing ends when it cannot be written to.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+/// The most lines that wait.
+const WAITING: usize = 4096;
+
+/// How long the end of the server waits for the lines before it to be written.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Takes lines. A line that finds no place is lost, and their number is told when there is one again.
+#[derive(Clone, Debug)]
+pub(super) struct Lines {
+    queue: SyncSender<Entry>,
+    lost: Arc<AtomicU64>,
+}
+
+#[derive(Debug)]
+enum Entry {
+    Line(Vec<u8>),
+    /// To be answered when all before it is written.
+    Flush(SyncSender<()>),
+}
+
+impl Lines {
+    /// Starts the thread.
+    pub(super) fn start(out: impl Write + Send + 'static) -> io::Result<Self> {
+        let (queue, entries) = sync_channel(WAITING);
+        let lost = Arc::default();
+        let clerk = Clerk { out, lost: Arc::clone(&lost) };
+        thread::Builder::new().name("log".to_owned()).spawn(move || clerk.run(&entries))?;
+        Ok(Self { queue, lost })
+    }
+
+    /// Waits until what was taken is written, but not for long.
+    pub(super) fn flush(&self) {
+        let (done, all) = sync_channel(1);
+        // If there is no place, nobody reads.
+        if self.queue.try_send(Entry::Flush(done)).is_ok() {
+            let _ = all.recv_timeout(PATIENCE);
+        }
+    }
+}
+
+impl Write for Lines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if let Err(TrySendError::Full(_)) = self.queue.try_send(Entry::Line(line.to_vec())) {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+struct Clerk<W> {
+    out: W,
+    lost: Arc<AtomicU64>,
+}
+
+impl<W: Write> Clerk<W> {
+    fn run(mut self, entries: &Receiver<Entry>) {
+        for entry in entries {
+            match entry {
+                Entry::Line(line) => self.write(&line),
+                Entry::Flush(done) => {
+                    let _ = done.try_send(());
+                }
+            }
+        }
+    }
+
+    fn write(&mut self, line: &[u8]) {
+        // Nothing can be said of an error here, and the next line may find room.
+        let _ = self.out.write_all(line);
+        let lost = self.lost.swap(0, Ordering::Relaxed);
+        if lost > 0 {
+            let _ = writeln!(
+                self.out,
+                "lines of the log that nobody took in time, and are lost: {lost}"
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{PipeReader, Read as _};
+    use std::time::Instant;
+
+    fn pipe() -> (PipeReader, Lines) {
+        let (reader, writer) = io::pipe().unwrap();
+        (reader, Lines::start(writer).unwrap())
+    }
+
+    #[test]
+    fn lines_come_in_order_before_the_flush_ends() {
+        let (mut reader, mut lines) = pipe();
+        for number in 0..100 {
+            writeln!(lines, "{number}").unwrap();
+        }
+        lines.flush();
+        drop(lines);
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        assert!(text.lines().eq((0..100).map(|number: u32| number.to_string())));
+    }
+
+    /// Regression: the end of the server waited for ever for a log that was full and not read.
+    #[test]
+    fn a_log_that_is_full_holds_up_nobody_and_what_is_lost_is_told() {
+        let (mut reader, mut lines) = pipe();
+        let long = [b'x'; 99];
+        for _ in 0..2 * WAITING {
+            lines.write_all(&long).unwrap();
+        }
+        let start = Instant::now();
+        lines.flush();
+        assert!(start.elapsed() < 2 * PATIENCE);
+        drop(lines);
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        let told = text.lines().filter_map(|line| line.rsplit_once(": "));
+        let lost: usize = told.map(|(_, count)| count.parse::<usize>().unwrap()).sum();
+        assert!(lost > 0);
+        assert_eq!(text.matches(['x']).count() / long.len() + lost, 2 * WAITING);
+    }
+}
