@@ -8,6 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -277,12 +278,16 @@ impl Program {
     }
 }
 
-/// A port on loopback that is free for UDP and TCP.
+/// A port on loopback that is free for UDP and TCP: each call gives another one, below those that the system
+/// gives. (That gave one twice before the first server had it, and a server of one thread answered for that
+/// of another.)
 fn free_address() -> SocketAddr {
+    static CALLS: AtomicU32 = AtomicU32::new(0);
     loop {
-        let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
-        let address = udp.local_addr().expect("a bound socket has an address");
-        if TcpListener::bind(address).is_ok() {
+        let offset = std::process::id() % 20_000 * 101 + CALLS.fetch_add(1, Ordering::Relaxed);
+        let port = u16::try_from(10_000 + offset % 20_000).expect("below 30,000");
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        if UdpSocket::bind(address).is_ok() && TcpListener::bind(address).is_ok() {
             return address;
         }
     }
