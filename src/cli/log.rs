@@ -39,7 +39,7 @@ impl Lines {
     }
 
     /// Waits until what was taken is written, but not for long.
-    pub(super) fn flush(&self) {
+    pub(super) fn finish(&self) {
         let (done, all) = sync_channel(1);
         // If there is no place, nobody reads.
         if self.queue.try_send(Entry::Flush(done)).is_ok() {
@@ -103,12 +103,12 @@ mod tests {
     }
 
     #[test]
-    fn lines_come_in_order_before_the_flush_ends() {
+    fn lines_come_in_order_before_it_is_finished() {
         let (mut reader, mut lines) = pipe();
         for number in 0..100 {
             writeln!(lines, "{number}").unwrap();
         }
-        lines.flush();
+        lines.finish();
         drop(lines);
         let mut text = String::new();
         reader.read_to_string(&mut text).unwrap();
@@ -124,7 +124,7 @@ mod tests {
             lines.write_all(&long).unwrap();
         }
         let start = Instant::now();
-        lines.flush();
+        lines.finish();
         assert!(start.elapsed() < 2 * PATIENCE);
         drop(lines);
         let mut text = String::new();

@@ -70,26 +70,24 @@ impl Cli {
                 Command::Dump(dump) => dump.run(),
             }
         });
-        let (text, code) = match done {
-            Ok(code) => (String::new(), code),
-            Err(error) => match error.downcast_ref::<config::Errors>() {
+        let code = done.unwrap_or_else(|error| {
+            let (text, code) = match error.downcast_ref::<config::Errors>() {
                 Some(errors) => {
                     let count = errors.list.len();
-                    let text = format!(
-                        "{errors}\ndnsbld: the configuration is not used (errors: {count})\n"
-                    );
-                    (text, ExitCode::from(EX_CONFIG))
+                    let sum = format!("dnsbld: the configuration is not used (errors: {count})");
+                    (format!("{errors}\n{sum}\n"), ExitCode::from(EX_CONFIG))
                 }
                 None => (format!("dnsbld: {error:#}\n"), ExitCode::FAILURE),
-            },
-        };
-        // Nobody may be there to read it.
-        let _ = match &mut log {
-            Some(lines) => lines.write_all(text.as_bytes()),
-            None => std::io::stderr().write_all(text.as_bytes()),
-        };
+            };
+            // Nobody may be there to read it.
+            let _ = match &mut log {
+                Some(lines) => lines.write_all(text.as_bytes()),
+                None => std::io::stderr().write_all(text.as_bytes()),
+            };
+            code
+        });
         if let Some(lines) = log {
-            lines.flush();
+            lines.finish();
         }
         code
     }

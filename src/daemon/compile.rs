@@ -78,10 +78,10 @@ pub(super) struct Task {
     /// The version of each file that is at rest and so known to be whole; `None` for a file that
     /// is not watched (yet): it is taken as it is, if there is no good data to wait with.
     pub(super) at_rest: Vec<Option<Rest>>,
-    /// The files that are served, if they were read by the same rules.
-    pub(super) served: Option<Vec<Source>>,
-    /// The files of the good data that is served, if there is any, read by whatever rules.
+    /// The files of the good data that is served, if there is any.
     pub(super) good: Option<Vec<Source>>,
+    /// Whether they were read by the rules of now.
+    pub(super) by_these_rules: bool,
     /// Whether the snapshots in the state folder are this server's own.
     pub(super) keeps: bool,
     /// Whether building may take more than one core.
@@ -124,7 +124,7 @@ impl Task {
         if let Some(moving) = self.files().find(|(path, rest)| !rest.is_seen(path)) {
             return (Outcome::Moving(moving.0.to_owned()), None);
         }
-        if let Some(served) = &self.served {
+        if let Some(served) = self.served() {
             return match self.same(served, false) {
                 Some(sources) => (Outcome::Same(sources), None),
                 None => (self.build_safely(now, true), None),
@@ -244,7 +244,7 @@ impl Task {
             (entries, bad_lines) = (parser.entries(), diagnostics.total);
         }
         // Of what grows, perhaps only the beginning of a line has come.
-        if self.served.as_ref().is_some_and(|served| hashes(served).eq(hashes(&sources))) {
+        if self.served().is_some_and(|served| hashes(served).eq(hashes(&sources))) {
             return Outcome::Same(sources);
         }
         let parsed = parser.finish();
@@ -263,6 +263,11 @@ impl Task {
             since,
             took,
         }))
+    }
+
+    /// The files that are served, if they were read by the same rules.
+    fn served(&self) -> Option<&[Source]> {
+        self.good.as_deref().filter(|_| self.by_these_rules)
     }
 
     /// What was read before of a file that is appended to all the time.

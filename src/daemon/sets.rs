@@ -366,13 +366,12 @@ impl Set {
         }
         debug!("dataset {}: its files are read", self.spec.name);
         let order = Order::default();
-        let good = self.life.good().filter(|_| self.is_read_by(&shop.server));
         let task = Task {
             spec: Arc::clone(&self.spec),
             server: Arc::clone(&shop.server),
             at_rest: self.spec.files.iter().map(|path| shop.watcher.at_rest(path)).collect(),
-            served: good.map(|good| good.sources.clone()),
             good: self.life.good().map(|good| good.sources.clone()),
+            by_these_rules: self.is_read_by(&shop.server),
             keeps: shop.keeper.is_some(),
             in_haste: shop.pool.is_in_haste(),
             ticket: order.ticket(),
