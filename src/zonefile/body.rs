@@ -52,7 +52,7 @@ impl Body {
         if self.entries.is_default_line(scan) {
             return Ok((false, self.entries.default_line(scan, &mut self.values)?));
         }
-        let place = u32::try_from(self.accepted).map_err(|_| FatalCause::TooLarge)?;
+        let place = place(self.accepted)?;
         let warning = self.entries.line(scan, &mut self.values, rules, place)?;
         self.accepted += 1;
         if matches!(self.entries, Entries::Ip4Trie(..) | Entries::Ip6Trie(_) | Entries::Acl(_)) {
@@ -188,20 +188,24 @@ impl Body {
     }
 }
 
-/// Takes lines of `chunk`, of which the first is entry `place`.
+/// The place of the entry with this number: there are fewer than 2^31 of them.
+fn place(number: u64) -> Result<u32, FatalCause> {
+    i32::try_from(number).map(i32::cast_unsigned).map_err(|_| FatalCause::TooLarge)
+}
+
+/// Takes lines of `chunk`, of which the first is entry `number`.
 fn add_prefixes<K: Prefix>(
     trie: &mut PrefixesBuilder<K>,
     values: &mut Values,
     chunk: &[u8],
     lines: &[Line<K>],
-    mut place: u64,
+    mut number: u64,
 ) -> Result<(), FatalCause> {
     for lines in lines.chunks(BATCH) {
         let batch = values.of_batch(lines.iter().map(|line| line.gives), chunk)?;
         for (line, value) in lines.iter().zip(batch) {
-            let number = u32::try_from(place).map_err(|_| FatalCause::TooLarge)?;
-            trie.add(line.start, line.len, values.answer(value), number);
-            place += 1;
+            trie.add(line.start, line.len, values.answer(value), place(number)?);
+            number += 1;
         }
     }
     Ok(())

@@ -32,7 +32,7 @@ pub struct Late<K> {
 
 impl<K: Key> PrefixesBuilder<K> {
     /// Lists a prefix, or excludes it with [`AnswerId::NONE`]. `start` is the first address of
-    /// the prefix; `place` grows from entry to entry.
+    /// the prefix; `place` grows from entry to entry, and is less than 2^31.
     pub fn add(&mut self, start: K, len: u8, answer: AnswerId, place: u32) {
         self.entries.push(Entry { start, place, answer, len });
     }
@@ -72,13 +72,8 @@ pub(super) struct Prefixes<K: Key> {
 
 impl<K: Key> Prefixes<K> {
     pub(super) fn segments(&self) -> impl Iterator<Item = Range<K>> {
-        Nest::<K> {
-            upcoming: self.entries.get(0),
-            number: 0,
-            entries: &self.entries,
-            open: Vec::new(),
-            next: None,
-        }
+        let mut entries = self.entries.iter();
+        Nest { upcoming: entries.next(), entries, open: Vec::new(), next: None }
     }
 
     pub(super) fn memory(&self) -> usize {
@@ -91,28 +86,26 @@ impl<K: Key> Prefixes<K> {
 }
 
 /// Walks over nested prefixes and gives every stretch to the innermost one.
-struct Nest<'a, K: Key> {
-    entries: &'a K::Entries,
-    /// The entry that comes next, and its number.
+struct Nest<K, I> {
+    /// Those behind the upcoming entry.
+    entries: I,
     upcoming: Option<Entry<K>>,
-    number: usize,
     /// The last address and the answer of the prefixes the walk is in, the outermost first.
     open: Vec<(K, AnswerId)>,
     /// The first address not yet given out; `None` past the last one there is.
     next: Option<K>,
 }
 
-impl<K: Key> Nest<'_, K> {
+impl<K: Key, I: Iterator<Item = Entry<K>>> Nest<K, I> {
     /// Goes into the prefix of the upcoming entry.
     fn open(&mut self, entry: &Entry<K>) {
         self.open.push((entry.start.last_of_prefix(entry.len), entry.answer));
         self.next = Some(entry.start);
-        self.number += 1;
-        self.upcoming = self.entries.get(self.number);
+        self.upcoming = self.entries.next();
     }
 }
 
-impl<K: Key> Iterator for Nest<'_, K> {
+impl<K: Key, I: Iterator<Item = Entry<K>>> Iterator for Nest<K, I> {
     type Item = Range<K>;
 
     fn next(&mut self) -> Option<Range<K>> {

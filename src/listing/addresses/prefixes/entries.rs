@@ -9,7 +9,7 @@ use std::fmt::Debug;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Entry<K> {
     pub(super) start: K,
-    /// The number of the entry in the files.
+    /// The number of the entry in the files, less than 2^31.
     pub(super) place: u32,
     pub(super) answer: AnswerId,
     pub(super) len: u8,
@@ -29,8 +29,8 @@ impl<K: Key> Entry<K> {
 pub trait Entries<K>: Clone + Debug + Default {
     /// Adds an entry behind the others.
     fn push(&mut self, entry: Entry<K>);
-    /// The entry with this index.
-    fn get(&self, index: usize) -> Option<Entry<K>>;
+    /// All entries; once they are sorted, in that order.
+    fn iter(&self) -> impl Iterator<Item = Entry<K>>;
     /// Sorts by first address, length and place.
     fn sort(&mut self);
     /// Of sorted entries with one prefix, keeps the first, and gives the others away.
@@ -47,9 +47,8 @@ impl Entries<u32> for Vec<Entry<u32>> {
         self.push(entry);
     }
 
-    #[inline]
-    fn get(&self, index: usize) -> Option<Entry<u32>> {
-        self.as_slice().get(index).copied()
+    fn iter(&self) -> impl Iterator<Item = Entry<u32>> {
+        self.as_slice().iter().copied()
     }
 
     fn sort(&mut self) {
@@ -58,14 +57,8 @@ impl Entries<u32> for Vec<Entry<u32>> {
         same_start.for_each(|entries| entries.sort_unstable_by_key(Entry::order));
     }
 
-    fn keep_first(&mut self, mut late: impl FnMut(Entry<u32>)) {
-        self.dedup_by(|entry, first| {
-            let same = entry.has_prefix_of(first);
-            if same {
-                late(*entry);
-            }
-            same
-        });
+    fn keep_first(&mut self, late: impl FnMut(Entry<u32>)) {
+        keep_first(self, |&entry| entry, late);
     }
 
     fn renumber(&mut self, number: &impl Fn(AnswerId) -> AnswerId) {
@@ -83,95 +76,118 @@ impl Entries<u32> for Vec<Entry<u32>> {
 /// half is kept.
 #[derive(Clone, Debug, Default)]
 pub struct Entries6 {
-    entries: Vec<Packed>,
+    short: Vec<Short>,
     long: Vec<Long>,
 }
 
+/// A prefix of up to 64 bits.
 #[derive(Clone, Copy, Debug)]
-struct Packed {
-    /// The first 64 bits, in two halves: so an entry is not padded.
-    network: [u32; 2],
+struct Short {
+    /// Its first 64 bits, of which the one behind the prefix is set.
+    network: u64,
+    /// The place, and as its lowest bit whether the prefix has 64 bits, with none behind them.
     place: u32,
     answer: AnswerId,
-    /// The length up to [`SHORT`], else that and one more than the index of the rest of the prefix.
-    len: u32,
 }
 
-/// The longest prefix whose second half is not kept.
-const SHORT: u8 = 64;
-
-/// The rest of a longer prefix.
+/// A longer one.
 #[derive(Clone, Copy, Debug)]
 struct Long {
-    interface: [u32; 2],
+    /// In quarters: so an entry is not padded.
+    start: [u32; 4],
+    place: u32,
+    answer: AnswerId,
     len: u8,
 }
 
-impl Entries6 {
-    fn unpack(&self, packed: &Packed) -> Entry<u128> {
-        let index = packed.len.checked_sub(u32::from(SHORT) + 1);
-        let (interface, len) = match index.and_then(|index| self.long.get(index as usize)) {
-            Some(long) => (join(long.interface), long.len),
-            None => (0, packed.len as u8),
+impl Short {
+    fn pack(Entry { start, place, answer, len }: Entry<u128>) -> Self {
+        let behind = 1_u64.checked_shl(63_u32.wrapping_sub(len.into())).unwrap_or(0);
+        let place = place << 1 | u32::from(behind == 0);
+        Self { network: (start >> 64) as u64 | behind, place, answer }
+    }
+
+    #[inline]
+    fn unpack(&self) -> Entry<u128> {
+        let (network, len) = match self.place & 1 {
+            0 => (self.network & self.network.wrapping_sub(1), 63 - self.network.trailing_zeros()),
+            _ => (self.network, 64),
         };
-        let start = u128::from(join(packed.network)) << 64 | u128::from(interface);
-        Entry { start, place: packed.place, answer: packed.answer, len }
+        let start = u128::from(network) << 64;
+        Entry { start, place: self.place >> 1, answer: self.answer, len: len as u8 }
+    }
+}
+
+impl Long {
+    fn pack(Entry { start, place, answer, len }: Entry<u128>) -> Self {
+        let start = [96, 64, 32, 0].map(|bits| (start >> bits) as u32);
+        Self { start, place, answer, len }
+    }
+
+    #[inline]
+    fn unpack(&self) -> Entry<u128> {
+        let start = self.start.iter().fold(0, |start, &part| start << 32 | u128::from(part));
+        Entry { start, place: self.place, answer: self.answer, len: self.len }
     }
 }
 
 impl Entries<u128> for Entries6 {
     #[inline]
     fn push(&mut self, entry: Entry<u128>) {
-        let Entry { start, place, answer, len } = entry;
-        let mut packed =
-            Packed { network: split((start >> 64) as u64), place, answer, len: len.into() };
-        if len > SHORT {
-            packed.len = u32::from(SHORT) + 1 + self.long.len() as u32;
-            self.long.push(Long { interface: split(start as u64), len });
+        if entry.len > 64 {
+            make_room(&mut self.long);
+            self.long.push(Long::pack(entry));
+        } else {
+            make_room(&mut self.short);
+            self.short.push(Short::pack(entry));
         }
-        make_room(&mut self.entries);
-        self.entries.push(packed);
     }
 
-    #[inline]
-    fn get(&self, index: usize) -> Option<Entry<u128>> {
-        self.entries.get(index).map(|packed| self.unpack(packed))
+    fn iter(&self) -> impl Iterator<Item = Entry<u128>> {
+        let mut short = self.short.iter().map(Short::unpack).peekable();
+        let mut long = self.long.iter().map(Long::unpack).peekable();
+        std::iter::from_fn(move || match (short.peek(), long.peek()) {
+            (Some(a), Some(b)) if b.order() < a.order() => long.next(),
+            (Some(_), _) => short.next(),
+            (None, _) => long.next(),
+        })
     }
 
     fn sort(&mut self) {
-        let mut entries = std::mem::take(&mut self.entries);
-        entries.sort_unstable_by_key(|packed| self.unpack(packed).order());
-        self.entries = entries;
+        self.short.sort_unstable_by_key(|short| short.unpack().order());
+        self.long.sort_unstable_by_key(|long| long.unpack().order());
     }
 
     fn keep_first(&mut self, mut late: impl FnMut(Entry<u128>)) {
-        let mut entries = std::mem::take(&mut self.entries);
-        entries.dedup_by(|entry, first| {
-            let entry = self.unpack(entry);
-            let same = entry.has_prefix_of(&self.unpack(first));
-            if same {
-                late(entry);
-            }
-            same
-        });
-        self.entries = entries;
+        keep_first(&mut self.short, Short::unpack, &mut late);
+        keep_first(&mut self.long, Long::unpack, &mut late);
     }
 
     fn renumber(&mut self, number: &impl Fn(AnswerId) -> AnswerId) {
-        for entry in &mut self.entries {
-            entry.answer = number(entry.answer);
+        for short in &mut self.short {
+            short.answer = number(short.answer);
+        }
+        for long in &mut self.long {
+            long.answer = number(long.answer);
         }
     }
 
     fn memory(&self) -> usize {
-        self.entries.capacity() * size_of::<Packed>() + self.long.capacity() * size_of::<Long>()
+        self.short.capacity() * size_of::<Short>() + self.long.capacity() * size_of::<Long>()
     }
 }
 
-fn split(number: u64) -> [u32; 2] {
-    [(number >> 32) as u32, number as u32]
-}
-
-fn join([high, low]: [u32; 2]) -> u64 {
-    u64::from(high) << 32 | u64::from(low)
+fn keep_first<T, K: Key>(
+    entries: &mut Vec<T>,
+    unpack: impl Fn(&T) -> Entry<K>,
+    mut late: impl FnMut(Entry<K>),
+) {
+    entries.dedup_by(|entry, first| {
+        let entry = unpack(entry);
+        let same = entry.has_prefix_of(&unpack(first));
+        if same {
+            late(entry);
+        }
+        same
+    });
 }
