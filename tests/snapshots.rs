@@ -398,7 +398,15 @@ fn a_state_folder_that_another_server_uses_is_no_place_for_other_lists() {
     assert!(wait_until(SOON, || fs::read_to_string(state.join("serials")).is_ok()));
     let other = other.restart();
     assert_eq!(other.ask("2.0.0.10.bl.test", RecordType::A).rcode(), NoError);
-    drop(first);
+
+    // Regression: whoever came last took what the other had left there for its own, if its file was gone.
+    let other = other.stop();
+    fs::remove_file(first.path("list")).expect("it is there");
+    let text = fs::read_to_string(first.path("dnsbld.toml")).expect("ours");
+    first.write("dnsbld.toml", text.replace("'state'", &format!("'{}'", state.display())));
+    let server = first.start();
+    assert_eq!(server.ask("2.0.0.10.bl.test", RecordType::A).rcode(), ServFail);
+    drop(other);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use tracing::{debug, warn};
 
@@ -11,7 +12,20 @@ const NAME: &str = "lock";
 
 /// The right to write to the state folder, until this is dropped.
 #[derive(Debug)]
-pub(super) struct Claim(#[expect(dead_code, reason = "holds the lock")] Option<File>);
+pub(super) struct Claim(Option<File>);
+
+impl Claim {
+    /// True if what was locked lies in the state folder no longer: the folder, or the lock in it, was
+    /// removed, and another server could lock a new one.
+    pub(super) fn is_lost(&self, state_dir: &Path) -> bool {
+        let place = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+        let Some(Ok(locked)) = self.0.as_ref().map(File::metadata) else { return false };
+        match fs::metadata(state_dir.join(NAME)) {
+            Ok(there) => place(there) != place(locked),
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        }
+    }
+}
 
 /// Claims the state folder. `None` if another server has it: who serves the same files maps its
 /// snapshots all the same.
@@ -82,6 +96,13 @@ mod tests {
         assert!(claim(&state).is_none());
         drop(first);
         assert!(claim(&state).is_some());
+        // Regression: a folder that was removed and made again had two servers, without a word.
+        let second = claim(&state).unwrap();
+        assert!(!second.is_lost(&state));
+        fs::remove_dir_all(&state).unwrap();
+        assert!(second.is_lost(&state));
+        let third = claim(&state).unwrap();
+        assert!(second.is_lost(&state) && !third.is_lost(&state));
         // One that cannot be made is nobody else's: what comes of it is told by those who write there.
         assert!(claim(&state.join(NAME)).is_some());
     }

@@ -44,6 +44,11 @@ impl Built {
     pub(super) fn is_of(&self, files: &[PathBuf]) -> bool {
         self.sources.iter().map(|source| &source.path).eq(files)
     }
+
+    /// True if it was read from any of them.
+    fn is_of_any(&self, files: &[PathBuf]) -> bool {
+        self.sources.iter().any(|source| files.contains(&source.path))
+    }
 }
 
 /// A snapshot that was kept of a dataset.
@@ -132,7 +137,11 @@ impl Task {
         }
         match snapshots::find(self, now) {
             Some(Kept::Current(kept)) => (Outcome::Built(kept), None),
-            Some(Kept::Former(kept)) if self.keeps || kept.is_of(&self.spec.files) => {
+            // What is of other files is another list of that name, perhaps another server's.
+            Some(Kept::Former(kept))
+                if kept.is_of(&self.spec.files)
+                    || self.keeps && kept.is_of_any(&self.spec.files) =>
+            {
                 (self.build_at_rest(now), Some(kept))
             }
             _ if self.good.is_some() => (self.build_at_rest(now), None),
@@ -302,14 +311,15 @@ impl Task {
             if let Some(intake) = &mut intake {
                 return intake.add(chunk).map_err(not_copied);
             }
-            if is_wary {
+            if is_wary && wrong.is_none() {
                 zeros += memchr::memchr_iter(0, chunk).count();
             }
             if zeros > MOST_ZEROS {
                 wrong = Some(Cause::Binary);
             }
+            // The rest of it, perhaps many gigabytes, is not read.
             if wrong.is_some() {
-                return Ok(());
+                return Err("is no list".to_owned());
             }
             let fed = match prepared {
                 Some(prepared) => parser.feed_prepared(chunk, &prepared),
@@ -317,18 +327,21 @@ impl Task {
             };
             fed.map_err(|fatal| fatal.to_string())
         };
-        let report = if let Some(known) = known {
-            read_grown(path, &self.limits(), known, &mut |chunk| take(chunk, None))?
+        let read = if let Some(known) = known {
+            read_grown(path, &self.limits(), known, &mut |chunk| take(chunk, None))
         } else if self.in_haste {
             let prepare = |chunk: &[u8]| Prepared::new(self.spec.kind, chunk);
-            read_ahead(path, &self.limits(), &prepare, &mut take)?
+            read_ahead(path, &self.limits(), &prepare, &mut take)
         } else {
-            read(path, &self.limits(), &mut |chunk| take(chunk, None))?
+            read(path, &self.limits(), &mut |chunk| take(chunk, None))
         };
         let problem = |cause| Problem { file: path.to_owned(), cause };
-        if let Some(cause) = wrong {
-            return Err(problem(cause));
-        }
+        let report = match (read, wrong) {
+            (Err(Problem { cause: Cause::Fatal(_), .. }), Some(cause)) => {
+                return Err(problem(cause));
+            }
+            (read, _) => read?,
+        };
         parser.end_file().map_err(|error| problem(Cause::Fatal(error.to_string())))?;
         Ok((report, intake))
     }

@@ -195,13 +195,19 @@ impl Control {
         }
     }
 
-    /// Takes the state folder over when the server that had it has ended.
+    /// Takes the state folder over when the server that had it has ended, or when it was removed.
     fn claim_again(&mut self) {
         let Some(folder) = self.settings.server.state_dir.as_deref() else { return };
+        let had = self.claim.take_if(|claim| claim.is_lost(folder)).is_some();
         if self.claim.is_some() {
             return;
         }
         self.claim = claim::claim(folder);
+        if had && self.claim.is_none() {
+            self.serials.keep_no_more();
+            self.sets.keep_no_more();
+            claim::warn_of_another(folder);
+        }
         if let Some(claim) = &self.claim {
             info!("the state folder {} is this server's now", folder.display());
             self.serials.keep(folder, claim);

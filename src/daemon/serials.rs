@@ -68,6 +68,11 @@ impl Serials {
         (self.file, self.changed) = (Some(file_in(state_dir)), true);
     }
 
+    /// Writes nothing from now on.
+    pub(super) fn keep_no_more(&mut self) {
+        self.file = None;
+    }
+
     /// Writes the state file if something changed: to a new file that then takes its place.
     pub(super) fn save(&mut self) -> io::Result<()> {
         let Some(file) = self.file.as_ref().filter(|_| self.changed) else { return Ok(()) };

@@ -153,6 +153,11 @@ impl Sets {
         Ok(())
     }
 
+    /// Writes no snapshots from now on.
+    pub(super) fn keep_no_more(&mut self) {
+        self.shop.keeper = None;
+    }
+
     /// Waits for files that have changed and come to rest.
     pub(super) async fn changes(&self) -> Vec<Change> {
         self.shop.watcher.changes().await

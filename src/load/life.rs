@@ -229,8 +229,8 @@ impl Life {
     /// - A well-formed list without entries (comments, specials, defaults: RFC 6471, section 3.4,
     ///   wants lists to be shut down in the open) is served as empty at the first load, but does
     ///   not replace data that lists something.
-    /// - If a file that had entries comes back without a byte or as garbage, the others of its
-    ///   dataset do not make up for it.
+    /// - If a file that had entries comes back without one, the others of its dataset do not make up for
+    ///   it, unless it had few and is well formed: somebody may have commented out the last one.
     /// - What an interrupted `rsync --partial` left does not replace a version that does not look
     ///   like that: a mirror that gives all its files the time 1970 still works.
     ///
@@ -277,15 +277,16 @@ impl Life {
             };
         }
         sources.iter().filter(|source| source.entries == 0).find_map(|source| {
-            if self.before(source).is_none_or(|before| before.entries == 0) {
-                None
-            } else if source.bad_lines > 0 {
-                Some((Some(source), nothing_valid(source)))
-            } else if source.report.content == 0 && !accept_empty {
-                Some((Some(source), Cause::Empty))
-            } else {
-                None
-            }
+            let entries = self.before(source).map_or(0, |before| before.entries);
+            let cause = match source.report.content {
+                _ if entries == 0 => return None,
+                _ if source.bad_lines > 0 => nothing_valid(source),
+                _ if accept_empty => return None,
+                0 => Cause::Empty,
+                _ if entries < FEW => return None,
+                _ => Cause::WouldDelistAll { entries },
+            };
+            Some((Some(source), cause))
         })
     }
 

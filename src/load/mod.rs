@@ -69,6 +69,7 @@ mod ahead;
 mod folders;
 mod foreign;
 mod grown;
+mod gzip;
 mod identity;
 mod inbox;
 mod life;

@@ -61,9 +61,9 @@ pub enum Cause {
         /// What is wrong with the first of them.
         first: Option<String>,
     },
-    /// The file is well formed but lists nothing, and would delist everything that is served.
+    /// The file is well formed but lists nothing, and would delist everything that is served of it.
     WouldDelistAll {
-        /// The number of entries that are served.
+        /// The number of entries that are served of it.
         entries: u64,
     },
     /// The candidate was refused for another reason, for instance by a guard on its size.

@@ -4,9 +4,9 @@
 //! for a mapped file and garbage for a read one. So the file is read, and what was read counts
 //! only if the file is afterwards exactly the one that was opened.
 
+use super::gzip;
 use super::identity::{Identity, is_absence, special_kind};
 use super::problem::{Cause, Problem};
-use flate2::bufread::MultiGzDecoder;
 use std::fmt::Display;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Cursor, ErrorKind, Read};
@@ -17,9 +17,6 @@ use xxhash_rust::xxh3::Xxh3Default;
 
 /// How many bytes are read, and handed on, at once.
 pub(super) const CHUNK: usize = 128 * 1024;
-
-/// The first two bytes of gzip data (RFC 1952, section 2.3.1).
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// What a file may be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -155,16 +152,19 @@ fn pass_on<E: Display>(
 ) -> Result<(u64, bool), Cause> {
     let mut first = Vec::new();
     fill(raw, &mut first).map_err(cause_of)?;
-    let compressed = first.starts_with(&GZIP_MAGIC);
+    let compressed = first.starts_with(&gzip::MAGIC);
     if !compressed {
         let too_big = Cause::TooBig(limits.content);
+        if size > limits.content {
+            return Err(too_big);
+        }
         return Ok((copy(raw, first, limits.content, too_big, sink, cause_of)?, false));
     }
     if !limits.decompress {
         return Err(Cause::Compressed);
     }
     let packed = Cursor::new(first).chain(BufReader::with_capacity(CHUNK, raw));
-    let mut unpacked = MultiGzDecoder::new(packed);
+    let mut unpacked = gzip::Members::new(packed);
     let cause = |error: io::Error| match error.kind() {
         ErrorKind::UnexpectedEof => Cause::CorruptGzip("it is cut off".to_owned()),
         ErrorKind::InvalidInput | ErrorKind::InvalidData => Cause::CorruptGzip(error.to_string()),
@@ -330,11 +330,23 @@ mod tests {
         let mut wrong_sum = packed.clone();
         let end = wrong_sum.len();
         wrong_sum[end - 8] ^= 1;
-        let junk_after = [&packed[..], b"junk"].concat();
-        for bytes in [wrong_sum, junk_after] {
-            let (_folder, path) = file(&bytes);
+        let (_folder, path) = file(&wrong_sum);
+        let cause = slurp(&path, &Limits::default()).unwrap_err();
+        assert!(matches!(cause, Cause::CorruptGzip(_)), "{cause:?}");
+    }
+
+    /// Regression: what is too long was said to be cut off, and zeros, which `gzip -t` lets pass, a fault.
+    #[test]
+    fn nothing_but_zeros_may_follow_gzip_data() {
+        let packed = gzip(b"1.2.3.4\n");
+        for zeros in [1, 512, 3 * CHUNK] {
+            let (_folder, path) = file(&[&packed[..], &vec![0; zeros]].concat());
+            assert_eq!(slurp(&path, &Limits::default()).unwrap().0, b"1.2.3.4\n");
+        }
+        for junk in [&b"junk"[..], b"\0\0j", b"j"] {
+            let (_folder, path) = file(&[&packed[..], junk].concat());
             let cause = slurp(&path, &Limits::default()).unwrap_err();
-            assert!(matches!(cause, Cause::CorruptGzip(_)), "{cause:?}");
+            assert_eq!(cause, Cause::CorruptGzip("other bytes follow its end".to_owned()));
         }
     }
 

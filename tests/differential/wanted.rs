@@ -397,7 +397,7 @@ const NOT_COMPARED: &[[&str; 6]] = &[
         NEVER,
     ],
     [
-        "bytes behind the end of gzip data",
+        "bytes other than zero behind the end of gzip data",
         "they are not looked at",
         "the file is taken for damaged, and the last good data stays",
         "they may be all that is left of the rest",

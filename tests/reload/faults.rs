@@ -118,6 +118,19 @@ const FAULTS: &[Fault] = &[
         &["holds nothing valid, 2 lines are wrong", "the right file"],
     ),
     fault(
+        "wide",
+        |file, _| {
+            put(
+                file,
+                format!("\u{feff}{}", "1.2.3.4\n".repeat(99))
+                    .encode_utf16()
+                    .flat_map(u16::to_le_bytes)
+                    .collect::<Vec<_>>(),
+            )
+        },
+        &["is no list but text in UTF-16", "text or gzip data"],
+    ),
+    fault(
         "html",
         |file, _| put(file, "\n<!DOCTYPE html>\n<html><h1>404</h1>\n1.2.3.4\n</html>\n"),
         &["is an HTML or XML page", "error page"],

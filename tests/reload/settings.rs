@@ -21,9 +21,11 @@ use crate::common::{Daemon, Feed, Setup, Stream, Style, free_port, names_in, wai
 /// How soon a server must end.
 const END: Duration = Duration::from_secs(2);
 
-/// A file whose reading takes a second or more: one line of zeros, in a file without blocks.
+/// A file whose reading takes a second or more: behind a beginning that may be one of a list, one line of
+/// zeros, where the file has no blocks.
 fn write_slow_file(setup: &Setup, name: &str) {
-    let file = fs::File::create(setup.path(name)).expect("it can be made");
+    setup.write(name, "#\n".repeat(1 << 17));
+    let file = fs::File::options().append(true).open(setup.path(name)).expect("it was made");
     file.set_len(4 << 30).expect("the file system has sparse files");
 }
 

@@ -105,6 +105,18 @@ fn a_file_that_turns_bad_is_not_made_up_for_by_the_others() {
     assert!(matches!(with(source("b", 0, 2, 9)).unwrap().cause, Cause::NothingValid { .. }));
     assert_eq!(with(source("b", 0, 0, 9)), None, "the last own entry was commented out");
     assert_eq!(with(source("new", 0, 0, 0)), None, "a file that never had entries");
+
+    // Regression: a list with nothing left but a word from its publisher was taken.
+    let good = files(source("a", 20, 0, 160), source("b", 1000, 0, 9000));
+    let candidate = life.judge(good, false).unwrap();
+    let _ = life.accept(at(1), candidate);
+    let moved = |accept_empty| {
+        let sources = files(source("a", 0, 0, 40), source("b", 1000, 0, 9000));
+        life.judge(sources, accept_empty).err()
+    };
+    let delists = Problem { file: "a".into(), cause: Cause::WouldDelistAll { entries: 20 } };
+    assert_eq!(moved(false), Some(delists));
+    assert_eq!(moved(true), None);
 }
 
 #[test]
