@@ -155,7 +155,11 @@ impl Voice for Speaker {
             return;
         }
         let (file, cause) = (self.file(&problem.file), refusal(&problem.cause));
-        self.hold(spec, Severity::Error, format!("file {file}: {cause}"));
+        let text = match line_of(&cause) {
+            Some((line, cause)) => format!("file {file}({line}): {cause}"),
+            None => format!("file {file}: {cause}"),
+        };
+        self.hold(spec, Severity::Error, text);
         if state != State::NeverLoaded {
             let text = format!("{}: the data loaded before stays in service", spec.name);
             self.hold(spec, Severity::Warning, text);
@@ -256,7 +260,9 @@ fn connect(path: &OsStr) -> std::io::Result<UnixDatagram> {
 fn fault(reason: Reason) -> String {
     let text = match reason {
         Reason::LongLine => "long line (truncated)",
-        Reason::UnknownSpecial | Reason::BadSpecial(_) => "invalid or unrecognized special entry",
+        Reason::UnknownSpecial | Reason::BadSpecial(_) | Reason::OnlyInCombined => {
+            "invalid or unrecognized special entry"
+        }
         Reason::ManyNameServers => {
             return format!(
                 "too many NS records specified, only first {MAX_NAME_SERVERS} will be used"
@@ -283,6 +289,13 @@ fn fault(reason: Reason) -> String {
         Reason::BadA => "invalid A RR",
         Reason::AfterA => "unrecognized value for an entry",
         Reason::NoName | Reason::BadName(_) => "invalid domain name",
+        Reason::NoRecord | Reason::RecordType | Reason::BadPreference => {
+            "invalid/unrecognized entry"
+        }
+        Reason::NotSingle6 { excluded: false } => {
+            "invalid address for regular entry (should be 64 bits)"
+        }
+        Reason::NoSubzone => "no subzone(s) specified for dataset, data will be ignored",
         other => return other.to_string(),
     };
     text.to_owned()
@@ -302,6 +315,12 @@ fn refusal(cause: &Cause) -> String {
         Cause::Compressed => "file is compressed, decompression disabled".to_owned(),
         other => other.to_string(),
     }
+}
+
+/// The line that a refusal tells of, and the rest of it.
+fn line_of(cause: &str) -> Option<(u32, &str)> {
+    let (line, cause) = cause.strip_prefix("line ")?.split_once(": ")?;
+    Some((line.parse().ok()?, cause))
 }
 
 /// What a dataset lists, in rbldnsd's numbers where there are such.
@@ -344,6 +363,15 @@ fn stamp(seconds: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Those who read logs look for `file NAME(LINE): `.
+    #[test]
+    fn the_line_of_a_refusal_stands_behind_the_file() {
+        let future = Cause::Fatal("line 12: the data is dated: really".to_owned());
+        assert_eq!(line_of(&refusal(&future)), Some((12, "the data is dated: really")));
+        assert_eq!(line_of(&refusal(&Cause::Vanished)), None);
+        assert_eq!(line_of(&refusal(&Cause::Fatal("is not wanted".to_owned()))), None);
+    }
 
     #[test]
     fn stamps_are_dates() {

@@ -58,8 +58,8 @@ pub(super) struct Head {
     pub(super) expires: Option<u64>,
     /// The most addresses an IPv4 entry may cover.
     pub(super) max_range: Option<u32>,
-    /// An access list has no records of its own.
-    is_access_list: bool,
+    /// An access list has no records of its own, and only `combined` files have sections.
+    kind: Kind,
 }
 
 /// What each section of a combined dataset has of its own.
@@ -78,7 +78,7 @@ impl Head {
             stamp: None,
             expires: None,
             max_range: None,
-            is_access_list: kind.is_access_list(),
+            kind,
         }
     }
 
@@ -93,7 +93,7 @@ impl Head {
         let start = scan.clone();
         let word = scan.word();
         let is = |keyword: &str| word.eq_ignore_ascii_case(keyword.as_bytes());
-        if self.is_access_list && (is("soa") || is("ns") || is("nameserver")) {
+        if self.kind.is_access_list() && (is("soa") || is("ns") || is("nameserver")) {
             *scan = start;
             Err(Reason::NotInAccessList.into())
         } else if is("soa") {
@@ -109,6 +109,8 @@ impl Head {
         } else if let [digit @ (b'0'..=b'9' | b'=')] = word {
             let local = section.unwrap_or(&mut self.local);
             local.variable(*digit, scan).ok_or(Special::Variable.into())
+        } else if is("dataset") && self.kind == Kind::Combined {
+            Err(Special::Dataset.into())
         } else if is("dataset") {
             *scan = start;
             Err(Reason::OnlyInCombined.into())

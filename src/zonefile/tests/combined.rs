@@ -102,7 +102,7 @@ fn subzones_that_are_none_are_told() {
         [
             (0, 1, 18, Reason::NoSubzone),
             (0, 3, 21, Reason::BadName(crate::wire::name::NameError::BadEscape)),
-            (0, 5, 2, Reason::OnlyInCombined),
+            (0, 5, 9, Reason::BadSpecial(Special::Dataset)),
             (0, 8, 1, duplicate),
         ]
     );
