@@ -2,12 +2,13 @@
 
 use super::servers::Addresses;
 use super::sets::Sets;
-use crate::config::{Settings, Source};
+use crate::config::{Settings, Source, Zone as ZoneSettings};
 use crate::load::counted;
+use crate::net::unix_time;
 use crate::trie::{Trie4, Trie6};
 use crate::wire::name::NameBuf;
 use crate::zone::{Parts, Zone, ZoneState};
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ pub(super) fn text(
     let zone_count = counted(settings.zones.len() as u64, "zone", "zones");
     let dataset_count = counted(settings.datasets.len() as u64, "dataset", "datasets");
     let mut out = format!("dnsbld {version}: {zone_count}, {dataset_count} from {source}\n\n");
+    let now = unix_time();
     let width =
         zones.iter().map(|zone| zone.apex.to_string().len()).max().unwrap_or(0).max("zone".len());
     let _ = writeln!(
@@ -37,19 +39,15 @@ pub(super) fn text(
         let entries: u64 = figures.iter().map(|(entries, _)| entries).sum();
         let time: Duration = figures.iter().map(|(_, took)| took).sum();
         let memory: usize = zone.datasets.iter().map(|set| set.memory() + set.mapped()).sum();
-        let state = match zone.state {
-            ZoneState::Live => "serving",
-            ZoneState::Degraded => "serving in part, see the log",
-            ZoneState::Unloaded => "SERVFAIL, see the log",
-        };
         let _ = writeln!(
             out,
-            "{:<width$}  {:>8}  {entries:>9}  {:>14}  {:>9}  {:>8}  {state}",
+            "{:<width$}  {:>8}  {entries:>9}  {:>14}  {:>9}  {:>8}  {}",
             zone.apex.to_string(),
             wanted.datasets.len(),
             covered(zone),
             bytes(memory),
             milliseconds(time),
+            Health::of(zone, wanted, now),
         );
     }
     let _ = writeln!(out, "\nready after {}", milliseconds(took));
@@ -60,13 +58,62 @@ pub(super) fn text(
     if !addresses.tls.is_empty() {
         let _ = writeln!(out, "listening on {} (TLS)", list(&addresses.tls));
     }
-    if let (Some(address), Some(wanted), Some(zone)) =
-        (addresses.plain.first(), settings.zones.first(), zones.first())
-    {
-        let name = wanted.example.as_ref().map_or_else(|| test_point(zone), ToString::to_string);
-        let _ = writeln!(out, "try: dig @{} -p {} {name} A", address.ip(), address.port());
+    let healthiest = zones
+        .iter()
+        .zip(&settings.zones)
+        .min_by_key(|(zone, wanted)| Health::of(zone, wanted, now));
+    if let (Some(address), Some((zone, wanted))) = (addresses.plain.first(), healthiest) {
+        let question = question(zone, wanted, now);
+        let _ = writeln!(out, "try: dig @{} -p {} {question}", address.ip(), address.port());
     }
     out
+}
+
+/// What can be expected of a zone, the best first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Health {
+    Whole,
+    Kept,
+    Partial,
+    Expired,
+    Unloaded,
+}
+
+impl Health {
+    fn of(zone: &Zone, wanted: &ZoneSettings, now: u64) -> Self {
+        let is_missing = zone.datasets.len() < wanted.datasets.len();
+        let is_missing = is_missing || zone.allow.len() < wanted.allow.len();
+        match zone.state {
+            ZoneState::Unloaded => Self::Unloaded,
+            _ if !zone.is_served(now) => Self::Expired,
+            ZoneState::Live => Self::Whole,
+            ZoneState::Degraded if is_missing => Self::Partial,
+            ZoneState::Degraded => Self::Kept,
+        }
+    }
+}
+
+/// The last column of the table.
+impl fmt::Display for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Whole => "serving",
+            Self::Kept => "serving kept data, see the log",
+            Self::Partial => "serving in part, see the log",
+            Self::Expired => "SERVFAIL, its data has expired",
+            Self::Unloaded => "SERVFAIL, see the log",
+        })
+    }
+}
+
+/// What dig is to ask. The entry that should be listed is certain to be there in a zone in order
+/// alone; any zone that is served has a SOA record.
+fn question(zone: &Zone, wanted: &ZoneSettings, now: u64) -> String {
+    match (Health::of(zone, wanted, now), &wanted.example) {
+        (Health::Whole | Health::Kept, Some(example)) => format!("{example} A"),
+        (Health::Whole, None) => format!("{} A", test_point(zone)),
+        _ => format!("{} SOA", zone.apex),
+    }
 }
 
 /// The entry that every list should have (RFC 5782 section 5).

@@ -256,7 +256,7 @@ impl Sets {
             (
                 name,
                 "its data has expired by its $TIMESTAMP line: zones that have other data go on \
-                    without it",
+                    without it, others answer SERVFAIL",
             )
         });
         let allowed = zones.iter().flat_map(|zone| &zone.allow).map(|name| {

@@ -234,6 +234,38 @@ fn data_expires_while_it_is_served_and_newer_data_heals_it() {
     }
 }
 
+/// It said "serving" of data that had expired, and the line to try asked for an entry that need not
+/// be there.
+#[test]
+fn the_report_of_the_start_says_what_is_served() {
+    let setup = Setup::new();
+    setup.write("good", "10.0.0.1\n");
+    setup.write("old", "$TIMESTAMP 2001:01:01 2001:02:01\n10.0.0.1\n");
+    setup.configure(
+        "",
+        &tables(
+            &[("good", &["good"]), ("old", &["old"]), ("absent", &["absent"])],
+            &[
+                ("old.test", &["old"]),
+                ("absent.test", &["absent"]),
+                ("part.test", &["good", "absent"]),
+                ("half.test", &["old", "good"]),
+            ],
+        ),
+    );
+    let server = setup.start();
+    for (zone, state) in [
+        ("old.test ", " SERVFAIL, its data has expired"),
+        ("absent.test ", " SERVFAIL, see the log"),
+        ("part.test ", " serving in part, see the log"),
+        ("half.test ", " serving in part, see the log"),
+    ] {
+        assert_eq!(server.log_lines(&[zone, state]).len(), 1, "{zone} {}", server.log());
+    }
+    assert_eq!(server.log_lines(&["try: dig", " part.test SOA"]).len(), 1, "{}", server.log());
+    server.expect_log(&["dataset old", "go on without it, others answer SERVFAIL"], SOON);
+}
+
 /// A time as `$TIMESTAMP` takes it, in UTC.
 fn stamp(seconds: u64) -> String {
     let mut date = std::process::Command::new("date");
