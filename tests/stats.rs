@@ -291,8 +291,7 @@ fn counts_outlive_reloads_and_zones_that_come_back() {
 
 #[test]
 fn lines_of_the_statistics_file_come_by_the_clock_and_go_on_in_a_new_file() {
-    let daemon =
-        serve("stats-file = \"stats\"\nstats-increments = true\nstats-interval = \"100ms\"");
+    let daemon = serve("stats-file = \"stats\"\nstats-increments = true\nstats-interval = \"1s\"");
     let read = |name: &str| fs::read_to_string(daemon.path(name)).unwrap_or_default();
     assert!(wait_until(SOON, || read("stats").lines().count() >= 3));
     fs::rename(daemon.path("stats"), daemon.path("stats.1")).unwrap();
@@ -309,7 +308,7 @@ fn a_statistics_file_that_is_a_pipe_without_a_reader_is_told() {
     let setup = Setup::new();
     common::run(Command::new("mkfifo").arg(setup.path("stats")));
     setup.write("list", LIST);
-    let server = "stats-file = \"stats\"\nstats-interval = \"100ms\"";
+    let server = "stats-file = \"stats\"\nstats-interval = \"1s\"";
     setup.configure_lists(server, &[("bl.test".into(), "list".into())]);
     let daemon = setup.start();
     daemon.expect_log(&["cannot write the statistics file"], SOON);

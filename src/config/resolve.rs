@@ -9,7 +9,8 @@ use super::spec::{
     DatasetSpec, ServerSpec, SoaSpec, Spec, Time, TlsSpec, Typed, TypedList, ZoneSpec,
 };
 use super::value;
-use crate::zonefile::Kind;
+use crate::net::listen::collide;
+use crate::zonefile::{Kind, MAX_TEXT};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
@@ -62,7 +63,13 @@ impl Resolver<'_> {
             minimal_answers: spec.minimal_answers.unwrap_or(defaults.minimal_answers),
             version: self.text_or_hide("server.version", &spec.version, defaults.version),
             id: self.text_or_hide("server.id", &spec.id, defaults.id),
-            check_interval: self.check_interval(spec, defaults.check_interval),
+            check_interval: self.duration_or_never(
+                "server.check-interval",
+                &spec.check_interval,
+                defaults.check_interval,
+                Duration::from_millis(100)..=Duration::from_secs(24 * 60 * 60),
+                "0, or \"100ms\" to \"1d\"",
+            ),
             quiet_period: self.duration(
                 "server.quiet-period",
                 &spec.quiet_period,
@@ -80,22 +87,6 @@ impl Resolver<'_> {
         }
     }
 
-    fn check_interval(&mut self, spec: &ServerSpec, default: Option<Duration>) -> Option<Duration> {
-        let typed = &spec.check_interval;
-        if let Some(time) = typed
-            && value::duration(&time.get_ref().0) == Ok(Duration::ZERO)
-        {
-            return None;
-        }
-        Some(self.duration(
-            "server.check-interval",
-            typed,
-            default.unwrap_or_default(),
-            Duration::from_millis(100)..=Duration::from_secs(24 * 60 * 60),
-            "0, or \"100ms\" to \"1d\"",
-        ))
-    }
-
     fn query_log(&mut self, spec: &ServerSpec) -> Option<QueryLog> {
         let typed = spec.query_log.as_ref()?;
         let target = match typed.get_ref().as_str() {
@@ -106,17 +97,17 @@ impl Resolver<'_> {
     }
 
     fn stats_file(&mut self, spec: &ServerSpec) -> Option<StatsFile> {
-        let interval = self.duration(
+        let interval = self.duration_or_never(
             "server.stats-interval",
             &spec.stats_interval,
-            StatsFile::INTERVAL,
-            Duration::ZERO..=Duration::from_secs(24 * 60 * 60),
-            "0 to \"1d\"",
+            Some(StatsFile::INTERVAL),
+            Duration::from_secs(1)..=Duration::from_secs(24 * 60 * 60),
+            "0, or \"1s\" to \"1d\"",
         );
         Some(StatsFile {
             path: self.file("server.stats-file", spec.stats_file.as_ref()?)?,
             increments: spec.stats_increments.unwrap_or(false),
-            interval: (!interval.is_zero()).then_some(interval),
+            interval,
         })
     }
 
@@ -138,11 +129,13 @@ impl Resolver<'_> {
             let help = "name at least one address, or leave the key out for the default";
             self.error(key, span, Problem::new("there is nothing to listen on", help));
         }
-        let in_tls = |address: &&SocketAddr| {
-            address.port() != 0 && tls.is_some_and(|tls| tls.listen.contains(address))
-        };
-        if let Some(address) = listen.iter().find(in_tls) {
-            let message = format!("{address} is in server.listen too");
+        let of_tls = tls.map_or(&[][..], |tls| &tls.listen);
+        let pairs = of_tls.iter().flat_map(|tls| listen.iter().map(move |plain| (*tls, *plain)));
+        if let Some((tls, plain)) = pairs.into_iter().find(|&(tls, plain)| collide(tls, plain)) {
+            let message = match tls == plain {
+                true => format!("{tls} is in server.listen too"),
+                false => format!("{tls} and {plain} of server.listen collide"),
+            };
             let help = "give DNS over TLS a port of its own, such as 853";
             let span = span_of(&spec.tls);
             self.error("server.tls.listen", span, Problem::new(message, help));
@@ -393,13 +386,18 @@ impl Resolver<'_> {
 
     fn default_text(&mut self, typed: &Spanned<String>) -> Option<String> {
         let text = typed.get_ref();
-        if text.chars().any(char::is_control) {
+        let problem = if text.chars().any(char::is_control) {
             let message = "there is a control character in it";
-            let problem = Problem::new(message, "write the text on one line, without tabs");
-            self.error("dataset.default-text", typed.span(), problem);
-            return None;
-        }
-        Some(text.clone())
+            Problem::new(message, "write the text on one line, without tabs")
+        } else if text.len() > MAX_TEXT {
+            let message =
+                format!("the text is longer than {MAX_TEXT} bytes: it has {}", text.len());
+            Problem::new(message, "shorten it, or write a link to what it says")
+        } else {
+            return Some(text.clone());
+        };
+        self.error("dataset.default-text", typed.span(), problem);
+        None
     }
 
     fn zones(
@@ -517,8 +515,7 @@ impl Resolver<'_> {
         let mut addresses = Vec::new();
         for typed in list.get_ref() {
             let Some(address) = self.value(key, typed, value::address) else { continue };
-            if addresses.contains(&address) && address.port() != 0 {
-                let problem = Problem::new(format!("{address} is named twice"), "name it once");
+            if let Some(problem) = value::collision(&addresses, address) {
                 self.error(key, typed.span(), problem);
             }
             addresses.push(address);
@@ -588,6 +585,23 @@ impl Resolver<'_> {
             Err(problem) => self.error(key, typed.span(), problem),
         }
         default
+    }
+
+    /// The same where 0 stands for never, which is `None`.
+    fn duration_or_never(
+        &mut self,
+        key: &str,
+        typed: &Typed<Time>,
+        default: Option<Duration>,
+        allowed: std::ops::RangeInclusive<Duration>,
+        words: &str,
+    ) -> Option<Duration> {
+        let typed_time = typed.as_ref().map(|time| value::duration(&time.get_ref().0));
+        match typed_time {
+            None => default,
+            Some(Ok(Duration::ZERO)) => None,
+            Some(_) => Some(self.duration(key, typed, Duration::ZERO, allowed, words)),
+        }
     }
 
     /// A time to live within the bounds.

@@ -288,6 +288,28 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     ("[server]\nlisten = ['[::1]:53', '[::1]:53']", "2:23: server.listen: [::1]:53 is named twice"),
     (
+        "[server]\nlisten = ['127.0.0.1:53', '0.0.0.0:53']",
+        "2:27: server.listen: 127.0.0.1:53 and 0.0.0.0:53 collide: one address and port cannot be \
+         had twice\n    help: keep 0.0.0.0:53, which is all",
+    ),
+    (
+        "[server]\nlisten = ['[::]:53', '0.0.0.0:53', '[::1]:53']",
+        "2:36: server.listen: [::]:53 and [::1]:53 collide: one address and port cannot be had \
+         twice\n    help: keep [::]:53, which is all",
+    ),
+    (
+        "[server]\nlisten = ['127.0.0.1:53', '[::ffff:127.0.0.1]:53']",
+        "collide: one address and port cannot be had twice\n    help: they are the same",
+    ),
+    (
+        "[server]\nlisten = ['::1:53']",
+        "server.listen: \"::1:53\" has no brackets around the address\n    help: write \"[::1]:53\"",
+    ),
+    (
+        "[server]\nstats-file = 's'\nstats-interval = '1ms'",
+        "server.stats-interval: \"1ms\" is out of range\n    help: allowed: 0, or \"1s\" to \"1d\"",
+    ),
+    (
         "[server]\nworkers = -1",
         "2:11: server.workers: -1 is out of range\n    help: allowed: 0 to 1024",
     ),
@@ -341,6 +363,10 @@ const MISTAKES: &[(&str, &str)] = &[
     (
         "[server.tls]\nlisten = ['127.0.0.1:5300']\ncertificate = 'c'\nkey = 'k'",
         "server.tls.listen: 127.0.0.1:5300 is in server.listen too",
+    ),
+    (
+        "[server.tls]\nlisten = ['0.0.0.0:5300']\ncertificate = 'c'\nkey = 'k'",
+        "server.tls.listen: 0.0.0.0:5300 and 127.0.0.1:5300 of server.listen collide",
     ),
     // Datasets.
     (
@@ -439,6 +465,30 @@ fn every_mistake_has_its_place_and_its_remedy() {
         let said: Vec<String> = errors.iter().map(Diagnostic::to_string).collect();
         assert!(said.iter().any(|said| said.contains(want)), "{text}\nwant {want}\ngot {said:#?}");
         assert!(errors.iter().all(|error| !error.help.is_empty()), "{text}: {errors:?}");
+    }
+}
+
+/// A text that is too long was cut without a word.
+#[test]
+fn a_default_text_fits_an_answer() {
+    let load = |len| {
+        let text = "x".repeat(len);
+        let files = "name = 'd'\ntype = 'ip4set'\nfiles = ['f']";
+        let zone = "[[zone]]\nname = 'z.example'\ndatasets = ['d']";
+        load(&format!("[[dataset]]\n{files}\ndefault-text = '{text}'\n{zone}"))
+    };
+    assert!(load(1020).is_ok());
+    let error = load(1021).unwrap_err()[0].to_string();
+    let want =
+        "5:16: dataset.default-text: the text is longer than 1020 bytes: it has 1021\n    help: ";
+    assert!(error.starts_with(want), "{error}");
+}
+
+/// Each wildcard is for one family.
+#[test]
+fn addresses_that_do_not_collide_may_have_one_port() {
+    for list in ["'[::]:53', '0.0.0.0:53'", "'127.0.0.1:53', '[::]:53', '127.0.0.2:53'"] {
+        settings(&format!("[server]\nlisten = [{list}, '[::]:54', '0.0.0.0:0']{REST}"));
     }
 }
 

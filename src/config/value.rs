@@ -2,9 +2,10 @@
 
 use super::error::{Problem, suggest};
 use super::settings::TtlBounds;
+use crate::net::listen::collide;
 use crate::wire::name::NameBuf;
 use crate::zonefile::Kind;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 /// The dataset types, for messages.
@@ -58,6 +59,16 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, Problem> {
     if let Ok(address) = text.parse() {
         return Ok(address);
     }
+    if let Some(whole) = without_brackets(text) {
+        let otherwise = match text.parse::<Ipv6Addr>() {
+            Ok(ip) => format!(", or \"[{ip}]:53\" if all of it is the address"),
+            Err(_) => String::new(),
+        };
+        return Err(Problem::new(
+            format!("{text:?} has no brackets around the address"),
+            format!("write \"{whole}\"{otherwise}"),
+        ));
+    }
     let bare = text.trim_start_matches('[').trim_end_matches(']');
     if let Ok(ip) = bare.parse::<IpAddr>() {
         let whole = SocketAddr::new(ip, 53);
@@ -79,6 +90,28 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, Problem> {
         format!("{text:?} is not an address with a port"),
         "write an IP address, not a host name: \"127.0.0.1:53\", \"[::1]:53\" or \"0.0.0.0:53\"",
     ))
+}
+
+/// What is meant by an IPv6 address with a colon and a port behind it.
+fn without_brackets(text: &str) -> Option<SocketAddr> {
+    let (ip, port) = text.rsplit_once(':')?;
+    Some(SocketAddr::new(ip.parse::<Ipv6Addr>().ok()?.into(), port.parse().ok()?))
+}
+
+/// What is wrong if the server is to listen on `address`, too.
+pub(super) fn collision(listen: &[SocketAddr], address: SocketAddr) -> Option<Problem> {
+    let other = *listen.iter().find(|&&other| collide(other, address))?;
+    if other == address {
+        return Some(Problem::new(format!("{address} is named twice"), "name it once"));
+    }
+    let message =
+        format!("{other} and {address} collide: one address and port cannot be had twice");
+    let is_any = |address: &SocketAddr| address.ip().to_canonical().is_unspecified();
+    let help = match [other, address].into_iter().find(is_any) {
+        Some(any) => format!("keep {any}, which is all addresses of its kind, or name single ones"),
+        None => "they are the same: name it once".to_owned(),
+    };
+    Some(Problem::new(message, help))
 }
 
 /// A domain name other than the root, in lower case.
@@ -173,6 +206,10 @@ mod tests {
             ("127.0.0.1", "\"127.0.0.1:53\""),
             ("::1", "\"[::1]:53\""),
             ("[::1]", "\"[::1]:53\""),
+            ("2001:db8::53", "\"[2001:db8::53]:53\" for the port"),
+            ("::1:53", "write \"[::1]:53\", or \"[::1:53]:53\" if all of it"),
+            ("[::1:53]", "write \"[::1:53]:53\" for the port"),
+            ("2001:db8:0:0:0:0:0:1:5300", "write \"[2001:db8::1]:5300\""),
             ("127.0.0.1/5300", "\"127.0.0.1:5300\""),
             ("::1/5300", "\"[::1]:5300\""),
             ("localhost:53", "not a host name"),

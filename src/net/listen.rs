@@ -91,6 +91,15 @@ pub fn tcp(address: SocketAddr) -> Result<TcpListener, ListenError> {
     tcp_socket(address).map_err(|cause| ListenError { address, protocol: "TCP", cause })
 }
 
+/// True if these two addresses cannot both be listened on: they are the same, or one is the wildcard
+/// that the other falls under. That of IPv6 leaves IPv4 alone. Port 0 is another port each time.
+pub fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+    let (one, other) = (canonical(one), canonical(other));
+    let is_same_port = one.port() != 0 && one.port() == other.port();
+    let has_wildcard = one.ip().is_unspecified() || other.ip().is_unspecified();
+    is_same_port && one.is_ipv4() == other.is_ipv4() && (has_wildcard || one == other)
+}
+
 /// A UDP socket that another process has bound and keeps (systemd.socket(5)). The sizes of its
 /// buffers stay as they are set there. One worker has it: sockets of the others could not be bound
 /// beside it.
@@ -217,6 +226,37 @@ mod tests {
         let listeners = udp(address("[::]:0"), 1).unwrap();
         let port = listeners[0].address().port();
         udp(SocketAddr::from(([0, 0, 0, 0], port)), 1).unwrap();
+    }
+
+    #[test]
+    fn what_is_said_to_collide_does() {
+        let pairs = [
+            ("127.0.0.1", "127.0.0.1"),
+            ("127.0.0.1", "127.0.0.2"),
+            ("127.0.0.1", "0.0.0.0"),
+            ("0.0.0.0", "127.0.0.1"),
+            ("127.0.0.1", "::ffff:127.0.0.1"),
+            ("::ffff:0.0.0.0", "127.0.0.1"),
+            ("::", "::1"),
+            ("::1", "::"),
+            ("::", "0.0.0.0"),
+            ("0.0.0.0", "::"),
+            ("::", "127.0.0.1"),
+            ("127.0.0.1", "::"),
+            ("::1", "127.0.0.1"),
+        ];
+        for (first, second) in pairs {
+            let [first, second] = [first, second].map(|ip| ip.parse::<IpAddr>().unwrap());
+            let both_at_once = || {
+                let bound = tcp((first, 0).into()).unwrap();
+                tcp((second, bound.local_addr().unwrap().port()).into()).is_ok()
+            };
+            let collide = collide((first, 53).into(), (second, 53).into());
+            // Another test may have the port.
+            assert_eq!(!collide, (0..16).any(|_| both_at_once()), "{first} {second}");
+        }
+        assert!(!collide(address("0.0.0.0:0"), address("127.0.0.1:0")));
+        assert!(!collide(address("0.0.0.0:53"), address("127.0.0.1:54")));
     }
 
     #[test]
