@@ -101,6 +101,35 @@ fn a_missing_configuration_is_a_bad_one() {
         let run = dnsbld(CHECKOUT, arguments);
         assert_eq!(run.code, Some(78), "{}", run.err);
         assert!(run.err.starts_with("none.toml: cannot read the configuration"), "{}", run.err);
+        // What the command takes, and nothing else.
+        let takes_zones = arguments[0] == "serve";
+        assert_eq!(run.err.contains("or zones as zone:type:file"), takes_zones, "{}", run.err);
+    }
+}
+
+/// A pipe of the shell's has somebody who writes to it; a fifo need not have.
+#[test]
+fn a_configuration_may_come_from_a_pipe_but_not_from_a_fifo() {
+    let folder = tempfile::tempdir().unwrap();
+    let shell = |line: &str| {
+        let line = format!("D={}; {line}", env!("CARGO_BIN_EXE_dnsbld"));
+        let mut bash = Command::new("bash");
+        let output = bash.args(["-c", &line]).current_dir(folder.path()).output().unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(text).unwrap())
+    };
+    let text = "dataset = [{ name = 'd', type = 'ip4set', files = ['f'] }]
+    zone = [{ name = 'z.example', datasets = ['d'] }]";
+    fs::write(folder.path().join("c.toml"), text).unwrap();
+    for line in ["cat c.toml | $D check-config /dev/stdin", "$D check-config <(cat c.toml)"] {
+        let (code, said) = shell(line);
+        assert_eq!(code, Some(0), "{line}: {said}");
+    }
+    for command in ["check-config fifo", "serve -c fifo", "dump -c fifo", "migrate fifo"] {
+        let (code, said) =
+            shell(&format!("mkfifo -m 600 fifo; timeout 5 $D {command}; a=$?; rm fifo; exit $a"));
+        assert!([Some(78), Some(1)].contains(&code), "{command}: {code:?} {said}");
+        assert!(said.contains("it is no regular file"), "{command}: {said}");
     }
 }
 

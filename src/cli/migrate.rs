@@ -1,11 +1,12 @@
 //! `dnsbld migrate`
 
+use crate::config;
 use crate::rbldnsd::migrate::{Defaults, Instance, Migration, NAMELESS, Origin};
 use anyhow::{Context, bail, ensure};
 use clap::Args;
 use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io::Write as _;
+use std::fs::File;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -66,7 +67,10 @@ impl Migrate {
 
     fn of_file(&self, file: &Path) -> anyhow::Result<Vec<(String, Migration)>> {
         let shown = file.display();
-        let text = fs::read(file).with_context(|| format!("cannot read {shown}"))?;
+        let mut text = Vec::new();
+        config::open(file)
+            .and_then(|mut file| file.read_to_end(&mut text))
+            .with_context(|| format!("cannot read {shown}"))?;
         let Defaults { mut instances, warnings } =
             Defaults::read(&text).with_context(|| shown.to_string())?;
         for warning in warnings {

@@ -47,7 +47,7 @@ impl Serve {
                 source
             }
         };
-        let source = source.with_listen(&self.listen);
+        let source = source.or_zone_specs().with_listen(&self.listen);
         let loaded = source.load()?;
         for warning in &loaded.warnings {
             tracing::warn!("{source}:{warning}");

@@ -19,7 +19,7 @@ pub use error::{Diagnostic, Errors};
 pub use settings::{
     Dataset, LogTarget, QueryLog, Server, Settings, Soa, StatsFile, TcpLimits, Tls, TtlBounds, Zone,
 };
-pub use source::{Loaded, SAMPLE_FILE, SYSTEM_FILE, Source};
+pub use source::{Loaded, SAMPLE_FILE, SYSTEM_FILE, Source, open};
 pub use zonespec::dataset_spec;
 
 #[cfg(test)]

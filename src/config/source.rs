@@ -2,18 +2,21 @@
 
 use super::error::{Diagnostic, Errors, Problem};
 use super::settings::Settings;
-use super::{parse, resolve, zonespec};
+use super::{parse, resolve, value, zonespec};
 use std::fmt;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// The configuration of the sample zones, as a checkout has it.
 pub const SAMPLE_FILE: &str = "zones/dnsbld.toml";
 /// The configuration of the system.
 pub const SYSTEM_FILE: &str = "/etc/dnsbld/dnsbld.toml";
+
+/// Where what was typed as arguments is.
+const COMMAND_LINE: &str = "command line";
 
 /// The longest configuration, in bytes: some 10,000 zones.
 const MAX_SIZE: u64 = 2 << 20;
@@ -32,6 +35,8 @@ pub struct Loaded {
 pub struct Source {
     origin: Origin,
     listen: Vec<SocketAddr>,
+    /// Zones could be named in place of the file.
+    has_specs: bool,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -41,10 +46,17 @@ enum Origin {
     Given(Box<Settings>),
 }
 
+/// Whether a configuration is read for the first time, or by a server that is running.
+#[derive(Clone, Copy)]
+enum Turn {
+    First,
+    Again,
+}
+
 impl Source {
     /// A configuration file.
     pub fn file(path: impl Into<PathBuf>) -> Self {
-        Self { origin: Origin::File(path.into()), listen: Vec::new() }
+        Self::of(Origin::File(path.into()))
     }
 
     /// The file to use when none is named: [`SAMPLE_FILE`] if there is one below `folder`, else
@@ -57,12 +69,21 @@ impl Source {
     /// Zone specs, `zone:type:file,file...` as rbldnsd takes them, with files relative to
     /// `folder`, which is absolute.
     pub fn zone_specs(specs: Vec<String>, folder: PathBuf) -> Self {
-        Self { origin: Origin::Specs { specs, folder }, listen: Vec::new() }
+        Self::of(Origin::Specs { specs, folder })
     }
 
     /// Settings that are what they are.
     pub fn given(settings: Settings) -> Self {
-        Self { origin: Origin::Given(Box::new(settings)), listen: Vec::new() }
+        Self::of(Origin::Given(Box::new(settings)))
+    }
+
+    fn of(origin: Origin) -> Self {
+        Self { origin, listen: Vec::new(), has_specs: false }
+    }
+
+    /// The command takes zone specs, too: an error may say so.
+    pub fn or_zone_specs(self) -> Self {
+        Self { has_specs: true, ..self }
     }
 
     /// Listens on these addresses, whatever the file says; on those of the file for none.
@@ -82,13 +103,7 @@ impl Source {
     ///
     /// Those of [`load`](Self::load), and if the file is not a regular one.
     pub fn load_again(&self) -> Result<Loaded, Errors> {
-        self.load_from(|path| {
-            let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
-            match file.metadata()?.is_file() {
-                true => Ok(file),
-                false => Err(std::io::Error::new(ErrorKind::InvalidInput, "it is no regular file")),
-            }
-        })
+        self.load_from(Turn::Again)
     }
 
     /// Reads the configuration as it is now.
@@ -97,14 +112,12 @@ impl Source {
     ///
     /// If a file cannot be read, or if anything in it cannot be used.
     pub fn load(&self) -> Result<Loaded, Errors> {
-        self.load_from(|path| File::open(path))
+        self.load_from(Turn::First)
     }
 
-    fn load_from(
-        &self,
-        open: impl FnOnce(&Path) -> std::io::Result<File>,
-    ) -> Result<Loaded, Errors> {
+    fn load_from(&self, turn: Turn) -> Result<Loaded, Errors> {
         let errors = |list| Errors { origin: self.to_string(), list };
+        self.check_listen()?;
         match &self.origin {
             Origin::Given(settings) => {
                 Ok(Loaded { settings: Settings::clone(settings), warnings: Vec::new() })
@@ -114,8 +127,9 @@ impl Source {
                 Ok(Loaded { settings, warnings: Vec::new() })
             }
             Origin::File(path) => {
-                let text = self.read(open(path))?;
-                let folder = std::path::absolute(path).map_err(|error| self.unreadable(&error))?;
+                let text = self.read(path, turn)?;
+                let folder =
+                    std::path::absolute(path).map_err(|error| self.unreadable(&error, turn))?;
                 let folder = folder.parent().unwrap_or(Path::new("/"));
                 let spec = parse::parse(&text).map_err(errors)?;
                 resolve::resolve(&text, &spec, folder, &self.listen).map_err(errors)
@@ -123,8 +137,23 @@ impl Source {
         }
     }
 
-    fn read(&self, file: std::io::Result<File>) -> Result<String, Errors> {
-        let unreadable = |error: std::io::Error| self.unreadable(&error);
+    /// The addresses of the command line; those of a file have a place in it.
+    fn check_listen(&self) -> Result<(), Errors> {
+        let addresses = self.listen.iter().enumerate();
+        let mut problems =
+            addresses.filter_map(|(at, &address)| value::collision(&self.listen[..at], address));
+        match problems.next() {
+            None => Ok(()),
+            Some(problem) => Err(Errors::one(COMMAND_LINE, problem.of("--listen"))),
+        }
+    }
+
+    fn read(&self, path: &Path, turn: Turn) -> Result<String, Errors> {
+        let unreadable = |error: std::io::Error| self.unreadable(&error, turn);
+        let file = match turn {
+            Turn::First => open(path),
+            Turn::Again => open_at_once(path),
+        };
         let mut text = Vec::new();
         file.and_then(|file| file.take(MAX_SIZE + 1).read_to_end(&mut text)).map_err(unreadable)?;
         if text.len() as u64 > MAX_SIZE {
@@ -136,11 +165,19 @@ impl Source {
         String::from_utf8(text).map_err(|error| unreadable(not_text(error)))
     }
 
-    fn unreadable(&self, error: &std::io::Error) -> Errors {
-        let help = match error.kind() {
-            ErrorKind::NotFound => "name another file, or zones as zone:type:file,file...",
-            ErrorKind::InvalidData => "write the file in UTF-8",
-            ErrorKind::InvalidInput => "put a regular file in its place, or restart",
+    fn unreadable(&self, error: &std::io::Error, turn: Turn) -> Errors {
+        let help = match (error.kind(), turn) {
+            (ErrorKind::NotFound | ErrorKind::NotADirectory, Turn::Again) => {
+                "put it back, or restart with another file"
+            }
+            (ErrorKind::NotFound | ErrorKind::NotADirectory, Turn::First) => match self.has_specs {
+                true => "name another file, or zones as zone:type:file,file...",
+                false => "name another file",
+            },
+            (ErrorKind::InvalidData, _) => "write the file in UTF-8",
+            (ErrorKind::IsADirectory, _) => "name the file in it that has the settings",
+            (ErrorKind::InvalidInput, Turn::Again) => "put a regular file in its place, or restart",
+            (ErrorKind::InvalidInput, Turn::First) => "put a regular file in its place",
             _ => "make the file readable for the user dnsbld runs as",
         };
         let problem = Problem::new(format!("cannot read the configuration: {error}"), help);
@@ -148,12 +185,37 @@ impl Source {
     }
 }
 
+/// Opens a file that somebody named to be read, but no fifo that lies there for others: opening it would
+/// wait, without a word, for who writes to it. What the shell gives to this very process
+/// (`<(command)`, /dev/stdin) is taken.
+///
+/// # Errors
+///
+/// Those of the system; [`ErrorKind::InvalidInput`] for a fifo.
+pub fn open(path: &Path) -> std::io::Result<File> {
+    let is_given = ["/dev/fd", "/dev/stdin", "/proc"].iter().any(|place| path.starts_with(place));
+    if !is_given && std::fs::metadata(path)?.file_type().is_fifo() {
+        return Err(irregular());
+    }
+    File::open(path)
+}
+
+/// Opens a regular file, and does not wait.
+fn open_at_once(path: &Path) -> std::io::Result<File> {
+    let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(irregular()) }
+}
+
+fn irregular() -> std::io::Error {
+    std::io::Error::new(ErrorKind::InvalidInput, "it is no regular file")
+}
+
 /// The path of the file, or "command line".
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.origin {
             Origin::File(path) => write!(f, "{}", path.display()),
-            Origin::Specs { .. } | Origin::Given(_) => f.write_str("command line"),
+            Origin::Specs { .. } | Origin::Given(_) => f.write_str(COMMAND_LINE),
         }
     }
 }
@@ -187,7 +249,13 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         let error = Source::file(&path).load().unwrap_err().to_string();
         assert!(error.starts_with(&path.display().to_string()), "{error}");
-        assert!(error.contains("name another file"), "{error}");
+        assert!(error.ends_with("help: name another file"), "{error}");
+        let error = Source::file(&path).or_zone_specs().load().unwrap_err().to_string();
+        assert!(error.contains("name another file, or zones as"), "{error}");
+        let error = Source::file(&path).load_again().unwrap_err().to_string();
+        assert!(error.contains("put it back"), "{error}");
+        let error = Source::file(folder.path()).load().unwrap_err().to_string();
+        assert!(error.contains("name the file in it"), "{error}");
     }
 
     #[test]
@@ -197,5 +265,26 @@ mod tests {
         let source = Source::zone_specs(specs, "/data".into()).with_listen(&[address, address]);
         assert_eq!(source.load().unwrap().settings.server.listen, [address]);
         assert_eq!(source.to_string(), "command line");
+    }
+
+    #[test]
+    fn addresses_of_the_command_line_must_not_collide() {
+        let listen = ["127.0.0.5:53", "0.0.0.0:53"].map(|address| address.parse().unwrap());
+        let specs = vec!["a.example:ip4set:f".to_owned()];
+        let error = Source::zone_specs(specs, "/data".into()).with_listen(&listen).load();
+        let error = error.unwrap_err().to_string();
+        let want = "command line: --listen: 127.0.0.5:53 and 0.0.0.0:53 collide";
+        assert!(error.starts_with(want), "{error}");
+    }
+
+    /// Every command waited for a writer, without a word.
+    #[test]
+    fn a_fifo_is_no_configuration() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.toml");
+        let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+        assert!(made.success());
+        let error = Source::file(&path).load().unwrap_err().to_string();
+        assert!(error.contains("it is no regular file"), "{error}");
     }
 }
