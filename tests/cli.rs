@@ -133,6 +133,23 @@ fn a_configuration_may_come_from_a_pipe_but_not_from_a_fifo() {
     }
 }
 
+/// Zones before the one that could not be dumped were written.
+#[test]
+fn a_dump_is_whole_or_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "dataset = [
+        { name = 'd', type = 'ip4set', files = ['f'] },
+        { name = 'n', type = 'ip4set', files = ['nowhere'] },
+    ]
+    zone = [{ name = 'z.test', datasets = ['d'] }, { name = 'n.test', datasets = ['n'] }]";
+    for (name, text) in [("c.toml", text), ("f", "10.0.0.1\n")] {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    let run = dnsbld(folder.path().to_str().unwrap(), &["dump", "-c", "c.toml"]);
+    assert_eq!((run.code, run.out.as_str()), (Some(1), ""));
+    assert!(run.err.contains("zone n.test was not loaded whole"), "{}", run.err);
+}
+
 #[test]
 fn serve_reports_bad_zone_specs() {
     let run = dnsbld(CHECKOUT, &["serve", "a.example:ip4set:f", "b.example:ipset:f"]);

@@ -452,13 +452,14 @@ fn compile_and_verify_say_what_is_wrong_and_have_exit_codes() {
         (&["compile", "-o", "no/x", "ip4set:list"], "cannot write no/x"),
         (&["compile", "-o", "list", "ip4set:list"], "it is there and no snapshot"),
         (&["compile", "-o", "/dev/null", "ip4set:list"], "no regular file"),
+        (&["compile", "-o", "-", "ip4set:list"], "name a file"),
         (&["verify", "/dev/zero"], "is no regular file"),
         (&["compile", "ip4set:list"], "there is no state folder: say with -o"),
     ] {
         let (code, _, err) = run(arguments);
         assert_eq!(code, Some(1), "{err}");
         assert!(err.contains(told), "{err}");
-        assert!(!path("x").exists());
+        assert!(!path("x").exists() && !path("-").exists());
     }
 }
 

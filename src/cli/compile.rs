@@ -4,7 +4,7 @@ use crate::config::{self, Dataset, Server, Settings, Source};
 use crate::daemon;
 use crate::load::counted;
 use crate::snapshot;
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::Args;
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -45,6 +45,11 @@ impl Compile {
             anyhow::bail!("--output takes one dataset, not {}", datasets.len());
         }
         if let Some(output) = &self.output {
+            ensure!(
+                output != Path::new("-"),
+                "--output - would be a file of that name: name a file, snapshots are not written to \
+                 the standard output"
+            );
             may_be_replaced(output)
                 .with_context(|| format!("cannot write {}", output.display()))?;
         }
@@ -85,10 +90,10 @@ impl Compile {
 /// An error if something is there that is no snapshot: the list itself, say, or a device.
 fn may_be_replaced(path: &Path) -> anyhow::Result<()> {
     let Ok(metadata) = fs::symlink_metadata(path) else { return Ok(()) };
-    anyhow::ensure!(metadata.is_file(), "it is there and no regular file");
+    ensure!(metadata.is_file(), "it is there and no regular file");
     let mut start = Vec::new();
     File::open(path)?.take(64).read_to_end(&mut start)?;
-    anyhow::ensure!(
+    ensure!(
         start.is_empty() || snapshot::is_snapshot(&start),
         "it is there and no snapshot; remove it first if it is not needed"
     );

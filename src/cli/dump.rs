@@ -77,15 +77,21 @@ impl Dump {
     fn write(&self, catalog: &Catalog) -> anyhow::Result<()> {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let options = dump::Options { now: now.as_secs(), ip4_in_ip6: self.ip4_in_ip6 };
-        let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+        // Who reads the output must not take a part for the whole.
         for zone in catalog.zones() {
             let name = &zone.apex;
             if zone.state != ZoneState::Live {
                 bail!("zone {name} was not loaded whole: nothing is dumped");
             }
-            ensure!(zone.is_served(options.now), "zone {name} has expired ($TIMESTAMP)");
+            ensure!(
+                zone.is_served(options.now),
+                "zone {name} has expired ($TIMESTAMP): nothing is dumped"
+            );
+        }
+        let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+        for zone in catalog.zones() {
             dump::zone(zone, options, &mut out)
-                .with_context(|| format!("cannot dump zone {name}"))?;
+                .with_context(|| format!("cannot dump zone {}", zone.apex))?;
         }
         out.flush().context("cannot write")
     }
