@@ -133,7 +133,9 @@ impl Cause {
             Self::Interrupted => "run the mirror job again, and without --partial",
             Self::Compressed => "unpack the file, or allow decompression",
             Self::CorruptGzip(_) => "fetch the file again, and check it with gzip -t",
-            Self::TooBig(_) => "check what the file is, or raise the limit",
+            Self::TooBig(_) => {
+                "check what the file is, or split it into several files of the dataset"
+            }
             Self::Bomb(_) => "check what the file is, or unpack it before it is served",
             Self::Binary => {
                 "fetch the file again: it is packed, no list at all, or damaged by a crash or a full \
@@ -229,6 +231,13 @@ mod tests {
         for error in [libc::EIO, libc::EAGAIN, libc::ESTALE] {
             assert!(remedy(error).contains("disk or file system"), "{error}");
         }
+    }
+
+    /// There is no setting for the limit; each file may be that long.
+    #[test]
+    fn a_limit_that_nobody_can_raise_is_not_to_be_raised() {
+        let remedy = Cause::TooBig(4 << 30).remedy();
+        assert!(remedy.contains("split it into several files"), "{remedy}");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use super::identity::{Identity, Rest, Sight};
 use super::inbox::{Inbox, Mail};
 use super::route::Route;
 use super::settle::{Pace, Settle, Touch, Touches, Verdict};
+use notify::ErrorKind;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -390,9 +391,9 @@ impl Round {
                 if self.try_again.is_none() {
                     warn!(
                         "not all folders can be watched by events ({error}); changes are found by \
-                         a look every {:?} instead; perhaps raise the sysctls \
-                         fs.inotify.max_user_watches and fs.inotify.max_user_instances",
-                        self.poll
+                         a look every {:?} instead{}",
+                        self.poll,
+                        remedy(&error)
                     );
                 }
                 self.try_again = Some(Instant::now() + TRY_AGAIN);
@@ -409,6 +410,28 @@ impl Round {
             }
         };
         Ok(self.folders.insert(folders))
+    }
+}
+
+/// What to do where the system's events cannot be had.
+fn remedy(error: &notify::Error) -> &'static str {
+    const WATCHES: &str = "; perhaps raise the sysctl fs.inotify.max_user_watches";
+    let code = match &error.kind {
+        ErrorKind::MaxFilesWatch => return WATCHES,
+        ErrorKind::PathNotFound => return "; the folder is watched when it is there again",
+        ErrorKind::Io(error) => error.raw_os_error(),
+        _ => None,
+    };
+    match code {
+        Some(libc::ENOSPC) => WATCHES,
+        Some(libc::EMFILE) => {
+            "; perhaps raise the sysctl fs.inotify.max_user_instances, or the limit of open files \
+             (LimitNOFILE= of a systemd unit)"
+        }
+        Some(libc::EACCES | libc::EPERM) => {
+            "; let the server's user read the folder and search every folder on the way to it"
+        }
+        _ => "",
     }
 }
 

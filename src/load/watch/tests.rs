@@ -9,6 +9,18 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread::sleep;
 use std::time::SystemTime;
 
+/// Whatever the fault, limits of the system were to be raised.
+#[test]
+fn each_reason_not_to_watch_has_its_remedy() {
+    let io = |code| remedy(&notify::Error::io(io::Error::from_raw_os_error(code)));
+    assert!(io(libc::EACCES).contains("let the server's user read the folder"));
+    assert!(io(libc::EMFILE).contains("max_user_instances"));
+    assert!(io(libc::ENOSPC).contains("max_user_watches"));
+    assert!(remedy(&notify::Error::new(ErrorKind::MaxFilesWatch)).contains("max_user_watches"));
+    assert!(remedy(&notify::Error::path_not_found()).contains("when it is there again"));
+    assert_eq!(io(libc::EIO), "");
+}
+
 fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
