@@ -68,7 +68,12 @@ impl Writer {
         loop {
             // Asked first, so that all that was logged before is still written.
             let stop = self.shared.stop.load(Ordering::Acquire);
-            let reopen = self.shared.reopen.swap(false, Ordering::AcqRel);
+            let mut reopen = self.shared.reopen.swap(false, Ordering::AcqRel);
+            // What waits belongs into the log of before, but into that of now if there is none.
+            if reopen && self.file.is_none() {
+                self.reopen();
+                reopen = false;
+            }
             let took_all = self.take_lanes();
             self.write_pending();
             if reopen {
