@@ -148,6 +148,19 @@ fn a_dump_is_whole_or_nothing() {
     let run = dnsbld(folder.path().to_str().unwrap(), &["dump", "-c", "c.toml"]);
     assert_eq!((run.code, run.out.as_str()), (Some(1), ""));
     assert!(run.err.contains("zone n.test was not loaded whole"), "{}", run.err);
+
+    // Regression: what cannot be dumped was found out when others had been.
+    let text = "dataset = [
+        { name = 'd', type = 'ip4set', files = ['f'] },
+        { name = 'c', type = 'combined', files = ['n'] },
+    ]
+    zone = [{ name = 'z.test', datasets = ['d'] }, { name = 'n.test', datasets = ['d', 'c'] }]";
+    for (name, text) in [("c.toml", text), ("n", "$DATASET ip4set @\n10.0.0.1\n")] {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    let run = dnsbld(folder.path().to_str().unwrap(), &["dump", "-c", "c.toml"]);
+    assert_eq!((run.code, run.out.as_str()), (Some(1), ""));
+    assert!(run.err.contains("cannot dump zone n.test"), "{}", run.err);
 }
 
 #[test]

@@ -87,6 +87,7 @@ impl Dump {
                 zone.is_served(options.now),
                 "zone {name} has expired ($TIMESTAMP): nothing is dumped"
             );
+            dump::check(zone).with_context(|| format!("cannot dump zone {name}"))?;
         }
         let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
         for zone in catalog.zones() {

@@ -11,7 +11,7 @@ use std::time::Duration;
 /// The most lines that wait.
 const WAITING: usize = 4096;
 
-/// From so many bytes on no further lines are waited for before they are written.
+/// So many bytes, and a line, are written at once at most.
 const AT_ONCE: usize = 64 << 10;
 
 /// How long the end of the server waits for the lines before it to be written.
@@ -73,7 +73,8 @@ impl<W: Write> Clerk<W> {
     fn run(mut self, entries: &Receiver<Entry>) {
         let mut lines = Vec::new();
         for entry in entries {
-            // What waits is written at once: a thread that tells of thousands of zones is not much slower.
+            // What waits is written at once, so that this keeps up with a thread that tells of thousands
+            // of zones.
             let mut next = Some(entry);
             while let Some(entry) = next {
                 match entry {
@@ -91,7 +92,11 @@ impl<W: Write> Clerk<W> {
 
     fn write(&mut self, lines: &mut Vec<u8>) {
         // Nothing can be said of an error here, and the next lines may find room.
-        let _ = self.out.write_all(lines);
+        if self.out.write_all(lines).is_err() {
+            let count = lines.iter().filter(|&&byte| byte == b'\n').count();
+            self.lost.fetch_add(count as u64, Ordering::Relaxed);
+            return lines.clear();
+        }
         lines.clear();
         let lost = self.lost.swap(0, Ordering::Relaxed);
         if lost > 0 {
@@ -112,6 +117,43 @@ mod tests {
     fn pipe() -> (PipeReader, Lines) {
         let (reader, writer) = io::pipe().unwrap();
         (reader, Lines::start(writer).unwrap())
+    }
+
+    /// Waits to be let go at the first write, and counts them.
+    struct Held {
+        go: Receiver<()>,
+        writes: Arc<AtomicU64>,
+    }
+
+    impl Write for Held {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if self.writes.fetch_add(1, Ordering::Relaxed) == 0 {
+                let _ = self.go.recv();
+            }
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Regression: one write for each line was so slow that half of a long report was lost.
+    #[test]
+    fn lines_that_wait_are_written_at_once() {
+        let (release, go) = sync_channel(0);
+        let writes = Arc::new(AtomicU64::new(0));
+        let mut lines = Lines::start(Held { go, writes: Arc::clone(&writes) }).unwrap();
+        writeln!(lines, "first").unwrap();
+        while writes.load(Ordering::Relaxed) == 0 {
+            thread::yield_now();
+        }
+        for number in 0..1000 {
+            writeln!(lines, "{number}").unwrap();
+        }
+        release.send(()).unwrap();
+        lines.finish();
+        assert_eq!(writes.load(Ordering::Relaxed), 2);
     }
 
     #[test]

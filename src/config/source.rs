@@ -191,11 +191,14 @@ impl Source {
 ///
 /// # Errors
 ///
-/// Those of the system; [`ErrorKind::InvalidInput`] for a fifo.
+/// Those of the system; [`ErrorKind::InvalidInput`] for a fifo or a socket.
 pub fn open(path: &Path) -> std::io::Result<File> {
     let is_given = ["/dev/fd", "/dev/stdin", "/proc"].iter().any(|place| path.starts_with(place));
-    if !is_given && std::fs::metadata(path)?.file_type().is_fifo() {
-        return Err(irregular());
+    if !is_given {
+        let kind = std::fs::metadata(path)?.file_type();
+        if kind.is_fifo() || kind.is_socket() {
+            return Err(irregular());
+        }
     }
     File::open(path)
 }

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use tracing::{debug, warn};
+use tracing::{trace, warn};
 
 /// The file in the state folder that is locked as long as a server uses it.
 const NAME: &str = "lock";
@@ -15,14 +15,19 @@ const NAME: &str = "lock";
 pub(super) struct Claim(Option<File>);
 
 impl Claim {
-    /// True if what was locked lies in the state folder no longer: the folder, or the lock in it, was
-    /// removed, and another server could lock a new one.
-    pub(super) fn is_lost(&self, state_dir: &Path) -> bool {
+    /// True if the folder is locked.
+    pub(super) fn is_locked(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// True if what is locked lies in the state folder still. If the folder, or the lock in it, was
+    /// removed, another server could lock a new one.
+    pub(super) fn holds(&self, state_dir: &Path) -> bool {
         let place = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
         let Some(Ok(locked)) = self.0.as_ref().map(File::metadata) else { return false };
         match fs::metadata(state_dir.join(NAME)) {
-            Ok(there) => place(there) != place(locked),
-            Err(error) => error.kind() == io::ErrorKind::NotFound,
+            Ok(there) => place(there) == place(locked),
+            Err(error) => error.kind() != io::ErrorKind::NotFound,
         }
     }
 }
@@ -35,7 +40,7 @@ pub(super) fn claim(state_dir: &Path) -> Option<Claim> {
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
         // What cannot be written there will be told.
         Err(error) => {
-            debug!("the state folder {} cannot be locked: {error}", state_dir.display());
+            trace!("the state folder {} cannot be locked: {error}", state_dir.display());
             Some(Claim(None))
         }
     }
@@ -98,12 +103,13 @@ mod tests {
         assert!(claim(&state).is_some());
         // Regression: a folder that was removed and made again had two servers, without a word.
         let second = claim(&state).unwrap();
-        assert!(!second.is_lost(&state));
+        assert!(second.holds(&state));
         fs::remove_dir_all(&state).unwrap();
-        assert!(second.is_lost(&state));
+        assert!(!second.holds(&state));
         let third = claim(&state).unwrap();
-        assert!(second.is_lost(&state) && !third.is_lost(&state));
+        assert!(!second.holds(&state) && third.holds(&state));
         // One that cannot be made is nobody else's: what comes of it is told by those who write there.
-        assert!(claim(&state.join(NAME)).is_some());
+        let unlocked = claim(&state.join(NAME)).unwrap();
+        assert!(!unlocked.is_locked() && !unlocked.holds(&state));
     }
 }

@@ -195,26 +195,32 @@ impl Control {
         }
     }
 
-    /// Takes the state folder over when the server that had it has ended, or when it was removed.
+    /// Takes the state folder over when the server that had it has ended, or when it was removed; what
+    /// could not be locked is tried again.
     fn claim_again(&mut self) {
         let Some(folder) = self.settings.server.state_dir.as_deref() else { return };
-        let had = self.claim.take_if(|claim| claim.is_lost(folder)).is_some();
-        if self.claim.is_some() {
+        if self.claim.as_ref().is_some_and(|claim| claim.holds(folder)) {
             return;
         }
-        self.claim = claim::claim(folder);
-        if had && self.claim.is_none() {
-            self.serials.keep_no_more();
-            self.sets.keep_no_more();
-            claim::warn_of_another(folder);
-        }
-        if let Some(claim) = &self.claim {
-            info!("the state folder {} is this server's now", folder.display());
-            self.serials.keep(folder, claim);
-            if let Err(error) = self.sets.keep(folder, claim) {
-                warn!("cannot start the thread that writes snapshots: {error}");
+        match claim::claim(folder) {
+            Some(claim) if claim.is_locked() => {
+                info!("the state folder {} is this server's now", folder.display());
+                self.serials.keep(folder, &claim);
+                if let Err(error) = self.sets.keep(folder, &claim) {
+                    warn!("cannot start the thread that writes snapshots: {error}");
+                }
+                self.claim = Some(claim);
+                self.save_serials();
             }
-            self.save_serials();
+            // As long as nobody can lock it, who wrote there goes on.
+            Some(unlocked) if self.claim.is_some() => self.claim = Some(unlocked),
+            None if self.claim.is_some() => {
+                self.claim = None;
+                self.serials.keep_no_more();
+                self.sets.keep_no_more();
+                claim::warn_of_another(folder);
+            }
+            _ => {}
         }
     }
 

@@ -156,6 +156,8 @@ impl Sets {
     /// Writes no snapshots from now on.
     pub(super) fn keep_no_more(&mut self) {
         self.shop.keeper = None;
+        // What waits to be written is not wanted any more.
+        self.sets.values_mut().for_each(|set| set.keeping = None);
     }
 
     /// Waits for files that have changed and come to rest.

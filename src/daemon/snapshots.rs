@@ -437,6 +437,21 @@ mod tests {
         }
     }
 
+    /// Regression: gigabytes of junk were read to their end, although it was told by their start.
+    #[test]
+    fn junk_is_not_read_to_its_end() {
+        let place = Place::new("");
+        let file = fs::File::options().append(true).open(&place.spec.files[0]).unwrap();
+        file.set_len(3 << 30).unwrap();
+        let start = Instant::now();
+        let Outcome::Failed(problem) = place.task().build(MADE, false) else {
+            panic!("it is junk")
+        };
+        assert_eq!(problem.cause, Cause::Binary);
+        let took = start.elapsed();
+        assert!(took < Duration::from_millis(300), "{took:?}");
+    }
+
     /// A file that is refused when it is read must not come in by its snapshot.
     #[test]
     fn data_from_the_future_is_refused_as_a_snapshot_too() {

@@ -21,7 +21,7 @@ use crate::listing::records::Found;
 use crate::trie::names::NameLookup;
 use crate::wire::Type;
 use crate::wire::name::NameBuf;
-use crate::zone::Zone;
+use crate::zone::{Parts, Zone};
 use lines::{Lines, absolute};
 use lists::Lists;
 use merge::Merge;
@@ -41,16 +41,10 @@ pub struct Options {
 ///
 /// # Errors
 ///
-/// Those of `out`, and [`io::ErrorKind::Unsupported`] if a `combined` dataset stands beside others
-/// or is an allow list: the answers of several subzones for one name are not merged.
+/// Those of `out` and of [`check`].
 pub fn zone(zone: &Zone, options: Options, out: &mut dyn Write) -> io::Result<()> {
-    let mut sets = zone.datasets.iter();
-    let combined = sets.find_map(|set| set.parts.as_ref());
-    let is_plain = combined.is_none() || zone.datasets.len() == 1;
-    if !is_plain || zone.allow.iter().any(|set| set.parts.is_some()) {
-        let text = "its combined dataset is not alone in it";
-        return Err(io::Error::new(io::ErrorKind::Unsupported, text));
-    }
+    check(zone)?;
+    let combined = combined(zone);
     let mut lists = zone.datasets.iter().flat_map(|set| set.flat()).filter(|set| set.is_list());
     let ttl = lists.next().map_or(zone.soa.ttl, |set| set.ttl);
     header(zone, ttl, out)?;
@@ -66,6 +60,24 @@ pub fn zone(zone: &Zone, options: Options, out: &mut dyn Write) -> io::Result<()
         section(&lists, ttl, out)?;
     }
     Ok(())
+}
+
+/// Looks whether a zone can be dumped.
+///
+/// # Errors
+///
+/// [`io::ErrorKind::Unsupported`] if a `combined` dataset stands beside others or is an allow list: the
+/// answers of several subzones for one name are not merged.
+pub fn check(zone: &Zone) -> io::Result<()> {
+    let is_plain = combined(zone).is_none() || zone.datasets.len() == 1;
+    if is_plain && zone.allow.iter().all(|set| set.parts.is_none()) {
+        return Ok(());
+    }
+    Err(io::Error::new(io::ErrorKind::Unsupported, "its combined dataset is not alone in it"))
+}
+
+fn combined(zone: &Zone) -> Option<&Parts> {
+    zone.datasets.iter().find_map(|set| set.parts.as_ref())
 }
 
 /// What is listed below one apex.

@@ -34,9 +34,13 @@ pub fn read_grown<E: Display>(
     if before.size > limits.content {
         return Err(problem(Cause::TooBig(limits.content)));
     }
-    let (content, hash) = pass_on(&file, before.size, known, sink).map_err(problem)?;
+    let outcome = pass_on(&file, before.size, known, sink);
     // What was read behind the known beginning may have been written anew meanwhile.
     let is_moving = identity_of_open(&file).map_err(problem)? != before;
+    let (content, hash) = match outcome {
+        Err(Cause::Fatal(_)) if is_moving => return Err(problem(Cause::Torn)),
+        outcome => outcome.map_err(problem)?,
+    };
     if is_moving && hash_of(&file, content).map_err(problem)? != hash {
         return Err(problem(Cause::Torn));
     }
@@ -96,7 +100,11 @@ fn pass_on<E: Display>(
             begun.extend_from_slice(&chunk[..whole]);
             lines.update(&begun);
             content += begun.len() as u64;
-            sink(&begun).map_err(|error| Cause::Fatal(error.to_string()))?;
+            // What is not known yet to be its beginning can be anything.
+            sink(&begun).map_err(|error| match to_check {
+                0 => Cause::Fatal(error.to_string()),
+                _ => Cause::Torn,
+            })?;
             begun.clear();
         }
         begun.extend_from_slice(&chunk[whole..]);
@@ -168,6 +176,19 @@ mod tests {
                 assert_eq!(list.grown().unwrap(), wanted, "{length}");
             }
         }
+    }
+
+    /// Regression: what stood in the place of the known beginning was judged before it was compared with
+    /// it, and was refused for good instead of waited for.
+    #[test]
+    fn what_is_not_known_to_be_the_beginning_is_not_judged() {
+        let list = List::new(&b"10.0.0.1\n".repeat(CHUNK / 4));
+        let refuse = || {
+            let sink = &mut |_: &[u8]| Err("is no list");
+            read_grown(&list.path, &Limits::default(), &list.known, sink).unwrap_err().cause
+        };
+        std::fs::write(&list.path, b"10.0.0.9\n".repeat(CHUNK / 2)).unwrap();
+        assert_eq!(refuse(), Cause::Torn);
     }
 
     #[test]

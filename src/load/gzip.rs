@@ -23,28 +23,82 @@ impl<R: BufRead> Read for Members<R> {
             if length > 0 || buffer.is_empty() {
                 return Ok(length);
             }
-            self.0 = match self.0.take() {
-                Some(ended) => next(ended.into_inner())?,
-                None => None,
-            };
+            // An error, such as an interruption, must leave the place between two members.
+            let is_followed = is_followed(member.get_mut())?;
+            self.0 = self
+                .0
+                .take()
+                .filter(|_| is_followed)
+                .map(|ended| GzDecoder::new(ended.into_inner()));
         }
         Ok(0)
     }
 }
 
-/// What follows a member.
-fn next<R: BufRead>(mut packed: R) -> io::Result<Option<GzDecoder<R>>> {
-    if packed.fill_buf()?.first() == Some(&MAGIC[0]) {
-        return Ok(Some(GzDecoder::new(packed)));
-    }
+/// Whether another member follows, perhaps behind zeros.
+fn is_followed(packed: &mut impl BufRead) -> io::Result<bool> {
     loop {
         let bytes = packed.fill_buf()?;
-        if bytes.iter().any(|&byte| byte != 0) {
-            return Err(io::Error::new(ErrorKind::InvalidData, "other bytes follow its end"));
+        let zeros = bytes.iter().take_while(|&&byte| byte == 0).count();
+        match bytes.first() {
+            None => return Ok(false),
+            Some(first) if *first == MAGIC[0] => return Ok(true),
+            Some(0) => packed.consume(zeros),
+            Some(_) => {
+                return Err(io::Error::new(ErrorKind::InvalidData, "other bytes follow its end"));
+            }
         }
-        match bytes.len() {
-            0 => return Ok(None),
-            zeros => packed.consume(zeros),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::{Compression, write::GzEncoder};
+    use std::io::Write;
+
+    /// Is interrupted before it gives anything, byte by byte.
+    struct Interrupted<'a> {
+        bytes: &'a [u8],
+        is_next: bool,
+    }
+
+    impl Read for Interrupted<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let length = self.fill_buf()?.read(buffer)?;
+            self.consume(length);
+            Ok(length)
+        }
+    }
+
+    impl BufRead for Interrupted<'_> {
+        fn fill_buf(&mut self) -> io::Result<&[u8]> {
+            self.is_next = !self.is_next;
+            match self.is_next {
+                true => Err(ErrorKind::Interrupted.into()),
+                false => Ok(&self.bytes[..self.bytes.len().min(1)]),
+            }
+        }
+
+        fn consume(&mut self, amount: usize) {
+            self.bytes = &self.bytes[amount..];
+        }
+    }
+
+    /// Regression: after an interruption between two members, the rest was taken for the end.
+    #[test]
+    fn interruptions_lose_nothing() {
+        let member = |text: &str| {
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+            encoder.write_all(text.as_bytes()).unwrap();
+            encoder.finish().unwrap()
+        };
+        let bytes = [member("1.2.3.4\n"), member("5.6.7.8\n"), vec![0; 3]].concat();
+        for is_next in [false, true] {
+            let mut text = String::new();
+            let mut members = Members::new(Interrupted { bytes: &bytes, is_next });
+            members.read_to_string(&mut text).unwrap();
+            assert_eq!(text, "1.2.3.4\n5.6.7.8\n");
         }
     }
 }

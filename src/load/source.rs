@@ -350,6 +350,16 @@ mod tests {
         }
     }
 
+    /// Regression: gigabytes were read of what is too big by its size.
+    #[test]
+    fn of_a_file_that_is_too_big_nothing_is_read() {
+        let (_folder, path) = file(b"1.2.3.4\n");
+        let limits = Limits { content: 7, ..Limits::default() };
+        let problem = read(&path, &limits, &mut |_| -> Result<(), Infallible> { panic!("it is") });
+        assert_eq!(problem.unwrap_err().cause, Cause::TooBig(7));
+        assert!(slurp(&path, &Limits { content: 8, ..limits }).is_ok());
+    }
+
     #[test]
     fn a_gzip_bomb_stops_at_the_limit() {
         let (_folder, path) = file(&gzip(&vec![b'#'; 8 << 20]));

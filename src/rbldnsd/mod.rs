@@ -146,14 +146,19 @@ fn look(options: &Options, log: &Arc<Log>) -> anyhow::Result<ExitCode> {
 }
 
 fn dump(catalog: &Catalog) -> anyhow::Result<ExitCode> {
+    let what = |zone: &crate::zone::Zone| format!("cannot dump zone {}", zone.apex);
+    // Who reads the output must not take a part for the whole.
+    for zone in catalog.zones() {
+        dump::check(zone).with_context(|| what(zone))?;
+    }
     let mut out = BufWriter::new(std::io::stdout().lock());
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let options = dump::Options { now: now.as_secs(), ip4_in_ip6: false };
     writeln!(out, "; rbldnsd version {VERSION}").context("cannot write")?;
     for zone in catalog.zones() {
-        let what = || format!("cannot dump zone {}", zone.apex);
-        dump::zone(zone, options, &mut out).with_context(what)?;
+        dump::zone(zone, options, &mut out).with_context(|| what(zone))?;
     }
+    out.flush().context("cannot write")?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -295,6 +295,9 @@ fn fault(reason: Reason) -> String {
         Reason::NotSingle6 { excluded: false } => {
             "invalid address for regular entry (should be 64 bits)"
         }
+        Reason::NotSingle6 { excluded: true } => {
+            "invalid address for exclusion (should be 128 bits)"
+        }
         Reason::NoSubzone => "no subzone(s) specified for dataset, data will be ignored",
         other => return other.to_string(),
     };

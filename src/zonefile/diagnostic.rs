@@ -322,7 +322,7 @@ pub enum FatalCause {
     #[error("the data is dated {}, in the future: is the clock right?", utc(*.0))]
     FutureTimestamp(u64),
     /// The distinct texts have more bytes, or the lines are more, than are counted.
-    #[error("more than 4 GiB of texts, or more than 2147483647 entries, in one dataset")]
+    #[error("more than 4 GiB of texts, or more than 2147483648 entries, in one dataset")]
     TooLarge,
     /// The TTL of a `generic` record.
     #[error("the TTL of the record is not a time: expected one like 300 or 5m")]

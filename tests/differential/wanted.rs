@@ -166,7 +166,8 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
     Difference {
         id: NOTHING_VALID,
         rbldnsd: "files without a byte, or of garbage without one entry, are an empty list",
-        dnsbld: "they are not loaded: SERVFAIL, or the last good data; comments alone are a list",
+        dnsbld: "they are not loaded: SERVFAIL, or the last good data; comments alone are a list at \
+                 the first load, and later if there were fewer than 20 entries beside other files",
         why: "what a broken mirror leaves must not delist the world",
         off: "`accept-empty = true` for files without a byte",
         shows: Shows::Natively,
