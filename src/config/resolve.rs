@@ -130,8 +130,9 @@ impl Resolver<'_> {
             self.error(key, span, Problem::new("there is nothing to listen on", help));
         }
         let of_tls = tls.map_or(&[][..], |tls| &tls.listen);
-        let pairs = of_tls.iter().flat_map(|tls| listen.iter().map(move |plain| (*tls, *plain)));
-        if let Some((tls, plain)) = pairs.into_iter().find(|&(tls, plain)| collide(tls, plain)) {
+        let mut pairs =
+            of_tls.iter().flat_map(|tls| listen.iter().map(move |plain| (*tls, *plain)));
+        if let Some((tls, plain)) = pairs.find(|&(tls, plain)| collide(tls, plain)) {
             let message = match tls == plain {
                 true => format!("{tls} is in server.listen too"),
                 false => format!("{tls} and {plain} of server.listen collide"),

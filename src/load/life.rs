@@ -278,13 +278,18 @@ impl Life {
         }
         sources.iter().filter(|source| source.entries == 0).find_map(|source| {
             let entries = self.before(source).map_or(0, |before| before.entries);
-            let cause = match source.report.content {
-                _ if entries == 0 => return None,
-                _ if source.bad_lines > 0 => nothing_valid(source),
-                _ if accept_empty => return None,
-                0 => Cause::Empty,
-                _ if entries < FEW => return None,
-                _ => Cause::WouldDelistAll { entries },
+            let cause = if entries == 0 {
+                return None;
+            } else if source.bad_lines > 0 {
+                nothing_valid(source)
+            } else if accept_empty {
+                return None;
+            } else if source.report.content == 0 {
+                Cause::Empty
+            } else if entries >= FEW {
+                Cause::WouldDelistAll { entries }
+            } else {
+                return None;
             };
             Some((Some(source), cause))
         })

@@ -352,7 +352,7 @@ mod tests {
 
     /// Regression: gigabytes were read of what is too big by its size.
     #[test]
-    fn of_a_file_that_is_too_big_nothing_is_read() {
+    fn of_a_file_that_is_too_big_nothing_is_handed_on() {
         let (_folder, path) = file(b"1.2.3.4\n");
         let limits = Limits { content: 7, ..Limits::default() };
         let problem = read(&path, &limits, &mut |_| -> Result<(), Infallible> { panic!("it is") });
