@@ -17,9 +17,11 @@ mod zonespec;
 pub use compare::{Changes, reload};
 pub use error::{Diagnostic, Errors};
 pub use settings::{
-    Dataset, LogTarget, QueryLog, Server, Settings, Soa, StatsFile, TcpLimits, Tls, TtlBounds, Zone,
+    Dataset, Loaded, LogTarget, QueryLog, Server, Settings, Soa, StatsFile, TcpLimits, Tls,
+    TtlBounds, Zone,
 };
-pub use source::{Loaded, SAMPLE_FILE, SYSTEM_FILE, Source, open};
+pub use source::{SAMPLE_FILE, SYSTEM_FILE, Source, open};
+pub use value::collide;
 pub use zonespec::dataset_spec;
 
 #[cfg(test)]

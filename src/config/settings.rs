@@ -1,5 +1,6 @@
 //! What the configuration means: plain structures, checked, with every default filled in.
 
+use super::error::Diagnostic;
 use crate::wire::name::NameBuf;
 use crate::zonefile::Kind;
 use std::fmt;
@@ -7,6 +8,15 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
+
+/// A configuration that can be used, and warnings about it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Loaded {
+    /// The meaning of the configuration.
+    pub settings: Settings,
+    /// What is allowed, but probably a slip.
+    pub warnings: Vec<Diagnostic>,
+}
 
 /// A whole configuration. Every dataset a zone names exists, names are unique, paths absolute.
 #[derive(Clone, PartialEq, Eq, Debug)]

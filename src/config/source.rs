@@ -1,7 +1,7 @@
 //! Where a configuration comes from, and how it is read, at the start and on every reload.
 
-use super::error::{Diagnostic, Errors, Problem};
-use super::settings::Settings;
+use super::error::{Errors, Problem};
+use super::settings::{Loaded, Settings};
 use super::{parse, resolve, value, zonespec};
 use std::fmt;
 use std::fs::File;
@@ -20,15 +20,6 @@ const COMMAND_LINE: &str = "command line";
 
 /// The longest configuration, in bytes: some 10,000 zones.
 const MAX_SIZE: u64 = 2 << 20;
-
-/// A configuration that can be used, with what is odd about it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Loaded {
-    /// What it means.
-    pub settings: Settings,
-    /// What is probably not meant.
-    pub warnings: Vec<Diagnostic>,
-}
 
 /// Where a configuration comes from.
 #[derive(Clone, PartialEq, Eq, Debug)]

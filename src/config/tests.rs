@@ -1,10 +1,9 @@
 //! Whole texts: what they mean, and every mistake with its place, words and remedy.
 
 use super::resolve::resolve;
-use super::source::Loaded;
 use super::{
-    Dataset, Diagnostic, LogTarget, QueryLog, Server, Settings, Soa, StatsFile, TcpLimits, Tls,
-    TtlBounds, Zone, parse,
+    Dataset, Diagnostic, Loaded, LogTarget, QueryLog, Server, Settings, Soa, StatsFile, TcpLimits,
+    Tls, TtlBounds, Zone, parse,
 };
 use crate::zonefile::Kind;
 use std::net::SocketAddr;

@@ -2,7 +2,6 @@
 
 use super::error::{Problem, suggest};
 use super::settings::TtlBounds;
-use crate::net::listen::collide;
 use crate::wire::name::NameBuf;
 use crate::zonefile::Kind;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -96,6 +95,20 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, Problem> {
 fn without_brackets(text: &str) -> Option<SocketAddr> {
     let (ip, port) = text.rsplit_once(':')?;
     Some(SocketAddr::new(ip.parse::<Ipv6Addr>().ok()?.into(), port.parse().ok()?))
+}
+
+/// True if a server cannot listen on both addresses: they are the same, or one is the wildcard of the other's
+/// family. An IPv4-mapped address is an IPv4 address; port 0 is another free port each time.
+pub fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+    let [one_ip, other_ip] = [one, other].map(|address| address.ip().to_canonical());
+    let [one_scope, other_scope] = [one, other].map(|address| match address {
+        SocketAddr::V4(_) => 0,
+        SocketAddr::V6(address) => address.scope_id(),
+    });
+    let is_same_port = one.port() != 0 && one.port() == other.port();
+    let has_wildcard = one_ip.is_unspecified() || other_ip.is_unspecified();
+    let is_same = one_ip == other_ip && one_scope == other_scope;
+    is_same_port && one_ip.is_ipv4() == other_ip.is_ipv4() && (has_wildcard || is_same)
 }
 
 /// What is wrong if the server is to listen on `address`, too.

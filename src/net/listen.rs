@@ -91,15 +91,6 @@ pub fn tcp(address: SocketAddr) -> Result<TcpListener, ListenError> {
     tcp_socket(address).map_err(|cause| ListenError { address, protocol: "TCP", cause })
 }
 
-/// True if these two addresses cannot both be listened on: they are the same, or one is the wildcard
-/// that the other falls under. That of IPv6 leaves IPv4 alone. Port 0 is another port each time.
-pub fn collide(one: SocketAddr, other: SocketAddr) -> bool {
-    let (one, other) = (canonical(one), canonical(other));
-    let is_same_port = one.port() != 0 && one.port() == other.port();
-    let has_wildcard = one.ip().is_unspecified() || other.ip().is_unspecified();
-    is_same_port && one.is_ipv4() == other.is_ipv4() && (has_wildcard || one == other)
-}
-
 /// A UDP socket that another process has bound and keeps (systemd.socket(5)). The sizes of its
 /// buffers stay as they are set there. One worker has it: sockets of the others could not be bound
 /// beside it.
@@ -203,6 +194,7 @@ fn remedy(source: &io::Error) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::collide;
 
     fn address(text: &str) -> SocketAddr {
         text.parse().unwrap()

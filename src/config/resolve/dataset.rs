@@ -1,0 +1,170 @@
+//! The tables `[[dataset]]`.
+
+use super::super::error::Problem;
+use super::super::settings::{Dataset, Soa, TtlBounds};
+use super::super::spec::{DatasetSpec, SoaSpec, Time, Typed};
+use super::super::value;
+use super::Resolver;
+use crate::wire::name::NameBuf;
+use crate::zonefile::{Kind, MAX_TEXT};
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+use std::ops::Range;
+use std::path::PathBuf;
+use toml::Spanned;
+
+impl Resolver<'_> {
+    pub(super) fn datasets(
+        &mut self,
+        specs: &[Spanned<DatasetSpec>],
+        bounds: &TtlBounds,
+    ) -> Vec<Dataset> {
+        let mut places = HashMap::new();
+        let mut datasets = Vec::new();
+        for typed in specs {
+            let spec = typed.get_ref();
+            let name = self.required("dataset.name", &spec.name, typed.span());
+            let name = name.and_then(|name| self.dataset_name(name, &mut places));
+            let kind = self.required("dataset.type", &spec.kind, typed.span());
+            let kind = kind.and_then(|word| self.value("dataset.type", word, value::kind));
+            let files = self.required("dataset.files", &spec.files, typed.span());
+            let files = files.map(|files| self.files(files));
+            let overrides = self.overrides(spec, bounds);
+            if let (Some(typed), Some(true)) = (&spec.soa, kind.map(Kind::is_access_list)) {
+                let message = "an access list has no records of its own";
+                let help = "write it at a dataset of the zone";
+                self.error("dataset.soa", typed.span(), Problem::new(message, help));
+            }
+            if let (Some(name), Some(kind), Some(files)) = (name, kind, files) {
+                datasets.push(Dataset { name, kind, files, ..overrides });
+            }
+        }
+        datasets
+    }
+
+    fn dataset_name(
+        &mut self,
+        typed: &Spanned<String>,
+        places: &mut HashMap<String, Range<usize>>,
+    ) -> Option<String> {
+        let name = typed.get_ref();
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        if name.is_empty() || !name.bytes().all(allowed) || name.starts_with('.') {
+            let message = format!("{name:?} is not a name for a dataset");
+            let help = "allowed: letters, digits, - _ and, not in front, dots";
+            self.error("dataset.name", typed.span(), Problem::new(message, help));
+            return None;
+        }
+        self.first_use("dataset.name", "a dataset", name.clone(), typed.span(), places)
+    }
+
+    fn files(&mut self, list: &Spanned<Vec<Spanned<String>>>) -> Vec<PathBuf> {
+        let key = "dataset.files";
+        if list.get_ref().is_empty() {
+            let problem = Problem::new("there is no file", "name at least one file");
+            self.error(key, list.span(), problem);
+        }
+        let mut files = Vec::new();
+        for typed in list.get_ref() {
+            let Some(file) = self.file(key, typed) else { continue };
+            if files.contains(&file) {
+                let message = format!("{:?} is named twice", typed.get_ref());
+                self.error(key, typed.span(), Problem::new(message, "name it once"));
+            }
+            files.push(file);
+        }
+        files
+    }
+
+    /// The overrides of a dataset; name, type and files are left to the caller.
+    fn overrides(&mut self, spec: &DatasetSpec, bounds: &TtlBounds) -> Dataset {
+        let blank = Dataset::new(String::new(), Kind::Ip4Set, Vec::new());
+        let allow_any_a = spec.allow_any_a.unwrap_or(blank.allow_any_a);
+        if let (Some(typed), None) = (&spec.ns_ttl, &spec.ns) {
+            let problem = Problem::new("there is no ns it could belong to", "add ns, or drop it");
+            self.error("dataset.ns-ttl", typed.span(), problem);
+        }
+        Dataset {
+            soa: spec.soa.as_ref().and_then(|soa| self.soa(soa, bounds)),
+            ns: spec.ns.as_ref().map_or_else(Vec::new, |list| self.name_servers(list)),
+            ns_ttl: self.ttl("dataset.ns-ttl", &spec.ns_ttl, bounds),
+            ttl: self.ttl("dataset.ttl", &spec.ttl, bounds),
+            default_a: spec.default_a.as_ref().and_then(|a| self.default_a(a, allow_any_a)),
+            default_text: spec.default_text.as_ref().and_then(|text| self.default_text(text)),
+            allow_any_a,
+            accept_empty: spec.accept_empty.unwrap_or(blank.accept_empty),
+            ..blank
+        }
+    }
+
+    fn soa(&mut self, typed: &Spanned<SoaSpec>, bounds: &TtlBounds) -> Option<Soa> {
+        let spec = typed.get_ref();
+        let mut name = |key: &str, text: &Typed<String>| {
+            let text = self.required(key, text, typed.span())?;
+            self.value(key, text, value::domain)
+        };
+        let mname = name("dataset.soa.mname", &spec.mname);
+        let rname = name("dataset.soa.rname", &spec.rname);
+        let mut time = |key: &str, time: &Typed<Time>| {
+            self.required(key, time, typed.span())?;
+            self.seconds(key, time)
+        };
+        let refresh = time("dataset.soa.refresh", &spec.refresh);
+        let retry = time("dataset.soa.retry", &spec.retry);
+        let expire = time("dataset.soa.expire", &spec.expire);
+        let minimum = time("dataset.soa.minimum", &spec.minimum);
+        let serial = self.number("dataset.soa.serial", &spec.serial, 0, 0..=u32::MAX);
+        Some(Soa {
+            ttl: self.ttl("dataset.soa.ttl", &spec.ttl, bounds),
+            mname: mname?,
+            rname: rname?,
+            serial: (serial != 0).then_some(serial),
+            refresh: refresh?,
+            retry: retry?,
+            expire: expire?,
+            minimum: minimum?,
+        })
+    }
+
+    fn name_servers(&mut self, list: &Spanned<Vec<Spanned<String>>>) -> Vec<NameBuf> {
+        let key = "dataset.ns";
+        if list.get_ref().is_empty() {
+            let help = "name at least one server, or leave the key out";
+            self.error(key, list.span(), Problem::new("there is no name server", help));
+        }
+        list.get_ref().iter().filter_map(|ns| self.value(key, ns, value::domain)).collect()
+    }
+
+    fn default_a(&mut self, typed: &Spanned<String>, any: bool) -> Option<Ipv4Addr> {
+        let key = "dataset.default-a";
+        let text = typed.get_ref();
+        let Ok(address) = text.parse::<Ipv4Addr>() else {
+            let message = format!("{text:?} is not an IPv4 address");
+            let problem = Problem::new(message, "write all four numbers, such as \"127.0.0.2\"");
+            self.error(key, typed.span(), problem);
+            return None;
+        };
+        if !address.is_loopback() && !any {
+            let message = format!("{address} is not in 127.0.0.0/8");
+            let help = "clients may not take it for a listing; if you are sure, set allow-any-a";
+            self.error(key, typed.span(), Problem::new(message, help));
+        }
+        Some(address)
+    }
+
+    fn default_text(&mut self, typed: &Spanned<String>) -> Option<String> {
+        let text = typed.get_ref();
+        let problem = if text.chars().any(char::is_control) {
+            let message = "there is a control character in it";
+            Problem::new(message, "write the text on one line, without tabs")
+        } else if text.len() > MAX_TEXT {
+            let message =
+                format!("the text is longer than {MAX_TEXT} bytes: it has {}", text.len());
+            Problem::new(message, "shorten it, or write a link to what it says")
+        } else {
+            return Some(text.clone());
+        };
+        self.error("dataset.default-text", typed.span(), problem);
+        None
+    }
+}

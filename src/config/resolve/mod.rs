@@ -1,0 +1,207 @@
+//! [`Spec`] -> [`Settings`]: checks every value and every reference, and fills in the defaults.
+//!
+//! A [`Resolver`] collects what is wrong; `server`, `dataset` and `zone` read the three kinds of tables with it.
+
+mod dataset;
+mod server;
+mod zone;
+
+use super::error::{Diagnostic, Problem};
+use super::settings::{Loaded, Server, Settings, TtlBounds};
+use super::spec::{Spec, Time, Typed};
+use super::value;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::ops::{Range, RangeInclusive};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use toml::Spanned;
+
+/// What `spec`, typed as `text`, means. Relative files are looked for in `folder`; addresses in
+/// `listen` take the place of those in the file.
+pub(super) fn resolve(
+    text: &str,
+    spec: &Spec,
+    folder: &Path,
+    listen: &[SocketAddr],
+) -> Result<Loaded, Vec<Diagnostic>> {
+    let mut resolver = Resolver { text, folder, listen, errors: Vec::new(), warnings: Vec::new() };
+    let server = resolver.server(&spec.server);
+    let datasets = resolver.datasets(&spec.dataset, &server.ttl);
+    let (zones, acl) = resolver.zones(&spec.zone, &spec.dataset, &spec.server);
+    let server = Server { acl, ..server };
+    if !resolver.errors.is_empty() {
+        resolver.errors.sort_by_key(|diagnostic| diagnostic.place);
+        return Err(resolver.errors);
+    }
+    Ok(Loaded { settings: Settings { server, datasets, zones }, warnings: resolver.warnings })
+}
+
+struct Resolver<'a> {
+    text: &'a str,
+    folder: &'a Path,
+    listen: &'a [SocketAddr],
+    errors: Vec<Diagnostic>,
+    warnings: Vec<Diagnostic>,
+}
+
+impl Resolver<'_> {
+    fn addresses(&mut self, key: &str, list: &Spanned<Vec<Spanned<String>>>) -> Vec<SocketAddr> {
+        let mut addresses = Vec::new();
+        for typed in list.get_ref() {
+            let Some(address) = self.value(key, typed, value::address) else { continue };
+            if let Some(problem) = value::collision(&addresses, address) {
+                self.error(key, typed.span(), problem);
+            }
+            addresses.push(address);
+        }
+        addresses
+    }
+
+    fn file(&mut self, key: &str, typed: &Spanned<String>) -> Option<PathBuf> {
+        if typed.get_ref().is_empty() {
+            let problem = Problem::new("the path is empty", "write the path of a file or folder");
+            self.error(key, typed.span(), problem);
+            return None;
+        }
+        Some(self.folder.join(typed.get_ref()))
+    }
+
+    /// `name`, unless it is taken.
+    fn first_use(
+        &mut self,
+        key: &str,
+        what: &str,
+        name: String,
+        span: Range<usize>,
+        places: &mut HashMap<String, Range<usize>>,
+    ) -> Option<String> {
+        if let Some(first) = places.get(&name) {
+            let (line, _) = self.line_column(first.clone());
+            let message = format!("there is {what} {name:?} already, in line {line}");
+            let help = "give it another name, or make the two into one";
+            self.error(key, span, Problem::new(message, help));
+            return None;
+        }
+        places.insert(name.clone(), span);
+        Some(name)
+    }
+
+    fn number(
+        &mut self,
+        key: &str,
+        typed: &Typed<i64>,
+        default: u32,
+        allowed: RangeInclusive<u32>,
+    ) -> u32 {
+        let Some(typed) = typed else { return default };
+        let number = u32::try_from(*typed.get_ref()).ok().filter(|number| allowed.contains(number));
+        if number.is_none() {
+            let message = format!("{} is out of range", typed.get_ref());
+            let help = format!("allowed: {} to {}", allowed.start(), allowed.end());
+            self.error(key, typed.span(), Problem::new(message, help));
+        }
+        number.unwrap_or(default)
+    }
+
+    fn duration(
+        &mut self,
+        key: &str,
+        typed: &Typed<Time>,
+        default: Duration,
+        allowed: RangeInclusive<Duration>,
+        words: &str,
+    ) -> Duration {
+        let Some(typed) = typed else { return default };
+        match value::duration(&typed.get_ref().0) {
+            Ok(time) if allowed.contains(&time) => return time,
+            Ok(_) => {
+                let message = format!("{:?} is out of range", typed.get_ref().0);
+                let problem = Problem::new(message, format!("allowed: {words}"));
+                self.error(key, typed.span(), problem);
+            }
+            Err(problem) => self.error(key, typed.span(), problem),
+        }
+        default
+    }
+
+    /// The same where 0 stands for never, which is `None`.
+    fn duration_or_never(
+        &mut self,
+        key: &str,
+        typed: &Typed<Time>,
+        default: Option<Duration>,
+        allowed: RangeInclusive<Duration>,
+        words: &str,
+    ) -> Option<Duration> {
+        let typed_time = typed.as_ref().map(|time| value::duration(&time.get_ref().0));
+        match typed_time {
+            None => default,
+            Some(Ok(Duration::ZERO)) => None,
+            Some(_) => Some(self.duration(key, typed, Duration::ZERO, allowed, words)),
+        }
+    }
+
+    /// A time to live within the bounds.
+    fn ttl(&mut self, key: &str, typed: &Typed<Time>, bounds: &TtlBounds) -> Option<u32> {
+        let ttl = self.seconds(key, typed)?;
+        let span = span_of(typed);
+        self.within_bounds(key, span, ttl, bounds);
+        Some(ttl)
+    }
+
+    fn seconds(&mut self, key: &str, typed: &Typed<Time>) -> Option<u32> {
+        let typed = typed.as_ref()?;
+        value::seconds(&typed.get_ref().0)
+            .map_err(|problem| self.error(key, typed.span(), problem))
+            .ok()
+    }
+
+    /// A time to live that is typed here must keep the bounds that are typed here.
+    fn within_bounds(&mut self, key: &str, span: Range<usize>, ttl: u32, bounds: &TtlBounds) {
+        let least = bounds.min.max(1);
+        if bounds.min <= bounds.max && !(least..=bounds.max).contains(&ttl) {
+            let message = format!("{ttl} s is outside what min-ttl and max-ttl allow");
+            let help = format!("allowed: {least} to {} seconds", bounds.max);
+            self.error(key, span, Problem::new(message, help));
+        }
+    }
+
+    fn value<T>(
+        &mut self,
+        key: &str,
+        typed: &Spanned<String>,
+        read: impl Fn(&str) -> Result<T, Problem>,
+    ) -> Option<T> {
+        read(typed.get_ref()).map_err(|problem| self.error(key, typed.span(), problem)).ok()
+    }
+
+    /// The value of a key that must be there, in the table at `table`.
+    fn required<'t, T>(
+        &mut self,
+        key: &str,
+        typed: &'t Typed<T>,
+        table: Range<usize>,
+    ) -> Option<&'t Spanned<T>> {
+        if typed.is_none() {
+            let last = key.rsplit('.').next().unwrap_or(key);
+            let problem = Problem::new("the key is missing", format!("add {last} = ..."));
+            self.error(key, table, problem);
+        }
+        typed.as_ref()
+    }
+
+    fn error(&mut self, key: &str, span: Range<usize>, problem: Problem) {
+        self.errors.push(Diagnostic::at(self.text, span, problem.of(key)));
+    }
+
+    fn line_column(&self, span: Range<usize>) -> (usize, usize) {
+        let nothing = Problem::new("", "");
+        Diagnostic::at(self.text, span, nothing).place.unwrap_or_default()
+    }
+}
+
+/// The place of a value; the start of the file for one that was not typed.
+fn span_of<T>(typed: &Typed<T>) -> Range<usize> {
+    typed.as_ref().map_or(0..0, Spanned::span)
+}

@@ -1,0 +1,200 @@
+//! The table `[server]`, and `[server.tls]` in it.
+
+use super::super::error::Problem;
+use super::super::settings::{LogTarget, QueryLog, Server, StatsFile, TcpLimits, Tls, TtlBounds};
+use super::super::spec::{ServerSpec, TlsSpec, Typed};
+use super::super::value::collide;
+use super::{Resolver, span_of};
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+use toml::Spanned;
+
+/// The longest text in one character-string of a TXT record (RFC 1035 section 3.3).
+const MAX_STRING: usize = 255;
+
+impl Resolver<'_> {
+    pub(super) fn server(&mut self, spec: &ServerSpec) -> Server {
+        let defaults = Server::default();
+        let tls = spec.tls.as_ref().and_then(|tls| self.tls(tls));
+        let workers = self.number("server.workers", &spec.workers, 0, 0..=1024);
+        Server {
+            listen: self.listen(spec, tls.as_ref(), defaults.listen),
+            workers: NonZeroUsize::new(workers as usize),
+            tcp: self.tcp(spec),
+            ttl: self.ttl_bounds(spec),
+            minimal_answers: spec.minimal_answers.unwrap_or(defaults.minimal_answers),
+            version: self.text_or_hide("server.version", &spec.version, defaults.version),
+            id: self.text_or_hide("server.id", &spec.id, defaults.id),
+            check_interval: self.duration_or_never(
+                "server.check-interval",
+                &spec.check_interval,
+                defaults.check_interval,
+                Duration::from_millis(100)..=Duration::from_secs(24 * 60 * 60),
+                "0, or \"100ms\" to \"1d\"",
+            ),
+            quiet_period: self.duration(
+                "server.quiet-period",
+                &spec.quiet_period,
+                defaults.quiet_period,
+                Duration::ZERO..=Duration::from_secs(60),
+                "0 to \"1m\"",
+            ),
+            state_dir: spec.state_dir.as_ref().and_then(|dir| self.file("server.state-dir", dir)),
+            accept_host_bits: spec.accept_host_bits.unwrap_or(defaults.accept_host_bits),
+            decompress: defaults.decompress,
+            query_log: self.query_log(spec),
+            stats_file: self.stats_file(spec),
+            acl: Vec::new(),
+            tls,
+        }
+    }
+
+    fn listen(
+        &mut self,
+        spec: &ServerSpec,
+        tls: Option<&Tls>,
+        defaults: Vec<SocketAddr>,
+    ) -> Vec<SocketAddr> {
+        let key = "server.listen";
+        let typed = match &spec.listen {
+            Some(list) => self.addresses(key, list),
+            None => defaults,
+        };
+        let listen = if self.listen.is_empty() { typed } else { self.listen.to_vec() };
+        let span = span_of(&spec.listen);
+        let typed_none = spec.listen.as_ref().is_some_and(|list| list.get_ref().is_empty());
+        if typed_none && listen.is_empty() && spec.tls.is_none() {
+            let help = "name at least one address, or leave the key out for the default";
+            self.error(key, span, Problem::new("there is nothing to listen on", help));
+        }
+        let of_tls = tls.map_or(&[][..], |tls| &tls.listen);
+        let mut pairs =
+            of_tls.iter().flat_map(|tls| listen.iter().map(move |plain| (*tls, *plain)));
+        if let Some((tls, plain)) = pairs.find(|&(tls, plain)| collide(tls, plain)) {
+            let message = match tls == plain {
+                true => format!("{tls} is in server.listen too"),
+                false => format!("{tls} and {plain} of server.listen collide"),
+            };
+            let help = "give DNS over TLS a port of its own, such as 853";
+            let span = span_of(&spec.tls);
+            self.error("server.tls.listen", span, Problem::new(message, help));
+        }
+        listen
+    }
+
+    fn tcp(&mut self, spec: &ServerSpec) -> TcpLimits {
+        let TcpLimits { connections, per_client, idle_timeout } = TcpLimits::default();
+        let all = self.number(
+            "server.tcp-connections",
+            &spec.tcp_connections,
+            connections as u32,
+            1..=65536,
+        );
+        let key = "server.tcp-connections-per-client";
+        let typed = &spec.tcp_connections_per_client;
+        let each = self.number(key, typed, (per_client as u32).min(all), 1..=65536);
+        if each > all {
+            let message = format!("{each} is more than tcp-connections ({all})");
+            let span = span_of(typed);
+            let help = format!("allowed: 1 to {all}, or more tcp-connections");
+            self.error(key, span, Problem::new(message, help));
+        }
+        TcpLimits {
+            connections: all as usize,
+            per_client: each as usize,
+            idle_timeout: self.duration(
+                "server.tcp-idle-timeout",
+                &spec.tcp_idle_timeout,
+                idle_timeout,
+                Duration::from_millis(100)..=Duration::from_secs(60 * 60),
+                "\"100ms\" to \"1h\"",
+            ),
+        }
+    }
+
+    fn ttl_bounds(&mut self, spec: &ServerSpec) -> TtlBounds {
+        let defaults = TtlBounds::default();
+        let min = self.seconds("server.min-ttl", &spec.min_ttl).unwrap_or(defaults.min);
+        let max = match self.seconds("server.max-ttl", &spec.max_ttl) {
+            None | Some(0) => TtlBounds::UNBOUNDED,
+            Some(max) => max,
+        };
+        let default = self.seconds("server.default-ttl", &spec.default_ttl);
+        let negative = self.seconds("server.negative-ttl", &spec.negative_ttl);
+        let bounds = TtlBounds {
+            default: default.unwrap_or(defaults.default),
+            min,
+            max,
+            negative: negative.unwrap_or(defaults.negative),
+        };
+        if min > max {
+            let message = format!("{min} s is above max-ttl ({max} s)");
+            let help = "make min-ttl smaller or max-ttl larger";
+            self.error("server.min-ttl", span_of(&spec.min_ttl), Problem::new(message, help));
+        } else {
+            let typed = [&spec.default_ttl, &spec.min_ttl, &spec.max_ttl];
+            let place = typed.into_iter().find(|typed| typed.is_some()).unwrap_or(&None);
+            self.within_bounds("server.default-ttl", span_of(place), bounds.default, &bounds);
+        }
+        bounds
+    }
+
+    fn query_log(&mut self, spec: &ServerSpec) -> Option<QueryLog> {
+        let typed = spec.query_log.as_ref()?;
+        let target = match typed.get_ref().as_str() {
+            "-" => LogTarget::Stdout,
+            _ => LogTarget::File(self.file("server.query-log", typed)?),
+        };
+        Some(QueryLog { target, flush: spec.query_log_flush.unwrap_or(false) })
+    }
+
+    fn stats_file(&mut self, spec: &ServerSpec) -> Option<StatsFile> {
+        let interval = self.duration_or_never(
+            "server.stats-interval",
+            &spec.stats_interval,
+            Some(StatsFile::INTERVAL),
+            Duration::from_secs(1)..=Duration::from_secs(24 * 60 * 60),
+            "0, or \"1s\" to \"1d\"",
+        );
+        Some(StatsFile {
+            path: self.file("server.stats-file", spec.stats_file.as_ref()?)?,
+            increments: spec.stats_increments.unwrap_or(false),
+            interval,
+        })
+    }
+
+    fn tls(&mut self, typed: &Spanned<TlsSpec>) -> Option<Tls> {
+        let spec = typed.get_ref();
+        let list = self.required("server.tls.listen", &spec.listen, typed.span());
+        let listen = list.map(|list| (self.addresses("server.tls.listen", list), list.span()));
+        let certificate = self.required("server.tls.certificate", &spec.certificate, typed.span());
+        let certificate = certificate.and_then(|file| self.file("server.tls.certificate", file));
+        let key = self.required("server.tls.key", &spec.key, typed.span());
+        let key = key.and_then(|file| self.file("server.tls.key", file));
+        let (listen, span) = listen?;
+        if spec.listen.as_ref().is_some_and(|list| list.get_ref().is_empty()) {
+            let help = "name at least one address, or leave out server.tls";
+            let problem = Problem::new("there is nothing to listen on", help);
+            self.error("server.tls.listen", span, problem);
+        }
+        Some(Tls { listen, certificate: certificate?, key: key? })
+    }
+
+    /// A text of `version.bind` or `id.server`; "hide" for none.
+    fn text_or_hide(
+        &mut self,
+        key: &str,
+        typed: &Typed<String>,
+        default: Option<String>,
+    ) -> Option<String> {
+        let Some(typed) = typed else { return default };
+        let text = typed.get_ref();
+        if text.is_empty() || text.len() > MAX_STRING || text.chars().any(char::is_control) {
+            let message = "the text does not fit a TXT record";
+            let help = "allowed: 1 to 255 bytes without control characters, or \"hide\"";
+            self.error(key, typed.span(), Problem::new(message, help));
+        }
+        (text != "hide").then(|| text.clone())
+    }
+}

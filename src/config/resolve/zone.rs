@@ -1,0 +1,142 @@
+//! The tables `[[zone]]`, and the access lists of the server.
+
+use super::super::error::{Diagnostic, Problem, suggest};
+use super::super::settings::Zone;
+use super::super::spec::{DatasetSpec, ServerSpec, Typed, TypedList, ZoneSpec};
+use super::super::value;
+use super::{Resolver, span_of};
+use crate::zonefile::Kind;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use toml::Spanned;
+
+impl Resolver<'_> {
+    pub(super) fn zones(
+        &mut self,
+        specs: &[Spanned<ZoneSpec>],
+        datasets: &[Spanned<DatasetSpec>],
+        server: &ServerSpec,
+    ) -> (Vec<Zone>, Vec<String>) {
+        let typed_names = datasets.iter().filter_map(|typed| typed.get_ref().name.as_ref());
+        let known = Known::of(datasets);
+        if specs.is_empty() {
+            let help = "add a [[zone]] with a name and its datasets";
+            self.errors.push(Diagnostic::general(Problem::new("there is no zone to serve", help)));
+        }
+        let (mut places, mut used) = (HashMap::new(), HashSet::new());
+        let mut access_lists = |resolver: &mut Self, key: &str, list: &TypedList| match list {
+            Some(list) => resolver.references(key, list, &known, true, &mut used),
+            None => Vec::new(),
+        };
+        let server_acl = access_lists(self, "server.acl", &server.acl);
+        let acls: Vec<Vec<String>> = specs
+            .iter()
+            .map(|typed| access_lists(self, "zone.acl", &typed.get_ref().acl))
+            .collect();
+        let mut zones = Vec::new();
+        for (typed, acl) in specs.iter().zip(acls) {
+            let spec = typed.get_ref();
+            let served = match self.required("zone.datasets", &spec.datasets, typed.span()) {
+                Some(list) => self.references("zone.datasets", list, &known, false, &mut used),
+                None => Vec::new(),
+            };
+            if let Some(list) = spec.datasets.as_ref().filter(|list| list.get_ref().is_empty()) {
+                let problem = Problem::new("the zone has no dataset", "name at least one");
+                self.error("zone.datasets", list.span(), problem);
+            }
+            let allow = match &spec.allow {
+                Some(list) => self.references("zone.allow", list, &known, false, &mut used),
+                None => Vec::new(),
+            };
+            if let Some(both) = allow.iter().find(|name| served.contains(name)) {
+                let message = format!("{both:?} is in datasets too, so nothing of it is listed");
+                let span = span_of(&spec.allow);
+                self.error("zone.allow", span, Problem::new(message, "keep it in one of the two"));
+            }
+            let is = |typed: &Typed<String>, word: &str| {
+                typed.as_ref().is_some_and(|t| t.get_ref() == word)
+            };
+            let lists_nothing = |name: &&String| {
+                let specs = datasets.iter().map(Spanned::get_ref);
+                specs.into_iter().any(|set| is(&set.name, name) && is(&set.kind, "generic"))
+            };
+            if let Some(name) = allow.iter().find(lists_nothing) {
+                let message = format!("{name:?} is of type generic, which lists nothing to allow");
+                let help = "take a list, or name it in datasets if its records are to be served";
+                self.error("zone.allow", span_of(&spec.allow), Problem::new(message, help));
+            }
+            let Some(text) = self.required("zone.name", &spec.name, typed.span()) else { continue };
+            let Some(name) = self.value("zone.name", text, value::domain) else { continue };
+            let print = name.to_string();
+            self.first_use("zone.name", "a zone", print, text.span(), &mut places);
+            let defaults = Zone::new(name, served);
+            let test_points = spec.test_points.unwrap_or(defaults.test_points);
+            let example = spec.example.as_ref().and_then(|key| {
+                self.value("zone.example", key, |text| value::name_of_key(text, &defaults.name))
+            });
+            zones.push(Zone { allow, acl, test_points, example, ..defaults });
+        }
+        for name in typed_names.filter(|name| !used.contains(name.get_ref())) {
+            let message = format!("dataset {:?} is in no zone, and is not loaded", name.get_ref());
+            let problem = Problem::new(message, "add it to the datasets, allow or acl of a zone");
+            self.warnings.push(Diagnostic::at(self.text, name.span(), problem));
+        }
+        (zones, server_acl)
+    }
+
+    fn references(
+        &mut self,
+        key: &str,
+        list: &Spanned<Vec<Spanned<String>>>,
+        known: &Known<'_>,
+        access_lists: bool,
+        used: &mut HashSet<String>,
+    ) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for typed in list.get_ref() {
+            let name = typed.get_ref();
+            used.insert(name.clone());
+            if names.contains(name) {
+                let problem = Problem::new(format!("{name:?} is named twice"), "name it once");
+                self.error(key, typed.span(), problem);
+            } else if let Some(&is_access_list) = known.0.get(name.as_str()) {
+                if is_access_list != access_lists {
+                    let (message, help) = match access_lists {
+                        true => ("is no access list", "name a dataset of type acl or aclkey"),
+                        false => ("is an access list", "name it in the acl of the zone or server"),
+                    };
+                    let message = format!("{name:?} {message}");
+                    self.error(key, typed.span(), Problem::new(message, help));
+                }
+            } else {
+                let message = format!("there is no dataset {name:?}");
+                let known: Vec<&str> = known.0.keys().copied().collect();
+                let help = match suggest(name, &known) {
+                    help if help.is_empty() => "add a [[dataset]] of that name".to_owned(),
+                    help => help,
+                };
+                self.error(key, typed.span(), Problem::new(message, help));
+            }
+            names.push(name.clone());
+        }
+        names
+    }
+}
+
+/// The datasets that are typed somewhere, by name, and whether they are access lists. Of equal names the
+/// first counts.
+struct Known<'t>(BTreeMap<&'t str, bool>);
+
+impl<'t> Known<'t> {
+    fn of(datasets: &'t [Spanned<DatasetSpec>]) -> Self {
+        let mut known = BTreeMap::new();
+        for spec in datasets.iter().map(Spanned::get_ref) {
+            let kind = spec.kind.as_ref().and_then(|word| word.get_ref().parse().ok());
+            if let Some(name) = &spec.name {
+                known
+                    .entry(name.get_ref().as_str())
+                    .or_insert_with(|| kind.is_some_and(Kind::is_access_list));
+            }
+        }
+        Self(known)
+    }
+}
