@@ -1,13 +1,11 @@
 //! The life of an access list in the real server: who may ask is never left to chance.
 
-mod common;
-
 use std::fs;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::path::Path;
 use std::time::Duration;
 
-use common::{Serving, temp_dir, wait_until};
+use crate::common::{Serving, temp_dir, wait_until};
 
 const NOERROR: u8 = 0;
 const SERVFAIL: u8 = 2;

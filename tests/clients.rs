@@ -1,14 +1,14 @@
 //! Programs that people ask lists with: dig and kdig, over UDP, TCP and TLS and with what EDNS
 //! offers, and unbound with the strictest of its settings.
 
-mod common;
-
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use common::{Server, Shown, Unbound, dig, free_port, kdig, run, sealed, temp_dir, wait_until};
+use crate::common::{
+    Server, Shown, Unbound, dig, free_port, kdig, run, sealed, temp_dir, wait_until,
+};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
@@ -217,7 +217,7 @@ fn make_certificate(folder: &Path, name: &str) {
 /// nothing below. With rbldnsd it finds no listing at all.
 #[test]
 fn an_unbound_that_is_strict_finds_every_listing() {
-    sealed("an_unbound_that_is_strict_finds_every_listing", || {
+    sealed(|| {
         let folder = temp_dir();
         let server = serve(&folder);
         let strict = " qname-minimisation-strict: yes\n harden-below-nxdomain: yes\n";
@@ -255,7 +255,7 @@ fn an_unbound_that_is_strict_finds_every_listing() {
 
 #[test]
 fn an_unbound_remembers_listings_and_non_listings() {
-    sealed("an_unbound_remembers_listings_and_non_listings", || {
+    sealed(|| {
         let folder = temp_dir();
         let server = serve(&folder);
         let _unbound = unbound(server.addr(), "");

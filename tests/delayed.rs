@@ -1,12 +1,10 @@
 //! Replies that wait because an entry says so (`@ delay=`), from the real server.
 
-mod common;
-
 use std::fs;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use common::{Serving, temp_dir};
+use crate::common::{Serving, temp_dir};
 
 /// A query for the A record of a name below l.example.
 fn query(id: u8, label: &str) -> Vec<u8> {

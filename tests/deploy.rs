@@ -3,8 +3,6 @@
 //! The examples in `deploy/`, as they are, with the programs they are for; `deploy/postfix-main.cf`
 //! has a test of its own.
 
-mod common;
-
 use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
@@ -13,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use common::{
+use crate::common::{
     Process, Server, Unbound, add_address, dig, hide, is_root, run, sealed, temp_dir, wait_until,
 };
 use rustix::process::Signal;
@@ -43,7 +41,7 @@ fn assert_resolves_the_zones() {
 
 #[test]
 fn unbound_resolves_the_zones() {
-    sealed("unbound_resolves_the_zones", || {
+    sealed(|| {
         let _server = Server::samples();
         // It validates, with the key of the real root.
         let _unbound = Unbound::start(&format!(
@@ -57,7 +55,7 @@ fn unbound_resolves_the_zones() {
 
 #[test]
 fn bind_resolves_the_zones() {
-    sealed("bind_resolves_the_zones", || {
+    sealed(|| {
         let folder = temp_dir();
         let _server = Server::samples();
         hide(Path::new("/var/cache/bind"));
@@ -75,7 +73,7 @@ fn bind_resolves_the_zones() {
 
 #[test]
 fn dnsdist_asks_only_machines_that_have_the_zone() {
-    sealed("dnsdist_asks_only_machines_that_have_the_zone", || {
+    sealed(|| {
         let folder = temp_dir();
         let front = SocketAddr::from(([192, 0, 2, 53], 53));
         let machines = [[192, 0, 2, 1], [192, 0, 2, 2]].map(|ip| SocketAddr::from((ip, 53)));
@@ -121,7 +119,7 @@ fn serve(config: &Path, addr: SocketAddr) -> Server {
 
 #[test]
 fn the_units_are_sound() {
-    sealed("the_units_are_sound", || {
+    sealed(|| {
         // What they start has to be there.
         let bin = Path::new("/usr/local/bin");
         hide(bin);
@@ -149,7 +147,7 @@ fn the_units_are_sound() {
 #[test]
 fn it_runs_as_the_unit_runs_it() {
     assert!(is_root(), "the test changes to another user, for which it must be started by root");
-    sealed("it_runs_as_the_unit_runs_it", || {
+    sealed(|| {
         let unit = fs::read_to_string(format!("{DEPLOY}/systemd/dnsbld.service")).expect("there");
         let setting = |key: &str| {
             let line = unit.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));

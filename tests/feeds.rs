@@ -1,15 +1,13 @@
 //! A real feed, if there is one beside the checkout: `../shared/feeds/ipsum.txt`, single addresses
 //! with the number of lists each of them is on.
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::Path;
 
-use common::{Client, Serving, reversed, temp_dir};
+use crate::common::{Client, Serving, reversed, temp_dir};
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
 

@@ -1,7 +1,5 @@
 //! `dnsbld migrate`: what it writes passes `check-config`, and is answered as the command line was.
 
-mod common;
-
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -9,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use common::{Client, Process, Reply, Server, free_port, is_root, names_in, temp_dir, wait_until};
+use crate::common::{
+    Client, Process, Reply, Server, free_port, is_root, names_in, temp_dir, wait_until,
+};
 use hickory_proto::rr::RecordType;
 use tempfile::TempDir;
 

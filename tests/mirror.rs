@@ -1,8 +1,6 @@
 //! A feed that changes, mirrored by rsync while queries go on: each answer is right for a version
 //! of the feed that was there, versions follow each other, and no query is lost.
 
-mod common;
-
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
@@ -11,7 +9,9 @@ use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
-use common::{Reply, RsyncDaemon, Server, mirror, names_in, query, reversed, temp_dir, wait_until};
+use crate::common::{
+    Reply, RsyncDaemon, Server, mirror, names_in, query, reversed, temp_dir, wait_until,
+};
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
 

@@ -1,7 +1,5 @@
 //! `scripts/mirror` with a real rsync daemon: what it fetches and how, and its exit status.
 
-mod common;
-
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -13,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tempfile::TempDir;
 
-use common::{Process, RsyncDaemon, mirror, names_in, temp_dir, wait_until};
+use crate::common::{Process, RsyncDaemon, mirror, names_in, temp_dir, wait_until};
 
 const OK: i32 = 0;
 const FAILED: i32 = 1;

@@ -3,8 +3,6 @@
 //! Postfix as `deploy/postfix-main.cf` sets it up, behind unbound as `deploy/unbound.conf` does,
 //! against the sample zones: what a mail server does with what is listed.
 
-mod common;
-
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -12,7 +10,9 @@ use std::os::unix::fs::chown;
 use std::process::Command;
 use std::time::Duration;
 
-use common::{Process, Server, Unbound, add_address, is_root, run, sealed, temp_dir, wait_until};
+use crate::common::{
+    Process, Server, Unbound, add_address, is_root, run, sealed, temp_dir, wait_until,
+};
 use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
 
@@ -64,7 +64,7 @@ postlog unix-dgram n - n - 1 postlogd
 #[test]
 fn postfix_does_as_the_lists_say() {
     assert!(is_root(), "Postfix changes its user, for which it must be started by root");
-    sealed("postfix_does_as_the_lists_say", || {
+    sealed(|| {
         let _server = Server::samples();
         let _unbound = Unbound::start(&format!("include: {DEPLOY}/unbound.conf\n"));
         let postfix = Postfix::start();

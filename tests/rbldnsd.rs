@@ -1,7 +1,5 @@
 //! The personality: dnsbld under rbldnsd's name, beside Debian's rbldnsd where both can be asked.
 
-mod common;
-
 use std::fs::{self, File};
 use std::io::Read;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
@@ -10,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use common::{
+use crate::common::{
     Foreground, LIMIT, NOBODY, Place, as_nobody, ended, is_root, run, sealed, wait_until,
 };
 use hickory_proto::op::ResponseCode;
@@ -460,7 +458,7 @@ fn next_line(logger: &UnixDatagram) -> String {
 
 #[test]
 fn a_daemon_logs_to_syslog() {
-    sealed("a_daemon_logs_to_syslog", || {
+    sealed(|| {
         let logger = own_logger();
         let place = Place::new();
         let root = place.folder.path().display().to_string();

@@ -1,7 +1,5 @@
 //! dnsbld under rbldnsd's name, at work: access lists, logs, Debian's service and its sockets.
 
-mod common;
-
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
@@ -12,7 +10,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{
+use crate::common::{
     Client, Foreground, LIMIT, Place, as_nobody, ended, free_port, is_root, run, wait_until,
 };
 use hickory_proto::op::ResponseCode;

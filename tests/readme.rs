@@ -1,13 +1,11 @@
 //! What the README promises: its commands do what it says.
 
-mod common;
-
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, UdpSocket};
 use std::path::Path;
 use std::process::Command;
 
-use common::{Serving, names_in, temp_dir};
+use crate::common::{Serving, names_in, temp_dir};
 
 const README: &str = include_str!("../README.md");
 const CHECKOUT: &str = env!("CARGO_MANIFEST_DIR");

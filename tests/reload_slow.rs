@@ -2,13 +2,11 @@
 //!
 //! A big list is loaded again and again under many queries: none is lost, and memory comes back.
 
-mod common;
-
 use std::fs;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use common::{Feed, Setup, Stream, Style};
+use crate::common::{Feed, Setup, Stream, Style};
 
 const LINES: u32 = 1_000_000;
 const RATE: u32 = 2000;

@@ -2,18 +2,12 @@
 //! (`tests/scenarios/text.rs` tells their form). Every question is asked in memory, over UDP, over
 //! TCP and over TLS, and must get the same message each time.
 //!
-//! `SCENARIO=name cargo test --test scenarios` runs one of them and prints what the server says.
+//! `SCENARIO=name cargo test scenarios::` runs one of them and prints what the server says.
 
-mod common;
-#[path = "scenarios/expected.rs"]
 mod expected;
-#[path = "scenarios/question.rs"]
 mod question;
-#[path = "scenarios/reply.rs"]
 mod reply;
-#[path = "scenarios/text.rs"]
 mod text;
-#[path = "scenarios/ways.rs"]
 mod ways;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,7 +20,7 @@ use dnsbld::engine::Transport;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use common::{Serving, temp_dir};
+use crate::common::{Serving, temp_dir};
 use reply::Reply;
 use text::{Ask, DataFile, Scenario};
 use ways::{Client, From, Memory, Streams, Udp, make_certificate};

@@ -1,15 +1,13 @@
 //! Snapshots as users meet them: starts that map them, files that have changed meanwhile, damage,
 //! and the commands that make and verify them.
 
-mod common;
-
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use common::{Daemon, Setup, names_in, temp_dir, wait_until};
+use crate::common::{Daemon, Setup, names_in, temp_dir, wait_until};
 use hickory_proto::op::ResponseCode::{NXDomain, NoError, ServFail};
 use hickory_proto::rr::RecordType;
 use rustix::process::Signal;

@@ -1,9 +1,7 @@
 //! Statistics and the query log of the real binary: beside Debian's rbldnsd line by line, under
 //! several workers, over reloads and rotations, and with a reader that does not read.
 
-mod common;
-
-use common::{Client, Daemon, Process, Setup, dig, query, wait_until};
+use crate::common::{Client, Daemon, Process, Setup, dig, query, wait_until};
 use hickory_proto::rr::RecordType;
 use rustix::process::Signal;
 use std::collections::HashMap;
@@ -129,11 +127,11 @@ fn go_through(addr: SocketAddr, stats: &Path, signal: impl Fn(Signal)) {
 
 /// Of Debian's rbldnsd, or of dnsbld under its name.
 fn of_rbldnsd(program: &Path, plus: &str) -> Written {
-    let folder = common::temp_dir();
+    let folder = crate::common::temp_dir();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
     fs::write(folder.path().join("list"), LIST).unwrap();
     let path = |name: &str| folder.path().join(name);
-    let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, common::free_port()));
+    let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, crate::common::free_port()));
     let mut command = Command::new(program);
     command.args(["-n", "-u", "rbldns", "-a", "-v", "-c", "0", "-w"]).arg(folder.path());
     command.args(["-b", &format!("127.0.0.1/{}", addr.port())]);
@@ -179,7 +177,7 @@ fn written(folder: &Path) -> Written {
 
 #[test]
 fn all_that_is_written_is_what_rbldnsd_writes() {
-    let folder = common::temp_dir();
+    let folder = crate::common::temp_dir();
     let personality = folder.path().join("rbldnsd");
     symlink(env!("CARGO_BIN_EXE_dnsbld"), &personality).unwrap();
     for plus in ["", "+"] {
@@ -206,13 +204,13 @@ fn serve(server: &str) -> Daemon {
 
 #[test]
 fn every_query_of_every_transport_is_counted_and_logged_over_a_rotation() {
-    let tls = SocketAddr::from((Ipv4Addr::LOCALHOST, common::free_port()));
+    let tls = SocketAddr::from((Ipv4Addr::LOCALHOST, crate::common::free_port()));
     let setup = Setup::new();
     setup.write("list", LIST);
     let mut command = Command::new("openssl");
     command.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]);
     command.args(["-nodes", "-days", "2", "-keyout", "tls.key", "-out", "tls.crt"]);
-    common::run(command.args(["-subj", "/CN=dns.test"]).current_dir(setup.path("")));
+    crate::common::run(command.args(["-subj", "/CN=dns.test"]).current_dir(setup.path("")));
     let server = format!(
         "workers = 2\nquery-log = \"queries\"\n[server.tls]\nlisten = [\"{tls}\"]\n\
          certificate = \"tls.crt\"\nkey = \"tls.key\""
@@ -246,7 +244,7 @@ fn every_query_of_every_transport_is_counted_and_logged_over_a_rotation() {
         stream.read_exact(&mut len).unwrap();
         stream.read_exact(&mut vec![0; usize::from(u16::from_be_bytes(len))]).unwrap();
     }
-    assert!(common::kdig(tls, "+tls tls.bl.test A").is("NXDOMAIN"));
+    assert!(crate::common::kdig(tls, "+tls tls.bl.test A").is("NXDOMAIN"));
 
     daemon.signal(Signal::USR1);
     let all = CLIENTS * EACH + 4;
@@ -306,7 +304,7 @@ fn lines_of_the_statistics_file_come_by_the_clock_and_go_on_in_a_new_file() {
 #[test]
 fn a_statistics_file_that_is_a_pipe_without_a_reader_is_told() {
     let setup = Setup::new();
-    common::run(Command::new("mkfifo").arg(setup.path("stats")));
+    crate::common::run(Command::new("mkfifo").arg(setup.path("stats")));
     setup.write("list", LIST);
     let server = "stats-file = \"stats\"\nstats-interval = \"1s\"";
     setup.configure_lists(server, &[("bl.test".into(), "list".into())]);
@@ -328,7 +326,7 @@ fn an_alarm_writes_a_line_of_statistics() {
 #[test]
 fn a_pipe_nobody_reads_does_not_hold_up_answers() {
     let setup = Setup::new();
-    common::run(Command::new("mkfifo").arg(setup.path("queries")));
+    crate::common::run(Command::new("mkfifo").arg(setup.path("queries")));
     setup.write("list", LIST);
     let server = "workers = 2\nquery-log = \"queries\"\nquery-log-flush = true";
     setup.configure_lists(server, &[("bl.test".into(), "list".into())]);
@@ -349,7 +347,7 @@ fn a_pipe_nobody_reads_does_not_hold_up_answers() {
 #[test]
 fn a_pipe_without_a_reader_is_told_and_written_once_there_is_one() {
     let setup = Setup::new();
-    common::run(Command::new("mkfifo").arg(setup.path("queries")));
+    crate::common::run(Command::new("mkfifo").arg(setup.path("queries")));
     setup.write("list", LIST);
     setup.configure_lists("query-log = \"queries\"", &[("bl.test".into(), "list".into())]);
     let daemon = setup.start();

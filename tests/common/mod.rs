@@ -1,7 +1,6 @@
 //! What the integration tests share: processes that end with the test, free ports, folders, and
 //! in the submodules DNS clients, the server under test, an rsync daemon, a resolver, and a place
 //! of their own for tests that need one.
-#![allow(dead_code, unused_imports, reason = "each test file uses a part of it")]
 
 mod daemon;
 mod dig;
@@ -17,12 +16,12 @@ mod unbound;
 pub(crate) use daemon::{Daemon, Setup, send_signal_to_group};
 pub(crate) use dig::{Shown, dig, kdig};
 pub(crate) use dns::{Client, Reply, query, reversed};
-pub(crate) use place::{Ended, Foreground, LIMIT, NOBODY, Place, as_nobody, ended};
+pub(crate) use place::{Foreground, LIMIT, NOBODY, Place, as_nobody, ended};
 pub(crate) use rsync::{RsyncDaemon, mirror};
 pub(crate) use sealed::{add_address, hide, is_root, run, sealed};
 pub(crate) use server::Server;
 pub(crate) use serving::Serving;
-pub(crate) use stream::{Feed, Seen, Stream, Style};
+pub(crate) use stream::{Feed, Stream, Style};
 pub(crate) use unbound::Unbound;
 
 use std::fs::{self, File};

@@ -1,5 +1,6 @@
 //! Tests that need ports, addresses or system files of their own.
 
+use std::any::type_name;
 use std::env;
 use std::ffi::OsStr;
 use std::fs;
@@ -13,15 +14,16 @@ use super::temp_dir;
 const INSIDE: &str = "DNSBLD_TEST_SEALED";
 
 /// Runs `body` where the machine's network, processes and mounts are out of sight: the test
-/// program is started again, for the test `name` alone, in new namespaces. Every port is free
-/// there, the only network is the loopback interface, and names are looked up at 127.0.0.1. When
-/// it ends, for whatever reason, the system ends all that it has started.
+/// program is started again, for the test alone that `body` is written in, in new namespaces. Every
+/// port is free there, the only network is the loopback interface, and names are looked up at
+/// 127.0.0.1. When it ends, for whatever reason, the system ends all that it has started.
 ///
 /// Fails if `body` fails. As another user than root, `body` is root without any real privilege.
-pub(crate) fn sealed(name: &str, body: impl FnOnce()) {
+pub(crate) fn sealed<Body: FnOnce()>(body: Body) {
     if env::var_os(INSIDE).is_some() {
         return body();
     }
+    let name = test_of::<Body>();
     let folder = temp_dir();
     let resolv_conf = folder.path().join("resolv.conf");
     fs::write(&resolv_conf, "nameserver 127.0.0.1\n").expect("the folder is ours");
@@ -41,6 +43,12 @@ pub(crate) fn sealed(name: &str, body: impl FnOnce()) {
     assert!(output.status.success(), "{name} has failed inside");
     // A wrong name would select no test, and be a success.
     assert!(shown(&output).contains(" 1 passed; "), "{name} is not the name of this test");
+}
+
+/// The name of the test in which a closure is written: its path without the crate.
+fn test_of<Closure>() -> &'static str {
+    let path = type_name::<Closure>().trim_end_matches("::{{closure}}");
+    path.split_once("::").map_or(path, |(_, test)| test)
 }
 
 const PREPARE: &str = r#"

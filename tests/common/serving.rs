@@ -51,9 +51,4 @@ impl Serving {
     pub(crate) fn said(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
-
-    /// The process id.
-    pub(crate) fn id(&self) -> u32 {
-        self.process.id()
-    }
 }

@@ -5,9 +5,9 @@
 
 use std::net::Ipv4Addr;
 
-use crate::prng::Prng;
-use crate::scenario::{DataFile, Kind, Line, Scenario, Section, Spec};
-use crate::{values, wanted};
+use super::prng::Prng;
+use super::scenario::{DataFile, Kind, Line, Scenario, Section, Spec};
+use super::{values, wanted};
 
 /// An address other than that of the client which is always let in.
 pub(crate) fn client(prng: &mut Prng) -> Ipv4Addr {

@@ -13,13 +13,13 @@
 //! A star at the end stands for anything. Behind the bar: `ttl` of the answers, `authority` (the TTL of its records), `bits`, `opcode`
 //! and `opt` (the size in it, or none).
 
-use crate::compare::{Compared, Pair};
-use crate::judge::Verdict;
-use crate::message::Reply;
-use crate::query::Query;
-use crate::scenario::Scenario;
-use crate::server::Program;
-use crate::wanted;
+use super::compare::{Compared, Pair};
+use super::judge::Verdict;
+use super::message::Reply;
+use super::query::Query;
+use super::scenario::Scenario;
+use super::server::Program;
+use super::wanted;
 
 /// A scenario with questions.
 pub(crate) struct Case {

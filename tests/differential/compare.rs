@@ -1,13 +1,13 @@
 //! One comparison: the same files and the same questions to both servers.
 
-use crate::facts::{Facts, SERVFAIL};
-use crate::judge::{Asked, Verdict, judge};
-use crate::message::Reply;
-use crate::name::Name;
-use crate::query::{Query, TYPE_A};
-use crate::scenario::{Kind, Scenario, Spec};
-use crate::server::{Program, Server};
-use crate::wanted;
+use super::facts::{Facts, SERVFAIL};
+use super::judge::{Asked, Verdict, judge};
+use super::message::Reply;
+use super::name::Name;
+use super::query::{Query, TYPE_A};
+use super::scenario::{Kind, Scenario, Spec};
+use super::server::{Program, Server};
+use super::wanted;
 
 /// Two servers to compare: rbldnsd on the left, with the files of the one scenario, and any of
 /// the two on the right, with those of the other.

@@ -6,12 +6,12 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::ops::Bound;
 
-use crate::keys::{self, PROBE};
-use crate::message::{Data, Record, Reply};
-use crate::name::{self, Label, Name};
-use crate::query::{Query, TYPE_A, TYPE_ANY, TYPE_MX, TYPE_NS, TYPE_SOA, TYPE_TXT};
-use crate::scenario::{Kind, Scenario, Spec};
-use crate::server::{Program, Server};
+use super::keys::{self, PROBE};
+use super::message::{Data, Record, Reply};
+use super::name::{self, Label, Name};
+use super::query::{Query, TYPE_A, TYPE_ANY, TYPE_MX, TYPE_NS, TYPE_SOA, TYPE_TXT};
+use super::scenario::{Kind, Scenario, Spec};
+use super::server::{Program, Server};
 
 /// The return code for a zone without data.
 pub(crate) const SERVFAIL: u16 = 2;

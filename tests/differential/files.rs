@@ -1,10 +1,10 @@
 //! Random scenarios: zones and data files over small key spaces, so that overlaps, exclusions
 //! and neighbours are common.
 
-use crate::access;
-use crate::prng::Prng;
-use crate::scenario::{DataFile, Kind, Line, Scenario, Spec};
-use crate::{values, wanted};
+use super::access;
+use super::prng::Prng;
+use super::scenario::{DataFile, Kind, Line, Scenario, Spec};
+use super::{values, wanted};
 
 /// The octets, words and labels that a scenario's keys are made of.
 pub(crate) struct Keyspace {

@@ -2,15 +2,15 @@
 //! difference that is due. A difference that is due and does not show is as wrong as one that
 //! shows and is not due.
 
-use crate::facts::{Below, Facts, TestPoint, Zone};
-use crate::message::{Data, Opt, Record, Reply};
-use crate::name::{self, Name};
-use crate::query::{
+use super::facts::{Below, Facts, TestPoint, Zone};
+use super::message::{Data, Opt, Record, Reply};
+use super::name::{self, Name};
+use super::query::{
     AA, CLASS_ANY, CLASS_CH, CLASS_IN, Edns, HEADER, Health, Query, RD, TC, TYPE_A, TYPE_ANY,
     TYPE_NS, TYPE_SOA, TYPE_TXT,
 };
-use crate::scenario::FIRST_MTIME;
-use crate::wanted;
+use super::scenario::FIRST_MTIME;
+use super::wanted;
 
 const FORMERR: u16 = 1;
 const NXDOMAIN: u16 = 3;

@@ -1,13 +1,13 @@
 //! The judge on made-up replies: every wanted difference passes when it is due, and fails when it
 //! is not due, is due and does not show, or shows otherwise.
 
-use crate::facts::Facts;
-use crate::judge::{Asked, Verdict, judge};
-use crate::message::{Data, Opt, Record, Reply};
-use crate::name;
-use crate::query::{AA, Query, TC, TYPE_A, TYPE_SOA, TYPE_TXT};
-use crate::scenario::{FIRST_MTIME, Kind, Spec};
-use crate::wanted;
+use super::facts::Facts;
+use super::judge::{Asked, Verdict, judge};
+use super::message::{Data, Opt, Record, Reply};
+use super::name;
+use super::query::{AA, Query, TC, TYPE_A, TYPE_SOA, TYPE_TXT};
+use super::scenario::{FIRST_MTIME, Kind, Spec};
+use super::wanted;
 
 const NXDOMAIN: u16 = 3;
 

@@ -6,8 +6,8 @@
 use std::fmt::{self, Display, Write as _};
 use std::net::Ipv4Addr;
 
-use crate::name::{self, Name};
-use crate::query::{HEADER, QR, TC, TYPE_A, TYPE_NS, TYPE_OPT, TYPE_SOA, TYPE_TXT, type_name};
+use super::name::{self, Name};
+use super::query::{HEADER, QR, TC, TYPE_A, TYPE_NS, TYPE_OPT, TYPE_SOA, TYPE_TXT, type_name};
 
 /// The data of a record.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]

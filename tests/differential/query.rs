@@ -4,7 +4,7 @@
 use std::fmt::{self, Display};
 use std::net::Ipv4Addr;
 
-use crate::name::{self, Label, Name};
+use super::name::{self, Label, Name};
 
 /// Query types that have a name here.
 const TYPES: [(u16, &str); 14] = [

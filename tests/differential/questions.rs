@@ -1,16 +1,16 @@
 //! Random questions about a scenario: its keys and their neighbours in every spelling, its
 //! apexes and what is beside them; every type and class; headers, EDNS and damage.
 
-use crate::access;
-use crate::files::Keyspace;
-use crate::keys::{self, Key};
-use crate::name::{self, Label, Name};
-use crate::prng::Prng;
-use crate::query::{
+use super::access;
+use super::files::Keyspace;
+use super::keys::{self, Key};
+use super::name::{self, Label, Name};
+use super::prng::Prng;
+use super::query::{
     AA, CLASS_ANY, CLASS_CH, CLASS_IN, Damage, Edns, Query, RD, TC, TYPE_A, TYPE_ANY, TYPE_NS,
     TYPE_SOA, TYPE_TXT,
 };
-use crate::scenario::{Kind, Scenario, Spec};
+use super::scenario::{Kind, Scenario, Spec};
 
 /// `count` questions about `scenario`.
 pub(crate) fn questions(

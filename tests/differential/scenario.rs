@@ -28,9 +28,9 @@ use std::time::{Duration, UNIX_EPOCH};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::name::{self, Name};
-use crate::server::Program;
-use crate::wanted;
+use super::name::{self, Name};
+use super::server::Program;
+use super::wanted;
 
 /// A type of dataset that both servers know.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::query::{Query, TYPE_A};
-use crate::scenario::Scenario;
+use super::query::{Query, TYPE_A};
+use super::scenario::Scenario;
 
 /// Which server.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,8 +1,8 @@
 //! Random A values, texts and special entries, valid ones and near misses.
 
-use crate::prng::Prng;
-use crate::scenario::{Kind, Line};
-use crate::wanted;
+use super::prng::Prng;
+use super::scenario::{Kind, Line};
+use super::wanted;
 
 /// What may stand behind a key, and whether its A value is outside 127/8.
 pub(crate) fn value(prng: &mut Prng) -> (Vec<u8>, bool) {

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use crate::server::Program;
+use super::server::Program;
 
 /// One wanted difference.
 pub(crate) struct Difference {
@@ -470,7 +470,7 @@ pub(crate) fn page() -> String {
          rbldnsd, and what `tests/differential` checks against Debian's rbldnsd with random files,\n\
          options and packets (`scripts/differential`). It differs where rbldnsd is wrong, and\n\
          nowhere else. This page is written by that test\n\
-         (`DIFF_LIST=1 cargo test --test differential documented`).\n\n\
+         (`DIFF_LIST=1 cargo test documented`).\n\n\
          ## Answers\n\n\
          No differences but these pass the test. Under rbldnsd's name, on rbldnsd's command line\n\
          ([rbldnsd.md](rbldnsd.md)), those that can be turned off are: they show natively only.\n\n\

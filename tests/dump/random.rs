@@ -1,7 +1,7 @@
 //! Random small zones, each dump asked by the naive server, against the engine.
 
-use super::common::{query, temp_dir};
 use super::master::Master;
+use crate::common::{query, temp_dir};
 use dnsbld::config::Source;
 use dnsbld::daemon;
 use dnsbld::dump::{self, Options};

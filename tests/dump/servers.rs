@@ -1,8 +1,8 @@
 //! Dumps in a real name server: NSD with our dump, NSD with that of Debian's rbldnsd, and dnsbld
 //! itself are asked the same.
 
-use super::common::{Client, Process, Server, free_port, temp_dir, wait_until};
 use super::random::Random;
+use crate::common::{Client, Process, Server, free_port, temp_dir, wait_until};
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
 use std::collections::BTreeSet;

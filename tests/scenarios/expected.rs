@@ -1,8 +1,8 @@
 //! What a reply must be.
 
-use crate::question::Question;
-use crate::reply::{AA, QR, Reply, TC, quoted};
-use crate::text::unescape;
+use super::question::Question;
+use super::reply::{AA, QR, Reply, TC, quoted};
+use super::text::unescape;
 
 /// The TTL of an entry when no file says anything.
 const DEFAULT_TTL: u32 = 1800;

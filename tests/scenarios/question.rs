@@ -144,7 +144,7 @@ fn name_to_wire(text: &str) -> Result<Vec<u8>, String> {
         Some((address, rest)) => (reversed(address)?, rest),
         None => (String::new(), text),
     };
-    let text = crate::text::unescape(&format!("{labels}{rest}"))?;
+    let text = super::text::unescape(&format!("{labels}{rest}"))?;
     let mut wire = Vec::new();
     for label in text.split(|&byte| byte == b'.').filter(|label| !label.is_empty()) {
         wire.push(u8::try_from(label.len()).map_err(|_| "a label over 255 bytes")?);

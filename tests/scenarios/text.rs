@@ -27,8 +27,8 @@
 //! What a reply must be is whole: it has the records named here and no others. The options of a
 //! question are told at [`Question`], what may be expected at [`Expected`].
 
-use crate::expected::Expected;
-use crate::question::Question;
+use super::expected::Expected;
+use super::question::Question;
 
 /// A data file.
 #[derive(Debug)]

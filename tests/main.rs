@@ -1,0 +1,25 @@
+//! All integration tests, one module per subject, in one program: `cargo test --test integration
+//! snapshots::` runs those of one module.
+
+mod acl;
+mod cli;
+mod clients;
+mod common;
+mod delayed;
+mod deploy;
+mod differential;
+mod dump;
+mod feeds;
+mod fuzz;
+mod migrate;
+mod mirror;
+mod mirror_script;
+mod postfix;
+mod rbldnsd;
+mod rbldnsd_service;
+mod readme;
+mod reload;
+mod reload_slow;
+mod scenarios;
+mod snapshots;
+mod stats;
