@@ -33,7 +33,7 @@ impl Nsd {
         let config = format!(
             "server:\n ip-address: 127.0.0.1@{port}\n username: \"\"\n chroot: \"\"\n \
              database: \"\"\n zonesdir: {path}\n pidfile: \"\"\n server-count: 1\n \
-             xfrdfile: \"\"\n zonelistfile: {path}/list\n cookie-secret-file: \"\"\n \
+             xfrdir: {path}\n xfrdfile: \"\"\n zonelistfile: {path}/list\n cookie-secret-file: \"\"\n \
              rrl-ratelimit: 0\n\
              remote-control:\n control-enable: no\n\
              zone:\n name: {APEX}\n zonefile: zone\n"
