@@ -4,7 +4,7 @@ use dnsbld::engine::{Catalog, Counters};
 use dnsbld::listing::AnswersBuilder;
 use dnsbld::trie::{Trie4, Trie6};
 use dnsbld::wire::name::NameBuf;
-use dnsbld::zone::{Chaos, Dataset, Ns, Parts, Soa, Zone, ZoneState};
+use dnsbld::zone::{Chaos, Dataset, Ns, Soa, Subzones, Zone, ZoneState};
 use dnsbld::zonefile::{Kind, Options, Parsed, Parser};
 use std::sync::Arc;
 
@@ -23,13 +23,13 @@ fn build(parsed: Parsed) -> Dataset {
     let (a, text) = &parsed.default_value;
     let value = default.value(*a, text).map(|value| default.answer(&[value]));
     let sections = parsed.parts.into_iter().map(|part| (part.apexes, build(part.parsed)));
-    let parts = (parsed.kind == Kind::Combined).then(|| Parts::new(sections));
+    let subzones = (parsed.kind == Kind::Combined).then(|| Subzones::new(sections));
     Dataset {
         ip4: parsed.ip4.map(|addresses| Trie4::of(addresses, 1)),
         ip6: parsed.ip6.map(|addresses| Trie6::build(addresses.ranges())),
         names: parsed.names,
         records: parsed.records,
-        parts,
+        subzones,
         answers: parsed.answers,
         default_answer: default.finish(value).0,
         vars: parsed.vars,

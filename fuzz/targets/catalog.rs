@@ -6,7 +6,7 @@ use dnsbld::listing::{AnswersBuilder, Gate, Range};
 use dnsbld::trie::{Trie4, Trie6};
 use dnsbld::wire::Type;
 use dnsbld::wire::name::NameBuf;
-use dnsbld::zone::{Acl, Chaos, Counters, Dataset, Ns, Parts, Soa, Zone, ZoneState};
+use dnsbld::zone::{Acl, Chaos, Counters, Dataset, Ns, Soa, Subzones, Zone, ZoneState};
 use dnsbld::zonefile::{Kind, Options, Parsed, Parser};
 use std::sync::Arc;
 use std::time::Duration;
@@ -187,8 +187,10 @@ fn of_parsed(parsed: Parsed) -> Dataset {
         hides_empty_non_terminals: false,
         acl: parsed.acl.map(Acl::new),
         records: parsed.records,
-        parts: (parsed.kind == Kind::Combined).then(|| {
-            Parts::new(parsed.parts.into_iter().map(|part| (part.apexes, of_parsed(part.parsed))))
+        subzones: (parsed.kind == Kind::Combined).then(|| {
+            Subzones::new(
+                parsed.parts.into_iter().map(|part| (part.apexes, of_parsed(part.parsed))),
+            )
         }),
         answers: parsed.answers,
         default_answer: default.finish([id]).0,

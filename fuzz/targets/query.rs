@@ -302,7 +302,7 @@ impl Session {
         assert_eq!(additional.len(), usize::from(edns.is_some()));
         assert_eq!(message.opt().is_some(), edns.is_some());
         let limit = match (transport, edns) {
-            (Transport::Tcp, _) => 65_535,
+            (Transport::Tcp | Transport::Tls, _) => 65_535,
             (Transport::Udp, None) => CLASSIC_UDP,
             (Transport::Udp, Some(edns)) => usize::from(edns.payload).clamp(CLASSIC_UDP, MAX_UDP),
         };

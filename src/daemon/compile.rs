@@ -12,7 +12,7 @@ use crate::snapshot::intake::Intake;
 use crate::snapshot::{self, folder::Folder};
 use crate::trie::{Trie4, Trie6};
 use crate::wire::name::NameBuf;
-use crate::zone::{Acl, Dataset, Ns, Parts, Soa};
+use crate::zone::{Acl, Dataset, Ns, Soa, Subzones};
 use crate::zonefile::{Diagnostics, Kind, Options, Parsed, Parser, Prepared, Tally};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -433,7 +433,7 @@ fn content(spec: &config::Dataset, name: String, parsed: Parsed, threads: usize)
         let name = format!("{name}/{}", part.name);
         (part.apexes, content(spec, name, part.parsed, threads))
     });
-    let parts = (parsed.kind == Kind::Combined).then(|| Parts::new(sections));
+    let subzones = (parsed.kind == Kind::Combined).then(|| Subzones::new(sections));
     Dataset {
         name,
         ip4: parsed.ip4.map(|addresses| Trie4::of(addresses, threads)),
@@ -442,7 +442,7 @@ fn content(spec: &config::Dataset, name: String, parsed: Parsed, threads: usize)
         hides_empty_non_terminals: spec.hides_empty_non_terminals,
         records,
         acl: parsed.acl.map(Acl::new),
-        parts,
+        subzones,
         answers: parsed.answers,
         default_answer: default.finish(default_answer).0,
         vars: parsed.vars,

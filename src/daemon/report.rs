@@ -7,7 +7,7 @@ use crate::load::counted;
 use crate::net::unix_time;
 use crate::trie::{Trie4, Trie6};
 use crate::wire::name::NameBuf;
-use crate::zone::{Parts, Zone, ZoneState};
+use crate::zone::{Subzones, Zone, ZoneState};
 use std::fmt::{self, Write as _};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -119,7 +119,7 @@ fn question(zone: &Zone, wanted: &ZoneSettings, now: u64) -> String {
 /// The entry that every list should have (RFC 5782 section 5).
 fn test_point(zone: &Zone) -> String {
     let subzones =
-        zone.datasets.iter().filter_map(|set| set.parts.as_ref()).flat_map(Parts::subzones);
+        zone.datasets.iter().filter_map(|set| set.subzones.as_ref()).flat_map(Subzones::all);
     let views = std::iter::once((NameBuf::ROOT, &zone.datasets))
         .chain(subzones.map(|subzone| (subzone.apex.clone(), &subzone.datasets)));
     let lists = views.filter(|(_, sets)| sets.iter().any(|set| set.is_list()));

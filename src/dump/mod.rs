@@ -21,7 +21,7 @@ use crate::listing::records::Found;
 use crate::trie::names::NameLookup;
 use crate::wire::Type;
 use crate::wire::name::NameBuf;
-use crate::zone::{Parts, Zone};
+use crate::zone::{Subzones, Zone};
 use lines::{Lines, absolute};
 use lists::Lists;
 use merge::Merge;
@@ -51,10 +51,10 @@ pub fn zone(zone: &Zone, options: Options, out: &mut dyn Write) -> io::Result<()
     let Some(parts) = combined else {
         return section(&Lists::new(zone, &zone.datasets, zone.apex.clone(), options), ttl, out);
     };
-    for part in parts.subzones() {
+    for part in parts.all() {
         let Some(apex) = part.apex.join(&zone.apex) else { continue };
         let mut lists = Lists::new(zone, &part.datasets, apex, options);
-        let others = parts.subzones().iter().filter(|other| other.apex != part.apex);
+        let others = parts.all().iter().filter(|other| other.apex != part.apex);
         lists.cuts = others.filter_map(|other| below(&other.apex, &part.apex)).collect();
         writeln!(out, "$ORIGIN {}", String::from_utf8_lossy(&absolute(&lists.apex)))?;
         section(&lists, ttl, out)?;
@@ -70,14 +70,14 @@ pub fn zone(zone: &Zone, options: Options, out: &mut dyn Write) -> io::Result<()
 /// answers of several subzones for one name are not merged.
 pub fn check(zone: &Zone) -> io::Result<()> {
     let is_plain = combined(zone).is_none() || zone.datasets.len() == 1;
-    if is_plain && zone.allow.iter().all(|set| set.parts.is_none()) {
+    if is_plain && zone.allow.iter().all(|set| set.subzones.is_none()) {
         return Ok(());
     }
     Err(io::Error::new(io::ErrorKind::Unsupported, "its combined dataset is not alone in it"))
 }
 
-fn combined(zone: &Zone) -> Option<&Parts> {
-    zone.datasets.iter().find_map(|set| set.parts.as_ref())
+fn combined(zone: &Zone) -> Option<&Subzones> {
+    zone.datasets.iter().find_map(|set| set.subzones.as_ref())
 }
 
 /// What is listed below one apex.

@@ -5,7 +5,7 @@ use super::text::{KeyText, Text};
 use super::{LowerName, Reason, WorkerState};
 use crate::listing::records::Record;
 use crate::listing::{Answer, Asker};
-use crate::wire::response::Section;
+use crate::wire::message::response::Section;
 use crate::wire::{Class, HEADER, Query, ResponseWriter, Type};
 use crate::zone::{Catalog, Dataset, NsRecords, SoaRecord, Vars, Zone};
 use std::net::IpAddr;

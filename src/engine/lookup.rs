@@ -7,7 +7,7 @@ use crate::listing::records::{Found, NameId, Record};
 use crate::listing::{Answer, AnswerId, Asker};
 use crate::trie::names::NameLookup;
 use crate::wire::name::MAX_NAME;
-use crate::zone::{Dataset, Parts, Zone, ZoneState};
+use crate::zone::{Dataset, Subzones, Zone, ZoneState};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ impl Place {
     fn dataset(self, zone: &Zone) -> Option<&Dataset> {
         let dataset = zone.datasets.get(usize::from(self.dataset))?;
         let Some((subzone, number)) = self.part else { return Some(dataset) };
-        let subzone = dataset.parts.as_ref()?.subzones().get(subzone as usize)?;
+        let subzone = dataset.subzones.as_ref()?.all().get(subzone as usize)?;
         subzone.datasets.get(usize::from(number)).map(Arc::as_ref)
     }
 }
@@ -238,7 +238,7 @@ impl Lookup<'_> {
             let number = *next;
             let dataset = self.zone.datasets.get(number)?;
             *next += 1;
-            let Some(parts) = &dataset.parts else { continue };
+            let Some(parts) = &dataset.subzones else { continue };
             found.empty_non_terminal |= parts.is_above_apex(self.name.wire());
             let Some(part) = self.part(parts, number) else { continue };
             found.empty_non_terminal |= part.starts.len() == 1;
@@ -247,9 +247,9 @@ impl Lookup<'_> {
     }
 
     /// The subzone of the combined dataset with this number that answers for the name.
-    fn part<'p>(&'p self, parts: &'p Parts, number: usize) -> Option<Part<'p>> {
+    fn part<'p>(&'p self, parts: &'p Subzones, number: usize) -> Option<Part<'p>> {
         let (subzone, before) = parts.find(self.name.wire(), self.name.starts())?;
-        let datasets = &parts.subzones().get(subzone as usize)?.datasets;
+        let datasets = &parts.all().get(subzone as usize)?.datasets;
         let starts = &self.name.starts()[..=before];
         let end = usize::from(starts[before]);
         let mut name = [0; MAX_NAME];
@@ -362,7 +362,7 @@ impl Lookup<'_> {
         key: &Key,
         test: impl Fn(&Dataset, &Key, &View<'_>) -> bool,
     ) -> bool {
-        self.zone.allow.iter().enumerate().any(|(number, set)| match &set.parts {
+        self.zone.allow.iter().enumerate().any(|(number, set)| match &set.subzones {
             None => test(set, key, view),
             Some(parts) => self.part(parts, number).is_some_and(|part| {
                 let view = part.view(&part.name);
@@ -500,6 +500,6 @@ impl View<'_> {
                 Found::Nothing => {}
             }
         }
-        found.combined |= dataset.parts.is_some();
+        found.combined |= dataset.subzones.is_some();
     }
 }

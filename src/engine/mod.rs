@@ -7,9 +7,9 @@
 
 mod acl;
 pub(crate) mod compose;
+mod fast;
 pub(crate) mod key;
 mod lookup;
-mod short;
 #[cfg(test)]
 mod tests;
 pub(crate) mod text;
@@ -18,11 +18,12 @@ pub use crate::zone::{Catalog, Counters, Figures, Reason};
 
 use crate::listing::Asker;
 use crate::trie::names::NameRoom;
+use crate::wire::message::response;
 use crate::wire::name::{LabelStarts, copy_lowercase, copy_lowercase_before};
 use crate::wire::{
-    CLASSIC_UDP, Class, Edns, HEADER, MAX_UDP, Query, Rcode, Reject, ResponseWriter, Type, response,
+    CLASSIC_UDP, Class, Edns, HEADER, MAX_UDP, Query, Rcode, Reject, ResponseWriter, Type,
 };
-use crate::zone::Route;
+use crate::zone::ZoneMatch;
 use acl::{Restriction, Verdict};
 use lookup::{Hit, Lookup, RecordHit};
 use std::net::IpAddr;
@@ -33,8 +34,10 @@ use std::time::Duration;
 pub enum Transport {
     /// A datagram: the answer must fit what the client said it can take.
     Udp,
-    /// A stream: the answer may be up to 65,535 bytes.
+    /// A TCP stream: the answer may be up to 65,535 bytes.
     Tcp,
+    /// A TLS stream over TCP (RFC 7858): the same holds.
+    Tls,
 }
 
 /// One query as it came from the network.
@@ -107,7 +110,7 @@ pub fn answer(
         return answer_any(catalog, state, request, out);
     };
     // In one place, so that none of them has to keep it for the next.
-    let mut asked = short::Call { catalog, state, request, out: room };
+    let mut asked = fast::Attempt { catalog, state, request, out: room };
     let answered = match request.query.get(HEADER) {
         Some(1) if matches!(request.query[HEADER..], [_, _, 1, _, 1, _, 1, _, 1, ..]) => {
             asked.by_ip6().or_else(|| asked.by_ip4())
@@ -191,7 +194,7 @@ fn respond<'c>(
         return refuse(writer, Rcode::NotImp, Reason::NotImp);
     }
     state.name.set(query.name);
-    let Some(Route { zone, ready, before }) =
+    let Some(ZoneMatch { zone, compiled, before }) =
         catalog.find(state.name.wire(), state.name.starts(), &mut state.recent)
     else {
         return refuse(writer, Rcode::Refused, Reason::Refused);
@@ -219,8 +222,8 @@ fn respond<'c>(
     let client = request.client;
     let reason = compose::Composer {
         zone,
-        soa: &ready.soa,
-        ns: &ready.ns,
+        soa: &compiled.soa,
+        ns: &compiled.ns,
         query,
         exists,
         owner_of_zone,
@@ -242,7 +245,7 @@ fn respond<'c>(
 #[inline]
 fn limit(request: &Request<'_>, edns: Option<Edns>) -> usize {
     match (request.transport, edns) {
-        (Transport::Tcp, _) => usize::from(u16::MAX),
+        (Transport::Tcp | Transport::Tls, _) => usize::from(u16::MAX),
         (Transport::Udp, None) => CLASSIC_UDP,
         (Transport::Udp, Some(edns)) => usize::from(edns.payload).clamp(CLASSIC_UDP, MAX_UDP),
     }

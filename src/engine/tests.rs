@@ -6,7 +6,7 @@ use crate::listing::records::RecordsBuilder;
 use crate::listing::{AnswersBuilder, Gate, Range};
 use crate::trie::{Trie4, Trie6};
 use crate::wire::name::NameBuf;
-use crate::zone::{Chaos, Dataset, Ns, Parts, Soa, Zone, ZoneState};
+use crate::zone::{Chaos, Dataset, Ns, Soa, Subzones, Zone, ZoneState};
 use crate::zonefile::Kind;
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::RecordType;
@@ -499,7 +499,7 @@ fn of_parsed(parsed: crate::zonefile::Parsed) -> Dataset {
         ip6: parsed.ip6.map(|addresses| Trie6::build(addresses.ranges())),
         names: parsed.names,
         records: parsed.records,
-        parts: (!sections.is_empty()).then(|| Parts::new(sections)),
+        subzones: (!sections.is_empty()).then(|| Subzones::new(sections)),
         answers: parsed.answers,
         default_answer: default.finish([id]).0,
         vars: parsed.vars,

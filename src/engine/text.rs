@@ -1,6 +1,6 @@
 //! TXT: the text of an answer from its template.
 
-use crate::wire::blocks::{any, copy};
+use crate::wire::copy::{any, copy};
 use crate::wire::name::write_text;
 use crate::zone::Vars;
 use crate::zonefile::MAX_TEXT;

@@ -18,6 +18,7 @@ const MAX_MESSAGE: usize = 65_535;
 /// the bytes of their answers.
 pub(super) struct Desk<A> {
     live: Arc<Live>,
+    transport: Transport,
     answer: A,
     recorder: Recorder,
     inner: Mutex<Inner>,
@@ -38,16 +39,22 @@ struct Inner {
 }
 
 impl<A: Answer> Desk<A> {
-    pub(super) fn new(live: Arc<Live>, recorder: Recorder, answer: A) -> Self {
+    pub(super) fn new(
+        live: Arc<Live>,
+        transport: Transport,
+        recorder: Recorder,
+        answer: A,
+    ) -> Self {
         let buffer = vec![0; MAX_MESSAGE].into_boxed_slice();
         let inner = Mutex::new(Inner { state: recorder.state(), buffer });
-        Self { live, answer, recorder, inner }
+        Self { live, transport, answer, recorder, inner }
     }
 
     /// Answers one query; `take` gets the answer's bytes.
     pub(super) fn answer(&self, query: &[u8], client: IpAddr, take: impl FnOnce(&[u8])) -> Reply {
         let client = client_address(client);
-        let request = Request { query, client, transport: Transport::Tcp, now: unix_time() };
+        let transport = self.transport;
+        let request = Request { query, client, transport, now: unix_time() };
         let catalog = self.live.load();
         // A panic of the engine costs its connection; the state is still a valid value.
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);

@@ -16,7 +16,7 @@ use super::desk::{Desk, Reply};
 use super::live::Live;
 use super::throttle::Throttle;
 use super::{Answer, NetCounters, client_address, panic_message};
-use crate::engine;
+use crate::engine::{self, Transport};
 use crate::stats::Recorder;
 
 /// The shortest message: a header alone. Anything below is not DNS.
@@ -106,7 +106,7 @@ impl TcpService {
             address,
             listener,
             service: self.clone(),
-            desk: Arc::new(Desk::new(Arc::clone(&self.live), recorder, answer)),
+            desk: Arc::new(Desk::new(Arc::clone(&self.live), Transport::Tcp, recorder, answer)),
             stopped,
             tasks: JoinSet::new(),
             accept_errors: Throttle::default(),

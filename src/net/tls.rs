@@ -28,7 +28,7 @@ use tokio::task::JoinHandle;
 use super::Answer;
 use super::desk::{Desk, Reply};
 use super::live::Live;
-use crate::engine;
+use crate::engine::{self, Transport};
 use crate::stats::Recorder;
 
 /// The rest before a listener that failed is opened again.
@@ -188,7 +188,7 @@ impl TlsServer {
     ) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let (stop, mut stopped) = watch::channel(());
-        let desk = Arc::new(Desk::new(live, recorder, answer));
+        let desk = Arc::new(Desk::new(live, Transport::Tls, recorder, answer));
         let mut server = open(&listener, &certificate, &desk, idle)?;
         let task = tokio::spawn(async move {
             loop {

@@ -15,7 +15,7 @@ pub(super) fn encode(dataset: &Dataset) -> Vec<u8> {
         hides_empty_non_terminals: _,
         records: _,
         acl: _,
-        parts: _,
+        subzones: _,
         answers: _,
         default_answer,
         vars,

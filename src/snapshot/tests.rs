@@ -6,7 +6,7 @@ use crate::listing::{AnswerId, AnswersBuilder, Gate};
 use crate::load::{Identity, ReadReport, Source, Stamp};
 use crate::trie::{Trie4, Trie6};
 use crate::wire::name::NameBuf;
-use crate::zone::{Acl, Dataset, Ns, Parts};
+use crate::zone::{Acl, Dataset, Ns, Subzones};
 use crate::zonefile::{Kind, Options, Parser};
 use proptest::prelude::*;
 use std::fs;
@@ -37,7 +37,7 @@ fn dataset(kind: Kind, text: &str) -> Dataset {
         names: parsed.names,
         hides_empty_non_terminals: false,
         acl: parsed.acl.map(Acl::new),
-        parts: (kind == Kind::Combined).then(Parts::default),
+        subzones: (kind == Kind::Combined).then(Subzones::default),
         records: None,
         answers: parsed.answers,
         default_answer: default.finish([answer]).0,

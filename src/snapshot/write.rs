@@ -80,7 +80,7 @@ pub(super) fn fit(dataset: &Dataset) -> Result<(), Unfit> {
     if dataset.records.is_some() {
         return Err(Unfit::Records);
     }
-    if dataset.parts.is_some() {
+    if dataset.subzones.is_some() {
         return Err(Unfit::Combined);
     }
     if dataset.acl.is_some() {

@@ -3,18 +3,16 @@
 //! A message from the network is read by [`Query::parse`], which borrows it and checks it whole;
 //! a response is written by [`ResponseWriter`] into the caller's buffer.
 
-pub(crate) mod blocks;
 pub mod codes;
+pub(crate) mod copy;
+pub mod message;
 pub mod name;
-pub mod query;
-pub mod reply;
-pub mod response;
 pub mod reversed;
 
 pub use codes::{Class, Rcode, Type};
-pub use query::{Edns, Query, Reject};
-pub use reply::Reply;
-pub use response::ResponseWriter;
+pub use message::query::{Edns, Query, Reject};
+pub use message::response::ResponseWriter;
+pub use message::response::single::SingleReply;
 
 /// The length of a message header, in bytes (RFC 1035 section 4.1.1).
 pub const HEADER: usize = 12;

@@ -8,7 +8,7 @@
 //! assert_eq!(name.to_lowercase().to_string(), "l2.apews.org");
 //! ```
 
-use super::blocks::{any, copy};
+use super::copy::{any, copy};
 use std::fmt;
 
 /// The longest name in wire form, in bytes, its final zero included (RFC 1035 section 2.3.4).

@@ -10,8 +10,8 @@ use std::sync::Arc;
 #[derive(Debug, Default)]
 pub struct Catalog {
     zones: Vec<Zone>,
-    /// What was made ready of the zones, in the same order.
-    ready: Vec<Ready>,
+    /// The compiled zones, in the same order.
+    compiled: Vec<CompiledZone>,
     apexes: Apexes,
     chaos: Chaos,
     counters: Counters,
@@ -21,11 +21,11 @@ pub struct Catalog {
 
 /// The zone that a name belongs to.
 #[derive(Clone, Copy, Debug)]
-pub struct Route<'a> {
+pub struct ZoneMatch<'a> {
     /// The zone with the longest apex that the name is at or below.
     pub zone: &'a Zone,
-    /// What was made ready of the zone.
-    pub ready: &'a Ready,
+    /// The compiled form of the zone.
+    pub compiled: &'a CompiledZone,
     /// The number of labels that stand before the apex.
     pub before: usize,
 }
@@ -33,7 +33,7 @@ pub struct Route<'a> {
 /// What is in a zone that consists of lists alone: without allow lists, access lists, ordinary
 /// records, subzones and gates.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Plain {
+pub struct SimpleZone {
     /// Some dataset lists IPv4 addresses.
     pub ip4: bool,
     /// Some dataset lists IPv6 addresses.
@@ -44,7 +44,7 @@ pub struct Plain {
 
 /// What usual queries need of a zone, in one place: a zone never changes once it is in a catalog.
 #[derive(Debug)]
-pub struct Ready {
+pub struct CompiledZone {
     /// The SOA record.
     pub soa: SoaRecord,
     /// The NS records.
@@ -58,7 +58,7 @@ pub struct Ready {
     /// See [`Zone::shows_ns`].
     pub shows_ns: bool,
     /// Whether the zone is nothing but plain lists, and with which keys.
-    pub plain: Option<Plain>,
+    pub simple: Option<SimpleZone>,
     /// The zone is served, is plain, has no other zone below, and lists IPv4 addresses and no names: four
     /// octets before its apex are an address and nothing else, unless they are nibbles. The two make a
     /// name that is not too long. No access list holds for all zones.
@@ -86,10 +86,11 @@ impl Catalog {
     /// A catalog of these zones; of several with one apex, the first counts.
     pub fn new(zones: Vec<Zone>, chaos: Chaos) -> Self {
         let apexes = Apexes::new(zones.iter().map(|zone| zone.apex.as_wire()));
-        let ready = zones.iter().enumerate();
-        let ready = ready.map(|(number, zone)| Ready::new(zone, apexes.is_above_another(number)));
-        let ready = ready.collect();
-        Self { zones, ready, apexes, chaos, ..Self::default() }
+        let numbered = zones.iter().enumerate();
+        let compiled = numbered
+            .map(|(number, zone)| CompiledZone::new(zone, apexes.is_above_another(number)))
+            .collect();
+        Self { zones, compiled, apexes, chaos, ..Self::default() }
     }
 
     /// Has the queries that belong to no zone counted there.
@@ -99,12 +100,12 @@ impl Catalog {
 
     /// The same with access lists that hold for all zones.
     pub fn with_acl(self, acl: Vec<Arc<Dataset>>) -> Self {
-        let restrict = |ready| match acl.is_empty() {
-            true => ready,
-            false => Ready { is_ip4: false, is_ip6: false, is_names: false, ..ready },
+        let restrict = |zone| match acl.is_empty() {
+            true => zone,
+            false => CompiledZone { is_ip4: false, is_ip6: false, is_names: false, ..zone },
         };
-        let ready = self.ready.into_iter().map(restrict).collect();
-        Self { ready, acl, ..self }
+        let compiled = self.compiled.into_iter().map(restrict).collect();
+        Self { compiled, acl, ..self }
     }
 
     /// True if this name (wire form, lower case) lies below the apex of one zone and above that of
@@ -146,13 +147,17 @@ impl Catalog {
     /// the cost grows with the number of different label counts of the apexes, not with the
     /// number of zones.
     #[inline(always)]
-    pub fn find(&self, name: &[u8], starts: &[u8], recent: &mut u32) -> Option<Route<'_>> {
+    pub fn find(&self, name: &[u8], starts: &[u8], recent: &mut u32) -> Option<ZoneMatch<'_>> {
         let (number, before) = self.apexes.find_recent(name, starts, recent)?;
         let number = number as usize;
-        Some(Route { zone: self.zones.get(number)?, ready: self.ready.get(number)?, before })
+        Some(ZoneMatch {
+            zone: self.zones.get(number)?,
+            compiled: self.compiled.get(number)?,
+            before,
+        })
     }
 
-    /// What was made ready of the zone whose apex is what a name in a message goes on with at `start`
+    /// The compiled zone whose apex is what a name in a message goes on with at `start`
     /// (in any case), and where the name ends. The zone with the number `recent` is tried first.
     #[inline(always)]
     pub fn read_apex(
@@ -160,18 +165,18 @@ impl Catalog {
         message: &[u8],
         start: usize,
         recent: &mut u32,
-    ) -> Option<(&Ready, usize)> {
+    ) -> Option<(&CompiledZone, usize)> {
         let (number, end) = self.apexes.read(message, start, recent)?;
-        Some((self.ready.get(number as usize)?, end))
+        Some((self.compiled.get(number as usize)?, end))
     }
 
-    /// Whether the zone with this number is [ready for names](Ready::is_names).
+    /// Whether the zone with this number [lists names alone](CompiledZone::is_names).
     #[inline(always)]
     pub fn is_for_names(&self, number: u32) -> bool {
-        self.ready.get(number as usize).is_some_and(|ready| ready.is_names)
+        self.compiled.get(number as usize).is_some_and(|zone| zone.is_names)
     }
 
-    /// What was made ready of the zone with this number, if a message has its apex (in any case) up to
+    /// The compiled zone with this number, if a message has its apex (in any case) up to
     /// `end`, and where that begins.
     #[inline(always)]
     pub fn read_apex_before(
@@ -179,18 +184,18 @@ impl Catalog {
         message: &[u8],
         end: usize,
         number: u32,
-    ) -> Option<(&Ready, usize)> {
+    ) -> Option<(&CompiledZone, usize)> {
         let start = self.apexes.start(number, message, end)?;
-        Some((self.ready.get(number as usize)?, start))
+        Some((self.compiled.get(number as usize)?, start))
     }
 }
 
-impl Ready {
+impl CompiledZone {
     fn new(zone: &Zone, is_above_another: bool) -> Self {
-        let plain = Plain::of(zone);
+        let simple = SimpleZone::of(zone);
         let is_alone = zone.state != ZoneState::Unloaded && !is_above_another;
         let fits = |len: usize| len + zone.apex.as_wire().len() <= MAX_NAME;
-        let lists = |wanted: fn(Plain) -> bool| plain.is_some_and(wanted) && is_alone;
+        let lists = |wanted: fn(SimpleZone) -> bool| simple.is_some_and(wanted) && is_alone;
         Self {
             soa: SoaRecord::new(&zone.soa, &zone.apex),
             ns: NsRecords::new(&zone.ns, &zone.apex),
@@ -198,23 +203,23 @@ impl Ready {
             counters: zone.counters.clone(),
             test_points: zone.test_points,
             shows_ns: zone.shows_ns(),
-            is_ip4: fits(OCTETS) && lists(|plain| plain.ip4 && !plain.names),
-            is_ip6: fits(NIBBLES) && lists(|plain| plain.ip6 && !plain.ip4 && !plain.names),
-            is_names: lists(|plain| plain.names && !plain.ip4 && !plain.ip6),
+            is_ip4: fits(OCTETS) && lists(|zone| zone.ip4 && !zone.names),
+            is_ip6: fits(NIBBLES) && lists(|zone| zone.ip6 && !zone.ip4 && !zone.names),
+            is_names: lists(|zone| zone.names && !zone.ip4 && !zone.ip6),
             expires: zone.expires.unwrap_or(u64::MAX),
-            plain,
+            simple,
         }
     }
 }
 
-impl Plain {
+impl SimpleZone {
     fn of(zone: &Zone) -> Option<Self> {
-        let is_plain = |set: &Arc<Dataset>| {
-            set.records.is_none() && set.parts.is_none() && !set.answers.has_gates()
+        let is_simple = |set: &Arc<Dataset>| {
+            set.records.is_none() && set.subzones.is_none() && !set.answers.has_gates()
         };
-        let is_plain =
-            zone.allow.is_empty() && zone.acl.is_empty() && zone.datasets.iter().all(is_plain);
-        is_plain.then(|| Self {
+        let is_simple =
+            zone.allow.is_empty() && zone.acl.is_empty() && zone.datasets.iter().all(is_simple);
+        is_simple.then(|| Self {
             ip4: zone.datasets.iter().any(|set| set.ip4.is_some()),
             ip6: zone.datasets.iter().any(|set| set.ip6.is_some()),
             names: zone.datasets.iter().any(|set| set.names.is_some()),

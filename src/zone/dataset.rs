@@ -1,6 +1,6 @@
 //! A dataset as it is served.
 
-use super::{Acl, Ns, Parts, Soa, Vars};
+use super::{Acl, Ns, Soa, Subzones, Vars};
 use crate::listing::Answers;
 use crate::listing::records::RecordSet;
 use crate::trie::names::NameTree;
@@ -25,7 +25,7 @@ pub struct Dataset {
     /// Who may ask (`acl`, `aclkey`); such a dataset lists nothing.
     pub acl: Option<Acl>,
     /// The datasets in it, below apexes of their own (`combined`).
-    pub parts: Option<Parts>,
+    pub subzones: Option<Subzones>,
     /// The answers the listings above give by number.
     pub answers: Answers,
     /// One answer with the default value, for the test points of RFC 5782.
@@ -56,12 +56,12 @@ impl Dataset {
 
     /// Itself, or the datasets in it.
     pub fn flat(&self) -> impl Iterator<Item = &Self> {
-        let parts = self.parts.as_ref();
-        parts
+        let subzones = self.subzones.as_ref();
+        subzones
             .is_none()
             .then_some(self)
             .into_iter()
-            .chain(parts.into_iter().flat_map(Parts::datasets))
+            .chain(subzones.into_iter().flat_map(Subzones::datasets))
     }
 
     /// True if IPv6 addresses are keys of this dataset: those of an `ip4trie` are only if there are
@@ -80,8 +80,8 @@ impl Dataset {
 
     /// The size in this process's own memory, in bytes.
     pub fn memory(&self) -> usize {
-        let parts = self.parts.iter().flat_map(Parts::datasets).map(Self::memory);
-        parts.sum::<usize>()
+        let subzones = self.subzones.iter().flat_map(Subzones::datasets).map(Self::memory);
+        subzones.sum::<usize>()
             + self.ip4.as_ref().map_or(0, Trie4::memory)
             + self.ip6.as_ref().map_or(0, Trie6::memory)
             + self.names.as_ref().map_or(0, NameTree::memory)

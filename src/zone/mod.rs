@@ -6,17 +6,17 @@ mod catalog;
 mod counters;
 mod dataset;
 mod ns;
-mod parts;
 mod soa;
+mod subzones;
 
 pub use crate::zonefile::{SoaData as Soa, Vars};
 pub use acl::{Acl, ClientAcl, KeyAcl};
-pub use catalog::{Catalog, Chaos, Plain, Ready, Route};
+pub use catalog::{Catalog, Chaos, CompiledZone, SimpleZone, ZoneMatch};
 pub use counters::{Counters, Figures, Reason};
 pub use dataset::Dataset;
 pub use ns::NsRecords;
-pub use parts::{Parts, Subzone};
 pub use soa::{NEGATIVE_ROOM, SoaRecord};
+pub use subzones::{Subzone, Subzones};
 
 use crate::wire::name::NameBuf;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! The NS records of a zone as they go into messages.
 
 use super::Ns;
+use crate::wire::message::response::Section;
 use crate::wire::name::NameBuf;
-use crate::wire::response::Section;
 use crate::wire::{Class, ResponseWriter, Type};
 use std::collections::HashMap;
 

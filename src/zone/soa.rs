@@ -2,8 +2,8 @@
 
 use super::Soa;
 use crate::wire::ResponseWriter;
+use crate::wire::message::response::Section;
 use crate::wire::name::NameBuf;
-use crate::wire::response::Section;
 use crate::wire::{Class, Type};
 
 /// The SOA record of a zone in wire form: every negative answer has it, so it is made ready once.

@@ -14,7 +14,7 @@ use rustls::pki_types::ServerName;
 use tempfile::TempDir;
 
 use super::*;
-use crate::engine::{Catalog, Outcome, Request as EngineRequest, WorkerState};
+use crate::engine::{Catalog, Outcome, Request as EngineRequest, Transport, WorkerState};
 use crate::net::listen;
 use crate::net::testing::{id, query};
 use crate::stats;
@@ -251,6 +251,7 @@ fn through_hickory(query: &[u8], answer: &[u8]) -> Option<Vec<u8>> {
     let live = Arc::new(Live::new(Catalog::default()));
     let desk = Desk::new(
         live,
+        Transport::Tls,
         stats::Recorder::default(),
         move |_: &Catalog, _: &mut WorkerState, _: &EngineRequest<'_>, out: &mut [u8]| {
             out[..answer.len()].copy_from_slice(&answer);

@@ -6,8 +6,8 @@
 //! call, and so are the lookups in it, so that all that stands around them stays in registers
 //! (docs/decisions/011).
 
-mod asked;
 mod names;
+mod question;
 
 use super::acl::Restriction;
 use super::key::Key;
@@ -16,22 +16,22 @@ use super::text::{Ip4Text, Ip6Text, expand};
 use super::{LowerName, Reason, Request, WorkerState};
 use crate::listing::{AnswerId, Asker};
 use crate::trie::names::NameLookup;
-use crate::wire::reply::Room;
+use crate::wire::message::response::single::Room;
 use crate::wire::reversed::{NIBBLES, nibbles, octets};
 use crate::wire::{HEADER, Rcode};
-use crate::zone::{Catalog, Dataset, Plain, Route, Zone};
-use asked::{Asked, Found, Question};
+use crate::zone::{Catalog, Dataset, SimpleZone, Zone, ZoneMatch};
+use question::{ParsedQuestion, Question, SingleHit};
 use std::sync::Arc;
 
 /// All that a query is answered with.
-pub(super) struct Call<'a, 'o> {
+pub(super) struct Attempt<'a, 'o> {
     pub(super) catalog: &'a Catalog,
     pub(super) state: &'a mut WorkerState,
     pub(super) request: &'a Request<'a>,
     pub(super) out: &'o mut Room,
 }
 
-impl Call<'_, '_> {
+impl Attempt<'_, '_> {
     /// Answers and counts a query for an IPv4 address, where no names are listed, and gives the length
     /// of the answer; `None` if the query has to take another way: nothing has happened then but that
     /// `out` and `state` may have been written to.
@@ -44,7 +44,9 @@ impl Call<'_, '_> {
             return None;
         }
         let recent = &mut self.state.recent;
-        let asked = Asked::read(catalog, request, HEADER + len, recent, |ready| ready.is_ip4)?;
+        let asked = ParsedQuestion::read(catalog, request, HEADER + len, recent, |compiled| {
+            compiled.is_ip4
+        })?;
         let key = Key { ip4: Some(address), ip6: None };
         let lookup = |dataset: &Dataset| dataset.ip4.as_ref().map(|trie| trie.lookup(address));
         self.by_address(&asked, &key, lookup, |template, dataset, room| {
@@ -58,7 +60,9 @@ impl Call<'_, '_> {
         let Self { catalog, request, .. } = *self;
         let address = nibbles(request.query.get(HEADER..)?)?;
         let recent = &mut self.state.recent;
-        let asked = Asked::read(catalog, request, HEADER + NIBBLES, recent, |ready| ready.is_ip6)?;
+        let asked = ParsedQuestion::read(catalog, request, HEADER + NIBBLES, recent, |compiled| {
+            compiled.is_ip6
+        })?;
         let key = Key { ip4: None, ip6: Some(address) };
         let lookup = |dataset: &Dataset| dataset.ip6.as_ref().map(|trie| trie.lookup(address));
         self.by_address(&asked, &key, lookup, |template, dataset, room| {
@@ -70,15 +74,15 @@ impl Call<'_, '_> {
     #[inline(always)]
     fn by_address(
         &mut self,
-        asked: &Asked<'_>,
+        asked: &ParsedQuestion<'_>,
         key: &Key,
         lookup: impl Fn(&Dataset) -> Option<AnswerId>,
         text: impl FnOnce(&[u8], &Dataset, &mut [u8]) -> Option<usize>,
     ) -> Option<usize> {
-        if test_point(&[], key).is_some() && asked.ready.test_points {
+        if test_point(&[], key).is_some() && asked.compiled.test_points {
             return None;
         }
-        let found = only_hit(&asked.ready.datasets, lookup)?;
+        let found = only_hit(&asked.compiled.datasets, lookup)?;
         asked.answer(self.state.worker, self.request.query, self.out, found, text)
     }
 
@@ -93,19 +97,19 @@ impl Call<'_, '_> {
         let Some(route) = catalog.find(name, state.name.starts(), &mut state.recent) else {
             return refuse(catalog, state.worker, &Question::read(request.query, end)?, out);
         };
-        let Route { zone, ready, before } = route;
+        let ZoneMatch { zone, compiled, before } = route;
         if before == 0 || !zone.is_served(request.now) || !catalog.is_plain() {
             return None;
         }
         state.name.set(name);
         let apex = state.name.cut(before);
-        let exists = look(zone, ready.plain?, &state.name, &mut state.hits)?;
-        let asked = Asked { ready, apex, end };
+        let exists = look(zone, compiled.simple?, &state.name, &mut state.hits)?;
+        let asked = ParsedQuestion { compiled, apex, end };
         let found = match state.hits[..] {
-            [] => Found { exists, dataset: zone.datasets.first()?, answer: AnswerId::NONE },
+            [] => SingleHit { exists, dataset: zone.datasets.first()?, answer: AnswerId::NONE },
             [hit] => {
                 let (dataset, answer) = hit.listed(zone)?;
-                Found { exists, dataset, answer }
+                SingleHit { exists, dataset, answer }
             }
             _ => return None,
         };
@@ -123,9 +127,9 @@ impl Call<'_, '_> {
 fn only_hit(
     datasets: &[Arc<Dataset>],
     lookup: impl Fn(&Dataset) -> Option<AnswerId>,
-) -> Option<Found<'_>> {
+) -> Option<SingleHit<'_>> {
     let (first, others) = datasets.split_first()?;
-    let find = |dataset| Found {
+    let find = |dataset| SingleHit {
         exists: false,
         dataset,
         answer: lookup(dataset).unwrap_or(AnswerId::NONE),
@@ -145,12 +149,12 @@ fn only_hit(
 
 /// Fills `hits`, and says whether the name exists. `None` for the test points.
 #[inline(never)]
-fn look(zone: &Zone, plain: Plain, name: &LowerName, hits: &mut Vec<Hit>) -> Option<bool> {
+fn look(zone: &Zone, simple: SimpleZone, name: &LowerName, hits: &mut Vec<Hit>) -> Option<bool> {
     hits.clear();
     let labels = name.labels();
-    let has_addresses = plain.ip4 || plain.ip6;
+    let has_addresses = simple.ip4 || simple.ip6;
     let key = match has_addresses {
-        true => Key::parse(name.wire(), labels, plain.ip4),
+        true => Key::parse(name.wire(), labels, simple.ip4),
         false => Key::default(),
     };
     if zone.test_points && test_point(name.wire(), &key).is_some() {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 /// The subzones of a `combined` dataset. Of those that a name is at or below, the longest answers,
 /// and it alone.
 #[derive(Debug, Default)]
-pub struct Parts {
+pub struct Subzones {
     apexes: Apexes,
     subzones: Vec<Subzone>,
 }
@@ -23,7 +23,7 @@ pub struct Subzone {
     pub datasets: Vec<Arc<Dataset>>,
 }
 
-impl Parts {
+impl Subzones {
     /// Sorts datasets by the subzones that each is for: names relative to the zone, in lower case.
     pub fn new(sections: impl IntoIterator<Item = (Vec<NameBuf>, Dataset)>) -> Self {
         let mut subzones: Vec<Subzone> = Vec::new();
@@ -46,7 +46,7 @@ impl Parts {
     }
 
     /// The subzones, in the order of the files.
-    pub fn subzones(&self) -> &[Subzone] {
+    pub fn all(&self) -> &[Subzone] {
         &self.subzones
     }
 
@@ -80,20 +80,20 @@ mod tests {
             text.split(' ').map(|apex| NameBuf::from_text(apex.as_bytes()).unwrap()).collect()
         };
         let dataset = |name: &str| Dataset { name: name.to_owned(), ..Dataset::default() };
-        let parts = Parts::new([
+        let subzones = Subzones::new([
             (apexes(". a a"), dataset("one")),
             (apexes("x.a"), dataset("two")),
             (apexes("a"), dataset("three")),
         ]);
         let names = |number: u32| -> Vec<&str> {
-            parts.subzones[number as usize].datasets.iter().map(|set| &*set.name).collect()
+            subzones.subzones[number as usize].datasets.iter().map(|set| &*set.name).collect()
         };
         let find = |name: &[u8], starts: &[u8]| {
-            parts.find(name, starts).map(|(number, before)| (names(number), before))
+            subzones.find(name, starts).map(|(number, before)| (names(number), before))
         };
         assert_eq!(find(b"\x01y\x01x\x01a\0", &[0, 2, 4, 6]), Some((vec!["two"], 1)));
         assert_eq!(find(b"\x01y\x01a\0", &[0, 2, 4]), Some((vec!["one", "three"], 1)));
         assert_eq!(find(b"\x01y\0", &[0, 2]), Some((vec!["one"], 1)));
-        assert_eq!(parts.datasets().count(), 3);
+        assert_eq!(subzones.datasets().count(), 3);
     }
 }

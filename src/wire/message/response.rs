@@ -1,6 +1,8 @@
 //! Writes a response into the caller's buffer.
 
-use super::{Class, Edns, HEADER, MAX_UDP, Query, Rcode, Type};
+pub mod single;
+
+use crate::wire::{Class, Edns, HEADER, MAX_UDP, Query, Rcode, Type};
 
 /// The size of the OPT record we send, without options.
 pub(crate) const OPT_SIZE: usize = 11;

@@ -1,7 +1,7 @@
 //! A query as it came from the network.
 
-use super::name::{LabelStarts, MAX_LABEL};
-use super::{Class, HEADER, Type};
+use crate::wire::name::{LabelStarts, MAX_LABEL};
+use crate::wire::{Class, HEADER, Type};
 
 /// A query with exactly one question, checked whole, borrowed from the receive buffer.
 #[derive(Clone, Copy, Debug)]

@@ -1,24 +1,24 @@
 //! Writes a response of one record at one go.
 
-use super::blocks::copy;
-use super::response::{OPT_SIZE, Section, opt_record};
-use super::{CLASSIC_UDP, Edns, HEADER, MAX_UDP, Rcode};
+use super::{OPT_SIZE, Section, opt_record};
+use crate::wire::copy::copy;
+use crate::wire::{CLASSIC_UDP, Edns, HEADER, MAX_UDP, Rcode};
 
 /// A response of the question and at most one record, small enough for every client: what
 /// [`ResponseWriter`](super::ResponseWriter) writes, without its bookkeeping.
 #[derive(Clone, Copy, Debug)]
-pub struct Reply<'q> {
+pub struct SingleReply<'q> {
     /// The query up to the end of its question.
     pub question: &'q [u8],
     /// What the query says of EDNS.
     pub edns: Option<Edns>,
 }
 
-/// The buffer of a [`Reply`]: larger than it gets, so that there is no end to be looked for when a
+/// The buffer of a [`SingleReply`]: larger than it gets, so that there is no end to be looked for when a
 /// part of it is written.
 pub type Room = [u8; MAX_UDP];
 
-impl Reply<'_> {
+impl SingleReply<'_> {
     /// Where the record goes, behind the question.
     #[inline(always)]
     pub fn room<'o, const N: usize>(&self, out: &'o mut Room) -> Option<&'o mut [u8; N]> {

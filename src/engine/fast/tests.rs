@@ -1,7 +1,7 @@
 //! The short way and the long one, compared with random zones and queries.
 
 use crate::engine::tests::{NOW, catalog, query, zone};
-use crate::engine::{Outcome, Request, Transport, WorkerState, answer, answer_any, short};
+use crate::engine::{Outcome, Request, Transport, WorkerState, answer, answer_any, fast};
 use crate::listing::AnswersBuilder;
 use crate::trie::{Trie4, Trie6};
 use crate::wire::HEADER;
@@ -134,7 +134,7 @@ fn take(
     request: &Request<'_>,
     out: &mut [u8],
 ) -> Option<usize> {
-    let mut call = short::Call { catalog, state, request, out: out.first_chunk_mut()? };
+    let mut call = fast::Attempt { catalog, state, request, out: out.first_chunk_mut()? };
     match way {
         Way::Ip4 => call.by_ip4(),
         Way::Ip6 => call.by_ip6(),

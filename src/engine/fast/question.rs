@@ -1,20 +1,20 @@
 //! What is asked, in which zone, and how it is answered when that is known.
 
-use super::super::compose::has_text;
-use super::super::{Reason, Request};
+use crate::engine::compose::has_text;
+use crate::engine::{Reason, Request};
 use crate::listing::AnswerId;
-use crate::wire::query::are_options;
-use crate::wire::reply::Room;
-use crate::wire::response::{Section, record_head};
-use crate::wire::{Class, Edns, HEADER, Rcode, Reply, Type};
-use crate::zone::{Catalog, Dataset, NEGATIVE_ROOM, Ready};
+use crate::wire::message::query::are_options;
+use crate::wire::message::response::single::Room;
+use crate::wire::message::response::{Section, record_head};
+use crate::wire::{Class, Edns, HEADER, Rcode, SingleReply, Type};
+use crate::zone::{Catalog, CompiledZone, Dataset, NEGATIVE_ROOM};
 use std::net::Ipv4Addr;
 
 /// The question of a usual query, and what stands around it.
 #[derive(Clone, Copy)]
 pub(super) struct Question<'q> {
     pub(super) qtype: Type,
-    pub(super) reply: Reply<'q>,
+    pub(super) reply: SingleReply<'q>,
     /// The size of the message, in bytes.
     pub(super) size: usize,
 }
@@ -37,7 +37,7 @@ impl<'q> Question<'q> {
             return None;
         }
         let edns = if additional == 0 { None } else { Some(read_opt(rest)?) };
-        Some(Self { qtype, reply: Reply { question, edns }, size: message.len() })
+        Some(Self { qtype, reply: SingleReply { question, edns }, size: message.len() })
     }
 }
 
@@ -85,8 +85,8 @@ fn read_opt(record: &[u8]) -> Option<Edns> {
 }
 
 /// Where a name belongs to that is asked in a zone of plain lists which is served.
-pub(super) struct Asked<'a> {
-    pub(super) ready: &'a Ready,
+pub(super) struct ParsedQuestion<'a> {
+    pub(super) compiled: &'a CompiledZone,
     /// Where the apex stands in the message, and the name ends.
     pub(super) apex: usize,
     pub(super) end: usize,
@@ -94,7 +94,7 @@ pub(super) struct Asked<'a> {
 
 /// What a name is in a zone.
 #[derive(Clone, Copy)]
-pub(super) struct Found<'a> {
+pub(super) struct SingleHit<'a> {
     /// It exists even if it is not listed.
     pub(super) exists: bool,
     /// The dataset that lists it, or any.
@@ -103,7 +103,7 @@ pub(super) struct Found<'a> {
     pub(super) answer: AnswerId,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> ParsedQuestion<'a> {
     /// Reads the name of a query, which goes on with the apex of a zone at `apex`, if it does, and if
     /// `is_usual` says of that zone that it can be answered here. `recent` is the number of the zone
     /// asked last.
@@ -113,11 +113,11 @@ impl<'a> Asked<'a> {
         request: &Request<'_>,
         apex: usize,
         recent: &mut u32,
-        is_usual: impl FnOnce(&Ready) -> bool,
+        is_usual: impl FnOnce(&CompiledZone) -> bool,
     ) -> Option<Self> {
-        let (ready, end) = catalog.read_apex(request.query, apex, recent)?;
-        let is_served = is_usual(ready) && request.now <= ready.expires;
-        is_served.then_some(Self { ready, apex, end })
+        let (compiled, end) = catalog.read_apex(request.query, apex, recent)?;
+        let is_served = is_usual(compiled) && request.now <= compiled.expires;
+        is_served.then_some(Self { compiled, apex, end })
     }
 
     /// Reads what stands behind the name, answers and counts. `text` writes out the text of a template
@@ -130,14 +130,14 @@ impl<'a> Asked<'a> {
         worker: usize,
         message: &[u8],
         out: &mut Room,
-        found: Found<'_>,
+        found: SingleHit<'_>,
         text: impl FnOnce(&[u8], &Dataset, &mut [u8]) -> Option<usize>,
     ) -> Option<usize> {
         let question = Question::read(message, self.end)?;
-        let Found { exists, dataset, answer } = found;
+        let SingleHit { exists, dataset, answer } = found;
         let (reason, len) = if answer.is_listed() {
             // They stand behind the answer.
-            if self.ready.shows_ns {
+            if self.compiled.shows_ns {
                 return None;
             }
             let (a, template) = dataset.answers.only_value(answer)?;
@@ -153,14 +153,14 @@ impl<'a> Asked<'a> {
         } else {
             (Reason::NxDomain, self.negative(&question, Rcode::NxDomain, out)?)
         };
-        self.ready.counters.count(worker, reason, question.size, len);
+        self.compiled.counters.count(worker, reason, question.size, len);
         Some(len)
     }
 
     #[inline(always)]
     fn negative(&self, question: &Question<'_>, rcode: Rcode, out: &mut Room) -> Option<usize> {
         let room: &mut [u8; NEGATIVE_ROOM] = question.reply.room(out)?;
-        let size = self.ready.soa.write_negative(self.apex, room)?;
+        let size = self.compiled.soa.write_negative(self.apex, room)?;
         question.reply.finish(out, size, rcode, Section::Authority)
     }
 }

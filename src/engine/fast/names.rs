@@ -1,19 +1,19 @@
 //! The way of names as nearly all are: of two labels or more, in the zone asked last, where names alone
 //! are listed.
 
-use super::Call;
-use super::asked::{Asked, Found};
+use super::Attempt;
+use super::question::{ParsedQuestion, SingleHit};
 use crate::engine::WorkerState;
 use crate::engine::text::{expand_any, expand_quickly};
 use crate::listing::AnswerId;
 use crate::trie::names::{NameLookup, NameRoom};
+use crate::wire::message::response::OPT_SIZE;
 use crate::wire::name::{MAX_NAME, write_usual_text};
-use crate::wire::response::OPT_SIZE;
 use crate::wire::{HEADER, Type};
 use crate::zone::Dataset;
 use std::sync::Arc;
 
-impl Call<'_, '_> {
+impl Attempt<'_, '_> {
     /// As [`by_ip4`](Self::by_ip4), for such a name.
     ///
     /// It is read from its end: what stands behind it has a known size, and so has the apex. Only the
@@ -23,8 +23,8 @@ impl Call<'_, '_> {
         let Self { catalog, request, state, out } = self;
         let message = request.query;
         let end = question_name_end(message)?;
-        let (ready, apex) = catalog.read_apex_before(message, end, state.recent)?;
-        if !ready.is_names || request.now > ready.expires || end > HEADER + MAX_NAME {
+        let (compiled, apex) = catalog.read_apex_before(message, end, state.recent)?;
+        if !compiled.is_names || request.now > compiled.expires || end > HEADER + MAX_NAME {
             return None;
         }
         let WorkerState { name, key_text, worker, .. } = &mut **state;
@@ -32,8 +32,8 @@ impl Call<'_, '_> {
         if name.labels() < 2 {
             return None;
         }
-        let (found, listed) = only_name(&ready.datasets, name.room(), name.starts())?;
-        let asked = Asked { ready, apex, end };
+        let (found, listed) = only_name(&compiled.datasets, name.room(), name.starts())?;
+        let asked = ParsedQuestion { compiled, apex, end };
         asked.answer(*worker, message, out, found, |template, dataset, room| {
             let key = name.labels_before(listed, 0);
             let write = |room: &mut [u8]| write_usual_text(key, room);
@@ -63,9 +63,9 @@ fn only_name<'z>(
     datasets: &'z [Arc<Dataset>],
     name: &NameRoom,
     starts: &[u8],
-) -> Option<(Found<'z>, u8)> {
+) -> Option<(SingleHit<'z>, u8)> {
     let dataset = datasets.first()?;
-    let mut only = Found { exists: false, dataset, answer: AnswerId::NONE };
+    let mut only = SingleHit { exists: false, dataset, answer: AnswerId::NONE };
     let mut labels = 0;
     for dataset in datasets {
         match dataset.names.as_ref()?.lookup_in_room(name, starts) {
