@@ -13,6 +13,7 @@ pub mod rbldnsd;
 pub mod snapshot;
 pub mod stats;
 pub mod trie;
+pub mod util;
 pub mod wire;
 pub mod zone;
 pub mod zonefile;

@@ -1,8 +1,8 @@
 //! `dnsbld check-config`
 
 use crate::config::{Diagnostic, Settings, Source, Tls};
-use crate::load::counted;
 use crate::net::tls::Certificate;
+use crate::util::text::counted;
 use anyhow::Context;
 use clap::Args;
 use std::fmt::Write as _;

@@ -2,8 +2,8 @@
 
 use crate::config::{self, Dataset, Server, Settings, Source};
 use crate::daemon;
-use crate::load::counted;
 use crate::snapshot;
+use crate::util::text::counted;
 use anyhow::{Context, ensure};
 use clap::Args;
 use std::fs::{self, File};

@@ -1,8 +1,8 @@
 //! `dnsbld verify`
 
 use super::EX_DATAERR;
-use crate::load::counted;
 use crate::snapshot::{self, Fault, OpenError, Verified};
+use crate::util::text::counted;
 use anyhow::Context;
 use clap::Args;
 use std::io::Write;

@@ -2,6 +2,7 @@
 
 use super::error::{Problem, suggest};
 use super::settings::TtlBounds;
+use crate::util::time::read_duration;
 use crate::wire::name::NameBuf;
 use crate::zonefile::Kind;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -17,21 +18,9 @@ const KINDS: [&str; 11] = [
 pub(super) fn seconds(text: &str) -> Result<u32, Problem> {
     let help = "write one number and one unit, such as \"30m\" (units s m h d w)";
     let wrong = || Problem::new(format!("{text:?} is not a time"), help);
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(wrong());
-    }
-    let unit: u64 = match text[digits.len()..].to_ascii_lowercase().as_str() {
-        "" | "s" => 1,
-        "m" => 60,
-        "h" => 60 * 60,
-        "d" => 24 * 60 * 60,
-        "w" => 7 * 24 * 60 * 60,
-        _ => return Err(wrong()),
-    };
-    let seconds = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
-    match seconds.and_then(|seconds| u32::try_from(seconds).ok()) {
-        Some(seconds) if seconds <= TtlBounds::UNBOUNDED => Ok(seconds),
+    let Some((seconds, b"")) = read_duration(text.as_bytes()) else { return Err(wrong()) };
+    match u32::try_from(seconds) {
+        Ok(seconds) if seconds <= TtlBounds::UNBOUNDED => Ok(seconds),
         _ => Err(Problem::new(
             format!("{text:?} is too long"),
             "allowed: at most 2147483647 seconds, some 68 years (RFC 2181 section 8)",

@@ -1,6 +1,5 @@
 //! From the files of a dataset to what can be served.
 
-use super::pool::cores;
 use super::snapshots;
 use crate::config;
 use crate::listing::AnswersBuilder;
@@ -11,12 +10,14 @@ use crate::load::{
 use crate::snapshot::intake::Intake;
 use crate::snapshot::{self, folder::Folder};
 use crate::trie::{Trie4, Trie6};
+use crate::util::cancel::CancelToken;
+use crate::util::threads::cores;
 use crate::wire::name::NameBuf;
 use crate::zone::{Acl, Dataset, Ns, Soa, Subzones};
 use crate::zonefile::{Diagnostics, Kind, Options, Parsed, Parser, Prepared, Tally};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 /// A dataset that was read and built, but not yet judged.
@@ -92,34 +93,7 @@ pub(super) struct Task {
     /// Whether building may take more than one core.
     pub(super) in_haste: bool,
     /// Tells when the outcome is no longer wanted.
-    pub(super) ticket: Ticket,
-}
-
-/// Held by whoever wants a dataset built; dropped, the build ends early.
-#[derive(Debug, Default)]
-pub(super) struct Order(Arc<()>);
-
-impl Order {
-    /// What the builder gets.
-    pub(super) fn ticket(&self) -> Ticket {
-        Ticket(Arc::downgrade(&self.0))
-    }
-}
-
-/// The builder's side of an [`Order`].
-#[derive(Clone, Debug)]
-pub(super) struct Ticket(Weak<()>);
-
-impl Ticket {
-    /// Whether this is the order: no two are the same as long as a ticket of either exists.
-    pub(super) fn is_of(&self, order: &Order) -> bool {
-        std::ptr::eq(self.0.as_ptr(), Arc::as_ptr(&order.0))
-    }
-
-    /// Whether somebody still waits for the outcome.
-    pub(super) fn is_wanted(&self) -> bool {
-        self.0.strong_count() > 0
-    }
+    pub(super) token: CancelToken,
 }
 
 impl Task {
@@ -161,7 +135,7 @@ impl Task {
         while let Some((path, _)) =
             self.files().find(|(path, rest)| rest.0.is_none() && is_fresh(path))
         {
-            if Instant::now() >= patience || !self.ticket.is_wanted() {
+            if Instant::now() >= patience || self.token.is_cancelled() {
                 return Outcome::Moving(path.to_owned());
             }
             std::thread::sleep(quiet.min(PATIENCE) / 8);
@@ -358,7 +332,7 @@ impl Task {
 
     /// An error when nobody wants the outcome any more.
     fn go_on(&self) -> Result<(), String> {
-        if self.ticket.is_wanted() { Ok(()) } else { Err("is not wanted".to_owned()) }
+        if self.token.is_cancelled() { Err("is not wanted".to_owned()) } else { Ok(()) }
     }
 }
 

@@ -26,9 +26,9 @@ pub(crate) use voice::{Loading, Voice};
 
 use crate::config::{Settings, Source};
 use crate::net::live::Live;
-use crate::net::unix_time;
 use crate::stats::Statistics;
 use crate::stats::query_log::QueryLog;
+use crate::util::time::unix_time;
 use crate::zone::Catalog;
 use anyhow::Context;
 use control::Control;

@@ -1,24 +1,22 @@
 //! Threads that build datasets, one per core.
 
 use super::allocator;
-use super::compile::{Built, Outcome, Task, Ticket};
-use crate::net::unix_time;
+use super::compile::{Built, Outcome, Task};
+use crate::util::cancel::CancelToken;
+use crate::util::threads::{cores, lower_priority};
+use crate::util::time::unix_time;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use tokio::sync::mpsc::UnboundedSender;
-
-/// What a thread that loads takes from its priority once queries are answered. Not more: at the
-/// lowest priority a busy machine would never reload (docs/decisions/007).
-const NICE: i32 = 5;
 
 /// A build that ended.
 pub(super) struct Finished {
     /// The dataset's name.
     pub(super) name: String,
-    /// Tells which order this is about.
-    pub(super) ticket: Ticket,
+    /// Tells which build this is about.
+    pub(super) token: CancelToken,
     /// What came of it.
     pub(super) outcome: Outcome,
     /// The last good data of before the start, if the files hold something else now.
@@ -89,21 +87,13 @@ impl Pool {
     }
 }
 
-/// The number of cores this process could use when that was first asked: finding it takes a dozen
-/// system calls.
-pub(super) fn cores() -> usize {
-    static CORES: LazyLock<usize> =
-        LazyLock::new(|| thread::available_parallelism().map_or(1, usize::from));
-    *CORES
-}
-
 /// Builds on a thread of its own. What a thread has freed, glibc keeps for that thread while it
 /// lives, and then for the next new one: threads that wait for work would hold the memory of
 /// several builds.
-fn run_apart(task: &Task, polite: bool) -> Finished {
+fn run_apart(task: &Task, in_background: bool) -> Finished {
     let work = || {
-        if polite {
-            be_polite();
+        if in_background {
+            lower_priority();
         }
         run(task)
     };
@@ -114,15 +104,9 @@ fn run_apart(task: &Task, polite: bool) -> Finished {
     .unwrap_or_else(|| run(task))
 }
 
-/// Makes this thread give way to those that answer: on Linux the priority is the thread's own.
-pub(super) fn be_polite() {
-    // Failing to be polite is no reason not to work.
-    let _ = rustix::process::nice(NICE);
-}
-
 /// Builds; a panic of the parser or the builder is a fault of this dataset alone.
 fn run(task: &Task) -> Finished {
     let compiled = catch_unwind(AssertUnwindSafe(|| task.compile(unix_time())));
     let (outcome, former) = compiled.unwrap_or_else(|_| (task.panicked(), None));
-    Finished { name: task.spec.name.clone(), ticket: task.ticket.clone(), outcome, former }
+    Finished { name: task.spec.name.clone(), token: task.token.clone(), outcome, former }
 }

@@ -3,9 +3,9 @@
 use super::servers::Addresses;
 use super::sets::Sets;
 use crate::config::{Settings, Source, Zone as ZoneSettings};
-use crate::load::counted;
-use crate::net::unix_time;
 use crate::trie::{Trie4, Trie6};
+use crate::util::text::counted;
+use crate::util::time::unix_time;
 use crate::wire::name::NameBuf;
 use crate::zone::{Subzones, Zone, ZoneState};
 use std::fmt::{self, Write as _};

@@ -1,8 +1,8 @@
 //! Tells the statistics: in the log, and in the statistics file, when rbldnsd does.
 
 use crate::config::StatsFile;
-use crate::net::unix_time;
 use crate::stats::Statistics;
+use crate::util::time::unix_time;
 use crate::wire::name::NameBuf;
 use std::fs::OpenOptions;
 use std::io::Write as _;

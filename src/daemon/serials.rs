@@ -1,7 +1,7 @@
 //! The serials of zones whose files give none: remembered, so that they never go back.
 
 use super::claim::Claim;
-use crate::load::counted;
+use crate::util::text::counted;
 use crate::wire::name::NameBuf;
 use std::collections::BTreeMap;
 use std::io::{self, Write};

@@ -1,6 +1,5 @@
 //! The sockets and the threads and tasks behind them.
 
-use super::pool::cores;
 use crate::config;
 use crate::net::NetCounters;
 use crate::net::delay::DelayQueue;
@@ -11,6 +10,7 @@ use crate::net::tls::{Certificate, TlsServer};
 use crate::net::udp::UdpServer;
 use crate::stats::Recorders;
 use crate::stats::query_log::QueryLog;
+use crate::util::threads::cores;
 use anyhow::Context;
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener, UdpSocket};

@@ -2,7 +2,7 @@
 
 use super::assemble::Loaded;
 use super::claim::Claim;
-use super::compile::{Built, Order, Outcome, Task};
+use super::compile::{Built, Outcome, Task};
 use super::pool::{Finished, Pool};
 use super::snapshots::{self, Keep, Keeper};
 use super::voice::{Loading, Voice};
@@ -11,7 +11,8 @@ use crate::load::{
     Cause, Change, Identity, Life, Message, Plan, Problem, Source, State, Step, WatchOptions,
     Watched, Watcher,
 };
-use crate::net::unix_time;
+use crate::util::cancel::CancelSource;
+use crate::util::time::unix_time;
 use crate::zone::Dataset;
 use anyhow::Context;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -49,10 +50,10 @@ struct Set {
     took: Duration,
     /// When the data that is served was made by its own account, in seconds since 1970.
     stamp: Option<u64>,
-    /// The order of the last snapshot, which may not be written yet.
-    keeping: Option<Order>,
-    /// The order of the build under way.
-    building: Option<Order>,
+    /// Cancels the last snapshot, which may not be written yet.
+    keeping: Option<CancelSource>,
+    /// Cancels the build under way.
+    building: Option<CancelSource>,
     /// New settings wait for the build under way.
     awaited: bool,
     /// A file changed during the build.
@@ -202,9 +203,9 @@ impl Sets {
     /// Judges a finished build. True if this is to be published at once; what new settings waited
     /// for is published with them.
     pub(super) fn take(&mut self, finished: Finished) -> bool {
-        let Finished { name, ticket, outcome, former } = finished;
+        let Finished { name, token, outcome, former } = finished;
         let is_newest =
-            |set: &&mut Set| set.building.as_ref().is_some_and(|order| ticket.is_of(order));
+            |set: &&mut Set| set.building.as_ref().is_some_and(|source| token.is_of(source));
         let Some(set) = self.sets.get_mut(&name).filter(is_newest) else {
             debug!("dataset {name}: a build for settings that no longer hold is thrown away");
             return false;
@@ -372,7 +373,7 @@ impl Set {
             return;
         }
         debug!("dataset {}: its files are read", self.spec.name);
-        let order = Order::default();
+        let source = CancelSource::default();
         let task = Task {
             spec: Arc::clone(&self.spec),
             server: Arc::clone(&shop.server),
@@ -381,9 +382,9 @@ impl Set {
             by_these_rules: self.is_read_by(&shop.server),
             keeps: shop.keeper.is_some(),
             in_haste: shop.pool.is_in_haste(),
-            ticket: order.ticket(),
+            token: source.token(),
         };
-        self.building = Some(order);
+        self.building = Some(source);
         shop.pool.submit(task);
     }
 
@@ -501,13 +502,13 @@ impl Set {
         else {
             return;
         };
-        let order = Order::default();
+        let source = CancelSource::default();
         keeper.keep(Keep {
             dataset: Arc::clone(&loaded.dataset),
             origin: snapshots::origin(&loaded.spec, &loaded.server, self.stamp, &good.sources),
-            ticket: order.ticket(),
+            token: source.token(),
         });
-        self.keeping = Some(order);
+        self.keeping = Some(source);
     }
 
     fn refuse(&mut self, problem: Problem, voice: &dyn Voice) {

@@ -2,13 +2,15 @@
 //! the same; written after every load that was accepted; and made by hand.
 
 use super::claim::remedy;
-use super::compile::{Built, Kept, Order, Outcome, Task, Ticket};
+use super::compile::{Built, Kept, Outcome, Task};
 use crate::config;
 use crate::load::{Cause, Life, Problem, ReadReport, Source};
-use crate::net::unix_time;
 use crate::snapshot::folder::Folder;
 use crate::snapshot::intake::Intake;
 use crate::snapshot::{self, Id, Opened, Origin, Rules, WriteError};
+use crate::util::cancel::{CancelSource, CancelToken};
+use crate::util::threads::{cores, lower_priority};
+use crate::util::time::unix_time;
 use crate::zone::Dataset;
 use crate::zonefile::{Diagnostics, FatalCause, Tally};
 use anyhow::Context;
@@ -168,7 +170,7 @@ pub(super) struct Keep {
     pub(super) dataset: Arc<Dataset>,
     pub(super) origin: Origin,
     /// Tells when there is a newer one.
-    pub(super) ticket: Ticket,
+    pub(super) token: CancelToken,
 }
 
 enum Job {
@@ -198,7 +200,7 @@ impl Keeper {
             try_again,
         };
         thread::Builder::new().name("keep".to_owned()).spawn(move || {
-            super::pool::be_polite();
+            lower_priority();
             clerk.run(&queue);
         })?;
         Ok(Self(jobs))
@@ -268,13 +270,13 @@ impl Clerk {
     }
 
     fn write(&mut self, keep: Keep) {
-        let Keep { dataset, origin, ticket } = &keep;
+        let Keep { dataset, origin, token } = &keep;
         let name = &origin.name;
-        if !ticket.is_wanted() {
+        if token.is_cancelled() {
             return;
         }
         let start = Instant::now();
-        match self.folder.write(dataset, origin, &|| ticket.is_wanted()) {
+        match self.folder.write(dataset, origin, &|| !token.is_cancelled()) {
             Ok(_) if self.told.remove(name) => {
                 info!("dataset {name}: its snapshot is written at last");
             }
@@ -331,7 +333,7 @@ pub fn compile(
     path: Option<&Path>,
 ) -> anyhow::Result<Compiled> {
     super::allocator::give_back_large_arrays();
-    let order = Order::default();
+    let source = CancelSource::default();
     let task = Task {
         spec: Arc::new(spec.clone()),
         server: Arc::new(server.clone()),
@@ -339,8 +341,8 @@ pub fn compile(
         good: None,
         by_these_rules: false,
         keeps: true,
-        in_haste: super::pool::cores() > 1,
-        ticket: order.ticket(),
+        in_haste: cores() > 1,
+        token: source.token(),
     };
     let now = unix_time();
     let refused = |problem: Problem| anyhow::Error::new(problem).context(spec.name.clone());
@@ -380,7 +382,7 @@ mod tests {
         folder: TempDir,
         spec: config::Dataset,
         server: config::Server,
-        order: Order,
+        source: CancelSource,
     }
 
     impl Place {
@@ -391,7 +393,7 @@ mod tests {
             let state_dir = Some(folder.path().join("state"));
             let server = config::Server { state_dir, ..config::Server::default() };
             let spec = config::Dataset::new("list".to_owned(), Kind::Ip4Set, vec![file]);
-            Self { folder, spec, server, order: Order::default() }
+            Self { folder, spec, server, source: CancelSource::default() }
         }
 
         fn task(&self) -> Task {
@@ -403,7 +405,7 @@ mod tests {
                 by_these_rules: false,
                 keeps: true,
                 in_haste: false,
-                ticket: self.order.ticket(),
+                token: self.source.token(),
             }
         }
 
@@ -425,7 +427,7 @@ mod tests {
         keeper.keep(Keep {
             dataset: Arc::new(dataset),
             origin: origin(&place.spec, &place.server, stamp, &sources),
-            ticket: place.order.ticket(),
+            token: place.source.token(),
         });
         thread::sleep(Duration::from_millis(100));
         assert!(!place.is_found());
@@ -523,7 +525,12 @@ mod tests {
     /// The same settings and state folder.
     fn clone(place: &Place) -> Place {
         let (spec, server) = (place.spec.clone(), place.server.clone());
-        Place { folder: tempfile::tempdir().unwrap(), spec, server, order: Order::default() }
+        Place {
+            folder: tempfile::tempdir().unwrap(),
+            spec,
+            server,
+            source: CancelSource::default(),
+        }
     }
 
     #[test]

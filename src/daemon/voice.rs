@@ -1,7 +1,8 @@
 //! What the server says as it goes, so that it can speak as dnsbld or as rbldnsd.
 
 use crate::config;
-use crate::load::{Message, Problem, Source, State, counted};
+use crate::load::{Message, Problem, Source, State};
+use crate::util::text::counted;
 use crate::wire::name::NameBuf;
 use crate::zone::{Dataset, Zone};
 use crate::zonefile::{Diagnostics, Tally};

@@ -17,6 +17,7 @@
 
 use super::problem::{Cause, Problem};
 use super::source::ReadReport;
+use crate::util::text::counted;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 use tracing::Level;
@@ -424,11 +425,6 @@ fn refusal(now: SystemTime, good: Option<&Good>, trouble: &Trouble) -> Message {
         }
     };
     Message { level, text }
-}
-
-/// A number of things, in words.
-pub(crate) fn counted(number: u64, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 /// The time between two moments in the largest unit that still says something.

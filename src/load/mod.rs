@@ -84,7 +84,6 @@ pub use ahead::read_ahead;
 pub use foreign::{MOST_ZEROS, foreign};
 pub use grown::read_grown;
 pub use identity::{Identity, Rest, Sight, Stamp};
-pub(crate) use life::counted;
 pub use life::{Candidate, Good, Life, Message, RetryPolicy, Source, State, Step, Trouble};
 pub use plan::Plan;
 pub use problem::{Cause, Problem};

@@ -1,6 +1,6 @@
 //! Why data cannot be loaded, and what to do about it.
 
-use super::life::counted;
+use crate::util::text::counted;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;

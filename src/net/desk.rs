@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::live::Live;
-use super::{Answer, client_address, unix_time};
+use super::{Answer, client_address};
 use crate::engine::{Outcome, Request, Transport, WorkerState};
 use crate::stats::Recorder;
+use crate::util::time::unix_time;
 
 /// The longest message of a stream transport (RFC 1035, 4.2.2).
 const MAX_MESSAGE: usize = 65_535;

@@ -24,7 +24,6 @@ pub mod udp;
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::engine::{Catalog, Outcome, Request, WorkerState};
 
@@ -66,11 +65,6 @@ impl<F> Answer for F where
         + Sync
         + 'static
 {
-}
-
-/// The time in seconds since 1970; 0 when the clock is set before that.
-pub(crate) fn unix_time() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs())
 }
 
 /// The text a panic was raised with.

@@ -16,9 +16,10 @@ use super::listen::UdpListener;
 use super::live::{Live, LiveCache};
 use super::mmsg::Batch;
 use super::throttle::Throttle;
-use super::{Answer, NetCounters, panic_message, unix_time};
+use super::{Answer, NetCounters, panic_message};
 use crate::engine::{self, Catalog, Outcome, Request, Transport, WorkerState};
 use crate::stats::{Recorder, Recorders};
+use crate::util::time::unix_time;
 
 /// Batches a worker still answers after it was told to stop: what the receive buffer may hold.
 const LAST_BATCHES: usize = 64;
