@@ -1,14 +1,16 @@
 //! dnsbld: a server for DNS blocklists and allowlists.
 
+pub mod answer;
 pub mod cli;
 pub mod config;
 pub mod daemon;
 pub mod dump;
 pub mod engine;
-pub mod flat;
+pub mod flat_array;
 pub mod listing;
 pub mod load;
 pub mod net;
+pub mod range;
 pub mod rbldnsd;
 pub mod snapshot;
 pub mod stats;

@@ -2,7 +2,6 @@
 
 use dnsbld::engine::{Catalog, Counters};
 use dnsbld::listing::AnswersBuilder;
-use dnsbld::trie::{Trie4, Trie6};
 use dnsbld::wire::name::NameBuf;
 use dnsbld::zone::{Chaos, Dataset, Ns, Soa, Subzones, Zone, ZoneState};
 use dnsbld::zonefile::{Kind, Options, Parsed, Parser};
@@ -25,8 +24,8 @@ fn build(parsed: Parsed) -> Dataset {
     let sections = parsed.parts.into_iter().map(|part| (part.apexes, build(part.parsed)));
     let subzones = (parsed.kind == Kind::Combined).then(|| Subzones::new(sections));
     Dataset {
-        ip4: parsed.ip4.map(|addresses| Trie4::of(addresses, 1)),
-        ip6: parsed.ip6.map(|addresses| Trie6::build(addresses.ranges())),
+        ip4: parsed.ip4.map(|addresses| addresses.into_trie(1)),
+        ip6: parsed.ip6.map(|addresses| addresses.into_trie()),
         names: parsed.names,
         records: parsed.records,
         subzones,

@@ -3,7 +3,7 @@
 use dnsbld::engine::Catalog;
 use dnsbld::listing::records::RecordsBuilder;
 use dnsbld::listing::{AnswersBuilder, Gate, Range};
-use dnsbld::trie::{Trie4, Trie6};
+use dnsbld::trie::Trie4;
 use dnsbld::wire::Type;
 use dnsbld::wire::name::NameBuf;
 use dnsbld::zone::{Acl, Chaos, Counters, Dataset, Ns, Soa, Subzones, Zone, ZoneState};
@@ -181,8 +181,8 @@ fn of_parsed(parsed: Parsed) -> Dataset {
     let id = default.answer(&[value]);
     Dataset {
         name: parsed.kind.to_string(),
-        ip4: parsed.ip4.map(|addresses| Trie4::of(addresses, 2)),
-        ip6: parsed.ip6.map(|addresses| Trie6::build(addresses.ranges())),
+        ip4: parsed.ip4.map(|addresses| addresses.into_trie(2)),
+        ip6: parsed.ip6.map(|addresses| addresses.into_trie()),
         names: parsed.names,
         hides_empty_non_terminals: false,
         acl: parsed.acl.map(Acl::new),

@@ -7,7 +7,6 @@
 use super::input::Input;
 use dnsbld::listing::AnswerId;
 use dnsbld::snapshot::{self, Opened, Origin, Rules};
-use dnsbld::trie::{Trie4, Trie6};
 use dnsbld::zone::Dataset;
 use dnsbld::zonefile::{Kind, Options, Parser};
 use std::sync::LazyLock;
@@ -126,8 +125,8 @@ fn good(kind: Kind, text: &str) -> Vec<u8> {
     let parsed = parser.finish();
     let dataset = Dataset {
         name: "list".to_owned(),
-        ip4: parsed.ip4.map(|addresses| Trie4::of(addresses, 2)),
-        ip6: parsed.ip6.map(|addresses| Trie6::build(addresses.ranges())),
+        ip4: parsed.ip4.map(|addresses| addresses.into_trie(2)),
+        ip6: parsed.ip6.map(|addresses| addresses.into_trie()),
         names: parsed.names,
         answers: parsed.answers,
         vars: parsed.vars,

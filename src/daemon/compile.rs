@@ -9,7 +9,6 @@ use crate::load::{
 };
 use crate::snapshot::intake::Intake;
 use crate::snapshot::{self, folder::Folder};
-use crate::trie::{Trie4, Trie6};
 use crate::util::cancel::CancelToken;
 use crate::util::threads::cores;
 use crate::wire::name::NameBuf;
@@ -410,8 +409,8 @@ fn content(spec: &config::Dataset, name: String, parsed: Parsed, threads: usize)
     let subzones = (parsed.kind == Kind::Combined).then(|| Subzones::new(sections));
     Dataset {
         name,
-        ip4: parsed.ip4.map(|addresses| Trie4::of(addresses, threads)),
-        ip6: parsed.ip6.map(|addresses| Trie6::build(addresses.ranges())),
+        ip4: parsed.ip4.map(|addresses| addresses.into_trie(threads)),
+        ip6: parsed.ip6.map(|addresses| addresses.into_trie()),
         names: parsed.names,
         hides_empty_non_terminals: spec.hides_empty_non_terminals,
         records,

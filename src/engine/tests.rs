@@ -495,8 +495,8 @@ fn of_parsed(parsed: crate::zonefile::Parsed) -> Dataset {
     let value = default.value(parsed.default_value.0, &parsed.default_value.1).unwrap();
     let id = default.answer(&[value]);
     Dataset {
-        ip4: parsed.ip4.map(|addresses| Trie4::of(addresses, 1)),
-        ip6: parsed.ip6.map(|addresses| Trie6::build(addresses.ranges())),
+        ip4: parsed.ip4.map(|addresses| addresses.into_trie(1)),
+        ip6: parsed.ip6.map(|addresses| addresses.into_trie()),
         names: parsed.names,
         records: parsed.records,
         subzones: (!sections.is_empty()).then(|| Subzones::new(sections)),

@@ -12,7 +12,7 @@ pub use builder::{AnswersBuilder, Hashed};
 pub use numbering::Numbering;
 
 use super::AnswerId;
-use crate::flat::{Flat, Sink, Source};
+use crate::flat_array::{ArrayReader, ArrayWriter, FlatArray};
 use numbering::Old;
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -109,13 +109,13 @@ impl<'a> Answer<'a> {
 pub struct Answers {
     /// The A record and the end of the text of each value; the text starts where the text of the
     /// value before ends.
-    values: Flat<[u32; 2]>,
-    texts: Flat<u8>,
+    values: FlatArray<[u32; 2]>,
+    texts: FlatArray<u8>,
     /// The values that have a gate, in order.
     gates: Vec<(u32, Gate)>,
     /// For each answer from number 1 on: the end of its values in `members`.
-    answers: Flat<u32>,
-    members: Flat<u32>,
+    answers: FlatArray<u32>,
+    members: FlatArray<u32>,
     /// Each answer has one value, its own: they are numbered alike, but for the 1.
     alike: bool,
 }
@@ -183,7 +183,7 @@ impl Answers {
     }
 
     /// Hands out what [`load`](Self::load) needs. [Gates](Self::has_gates) are left out.
-    pub fn store(&self, out: &mut impl Sink) {
+    pub fn store(&self, out: &mut impl ArrayWriter) {
         out.array(&self.values);
         out.array(&self.texts);
         out.array(&self.answers);
@@ -192,7 +192,7 @@ impl Answers {
 
     /// The answers that were [stored](Self::store). If the arrays are damaged, answers are wrong
     /// but safe.
-    pub fn load(from: &mut impl Source) -> Option<Self> {
+    pub fn load(from: &mut impl ArrayReader) -> Option<Self> {
         let answers = Self {
             values: from.array()?,
             texts: from.array()?,

@@ -1,7 +1,7 @@
 //! Memory that lies in a file. All that is `unsafe` about snapshots is here.
 #![allow(unsafe_code)]
 
-use crate::flat::{Flat, Item};
+use crate::flat_array::{Element, FlatArray};
 use memmap2::{Mmap, MmapMut};
 use std::fs::File;
 use std::io;
@@ -36,25 +36,25 @@ impl Mapping {
 
     /// The items in a range of bytes; `None` if the range is not whole, or does not start where
     /// an item can.
-    pub(super) fn array<T: Item>(self: &Arc<Self>, range: Range<usize>) -> Option<Flat<T>> {
+    pub(super) fn array<T: Element>(self: &Arc<Self>, range: Range<usize>) -> Option<FlatArray<T>> {
         if range.is_empty() {
-            return Some(Flat::default());
+            return Some(FlatArray::default());
         }
         // Elsewhere the bytes of a number would have to be turned round.
         if cfg!(target_endian = "big") {
             return None;
         }
         let bytes = self.0.get(range)?;
-        // SAFETY: `Item` is sealed: only integers and arrays of them, of which any bytes are a
+        // SAFETY: `Element` is sealed: only integers and arrays of them, of which any bytes are a
         // value and none is padding. `align_to` sees to length and alignment.
         let (before, items, after) = unsafe { bytes.align_to::<T>() };
         if !before.is_empty() || !after.is_empty() {
             return None;
         }
         // SAFETY: the memory lives as long as `self`, which the array keeps beside the slice and
-        // drops with it; `Flat` hands the slice out for no longer than a borrow of itself.
+        // drops with it; `FlatArray` hands the slice out for no longer than a borrow of itself.
         let items =
             unsafe { std::slice::from_raw_parts::<'static, T>(items.as_ptr(), items.len()) };
-        Some(Flat::shared(items, Arc::clone(self) as _))
+        Some(FlatArray::shared(items, Arc::clone(self) as _))
     }
 }

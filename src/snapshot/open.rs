@@ -4,7 +4,7 @@ use super::format::{self, HEADER, Header, Part, Section, u32_at, u64_at, u128_at
 use super::map::Mapping;
 use super::origin::Origin;
 use super::{Id, facts};
-use crate::flat::{Flat, Item, Source};
+use crate::flat_array::{ArrayReader, Element, FlatArray};
 use crate::listing::Answers;
 use crate::trie::names::NameTree;
 use crate::trie::{Trie4, Trie6};
@@ -211,8 +211,8 @@ impl<'a> Arrays<'a> {
     }
 }
 
-impl Source for Arrays<'_> {
-    fn array<T: Item>(&mut self) -> Option<Flat<T>> {
+impl ArrayReader for Arrays<'_> {
+    fn array<T: Element>(&mut self) -> Option<FlatArray<T>> {
         let section = self.section()?;
         self.next += 1;
         if section.item as usize != size_of::<T>() {

@@ -32,8 +32,8 @@ fn dataset(kind: Kind, text: &str) -> Dataset {
     let answer = default.answer(&[value]);
     Dataset {
         name: kind.to_string(),
-        ip4: parsed.ip4.map(|addresses| Trie4::of(addresses, 1)),
-        ip6: parsed.ip6.map(|addresses| Trie6::build(addresses.ranges())),
+        ip4: parsed.ip4.map(|addresses| addresses.into_trie(1)),
+        ip6: parsed.ip6.map(|addresses| addresses.into_trie()),
         names: parsed.names,
         hides_empty_non_terminals: false,
         acl: parsed.acl.map(Acl::new),

@@ -2,7 +2,7 @@
 
 use super::format::{ALIGNMENT, HEADER, Header, Part, Section, TABLE_HEAD, table_size};
 use super::{Id, Origin, facts};
-use crate::flat::{Item, Sink};
+use crate::flat_array::{ArrayWriter, Element};
 use crate::zone::Dataset;
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, remove_file, rename};
@@ -190,7 +190,7 @@ fn arrays(dataset: &Dataset, facts: &[u8], out: &mut impl Parts) {
     }
 }
 
-trait Parts: Sink {
+trait Parts: ArrayWriter {
     /// The arrays that follow are of this part.
     fn part(&mut self, part: Part);
 }
@@ -209,8 +209,8 @@ impl Parts for Table {
     }
 }
 
-impl Sink for Table {
-    fn array<T: Item>(&mut self, items: &[T]) {
+impl ArrayWriter for Table {
+    fn array<T: Element>(&mut self, items: &[T]) {
         let Some(part) = self.part else { return };
         let (tag, item) = (part.tag(self.number), size_of::<T>() as u32);
         // Where it starts is known once all are counted.
@@ -276,8 +276,8 @@ impl Parts for Output<'_> {
     fn part(&mut self, _: Part) {}
 }
 
-impl Sink for Output<'_> {
-    fn array<T: Item>(&mut self, items: &[T]) {
+impl ArrayWriter for Output<'_> {
+    fn array<T: Element>(&mut self, items: &[T]) {
         let mut buffer = std::mem::take(&mut self.buffer);
         for chunk in items.chunks(CHUNK / size_of::<T>()) {
             buffer.clear();

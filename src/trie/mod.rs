@@ -57,17 +57,17 @@
 //! 19       16 times 00
 //! ```
 
-mod block;
-mod coalesce;
+mod common_block;
 #[cfg(any(test, fuzzing))]
 mod damage;
+mod decode;
+mod encode;
 pub mod names;
-mod pack;
-mod usual;
 mod v4;
 mod v6;
 
 pub use v4::Trie4;
+pub(crate) use v4::free_apart;
 pub use v6::Trie6;
 
 #[cfg(test)]

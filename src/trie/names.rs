@@ -60,7 +60,7 @@ mod record;
 mod table;
 #[cfg(test)]
 mod tests;
-mod tops;
+mod tld_index;
 mod usual;
 
 pub(crate) use build::{MAX_OVERHEAD, NameTreeBuilder};
@@ -68,22 +68,22 @@ pub use iter::{Iter, NameEntry};
 pub(crate) use key::{encode as encode_key, encode_plain as encode_plain_key};
 pub use usual::NameRoom;
 
-use crate::flat::{Flat, Sink, Source};
-use crate::listing::AnswerId;
+use crate::answer::AnswerId;
+use crate::flat_array::{ArrayReader, ArrayWriter, FlatArray};
 use crate::wire::name::LabelStarts;
 use label::Label;
 use record::{Children, Node};
 use table::{Bucket, Table};
-use tops::Top;
+use tld_index::Top;
 
 /// A listing of domain names, immutable; [`crate::listing::names::NamesBuilder`] makes it.
 ///
 /// Equal listings have equal bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NameTree {
-    records: Flat<u8>,
-    buckets: Flat<Bucket>,
-    tops: Flat<Top>,
+    records: FlatArray<u8>,
+    buckets: FlatArray<Bucket>,
+    tops: FlatArray<Top>,
     root: u32,
     entries: u32,
 }
@@ -197,7 +197,7 @@ impl NameTree {
     }
 
     /// Hands out what [`load`](Self::load) needs.
-    pub fn store(&self, out: &mut impl Sink) {
+    pub fn store(&self, out: &mut impl ArrayWriter) {
         out.array(&[self.root, self.entries]);
         out.array(&self.tops);
         out.array(&self.buckets);
@@ -206,7 +206,7 @@ impl NameTree {
 
     /// The tree that was [stored](Self::store). If the arrays are damaged, lookups are wrong but
     /// safe.
-    pub fn load(from: &mut impl Source) -> Option<Self> {
+    pub fn load(from: &mut impl ArrayReader) -> Option<Self> {
         let [root, entries] = from.numbers()?;
         let (tops, buckets, records) = (from.array()?, from.array()?, from.array()?);
         Some(Self { root, entries, tops, buckets, records })
@@ -224,7 +224,7 @@ impl NameTree {
     fn shortcut<'n>(&self, name: &'n [u8], starts: &[u8]) -> Option<(Table, Label<'n>)> {
         let &[.., before, start, end] = starts else { return None };
         let word = label::word_within(name, usize::from(start), usize::from(end))?;
-        let table = tops::find(&self.tops, word)?;
+        let table = tld_index::find(&self.tops, word)?;
         Some((table, Label::within(name, usize::from(before) + 1, usize::from(start))?))
     }
 

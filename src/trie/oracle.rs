@@ -1,13 +1,13 @@
 //! What the tries are compared with in tests.
 
-use super::coalesce::Address;
-use crate::listing::{AnswerId, Range};
+use crate::answer::AnswerId;
+use crate::range::{Int, Range};
 use std::collections::BTreeMap;
 
 /// The listing without a trie: the end and the answer of each range by its start.
 pub(super) struct Oracle<K>(BTreeMap<K, (K, AnswerId)>);
 
-impl<K: Address> Oracle<K> {
+impl<K: Int> Oracle<K> {
     /// Disjoint ranges of which the first of overlapping ones is kept.
     pub(super) fn new(ranges: &[Range<K>]) -> Self {
         let mut map: BTreeMap<K, (K, AnswerId)> = BTreeMap::new();
@@ -29,7 +29,7 @@ impl<K: Address> Oracle<K> {
         for range in self.ranges() {
             match out.last_mut() {
                 Some(last)
-                    if last.answer == range.answer && last.end.next() == Some(range.start) =>
+                    if last.answer == range.answer && last.end.successor() == Some(range.start) =>
                 {
                     last.end = range.end;
                 }
@@ -54,7 +54,7 @@ impl<K: Address> Oracle<K> {
         let mut changes = before
             .into_iter()
             .chain(inside)
-            .flat_map(|(&start, &(end, _))| [Some(start), end.next()]);
+            .flat_map(|(&start, &(end, _))| [Some(start), end.successor()]);
         changes.all(|at| at.is_none_or(|at| at <= start || at > end || self.lookup(at) == answer))
     }
 

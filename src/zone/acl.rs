@@ -35,8 +35,8 @@ impl Acl {
         let actions = parsed.actions;
         match parsed.subjects {
             Subjects::Clients(ip4, ip6) => Self::Clients(Box::new(ClientAcl {
-                ip4: Trie4::build(ip4.ranges()),
-                ip6: Trie6::build(ip6.ranges()),
+                ip4: ip4.into_trie(1),
+                ip6: ip6.into_trie(),
                 actions,
             })),
             Subjects::Keys(keys) => Self::Keys(Box::new(KeyAcl { keys, actions })),

@@ -8,7 +8,8 @@ use super::scan::Scan;
 use super::special::Local;
 use super::values::{BATCH, Values};
 use super::{Diagnostic, Diagnostics, FatalCause, Kind, Options, Parsed, Reason};
-use crate::listing::addresses::{self, Key, Late, PrefixesBuilder};
+use crate::listing::addresses::{self, Late, PrefixesBuilder};
+use crate::range::Int;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// The entries so far.

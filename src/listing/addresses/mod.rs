@@ -17,48 +17,27 @@ pub use layers::LayersBuilder;
 pub use prefixes::{Late, PrefixesBuilder};
 pub use sets::{SetBuilder4, SetBuilder6};
 
-use super::{AnswerId, Answers, AnswersBuilder, Range};
+use super::{Answers, AnswersBuilder};
+use crate::answer::AnswerId;
+use crate::range::{Coalesce, Int, Range};
+use crate::trie::{Trie4, Trie6, free_apart};
 use layers::Layers;
 use prefixes::{Entries, Entries6, Entry, Prefixes};
 use sets::{Set4, Set6};
-use std::fmt::Debug;
-use stream::Coalesce;
 
-/// An address as a number: `u32` or `u128`.
-pub trait Key: Copy + Ord + Debug {
+/// An address, `u32` or `u128`.
+pub trait Key: Int {
     /// How entries of prefixes are kept.
     type Entries: Entries<Self>;
-
-    /// The next address, if there is one.
-    fn successor(self) -> Option<Self>;
-    /// The address before; not to be asked of address zero.
-    fn predecessor(self) -> Self;
-    /// The last address of the prefix of this length that starts here.
-    fn last_of_prefix(self, len: u8) -> Self;
 }
 
-macro_rules! impl_key {
-    ($key:ty, $entries:ty) => {
-        impl Key for $key {
-            type Entries = $entries;
-
-            fn successor(self) -> Option<Self> {
-                self.checked_add(1)
-            }
-
-            fn predecessor(self) -> Self {
-                self.wrapping_sub(1)
-            }
-
-            fn last_of_prefix(self, len: u8) -> Self {
-                self | Self::MAX.checked_shr(len.into()).unwrap_or(0)
-            }
-        }
-    };
+impl Key for u32 {
+    type Entries = Vec<Entry<u32>>;
 }
 
-impl_key!(u32, Vec<Entry<u32>>);
-impl_key!(u128, Entries6);
+impl Key for u128 {
+    type Entries = Entries6;
+}
 
 /// The IPv4 addresses of a dataset.
 #[derive(Clone, Debug)]
@@ -77,7 +56,21 @@ impl Addresses4 {
         Coalesce::new(self.segments())
     }
 
-    /// The same, but not joined, and with what is excluded.
+    /// Builds the trie of the addresses, on up to that many threads where this helps.
+    pub fn into_trie(self, threads: usize) -> Trie4 {
+        /// From this size in bytes on, a thread that frees the memory is worth its start.
+        const LARGE: usize = 1 << 20;
+        let trie = match self.singles() {
+            Some((singles, answer)) => Trie4::build_singles(singles, answer, threads),
+            None => Trie4::build(self.segments()),
+        };
+        if threads > 1 && self.memory() > LARGE {
+            free_apart(self);
+        }
+        trie
+    }
+
+    /// The segments of the listing: not joined, and with those that are excluded.
     fn segments(&self) -> impl Iterator<Item = Range<u32>> {
         match &self.0 {
             Form4::Layers(layers) => OneOf::First(layers.segments()),
@@ -88,7 +81,7 @@ impl Addresses4 {
 
     /// The listed addresses, sorted and distinct, and the answer of them all, if that is how they
     /// are kept.
-    pub fn singles(&self) -> Option<(&[u32], AnswerId)> {
+    fn singles(&self) -> Option<(&[u32], AnswerId)> {
         match &self.0 {
             Form4::Set(set) => Some(set.singles()),
             Form4::Layers(_) | Form4::Prefixes(_) => None,
@@ -130,7 +123,12 @@ impl Addresses6 {
         Coalesce::new(self.segments())
     }
 
-    /// The same, but not joined, and with what is excluded.
+    /// Builds the trie of the addresses.
+    pub fn into_trie(self) -> Trie6 {
+        Trie6::build(self.segments())
+    }
+
+    /// The segments of the listing: not joined, and with those that are excluded.
     fn segments(&self) -> impl Iterator<Item = Range<u128>> {
         match &self.0 {
             Form6::Set(set) => OneOf::First(set.segments()),

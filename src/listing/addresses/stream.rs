@@ -1,7 +1,7 @@
-//! Streams of segments: sorted, disjoint ranges in which [`AnswerId::NONE`] says "excluded here",
+//! Streams of segments: sorted, disjoint ranges in which [`AnswerId::NONE`](crate::answer::AnswerId::NONE) says "excluded here",
 //! which hides what lies below, and a gap says nothing.
 
-use super::{AnswerId, Key, Range};
+use crate::range::{Int, Range};
 
 /// Lays one stream over another: where both say something, the upper one counts.
 pub(super) struct Paint<K, U, L> {
@@ -11,7 +11,7 @@ pub(super) struct Paint<K, U, L> {
     next_lower: Option<Range<K>>,
 }
 
-impl<K: Key, U, L> Paint<K, U, L>
+impl<K: Int, U, L> Paint<K, U, L>
 where
     U: Iterator<Item = Range<K>>,
     L: Iterator<Item = Range<K>>,
@@ -34,7 +34,7 @@ where
     }
 }
 
-impl<K: Key, U, L> Iterator for Paint<K, U, L>
+impl<K: Int, U, L> Iterator for Paint<K, U, L>
 where
     U: Iterator<Item = Range<K>>,
     L: Iterator<Item = Range<K>>,
@@ -58,41 +58,5 @@ where
             }
             _ => std::mem::replace(&mut self.next_lower, self.lower.next()),
         }
-    }
-}
-
-/// Leaves the excluded segments out, and joins neighbours that have one answer.
-pub(super) struct Coalesce<K, I> {
-    segments: I,
-    next: Option<Range<K>>,
-}
-
-impl<K: Key, I: Iterator<Item = Range<K>>> Coalesce<K, I> {
-    pub(super) fn new(segments: I) -> Self {
-        let mut new = Self { segments, next: None };
-        new.next = new.next_listed();
-        new
-    }
-
-    #[inline]
-    fn next_listed(&mut self) -> Option<Range<K>> {
-        self.segments.by_ref().find(|segment| segment.answer != AnswerId::NONE)
-    }
-}
-
-impl<K: Key, I: Iterator<Item = Range<K>>> Iterator for Coalesce<K, I> {
-    type Item = Range<K>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Range<K>> {
-        let mut range = self.next.take()?;
-        while let Some(segment) = self.next_listed() {
-            if segment.answer != range.answer || range.end.successor() != Some(segment.start) {
-                self.next = Some(segment);
-                break;
-            }
-            range.end = segment.end;
-        }
-        Some(range)
     }
 }

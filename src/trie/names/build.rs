@@ -5,8 +5,8 @@ use super::key;
 use super::label::Label;
 use super::record;
 use super::table::{Bucket, Table};
-use super::tops;
-use crate::listing::AnswerId;
+use super::tld_index;
+use crate::answer::AnswerId;
 use std::collections::BTreeMap;
 
 /// A node with at most this many names below it holds their records inside of its own.
@@ -103,7 +103,7 @@ impl NameTreeBuilder {
         records.shrink_to_fit();
         buckets.shrink_to_fit();
         NameTree {
-            tops: tops::of(&records, &buckets, root_at).into(),
+            tops: tld_index::of(&records, &buckets, root_at).into(),
             records: records.into(),
             buckets: buckets.into(),
             root: root_at as u32,

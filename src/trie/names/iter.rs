@@ -2,7 +2,7 @@
 
 use super::NameTree;
 use super::record::{self, Children, Node, Said};
-use crate::listing::AnswerId;
+use crate::answer::AnswerId;
 use crate::wire::name::{MAX_NAME, NameBuf};
 
 /// What a listing says about a name and those below it.

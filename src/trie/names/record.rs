@@ -4,7 +4,7 @@
 
 use super::label::Label;
 use super::table::{Bucket, Table};
-use crate::listing::AnswerId;
+use crate::answer::AnswerId;
 
 /// Bit of the first byte: the length of the rest of the record follows.
 pub(super) const LONG: u8 = 0x80;

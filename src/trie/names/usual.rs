@@ -6,8 +6,8 @@
 
 use super::label::{Label, WORD, word_in_room};
 use super::record::{END, LABEL_LEN, LONG, Node};
-use super::{NameLookup, NameTree, tops};
-use crate::listing::AnswerId;
+use super::{NameLookup, NameTree, tld_index};
+use crate::answer::AnswerId;
 use crate::wire::name::MAX_NAME;
 
 /// A name as in [`NameTree::lookup_labels`], and any bytes behind it: from each place in the name on, a word
@@ -23,7 +23,7 @@ impl NameTree {
 
     #[inline(never)]
     fn lookup_usual(&self, name: &NameRoom, starts: &[u8]) -> Packed {
-        let table = top(name, starts).and_then(|word| tops::find(&self.tops, word));
+        let table = top(name, starts).and_then(|word| tld_index::find(&self.tops, word));
         let (Some(table), Some(label)) = (table, second(name, starts)) else {
             return self.lookup_unusual(name, starts);
         };

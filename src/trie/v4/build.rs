@@ -1,9 +1,10 @@
 //! Building a [`Trie4`](super::Trie4), one /16 at a time.
 
 use super::root::{Entry, Root};
-use crate::listing::{AnswerId, Range};
-use crate::trie::block::BITMAP_SIZE;
-use crate::trie::pack::{Arena, Dense, Run, Shape};
+use crate::answer::AnswerId;
+use crate::range::Range;
+use crate::trie::decode::BITMAP_SIZE;
+use crate::trie::encode::{Arena, Dense, Run, Shape};
 
 /// Blocks with more runs than this are split, so that a search stays within a few cache lines.
 pub(super) const MAX_RUNS: usize = 512;

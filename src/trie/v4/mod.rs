@@ -5,12 +5,11 @@ mod root;
 mod singles;
 mod usual;
 
-use super::block::{Block, EMPTY};
-use super::coalesce::Coalesce;
-use super::usual::Start;
-use crate::flat::{Flat, Sink, Source};
-use crate::listing::addresses::Addresses4;
-use crate::listing::{AnswerId, Range};
+use super::common_block::Start;
+use super::decode::{Block, EMPTY};
+use crate::answer::AnswerId;
+use crate::flat_array::{ArrayReader, ArrayWriter, FlatArray};
+use crate::range::{Coalesce, Range};
 use build::Builder;
 use root::Root;
 use std::thread;
@@ -28,7 +27,7 @@ use std::thread;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trie4 {
     root: Root,
-    arena: Flat<u8>,
+    arena: FlatArray<u8>,
     covered: u64,
     ranges: usize,
 }
@@ -54,22 +53,9 @@ impl Trie4 {
         Self { root, arena: arena.into(), covered, ranges: count }
     }
 
-    /// The trie of addresses as a dataset has them, the same as that of their ranges. Where it helps,
-    /// up to so many threads build it.
-    pub fn of(addresses: Addresses4, threads: usize) -> Self {
-        let trie = match addresses.singles() {
-            Some((singles, answer)) => Self::of_singles(singles, answer, threads),
-            None => Self::build(addresses.ranges()),
-        };
-        if threads > 1 && addresses.memory() > LARGE {
-            free_apart(addresses);
-        }
-        trie
-    }
-
-    /// The trie of sorted distinct addresses with one answer, the same as [`build`](Self::build)
-    /// makes of them.
-    fn of_singles(addresses: &[u32], answer: AnswerId, threads: usize) -> Self {
+    /// Builds the trie of sorted distinct addresses with one answer, on up to that many threads. The
+    /// result is that of [`build`](Self::build).
+    pub fn build_singles(addresses: &[u32], answer: AnswerId, threads: usize) -> Self {
         if !answer.is_listed() {
             return Self::build([]);
         }
@@ -151,7 +137,7 @@ impl Trie4 {
     }
 
     /// Hands out what [`load`](Self::load) needs.
-    pub fn store(&self, out: &mut impl Sink) {
+    pub fn store(&self, out: &mut impl ArrayWriter) {
         out.array(&[self.covered, self.ranges as u64]);
         self.root.store(out);
         out.array(&self.arena);
@@ -159,7 +145,7 @@ impl Trie4 {
 
     /// The trie that was [stored](Self::store). If the arrays are damaged, lookups are wrong but
     /// safe.
-    pub fn load(from: &mut impl Source) -> Option<Self> {
+    pub fn load(from: &mut impl ArrayReader) -> Option<Self> {
         let [covered, ranges] = from.numbers()?;
         let ranges = usize::try_from(ranges).ok()?;
         Some(Self { covered, ranges, root: Root::load(from)?, arena: from.array()? })
@@ -232,13 +218,10 @@ impl Trie4 {
     }
 }
 
-/// From so many bytes on, a thread to free memory is worth its start.
-const LARGE: usize = 1 << 20;
-
-/// Frees memory on a thread of its own: to take back what a large list was held in costs the system a
-/// millisecond and more, and there is somebody waiting for the trie.
-fn free_apart<T: Send + 'static>(waste: T) {
-    // Without a thread, it is freed here.
+/// Frees memory on a thread of its own: the system needs a millisecond and more to take back the memory
+/// of a large list, and the caller waits for the trie.
+pub(crate) fn free_apart<T: Send + 'static>(waste: T) {
+    // If no thread starts, the memory is freed here.
     let _ = thread::Builder::new().name("free".to_owned()).spawn(|| drop(waste));
 }
 

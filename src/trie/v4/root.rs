@@ -1,7 +1,7 @@
 //! The root of [`Trie4`](super::Trie4): from a /16 to the offset of its block.
 
-use crate::flat::{Flat, Sink, Source};
-use crate::trie::block::EMPTY;
+use crate::flat_array::{ArrayReader, ArrayWriter, FlatArray};
+use crate::trie::decode::EMPTY;
 
 /// From this number of entries on, an array over all /16s serves better than a search.
 const DIRECT_FROM: usize = 1 << 13;
@@ -18,13 +18,13 @@ pub(super) struct Entry {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Root {
     /// One offset for each /16.
-    direct: Flat<u32>,
+    direct: FlatArray<u32>,
     /// For each /8 where its entries start in the arrays below, and at last their length.
-    octets: Flat<u16>,
+    octets: FlatArray<u16>,
     /// The second octets of the first and last /16 of each entry.
-    firsts: Flat<u8>,
-    lasts: Flat<u8>,
-    blocks: Flat<u32>,
+    firsts: FlatArray<u8>,
+    lasts: FlatArray<u8>,
+    blocks: FlatArray<u32>,
 }
 
 impl Root {
@@ -42,7 +42,7 @@ impl Root {
         }
         let start_of = |octet| entries.partition_point(|entry| entry.first >> 8 < octet) as u16;
         Self {
-            direct: Flat::default(),
+            direct: FlatArray::default(),
             octets: (0..=256).map(start_of).collect(),
             firsts: entries.iter().map(|entry| entry.first as u8).collect(),
             lasts: entries.iter().map(|entry| entry.last as u8).collect(),
@@ -85,7 +85,7 @@ impl Root {
         direct.mapped() + octets.mapped() + firsts.mapped() + lasts.mapped() + blocks.mapped()
     }
 
-    pub(super) fn store(&self, out: &mut impl Sink) {
+    pub(super) fn store(&self, out: &mut impl ArrayWriter) {
         let Self { direct, octets, firsts, lasts, blocks } = self;
         out.array(direct);
         out.array(octets);
@@ -94,7 +94,7 @@ impl Root {
         out.array(blocks);
     }
 
-    pub(super) fn load(from: &mut impl Source) -> Option<Self> {
+    pub(super) fn load(from: &mut impl ArrayReader) -> Option<Self> {
         Some(Self {
             direct: from.array()?,
             octets: from.array()?,

@@ -4,9 +4,9 @@
 use super::build::{Blocks, MAX_RUNS, Piece};
 use super::free_apart;
 use super::root::{Entry, Root};
-use crate::listing::AnswerId;
-use crate::trie::block::BITMAP_SIZE;
-use crate::trie::pack::{Arena, Counts, Dense, Run, Shape, moved};
+use crate::answer::AnswerId;
+use crate::trie::decode::BITMAP_SIZE;
+use crate::trie::encode::{Arena, Counts, Dense, Run, Shape, moved};
 use std::panic::resume_unwind;
 use std::thread;
 

@@ -154,7 +154,7 @@ fn check_singles(mut addresses: Vec<u32>, answer: u32) {
     addresses.dedup();
     let trie = Trie4::build(addresses.iter().map(|&key| range(key, key, answer)));
     for threads in [1, 2, 3, 7] {
-        let other = Trie4::of_singles(&addresses, AnswerId(answer), threads);
+        let other = Trie4::build_singles(&addresses, AnswerId(answer), threads);
         assert!(other == trie, "{} addresses, {threads} threads", addresses.len());
     }
 }

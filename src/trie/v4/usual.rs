@@ -1,9 +1,9 @@
-//! The quick lookup in [usual](crate::trie::usual) blocks with keys of one or two bytes. The parts are calls
+//! The quick lookup in [usual](crate::trie::common_block) blocks with keys of one or two bytes. The parts are calls
 //! at the end of one another: each has few things to keep in registers.
 
-use crate::listing::AnswerId;
-use crate::trie::block::{BITMAP_SIZE, DENSE};
-use crate::trie::usual::Start;
+use crate::answer::AnswerId;
+use crate::trie::common_block::Start;
+use crate::trie::decode::{BITMAP_SIZE, DENSE};
 
 /// The bits of a header that no such block has: those of longer keys.
 pub(super) const UNUSUAL: u32 = 0xe << 16;

@@ -1,13 +1,13 @@
-//! The trie of IPv6 addresses: a sorted array of heads, then [blocks](super::block).
+//! The trie of IPv6 addresses: a sorted array of heads, then [blocks](super::decode).
 
 mod usual;
 
-use super::block::{Block, EMPTY};
-use super::coalesce::Coalesce;
-use super::pack::{Arena, Number, Plan, Run, Shape};
-use super::usual::Start;
-use crate::flat::{Flat, Sink, Source};
-use crate::listing::{AnswerId, Range};
+use super::common_block::Start;
+use super::decode::{Block, EMPTY};
+use super::encode::{Arena, Number, Plan, Run, Shape};
+use crate::answer::AnswerId;
+use crate::flat_array::{ArrayReader, ArrayWriter, FlatArray};
+use crate::range::{Coalesce, Range};
 
 /// The most runs of a block.
 const MAX_RUNS: usize = 64;
@@ -29,14 +29,14 @@ const BLOCK_OVERHEAD: usize = size_of::<u128>() + size_of::<u32>();
 pub struct Trie6 {
     /// For each cell, 2^`cell_shift` /64s from `first_network` on, how many heads lie before it; and
     /// at last the number of heads.
-    cells: Flat<u32>,
+    cells: FlatArray<u32>,
     cell_shift: u32,
     /// The /64 of the first head.
     first_network: u64,
     /// The first address of each block; a block ends where the next one begins.
-    heads: Flat<u128>,
-    blocks: Flat<u32>,
-    arena: Flat<u8>,
+    heads: FlatArray<u128>,
+    blocks: FlatArray<u32>,
+    arena: FlatArray<u8>,
     covered: u128,
     ranges: usize,
 }
@@ -143,7 +143,7 @@ impl Trie6 {
     }
 
     /// Hands out what [`load`](Self::load) needs.
-    pub fn store(&self, out: &mut impl Sink) {
+    pub fn store(&self, out: &mut impl ArrayWriter) {
         let [low, high] = [self.covered as u64, (self.covered >> 64) as u64];
         out.array(&[low, high, self.ranges as u64, self.first_network, self.cell_shift.into()]);
         out.array(&self.cells);
@@ -154,7 +154,7 @@ impl Trie6 {
 
     /// The trie that was [stored](Self::store). If the arrays are damaged, lookups are wrong but
     /// safe.
-    pub fn load(from: &mut impl Source) -> Option<Self> {
+    pub fn load(from: &mut impl ArrayReader) -> Option<Self> {
         let [low, high, ranges, first_network, cell_shift] = from.numbers::<u64, 5>()?;
         Some(Self {
             covered: u128::from(high) << 64 | u128::from(low),

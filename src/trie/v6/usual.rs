@@ -1,8 +1,8 @@
-//! The quick lookup in [usual](crate::trie::usual) blocks with keys of up to eight bytes.
+//! The quick lookup in [usual](crate::trie::common_block) blocks with keys of up to eight bytes.
 
-use crate::listing::AnswerId;
-use crate::trie::block::{DENSE, join};
-use crate::trie::usual::Start;
+use crate::answer::AnswerId;
+use crate::trie::common_block::Start;
+use crate::trie::decode::{DENSE, join};
 
 /// The bits of a header that no such block has: the second is that of longer keys.
 pub(super) const UNUSUAL: u32 = DENSE | 1 << 19;

@@ -2,7 +2,7 @@
 
 use super::super::sort::sort_by_u32;
 use super::super::{AnswerId, Key};
-use crate::flat::make_room;
+use crate::flat_array::make_room;
 use std::fmt::Debug;
 
 /// A prefix that is listed or excluded.

@@ -3,7 +3,7 @@
 //! Reading is total: whatever the bytes are, a position outside the arena reads as zero, no
 //! arithmetic can overflow, and every loop is bounded by a count of the header.
 
-use crate::listing::AnswerId;
+use crate::answer::AnswerId;
 
 /// The offset of the block without any listed key, which every arena begins with.
 pub(super) const EMPTY: u32 = 0;

@@ -1,36 +1,36 @@
-//! Flat arrays of numbers, which tries and answers consist of: owned, or a part of memory that is
-//! shared, such as a mapped snapshot. Those who read them cannot tell.
+//! Flat arrays of integers, the parts of tries and answers. An array is owned, or lies in shared
+//! memory such as a mapped snapshot; a reader sees no difference.
 
 use std::any::Any;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// What keeps shared memory in place.
+/// The owner of shared memory, which keeps it in place.
 pub type Owner = Arc<dyn Any + Send + Sync>;
 
-/// An array of numbers, immutable once it is built.
+/// An array of integers, immutable once it is built.
 ///
 /// ```
-/// use dnsbld::flat::Flat;
+/// use dnsbld::flat_array::FlatArray;
 /// use std::sync::Arc;
 ///
-/// let owned = Flat::from(vec![1u32, 2, 3]);
-/// let shared = Flat::shared(&[1, 2, 3], Arc::new(()));
+/// let owned = FlatArray::from(vec![1u32, 2, 3]);
+/// let shared = FlatArray::shared(&[1, 2, 3], Arc::new(()));
 /// assert_eq!(owned, shared);
 /// assert_eq!(owned[1], 2);
 /// assert_eq!((shared.heap(), shared.mapped()), (0, 12));
 /// ```
 #[derive(Clone)]
-pub struct Flat<T: 'static>(Memory<T>);
+pub struct FlatArray<T: 'static>(Memory<T>);
 
-/// With `repr`, both have their items at the same place, so that reading them takes no branch.
+/// `repr(usize)` puts the items of all variants at the same place, so that a read takes no branch.
 #[derive(Clone)]
 #[repr(usize)]
 enum Memory<T: 'static> {
     Owned(Box<[T]>),
-    /// `items` may live only as long as the owner: nothing here hands it out for longer than a
-    /// borrow of the array itself.
+    /// `items` lives only as long as the owner: no method hands it out for longer than a borrow of
+    /// the array itself.
     Shared {
         items: &'static [T],
         _owner: Owner,
@@ -39,8 +39,8 @@ enum Memory<T: 'static> {
     Changing(Vec<T>),
 }
 
-/// Gives an array that is no longer small room for many items at once, of which the system gives only
-/// what is used: an array that grows step by step leaves its smaller places behind in the heap.
+/// Reserves capacity for many items once a vector is no longer small. The system only backs the part
+/// that is used, while a vector that grows step by step leaves its smaller copies behind in the heap.
 #[inline]
 pub(crate) fn make_room<T>(items: &mut Vec<T>) {
     const FEW: usize = 16 << 10;
@@ -51,13 +51,13 @@ pub(crate) fn make_room<T>(items: &mut Vec<T>) {
     }
 }
 
-impl<T> Flat<T> {
-    /// An array in memory that `owner` keeps.
+impl<T> FlatArray<T> {
+    /// An array in memory that `owner` keeps in place.
     pub fn shared(items: &'static [T], owner: Owner) -> Self {
         Self(Memory::Shared { items, _owner: owner })
     }
 
-    /// Its size in this process's own memory, in bytes.
+    /// The size in this process's own memory, in bytes.
     pub fn heap(&self) -> usize {
         match &self.0 {
             Memory::Owned(items) => size_of_val(&**items),
@@ -67,7 +67,7 @@ impl<T> Flat<T> {
         }
     }
 
-    /// Its size in shared memory, in bytes.
+    /// The size in shared memory, in bytes.
     pub fn mapped(&self) -> usize {
         match &self.0 {
             Memory::Shared { items, .. } => size_of_val(*items),
@@ -75,7 +75,7 @@ impl<T> Flat<T> {
         }
     }
 
-    /// The array to be changed, as the process's own.
+    /// A vector of the items that can be changed, in the process's own memory.
     #[cfg(any(test, fuzzing))]
     pub(crate) fn to_mut(&mut self) -> &mut Vec<T>
     where
@@ -91,7 +91,7 @@ impl<T> Flat<T> {
     }
 }
 
-impl<T> Deref for Flat<T> {
+impl<T> Deref for FlatArray<T> {
     type Target = [T];
 
     #[inline(always)]
@@ -105,46 +105,46 @@ impl<T> Deref for Flat<T> {
     }
 }
 
-impl<T> From<Vec<T>> for Flat<T> {
+impl<T> From<Vec<T>> for FlatArray<T> {
     fn from(items: Vec<T>) -> Self {
         Self(Memory::Owned(items.into()))
     }
 }
 
-impl<T> FromIterator<T> for Flat<T> {
+impl<T> FromIterator<T> for FlatArray<T> {
     fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
         Vec::from_iter(items).into()
     }
 }
 
-impl<T> Default for Flat<T> {
+impl<T> Default for FlatArray<T> {
     fn default() -> Self {
         Vec::new().into()
     }
 }
 
-impl<T: PartialEq> PartialEq for Flat<T> {
+impl<T: PartialEq> PartialEq for FlatArray<T> {
     fn eq(&self, other: &Self) -> bool {
         **self == **other
     }
 }
 
-impl<T: Eq> Eq for Flat<T> {}
+impl<T: Eq> Eq for FlatArray<T> {}
 
-impl<T: fmt::Debug> fmt::Debug for Flat<T> {
+impl<T: fmt::Debug> fmt::Debug for FlatArray<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(&**self).finish()
     }
 }
 
-/// A number that an array can be stored of, or a pair: any bytes are one, and none is padding.
-pub trait Item: Copy + Send + Sync + sealed::Sealed + 'static {
-    /// Appends the bytes of these items, of each number the lowest first.
+/// An integer, or an array of them: any bytes are a valid value, and no byte is padding.
+pub trait Element: Copy + Send + Sync + sealed::Sealed + 'static {
+    /// Appends the bytes of these items, little-endian.
     fn put(items: &[Self], out: &mut Vec<u8>);
 }
 
 mod sealed {
-    /// Only this module says what an item is; [`crate::snapshot`] relies on it.
+    /// Seals the trait: mapping bytes as items is sound only for the types below.
     pub trait Sealed {}
 }
 
@@ -152,7 +152,7 @@ macro_rules! items {
     ($($type:ty)*) => {
         $(impl sealed::Sealed for $type {}
 
-        impl Item for $type {
+        impl Element for $type {
             fn put(items: &[Self], out: &mut Vec<u8>) {
                 out.extend(items.iter().flat_map(|item| item.to_le_bytes()));
             }
@@ -163,7 +163,7 @@ items!(u16 u32 u64 u128);
 
 impl sealed::Sealed for u8 {}
 
-impl Item for u8 {
+impl Element for u8 {
     fn put(items: &[Self], out: &mut Vec<u8>) {
         out.extend_from_slice(items);
     }
@@ -171,25 +171,25 @@ impl Item for u8 {
 
 impl sealed::Sealed for [u32; 2] {}
 
-impl Item for [u32; 2] {
+impl Element for [u32; 2] {
     fn put(items: &[Self], out: &mut Vec<u8>) {
         u32::put(items.as_flattened(), out);
     }
 }
 
-/// Takes the arrays of a structure, in an order that is part of the structure's format.
-pub trait Sink {
-    /// The next array.
-    fn array<T: Item>(&mut self, items: &[T]);
+/// Writes the arrays of a structure, in an order that is part of the structure's format.
+pub trait ArrayWriter {
+    /// Writes the next array.
+    fn array<T: Element>(&mut self, items: &[T]);
 }
 
-/// Gives back the arrays that a [`Sink`] took, in the same order.
-pub trait Source {
-    /// The next array; `None` if there is none of this type. Its content may be anything.
-    fn array<T: Item>(&mut self) -> Option<Flat<T>>;
+/// Reads the arrays that an [`ArrayWriter`] wrote, in the same order.
+pub trait ArrayReader {
+    /// Reads the next array; `None` if it is missing or of another type. The content is unchecked.
+    fn array<T: Element>(&mut self) -> Option<FlatArray<T>>;
 
-    /// The next array, of a known length.
-    fn numbers<T: Item, const N: usize>(&mut self) -> Option<[T; N]> {
+    /// Reads the next array, of a known length.
+    fn numbers<T: Element, const N: usize>(&mut self) -> Option<[T; N]> {
         self.array()?.first_chunk().copied()
     }
 }

@@ -1,8 +1,8 @@
 //! Writes blocks, each in the form that takes the fewest bytes, see the [layout](super).
 
-use super::block::{BACKGROUND, BITMAP_SIZE, DENSE, EMPTY, Form, MAX_COUNT, PADDING, SHARED};
-use crate::flat::make_room;
-use crate::listing::AnswerId;
+use super::decode::{BACKGROUND, BITMAP_SIZE, DENSE, EMPTY, Form, MAX_COUNT, PADDING, SHARED};
+use crate::answer::AnswerId;
+use crate::flat_array::make_room;
 
 /// A number of units: keys of a block, or stretches of 2^`base` keys if all its runs are made of
 /// such. It counts from the block's first.

@@ -1,8 +1,8 @@
-//! What the quick lookups read of a usual block: its start and nothing else. [`Block`](super::block::Block)
+//! What the quick lookups read of a usual block: its start and nothing else. [`Block`](super::decode::Block)
 //! reads all of them.
 
-use super::block::{BACKGROUND, SHARED};
-use crate::listing::AnswerId;
+use super::decode::{BACKGROUND, SHARED};
+use crate::answer::AnswerId;
 
 /// The bit of a header that blocks have whose runs end anywhere, or that have children.
 const LASTS_OR_SPLIT: u32 = 1 << 3;
