@@ -6,6 +6,7 @@ pub mod config;
 pub mod daemon;
 pub mod dump;
 pub mod engine;
+pub mod event;
 pub mod flat_array;
 pub mod listing;
 pub mod load;

@@ -54,7 +54,7 @@ fn nobody_may_ask_until_it_is_known_who_may_and_then_the_last_good_list_holds() 
             })
         };
         replace(folder.path(), "<html>\n");
-        assert!(says("keeps serving"), "{}", serving.said());
+        assert!(says("event=\"dataset-refused\""), "{}", serving.said());
         assert_eq!((code(&serving, USUAL), code(&serving, BANNED)), (NOERROR, REFUSED));
         fs::remove_file(folder.path().join("who")).expect("our folder");
         assert!(says("there is no such file"));

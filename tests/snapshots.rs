@@ -14,7 +14,7 @@ use rustix::process::Signal;
 
 const SOON: Duration = Duration::from_secs(5);
 
-const MAPPED: &str = "mapped from its snapshot";
+const MAPPED: &str = "event=\"snapshot-mapped\"";
 
 fn dnsbld(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
     let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_dnsbld"))
@@ -76,7 +76,8 @@ fn settle() {
 }
 
 fn written(server: &Daemon, count: usize) {
-    let done = wait_until(SOON, || server.log_lines(&["snapshot", "written in"]).len() >= count);
+    let done =
+        wait_until(SOON, || server.log_lines(&["event=\"snapshot-written\""]).len() >= count);
     assert!(done, "not written:\n{}", server.log());
 }
 
@@ -102,7 +103,7 @@ fn a_start_with_unchanged_files_maps_and_one_with_changed_files_reads() {
     assert_eq!(server.log_lines(&[MAPPED]).len(), 2, "{}", server.log());
     // What is told of the files is what was told when they were read.
     assert_eq!(server.log_lines(&["dataset list: loaded 2 entries from 1 file"]).len(), 1);
-    assert_eq!(server.log_lines(&["WARN", "lines that are wrong: 1, the first: line 2"]).len(), 1);
+    assert_eq!(server.log_lines(&["WARN", "1 bad line, the first: line 2"]).len(), 1);
     // It is watched like any other: a change is read, and kept.
     settle();
     server.write("list", "10.0.0.1 :2:first\n10.0.0.2 :2:second\n");
@@ -118,7 +119,7 @@ fn a_start_with_unchanged_files_maps_and_one_with_changed_files_reads() {
     check(&server);
     assert_eq!(server.ask("3.0.0.10.bl.test", RecordType::A).rcode(), NoError);
     assert_eq!(server.log_lines(&[MAPPED]).len(), 1, "{}", server.log());
-    let told = ["dataset list: its files are read: its snapshot is of another version of"];
+    let told = ["event=\"snapshot-of-other-files\" dataset=\"list\""];
     assert_eq!(server.log_lines(&told).len(), 1, "{}", server.log());
     written(&server, 1);
     let setup = server.stop();
@@ -164,7 +165,7 @@ fn the_last_good_data_outlives_a_restart() {
         let server = setup.start().restart();
         assert_eq!(server.ask("9.0.0.10.bl.test", RecordType::A).rcode(), NoError, "{what}");
         let log = server.log();
-        assert!(log.contains("keeps serving 100 entries") && log.contains(told), "{what}: {log}");
+        assert!(log.contains("100 entries loaded") && log.contains(told), "{what}: {log}");
         // Nothing is missing, but an entry for tests may not be there.
         let state = server.log_lines(&["bl.test ", " serving kept data, see the log"]);
         assert_eq!(state.len(), 1, "{what}: {log}");
@@ -193,7 +194,7 @@ fn a_dump_judges_the_files_as_a_start_does() {
     settle();
     let (code, records, said) = dump();
     assert_eq!((code, &*records), (Some(1), ""), "{said}");
-    assert!(said.contains("keeps serving 2 entries"), "{said}");
+    assert!(said.contains("2 entries loaded"), "{said}");
 }
 
 /// What a mirror job was writing to at the start was served in place of the last good data, and its
@@ -222,7 +223,7 @@ fn a_start_waits_for_a_file_that_is_being_written() {
     }
     writer.join().expect("it has written all");
     server.expect_code("199.0.0.10.bl.test", NXDomain, SOON);
-    assert_eq!(server.log_lines(&["reloaded: "]).len(), 1, "{}", server.log());
+    assert_eq!(server.log_lines(&["event=\"dataset-reloaded\""]).len(), 1, "{}", server.log());
     server.expect_log(&["reloaded: 100 entries, before 200"], SOON);
 }
 
@@ -235,7 +236,8 @@ fn other_settings_read_the_files_and_other_names_remove_the_snapshot() {
     let setup = server.stop();
     configure(&setup, "ip4trie", "ttl = '7m'\n");
     let server = setup.start();
-    let told = ["dataset list: its files are read: its snapshot has ttl nothing, not 420"];
+    let told =
+        ["dataset list: snapshot ignored: it was made with ttl nothing, and the settings have 420"];
     assert_eq!(server.log_lines(&told).len(), 1, "{}", server.log());
     check(&server);
     written(&server, 1);
@@ -270,12 +272,12 @@ fn what_is_wrong_with_a_snapshot_is_told_and_the_files_are_read() {
         (&good[..good.len() - 9].to_vec(), "WARN", "it was cut off, or added to"),
         (&Vec::new(), "WARN", "is not a snapshot"),
         (&other_version, "WARN", "is of version 77 of the format"),
-        (&of_another, "INFO", "its snapshot has type dnset, not ip4trie"),
+        (&of_another, "INFO", "made with type dnset, and the settings have ip4trie"),
     ] {
         fs::write(snapshot_of(&setup, "list"), bytes).expect("ours");
         let server = setup.start();
         check(&server);
-        let lines = server.log_lines(&[level, "dataset list: its files are read: ", told]);
+        let lines = server.log_lines(&[level, "dataset list: snapshot ignored: ", told]);
         assert_eq!(lines.len(), 1, "{told}:\n{}", server.log());
         written(&server, 1);
         setup = server.stop();
@@ -387,16 +389,16 @@ fn a_state_folder_that_another_server_uses_is_no_place_for_other_lists() {
     second.write("dnsbld.toml", text.replace("'state'", &state));
     settle();
     let other = second.start();
-    other.expect_log(&["WARN", "another server uses the state folder"], SOON);
+    other.expect_log(&["WARN", "event=\"state-folder-busy\""], SOON);
     let server = server.restart();
     assert_eq!(server.ask("1.0.0.10.bl.test", RecordType::A).rcode(), NoError);
     if server.log_lines(&[MAPPED]).is_empty() {
         // The other one was sooner, and writes there now.
-        other.expect_log(&["is this server's now"], SOON);
+        other.expect_log(&["event=\"state-folder-taken\""], SOON);
     }
     let state = server.path("state");
     let first = server.stop();
-    other.expect_log(&["is this server's now"], SOON);
+    other.expect_log(&["event=\"state-folder-taken\""], SOON);
     assert!(wait_until(SOON, || fs::read_to_string(state.join("serials")).is_ok()));
     let other = other.restart();
     assert_eq!(other.ask("2.0.0.10.bl.test", RecordType::A).rcode(), NoError);

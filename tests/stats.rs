@@ -309,7 +309,7 @@ fn a_statistics_file_that_is_a_pipe_without_a_reader_is_told() {
     let server = "stats-file = \"stats\"\nstats-interval = \"1s\"";
     setup.configure_lists(server, &[("bl.test".into(), "list".into())]);
     let daemon = setup.start();
-    daemon.expect_log(&["cannot write the statistics file"], SOON);
+    daemon.expect_log(&["event=\"statistics-not-written\""], SOON);
     let (status, took, _) = daemon.terminate();
     assert!(status.success() && took < Duration::from_secs(5), "{status} {took:?}");
 }

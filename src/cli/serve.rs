@@ -1,6 +1,7 @@
 //! `dnsbld serve`
 
 use crate::config::{SAMPLE_FILE, SYSTEM_FILE, Source};
+use crate::event::{Event, EventSink as _, Log};
 use anyhow::Context;
 use clap::Args;
 use std::net::SocketAddr;
@@ -49,8 +50,8 @@ impl Serve {
         };
         let source = source.or_zone_specs().with_listen(&self.listen);
         let loaded = source.load()?;
-        for warning in &loaded.warnings {
-            tracing::warn!("{source}:{warning}");
+        for warning in loaded.warnings {
+            Log.emit(&Event::SettingDoubtful { source: source.to_string(), warning });
         }
         crate::daemon::run(loaded.settings, source)
     }

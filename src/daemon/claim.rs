@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use tracing::{trace, warn};
+use tracing::trace;
 
 /// The file in the state folder that is locked as long as a server uses it.
 const NAME: &str = "lock";
@@ -46,25 +46,6 @@ pub(super) fn claim(state_dir: &Path) -> Option<Claim> {
     }
 }
 
-/// Says that another server has the state folder.
-pub(super) fn warn_of_another(state_dir: &Path) {
-    warn!(
-        "another server uses the state folder {}: until it ends, this one takes its snapshots of the same \
-         files, but keeps none, and no serials; give it a state-dir of its own unless it serves the same",
-        state_dir.display()
-    );
-}
-
-/// What to do when this error keeps something from being written to the state folder.
-pub(super) fn remedy(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "free space where the state folder is"
-        }
-        _ => "check `state-dir` in the [server] settings",
-    }
-}
-
 fn lock(folder: &Path) -> io::Result<File> {
     fs::create_dir_all(folder)?;
     let path = folder.join(NAME);
@@ -82,15 +63,6 @@ fn lock(folder: &Path) -> io::Result<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// A full disk was said to be a matter of the settings.
-    #[test]
-    fn a_full_disk_needs_space() {
-        for full in [libc::ENOSPC, libc::EDQUOT] {
-            assert!(remedy(&io::Error::from_raw_os_error(full)).starts_with("free space"));
-        }
-        assert!(remedy(&io::Error::from_raw_os_error(libc::EACCES)).contains("`state-dir`"));
-    }
 
     #[test]
     fn one_server_at_a_time_has_the_folder() {

@@ -2,6 +2,7 @@
 
 use super::snapshots;
 use crate::config;
+use crate::event::Event;
 use crate::listing::AnswersBuilder;
 use crate::load::{
     Cause, Identity, Limits, MOST_ZEROS, Problem, ReadReport, Rest, Sight, Source, foreign, read,
@@ -97,8 +98,13 @@ pub(super) struct Task {
 
 impl Task {
     /// Reads and builds, and gives the last good data that was kept of it, too, if nothing is served
-    /// yet and the files hold something else. `now` is in seconds since 1970.
-    pub(super) fn compile(&self, now: u64) -> (Outcome, Option<Box<Built>>) {
+    /// yet and the files hold something else; what happened on the way is added to `events`. `now` is in
+    /// seconds since 1970.
+    pub(super) fn compile(
+        &self,
+        now: u64,
+        events: &mut Vec<Event>,
+    ) -> (Outcome, Option<Box<Built>>) {
         if let Some(moving) = self.files().find(|(path, rest)| !rest.is_seen(path)) {
             return (Outcome::Moving(moving.0.to_owned()), None);
         }
@@ -108,7 +114,7 @@ impl Task {
                 None => (self.build_safely(now, true), None),
             };
         }
-        match snapshots::find(self, now) {
+        match snapshots::find(self, now, events) {
             Some(Kept::Current(kept)) => (Outcome::Built(kept), None),
             // What is of other files is another list of that name, perhaps another server's.
             Some(Kept::Former(kept))
@@ -298,7 +304,10 @@ impl Task {
                 Some(prepared) => parser.feed_prepared(chunk, &prepared),
                 None => parser.feed(chunk),
             };
-            fed.map_err(|fatal| fatal.to_string())
+            fed.map_err(|fatal| {
+                wrong = Some(Cause::Rejected(fatal));
+                "is rejected".to_owned()
+            })
         };
         let read = if let Some(known) = known {
             read_grown(path, &self.limits(), known, &mut |chunk| take(chunk, None))
@@ -315,7 +324,7 @@ impl Task {
             }
             (read, _) => read?,
         };
-        parser.end_file().map_err(|error| problem(Cause::Fatal(error.to_string())))?;
+        parser.end_file().map_err(|fatal| problem(Cause::Rejected(fatal)))?;
         Ok((report, intake))
     }
 

@@ -2,18 +2,20 @@
 
 use super::assemble::assemble;
 use super::claim::{self, Claim};
+use super::personality::Personality;
 use super::pool::Finished;
 use super::reporter::Reporter;
 use super::serials::Serials;
 use super::servers::Servers;
 use super::sets::Sets;
-use super::voice::Voice;
 use crate::config::{self, Settings, Source};
+use crate::event::Event;
 use crate::load::Change;
 use crate::net::live::Live;
 use crate::stats::query_log::QueryLog;
 use crate::util::time::unix_time;
 use crate::wire::name::NameBuf;
+use crate::zone::{Zone, ZoneState};
 use sd_notify::NotifyState;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -21,7 +23,7 @@ use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
-use tracing::{debug, error, info, warn};
+use tracing::debug;
 
 /// How often replaced catalogs are looked after, certificates are looked at, and expired zones
 /// are told.
@@ -40,7 +42,7 @@ pub(super) struct Control {
     pub(super) serials: Serials,
     pub(super) live: Arc<Live>,
     pub(super) servers: Servers,
-    pub(super) voice: Arc<dyn Voice>,
+    pub(super) personality: Arc<dyn Personality>,
     pub(super) reporter: Reporter,
     pub(super) query_log: Option<QueryLog>,
     /// New settings that wait for datasets to be built. Meanwhile the old ones are served.
@@ -99,7 +101,7 @@ impl Control {
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.reporter.begin();
-        self.voice.notify(&[NotifyState::Ready]);
+        self.personality.notify(&[NotifyState::Ready]);
         loop {
             let retry_at = self.sets.retry_at();
             let report_at = self.reporter.next();
@@ -116,7 +118,7 @@ impl Control {
                 () = stop(&mut signals.terminate, &mut signals.interrupt) => break,
             }
         }
-        tell_the_end(&*self.voice);
+        tell_the_end(&*self.personality);
         self.save_serials();
         self.servers.stop().await;
         self.reporter.end(zones(&self.settings));
@@ -158,7 +160,8 @@ impl Control {
         self.sets.tidy();
         let took = self.round.take().map_or(Duration::ZERO, |since| since.elapsed());
         let changed = std::mem::take(&mut self.changed);
-        self.voice.settled(self.live.load().zones(), took, changed);
+        let incomplete = incomplete(&self.settings, self.live.load().zones());
+        self.personality.emit(&Event::LoadsFinished { took, changed, incomplete });
     }
 
     fn publish(&mut self) {
@@ -172,13 +175,13 @@ impl Control {
 
     fn save_serials(&mut self) {
         if let Err(error) = self.serials.save() {
-            warn!("cannot remember the serials of the zones: {error}; {}", claim::remedy(&error));
+            self.personality.emit(&Event::SerialsNotWritten { error });
         }
     }
 
     fn look_around(&mut self) {
         self.live.sweep();
-        self.servers.reload_certificate();
+        self.servers.reload_certificate(&*self.personality);
         self.claim_again();
         self.tell_unguarded();
         let now = unix_time();
@@ -190,7 +193,7 @@ impl Control {
             if zone.expires.is_none_or(|expires| expires >= now) {
                 self.expired.remove(&name);
             } else if self.expired.insert(name) {
-                self.voice.expired(&zone.apex);
+                self.personality.emit(&Event::ZoneExpired { zone: zone.apex.clone() });
             }
         }
     }
@@ -204,10 +207,10 @@ impl Control {
         }
         match claim::claim(folder) {
             Some(claim) if claim.is_locked() => {
-                info!("the state folder {} is this server's now", folder.display());
+                self.personality.emit(&Event::StateFolderTaken { folder: folder.to_owned() });
                 self.serials.keep(folder, &claim);
                 if let Err(error) = self.sets.keep(folder, &claim) {
-                    warn!("cannot start the thread that writes snapshots: {error}");
+                    self.personality.emit(&Event::SnapshotWriterFailed { error });
                 }
                 self.claim = Some(claim);
                 self.save_serials();
@@ -218,7 +221,7 @@ impl Control {
                 self.claim = None;
                 self.serials.keep_no_more();
                 self.sets.keep_no_more();
-                claim::warn_of_another(folder);
+                self.personality.emit(&Event::StateFolderBusy { folder: folder.to_owned() });
             }
             _ => {}
         }
@@ -239,10 +242,8 @@ impl Control {
                 if loaded.contains_key(list) {
                     self.unguarded.remove(&told);
                 } else if self.unguarded.insert(told) {
-                    error!(
-                        "zone {}: answers SERVFAIL until its access list {list} can be loaded: nobody knows who may ask",
-                        zone.name
-                    );
+                    let (zone, dataset) = (zone.name.clone(), list.clone());
+                    self.personality.emit(&Event::ZoneWithoutAccessList { zone, dataset });
                 }
             }
             for list in &zone.allow {
@@ -250,10 +251,8 @@ impl Control {
                 if loaded.contains_key(list) {
                     self.unguarded.remove(&told);
                 } else if self.unguarded.insert(told) {
-                    error!(
-                        "zone {}: served WITHOUT its allow list {list}, which was never loaded: what that list allows is listed",
-                        zone.name
-                    );
+                    let (zone, dataset) = (zone.name.clone(), list.clone());
+                    self.personality.emit(&Event::ZoneWithoutAllowList { zone, dataset });
                 }
             }
         }
@@ -278,24 +277,25 @@ impl Control {
         self.sets.look_now();
         match self.source.load_again() {
             Ok(loaded) => {
-                for warning in &loaded.warnings {
-                    warn!("{}:{warning}", self.source);
+                for warning in loaded.warnings {
+                    let source = self.source.to_string();
+                    self.personality.emit(&Event::SettingDoubtful { source, warning });
                 }
                 let running = self.pending.as_ref().unwrap_or(&self.settings);
                 let (settings, changes) = config::reload(running, loaded.settings);
-                for change in &changes.live {
-                    info!("{change}");
+                for change in changes.live {
+                    self.personality.emit(&Event::SettingChanged { change });
                 }
-                for change in &changes.restart {
-                    warn!("{change}");
+                for change in changes.restart {
+                    self.personality.emit(&Event::SettingNeedsRestart { change });
                 }
                 self.sets.apply(&settings);
                 self.pending = Some(settings);
             }
-            Err(errors) => error!("keeps the settings it has: {errors}"),
+            Err(errors) => self.personality.emit(&Event::SettingsRefused { errors }),
         }
         if self.pending.is_none() {
-            self.voice.notify(&[NotifyState::Ready]);
+            self.personality.notify(&[NotifyState::Ready]);
         } else if self.sets.awaited() == 0 {
             self.finish_reload();
         }
@@ -305,7 +305,7 @@ impl Control {
     /// service for one that does not reload (sd_notify(3)).
     fn notify_reloading(&self) {
         match NotifyState::monotonic_usec_now() {
-            Ok(time) => self.voice.notify(&[NotifyState::Reloading, time]),
+            Ok(time) => self.personality.notify(&[NotifyState::Reloading, time]),
             Err(error) => debug!("cannot tell systemd: there is no time: {error}"),
         }
     }
@@ -317,8 +317,9 @@ impl Control {
         }
         self.sets.settle_on(&self.settings);
         self.publish();
-        self.voice.reread(&self.source, self.settings.zones.len());
-        self.voice.notify(&[NotifyState::Ready]);
+        let (source, zones) = (self.source.to_string(), self.settings.zones.len());
+        self.personality.emit(&Event::SettingsReloaded { source, zones });
+        self.personality.notify(&[NotifyState::Ready]);
     }
 }
 
@@ -335,7 +336,15 @@ async fn at(time: Option<Instant>) {
 }
 
 /// Says that the server stops.
-pub(super) fn tell_the_end(voice: &dyn Voice) {
-    voice.stopping();
-    voice.notify(&[NotifyState::Stopping]);
+pub(super) fn tell_the_end(personality: &dyn Personality) {
+    personality.emit(&Event::Stopping);
+    personality.notify(&[NotifyState::Stopping]);
+}
+
+/// The zones that lack a dataset, and whether they answer without it.
+pub(super) fn incomplete(settings: &Settings, zones: &[Zone]) -> Vec<(NameBuf, bool)> {
+    let lacks =
+        |(wanted, zone): &(&config::Zone, &Zone)| zone.datasets.len() != wanted.datasets.len();
+    let incomplete = settings.zones.iter().zip(zones).filter(lacks);
+    incomplete.map(|(_, zone)| (zone.apex.clone(), zone.state != ZoneState::Unloaded)).collect()
 }

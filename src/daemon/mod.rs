@@ -12,6 +12,7 @@ mod assemble;
 mod claim;
 mod compile;
 mod control;
+mod personality;
 mod pool;
 mod report;
 mod reporter;
@@ -19,12 +20,12 @@ mod serials;
 mod servers;
 mod sets;
 mod snapshots;
-mod voice;
 
+pub(crate) use personality::Personality;
 pub(crate) use servers::Bound;
-pub(crate) use voice::{Loading, Voice};
 
 use crate::config::{Settings, Source};
+use crate::event::{Event, EventSink};
 use crate::net::live::Live;
 use crate::stats::Statistics;
 use crate::stats::query_log::QueryLog;
@@ -32,6 +33,7 @@ use crate::util::time::unix_time;
 use crate::zone::Catalog;
 use anyhow::Context;
 use control::Control;
+use personality::Plain;
 use reporter::Reporter;
 use serials::Serials;
 use servers::Servers;
@@ -41,7 +43,6 @@ use std::collections::HashSet;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
-use voice::Plain;
 
 /// Loads `settings` as [`run`] does at its start, and gives what it would answer from: for those
 /// who ask [`crate::engine::answer`] without a socket. Not to be called from async code.
@@ -53,11 +54,15 @@ pub fn load(settings: &Settings) -> anyhow::Result<Catalog> {
     load_with(settings, Arc::new(Plain::new(&settings.server)))
 }
 
-/// [`load`], told by this voice.
-pub(crate) fn load_with(settings: &Settings, voice: Arc<dyn Voice>) -> anyhow::Result<Catalog> {
+/// [`load`] with this personality.
+pub(crate) fn load_with(
+    settings: &Settings,
+    personality: Arc<dyn Personality>,
+) -> anyhow::Result<Catalog> {
     let start = Instant::now();
-    let (mut sets, mut finished) = Sets::new(&settings.server, None, Arc::clone(&voice))?;
-    let mut serials = Serials::open(settings.server.state_dir.as_deref(), None);
+    let sink: Arc<dyn EventSink> = Arc::clone(&personality) as _;
+    let (mut sets, mut finished) = Sets::new(&settings.server, None, sink)?;
+    let mut serials = Serials::open(settings.server.state_dir.as_deref(), None, &*personality);
     sets.apply(settings);
     while sets.awaited() > 0
         && let Some(ended) = finished.blocking_recv()
@@ -67,8 +72,9 @@ pub(crate) fn load_with(settings: &Settings, voice: Arc<dyn Voice>) -> anyhow::R
     let mut statistics = Statistics::new(1, 0);
     let catalog =
         assemble::assemble(settings, &sets.loaded(), unix_time(), &mut serials, &mut statistics);
-    voice.settled(catalog.zones(), start.elapsed(), true);
-    voice.first_load(catalog.zones())?;
+    let incomplete = control::incomplete(settings, catalog.zones());
+    personality.emit(&Event::LoadsFinished { took: start.elapsed(), changed: true, incomplete });
+    personality.first_load()?;
     Ok(catalog)
 }
 
@@ -81,16 +87,16 @@ pub(crate) fn load_with(settings: &Settings, voice: Arc<dyn Voice>) -> anyhow::R
 /// it can.
 pub fn run(settings: Settings, source: Source) -> anyhow::Result<ExitCode> {
     let bound = Bound::bind(&settings.server)?;
-    let voice = Arc::new(Plain::new(&settings.server));
-    serve(settings, source, bound, voice)
+    let personality = Arc::new(Plain::new(&settings.server));
+    serve(settings, source, bound, personality)
 }
 
-/// [`run`] with sockets that are bound already, told by this voice.
+/// [`run`] with sockets that are bound already, and this personality.
 pub(crate) fn serve(
     settings: Settings,
     source: Source,
     bound: Bound,
-    voice: Arc<dyn Voice>,
+    personality: Arc<dyn Personality>,
 ) -> anyhow::Result<ExitCode> {
     let start = Instant::now();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -102,10 +108,11 @@ pub(crate) fn serve(
     allow_descriptors();
     let claim = settings.server.state_dir.as_deref().and_then(claim::claim);
     if let (None, Some(folder)) = (&claim, &settings.server.state_dir) {
-        claim::warn_of_another(folder);
+        personality.emit(&Event::StateFolderBusy { folder: folder.clone() });
     }
-    let (mut sets, mut finished) = Sets::new(&settings.server, claim.as_ref(), Arc::clone(&voice))?;
-    let mut serials = Serials::open(settings.server.state_dir.as_deref(), claim.as_ref());
+    let sink: Arc<dyn EventSink> = Arc::clone(&personality) as _;
+    let (mut sets, mut finished) = Sets::new(&settings.server, claim.as_ref(), Arc::clone(&sink))?;
+    let mut serials = Serials::open(settings.server.state_dir.as_deref(), claim.as_ref(), &*sink);
     runtime.block_on(async {
         let mut signals = control::Signals::listen().context("cannot listen to signals")?;
         sets.apply(&settings);
@@ -115,25 +122,30 @@ pub(crate) fn serve(
                     sets.take(ended);
                 }
                 () = signals.stop() => {
-                    control::tell_the_end(&*voice);
+                    control::tell_the_end(&*personality);
                     return Ok(ExitCode::SUCCESS);
                 }
             }
         }
-        let mut reporter = Reporter::new(bound.workers(), settings.server.stats_file.clone());
+        let mut reporter = Reporter::new(bound.workers(), settings.server.stats_file.clone(), sink);
         let statistics = reporter.statistics();
         // What is held here would stay as long as the server runs.
         let catalog =
             assemble::assemble(&settings, &sets.loaded(), unix_time(), &mut serials, statistics);
-        voice.settled(catalog.zones(), start.elapsed(), true);
-        voice.first_load(catalog.zones())?;
+        let incomplete = control::incomplete(&settings, catalog.zones());
+        personality.emit(&Event::LoadsFinished {
+            took: start.elapsed(),
+            changed: true,
+            incomplete,
+        });
+        personality.first_load()?;
         let live = Arc::new(Live::new(catalog));
         let query_log = settings.server.query_log.as_ref().map(QueryLog::start).transpose();
         let query_log = query_log.context("cannot start the thread of the query log")?;
         let servers = Servers::start(bound, &settings.server, &live, query_log.as_ref())?;
         sets.give_way();
         sets.tidy();
-        voice.ready(&report::text(
+        personality.ready(&report::text(
             &settings,
             &source,
             &sets,
@@ -150,7 +162,7 @@ pub(crate) fn serve(
             serials,
             live,
             servers,
-            voice,
+            personality,
             reporter,
             query_log,
             pending: None,

@@ -2,6 +2,7 @@
 
 use super::allocator;
 use super::compile::{Built, Outcome, Task};
+use crate::event::Event;
 use crate::util::cancel::CancelToken;
 use crate::util::threads::{cores, lower_priority};
 use crate::util::time::unix_time;
@@ -21,6 +22,8 @@ pub(super) struct Finished {
     pub(super) outcome: Outcome,
     /// The last good data of before the start, if the files hold something else now.
     pub(super) former: Option<Box<Built>>,
+    /// What happened on the way.
+    pub(super) events: Vec<Event>,
 }
 
 /// What the threads do.
@@ -106,7 +109,8 @@ fn run_apart(task: &Task, in_background: bool) -> Finished {
 
 /// Builds; a panic of the parser or the builder is a fault of this dataset alone.
 fn run(task: &Task) -> Finished {
-    let compiled = catch_unwind(AssertUnwindSafe(|| task.compile(unix_time())));
+    let mut events = Vec::new();
+    let compiled = catch_unwind(AssertUnwindSafe(|| task.compile(unix_time(), &mut events)));
     let (outcome, former) = compiled.unwrap_or_else(|_| (task.panicked(), None));
-    Finished { name: task.spec.name.clone(), token: task.token.clone(), outcome, former }
+    Finished { name: task.spec.name.clone(), token: task.token.clone(), outcome, former, events }
 }

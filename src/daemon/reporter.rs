@@ -1,18 +1,20 @@
 //! Tells the statistics: in the log, and in the statistics file, when rbldnsd does.
 
 use crate::config::StatsFile;
+use crate::event::{Event, EventSink};
 use crate::stats::Statistics;
 use crate::util::time::unix_time;
 use crate::wire::name::NameBuf;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tracing::{info, warn};
 
 /// The statistics and where they are told.
 pub(super) struct Reporter {
     statistics: Statistics,
+    sink: Arc<dyn EventSink>,
     file: Option<StatsFile>,
     /// When the next line of the file is due by the clock.
     due: Option<Instant>,
@@ -22,8 +24,9 @@ pub(super) struct Reporter {
 
 impl Reporter {
     /// Of a server with that many workers.
-    pub(super) fn new(workers: usize, file: Option<StatsFile>) -> Self {
-        Self { statistics: Statistics::new(workers, unix_time()), file, due: None, failed: false }
+    pub(super) fn new(workers: usize, file: Option<StatsFile>, sink: Arc<dyn EventSink>) -> Self {
+        let statistics = Statistics::new(workers, unix_time());
+        Self { statistics, sink, file, due: None, failed: false }
     }
 
     /// The counters, for a new catalog.
@@ -61,7 +64,7 @@ impl Reporter {
         self.statistics.look();
         self.add_line(zones.clone());
         for line in self.statistics.log_lines(zones, unix_time()) {
-            info!("{line}");
+            self.sink.emit(&Event::Statistics { line });
         }
     }
 
@@ -103,11 +106,12 @@ impl Reporter {
         options.append(true).create(true).custom_flags(libc::O_NONBLOCK);
         let file = options.open(path);
         let written = file.and_then(|mut file| file.write_all(line.as_bytes()));
-        if let Err(error) = &written
+        let failed = written.is_err();
+        if let Err(error) = written
             && !self.failed
         {
-            warn!("cannot write the statistics file {}: {error}", path.display());
+            self.sink.emit(&Event::StatisticsNotWritten { file: path.clone(), error });
         }
-        self.failed = written.is_err();
+        self.failed = failed;
     }
 }

@@ -1,12 +1,11 @@
 //! The serials of zones whose files give none: remembered, so that they never go back.
 
 use super::claim::Claim;
-use crate::util::text::counted;
+use crate::event::{Event, EventSink};
 use crate::wire::name::NameBuf;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use tracing::warn;
 
 /// The serial given last for each zone, and for what content.
 #[derive(Debug, Default)]
@@ -25,16 +24,15 @@ struct Known {
 impl Serials {
     /// Reads what an earlier run left in the state folder; what it cannot read is told and left out.
     /// Without a claim, nothing is written.
-    pub(super) fn open(state_dir: Option<&Path>, claim: Option<&Claim>) -> Self {
+    pub(super) fn open(
+        state_dir: Option<&Path>,
+        claim: Option<&Claim>,
+        sink: &dyn EventSink,
+    ) -> Self {
         let file = state_dir.map(file_in);
         let (known, damage) = file.as_deref().map(read).unwrap_or_default();
-        if let (Some(file), Some(damage)) = (&file, damage) {
-            warn!(
-                "{} {damage}; serials of zones are forgotten, and those of zones whose files give none \
-                 may go back; if something goes by them (secondaries, monitors), stop the server and \
-                 restore the file, or have the zones taken over anew there",
-                file.display()
-            );
+        if let Some(damage) = damage {
+            sink.emit(&damage);
         }
         Self { file: file.filter(|_| claim.is_some()), known, changed: false }
     }
@@ -96,17 +94,19 @@ fn file_in(state_dir: &Path) -> PathBuf {
 }
 
 /// What a state file says, and what is wrong with it. There may be none yet.
-fn read(file: &Path) -> (BTreeMap<NameBuf, Known>, Option<String>) {
+fn read(file: &Path) -> (BTreeMap<NameBuf, Known>, Option<Event>) {
     let bytes = match std::fs::read(file) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Default::default(),
-        Err(error) => return (BTreeMap::new(), Some(format!("cannot be read: {error}"))),
+        Err(error) => {
+            let file = file.to_owned();
+            return (BTreeMap::new(), Some(Event::SerialsUnreadable { file, error }));
+        }
     };
     let text = String::from_utf8_lossy(&bytes);
     let lines: Vec<_> = text.lines().map(read_line).collect();
-    let bad = lines.iter().filter(|line| line.is_none()).count();
-    let damage = (bad > 0)
-        .then(|| format!("is damaged: {} wrong", counted(bad as u64, "line is", "lines are")));
+    let bad = lines.iter().filter(|line| line.is_none()).count() as u64;
+    let damage = (bad > 0).then(|| Event::SerialsDamaged { file: file.to_owned(), lines: bad });
     (lines.into_iter().flatten().collect(), damage)
 }
 
@@ -122,6 +122,7 @@ fn read_line(line: &str) -> Option<(NameBuf, Known)> {
 mod tests {
     use super::super::claim::claim;
     use super::*;
+    use crate::event::Log;
 
     #[test]
     fn a_serial_follows_the_newest_source_and_never_goes_back() {
@@ -179,7 +180,7 @@ mod tests {
         let state = folder.path().join("state");
         let zone: NameBuf = r"odd\032name.test".parse().unwrap();
         let claim = claim(&state);
-        let open = || Serials::open(Some(&state), claim.as_ref());
+        let open = || Serials::open(Some(&state), claim.as_ref(), &Log);
         let mut serials = open();
         assert_eq!(serials.next(&zone, 1000, u64::MAX, 0xdead_beef), 1000);
         serials.save().unwrap();
@@ -187,7 +188,7 @@ mod tests {
         assert_eq!(again.next(&zone, 900, u64::MAX, 0xdead_beef), 1000);
         assert!(!again.changed);
         assert_eq!(again.next(&zone, 900, u64::MAX, 1), 1001);
-        let mut guest = Serials::open(Some(&state), None);
+        let mut guest = Serials::open(Some(&state), None, &Log);
         assert_eq!(guest.next(&zone, 900, u64::MAX, 1), 1001);
         guest.save().unwrap();
         assert_eq!(open().next(&zone, 900, u64::MAX, 0xdead_beef), 1000, "it has written nothing");
@@ -203,15 +204,19 @@ mod tests {
         let told = |content: &[u8]| {
             std::fs::write(&file, content).unwrap();
             let (known, damage) = read(&file);
-            (known.len(), damage.unwrap_or_default())
+            let bad = damage.map(|event| match event {
+                Event::SerialsDamaged { lines, .. } => lines,
+                other => panic!("{other:?}"),
+            });
+            (known.len(), bad)
         };
-        assert_eq!(read(&file.with_extension("none")), Default::default());
-        assert_eq!(told(b""), (0, String::new()));
-        assert_eq!(told(b"a.test 1 2f\nb.test 2 30\n"), (2, String::new()));
-        assert_eq!(told(b"a.test 1 2f\nb.test 2"), (1, "is damaged: 1 line is wrong".to_owned()));
-        let damaged = b"a.test 1 2f\n\xff\0\n\0\0\nb.test 2 30\n";
-        assert_eq!(told(damaged), (2, "is damaged: 2 lines are wrong".to_owned()));
+        let (known, damage) = read(&file.with_extension("none"));
+        assert!(known.is_empty() && damage.is_none());
+        assert_eq!(told(b""), (0, None));
+        assert_eq!(told(b"a.test 1 2f\nb.test 2 30\n"), (2, None));
+        assert_eq!(told(b"a.test 1 2f\nb.test 2"), (1, Some(1)));
+        assert_eq!(told(b"a.test 1 2f\n\xff\0\n\0\0\nb.test 2 30\n"), (2, Some(2)));
         let (known, damage) = read(folder.path());
-        assert!(known.is_empty() && damage.unwrap().starts_with("cannot be read: "));
+        assert!(known.is_empty() && matches!(damage, Some(Event::SerialsUnreadable { .. })));
     }
 }

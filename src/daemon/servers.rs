@@ -1,6 +1,7 @@
 //! The sockets and the threads and tasks behind them.
 
 use crate::config;
+use crate::event::{Event, EventSink};
 use crate::net::NetCounters;
 use crate::net::delay::DelayQueue;
 use crate::net::listen::{self, ListenError, UdpListener};
@@ -16,7 +17,6 @@ use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use tracing::{info, warn};
 
 /// How many ports are tried before it is an error that all are in use.
 const PORTS_TRIED: usize = 16;
@@ -167,12 +167,12 @@ impl Servers {
     }
 
     /// Takes a renewed certificate into use.
-    pub(super) fn reload_certificate(&self) {
+    pub(super) fn reload_certificate(&self, sink: &dyn EventSink) {
         let Some(certificate) = &self.certificate else { return };
         match certificate.reload_if_changed() {
-            Ok(true) => info!("the TLS certificate was renewed"),
+            Ok(true) => sink.emit(&Event::CertificateRenewed),
             Ok(false) => {}
-            Err(error) => warn!("keeps the TLS certificate it has: {error}"),
+            Err(error) => sink.emit(&Event::CertificateRefused { reason: error.to_string() }),
         }
     }
 

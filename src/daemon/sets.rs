@@ -5,23 +5,28 @@ use super::claim::Claim;
 use super::compile::{Built, Outcome, Task};
 use super::pool::{Finished, Pool};
 use super::snapshots::{self, Keep, Keeper};
-use super::voice::{Loading, Voice};
 use crate::config::{self, Settings};
+use crate::event::{Event, EventSink, Role};
 use crate::load::{
-    Cause, Change, Identity, Life, Message, Plan, Problem, Source, State, Step, WatchOptions,
-    Watched, Watcher,
+    Cause, Change, Failure, Identity, Life, Plan, Problem, Source, State, WatchOptions, Watched,
+    Watcher,
 };
+use crate::trie::Trie4;
 use crate::util::cancel::CancelSource;
 use crate::util::time::unix_time;
 use crate::zone::Dataset;
+use crate::zonefile::Diagnostics;
 use anyhow::Context;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use tracing::{Level, debug};
+use tracing::debug;
 use xxhash_rust::xxh3::xxh3_64;
+
+/// How many bad lines are told one by one for one load of a dataset.
+const SHOWN_BAD_LINES: usize = 5;
 
 /// Between two looks at files that are not watched: once in ten years.
 const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
@@ -37,7 +42,7 @@ struct Shop {
     server: Arc<config::Server>,
     pool: Pool,
     watcher: Watcher,
-    voice: Arc<dyn Voice>,
+    sink: Arc<dyn EventSink>,
     /// Writes snapshots, if there is a state folder.
     keeper: Option<Keeper>,
 }
@@ -70,7 +75,7 @@ impl Sets {
     pub(super) fn new(
         server: &config::Server,
         claim: Option<&Claim>,
-        voice: Arc<dyn Voice>,
+        sink: Arc<dyn EventSink>,
     ) -> anyhow::Result<(Self, UnboundedReceiver<Finished>)> {
         let (done, finished) = unbounded_channel();
         let options = WatchOptions {
@@ -84,14 +89,14 @@ impl Sets {
             pool: Pool::start(done).context("cannot start the threads that load")?,
             watcher: Watcher::start(options)
                 .context("cannot start the thread that watches the files")?,
-            voice,
             keeper: server
                 .state_dir
                 .as_deref()
                 .filter(|_| claim.is_some())
-                .map(Keeper::start)
+                .map(|folder| Keeper::start(folder, Arc::clone(&sink)))
                 .transpose()
                 .context("cannot start the thread that writes snapshots")?,
+            sink,
         };
         Ok((Self { sets: BTreeMap::new(), shop }, finished))
     }
@@ -147,7 +152,7 @@ impl Sets {
     ///
     /// When the system gives no thread.
     pub(super) fn keep(&mut self, state_dir: &Path, _: &Claim) -> std::io::Result<()> {
-        let keeper = Keeper::start(state_dir)?;
+        let keeper = Keeper::start(state_dir, Arc::clone(&self.shop.sink))?;
         keeper.retain(self.sets.keys().cloned().collect());
         self.shop.keeper = Some(keeper);
         self.sets.values_mut().for_each(|set| set.keep(&self.shop));
@@ -203,13 +208,14 @@ impl Sets {
     /// Judges a finished build. True if this is to be published at once; what new settings waited
     /// for is published with them.
     pub(super) fn take(&mut self, finished: Finished) -> bool {
-        let Finished { name, token, outcome, former } = finished;
+        let Finished { name, token, outcome, former, events } = finished;
         let is_newest =
             |set: &&mut Set| set.building.as_ref().is_some_and(|source| token.is_of(source));
         let Some(set) = self.sets.get_mut(&name).filter(is_newest) else {
             debug!("dataset {name}: a build for settings that no longer hold is thrown away");
             return false;
         };
+        events.iter().for_each(|event| self.shop.sink.emit(event));
         set.building = None;
         let awaited = std::mem::take(&mut set.awaited);
         let before = set.served();
@@ -219,7 +225,7 @@ impl Sets {
         match outcome {
             Outcome::Built(built) => set.judge(*built, &self.shop),
             Outcome::Same(sources) => set.confirm(sources, &self.shop),
-            Outcome::Failed(problem) => set.refuse(problem, &*self.shop.voice),
+            Outcome::Failed(problem) => set.refuse(problem, &self.shop),
             Outcome::Moving(path) => {
                 debug!("dataset {name}: waits for {} to come to rest", path.display());
                 self.shop.watcher.recheck(&path);
@@ -255,28 +261,16 @@ impl Sets {
     pub(super) fn tell_expired(&mut self, settings: &Settings, now: u64) -> bool {
         let mut has_changed = false;
         let zones = &settings.zones;
-        let listed = zones.iter().flat_map(|zone| &zone.datasets).map(|name| {
-            (
-                name,
-                "its data has expired by its $TIMESTAMP line: zones that have other data go on \
-                    without it, others answer SERVFAIL",
-            )
-        });
-        let allowed = zones.iter().flat_map(|zone| &zone.allow).map(|name| {
-            (
-                name,
-                "its data has expired by its $TIMESTAMP line: as an allow list it goes on to hold",
-            )
-        });
-        for (name, text) in listed.chain(allowed) {
+        let blocks = zones.iter().flat_map(|zone| &zone.datasets).map(|name| (name, Role::Block));
+        let allows = zones.iter().flat_map(|zone| &zone.allow).map(|name| (name, Role::Allow));
+        for (name, role) in blocks.chain(allows) {
             let Some(set) = self.sets.get_mut(name) else { continue };
             let is_expired = set.spec.guarded
                 && set.loaded.as_ref().is_some_and(|loaded| loaded.dataset.is_expired(now));
             let was_expired = std::mem::replace(&mut set.was_expired, is_expired);
             has_changed |= is_expired != was_expired;
             if is_expired && !was_expired {
-                let message = Message { level: Level::WARN, text: text.to_owned() };
-                self.shop.voice.remark(&set.spec, &message);
+                self.shop.sink.emit(&Event::DatasetExpired { dataset: name.clone(), role });
             }
         }
         has_changed
@@ -372,7 +366,7 @@ impl Set {
             self.again = true;
             return;
         }
-        debug!("dataset {}: its files are read", self.spec.name);
+        shop.sink.emit(&Event::LoadStarted { dataset: self.spec.name.clone() });
         let source = CancelSource::default();
         let task = Task {
             spec: Arc::clone(&self.spec),
@@ -448,21 +442,25 @@ impl Set {
         };
         let candidate = match candidate {
             Ok(candidate) => candidate,
-            Err(problem) => return self.refuse(problem, &*shop.voice),
+            Err(problem) => return self.refuse(problem, shop),
         };
-        let Step { message, retry } = self.life.accept(SystemTime::now(), candidate);
+        let load = self.life.accept(SystemTime::now(), candidate);
         if let Some(since) = since {
             self.life.date(since);
         }
-        self.retry_after(retry);
-        shop.voice.loaded(&Loading {
-            spec: &self.spec,
-            sources: self.life.good().map_or(&[], |good| &good.sources),
-            diagnostics: &diagnostics,
+        self.retry = None;
+        self.tell_bad_lines(&diagnostics, shop);
+        let sources = self.life.good().map_or(&[][..], |good| &good.sources);
+        let times = sources.iter().map(|source| source.report.identity.modified.seconds);
+        shop.sink.emit(&Event::DatasetLoaded {
+            dataset: self.spec.name.clone(),
+            load,
+            kind: self.spec.kind,
             tally,
-            dataset: &dataset,
+            addresses: dataset.ip4.as_ref().map_or(0, Trie4::covered),
+            memory: dataset.memory(),
+            newest: times.max().unwrap_or(0),
             took,
-            message: message.as_ref(),
         });
         self.put(dataset, stamp, took, shop);
         if !is_kept {
@@ -484,10 +482,10 @@ impl Set {
 
     fn confirm(&mut self, sources: Vec<Source>, shop: &Shop) {
         debug!("dataset {}: its files hold what is served", self.spec.name);
-        let Step { message, retry } = self.life.confirm(SystemTime::now(), sources);
-        self.retry_after(retry);
-        if let Some(message) = message {
-            shop.voice.remark(&self.spec, &message);
+        self.retry = None;
+        if let Some(failed_for) = self.life.confirm(SystemTime::now(), sources) {
+            let dataset = self.spec.name.clone();
+            shop.sink.emit(&Event::DatasetRecovered { dataset, failed_for });
         }
         if let (Some(loaded), Some(good)) = (&mut self.loaded, self.life.good()) {
             loaded.newest = newest(&good.sources);
@@ -511,16 +509,29 @@ impl Set {
         self.keeping = Some(source);
     }
 
-    fn refuse(&mut self, problem: Problem, voice: &dyn Voice) {
-        let Step { message, retry } = self.life.refuse(SystemTime::now(), problem);
-        self.retry_after(retry);
-        if let Some(trouble) = self.life.trouble() {
-            voice.refused(&self.spec, &trouble.problem, self.life.state(), message.as_ref());
+    fn refuse(&mut self, problem: Problem, shop: &Shop) {
+        let Failure { refusal, retry } = self.life.refuse(SystemTime::now(), problem);
+        self.retry = Some(Instant::now() + retry);
+        if let Some(refusal) = refusal {
+            shop.sink.emit(&Event::DatasetRefused { dataset: self.spec.name.clone(), refusal });
         }
     }
 
-    fn retry_after(&mut self, wait: Option<Duration>) {
-        self.retry = wait.map(|wait| Instant::now() + wait);
+    fn tell_bad_lines(&self, diagnostics: &Diagnostics, shop: &Shop) {
+        for bad in diagnostics.kept.iter().take(SHOWN_BAD_LINES) {
+            let file = self.spec.files.get(usize::from(bad.file));
+            shop.sink.emit(&Event::BadLine {
+                dataset: self.spec.name.clone(),
+                file: file.cloned().unwrap_or_default(),
+                line: bad.line,
+                column: bad.column,
+                reason: bad.reason,
+            });
+        }
+        let lines = diagnostics.total.saturating_sub(SHOWN_BAD_LINES as u64);
+        if lines > 0 {
+            shop.sink.emit(&Event::BadLinesOmitted { dataset: self.spec.name.clone(), lines });
+        }
     }
 }
 

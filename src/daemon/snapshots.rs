@@ -1,9 +1,9 @@
 //! Snapshots of the datasets: taken instead of the files they were made of, where those are still
 //! the same; written after every load that was accepted; and made by hand.
 
-use super::claim::remedy;
 use super::compile::{Built, Kept, Outcome, Task};
 use crate::config;
+use crate::event::{Event, EventSink};
 use crate::load::{Cause, Life, Problem, ReadReport, Source};
 use crate::snapshot::folder::Folder;
 use crate::snapshot::intake::Intake;
@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
-use tracing::{debug, info, warn};
+use tracing::debug;
 
 /// What a dataset was made from.
 pub(super) fn origin(
@@ -80,8 +80,8 @@ fn rules(spec: &config::Dataset, server: &config::Server) -> Rules {
 }
 
 /// The snapshot that was kept of a dataset, if the rules are still the same, and whether the files
-/// are. What is wrong with it otherwise goes to the log.
-pub(super) fn find(task: &Task, now: u64) -> Option<Kept> {
+/// are. What is wrong with it otherwise is added to `events`.
+pub(super) fn find(task: &Task, now: u64, events: &mut Vec<Event>) -> Option<Kept> {
     let start = Instant::now();
     let name = &task.spec.name;
     let path = task.folder()?.file(name);
@@ -89,18 +89,18 @@ pub(super) fn find(task: &Task, now: u64) -> Option<Kept> {
         Ok(opened) => opened,
         Err(error) if error.is_absence() => return None,
         Err(error) => {
-            warn!("dataset {name}: its files are read: the snapshot {} {error}", path.display());
+            let reason = error.to_string();
+            events.push(Event::SnapshotUnusable { dataset: name.clone(), file: path, reason });
             return None;
         }
     };
-    if let Some(other) = rules(&task.spec, &task.server).difference(&origin.rules) {
-        let (rule, theirs, ours) = (other.rule, other.theirs, other.ours);
-        info!("dataset {name}: its files are read: its snapshot has {rule} {theirs}, not {ours}");
+    if let Some(difference) = rules(&task.spec, &task.server).difference(&origin.rules) {
+        events.push(Event::SnapshotOfOtherRules { dataset: name.clone(), difference });
         return None;
     }
     // The file is refused while that lies in the future, and so must this be.
     if origin.stamp.is_some_and(|stamp| stamp > now) {
-        info!("dataset {name}: its files are read: its snapshot is of data from the future");
+        events.push(Event::SnapshotFromFuture { dataset: name.clone() });
         return None;
     }
     dataset.name.clone_from(name);
@@ -114,17 +114,18 @@ pub(super) fn find(task: &Task, now: u64) -> Option<Kept> {
     let since = std::fs::metadata(&path).and_then(|metadata| metadata.modified()).ok();
     let built = Built { dataset, sources, diagnostics, tally, stamp, is_kept, since, took };
     if !is_current {
-        let files: Vec<_> = built.sources.iter().map(|s| s.path.display().to_string()).collect();
-        let files = files.join(", ");
-        info!("dataset {name}: its files are read: its snapshot is of another version of {files}");
+        let files = built.sources.iter().map(|source| source.path.clone()).collect();
+        events.push(Event::SnapshotOfOtherFiles { dataset: name.clone(), files });
         return Some(Kept::Former(Box::new(built)));
     }
-    info!("dataset {name}: mapped from its snapshot {id}: the files are unchanged");
-    for source in built.sources.iter().filter(|source| source.bad_lines > 0) {
-        let first = source.first_bad.as_deref().unwrap_or("not told");
-        let (file, bad) = (source.path.display(), source.bad_lines);
-        warn!("dataset {name}: {file}: lines that are wrong: {bad}, the first: {first}");
-    }
+    events.push(Event::SnapshotMapped { dataset: name.clone(), id });
+    let bad = built.sources.iter().filter(|source| source.bad_lines > 0);
+    events.extend(bad.map(|source| Event::SnapshotBadLines {
+        dataset: name.clone(),
+        file: source.path.clone(),
+        lines: source.bad_lines,
+        first: source.first_bad.clone(),
+    }));
     Some(Kept::Current(Box::new(built)))
 }
 
@@ -184,15 +185,20 @@ pub(super) struct Keeper(mpsc::Sender<Job>);
 
 impl Keeper {
     /// Starts the thread.
-    pub(super) fn start(state_dir: &Path) -> std::io::Result<Self> {
-        Self::start_patient(state_dir, TRY_AGAIN)
+    pub(super) fn start(state_dir: &Path, sink: Arc<dyn EventSink>) -> std::io::Result<Self> {
+        Self::start_patient(state_dir, sink, TRY_AGAIN)
     }
 
     /// The same with another time until what could not be written is tried again.
-    fn start_patient(state_dir: &Path, try_again: Duration) -> std::io::Result<Self> {
+    fn start_patient(
+        state_dir: &Path,
+        sink: Arc<dyn EventSink>,
+        try_again: Duration,
+    ) -> std::io::Result<Self> {
         let (jobs, queue) = mpsc::channel::<Job>();
         let clerk = Clerk {
             folder: Folder::of(state_dir),
+            sink,
             failed: BTreeMap::new(),
             told: BTreeSet::new(),
             names: None,
@@ -224,6 +230,7 @@ const TRY_AGAIN: Duration = Duration::from_secs(60);
 /// What the thread knows.
 struct Clerk {
     folder: Folder,
+    sink: Arc<dyn EventSink>,
     /// What could not be written, by the name of the dataset, until there is something newer.
     failed: BTreeMap<String, Keep>,
     /// The datasets of which that was told.
@@ -264,7 +271,7 @@ impl Clerk {
             if self.failed.is_empty()
                 && let Some(names) = self.names.take()
             {
-                retain(&self.folder, &names);
+                self.remove_others(&names);
             }
         }
     }
@@ -277,33 +284,36 @@ impl Clerk {
         }
         let start = Instant::now();
         match self.folder.write(dataset, origin, &|| !token.is_cancelled()) {
-            Ok(_) if self.told.remove(name) => {
-                info!("dataset {name}: its snapshot is written at last");
-            }
-            Ok(id) => debug!("dataset {name}: snapshot {id} written in {:?}", start.elapsed()),
+            Ok(id) => self.sink.emit(&Event::SnapshotWritten {
+                dataset: name.clone(),
+                id,
+                took: start.elapsed(),
+                recovered: self.told.remove(name),
+            }),
             Err(WriteError::Unwanted) => {}
-            Err(WriteError::Unfit(reason)) => debug!("dataset {name}: no snapshot: {reason}"),
+            Err(WriteError::Unfit(reason)) => {
+                let (dataset, reason) = (name.clone(), reason.to_string());
+                self.sink.emit(&Event::SnapshotUnfit { dataset, reason });
+            }
             Err(WriteError::Io(error)) => {
                 if self.told.insert(name.clone()) {
-                    warn!(
-                        "dataset {name}: its snapshot cannot be written to {}: {error}; until it can be, a start will read its files; {}",
-                        self.folder.file(name).display(),
-                        remedy(&error)
-                    );
+                    let (dataset, file) = (name.clone(), self.folder.file(name));
+                    self.sink.emit(&Event::SnapshotNotWritten { dataset, file, error });
                 }
                 self.due.get_or_insert_with(|| Instant::now() + self.try_again);
                 self.failed.insert(name.clone(), keep);
             }
         }
     }
-}
 
-fn retain(folder: &Folder, names: &[String]) {
-    match folder.retain(names.iter().map(String::as_str)) {
-        Ok(gone) => gone.iter().for_each(|file| {
-            debug!("{} removed: no dataset uses it", file.display());
-        }),
-        Err(error) => warn!("cannot remove old snapshots from the state folder: {error}"),
+    /// Removes the snapshots of all datasets but these.
+    fn remove_others(&self, names: &[String]) {
+        match self.folder.retain(names.iter().map(String::as_str)) {
+            Ok(gone) => {
+                gone.into_iter().for_each(|file| self.sink.emit(&Event::SnapshotRemoved { file }))
+            }
+            Err(error) => self.sink.emit(&Event::SnapshotsNotRemoved { error }),
+        }
     }
 }
 
@@ -371,6 +381,7 @@ pub fn compile(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Log;
     use crate::zonefile::Kind;
     use std::fs;
     use tempfile::TempDir;
@@ -410,7 +421,7 @@ mod tests {
         }
 
         fn is_found(&self) -> bool {
-            matches!(find(&self.task(), MADE), Some(Kept::Current(_)))
+            matches!(find(&self.task(), MADE, &mut Vec::new()), Some(Kept::Current(_)))
         }
     }
 
@@ -423,7 +434,8 @@ mod tests {
         let Built { dataset, sources, stamp, .. } = *built;
         let state_dir = place.server.state_dir.clone().unwrap();
         fs::write(&state_dir, "no folder").unwrap();
-        let keeper = Keeper::start_patient(&state_dir, Duration::from_millis(20)).unwrap();
+        let keeper =
+            Keeper::start_patient(&state_dir, Arc::new(Log), Duration::from_millis(20)).unwrap();
         keeper.keep(Keep {
             dataset: Arc::new(dataset),
             origin: origin(&place.spec, &place.server, stamp, &sources),
@@ -459,7 +471,7 @@ mod tests {
     fn data_from_the_future_is_refused_as_a_snapshot_too() {
         let place = Place::new("$TIMESTAMP 2020-01-01\n10.0.0.1\n");
         compile(&place.spec, &place.server, None).unwrap();
-        let outcome = |now| match place.task().compile(now).0 {
+        let outcome = |now| match place.task().compile(now, &mut Vec::new()).0 {
             Outcome::Built(built) => (built.dataset.mapped() > 0).to_string(),
             Outcome::Failed(problem) => problem.to_string(),
             Outcome::Same(_) | Outcome::Moving(_) | Outcome::Rewritten(_) => String::new(),

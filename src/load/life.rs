@@ -17,10 +17,9 @@
 
 use super::problem::{Cause, Problem};
 use super::source::ReadReport;
-use crate::util::text::counted;
+use crate::event::{Doubt, Load, Refusal, Served};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
-use tracing::Level;
 
 /// How long a problem that stays the same is kept quiet about before it is told again.
 const REMIND: Duration = Duration::from_secs(3600);
@@ -89,24 +88,15 @@ pub enum State {
     Quarantined,
 }
 
-/// A sentence for the log.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Message {
-    /// How loud it is.
-    pub level: Level,
-    /// What happened, why, and the remedy; it does not name the dataset.
-    pub text: String,
-}
-
-/// What the caller is to do after an event.
+/// A load failed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[must_use]
-pub struct Step {
-    /// Say this.
-    pub message: Option<Message>,
+pub struct Failure {
+    /// What to tell, unless that was told a short time ago.
+    pub refusal: Option<Refusal>,
     /// Load again after this time, even if no file is seen to change. A change of any of the
     /// files should always be tried at once.
-    pub retry: Option<Duration>,
+    pub retry: Duration,
 }
 
 /// When a failed load is tried again although no file was seen to change.
@@ -150,14 +140,14 @@ impl RetryPolicy {
 /// # std::fs::write(&path, "1.2.3.4\n").unwrap();
 /// let mut life = Life::default();
 /// let candidate = life.judge(vec![source(&path, 1)], false).unwrap();
-/// let step = life.accept(SystemTime::now(), candidate);
-/// assert_eq!(step.message.unwrap().text, "loaded 1 entry from 1 file");
+/// let load = life.accept(SystemTime::now(), candidate);
+/// assert_eq!((load.entries, load.before), (1, None));
 ///
 /// let problem = life.judge(vec![source(&path, 0)], false).unwrap_err();
-/// let step = life.refuse(SystemTime::now(), problem);
+/// let failure = life.refuse(SystemTime::now(), problem);
 /// assert_eq!(life.state(), State::Quarantined);
 /// assert_eq!(life.good().unwrap().entries(), 1);
-/// assert!(step.message.is_some() && step.retry.is_some());
+/// assert_eq!(failure.refusal.unwrap().served.unwrap().entries, 1);
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Life {
@@ -302,38 +292,18 @@ impl Life {
     }
 
     /// The candidate was built and published.
-    pub fn accept(&mut self, now: SystemTime, candidate: Candidate) -> Step {
+    pub fn accept(&mut self, now: SystemTime, candidate: Candidate) -> Load {
         let new = Good { since: now, sources: candidate.sources };
-        let count = counted(new.entries(), "entry", "entries");
-        let files = counted(new.sources.len() as u64, "file", "files");
-        let mut text = match (&self.good, self.trouble.take()) {
-            (None, None) => format!("loaded {count} from {files}"),
-            (None, Some(trouble)) => {
-                let past = since(now, trouble.since);
-                format!("loaded at last, {past} after the first failure: {count} from {files}")
-            }
-            (Some(old), None) => format!("reloaded: {count}, before {}", old.entries()),
-            (Some(old), Some(trouble)) => {
-                let past = since(now, trouble.since);
-                format!("good again after {past}: {count}, before {}", old.entries())
-            }
+        let load = Load {
+            entries: new.entries(),
+            files: new.sources.len(),
+            before: self.good.as_ref().map(Good::entries),
+            failed_for: self.trouble.take().map(|trouble| since(now, trouble.since)),
+            doubt: doubt(&new, self.good.as_ref()),
         };
-        let mut level = Level::INFO;
-        if let Some(cut) = new.sources.iter().find(|s| s.report.identity.is_interrupted_transfer())
-        {
-            let problem = Problem { file: cut.path.clone(), cause: Cause::Interrupted };
-            text.push_str(&format!("; served for want of better data, but {problem}"));
-            level = Level::WARN;
-        } else if new.entries() == 0 {
-            text.push_str("; the dataset lists nothing");
-            level = Level::WARN;
-        } else if let Some(doubt) = doubt(&new, self.good.as_ref()) {
-            text.push_str(&doubt);
-            level = Level::WARN;
-        }
         self.good = Some(new);
         self.foreign = false;
-        Step { message: Some(Message { level, text }), retry: None }
+        load
     }
 
     /// What is served was read at this time, before the server was started.
@@ -350,24 +320,17 @@ impl Life {
     }
 
     /// The files were read and [`hold`](Self::holds) what is served: a fault has passed, or a
-    /// file was only touched. Without good data this does nothing.
-    pub fn confirm(&mut self, now: SystemTime, sources: Vec<Source>) -> Step {
-        let mut message = None;
-        if let Some(good) = &mut self.good {
-            good.sources = sources;
-            self.foreign = false;
-            message = self.trouble.take().map(|trouble| {
-                let past = since(now, trouble.since);
-                let text = format!("good again after {past}: the files hold what is served");
-                Message { level: Level::INFO, text }
-            });
-        }
-        Step { message, retry: None }
+    /// file was only touched. Says how long the fault lasted. Without good data this does nothing.
+    pub fn confirm(&mut self, now: SystemTime, sources: Vec<Source>) -> Option<Duration> {
+        let good = self.good.as_mut()?;
+        good.sources = sources;
+        self.foreign = false;
+        self.trouble.take().map(|trouble| since(now, trouble.since))
     }
 
     /// Loading failed: a file could not be read, was rejected by the parser, by
     /// [`judge`](Self::judge) or by a later guard. What is served stays.
-    pub fn refuse(&mut self, now: SystemTime, problem: Problem) -> Step {
+    pub fn refuse(&mut self, now: SystemTime, problem: Problem) -> Failure {
         let trouble = match &mut self.trouble {
             Some(trouble) if trouble.problem == problem => {
                 trouble.attempts = trouble.attempts.saturating_add(1);
@@ -377,23 +340,36 @@ impl Life {
         };
         let new = trouble.attempts == 1;
         let remind = now.duration_since(trouble.told).is_ok_and(|quiet| quiet >= REMIND);
-        let message = (new || remind).then(|| {
+        let refusal = (new || remind).then(|| {
             trouble.told = now;
-            refusal(now, self.good.as_ref(), trouble)
+            Refusal {
+                problem: trouble.problem.clone(),
+                told_for: (!new).then(|| since(now, trouble.since)),
+                served: self
+                    .good
+                    .as_ref()
+                    .map(|good| Served { entries: good.entries(), age: since(now, good.since) }),
+            }
         });
-        Step { message, retry: Some(self.policy.wait(trouble)) }
+        Failure { refusal, retry: self.policy.wait(trouble) }
     }
 }
 
 /// What is odd about data that is served all the same.
-fn doubt(new: &Good, old: Option<&Good>) -> Option<String> {
+fn doubt(new: &Good, old: Option<&Good>) -> Option<Doubt> {
+    let is_cut = |source: &&Source| source.report.identity.is_interrupted_transfer();
+    if let Some(cut) = new.sources.iter().find(is_cut) {
+        return Some(Doubt::Interrupted(cut.path.clone()));
+    }
+    if new.entries() == 0 {
+        return Some(Doubt::Empty);
+    }
     let bad_lines: u64 = new.sources.iter().map(|source| source.bad_lines).sum();
     if bad_lines > new.entries() {
-        let lines = counted(bad_lines, "line is", "lines are");
-        return Some(format!("; {lines} wrong: check that this is the right file and type"));
+        return Some(Doubt::MostlyBad(bad_lines));
     }
     let shrunk = old.is_some_and(|old| old.entries() >= FEW && new.entries() < old.entries() / 2);
-    shrunk.then(|| "; fewer than half of before: check that the file is whole".to_owned())
+    shrunk.then_some(Doubt::Shrunk)
 }
 
 /// A list of fewer entries may shrink to less than half without being remarked upon.
@@ -407,35 +383,9 @@ fn nothing_valid(source: &Source) -> Cause {
     Cause::NothingValid { bad_lines: source.bad_lines, first: source.first_bad.clone() }
 }
 
-fn refusal(now: SystemTime, good: Option<&Good>, trouble: &Trouble) -> Message {
-    let still = match trouble.attempts {
-        1 => String::new(),
-        _ => format!(" (for {} now)", since(now, trouble.since)),
-    };
-    let problem = &trouble.problem;
-    let (level, text) = match good {
-        None => (Level::ERROR, format!("not loaded, nothing of it is served{still}: {problem}")),
-        Some(good) => {
-            let entries = counted(good.entries(), "entry", "entries");
-            let age = since(now, good.since);
-            let text = format!(
-                "keeps serving {entries} loaded {age} ago, not the files{still}: {problem}"
-            );
-            (Level::WARN, text)
-        }
-    };
-    Message { level, text }
-}
-
-/// The time between two moments in the largest unit that still says something.
-fn since(now: SystemTime, then: SystemTime) -> String {
-    let seconds = now.duration_since(then).unwrap_or_default().as_secs();
-    match seconds {
-        0..120 => format!("{seconds} s"),
-        120..7200 => format!("{} min", seconds / 60),
-        7200..172_800 => format!("{} h", seconds / 3600),
-        _ => format!("{} days", seconds / 86_400),
-    }
+/// The time between two moments; none if the clock was set back between them.
+fn since(now: SystemTime, then: SystemTime) -> Duration {
+    now.duration_since(then).unwrap_or_default()
 }
 
 #[cfg(test)]

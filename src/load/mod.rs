@@ -25,18 +25,24 @@
 //!     Ok(Source { path: path.to_owned(), report, entries, bad_lines: 0, first_bad: None })
 //! }
 //!
-//! /// Loads a dataset and says what came of it.
-//! fn load(life: &mut Life, files: &[PathBuf]) -> Step {
+//! /// Loads a dataset; the number of entries that are served from now on.
+//! fn load(life: &mut Life, files: &[PathBuf]) -> Option<u64> {
 //!     let now = SystemTime::now();
 //!     let sources: Result<Vec<Source>, Problem> = files.iter().map(|file| parse(file)).collect();
 //!     let candidate = match sources {
-//!         Ok(sources) if life.holds(&sources) => return life.confirm(now, sources),
+//!         Ok(sources) if life.holds(&sources) => {
+//!             life.confirm(now, sources);
+//!             return None;
+//!         }
 //!         Ok(sources) => life.judge(sources, false),
 //!         Err(problem) => Err(problem),
 //!     };
 //!     match candidate {
-//!         Ok(candidate) => life.accept(now, candidate), // once it is built and published
-//!         Err(problem) => life.refuse(now, problem),
+//!         Ok(candidate) => Some(life.accept(now, candidate).entries), // once it is published
+//!         Err(problem) => {
+//!             let _ = life.refuse(now, problem); // what to tell, and when to try again
+//!             None
+//!         }
 //!     }
 //! }
 //!
@@ -57,8 +63,7 @@
 //! let changes = watcher.changes().await; // beside the retries and SIGHUP, in a select!
 //! for dataset in plan.affected(changes.iter().map(|change| change.path.as_path())) {
 //!     assert_eq!(dataset, &"l2");
-//!     let step = load(&mut life, &[file.clone()]);
-//!     assert_eq!(step.message.unwrap().text, "reloaded: 2 entries, before 1");
+//!     assert_eq!(load(&mut life, &[file.clone()]), Some(2));
 //! }
 //! # Ok::<(), std::io::Error>(())
 //! # })?;
@@ -84,7 +89,7 @@ pub use ahead::read_ahead;
 pub use foreign::{MOST_ZEROS, foreign};
 pub use grown::read_grown;
 pub use identity::{Identity, Rest, Sight, Stamp};
-pub use life::{Candidate, Good, Life, Message, RetryPolicy, Source, State, Step, Trouble};
+pub use life::{Candidate, Failure, Good, Life, RetryPolicy, Source, State, Trouble};
 pub use plan::Plan;
 pub use problem::{Cause, Problem};
 pub use source::{Limits, ReadReport, read};

@@ -1,6 +1,7 @@
 //! Why data cannot be loaded, and what to do about it.
 
 use crate::util::text::counted;
+use crate::zonefile;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -46,7 +47,9 @@ pub enum Cause {
     Binary,
     /// It is this, told by how it begins, and no text.
     Foreign(&'static str),
-    /// The parser rejects the whole file, for instance a `$TIMESTAMP` in the future.
+    /// The parser rejects the whole file for this line, for instance a `$TIMESTAMP` in the future.
+    Rejected(zonefile::Fatal),
+    /// Who takes the content rejects the whole file.
     Fatal(String),
     /// The file holds no bytes at all.
     Empty,
@@ -106,6 +109,7 @@ impl Cause {
                 | Self::NoDescriptor
                 | Self::NotAFile(_)
                 | Self::Torn
+                | Self::Rejected(_)
                 | Self::Fatal(_)
                 | Self::Refused(_)
         )
@@ -142,7 +146,7 @@ impl Cause {
                  disk"
             }
             Self::Foreign(_) => "put text or gzip data of text in its place",
-            Self::Fatal(_) => "correct the file, or ask its publisher",
+            Self::Rejected(_) | Self::Fatal(_) => "correct the file, or ask its publisher",
             Self::Empty => {
                 "fetch the file again, or set accept-empty = true for the dataset if it is meant \
                  to be empty"
@@ -188,6 +192,7 @@ impl fmt::Display for Cause {
                 f.write_str("is no text: it has bytes of value zero, or others that no text has")
             }
             Self::Foreign(what) => write!(f, "is no list but {what}"),
+            Self::Rejected(fatal) => fatal.fmt(f),
             Self::Fatal(reason) | Self::Refused(reason) => f.write_str(reason),
             Self::Empty => f.write_str("holds no bytes"),
             Self::Markup => f.write_str("is an HTML or XML page"),

@@ -17,11 +17,12 @@ mod getopt;
 mod log;
 pub mod migrate;
 mod options;
+mod personality;
 mod specs;
 mod syslog;
 mod usage;
 mod user;
-mod voice;
+mod words;
 
 use crate::config::{Settings, Source};
 use crate::daemon::{self, Bound};
@@ -32,6 +33,7 @@ use bind::HandedOver;
 use detach::Daemon;
 use log::Log;
 use options::{Asked, Options};
+use personality::{Manager, Rbldnsd, Ready};
 use std::ffi::{OsStr, OsString};
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
@@ -40,7 +42,6 @@ use std::sync::Arc;
 use std::time::SystemTime;
 use syslog::Syslog;
 use user::Identity;
-use voice::{Manager, Speaker};
 
 /// The name that asks for the personality.
 const NAME: &str = "rbldnsd";
@@ -121,13 +122,13 @@ fn serve(
         settings.zones.len()
     );
     let keep_stdout = options.query_log_on_stdout();
-    let ready = voice::Ready { text: started, daemon, keep_stdout };
-    let speaker = Speaker::new(Arc::clone(log), &settings, manager, Some(ready));
+    let ready = Ready { text: started, daemon, keep_stdout };
+    let personality = Rbldnsd::new(Arc::clone(log), &settings, manager, Some(ready));
     if options.quick {
-        speaker.started()?;
+        personality.started()?;
     }
-    let speaker = Arc::new(speaker.refuse_gaps(!options.quick));
-    daemon::serve(settings.clone(), Source::given(settings), sockets.bound, speaker)
+    let personality = Arc::new(personality.refuse_gaps(!options.quick));
+    daemon::serve(settings.clone(), Source::given(settings), sockets.bound, personality)
 }
 
 /// `-d` and `-D`: loads the zones and says what came of it.
@@ -136,8 +137,8 @@ fn look(options: &Options, log: &Arc<Log>) -> anyhow::Result<ExitCode> {
     log.take_the_rest()?;
     user::enter(options.root.as_deref(), options.folder.as_deref())?;
     let settings = settings(options)?;
-    let speaker = Speaker::new(Arc::clone(log), &settings, Manager::default(), None);
-    let catalog = daemon::load_with(&settings, Arc::new(speaker.refuse_gaps(true)))?;
+    let personality = Rbldnsd::new(Arc::clone(log), &settings, Manager::default(), None);
+    let catalog = daemon::load_with(&settings, Arc::new(personality.refuse_gaps(true)))?;
     if options.dump {
         return dump(&catalog);
     }

@@ -181,7 +181,8 @@ impl Daemon {
         self.signal(Signal::HUP);
         let done = wait_until(Duration::from_secs(20), || {
             let new = since();
-            new.contains(" read again: ") || new.contains("keeps the settings it has: ")
+            new.contains("event=\"settings-reloaded\"")
+                || new.contains("event=\"settings-refused\"")
         });
         assert!(done, "no end of the reload:\n{}", self.log());
         since()

@@ -222,9 +222,9 @@ fn old_data_serves_through_every_fault_and_a_good_file_heals_it() {
 
 fn suffer(fault: &Fault, feed: &Feed, server: &Daemon) -> Result<(), String> {
     let file = server.path(&format!("{}/list", fault.zone));
-    let dataset = format!("dataset {}: keeps serving 303 entries", fault.zone);
+    let dataset = format!("dataset {}: not reloaded", fault.zone);
     (fault.spoil)(&file, feed);
-    let words: Vec<&str> = [&dataset, file.to_str().expect("it is text"), "not the files"]
+    let words: Vec<&str> = [&dataset, file.to_str().expect("it is text"), "303 entries loaded"]
         .into_iter()
         .chain(fault.says.iter().copied())
         .collect();
@@ -234,7 +234,7 @@ fn suffer(fault: &Fault, feed: &Feed, server: &Daemon) -> Result<(), String> {
     feed.allow(2);
     (fault.heal)(&file, feed);
     feed.wait_for(2, SOON)?;
-    server.find_in_log(&[&format!("dataset {}: good again after", fault.zone)], SOON)?;
+    server.find_in_log(&[&format!("dataset {}: recovered after", fault.zone)], SOON)?;
     // It was said once.
     match server.log_lines(&words).len() {
         1 => Ok(()),
@@ -251,16 +251,17 @@ fn what_comes_back_as_it_was_is_good_again_and_not_built() {
     let server = setup.start();
     let (list, away) = (server.path("list"), server.path("away"));
     fs::rename(&list, &away).expect("it is there");
-    server.expect_log(&["dataset back: keeps serving", "there is no such file"], SAID);
+    server.expect_log(&["dataset back: not reloaded", "there is no such file"], SAID);
     fs::rename(&away, &list).expect("it is there");
-    server.expect_log(&["dataset back: good again after", "hold what is served"], SOON);
+    server.expect_log(&["dataset back: recovered after", "hold the data that is served"], SOON);
     // An empty file healed by the old one, which is another file now.
     fs::write(&list, "").expect("it can be written");
-    server.expect_log(&["dataset back: keeps serving", "holds no bytes"], SAID);
+    server.expect_log(&["dataset back: not reloaded", "holds no bytes"], SAID);
     fs::write(&list, feed.text(1)).expect("it can be written");
-    let again = || server.log_lines(&["dataset back: good again after", "hold what is served"]);
+    let again =
+        || server.log_lines(&["dataset back: recovered after", "hold the data that is served"]);
     assert!(crate::common::wait_until(SOON, || again().len() == 2), "{}", server.log());
-    assert!(server.log_lines(&["reloaded"]).is_empty(), "{}", server.log());
+    assert!(server.log_lines(&["event=\"dataset-reloaded\""]).is_empty(), "{}", server.log());
     assert_eq!(server.log_lines(&["dataset back: loaded"]).len(), 1, "{}", server.log());
 }
 
@@ -275,11 +276,11 @@ fn a_list_may_be_emptied_if_the_settings_say_so() {
     let server = setup.start();
     let stream = Stream::start(server.addr(), std::slice::from_ref(&feed), RATE);
     put(&server.path("list"), "@@@\n");
-    server.expect_log(&["dataset emptied: keeps serving", "holds nothing valid"], SAID);
+    server.expect_log(&["dataset emptied: not reloaded", "holds nothing valid"], SAID);
     feed.allow(Feed::EMPTY);
     put(&server.path("list"), "# shut down\n");
     feed.wait_for(Feed::EMPTY, SOON).expect("an emptied list is served");
-    server.expect_log(&["WARN", "dataset emptied: good again", "lists nothing"], SOON);
+    server.expect_log(&["WARN", "dataset emptied: recovered", "lists nothing"], SOON);
     stream.finish();
     feed.check().expect("answers are right");
 }

@@ -75,7 +75,7 @@ fn settings_change_and_zones_they_leave_alone_answer_on() {
 
     // Files that cannot be served leave what is served, and are watched.
     let log = reload("", &(dataset("own", "ip4set", "junk") + &zone("new.test", "own")));
-    assert!(log.contains("dataset own: keeps serving 1 entry"), "{log}");
+    assert!(log.contains("1 entry loaded"), "{log}");
     assert_eq!(ask("10.0.0.1.new.test").texts(), ["b again"]);
     fs::write(server.path("junk"), "10.0.0.1 :2:junk no more\n").expect("it can be written");
     let healed = || ask("1.0.0.10.new.test").texts() == ["junk no more"];
@@ -93,12 +93,12 @@ fn settings_change_and_zones_they_leave_alone_answer_on() {
     let log = reload("default-ttl = 5\nworker = 3", &zone("new.test", "none"));
     let config = server.path("dnsbld.toml");
     let place = format!("{}:4:1: unknown key \"worker\"", config.display());
-    assert!(log.contains("ERROR keeps the settings it has: ") && log.contains(&place), "{log}");
+    assert!(log.contains("ERROR configuration not reloaded: ") && log.contains(&place), "{log}");
     assert_eq!(ask("1.0.0.10.new.test").texts(), ["a"]);
     assert_eq!(ask("1.0.0.10.new.test").ttls(), [123]);
     fs::remove_file(&config).expect("it is there");
     let log = server.reload();
-    assert!(log.contains("ERROR keeps the settings it has: "), "{log}");
+    assert!(log.contains("ERROR configuration not reloaded: "), "{log}");
 
     // What needs a restart is said, and the rest is done.
     let text = format!("[server]\nlisten = [\"127.0.0.1:{}\"]\n{always}", free_port());
@@ -140,7 +140,7 @@ fn a_dataset_of_another_name_is_served_on_without_its_file() {
     server.configure("state-dir = \"state\"", &settings("-again"));
     server.reload();
     expect(&server);
-    server.expect_log(&["dataset list-again: keeps serving", "there is no such file"], 2 * SOON);
+    server.expect_log(&["dataset list-again: not reloaded", "there is no such file"], 2 * SOON);
     let kept = || names_in(&server.path("state/snapshots"));
     let are_kept = || kept().iter().filter(|name| name.contains("-again-")).count() == 2;
     assert!(wait_until(SOON, are_kept), "{:?}", kept());
@@ -188,7 +188,7 @@ fn settings_are_not_read_again_from_a_pipe() {
     fs::remove_file(&file).expect("ours");
     assert!(Command::new("mkfifo").arg(&file).status().expect("it runs").success());
     server.signal(Signal::HUP);
-    server.expect_log(&["ERROR", "keeps the settings it has", "no regular file"], SOON);
+    server.expect_log(&["ERROR", "configuration not reloaded", "no regular file"], SOON);
     server.expect_log(&["put a regular file in its place"], SOON);
     let (status, ..) = server.terminate();
     assert!(status.success());
@@ -209,11 +209,14 @@ fn a_slow_dataset_of_new_settings_holds_up_nothing_else() {
     let slow = dataset("slow", "ip4set", "slow") + &zone("slow.test", "slow");
     server.configure("", &(always.clone() + &slow));
     server.signal(Signal::HUP);
-    server.expect_log(&["dataset slow: its files are read"], SOON);
+    server.expect_log(&["dataset slow: reading its files"], SOON);
     feed.allow(2);
     fs::write(server.path("feed"), feed.text(2)).expect("it can be written");
     feed.wait_for(2, SOON).expect("it is not held up");
-    assert!(server.log_lines(&["read again"]).is_empty(), "the slow one was too quick");
+    assert!(
+        server.log_lines(&["event=\"settings-reloaded\""]).is_empty(),
+        "the slow one was too quick"
+    );
     assert_eq!(server.ask("1.0.0.10.slow.test", RecordType::A).rcode(), Refused, "not yet");
 
     // The settings are changed back and forth meanwhile; what counts is the last.
@@ -239,7 +242,7 @@ fn sigterm_ends_it_during_the_first_load_too() {
     write_slow_file(&setup, "slow");
     setup.configure("", &(dataset("slow", "ip4set", "slow") + &zone("slow.test", "slow")));
     let server = setup.launch();
-    server.expect_log(&["dataset slow: its files are read"], Duration::from_secs(20));
+    server.expect_log(&["dataset slow: reading its files"], Duration::from_secs(20));
     assert!(!server.log().contains("ready after"));
     let (status, took, log) = server.terminate();
     assert!(status.success() && took < END, "{status} after {took:?}:\n{log}");
@@ -286,9 +289,9 @@ fn a_certificate_is_renewed_and_the_end_is_soon_with_open_connections() {
     make_certificate(&server, "second.test");
     let renewed = || subject(tls).ends_with("second.test");
     assert!(wait_until(Duration::from_secs(3), renewed), "{}\n{}", subject(tls), server.log());
-    server.expect_log(&["the TLS certificate was renewed"], SOON);
+    server.expect_log(&["event=\"certificate-renewed\""], SOON);
     fs::write(server.path("tls.pem"), "no certificate").expect("it can be written");
-    server.expect_log(&["WARN keeps the TLS certificate it has", "tls.pem"], SOON);
+    server.expect_log(&["WARN TLS certificate: not renewed", "tls.pem"], SOON);
     assert!(renewed());
 
     let mut kdig = Command::new("kdig");

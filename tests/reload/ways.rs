@@ -124,7 +124,7 @@ const WAYS: &[Way] = &[
             place.mtime("dst/list") == 0
         };
         assert!((0..10).any(|_| is_left(place)), "rsync never leaves a part");
-        place.says(&["keeps serving", "dst/list", "interrupted rsync --partial", "run the mirror"]);
+        place.says(&["not reloaded", "dst/list", "interrupted rsync --partial", "run the mirror"]);
         place.sh("rsync -a --partial src/ dst");
     }),
     by_rsync("rsync-partial-kill", |place| {
@@ -314,7 +314,7 @@ fn walk(way: &Way, feed: &Feed, server: &Daemon) -> Result<Duration, String> {
     sleep(Duration::from_millis(1200));
     feed.check()?;
     let loads = server.log_lines(&[&format!("dataset {}: reloaded", way.zone)]).len()
-        + server.log_lines(&[&format!("dataset {}: good again", way.zone)]).len();
+        + server.log_lines(&[&format!("dataset {}: recovered", way.zone)]).len();
     let (least, most) = way.loads;
     if loads < least || loads > most {
         return Err(format!("{}: loaded {loads} times, not {least} to {most}", way.zone));

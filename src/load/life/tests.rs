@@ -63,9 +63,8 @@ fn what_may_be_served_first() {
     }
     let cut = vec![interrupted(ok)];
     let candidate = Life::default().judge(cut, false).unwrap();
-    let message = Life::default().accept(at(0), candidate).message.unwrap();
-    assert_eq!(message.level, Level::WARN);
-    assert!(message.text.contains("a: is what an interrupted rsync --partial left"));
+    let load = Life::default().accept(at(0), candidate);
+    assert_eq!(load.doubt, Some(Doubt::Interrupted("a".into())));
 }
 
 #[test]
@@ -120,45 +119,40 @@ fn a_file_that_turns_bad_is_not_made_up_for_by_the_others() {
 }
 
 #[test]
-fn a_whole_life_in_messages() {
+fn a_whole_life() {
     let mut life = Life::default();
     assert_eq!(life.state(), State::NeverLoaded);
-    let step = life.refuse(at(0), gone("list"));
-    let message = step.message.unwrap();
-    assert_eq!(message.level, Level::ERROR);
-    assert_eq!(
-        message.text,
-        "not loaded, nothing of it is served: list: there is no such file; check the mirror job \
-         and the path in the configuration"
-    );
+    let refusal = life.refuse(at(0), gone("list")).refusal.unwrap();
+    assert_eq!(refusal, Refusal { problem: gone("list"), told_for: None, served: None });
     assert_eq!(life.state(), State::NeverLoaded);
 
+    let load = |entries, before, failed_for: Option<u64>| Load {
+        entries,
+        files: 1,
+        before,
+        failed_for: failed_for.map(Duration::from_secs),
+        doubt: None,
+    };
     let candidate = life.judge(list(12), false).unwrap();
-    let text = life.accept(at(60), candidate).message.unwrap().text;
-    assert_eq!(text, "loaded at last, 60 s after the first failure: 12 entries from 1 file");
+    assert_eq!(life.accept(at(60), candidate), load(12, None, Some(60)));
     assert_eq!(life.state(), State::Live);
 
     let candidate = life.judge(list(1), false).unwrap();
-    let text = life.accept(at(100), candidate).message.unwrap().text;
-    assert_eq!(text, "reloaded: 1 entry, before 12");
+    assert_eq!(life.accept(at(100), candidate), load(1, Some(12), None));
 
-    let message = life.refuse(at(400), gone("list")).message.unwrap();
-    assert_eq!(message.level, Level::WARN);
-    assert!(message.text.starts_with(
-        "keeps serving 1 entry loaded 5 min ago, not the files: list: there is no such file; "
-    ));
+    let refusal = life.refuse(at(400), gone("list")).refusal.unwrap();
+    assert_eq!(refusal.served, Some(Served { entries: 1, age: Duration::from_secs(300) }));
     assert_eq!(life.state(), State::Stale);
-    assert_eq!(life.refuse(at(410), gone("list")).message, None);
+    assert_eq!(life.refuse(at(410), gone("list")).refusal, None);
 
     let problem = life.judge(vec![source("list", 0, 0, 0)], false).unwrap_err();
-    assert!(life.refuse(at(420), problem).message.is_some());
+    assert!(life.refuse(at(420), problem).refusal.is_some());
     assert_eq!(life.state(), State::Quarantined);
 
     assert!(life.holds(&list(1)) && !life.holds(&list(2)));
-    let text = life.confirm(at(600), list(1)).message.unwrap().text;
-    assert_eq!(text, "good again after 3 min: the files hold what is served");
+    assert_eq!(life.confirm(at(600), list(1)), Some(Duration::from_secs(180)));
     assert_eq!(life.state(), State::Live);
-    assert_eq!(life.confirm(at(700), list(1)).message, None);
+    assert_eq!(life.confirm(at(700), list(1)), None);
     assert_eq!(life.good().unwrap().since, at(100), "confirming is not loading");
 }
 
@@ -167,24 +161,24 @@ fn a_problem_that_stays_is_told_again_each_hour() {
     let mut life = live(5);
     let told: Vec<u64> = (0..10_000)
         .step_by(100)
-        .filter(|&second| life.refuse(at(second), gone("list")).message.is_some())
+        .filter(|&second| life.refuse(at(second), gone("list")).refusal.is_some())
         .collect();
     assert_eq!(told, [0, 3600, 7200]);
-    let text = life.refuse(at(11_000), gone("list")).message.unwrap().text;
-    assert!(text.contains("not the files (for 3 h now): list: "), "{text}");
+    let refusal = life.refuse(at(11_000), gone("list")).refusal.unwrap();
+    assert_eq!(refusal.told_for, Some(Duration::from_secs(11_000)));
 }
 
 #[test]
 fn retries_back_off_and_a_new_problem_starts_over() {
     let mut life = live(5);
     let waits: Vec<u64> =
-        (0..9).map(|_| life.refuse(at(0), gone("list")).retry.unwrap().as_secs()).collect();
+        (0..9).map(|_| life.refuse(at(0), gone("list")).retry.as_secs()).collect();
     assert_eq!(waits, [5, 10, 20, 40, 80, 160, 320, 600, 600]);
-    assert_eq!(life.refuse(at(0), gone("other")).retry, Some(Duration::from_secs(5)));
+    assert_eq!(life.refuse(at(0), gone("other")).retry, Duration::from_secs(5));
     let empty = Problem { file: "list".into(), cause: Cause::Empty };
-    assert_eq!(life.refuse(at(0), empty).retry, Some(Duration::from_secs(600)));
+    assert_eq!(life.refuse(at(0), empty).retry, Duration::from_secs(600));
     for _ in 0..100 {
-        assert!(life.refuse(at(0), gone("list")).retry.unwrap() <= Duration::from_secs(600));
+        assert!(life.refuse(at(0), gone("list")).retry <= Duration::from_secs(600));
     }
 }
 
@@ -234,17 +228,29 @@ proptest! {
         for (event, pause) in events {
             now += pause;
             let before = life.clone();
-            let (step, may_empty) = match event {
+            let mut may_empty = false;
+            // Whether something was told; of a failure, which.
+            let (told, refusal) = match event {
                 Event::Loaded { sources, .. } if life.holds(&sources) => {
-                    (life.confirm(at(now), sources), false)
+                    (life.confirm(at(now), sources).is_some(), None)
                 }
                 Event::Loaded { sources, accept_empty } => {
                     match life.judge(sources, accept_empty) {
-                        Ok(candidate) => (life.accept(at(now), candidate), accept_empty),
-                        Err(problem) => (life.refuse(at(now), problem), false),
+                        Ok(candidate) => {
+                            let _ = life.accept(at(now), candidate);
+                            may_empty = accept_empty;
+                            (true, None)
+                        }
+                        Err(problem) => {
+                            let refusal = life.refuse(at(now), problem).refusal;
+                            (refusal.is_some(), refusal)
+                        }
                     }
                 }
-                Event::Failed(problem) => (life.refuse(at(now), problem), false),
+                Event::Failed(problem) => {
+                    let refusal = life.refuse(at(now), problem).refusal;
+                    (refusal.is_some(), refusal)
+                }
             };
 
             if let Some(old) = before.good() {
@@ -259,11 +265,10 @@ proptest! {
             }
             let changed = life.state() != before.state()
                 || life.trouble().map(|t| &t.problem) != before.trouble().map(|t| &t.problem);
-            prop_assert!(!changed || step.message.is_some());
-            prop_assert_eq!(step.retry.is_some(), life.trouble().is_some());
-            if let (Some(message), Some(trouble)) = (&step.message, life.trouble()) {
-                prop_assert!(message.level <= Level::WARN);
-                prop_assert!(message.text.contains(trouble.problem.cause.remedy()));
+            prop_assert!(!changed || told);
+            if let Some(refusal) = refusal {
+                let trouble = life.trouble().map(|trouble| &trouble.problem);
+                prop_assert_eq!(trouble, Some(&refusal.problem));
             }
         }
     }
@@ -277,11 +282,12 @@ fn other_files_are_judged_on_their_own_and_replace_what_is_served_only_if_good()
     assert_eq!((life.state(), life.good().unwrap().entries()), (State::Live, 5));
     assert!(!life.holds(&list(5)), "the same bytes may mean something else now");
     let problem = life.judge(vec![source("list", 0, 3, 90)], false).unwrap_err();
-    let message = life.refuse(at(2), problem).message.unwrap();
-    assert!(message.text.starts_with("keeps serving 5 entries"), "{}", message.text);
+    let refusal = life.refuse(at(2), problem).refusal.unwrap();
+    assert_eq!(refusal.served.map(|served| served.entries), Some(5));
     assert_eq!(life.state(), State::Quarantined);
     let candidate = life.judge(vec![source("list", 0, 0, 90)], false).unwrap();
-    let message = life.accept(at(3), candidate).message.unwrap();
-    assert!(message.text.starts_with("good again after 1 s: 0 entries, before 5"));
+    let load = life.accept(at(3), candidate);
+    assert_eq!((load.entries, load.before, load.doubt), (0, Some(5), Some(Doubt::Empty)));
+    assert_eq!(load.failed_for, Some(Duration::from_secs(1)));
     assert!(life.holds(&[source("list", 0, 0, 90)]), "now it is their own");
 }

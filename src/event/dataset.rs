@@ -1,0 +1,62 @@
+//! What happens to a dataset.
+
+use crate::load::Problem;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Data that was accepted, beside what was served before.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Load {
+    /// The number of entries.
+    pub entries: u64,
+    /// The number of files.
+    pub files: usize,
+    /// The number of entries that were served before, if anything was.
+    pub before: Option<u64>,
+    /// How long the files could not be used before, if they could not.
+    pub failed_for: Option<Duration>,
+    /// What is odd about the data.
+    pub doubt: Option<Doubt>,
+}
+
+/// What is odd about data that is served all the same.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Doubt {
+    /// An interrupted transfer has left this file, and there is no better data.
+    Interrupted(PathBuf),
+    /// It lists nothing.
+    Empty,
+    /// More lines are wrong, this many, than are right.
+    MostlyBad(u64),
+    /// It has fewer than half of the entries that it had.
+    Shrunk,
+}
+
+/// Files that cannot be served.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Refusal {
+    /// What is wrong.
+    pub problem: Problem,
+    /// How long it has been so, if it was told before.
+    pub told_for: Option<Duration>,
+    /// What is served instead; `None` if nothing was ever loaded.
+    pub served: Option<Served>,
+}
+
+/// Data that stays in service.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Served {
+    /// The number of entries.
+    pub entries: u64,
+    /// How long ago it was accepted.
+    pub age: Duration,
+}
+
+/// What zones use a dataset for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Role {
+    /// What it lists is listed.
+    Block,
+    /// What it lists is not listed.
+    Allow,
+}

@@ -1,0 +1,344 @@
+//! Events in the words of dnsbld's log.
+//!
+//! A line says: what it is about, what happened; the consequence; the remedy. The name of the event, and
+//! the dataset, zone and file that it is about, follow as fields.
+
+use super::{Doubt, Event, EventSink, Load, Refusal, Role};
+use crate::util::text::counted;
+use std::io;
+use std::time::Duration;
+use tracing::{Level, debug, error, info, warn};
+
+/// The log of the process.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Log;
+
+impl EventSink for Log {
+    fn emit(&self, event: &Event) {
+        /// The field stays out of the line if there is nothing to say.
+        macro_rules! line {
+            ($log:ident) => {
+                $log!(
+                    event = event.name(),
+                    dataset = event.dataset(),
+                    zone = event.zone().map(|zone| tracing::field::display(zone)),
+                    file = event.file().map(|file| tracing::field::display(file.display())),
+                    "{}",
+                    text(event)
+                )
+            };
+        }
+        match level(event) {
+            Level::ERROR => line!(error),
+            Level::WARN => line!(warn),
+            Level::INFO => line!(info),
+            _ => line!(debug),
+        }
+    }
+}
+
+/// How much attention an event asks for.
+pub(crate) fn level(event: &Event) -> Level {
+    match event {
+        Event::DatasetRefused { refusal: Refusal { served: None, .. }, .. }
+        | Event::ZoneWithoutAllowList { .. }
+        | Event::ZoneWithoutAccessList { .. }
+        | Event::SettingsRefused { .. } => Level::ERROR,
+
+        Event::BadLine { .. }
+        | Event::BadLinesOmitted { .. }
+        | Event::DatasetLoaded { load: Load { doubt: Some(_), .. }, .. }
+        | Event::DatasetRefused { .. }
+        | Event::DatasetExpired { .. }
+        | Event::ZoneExpired { .. }
+        | Event::SnapshotBadLines { .. }
+        | Event::SnapshotUnusable { .. }
+        | Event::SnapshotNotWritten { .. }
+        | Event::SnapshotsNotRemoved { .. }
+        | Event::SnapshotWriterFailed { .. }
+        | Event::StateFolderBusy { .. }
+        | Event::SerialsUnreadable { .. }
+        | Event::SerialsDamaged { .. }
+        | Event::SerialsNotWritten { .. }
+        | Event::SettingDoubtful { .. }
+        | Event::SettingNeedsRestart { .. }
+        | Event::CertificateRefused { .. }
+        | Event::StatisticsNotWritten { .. } => Level::WARN,
+
+        Event::DatasetLoaded { .. }
+        | Event::DatasetRecovered { .. }
+        | Event::SnapshotMapped { .. }
+        | Event::SnapshotOfOtherRules { .. }
+        | Event::SnapshotFromFuture { .. }
+        | Event::SnapshotOfOtherFiles { .. }
+        | Event::SnapshotWritten { recovered: true, .. }
+        | Event::StateFolderTaken { .. }
+        | Event::SettingChanged { .. }
+        | Event::SettingsReloaded { .. }
+        | Event::CertificateRenewed
+        | Event::Statistics { .. }
+        | Event::Stopping => Level::INFO,
+
+        Event::LoadStarted { .. }
+        | Event::LoadsFinished { .. }
+        | Event::SnapshotWritten { .. }
+        | Event::SnapshotUnfit { .. }
+        | Event::SnapshotRemoved { .. } => Level::DEBUG,
+    }
+}
+
+/// An event in words.
+pub(crate) fn text(event: &Event) -> String {
+    match event {
+        Event::LoadStarted { dataset } => format!("dataset {dataset}: reading its files"),
+        Event::BadLine { dataset, file, line, column, reason } => {
+            format!("dataset {dataset}: {}:{line}:{column}: {reason}", file.display())
+        }
+        Event::BadLinesOmitted { dataset, lines } => {
+            format!(
+                "dataset {dataset}: {} not shown",
+                counted(*lines, "more bad line is", "more bad lines are")
+            )
+        }
+        Event::DatasetLoaded { dataset, load, .. } => {
+            format!("dataset {dataset}: {}", loaded(load))
+        }
+        Event::DatasetRecovered { dataset, failed_for } => format!(
+            "dataset {dataset}: recovered after {}: its files hold the data that is served",
+            age(*failed_for)
+        ),
+        Event::DatasetRefused { dataset, refusal } => {
+            format!("dataset {dataset}: {}", refused(refusal))
+        }
+        Event::DatasetExpired { dataset, role } => format!(
+            "dataset {dataset}: its data has expired by its $TIMESTAMP line; {}; fetch newer data",
+            match role {
+                Role::Block => {
+                    "zones with other data answer without it, zones without other data answer SERVFAIL"
+                }
+                Role::Allow => "zones keep it as an allow list",
+            }
+        ),
+        Event::LoadsFinished { took, changed, incomplete } => format!(
+            "all loads have finished after {took:.1?}; data {}; {}",
+            if *changed { "changed" } else { "unchanged" },
+            counted(incomplete.len() as u64, "zone is incomplete", "zones are incomplete"),
+        ),
+        Event::ZoneExpired { zone } => format!(
+            "zone {zone}: its data has expired by its $TIMESTAMP line; the zone answers SERVFAIL; fetch newer data"
+        ),
+        Event::ZoneWithoutAllowList { zone, dataset } => format!(
+            "zone {zone}: its allow list {dataset} was never loaded; the zone lists what {dataset} would \
+             allow; see what is said of dataset {dataset}"
+        ),
+        Event::ZoneWithoutAccessList { zone, dataset } => format!(
+            "zone {zone}: its access list {dataset} was never loaded; the zone answers SERVFAIL, because it \
+             does not know who may ask; see what is said of dataset {dataset}"
+        ),
+        Event::SnapshotMapped { dataset, id } => {
+            format!("dataset {dataset}: mapped from snapshot {id}: its files are unchanged")
+        }
+        Event::SnapshotBadLines { dataset, file, lines, first } => {
+            let lines = counted(*lines, "bad line", "bad lines");
+            let first = first.as_ref().map(|first| format!(", the first: {first}"));
+            format!("dataset {dataset}: {}: {lines}{}", file.display(), first.unwrap_or_default())
+        }
+        Event::SnapshotUnusable { dataset, file, reason } => format!(
+            "dataset {dataset}: snapshot ignored: {} {reason}; reading its files instead",
+            file.display()
+        ),
+        Event::SnapshotOfOtherRules { dataset, difference } => format!(
+            "dataset {dataset}: snapshot ignored: it was made with {} {}, and the settings have {}; reading its \
+             files instead",
+            difference.rule, difference.theirs, difference.ours
+        ),
+        Event::SnapshotFromFuture { dataset } => format!(
+            "dataset {dataset}: snapshot ignored: its data is dated in the future; reading its files instead"
+        ),
+        Event::SnapshotOfOtherFiles { dataset, files } => format!(
+            "dataset {dataset}: snapshot ignored: it was made of another version of {}; reading its files \
+             instead",
+            files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", ")
+        ),
+        Event::SnapshotWritten { dataset, id, took, recovered } => {
+            let recovered = if *recovered { " after earlier failures" } else { "" };
+            format!("dataset {dataset}: snapshot {id} written in {took:.1?}{recovered}")
+        }
+        Event::SnapshotNotWritten { dataset, file, error } => format!(
+            "dataset {dataset}: snapshot not written to {}: {error}; the next start reads the files; {}",
+            file.display(),
+            state_remedy(error)
+        ),
+        Event::SnapshotUnfit { dataset, reason } => {
+            format!("dataset {dataset}: no snapshot: {reason}")
+        }
+        Event::SnapshotRemoved { file } => {
+            format!("snapshot {}: removed: no dataset uses it", file.display())
+        }
+        Event::SnapshotsNotRemoved { error } => format!(
+            "state folder: old snapshots not removed: {error}; they take space; {}",
+            state_remedy(error)
+        ),
+        Event::SnapshotWriterFailed { error } => format!(
+            "state folder: the thread that writes snapshots cannot be started: {error}; the next start reads \
+             all files; raise the limit of threads"
+        ),
+        Event::StateFolderTaken { folder } => format!(
+            "state folder {}: locked by this server from now on; it keeps snapshots and serials there",
+            folder.display()
+        ),
+        Event::StateFolderBusy { folder } => format!(
+            "state folder {}: locked by another dnsbld process; this server reads snapshots from it but \
+             writes neither snapshots nor serials; set a separate state-dir, unless both serve the same",
+            folder.display()
+        ),
+        Event::SerialsUnreadable { file, error } => {
+            format!("{}: cannot be read: {error}; {SERIALS_LOST}", file.display())
+        }
+        Event::SerialsDamaged { file, lines } => {
+            let lines = counted(*lines, "line is", "lines are");
+            format!("{}: damaged: {lines} wrong; {SERIALS_LOST}", file.display())
+        }
+        Event::SerialsNotWritten { error } => format!(
+            "state folder: the serials of the zones are not written: {error}; they may go back at the next \
+             start; {}",
+            state_remedy(error)
+        ),
+        Event::SettingDoubtful { source, warning } => format!("{source}:{warning}"),
+        Event::SettingChanged { change } | Event::SettingNeedsRestart { change } => change.clone(),
+        Event::SettingsRefused { errors } => {
+            format!("configuration not reloaded: the settings read before stay in use: {errors}")
+        }
+        Event::SettingsReloaded { source, zones } => {
+            format!("{source} reloaded: {}", counted(*zones as u64, "zone", "zones"))
+        }
+        Event::CertificateRenewed => "TLS certificate: renewed".to_owned(),
+        Event::CertificateRefused { reason } => {
+            format!(
+                "TLS certificate: not renewed: {reason}; the certificate read before stays in use"
+            )
+        }
+        Event::Statistics { line } => line.clone(),
+        Event::StatisticsNotWritten { file, error } => format!(
+            "statistics file {}: not written: {error}; its lines are lost until it can be written",
+            file.display()
+        ),
+        Event::Stopping => "stopping".to_owned(),
+    }
+}
+
+const SERIALS_LOST: &str = "the serials of zones are forgotten, and those of zones whose files give none may \
+                            go back; if secondaries or monitors follow them, stop the server and restore the \
+                            file";
+
+fn loaded(load: &Load) -> String {
+    let Load { entries, files, before, failed_for, doubt } = load;
+    let count = counted(*entries, "entry", "entries");
+    let files = counted(*files as u64, "file", "files");
+    let mut text = match (before, failed_for) {
+        (None, None) => format!("loaded {count} from {files}"),
+        (None, Some(time)) => {
+            format!("loaded {count} from {files}, {} after the first failure", age(*time))
+        }
+        (Some(before), None) => format!("reloaded: {count}, before {before}"),
+        (Some(before), Some(time)) => {
+            format!("recovered after {}: {count}, before {before}", age(*time))
+        }
+    };
+    match doubt {
+        None => {}
+        Some(Doubt::Interrupted(file)) => text.push_str(&format!(
+            "; {} is what an interrupted rsync --partial left, and is served because there is no better \
+             data; run the mirror job again, and without --partial",
+            file.display()
+        )),
+        Some(Doubt::Empty) => text.push_str("; the dataset lists nothing"),
+        Some(Doubt::MostlyBad(lines)) => {
+            let lines = counted(*lines, "line is", "lines are");
+            text.push_str(&format!("; {lines} wrong; check that this is the right file and type"));
+        }
+        Some(Doubt::Shrunk) => {
+            text.push_str("; fewer than half of before; check that the file is whole");
+        }
+    }
+    text
+}
+
+fn refused(refusal: &Refusal) -> String {
+    let Refusal { problem, told_for, served } = refusal;
+    let still = told_for.map_or(String::new(), |time| format!(" (for {} now)", age(time)));
+    let (file, cause, remedy) = (problem.file.display(), &problem.cause, problem.cause.remedy());
+    match served {
+        None => {
+            format!("not loaded{still}: {file}: {cause}; nothing of it is served; {remedy}")
+        }
+        Some(served) => {
+            let (entries, age) = (counted(served.entries, "entry", "entries"), age(served.age));
+            format!(
+                "not reloaded{still}: {file}: {cause}; {entries} loaded {age} ago stay in service; {remedy}"
+            )
+        }
+    }
+}
+
+/// What to do when this error keeps something from being written to the state folder.
+fn state_remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "free space on the disk of the state folder"
+        }
+        _ => "check state-dir in the [server] settings, and who may write there",
+    }
+}
+
+/// A time in the largest unit that still says something.
+pub(crate) fn age(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        7200..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::samples::check_golden;
+
+    const HEAD: &str = "\
+# Events
+
+Every line of the log of `dnsbld` ends with the name of its event, as `event=\"dataset-reloaded\"`, and
+with the `dataset=`, `zone=` and `file=` that it is about. Names stay the same; the words before them may
+get better from version to version, so match the names. The names, and an example of each line:
+
+```text
+";
+
+    /// `docs/events.md` shows every event in the words of now.
+    #[test]
+    fn the_words_of_every_event_are_those_of_the_documentation() {
+        check_golden("docs/events.md", HEAD, |event| {
+            vec![format!("{:>5} {}", level(event).as_str(), text(event))]
+        });
+    }
+
+    #[test]
+    fn the_remedy_for_a_full_disk_is_space() {
+        for full in [libc::ENOSPC, libc::EDQUOT] {
+            assert!(state_remedy(&io::Error::from_raw_os_error(full)).starts_with("free space"));
+        }
+        assert!(state_remedy(&io::Error::from_raw_os_error(libc::EACCES)).contains("state-dir"));
+    }
+
+    #[test]
+    fn ages_are_told_in_the_unit_that_says_something() {
+        let text = |seconds| age(Duration::from_secs(seconds));
+        assert_eq!(
+            [119, 120, 7199, 7200, 172_800].map(text),
+            ["119 s", "2 min", "119 min", "2 h", "2 days"]
+        );
+    }
+}

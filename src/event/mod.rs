@@ -1,0 +1,407 @@
+//! What happens to data, settings and snapshots, as plain values.
+//!
+//! Who makes an [`Event`] states facts and chooses no words. An [`EventSink`] makes the words: [`Log`]
+//! those of dnsbld's own log, `rbldnsd` those of rbldnsd's log. Every event has a [name](Event::name) that
+//! stays the same when the words change; `docs/events.md` lists them all.
+
+mod dataset;
+mod log;
+#[cfg(test)]
+pub(crate) mod samples;
+
+pub use dataset::{Doubt, Load, Refusal, Role, Served};
+pub use log::Log;
+pub(crate) use log::{age, level, text};
+
+use crate::config;
+use crate::snapshot::{Difference, Id};
+use crate::wire::name::NameBuf;
+use crate::zonefile::{Kind, Reason, Tally};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Takes events. It must not wait: queries are answered and files are watched meanwhile.
+pub trait EventSink: Send + Sync {
+    /// Takes one event.
+    fn emit(&self, event: &Event);
+}
+
+/// Something that happened.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// The files of a dataset are about to be read.
+    LoadStarted {
+        /// The dataset.
+        dataset: String,
+    },
+    /// A line of a file of a dataset cannot be used.
+    BadLine {
+        /// The dataset.
+        dataset: String,
+        /// The file, as the configuration names it.
+        file: PathBuf,
+        /// The line, from 1.
+        line: u32,
+        /// The byte of the line where it stops making sense, from 1.
+        column: u32,
+        /// What is wrong.
+        reason: Reason,
+    },
+    /// More lines cannot be used than are told one by one.
+    BadLinesOmitted {
+        /// The dataset.
+        dataset: String,
+        /// How many are not told.
+        lines: u64,
+    },
+    /// Other data of a dataset is served from now on.
+    DatasetLoaded {
+        /// The dataset.
+        dataset: String,
+        /// How it compares with what was served.
+        load: Load,
+        /// What kind of data it is.
+        kind: Kind,
+        /// The entries by size or scope.
+        tally: Tally,
+        /// The IPv4 addresses that are listed.
+        addresses: u64,
+        /// The bytes in memory.
+        memory: usize,
+        /// The modification time of the newest file, in seconds since 1970.
+        newest: i64,
+        /// How long reading and building took.
+        took: Duration,
+    },
+    /// The files of a dataset could not be used for a while, and hold what is served again.
+    DatasetRecovered {
+        /// The dataset.
+        dataset: String,
+        /// How long they could not be used.
+        failed_for: Duration,
+    },
+    /// The files of a dataset cannot be served.
+    DatasetRefused {
+        /// The dataset.
+        dataset: String,
+        /// Why, and what is served instead.
+        refusal: Refusal,
+    },
+    /// The data of a dataset has expired by its own account.
+    DatasetExpired {
+        /// The dataset.
+        dataset: String,
+        /// What zones use it for.
+        role: Role,
+    },
+    /// All loads that were under way have ended.
+    LoadsFinished {
+        /// How long they took together.
+        took: Duration,
+        /// True if they changed what is served.
+        changed: bool,
+        /// Zones that lack a dataset, and whether they answer without it.
+        incomplete: Vec<(NameBuf, bool)>,
+    },
+    /// All data of a zone has expired: it answers SERVFAIL.
+    ZoneExpired {
+        /// The zone.
+        zone: NameBuf,
+    },
+    /// A zone answers without one of its allow lists, which was never loaded.
+    ZoneWithoutAllowList {
+        /// The zone.
+        zone: NameBuf,
+        /// The allow list.
+        dataset: String,
+    },
+    /// A zone does not answer, for want of one of its access lists.
+    ZoneWithoutAccessList {
+        /// The zone.
+        zone: NameBuf,
+        /// The access list.
+        dataset: String,
+    },
+    /// A dataset was taken from its snapshot.
+    SnapshotMapped {
+        /// The dataset.
+        dataset: String,
+        /// The content.
+        id: Id,
+    },
+    /// A file that a snapshot was made of has lines that could not be used.
+    SnapshotBadLines {
+        /// The dataset.
+        dataset: String,
+        /// The file.
+        file: PathBuf,
+        /// How many lines.
+        lines: u64,
+        /// The first of them and what is wrong with it, if the snapshot tells.
+        first: Option<String>,
+    },
+    /// A snapshot in the state folder cannot be opened.
+    SnapshotUnusable {
+        /// The dataset.
+        dataset: String,
+        /// The snapshot.
+        file: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A snapshot in the state folder was made by other settings.
+    SnapshotOfOtherRules {
+        /// The dataset.
+        dataset: String,
+        /// The first setting that differs.
+        difference: Difference,
+    },
+    /// A snapshot in the state folder holds data from the future.
+    SnapshotFromFuture {
+        /// The dataset.
+        dataset: String,
+    },
+    /// A snapshot in the state folder was made of other versions of the files.
+    SnapshotOfOtherFiles {
+        /// The dataset.
+        dataset: String,
+        /// The files it was made of.
+        files: Vec<PathBuf>,
+    },
+    /// A snapshot was written.
+    SnapshotWritten {
+        /// The dataset.
+        dataset: String,
+        /// The content.
+        id: Id,
+        /// How long that took.
+        took: Duration,
+        /// True if it could not be written before.
+        recovered: bool,
+    },
+    /// A snapshot could not be written.
+    SnapshotNotWritten {
+        /// The dataset.
+        dataset: String,
+        /// The snapshot.
+        file: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// A dataset cannot be held by a snapshot.
+    SnapshotUnfit {
+        /// The dataset.
+        dataset: String,
+        /// Why.
+        reason: String,
+    },
+    /// A snapshot of a dataset that is no longer served was removed.
+    SnapshotRemoved {
+        /// The snapshot.
+        file: PathBuf,
+    },
+    /// Snapshots of datasets that are no longer served could not be removed.
+    SnapshotsNotRemoved {
+        /// Why.
+        error: io::Error,
+    },
+    /// No thread could be started to write snapshots.
+    SnapshotWriterFailed {
+        /// Why.
+        error: io::Error,
+    },
+    /// Another server no longer holds the state folder: this one has it now.
+    StateFolderTaken {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// Another server holds the state folder.
+    StateFolderBusy {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The file of serials cannot be read.
+    SerialsUnreadable {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// The file of serials has lines that cannot be used.
+    SerialsDamaged {
+        /// The file.
+        file: PathBuf,
+        /// How many lines.
+        lines: u64,
+    },
+    /// The file of serials could not be written.
+    SerialsNotWritten {
+        /// Why.
+        error: io::Error,
+    },
+    /// Something in the settings is allowed but doubtful.
+    SettingDoubtful {
+        /// Where the settings come from.
+        source: String,
+        /// What, and where.
+        warning: config::Diagnostic,
+    },
+    /// A reload has changed a setting.
+    SettingChanged {
+        /// The change, as a sentence.
+        change: String,
+    },
+    /// A reload cannot change this setting.
+    SettingNeedsRestart {
+        /// The change, as a sentence.
+        change: String,
+    },
+    /// A reload found settings that cannot be used.
+    SettingsRefused {
+        /// What is wrong with them.
+        errors: config::Errors,
+    },
+    /// The settings were read again and hold from now on.
+    SettingsReloaded {
+        /// Where they come from.
+        source: String,
+        /// How many zones they have.
+        zones: usize,
+    },
+    /// A changed TLS certificate is used from now on.
+    CertificateRenewed,
+    /// A changed TLS certificate cannot be used.
+    CertificateRefused {
+        /// Why.
+        reason: String,
+    },
+    /// A line of the statistics was asked for.
+    Statistics {
+        /// The line.
+        line: String,
+    },
+    /// The statistics file could not be written.
+    StatisticsNotWritten {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// The server stops.
+    Stopping,
+}
+
+/// Pairs patterns with names: a match that leaves nothing out, and the list of all names.
+macro_rules! names {
+    ($($pattern:pat => $name:literal,)+) => {
+        /// The names of all events.
+        pub const NAMES: &[&str] = &[$($name),+];
+
+        impl Event {
+            /// The name, which stays the same when the words change.
+            pub fn name(&self) -> &'static str {
+                match self { $($pattern => $name,)+ }
+            }
+        }
+    };
+}
+
+names! {
+    Event::LoadStarted { .. } => "load-started",
+    Event::BadLine { .. } => "bad-line",
+    Event::BadLinesOmitted { .. } => "bad-lines-omitted",
+    Event::DatasetLoaded { load: Load { before: None, .. }, .. } => "dataset-loaded",
+    Event::DatasetLoaded { load: Load { failed_for: None, .. }, .. } => "dataset-reloaded",
+    Event::DatasetLoaded { .. } => "dataset-recovered",
+    Event::DatasetRecovered { .. } => "dataset-recovered",
+    Event::DatasetRefused { .. } => "dataset-refused",
+    Event::DatasetExpired { .. } => "dataset-expired",
+    Event::LoadsFinished { .. } => "loads-finished",
+    Event::ZoneExpired { .. } => "zone-expired",
+    Event::ZoneWithoutAllowList { .. } => "zone-without-allow-list",
+    Event::ZoneWithoutAccessList { .. } => "zone-without-access-list",
+    Event::SnapshotMapped { .. } => "snapshot-mapped",
+    Event::SnapshotBadLines { .. } => "snapshot-bad-lines",
+    Event::SnapshotUnusable { .. } => "snapshot-unusable",
+    Event::SnapshotOfOtherRules { .. } => "snapshot-of-other-rules",
+    Event::SnapshotFromFuture { .. } => "snapshot-from-future",
+    Event::SnapshotOfOtherFiles { .. } => "snapshot-of-other-files",
+    Event::SnapshotWritten { .. } => "snapshot-written",
+    Event::SnapshotNotWritten { .. } => "snapshot-not-written",
+    Event::SnapshotUnfit { .. } => "snapshot-unfit",
+    Event::SnapshotRemoved { .. } => "snapshot-removed",
+    Event::SnapshotsNotRemoved { .. } => "snapshots-not-removed",
+    Event::SnapshotWriterFailed { .. } => "snapshot-writer-failed",
+    Event::StateFolderTaken { .. } => "state-folder-taken",
+    Event::StateFolderBusy { .. } => "state-folder-busy",
+    Event::SerialsUnreadable { .. } => "serials-unreadable",
+    Event::SerialsDamaged { .. } => "serials-damaged",
+    Event::SerialsNotWritten { .. } => "serials-not-written",
+    Event::SettingDoubtful { .. } => "setting-doubtful",
+    Event::SettingChanged { .. } => "setting-changed",
+    Event::SettingNeedsRestart { .. } => "setting-needs-restart",
+    Event::SettingsRefused { .. } => "settings-refused",
+    Event::SettingsReloaded { .. } => "settings-reloaded",
+    Event::CertificateRenewed => "certificate-renewed",
+    Event::CertificateRefused { .. } => "certificate-refused",
+    Event::Statistics { .. } => "statistics",
+    Event::StatisticsNotWritten { .. } => "statistics-not-written",
+    Event::Stopping => "stopping",
+}
+
+impl Event {
+    /// The dataset that it is about.
+    pub fn dataset(&self) -> Option<&str> {
+        match self {
+            Self::LoadStarted { dataset }
+            | Self::BadLine { dataset, .. }
+            | Self::BadLinesOmitted { dataset, .. }
+            | Self::DatasetLoaded { dataset, .. }
+            | Self::DatasetRecovered { dataset, .. }
+            | Self::DatasetRefused { dataset, .. }
+            | Self::DatasetExpired { dataset, .. }
+            | Self::ZoneWithoutAllowList { dataset, .. }
+            | Self::ZoneWithoutAccessList { dataset, .. }
+            | Self::SnapshotMapped { dataset, .. }
+            | Self::SnapshotBadLines { dataset, .. }
+            | Self::SnapshotUnusable { dataset, .. }
+            | Self::SnapshotOfOtherRules { dataset, .. }
+            | Self::SnapshotFromFuture { dataset }
+            | Self::SnapshotOfOtherFiles { dataset, .. }
+            | Self::SnapshotWritten { dataset, .. }
+            | Self::SnapshotNotWritten { dataset, .. }
+            | Self::SnapshotUnfit { dataset, .. } => Some(dataset),
+            _ => None,
+        }
+    }
+
+    /// The zone that it is about.
+    pub fn zone(&self) -> Option<&NameBuf> {
+        match self {
+            Self::ZoneExpired { zone }
+            | Self::ZoneWithoutAllowList { zone, .. }
+            | Self::ZoneWithoutAccessList { zone, .. } => Some(zone),
+            _ => None,
+        }
+    }
+
+    /// The file or folder that it is about.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::DatasetRefused { refusal, .. } => Some(&refusal.problem.file),
+            Self::BadLine { file, .. }
+            | Self::SnapshotBadLines { file, .. }
+            | Self::SnapshotUnusable { file, .. }
+            | Self::SnapshotNotWritten { file, .. }
+            | Self::SnapshotRemoved { file }
+            | Self::StateFolderTaken { folder: file }
+            | Self::StateFolderBusy { folder: file }
+            | Self::SerialsUnreadable { file, .. }
+            | Self::SerialsDamaged { file, .. }
+            | Self::StatisticsNotWritten { file, .. } => Some(file),
+            _ => None,
+        }
+    }
+}

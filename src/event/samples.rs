@@ -1,0 +1,193 @@
+//! One of every event, and the file that shows them all in words.
+
+use super::{Doubt, Event, Load, NAMES, Refusal, Role, Served};
+use crate::config;
+use crate::load::{Cause, Problem};
+use crate::snapshot::{Difference, Id};
+use crate::zonefile::{Fatal, FatalCause, Kind, Reason, Tally};
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+/// Set to write the golden files anew instead of comparing with them.
+const REGENERATE: &str = "DNSBLD_WRITE_GOLDEN";
+
+fn error(code: i32) -> io::Error {
+    io::Error::from_raw_os_error(code)
+}
+
+fn list() -> String {
+    "list".to_owned()
+}
+
+fn loaded(before: Option<u64>, failed_for: Option<u64>, doubt: Option<Doubt>) -> Event {
+    Event::DatasetLoaded {
+        dataset: list(),
+        load: Load {
+            entries: 12,
+            files: 2,
+            before,
+            failed_for: failed_for.map(Duration::from_secs),
+            doubt,
+        },
+        kind: Kind::Ip4Set,
+        tally: Tally::Blocks([9, 2, 1, 0]),
+        addresses: 66_057,
+        memory: 4096,
+        newest: 1_795_297_662,
+        took: Duration::from_millis(15),
+    }
+}
+
+fn refused(cause: Cause, told_for: Option<u64>, served: Option<Served>) -> Event {
+    let problem = Problem { file: "/lists/one".into(), cause };
+    let refusal = Refusal { problem, told_for: told_for.map(Duration::from_secs), served };
+    Event::DatasetRefused { dataset: list(), refusal }
+}
+
+/// At least one of every event, in the order of their names' list.
+pub(crate) fn samples() -> Vec<Event> {
+    let zone = || "bl.example".parse().expect("it is a name");
+    let served = Some(Served { entries: 12, age: Duration::from_secs(9000) });
+    let fatal = Fatal { file: 0, line: 7, cause: FatalCause::TooLarge };
+    let diagnostic = config::Diagnostic {
+        place: Some((3, 18)),
+        message: "dataset \"unused\" is in no zone".to_owned(),
+        help: String::new(),
+    };
+    vec![
+        Event::LoadStarted { dataset: list() },
+        Event::BadLine {
+            dataset: list(),
+            file: "/lists/one".into(),
+            line: 3,
+            column: 9,
+            reason: Reason::NotAddress4,
+        },
+        Event::BadLinesOmitted { dataset: list(), lines: 8 },
+        loaded(None, None, None),
+        loaded(None, Some(90), Some(Doubt::Interrupted("/lists/one".into()))),
+        loaded(Some(10), None, None),
+        loaded(Some(10), None, Some(Doubt::MostlyBad(99))),
+        loaded(Some(90), None, Some(Doubt::Shrunk)),
+        loaded(Some(10), Some(400), Some(Doubt::Empty)),
+        Event::DatasetRecovered { dataset: list(), failed_for: Duration::from_secs(400) },
+        refused(Cause::Vanished, None, None),
+        refused(Cause::Rejected(fatal), None, served),
+        refused(Cause::Empty, Some(7200), served),
+        Event::DatasetExpired { dataset: list(), role: Role::Block },
+        Event::DatasetExpired { dataset: list(), role: Role::Allow },
+        Event::LoadsFinished {
+            took: Duration::from_millis(120),
+            changed: true,
+            incomplete: vec![(zone(), true), (zone(), false)],
+        },
+        Event::ZoneExpired { zone: zone() },
+        Event::ZoneWithoutAllowList { zone: zone(), dataset: list() },
+        Event::ZoneWithoutAccessList { zone: zone(), dataset: list() },
+        Event::SnapshotMapped { dataset: list(), id: Id(0x1f) },
+        Event::SnapshotBadLines {
+            dataset: list(),
+            file: "/lists/one".into(),
+            lines: 2,
+            first: Some("line 2, column 1: not an address".to_owned()),
+        },
+        Event::SnapshotUnusable {
+            dataset: list(),
+            file: "/state/snapshots/list".into(),
+            reason: "is damaged: the checksum of its data is wrong".to_owned(),
+        },
+        Event::SnapshotOfOtherRules {
+            dataset: list(),
+            difference: Difference {
+                rule: "ttl".to_owned(),
+                ours: "420".to_owned(),
+                theirs: "nothing".to_owned(),
+            },
+        },
+        Event::SnapshotFromFuture { dataset: list() },
+        Event::SnapshotOfOtherFiles {
+            dataset: list(),
+            files: vec!["/lists/one".into(), "/lists/two".into()],
+        },
+        Event::SnapshotWritten {
+            dataset: list(),
+            id: Id(0x1f),
+            took: Duration::from_millis(15),
+            recovered: false,
+        },
+        Event::SnapshotWritten {
+            dataset: list(),
+            id: Id(0x1f),
+            took: Duration::from_millis(15),
+            recovered: true,
+        },
+        Event::SnapshotNotWritten {
+            dataset: list(),
+            file: "/state/snapshots/list".into(),
+            error: error(libc::ENOSPC),
+        },
+        Event::SnapshotUnfit { dataset: list(), reason: "it is a file of names".to_owned() },
+        Event::SnapshotRemoved { file: "/state/snapshots/old".into() },
+        Event::SnapshotsNotRemoved { error: error(libc::EACCES) },
+        Event::SnapshotWriterFailed { error: error(libc::EAGAIN) },
+        Event::StateFolderTaken { folder: "/state".into() },
+        Event::StateFolderBusy { folder: "/state".into() },
+        Event::SerialsUnreadable { file: "/state/serials".into(), error: error(libc::EACCES) },
+        Event::SerialsDamaged { file: "/state/serials".into(), lines: 1 },
+        Event::SerialsNotWritten { error: error(libc::EACCES) },
+        Event::SettingDoubtful {
+            source: "/etc/dnsbld/dnsbld.toml".to_owned(),
+            warning: diagnostic.clone(),
+        },
+        Event::SettingChanged { change: "zone new.test is new".to_owned() },
+        Event::SettingNeedsRestart { change: "workers changes at the next start".to_owned() },
+        Event::SettingsRefused {
+            errors: config::Errors {
+                origin: "/etc/dnsbld/dnsbld.toml".to_owned(),
+                list: vec![diagnostic],
+            },
+        },
+        Event::SettingsReloaded { source: "/etc/dnsbld/dnsbld.toml".to_owned(), zones: 2 },
+        Event::CertificateRenewed,
+        Event::CertificateRefused { reason: "certificate file tls.pem: it is empty".to_owned() },
+        Event::Statistics { line: "stats for 60secs: tot=2 ok=2".to_owned() },
+        Event::StatisticsNotWritten { file: "/stats".into(), error: error(libc::EACCES) },
+        Event::Stopping,
+    ]
+}
+
+/// Compares a golden file with what the words of every event are now; `lines` gives those of one.
+pub(crate) fn check_golden(file: &str, head: &str, lines: impl Fn(&Event) -> Vec<String>) {
+    let mut text = head.to_owned();
+    let mut last = "";
+    for event in samples() {
+        let lines = lines(&event);
+        if event.name() != last && !lines.is_empty() {
+            last = event.name();
+            writeln!(text, "\n{last}").expect("a string takes everything");
+        }
+        for line in lines {
+            writeln!(text, "    {line}").expect("a string takes everything");
+        }
+    }
+    text.push_str("```\n");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    if std::env::var_os(REGENERATE).is_some() {
+        return std::fs::write(file, text).expect("it can be written");
+    }
+    let golden = std::fs::read_to_string(&file).unwrap_or_default();
+    let wrong = text.lines().zip(golden.lines()).find(|(now, then)| now != then);
+    let same = text == golden;
+    assert!(same, "{wrong:?}: if the new words are meant, run the test with {REGENERATE}=1");
+}
+
+#[test]
+fn there_is_one_of_every_event() {
+    let sampled: BTreeSet<&str> = samples().iter().map(Event::name).collect();
+    let all: BTreeSet<&str> = NAMES.iter().copied().collect();
+    assert_eq!(sampled, all);
+    assert_eq!(all.len(), NAMES.len() - 1, "only dataset-recovered stands for two");
+}
