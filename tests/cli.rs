@@ -45,7 +45,7 @@ fn check_config_warns_of_files_that_are_not_there() {
     fs::write(folder.path().join("g"), "").unwrap();
     let run = dnsbld(folder.path().to_str().unwrap(), &["check-config", "c.toml"]);
     assert_eq!(run.code, Some(0), "{}", run.err);
-    assert!(run.out.contains("warning: c.toml:3:18: dataset \"unused\" is in no zone"));
+    assert!(run.out.contains("warning: c.toml:3:18: no zone uses dataset \"unused\""));
     assert!(run.out.contains("warning: there is no file /"), "{}", run.out);
     assert!(run.out.ends_with("OK: 1 zone, 2 datasets, 2 warnings\n"), "{}", run.out);
 }
@@ -90,7 +90,7 @@ fn check_config_reports_every_mistake_and_exits_with_78() {
     assert_eq!(run.out, "");
     let want = "c.toml:2:1: unknown key \"listn\" in server\n    help: did you mean \"listen\"?\n\
                 c.toml:3:1: unknown key \"worker\" in server\n    help: did you mean \"workers\"?\n\
-                dnsbld: the configuration is not used (errors: 2)\n";
+                dnsbld: the configuration cannot be used (errors: 2)\n";
     assert_eq!(run.err, want);
 }
 
@@ -129,7 +129,7 @@ fn a_configuration_may_come_from_a_pipe_but_not_from_a_fifo() {
         let (code, said) =
             shell(&format!("mkfifo -m 600 fifo; timeout 5 $D {command}; a=$?; rm fifo; exit $a"));
         assert!([Some(78), Some(1)].contains(&code), "{command}: {code:?} {said}");
-        assert!(said.contains("it is no regular file"), "{command}: {said}");
+        assert!(said.contains("it is not a regular file"), "{command}: {said}");
     }
 }
 
@@ -147,7 +147,7 @@ fn a_dump_is_whole_or_nothing() {
     }
     let run = dnsbld(folder.path().to_str().unwrap(), &["dump", "-c", "c.toml"]);
     assert_eq!((run.code, run.out.as_str()), (Some(1), ""));
-    assert!(run.err.contains("zone n.test was not loaded whole"), "{}", run.err);
+    assert!(run.err.contains("zone n.test is incomplete"), "{}", run.err);
 
     // Regression: what cannot be dumped was found out when others had been.
     let text = "dataset = [

@@ -450,10 +450,10 @@ fn compile_and_verify_say_what_is_wrong_and_have_exit_codes() {
         (&["compile", "-o", "x", "ip5set:list"], "\"ip5set\" is not a dataset type"),
         (&["compile", "-o", "x", "ip4set:list", "ip4set:turned"], "takes one dataset, not 2"),
         (&["compile", "-o", "no/x", "ip4set:list"], "cannot write no/x"),
-        (&["compile", "-o", "list", "ip4set:list"], "it is there and no snapshot"),
-        (&["compile", "-o", "/dev/null", "ip4set:list"], "no regular file"),
+        (&["compile", "-o", "list", "ip4set:list"], "it exists and is not a snapshot"),
+        (&["compile", "-o", "/dev/null", "ip4set:list"], "not a regular file"),
         (&["compile", "-o", "-", "ip4set:list"], "name a file"),
-        (&["verify", "/dev/zero"], "is no regular file"),
+        (&["verify", "/dev/zero"], "is not a regular file"),
         (&["compile", "ip4set:list"], "there is no state folder: say with -o"),
     ] {
         let (code, _, err) = run(arguments);

@@ -11,10 +11,10 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Say whether a configuration can be used.
+/// Check whether a configuration can be used.
 ///
-/// Prints what it means and OK, or every mistake with its place and a remedy (exit code 78).
-/// The data files are not read.
+/// Prints its meaning and OK, or every mistake with its place and remedy (exit code 78). It does not
+/// read the data files.
 #[derive(Args, Debug)]
 pub struct CheckConfig {
     /// The configuration file [default: zones/dnsbld.toml if there is one in the current
@@ -32,7 +32,8 @@ impl CheckConfig {
         let source = match self.file {
             Some(file) => Source::file(file),
             None => {
-                let folder = std::env::current_dir().context("cannot tell the current folder")?;
+                let folder =
+                    std::env::current_dir().context("cannot determine the current folder")?;
                 Source::default_file(&folder)
             }
         };
@@ -90,21 +91,21 @@ fn summary(out: &mut String, settings: &Settings) {
     }
 }
 
-/// Why the server will not start with this certificate, or why that cannot be told: another user may
-/// have to start it. Missing files are told apart.
+/// Why the server will not start with this certificate, or why that is unknown: another user may start
+/// the server. [`missing_files`] reports missing files.
 fn tls_fault(tls: &Tls) -> Option<String> {
     let files = [&tls.certificate, &tls.key];
     if files.iter().any(|file| !file.exists()) {
         return None;
     }
     if let Some(file) = files.iter().find(|file| File::open(file).is_err()) {
-        return Some(format!("this user cannot read {}: it was not looked at", file.display()));
+        return Some(format!("{} was not checked: this user cannot read it", file.display()));
     }
     let error = Certificate::load(&tls.certificate, &tls.key).err()?;
     Some(format!("the server will not start: {error}"))
 }
 
-/// The files that the settings name and that are not there (yet).
+/// The files of the settings that do not exist (yet).
 fn missing_files(settings: &Settings) -> Vec<&Path> {
     let data = settings.datasets.iter().flat_map(|dataset| &dataset.files);
     let tls = settings.server.tls.iter().flat_map(|tls| [&tls.certificate, &tls.key]);

@@ -13,20 +13,20 @@ use std::process::ExitCode;
 
 /// Write the snapshots of datasets.
 ///
-/// A snapshot is the compiled form of a dataset, which is mapped instead of parsed. `serve` writes
-/// them by itself if it has a state folder. One made here can be sent to other servers and named
-/// in place of the text in a dataset of the same type and options.
+/// A snapshot is the compiled form of a dataset, which a server maps instead of parsing text. `serve`
+/// writes snapshots by itself if it has a state folder. You can send one that is made here to other
+/// servers, and name it in place of the text in a dataset of the same type and options.
 #[derive(Args, Debug)]
 pub struct Compile {
     /// The configuration file [default: zones/dnsbld.toml if there is one in the current
     /// folder, else /etc/dnsbld/dnsbld.toml; none is needed for TYPE:FILE,FILE...].
     #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The file to write, for one dataset; else those of the state folder are written.
+    /// The file to write, for one dataset [default: the snapshots of the state folder].
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// What to compile: datasets by the names in the configuration, or as a type and files,
-    /// relative to the current folder. None for all that are in the configuration.
+    /// The datasets: names of the configuration, or a type and files relative to the current folder
+    /// [default: all datasets of the configuration].
     #[arg(value_name = "DATASET|TYPE:FILE,FILE...")]
     datasets: Vec<String>,
 }
@@ -36,10 +36,10 @@ impl Compile {
     ///
     /// # Errors
     ///
-    /// [`crate::config::Errors`] if the configuration cannot be used; else why the first dataset
-    /// that failed did.
+    /// [`crate::config::Errors`] if the configuration cannot be used; else the first failure of a
+    /// dataset.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let folder = std::env::current_dir().context("cannot tell the current folder")?;
+        let folder = std::env::current_dir().context("cannot determine the current folder")?;
         let (server, datasets) = self.find(&folder)?;
         if self.output.is_some() && datasets.len() != 1 {
             anyhow::bail!("--output takes one dataset, not {}", datasets.len());
@@ -47,8 +47,8 @@ impl Compile {
         if let Some(output) = &self.output {
             ensure!(
                 output != Path::new("-"),
-                "--output - would be a file of that name: name a file, snapshots are not written to \
-                 the standard output"
+                "--output - would create a file of that name: name another file; snapshots are not \
+                 written to standard output"
             );
             may_be_replaced(output)
                 .with_context(|| format!("cannot write {}", output.display()))?;
@@ -60,7 +60,7 @@ impl Compile {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// The settings of what is to be compiled.
+    /// The settings of the datasets to compile.
     fn find(&self, folder: &Path) -> anyhow::Result<(Server, Vec<Dataset>)> {
         let is_spec = |text: &String| text.contains(':');
         if self.config.is_none() && !self.datasets.is_empty() && self.datasets.iter().all(is_spec) {
@@ -87,15 +87,15 @@ impl Compile {
     }
 }
 
-/// An error if something is there that is no snapshot: the list itself, say, or a device.
+/// Refuses to replace anything but a snapshot: not the list itself, not a device.
 fn may_be_replaced(path: &Path) -> anyhow::Result<()> {
     let Ok(metadata) = fs::symlink_metadata(path) else { return Ok(()) };
-    ensure!(metadata.is_file(), "it is there and no regular file");
+    ensure!(metadata.is_file(), "it exists and is not a regular file");
     let mut start = Vec::new();
     File::open(path)?.take(64).read_to_end(&mut start)?;
     ensure!(
         start.is_empty() || snapshot::is_snapshot(&start),
-        "it is there and no snapshot; remove it first if it is not needed"
+        "it exists and is not a snapshot; remove it first if you do not need it"
     );
     Ok(())
 }

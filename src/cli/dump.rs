@@ -11,18 +11,18 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-/// Write zones as master files, for name servers that have no lists.
+/// Write zones as master files, for name servers that cannot read lists.
 ///
 /// A server that loads the file lists the same addresses and names. Several zones are written one
-/// after the other, each with an $ORIGIN of its own; most servers want them in a file each.
-/// Access lists are not dumped.
+/// after the other, each with its own $ORIGIN; most servers want one file per zone. Access lists are
+/// not dumped.
 #[derive(Args, Debug)]
 pub struct Dump {
     /// The configuration file [default: zones/dnsbld.toml if there is one in the current
     /// folder, else /etc/dnsbld/dnsbld.toml].
     #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// List IPv4 addresses as v4-mapped and 6to4 addresses too, as the server does. The dump is
+    /// Also list IPv4 addresses as v4-mapped and 6to4 addresses, as the server does. The dump becomes
     /// about three times as long.
     #[arg(long)]
     ip4_in_ip6: bool,
@@ -35,13 +35,14 @@ impl Dump {
     ///
     /// # Errors
     ///
-    /// [`crate::config::Errors`] if the configuration cannot be used; a zone that is not there or
-    /// was not loaded whole.
+    /// [`crate::config::Errors`] if the configuration cannot be used; an error if a zone is unknown or
+    /// incomplete.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let source = match &self.config {
             Some(file) => Source::file(file),
             None => {
-                let folder = std::env::current_dir().context("cannot tell the current folder")?;
+                let folder =
+                    std::env::current_dir().context("cannot determine the current folder")?;
                 Source::default_file(&folder)
             }
         };
@@ -49,13 +50,13 @@ impl Dump {
         self.select(&mut settings)?;
         let catalog = daemon::load(&settings)?;
         match self.write(&catalog) {
-            // Who reads has seen enough.
+            // The reader closed the pipe, as `head` does.
             Err(error) if is_broken_pipe(&error) => Ok(ExitCode::FAILURE),
             done => done.map(|()| ExitCode::SUCCESS),
         }
     }
 
-    /// Leaves the zones that are wanted, and their datasets.
+    /// Keeps the wanted zones and their datasets only.
     fn select(&self, settings: &mut Settings) -> anyhow::Result<()> {
         let wanted: Vec<_> =
             self.zones.iter().map(|zone| zone.trim_end_matches('.').to_lowercase()).collect();
@@ -77,15 +78,17 @@ impl Dump {
     fn write(&self, catalog: &Catalog) -> anyhow::Result<()> {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let options = dump::Options { now: now.as_secs(), ip4_in_ip6: self.ip4_in_ip6 };
-        // Who reads the output must not take a part for the whole.
+        // Check all zones before writing: a reader must not take a part for the whole.
         for zone in catalog.zones() {
             let name = &zone.apex;
             if zone.state != ZoneState::Live {
-                bail!("zone {name} was not loaded whole: nothing is dumped");
+                bail!(
+                    "zone {name} is incomplete: not all of its datasets are loaded; nothing is dumped"
+                );
             }
             ensure!(
                 zone.is_served(options.now),
-                "zone {name} has expired ($TIMESTAMP): nothing is dumped"
+                "zone {name} has expired ($TIMESTAMP); nothing is dumped"
             );
             dump::check(zone).with_context(|| format!("cannot dump zone {name}"))?;
         }

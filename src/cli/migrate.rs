@@ -10,7 +10,7 @@ use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// What rbldnsd is started from where the init script does it.
+/// The folder from which the init script starts rbldnsd.
 const ROOT: &str = "/";
 
 /// The name of the file of the nameless instance.
@@ -21,20 +21,20 @@ Examples:
   dnsbld migrate /etc/default/rbldnsd -o /etc/dnsbld/dnsbld.toml
   dnsbld migrate -- -n -b 127.0.0.1/530 -r /var/lib/rbldns zone:ip4set:file";
 
-/// Write the configuration that does what rbldnsd's command line does.
+/// Write a configuration that does the same as an rbldnsd command line.
 ///
-/// The file says in comments what each option became, what differs, and what to do next.
+/// Comments in the file say what each option became, what differs, and what to do next.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct Migrate {
     /// A file that sets RBLDNSD, such as /etc/default/rbldnsd or /etc/sysconfig/rbldnsd.
     #[arg(required_unless_present = "words", conflicts_with = "words")]
     file: Option<PathBuf>,
-    /// The file to write, which must not be there yet, or a folder for a file NAME.toml for each
+    /// The file to write, which must not exist yet, or a folder, which gets a file NAME.toml for each
     /// instance [default: standard output].
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Of several instances in the file, this one alone; "-" is the one without a name.
+    /// Migrate only this instance of the file; "-" is the one without a name.
     #[arg(long, value_name = "NAME", allow_hyphen_values = true, conflicts_with = "words")]
     instance: Option<String>,
     /// rbldnsd's command line, after "--".
@@ -47,8 +47,8 @@ impl Migrate {
     ///
     /// # Errors
     ///
-    /// If the command line or the file means nothing, or if the output cannot be written; nothing
-    /// is overwritten.
+    /// If the command line or the file cannot be understood, or if the output cannot be written. It
+    /// overwrites nothing.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let migrated = match &self.file {
             Some(file) => self.of_file(file)?,
@@ -110,8 +110,8 @@ impl Migrate {
             _ => {
                 let names: Vec<&str> = migrated.iter().map(|(name, _)| name.as_str()).collect();
                 bail!(
-                    "there are several instances: {}; choose one with --instance, or name a folder \
-                     for all with --output",
+                    "there are several instances: {}; choose one with --instance, or give a folder \
+                     for all of them with --output",
                     names.join(" ")
                 );
             }
@@ -121,7 +121,7 @@ impl Migrate {
 }
 
 fn of_words(words: &[OsString]) -> anyhow::Result<Migration> {
-    let folder = std::env::current_dir().context("cannot tell the current folder")?;
+    let folder = std::env::current_dir().context("cannot determine the current folder")?;
     let is_program = |word: &OsString| {
         !word.to_string_lossy().contains(':') && Path::new(word).ends_with("rbldnsd")
     };
@@ -137,7 +137,7 @@ fn file_name(instance: &str) -> anyhow::Result<String> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.@".contains(c);
     ensure!(
         stem.chars().all(is_plain) && !stem.starts_with('.'),
-        "{stem:?} cannot be the name of a file; take it with --instance, and name the file"
+        "{stem:?} cannot be the name of a file; write this instance alone, with --instance and --output FILE"
     );
     Ok(format!("{stem}.toml"))
 }
@@ -146,20 +146,20 @@ fn write_new(path: &Path, text: &str) -> anyhow::Result<()> {
     let cannot = || format!("cannot write {}", path.display());
     let mut file = File::create_new(path).with_context(cannot)?;
     file.write_all(text.as_bytes()).with_context(cannot)?;
-    eprintln!("wrote {}: next, dnsbld check-config {0}", path.display());
+    eprintln!("wrote {}; check it with: dnsbld check-config {0}", path.display());
     Ok(())
 }
 
-/// Several servers may be needless.
+/// Says if one server can replace several.
 fn offer_to_join(migrated: &[(String, Migration)]) {
     let Some(((first, one), others)) = migrated.split_first() else { return };
     let mut names = vec![first.as_str()];
     names.extend(others.iter().filter(|(_, other)| one.can_join(other)).map(|(name, _)| &**name));
     if names.len() > 1 {
         eprintln!(
-            "note: {} have the same options and no zone in common. One server can do it: put all \
-             addresses into one listen, and the datasets and zones into one file. Then each \
-             address answers for all zones.",
+            "note: {} have the same options and no zone in common, so one server can replace them: put all \
+             addresses into one listen, and all datasets and zones into one file. Each address then \
+             answers for all zones.",
             names.join(" and ")
         );
     }

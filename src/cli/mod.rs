@@ -26,7 +26,7 @@ use tracing_subscriber::fmt::writer::BoxMakeWriter;
 /// The exit code for a configuration that cannot be used (`EX_CONFIG` of sysexits.h).
 pub const EX_CONFIG: u8 = 78;
 
-/// The exit code for data that is not what it should be (`EX_DATAERR` of sysexits.h).
+/// The exit code for damaged data (`EX_DATAERR` of sysexits.h).
 pub const EX_DATAERR: u8 = 65;
 
 /// The environment variable for the log level.
@@ -36,8 +36,8 @@ const LOG_VARIABLE: &str = "DNSBLD_LOG";
 #[derive(Parser, Debug)]
 #[command(name = "dnsbld", version, max_term_width = 100)]
 pub struct Cli {
-    /// What to log: error, warn, info (the default), debug or trace; or by module, such as
-    /// "info,dnsbld::net=debug". The environment variable DNSBLD_LOG says the same.
+    /// The least severe level to log: error, warn, info (the default), debug or trace; or levels by
+    /// module, such as "info,dnsbld::config=debug". The environment variable DNSBLD_LOG does the same.
     #[arg(long, global = true, value_name = "LEVEL", value_parser = log_filter)]
     log_level: Option<String>,
     #[command(subcommand)]
@@ -55,8 +55,9 @@ enum Command {
 }
 
 impl Cli {
-    /// Does what was asked for, and says how it went: 0 for well, [`EX_CONFIG`] for a bad
-    /// configuration, [`EX_DATAERR`] for a file that is not right, 1 for any other failure. (Bad arguments never come here; clap's code is 2.)
+    /// Runs the subcommand and returns its exit code: 0 for success, [`EX_CONFIG`] for a bad configuration,
+    /// [`EX_DATAERR`] for a damaged file, 1 for any other failure. (Bad arguments never come here; clap's
+    /// code is 2.)
     pub fn run(self) -> ExitCode {
         let mut log = None;
         let done = self.start_log().and_then(|lines| {
@@ -74,12 +75,12 @@ impl Cli {
             let (text, code) = match error.downcast_ref::<config::Errors>() {
                 Some(errors) => {
                     let count = errors.list.len();
-                    let sum = format!("dnsbld: the configuration is not used (errors: {count})");
+                    let sum = format!("dnsbld: the configuration cannot be used (errors: {count})");
                     (format!("{errors}\n{sum}\n"), ExitCode::from(EX_CONFIG))
                 }
                 None => (format!("dnsbld: {error:#}\n"), ExitCode::FAILURE),
             };
-            // Nobody may be there to read it.
+            // If standard error is closed, nobody can be told.
             let _ = match &mut log {
                 Some(lines) => lines.write_all(text.as_bytes()),
                 None => std::io::stderr().write_all(text.as_bytes()),
@@ -92,7 +93,7 @@ impl Cli {
         code
     }
 
-    /// Starts the log. That of a server is returned.
+    /// Starts the log, and returns that of a server, which must be finished at the end.
     fn start_log(&self) -> anyhow::Result<Option<Lines>> {
         let level = match (&self.log_level, std::env::var(LOG_VARIABLE)) {
             (Some(level), _) => level.clone(),
@@ -101,9 +102,8 @@ impl Cli {
             }
             (None, _) => "info".to_owned(),
         };
-        // hickory-server logs every query at info, which would cost more than the answer, and every
-        // client that does not finish its handshake as a warning. notify tells of each folder that is
-        // gone when its watch is ended.
+        // hickory-server logs every query at info, which costs more than the answer, and warns of every
+        // client that does not finish its handshake. notify reports each watched folder that was removed.
         let filter = EnvFilter::try_new(format!("hickory_server=error,notify=error,{level}"))?;
         let lines = match self.command {
             Command::Serve(_) => Some(Lines::start(std::io::stderr())?),
@@ -118,14 +118,14 @@ impl Cli {
             .with_writer(writer)
             .with_ansi(std::io::stderr().is_terminal())
             .with_target(false)
-            // It would say on the standard error that the standard error cannot be written to, and panic.
+            // Otherwise a failed write to standard error is reported on standard error, which panics.
             .log_internal_errors(false);
         log.try_init().map_err(|error| anyhow::anyhow!(error))?;
         Ok(lines)
     }
 }
 
-/// Checks what the log is asked for.
+/// Checks the argument of --log-level.
 fn log_filter(text: &str) -> anyhow::Result<String> {
     let known = ["off", "error", "warn", "info", "debug", "trace"];
     let level = |part: &str| known.contains(&part.rsplit('=').next().unwrap_or(part).trim());

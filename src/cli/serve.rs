@@ -8,21 +8,21 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Answer queries until told to stop.
+/// Answer queries until stopped.
 ///
-/// SIGHUP reads the configuration again; changed data files are read again by themselves.
+/// SIGHUP reloads the configuration. Changed data files are reloaded without a signal.
 #[derive(Args, Debug)]
 pub struct Serve {
     /// The configuration file [default: zones/dnsbld.toml if there is one in the current
     /// folder, else /etc/dnsbld/dnsbld.toml].
     #[arg(long, short, value_name = "FILE", conflicts_with = "zones")]
     config: Option<PathBuf>,
-    /// An address and port for UDP and TCP, instead of those of the configuration; may be
+    /// An address and port for UDP and TCP, in place of those in the configuration; may be
     /// repeated.
     #[arg(long, short, value_name = "ADDR:PORT", value_parser = crate::config::listen_address)]
     listen: Vec<SocketAddr>,
-    /// Zones as rbldnsd takes them, instead of a configuration file. A zone may be repeated to
-    /// stack datasets. Files are relative to the current folder.
+    /// Zones as rbldnsd takes them, in place of a configuration file. Repeat a zone to give it
+    /// several datasets. Files are relative to the current folder.
     #[arg(value_name = "ZONE:TYPE:FILE,FILE...")]
     zones: Vec<String>,
 }
@@ -32,17 +32,17 @@ impl Serve {
     ///
     /// # Errors
     ///
-    /// [`crate::config::Errors`] if the configuration cannot be used; else what stopped the
-    /// server.
+    /// [`crate::config::Errors`] if the configuration cannot be used; else the failure that stopped
+    /// the server.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let folder = std::env::current_dir().context("cannot tell the current folder")?;
+        let folder = std::env::current_dir().context("cannot determine the current folder")?;
         let source = match (self.config, self.zones.is_empty()) {
             (Some(file), _) => Source::file(file),
             (None, false) => Source::zone_specs(self.zones, folder),
             (None, true) => {
                 let source = Source::default_file(&folder);
                 tracing::info!(
-                    "no --config and no zones given: taking {source} \
+                    "configuration {source}: used because neither --config nor zones were given \
                      ({SAMPLE_FILE} of the current folder comes before {SYSTEM_FILE})"
                 );
                 source

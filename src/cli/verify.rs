@@ -9,10 +9,10 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Look at every byte and every key of snapshots.
+/// Check every byte and every key of snapshots.
 ///
-/// Prints a line for each file that is right. For one that is not, says what is wrong; the exit
-/// code is then 65, and 1 if a file cannot be read.
+/// Prints a line for each good file, and for each other file what is wrong with it. The exit code is
+/// 65 if a file is damaged, and 1 if a file cannot be read.
 #[derive(Args, Debug)]
 pub struct Verify {
     /// The snapshots.
@@ -31,7 +31,7 @@ impl Verify {
         for file in &self.files {
             let shown = file.display();
             if file.metadata().is_ok_and(|metadata| !metadata.is_file()) {
-                eprintln!("dnsbld: {shown} is no regular file");
+                eprintln!("dnsbld: {shown} is not a regular file");
                 code = ExitCode::FAILURE;
                 continue;
             }

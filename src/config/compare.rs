@@ -1,23 +1,23 @@
-//! A reload: what a new configuration changes at once, and what has to wait for a restart.
+//! A reload: what a new configuration changes at once, and what waits for a restart.
 
 use super::settings::{Dataset, Server, Settings, StatsFile};
 use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
 use std::net::SocketAddr;
 
-/// What a reload changes, in sentences for the log.
+/// The changes of a reload, as sentences for the log.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Changes {
-    /// What holds from now on.
+    /// Changes that take effect now.
     pub live: Vec<String>,
-    /// What stays as it was until a restart.
+    /// Changes that wait for a restart.
     pub restart: Vec<String>,
 }
 
-/// The settings to run with after `running` when `wanted` was read: `wanted`, but with those
-/// values of `running` that only a restart can change.
+/// The settings that follow `running` when `wanted` was read: `wanted`, except for the values that only a
+/// restart can change, which stay those of `running`.
 ///
-/// A later reload compares with what runs, so it says again what still waits for the restart.
+/// A later reload compares with the running settings, so it repeats what still waits for the restart.
 pub fn reload(running: &Settings, mut wanted: Settings) -> (Settings, Changes) {
     let mut changes = Changes::default();
     changes.keep_what_needs_a_restart(&running.server, &mut wanted.server);
@@ -28,7 +28,7 @@ pub fn reload(running: &Settings, mut wanted: Settings) -> (Settings, Changes) {
 }
 
 impl Changes {
-    /// True if the new configuration means the same as the old.
+    /// True if the new configuration has the same meaning as the old one.
     pub fn is_empty(&self) -> bool {
         self.live.is_empty() && self.restart.is_empty()
     }
@@ -126,7 +126,7 @@ impl Changes {
         }
         let now: HashSet<_> = new.datasets.iter().map(|dataset| &dataset.name).collect();
         for gone in old.datasets.iter().filter(|gone| !now.contains(&gone.name)) {
-            self.live.push(format!("dataset {} is gone", gone.name));
+            self.live.push(format!("dataset {} is removed", gone.name));
         }
     }
 
@@ -136,23 +136,23 @@ impl Changes {
             match before.get(&zone.name) {
                 None => self.live.push(format!("zone {} is new", zone.name)),
                 Some(&before) if before == zone => {}
-                Some(_) => self.live.push(format!("zone {} is put together anew", zone.name)),
+                Some(_) => self.live.push(format!("zone {} changes its settings", zone.name)),
             }
         }
         let now: HashSet<_> = new.zones.iter().map(|zone| &zone.name).collect();
         for gone in old.zones.iter().filter(|gone| !now.contains(&gone.name)) {
-            self.live.push(format!("zone {} is gone and is refused from now on", gone.name));
+            self.live.push(format!("zone {} is removed; queries for it are refused", gone.name));
         }
     }
 }
 
-/// What is another of a dataset: the first of what it is read from, and how.
+/// The most important difference between two datasets of one name: type, files, then overrides.
 fn how(old: &Dataset, new: &Dataset) -> String {
     if old.kind != new.kind {
         return format!("changes its type from {} to {}", old.kind, new.kind);
     }
     let what = if old.files == new.files { "overrides" } else { "files" };
-    format!("has other {what}")
+    format!("changes its {what}")
 }
 
 fn addresses(list: &[SocketAddr]) -> String {
@@ -254,20 +254,20 @@ mod tests {
             "server.id changes from hide to ns1",
             "server.accept-host-bits changes from false to true",
             "server.acl changes from none to a, c",
-            "dataset a has other files",
+            "dataset a changes its files",
             "dataset c is new",
-            "dataset b is gone",
-            "zone a.example is put together anew",
+            "dataset b is removed",
+            "zone a.example changes its settings",
             "zone c.example is new",
-            "zone b.example is gone and is refused from now on",
+            "zone b.example is removed; queries for it are refused",
         ];
         assert_eq!(changes.live, want);
         let mut other = now.clone();
         other.datasets[0].default_text = Some("text".into());
-        assert_eq!(reload(&now, other).1.live, ["dataset a has other overrides"]);
+        assert_eq!(reload(&now, other).1.live, ["dataset a changes its overrides"]);
         let mut other = now.clone();
         other.datasets[0].kind = Kind::Ip4Trie;
         let told = ["dataset a changes its type from ip4set to ip4trie"];
-        assert_eq!(reload(&now, other).1.live, told, "it was told to have other files");
+        assert_eq!(reload(&now, other).1.live, told, "regression: it said that the files changed");
     }
 }

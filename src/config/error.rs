@@ -1,4 +1,4 @@
-//! Mistakes in a configuration: what, where, and what to do.
+//! Mistakes in a configuration: what is wrong, where, and what to do.
 
 use std::fmt;
 use std::ops::Range;
@@ -6,11 +6,11 @@ use std::ops::Range;
 /// One mistake, or a warning.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Diagnostic {
-    /// Line and column, from 1 on, the column in characters; `None` without a place in a file.
+    /// Line and column, counted from 1, the column in characters; `None` if there is no file.
     pub place: Option<(usize, usize)>,
     /// What is wrong.
     pub message: String,
-    /// What to do about it; may be empty.
+    /// The remedy; may be empty.
     pub help: String,
 }
 
@@ -73,7 +73,7 @@ impl fmt::Display for Errors {
 
 impl std::error::Error for Errors {}
 
-/// What is wrong and what to do about it, the place not yet known.
+/// A mistake and its remedy, before its place is known.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Problem {
     pub(super) message: String,
@@ -85,17 +85,17 @@ impl Problem {
         Self { message: message.into(), help: help.into() }
     }
 
-    /// The same, about this key.
+    /// Names the key in front of the message.
     pub(super) fn of(mut self, key: &str) -> Self {
         self.message = format!("{key}: {}", self.message);
         self
     }
 }
 
-/// The most allowed words that are listed.
+/// The most allowed words that a message lists.
 const LISTED: usize = 50;
 
-/// "did you mean" for a word much like an allowed one, else what is allowed if that is not too much to read.
+/// "did you mean" if the word is much like an allowed one, else the allowed words if they are few.
 pub(super) fn suggest(word: &str, allowed: &[&str]) -> String {
     let close = allowed
         .iter()

@@ -1,8 +1,8 @@
-//! The configuration: what was typed (`spec`) becomes what it means ([`Settings`]).
+//! The configuration: text (`spec`) -> meaning ([`Settings`]) -> what a reload changes ([`reload`]).
 //!
-//! There are two ways to type it: a file `dnsbld.toml`, whose commented template is
-//! `zones/dnsbld.toml`, or zone specs on the command line as rbldnsd takes them. Every mistake
-//! is reported with its place and a remedy, all of them at once where that is possible.
+//! It comes from a file `dnsbld.toml`, whose settings `docs/configuration.toml` explains, or from zone specs
+//! on the command line as rbldnsd takes them. Every mistake is reported with its place and a remedy, and all
+//! mistakes of a file at once where that is possible.
 
 mod compare;
 mod error;
@@ -47,7 +47,7 @@ pub fn read(text: &str, folder: &Path) -> Result<Loaded, Errors> {
 ///
 /// # Errors
 ///
-/// What is wrong with it, and what to write instead.
+/// The mistake, and what to write instead.
 pub fn listen_address(text: &str) -> Result<SocketAddr, String> {
     value::address(text).map_err(|problem| format!("{}; {}", problem.message, problem.help))
 }

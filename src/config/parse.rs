@@ -1,4 +1,4 @@
-//! TOML text -> [`Spec`], with every mistake of form that the text has.
+//! TOML text -> [`Spec`]. Reports every mistake of form.
 
 use super::error::{Diagnostic, Problem, suggest};
 use super::spec::Spec;
@@ -24,8 +24,8 @@ pub(super) fn parse(text: &str) -> Result<Spec, Vec<Diagnostic>> {
         return Err(errors);
     }
     let mut errors = Vec::new();
-    // The deserializer stops at its first error. Taking the faulty entry out and trying again
-    // finds the next one; every round removes an entry, so there is an end.
+    // The deserializer stops at its first error. Remove the faulty entry and try again to find the next
+    // one; each round removes an entry, so the loop ends.
     loop {
         let error = match Spec::deserialize(toml::Deserializer::from(root.clone())) {
             Ok(spec) if errors.is_empty() => return Ok(spec),
@@ -44,7 +44,7 @@ pub(super) fn parse(text: &str) -> Result<Spec, Vec<Diagnostic>> {
     Err(errors)
 }
 
-/// Takes out the innermost entry whose key or value has its place at `span`, and gives its path.
+/// Removes the innermost entry whose key or value is at `span`, and returns its path.
 fn remove_at(table: &mut DeTable<'_>, span: &Range<usize>) -> Option<Vec<String>> {
     for (key, value) in table.iter_mut() {
         let inner = match value.get_mut() {
@@ -69,7 +69,7 @@ fn remove_at(table: &mut DeTable<'_>, span: &Range<usize>) -> Option<Vec<String>
     Some(vec![key])
 }
 
-/// Our words for an error of serde about the entry at `path`.
+/// Rewords an error of serde about the entry at `path`.
 fn describe(message: &str, path: &[String]) -> Problem {
     let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     if let (true, Some((unknown, allowed))) =

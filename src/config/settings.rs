@@ -1,4 +1,4 @@
-//! What the configuration means: plain structures, checked, with every default filled in.
+//! The meaning of a configuration: plain structures, checked, with every default filled in.
 
 use super::error::Diagnostic;
 use crate::wire::name::NameBuf;
@@ -21,7 +21,7 @@ pub struct Loaded {
 /// A whole configuration. Every dataset a zone names exists, names are unique, paths absolute.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Settings {
-    /// What holds for the server as a whole.
+    /// The settings of the server as a whole.
     pub server: Server,
     /// The datasets, in the order of the configuration.
     pub datasets: Vec<Dataset>,
@@ -41,7 +41,7 @@ impl Settings {
     }
 }
 
-/// What holds for the server as a whole.
+/// The settings of the server as a whole.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Server {
     /// The addresses for UDP and TCP. Port 0 is a free port of the system's choice.
@@ -50,32 +50,32 @@ pub struct Server {
     pub workers: Option<NonZeroUsize>,
     /// The limits of TCP.
     pub tcp: TcpLimits,
-    /// DNS over TLS (RFC 7858), if wanted.
+    /// DNS over TLS (RFC 7858), if it is on.
     pub tls: Option<Tls>,
-    /// The time to live of what is answered.
+    /// The times to live of answers.
     pub ttl: TtlBounds,
-    /// Leaves the NS records out of answers that can do without them.
+    /// Leaves the NS records out of answers that do not need them.
     pub minimal_answers: bool,
     /// The answer to `version.bind` CH TXT; `None` refuses it.
     pub version: Option<String>,
     /// The answer to `id.server` CH TXT (RFC 4892); `None` refuses it.
     pub id: Option<String>,
-    /// How often the state of the data files is looked at, beside the events of the system;
-    /// `None` for only when told to (rbldnsd's `-c 0`).
+    /// How often the data files are checked, besides the events of the system; `None` means on
+    /// SIGHUP only (rbldnsd's `-c 0`).
     pub check_interval: Option<Duration>,
-    /// How long a changed file must lie still before it is read.
+    /// How long a changed file must stay unchanged before it is read.
     pub quiet_period: Duration,
-    /// Where the server keeps what it must remember over a restart; `None` for nowhere.
+    /// The folder for serials and snapshots, which survive a restart; `None` keeps nothing.
     pub state_dir: Option<PathBuf>,
-    /// Takes `127.2.3.4/24` for `127.2.3.0/24` (rbldnsd's `-e`) and does not refuse the line.
+    /// Reads `127.2.3.4/24` as `127.2.3.0/24` (rbldnsd's `-e`) instead of refusing the line.
     pub accept_host_bits: bool,
-    /// Unpacks data files that are compressed; else they cannot be loaded (rbldnsd's `-C`).
+    /// Unpacks compressed data files; if false, they cannot be loaded (rbldnsd's `-C`).
     pub decompress: bool,
-    /// The log of all queries, if wanted.
+    /// The log of all queries, if it is on.
     pub query_log: Option<QueryLog>,
-    /// The statistics file, if wanted.
+    /// The statistics file, if it is on.
     pub stats_file: Option<StatsFile>,
-    /// The names of the access lists that hold for all zones.
+    /// The names of the access lists that apply to all zones.
     pub acl: Vec<String>,
 }
 
@@ -108,7 +108,7 @@ impl Default for Server {
 /// The log of all queries (rbldnsd's `-l`).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct QueryLog {
-    /// Where it goes.
+    /// Where the lines go.
     pub target: LogTarget,
     /// Writes each line at once instead of within a second (rbldnsd's `-l +file`).
     pub flush: bool,
@@ -119,7 +119,7 @@ pub struct QueryLog {
 pub enum LogTarget {
     /// To standard output.
     Stdout,
-    /// To the end of this file; it is opened anew on SIGHUP.
+    /// To the end of this file, which is reopened on SIGHUP.
     File(PathBuf),
 }
 
@@ -137,10 +137,10 @@ impl fmt::Display for LogTarget {
 pub struct StatsFile {
     /// The file.
     pub path: PathBuf,
-    /// Writes what came since the last line, instead of since the start or the last reset
+    /// Writes the counts since the last line, instead of those since the start or the last reset
     /// (rbldnsd's `-s +file`).
     pub increments: bool,
-    /// How often a line is written, beside those on signals and at the end; `None` for never.
+    /// How often a line is written, besides those on signals and at the end; `None` for never.
     pub interval: Option<Duration>,
 }
 
@@ -152,11 +152,11 @@ impl StatsFile {
 /// The limits of TCP (RFC 7766 section 6.2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TcpLimits {
-    /// The most connections at a time.
+    /// The most connections at one time.
     pub connections: usize,
-    /// The most connections of one client address at a time.
+    /// The most connections of one client address at one time.
     pub per_client: usize,
-    /// A connection without a query for this long is closed.
+    /// How long a connection may stay without a query before it is closed.
     pub idle_timeout: Duration,
 }
 
@@ -177,16 +177,16 @@ pub struct Tls {
     pub key: PathBuf,
 }
 
-/// The time to live of what is answered, in seconds.
+/// The times to live of answers, in seconds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TtlBounds {
-    /// Of entries for which neither the file nor the dataset says anything.
+    /// For entries without a TTL in the file or the dataset.
     pub default: u32,
-    /// A smaller one of a file is raised to this.
+    /// Smaller TTLs of a file are raised to this.
     pub min: u32,
-    /// A larger one of a file is lowered to this.
+    /// Larger TTLs of a file are lowered to this.
     pub max: u32,
-    /// Of "not listed" in a zone that has no SOA of its own (RFC 2308 section 5).
+    /// For "not listed" in a zone that has no SOA of its own (RFC 2308 section 5).
     pub negative: u32,
 }
 
@@ -194,7 +194,7 @@ impl TtlBounds {
     /// The largest time to live there is (RFC 2181 section 8).
     pub const UNBOUNDED: u32 = 0x7fff_ffff;
 
-    /// A time to live that a file gives, within the bounds; 0 is the default.
+    /// The TTL of a file, kept within the bounds; 0 becomes the default.
     ///
     /// ```
     /// let ttl = dnsbld::config::TtlBounds { min: 60, max: 3600, ..Default::default() };
@@ -216,29 +216,29 @@ impl Default for TtlBounds {
 pub struct Dataset {
     /// The name in the log, the metrics and the zones.
     pub name: String,
-    /// How the lines are read.
+    /// The type, which decides how lines are read.
     pub kind: Kind,
-    /// The files, absolute, in the order of reading.
+    /// The files, as absolute paths, in the order in which they are read.
     pub files: Vec<PathBuf>,
-    /// Used for the SOA of the zone, whatever the files say.
+    /// The SOA of the zone; overrides the files.
     pub soa: Option<Soa>,
-    /// Used as the name servers of the zone, whatever the files say; empty for no override.
+    /// The name servers of the zone; overrides the files unless it is empty.
     pub ns: Vec<NameBuf>,
     /// The time to live of `ns`, in seconds; `None` for the zone's default.
     pub ns_ttl: Option<u32>,
-    /// The time to live of the entries, in seconds, whatever the files say.
+    /// The time to live of the entries in seconds; overrides the files.
     pub ttl: Option<u32>,
-    /// The A value of entries that have none, instead of what the files give as default.
+    /// The A value of entries without one; overrides the default of the files.
     pub default_a: Option<Ipv4Addr>,
-    /// The TXT template of entries that have none, instead of what the files give as default;
-    /// an empty one for no TXT.
+    /// The TXT template of entries without one; overrides the default of the files. An empty one
+    /// means no TXT.
     pub default_text: Option<String>,
-    /// Takes A values outside 127.0.0.0/8 too, which clients may mistake for real addresses.
+    /// Accepts A values outside 127.0.0.0/8, which clients may mistake for real addresses.
     pub allow_any_a: bool,
-    /// Lets files that are empty, though well formed, replace a list that has entries.
+    /// Lets an empty file replace a list that has entries.
     pub accept_empty: bool,
-    /// A name that is not listed itself does not exist, even if names below it are listed (against
-    /// RFC 8020, as the type `dnhash` of rspamd's fork of rbldnsd has it).
+    /// Answers NXDOMAIN for an unlisted name even if names below it are listed, against RFC 8020, as
+    /// the type `dnhash` of rspamd's fork of rbldnsd does.
     pub hides_empty_non_terminals: bool,
     /// Judges files before they replace what is served; else whatever can be read is served, even
     /// if it lists nothing (as rbldnsd does).
@@ -273,15 +273,15 @@ pub struct Soa {
     pub mname: NameBuf,
     /// The mailbox of the person in charge, the `@` written as a dot.
     pub rname: NameBuf,
-    /// The serial; `None` for the time of the newest file.
+    /// The serial; `None` means the time of the newest file.
     pub serial: Option<u32>,
     /// How often secondaries ask for a new serial.
     pub refresh: u32,
-    /// How soon they ask again when that failed.
+    /// How soon they ask again after a failure.
     pub retry: u32,
-    /// After how long without an answer they stop serving.
+    /// How long they serve the zone without an answer from the primary.
     pub expire: u32,
-    /// How long "not listed" may be cached (RFC 2308 section 4).
+    /// How long resolvers may cache "not listed" (RFC 2308 section 4).
     pub minimum: u32,
     /// The time to live of the record itself; `None` for the zone's default.
     pub ttl: Option<u32>,
@@ -292,15 +292,15 @@ pub struct Soa {
 pub struct Zone {
     /// The name, in lower case.
     pub name: NameBuf,
-    /// The names of the datasets, all of them asked for every query.
+    /// The names of the datasets; every query asks all of them.
     pub datasets: Vec<String>,
-    /// The names of the datasets whose keys are not listed in this zone, whatever the others say.
+    /// The names of the allow lists: the zone does not list what they list.
     pub allow: Vec<String>,
-    /// The names of the datasets that say who may ask this zone.
+    /// The names of the access lists, which say who may ask this zone.
     pub acl: Vec<String>,
-    /// Answers the test points of RFC 5782 section 5 even if the files forget them.
+    /// Answers the test points of RFC 5782 section 5 even if the files lack them.
     pub test_points: bool,
-    /// A name in the zone that is known to be listed, to be shown to people who want to try it.
+    /// A listed name in the zone, which the start report shows as an example query.
     pub example: Option<NameBuf>,
 }
 

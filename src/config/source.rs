@@ -15,10 +15,10 @@ pub const SAMPLE_FILE: &str = "zones/dnsbld.toml";
 /// The configuration of the system.
 pub const SYSTEM_FILE: &str = "/etc/dnsbld/dnsbld.toml";
 
-/// Where what was typed as arguments is.
+/// The origin of settings that are given as arguments.
 const COMMAND_LINE: &str = "command line";
 
-/// The longest configuration, in bytes: some 10,000 zones.
+/// The longest configuration in bytes, enough for about 10,000 zones.
 const MAX_SIZE: u64 = 2 << 20;
 
 /// Where a configuration comes from.
@@ -26,7 +26,7 @@ const MAX_SIZE: u64 = 2 << 20;
 pub struct Source {
     origin: Origin,
     listen: Vec<SocketAddr>,
-    /// Zones could be named in place of the file.
+    /// The command also takes zone specs, so an error may suggest them.
     has_specs: bool,
 }
 
@@ -37,7 +37,7 @@ enum Origin {
     Given(Box<Settings>),
 }
 
-/// Whether a configuration is read for the first time, or by a server that is running.
+/// Whether a configuration is read at the start or by a running server.
 #[derive(Clone, Copy)]
 enum Turn {
     First,
@@ -63,7 +63,7 @@ impl Source {
         Self::of(Origin::Specs { specs, folder })
     }
 
-    /// Settings that are what they are.
+    /// Settings that were made in memory.
     pub fn given(settings: Settings) -> Self {
         Self::of(Origin::Given(Box::new(settings)))
     }
@@ -72,12 +72,12 @@ impl Source {
         Self { origin, listen: Vec::new(), has_specs: false }
     }
 
-    /// The command takes zone specs, too: an error may say so.
+    /// Lets errors suggest zone specs, for commands that take them.
     pub fn or_zone_specs(self) -> Self {
         Self { has_specs: true, ..self }
     }
 
-    /// Listens on these addresses, whatever the file says; on those of the file for none.
+    /// Replaces the addresses of the file by these; an empty list keeps those of the file.
     pub fn with_listen(mut self, addresses: &[SocketAddr]) -> Self {
         self.listen.clear();
         for address in addresses {
@@ -88,7 +88,7 @@ impl Source {
         self
     }
 
-    /// [`load`](Self::load) for a server that is running: it must not wait for whoever writes to a pipe.
+    /// [`load`](Self::load) for a running server, which must not wait for the writer of a pipe.
     ///
     /// # Errors
     ///
@@ -128,7 +128,7 @@ impl Source {
         }
     }
 
-    /// The addresses of the command line; those of a file have a place in it.
+    /// Checks the addresses of the command line; the resolver checks those of a file, with their places.
     fn check_listen(&self) -> Result<(), Errors> {
         let addresses = self.listen.iter().enumerate();
         let mut problems =
@@ -148,8 +148,10 @@ impl Source {
         let mut text = Vec::new();
         file.and_then(|file| file.take(MAX_SIZE + 1).read_to_end(&mut text)).map_err(unreadable)?;
         if text.len() as u64 > MAX_SIZE {
-            let message = format!("this is no configuration: it has more than {MAX_SIZE} bytes");
-            let help = "name the file with the settings, not one with data";
+            let message = format!(
+                "the file is too large for a configuration: it has more than {MAX_SIZE} bytes"
+            );
+            let help = "name the configuration file, not a data file";
             return Err(Errors::one(self.to_string(), Problem::new(message, help)));
         }
         let not_text = |error| std::io::Error::new(ErrorKind::InvalidData, error);
@@ -166,19 +168,18 @@ impl Source {
                 false => "name another file",
             },
             (ErrorKind::InvalidData, _) => "write the file in UTF-8",
-            (ErrorKind::IsADirectory, _) => "name the file in it that has the settings",
+            (ErrorKind::IsADirectory, _) => "name the configuration file in that folder",
             (ErrorKind::InvalidInput, Turn::Again) => "put a regular file in its place, or restart",
             (ErrorKind::InvalidInput, Turn::First) => "put a regular file in its place",
-            _ => "make the file readable for the user dnsbld runs as",
+            _ => "make the file readable to the user that dnsbld runs as",
         };
         let problem = Problem::new(format!("cannot read the configuration: {error}"), help);
         Errors::one(self.to_string(), problem)
     }
 }
 
-/// Opens a file that somebody named to be read, but no fifo that lies there for others: opening it would
-/// wait, without a word, for who writes to it. What the shell gives to this very process
-/// (`<(command)`, /dev/stdin) is taken.
+/// Opens a file for reading, but refuses a fifo: opening one waits silently for a writer that may never
+/// come. A pipe that the shell gives to this process (`<(command)`, /dev/stdin) is accepted.
 ///
 /// # Errors
 ///
@@ -194,14 +195,14 @@ pub fn open(path: &Path) -> std::io::Result<File> {
     File::open(path)
 }
 
-/// Opens a regular file, and does not wait.
+/// Opens a regular file without waiting.
 fn open_at_once(path: &Path) -> std::io::Result<File> {
     let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
     if file.metadata()?.is_file() { Ok(file) } else { Err(irregular()) }
 }
 
 fn irregular() -> std::io::Error {
-    std::io::Error::new(ErrorKind::InvalidInput, "it is no regular file")
+    std::io::Error::new(ErrorKind::InvalidInput, "it is not a regular file")
 }
 
 /// The path of the file, or "command line".
@@ -249,7 +250,7 @@ mod tests {
         let error = Source::file(&path).load_again().unwrap_err().to_string();
         assert!(error.contains("put it back"), "{error}");
         let error = Source::file(folder.path()).load().unwrap_err().to_string();
-        assert!(error.contains("name the file in it"), "{error}");
+        assert!(error.contains("name the configuration file in"), "{error}");
     }
 
     #[test]
@@ -271,7 +272,7 @@ mod tests {
         assert!(error.starts_with(want), "{error}");
     }
 
-    /// Every command waited for a writer, without a word.
+    /// Regression: every command waited silently for a writer.
     #[test]
     fn a_fifo_is_no_configuration() {
         let folder = tempfile::tempdir().unwrap();
@@ -279,6 +280,6 @@ mod tests {
         let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
         assert!(made.success());
         let error = Source::file(&path).load().unwrap_err().to_string();
-        assert!(error.contains("it is no regular file"), "{error}");
+        assert!(error.contains("it is not a regular file"), "{error}");
     }
 }

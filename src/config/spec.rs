@@ -1,7 +1,7 @@
-//! What was typed: the shape of `dnsbld.toml`, with the place of every value.
+//! The shape of `dnsbld.toml` as it is written, with the place of every value.
 //!
-//! Every key is optional here, so that what is missing and what is wrong are reported together
-//! and in our words. `zones/dnsbld.toml` tells what each key means.
+//! Every key is optional here, so that missing keys and wrong values are reported together and in the same
+//! words. `docs/configuration.toml` explains each key.
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Visitor};
@@ -98,7 +98,7 @@ pub(super) struct ZoneSpec {
     pub(super) example: Typed<String>,
 }
 
-/// A time as typed: a text such as `"35m"`, or a number of seconds.
+/// A time as written: a text such as `"35m"`, or a number of seconds.
 #[derive(Debug)]
 pub(super) struct Time(pub(super) String);
 

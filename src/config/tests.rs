@@ -205,10 +205,10 @@ fn access_lists_and_lists_are_not_mixed_up() {
     let mut messages: Vec<_> = errors.iter().map(|error| error.message.as_str()).collect();
     messages.sort_unstable();
     let want = [
-        "dataset.soa: an access list has no records of its own",
-        "server.acl: \"d\" is no access list",
+        "dataset.soa: an access list cannot have a SOA record",
+        "server.acl: \"d\" is not an access list",
         "server.acl: there is no dataset \"x\"",
-        "zone.acl: \"d\" is no access list",
+        "zone.acl: \"d\" is not an access list",
         "zone.allow: \"k\" is an access list",
         "zone.datasets: \"c\" is an access list",
     ];
@@ -232,7 +232,10 @@ fn a_dataset_without_a_zone_is_a_warning() {
     let loaded = load(text).unwrap();
     assert_eq!(loaded.warnings.len(), 1);
     let warning = loaded.warnings[0].to_string();
-    assert!(warning.starts_with("10:8: dataset \"e\" is in no zone"), "{warning}");
+    assert!(
+        warning.starts_with("10:8: no zone uses dataset \"e\", so it is not loaded"),
+        "{warning}"
+    );
 }
 
 /// The text of a server section, or of whole sections, and the whole of what is said about it.
@@ -288,17 +291,17 @@ const MISTAKES: &[(&str, &str)] = &[
     ("[server]\nlisten = ['[::1]:53', '[::1]:53']", "2:23: server.listen: [::1]:53 is named twice"),
     (
         "[server]\nlisten = ['127.0.0.1:53', '0.0.0.0:53']",
-        "2:27: server.listen: 127.0.0.1:53 and 0.0.0.0:53 collide: one address and port cannot be \
-         had twice\n    help: keep 0.0.0.0:53, which is all",
+        "2:27: server.listen: 127.0.0.1:53 and 0.0.0.0:53 collide: an address and port can be \
+         bound only once\n    help: keep 0.0.0.0:53, which covers all",
     ),
     (
         "[server]\nlisten = ['[::]:53', '0.0.0.0:53', '[::1]:53']",
-        "2:36: server.listen: [::]:53 and [::1]:53 collide: one address and port cannot be had \
-         twice\n    help: keep [::]:53, which is all",
+        "2:36: server.listen: [::]:53 and [::1]:53 collide: an address and port can be bound \
+         only once\n    help: keep [::]:53, which covers all",
     ),
     (
         "[server]\nlisten = ['127.0.0.1:53', '[::ffff:127.0.0.1]:53']",
-        "collide: one address and port cannot be had twice\n    help: they are the same",
+        "collide: an address and port can be bound only once\n    help: they are the same",
     ),
     (
         "[server]\nlisten = ['::1:53']",
@@ -361,7 +364,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     (
         "[server.tls]\nlisten = ['127.0.0.1:5300']\ncertificate = 'c'\nkey = 'k'",
-        "server.tls.listen: 127.0.0.1:5300 is in server.listen too",
+        "server.tls.listen: 127.0.0.1:5300 is in server.listen as well",
     ),
     (
         "[server.tls]\nlisten = ['0.0.0.0:5300']\ncertificate = 'c'\nkey = 'k'",
@@ -374,17 +377,20 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     (
         "[[dataset]]\nname = 'a b'\ntype = 'dnset'\nfiles = ['f']",
-        "2:8: dataset.name: \"a b\" is not a name for a dataset\n    help: allowed: letters",
+        "2:8: dataset.name: \"a b\" is not a valid dataset name\n    help: allowed: letters",
     ),
     (
         "[[dataset]]\nname = 'd'\ntype = 'dnset'\nfiles = ['f']",
-        ":8: dataset.name: there is a dataset \"d\" already, in line 2\n    help: give",
+        ":8: dataset.name: dataset \"d\" is already defined in line 2\n    help: rename",
     ),
     (
         "[[dataset]]\nname = 'e'\ntype = 'ipset'\nfiles = ['f']",
         "3:8: dataset.type: \"ipset\" is not a dataset type\n    help: did you mean \"ip4set\"?",
     ),
-    ("[[dataset]]\nname = 'e'\ntype = 'dnset'\nfiles = []", "4:9: dataset.files: there is no file"),
+    (
+        "[[dataset]]\nname = 'e'\ntype = 'dnset'\nfiles = []",
+        "4:9: dataset.files: the list of files is empty",
+    ),
     (
         "[[dataset]]\nname = 'e'\ntype = 'dnset'\nfiles = ['']",
         "4:10: dataset.files: the path is empty",
@@ -393,8 +399,8 @@ const MISTAKES: &[(&str, &str)] = &[
         "[[dataset]]\nname = 'e'\ntype = 'dnset'\nfiles = ['f', '/etc/dnsbld/f']",
         "4:15: dataset.files: \"/etc/dnsbld/f\" is named twice",
     ),
-    ("[[dataset]]\nns-ttl = 5", "2:10: dataset.ns-ttl: there is no ns it could belong to"),
-    ("[[dataset]]\nns = []", "dataset.ns: there is no name server"),
+    ("[[dataset]]\nns-ttl = 5", "2:10: dataset.ns-ttl: ns-ttl has no effect without ns"),
+    ("[[dataset]]\nns = []", "dataset.ns: the list of name servers is empty"),
     (
         "[[dataset]]\nns = ['n@s']",
         "2:7: dataset.ns: \"n@s\" is not a domain name: it has the character '@'",
@@ -410,7 +416,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     (
         "[[dataset]]\ndefault-text = \"a\\nb\"",
-        "dataset.default-text: there is a control character in it",
+        "dataset.default-text: the text contains a control character",
     ),
     ("[[dataset]]\nsoa = { mname = 'a' }", "2:7: dataset.soa.rname: the key is missing"),
     ("[[dataset]]\nsoa = { rname = 'me@a' }", "help: write the @ as a dot"),
@@ -444,16 +450,16 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     (
         "[[zone]]\nname = 'y.example'\ndatasets = ['d']\nallow = ['d']",
-        "4:9: zone.allow: \"d\" is in datasets too, so nothing of it is listed",
+        "4:9: zone.allow: \"d\" is in datasets too, so the zone lists nothing of it",
     ),
     (
         "[[dataset]]\nname = 'g'\ntype = 'generic'\nfiles = ['f']\n\
          [[zone]]\nname = 'y.example'\ndatasets = ['d']\nallow = ['g']",
-        "8:9: zone.allow: \"g\" is of type generic, which lists nothing to allow",
+        "8:9: zone.allow: \"g\" is of type generic, which has no entries to allow",
     ),
     (
         "[[zone]]\nname = 'Z.example.'\ndatasets = ['d']",
-        ":8: zone.name: there is a zone \"z.example\" already, in line 2",
+        ":8: zone.name: zone \"z.example\" is already defined in line 2",
     ),
 ];
 
@@ -478,8 +484,7 @@ fn a_default_text_fits_an_answer() {
     };
     assert!(load(1020).is_ok());
     let error = load(1021).unwrap_err()[0].to_string();
-    let want =
-        "5:16: dataset.default-text: the text is longer than 1020 bytes: it has 1021\n    help: ";
+    let want = "5:16: dataset.default-text: the text has 1021 bytes, more than the allowed 1020\n    help: ";
     assert!(error.starts_with(want), "{error}");
 }
 

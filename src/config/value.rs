@@ -23,7 +23,7 @@ pub(super) fn seconds(text: &str) -> Result<u32, Problem> {
         Ok(seconds) if seconds <= TtlBounds::UNBOUNDED => Ok(seconds),
         _ => Err(Problem::new(
             format!("{text:?} is too long"),
-            "allowed: at most 2147483647 seconds, some 68 years (RFC 2181 section 8)",
+            "allowed: at most 2147483647 seconds, about 68 years (RFC 2181 section 8)",
         )),
     }
 }
@@ -80,7 +80,7 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, Problem> {
     ))
 }
 
-/// What is meant by an IPv6 address with a colon and a port behind it.
+/// The address and port of an IPv6 address without brackets and a colon and port behind it.
 fn without_brackets(text: &str) -> Option<SocketAddr> {
     let (ip, port) = text.rsplit_once(':')?;
     Some(SocketAddr::new(ip.parse::<Ipv6Addr>().ok()?.into(), port.parse().ok()?))
@@ -100,18 +100,20 @@ pub fn collide(one: SocketAddr, other: SocketAddr) -> bool {
     is_same_port && one_ip.is_ipv4() == other_ip.is_ipv4() && (has_wildcard || is_same)
 }
 
-/// What is wrong if the server is to listen on `address`, too.
+/// The problem with `address` beside those in `listen`, if they collide.
 pub(super) fn collision(listen: &[SocketAddr], address: SocketAddr) -> Option<Problem> {
     let other = *listen.iter().find(|&&other| collide(other, address))?;
     if other == address {
         return Some(Problem::new(format!("{address} is named twice"), "name it once"));
     }
     let message =
-        format!("{other} and {address} collide: one address and port cannot be had twice");
+        format!("{other} and {address} collide: an address and port can be bound only once");
     let is_any = |address: &SocketAddr| address.ip().to_canonical().is_unspecified();
     let help = match [other, address].into_iter().find(is_any) {
-        Some(any) => format!("keep {any}, which is all addresses of its kind, or name single ones"),
-        None => "they are the same: name it once".to_owned(),
+        Some(any) => format!(
+            "keep {any}, which covers all addresses of its family, or name single addresses"
+        ),
+        None => "they are the same address: name it once".to_owned(),
     };
     Some(Problem::new(message, help))
 }
@@ -154,11 +156,11 @@ pub(super) fn name_of_key(text: &str, zone: &NameBuf) -> Result<NameBuf, Problem
         Err(_) => text.to_owned(),
     };
     domain(&key)?.join(zone).ok_or_else(|| {
-        Problem::new(format!("{text:?} is too long a name for this zone"), "take a shorter one")
+        Problem::new(format!("{text:?} is too long for a name in this zone"), "use a shorter key")
     })
 }
 
-/// A dataset type.
+/// Reads a dataset type.
 pub(super) fn kind(word: &str) -> Result<Kind, Problem> {
     word.parse().map_err(|_| {
         let message = format!("{word:?} is not a dataset type");

@@ -1,8 +1,8 @@
 //! Zone specs on the command line, as rbldnsd takes them: `zone:type:file,file...`
 //!
 //! A zone may be repeated to stack datasets. The same type and files written twice are one
-//! dataset, loaded once. Access lists (`acl`, `aclkey`) hold for their zone; with an empty name of
-//! the zone, or a dot, for all zones.
+//! dataset, loaded once. An access list (`acl`, `aclkey`) applies to its zone; if the zone's name is empty
+//! or a dot, it applies to all zones.
 
 use super::error::{Diagnostic, Problem};
 use super::settings::{Dataset, Server, Settings, Zone};
@@ -12,7 +12,7 @@ use crate::zonefile::Kind;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-/// What `specs` mean, with files relative to `folder`; no `listen` for the default addresses.
+/// The meaning of `specs`, with files relative to `folder`; an empty `listen` means the default addresses.
 pub(super) fn settings(
     specs: &[String],
     folder: &Path,
@@ -31,8 +31,8 @@ pub(super) fn settings(
         }
     }
     for zone in settings.zones.iter().filter(|zone| zone.datasets.is_empty()) {
-        let message = format!("zone {} has an access list and no data", zone.name);
-        let help = "add a spec of the zone with another type";
+        let message = format!("zone {} has an access list but no data", zone.name);
+        let help = "add a spec of the zone with the type and files of its data";
         errors.push(Diagnostic::general(Problem::new(message, help)));
     }
     if errors.is_empty() { Ok(settings) } else { Err(errors) }
@@ -42,7 +42,7 @@ pub(super) fn settings(
 ///
 /// # Errors
 ///
-/// What is wrong with it, and what to write instead.
+/// The mistake, and what to write instead.
 pub fn dataset_spec(spec: &str, folder: &Path) -> Result<Dataset, String> {
     let Files { kind, words, files } = parse_files(spec, folder, "type:file,file...")
         .map_err(|problem| format!("{}; {}", problem.message, problem.help))?;
@@ -57,7 +57,7 @@ struct Parsed {
 
 struct Files {
     kind: Kind,
-    /// The files as written, with commas between.
+    /// The files as written, separated by commas.
     words: String,
     files: Vec<PathBuf>,
 }
@@ -107,7 +107,7 @@ fn add(settings: &mut Settings, parsed: Parsed) -> Result<(), Problem> {
             if kind.is_access_list() { &mut zone.acl } else { &mut zone.datasets }
         }
     };
-    // rbldnsd lets a dataset be given twice; asking it twice would change no answer.
+    // rbldnsd accepts a dataset twice; asking it twice would change no answer.
     if !list.contains(&name) {
         list.push(name);
     }
@@ -168,7 +168,7 @@ mod tests {
         assert_eq!(acls, ["acl:who aclkey:keys", "acl:who"]);
         assert!(settings.zones.iter().all(|zone| zone.datasets == ["ip4set:x"]));
         let errors = read(&["a.example:acl:who", "b.example:ip4set:x"]).unwrap_err();
-        assert!(errors[0].message.contains("a.example has an access list and no data"));
+        assert!(errors[0].message.contains("a.example has an access list but no data"));
     }
 
     #[test]

@@ -306,7 +306,7 @@ fn a_zone_that_cannot_be_loaded_is_not_dumped() {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dnsbld"));
         command.args(["dump", zone, "--config"]).arg(&file).output().expect("it runs")
     };
-    for (zone, why) in [("bl.example", "was not loaded whole"), ("x.example", "there is no zone")] {
+    for (zone, why) in [("bl.example", "is incomplete"), ("x.example", "there is no zone")] {
         let output = dump(zone);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{said}");

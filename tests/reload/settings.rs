@@ -61,7 +61,7 @@ fn settings_change_and_zones_they_leave_alone_answer_on() {
     assert_eq!(ask("1.0.0.10.new.test").texts(), ["a"], "there when the log says so");
 
     let log = reload("", &(dataset("own", "ip4set", "b") + &zone("new.test", "own")));
-    assert!(log.contains("dataset own has other files"), "{log}");
+    assert!(log.contains("dataset own changes its files"), "{log}");
     assert_eq!(ask("1.0.0.10.new.test").texts(), ["b"]);
     fs::write(server.path("b"), "10.0.0.1 :2:b again\n").expect("it can be written");
     let followed = || ask("1.0.0.10.new.test").texts() == ["b again"];
@@ -188,7 +188,7 @@ fn settings_are_not_read_again_from_a_pipe() {
     fs::remove_file(&file).expect("ours");
     assert!(Command::new("mkfifo").arg(&file).status().expect("it runs").success());
     server.signal(Signal::HUP);
-    server.expect_log(&["ERROR", "configuration not reloaded", "no regular file"], SOON);
+    server.expect_log(&["ERROR", "configuration not reloaded", "not a regular file"], SOON);
     server.expect_log(&["put a regular file in its place"], SOON);
     let (status, ..) = server.terminate();
     assert!(status.success());

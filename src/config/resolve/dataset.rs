@@ -31,8 +31,8 @@ impl Resolver<'_> {
             let files = files.map(|files| self.files(files));
             let overrides = self.overrides(spec, bounds);
             if let (Some(typed), Some(true)) = (&spec.soa, kind.map(Kind::is_access_list)) {
-                let message = "an access list has no records of its own";
-                let help = "write it at a dataset of the zone";
+                let message = "an access list cannot have a SOA record";
+                let help = "set soa at a dataset that the zone serves";
                 self.error("dataset.soa", typed.span(), Problem::new(message, help));
             }
             if let (Some(name), Some(kind), Some(files)) = (name, kind, files) {
@@ -50,18 +50,18 @@ impl Resolver<'_> {
         let name = typed.get_ref();
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
         if name.is_empty() || !name.bytes().all(allowed) || name.starts_with('.') {
-            let message = format!("{name:?} is not a name for a dataset");
-            let help = "allowed: letters, digits, - _ and, not in front, dots";
+            let message = format!("{name:?} is not a valid dataset name");
+            let help = "allowed: letters, digits, -, _ and dots, but no dot at the start";
             self.error("dataset.name", typed.span(), Problem::new(message, help));
             return None;
         }
-        self.first_use("dataset.name", "a dataset", name.clone(), typed.span(), places)
+        self.first_use("dataset.name", "dataset", name.clone(), typed.span(), places)
     }
 
     fn files(&mut self, list: &Spanned<Vec<Spanned<String>>>) -> Vec<PathBuf> {
         let key = "dataset.files";
         if list.get_ref().is_empty() {
-            let problem = Problem::new("there is no file", "name at least one file");
+            let problem = Problem::new("the list of files is empty", "name at least one file");
             self.error(key, list.span(), problem);
         }
         let mut files = Vec::new();
@@ -76,12 +76,13 @@ impl Resolver<'_> {
         files
     }
 
-    /// The overrides of a dataset; name, type and files are left to the caller.
+    /// The overrides of a dataset; the caller fills in name, type and files.
     fn overrides(&mut self, spec: &DatasetSpec, bounds: &TtlBounds) -> Dataset {
         let blank = Dataset::new(String::new(), Kind::Ip4Set, Vec::new());
         let allow_any_a = spec.allow_any_a.unwrap_or(blank.allow_any_a);
         if let (Some(typed), None) = (&spec.ns_ttl, &spec.ns) {
-            let problem = Problem::new("there is no ns it could belong to", "add ns, or drop it");
+            let problem =
+                Problem::new("ns-ttl has no effect without ns", "add ns, or remove ns-ttl");
             self.error("dataset.ns-ttl", typed.span(), problem);
         }
         Dataset {
@@ -130,7 +131,7 @@ impl Resolver<'_> {
         let key = "dataset.ns";
         if list.get_ref().is_empty() {
             let help = "name at least one server, or leave the key out";
-            self.error(key, list.span(), Problem::new("there is no name server", help));
+            self.error(key, list.span(), Problem::new("the list of name servers is empty", help));
         }
         list.get_ref().iter().filter_map(|ns| self.value(key, ns, value::domain)).collect()
     }
@@ -146,7 +147,8 @@ impl Resolver<'_> {
         };
         if !address.is_loopback() && !any {
             let message = format!("{address} is not in 127.0.0.0/8");
-            let help = "clients may not take it for a listing; if you are sure, set allow-any-a";
+            let help =
+                "clients may not take it for a listing; set allow-any-a = true if you mean it";
             self.error(key, typed.span(), Problem::new(message, help));
         }
         Some(address)
@@ -155,12 +157,12 @@ impl Resolver<'_> {
     fn default_text(&mut self, typed: &Spanned<String>) -> Option<String> {
         let text = typed.get_ref();
         let problem = if text.chars().any(char::is_control) {
-            let message = "there is a control character in it";
+            let message = "the text contains a control character";
             Problem::new(message, "write the text on one line, without tabs")
         } else if text.len() > MAX_TEXT {
             let message =
-                format!("the text is longer than {MAX_TEXT} bytes: it has {}", text.len());
-            Problem::new(message, "shorten it, or write a link to what it says")
+                format!("the text has {} bytes, more than the allowed {MAX_TEXT}", text.len());
+            Problem::new(message, "shorten it, or link to a page that says the rest")
         } else {
             return Some(text.clone());
         };

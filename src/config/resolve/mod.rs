@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use toml::Spanned;
 
-/// What `spec`, typed as `text`, means. Relative files are looked for in `folder`; addresses in
-/// `listen` take the place of those in the file.
+/// The meaning of `spec`, which was read from `text`. Relative paths are in `folder`; addresses in
+/// `listen` replace those of the file.
 pub(super) fn resolve(
     text: &str,
     spec: &Spec,
@@ -78,8 +78,8 @@ impl Resolver<'_> {
     ) -> Option<String> {
         if let Some(first) = places.get(&name) {
             let (line, _) = self.line_column(first.clone());
-            let message = format!("there is {what} {name:?} already, in line {line}");
-            let help = "give it another name, or make the two into one";
+            let message = format!("{what} {name:?} is already defined in line {line}");
+            let help = "rename one of the two, or merge them";
             self.error(key, span, Problem::new(message, help));
             return None;
         }
@@ -125,7 +125,7 @@ impl Resolver<'_> {
         default
     }
 
-    /// The same where 0 stands for never, which is `None`.
+    /// A duration, or 0 for never, which is `None`.
     fn duration_or_never(
         &mut self,
         key: &str,
@@ -157,7 +157,7 @@ impl Resolver<'_> {
             .ok()
     }
 
-    /// A time to live that is typed here must keep the bounds that are typed here.
+    /// A time to live of the configuration must keep the bounds of the configuration.
     fn within_bounds(&mut self, key: &str, span: Range<usize>, ttl: u32, bounds: &TtlBounds) {
         let least = bounds.min.max(1);
         if bounds.min <= bounds.max && !(least..=bounds.max).contains(&ttl) {
@@ -176,7 +176,7 @@ impl Resolver<'_> {
         read(typed.get_ref()).map_err(|problem| self.error(key, typed.span(), problem)).ok()
     }
 
-    /// The value of a key that must be there, in the table at `table`.
+    /// The value of a mandatory key of the table at `table`.
     fn required<'t, T>(
         &mut self,
         key: &str,
@@ -201,7 +201,7 @@ impl Resolver<'_> {
     }
 }
 
-/// The place of a value; the start of the file for one that was not typed.
+/// The place of a value; the start of the file for one that is missing.
 fn span_of<T>(typed: &Typed<T>) -> Range<usize> {
     typed.as_ref().map_or(0..0, Spanned::span)
 }

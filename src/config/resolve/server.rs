@@ -73,7 +73,7 @@ impl Resolver<'_> {
             of_tls.iter().flat_map(|tls| listen.iter().map(move |plain| (*tls, *plain)));
         if let Some((tls, plain)) = pairs.find(|&(tls, plain)| collide(tls, plain)) {
             let message = match tls == plain {
-                true => format!("{tls} is in server.listen too"),
+                true => format!("{tls} is in server.listen as well"),
                 false => format!("{tls} and {plain} of server.listen collide"),
             };
             let help = "give DNS over TLS a port of its own, such as 853";
@@ -181,7 +181,7 @@ impl Resolver<'_> {
         Some(Tls { listen, certificate: certificate?, key: key? })
     }
 
-    /// A text of `version.bind` or `id.server`; "hide" for none.
+    /// The text for `version.bind` or `id.server`; "hide" means none.
     fn text_or_hide(
         &mut self,
         key: &str,

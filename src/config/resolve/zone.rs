@@ -48,7 +48,8 @@ impl Resolver<'_> {
                 None => Vec::new(),
             };
             if let Some(both) = allow.iter().find(|name| served.contains(name)) {
-                let message = format!("{both:?} is in datasets too, so nothing of it is listed");
+                let message =
+                    format!("{both:?} is in datasets too, so the zone lists nothing of it");
                 let span = span_of(&spec.allow);
                 self.error("zone.allow", span, Problem::new(message, "keep it in one of the two"));
             }
@@ -60,14 +61,15 @@ impl Resolver<'_> {
                 specs.into_iter().any(|set| is(&set.name, name) && is(&set.kind, "generic"))
             };
             if let Some(name) = allow.iter().find(lists_nothing) {
-                let message = format!("{name:?} is of type generic, which lists nothing to allow");
-                let help = "take a list, or name it in datasets if its records are to be served";
+                let message = format!("{name:?} is of type generic, which has no entries to allow");
+                let help =
+                    "allow a list; if the zone is to serve these records, name them in datasets";
                 self.error("zone.allow", span_of(&spec.allow), Problem::new(message, help));
             }
             let Some(text) = self.required("zone.name", &spec.name, typed.span()) else { continue };
             let Some(name) = self.value("zone.name", text, value::domain) else { continue };
             let print = name.to_string();
-            self.first_use("zone.name", "a zone", print, text.span(), &mut places);
+            self.first_use("zone.name", "zone", print, text.span(), &mut places);
             let defaults = Zone::new(name, served);
             let test_points = spec.test_points.unwrap_or(defaults.test_points);
             let example = spec.example.as_ref().and_then(|key| {
@@ -76,7 +78,7 @@ impl Resolver<'_> {
             zones.push(Zone { allow, acl, test_points, example, ..defaults });
         }
         for name in typed_names.filter(|name| !used.contains(name.get_ref())) {
-            let message = format!("dataset {:?} is in no zone, and is not loaded", name.get_ref());
+            let message = format!("no zone uses dataset {:?}, so it is not loaded", name.get_ref());
             let problem = Problem::new(message, "add it to the datasets, allow or acl of a zone");
             self.warnings.push(Diagnostic::at(self.text, name.span(), problem));
         }
@@ -101,7 +103,7 @@ impl Resolver<'_> {
             } else if let Some(&is_access_list) = known.0.get(name.as_str()) {
                 if is_access_list != access_lists {
                     let (message, help) = match access_lists {
-                        true => ("is no access list", "name a dataset of type acl or aclkey"),
+                        true => ("is not an access list", "name a dataset of type acl or aclkey"),
                         false => ("is an access list", "name it in the acl of the zone or server"),
                     };
                     let message = format!("{name:?} {message}");
@@ -122,8 +124,8 @@ impl Resolver<'_> {
     }
 }
 
-/// The datasets that are typed somewhere, by name, and whether they are access lists. Of equal names the
-/// first counts.
+/// The names of all datasets in the file, and whether each is an access list. Of equal names the first
+/// counts.
 struct Known<'t>(BTreeMap<&'t str, bool>);
 
 impl<'t> Known<'t> {
