@@ -26,7 +26,7 @@ fn assert_resolves_the_zones() {
     for (name, data) in [
         ("132.132.135.61.l2.apews.org", "127.0.0.2"),
         ("www.casino.example.l1.apews.org", "127.0.0.2"),
-        ("25.100.51.198.white.local", "127.0.5.3"),
+        ("25.100.51.198.white.example", "127.0.5.3"),
         ("103.113.0.203.zen.example", "127.0.0.4"),
     ] {
         let listed = ask(name);
@@ -76,7 +76,7 @@ fn dnsdist_asks_only_machines_that_have_the_zone() {
     sealed(|| {
         let folder = temp_dir();
         let front = SocketAddr::from(([192, 0, 2, 53], 53));
-        let machines = [[192, 0, 2, 1], [192, 0, 2, 2]].map(|ip| SocketAddr::from((ip, 53)));
+        let machines = [[192, 0, 2, 1], [192, 0, 2, 2]].map(|ip| SocketAddr::from((ip, 5300)));
         for addr in machines.iter().chain([&front]) {
             add_address(addr.ip());
         }

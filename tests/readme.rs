@@ -1,11 +1,12 @@
 //! What the README promises: its commands do what it says.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, UdpSocket};
 use std::path::Path;
 use std::process::Command;
 
-use crate::common::{Serving, names_in, temp_dir};
+use crate::common::{RsyncDaemon, Serving, names_in, temp_dir};
 
 const README: &str = include_str!("../README.md");
 const CHECKOUT: &str = env!("CARGO_MANIFEST_DIR");
@@ -38,6 +39,43 @@ fn checkout() -> tempfile::TempDir {
     folder
 }
 
+/// A file of the checkout.
+fn file(path: &str) -> String {
+    fs::read_to_string(Path::new(CHECKOUT).join(path)).unwrap_or_else(|_| panic!("no {path}"))
+}
+
+/// The README's code block that begins with this.
+fn block(start: &str) -> &'static str {
+    let (_, rest) = README.split_once(&format!("\n```{start}")).expect("a block");
+    rest.split("```").next().unwrap_or_default()
+}
+
+/// The first quoted text of each line that begins with `key`.
+fn quoted<'t>(text: &'t str, key: &str) -> BTreeSet<&'t str> {
+    let lines = text.lines().filter(|line| line.trim_start().starts_with(key));
+    lines.filter_map(|line| line.split('"').nth(1)).collect()
+}
+
+/// The names of the zones of a configuration.
+fn zones(config: &str) -> BTreeSet<&str> {
+    config.split("[[zone]]").skip(1).flat_map(|zone| quoted(zone, "name = ")).collect()
+}
+
+/// The zones that Postfix asks.
+fn asked(main_cf: &str) -> BTreeSet<&str> {
+    let words =
+        main_cf.lines().filter(|line| !line.starts_with('#')).flat_map(str::split_whitespace);
+    let names = words.filter_map(|word| word.trim_end_matches(',').split('=').next());
+    names
+        .filter(|name| name.contains('.') && name.bytes().any(|b| b.is_ascii_lowercase()))
+        .collect()
+}
+
+/// The text behind each mention of the address of this machine.
+fn behind_addresses(text: &str) -> impl Iterator<Item = &str> {
+    text.split("127.0.0.1").skip(1)
+}
+
 /// Runs a line as a shell does.
 fn shell(line: &str) -> String {
     let output = Command::new("sh").args(["-c", line]).output().expect("there is a shell");
@@ -46,12 +84,146 @@ fn shell(line: &str) -> String {
     out
 }
 
+/// A command that is new in the README must be run by a test here.
 #[test]
-fn the_first_two_commands_are_these() {
-    let two = ["cargo run --release -- serve", "scripts/test"];
-    assert_eq!(commands()[..2], two);
+fn the_commands_are_these() {
+    let commands = commands();
+    let want = [
+        "cargo install --locked --path .",
+        "cargo run --release -- serve",
+        "scripts/test",
+        "dig @127.0.0.1",
+        "dnsbld serve --listen",
+        "install -D",
+        "echo",
+        "dnsbld check-config",
+        "dnsbld migrate",
+        "dnsbld migrate",
+        "install -d",
+        "scripts/mirror",
+        "dnsbld serve --config",
+    ];
+    assert_eq!(commands.len(), want.len(), "{commands:#?}");
+    for (command, start) in commands.iter().zip(want) {
+        assert!(command.starts_with(start), "{command}");
+    }
     assert!(Path::new(CHECKOUT).join("scripts/test").is_file());
-    assert!(README.contains("`scripts/test quick`"));
+    let rust = quoted(include_str!("../Cargo.toml"), "rust-version");
+    assert!(rust.iter().all(|version| README.contains(&format!("Rust {version} or later"))));
+}
+
+#[test]
+fn the_snippets_of_the_readme_fit_together() {
+    let starter = file("deploy/dnsbld.toml");
+    let (_, settings) = starter.split_once('\n').expect("a comment");
+    assert_eq!(block("toml\n"), settings);
+    let served = zones(&starter);
+    let unbound = block("\nserver:");
+    assert_eq!(quoted(unbound, "name:"), served);
+    assert_eq!(quoted(unbound, "domain-insecure:"), served);
+    assert_eq!(asked(block("\nsmtpd_client_restrictions")), served);
+    // Where the mirror puts the list.
+    let mirror = commands().into_iter().find(|line| line.starts_with("scripts/mirror"));
+    let mirror: Vec<&str> = mirror.expect("a mirror command").split(' ').collect();
+    let (source, folder) = (mirror[1], mirror[2]);
+    let name = source.rsplit('/').next().unwrap_or_default();
+    assert!(starter.contains(&format!("\"/var/lib/dnsbld/mirror/{folder}{name}\"")), "{starter}");
+    let feeds = file("deploy/mirror.feeds");
+    assert!(feeds.lines().any(|line| line.contains(&format!("  {source}  {folder}  "))), "{feeds}");
+}
+
+#[test]
+fn the_files_of_deploy_fit_together() {
+    let unbound = file("deploy/unbound.conf");
+    let known = quoted(&unbound, "name:");
+    assert_eq!(quoted(&unbound, "domain-insecure:"), known);
+    assert_eq!(quoted(&file("deploy/bind.conf"), "zone "), known);
+    assert_eq!(asked(&file("deploy/postfix-main.cf")), known);
+    assert!(known.is_subset(&zones(&file("zones/dnsbld.toml"))), "{known:?}");
+    // The folders of the recipes are those of the feeds.
+    let feeds = file("deploy/mirror.feeds");
+    for row in file("docs/feeds.md").lines().filter(|line| line.starts_with("| ")).skip(1) {
+        let path = row.split('|').nth(4).unwrap_or_default().trim().trim_matches('`');
+        let (folder, _) = path.split_once('/').unwrap_or_else(|| panic!("{row}"));
+        assert!(feeds.contains(&format!("  {folder}/")), "{row}");
+    }
+}
+
+#[test]
+fn one_port_is_named_everywhere_and_no_zone_below_local() {
+    let mut texts = vec![README.to_owned()];
+    for folder in ["docs", "deploy", "zones"] {
+        let files = names_in(&Path::new(CHECKOUT).join(folder)).into_iter();
+        let files = files.map(|name| format!("{folder}/{name}"));
+        texts.extend(
+            files.filter(|path| Path::new(CHECKOUT).join(path).is_file()).map(|path| file(&path)),
+        );
+    }
+    for text in &texts {
+        for rest in behind_addresses(text) {
+            let port = [":", "@", " port ", " -p "].iter().find_map(|sign| rest.strip_prefix(sign));
+            let digits = |rest: &str| rest.bytes().take_while(u8::is_ascii_digit).count();
+            let port = port.map_or("", |rest| &rest[..digits(rest)]);
+            // 8853 is DNS over TLS.
+            assert!(
+                ["", "5300", "8853"].contains(&port),
+                "127.0.0.1{}",
+                &rest[..30.min(rest.len())]
+            );
+        }
+        let below_local =
+            text.split(".local").zip(text.split(".local").skip(1)).any(|(before, after)| {
+                let is_letter = |c: char| c.is_ascii_alphanumeric();
+                before.ends_with(is_letter) && !after.starts_with(is_letter)
+            });
+        assert!(!below_local, "a zone ends in .local: {text}");
+    }
+}
+
+/// From the starter configuration to an answer. The folders of the system and the publisher have
+/// stand-ins.
+#[test]
+fn a_mirrored_list_is_served_as_the_readme_shows() {
+    let system = temp_dir();
+    let folder = |name: &str| system.path().join(name).display().to_string();
+    let (etc, var) = (folder("etc"), folder("var"));
+    let publisher = RsyncDaemon::start("");
+    let mut list = String::from("192.0.2.10\n");
+    list.extend((0..40_u32 << 8).map(|i| format!("10.1.{}.{}\n", i >> 8, i & 255)));
+    fs::write(publisher.feeds().join("psbl.txt"), list).expect("our folder");
+    let here = |line: &str| {
+        line.replace("/etc/dnsbld", &etc)
+            .replace("/var/lib/dnsbld", &var)
+            .replace(" deploy/", &format!(" {CHECKOUT}/deploy/"))
+            .replace("psbl-mirror.surriel.com::psbl/psbl.txt", &publisher.url("psbl.txt"))
+            .replace("scripts/mirror ", &format!("{CHECKOUT}/scripts/mirror --dir {var}/mirror "))
+            .replace("dnsbld check-config", concat!(env!("CARGO_BIN_EXE_dnsbld"), " check-config"))
+    };
+    let is_shown = |line: &&str| {
+        ["install ", "echo ", "dnsbld check", "scripts/mirror "]
+            .iter()
+            .any(|start| line.starts_with(start))
+    };
+    for line in commands().into_iter().filter(is_shown) {
+        shell(&here(line));
+        if line.starts_with("install -D") {
+            let config = format!("{etc}/dnsbld.toml");
+            let text = fs::read_to_string(&config).expect("it was installed");
+            fs::write(&config, here(&text)).expect("our folder");
+        }
+    }
+    let config = format!("{etc}/dnsbld.toml");
+    let arguments = ["--config", &config, "--listen", "127.0.0.1:0"];
+    let serving = Serving::start(&arguments, system.path(), system.path().join("log"));
+    let port = serving.plain[0].port();
+    for (name, answer) in [
+        ("5.4.1.10.psbl.surriel.com", "127.0.0.2\n"),
+        ("10.2.0.192.white.example", "127.0.0.2\n"),
+        ("10.2.0.192.psbl.surriel.com", ""),
+    ] {
+        let line = format!("dig @127.0.0.1 -p {port} +short {name} A");
+        assert_eq!(shell(&line), answer, "{line}\n{}", serving.said());
+    }
 }
 
 #[test]
@@ -141,22 +313,6 @@ fn zones_are_served_without_a_configuration_as_the_readme_shows() {
         let line = format!("dig @127.0.0.1 -p {port} +short {name}.bl.example.org A");
         assert_eq!(shell(&line), "127.0.0.2\n", "{line}");
     }
-}
-
-#[test]
-fn the_configuration_of_the_readme_is_good() {
-    let block = README.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next());
-    let folder = temp_dir();
-    let path = folder.path().join("dnsbld.toml");
-    fs::write(&path, block.expect("a configuration")).expect("our folder");
-    let output = Command::new(env!("CARGO_BIN_EXE_dnsbld"))
-        .arg("check-config")
-        .arg(&path)
-        .output()
-        .expect("it runs");
-    let out = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{out}{}", String::from_utf8_lossy(&output.stderr));
-    assert!(out.contains("OK: 1 zone, 2 datasets"), "{out}");
 }
 
 #[test]

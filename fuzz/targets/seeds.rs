@@ -9,9 +9,9 @@ pub(crate) fn repository() -> &'static Path {
     if package.join("zones").is_dir() { package } else { package.parent().unwrap_or(package) }
 }
 
-/// The text of the sample configuration.
+/// The text of the configuration that has every setting.
 pub(crate) fn config() -> String {
-    fs::read_to_string(repository().join("zones/dnsbld.toml")).expect("the sample configuration")
+    fs::read_to_string(repository().join("docs/configuration.toml")).expect("every setting")
 }
 
 /// Data files: the sample zones, and those of the differential test with their type.

@@ -1,22 +1,32 @@
-//! `zones/dnsbld.toml`: the default configuration, and the template of every other.
+//! The configurations that come with the project: the samples, the reference of all settings, the starter.
 
 use super::parse::parse;
-use super::{Dataset, Server, Source, StatsFile, Zone};
+use super::{Dataset, Loaded, Server, Source, StatsFile, Zone};
 use crate::wire::name::NameBuf;
 use crate::zonefile::Kind;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-const TEMPLATE: &str = include_str!("../../zones/dnsbld.toml");
+const SAMPLES: &str = "zones/dnsbld.toml";
+const REFERENCE: &str = "docs/configuration.toml";
+const STARTER: &str = "deploy/dnsbld.toml";
 
-fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("zones")
+fn path(file: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(file)
 }
 
-/// The template with what is commented out as `#key = ...` or `#[table]` switched on.
+fn load(file: &str) -> Loaded {
+    Source::file(path(file)).load().unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+fn text(file: &str) -> String {
+    std::fs::read_to_string(path(file)).unwrap()
+}
+
+/// The reference with what is commented out as `#key = ...` or `#[table]` switched on.
 fn switched_on() -> String {
     let mut text = String::new();
-    for line in TEMPLATE.lines() {
+    for line in self::text(REFERENCE).lines() {
         let setting = line.strip_prefix('#').filter(|rest| {
             rest.starts_with('[') || rest.starts_with(|c: char| c.is_ascii_lowercase())
         });
@@ -34,22 +44,22 @@ fn allowed_keys(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_template_loads_without_a_warning_and_has_its_files() {
-    let loaded = Source::file(folder().join("dnsbld.toml")).load().unwrap();
-    assert_eq!(loaded.warnings, []);
-    for dataset in &loaded.settings.datasets {
-        for file in &dataset.files {
+fn samples_and_reference_load_without_a_warning_and_have_their_files() {
+    for file in [SAMPLES, REFERENCE] {
+        let loaded = load(file);
+        assert_eq!(loaded.warnings, [], "{file}");
+        for file in loaded.settings.datasets.iter().flat_map(|dataset| &dataset.files) {
             assert!(file.is_file(), "{}", file.display());
         }
     }
 }
 
 #[test]
-fn every_file_of_the_folder_is_served() {
-    let settings = Source::file(folder().join("dnsbld.toml")).load().unwrap().settings;
+fn every_file_of_the_samples_is_served() {
+    let settings = load(SAMPLES).settings;
     let served: BTreeSet<PathBuf> =
         settings.datasets.iter().flat_map(|dataset| dataset.files.clone()).collect();
-    let there: BTreeSet<PathBuf> = std::fs::read_dir(folder())
+    let there: BTreeSet<PathBuf> = std::fs::read_dir(path("zones"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| !path.ends_with("dnsbld.toml"))
@@ -58,8 +68,8 @@ fn every_file_of_the_folder_is_served() {
 }
 
 #[test]
-fn every_kind_has_a_sample_and_zones_are_stacked() {
-    let settings = Source::file(folder().join("dnsbld.toml")).load().unwrap().settings;
+fn every_kind_has_a_sample_and_stands_in_the_reference() {
+    let settings = load(SAMPLES).settings;
     let kinds: BTreeSet<Kind> = settings.datasets.iter().map(|dataset| dataset.kind).collect();
     let all = [
         Kind::Ip4Set,
@@ -74,14 +84,29 @@ fn every_kind_has_a_sample_and_zones_are_stacked() {
         Kind::Combined,
     ];
     assert_eq!(kinds, all.into());
+    let reference = text(REFERENCE);
+    assert!(all.iter().all(|kind| reference.contains(&kind.to_string())));
     let zen: NameBuf = "zen.example".parse().unwrap();
     assert_eq!(settings.zone(&zen).unwrap().datasets.len(), 3);
 }
 
 #[test]
-fn the_server_section_shows_the_defaults() {
-    let loaded = Source::file(folder().join("dnsbld.toml")).load().unwrap();
-    assert_eq!(loaded.settings.server, Server::default());
+fn samples_and_reference_have_the_defaults_of_the_server() {
+    for file in [SAMPLES, REFERENCE] {
+        assert_eq!(load(file).settings.server, Server::default(), "{file}");
+    }
+}
+
+/// Who starts has 20 lines to read.
+#[test]
+fn the_starter_is_short_and_good() {
+    let Loaded { settings, warnings } = load(STARTER);
+    assert_eq!(warnings, []);
+    let state_dir = Some("/var/lib/dnsbld/state".into());
+    assert_eq!(settings.server, Server { state_dir, ..Server::default() });
+    let text = text(STARTER);
+    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    assert!(lines.count() <= 20, "{text}");
 }
 
 #[test]
