@@ -452,7 +452,7 @@ fn compile_and_verify_say_what_is_wrong_and_have_exit_codes() {
         (&["compile", "-o", "no/x", "ip4set:list"], "cannot write no/x"),
         (&["compile", "-o", "list", "ip4set:list"], "it exists and is not a snapshot"),
         (&["compile", "-o", "/dev/null", "ip4set:list"], "not a regular file"),
-        (&["compile", "-o", "-", "ip4set:list"], "name a file"),
+        (&["compile", "-o", "-", "ip4set:list"], "name another file"),
         (&["verify", "/dev/zero"], "is not a regular file"),
         (&["compile", "ip4set:list"], "there is no state folder: say with -o"),
     ] {
