@@ -8,7 +8,7 @@ use dnsbld::listing::{Action, AnswerId, Answers, Range};
 use dnsbld::wire::Type;
 use dnsbld::wire::name::NameBuf;
 use dnsbld::zonefile::{
-    Fatal, Kind, MAX_KEPT, MAX_LINE, MAX_TEXT, Options, Parsed, Parser, Prepared, Subjects,
+    Batches, Fatal, Kind, MAX_KEPT, MAX_LINE, MAX_TEXT, Options, Parsed, Parser, Subjects,
 };
 use std::net::Ipv4Addr;
 
@@ -180,7 +180,7 @@ fn parse(kind: Kind, options: &Options, files: &[&[u8]], cut: usize) -> Result<P
         parser.start_file();
         file.chunks(cut).enumerate().try_for_each(|(number, chunk)| match number % 2 {
             0 => parser.feed(chunk),
-            _ => parser.feed_prepared(chunk, &Prepared::new(kind, chunk)),
+            _ => parser.feed_batches(chunk, &Batches::new(kind, chunk)),
         })?;
         parser.end_file()?;
     }

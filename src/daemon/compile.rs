@@ -14,7 +14,7 @@ use crate::util::cancel::CancelToken;
 use crate::util::threads::cores;
 use crate::wire::name::NameBuf;
 use crate::zone::{Acl, Dataset, Ns, Soa, Subzones};
-use crate::zonefile::{Diagnostics, Kind, Options, Parsed, Parser, Prepared, Tally};
+use crate::zonefile::{Batches, Counts, Diagnostics, Kind, Options, Parsed, Parser};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub(super) struct Built {
     /// What is wrong with single lines; of a snapshot only what the sources tell.
     pub(super) diagnostics: Diagnostics,
     /// What the entries are, by size or scope; of a snapshot nothing.
-    pub(super) tally: Tally,
+    pub(super) tally: Counts,
     /// When the data was made by its own account, in seconds since 1970.
     pub(super) stamp: Option<u64>,
     /// True if the state folder has a snapshot of just this.
@@ -236,7 +236,7 @@ impl Task {
             return Outcome::Same(sources);
         }
         let parsed = parser.finish();
-        let (stamp, tally) = (parsed.stamp, parsed.tally);
+        let (stamp, tally) = (parsed.stamp, parsed.counts);
         let threads = if self.in_haste { cores() } else { 1 };
         let (dataset, diagnostics) = build(&self.spec, &self.server, parsed, threads);
         let took = start.elapsed();
@@ -278,7 +278,7 @@ impl Task {
         let mut first = true;
         let (mut wrong, mut zeros) = (None, 0);
         let mut intake: Option<Intake> = None;
-        let mut take = |chunk: &[u8], prepared: Option<Prepared>| {
+        let mut take = |chunk: &[u8], prepared: Option<Batches>| {
             self.go_on()?;
             if std::mem::take(&mut first) {
                 if snapshot::is_snapshot(chunk) {
@@ -301,7 +301,7 @@ impl Task {
                 return Err("is no list".to_owned());
             }
             let fed = match prepared {
-                Some(prepared) => parser.feed_prepared(chunk, &prepared),
+                Some(prepared) => parser.feed_batches(chunk, &prepared),
                 None => parser.feed(chunk),
             };
             fed.map_err(|fatal| {
@@ -312,7 +312,7 @@ impl Task {
         let read = if let Some(known) = known {
             read_grown(path, &self.limits(), known, &mut |chunk| take(chunk, None))
         } else if self.in_haste {
-            let prepare = |chunk: &[u8]| Prepared::new(self.spec.kind, chunk);
+            let prepare = |chunk: &[u8]| Batches::new(self.spec.kind, chunk);
             read_ahead(path, &self.limits(), &prepare, &mut take)
         } else {
             read(path, &self.limits(), &mut |chunk| take(chunk, None))

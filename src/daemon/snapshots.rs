@@ -12,7 +12,7 @@ use crate::util::cancel::{CancelSource, CancelToken};
 use crate::util::threads::{cores, lower_priority};
 use crate::util::time::unix_time;
 use crate::zone::Dataset;
-use crate::zonefile::{Diagnostics, FatalCause, Tally};
+use crate::zonefile::{Counts, Diagnostics, FatalCause};
 use anyhow::Context;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -110,7 +110,7 @@ pub(super) fn find(task: &Task, now: u64, events: &mut Vec<Event>) -> Option<Kep
     let is_current = now_there.is_some();
     let sources = now_there.unwrap_or(origin.sources);
     let (diagnostics, stamp) = (Diagnostics::default(), origin.stamp);
-    let (tally, took) = (Tally::Plain, start.elapsed());
+    let (tally, took) = (Counts::Plain, start.elapsed());
     let since = std::fs::metadata(&path).and_then(|metadata| metadata.modified()).ok();
     let built = Built { dataset, sources, diagnostics, tally, stamp, is_kept, since, took };
     if !is_current {
@@ -162,7 +162,7 @@ pub(super) fn take_in(
     };
     let (diagnostics, stamp) = (Diagnostics::default(), origin.stamp);
     let took = start.elapsed();
-    let (sources, tally, is_kept, since) = (vec![source], Tally::Plain, false, None);
+    let (sources, tally, is_kept, since) = (vec![source], Counts::Plain, false, None);
     Ok(Built { dataset, sources, diagnostics, tally, stamp, is_kept, since, took })
 }
 

@@ -16,7 +16,7 @@ pub(crate) use log::{age, level, text};
 use crate::config;
 use crate::snapshot::{Difference, Id};
 use crate::wire::name::NameBuf;
-use crate::zonefile::{Kind, Reason, Tally};
+use crate::zonefile::{Counts, Kind, Reason};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -65,7 +65,7 @@ pub enum Event {
         /// What kind of data it is.
         kind: Kind,
         /// The entries by size or scope.
-        tally: Tally,
+        tally: Counts,
         /// The IPv4 addresses that are listed.
         addresses: u64,
         /// The bytes in memory.

@@ -4,7 +4,7 @@ use super::{Doubt, Event, Load, NAMES, Refusal, Role, Served};
 use crate::config;
 use crate::load::{Cause, Problem};
 use crate::snapshot::{Difference, Id};
-use crate::zonefile::{Fatal, FatalCause, Kind, Reason, Tally};
+use crate::zonefile::{Counts, Fatal, FatalCause, Kind, Reason};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io;
@@ -33,7 +33,7 @@ fn loaded(before: Option<u64>, failed_for: Option<u64>, doubt: Option<Doubt>) ->
             doubt,
         },
         kind: Kind::Ip4Set,
-        tally: Tally::Blocks([9, 2, 1, 0]),
+        tally: Counts::Blocks([9, 2, 1, 0]),
         addresses: 66_057,
         memory: 4096,
         newest: 1_795_297_662,

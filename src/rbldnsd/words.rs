@@ -3,7 +3,7 @@
 use super::syslog::Severity;
 use crate::event::{self, Event, Refusal};
 use crate::load::Cause;
-use crate::zonefile::{Kind, MAX_NAME_SERVERS, Reason, Tally};
+use crate::zonefile::{Counts, Kind, MAX_NAME_SERVERS, Reason};
 use std::path::Path;
 use std::time::Duration;
 use tracing::Level;
@@ -97,19 +97,20 @@ fn fault(reason: Reason) -> String {
         }
         Reason::NotAddress4
         | Reason::NotAddress6
-        | Reason::BareOctet
-        | Reason::BareField
+        | Reason::BareOctet(_)
+        | Reason::BareField(_)
         | Reason::PrefixLength { .. }
         | Reason::ZeroLength
         | Reason::UnequalRange
         | Reason::BackwardRange
         | Reason::AfterAddress
-        | Reason::NotSingle4 => "invalid address",
-        Reason::HostBits => "invalid range (non-zero host part)",
+        | Reason::NotSingle4
+        | Reason::OtherType => "invalid address",
+        Reason::HostBits(_) => "invalid range (non-zero host part)",
         Reason::LargeRange { size, max } => {
             return format!("too large range ({size}) ignored ({max} max)");
         }
-        Reason::Duplicate { start, len } => return format!("duplicated entry for {start}/{len}"),
+        Reason::Duplicate(net) => return format!("duplicated entry for {net}"),
         Reason::BadA => "invalid A RR",
         Reason::AfterA => "unrecognized value for an entry",
         Reason::NoName | Reason::BadName(_) => "invalid domain name",
@@ -146,12 +147,12 @@ fn refusal(cause: &Cause) -> String {
 }
 
 /// What a dataset lists, in rbldnsd's numbers where there are such.
-fn figures(kind: Kind, tally: Tally, entries: u64, addresses: u64, memory: usize) -> String {
+fn figures(kind: Kind, tally: Counts, entries: u64, addresses: u64, memory: usize) -> String {
     match tally {
-        Tally::Blocks([e32, e24, e16, e8]) => format!("e32/24/16/8={e32}/{e24}/{e16}/{e8}"),
-        Tally::Networks { listed, excluded } => format!("cnt={listed} exl={excluded}"),
-        Tally::Names { itself, below } => format!("e/w={itself}/{below}"),
-        Tally::Plain => match kind {
+        Counts::Blocks([e32, e24, e16, e8]) => format!("e32/24/16/8={e32}/{e24}/{e16}/{e8}"),
+        Counts::Networks { listed, excluded } => format!("cnt={listed} exl={excluded}"),
+        Counts::Names { itself, below } => format!("e/w={itself}/{below}"),
+        Counts::Plain => match kind {
             Kind::Acl | Kind::AclKey => "loaded".to_owned(),
             Kind::Ip4Tset => format!("cnt={addresses}"),
             Kind::Ip4Trie | Kind::Ip6Trie => {

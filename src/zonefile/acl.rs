@@ -1,19 +1,16 @@
 //! The entry lines of access lists: `acl` (rbldnsd's manual, "acl Dataset") and `aclkey` (rspamd's
 //! fork of it, "aclkey Dataset").
 
-use super::body::{duplicate4, duplicate6};
 use super::diagnostic::Refused;
-use super::entries::{Rules, end_of_address, mapped_ip4};
+use super::entry::{EntryKey, EntryValue};
+use super::rules::{Address, Rules, duplicate, mapped_ip4};
 use super::scan::{Scan, is_blank};
 use super::values::Values;
-use super::{FatalCause, Reason, ip4, ip6};
+use super::{FatalCause, Reason};
 use crate::listing::actions::listed;
 use crate::listing::addresses::{Addresses4, Addresses6, PrefixesBuilder};
 use crate::listing::{Actions, AnswerId, AnswersBuilder, Keyword};
 use hashbrown::HashMap;
-
-/// The longest label of a name (RFC 1035 section 2.3.4).
-const MAX_LABEL: usize = 63;
 
 /// An access list, read: who it is about, and the actions that its listing gives by number.
 #[derive(Clone, Debug)]
@@ -44,7 +41,7 @@ pub struct Keys {
 
 /// The entries of an access list so far.
 #[derive(Debug)]
-pub(super) struct AclEntries {
+pub(super) struct AclBuilder {
     listed: Listed,
     /// The action of entries that name none, at this line.
     default: Default,
@@ -70,7 +67,7 @@ enum Stated {
     Value,
 }
 
-impl AclEntries {
+impl AclBuilder {
     pub(super) fn clients() -> Self {
         Self::new(Listed::Clients(PrefixesBuilder::default(), PrefixesBuilder::default()))
     }
@@ -118,33 +115,46 @@ impl AclEntries {
         Ok(warning)
     }
 
-    /// Takes an entry; `place` is the number of the entry in the files. A reason returned is a
-    /// warning only.
-    pub(super) fn line(
+    /// Takes an entry; `number` is its number in the files. A reason returned is a warning only.
+    pub(super) fn add(
         &mut self,
-        scan: &mut Scan<'_>,
+        key: EntryKey<'_>,
+        value: EntryValue<'_, '_>,
         values: &mut Values,
         rules: Rules<'_>,
-        place: u32,
+        number: u32,
     ) -> Result<Option<Reason>, Refused> {
-        match &self.listed {
-            Listed::Clients(..) => {
-                let client = client(scan, rules)?;
-                let (action, warning) = self.action(scan, values)?;
-                let Listed::Clients(trie4, trie6) = &mut self.listed else { return Ok(None) };
-                match client {
-                    Client::Ip4(start, len) => trie4.add(start, len, action, place),
-                    Client::Ip6(start, len) => trie6.add(start, len, action, place),
+        match (&self.listed, key) {
+            (Listed::Clients(..), EntryKey::Prefix4 { address, len }) => {
+                let start = address.admit(len, rules)?;
+                let (action, warning) = self.action(value, values)?;
+                self.add4(start, len, action, number);
+                Ok(warning)
+            }
+            (Listed::Clients(..), EntryKey::Prefix6 { address, len }) => {
+                let start = address.admit(len, rules)?;
+                let (action, warning) = self.action(value, values)?;
+                match (mapped_ip4(start, len), &mut self.listed) {
+                    (Some((start, len)), _) => self.add4(start, len, action, number),
+                    (None, Listed::Clients(_, trie6)) => trie6.add(start, len, action, number),
+                    (None, Listed::Keys(_)) => {}
                 }
                 Ok(warning)
             }
-            Listed::Keys(_) => {
-                let key = key(scan)?;
-                let (action, warning) = self.action(scan, values)?;
+            (Listed::Keys(_), EntryKey::AccessKey(key)) => {
+                let (action, warning) = self.action(value, values)?;
                 let Listed::Keys(keys) = &mut self.listed else { return Ok(None) };
-                let before = keys.known.insert(key, action);
+                // In lower case as all names asked are; the fork never finds one with capital letters.
+                let before = keys.known.insert(key.to_ascii_lowercase().into(), action);
                 Ok(warning.or(before.map(|_| Reason::DuplicateKey)))
             }
+            _ => Err(Reason::OtherType.into()),
+        }
+    }
+
+    fn add4(&mut self, start: u32, len: u8, action: AnswerId, number: u32) {
+        if let Listed::Clients(trie4, _) = &mut self.listed {
+            trie4.add(start, len, action, number);
         }
     }
 
@@ -159,8 +169,8 @@ impl AclEntries {
                 ip4.renumber(&|old| numbers.get(old));
                 ip6.renumber(&|old| numbers.get(old));
                 let subjects = Subjects::Clients(ip4, ip6);
-                let late = late4.into_iter().map(duplicate4);
-                let late = late.chain(late6.into_iter().map(duplicate6)).collect();
+                let late = late4.into_iter().map(duplicate);
+                let late = late.chain(late6.into_iter().map(duplicate)).collect();
                 (Acl { subjects, actions }, late)
             }
             Listed::Keys(mut keys) => {
@@ -180,9 +190,14 @@ impl AclEntries {
     /// The action of an entry, and a warning.
     fn action(
         &self,
-        scan: &mut Scan<'_>,
+        value: EntryValue<'_, '_>,
         values: &mut Values,
     ) -> Result<(AnswerId, Option<Reason>), Refused> {
+        let scan = match value {
+            EntryValue::Rest(scan) => scan,
+            EntryValue::Default => return Ok((self.default_action(values)?, None)),
+            _ => return Err(Reason::BadAction.into()),
+        };
         scan.skip_blanks();
         if scan.is_end_or_comment() {
             return Ok((self.default_action(values)?, None));
@@ -242,53 +257,6 @@ impl AclEntries {
         };
         known.iter().find(begins).filter(|_| !word.is_empty()).map(|&(_, keyword)| keyword)
     }
-}
-
-enum Client {
-    Ip4(u32, u8),
-    Ip6(u128, u8),
-}
-
-/// An IPv4 prefix, or what is none as an IPv6 prefix: so 10/88 is 10::/88 here, as in rbldnsd.
-fn client(scan: &mut Scan<'_>, rules: Rules<'_>) -> Result<Client, Reason> {
-    let start = scan.clone();
-    let as_ip4 = ip4::cidr(scan).and_then(|found| end_of_address(scan).map(|()| found));
-    match as_ip4 {
-        Ok((address, len)) => {
-            let start = rules.network4(address, len)?;
-            rules.check_size(start, start | ip4::host_mask(len))?;
-            Ok(Client::Ip4(start, len))
-        }
-        Err(reason4) => {
-            let after_ip4 = std::mem::replace(scan, start.clone());
-            match ip6::cidr(scan).and_then(|found| end_of_address(scan).map(|()| found)) {
-                Ok((address, len)) => {
-                    let start = rules.network6(address, len)?;
-                    Ok(match mapped_ip4(start, len) {
-                        Some((start, len)) => Client::Ip4(start, len),
-                        None => Client::Ip6(start, len),
-                    })
-                }
-                Err(reason6) if start.clone().word().contains(&b':') => Err(reason6),
-                Err(_) => {
-                    *scan = after_ip4;
-                    Err(reason4)
-                }
-            }
-        }
-    }
-}
-
-/// A key, in lower case as all names asked are; the fork never finds one with capital letters.
-fn key(scan: &mut Scan<'_>) -> Result<Box<[u8]>, Reason> {
-    let rest = scan.rest();
-    let end = |&byte: &u8| is_blank(byte) || matches!(byte, b':' | b'=');
-    let key = &rest[..rest.iter().position(end).unwrap_or(rest.len())];
-    if key.len() > MAX_LABEL {
-        return Err(Reason::LongKey);
-    }
-    scan.skip(key.len());
-    Ok(key.to_ascii_lowercase().into())
 }
 
 /// What is no A value here may have been meant as a keyword.

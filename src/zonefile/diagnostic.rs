@@ -1,8 +1,11 @@
 //! What was wrong in a file, and where.
 
+use super::entry::Place;
+use crate::util::time::Utc;
 use crate::wire::name::NameError;
+use ipnet::IpNet;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 
 /// How many diagnostics are kept; the rest are only counted.
 pub const MAX_KEPT: usize = 100;
@@ -17,10 +20,13 @@ pub struct Diagnostics {
 }
 
 impl Diagnostics {
-    pub(super) fn push(&mut self, diagnostic: Diagnostic) {
+    /// Adds what is wrong at a column of a line.
+    pub(super) fn push(&mut self, place: Place, column: u32, reason: Reason, line: &[u8]) {
         self.total += 1;
         if self.kept.len() < MAX_KEPT {
-            self.kept.push(diagnostic);
+            let Place { file, line: number } = place;
+            let excerpt = Some(excerpt(line));
+            self.kept.push(Diagnostic { file, line: number, column, reason, excerpt });
         }
     }
 
@@ -46,7 +52,7 @@ impl Diagnostics {
 }
 
 /// One thing wrong with a file. The line was not used, unless the reason says otherwise.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Diagnostic {
     /// The file: the number of calls of `Parser::start_file` before its own.
     pub file: u16,
@@ -56,6 +62,36 @@ pub struct Diagnostic {
     pub column: u32,
     /// What is wrong, and what was expected.
     pub reason: Reason,
+    /// The beginning of the line, as people can read it; none if the end of all files showed the
+    /// fault.
+    pub excerpt: Option<Box<str>>,
+}
+
+/// How many bytes of a line are quoted.
+const MAX_EXCERPT: usize = 80;
+
+/// The beginning of a line without margins; what does not show on a terminal is escaped.
+fn excerpt(line: &[u8]) -> Box<str> {
+    let line = line.trim_ascii();
+    let cut = &line[..line.len().min(MAX_EXCERPT)];
+    let mut text = String::with_capacity(cut.len());
+    for chunk in cut.utf8_chunks() {
+        for shown in chunk.valid().chars() {
+            match shown {
+                ' '..='~' => text.push(shown),
+                _ if shown.is_alphanumeric() => text.push(shown),
+                _ => text.extend(shown.escape_default()),
+            }
+        }
+        // A character that the cut halves is left out.
+        if cut.len() == line.len() || !cut.ends_with(chunk.invalid()) {
+            text.extend(chunk.invalid().escape_ascii().map(char::from));
+        }
+    }
+    if cut.len() < line.len() {
+        text.push_str("...");
+    }
+    text.into()
 }
 
 /// What is wrong with a line.
@@ -80,10 +116,10 @@ pub enum Reason {
     NotAddress4,
     /// Not an IPv6 address.
     NotAddress6,
-    /// A single number, which may be meant as one of several things.
-    BareOctet,
-    /// A single hexadecimal field, which may be meant as one of several things.
-    BareField,
+    /// A single number, which may be meant as this network.
+    BareOctet(IpNet),
+    /// A single hexadecimal field, which may be meant as this network.
+    BareField(IpNet),
     /// The length after `/` is missing or too large.
     PrefixLength {
         /// The largest length.
@@ -97,8 +133,8 @@ pub enum Reason {
     BackwardRange,
     /// Something sticks to the address.
     AfterAddress,
-    /// The address has bits set below the length of its prefix.
-    HostBits,
+    /// The address has bits set below the length of its prefix; the network it lies in.
+    HostBits(IpNet),
     /// The range is larger than `$MAXRANGE4`.
     LargeRange {
         /// The number of addresses of the line.
@@ -114,12 +150,9 @@ pub enum Reason {
         excluded: bool,
     },
     /// The prefix was listed or excluded before; the first line counts.
-    Duplicate {
-        /// The first address of the prefix.
-        start: IpAddr,
-        /// The length of the prefix.
-        len: u8,
-    },
+    Duplicate(IpNet),
+    /// An entry of a kind that the dataset type does not have.
+    OtherType,
     /// Not an A value.
     BadA,
     /// The A value is outside 127.0.0.0/8.
@@ -178,12 +211,12 @@ impl fmt::Display for Reason {
                 "not an IPv6 address: expected fields up to ffff, as in 2001:db8::1, \
                  2001:db8:1:2 or 2001:db8::/32",
             ),
-            Self::BareOctet => {
-                f.write_str("a single number is no address: write 10/8 or 10.0.0.0/8 for a network")
+            Self::BareOctet(net) => {
+                write!(f, "a single number is no address: write {net} for the network")
             }
-            Self::BareField => f.write_str(
-                "a single field is no address: write 2001/16 or 2001::/16 for a network",
-            ),
+            Self::BareField(net) => {
+                write!(f, "a single field is no address: write {net} for the network")
+            }
             Self::PrefixLength { max } => {
                 write!(f, "expected the length of a prefix, 0 to {max}, after the slash")
             }
@@ -198,9 +231,9 @@ impl fmt::Display for Reason {
             Self::AfterAddress => {
                 f.write_str("expected a blank, a colon or a comment after the address")
             }
-            Self::HostBits => f.write_str(
-                "the address has bits set below its prefix length: expected the first address of \
-                 the network",
+            Self::HostBits(net) => write!(
+                f,
+                "the address has bits set below its prefix length: write {net} for the network"
             ),
             Self::LargeRange { size, max } => {
                 write!(f, "{size} addresses are more than the {max} that $MAXRANGE4 allows")
@@ -214,9 +247,10 @@ impl fmt::Display for Reason {
             Self::NotSingle6 { excluded: true } => {
                 f.write_str("ip6tset excludes single addresses only: expected a whole address")
             }
-            Self::Duplicate { .. } => {
-                f.write_str("this prefix has an entry already: the first one counts")
+            Self::Duplicate(net) => {
+                write!(f, "{net} has an entry already: the first one counts")
             }
+            Self::OtherType => f.write_str("the dataset type holds no such entries"),
             Self::BadA => {
                 f.write_str("expected an A value after the colon, as in :127.0.0.2: or :2:")
             }
@@ -319,7 +353,7 @@ pub struct Fatal {
 pub enum FatalCause {
     /// `$TIMESTAMP` lies in the future; in seconds since 1970. The text does not tell how far away
     /// it is, which would make another fault of it with each look.
-    #[error("the data is dated {}, in the future: is the clock right?", utc(*.0))]
+    #[error("the data is dated {} UTC, in the future: is the clock right?", date(*.0))]
     FutureTimestamp(u64),
     /// The distinct texts have more bytes, or the lines are more, than are counted.
     #[error("more than 4 GiB of texts, or more than 2147483648 entries, in one dataset")]
@@ -353,27 +387,10 @@ impl fmt::Display for SectionTypes {
     }
 }
 
-/// The date and time of day, in UTC, of a time in seconds since 1970.
-fn utc(seconds: u64) -> String {
-    let leap = |year: u64| {
-        u64::from(year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)))
-    };
-    let (mut day, clock) = (seconds / 86_400, seconds % 86_400);
-    let mut year = 1970;
-    while day >= 365 + leap(year) {
-        day -= 365 + leap(year);
-        year += 1;
-    }
-    let mut month = 1;
-    for length in [31, 28 + leap(year), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
-        if day < length {
-            break;
-        }
-        day -= length;
-        month += 1;
-    }
-    let (hour, minute, second) = (clock / 3600, clock / 60 % 60, clock % 60);
-    format!("{year}-{month:02}-{:02} {hour:02}:{minute:02}:{second:02} UTC", day + 1)
+/// The date and the time of day of a time in seconds since 1970.
+fn date(seconds: u64) -> String {
+    let Utc { year, month, day, hour, minute, second } = Utc::from_unix(seconds.cast_signed());
+    format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
 }
 
 /// Why a line was not used.
@@ -409,14 +426,26 @@ mod tests {
 
     #[test]
     fn the_first_are_kept_and_all_are_counted() {
-        let at = |line| Diagnostic { file: 0, line, column: 1, reason: Reason::NoName };
+        let at =
+            |line| Diagnostic { file: 0, line, column: 1, reason: Reason::NoName, excerpt: None };
         let mut diagnostics = Diagnostics::default();
         for line in 0..250 {
-            diagnostics.push(at(2 * line));
+            diagnostics.push(Place { file: 0, line: 2 * line }, 1, Reason::NoName, b"x");
         }
         diagnostics.merge((0..30).map(|line| at(2 * line + 1)));
         assert_eq!((diagnostics.total, diagnostics.kept.len()), (280, MAX_KEPT));
         let lines: Vec<_> = diagnostics.kept.iter().map(|kept| kept.line).collect();
         assert_eq!(lines, (0..60).chain((60..140).step_by(2)).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_line_is_quoted_as_it_can_be_read() {
+        let quoted = |line: &str| excerpt(line.as_bytes()).into_string();
+        assert_eq!(quoted(" 1.2.3.4\tx \r"), "1.2.3.4\\tx");
+        assert_eq!(quoted("b\u{fc}cher \u{202e}\x1b[m"), "b\u{fc}cher \\u{202e}\\u{1b}[m");
+        assert_eq!(&*excerpt(b"a\xff\\"), "a\\xff\\");
+        assert_eq!(quoted(&"x".repeat(80)), "x".repeat(80));
+        assert_eq!(quoted(&"x".repeat(81)), "x".repeat(80) + "...");
+        assert_eq!(quoted(&format!("{}\u{fc}", "x".repeat(79))), "x".repeat(79) + "...");
     }
 }

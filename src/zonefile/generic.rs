@@ -1,10 +1,10 @@
 //! The lines of a `generic` dataset: records of any name (rbldnsd's manual, "generic Dataset").
 
 use super::diagnostic::Refused;
+use super::entry::Record;
 use super::scan::Scan;
 use super::special::ttl;
 use super::{FatalCause, MAX_TEXT, Options, Reason, ip4};
-use crate::listing::records::RecordsBuilder;
 use crate::wire::Type;
 use crate::wire::name::{MAX_NAME, NameBuf};
 
@@ -12,41 +12,32 @@ use crate::wire::name::{MAX_NAME, NameBuf};
 const MAX_DATA: usize = MAX_TEXT + MAX_TEXT.div_ceil(255);
 const _: () = assert!(MAX_DATA >= 2 + MAX_NAME);
 
-/// Takes `name [ttl] [IN] type data`. A reason returned is a warning only.
+/// Reads `name [ttl] [IN] type data`; the data is put into `data`.
 ///
 /// As in rbldnsd, what follows the address of an A record is ignored, and a TTL or the name of an
 /// MX record that cannot be read makes the whole dataset unusable.
-pub(super) fn line(
+pub(super) fn read<'d>(
     scan: &mut Scan<'_>,
     default_ttl: u32,
     options: &Options,
-    records: &mut RecordsBuilder,
-) -> Result<Option<Reason>, Refused> {
+    data: &'d mut Data,
+) -> Result<(NameBuf, Record<'d>), Refused> {
     let name = owner(scan)?;
     let ttl = match scan.peek() {
         b'0'..=b'9' => ttl(scan, default_ttl, options).ok_or(FatalCause::RecordTtl)?,
         _ => default_ttl,
     };
-    let mut data = Data::default();
-    let mut warning = None;
-    let rtype = match record_type(scan)? {
+    let rtype = record_type(scan)?;
+    let mut was_cut = false;
+    match rtype {
         Type::A => {
             let (address, _) = ip4::inet_address(scan).ok_or(Reason::NotAddress4)?;
             data.push(&address.to_be_bytes());
-            Type::A
         }
-        Type::MX => {
-            mail_exchange(scan, &mut data)?;
-            Type::MX
-        }
-        text => {
-            warning = texts(scan, &mut data);
-            text
-        }
-    };
-    let added = records.add(name.as_wire(), rtype, ttl, data.as_slice());
-    added.map_err(|_| FatalCause::TooLarge)?;
-    Ok(warning)
+        Type::MX => mail_exchange(scan, data)?,
+        _ => was_cut = texts(scan, data),
+    }
+    Ok((name, Record { rtype, ttl, data: data.as_slice(), was_cut }))
 }
 
 /// The name that has the record, in lower case: `@` for the zone itself.
@@ -99,8 +90,9 @@ fn mail_exchange(scan: &mut Scan<'_>, data: &mut Data) -> Result<(), Refused> {
     Ok(())
 }
 
-/// The rest of the line, with or without quotation marks around it, as character-strings.
-fn texts(scan: &mut Scan<'_>, data: &mut Data) -> Option<Reason> {
+/// The rest of the line, with or without quotation marks around it, as character-strings; true if it
+/// was cut.
+fn texts(scan: &mut Scan<'_>, data: &mut Data) -> bool {
     let rest = scan.rest();
     let text = match rest {
         [b'"', text @ .., b'"'] => text,
@@ -115,11 +107,11 @@ fn texts(scan: &mut Scan<'_>, data: &mut Data) -> Option<Reason> {
         data.push(string);
     }
     scan.skip(used.len());
-    (used.len() < text.len()).then_some(Reason::LongText)
+    used.len() < text.len()
 }
 
 /// The data of one record.
-struct Data {
+pub(super) struct Data {
     bytes: [u8; MAX_DATA],
     len: usize,
 }
@@ -144,23 +136,20 @@ impl Data {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::listing::records::Found;
 
-    /// The one record of a line, at this name.
+    /// The record of a line, if its name is this one.
     fn read(name: &[u8], line: &str) -> Option<(Type, u32, Vec<u8>)> {
-        let mut records = RecordsBuilder::default();
-        super::line(&mut Scan::new(line.as_bytes()), 77, &Options::default(), &mut records).ok()?;
-        let set = records.finish();
-        let Found::Records(name) = set.lookup(name) else { return None };
-        let record = set.records(name).next()?;
-        Some((record.rtype, record.ttl, record.data.to_vec()))
+        let mut data = Data::default();
+        let mut scan = Scan::new(line.as_bytes());
+        let (owner, record) = super::read(&mut scan, 77, &Options::default(), &mut data).ok()?;
+        (owner.as_wire() == name).then(|| (record.rtype, record.ttl, record.data.to_vec()))
     }
 
     fn refused(line: &str) -> (Refused, usize) {
         let mut scan = Scan::new(line.as_bytes());
-        let result =
-            super::line(&mut scan, 77, &Options::default(), &mut RecordsBuilder::default());
-        (result.expect_err(line), scan.at())
+        let mut data = Data::default();
+        let result = super::read(&mut scan, 77, &Options::default(), &mut data);
+        (result.err().expect(line), scan.at())
     }
 
     #[test]
@@ -204,11 +193,11 @@ mod tests {
         let long = format!("t TXT \"{}\"", "x".repeat(256));
         let (_, _, data) = read(b"\x01t\0", &long).unwrap();
         assert_eq!((data[0], data[256], data.len()), (255, 1, 258));
-        let mut records = RecordsBuilder::default();
         let too_long = format!("t TXT {}", "x".repeat(MAX_TEXT + 1));
         let mut scan = Scan::new(too_long.as_bytes());
-        let warning = super::line(&mut scan, 77, &Options::default(), &mut records);
-        assert_eq!(warning, Ok(Some(Reason::LongText)));
+        let mut data = Data::default();
+        let (_, record) = super::read(&mut scan, 77, &Options::default(), &mut data).unwrap();
+        assert!(record.was_cut);
     }
 
     #[test]

@@ -1,26 +1,65 @@
 //! IPv4 addresses as zone files spell them (rbldnsd's manual, "ip4set Dataset").
 
 use super::Reason;
+use super::entry::{EntryKey, net4};
 use super::scan::Scan;
 
 /// The mask of the host bits below a prefix of this length, at most 32.
+#[inline]
 pub(super) fn host_mask(len: u8) -> u32 {
     u32::MAX.checked_shr(len.into()).unwrap_or(0)
 }
 
-/// One to four octets: the address they start, and the number of bits given.
+/// Reads the one to four octets that a text begins with: the address they start, the number of bits
+/// given, and where they end. The error is where the text stops making sense.
 #[inline]
-pub(super) fn prefix(scan: &mut Scan<'_>) -> Result<(u32, u8), Reason> {
-    let mut address = 0;
-    let mut bits = 0;
+pub(super) fn octets(text: &[u8]) -> Result<(u32, u8, usize), usize> {
+    let (mut address, mut bits, mut at) = (0, 0, 0);
     loop {
-        let octet = scan.number(255).ok_or(Reason::NotAddress4)?;
+        let (value, end) = octet(text, at)?;
         bits += 8;
-        address |= octet << (32 - bits);
-        if bits == 32 || !scan.eat(b'.') {
-            return Ok((address, bits));
+        address |= value << (32 - bits);
+        if bits == 32 || text.get(end) != Some(&b'.') {
+            return Ok((address, bits, end));
+        }
+        at = end + 1;
+    }
+}
+
+/// The number up to 255 that stands at a place, and where it ends.
+#[inline(always)]
+pub(super) fn octet(text: &[u8], at: usize) -> Result<(u32, usize), usize> {
+    let digit_at =
+        |at: usize| u32::from(text.get(at).map_or(u8::MAX, |byte| byte.wrapping_sub(b'0')));
+    let mut value = digit_at(at);
+    if value > 9 {
+        return Err(at);
+    }
+    let mut end = at + 1;
+    while let digit @ 0..=9 = digit_at(end) {
+        value = value * 10 + digit;
+        end += 1;
+        if end > at + 3 {
+            return long_octet(text, at);
         }
     }
+    if value > 255 { long_octet(text, at) } else { Ok((value, end)) }
+}
+
+/// As [`octet`], of one with zeros before it, or of what is too large for one.
+#[cold]
+fn long_octet(text: &[u8], at: usize) -> Result<(u32, usize), usize> {
+    let mut scan = Scan::new(text);
+    scan.skip(at);
+    let value = scan.number(255);
+    value.map(|value| (value, scan.at())).ok_or(scan.at())
+}
+
+/// One to four octets: the address they start, and the number of bits given.
+pub(super) fn prefix(scan: &mut Scan<'_>) -> Result<(u32, u8), Reason> {
+    let read = octets(scan.rest());
+    scan.skip(read.map_or_else(|stop| stop, |(.., end)| end));
+    read.map(|(address, bits, _)| (address, bits)).map_err(|_| Reason::NotAddress4)
 }
 
 /// An address, a prefix of at least two octets, or CIDR: the address as it stands, host bits
@@ -30,22 +69,12 @@ pub(super) fn cidr(scan: &mut Scan<'_>) -> Result<(u32, u8), Reason> {
     after_prefix(scan, address, bits)
 }
 
-/// A range of addresses as it stands in a line.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Block {
-    /// The first address, with the host bits it was written with.
-    pub(super) start: u32,
-    pub(super) end: u32,
-    /// The length of the prefix, 32 for a range from - to.
-    pub(super) len: u8,
-}
-
 /// Everything [`cidr`] takes, or two prefixes and a dash between them.
-pub(super) fn range(scan: &mut Scan<'_>) -> Result<Block, Reason> {
+pub(super) fn range(scan: &mut Scan<'_>) -> Result<EntryKey<'static>, Reason> {
     let (start, bits) = prefix(scan)?;
     if !scan.eat(b'-') {
-        let (start, len) = after_prefix(scan, start, bits)?;
-        return Ok(Block { start, end: start | host_mask(len), len });
+        let (address, len) = after_prefix(scan, start, bits)?;
+        return Ok(EntryKey::Prefix4 { address, len });
     }
     let (mut end, end_bits) = prefix(scan)?;
     if end_bits == 8 {
@@ -58,7 +87,7 @@ pub(super) fn range(scan: &mut Scan<'_>) -> Result<Block, Reason> {
     if start > end {
         return Err(Reason::BackwardRange);
     }
-    Ok(Block { start, end, len: 32 })
+    Ok(EntryKey::Range4 { start, end })
 }
 
 /// An address as inet_aton reads it, the last number given being the last octet: 127.1 is
@@ -75,7 +104,7 @@ fn after_prefix(scan: &mut Scan<'_>, address: u32, bits: u8) -> Result<(u32, u8)
         return Ok((address, len as u8));
     }
     if bits == 8 {
-        return Err(Reason::BareOctet);
+        return Err(Reason::BareOctet(net4(address, 8)));
     }
     Ok((address, bits))
 }
@@ -91,7 +120,11 @@ mod tests {
     /// What `range` makes of the text, and what it leaves.
     fn read(text: &str) -> Result<(u32, u32, u8, &str), Reason> {
         let mut scan = Scan::new(text.as_bytes());
-        let Block { start, end, len } = range(&mut scan)?;
+        let (start, end, len) = match range(&mut scan)? {
+            EntryKey::Prefix4 { address, len } => (address, address | host_mask(len), len),
+            EntryKey::Range4 { start, end } => (start, end, 32),
+            other => panic!("{other:?}"),
+        };
         Ok((start, end, len, std::str::from_utf8(scan.rest()).unwrap()))
     }
 
@@ -138,8 +171,8 @@ mod tests {
             ("99999999999999999999", Reason::NotAddress4),
             ("1.2.3.4-", Reason::NotAddress4),
             ("1.2.3.4-x", Reason::NotAddress4),
-            ("10", Reason::BareOctet),
-            ("10 /8", Reason::BareOctet),
+            ("10", Reason::BareOctet("10.0.0.0/8".parse().unwrap())),
+            ("10 /8", Reason::BareOctet("10.0.0.0/8".parse().unwrap())),
             ("1.2.3.4/", Reason::PrefixLength { max: 32 }),
             ("1.2.3.4/33", Reason::PrefixLength { max: 32 }),
             ("1.2.3.4/x", Reason::PrefixLength { max: 32 }),

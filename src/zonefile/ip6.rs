@@ -2,49 +2,110 @@
 //! with an IPv4 tail.
 
 use super::Reason;
+use super::entry::net6;
 use super::scan::Scan;
 
 /// The mask of the host bits below a prefix of this length, at most 128.
+#[inline]
 pub(super) fn host_mask(len: u8) -> u128 {
     u128::MAX.checked_shr(len.into()).unwrap_or(0)
 }
 
-/// An address, which may have `::` in it (128 bits), or its first fields (16 bits each).
+/// What a hexadecimal digit stands for; more for any other byte.
+const DIGITS: [u8; 256] = {
+    let mut digits = [u8::MAX; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        digits[byte] = match byte as u8 {
+            digit @ b'0'..=b'9' => digit - b'0',
+            digit @ (b'a'..=b'f' | b'A'..=b'F') => (digit | 0x20) - b'a' + 10,
+            _ => u8::MAX,
+        };
+        byte += 1;
+    }
+    digits
+};
+
+#[inline(always)]
+fn digit(text: &[u8], at: usize) -> u8 {
+    text.get(at).map_or(u8::MAX, |&byte| DIGITS[usize::from(byte)])
+}
+
+/// Reads the address that a text begins with, which may have `::` in it (128 bits), or its first
+/// fields (16 bits each): the address, the number of bits, and where it ends. The error is where the
+/// text stops making sense.
 ///
 /// A colon after a field is part of the address even when no field follows, provided that there
 /// was a `::` before; so `1::2::3` is the address `1::2` and the value `:3`.
-pub(super) fn prefix(scan: &mut Scan<'_>) -> Result<(u128, u8), Reason> {
-    let mut fields = [0u16; 8];
-    let mut count = 0;
-    let mut gap = None;
-    let mut whole = false;
-    if scan.peek() == b':' && scan.peek_second() == b':' {
-        scan.eat(b':');
-        scan.eat(b':');
-        gap = Some(0);
-    }
-    while let Some(field) = field(scan) {
-        fields[count] = field;
-        count += 1;
-        if count == 8 || !scan.eat(b':') {
-            whole = true;
+#[inline]
+pub(super) fn fields(text: &[u8]) -> Result<(u128, u8, usize), usize> {
+    let (mut address, mut count) = (0_u128, 0_u8);
+    let (mut at, mut gap) = if text.starts_with(b"::") { (2, Some(0)) } else { (0, None) };
+    let mut is_whole = false;
+    loop {
+        let (mut field, start) = (0_u32, at);
+        while let digit @ 0..=15 = digit(text, at) {
+            field = field << 4 | u32::from(digit);
+            at += 1;
+        }
+        if at == start {
             break;
         }
-        if gap.is_none() && scan.eat(b':') {
+        if at - start > 4 {
+            match long_field(text, start) {
+                Ok(end) => at = end,
+                Err(stop) => {
+                    at = stop;
+                    break;
+                }
+            }
+        }
+        address = address << 16 | u128::from(field);
+        count += 1;
+        if count == 8 || text.get(at) != Some(&b':') {
+            is_whole = true;
+            break;
+        }
+        at += 1;
+        if gap.is_none() && text.get(at) == Some(&b':') {
             gap = Some(count);
+            at += 1;
         }
     }
-    if let Some(gap) = gap {
-        if count == 8 {
-            return Err(Reason::NotAddress6);
+    match gap {
+        Some(_) if count == 8 => Err(at),
+        Some(0) => Ok((address, 128, at)),
+        Some(gap) => {
+            // Up to six fields lie behind the gap, and as many more as are missing are zero.
+            let behind = 16 * (count - gap);
+            let low = address & !(u128::MAX << behind);
+            Ok((address >> behind << (16 * (8 - gap)) | low, 128, at))
         }
-        fields[gap..].rotate_right(8 - count);
-        count = 8;
-    } else if !whole {
-        return Err(Reason::NotAddress6);
+        None if is_whole => Ok((address << (16 * (8 - count)), 16 * count, at)),
+        None => Err(at),
     }
-    let address = fields.iter().fold(0, |all, &field| all << 16 | u128::from(field));
-    Ok((address, 16 * count as u8))
+}
+
+/// Where a field of more than four digits ends, if it has zeros before it; else where it gets too
+/// large.
+#[cold]
+fn long_field(text: &[u8], start: usize) -> Result<usize, usize> {
+    let (mut value, mut at) = (0_u32, start);
+    while let digit @ 0..=15 = digit(text, at) {
+        if value > 0xfff {
+            return Err(at);
+        }
+        value = value << 4 | u32::from(digit);
+        at += 1;
+    }
+    Ok(at)
+}
+
+/// An address or its first fields, as [`fields`] reads them.
+pub(super) fn prefix(scan: &mut Scan<'_>) -> Result<(u128, u8), Reason> {
+    let read = fields(scan.rest());
+    scan.skip(read.map_or_else(|stop| stop, |(.., end)| end));
+    read.map(|(address, bits, _)| (address, bits)).map_err(|_| Reason::NotAddress6)
 }
 
 /// A prefix of at least two fields, or CIDR: the address as it stands, host bits included, and the
@@ -56,31 +117,9 @@ pub(super) fn cidr(scan: &mut Scan<'_>) -> Result<(u128, u8), Reason> {
         return Ok((address, len as u8));
     }
     if bits == 16 {
-        return Err(Reason::BareField);
+        return Err(Reason::BareField(net6(address, 16)));
     }
     Ok((address, bits))
-}
-
-/// Hexadecimal digits up to ffff, leading zeros allowed.
-#[inline]
-fn field(scan: &mut Scan<'_>) -> Option<u16> {
-    let mut value = 0;
-    let mut digits = 0;
-    for &byte in scan.rest() {
-        let digit = match byte {
-            b'0'..=b'9' => byte - b'0',
-            b'a'..=b'f' | b'A'..=b'F' => (byte | 0x20) - b'a' + 10,
-            _ => break,
-        };
-        if value > 0xfff {
-            scan.skip(digits);
-            return None;
-        }
-        value = value << 4 | u16::from(digit);
-        digits += 1;
-    }
-    scan.skip(digits);
-    (digits > 0).then_some(value)
 }
 
 #[cfg(test)]
@@ -130,7 +169,7 @@ mod tests {
         {
             assert_eq!(read(text), Err(Reason::NotAddress6), "{text}");
         }
-        assert_eq!(read("2001"), Err(Reason::BareField));
+        assert_eq!(read("2001"), Err(Reason::BareField("2001::/16".parse().unwrap())));
         for text in ["1::/129", "1::/", "1::/x", "1::/1000"] {
             assert_eq!(read(text), Err(Reason::PrefixLength { max: 128 }), "{text}");
         }

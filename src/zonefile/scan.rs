@@ -1,5 +1,6 @@
 //! A cursor over one line, and the words and numbers all lines are made of.
 
+use crate::util::time::read_duration;
 use crate::wire::name::NameBuf;
 
 /// A cursor over a line that holds no NUL; past its end it reads NUL.
@@ -127,17 +128,9 @@ impl<'a> Scan<'a> {
     /// A time in seconds, or with one of the units `w d h m s` (rbldnsd's manual, option `-t`).
     /// It ends at a blank, at the end of the line, or before a colon.
     pub(super) fn time(&mut self) -> Option<u32> {
-        let number = self.number(u32::MAX)?;
-        let unit = match self.peek() | 0x20 {
-            b'w' => Some(604_800),
-            b'd' => Some(86_400),
-            b'h' => Some(3600),
-            b'm' => Some(60),
-            b's' => Some(1),
-            _ => None,
-        };
-        self.at += usize::from(unit.is_some());
-        let seconds = number.checked_mul(unit.unwrap_or(1))?;
+        let (seconds, rest) = read_duration(self.rest())?;
+        self.at = self.text.len() - rest.len();
+        let seconds = u32::try_from(seconds).ok()?;
         if self.peek() != b':' {
             self.end_word()?;
         }

@@ -4,6 +4,7 @@
 use super::diagnostic::Refused;
 use super::scan::{Scan, is_blank};
 use super::{FatalCause, Kind, Options, Reason, Special};
+use crate::util::time::Utc;
 use crate::wire::name::NameBuf;
 
 /// The most name servers of a `$NS` line that count.
@@ -254,45 +255,32 @@ fn stamp(scan: &mut Scan<'_>) -> Option<u64> {
         scan.word();
         return Some(0);
     }
-    let year = stamp_part(scan, 4, 1970..=9999)?;
-    let month = stamp_part(scan, 2, 1..=12)?;
-    let leap = u64::from(year % 4 == 0 && (year % 100 != 0 || year % 400 == 0));
-    let month_days = [31, 28 + leap, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    let day = stamp_part(scan, 2, 1..=month_days[month as usize - 1])?;
+    let year = i64::from(stamp_part(scan, 4)?);
+    let [month, day] = [stamp_part(scan, 2)?, stamp_part(scan, 2)?];
     let mut clock = [0; 3];
-    for (part, max) in clock.iter_mut().zip([23, 59, 59]) {
+    for part in &mut clock {
         if scan.is_end() || is_blank(scan.peek()) {
             break;
         }
-        *part = stamp_part(scan, 2, 0..=max)?;
+        *part = stamp_part(scan, 2)?;
     }
     scan.end_word()?;
-    let leap_days = (1970..year).filter(|y| y % 4 == 0 && (y % 100 != 0 || y % 400 == 0)).count();
-    let days = (year - 1970) * 365
-        + leap_days as u64
-        + month_days[..month as usize - 1].iter().sum::<u64>()
-        + day
-        - 1;
-    Some(((days * 24 + clock[0]) * 60 + clock[1]) * 60 + clock[2])
+    let [month, day, hour, minute, second] =
+        [month, day, clock[0], clock[1], clock[2]].map(|n| n as u8);
+    Utc { year, month, day, hour, minute, second }.to_unix()?.try_into().ok()
 }
 
 /// Up to `width` digits, and the delimiter behind them if there is one.
-fn stamp_part(
-    scan: &mut Scan<'_>,
-    width: usize,
-    allowed: std::ops::RangeInclusive<u64>,
-) -> Option<u64> {
-    let mut number = u64::from(scan.digit()?);
+fn stamp_part(scan: &mut Scan<'_>, width: usize) -> Option<u16> {
+    let mut number = u16::from(scan.digit()?);
     for _ in 1..width {
         let Some(digit) = scan.digit() else { break };
-        number = number * 10 + u64::from(digit);
+        number = number * 10 + u16::from(digit);
     }
-    if scan.peek() == b':' {
-        scan.eat(b':');
-    } else {
+    if !scan.eat(b':') {
         scan.eat(b'-');
     }
-    allowed.contains(&number).then_some(number)
+    Some(number)
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! Whole files, line by line, against what rbldnsd makes of them.
 
+use super::scan::Scan;
 use super::*;
 use crate::listing::Range;
 use crate::trie::names::NameLookup;
+use std::net::Ipv4Addr;
 
 mod combined;
 mod oracle;
@@ -21,6 +23,11 @@ fn parse(kind: Kind, options: Options, files: &[&[u8]]) -> Result<Parsed, Fatal>
         parser.end_file()?;
     }
     Ok(parser.finish())
+}
+
+/// What is told of a line, with its file, line and column.
+fn told((file, line, column): (u16, u32, u32), reason: Reason, line_text: &str) -> Diagnostic {
+    Diagnostic { file, line, column, reason, excerpt: Some(line_text.into()) }
 }
 
 /// A value as text: `a text`.
@@ -83,7 +90,7 @@ fn defaults_hold_to_the_end_of_the_file() {
         assert_eq!(listing4(&parsed), want);
         assert_eq!(parsed.default_value, (Ipv4Addr::new(127, 0, 0, 2), b"first $"[..].into()));
         assert_eq!((parsed.entries, parsed.diagnostics.total), (10, 1));
-        let bad_default = Diagnostic { file: 0, line: 9, column: 2, reason: Reason::BadA };
+        let bad_default = told((0, 9, 2), Reason::BadA, ":x");
         assert_eq!(parsed.diagnostics.kept, [bad_default]);
     }
 }
@@ -181,13 +188,13 @@ fn a_byte_order_mark_is_no_part_of_the_first_line() {
         for _ in 0..2 {
             parser.start_file();
             for chunk in file.chunks(chunk) {
-                parser.feed_prepared(chunk, &Prepared::new(Kind::Ip4Set, chunk)).unwrap();
+                parser.feed_batches(chunk, &Batches::new(Kind::Ip4Set, chunk)).unwrap();
             }
             parser.end_file().unwrap();
         }
         let parsed = parser.finish();
         assert_eq!(listing4(&parsed), ["1.1.1.1-1.1.1.2 127.0.0.2 "], "{chunk}");
-        let at = |file| Diagnostic { file, line: 3, column: 1, reason: Reason::NotAddress4 };
+        let at = |file| told((file, 3, 1), Reason::NotAddress4, "\\u{feff}1.1.1.3");
         assert_eq!(parsed.diagnostics.kept, [at(0), at(1)], "{chunk}");
     }
     for first in ["a.example\n", "a.example", ":3:x\na.example\n", "#\na.example", "\na.example"] {
@@ -216,8 +223,10 @@ fn overlong_lines_are_cut_and_reported() {
         let want = ["1.1.1.1 127.0.0.2 x", "1.1.1.2-1.1.1.3 127.0.0.2 ", "1.1.1.4 127.0.0.2 v"];
         assert_eq!(listing4(&parsed), want);
         let column = MAX_LINE as u32 + 1;
-        let long = |line| Diagnostic { file: 0, line, column, reason: Reason::LongLine };
-        assert_eq!(parsed.diagnostics.kept, [long(2), long(4), long(5)]);
+        let places: Vec<_> = parsed.diagnostics.kept.iter().map(|d| (d.line, d.column)).collect();
+        assert_eq!(places, [(2, column), (4, column), (5, column)]);
+        let is_long = |told: &Diagnostic| told.reason == Reason::LongLine;
+        assert!(parsed.diagnostics.kept.iter().all(is_long));
     }
 }
 
@@ -227,7 +236,7 @@ fn an_overlong_line_of_garbage_is_one_line() {
     let mut file = vec![b'x'; 2 * MAX_LINE];
     file.extend_from_slice(b"\n1.1.1.1\n");
     let parsed = parse(Kind::Ip4Set, options(), &[&file]).unwrap();
-    let bad = Diagnostic { file: 0, line: 1, column: 1, reason: Reason::NotAddress4 };
+    let bad = told((0, 1, 1), Reason::NotAddress4, &("x".repeat(80) + "..."));
     assert_eq!((parsed.diagnostics.total, &parsed.diagnostics.kept[..]), (1, &[bad][..]));
 }
 
@@ -237,7 +246,8 @@ fn long_texts_are_cut_and_reported() {
     let (listed, diagnostics) = ip4set(&text);
     assert_eq!(listed[0], format!("1.1.1.1 127.0.0.2 {}", "x".repeat(1020)));
     assert_eq!(listed[1], format!("1.1.1.2 127.0.0.3 {}", "y".repeat(1020)));
-    let cut = Diagnostic { file: 0, line: 1, column: 1029, reason: Reason::LongText };
+    let excerpt = format!("1.1.1.1 {}...", "x".repeat(72));
+    let cut = told((0, 1, 1029), Reason::LongText, &excerpt);
     assert_eq!(diagnostics.kept, [cut]);
 }
 
@@ -249,13 +259,13 @@ fn duplicates_in_a_trie_are_reported_where_they_are() {
     let want = ["10.0.0.0-10.127.255.255 127.0.0.2 ", "10.128.0.0-10.255.255.255 127.0.0.2 a"];
     assert_eq!(listing4(&parsed), want);
     let kept: Vec<_> = parsed.diagnostics.kept.iter().map(|d| (d.file, d.line, d.reason)).collect();
-    let duplicate = |start: &str, len| Reason::Duplicate { start: start.parse().unwrap(), len };
+    let duplicate = |net: &str| Reason::Duplicate(net.parse().unwrap());
     let want = [
-        (0, 4, duplicate("10.0.0.0", 8)),
+        (0, 4, duplicate("10.0.0.0/8")),
         (1, 1, Reason::NotAddress4),
-        (1, 2, duplicate("10.0.0.0", 8)),
-        (1, 4, duplicate("1::", 16)),
-        (1, 5, duplicate("10.0.0.0", 8)),
+        (1, 2, duplicate("10.0.0.0/8")),
+        (1, 4, duplicate("1::/16")),
+        (1, 5, duplicate("10.0.0.0/8")),
     ];
     assert_eq!(kept, want);
     assert_eq!((parsed.entries, parsed.diagnostics.total), (3, 5));
@@ -300,4 +310,44 @@ fn the_examples_of_the_manual() {
     let parsed = parse(Kind::Ip6Tset, options(), &[text.as_bytes()]).unwrap();
     assert_eq!((parsed.entries, parsed.diagnostics.total), (4, 0));
     assert_eq!(parsed.ip6.unwrap().ranges().count(), 4);
+}
+
+/// Of a batch, the entries before and behind the one that breaks a rule are taken.
+#[test]
+fn a_rule_is_the_same_for_fast_and_general_readers() {
+    let file = b"10.0.0.0/8 :2:a\n0.0.0.0/0\n10.1.0.0/16\n10.2.0.1/24 :3:b\n10.3.0.0/24\n";
+    for (kind, wrong) in [(Kind::Ip4Set, 3), (Kind::Ip4Trie, 3)] {
+        let file = [b"$MAXRANGE4 /16\n", &file[..]].concat();
+        let parsed = parse(kind, options(), &[&file]).unwrap();
+        let lines: Vec<_> = parsed.diagnostics.kept.iter().map(|d| (d.line, d.column)).collect();
+        assert_eq!(lines, [(2, 11), (3, 10), (5, 12)], "{kind}");
+        assert_eq!((parsed.entries, parsed.diagnostics.total), (2, wrong));
+    }
+    let lenient = Options { accept_host_bits: true, ..options() };
+    let parsed = parse(Kind::Ip4Set, lenient, &[b"10.2.0.1/24\n"]).unwrap();
+    assert_eq!(listing4(&parsed), ["10.2.0.0-10.2.0.255 127.0.0.2 "]);
+}
+
+#[test]
+fn an_observer_is_told_of_every_entry_that_is_taken() {
+    let files: [&[u8]; 2] = [b":2:x\n1.2.3.4\n!1.2.3.0/24\nbad\n", b"\n10.0.0.1-9 :3:\n"];
+    let mut seen = Vec::new();
+    let observe = |place: Place, key: EntryKey<'_>, is_excluded: bool| {
+        seen.push((place.file, place.line, format!("{key:?}"), is_excluded));
+    };
+    let mut parser = Parser::observed(Kind::Ip4Set, options(), Box::new(observe));
+    for file in files {
+        parser.start_file();
+        parser.feed_batches(file, &Batches::new(Kind::Ip4Set, file)).unwrap();
+        parser.end_file().unwrap();
+    }
+    assert_eq!(parser.finish().entries, 3);
+    let prefix = |address: u32, len: u8| format!("{:?}", EntryKey::Prefix4 { address, len });
+    let range = format!("{:?}", EntryKey::Range4 { start: 0x0a00_0001, end: 0x0a00_0009 });
+    let want = [
+        (0, 2, prefix(0x0102_0304, 32), false),
+        (0, 3, prefix(0x0102_0300, 24), true),
+        (1, 2, range, false),
+    ];
+    assert_eq!(seen, want);
 }

@@ -1,16 +1,17 @@
 //! The values of a dataset while it is read.
 
 use super::diagnostic::Refused;
+use super::entry::EntryValue;
+use super::fast::FastValue;
 use super::params::{self, Params};
-use super::plain_values::Gives;
 use super::scan::Scan;
 use super::value::{self, Pair};
-use super::{FatalCause, Kind, Options, Reason};
+use super::{FatalCause, Kind, MAX_TEXT, Options, Reason};
 use crate::listing::{AnswerId, AnswersBuilder, Gate, ValueId};
 use std::net::Ipv4Addr;
 
 /// How many entries are looked at together.
-pub(super) const BATCH: usize = 32;
+pub(super) const GROUP: usize = 32;
 
 /// The values of a dataset and the default value at the current line.
 #[derive(Debug)]
@@ -125,12 +126,26 @@ impl Values {
     /// The value of an entry, none for an exclusion; and a warning.
     pub(super) fn of_entry(
         &mut self,
-        excluded: bool,
+        value: EntryValue<'_, '_>,
+    ) -> Result<(Option<ValueId>, Option<Reason>), Refused> {
+        match value {
+            EntryValue::Excluded => Ok((None, None)),
+            EntryValue::Default => Ok((Some(self.default_id()?), None)),
+            EntryValue::Text(text) => {
+                let used = &text[..text.len().min(MAX_TEXT)];
+                let id = self.answers.value(self.current.a, used).ok_or(FatalCause::TooLarge)?;
+                Ok((Some(id), (used.len() < text.len()).then_some(Reason::LongText)))
+            }
+            EntryValue::Rest(scan) => self.of_rest(scan),
+            EntryValue::Record(_) => Err(Reason::OtherType.into()),
+        }
+    }
+
+    /// The value that the rest of a line gives, and a warning.
+    fn of_rest(
+        &mut self,
         scan: &mut Scan<'_>,
     ) -> Result<(Option<ValueId>, Option<Reason>), Refused> {
-        if excluded {
-            return Ok((None, None));
-        }
         scan.skip_blanks();
         if scan.is_end_or_comment() {
             return Ok((Some(self.default_id()?), None));
@@ -154,30 +169,30 @@ impl Values {
         Ok((Some(id), warning))
     }
 
-    /// The values of entries, at most [`BATCH`], in their order; none for an exclusion. They stand in
+    /// The values of entries, at most [`GROUP`], in their order; none for an exclusion. They stand in
     /// `read`.
-    pub(super) fn of_batch(
+    pub(super) fn of_group(
         &mut self,
-        entries: impl Iterator<Item = Gives> + Clone,
+        entries: impl Iterator<Item = FastValue> + Clone,
         read: &[u8],
-    ) -> Result<[Option<ValueId>; BATCH], FatalCause> {
-        let mut texts = [None; BATCH];
+    ) -> Result<[Option<ValueId>; GROUP], FatalCause> {
+        let mut texts = [None; GROUP];
         let mut any_text = false;
         for (text, gives) in texts.iter_mut().zip(entries.clone()) {
-            if let Gives::Text(its) = gives {
+            if let FastValue::Text(its) = gives {
                 *text = Some(its.value(self.current.a, read));
                 any_text = true;
             }
         }
-        let guesses = if any_text { self.answers.guess(&texts) } else { [None; BATCH] };
-        let mut values = [None; BATCH];
+        let guesses = if any_text { self.answers.guess(&texts) } else { [None; GROUP] };
+        let mut values = [None; GROUP];
         for (((value, gives), text), guess) in
             values.iter_mut().zip(entries).zip(texts).zip(guesses)
         {
             *value = match (gives, text) {
-                (Gives::Nothing, _) => continue,
+                (FastValue::Excluded, _) => continue,
                 (_, Some(text)) => self.answers.guessed_value(guess, text),
-                (Gives::A(a), None) => self.answers.value(a.into(), &self.current.text),
+                (FastValue::A(a), None) => self.answers.value(a.into(), &self.current.text),
                 (_, None) => Some(self.default_id()?),
             };
             if value.is_none() {

@@ -96,7 +96,7 @@ fn what_is_refused() {
         ("!1.2.3.4", 1, Reason::NotAddress4),
         ("host", 1, Reason::NotAddress4),
         ("1:2:x", 5, Reason::NotAddress6),
-        ("1.2.3.4/24", 11, Reason::HostBits),
+        ("1.2.3.4/24", 11, Reason::HostBits("1.2.3.0/24".parse().unwrap())),
         ("$SOA 1 a b 1 1 1 1 1", 2, Reason::NotInAccessList),
         ("$ns 1 a", 2, Reason::NotInAccessList),
     ];
@@ -134,7 +134,7 @@ fn the_longest_prefix_counts_and_of_equal_ones_the_first() {
     let asked = ["9.9.9.9", "10.9.9.9", "10.1.1.1", "10.1.2.3", "::2", "::1", "2001:db8::1"];
     let want = ["refuse", "pass", "empty", "pass", "empty", "pass", "refuse"];
     assert_eq!(clients(&[file], &asked), want);
-    let duplicate = Reason::Duplicate { start: "10.0.0.0".parse().unwrap(), len: 8 };
+    let duplicate = Reason::Duplicate("10.0.0.0/8".parse().unwrap());
     assert_eq!(reasons(Kind::Acl, file), [(1, duplicate)]);
     assert_eq!(parse(Kind::Acl, &[file]).entries, 7);
 }

@@ -10,8 +10,8 @@ fn combined(files: &[&str]) -> Result<Parsed, Fatal> {
 
 /// The sections as text: `type name apexes ttl $1 entries`.
 fn sections(parsed: &Parsed) -> Vec<String> {
-    let section = |part: &Part| {
-        let Part { name, apexes, parsed } = part;
+    let section = |part: &Section| {
+        let Section { name, apexes, parsed } = part;
         let apexes: Vec<_> = apexes.iter().map(ToString::to_string).collect();
         let one = parsed.vars.numbered[1].as_deref().map(String::from_utf8_lossy);
         let (kind, ttl, entries) = (parsed.kind, parsed.ttl, parsed.entries);
@@ -96,7 +96,7 @@ fn subzones_that_are_none_are_told() {
     .unwrap();
     assert_eq!(sections(&parsed), ["ip4set ip4set x,y 2100  1", "ip4trie t z 2100  1"]);
     assert_eq!(parsed.entries, 2);
-    let duplicate = Reason::Duplicate { start: "1.2.3.4".parse().unwrap(), len: 32 };
+    let duplicate = Reason::Duplicate("1.2.3.4/32".parse().unwrap());
     assert_eq!(
         reasons(&parsed),
         [
@@ -137,6 +137,6 @@ fn duplicates_are_no_bad_lines_of_the_next_file() {
     }
     let parsed = parser.finish();
     assert_eq!((parsed.entries, parsed.diagnostics.total), (1, 1));
-    let diagnostic = parsed.diagnostics.kept[0];
+    let diagnostic = &parsed.diagnostics.kept[0];
     assert_eq!((diagnostic.file, diagnostic.line), (0, 3));
 }

@@ -433,7 +433,7 @@ proptest! {
             for &(cut, is_prepared) in cuts.iter().cycle() {
                 let (head, tail) = rest.split_at(rest.len().min(cut));
                 fed = fed.and_then(|()| match is_prepared {
-                    true => parser.feed_prepared(head, &Prepared::new(kind, head)),
+                    true => parser.feed_batches(head, &Batches::new(kind, head)),
                     false => parser.feed(head),
                 });
                 rest = tail;

@@ -284,7 +284,7 @@ fn dnset_lines() {
 fn dnset_names_and_scopes() {
     use crate::listing::names::Scope;
     let read = |line: &str| {
-        let (name, scope) = entries::scoped_name(&mut Scan::new(line.as_bytes())).unwrap();
+        let (name, scope) = keys::scoped_name(&mut Scan::new(line.as_bytes())).unwrap();
         (name.to_string(), scope)
     };
     assert_eq!(read("Example.COM. text"), ("example.com".into(), Scope::Itself));

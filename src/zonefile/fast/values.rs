@@ -1,26 +1,24 @@
-//! What stands behind the key of an entry, in its commonest forms, fast: nothing, a comment, an A value
+//! What stands behind the key of an entry, in its commonest forms: nothing, a comment, an A value
 //! `:A`, a text, or both `:A:TXT`.
 
-use super::scan::is_blank;
-use super::{MAX_TEXT, plain};
 use crate::listing::{AnswersBuilder, Hashed};
+use crate::zonefile::scan::is_blank;
+use crate::zonefile::{MAX_TEXT, ip4};
 use std::net::Ipv4Addr;
 
-/// What an entry gives.
+/// What an entry says about its key, as [`EntryValue`](super::super::entry::EntryValue).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Gives {
-    /// It is an exclusion.
-    Nothing,
-    /// The default value.
+pub(in crate::zonefile) enum FastValue {
+    Excluded,
     Default,
     /// An A value, and the text of the default value.
     A(u32),
-    Text(Text),
+    Text(TextPlace),
 }
 
 /// The text of a line, which stands in what was read, and perhaps its A value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Text {
+pub(in crate::zonefile) struct TextPlace {
     /// 0 for that of the default value.
     a: u32,
     start: u32,
@@ -28,9 +26,9 @@ pub(super) struct Text {
     hash: u32,
 }
 
-impl Text {
+impl TextPlace {
     /// The value, if an A value that is not given is this one; `read` is what was read.
-    pub(super) fn value(self, default: Ipv4Addr, read: &[u8]) -> Hashed<'_> {
+    pub(in crate::zonefile) fn value(self, default: Ipv4Addr, read: &[u8]) -> Hashed<'_> {
         let start = self.start as usize;
         let text = read.get(start..start + usize::from(self.len)).unwrap_or(&[]);
         let a = if self.a == 0 { default } else { self.a.into() };
@@ -40,23 +38,23 @@ impl Text {
 
 /// What a line gives whose key ends here, and the end of the line.
 #[inline]
-pub(super) fn gives(text: &[u8], at: usize) -> Option<(Gives, usize)> {
+pub(super) fn read(text: &[u8], at: usize) -> Option<(FastValue, usize)> {
     if let Some(end) = end_of_line(text, at) {
-        return Some((Gives::Default, end));
+        return Some((FastValue::Default, end));
     }
     if !is_blank(*text.get(at)?) {
         return None;
     }
     let at = skip_blanks(text, at)?;
     match text[at] {
-        b'\r' | b'\n' => Some((Gives::Default, end_of_line(text, at)?)),
-        b'#' | b';' => Some((Gives::Default, at + memchr::memchr(b'\n', &text[at..])? + 1)),
+        b'\r' | b'\n' => Some((FastValue::Default, end_of_line(text, at)?)),
+        b'#' | b';' => Some((FastValue::Default, at + memchr::memchr(b'\n', &text[at..])? + 1)),
         b':' => {
             let (a, at) = a(text, at + 1)?;
             let at = skip_blanks(text, at)?;
             match text[at] {
                 b':' => with_text(a, text, at + 1),
-                _ => Some((Gives::A(a), end_of_line(text, at)?)),
+                _ => Some((FastValue::A(a), end_of_line(text, at)?)),
             }
         }
         _ => with_text(0, text, at),
@@ -85,20 +83,18 @@ fn skip_blanks(text: &[u8], mut at: usize) -> Option<usize> {
 #[inline]
 fn a(text: &[u8], at: usize) -> Option<(u32, usize)> {
     let text = text.get(at..)?;
-    let (octet, len) = plain::octet(text, 0)?;
-    let (a, len) = if text.get(len)? == &b'.' {
-        plain::address(text).filter(|&(address, _)| address >> 24 == 127)?
-    } else if octet > 0 {
-        (0x7f00_0000 | octet, len)
-    } else {
-        return None;
+    let (address, bits, len) = ip4::octets(text).ok()?;
+    let a = match (address >> 24, bits) {
+        (127, 32) => address,
+        (octet @ 1.., 8) => 0x7f00_0000 | octet,
+        _ => return None,
     };
     Some((a, at + len))
 }
 
 /// The value with the text from here on, and the end of the line.
 #[inline]
-fn with_text(a: u32, text: &[u8], at: usize) -> Option<(Gives, usize)> {
+fn with_text(a: u32, text: &[u8], at: usize) -> Option<(FastValue, usize)> {
     let start = skip_blanks(text, at)?;
     let mut end = start;
     // At a NUL, a line ends before its time. An `@` behind a blank may begin parameters.
@@ -118,38 +114,38 @@ fn with_text(a: u32, text: &[u8], at: usize) -> Option<(Gives, usize)> {
     if text.len() > MAX_TEXT {
         return None;
     }
-    let text = Text {
+    let text = TextPlace {
         a,
         start: u32::try_from(start).ok()?,
         len: text.len() as u16,
         hash: AnswersBuilder::text_hash(text),
     };
-    Some((Gives::Text(text), next))
+    Some((FastValue::Text(text), next))
 }
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::super::params;
-    use super::super::scan::Scan;
-    use super::super::value::{self, Pair};
     use super::*;
+    use crate::zonefile::params;
+    use crate::zonefile::scan::Scan;
+    use crate::zonefile::value::{self, Pair};
     use proptest::prelude::*;
 
     const DEFAULT: Pair<'_> = Pair { a: Ipv4Addr::new(127, 0, 0, 9), text: b"default" };
 
     /// What was read behind a key, up to the end of the line, is what any line gives; `scan` has the
     /// line from the end of its key on.
-    pub(in super::super) fn check(gives: Gives, read: &[u8], scan: &mut Scan<'_>) {
+    pub(in super::super) fn check(value: FastValue, read: &[u8], scan: &mut Scan<'_>) {
         scan.skip_blanks();
         if scan.is_end_or_comment() {
-            return assert_eq!(gives, Gives::Default);
+            return assert_eq!(value, FastValue::Default);
         }
         assert_eq!(params::find(scan.rest()), params::Params::None);
         let (pair, was_cut) = value::pair(scan, DEFAULT, true).unwrap();
         assert!(!was_cut);
-        match gives {
-            Gives::A(a) => assert_eq!(pair, Pair { a: a.into(), ..DEFAULT }),
-            Gives::Text(text) => {
+        match value {
+            FastValue::A(a) => assert_eq!(pair, Pair { a: a.into(), ..DEFAULT }),
+            FastValue::Text(text) => {
                 let hash = AnswersBuilder::text_hash(pair.text);
                 assert_eq!(text.value(DEFAULT.a, read), Hashed::new(pair.a, pair.text, hash));
             }
@@ -197,20 +193,20 @@ pub(super) mod tests {
     #[test]
     fn which_ends_are_plain() {
         let taken = |end: &str| {
-            let (gives, next) = gives(end.as_bytes(), 0)?;
+            let (value, next) = read(end.as_bytes(), 0)?;
             let line = end.as_bytes()[..next].trim_ascii_end();
-            check(gives, end.as_bytes(), &mut Scan::new(line));
-            assert_eq!(gives_of(end.trim_end_matches('\n')), None);
-            Some((gives, next == end.len()))
+            check(value, end.as_bytes(), &mut Scan::new(line));
+            assert_eq!(value_of(end.trim_end_matches('\n')), None);
+            Some((value, next == end.len()))
         };
-        fn gives_of(end: &str) -> Option<Gives> {
-            super::gives(end.as_bytes(), 0).map(|(gives, _)| gives)
+        fn value_of(end: &str) -> Option<FastValue> {
+            read(end.as_bytes(), 0).map(|(value, _)| value)
         }
         for end in ["\n", "\r\n", " \n", "\t \r\n", " # : a @ b\n", " ;x\r\n", " #\0\n"] {
-            assert_eq!(taken(end), Some((Gives::Default, true)), "{end:?}");
+            assert_eq!(taken(end), Some((FastValue::Default, true)), "{end:?}");
         }
         for (end, a) in [(" :5\n", 5), (" :127.0.0.6 \r\n", 6), ("\t:255\r\n", 255)] {
-            assert_eq!(taken(end), Some((Gives::A(0x7f00_0000 | a), true)), "{end:?}");
+            assert_eq!(taken(end), Some((FastValue::A(0x7f00_0000 | a), true)), "{end:?}");
         }
         for end in [
             " :2:text\n",
@@ -224,7 +220,7 @@ pub(super) mod tests {
             " :2:@x\n",
             " x\r\r\n",
         ] {
-            assert!(matches!(taken(end), Some((Gives::Text(_), true))), "{end:?}");
+            assert!(matches!(taken(end), Some((FastValue::Text(_), true))), "{end:?}");
         }
         for end in [
             "",
@@ -247,10 +243,10 @@ pub(super) mod tests {
             " x\0y\n",
             " \0\n",
         ] {
-            assert_eq!(gives_of(end), None, "{end:?}");
+            assert_eq!(value_of(end), None, "{end:?}");
         }
         let long = |len| format!(" :2:{}\n", "x".repeat(len));
         assert!(taken(&long(MAX_TEXT)).is_some());
-        assert_eq!(gives_of(&long(MAX_TEXT + 1)), None);
+        assert_eq!(value_of(&long(MAX_TEXT + 1)), None);
     }
 }

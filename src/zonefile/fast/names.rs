@@ -1,11 +1,11 @@
-//! The commonest lines of lists of names, fast: a name of small letters, digits, hyphens and
-//! underscores, perhaps with `.` or `*.` before it, and [what it gives](plain_values). It may be an
+//! The commonest lines of lists of names: a name of small letters, digits, hyphens and underscores,
+//! perhaps with `.` or `*.` before it, and behind it [what it gives](values). The line may be an
 //! exclusion.
 
-use super::MAX_LINE;
-use super::plain_values::{self, Gives};
+use super::values::{self, FastValue};
 use crate::listing::names::Scope;
 use crate::wire::name::{MAX_LABEL, MAX_NAME};
+use crate::zonefile::MAX_LINE;
 
 /// What a byte of such a name is, or behind it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,18 +31,18 @@ const CLASSES: [Class; 256] = {
     classes
 };
 
-/// A line: the name as text, its labels joined by single dots.
-pub(super) struct Line<'a> {
-    pub(super) name: &'a [u8],
-    pub(super) scope: Scope,
-    pub(super) gives: Gives,
+/// The entry of a line: the name as text, its labels joined by single dots.
+pub(in crate::zonefile) struct NameEntry<'a> {
+    pub(in crate::zonefile) name: &'a [u8],
+    pub(in crate::zonefile) scope: Scope,
+    pub(in crate::zonefile) value: FastValue,
     /// The end of the line, its newline included, in what was read.
-    pub(super) end: usize,
+    pub(in crate::zonefile) end: usize,
 }
 
 /// The line that begins at a place of a text, if it is whole and such a one.
 #[inline]
-pub(super) fn line(text: &[u8], begin: usize) -> Option<Line<'_>> {
+pub(in crate::zonefile) fn line(text: &[u8], begin: usize) -> Option<NameEntry<'_>> {
     let excluded = *text.get(begin)? == b'!';
     let start = begin + usize::from(excluded);
     let (scope, start) = match text[start..] {
@@ -67,22 +67,22 @@ pub(super) fn line(text: &[u8], begin: usize) -> Option<Line<'_>> {
         at += 1;
     }
     let name = &text[start..at];
-    let (gives, end) = match excluded {
-        true => (Gives::Nothing, plain_values::end_of_line(text, at)?),
-        false => plain_values::gives(text, at)?,
+    let (value, end) = match excluded {
+        true => (FastValue::Excluded, values::end_of_line(text, at)?),
+        false => values::read(text, at)?,
     };
     // In wire form it has two bytes more.
     let fits = name.len() + 2 <= MAX_NAME && end - begin <= MAX_LINE;
-    fits.then_some(Line { name, scope, gives, end })
+    fits.then_some(NameEntry { name, scope, value, end })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::entries::scoped_name;
-    use super::super::plain_values::tests::{check, ends};
-    use super::super::scan::Scan;
+    use super::super::values::tests::{check, ends};
     use super::*;
     use crate::wire::name::NameBuf;
+    use crate::zonefile::keys::scoped_name;
+    use crate::zonefile::scan::Scan;
     use proptest::prelude::*;
 
     proptest! {
@@ -95,17 +95,17 @@ mod tests {
             end in ends(),
         ) {
             let text = [&text, &end[..]].concat();
-            let Some(Line { name, scope, gives, end }) = line(&text, 0) else { return Ok(()) };
+            let Some(NameEntry { name, scope, value, end }) = line(&text, 0) else { return Ok(()) };
             prop_assert_eq!(text.iter().position(|&byte| byte == b'\n'), Some(end - 1));
             let line = text[..end].trim_ascii_end();
             let line = &line[..line.iter().position(|&byte| byte == 0).unwrap_or(line.len())];
             let mut scan = Scan::new(line);
             let is_exclusion = scan.eat(b'!');
-            prop_assert_eq!(is_exclusion, gives == Gives::Nothing);
+            prop_assert_eq!(is_exclusion, value == FastValue::Excluded);
             prop_assert_eq!(scoped_name(&mut scan), Ok((NameBuf::from_text(name).unwrap(), scope)));
             match is_exclusion {
                 true => prop_assert!(scan.is_end()),
-                false => check(gives, &text, &mut scan),
+                false => check(value, &text, &mut scan),
             }
         }
     }

@@ -3,7 +3,7 @@
 /// The entries of a dataset by size or scope, each line for itself: rbldnsd counts lines that say
 /// the same once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Tally {
+pub enum Counts {
     /// The type has nothing to tell apart.
     #[default]
     Plain,

@@ -1,7 +1,7 @@
 //! The sections of a `combined` dataset: datasets of other types, each for some subzones
 //! (rbldnsd's manual, "combined Dataset").
 
-use super::body::Body;
+use super::collector::Collector;
 use super::diagnostic::{Refused, SectionTypes};
 use super::scan::Scan;
 use super::special::Local;
@@ -10,7 +10,7 @@ use crate::wire::name::NameBuf;
 
 /// A section, read.
 #[derive(Clone, Debug)]
-pub struct Part {
+pub struct Section {
     /// The name that the file gives it, or its type.
     pub name: Box<str>,
     /// The subzones it is for, relative to the zone, in lower case; the root for the zone itself.
@@ -22,9 +22,9 @@ pub struct Part {
 /// The sections so far.
 #[derive(Debug, Default)]
 pub(super) struct Sections {
-    pub(super) done: Vec<Part>,
+    pub(super) done: Vec<Section>,
     /// The last one. It goes on in the next file after any special line.
-    pub(super) last: Option<Box<Section>>,
+    pub(super) last: Option<Box<SectionReader>>,
     /// Whether entry lines belong to the last one: not at the start of a file.
     pub(super) is_open: bool,
     /// What the ends of sections have shown, for the end of all: the lines may be of an earlier file
@@ -34,21 +34,21 @@ pub(super) struct Sections {
 
 impl Sections {
     /// The section that entry lines belong to.
-    pub(super) fn open(&mut self) -> Option<&mut Section> {
+    pub(super) fn open(&mut self) -> Option<&mut SectionReader> {
         self.last.as_deref_mut().filter(|_| self.is_open)
     }
 }
 
 /// A section that is being read.
 #[derive(Debug)]
-pub(super) struct Section {
+pub(super) struct SectionReader {
     name: Box<str>,
     pub(super) apexes: Vec<NameBuf>,
     pub(super) local: Local,
-    pub(super) body: Body,
+    pub(super) collector: Collector,
 }
 
-impl Section {
+impl SectionReader {
     /// Takes a `$DATASET` line from behind that word; `common` is what stands before all sections.
     /// Returns warnings, each with its place.
     pub(super) fn new(
@@ -65,9 +65,10 @@ impl Section {
         let colon = memchr::memchr(b':', word);
         let (kind, name) = colon.map_or((word, &[][..]), |at| (&word[..at], &word[at + 1..]));
         let kind = str::from_utf8(kind).ok().and_then(|kind| kind.parse::<Kind>().ok());
-        let body =
-            kind.filter(|kind| kind.is_for_section()).and_then(|kind| Body::new(kind, options));
-        let body = body.ok_or(FatalCause::SectionType(SectionTypes))?;
+        let kind = kind.filter(|kind| kind.is_for_section());
+        let collector = kind
+            .and_then(|kind| Collector::new(kind, options))
+            .ok_or(FatalCause::SectionType(SectionTypes))?;
         let (mut apexes, mut warnings) = (Vec::new(), Vec::new());
         for (at, word) in words {
             match word {
@@ -83,12 +84,12 @@ impl Section {
         }
         let name = if name.is_empty() { word } else { name };
         let name = String::from_utf8_lossy(name).into();
-        Ok((Self { name, apexes, local: common.clone(), body }, warnings))
+        Ok((Self { name, apexes, local: common.clone(), collector }, warnings))
     }
 
     /// Decides what its keys give.
-    pub(super) fn finish(self) -> Part {
-        let Self { name, apexes, local, body } = self;
-        Part { name, apexes, parsed: body.finish(local) }
+    pub(super) fn finish(self) -> Section {
+        let Self { name, apexes, local, collector } = self;
+        Section { name, apexes, parsed: collector.finish(local) }
     }
 }

@@ -1,6 +1,6 @@
-//! The commonest line, fast: a whole IPv4 address and nothing else.
+//! The commonest line: a whole IPv4 address and nothing else.
 
-use super::MAX_LINE;
+use crate::zonefile::{MAX_LINE, ip4};
 
 /// How much of a text is looked at for a line. The longest, of four octets with three digits, has 17
 /// bytes with CR LF; what stands behind it may be anything.
@@ -8,21 +8,21 @@ const WINDOW: usize = 32;
 
 /// The addresses of the lines at the beginning of a text, up to the first line that is anything
 /// else or too near the end of the text.
-pub(super) struct Lines<'a> {
+pub(in crate::zonefile) struct AddressLines<'a> {
     /// What was not read yet.
-    pub(super) rest: &'a [u8],
+    pub(in crate::zonefile) rest: &'a [u8],
     /// The number of lines read.
-    pub(super) count: u64,
+    pub(in crate::zonefile) count: u64,
     before: Network,
 }
 
-impl<'a> Lines<'a> {
-    pub(super) fn new(text: &'a [u8]) -> Self {
+impl<'a> AddressLines<'a> {
+    pub(in crate::zonefile) fn new(text: &'a [u8]) -> Self {
         Self { rest: text, count: 0, before: Network::NONE }
     }
 }
 
-impl Iterator for Lines<'_> {
+impl Iterator for AddressLines<'_> {
     type Item = u32;
 
     #[inline]
@@ -152,9 +152,9 @@ fn word_at(text: &[u8; WINDOW], start: usize) -> u32 {
 /// The address of a line that begins at a place of a text, whatever stands behind it, and the end of the
 /// line.
 #[inline]
-pub(super) fn line_with_more(text: &[u8], at: usize) -> Option<(u32, usize)> {
+pub(in crate::zonefile) fn line_with_more(text: &[u8], at: usize) -> Option<(u32, usize)> {
     let line = &text[at..];
-    let (address, len) = address(line)?;
+    let Ok((address, 32, len)) = ip4::octets(line) else { return None };
     let end = match line.get(len)? {
         b' ' | b'\t' | b'#' | b';' | b':' => len + memchr::memchr(b'\n', &line[len..])? + 1,
         b'\n' => len + 1,
@@ -164,49 +164,12 @@ pub(super) fn line_with_more(text: &[u8], at: usize) -> Option<(u32, usize)> {
     (end <= MAX_LINE).then_some((address, at + end))
 }
 
-/// The whole address that a text begins with, and its length.
-#[inline(always)]
-pub(super) fn address(text: &[u8]) -> Option<(u32, usize)> {
-    let (mut address, mut at) = (0, 0);
-    for index in 0..4 {
-        let (value, end) = octet(text, at)?;
-        at = end;
-        if index < 3 {
-            if *text.get(at)? != b'.' {
-                return None;
-            }
-            at += 1;
-        }
-        address = address << 8 | value;
-    }
-    Some((address, at))
-}
-
-/// The number up to 255, of up to three digits, that stands at a place, and where it ends.
-#[inline(always)]
-pub(super) fn octet(text: &[u8], at: usize) -> Option<(u32, usize)> {
-    let mut value = u32::from(text.get(at)?.wrapping_sub(b'0'));
-    if value > 9 {
-        return None;
-    }
-    let mut end = at + 1;
-    for _ in 0..2 {
-        let digit = u32::from(text.get(end)?.wrapping_sub(b'0'));
-        if digit > 9 {
-            break;
-        }
-        value = value * 10 + digit;
-        end += 1;
-    }
-    (value <= 255).then_some((value, end))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// What [`Lines`] says, line by line with the standard library.
+    /// What [`AddressLines`] says, line by line with the standard library.
     fn naive(text: &[u8]) -> (Vec<u32>, &[u8]) {
         let (mut addresses, mut rest) = (Vec::new(), text);
         while rest.len() >= WINDOW
@@ -230,7 +193,7 @@ mod tests {
     }
 
     fn check(text: &[u8]) {
-        let mut lines = Lines::new(text);
+        let mut lines = AddressLines::new(text);
         let addresses: Vec<u32> = lines.by_ref().collect();
         let (want, rest) = naive(text);
         assert_eq!(addresses, want, "{:?}", text.escape_ascii().to_string());

@@ -1,0 +1,212 @@
+//! The commonest lines of lists of prefixes: a prefix, and behind it [what it gives](values). The
+//! line may be an exclusion.
+
+use super::values::{self, FastValue};
+use crate::zonefile::rules::Address;
+use crate::zonefile::{MAX_LINE, ip4, ip6};
+
+/// The entry of a line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::zonefile) struct PrefixEntry<A> {
+    /// The address as it is written, host bits included.
+    pub(in crate::zonefile) address: A,
+    pub(in crate::zonefile) len: u8,
+    pub(in crate::zonefile) value: FastValue,
+}
+
+/// An address that such lines can begin with.
+pub(in crate::zonefile) trait FastAddress: Address {
+    /// The prefix that a text begins with: the address, its length, and where it ends.
+    fn read(text: &[u8]) -> Option<(Self, u8, usize)>;
+}
+
+impl FastAddress for u32 {
+    #[inline]
+    fn read(text: &[u8]) -> Option<(Self, u8, usize)> {
+        let (address, bits, end) = ip4::octets(text).ok()?;
+        let (len, end) = length(text, end, (bits > 8).then_some(bits), 32)?;
+        Some((address, len, end))
+    }
+}
+
+impl FastAddress for u128 {
+    #[inline]
+    fn read(text: &[u8]) -> Option<(Self, u8, usize)> {
+        let (address, bits, end) = ip6::fields(text).ok()?;
+        let (len, end) = length(text, end, (bits > 16).then_some(bits), 128)?;
+        Some((address, len, end))
+    }
+}
+
+/// The length of a prefix if one stands here, else the other one, if there is one; and where it
+/// ends.
+#[inline]
+fn length(text: &[u8], at: usize, other: Option<u8>, max: u8) -> Option<(u8, usize)> {
+    if *text.get(at)? != b'/' {
+        return Some((other?, at));
+    }
+    let (mut len, mut end) = (0, at + 1);
+    while let digit @ 0..=9 = text.get(end)?.wrapping_sub(b'0') {
+        len = len * 10 + u32::from(digit);
+        end += 1;
+        if end > at + 4 {
+            return None;
+        }
+    }
+    (end > at + 1 && len <= max.into()).then_some((len as u8, end))
+}
+
+/// The entries of the lines at the beginning of a text, up to the first line that is of another
+/// kind, or not whole.
+pub(in crate::zonefile) struct PrefixLines<'a, A> {
+    text: &'a [u8],
+    /// Where what was not read yet begins.
+    pub(in crate::zonefile) at: usize,
+    family: std::marker::PhantomData<A>,
+}
+
+impl<'a, A: FastAddress> PrefixLines<'a, A> {
+    /// Those of a text from a place on, where a line begins.
+    pub(in crate::zonefile) fn new(text: &'a [u8], at: usize) -> Self {
+        Self { text, at, family: std::marker::PhantomData }
+    }
+}
+
+impl<A: FastAddress> Iterator for PrefixLines<'_, A> {
+    type Item = PrefixEntry<A>;
+
+    #[inline]
+    fn next(&mut self) -> Option<PrefixEntry<A>> {
+        let excluded = *self.text.get(self.at)? == b'!';
+        let begin = self.at + usize::from(excluded);
+        let (address, len, prefix_len) = A::read(&self.text[begin..])?;
+        let at = begin + prefix_len;
+        let (value, end) = match excluded {
+            true => (FastValue::Excluded, values::end_of_line(self.text, at)?),
+            false => values::read(self.text, at)?,
+        };
+        if end - self.at > MAX_LINE {
+            return None;
+        }
+        self.at = end;
+        Some(PrefixEntry { address, len, value })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::values::tests::{check as check_end, ends};
+    use super::*;
+    use crate::zonefile::scan::Scan;
+    use crate::zonefile::{MAX_TEXT, Reason, keys};
+    use proptest::prelude::*;
+
+    type Reading<K> = fn(&mut Scan<'_>) -> Result<(K, u8), Reason>;
+
+    /// What is taken as such a line is read as any line is.
+    fn check<K: FastAddress>(text: &[u8], cidr: Reading<K>) {
+        let mut lines = PrefixLines::<K>::new(text, 0);
+        let Some(PrefixEntry { address, len, value }) = lines.next() else { return };
+        assert_eq!(text.iter().position(|&byte| byte == b'\n'), Some(lines.at - 1));
+        let line = text[..lines.at].trim_ascii_end();
+        assert!(lines.at <= MAX_LINE);
+        let line = &line[..line.iter().position(|&byte| byte == 0).unwrap_or(line.len())];
+        let mut scan = Scan::new(line);
+        let is_exclusion = scan.eat(b'!');
+        assert_eq!(is_exclusion, value == FastValue::Excluded);
+        assert_eq!(cidr(&mut scan), Ok((address, len)));
+        assert_eq!(keys::end_of_address(&scan), Ok(()));
+        match is_exclusion {
+            true => assert!(scan.is_end()),
+            false => check_end(value, text, &mut scan),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn prefixes_are_those_that_any_line_has(
+            start4 in "!?([0-9]{1,3}[.]){0,4}[0-9]{0,4}",
+            start6 in "!?(::)?([0-9a-fA-F]{1,4}:{1,2}){0,8}([0-9a-fA-F]{0,5})",
+            end in ends(),
+        ) {
+            let lines = [start4, start6].map(|start| [start.as_bytes(), &end].concat());
+            lines.iter().for_each(|line| check(line, ip4::cidr));
+            lines.iter().for_each(|line| check(line, ip6::cidr));
+        }
+    }
+
+    #[test]
+    fn which_lines_are_plain() {
+        fn taken<K: FastAddress>(text: &str) -> bool {
+            let mut lines = PrefixLines::<K>::new(text.as_bytes(), 0);
+            lines.next().is_some_and(|_| lines.at == text.len())
+        }
+        for text in [
+            "1.2.3.4\n",
+            "1.2.3.4/32\r\n",
+            "!1.2.3.0/24\n",
+            "0.0.0.0/0\n",
+            "1.2.3.4 \n",
+            "1.2.3.4 :2:text\n",
+            "1.2.3.0/24 text\n",
+            "1.2.3.4 #\n",
+            "1.2.3\n",
+            "1.2.3.4/24\n",
+            "001.2.3.0004\n",
+        ] {
+            assert!(taken::<u32>(text), "{text:?}");
+            assert!(!taken::<u32>(text.trim_end()), "{text:?}");
+            check(text.as_bytes(), ip4::cidr);
+        }
+        for text in [
+            "1.2.3.4/33\n",
+            "1.2.3.4/\n",
+            " 1.2.3.4\n",
+            "1.2.3.4:2:x\n",
+            "! 1.2.3.4\n",
+            "!1.2.3.4 \n",
+            "1.2.3.4\r:2:x\n",
+            "::1\n",
+        ] {
+            assert!(!taken::<u32>(text), "{text:?}");
+        }
+        for text in [
+            "::\n",
+            "::/0\n",
+            "1::\n",
+            "::1\n",
+            "1::2\n",
+            "1:2:3:4:5:6:7:8\n",
+            "1:2:3:4:5:6:7::\n",
+            "::2:3:4:5:6:7:8\n",
+            "2001:DB8::/32\r\n",
+            "!1:2:3:4:5:6:7:8/128\n",
+            "1::/16 :2:x\n",
+            "1:2:3:4\n",
+            "00001::\n",
+            "1::2:\n",
+            "1::/8\n",
+        ] {
+            assert!(taken::<u128>(text), "{text:?}");
+            check(text.as_bytes(), ip6::cidr);
+        }
+        for text in [
+            "1\n",
+            "1::2::3\n",
+            "1:::\n",
+            ":\n",
+            "1:\n",
+            "1:2:3:4:5:6:7:8:9\n",
+            "1:2:3:4:5:6:7::8\n",
+            "1::/129\n",
+            "1.2.3.4\n",
+        ] {
+            assert!(!taken::<u128>(text), "{text:?}");
+        }
+        let line = |blanks: usize, text: usize| {
+            format!("1.2.3.4{}:2:{}\n", " ".repeat(blanks), "x".repeat(text))
+        };
+        assert!(taken::<u32>(&line(1, MAX_TEXT)) && !taken::<u32>(&line(1, MAX_TEXT + 1)));
+        assert!(taken::<u32>(&line(MAX_LINE - 20, 5)) && !taken::<u32>(&line(MAX_LINE, 5)));
+    }
+}

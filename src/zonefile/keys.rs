@@ -1,0 +1,131 @@
+//! The keys of entry lines in rbldnsd's format (rbldnsd's manual, "Dataset types and formats").
+
+use super::entry::EntryKey;
+use super::scan::{Scan, is_blank};
+use super::{Kind, Reason, ip4, ip6};
+use crate::listing::names::Scope;
+use crate::wire::name::{MAX_LABEL, NameBuf};
+
+/// Reads the key of an entry of this type, and whether the entry is an exclusion. A domain name is
+/// put into `name`.
+pub(super) fn read<'k, 't: 'k>(
+    kind: Kind,
+    scan: &mut Scan<'t>,
+    name: &'k mut NameBuf,
+) -> Result<(EntryKey<'k>, bool), Reason> {
+    if kind == Kind::AclKey {
+        return Ok((EntryKey::AccessKey(access_key(scan)?), false));
+    }
+    let excluded = !matches!(kind, Kind::Ip4Tset | Kind::Acl) && eat_exclusion(scan);
+    let key = match kind {
+        Kind::Ip4Set => ip4::range(scan)?,
+        Kind::Ip4Tset => {
+            let (address, len) = ip4::prefix(scan)?;
+            EntryKey::Prefix4 { address, len }
+        }
+        Kind::Ip4Trie => of_any_family(scan)?,
+        Kind::Ip6Tset => {
+            let (address, len) = ip6::prefix(scan)?;
+            EntryKey::Prefix6 { address, len }
+        }
+        Kind::Ip6Trie => prefix6(scan)?,
+        Kind::Acl => return Ok((client(scan)?, false)),
+        Kind::Dnset | Kind::Generic | Kind::Combined | Kind::AclKey => {
+            let scope;
+            (*name, scope) = scoped_name(scan)?;
+            return Ok((EntryKey::Name { name: name.as_wire(), scope }, excluded));
+        }
+    };
+    end_of_address(scan)?;
+    Ok((key, excluded))
+}
+
+fn prefix4(scan: &mut Scan<'_>) -> Result<EntryKey<'static>, Reason> {
+    ip4::cidr(scan).map(|(address, len)| EntryKey::Prefix4 { address, len })
+}
+
+fn prefix6(scan: &mut Scan<'_>) -> Result<EntryKey<'static>, Reason> {
+    ip6::cidr(scan).map(|(address, len)| EntryKey::Prefix6 { address, len })
+}
+
+/// What is no IPv4 prefix may be an IPv6 one, as in the rspamd fork's `ip4trie`. It needs a colon:
+/// a slip like 10/88 is not taken for 10::/88.
+fn of_any_family(scan: &mut Scan<'_>) -> Result<EntryKey<'static>, Reason> {
+    let start = scan.clone();
+    match prefix4(scan) {
+        Err(_) if start.clone().word().contains(&b':') => {
+            *scan = start;
+            prefix6(scan)
+        }
+        read => read,
+    }
+}
+
+/// An IPv4 prefix, or what is none as an IPv6 prefix: so 10/88 is 10::/88 here, as in rbldnsd.
+fn client(scan: &mut Scan<'_>) -> Result<EntryKey<'static>, Reason> {
+    type Reader = fn(&mut Scan<'_>) -> Result<EntryKey<'static>, Reason>;
+    let start = scan.clone();
+    let whole = |read: Reader, scan: &mut Scan<'_>| {
+        read(scan).and_then(|key| end_of_address(scan).map(|()| key))
+    };
+    let reason4 = match whole(prefix4, scan) {
+        Ok(key) => return Ok(key),
+        Err(reason) => reason,
+    };
+    let after_ip4 = std::mem::replace(scan, start.clone());
+    match whole(prefix6, scan) {
+        Err(_) if !start.clone().word().contains(&b':') => {
+            *scan = after_ip4;
+            Err(reason4)
+        }
+        read => read,
+    }
+}
+
+fn eat_exclusion(scan: &mut Scan<'_>) -> bool {
+    let excluded = scan.eat(b'!');
+    if excluded {
+        scan.skip_blanks();
+    }
+    excluded
+}
+
+pub(super) fn end_of_address(scan: &Scan<'_>) -> Result<(), Reason> {
+    match scan.peek() {
+        0 | b' ' | b'\t' | b'#' | b';' | b':' => Ok(()),
+        _ => Err(Reason::AfterAddress),
+    }
+}
+
+/// The name of a `dnset` entry in lower case: `name`, `.name` or `*.name`.
+pub(super) fn scoped_name(scan: &mut Scan<'_>) -> Result<(NameBuf, Scope), Reason> {
+    let scope = if scan.eat(b'.') {
+        Scope::Both
+    } else if scan.peek() == b'*' && scan.peek_second() == b'.' {
+        scan.skip(2);
+        Scope::Below
+    } else {
+        Scope::Itself
+    };
+    let start = scan.clone();
+    let name = NameBuf::from_text(scan.word()).map_err(Reason::BadName);
+    match name {
+        Ok(name) if !name.is_root() => Ok((name.to_lowercase(), scope)),
+        refused => {
+            *scan = start;
+            Err(refused.err().unwrap_or(Reason::NoName))
+        }
+    }
+}
+
+/// A key of an `aclkey` dataset: the last label before the apex.
+fn access_key<'k>(scan: &mut Scan<'k>) -> Result<&'k [u8], Reason> {
+    let rest = scan.rest();
+    let end = |&byte: &u8| is_blank(byte) || matches!(byte, b':' | b'=');
+    let key = &rest[..rest.iter().position(end).unwrap_or(rest.len())];
+    if key.len() > MAX_LABEL {
+        return Err(Reason::LongKey);
+    }
+    scan.skip(key.len());
+    Ok(key)
+}

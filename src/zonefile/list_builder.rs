@@ -1,0 +1,272 @@
+//! What each dataset type makes of entries (rbldnsd's manual, "Dataset types and formats"): the one
+//! place where an entry meets the rules of its type.
+
+use super::acl::AclBuilder;
+use super::batch::Batch;
+use super::diagnostic::Refused;
+use super::entry::{Entry, EntryKey, EntryValue};
+use super::fast::PrefixEntry;
+use super::rules::{Address, Rules, mapped_ip4};
+use super::scan::Scan;
+use super::values::{GROUP, Values};
+use super::{Counts, FatalCause, Kind, Options, Reason};
+use crate::listing::ValueId;
+use crate::listing::addresses::{LayersBuilder, PrefixesBuilder, SetBuilder4, SetBuilder6};
+use crate::listing::names::NamesBuilder;
+use crate::listing::records::RecordsBuilder;
+
+/// The entries of a dataset so far.
+#[derive(Debug)]
+pub(super) enum ListBuilder {
+    Ip4Set(LayersBuilder),
+    Ip4Tset(SetBuilder4),
+    Ip4Trie(PrefixesBuilder<u32>, PrefixesBuilder<u128>),
+    Ip6Tset(SetBuilder6),
+    Ip6Trie(PrefixesBuilder<u128>),
+    Dnset(NamesBuilder),
+    Acl(AclBuilder),
+    Generic(RecordsBuilder),
+}
+
+impl ListBuilder {
+    /// No entries yet; `None` for a type that has no entries itself.
+    pub(super) fn new(kind: Kind, options: &Options) -> Option<Self> {
+        Some(match kind {
+            Kind::Ip4Set => Self::Ip4Set(LayersBuilder::default()),
+            Kind::Ip4Tset => Self::Ip4Tset(SetBuilder4::default()),
+            Kind::Ip4Trie => Self::Ip4Trie(PrefixesBuilder::default(), PrefixesBuilder::default()),
+            Kind::Ip6Tset => Self::Ip6Tset(SetBuilder6::default()),
+            Kind::Ip6Trie => Self::Ip6Trie(PrefixesBuilder::default()),
+            Kind::Dnset => Self::Dnset(NamesBuilder::new(options.threads)),
+            Kind::Acl => Self::Acl(AclBuilder::clients()),
+            Kind::AclKey => Self::Acl(AclBuilder::keys()),
+            Kind::Generic => Self::Generic(RecordsBuilder::default()),
+            Kind::Combined => return None,
+        })
+    }
+
+    /// The entries by size or scope.
+    pub(super) fn counts(&self) -> Counts {
+        match self {
+            Self::Ip4Set(set) => Counts::Blocks(set.blocks()),
+            Self::Ip6Tset(set) => {
+                let (listed, excluded) = set.counts();
+                Counts::Networks { listed, excluded }
+            }
+            Self::Dnset(names) => {
+                let (itself, below) = names.scopes();
+                Counts::Names { itself, below }
+            }
+            _ => Counts::Plain,
+        }
+    }
+
+    /// True if a line that starts like this sets the default value.
+    pub(super) fn is_default_line(&self, scan: &Scan<'_>) -> bool {
+        if let Self::Acl(acl) = self {
+            return acl.is_default_line(scan);
+        }
+        let may_be_ip6 = matches!(self, Self::Ip4Trie(..) | Self::Ip6Trie(_));
+        scan.peek() == b':'
+            && !(may_be_ip6 && scan.peek_second() == b':')
+            && !matches!(self, Self::Generic(_))
+    }
+
+    /// Takes a default line. A reason returned is a warning only.
+    pub(super) fn default_line(
+        &mut self,
+        scan: &mut Scan<'_>,
+        values: &mut Values,
+    ) -> Result<Option<Reason>, Refused> {
+        match self {
+            Self::Acl(acl) => acl.default_line(scan, values),
+            _ => values.default_line(scan),
+        }
+    }
+
+    /// Takes an entry; `number` is its number in the files. A reason returned is a warning only.
+    pub(super) fn add(
+        &mut self,
+        entry: Entry<'_, '_>,
+        values: &mut Values,
+        rules: Rules<'_>,
+        number: u32,
+    ) -> Result<Option<Reason>, Refused> {
+        use EntryKey::{Name, Prefix4, Prefix6, Range4};
+        let Entry { key, value } = entry;
+        match (self, key) {
+            (Self::Ip4Set(set), Prefix4 { .. } | Range4 { .. }) => {
+                let (start, end) = match key {
+                    Prefix4 { address, len } => rules.set_block(address, len)?,
+                    Range4 { start, end } => {
+                        rules.check_size(start, end)?;
+                        (start, end)
+                    }
+                    _ => return Err(Reason::OtherType.into()),
+                };
+                let (value, warning) = values.of_entry(value)?;
+                set.add_range(start, end, value);
+                Ok(warning)
+            }
+            (Self::Ip4Tset(set), Prefix4 { address, len }) => {
+                if len < 32 {
+                    return Err(Reason::NotSingle4.into());
+                }
+                set.add(address);
+                Ok(None)
+            }
+            (Self::Ip4Trie(trie, _), Prefix4 { address, len }) => {
+                add_prefix(trie, address, len, value, values, rules, number)
+            }
+            (Self::Ip4Trie(trie4, trie6), Prefix6 { address, len }) => {
+                let start = address.admit(len, rules)?;
+                let (value, warning) = values.of_entry(value)?;
+                let answer = values.answer(value);
+                match mapped_ip4(start, len) {
+                    Some((start, len)) => trie4.add(start, len, answer, number),
+                    None => trie6.add(start, len, answer, number),
+                }
+                Ok(warning)
+            }
+            (Self::Ip6Tset(set), Prefix6 { address, len }) => {
+                let excluded = matches!(value, EntryValue::Excluded);
+                match (excluded, len) {
+                    (false, 64) => set.add(address),
+                    (true, 128) => set.exclude(address),
+                    _ => return Err(Reason::NotSingle6 { excluded }.into()),
+                }
+                Ok(None)
+            }
+            (Self::Ip6Trie(trie), Prefix6 { address, len }) => {
+                add_prefix(trie, address, len, value, values, rules, number)
+            }
+            (Self::Dnset(names), Name { name, scope }) => {
+                let (value, warning) = values.of_entry(value)?;
+                names.add(name, scope, value).map_err(|_| FatalCause::TooLarge)?;
+                Ok(warning)
+            }
+            (Self::Acl(acl), _) => acl.add(key, value, values, rules, number),
+            (Self::Generic(records), Name { name, .. }) => {
+                let EntryValue::Record(record) = value else {
+                    return Err(Reason::OtherType.into());
+                };
+                let added = records.add(name, record.rtype, record.ttl, record.data);
+                added.map_err(|_| FatalCause::TooLarge)?;
+                Ok(record.was_cut.then_some(Reason::LongText))
+            }
+            _ => Err(Reason::OtherType.into()),
+        }
+    }
+
+    /// Takes entries of a batch up to the first that breaks a rule, which [`add`](Self::add) refuses,
+    /// and returns their number. Their lines are in `chunk`, and `number` is the number of the first
+    /// of them. `None` if the batch is of another type.
+    pub(super) fn add_batch(
+        &mut self,
+        batch: Batch<'_>,
+        chunk: &[u8],
+        values: &mut Values,
+        rules: Rules<'_>,
+        number: u64,
+    ) -> Result<Option<usize>, FatalCause> {
+        let count = match (self, batch) {
+            (Self::Ip4Set(set), Batch::Addresses(addresses)) => {
+                set.add_singles(addresses, values.default_id()?);
+                addresses.len()
+            }
+            (Self::Ip4Tset(set), Batch::Addresses(addresses)) => {
+                set.add_all(addresses);
+                addresses.len()
+            }
+            (Self::Ip4Set(set), Batch::Prefixes4(entries)) => {
+                let block = |entry: &PrefixEntry<u32>| rules.set_block(entry.address, entry.len);
+                let add = |(start, end), value, _: &mut Values| set.add_range(start, end, value);
+                add_admitted(entries, chunk, values, block, add)?
+            }
+            (Self::Ip4Trie(trie, _), Batch::Prefixes4(entries)) => {
+                add_prefixes(trie, entries, chunk, values, rules, number)?
+            }
+            (Self::Ip6Trie(trie), Batch::Prefixes6(entries)) => {
+                add_prefixes(trie, entries, chunk, values, rules, number)?
+            }
+            (Self::Dnset(names), Batch::Names(mut written, its_values)) => {
+                if !names.has_room(written, its_values.len()) {
+                    return Err(FatalCause::TooLarge);
+                }
+                for its_values in its_values.chunks(GROUP) {
+                    let group = values.of_group(its_values.iter().copied(), chunk)?;
+                    for &value in &group[..its_values.len()] {
+                        written = names.add_written(written, value);
+                    }
+                }
+                its_values.len()
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(count))
+    }
+}
+
+fn add_prefix<A: Address>(
+    trie: &mut PrefixesBuilder<A>,
+    address: A,
+    len: u8,
+    value: EntryValue<'_, '_>,
+    values: &mut Values,
+    rules: Rules<'_>,
+    number: u32,
+) -> Result<Option<Reason>, Refused> {
+    let start = address.admit(len, rules)?;
+    let (value, warning) = values.of_entry(value)?;
+    trie.add(start, len, values.answer(value), number);
+    Ok(warning)
+}
+
+fn add_prefixes<A: Address>(
+    trie: &mut PrefixesBuilder<A>,
+    entries: &[PrefixEntry<A>],
+    chunk: &[u8],
+    values: &mut Values,
+    rules: Rules<'_>,
+    number: u64,
+) -> Result<usize, FatalCause> {
+    entry_number(number + entries.len() as u64)?;
+    let mut number = entry_number(number)?;
+    let admit = |entry: &PrefixEntry<A>| {
+        entry.address.admit(entry.len, rules).map(|start| (start, entry.len))
+    };
+    add_admitted(entries, chunk, values, admit, |(start, len), value, values| {
+        trie.add(start, len, values.answer(value), number);
+        number += 1;
+    })
+}
+
+/// Adds entries up to the first that is not admitted, and returns their number.
+fn add_admitted<A, K>(
+    entries: &[PrefixEntry<A>],
+    chunk: &[u8],
+    values: &mut Values,
+    admit: impl Fn(&PrefixEntry<A>) -> Result<K, Reason>,
+    mut add: impl FnMut(K, Option<ValueId>, &mut Values),
+) -> Result<usize, FatalCause> {
+    let mut count = 0;
+    for group in entries.chunks(GROUP) {
+        let good = group.iter().take_while(|entry| admit(entry).is_ok()).count();
+        let its_values = values.of_group(group[..good].iter().map(|entry| entry.value), chunk)?;
+        for (entry, value) in group[..good].iter().zip(its_values) {
+            if let Ok(key) = admit(entry) {
+                add(key, value, values);
+            }
+        }
+        count += good;
+        if good < group.len() {
+            break;
+        }
+    }
+    Ok(count)
+}
+
+/// The number of an entry, of which there are fewer than 2^31.
+pub(super) fn entry_number(number: u64) -> Result<u32, FatalCause> {
+    i32::try_from(number).map(i32::cast_unsigned).map_err(|_| FatalCause::TooLarge)
+}

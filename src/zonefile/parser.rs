@@ -1,0 +1,377 @@
+//! Reads the lines of the files of one dataset.
+
+use super::batch::{Batch, BatchBuffer, Batches};
+use super::collector::Collector;
+use super::diagnostic::Refused;
+use super::entry::{Entry, EntryKey, EntryValue, Observer, Place};
+use super::rules::Rules;
+use super::scan::{Scan, is_blank};
+use super::section_reader::{SectionReader, Sections};
+use super::special::Head;
+use super::{
+    Diagnostics, Fatal, FatalCause, Kind, MAX_LINE, Options, Parsed, Reason, generic, keys,
+};
+use crate::listing::names::Scope;
+use crate::wire::name::NameBuf;
+use std::ops::Range;
+
+/// What some editors write at the start of a file of UTF-8: it is no part of the first line.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Reads the files of one dataset; see the [module](super).
+pub struct Parser<'o> {
+    kind: Kind,
+    options: Options,
+    head: Head,
+    content: Content,
+    accepted: u64,
+    diagnostics: Diagnostics,
+    /// The number of `start_file` calls so far.
+    files: u32,
+    /// The number of the last line read.
+    line: u32,
+    /// The beginning of a line of which the end was not fed yet.
+    partial: Vec<u8>,
+    /// Memory for entries that are read many at a time.
+    buffer: BatchBuffer,
+    /// True if more of that line was fed than is kept.
+    overlong: bool,
+    observer: Option<Box<Observer<'o>>>,
+}
+
+/// What entry lines belong to.
+enum Content {
+    Whole(Box<Collector>),
+    Combined(Sections),
+}
+
+impl<'o> Parser<'o> {
+    /// A parser for a dataset of this type.
+    pub fn new(kind: Kind, options: Options) -> Self {
+        Self {
+            kind,
+            head: Head::new(&options, kind),
+            content: Collector::new(kind, &options).map_or_else(
+                || Content::Combined(Sections::default()),
+                |collector| Content::Whole(Box::new(collector)),
+            ),
+            options,
+            accepted: 0,
+            diagnostics: Diagnostics::default(),
+            files: 0,
+            line: 0,
+            partial: Vec::new(),
+            buffer: BatchBuffer::default(),
+            overlong: false,
+            observer: None,
+        }
+    }
+
+    /// The same, which tells the observer of every entry. It is slower: the fast readers, which do
+    /// not look at places, are left out.
+    pub fn observed(kind: Kind, options: Options, observer: Box<Observer<'o>>) -> Self {
+        Self { observer: Some(observer), ..Self::new(kind, options) }
+    }
+
+    /// Starts the first file, or the next one after [`Parser::end_file`].
+    pub fn start_file(&mut self) {
+        self.files += 1;
+        self.line = 0;
+        match &mut self.content {
+            Content::Whole(collector) => collector.start_file(),
+            Content::Combined(sections) => sections.is_open = false,
+        }
+    }
+
+    /// Takes the next bytes of the file.
+    pub fn feed(&mut self, chunk: &[u8]) -> Result<(), Fatal> {
+        let mut rest = chunk;
+        if !self.partial.is_empty() || self.overlong {
+            let Some(end) = memchr::memchr(b'\n', rest) else {
+                self.keep_partial(rest);
+                return Ok(());
+            };
+            self.keep_partial(&rest[..end]);
+            self.take_partial()?;
+            rest = &rest[end + 1..];
+        }
+        loop {
+            rest = &rest[self.fast_lines(rest)?..];
+            let Some(end) = memchr::memchr(b'\n', rest) else { break };
+            self.line(&rest[..end], false)?;
+            rest = &rest[end + 1..];
+        }
+        self.keep_partial(rest);
+        Ok(())
+    }
+
+    /// Takes the next bytes of the file, of which some entries were read before; the same as
+    /// [`feed`](Self::feed) of them.
+    pub fn feed_batches(&mut self, chunk: &[u8], batches: &Batches) -> Result<(), Fatal> {
+        let mut fed = 0;
+        if self.observer.is_none() {
+            for (place, batch) in batches.iter() {
+                self.feed(&chunk[fed..place.start])?;
+                fed = place.start;
+                if self.batch(chunk, place.clone(), batch)? {
+                    fed = place.end;
+                }
+            }
+        }
+        self.feed(&chunk[fed..])
+    }
+
+    /// Ends the file. Its last line counts also without a newline.
+    pub fn end_file(&mut self) -> Result<(), Fatal> {
+        if self.partial.is_empty() && !self.overlong {
+            return Ok(());
+        }
+        self.take_partial()
+    }
+
+    /// The number of entry lines so far; it never falls.
+    pub fn entries(&self) -> u64 {
+        self.accepted
+    }
+
+    /// What was wrong so far.
+    pub fn diagnostics(&self) -> &Diagnostics {
+        &self.diagnostics
+    }
+
+    /// Decides what every key of the dataset gives.
+    pub fn finish(mut self) -> Parsed {
+        self.end_section();
+        let Self { kind, head, content, mut diagnostics, .. } = self;
+        let Head { local, soa, ns, stamp, expires, .. } = head;
+        let mut parsed = match content {
+            Content::Whole(collector) => collector.finish(local),
+            Content::Combined(sections) => Parsed {
+                entries: sections.done.iter().map(|part| part.parsed.entries).sum(),
+                diagnostics: sections.late,
+                parts: sections.done,
+                ..Parsed::new(kind, local)
+            },
+        };
+        diagnostics.add_late(std::mem::take(&mut parsed.diagnostics));
+        Parsed { soa, ns, stamp, expires, diagnostics, ..parsed }
+    }
+
+    /// Ends the section of a combined dataset that is being read, if there is one.
+    fn end_section(&mut self) {
+        let Content::Combined(sections) = &mut self.content else { return };
+        sections.is_open = false;
+        let Some(section) = sections.last.take() else { return };
+        if section.apexes.is_empty() {
+            return;
+        }
+        let mut part = section.finish();
+        sections.late.add_late(std::mem::take(&mut part.parsed.diagnostics));
+        sections.done.push(part);
+    }
+
+    fn keep_partial(&mut self, bytes: &[u8]) {
+        let room = MAX_LINE - self.partial.len();
+        self.partial.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        self.overlong |= bytes.len() > room;
+    }
+
+    fn take_partial(&mut self) -> Result<(), Fatal> {
+        let mut line = std::mem::take(&mut self.partial);
+        let overlong = std::mem::take(&mut self.overlong);
+        let result = self.line(&line, overlong);
+        line.clear();
+        self.partial = line;
+        result
+    }
+
+    /// Takes a line without its newline, or the beginning of an overlong one.
+    pub(super) fn line(&mut self, raw: &[u8], overlong: bool) -> Result<(), Fatal> {
+        self.line = self.line.saturating_add(1);
+        // No line of the commonest kinds begins with a mark, so it is met here.
+        let raw =
+            if self.line == 1 { raw.strip_prefix(BYTE_ORDER_MARK).unwrap_or(raw) } else { raw };
+        let raw = &raw[..raw.len().min(MAX_LINE + 1)];
+        let (raw, overlong) = match raw.split_at_checked(MAX_LINE) {
+            Some((head, tail)) => (head, overlong || !tail.is_empty()),
+            None => (raw, overlong),
+        };
+        let is_margin = |&byte: &u8| is_blank(byte);
+        let start = raw.iter().position(|byte| !is_margin(byte)).unwrap_or(raw.len());
+        let is_end = |byte: &u8| is_margin(byte) || *byte == b'\r';
+        let end = raw[start..].iter().rposition(|byte| !is_end(byte)).map_or(0, |last| last + 1);
+        let text = &raw[start..start + end];
+        let text = &text[..memchr::memchr(0, text).unwrap_or(text.len())];
+        let mut scan = Scan::new(text);
+        let result = match text {
+            [b'$', ..] => {
+                scan.skip(1);
+                self.special(&mut scan, raw, start)
+            }
+            [b'#' | b';' | b':', b'$', ..] => {
+                scan.skip(2);
+                self.special(&mut scan, raw, start)
+            }
+            [] | [b'#' | b';', ..] => Ok(None),
+            _ => self.entry_line(&mut scan),
+        };
+        match result {
+            // What else is wrong with the line says more: it is told once.
+            Ok(None) if overlong => {
+                self.report(raw, MAX_LINE, Reason::LongLine);
+                Ok(())
+            }
+            Ok(None) => Ok(()),
+            Ok(Some(reason)) | Err(Refused::Line(reason)) => {
+                self.report(raw, start + scan.at(), reason);
+                Ok(())
+            }
+            Err(Refused::Dataset(cause)) => Err(self.fatal(cause)),
+        }
+    }
+
+    /// Takes a special line from behind its `$`; `margin` bytes of it stand before what `scan` reads.
+    fn special(
+        &mut self,
+        scan: &mut Scan<'_>,
+        line: &[u8],
+        margin: usize,
+    ) -> Result<Option<Reason>, Refused> {
+        let Content::Combined(sections) = &mut self.content else {
+            return self.head.line(scan, &self.options, None).map(|()| None);
+        };
+        let begins_section = {
+            let mut scan = scan.clone();
+            scan.word().eq_ignore_ascii_case(b"dataset") && !scan.is_end()
+        };
+        if !begins_section {
+            let local = sections.last.as_mut().map(|section| &mut section.local);
+            let result = self.head.line(scan, &self.options, local);
+            sections.is_open = sections.last.is_some();
+            return result.map(|()| None);
+        }
+        scan.word();
+        self.end_section();
+        let (section, warnings) = SectionReader::new(scan, &self.options, &self.head.local)?;
+        for (at, reason) in warnings {
+            self.report(line, margin + at, reason);
+        }
+        if let Content::Combined(sections) = &mut self.content {
+            (sections.last, sections.is_open) = (Some(Box::new(section)), true);
+        }
+        Ok(None)
+    }
+
+    /// Takes a line that is neither special nor a comment, in rbldnsd's format.
+    fn entry_line(&mut self, scan: &mut Scan<'_>) -> Result<Option<Reason>, Refused> {
+        let (collector, rules, _) = self.collector().ok_or(FatalCause::NoSection)?;
+        if let Some(taken) = collector.default_line(scan) {
+            return taken;
+        }
+        if collector.kind == Kind::Generic {
+            let mut data = generic::Data::default();
+            let (name, record) = generic::read(scan, rules.ttl, rules.options, &mut data)?;
+            let key = EntryKey::Name { name: name.as_wire(), scope: Scope::Itself };
+            return self.emit(Entry { key, value: EntryValue::Record(record) });
+        }
+        let mut name = NameBuf::ROOT;
+        let (key, is_excluded) = keys::read(collector.kind, scan, &mut name)?;
+        let value = match is_excluded {
+            true => EntryValue::Excluded,
+            false if scan.is_end() => EntryValue::Default,
+            false => EntryValue::Rest(scan),
+        };
+        self.emit(Entry { key, value })
+    }
+
+    /// Takes an entry of the line at hand. A reason returned is a warning only.
+    pub(super) fn emit(&mut self, entry: Entry<'_, '_>) -> Result<Option<Reason>, Refused> {
+        let place = Place { file: self.file(), line: self.line };
+        let (collector, rules, counts) = self.collector().ok_or(FatalCause::NoSection)?;
+        let (key, is_excluded) = (entry.key, matches!(entry.value, EntryValue::Excluded));
+        let warning = collector.entry(entry, rules, place)?;
+        self.accepted += u64::from(counts);
+        if let Some(observer) = &mut self.observer {
+            observer(place, key, is_excluded);
+        }
+        Ok(warning)
+    }
+
+    /// Takes the lines of the commonest kinds at the beginning of `chunk`, and returns their end.
+    fn fast_lines(&mut self, chunk: &[u8]) -> Result<usize, Fatal> {
+        if self.observer.is_some() {
+            return Ok(0);
+        }
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let mut end = 0;
+        while let Some((collector, ..)) = self.collector()
+            && let Some(run) = buffer.read(collector.kind, chunk, end)
+            && self.batch(chunk, run.place.clone(), buffer.batch(&run))?
+        {
+            end = run.place.end;
+            buffer.clear();
+        }
+        buffer.clear();
+        self.buffer = buffer;
+        Ok(end)
+    }
+
+    /// Takes a batch of entries, of lines at a place of `chunk`; `false` says that they are of
+    /// another type than those at hand.
+    fn batch(
+        &mut self,
+        chunk: &[u8],
+        lines: Range<usize>,
+        mut batch: Batch<'_>,
+    ) -> Result<bool, Fatal> {
+        let mut at = lines.start;
+        loop {
+            let (file, line) = (self.file(), self.line);
+            let Some((collector, rules, counts)) = self.collector() else { return Ok(false) };
+            let place = Place { file, line: line.saturating_add(1) };
+            let taken = collector.batch(batch, chunk, rules, place);
+            let Some(taken) = taken.map_err(|cause| Fatal { file, line, cause })? else {
+                return Ok(false);
+            };
+            self.accepted += if counts { taken as u64 } else { 0 };
+            self.line = line.saturating_add(u32::try_from(taken).unwrap_or(u32::MAX));
+            if taken == batch.len() {
+                return Ok(true);
+            }
+            // The next entry breaks a rule: its line is read again, to say where.
+            let mut ends = memchr::memchr_iter(b'\n', &chunk[at..lines.end]);
+            let start =
+                at + taken.checked_sub(1).and_then(|n| ends.nth(n)).map_or(0, |end| end + 1);
+            at += ends.next().map_or(0, |end| end + 1);
+            self.line(&chunk[start..at - 1], false)?;
+            batch = batch.after(taken + 1);
+        }
+    }
+
+    /// What takes entries, if anything does, with its rules, and whether entries count.
+    fn collector(&mut self) -> Option<(&mut Collector, Rules<'_>, bool)> {
+        let (collector, ttl, counts) = match &mut self.content {
+            Content::Whole(collector) => (&mut **collector, self.head.local.ttl, true),
+            Content::Combined(sections) => {
+                let section = sections.open()?;
+                (&mut section.collector, section.local.ttl, !section.apexes.is_empty())
+            }
+        };
+        let rules = Rules { options: &self.options, max_range: self.head.max_range, ttl };
+        Some((collector, rules, counts))
+    }
+
+    fn report(&mut self, line: &[u8], at: usize, reason: Reason) {
+        let column = u32::try_from(at + 1).unwrap_or(u32::MAX);
+        let place = Place { file: self.file(), line: self.line };
+        self.diagnostics.push(place, column, reason, line);
+    }
+
+    fn fatal(&self, cause: FatalCause) -> Fatal {
+        Fatal { file: self.file(), line: self.line, cause }
+    }
+
+    fn file(&self) -> u16 {
+        u16::try_from(self.files.saturating_sub(1)).unwrap_or(u16::MAX)
+    }
+}

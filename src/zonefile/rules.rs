@@ -1,0 +1,88 @@
+//! The rules that bound the entries of a dataset, whatever reader they come from.
+
+use super::entry::{net4, net6};
+use super::{Options, Reason, ip4, ip6};
+use crate::listing::addresses::{Key, Late};
+use ipnet::IpNet;
+
+/// What bounds the entries of a dataset.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules<'o> {
+    pub(super) options: &'o Options,
+    pub(super) max_range: Option<u32>,
+    /// The TTL where an entry gives none.
+    pub(super) ttl: u32,
+}
+
+/// An address of either family, with the rules of its prefixes.
+pub(super) trait Address: Key {
+    /// The first address of an entry for this prefix, if the entry is allowed.
+    fn admit(self, len: u8, rules: Rules<'_>) -> Result<Self, Reason>;
+
+    /// The network that the address lies in.
+    fn net(self, len: u8) -> IpNet;
+}
+
+impl Address for u32 {
+    #[inline]
+    fn admit(self, len: u8, rules: Rules<'_>) -> Result<Self, Reason> {
+        let mask = ip4::host_mask(len);
+        let network = rules.network(self, self & !mask, len)?;
+        rules.check_size(network, network | mask)?;
+        Ok(network)
+    }
+
+    fn net(self, len: u8) -> IpNet {
+        net4(self, len)
+    }
+}
+
+impl Address for u128 {
+    #[inline]
+    fn admit(self, len: u8, rules: Rules<'_>) -> Result<Self, Reason> {
+        rules.network(self, self & !ip6::host_mask(len), len)
+    }
+
+    fn net(self, len: u8) -> IpNet {
+        net6(self, len)
+    }
+}
+
+impl Rules<'_> {
+    /// The first and the last address of a prefix in an `ip4set`, which takes no /0.
+    #[inline]
+    pub(super) fn set_block(self, address: u32, len: u8) -> Result<(u32, u32), Reason> {
+        if len == 0 {
+            return Err(Reason::ZeroLength);
+        }
+        let start = address.admit(len, self)?;
+        Ok((start, start | ip4::host_mask(len)))
+    }
+
+    #[inline]
+    fn network<A: Address>(self, address: A, network: A, len: u8) -> Result<A, Reason> {
+        let good = network == address || self.options.accept_host_bits;
+        good.then_some(network).ok_or_else(|| Reason::HostBits(address.net(len)))
+    }
+
+    #[inline]
+    pub(super) fn check_size(self, start: u32, end: u32) -> Result<(), Reason> {
+        let size = u64::from(end - start) + 1;
+        match self.max_range {
+            Some(max) if size > u64::from(max) => Err(Reason::LargeRange { size, max }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A prefix below `::ffff:0:0/96` speaks of IPv4 addresses (RFC 4291 section 2.5.5.2), as queries
+/// for such addresses do.
+pub(super) fn mapped_ip4(start: u128, len: u8) -> Option<(u32, u8)> {
+    (start >> 32 == 0xffff && len >= 96).then(|| (start as u32, len - 96))
+}
+
+/// The number of an entry whose prefix had one before, and what to say about it.
+pub(super) fn duplicate<A: Address>(late: Late<A>) -> (u32, Reason) {
+    let Late { place, start, len } = late;
+    (place, Reason::Duplicate(start.net(len)))
+}
