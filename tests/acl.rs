@@ -5,16 +5,16 @@ use std::net::{Ipv4Addr, UdpSocket};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::common::{Serving, temp_dir, wait_until};
+use crate::common::{Server, temp_dir, wait_until};
 
 const NOERROR: u8 = 0;
 const SERVFAIL: u8 = 2;
 const REFUSED: u8 = 5;
 
 /// The return code for a listed name, asked from this address.
-fn code(serving: &Serving, from: [u8; 4]) -> u8 {
+fn code(server: &Server, from: [u8; 4]) -> u8 {
     let socket = UdpSocket::bind((Ipv4Addr::from(from), 0)).expect("some port is free");
-    socket.connect(serving.plain[0]).expect("loopback can be reached");
+    socket.connect(server.addr()).expect("loopback can be reached");
     socket.set_read_timeout(Some(Duration::from_secs(20))).expect("not zero");
     let query = b"\0\x07\0\0\0\x01\0\0\0\0\0\0\x03bad\x01l\x07example\0\0\x01\0\x01";
     socket.send(query).expect("the server listens");
@@ -23,8 +23,8 @@ fn code(serving: &Serving, from: [u8; 4]) -> u8 {
     buffer[3] & 15
 }
 
-fn comes(serving: &Serving, from: [u8; 4], wanted: u8) -> bool {
-    wait_until(Duration::from_secs(20), || code(serving, from) == wanted)
+fn comes(server: &Server, from: [u8; 4], wanted: u8) -> bool {
+    wait_until(Duration::from_secs(20), || code(server, from) == wanted)
 }
 
 fn replace(folder: &Path, text: &str) {
@@ -41,27 +41,22 @@ fn nobody_may_ask_until_it_is_known_who_may_and_then_the_last_good_list_holds() 
     for scope in ["l.example", ""] {
         let of_scope = format!("{scope}:acl:who");
         let arguments = ["--listen", "127.0.0.1:0", "l.example:dnset:list", &of_scope];
-        let log = folder.path().join("log");
-        let serving = Serving::start(&arguments, folder.path(), log.clone());
-        assert_eq!(code(&serving, USUAL), SERVFAIL, "{scope:?}");
+        let server = Server::reporting(&arguments, folder.path());
+        assert_eq!(code(&server, USUAL), SERVFAIL, "{scope:?}");
         // rbldnsd crashes on this one.
         replace(folder.path(), ":refuse\n127.0.0.9\n127.0.0.10 text\n");
-        assert!(comes(&serving, USUAL, NOERROR));
-        assert_eq!(code(&serving, BANNED), REFUSED);
-        let says = |text: &str| {
-            wait_until(Duration::from_secs(20), || {
-                fs::read_to_string(&log).expect("the log").contains(text)
-            })
-        };
+        assert!(comes(&server, USUAL, NOERROR));
+        assert_eq!(code(&server, BANNED), REFUSED);
+        let says = |text: &str| wait_until(Duration::from_secs(20), || server.log().contains(text));
         replace(folder.path(), "<html>\n");
-        assert!(says("event=\"dataset-refused\""), "{}", serving.said());
-        assert_eq!((code(&serving, USUAL), code(&serving, BANNED)), (NOERROR, REFUSED));
+        assert!(says("event=\"dataset-refused\""), "{}", server.log());
+        assert_eq!((code(&server, USUAL), code(&server, BANNED)), (NOERROR, REFUSED));
         fs::remove_file(folder.path().join("who")).expect("our folder");
         assert!(says("there is no such file"));
-        assert_eq!((code(&serving, USUAL), code(&serving, BANNED)), (NOERROR, REFUSED));
+        assert_eq!((code(&server, USUAL), code(&server, BANNED)), (NOERROR, REFUSED));
         replace(folder.path(), "127.0.0.8 :refuse\n");
-        assert!(comes(&serving, BANNED, NOERROR));
-        drop(serving);
+        assert!(comes(&server, BANNED, NOERROR));
+        drop(server);
         fs::remove_file(folder.path().join("who")).expect("our folder");
     }
 }

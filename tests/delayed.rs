@@ -4,7 +4,7 @@ use std::fs;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use crate::common::{Serving, temp_dir};
+use crate::common::{Server, temp_dir};
 
 /// A query for the A record of a name below l.example.
 fn query(id: u8, label: &str) -> Vec<u8> {
@@ -20,9 +20,9 @@ fn a_delayed_reply_comes_over_udp_and_holds_up_no_other() {
     let folder = temp_dir();
     fs::write(folder.path().join("list"), "slow :2:x @ delay=1s\nfast :3:x\n").expect("our folder");
     let arguments = ["--listen", "127.0.0.1:0", "l.example:dnset:list"];
-    let serving = Serving::start(&arguments, folder.path(), folder.path().join("log"));
+    let server = Server::reporting(&arguments, folder.path());
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("some port is free");
-    socket.connect(serving.plain[0]).expect("loopback can be reached");
+    socket.connect(server.addr()).expect("loopback can be reached");
     socket.set_read_timeout(Some(Duration::from_secs(20))).expect("not zero");
     let start = Instant::now();
     // More than there are workers.

@@ -8,6 +8,7 @@
 #[path = "../fuzz/targets/mod.rs"]
 mod targets;
 
+use crate::common::Random;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
@@ -48,7 +49,7 @@ fn short_run(name: &str) {
     for input in &inputs {
         attempt(target, input);
     }
-    let mut mutator = Mutator { random: Random(0x9e37_79b9_7f4a_7c15), target, inputs: &inputs };
+    let mut mutator = Mutator { random: Random::new(1), target, inputs: &inputs };
     let mut changed = 0;
     while Instant::now() < end {
         attempt(target, &mutator.next());
@@ -87,7 +88,7 @@ struct Mutator<'a> {
 
 impl Mutator<'_> {
     fn next(&mut self) -> Vec<u8> {
-        let mut input = self.random.choose(self.inputs).clone();
+        let mut input = self.random.pick(self.inputs).clone();
         input.truncate(self.target.max_size);
         for _ in 0..=self.random.below(6) {
             self.change(&mut input);
@@ -118,12 +119,12 @@ impl Mutator<'_> {
             }
             4 => input[at..end].to_vec(),
             5 => {
-                let other = random.choose(self.inputs);
+                let other = random.pick(self.inputs);
                 let start = random.below(other.len() + 1);
                 let len = random.below(other.len() - start + 1).min(random.below(200));
                 other[start..start + len].to_vec()
             }
-            6 | 7 if !self.target.tokens.is_empty() => random.choose(self.target.tokens).to_vec(),
+            6 | 7 if !self.target.tokens.is_empty() => random.pick(self.target.tokens).to_vec(),
             _ => (0..=random.below(4)).map(|_| random.below(256) as u8).collect(),
         };
         // In place of as many bytes, or between them.
@@ -131,21 +132,5 @@ impl Mutator<'_> {
             if random.below(2) == 0 { at } else { input.len().min(at + insertion.len()) };
         input.splice(at..replaced, insertion);
         input.truncate(self.target.max_size);
-    }
-}
-
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((bits ^ bits >> 31) % bound as u64) as usize
-    }
-
-    fn choose<'t, T>(&mut self, items: &'t [T]) -> &'t T {
-        &items[self.below(items.len())]
     }
 }

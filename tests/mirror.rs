@@ -164,6 +164,7 @@ fn send(socket: &UdpSocket, progress: &Progress) {
         number += 1;
         // Time that was lost is not made up for: a burst would test the socket's buffer.
         due = (due + PACE).max(Instant::now());
+        // The rate is what makes it a stream.
         thread::sleep(due.saturating_duration_since(Instant::now()));
     }
     progress.sent.set(number).expect("there is one sender");

@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 use tempfile::TempDir;
@@ -369,10 +369,15 @@ fn a_system_without_flock_has_a_lock_too() {
         assert_eq!(names_in(&folder.path()), ["a"]);
     }
 
-    // This test is called mirror_something, and is there.
-    symlink(std::process::id().to_string(), &link).expect("it is new");
+    // One that is called mirror, and is there until its input ends.
+    let mut holder = Command::new("sh");
+    holder.args(["-c", "read line", "mirror"]).stdin(Stdio::piped());
+    let mut holder = holder.spawn().expect("sh is there");
+    symlink(holder.id().to_string(), &link).expect("it is new");
     assert_eq!(fetch().status, TRY_LATER);
     assert_eq!(names_in(&folder.path()), [".mirror.lock.pid", "a"]);
+    drop(holder.stdin.take());
+    holder.wait().expect("it is our child");
 }
 
 #[test]

@@ -6,10 +6,11 @@ use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::common::{
-    Foreground, LIMIT, NOBODY, Place, as_nobody, ended, is_root, run, sealed, wait_until,
+    Foreground, LIMIT, NOBODY, Sandbox, as_nobody, ended, in_parallel, is_root, run, sealed, skip,
+    wait_until,
 };
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
@@ -98,10 +99,10 @@ fn mistakes_are_told_in_rbldnsds_words_and_end_with_1() {
         REFUSED_LATER.iter().map(|(line, want)| (format!("{} -b @ {line}", as_nobody()), *want));
     let lines = REFUSED.iter().map(|(line, want)| ((*line).to_owned(), *want)).chain(later);
     for (line, want) in lines {
-        let place = Place::new();
-        fs::write(place.path("data/one"), "1.2.3.4\n").unwrap();
+        let sandbox = Sandbox::new();
+        fs::write(sandbox.path("data/one"), "1.2.3.4\n").unwrap();
         let want: String = want.lines().map(|text| format!("rbldnsd: {text}\n")).collect();
-        for command in [place.command(&line), place.original(&line)] {
+        for command in [sandbox.command(&line), sandbox.original(&line)] {
             let said = ended(command);
             assert_eq!((said.code, &said.err), (1, &want), "{line}: {said:?}");
         }
@@ -110,10 +111,10 @@ fn mistakes_are_told_in_rbldnsds_words_and_end_with_1() {
 
 #[test]
 fn help_goes_to_the_standard_output() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     for (line, code) in [("-h", 0), ("", 1), ("-4h -z", 0)] {
-        let said = place.ended(line);
-        let original = ended(place.original(line));
+        let said = sandbox.ended(line);
+        let original = ended(sandbox.original(line));
         assert_eq!((said.code, original.code), (code, code), "{line}");
         assert_eq!((said.err.as_str(), original.err.as_str()), ("", ""), "{line}");
         for letter in "urbwtcpnelqs46dvaAfFCx".chars() {
@@ -127,9 +128,9 @@ fn help_goes_to_the_standard_output() {
 
 #[test]
 fn what_cannot_be_had_is_refused_with_a_reason() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     for line in ["-x a.so z.test:ip4set:x", "-U ::1/9 z.test:ip4set:x", "-M z.test:ip4set:x"] {
-        let said = place.ended(line);
+        let said = sandbox.ended(line);
         assert_eq!(said.code, 1, "{line}");
         assert!(said.err.contains("not supported: "), "{line}: {}", said.err);
     }
@@ -150,18 +151,19 @@ fn masked(text: &str) -> Vec<String> {
 
 #[test]
 fn the_log_is_rbldnsds_line_by_line() {
-    let place = Place::new();
-    fs::write(place.path("data/names"), ".a.test\nb.test :3:b\n*.c.test\n!d.a.test\n").unwrap();
-    fs::write(place.path("data/six"), "2001:db8:0:1\n2001:db8:0:2\n!2001:db8:0:1::5\nx\n").unwrap();
+    let sandbox = Sandbox::new();
+    fs::write(sandbox.path("data/names"), ".a.test\nb.test :3:b\n*.c.test\n!d.a.test\n").unwrap();
+    fs::write(sandbox.path("data/six"), "2001:db8:0:1\n2001:db8:0:2\n!2001:db8:0:1::5\nx\n")
+        .unwrap();
     let bad: String = (0..8).map(|number| format!("bad {number}\n")).collect();
-    fs::write(place.path("data/bad"), format!("{bad}127.0.0.2\n127.0.0.2\n")).unwrap();
+    fs::write(sandbox.path("data/bad"), format!("{bad}127.0.0.2\n127.0.0.2\n")).unwrap();
     let zones = "a.test:ip4set:data/list b.test:dnset:data/names,data/list c.test:ip6tset:data/six \
                  d.test:ip4tset:data/bad b.test:ip4set:data/list";
-    let line = format!("{} -n -b @ -b localhost/{} -4 {zones}", as_nobody(), place.port);
+    let line = format!("{} -n -b @ -b localhost/{} -4 {zones}", as_nobody(), sandbox.port);
     let mut seen = Vec::new();
-    for command in [place.command(&line), place.original(&line)] {
-        let mut server = Foreground::start(command, &place.path("out"), &place.path("err"));
-        assert!(wait_until(LIMIT, || place.listed("4.3.2.1.a.test")));
+    for command in [sandbox.command(&line), sandbox.original(&line)] {
+        let mut server = Foreground::start(command, &sandbox.path("out"), &sandbox.path("err"));
+        assert!(wait_until(LIMIT, || sandbox.listed("4.3.2.1.a.test")));
         let code = server.end(Signal::TERM);
         assert_eq!(code, Some(0));
         let (mut out, err) = (masked(&server.out()), masked(&server.err()));
@@ -177,11 +179,11 @@ fn the_log_is_rbldnsds_line_by_line() {
 
 #[test]
 fn a_daemon_leaves_the_terminal_when_it_serves() {
-    let place = Place::new();
-    let daemon = place.daemon("z.test:ip4set:data/list");
+    let sandbox = Sandbox::new();
+    let daemon = sandbox.daemon("z.test:ip4set:data/list");
     assert!(daemon.said.out.contains("rbldnsd: listening on 127.0.0.1/"), "{:?}", daemon.said);
     assert!(daemon.said.out.ends_with("started (1 socket(s), 1 zone(s))\n"), "{:?}", daemon.said);
-    assert!(place.listed("4.3.2.1.z.test"), "it serves when the first process has ended");
+    assert!(sandbox.listed("4.3.2.1.z.test"), "it serves when the first process has ended");
     let proc = PathBuf::from(format!("/proc/{}", daemon.pid));
     assert_eq!(fs::read_to_string(proc.join("comm")).unwrap(), "rbldnsd\n");
     assert!(fs::read_to_string(proc.join("cmdline")).unwrap().starts_with("./rbldnsd\0"));
@@ -193,59 +195,60 @@ fn a_daemon_leaves_the_terminal_when_it_serves() {
     assert_eq!(session, daemon.pid.to_string(), "it leads a session of its own");
     daemon.signal(Signal::TERM);
     assert!(wait_until(Duration::from_millis(900), || daemon.has_ended()));
-    assert!(place.path("pid").exists(), "rbldnsd leaves the pid file, too");
+    assert!(sandbox.path("pid").exists(), "rbldnsd leaves the pid file, too");
 }
 
 #[test]
 fn a_quick_start_does_not_wait_for_the_zones() {
-    let place = Place::new();
-    let daemon = place.daemon("-q z.test:ip4set:data/list lost.test:ip4set:missing");
+    let sandbox = Sandbox::new();
+    let daemon = sandbox.daemon("-q z.test:ip4set:data/list lost.test:ip4set:missing");
     assert_eq!((daemon.said.out.as_str(), daemon.said.err.as_str()), ("", ""));
-    assert!(wait_until(LIMIT, || place.listed("4.3.2.1.z.test")));
-    let reply = place.client().ask("4.3.2.1.lost.test", RecordType::A).unwrap();
+    assert!(wait_until(LIMIT, || sandbox.listed("4.3.2.1.z.test")));
+    let reply = sandbox.client().ask("4.3.2.1.lost.test", RecordType::A).unwrap();
     assert_eq!(reply.rcode(), ResponseCode::ServFail);
 }
 
 #[test]
 fn a_daemon_that_cannot_bind_ends_with_1() {
-    let place = Place::new();
-    let _taken = UdpSocket::bind((Ipv4Addr::LOCALHOST, place.port)).unwrap();
-    let said = place.ended("-p pid -b @ z.test:ip4set:data/list");
-    let address = place.address();
+    let sandbox = Sandbox::new();
+    let _taken = UdpSocket::bind((Ipv4Addr::LOCALHOST, sandbox.port)).unwrap();
+    let said = sandbox.ended("-p pid -b @ z.test:ip4set:data/list");
+    let address = sandbox.address();
     let want = format!("rbldnsd: unable to bind to {address}: Address already in use\n");
     assert_eq!((said.code, said.err), (1, want));
-    assert!(!place.path("pid").exists());
+    assert!(!sandbox.path("pid").exists());
 }
 
 #[test]
 fn another_server_may_have_the_tcp_port() {
-    let place = Place::new();
-    let _taken = TcpListener::bind((Ipv4Addr::LOCALHOST, place.port)).unwrap();
-    let server = place.foreground("z.test:ip4set:data/list");
-    assert!(place.listed("4.3.2.1.z.test"));
-    let want = format!("no TCP on {}: Address already in use", place.address());
+    let sandbox = Sandbox::new();
+    let _taken = TcpListener::bind((Ipv4Addr::LOCALHOST, sandbox.port)).unwrap();
+    let server = sandbox.foreground("z.test:ip4set:data/list");
+    assert!(sandbox.listed("4.3.2.1.z.test"));
+    let want = format!("no TCP on {}: Address already in use", sandbox.address());
     assert!(server.err().contains(&want), "{}", server.err());
 }
 
 #[test]
 fn files_are_read_again_at_sighup_and_only_then_with_c_0() {
-    let place = Place::new();
-    let mut server = place.foreground("-c 0 z.test:ip4set:data/list");
-    assert!(!place.listed("9.9.9.9.z.test"));
-    // Every file is looked at once when the server has started.
+    let sandbox = Sandbox::new();
+    let mut server = sandbox.foreground("-c 0 z.test:ip4set:data/list");
+    assert!(!sandbox.listed("9.9.9.9.z.test"));
+    // Every file is looked at once when the server has started, and nothing tells of it.
     std::thread::sleep(Duration::from_millis(500));
-    fs::write(place.path("data/list"), "9.9.9.9\n").unwrap();
+    fs::write(sandbox.path("data/list"), "9.9.9.9\n").unwrap();
+    // Longer than a change takes to be served.
     std::thread::sleep(Duration::from_millis(1500));
-    assert!(!place.listed("9.9.9.9.z.test"), "nobody has asked for it");
+    assert!(!sandbox.listed("9.9.9.9.z.test"), "nobody has asked for it");
     server.signal(Signal::HUP);
-    assert!(wait_until(LIMIT, || place.listed("9.9.9.9.z.test")), "{}", server.out());
+    assert!(wait_until(LIMIT, || sandbox.listed("9.9.9.9.z.test")), "{}", server.out());
     // It is served a moment before it is told.
     let reloads = || server.out().matches("zones reloaded, time ").count();
     assert!(wait_until(LIMIT, || reloads() == 2), "{}", server.out());
-    fs::remove_file(place.path("data/list")).unwrap();
+    fs::remove_file(sandbox.path("data/list")).unwrap();
     server.signal(Signal::HUP);
     assert!(wait_until(LIMIT, || server.err().contains("data/list: unable to open file")));
-    assert!(place.listed("9.9.9.9.z.test"), "the last good data stays");
+    assert!(sandbox.listed("9.9.9.9.z.test"), "the last good data stays");
     let told = || server.err().matches("data/list: unable to open file").count();
     assert_eq!(told(), 1);
     server.signal(Signal::HUP);
@@ -258,26 +261,26 @@ fn files_are_read_again_at_sighup_and_only_then_with_c_0() {
 
 #[test]
 fn garbage_is_an_empty_zone() {
-    let place = Place::new();
-    fs::write(place.path("data/html"), "<!DOCTYPE html>\n<h1>404</h1>\n").unwrap();
-    fs::write(place.path("data/empty"), "").unwrap();
-    let _server = place.foreground("a.test:ip4set:data/html b.test:ip4tset:data/empty");
+    let sandbox = Sandbox::new();
+    fs::write(sandbox.path("data/html"), "<!DOCTYPE html>\n<h1>404</h1>\n").unwrap();
+    fs::write(sandbox.path("data/empty"), "").unwrap();
+    let _server = sandbox.foreground("a.test:ip4set:data/html b.test:ip4tset:data/empty");
     for name in ["2.0.0.127.a.test", "2.0.0.127.b.test"] {
-        let reply = place.client().ask(name, RecordType::A).unwrap();
+        let reply = sandbox.client().ask(name, RecordType::A).unwrap();
         assert_eq!(reply.rcode(), ResponseCode::NXDomain, "no test points either: {name}");
     }
 }
 
 #[test]
 fn data_that_has_expired_ends_no_start_but_takes_its_zone_as_in_rbldnsd() {
-    let place = Place::new();
-    fs::write(place.path("data/old"), "$TIMESTAMP 2001:01:01 +1w\n1.2.3.5\n").unwrap();
+    let sandbox = Sandbox::new();
+    fs::write(sandbox.path("data/old"), "$TIMESTAMP 2001:01:01 +1w\n1.2.3.5\n").unwrap();
     let zones = "z.test:ip4set:data/list z.test:ip4set:data/old y.test:ip4set:data/list";
     let line = format!("{} -n -b @ {zones}", as_nobody());
-    for command in [place.command(&line), place.original(&line)] {
-        let _server = Foreground::start(command, &place.path("out"), &place.path("err"));
-        assert!(wait_until(LIMIT, || place.listed("4.3.2.1.y.test")));
-        let reply = place.client().ask("4.3.2.1.z.test", RecordType::A).unwrap();
+    for command in [sandbox.command(&line), sandbox.original(&line)] {
+        let _server = Foreground::start(command, &sandbox.path("out"), &sandbox.path("err"));
+        assert!(wait_until(LIMIT, || sandbox.listed("4.3.2.1.y.test")));
+        let reply = sandbox.client().ask("4.3.2.1.z.test", RecordType::A).unwrap();
         assert_eq!(reply.rcode(), ResponseCode::ServFail);
     }
 }
@@ -285,53 +288,53 @@ fn data_that_has_expired_ends_no_start_but_takes_its_zone_as_in_rbldnsd() {
 /// The zone answered SERVFAIL by itself as soon as the time had come.
 #[test]
 fn with_c_0_data_expires_at_a_signal_and_not_by_itself() {
-    let place = Place::new();
-    let zones = "z.test:ip4set:data/short y.test:ip4set:data/list";
-    let line = format!("{} -n -c 0 -b @ {zones}", as_nobody());
-    let (ours, original) = (|| place.command(&line), || place.original(&line));
-    for (command, signal) in [
-        (ours(), Signal::HUP),
-        (original(), Signal::HUP),
-        (ours(), Signal::ALARM),
-        (original(), Signal::ALARM),
-    ] {
-        let date = Command::new("date").args(["-u", "-d", "+6 sec", "+%Y:%m:%d:%H:%M:%S"]).output();
+    const LIFE: u64 = 6;
+    let runs = [false, true].map(|original| [Signal::HUP, Signal::ALARM].map(|s| (original, s)));
+    in_parallel(runs.as_flattened(), |&(original, signal)| {
+        let sandbox = Sandbox::new();
+        let date = format!("+{LIFE} sec");
+        let date = Command::new("date").args(["-u", "-d", &date, "+%Y:%m:%d:%H:%M:%S"]).output();
+        let expires = Instant::now() + Duration::from_secs(LIFE + 1);
         let soon = String::from_utf8(date.unwrap().stdout).unwrap();
         let list = format!("$TIMESTAMP 2001:01:01 {}\n1.2.3.4\n", soon.trim());
-        fs::write(place.path("data/short"), list).unwrap();
-        let server = Foreground::start(command, &place.path("out"), &place.path("err"));
-        assert!(wait_until(LIMIT, || place.listed("4.3.2.1.y.test")));
-        std::thread::sleep(Duration::from_secs(7));
-        assert!(place.listed("4.3.2.1.z.test"), "its time has come, but no signal");
+        fs::write(sandbox.path("data/short"), list).unwrap();
+        let zones = "z.test:ip4set:data/short y.test:ip4set:data/list";
+        let line = format!("{} -n -c 0 -b @ {zones}", as_nobody());
+        let command = if original { sandbox.original(&line) } else { sandbox.command(&line) };
+        let server = Foreground::start(command, &sandbox.path("out"), &sandbox.path("err"));
+        assert!(wait_until(LIMIT, || sandbox.listed("4.3.2.1.y.test")));
+        // Its time is what the test is about.
+        std::thread::sleep(expires.saturating_duration_since(Instant::now()));
+        assert!(sandbox.listed("4.3.2.1.z.test"), "its time has come, but no signal");
         server.signal(signal);
         let fails = || {
-            let reply = place.client().ask("4.3.2.1.z.test", RecordType::A);
+            let reply = sandbox.client().ask("4.3.2.1.z.test", RecordType::A);
             reply.unwrap().rcode() == ResponseCode::ServFail
         };
         assert!(wait_until(LIMIT, fails));
-    }
+    });
 }
 
 #[test]
 fn compressed_files_are_refused_if_wanted() {
-    let place = Place::new();
-    let list = File::create(place.path("data/gz")).unwrap();
-    let gzip = Command::new("gzip").arg("-c").arg(place.path("data/list")).stdout(list).status();
+    let sandbox = Sandbox::new();
+    let list = File::create(sandbox.path("data/gz")).unwrap();
+    let gzip = Command::new("gzip").arg("-c").arg(sandbox.path("data/list")).stdout(list).status();
     assert!(gzip.unwrap().success());
     let line = format!("{} -n -C -b @ z.test:ip4set:data/gz", as_nobody());
-    let [ours, original] = [place.command(&line), place.original(&line)].map(ended);
+    let [ours, original] = [sandbox.command(&line), sandbox.original(&line)].map(ended);
     assert_eq!((ours.code, &ours.err), (1, &original.err));
-    let _server = place.foreground("z.test:ip4set:data/gz");
-    assert!(place.listed("4.3.2.1.z.test"));
+    let _server = sandbox.foreground("z.test:ip4set:data/gz");
+    assert!(sandbox.listed("4.3.2.1.z.test"));
 }
 
 #[test]
 fn any_address_takes_ipv4_queries_too() {
-    let place = Place::new();
-    let line = format!("{} -n -b ::/{} z.test:ip4set:data/list", as_nobody(), place.port);
-    for command in [place.command(&line), place.original(&line)] {
-        let server = Foreground::start(command, &place.path("out"), &place.path("err"));
-        assert!(wait_until(LIMIT, || place.listed("4.3.2.1.z.test")));
+    let sandbox = Sandbox::new();
+    let line = format!("{} -n -b ::/{} z.test:ip4set:data/list", as_nobody(), sandbox.port);
+    for command in [sandbox.command(&line), sandbox.original(&line)] {
+        let server = Foreground::start(command, &sandbox.path("out"), &sandbox.path("err"));
+        assert!(wait_until(LIMIT, || sandbox.listed("4.3.2.1.z.test")));
         assert!(server.out().contains("started (1 socket(s), 1 zone(s))"));
     }
 }
@@ -339,28 +342,28 @@ fn any_address_takes_ipv4_queries_too() {
 /// The start failed: sockets for IPv6 are for nothing else.
 #[test]
 fn an_ipv4_address_may_be_written_as_an_ipv6_one() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     for family in ["", "-4"] {
-        let address = format!("::ffff:127.0.0.1/{}", place.port);
+        let address = format!("::ffff:127.0.0.1/{}", sandbox.port);
         let line = format!("{} {family} -n -b {address} z.test:ip4set:data/list", as_nobody());
-        for command in [place.command(&line), place.original(&line)] {
-            let _server = Foreground::start(command, &place.path("out"), &place.path("err"));
-            assert!(wait_until(LIMIT, || place.listed("4.3.2.1.z.test")), "{family}");
+        for command in [sandbox.command(&line), sandbox.original(&line)] {
+            let _server = Foreground::start(command, &sandbox.path("out"), &sandbox.path("err"));
+            assert!(wait_until(LIMIT, || sandbox.listed("4.3.2.1.z.test")), "{family}");
         }
     }
 }
 
 #[test]
 fn duplicates_are_told_with_their_prefix() {
-    let place = Place::new();
-    fs::write(place.path("data/4"), "10/8\n10.0.0.0/8\n").unwrap();
-    fs::write(place.path("data/6"), "2001:db8::/32\n2001:db8::/32\n0::/1\n::/1\n").unwrap();
+    let sandbox = Sandbox::new();
+    fs::write(sandbox.path("data/4"), "10/8\n10.0.0.0/8\n").unwrap();
+    fs::write(sandbox.path("data/6"), "2001:db8::/32\n2001:db8::/32\n0::/1\n::/1\n").unwrap();
     let zones = "a.test:ip4trie:data/4 b.test:ip6trie:data/6";
     let line = format!("{} -n -b @ {zones}", as_nobody());
     let mut seen = Vec::new();
-    for command in [place.command(&line), place.original(&line)] {
-        let mut server = Foreground::start(command, &place.path("out"), &place.path("err"));
-        assert!(wait_until(LIMIT, || place.listed("1.1.1.10.a.test")));
+    for command in [sandbox.command(&line), sandbox.original(&line)] {
+        let mut server = Foreground::start(command, &sandbox.path("out"), &sandbox.path("err"));
+        assert!(wait_until(LIMIT, || sandbox.listed("1.1.1.10.a.test")));
         server.end(Signal::TERM);
         seen.push(server.err());
     }
@@ -370,68 +373,68 @@ fn duplicates_are_told_with_their_prefix() {
 
 #[test]
 fn options_reach_the_answers() {
-    let place = Place::new();
-    fs::write(place.path("data/list"), "10.1.2.3/8 :192.0.2.9:x\n").unwrap();
-    let _server = place.foreground("-et 77 -v z.test:ip4set:data/list");
-    let reply = place.client().ask("1.1.1.10.z.test", RecordType::A).unwrap();
+    let sandbox = Sandbox::new();
+    fs::write(sandbox.path("data/list"), "10.1.2.3/8 :192.0.2.9:x\n").unwrap();
+    let _server = sandbox.foreground("-et 77 -v z.test:ip4set:data/list");
+    let reply = sandbox.client().ask("1.1.1.10.z.test", RecordType::A).unwrap();
     assert_eq!((reply.ttls(), reply.addresses()), (vec![77], vec!["192.0.2.9".parse().unwrap()]));
-    assert_eq!(version(&place), "\"rbldnsd\"\n");
+    assert_eq!(version(&sandbox), "\"rbldnsd\"\n");
 }
 
-fn version(place: &Place) -> String {
-    let port = place.port.to_string();
+fn version(sandbox: &Sandbox) -> String {
+    let port = sandbox.port.to_string();
     let words = ["@127.0.0.1", "-p", &port, "+short", "CH", "TXT", "version.bind"];
     run(Command::new("dig").args(words))
 }
 
 #[test]
 fn a_dry_run_loads_and_ends() {
-    let place = Place::new();
-    let good = place.ended("-D z.test:ip4set:data/list");
+    let sandbox = Sandbox::new();
+    let good = sandbox.ended("-D z.test:ip4set:data/list");
     assert_eq!((good.code, good.out.as_str()), (0, "zones loaded successfully\n"), "{good:?}");
-    let bad = place.ended("-D z.test:ip4set:missing");
+    let bad = sandbox.ended("-D z.test:ip4set:missing");
     assert_eq!((bad.code, bad.out.as_str()), (1, ""), "{bad:?}");
 }
 
 #[test]
 fn root_gives_up_its_rights_and_its_root() {
     if !is_root() {
-        return;
+        return skip("only root has rights to give up");
     }
-    let place = Place::new();
-    let root = place.folder.path().display().to_string();
-    let daemon = place
+    let sandbox = Sandbox::new();
+    let root = sandbox.folder.path().display().to_string();
+    let daemon = sandbox
         .daemon(&format!("-r {root} -w data -c 0 z.test:ip4set:list y.test:ip4set:/data/list"));
     assert_eq!(daemon.status("Uid"), ["54321"; 4]);
     assert_eq!(daemon.status("Gid"), ["54322"; 4]);
     assert_eq!(daemon.status("Groups"), ["54322"]);
     assert_eq!(daemon.status("CapEff"), ["0000000000000000"]);
     let seen = |name: &str| fs::read_link(format!("/proc/{}/{name}", daemon.pid)).unwrap();
-    assert_eq!(seen("root"), place.folder.path());
-    assert_eq!(seen("cwd"), place.path("data"));
-    assert!(place.listed("4.3.2.1.z.test") && place.listed("4.3.2.1.y.test"));
-    fs::write(place.path("data/list"), "9.9.9.9\n").unwrap();
+    assert_eq!(seen("root"), sandbox.folder.path());
+    assert_eq!(seen("cwd"), sandbox.path("data"));
+    assert!(sandbox.listed("4.3.2.1.z.test") && sandbox.listed("4.3.2.1.y.test"));
+    fs::write(sandbox.path("data/list"), "9.9.9.9\n").unwrap();
     daemon.signal(Signal::HUP);
-    assert!(wait_until(LIMIT, || place.listed("9.9.9.9.z.test")), "files are found from inside");
+    assert!(wait_until(LIMIT, || sandbox.listed("9.9.9.9.z.test")), "files are found from inside");
 }
 
 #[test]
 fn others_than_root_stay_who_they_are() {
     if is_root() {
-        return;
+        return skip("root does not stay who it is");
     }
-    let place = Place::new();
-    let daemon = place.daemon("z.test:ip4set:data/list");
+    let sandbox = Sandbox::new();
+    let daemon = sandbox.daemon("z.test:ip4set:data/list");
     let own = rustix::process::getuid().as_raw().to_string();
     assert_eq!(daemon.status("Uid"), [own.as_str(); 4]);
-    let said = place.ended("-n -b 127.0.0.1/0 -u 54321 z.test:ip4set:data/list");
+    let said = sandbox.ended("-n -b 127.0.0.1/0 -u 54321 z.test:ip4set:data/list");
     assert!(
         said.err.contains("unable to setuid(54321:54321): Operation not permitted"),
         "{said:?}"
     );
 }
 
-/// Puts a place of the test's own over /dev, with a logger's socket in it.
+/// Puts a folder of the test's own over /dev, with a logger's socket in it.
 fn own_logger() -> UnixDatagram {
     run(Command::new("sh").args([
         "-ec",
@@ -460,21 +463,22 @@ fn next_line(logger: &UnixDatagram) -> String {
 fn a_daemon_logs_to_syslog() {
     sealed(|| {
         let logger = own_logger();
-        let place = Place::new();
-        let root = place.folder.path().display().to_string();
+        let sandbox = Sandbox::new();
+        let root = sandbox.folder.path().display().to_string();
         let mut seen = Vec::new();
         for original in [false, true] {
             let line =
                 format!("-u {NOBODY} -p pid -b @ -r {root} -F local3 -c 0 z.test:ip4set:data/list");
-            let said = ended(if original { place.original(&line) } else { place.command(&line) });
-            let pid = fs::read_to_string(place.path("pid")).unwrap();
+            let said =
+                ended(if original { sandbox.original(&line) } else { sandbox.command(&line) });
+            let pid = fs::read_to_string(sandbox.path("pid")).unwrap();
             let pid: i32 = pid.trim().parse().unwrap();
             // Who is root in this namespace only cannot become somebody else.
             let serves = said.code == 0;
             assert!(serves || said.err.contains("unable to setuid"), "{said:?}");
             if serves {
                 // Before that, rbldnsd does not heed signals.
-                assert!(wait_until(LIMIT, || place.listed("4.3.2.1.z.test")));
+                assert!(wait_until(LIMIT, || sandbox.listed("4.3.2.1.z.test")));
                 kill_process(Pid::from_raw(pid).unwrap(), Signal::TERM).unwrap();
             }
             let mut lines: Vec<String> = Vec::new();
@@ -486,7 +490,7 @@ fn a_daemon_logs_to_syslog() {
                 let (_, text) = rest.split_once(&format!("rbldnsd[{pid}]: ")).unwrap();
                 lines.push(format!("{priority} {text}"));
             }
-            assert!(wait_until(LIMIT, || UdpSocket::bind(("127.0.0.1", place.port)).is_ok()));
+            assert!(wait_until(LIMIT, || UdpSocket::bind(("127.0.0.1", sandbox.port)).is_ok()));
             seen.push(masked(&lines.join("\n")));
             // The statistics at the end.
             logger.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
@@ -505,19 +509,19 @@ fn a_daemon_logs_to_syslog() {
 
 #[test]
 fn a_service_of_systemd_stays_and_says_when_it_is_ready() {
-    let place = Place::new();
-    let manager = UnixDatagram::bind(place.path("notify")).unwrap();
-    run(Command::new("chmod").arg("666").arg(place.path("notify")));
+    let sandbox = Sandbox::new();
+    let manager = UnixDatagram::bind(sandbox.path("notify")).unwrap();
+    run(Command::new("chmod").arg("666").arg(sandbox.path("notify")));
     manager.set_read_timeout(Some(LIMIT)).unwrap();
-    let mut command = place.command(&format!("{} -b @ z.test:ip4set:data/list", as_nobody()));
+    let mut command = sandbox.command(&format!("{} -b @ z.test:ip4set:data/list", as_nobody()));
     let mut process = command
-        .env("NOTIFY_SOCKET", place.path("notify"))
+        .env("NOTIFY_SOCKET", sandbox.path("notify"))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     assert_eq!(next_line(&manager).trim(), "READY=1");
-    assert!(place.listed("4.3.2.1.z.test"));
+    assert!(sandbox.listed("4.3.2.1.z.test"));
     kill_process(Pid::from_child(&process), Signal::HUP).unwrap();
     assert!(next_line(&manager).starts_with("RELOADING=1"));
     kill_process(Pid::from_child(&process), Signal::TERM).unwrap();

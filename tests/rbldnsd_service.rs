@@ -11,24 +11,24 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::common::{
-    Client, Foreground, LIMIT, Place, as_nobody, ended, free_port, is_root, run, wait_until,
+    Client, Foreground, LIMIT, Sandbox, as_nobody, ended, free_port, is_root, run, skip, wait_until,
 };
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// The code and the number of addresses.
-fn asked(place: &Place, name: &str) -> (ResponseCode, usize) {
-    let reply = place.client().ask(name, RecordType::A).unwrap();
+fn asked(sandbox: &Sandbox, name: &str) -> (ResponseCode, usize) {
+    let reply = sandbox.client().ask(name, RecordType::A).unwrap();
     (reply.rcode(), reply.addresses().len())
 }
 
 /// Starts each of both programs in turn, waits until it answers and lets it be looked at.
-fn both(place: &Place, line: &str, mut look: impl FnMut(&mut Foreground)) {
+fn both(sandbox: &Sandbox, line: &str, mut look: impl FnMut(&mut Foreground)) {
     let line = format!("{} -n -b @ {line}", as_nobody());
-    for command in [place.command(&line), place.original(&line)] {
-        let mut server = Foreground::start(command, &place.path("out"), &place.path("err"));
-        assert!(wait_until(LIMIT, || place.client().ask("any.test", RecordType::A).is_ok()));
+    for command in [sandbox.command(&line), sandbox.original(&line)] {
+        let mut server = Foreground::start(command, &sandbox.path("out"), &sandbox.path("err"));
+        assert!(wait_until(LIMIT, || sandbox.client().ask("any.test", RecordType::A).is_ok()));
         look(&mut server);
     }
 }
@@ -40,73 +40,77 @@ fn open_up(folder: &Path) {
 
 #[test]
 fn access_lists_are_for_a_zone_or_for_all() {
-    let place = Place::new();
-    fs::write(place.path("data/one"), "1.2.3.4\n").unwrap();
+    let sandbox = Sandbox::new();
+    fs::write(sandbox.path("data/one"), "1.2.3.4\n").unwrap();
     let lists = [("refuse", "127/8 :refuse\n"), ("empty", "127.0.0.1 :empty\n")];
     for (name, text) in lists.into_iter().chain([("pass", ":refuse\n127/8 :pass\n")]) {
-        fs::write(place.path(name), text).unwrap();
+        fs::write(sandbox.path(name), text).unwrap();
     }
     let listed = "4.3.2.1";
     let refused = (ResponseCode::Refused, 0);
     let zones = "a.test:acl:refuse a.test:ip4set:data/one b.test:ip4set:data/one b.test:acl:empty \
                  c.test:ip4set:data/one c.test:acl:pass";
     let mut logs = Vec::new();
-    both(&place, zones, |server| {
-        assert_eq!(asked(&place, &format!("{listed}.a.test")), refused);
-        assert_eq!(asked(&place, &format!("{listed}.b.test")), (ResponseCode::NXDomain, 0));
-        assert_eq!(asked(&place, &format!("{listed}.c.test")), (ResponseCode::NoError, 1));
+    both(&sandbox, zones, |server| {
+        assert_eq!(asked(&sandbox, &format!("{listed}.a.test")), refused);
+        assert_eq!(asked(&sandbox, &format!("{listed}.b.test")), (ResponseCode::NXDomain, 0));
+        assert_eq!(asked(&sandbox, &format!("{listed}.c.test")), (ResponseCode::NoError, 1));
         let out = server.out();
         let loaded = |line: &&str| line.contains("acl:") && line.ends_with(": loaded");
         logs.push(out.lines().filter(loaded).map(str::to_owned).collect::<Vec<_>>());
     });
     assert_eq!((logs[0].len(), &logs[0]), (3, &logs[1]));
-    both(&place, ":acl:refuse z.test:ip4set:data/one", |_| {
-        assert_eq!(asked(&place, &format!("{listed}.z.test")), refused);
+    both(&sandbox, ":acl:refuse z.test:ip4set:data/one", |_| {
+        assert_eq!(asked(&sandbox, &format!("{listed}.z.test")), refused);
     });
 }
 
 #[test]
 fn keys_are_of_the_fork() {
-    let place = Place::new();
-    fs::write(place.path("keys"), ":refuse\nsecret :pass\n").unwrap();
-    let _server = place.foreground("z.test:aclkey:keys z.test:ip4set:data/list");
-    assert_eq!(asked(&place, "4.3.2.1.z.test"), (ResponseCode::Refused, 0));
-    assert_eq!(asked(&place, "4.3.2.1.secret.z.test"), (ResponseCode::NoError, 1));
+    let sandbox = Sandbox::new();
+    fs::write(sandbox.path("keys"), ":refuse\nsecret :pass\n").unwrap();
+    let _server = sandbox.foreground("z.test:aclkey:keys z.test:ip4set:data/list");
+    assert_eq!(asked(&sandbox, "4.3.2.1.z.test"), (ResponseCode::Refused, 0));
+    assert_eq!(asked(&sandbox, "4.3.2.1.secret.z.test"), (ResponseCode::NoError, 1));
 }
 
 #[test]
 fn an_access_list_that_never_loaded_answers_nobody_after_a_quick_start() {
-    let place = Place::new();
-    let server = place.foreground("-q z.test:acl:missing z.test:ip4set:data/list");
+    let sandbox = Sandbox::new();
+    let server = sandbox.foreground("-q z.test:acl:missing z.test:ip4set:data/list");
     assert!(wait_until(LIMIT, || server.out().contains("zones reloaded")));
-    assert!(wait_until(LIMIT, || place.client().ask("z.test", RecordType::A).is_ok()));
-    assert_eq!(asked(&place, "4.3.2.1.z.test"), (ResponseCode::ServFail, 0));
+    assert!(wait_until(LIMIT, || sandbox.client().ask("z.test", RecordType::A).is_ok()));
+    assert_eq!(asked(&sandbox, "4.3.2.1.z.test"), (ResponseCode::ServFail, 0));
 }
 
 #[test]
 fn names_above_listed_ones_do_not_exist_in_a_dnhash() {
-    let place = Place::new();
-    fs::write(place.path("names"), "*.wild.tld :2:x\na.b.tld :2:x\n").unwrap();
-    let _server = place.foreground("h.test:dnhash:names s.test:dnset:names");
+    let sandbox = Sandbox::new();
+    fs::write(sandbox.path("names"), "*.wild.tld :2:x\na.b.tld :2:x\n").unwrap();
+    let _server = sandbox.foreground("h.test:dnhash:names s.test:dnset:names");
     for name in ["wild.tld", "b.tld", "tld"] {
         let none = |code| (code, 0);
         assert_eq!(
-            asked(&place, &format!("{name}.h.test")),
+            asked(&sandbox, &format!("{name}.h.test")),
             none(ResponseCode::NXDomain),
             "{name}"
         );
-        assert_eq!(asked(&place, &format!("{name}.s.test")), none(ResponseCode::NoError), "{name}");
+        assert_eq!(
+            asked(&sandbox, &format!("{name}.s.test")),
+            none(ResponseCode::NoError),
+            "{name}"
+        );
     }
-    assert_eq!(asked(&place, "a.b.tld.h.test"), (ResponseCode::NoError, 1));
+    assert_eq!(asked(&sandbox, "a.b.tld.h.test"), (ResponseCode::NoError, 1));
 }
 
 #[test]
 fn queries_go_to_the_standard_output_if_wanted() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     for option in ["-", "+-"] {
         let mut seen = Vec::new();
-        both(&place, &format!("-a -l {option} z.test:ip4set:data/list"), |server| {
-            assert_eq!(asked(&place, "4.3.2.1.z.test"), (ResponseCode::NoError, 1));
+        both(&sandbox, &format!("-a -l {option} z.test:ip4set:data/list"), |server| {
+            assert_eq!(asked(&sandbox, "4.3.2.1.z.test"), (ResponseCode::NoError, 1));
             if option == "+-" {
                 assert!(wait_until(LIMIT, || server.out().contains("4.3.2.1.z.test A IN")));
             }
@@ -122,13 +126,13 @@ fn queries_go_to_the_standard_output_if_wanted() {
 
 #[test]
 fn a_daemon_keeps_the_standard_output_for_the_queries() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     let line = format!("{} -p pid -b @ -l +- z.test:ip4set:data/list", as_nobody());
-    let mut command = place.command(&line);
-    command.stdout(File::create(place.path("out")).unwrap());
-    let daemon = place.background(ended(command));
-    assert_eq!(asked(&place, "4.3.2.1.z.test"), (ResponseCode::NoError, 1));
-    let out = || fs::read_to_string(place.path("out")).unwrap();
+    let mut command = sandbox.command(&line);
+    command.stdout(File::create(sandbox.path("out")).unwrap());
+    let daemon = sandbox.background(ended(command));
+    assert_eq!(asked(&sandbox, "4.3.2.1.z.test"), (ResponseCode::NoError, 1));
+    let out = || fs::read_to_string(sandbox.path("out")).unwrap();
     assert!(wait_until(LIMIT, || out().contains(" 4.3.2.1.z.test A IN: NOERROR/1/")));
     assert_eq!(out().lines().count(), 1, "nothing else goes there: {}", out());
     daemon.signal(Signal::TERM);
@@ -137,10 +141,10 @@ fn a_daemon_keeps_the_standard_output_for_the_queries() {
 
 #[test]
 fn statistics_come_with_each_look_at_the_files() {
-    let place = Place::new();
-    open_up(&place.path("data"));
-    let mut server = place.foreground("-c 1 -w data -s +stats z.test:ip4set:list");
-    let stats = || fs::read_to_string(place.path("data/stats")).unwrap_or_default();
+    let sandbox = Sandbox::new();
+    open_up(&sandbox.path("data"));
+    let mut server = sandbox.foreground("-c 1 -w data -s +stats z.test:ip4set:list");
+    let stats = || fs::read_to_string(sandbox.path("data/stats")).unwrap_or_default();
     assert!(wait_until(LIMIT, || stats().lines().count() >= 3), "{}", stats());
     server.end(Signal::TERM);
     let (first, last) = (stats(), stats());
@@ -152,18 +156,18 @@ fn statistics_come_with_each_look_at_the_files() {
 #[test]
 fn logs_are_the_users_and_in_the_root_folder() {
     if !is_root() {
-        return;
+        return skip("only root may change its root folder");
     }
-    let place = Place::new();
-    open_up(&place.path("data"));
-    let root = place.folder.path().display().to_string();
-    let daemon = place.daemon(&format!("-r {root} -w data -l +q -s /data/s z.test:ip4set:list"));
-    assert_eq!(asked(&place, "4.3.2.1.z.test"), (ResponseCode::NoError, 1));
+    let sandbox = Sandbox::new();
+    open_up(&sandbox.path("data"));
+    let root = sandbox.folder.path().display().to_string();
+    let daemon = sandbox.daemon(&format!("-r {root} -w data -l +q -s /data/s z.test:ip4set:list"));
+    assert_eq!(asked(&sandbox, "4.3.2.1.z.test"), (ResponseCode::NoError, 1));
     daemon.signal(Signal::USR1);
-    let read = |name: &str| fs::read_to_string(place.path("data").join(name)).unwrap_or_default();
+    let read = |name: &str| fs::read_to_string(sandbox.path("data").join(name)).unwrap_or_default();
     assert!(wait_until(LIMIT, || read("s").contains(" z.test:1:1:0:") && !read("q").is_empty()));
     for name in ["q", "s"] {
-        assert_eq!(fs::metadata(place.path("data").join(name)).unwrap().uid(), 54321);
+        assert_eq!(fs::metadata(sandbox.path("data").join(name)).unwrap().uid(), 54321);
     }
 }
 
@@ -175,7 +179,13 @@ struct Activated {
 
 impl Activated {
     /// Starts `program` with the sockets of these addresses. It runs once somebody asks.
-    fn start(place: &Place, hosts: &[&str], program: &str, arguments: &str, notify: &Path) -> Self {
+    fn start(
+        sandbox: &Sandbox,
+        hosts: &[&str],
+        program: &str,
+        arguments: &str,
+        notify: &Path,
+    ) -> Self {
         let ports: Vec<u16> = hosts.iter().map(|_| free_port()).collect();
         let mut command = Command::new("systemd-socket-activate");
         command.arg("--datagram");
@@ -186,11 +196,11 @@ impl Activated {
             command.arg("-E").arg(format!("NOTIFY_SOCKET={}", notify.display()));
         }
         command.arg(program).args(arguments.split_whitespace());
-        command.current_dir(place.folder.path()).env_remove("NOTIFY_SOCKET").stdin(Stdio::null());
-        command.stdout(File::create(place.path("out")).unwrap());
-        command.stderr(File::create(place.path("err")).unwrap());
+        command.current_dir(sandbox.folder.path()).env_remove("NOTIFY_SOCKET").stdin(Stdio::null());
+        command.stdout(File::create(sandbox.path("out")).unwrap());
+        command.stderr(File::create(sandbox.path("err")).unwrap());
         let process = command.spawn().expect("systemd-socket-activate is of Debian's systemd");
-        let err = || fs::read_to_string(place.path("err")).unwrap();
+        let err = || fs::read_to_string(sandbox.path("err")).unwrap();
         let listens = || err().matches("Listening on ").count() == hosts.len();
         assert!(wait_until(LIMIT, listens), "{}", err());
         Self { process, ports }
@@ -222,14 +232,14 @@ impl Drop for Activated {
 
 #[test]
 fn sockets_of_systemd_are_served_beside_those_asked_for() {
-    let place = Place::new();
-    let line = format!("-n {} -b {} z.test:ip4set:data/list", as_nobody(), place.address());
+    let sandbox = Sandbox::new();
+    let line = format!("-n {} -b {} z.test:ip4set:data/list", as_nobody(), sandbox.address());
     let hosts = ["127.0.0.1", "0.0.0.0", "[::]"];
-    let mut server = Activated::start(&place, &hosts, "./rbldnsd", &line, Path::new(""));
+    let mut server = Activated::start(&sandbox, &hosts, "./rbldnsd", &line, Path::new(""));
     for number in 0..hosts.len() {
         assert!(wait_until(LIMIT, || server.lists(number, "4.3.2.1.z.test")), "{number}");
     }
-    assert!(place.listed("4.3.2.1.z.test"));
+    assert!(sandbox.listed("4.3.2.1.z.test"));
     // TCP is bound beside them.
     let words = ["@127.0.0.1", "+tcp", "+short", "4.3.2.1.z.test", "-p"];
     assert_eq!(
@@ -237,7 +247,7 @@ fn sockets_of_systemd_are_served_beside_those_asked_for() {
         "127.0.0.4\n"
     );
     server.end();
-    let out = fs::read_to_string(place.path("out")).unwrap();
+    let out = fs::read_to_string(sandbox.path("out")).unwrap();
     let told =
         format!("rbldnsd: systemd socket listening on 127.0.0.1/{} (fd 3)\n", server.ports[0]);
     assert!(out.contains(&told) && out.contains("started (4 socket(s), 1 zone(s))"), "{out}");
@@ -246,60 +256,60 @@ fn sockets_of_systemd_are_served_beside_those_asked_for() {
 
 #[test]
 fn a_socket_of_systemd_serves_the_next_server_too() {
-    let place = Place::new();
-    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, place.port)).unwrap();
+    let sandbox = Sandbox::new();
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, sandbox.port)).unwrap();
     let line = format!("-n {} z.test:ip4set:data/list", as_nobody());
     for round in 0..2 {
         // As descriptor 3, of the process that the shell becomes.
         let mut command = Command::new("sh");
         command.args(["-c", "LISTEN_PID=$$ LISTEN_FDS=1 exec ./rbldnsd \"$@\" 3<&0", "sh"]);
-        command.args(line.split_whitespace()).current_dir(place.folder.path());
+        command.args(line.split_whitespace()).current_dir(sandbox.folder.path());
         command.stdin(Stdio::from(OwnedFd::from(socket.try_clone().unwrap())));
-        let mut server = Foreground::start(command, &place.path("out"), &place.path("err"));
-        assert!(wait_until(LIMIT, || place.listed("4.3.2.1.z.test")), "{round}");
+        let mut server = Foreground::start(command, &sandbox.path("out"), &sandbox.path("err"));
+        assert!(wait_until(LIMIT, || sandbox.listed("4.3.2.1.z.test")), "{round}");
         assert_eq!(server.end(Signal::TERM), Some(0));
     }
 }
 
 #[test]
 fn sockets_that_are_no_datagram_sockets_are_refused() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let mut command = Command::new("sh");
     command.args(["-c", "LISTEN_PID=$$ LISTEN_FDS=1 exec ./rbldnsd -n z.test:ip4set:x 3<&0"]);
-    command.stdin(Stdio::from(OwnedFd::from(socket))).current_dir(place.folder.path());
+    command.stdin(Stdio::from(OwnedFd::from(socket))).current_dir(sandbox.folder.path());
     let said = ended(command);
     let want = "rbldnsd: systemd listening socket 3 is not a datagram socket\n";
     assert_eq!((said.code, said.err.as_str()), (1, want));
 }
 
 /// Debian's wrapper, with another program in place of rbldnsd and another file of defaults.
-fn wrapper(place: &Place, defaults: &str) {
+fn wrapper(sandbox: &Sandbox, defaults: &str) {
     let text = fs::read_to_string("/usr/sbin/rbldnsd.wrapper").expect("Debian's rbldnsd has it");
-    let program = place.path("rbldnsd").display().to_string();
-    let file = place.path("defaults");
+    let program = sandbox.path("rbldnsd").display().to_string();
+    let file = sandbox.path("defaults");
     fs::write(&file, defaults).unwrap();
     let text = text.replace("/usr/sbin/rbldnsd", &program);
     let text = text.replace("/etc/default/rbldnsd", &file.display().to_string());
-    fs::write(place.path("wrapper"), text).unwrap();
-    run(Command::new("chmod").arg("755").arg(place.path("wrapper")));
+    fs::write(sandbox.path("wrapper"), text).unwrap();
+    run(Command::new("chmod").arg("755").arg(sandbox.path("wrapper")));
 }
 
 #[test]
 fn debians_service_and_its_sockets_work() {
-    let place = Place::new();
-    let root = place.folder.path().display().to_string();
+    let sandbox = Sandbox::new();
+    let root = sandbox.folder.path().display().to_string();
     let user = as_nobody();
     wrapper(
-        &place,
+        &sandbox,
         &format!(
             "RBLDNSD=\"- {user} -w {root}/data -b {address} a.test:ip4set:list\n\
              other -vqa {user} -w {root}/data -b127.0.0.1/1 b.test:ip4set:list\"\n",
-            address = place.address()
+            address = sandbox.address()
         ),
     );
-    let manager = UnixDatagram::bind(place.path("notify")).unwrap();
-    run(Command::new("chmod").arg("666").arg(place.path("notify")));
+    let manager = UnixDatagram::bind(sandbox.path("notify")).unwrap();
+    run(Command::new("chmod").arg("666").arg(sandbox.path("notify")));
     manager.set_read_timeout(Some(LIMIT)).unwrap();
     let heard = || {
         let mut buffer = [0; 2048];
@@ -307,11 +317,11 @@ fn debians_service_and_its_sockets_work() {
         String::from_utf8_lossy(&buffer[..length]).trim().to_owned()
     };
     // The service.
-    let mut service = Command::new(place.path("wrapper"));
-    service.env("NOTIFY_SOCKET", place.path("notify")).env_remove("LISTEN_FDS");
+    let mut service = Command::new(sandbox.path("wrapper"));
+    service.env("NOTIFY_SOCKET", sandbox.path("notify")).env_remove("LISTEN_FDS");
     let mut service = service.stderr(Stdio::piped()).stdin(Stdio::null()).spawn().unwrap();
     assert_eq!(heard(), "READY=1");
-    assert!(place.listed("4.3.2.1.a.test"));
+    assert!(sandbox.listed("4.3.2.1.a.test"));
     kill_process(Pid::from_child(&service), Signal::HUP).unwrap();
     assert!(heard().starts_with("RELOADING=1"));
     assert_eq!(heard(), "READY=1");
@@ -322,8 +332,8 @@ fn debians_service_and_its_sockets_work() {
     service.stderr.take().unwrap().read_to_string(&mut err).unwrap();
     assert_eq!(err, "", "its log is syslog's");
     // Its socket, for another instance.
-    let notify = place.path("notify");
-    let mut server = Activated::start(&place, &["127.0.0.1"], "./wrapper", "other", &notify);
+    let notify = sandbox.path("notify");
+    let mut server = Activated::start(&sandbox, &["127.0.0.1"], "./wrapper", "other", &notify);
     assert!(wait_until(LIMIT, || server.lists(0, "4.3.2.1.b.test")));
     assert_eq!(heard(), "READY=1");
     server.end();

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, UdpSocket};
 use std::path::Path;
 use std::process::Command;
 
-use crate::common::{RsyncDaemon, Serving, names_in, temp_dir};
+use crate::common::{RsyncDaemon, Server, names_in, skip, temp_dir};
 
 const README: &str = include_str!("../README.md");
 const CHECKOUT: &str = env!("CARGO_MANIFEST_DIR");
@@ -214,15 +214,15 @@ fn a_mirrored_list_is_served_as_the_readme_shows() {
     }
     let config = format!("{etc}/dnsbld.toml");
     let arguments = ["--config", &config, "--listen", "127.0.0.1:0"];
-    let serving = Serving::start(&arguments, system.path(), system.path().join("log"));
-    let port = serving.plain[0].port();
+    let server = Server::reporting(&arguments, system.path());
+    let port = server.addr().port();
     for (name, answer) in [
         ("5.4.1.10.psbl.surriel.com", "127.0.0.2\n"),
         ("10.2.0.192.white.example", "127.0.0.2\n"),
         ("10.2.0.192.psbl.surriel.com", ""),
     ] {
         let line = format!("dig @127.0.0.1 -p {port} +short {name} A");
-        assert_eq!(shell(&line), answer, "{line}\n{}", serving.said());
+        assert_eq!(shell(&line), answer, "{line}\n{}", server.log());
     }
 }
 
@@ -230,8 +230,8 @@ fn a_mirrored_list_is_served_as_the_readme_shows() {
 fn serve_reports_every_zone_and_the_line_to_try_gets_an_answer() {
     let folder = checkout();
     let arguments = ["--listen", "127.0.0.1:0", "--listen", "[::1]:0"];
-    let serving = Serving::start(&arguments, folder.path(), folder.path().join("log"));
-    let said = serving.said();
+    let server = Server::reporting(&arguments, folder.path());
+    let said = server.log();
     assert!(said.contains("zones/dnsbld.toml"), "no configuration was named:\n{said}");
 
     let columns = "zone datasets entries addresses memory time state";
@@ -253,14 +253,14 @@ fn serve_reports_every_zone_and_the_line_to_try_gets_an_answer() {
     assert_eq!(good, zones.matches("\n[[zone]]").count(), "{said}");
 
     let line = said.lines().find_map(|line| line.strip_prefix("try: ")).expect("a line to try");
-    let port = serving.plain[0].port();
+    let port = server.addr().port();
     assert_eq!(line, format!("dig @127.0.0.1 -p {port} {QUESTION}"));
     let answer = shell(line);
     assert!(answer.contains("status: NOERROR"), "{answer}");
     assert!(answer.contains("132.132.135.61.l2.apews.org. 1800 IN\tA\t127.0.0.2"), "{answer}");
 
     // The same over IPv6, and over TCP.
-    let ip6 = format!("dig @::1 -p {} +tcp +short {QUESTION}", serving.plain[1].port());
+    let ip6 = format!("dig @::1 -p {} +tcp +short {QUESTION}", server.plain[1].port());
     assert_eq!(shell(&ip6), "127.0.0.2\n");
 }
 
@@ -273,13 +273,12 @@ fn serve_without_arguments_answers_the_dig_line_of_the_readme() {
         UdpSocket::bind((address, 5300)).is_ok() && TcpListener::bind((address, 5300)).is_ok()
     };
     if !loopback.into_iter().all(is_free) {
-        println!("port 5300 is in use: nothing to test");
-        return;
+        return skip("port 5300 is in use");
     }
     let folder = checkout();
-    let serving = Serving::start(&[], folder.path(), folder.path().join("log"));
+    let server = Server::reporting(&[], folder.path());
     let line = commands().into_iter().find(|line| line.starts_with("dig ")).expect("a line");
-    assert!(serving.said().contains(&format!("\ntry: {line}\n")), "{}", serving.said());
+    assert!(server.log().contains(&format!("\ntry: {line}\n")), "{}", server.log());
     let answer = shell(line);
     assert!(answer.contains("132.132.135.61.l2.apews.org. 1800 IN\tA\t127.0.0.2"), "{answer}");
 }
@@ -307,8 +306,8 @@ fn zones_are_served_without_a_configuration_as_the_readme_shows() {
     let listen = arguments.iter().position(|word| *word == "--listen").expect("an address") + 1;
     let mut arguments = arguments;
     arguments[listen] = "127.0.0.1:0";
-    let serving = Serving::start(&arguments, folder.path(), folder.path().join("log"));
-    let port = serving.plain[0].port();
+    let server = Server::reporting(&arguments, folder.path());
+    let port = server.addr().port();
     for name in ["1.2.0.192", "2.2.0.192", "spam.test"] {
         let line = format!("dig @127.0.0.1 -p {port} +short {name}.bl.example.org A");
         assert_eq!(shell(&line), "127.0.0.2\n", "{line}");

@@ -20,7 +20,7 @@ use dnsbld::engine::Transport;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::common::{Serving, temp_dir};
+use crate::common::{Server, temp_dir};
 use reply::Reply;
 use text::{Ask, DataFile, Scenario};
 use ways::{Client, From, Memory, Streams, Udp, make_certificate};
@@ -133,13 +133,13 @@ fn run(group: &[Scenario], keys: &Path, verbose: bool) -> Vec<String> {
     let config = write(group, folder.path(), keys);
     let mut memory = Memory::load(&config);
     let arguments = ["--config", &config.to_string_lossy(), "--listen", "127.0.0.1:0"];
-    let serving = Serving::start(&arguments, folder.path(), folder.path().join("log"));
+    let server = Server::reporting(&arguments, folder.path());
     if verbose {
-        println!("{}", serving.said());
+        println!("{}", server.log());
     }
-    let mut udp = Udp::new(serving.plain[0]);
-    let mut tcp = Streams::tcp(serving.plain[0]);
-    let mut tls = Streams::tls(serving.tls[0], keys);
+    let mut udp = Udp::new(server.addr());
+    let mut tcp = Streams::tcp(server.addr());
+    let mut tls = Streams::tls(server.tls(), keys);
     let mut failures = Vec::new();
     for scenario in group {
         for (ask, id) in scenario.asks.iter().zip(1..) {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use crate::common::{Daemon, Setup, names_in, temp_dir, wait_until};
+use crate::common::{Daemon, Setup, in_parallel, names_in, temp_dir, wait_until};
 use hickory_proto::op::ResponseCode::{NXDomain, NoError, ServFail};
 use hickory_proto::rr::RecordType;
 use rustix::process::Signal;
@@ -70,7 +70,8 @@ fn snapshot_of(setup: &Setup, name: &str) -> PathBuf {
     snapshots(setup).into_iter().find(named).expect("there is one")
 }
 
-/// Files that have just changed are not trusted to show the next change.
+/// Files that have just changed are not trusted to show the next change: only the time tells, as the
+/// clock of the file system goes in steps.
 fn settle() {
     std::thread::sleep(Duration::from_millis(100));
 }
@@ -148,7 +149,7 @@ fn the_last_good_data_outlives_a_restart() {
         ("a remark", Some("# moved\n"), "while 100 entries are served"),
         ("holes", Some(&*holes), "bytes of value zero"),
     ];
-    for (what, fault, told) in faults {
+    in_parallel(&faults, |&(what, fault, told)| {
         let setup = Setup::new();
         setup.write("list", &good);
         configure_list(&setup);
@@ -175,7 +176,7 @@ fn the_last_good_data_outlives_a_restart() {
         fs::rename(server.path("new"), server.path("list")).expect("ours");
         server.expect_code("1.0.0.10.bl.test", NXDomain, SOON);
         assert_eq!(server.ask("9.0.0.10.bl.test", RecordType::A).rcode(), NoError, "{what}");
-    }
+    });
 }
 
 /// A zone whose list had come back as a remark was dumped as an empty one.
@@ -213,12 +214,14 @@ fn a_start_waits_for_a_file_that_is_being_written() {
     let writer = std::thread::spawn(move || {
         for line in lines(100) {
             list.write_all(line.as_bytes()).expect("room");
+            // It is at work for three seconds.
             std::thread::sleep(Duration::from_millis(30));
         }
     });
     let server = setup.start();
     while !writer.is_finished() {
         assert_eq!(server.ask("199.0.0.10.bl.test", RecordType::A).rcode(), NoError);
+        // Often enough: a wrong answer would stay.
         std::thread::sleep(Duration::from_millis(100));
     }
     writer.join().expect("it has written all");

@@ -1,7 +1,7 @@
 //! Statistics and the query log of the real binary: beside Debian's rbldnsd line by line, under
 //! several workers, over reloads and rotations, and with a reader that does not read.
 
-use crate::common::{Client, Daemon, Process, Setup, dig, query, wait_until};
+use crate::common::{Client, Daemon, Process, Setup, as_nobody, dig, query, wait_until};
 use hickory_proto::rr::RecordType;
 use rustix::process::Signal;
 use std::collections::HashMap;
@@ -43,7 +43,9 @@ fn without_times(text: &str) -> Vec<String> {
 fn stats_lines(log: &str) -> Vec<String> {
     let lines = log.lines().filter_map(|line| line.split_once("stats for "));
     lines
-        .map(|(_, line)| line.trim_start_matches(|c: char| c.is_ascii_digit()).to_owned())
+        // rbldnsd names no event.
+        .map(|(_, line)| line.split(" event=").next().unwrap_or_default())
+        .map(|line| line.trim_start_matches(|c: char| c.is_ascii_digit()).to_owned())
         .collect()
 }
 
@@ -133,7 +135,8 @@ fn of_rbldnsd(program: &Path, plus: &str) -> Written {
     let path = |name: &str| folder.path().join(name);
     let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, crate::common::free_port()));
     let mut command = Command::new(program);
-    command.args(["-n", "-u", "rbldns", "-a", "-v", "-c", "0", "-w"]).arg(folder.path());
+    command.args(["-n", "-a", "-v", "-c", "0", "-w"]).arg(folder.path());
+    command.args(as_nobody().split_whitespace());
     command.args(["-b", &format!("127.0.0.1/{}", addr.port())]);
     command.args(["-l", &format!("{plus}queries"), "-s", &format!("{plus}stats")]);
     command.args(["bl.test:ip4set:list", "ot$her.test:ip4set:list"]);

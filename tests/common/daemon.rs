@@ -91,11 +91,9 @@ impl Setup {
     /// Starts the server and waits until it answers and watches.
     pub(crate) fn start(self) -> Daemon {
         let mut daemon = self.launch();
-        let ready = wait_until(START_LIMIT, || {
-            let answers = daemon.log().contains("ready after");
-            (answers && daemon.watches()) || daemon.process.has_ended()
+        daemon.process.wait(START_LIMIT, |process| {
+            process.out().contains("ready after") && watches(process.id())
         });
-        assert!(ready && !daemon.process.has_ended(), "not ready:\n{}", daemon.log());
         daemon
     }
 }
@@ -115,18 +113,9 @@ impl std::ops::Deref for Daemon {
 }
 
 impl Daemon {
-    /// Whether the system tells it of changes in some folder (proc_pid_fdinfo(5)). A writer that
-    /// was at work before cannot be told from one that has finished.
-    fn watches(&self) -> bool {
-        let folder = format!("/proc/{}/fdinfo", self.process.id());
-        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-        let mut texts = entries.filter_map(|entry| fs::read_to_string(entry.path()).ok());
-        texts.any(|text| text.contains("inotify wd:"))
-    }
-
     /// What it has said so far.
     pub(crate) fn log(&self) -> String {
-        fs::read_to_string(self.path("log")).unwrap_or_default()
+        self.process.out()
     }
 
     /// The lines of the log that contain all of these words.
@@ -223,6 +212,28 @@ impl Daemon {
         setup
     }
 
+    /// The resident memory in KiB, as soon as `is_enough` likes it: what is not used any more is
+    /// given back in time, and nothing tells when. After ten seconds it is what it is.
+    pub(crate) fn resident(&self, mut is_enough: impl FnMut(u64) -> bool) -> u64 {
+        let mut resident = 0;
+        wait_until(Duration::from_secs(10), || {
+            resident = self.memory("VmRSS");
+            is_enough(resident)
+        });
+        resident
+    }
+
+    /// The resident memory in KiB once it has not changed for half a second.
+    pub(crate) fn resident_at_rest(&self) -> u64 {
+        let (mut last, mut since) = (0, Instant::now());
+        self.resident(|resident| {
+            if resident != last {
+                (last, since) = (resident, Instant::now());
+            }
+            since.elapsed() > Duration::from_millis(500)
+        })
+    }
+
     /// A figure of /proc/PID/status in KiB, such as `VmRSS` or `VmHWM`.
     pub(crate) fn memory(&self, figure: &str) -> u64 {
         let text = fs::read_to_string(format!("/proc/{}/status", self.process.id()))
@@ -231,6 +242,14 @@ impl Daemon {
         let number = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok());
         number.expect("a figure in kB")
     }
+}
+
+/// Whether the system tells a process of changes in some folder (proc_pid_fdinfo(5)). A writer that
+/// was at work before cannot be told from one that has finished.
+fn watches(process: u32) -> bool {
+    let entries = fs::read_dir(format!("/proc/{process}/fdinfo")).into_iter().flatten().flatten();
+    let mut texts = entries.filter_map(|entry| fs::read_to_string(entry.path()).ok());
+    texts.any(|text| text.contains("inotify wd:"))
 }
 
 /// Sends a signal to a process that the test has started, and to those that it has started; it

@@ -1,38 +1,44 @@
-//! What the integration tests share: processes that end with the test, free ports, folders, and
-//! in the submodules DNS clients, the server under test, an rsync daemon, a resolver, and a place
-//! of their own for tests that need one.
+//! What the integration tests share: free ports, folders and waiting here; in the submodules DNS
+//! clients, programs that end with the test, and namespaces for tests that need some of their own.
+//!
+//! Every program is started by [`Process`]. On it stand three ways to serve: [`Setup`] and
+//! [`Daemon`] have a configuration file and a folder to change, [`Server`] takes a command line,
+//! and [`Sandbox`] runs dnsbld under rbldnsd's name.
 
 mod daemon;
 mod dig;
 mod dns;
-mod place;
+mod process;
+mod random;
 mod rsync;
+mod sandbox;
 mod sealed;
 mod server;
-mod serving;
 mod stream;
 mod unbound;
 
 pub(crate) use daemon::{Daemon, Setup, send_signal_to_group};
 pub(crate) use dig::{Shown, dig, kdig};
 pub(crate) use dns::{Client, Reply, query, reversed};
-pub(crate) use place::{Foreground, LIMIT, NOBODY, Place, as_nobody, ended};
+pub(crate) use process::Process;
+pub(crate) use random::Random;
 pub(crate) use rsync::{RsyncDaemon, mirror};
-pub(crate) use sealed::{add_address, hide, is_root, run, sealed};
+pub(crate) use sandbox::{Ended, Foreground, LIMIT, NOBODY, Sandbox, as_nobody, ended};
+pub(crate) use sealed::{add_address, hide, is_root, run, sealed, skip};
 pub(crate) use server::Server;
-pub(crate) use serving::Serving;
-pub(crate) use stream::{Feed, Stream, Style};
+pub(crate) use stream::{Stream, Style, VersionedFeed};
 pub(crate) use unbound::Unbound;
 
-use std::fs::{self, File};
+use std::fs;
+use std::iter;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
+use std::panic::resume_unwind;
 use std::path::Path;
-use std::process::{self, Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// A folder of the test's own that other users may read, for servers that drop their privileges.
@@ -47,7 +53,7 @@ pub(crate) fn temp_dir() -> TempDir {
 pub(crate) fn free_port() -> u16 {
     static CALLS: AtomicU32 = AtomicU32::new(0);
     loop {
-        let offset = process::id() % 22_000 * 101 + CALLS.fetch_add(1, Ordering::Relaxed);
+        let offset = std::process::id() % 22_000 * 101 + CALLS.fetch_add(1, Ordering::Relaxed);
         let port = u16::try_from(10_000 + offset % 22_000).expect("below 32,000");
         let addr = (Ipv4Addr::LOCALHOST, port);
         if UdpSocket::bind(addr).is_ok() && TcpListener::bind(addr).is_ok() {
@@ -63,9 +69,30 @@ pub(crate) fn wait_until(limit: Duration, mut done: impl FnMut() -> bool) -> boo
         if start.elapsed() > limit {
             return false;
         }
-        std::thread::sleep(Duration::from_millis(10));
+        // The one pause between two looks.
+        thread::sleep(Duration::from_millis(10));
     }
     true
+}
+
+/// Does something for each item, some at a time, and gives the results in the order of the items:
+/// for work that waits for servers most of the time.
+pub(crate) fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    const THREADS: usize = 4;
+    let next = AtomicUsize::new(0);
+    let take = || {
+        let at = next.fetch_add(1, Ordering::Relaxed);
+        Some((at, work(items.get(at)?)))
+    };
+    let mut results: Vec<(usize, R)> = thread::scope(|scope| {
+        let thread = || scope.spawn(|| iter::from_fn(take).collect::<Vec<_>>());
+        let threads: Vec<_> = iter::repeat_with(thread).take(THREADS).collect();
+        let done =
+            threads.into_iter().map(|thread| thread.join().unwrap_or_else(|p| resume_unwind(p)));
+        done.flatten().collect()
+    });
+    results.sort_by_key(|(at, _)| *at);
+    results.into_iter().map(|(_, result)| result).collect()
 }
 
 /// The names in a folder, hidden ones too, sorted.
@@ -76,46 +103,4 @@ pub(crate) fn names_in(folder: &Path) -> Vec<String> {
         .collect();
     names.sort();
     names
-}
-
-/// A program that runs beside the test and is killed when this is dropped.
-pub(crate) struct Process(Child);
-
-impl Process {
-    /// Starts it without input; what it says goes to the file `log`.
-    pub(crate) fn start(command: &mut Command, log: &Path) -> Self {
-        let log = File::create(log).expect("the log can be written");
-        let errors = log.try_clone().expect("a second handle of the log");
-        command.stdin(Stdio::null()).stdout(log).stderr(errors);
-        Self(command.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}")))
-    }
-
-    /// The process id.
-    pub(crate) fn id(&self) -> u32 {
-        self.0.id()
-    }
-
-    /// Sends it a signal.
-    pub(crate) fn signal(&self, signal: Signal) {
-        let id = Pid::from_child(&self.0);
-        kill_process(id, signal).expect("it is our child, and has not been waited for");
-    }
-
-    /// Whether it has ended by itself.
-    pub(crate) fn has_ended(&mut self) -> bool {
-        self.status().is_some()
-    }
-
-    /// How it has ended, if it has.
-    pub(crate) fn status(&mut self) -> Option<ExitStatus> {
-        self.0.try_wait().expect("it is our child")
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // An error means that it has ended before.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }

@@ -2,14 +2,13 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpStream};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::{Process, free_port, temp_dir, wait_until};
+use super::{Process, free_port, is_root, temp_dir};
 
 /// `scripts/mirror` with `folder` as the watched folder, and nothing of the caller's settings.
 pub(crate) fn mirror(folder: &Path) -> Command {
@@ -20,7 +19,7 @@ pub(crate) fn mirror(folder: &Path) -> Command {
 
 /// An rsync daemon on a loopback port of its own with one module, `feeds`; ends when dropped.
 pub(crate) struct RsyncDaemon {
-    process: Process,
+    _process: Process,
     folder: TempDir,
     port: u16,
 }
@@ -32,26 +31,22 @@ impl RsyncDaemon {
         let port = free_port();
         let path = folder.path();
         fs::create_dir(path.join("feeds")).expect("the folder is empty");
-        // Without a user of its own a daemon started by root would serve as nobody.
-        let owner = path.metadata().expect("the folder is there");
+        // Without users of its own a daemon started by root would serve as nobody; nobody else may
+        // change to any.
+        let users = if is_root() { "uid = 0\ngid = 0\n" } else { "" };
         let config = format!(
             "address = 127.0.0.1\nport = {port}\nuse chroot = no\nreverse lookup = no\n\
              log file = {path}/log\n[feeds]\npath = {path}/feeds\nread only = yes\n\
-             uid = {uid}\ngid = {gid}\n{settings}\n",
+             {users}{settings}\n",
             path = path.display(),
-            uid = owner.uid(),
-            gid = owner.gid(),
         );
         fs::write(path.join("rsyncd.conf"), config).expect("the configuration can be written");
         let mut command = Command::new("rsync");
         command.args(["--daemon", "--no-detach", "--config"]).arg(path.join("rsyncd.conf"));
-        let process = Process::start(&mut command, &path.join("output"));
-        let mut daemon = Self { process, folder, port };
-        let listens = wait_until(Duration::from_secs(10), || {
-            daemon.process.has_ended() || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
-        });
-        assert!(listens && !daemon.process.has_ended(), "no rsync daemon: {}", daemon.log());
-        daemon
+        let mut process = Process::start(&mut command, &path.join("output"));
+        let listens = || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok();
+        process.wait(Duration::from_secs(10), |_| listens());
+        Self { _process: process, folder, port }
     }
 
     /// The folder that the module serves.

@@ -3,10 +3,12 @@
 use std::any::type_name;
 use std::env;
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
 use std::net::IpAddr;
 use std::path::Path;
 use std::process::{Command, Output};
+use std::thread;
 
 use super::temp_dir;
 
@@ -62,6 +64,17 @@ const PREPARE: &str = r#"
 /// Whether this is the real root, who may change to other users.
 pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
+}
+
+/// Says why the test that calls this does nothing here, past the test harness, which keeps what
+/// tests print to itself. `scripts/test` names a file in `DNSBLD_SKIPPED` and counts its lines.
+pub(crate) fn skip(why: &str) {
+    let line = format!("SKIPPED {}: {why}\n", thread::current().name().unwrap_or_default());
+    io::stderr().write_all(line.as_bytes()).expect("the standard error can be written");
+    if let Some(file) = env::var_os("DNSBLD_SKIPPED") {
+        let file = File::options().append(true).create(true).open(file);
+        file.and_then(|mut file| file.write_all(line.as_bytes())).expect("a file to count in");
+    }
 }
 
 /// Gives this machine an address, if it has not got it. Only in [`sealed`].

@@ -2,7 +2,6 @@
 //! Debian's rbldnsd, which shows whether a test is sound.
 
 use std::env;
-use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::Command;
@@ -13,16 +12,20 @@ use hickory_proto::rr::RecordType;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use super::{Client, Process, free_port, temp_dir, wait_until};
+use super::{Client, Process, as_nobody, free_port, temp_dir};
 
 /// How long loading may take at the start.
-const START_LIMIT: Duration = Duration::from_secs(30);
+const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// A running server on a loopback port of its own; ends when dropped.
 pub(crate) struct Server {
     process: Process,
-    folder: TempDir,
-    addr: SocketAddr,
+    /// The addresses for UDP and TCP.
+    pub(crate) plain: Vec<SocketAddr>,
+    /// The addresses for TLS.
+    tls: Vec<SocketAddr>,
+    /// With its log; removed after the server has ended.
+    _folder: TempDir,
 }
 
 impl Server {
@@ -48,18 +51,45 @@ impl Server {
         Self::run(command.arg("--config").arg(config), addr, apexes.iter().copied())
     }
 
+    /// Runs `dnsbld serve` with these arguments in the folder `cwd` and waits for its report. Have
+    /// it listen on port 0.
+    pub(crate) fn reporting(arguments: &[&str], cwd: &Path) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dnsbld"));
+        let mut server = Self::launch(command.arg("serve").args(arguments).current_dir(cwd));
+        server.process.wait(START_LIMIT, |process| {
+            process.out().lines().any(|line| line.starts_with("try:"))
+        });
+        for line in server.log().lines().filter_map(|line| line.strip_prefix("listening on ")) {
+            let (list, what) = line.split_once(" (").expect("addresses (what they are for)");
+            let addresses =
+                list.split(", ").map(|address| address.parse::<SocketAddr>().expect("an address"));
+            let all = if what == "TLS)" { &mut server.tls } else { &mut server.plain };
+            all.extend(addresses);
+        }
+        server
+    }
+
     fn run<'a>(
         command: &mut Command,
         addr: SocketAddr,
         apexes: impl Iterator<Item = &'a str>,
     ) -> Self {
-        let folder = temp_dir();
-        let process = Process::start(command, &folder.path().join("log"));
-        let mut server = Self { process, folder, addr };
+        let mut server = Self::launch(command);
+        server.plain.push(addr);
+        let client = Client::new(addr);
         for apex in apexes {
-            server.wait_for(apex);
+            server.process.wait(START_LIMIT, |_| {
+                let reply = client.ask(apex, RecordType::SOA);
+                reply.is_ok_and(|reply| reply.rcode() != ResponseCode::ServFail)
+            });
         }
         server
+    }
+
+    fn launch(command: &mut Command) -> Self {
+        let folder = temp_dir();
+        let process = Process::start(command, &folder.path().join("log"));
+        Self { process, plain: Vec::new(), tls: Vec::new(), _folder: folder }
     }
 
     /// Sends it a signal.
@@ -69,23 +99,17 @@ impl Server {
 
     /// Where it listens, UDP and TCP.
     pub(crate) fn addr(&self) -> SocketAddr {
-        self.addr
+        self.plain[0]
+    }
+
+    /// Where it listens for TLS.
+    pub(crate) fn tls(&self) -> SocketAddr {
+        self.tls[0]
     }
 
     /// What it has said so far.
     pub(crate) fn log(&self) -> String {
-        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
-    }
-
-    fn wait_for(&mut self, apex: &str) {
-        let client = Client::new(self.addr);
-        let answered = wait_until(START_LIMIT, || {
-            let reply = client.ask(apex, RecordType::SOA);
-            reply.is_ok_and(|reply| reply.rcode() != ResponseCode::ServFail)
-                || self.process.has_ended()
-        });
-        assert!(answered, "{apex} is not served after {START_LIMIT:?}:\n{}", self.log());
-        assert!(!self.process.has_ended(), "the server has ended:\n{}", self.log());
+        self.process.out()
     }
 }
 
@@ -96,7 +120,7 @@ fn command(addr: SocketAddr) -> Command {
         Ok(program) => {
             let mut command = Command::new(program);
             let bind = format!("{}/{}", addr.ip(), addr.port());
-            command.args(["-n", "-u", "rbldns", "-c", "1s", "-b", &bind]);
+            command.args(["-n", "-c", "1s", "-b", &bind]).args(as_nobody().split_whitespace());
             command
         }
     }

@@ -34,7 +34,7 @@ pub(crate) enum Style {
 
 /// A list in versions, and what is known of the one that is served.
 #[derive(Debug)]
-pub(crate) struct Feed {
+pub(crate) struct VersionedFeed {
     zone: String,
     style: Style,
     /// Lines between the start and the end, so that the file takes a while to write and to read.
@@ -43,11 +43,13 @@ pub(crate) struct Feed {
     allowed: AtomicU32,
     /// The version that was served last.
     served: AtomicU32,
+    /// How many answers have been judged.
+    judged: AtomicU32,
     /// The first wrong answer.
     wrong: Mutex<Option<String>>,
 }
 
-impl Feed {
+impl VersionedFeed {
     /// The version that lists nothing, and comes after all others.
     pub(crate) const EMPTY: u32 = 100;
 
@@ -55,7 +57,8 @@ impl Feed {
     pub(crate) fn new(zone: &str, style: Style, filler: u32) -> Arc<Self> {
         let (allowed, served) = (AtomicU32::new(1), AtomicU32::new(1));
         let zone = zone.to_owned();
-        Arc::new(Self { zone, style, filler, allowed, served, wrong: Mutex::default() })
+        let (judged, wrong) = (AtomicU32::new(0), Mutex::default());
+        Arc::new(Self { zone, style, filler, allowed, served, judged, wrong })
     }
 
     /// The zone that serves it.
@@ -114,6 +117,16 @@ impl Feed {
         }
     }
 
+    /// Waits until every question has been asked and answered once more: what went wrong.
+    pub(crate) fn wait_for_all_answers(&self, limit: Duration) -> Result<(), String> {
+        let start = self.judged.load(Ordering::SeqCst);
+        let all = || self.judged.load(Ordering::SeqCst) - start > 4 * OWN_KEYS;
+        match wait_until(limit, all) {
+            true => self.check(),
+            false => Err(format!("{}: few answers in {limit:?}", self.zone)),
+        }
+    }
+
     /// The first wrong answer, if there was one.
     pub(crate) fn check(&self) -> Result<(), String> {
         self.wrong.lock().expect("nobody panics with it").clone().map_or(Ok(()), Err)
@@ -148,6 +161,7 @@ impl Feed {
                 self.wrong.lock().expect("nobody panics with it").get_or_insert(message);
             }
         }
+        self.judged.fetch_add(1, Ordering::SeqCst);
     }
 
     fn is_right(&self, question: Question, reply: &Reply, version: u32) -> bool {
@@ -219,7 +233,7 @@ pub(crate) struct Stream {
 
 impl Stream {
     /// Starts to ask that many queries a second.
-    pub(crate) fn start(server: SocketAddr, feeds: &[Arc<Feed>], rate: u32) -> Self {
+    pub(crate) fn start(server: SocketAddr, feeds: &[Arc<VersionedFeed>], rate: u32) -> Self {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("some port is free");
         socket.connect(server).expect("loopback can be reached");
         socket.set_read_timeout(Some(Duration::from_millis(100))).expect("it is not zero");
@@ -243,7 +257,7 @@ impl Stream {
 
 fn send(
     socket: &UdpSocket,
-    feeds: &[Arc<Feed>],
+    feeds: &[Arc<VersionedFeed>],
     pace: Duration,
     stop: &AtomicBool,
     asked: &mpsc::Sender<Asked>,
@@ -258,6 +272,7 @@ fn send(
         socket.send(&message).expect("the server is there");
         number += 1;
         due = (due + pace).max(Instant::now() - CATCH_UP);
+        // The rate is what makes it a stream.
         thread::sleep(due.saturating_duration_since(Instant::now()));
     }
 }
@@ -266,7 +281,7 @@ fn id(number: u64) -> u16 {
     u16::try_from(number & 0xffff).expect("masked")
 }
 
-fn check(socket: &UdpSocket, feeds: &[Arc<Feed>], asking: &mpsc::Receiver<Asked>) -> Seen {
+fn check(socket: &UdpSocket, feeds: &[Arc<VersionedFeed>], asking: &mpsc::Receiver<Asked>) -> Seen {
     let mut seen = Seen { queries: 0, worst: Duration::ZERO };
     let mut waiting: VecDeque<Asked> = VecDeque::new();
     let mut buffer = [0; 4096];

@@ -15,11 +15,11 @@
 
 use super::compare::{Compared, Pair};
 use super::judge::Verdict;
+use super::known_differences;
 use super::message::Reply;
 use super::query::Query;
 use super::scenario::Scenario;
 use super::server::Program;
-use super::wanted;
 
 /// A scenario with questions.
 pub(crate) struct Case {
@@ -53,7 +53,8 @@ impl Case {
             self.asks.push(Ask { query, answer: answer.to_owned(), wanted: Vec::new() });
         } else if let Some(id) = line.strip_prefix("  wanted ") {
             let (_, answer) = arrow()?;
-            let id = wanted::difference(&id[..id.len() - answer.len() - " -> ".len()])?.id;
+            let id =
+                known_differences::difference(&id[..id.len() - answer.len() - " -> ".len()])?.id;
             let ask = self.asks.last_mut().ok_or("a wanted difference before any question")?;
             ask.wanted.push((id, answer.to_owned()));
         } else if !self.scenario.read_line(line)? && !line.is_empty() && !line.starts_with('#') {
@@ -89,7 +90,7 @@ impl Ask {
         if program == Program::Rbldnsd {
             return Ok(());
         }
-        let wanted = self.wanted.iter().find(|(id, _)| wanted::shows(id, program));
+        let wanted = self.wanted.iter().find(|(id, _)| known_differences::shows(id, program));
         let due = wanted.map_or(&self.answer, |(_, answer)| answer);
         says(due, &compared.right).map_err(|error| format!("dnsbld: {error}"))?;
         match (wanted, &compared.verdict) {

@@ -2,12 +2,12 @@
 
 use super::facts::{Facts, SERVFAIL};
 use super::judge::{Asked, Verdict, judge};
+use super::known_differences;
 use super::message::Reply;
 use super::name::Name;
 use super::query::{Query, TYPE_A};
 use super::scenario::{Kind, Scenario, Spec};
 use super::server::{Program, Server};
-use super::wanted;
 
 /// Two servers to compare: rbldnsd on the left, with the files of the one scenario, and any of
 /// the two on the right, with those of the other.
@@ -122,7 +122,7 @@ fn bases(scenario: &Scenario, program: Program) -> Result<Vec<Base>, String> {
         bases.push(Base {
             server: running(&rest)?,
             scenario: rest,
-            ids: [&ids[..], &[wanted::PARTLY_LOADED]].concat(),
+            ids: [&ids[..], &[known_differences::PARTLY_LOADED]].concat(),
             partial: dropped.iter().map(|at| scenario.specs[*at].apex()).collect(),
         });
     }

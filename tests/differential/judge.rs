@@ -3,6 +3,7 @@
 //! shows and is not due.
 
 use super::facts::{Below, Facts, TestPoint, Zone};
+use super::known_differences;
 use super::message::{Data, Opt, Record, Reply};
 use super::name::{self, Name};
 use super::query::{
@@ -10,7 +11,6 @@ use super::query::{
     TYPE_NS, TYPE_SOA, TYPE_TXT,
 };
 use super::scenario::FIRST_MTIME;
-use super::wanted;
 
 const FORMERR: u16 = 1;
 const NXDOMAIN: u16 = 3;
@@ -124,14 +124,18 @@ impl Asked<'_> {
             _ if facts.ignores(query) => vec![(vec![], Want::Silence)],
             Health::Unanswerable => vec![(vec![], Want::Silence)],
             _ if query.opcode != 0 => {
-                let id = if silent { wanted::FORMERR } else { wanted::NOTIMP_HEADER };
+                let id = if silent {
+                    known_differences::FORMERR
+                } else {
+                    known_differences::NOTIMP_HEADER
+                };
                 vec![(vec![id], Want::Code(NOTIMP))]
             }
-            Health::BadQuestion => vec![(vec![wanted::FORMERR], Want::Code(FORMERR))],
+            Health::BadQuestion => vec![(vec![known_differences::FORMERR], Want::Code(FORMERR))],
             Health::BadTail => {
                 let mut wants = self.regular(None, facts);
                 wants.extend(self.regular(query.edns.as_ref(), facts));
-                wants.push((vec![wanted::BAD_TAIL], Want::Code(FORMERR)));
+                wants.push((vec![known_differences::BAD_TAIL], Want::Code(FORMERR)));
                 wants
             }
             Health::Whole => {
@@ -140,10 +144,9 @@ impl Asked<'_> {
                 if query.from.is_some() && zone.is_some_and(|zone| zone.is_generic) {
                     let public = Self { full: self.public, ..*self };
                     let public = public.regular(query.edns.as_ref(), facts).into_iter();
-                    wants
-                        .extend(public.map(|(ids, want)| {
-                            ([&ids[..], &[wanted::ACL_GENERIC]].concat(), want)
-                        }));
+                    wants.extend(public.map(|(ids, want)| {
+                        ([&ids[..], &[known_differences::ACL_GENERIC]].concat(), want)
+                    }));
                 }
                 wants
             }
@@ -153,15 +156,17 @@ impl Asked<'_> {
     fn regular(&self, edns: Option<&Edns>, facts: &Facts) -> Wants {
         let query = self.query;
         if edns.is_some_and(|edns| edns.version > 0) {
-            return vec![(vec![wanted::EDNS_VERSION], Want::Code(BADVERS))];
+            return vec![(vec![known_differences::EDNS_VERSION], Want::Code(BADVERS))];
         }
         if query.class == CLASS_CH && query.qtype == TYPE_TXT {
             match name::to_text(&name::lowercase(&query.name)).as_str() {
                 // By -v and -vv.
                 "version.bind" if self.full.is_none_or(|(full, _)| hides_version(full)) => {}
-                "version.bind" => return vec![(vec![wanted::VERSION_TEXT], Want::VersionText)],
+                "version.bind" => {
+                    return vec![(vec![known_differences::VERSION_TEXT], Want::VersionText)];
+                }
                 "version.server" | "id.server" => {
-                    let ids = vec![wanted::VERSION_TEXT];
+                    let ids = vec![known_differences::VERSION_TEXT];
                     return vec![(ids.clone(), Want::VersionText), (ids, Want::Code(REFUSED))];
                 }
                 _ => {}
@@ -176,7 +181,7 @@ impl Asked<'_> {
             return vec![(ids, Want::Silence)];
         };
         if full.rcode == NOTIMP && query.bits & (AA | TC) != 0 {
-            return vec![(vec![wanted::NOTIMP_HEADER], Want::Code(NOTIMP))];
+            return vec![(vec![known_differences::NOTIMP_HEADER], Want::Code(NOTIMP))];
         }
         if is_unimplemented && full.rcode != NOTIMP {
             ids.push(not_implemented(query));
@@ -184,7 +189,7 @@ impl Asked<'_> {
         let mut reply = Reply { question: query.question(), opt: None, ..full.clone() };
         if query.class == CLASS_CH && reply.bits & SECOND_BYTE != 0 {
             reply.bits &= !SECOND_BYTE;
-            ids.push(wanted::HEADER_BITS);
+            ids.push(known_differences::HEADER_BITS);
         }
         let partial = query.class != CLASS_CH && reply.rcode == 0 && full.bits & AA == 0;
         if query.class == CLASS_ANY {
@@ -195,16 +200,16 @@ impl Asked<'_> {
         for record in reply.answers.iter_mut().chain(&mut reply.authority) {
             if record.ttl > LONGEST_TTL {
                 record.ttl = LONGEST_TTL;
-                ids.push(wanted::TTL_LIMIT);
+                ids.push(known_differences::TTL_LIMIT);
             }
         }
         if unify(&mut reply.answers) {
-            ids.push(wanted::TXT_255);
+            ids.push(known_differences::TXT_255);
         }
         if reply.answers.iter().any(|record| record.rtype == TYPE_NS) && !reply.authority.is_empty()
         {
             reply.authority.clear();
-            ids.push(wanted::NS_TWICE);
+            ids.push(known_differences::NS_TWICE);
         }
         let length = length - full.opt.as_ref().map_or(0, |_| OPT_LENGTH);
         let zone = facts.zone_of(&query.name).filter(|zone| zone.live);
@@ -236,7 +241,7 @@ impl Asked<'_> {
             options: Vec::new(),
         });
         if self.left.is_some_and(|left| left.opt != reply.opt) {
-            ids.push(wanted::EDNS_OPT);
+            ids.push(known_differences::EDNS_OPT);
         }
         let limit = edns.map_or(PLAIN_SIZE, |edns| {
             usize::from(edns.size.min(EDNS_SIZE)).max(PLAIN_SIZE) - OPT_LENGTH
@@ -255,12 +260,12 @@ impl Asked<'_> {
         {
             reply.authority.clear();
             let had_them = self.left.is_some_and(|left| !left.authority.is_empty());
-            ids.extend(had_them.then_some(wanted::EDNS_OPT));
+            ids.extend(had_them.then_some(known_differences::EDNS_OPT));
         }
         // What dnsbld never lists, where rbldnsd has too many records, is short.
         let is_long = partial || exact_length(reply).unwrap_or(length) > limit;
-        if is_long && !ids.contains(&wanted::TEST_POINT_UNLISTED) {
-            ids.push(wanted::TRUNCATION);
+        if is_long && !ids.contains(&known_differences::TEST_POINT_UNLISTED) {
+            ids.push(known_differences::TRUNCATION);
             *want = Want::Truncated(reply.clone());
         } else if exact_length(reply).is_none() && greatest_length(reply) > limit {
             *want = Want::Tight(reply.clone());
@@ -275,7 +280,11 @@ fn hides_version(reply: &Reply) -> bool {
 
 /// Why rbldnsd says NOTIMP where dnsbld does not.
 fn not_implemented(query: &Query) -> &'static str {
-    if query.bits & (AA | TC) != 0 { wanted::HEADER_BITS } else { wanted::TYPES_256_UP }
+    if query.bits & (AA | TC) != 0 {
+        known_differences::HEADER_BITS
+    } else {
+        known_differences::TYPES_256_UP
+    }
 }
 
 /// The differences that depend on the zone's data.
@@ -288,11 +297,11 @@ fn in_zone(
 ) -> Wants {
     let labels = &query.name[..query.name.len() - zone.apex.len()];
     if labels.is_empty() && reply.rcode == REFUSED && !facts.refuses(query, zone) {
-        ids.push(wanted::APEX_SYNTHESISED);
+        ids.push(known_differences::APEX_SYNTHESISED);
         reply.rcode = 0;
         reply.bits |= if query.class == CLASS_IN { AA } else { 0 };
         reply.answers = apex_records(query, zone);
-        ids.extend(unify(&mut reply.answers).then_some(wanted::TXT_255));
+        ids.extend(unify(&mut reply.answers).then_some(known_differences::TXT_255));
         let mut wants = vec![(ids.clone(), Want::Reply(reply.clone()))];
         if !facts.is_minimal && query.qtype == TYPE_SOA {
             reply.authority.clone_from(&zone.ns);
@@ -306,7 +315,7 @@ fn in_zone(
     match zone.test_point(labels) {
         Some(TestPoint { listed: true, due }) if reply.rcode == NXDOMAIN => {
             let mut ids = ids.clone();
-            ids.push(wanted::TEST_POINT_LISTED);
+            ids.push(known_differences::TEST_POINT_LISTED);
             let mut reply = Reply { rcode: 0, ..reply.clone() };
             negative(zone, &mut ids, &mut reply);
             wants.push((ids, Want::TestPoint(reply)));
@@ -316,7 +325,7 @@ fn in_zone(
         }
         Some(TestPoint { listed: false, due }) if reply.rcode == 0 => {
             let mut ids = ids.clone();
-            ids.push(wanted::TEST_POINT_UNLISTED);
+            ids.push(known_differences::TEST_POINT_UNLISTED);
             let mut reply = Reply { rcode: NXDOMAIN, answers: Vec::new(), ..reply.clone() };
             negative(zone, &mut ids, &mut reply);
             if zone.has_soa {
@@ -345,7 +354,7 @@ fn non_terminal(query: &Query, ids: Vec<&'static str>, reply: Reply, facts: &Fac
     let mut wants = Wants::new();
     if below != Below::Nothing {
         let mut ids = ids.clone();
-        ids.push(wanted::EMPTY_NON_TERMINAL);
+        ids.push(known_differences::EMPTY_NON_TERMINAL);
         wants.push((ids, Want::Reply(Reply { rcode: 0, ..reply.clone() })));
     }
     if below != Below::Listed {
@@ -373,7 +382,7 @@ fn unify(records: &mut Vec<Record>) -> bool {
 /// The SOA record of negative answers.
 fn negative(zone: &Zone, ids: &mut Vec<&'static str>, reply: &mut Reply) {
     if !zone.has_soa && reply.answers.is_empty() && matches!(reply.rcode, 0 | NXDOMAIN) {
-        ids.push(wanted::SOA_SYNTHESISED);
+        ids.push(known_differences::SOA_SYNTHESISED);
         reply.authority = zone.negative_soa();
     }
 }
@@ -452,7 +461,7 @@ impl Want {
                     return Err(complaint);
                 }
                 if truncated(wanted, reply) {
-                    return Ok(vec![wanted::LONG_TXT, wanted::TRUNCATION]);
+                    return Ok(vec![known_differences::LONG_TXT, known_differences::TRUNCATION]);
                 }
                 let mut authority = wanted.authority.iter().chain(&reply.authority);
                 if !authority.all(|record| record.rtype == TYPE_NS) {
@@ -468,7 +477,7 @@ impl Want {
             }
             Self::Tight(whole) => same(whole, reply).or_else(|complaint| {
                 let fits = truncated(whole, reply);
-                if fits { Ok(vec![wanted::TRUNCATION]) } else { Err(complaint) }
+                if fits { Ok(vec![known_differences::TRUNCATION]) } else { Err(complaint) }
             }),
             Self::TestPoint(frame) => {
                 let (mut ids, mut reply) = (Vec::new(), reply.clone());
@@ -500,7 +509,7 @@ fn shorten(wanted: &[Record], records: &mut Vec<Record>, ids: &mut Vec<&'static 
             continue;
         };
         record.clone_from(short);
-        ids.push(wanted::LONG_TXT);
+        ids.push(known_differences::LONG_TXT);
     }
     records.sort_unstable();
     records.dedup();
@@ -515,7 +524,7 @@ fn forget_serial(wanted: &[Record], records: &mut [Record], ids: &mut Vec<&'stat
             && serial != due
         {
             *serial = *due;
-            ids.push(wanted::SERIAL);
+            ids.push(known_differences::SERIAL);
         }
     }
 }

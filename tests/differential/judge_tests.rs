@@ -3,11 +3,11 @@
 
 use super::facts::Facts;
 use super::judge::{Asked, Verdict, judge};
+use super::known_differences;
 use super::message::{Data, Opt, Record, Reply};
 use super::name;
 use super::query::{AA, Query, TC, TYPE_A, TYPE_SOA, TYPE_TXT};
 use super::scenario::{FIRST_MTIME, Kind, Spec};
-use super::wanted;
 
 const NXDOMAIN: u16 = 3;
 
@@ -90,7 +90,7 @@ fn a_negative_answer_has_the_synthesised_soa_with_its_minimum() {
     let left = reply(&query, NXDOMAIN, vec![]);
     let with = |ttl| Reply { authority: vec![soa(ttl, 7)], ..left.clone() };
     let facts = facts(&[], false);
-    let due = Verdict::Wanted(vec![wanted::SOA_SYNTHESISED]);
+    let due = Verdict::Wanted(vec![known_differences::SOA_SYNTHESISED]);
     assert_eq!(verdict(&query, &left, &left, &with(300), &facts), due);
     assert!(is_unwanted(&verdict(&query, &left, &left, &with(3600), &facts)));
     assert!(is_unwanted(&verdict(&query, &left, &left, &left, &facts)));
@@ -103,7 +103,7 @@ fn a_serial_may_differ_only_where_rbldnsd_takes_the_files_time() {
         |serial| Reply { authority: vec![soa(300, serial)], ..reply(&query, NXDOMAIN, vec![]) };
     let (timed, fixed, other) = (with(FIRST_MTIME + 1), with(7), with(8));
     let facts = facts(&[], true);
-    let due = Verdict::Wanted(vec![wanted::SERIAL]);
+    let due = Verdict::Wanted(vec![known_differences::SERIAL]);
     assert_eq!(verdict(&query, &timed, &timed, &other, &facts), due);
     assert!(is_unwanted(&verdict(&query, &fixed, &fixed, &other, &facts)));
 }
@@ -118,7 +118,7 @@ fn an_opt_record_comes_if_and_only_if_it_was_asked_for() {
     let with = Reply { opt: opt(), ..left.clone() };
     assert_eq!(verdict(&plain, &left, &left, &left, &facts), Verdict::Equal);
     assert!(is_unwanted(&verdict(&plain, &left, &left, &with, &facts)));
-    let due = Verdict::Wanted(vec![wanted::EDNS_OPT]);
+    let due = Verdict::Wanted(vec![known_differences::EDNS_OPT]);
     assert_eq!(verdict(&edns, &left, &left, &with, &facts), due);
     assert!(is_unwanted(&verdict(&edns, &left, &left, &left, &facts)));
 }
@@ -137,7 +137,7 @@ fn the_tc_bit_comes_if_and_only_if_the_records_do_not_fit() {
     assert!(is_unwanted(&verdict(&query, &fits, &fits, &cut, &facts)));
     let full = reply(&query, 0, values(room + 1));
     let left = Reply { bits: 0, ..fits.clone() };
-    let due = Verdict::Wanted(vec![wanted::TRUNCATION]);
+    let due = Verdict::Wanted(vec![known_differences::TRUNCATION]);
     assert_eq!(verdict(&query, &left, &full, &cut, &facts), due);
     assert!(is_unwanted(&verdict(&query, &left, &full, &full, &facts)));
     assert!(is_unwanted(&verdict(&query, &left, &full, &fits, &facts)));
@@ -156,7 +156,7 @@ fn a_text_may_go_on_only_where_rbldnsd_cuts_it() {
         reply(&query, 0, vec![text])
     };
     let cut = with(&[254], b'x');
-    let due = Verdict::Wanted(vec![wanted::LONG_TXT]);
+    let due = Verdict::Wanted(vec![known_differences::LONG_TXT]);
     for whole in [with(&[255], b'x'), with(&[255, 45], b'x')] {
         assert_eq!(verdict(&query, &cut, &cut, &whole, &facts), due);
     }
@@ -178,7 +178,7 @@ fn silence_and_codes_are_told_apart() {
         )
     };
     let code = |rcode, opcode| Reply { bits: 0, opcode, ..reply(&query(". A"), rcode, vec![]) };
-    let due = Verdict::Wanted(vec![wanted::FORMERR]);
+    let due = Verdict::Wanted(vec![known_differences::FORMERR]);
     assert_eq!(judge_right("a.test A response", None), Verdict::Equal);
     assert!(is_unwanted(&judge_right("a.test A response", Some(&code(1, 0)))));
     assert_eq!(judge_right("a.test A cut=12", Some(&code(1, 0))), due);
@@ -195,14 +195,14 @@ fn test_points_are_listed_or_not_as_rfc_5782_says() {
     let left = Reply { authority: vec![soa(300, 7)], ..reply(&yes, NXDOMAIN, vec![]) };
     let value =
         |octets| reply(&yes, 0, vec![record("2.0.0.127.bl.example", 1800, Data::A(octets))]);
-    let due = Verdict::Wanted(vec![wanted::TEST_POINT_LISTED]);
+    let due = Verdict::Wanted(vec![known_differences::TEST_POINT_LISTED]);
     assert_eq!(verdict(&yes, &left, &left, &value([127, 0, 0, 4]), &facts), due);
     assert!(is_unwanted(&verdict(&yes, &left, &left, &value([10, 0, 0, 4]), &facts)));
     assert!(is_unwanted(&verdict(&yes, &left, &left, &left, &facts)));
     let no = query("1.0.0.127.bl.example A");
     let left = reply(&no, 0, vec![record("1.0.0.127.bl.example", 5, Data::A([127, 0, 0, 2]))]);
     let right = Reply { authority: vec![soa(300, 7)], ..reply(&no, NXDOMAIN, vec![]) };
-    let due = Verdict::Wanted(vec![wanted::TEST_POINT_UNLISTED]);
+    let due = Verdict::Wanted(vec![known_differences::TEST_POINT_UNLISTED]);
     assert_eq!(verdict(&no, &left, &left, &right, &facts), due);
     assert!(is_unwanted(&verdict(&no, &left, &left, &left, &facts)));
 }

@@ -1,5 +1,5 @@
 //! The differential test: Debian's rbldnsd and dnsbld get the same data files and the same
-//! questions, and must give the same answers, but for the wanted differences of `wanted.rs`
+//! questions, and must give the same answers, but for the wanted differences of `known_differences.rs`
 //! (`docs/compat.md`).
 //!
 //! Everything random comes from a seed that is printed with a failure. In the environment:
@@ -18,27 +18,27 @@ mod files;
 mod judge;
 mod judge_tests;
 mod keys;
+mod known_differences;
 mod message;
 mod name;
-mod prng;
 mod query;
 mod questions;
 mod scenario;
 mod server;
 mod shrink;
 mod values;
-mod wanted;
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use crate::common::{Random, in_parallel};
 use compare::{Compared, Pair};
 use judge::Verdict;
-use prng::Prng;
 use query::Query;
 use scenario::Scenario;
 use server::Program;
@@ -47,6 +47,8 @@ use server::Program;
 const QUESTIONS: usize = 400;
 /// Seeds that every run tries first: 1 to this one.
 const FIXED_SEEDS: u64 = 100;
+/// They wait for their servers most of the time.
+const SEEDS_AT_A_TIME: usize = 4;
 
 #[test]
 fn random_files_and_questions_get_the_same_answers_but_for_the_wanted_differences() {
@@ -64,34 +66,43 @@ fn try_seeds(program: Program) {
     let seconds = variable("DIFF_SECONDS");
     let length = Duration::from_secs(seconds.unwrap_or(0));
     let clock = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970");
-    let seeds: Box<dyn Iterator<Item = u64>> = match variable("DIFF_SEED") {
-        Some(seed) => Box::new(seed..),
-        None if seconds.is_none() => Box::new(1..=FIXED_SEEDS),
-        None => Box::new((1..=FIXED_SEEDS).chain(clock.as_secs()..)),
+    let in_time = move |_: &u64| start.elapsed() < length;
+    let figures = match variable::<u64>("DIFF_SEED") {
+        Some(seed) => try_all((seed..=seed).chain((seed + 1..).take_while(in_time)), program),
+        None => try_all((1..=FIXED_SEEDS).chain((clock.as_secs()..).take_while(in_time)), program),
     };
-    let mut figures = Figures::default();
-    for seed in seeds {
-        try_seed(seed, program, &mut figures);
-        if start.elapsed() >= length
-            && (seed >= FIXED_SEEDS || variable::<u64>("DIFF_SEED").is_some())
-        {
-            break;
-        }
-    }
     tell(&format!(
         "differential, {program:?}, seeds from the clock begin at {}:\n{figures}",
         clock.as_secs()
     ));
 }
 
+/// Tries some seeds at a time.
+fn try_all(seeds: impl Iterator<Item = u64> + Send, program: Program) -> Figures {
+    let seeds = Mutex::new(seeds);
+    let draw = || seeds.lock().expect("nobody fails with it").next();
+    let parts = in_parallel(&[(); SEEDS_AT_A_TIME], |()| {
+        let mut figures = Figures::default();
+        while let Some(seed) = draw() {
+            try_seed(seed, program, &mut figures);
+        }
+        figures
+    });
+    let mut figures = Figures::default();
+    parts.into_iter().for_each(|part| figures.merge(part));
+    figures
+}
+
 #[test]
 fn every_quirk_of_rbldnsd_is_kept_or_changed_as_documented() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/differential/cases");
-    let mut complaints = Vec::new();
-    let mut count = 0;
-    for entry in std::fs::read_dir(folder).expect("the cases are in the repository") {
-        let path = entry.expect("a folder that opens can be read").path();
-        let text = std::fs::read_to_string(&path).expect("a case is a text");
+    let files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .expect("the cases are in the repository")
+        .map(|entry| entry.expect("a folder that opens can be read").path())
+        .collect();
+    let complaints = in_parallel(&files, |path| {
+        let mut complaints = Vec::new();
+        let text = std::fs::read_to_string(path).expect("a case is a text");
         let file = path.file_name().unwrap_or_default().to_string_lossy();
         for program in [Program::Dnsbld, Program::DropIn].map(right_program) {
             let checked = cases::Case::from_text(&text).and_then(|case| case.check(program));
@@ -99,18 +110,16 @@ fn every_quirk_of_rbldnsd_is_kept_or_changed_as_documented() {
             let found = found.into_iter().map(|found| format!("{file}, {program:?}: {found}"));
             complaints.extend(found);
         }
-        count += 1;
-    }
+        complaints
+    })
+    .concat();
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
-    tell(&format!("differential: {count} hand-written cases"));
+    tell(&format!("differential: {} hand-written cases", files.len()));
 }
 
 #[test]
 fn rbldnsd_differs_from_itself_in_nothing_and_random_questions_reach_every_kind_of_answer() {
-    let mut figures = Figures::default();
-    for seed in 1..=20 {
-        try_seed(seed, Program::Rbldnsd, &mut figures);
-    }
+    let figures = try_all(1..=20, Program::Rbldnsd);
     assert_eq!(figures.equal, figures.questions);
     let answers = ["records", "no data", "NXDOMAIN", "REFUSED", "NOTIMP", "SERVFAIL", "silence"];
     for answer in answers {
@@ -123,8 +132,8 @@ fn rbldnsd_differs_from_itself_in_nothing_and_random_questions_reach_every_kind_
 #[test]
 fn a_line_that_only_one_server_has_is_found_and_made_small() {
     let seed = 7;
-    let mut prng = Prng::new(seed);
-    let (left, keyspace) = files::scenario(&mut prng);
+    let mut random = Random::new(seed);
+    let (left, keyspace) = files::scenario(&mut random);
     let spoil = |scenario: &Scenario| {
         let mut right = scenario.clone();
         for file in &mut right.files {
@@ -143,7 +152,7 @@ fn a_line_that_only_one_server_has_is_found_and_made_small() {
         lines: ["1.2.3.0/24", "1.2.3.4 :7:planted", "!1.2.3.5"].map(scenario::Line::new).to_vec(),
         ..scenario::DataFile::default()
     });
-    let mut queries = questions::questions(&mut prng, &left, &keyspace, QUESTIONS);
+    let mut queries = questions::questions(&mut random, &left, &keyspace, QUESTIONS);
     queries.push(Query::from_text("4.3.2.1.planted.example TXT rd").expect("a question"));
     let differs = |scenario: &Scenario, queries: &[Query]| {
         let right = spoil(scenario);
@@ -166,22 +175,22 @@ fn a_line_that_only_one_server_has_is_found_and_made_small() {
 fn the_documented_differences_are_those_of_this_test() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/compat.md");
     if std::env::var_os("DIFF_LIST").is_some() {
-        std::fs::write(&path, wanted::page()).expect("docs can be written");
-        tell(&wanted::page());
+        std::fs::write(&path, known_differences::page()).expect("docs can be written");
+        tell(&known_differences::page());
     }
     let page = std::fs::read_to_string(&path).unwrap_or_default();
     let remedy = "docs/compat.md is out of date: run the test with DIFF_LIST=1";
-    assert!(page == wanted::page(), "{remedy}");
+    assert!(page == known_differences::page(), "{remedy}");
 }
 
 /// Compares the servers on the scenario of `seed`; panics with a small reproduction if they
 /// differ.
 fn try_seed(seed: u64, program: Program, figures: &mut Figures) {
-    let mut prng = Prng::new(seed);
-    let (mut scenario, keyspace) = files::scenario(&mut prng);
-    let queries = questions::questions(&mut prng, &scenario, &keyspace, QUESTIONS);
+    let mut random = Random::new(seed);
+    let (mut scenario, keyspace) = files::scenario(&mut random);
+    let queries = questions::questions(&mut random, &scenario, &keyspace, QUESTIONS);
     if program.has_options() {
-        scenario.options = files::options(&mut prng);
+        scenario.options = files::options(&mut random);
     }
     let pair = Pair { left: &scenario, right: &scenario, program };
     let compared = pair.compare(&queries);
@@ -245,6 +254,19 @@ impl Figures {
             };
             *self.answers.entry(answer).or_default() += 1;
         }
+    }
+}
+
+impl Figures {
+    fn merge(&mut self, other: Self) {
+        self.scenarios += other.scenarios;
+        self.files += other.files;
+        self.lines += other.lines;
+        self.questions += other.questions;
+        self.equal += other.equal;
+        self.unwanted += other.unwanted;
+        other.wanted.into_iter().for_each(|(id, n)| *self.wanted.entry(id).or_default() += n);
+        other.answers.into_iter().for_each(|(kind, n)| *self.answers.entry(kind).or_default() += n);
     }
 }
 

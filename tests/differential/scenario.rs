@@ -28,9 +28,9 @@ use std::time::{Duration, UNIX_EPOCH};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+use super::known_differences;
 use super::name::{self, Name};
 use super::server::Program;
-use super::wanted;
 
 /// A type of dataset that both servers know.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -146,7 +146,7 @@ pub(crate) struct Line {
 impl Line {
     /// Takes the form in which rbldnsd reads what dnsbld reads in the line, if there is one.
     fn become_readable(&mut self) {
-        if self.only_one != Some(wanted::ACL_MAPPED) {
+        if self.only_one != Some(known_differences::ACL_MAPPED) {
             return;
         }
         let text = String::from_utf8_lossy(&self.text).into_owned();
@@ -177,7 +177,7 @@ pub(crate) struct DataFile {
 /// number that no generated `$SOA` line has.
 pub(crate) const FIRST_MTIME: u32 = 1_600_000_000;
 
-/// The options with which rbldnsd is closest to dnsbld by its own name: see `wanted::MADE_EQUAL`.
+/// The options with which rbldnsd is closest to dnsbld by its own name: see `known_differences::MADE_EQUAL`.
 const NATIVE_OPTIONS: [&str; 3] = ["-a", "-t", "1800"];
 
 /// A file that is not there.
@@ -206,19 +206,21 @@ impl Scenario {
         let mut wanted = self.clone();
         let mut ids = Vec::new();
         for spec in wanted.specs.iter_mut().filter(|spec| spec.kind != Kind::Acl) {
-            if wanted::shows(wanted::NOTHING_VALID, program) && self.holds_nothing_valid(spec) {
+            if known_differences::shows(known_differences::NOTHING_VALID, program)
+                && self.holds_nothing_valid(spec)
+            {
                 spec.files = vec![NO_FILE.to_owned()];
-                ids.push(wanted::NOTHING_VALID);
+                ids.push(known_differences::NOTHING_VALID);
             }
         }
         ids.extend(wanted.take_down_unguarded(program));
         wanted.add_ipv6_of_ip4tries();
         for file in &mut wanted.files {
             if std::mem::take(&mut file.crlf) {
-                ids.push(wanted::CRLF);
+                ids.push(known_differences::CRLF);
             }
             for line in &mut file.lines {
-                line.only_one = line.only_one.filter(|id| wanted::shows(id, program));
+                line.only_one = line.only_one.filter(|id| known_differences::shows(id, program));
                 ids.extend(line.only_one);
                 line.become_readable();
             }
@@ -234,8 +236,8 @@ impl Scenario {
         let lost = |spec: &&Spec| {
             let packed = self.options.iter().any(|option| option == "-C");
             let is_lost = |name| self.file(name).is_none_or(|file| packed && file.gzip);
-            let refused =
-                wanted::shows(wanted::NOTHING_VALID, program) && self.holds_nothing_valid(spec);
+            let refused = known_differences::shows(known_differences::NOTHING_VALID, program)
+                && self.holds_nothing_valid(spec);
             spec.kind == Kind::Acl && (refused || spec.files.iter().any(|name| is_lost(name)))
         };
         let apexes: Vec<Name> = self.specs.iter().filter(lost).map(Spec::apex).collect();
@@ -244,7 +246,7 @@ impl Scenario {
                 spec.files = vec![NO_FILE.to_owned()];
             }
         }
-        (!apexes.is_empty()).then_some(wanted::ACL_NOT_LOADED)
+        (!apexes.is_empty()).then_some(known_differences::ACL_NOT_LOADED)
     }
 
     /// True if the files of a dataset have no entry and are not just an empty list either: not a
@@ -268,7 +270,7 @@ impl Scenario {
 
     /// Puts the IPv6 lines of `ip4trie` datasets into `ip6trie` ones beside them.
     fn add_ipv6_of_ip4tries(&mut self) {
-        let is_ipv6 = |line: &Line| line.only_one == Some(wanted::IP4TRIE_IPV6);
+        let is_ipv6 = |line: &Line| line.only_one == Some(known_differences::IP4TRIE_IPV6);
         let is_special = |line: &Line| {
             let text = line.text.trim_ascii_start();
             text.starts_with(b"$") || text.get(1) == Some(&b'$')
@@ -396,7 +398,8 @@ impl Scenario {
             && !id.contains(' ')
         {
             let file = self.files.last_mut().ok_or("a line before the first file")?;
-            let only_one = if id.is_empty() { None } else { Some(wanted::difference(id)?.id) };
+            let only_one =
+                if id.is_empty() { None } else { Some(known_differences::difference(id)?.id) };
             file.lines.push(Line { text: unescape(text)?, only_one });
         } else {
             return Ok(false);
@@ -489,6 +492,13 @@ fn a_scenario_comes_back_from_its_text() {
     assert_eq!(scenario.files[1].bytes(), b"x\n");
     let (wanted, ids) =
         scenario.as_wanted(Program::Dnsbld).expect("CRLF, a value outside 127/8, and no entry");
-    assert_eq!(ids, [wanted::A_OUTSIDE_127, wanted::CRLF, wanted::NOTHING_VALID]);
+    assert_eq!(
+        ids,
+        [
+            known_differences::A_OUTSIDE_127,
+            known_differences::CRLF,
+            known_differences::NOTHING_VALID
+        ]
+    );
     assert_eq!(wanted.files[0].bytes(), b"a\\b\t\xff|c\n");
 }

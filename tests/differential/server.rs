@@ -2,19 +2,19 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::fs::{self, File, Permissions};
-use std::io::{ErrorKind, Read as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::fs::{self, Permissions};
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
 use super::query::{Query, TYPE_A};
 use super::scenario::Scenario;
+use crate::common::{Process, as_nobody, free_port, wait_until};
 
 /// Which server.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,10 +40,11 @@ const LAST: u16 = 0x8000;
 /// A running server with its own folder of data files; it ends when this is dropped.
 pub(crate) struct Server {
     pub(crate) program: Program,
-    child: Child,
+    process: Process,
     socket: UdpSocket,
-    folder: TempDir,
     bursts: Cell<u16>,
+    /// With its data and its log.
+    _folder: TempDir,
 }
 
 impl Server {
@@ -55,34 +56,30 @@ impl Server {
             .and_then(|()| fs::create_dir(&data))
             .and_then(|()| scenario.write(&data));
         written.map_err(|error| format!("cannot write data files: {error}"))?;
-        let address = free_address();
+        let address = SocketAddr::from((loopback(), free_port()));
         if program == Program::DropIn {
             symlink(env!("CARGO_BIN_EXE_dnsbld"), folder.path().join(NAME))
                 .map_err(|error| format!("no link to dnsbld: {error}"))?;
         }
         let mut command = program.command(folder.path(), address, &scenario.options);
         command.args(scenario.specs.iter().map(ToString::to_string));
-        let log = File::create(folder.path().join("log")).map_err(|error| error.to_string())?;
-        let errors = log.try_clone().map_err(|error| error.to_string())?;
-        let child = command.stdin(Stdio::null()).stdout(log).stderr(errors).spawn();
-        let child = child.map_err(|error| format!("cannot start {program:?}: {error}"))?;
+        let process = Process::start(&mut command, &folder.path().join("log"));
         let socket = client(address).map_err(|error| format!("no socket: {error}"))?;
-        Ok(Self { program, child, socket, folder, bursts: Cell::new(0) })
+        Ok(Self { program, process, socket, bursts: Cell::new(0), _folder: folder })
     }
 
     /// Waits until the server answers.
     pub(crate) fn wait(&mut self) -> Result<(), String> {
-        let start = Instant::now();
-        while start.elapsed() < PATIENCE {
-            if let Ok(Some(status)) = self.child.try_wait() {
-                return Err(format!("the server ended with {status}: {}", self.log()));
-            }
-            if self.burst(&[], Duration::from_millis(20)).is_ok() {
-                return Ok(());
-            }
-            std::thread::sleep(Duration::from_millis(2));
+        let mut ended = None;
+        let answers = wait_until(PATIENCE, || {
+            ended = self.process.status();
+            ended.is_some() || self.burst(&[], Duration::from_millis(20)).is_ok()
+        });
+        match ended {
+            Some(status) => Err(format!("the server ended with {status}: {}", self.process.out())),
+            None if answers => Ok(()),
+            None => Err(format!("the server does not answer: {}", self.process.out())),
         }
-        Err(format!("the server does not answer: {}", self.log()))
     }
 
     /// Asks all `queries` and gives their replies; none where the server stays silent.
@@ -122,16 +119,13 @@ impl Server {
                 sockets[&from].send(&with_id(query.packet(), id)).map_err(failed)?;
             }
             self.burst(&[], PATIENCE)?;
-            let start = Instant::now();
-            loop {
-                for socket in sockets.values() {
-                    receive_all(socket, &mut replies).map_err(failed)?;
-                }
-                if replies.iter().all(Option::is_some) || start.elapsed() >= patience {
-                    break;
-                }
-                std::thread::sleep(Duration::from_millis(1));
-            }
+            let mut received = Ok(());
+            wait_until(patience, || {
+                received =
+                    sockets.values().try_for_each(|socket| receive_all(socket, &mut replies));
+                received.is_err() || replies.iter().all(Option::is_some)
+            });
+            received.map_err(failed)?;
         }
         Ok(replies)
     }
@@ -150,7 +144,8 @@ impl Server {
         packets: &[Vec<u8>],
         patience: Duration,
     ) -> Result<Vec<Option<Vec<u8>>>, String> {
-        let failed = |error| format!("no reply to a plain question: {error}; {}", self.log());
+        let failed =
+            |error| format!("no reply to a plain question: {error}; {}", self.process.out());
         let last = Query::new(Vec::new(), TYPE_A).packet();
         self.bursts.set((self.bursts.get() + 1) % LAST);
         let last_id = LAST + self.bursts.get();
@@ -180,22 +175,12 @@ impl Server {
             }
         }
     }
-
-    /// What the server has printed.
-    fn log(&self) -> String {
-        let mut log = String::new();
-        let read = File::open(self.folder.path().join("log"))
-            .and_then(|mut file| file.read_to_string(&mut log));
-        read.map_or_else(|error| format!("its log is unreadable: {error}"), |_| log)
-    }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        // The child may have ended by itself, which a test has noticed by now.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// A loopback address of this process: the servers are many, and other runs have as many.
+fn loopback() -> Ipv4Addr {
+    let [_, a, b, c] = std::process::id().to_be_bytes();
+    Ipv4Addr::new(127, 64 | a, b, c)
 }
 
 /// The message with this ID, if it is long enough to have one.
@@ -271,24 +256,7 @@ impl Program {
         // -c 0: no reloads.
         command.args(["-n", "-q", "-c", "0", "-w"]).arg(data);
         command.arg("-b").arg(format!("{}/{}", address.ip(), address.port())).args(options);
-        if fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0) {
-            command.args(["-u", "rbldns"]);
-        }
+        command.args(as_nobody().split_whitespace());
         command
-    }
-}
-
-/// A port on loopback that is free for UDP and TCP: each call gives another one, below those that the system
-/// gives. (That gave one twice before the first server had it, and a server of one thread answered for that
-/// of another.)
-fn free_address() -> SocketAddr {
-    static CALLS: AtomicU32 = AtomicU32::new(0);
-    loop {
-        let offset = std::process::id() % 20_000 * 101 + CALLS.fetch_add(1, Ordering::Relaxed);
-        let port = u16::try_from(10_000 + offset % 20_000).expect("below 30,000");
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        if UdpSocket::bind(address).is_ok() && TcpListener::bind(address).is_ok() {
-            return address;
-        }
     }
 }

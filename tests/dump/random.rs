@@ -1,7 +1,7 @@
 //! Random small zones, each dump asked by the naive server, against the engine.
 
 use super::master::Master;
-use crate::common::{query, temp_dir};
+use crate::common::{Random, in_parallel, query, temp_dir};
 use dnsbld::config::Source;
 use dnsbld::daemon;
 use dnsbld::dump::{self, Options};
@@ -13,27 +13,6 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 const APEX: &str = "bl.example";
 
-/// Splitmix64: the same zones on every machine.
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ z >> 31
-    }
-
-    pub(crate) fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-
-    fn pick<'t>(&mut self, of: &[&'t str]) -> &'t str {
-        of[self.below(of.len() as u64) as usize]
-    }
-}
-
 /// Addresses in few places, so that entries overlap, some of them also read as nibbles.
 fn ip4(random: &mut Random) -> u32 {
     let octet = |random: &mut Random| match random.below(4) {
@@ -42,16 +21,16 @@ fn ip4(random: &mut Random) -> u32 {
         2 => 254 + random.below(2) as u8,
         _ => random.next() as u8,
     };
-    let first = [0, 1, 2, 10, 127, 200][random.below(6) as usize];
+    let first = [0, 1, 2, 10, 127, 200][random.below(6)];
     let second = random.below(3) as u8;
     u32::from_be_bytes([first, second, octet(random), octet(random)])
 }
 
 fn ip6(random: &mut Random) -> u128 {
-    let top: u128 = [0, 0x2000, 0x2001, 0x2002, 0x1000, 0xfd00][random.below(6) as usize];
+    let top: u128 = [0, 0x2000, 0x2001, 0x2002, 0x1000, 0xfd00][random.below(6)];
     let middle = if random.below(2) == 0 { 0 } else { 0x0a00_0000_u128 };
-    let low: u128 = [0, 0xffff_7f00_0002, 0xffff_0a00_0001, 1][random.below(4) as usize];
-    top << 112 | middle << 80 | low | u128::from(random.below(3)) << 64
+    let low: u128 = [0, 0xffff_7f00_0002, 0xffff_0a00_0001, 1][random.below(4)];
+    top << 112 | middle << 80 | low | (random.below(3) as u128) << 64
 }
 
 const NAMES: [&str; 14] = [
@@ -60,10 +39,11 @@ const NAMES: [&str; 14] = [
 ];
 
 fn value(random: &mut Random, with_key: bool) -> &'static str {
-    random.pick(match with_key {
+    let values: &[&str] = match with_key {
         true => &["", ":2:", ":3:see $", "::at $$", ":127.0.0.4:plain"],
         false => &["", ":2:", ":3:see \"x\"", "::at \\ $$", ":127.0.0.4:plain"],
-    })
+    };
+    random.pick::<&str>(values)
 }
 
 /// The lines of a data file, and a few names of interest in it.
@@ -79,7 +59,7 @@ fn file(kind: &str, random: &mut Random, with_key: bool, asked: &mut Vec<String>
                 format!("{not}{}", Ipv4Addr::from(address))
             }
             "ip4set" | "ip4trie" => {
-                let bits = [8, 9, 15, 16, 20, 24, 25, 31, 32][random.below(9) as usize];
+                let bits = [8, 9, 15, 16, 20, 24, 25, 31, 32][random.below(9)];
                 let start = ip4(random) & u32::MAX << (32 - bits);
                 around4(start, start | (u64::from(u32::MAX) >> bits) as u32, asked);
                 format!("{not}{}/{bits}{value}", Ipv4Addr::from(start))
@@ -90,14 +70,14 @@ fn file(kind: &str, random: &mut Random, with_key: bool, asked: &mut Vec<String>
                 format!("{not}{}", Ipv6Addr::from(start))
             }
             "ip6trie" => {
-                let bits = [4, 6, 8, 12, 16, 30, 48, 64, 66, 128][random.below(10) as usize];
+                let bits = [4, 6, 8, 12, 16, 30, 48, 64, 66, 128][random.below(10)];
                 let start = ip6(random) & u128::MAX << (128 - bits);
                 let last = start | u128::MAX.checked_shr(bits).unwrap_or(0);
                 around6(start, last, asked);
                 format!("{not}{}/{bits}{value}", Ipv6Addr::from(start))
             }
             _ => {
-                let name = random.pick(&NAMES);
+                let name = *random.pick(&NAMES);
                 asked.extend([name.to_owned(), format!("z.{name}"), format!("k.z.{name}")]);
                 format!("{not}{}{name}{value}", random.pick(&["", ".", "*."]))
             }
@@ -149,7 +129,7 @@ fn catalog(random: &mut Random, with_key: bool) -> (Catalog, Vec<String>, String
     let (mut config, mut all) = (String::new(), String::new());
     let (mut datasets, mut allow) = (Vec::new(), Vec::new());
     for number in 0..1 + random.below(4) {
-        let kind = random.pick(&kinds);
+        let kind = *random.pick(&kinds);
         let text = file(kind, random, with_key, &mut asked);
         let name = format!("set{number}");
         std::fs::write(folder.path().join(&name), &text).expect("the folder is ours");
@@ -194,7 +174,7 @@ fn answer(catalog: &Catalog, name: &str, rtype: RecordType) -> BTreeSet<String> 
 }
 
 fn check(seed: u64) {
-    let random = &mut Random(seed);
+    let random = &mut Random::new(seed);
     let with_key = random.below(2) == 0;
     let ip4_in_ip6 = random.below(2) == 0;
     let (catalog, asked, files) = catalog(random, with_key);
@@ -237,7 +217,5 @@ fn check(seed: u64) {
 
 #[test]
 fn a_dump_answers_as_the_engine_does() {
-    for seed in 0..60 {
-        check(seed);
-    }
+    in_parallel(&Vec::from_iter(0..60), |&seed| check(seed));
 }

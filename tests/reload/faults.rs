@@ -6,13 +6,13 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
-use std::thread::{self, sleep};
+use std::thread;
 use std::time::Duration;
 
 use flate2::{Compression, write::GzEncoder};
 
 use super::{RATE, SOON};
-use crate::common::{Daemon, Feed, Setup, Stream, Style};
+use crate::common::{Daemon, Setup, Stream, Style, VersionedFeed};
 
 const FILLER: u32 = 300;
 
@@ -22,19 +22,19 @@ const SAID: Duration = Duration::from_secs(4);
 struct Fault {
     zone: &'static str,
     /// Spoils the list, a file in a folder of its own.
-    spoil: fn(&Path, &Feed),
+    spoil: fn(&Path, &VersionedFeed),
     /// Words of the line in the log that tells of it.
     says: &'static [&'static str],
     /// Puts things in order; version 2 is served then.
-    heal: fn(&Path, &Feed),
+    heal: fn(&Path, &VersionedFeed),
 }
 
 const fn fault(
     zone: &'static str,
-    spoil: fn(&Path, &Feed),
+    spoil: fn(&Path, &VersionedFeed),
     says: &'static [&'static str],
 ) -> Fault {
-    let heal = |file: &Path, feed: &Feed| put(file, feed.text(2));
+    let heal = |file: &Path, feed: &VersionedFeed| put(file, feed.text(2));
     Fault { zone, spoil, says, heal }
 }
 
@@ -47,7 +47,7 @@ fn remove(file: &Path) {
     fs::remove_file(file).expect("it is there");
 }
 
-fn packed(feed: &Feed, version: u32) -> Vec<u8> {
+fn packed(feed: &VersionedFeed, version: u32) -> Vec<u8> {
     let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
     packer.write_all(feed.text(version).as_bytes()).expect("there is room");
     packer.finish().expect("there is room")
@@ -195,8 +195,8 @@ const FAULTS: &[Fault] = &[
 #[test]
 fn old_data_serves_through_every_fault_and_a_good_file_heals_it() {
     let setup = Setup::new();
-    let feed = |fault: &Fault| Feed::new(fault.zone, Style::Replaced, FILLER);
-    let feeds: Vec<Arc<Feed>> = FAULTS.iter().map(feed).collect();
+    let feed = |fault: &Fault| VersionedFeed::new(fault.zone, Style::Replaced, FILLER);
+    let feeds: Vec<Arc<VersionedFeed>> = FAULTS.iter().map(feed).collect();
     for feed in &feeds {
         setup.write(&format!("{}/list", feed.zone()), feed.text(1));
     }
@@ -207,7 +207,9 @@ fn old_data_serves_through_every_fault_and_a_good_file_heals_it() {
     setup.configure_lists("", &files);
     let server = setup.start();
     let stream = Stream::start(server.addr(), &feeds, RATE);
-    sleep(Duration::from_millis(300));
+    for feed in &feeds {
+        feed.wait_for_all_answers(SAID).expect("version 1 is served");
+    }
 
     let results: Vec<_> = thread::scope(|scope| {
         let pairs = FAULTS.iter().zip(&feeds);
@@ -220,7 +222,7 @@ fn old_data_serves_through_every_fault_and_a_good_file_heals_it() {
     assert!(failures.is_empty(), "{}\n{}", failures.join("\n"), server.log());
 }
 
-fn suffer(fault: &Fault, feed: &Feed, server: &Daemon) -> Result<(), String> {
+fn suffer(fault: &Fault, feed: &VersionedFeed, server: &Daemon) -> Result<(), String> {
     let file = server.path(&format!("{}/list", fault.zone));
     let dataset = format!("dataset {}: not reloaded", fault.zone);
     (fault.spoil)(&file, feed);
@@ -229,8 +231,7 @@ fn suffer(fault: &Fault, feed: &Feed, server: &Daemon) -> Result<(), String> {
         .chain(fault.says.iter().copied())
         .collect();
     server.find_in_log(&words, SAID)?;
-    sleep(Duration::from_millis(300));
-    feed.check()?;
+    feed.wait_for_all_answers(SAID)?;
     feed.allow(2);
     (fault.heal)(&file, feed);
     feed.wait_for(2, SOON)?;
@@ -245,7 +246,7 @@ fn suffer(fault: &Fault, feed: &Feed, server: &Daemon) -> Result<(), String> {
 #[test]
 fn what_comes_back_as_it_was_is_good_again_and_not_built() {
     let setup = Setup::new();
-    let feed = Feed::new("back", Style::Replaced, FILLER);
+    let feed = VersionedFeed::new("back", Style::Replaced, FILLER);
     setup.write("list", feed.text(1));
     setup.configure_lists("", &[("back".to_owned(), "list".to_owned())]);
     let server = setup.start();
@@ -268,7 +269,7 @@ fn what_comes_back_as_it_was_is_good_again_and_not_built() {
 #[test]
 fn a_list_may_be_emptied_if_the_settings_say_so() {
     let setup = Setup::new();
-    let feed = Feed::new("emptied", Style::Replaced, FILLER);
+    let feed = VersionedFeed::new("emptied", Style::Replaced, FILLER);
     setup.write("list", feed.text(1));
     let rest = "[[dataset]]\nname = \"emptied\"\ntype = \"ip4set\"\nfiles = [\"list\"]\n\
                 accept-empty = true\n[[zone]]\nname = \"emptied\"\ndatasets = [\"emptied\"]\n";
@@ -277,9 +278,9 @@ fn a_list_may_be_emptied_if_the_settings_say_so() {
     let stream = Stream::start(server.addr(), std::slice::from_ref(&feed), RATE);
     put(&server.path("list"), "@@@\n");
     server.expect_log(&["dataset emptied: not reloaded", "holds nothing valid"], SAID);
-    feed.allow(Feed::EMPTY);
+    feed.allow(VersionedFeed::EMPTY);
     put(&server.path("list"), "# shut down\n");
-    feed.wait_for(Feed::EMPTY, SOON).expect("an emptied list is served");
+    feed.wait_for(VersionedFeed::EMPTY, SOON).expect("an emptied list is served");
     server.expect_log(&["WARN", "dataset emptied: recovered", "lists nothing"], SOON);
     stream.finish();
     feed.check().expect("answers are right");

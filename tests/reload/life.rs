@@ -8,7 +8,7 @@ use hickory_proto::op::ResponseCode::{NXDomain, NoError, ServFail};
 use hickory_proto::rr::RecordType;
 
 use super::{RATE, SOON};
-use crate::common::{Daemon, Feed, Setup, Stream, Style, wait_until};
+use crate::common::{Daemon, Setup, Stream, Style, VersionedFeed, wait_until};
 
 /// The tables of datasets (name, files) and zones (name, datasets).
 fn tables(datasets: &[(&str, &[&str])], zones: &[(&str, &[&str])]) -> String {
@@ -111,7 +111,8 @@ fn setup_file(server: &Daemon, name: &str, text: &str) {
 #[test]
 fn a_file_of_two_datasets_changes_both_and_no_other() {
     let setup = Setup::new();
-    let [shared, twin, other] = ["one", "two", "three"].map(|z| Feed::new(z, Style::Replaced, 50));
+    let [shared, twin, other] =
+        ["one", "two", "three"].map(|z| VersionedFeed::new(z, Style::Replaced, 50));
     setup.write("shared", shared.text(1));
     setup.write("own", "");
     setup.write("other", other.text(1));
@@ -138,7 +139,7 @@ fn a_file_of_two_datasets_changes_both_and_no_other() {
 #[test]
 fn a_dataset_waits_for_all_its_files_to_rest() {
     let setup = Setup::new();
-    let feed = Feed::new("both", Style::Replaced, 2000);
+    let feed = VersionedFeed::new("both", Style::Replaced, 2000);
     setup.write("slow", feed.text(1));
     setup.write("quick", "192.0.2.1\n");
     setup.configure("", &tables(&[("both", &["slow", "quick"])], &[("both", &["both"])]));
@@ -149,6 +150,7 @@ fn a_dataset_waits_for_all_its_files_to_rest() {
     let (first, second) = text.as_bytes().split_at(text.len() / 2);
     let mut file = fs::File::create(server.path("slow")).expect("it can be written");
     std::io::Write::write_all(&mut file, first).expect("there is room");
+    // The writer pauses: the other file changes later, and both could be read long before it goes on.
     sleep(Duration::from_millis(100));
     setup_file(&server, "quick", "192.0.2.1\n192.0.2.2\n");
     sleep(Duration::from_millis(1500));
@@ -166,7 +168,7 @@ fn a_dataset_waits_for_all_its_files_to_rest() {
 #[test]
 fn a_hangup_does_not_read_a_file_that_is_being_written() {
     let setup = Setup::new();
-    let feed = Feed::new("hup", Style::Replaced, 2000);
+    let feed = VersionedFeed::new("hup", Style::Replaced, 2000);
     setup.write("list", feed.text(1));
     let files = [("hup".to_owned(), "list".to_owned())];
     setup.configure_lists("", &files);
@@ -177,6 +179,7 @@ fn a_hangup_does_not_read_a_file_that_is_being_written() {
     let (first, second) = text.as_bytes().split_at(text.len() / 2);
     let mut file = fs::File::create(server.path("list")).expect("it can be written");
     std::io::Write::write_all(&mut file, first).expect("there is room");
+    // The writer pauses here, and again behind the hangup.
     sleep(Duration::from_millis(300));
     // All datasets are to be built anew, this one when its file is at rest.
     server.configure_lists("default-ttl = 77", &files);
@@ -338,13 +341,11 @@ fn replaced_data_is_freed() {
     );
     let server = setup.start();
     server.expect_code("version-1.names.test", NoError, SOON);
-    sleep(Duration::from_secs(1));
-    let before = server.memory("VmRSS");
+    let before = server.resident_at_rest();
     setup_file(&server, "names", &text(2));
     server.expect_code("version-2.names.test", NoError, Duration::from_secs(20));
-    // By then no thread that answers holds it any more.
-    sleep(Duration::from_secs(3));
-    let after = server.memory("VmRSS");
     // The names take some 5 MiB.
-    assert!(after < before + 3 * 1024, "{before} KiB, and {after} KiB after a reload");
+    let most = before + 3 * 1024;
+    let after = server.resident(|resident| resident < most);
+    assert!(after < most, "{before} KiB, and {after} KiB after a reload");
 }

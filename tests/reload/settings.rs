@@ -2,7 +2,7 @@
 //! should.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
@@ -16,7 +16,7 @@ use rustix::process::Signal;
 use sd_notify::NotifyState;
 
 use super::{RATE, SOON};
-use crate::common::{Daemon, Feed, Setup, Stream, Style, free_port, names_in, wait_until};
+use crate::common::{Daemon, Setup, Stream, Style, VersionedFeed, free_port, names_in, wait_until};
 
 /// How soon a server must end.
 const END: Duration = Duration::from_secs(2);
@@ -40,7 +40,7 @@ fn zone(name: &str, dataset: &str) -> String {
 #[test]
 fn settings_change_and_zones_they_leave_alone_answer_on() {
     let setup = Setup::new();
-    let steady = Feed::new("steady", Style::Replaced, 300);
+    let steady = VersionedFeed::new("steady", Style::Replaced, 300);
     setup.write("steady", steady.text(1));
     setup.write("a", "10.0.0.1 :2:a\n");
     setup.write("b", "10.0.0.1 :2:b\n");
@@ -199,7 +199,7 @@ fn settings_are_not_read_again_from_a_pipe() {
 #[test]
 fn a_slow_dataset_of_new_settings_holds_up_nothing_else() {
     let setup = Setup::new();
-    let feed = Feed::new("feed", Style::Replaced, 50);
+    let feed = VersionedFeed::new("feed", Style::Replaced, 50);
     setup.write("feed", feed.text(1));
     write_slow_file(&setup, "slow");
     let always = dataset("feed", "ip4set", "feed") + &zone("feed", "feed");
@@ -224,6 +224,7 @@ fn a_slow_dataset_of_new_settings_holds_up_nothing_else() {
         for rest in [String::new(), slow.clone()] {
             server.configure("", &(always.clone() + &rest));
             server.signal(Signal::HUP);
+            // Signals that come at once are one.
             sleep(Duration::from_millis(20));
         }
     }
@@ -304,9 +305,11 @@ fn a_certificate_is_renewed_and_the_end_is_soon_with_open_connections() {
     let mut greeting = TcpStream::connect(tls).expect("it listens");
     greeting.write_all(&[0x16, 3, 1, 2, 0]).expect("it is open");
     let mut client = Command::new("openssl");
-    client.args(["s_client", "-quiet", "-connect", &tls.to_string()]).stdin(Stdio::piped());
-    let mut client = client.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it runs");
-    sleep(Duration::from_millis(300));
+    client.args(["s_client", "-connect", &tls.to_string()]).stdin(Stdio::piped());
+    let mut client = client.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it runs");
+    let said = BufReader::new(client.stdout.take().expect("a pipe")).lines();
+    let mut said = said.map(|line| line.expect("text"));
+    assert!(said.any(|line| line.starts_with("SSL handshake has read")), "no TLS");
     let (status, took, log) = server.terminate();
     // It may have ended with the connection.
     let _ = client.kill();
@@ -353,6 +356,7 @@ fn nobody_needs_to_read_the_report() {
     let client = crate::common::Client::new(setup.addr());
     let answers = || client.ask("1.0.0.10.bl.test", RecordType::A).is_ok();
     let answered = wait_until(Duration::from_secs(20), &answers);
+    // What it says goes to a thread of its own, which says it soon after.
     sleep(Duration::from_millis(300));
     let on = answers();
     child.kill().expect("it is ours");

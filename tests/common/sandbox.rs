@@ -1,18 +1,19 @@
 //! dnsbld under rbldnsd's name, beside Debian's rbldnsd.
 
 use std::env;
-use std::fs::{self, File};
+use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::Deref;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hickory_proto::rr::RecordType;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use super::{Client, free_port, is_root, temp_dir, wait_until};
+use super::{Client, Process, free_port, is_root, temp_dir, wait_until};
 
 /// How long anything may take.
 pub(crate) const LIMIT: Duration = Duration::from_secs(10);
@@ -24,18 +25,25 @@ const LIST: &str = "$SOA 0 ns.example hostmaster.example 7 1h 1h 2d 1h\n$NS 1d n
                     1.2.3.4 :4:four\n1.2.4.0/24\n10.0.0.0-10.3.0.5\n!10.0.0.1\nnonsense\n1.2.3.4/8\n";
 
 /// A folder with the program under rbldnsd's name and a data file.
-pub(crate) struct Place {
+pub(crate) struct Sandbox {
     pub(crate) folder: TempDir,
     pub(crate) port: u16,
 }
 
-impl Place {
+impl Sandbox {
     pub(crate) fn new() -> Self {
-        let place = Self { folder: temp_dir(), port: free_port() };
-        symlink(env!("CARGO_BIN_EXE_dnsbld"), place.path("rbldnsd")).unwrap();
-        fs::create_dir(place.path("data")).unwrap();
-        fs::write(place.path("data/list"), LIST).unwrap();
-        place
+        Self::with_files(&[("list", LIST)])
+    }
+
+    /// With these files in `data`, each a name and a text.
+    pub(crate) fn with_files(files: &[(&str, &str)]) -> Self {
+        let sandbox = Self { folder: temp_dir(), port: free_port() };
+        symlink(env!("CARGO_BIN_EXE_dnsbld"), sandbox.path("rbldnsd")).unwrap();
+        fs::create_dir(sandbox.path("data")).unwrap();
+        for (name, text) in files {
+            fs::write(sandbox.path("data").join(name), text).unwrap();
+        }
+        sandbox
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -50,7 +58,12 @@ impl Place {
         Client::new(SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)))
     }
 
-    /// The program with the words of a line as arguments; `@` stands for the address.
+    /// The words of a line; `@` stands for the address.
+    pub(crate) fn words(&self, line: &str) -> Vec<String> {
+        line.split_whitespace().map(|word| word.replace('@', &self.address())).collect()
+    }
+
+    /// The program with the words of a line as arguments.
     pub(crate) fn command(&self, line: &str) -> Command {
         let mut command = Command::new("./rbldnsd");
         prepare(&mut command, self, line);
@@ -96,10 +109,8 @@ impl Place {
     }
 }
 
-fn prepare(command: &mut Command, place: &Place, line: &str) {
-    let address = place.address();
-    let words = line.split_whitespace().map(|word| if word == "@" { &address } else { word });
-    command.args(words).current_dir(place.folder.path()).stdin(Stdio::null());
+fn prepare(command: &mut Command, sandbox: &Sandbox, line: &str) {
+    command.args(sandbox.words(line)).current_dir(sandbox.folder.path()).stdin(Stdio::null());
     command.env_remove("NOTIFY_SOCKET").env_remove("LISTEN_FDS");
 }
 
@@ -153,49 +164,30 @@ impl Drop for Background {
     }
 }
 
-pub(crate) struct Foreground {
-    process: std::process::Child,
-    out: PathBuf,
-    err: PathBuf,
-}
+/// A server in the foreground.
+pub(crate) struct Foreground(Process);
 
 impl Foreground {
+    /// Starts it, and waits until it says that it has started.
     pub(crate) fn start(mut command: Command, out: &Path, err: &Path) -> Self {
-        command.stdout(File::create(out).unwrap()).stderr(File::create(err).unwrap());
-        let process = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        let mut server = Self { process, out: out.to_owned(), err: err.to_owned() };
-        let started = wait_until(LIMIT, || {
-            server.out().contains(" started (") || server.process.try_wait().unwrap().is_some()
-        });
-        assert!(started && server.process.try_wait().unwrap().is_none(), "{}", server.err());
-        server
-    }
-
-    pub(crate) fn out(&self) -> String {
-        fs::read_to_string(&self.out).unwrap()
-    }
-
-    pub(crate) fn err(&self) -> String {
-        fs::read_to_string(&self.err).unwrap()
-    }
-
-    pub(crate) fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.process), signal).unwrap();
+        let mut process = Process::start_apart(&mut command, out, err);
+        process.wait(LIMIT, |process| process.out().contains(" started ("));
+        Self(process)
     }
 
     /// Ends it by a signal: the exit code.
     pub(crate) fn end(&mut self, signal: Signal) -> Option<i32> {
         self.signal(signal);
-        let start = Instant::now();
-        let code = self.process.wait().unwrap().code();
-        assert!(start.elapsed() < Duration::from_millis(900), "init scripts wait for a second");
-        code
+        let soon = Duration::from_millis(900);
+        assert!(wait_until(soon, || self.0.has_ended()), "init scripts wait for a second");
+        self.0.status().expect("it has ended").code()
     }
 }
 
-impl Drop for Foreground {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+impl Deref for Foreground {
+    type Target = Process;
+
+    fn deref(&self) -> &Process {
+        &self.0
     }
 }

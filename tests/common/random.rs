@@ -2,9 +2,9 @@
 //! files and questions on every machine and with every version of every crate.
 
 /// The state of the generator.
-pub(crate) struct Prng(u64);
+pub(crate) struct Random(u64);
 
-impl Prng {
+impl Random {
     /// A generator whose whole sequence is set by `seed`.
     pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
