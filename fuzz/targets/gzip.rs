@@ -3,7 +3,7 @@
 
 use super::file;
 use super::input::Input;
-use dnsbld::load::{Cause, Limits, read};
+use dnsbld::source::{Cause, Limits, read};
 use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;

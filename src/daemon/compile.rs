@@ -4,12 +4,12 @@ use super::snapshots;
 use crate::config;
 use crate::event::Event;
 use crate::listing::AnswersBuilder;
-use crate::load::{
-    Cause, Identity, Limits, MOST_ZEROS, Problem, ReadReport, Rest, Sight, Source, foreign, read,
-    read_ahead, read_grown,
-};
 use crate::snapshot::intake::Intake;
 use crate::snapshot::{self, folder::Folder};
+use crate::source::{
+    Cause, FileState, Identity, Limits, MOST_ZEROS, Problem, ReadReport, SourceFile, Stable, read,
+    read_ahead, read_appended, sniff,
+};
 use crate::util::cancel::CancelToken;
 use crate::util::threads::cores;
 use crate::wire::name::NameBuf;
@@ -25,7 +25,7 @@ pub(super) struct Built {
     /// What would be served.
     pub(super) dataset: Dataset,
     /// What was read, file by file.
-    pub(super) sources: Vec<Source>,
+    pub(super) sources: Vec<SourceFile>,
     /// What is wrong with single lines; of a snapshot only what the sources tell.
     pub(super) diagnostics: Diagnostics,
     /// What the entries are, by size or scope; of a snapshot nothing.
@@ -65,10 +65,10 @@ pub(super) enum Outcome {
     /// Other data than is served.
     Built(Box<Built>),
     /// The files hold, byte by byte, what is served; nothing was built.
-    Same(Vec<Source>),
+    Same(Vec<SourceFile>),
     /// This file is not, or no longer, the version that was at rest: its writer may be at work.
     /// What was read of it does not count.
-    Moving(PathBuf),
+    Unstable(PathBuf),
     /// The same of a file that was taken to be appended to.
     Rewritten(PathBuf),
     /// The data cannot be had.
@@ -83,9 +83,9 @@ pub(super) struct Task {
     pub(super) server: Arc<config::Server>,
     /// The version of each file that is at rest and so known to be whole; `None` for a file that
     /// is not watched (yet): it is taken as it is, if there is no good data to wait with.
-    pub(super) at_rest: Vec<Option<Rest>>,
+    pub(super) last_stable: Vec<Option<Stable>>,
     /// The files of the good data that is served, if there is any.
-    pub(super) good: Option<Vec<Source>>,
+    pub(super) good: Option<Vec<SourceFile>>,
     /// Whether they were read by the rules of now.
     pub(super) by_these_rules: bool,
     /// Whether the snapshots in the state folder are this server's own.
@@ -105,8 +105,8 @@ impl Task {
         now: u64,
         events: &mut Vec<Event>,
     ) -> (Outcome, Option<Box<Built>>) {
-        if let Some(moving) = self.files().find(|(path, rest)| !rest.is_seen(path)) {
-            return (Outcome::Moving(moving.0.to_owned()), None);
+        if let Some(unstable) = self.files().find(|(path, rest)| !rest.is_seen(path)) {
+            return (Outcome::Unstable(unstable.0.to_owned()), None);
         }
         if let Some(served) = self.served() {
             return match self.same(served, false) {
@@ -132,8 +132,10 @@ impl Task {
     /// be served meanwhile.
     fn build_at_rest(&self, now: u64) -> Outcome {
         let quiet = self.server.quiet_period;
-        let is_fresh = |path: &Path| match Sight::of(path) {
-            Sight::File(identity) => identity.age(SystemTime::now()).is_some_and(|age| age < quiet),
+        let is_fresh = |path: &Path| match FileState::of(path) {
+            FileState::File(identity) => {
+                identity.age(SystemTime::now()).is_some_and(|age| age < quiet)
+            }
             _ => false,
         };
         let patience = Instant::now() + quiet.min(PATIENCE) * 5;
@@ -141,7 +143,7 @@ impl Task {
             self.files().find(|(path, rest)| rest.0.is_none() && is_fresh(path))
         {
             if Instant::now() >= patience || self.token.is_cancelled() {
-                return Outcome::Moving(path.to_owned());
+                return Outcome::Unstable(path.to_owned());
             }
             std::thread::sleep(quiet.min(PATIENCE) / 8);
         }
@@ -149,33 +151,33 @@ impl Task {
     }
 
     fn files(&self) -> impl Iterator<Item = (&Path, AtRest)> {
-        let rest = self.at_rest.iter().copied().chain(std::iter::repeat(None)).map(AtRest);
+        let rest = self.last_stable.iter().copied().chain(std::iter::repeat(None)).map(AtRest);
         self.spec.files.iter().map(PathBuf::as_path).zip(rest)
     }
 
     /// Looks whether the files were only touched, or written again as they were. Sizes come first:
     /// most changes show in them. With `trust`, a file that has the identity it had when it was
     /// read is not read again.
-    pub(super) fn same(&self, known: &[Source], trust: bool) -> Option<Vec<Source>> {
-        let size = |(path, _): (&Path, AtRest)| match Sight::of(path) {
-            Sight::File(identity) => Some(identity.size),
+    pub(super) fn same(&self, known: &[SourceFile], trust: bool) -> Option<Vec<SourceFile>> {
+        let size = |(path, _): (&Path, AtRest)| match FileState::of(path) {
+            FileState::File(identity) => Some(identity.size),
             _ => None,
         };
         if !self.files().map(size).eq(known.iter().map(|source| Some(source.report.identity.size)))
         {
             return None;
         }
-        let confirm = |((path, rest), source): ((&Path, AtRest), &Source)| {
+        let confirm = |((path, rest), source): ((&Path, AtRest), &SourceFile)| {
             let before = source.report;
             if trust && before.settled && rest.is_version(&before.identity) {
-                let is_there = Sight::of(path) == Sight::File(before.identity);
+                let is_there = FileState::of(path) == FileState::File(before.identity);
                 if path == source.path && is_there {
                     return Some(source.clone());
                 }
             }
             let report = read(path, &self.limits(), &mut |_| self.go_on()).ok()?;
             let same = report.hash == source.report.hash && rest.is_version(&report.identity);
-            same.then(|| Source { path: path.to_owned(), report, ..source.clone() })
+            same.then(|| SourceFile { path: path.to_owned(), report, ..source.clone() })
         };
         self.files().zip(known).map(confirm).collect()
     }
@@ -197,19 +199,19 @@ impl Task {
     pub(super) fn build(&self, now: u64, has_good: bool) -> Outcome {
         let start = Instant::now();
         let mut parser = Parser::new(self.spec.kind, options(&self.spec, &self.server, now));
-        let mut sources: Vec<Source> = Vec::with_capacity(self.spec.files.len());
+        let mut sources: Vec<SourceFile> = Vec::with_capacity(self.spec.files.len());
         let (mut entries, mut bad_lines) = (0, 0);
         for (path, rest) in self.files() {
             let known = self.known(path, rest);
             let (report, intake) = match self.read_into(&mut parser, path, known, has_good) {
                 Ok((report, _)) if known.is_none() && !rest.is_version(&report.identity) => {
-                    return Outcome::Moving(path.to_owned());
+                    return Outcome::Unstable(path.to_owned());
                 }
                 Ok(read) => read,
                 Err(problem) if known.is_some() && problem.cause == Cause::Torn => {
                     return Outcome::Rewritten(path.to_owned());
                 }
-                Err(_) if !rest.is_seen(path) => return Outcome::Moving(path.to_owned()),
+                Err(_) if !rest.is_seen(path) => return Outcome::Unstable(path.to_owned()),
                 Err(problem) => return Outcome::Failed(problem),
             };
             if let Some(intake) = intake {
@@ -221,7 +223,7 @@ impl Task {
             let number = sources.len();
             let diagnostics = parser.diagnostics();
             let first_bad = diagnostics.kept.iter().find(|bad| usize::from(bad.file) == number);
-            sources.push(Source {
+            sources.push(SourceFile {
                 path: path.to_owned(),
                 report,
                 entries: parser.entries() - entries,
@@ -254,13 +256,13 @@ impl Task {
     }
 
     /// The files that are served, if they were read by the same rules.
-    fn served(&self) -> Option<&[Source]> {
+    fn served(&self) -> Option<&[SourceFile]> {
         self.good.as_deref().filter(|_| self.by_these_rules)
     }
 
     /// What was read before of a file that is appended to all the time.
     fn known(&self, path: &Path, rest: AtRest) -> Option<&ReadReport> {
-        let good = self.good.as_ref().filter(|_| rest.0.is_some_and(|rest| rest.grows))?;
+        let good = self.good.as_ref().filter(|_| rest.0.is_some_and(|rest| rest.appending))?;
         good.iter().find(|source| source.path == path).map(|source| &source.report)
     }
 
@@ -284,7 +286,7 @@ impl Task {
                 if snapshot::is_snapshot(chunk) {
                     intake = Some(Intake::new(self.folder().as_ref()).map_err(not_copied)?);
                 } else if self.spec.guarded {
-                    wrong = foreign(chunk);
+                    wrong = sniff(chunk);
                 }
             }
             if let Some(intake) = &mut intake {
@@ -310,7 +312,7 @@ impl Task {
             })
         };
         let read = if let Some(known) = known {
-            read_grown(path, &self.limits(), known, &mut |chunk| take(chunk, None))
+            read_appended(path, &self.limits(), known, &mut |chunk| take(chunk, None))
         } else if self.in_haste {
             let prepare = |chunk: &[u8]| Batches::new(self.spec.kind, chunk);
             read_ahead(path, &self.limits(), &prepare, &mut take)
@@ -353,22 +355,22 @@ fn not_copied(error: std::io::Error) -> String {
 const PATIENCE: Duration = Duration::from_millis(400);
 
 /// What tells whether files hold the same.
-fn hashes(sources: &[Source]) -> impl Iterator<Item = u128> {
+fn hashes(sources: &[SourceFile]) -> impl Iterator<Item = u128> {
     sources.iter().map(|source| source.report.hash)
 }
 
 /// The version of a file that may be read.
 #[derive(Clone, Copy)]
-struct AtRest(Option<Rest>);
+struct AtRest(Option<Stable>);
 
 impl AtRest {
     /// Of a file that grows, only this very version will do: others are for those who know its beginning.
     fn is_version(self, identity: &Identity) -> bool {
-        self.0.is_none_or(|rest| rest.sight == Sight::File(*identity))
+        self.0.is_none_or(|rest| rest.state == FileState::File(*identity))
     }
 
     fn is_seen(self, path: &Path) -> bool {
-        self.0.is_none_or(|rest| rest.is(&Sight::of(path)))
+        self.0.is_none_or(|stable| stable.admits(&FileState::of(path)))
     }
 }
 

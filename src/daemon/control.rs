@@ -10,10 +10,10 @@ use super::servers::Servers;
 use super::sets::Sets;
 use crate::config::{self, Settings, Source};
 use crate::event::Event;
-use crate::load::Change;
 use crate::net::live::Live;
 use crate::stats::query_log::QueryLog;
 use crate::util::time::unix_time;
+use crate::watch::Change;
 use crate::wire::name::NameBuf;
 use crate::zone::{Zone, ZoneState};
 use sd_notify::NotifyState;
@@ -130,7 +130,7 @@ impl Control {
 
     fn files_changed(&mut self, changes: &[Change]) {
         for change in changes {
-            debug!("{} has changed: {:?}", change.path.display(), change.sight);
+            debug!("{} has changed: {:?}", change.path.display(), change.state);
         }
         self.round.get_or_insert_with(Instant::now);
         self.sets.files_changed(changes);

@@ -7,18 +7,17 @@ use super::pool::{Finished, Pool};
 use super::snapshots::{self, Keep, Keeper};
 use crate::config::{self, Settings};
 use crate::event::{Event, EventSink, Role};
-use crate::load::{
-    Cause, Change, Failure, Identity, Life, Plan, Problem, Source, State, WatchOptions, Watched,
-    Watcher,
-};
+use crate::load::{Failure, Life, State};
+use crate::source::{Cause, Identity, Problem, SourceFile};
 use crate::trie::Trie4;
 use crate::util::cancel::CancelSource;
 use crate::util::time::unix_time;
+use crate::watch::{Change, WatchOptions, Watched, Watcher};
 use crate::zone::Dataset;
 use crate::zonefile::Diagnostics;
 use anyhow::Context;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -196,12 +195,9 @@ impl Sets {
 
     /// Builds the datasets that read one of these files.
     pub(super) fn files_changed(&mut self, changes: &[Change]) {
-        let files = self.sets.iter().map(|(name, set)| (name.clone(), set.spec.files.clone()));
-        let plan = Plan::new(files);
-        for name in plan.affected(changes.iter().map(|change| change.path.as_path())) {
-            if let Some(set) = self.sets.get_mut(name) {
-                set.request(&self.shop);
-            }
+        let has_changed = |file: &PathBuf| changes.iter().any(|change| change.path == *file);
+        for set in self.sets.values_mut().filter(|set| set.spec.files.iter().any(has_changed)) {
+            set.request(&self.shop);
         }
     }
 
@@ -226,13 +222,13 @@ impl Sets {
             Outcome::Built(built) => set.judge(*built, &self.shop),
             Outcome::Same(sources) => set.confirm(sources, &self.shop),
             Outcome::Failed(problem) => set.refuse(problem, &self.shop),
-            Outcome::Moving(path) => {
+            Outcome::Unstable(path) => {
                 debug!("dataset {name}: waits for {} to come to rest", path.display());
                 self.shop.watcher.recheck(&path);
             }
             Outcome::Rewritten(path) => {
                 debug!("dataset {name}: waits for {} to be written anew", path.display());
-                self.shop.watcher.begin_anew(&path);
+                self.shop.watcher.recheck_rewritten(&path);
             }
         }
         if let Some(loaded) = &mut set.loaded {
@@ -371,7 +367,12 @@ impl Set {
         let task = Task {
             spec: Arc::clone(&self.spec),
             server: Arc::clone(&shop.server),
-            at_rest: self.spec.files.iter().map(|path| shop.watcher.at_rest(path)).collect(),
+            last_stable: self
+                .spec
+                .files
+                .iter()
+                .map(|path| shop.watcher.last_stable(path))
+                .collect(),
             good: self.life.good().map(|good| good.sources.clone()),
             by_these_rules: self.is_read_by(&shop.server),
             keeps: shop.keeper.is_some(),
@@ -480,7 +481,7 @@ impl Set {
         })
     }
 
-    fn confirm(&mut self, sources: Vec<Source>, shop: &Shop) {
+    fn confirm(&mut self, sources: Vec<SourceFile>, shop: &Shop) {
         debug!("dataset {}: its files hold what is served", self.spec.name);
         self.retry = None;
         if let Some(failed_for) = self.life.confirm(SystemTime::now(), sources) {
@@ -536,13 +537,13 @@ impl Set {
 }
 
 /// The modification time of the newest of the files, in seconds since 1970.
-fn newest(sources: &[Source]) -> u64 {
+fn newest(sources: &[SourceFile]) -> u64 {
     let newest = sources.iter().map(|source| source.report.identity.modified.seconds).max();
     newest.and_then(|newest| u64::try_from(newest).ok()).unwrap_or(0)
 }
 
 /// A hash of all that decides what is served of a dataset.
-fn content(sources: &[Source], spec: &config::Dataset, server: &config::Server) -> u64 {
+fn content(sources: &[SourceFile], spec: &config::Dataset, server: &config::Server) -> u64 {
     let nameless = config::Dataset { name: String::new(), ..spec.clone() };
     let rules = format!("{nameless:?} {:?} {}", server.ttl, server.accept_host_bits);
     sources.iter().fold(xxh3_64(rules.as_bytes()), |hash, source| {

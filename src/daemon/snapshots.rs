@@ -4,10 +4,11 @@
 use super::compile::{Built, Kept, Outcome, Task};
 use crate::config;
 use crate::event::{Event, EventSink};
-use crate::load::{Cause, Life, Problem, ReadReport, Source};
+use crate::load::Life;
 use crate::snapshot::folder::Folder;
 use crate::snapshot::intake::Intake;
 use crate::snapshot::{self, Id, Opened, Origin, Rules, WriteError};
+use crate::source::{Cause, Problem, ReadReport, SourceFile};
 use crate::util::cancel::{CancelSource, CancelToken};
 use crate::util::threads::{cores, lower_priority};
 use crate::util::time::unix_time;
@@ -27,7 +28,7 @@ pub(super) fn origin(
     spec: &config::Dataset,
     server: &config::Server,
     stamp: Option<u64>,
-    sources: &[Source],
+    sources: &[SourceFile],
 ) -> Origin {
     let name = spec.name.clone();
     Origin { name, rules: rules(spec, server), stamp, sources: sources.to_vec() }
@@ -153,7 +154,7 @@ pub(super) fn take_in(
     debug!("dataset {}: {} is the snapshot {id}", task.spec.name, path.display());
     dataset.name.clone_from(&task.spec.name);
     dataset.hides_empty_non_terminals = task.spec.hides_empty_non_terminals;
-    let source = Source {
+    let source = SourceFile {
         path: path.clone(),
         report,
         entries: origin.entries(),
@@ -347,7 +348,7 @@ pub fn compile(
     let task = Task {
         spec: Arc::new(spec.clone()),
         server: Arc::new(server.clone()),
-        at_rest: Vec::new(),
+        last_stable: Vec::new(),
         good: None,
         by_these_rules: false,
         keeps: true,
@@ -359,7 +360,7 @@ pub fn compile(
     let Built { dataset, sources, diagnostics, stamp, .. } = match task.build(now, false) {
         Outcome::Built(built) => *built,
         Outcome::Failed(problem) => return Err(refused(problem)),
-        Outcome::Moving(file) | Outcome::Rewritten(file) => {
+        Outcome::Unstable(file) | Outcome::Rewritten(file) => {
             anyhow::bail!("{}: is being written", file.display())
         }
         Outcome::Same(_) => anyhow::bail!("{}: nothing was built", spec.name),
@@ -411,7 +412,7 @@ mod tests {
             Task {
                 spec: Arc::new(self.spec.clone()),
                 server: Arc::new(self.server.clone()),
-                at_rest: Vec::new(),
+                last_stable: Vec::new(),
                 good: None,
                 by_these_rules: false,
                 keeps: true,
@@ -474,7 +475,7 @@ mod tests {
         let outcome = |now| match place.task().compile(now, &mut Vec::new()).0 {
             Outcome::Built(built) => (built.dataset.mapped() > 0).to_string(),
             Outcome::Failed(problem) => problem.to_string(),
-            Outcome::Same(_) | Outcome::Moving(_) | Outcome::Rewritten(_) => String::new(),
+            Outcome::Same(_) | Outcome::Unstable(_) | Outcome::Rewritten(_) => String::new(),
         };
         assert_eq!(outcome(MADE), "true");
         assert!(outcome(MADE - 1).contains("in the future"), "{}", outcome(MADE - 1));

@@ -1,6 +1,6 @@
 //! What happens to a dataset.
 
-use crate::load::Problem;
+use crate::source::Problem;
 use std::path::PathBuf;
 use std::time::Duration;
 

@@ -2,8 +2,8 @@
 
 use super::{Doubt, Event, Load, NAMES, Refusal, Role, Served};
 use crate::config;
-use crate::load::{Cause, Problem};
 use crate::snapshot::{Difference, Id};
+use crate::source::{Cause, Problem};
 use crate::zonefile::{Counts, Fatal, FatalCause, Kind, Reason};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

@@ -15,29 +15,12 @@
 //! leaves the old data answering, also that of [before the start](Life::recall). (Under rbldnsd's name, only a file that is gone: see
 //! [`Life::trust`].)
 
-use super::problem::{Cause, Problem};
-use super::source::ReadReport;
 use crate::event::{Doubt, Load, Refusal, Served};
-use std::path::PathBuf;
+use crate::source::{Cause, Problem, SourceFile as Source};
 use std::time::{Duration, SystemTime};
 
 /// How long a problem that stays the same is kept quiet about before it is told again.
 const REMIND: Duration = Duration::from_secs(3600);
-
-/// One file of a dataset as it was read and parsed.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Source {
-    /// The file, as the configuration names it.
-    pub path: PathBuf,
-    /// What the reader saw.
-    pub report: ReadReport,
-    /// The number of valid entries.
-    pub entries: u64,
-    /// The number of lines that should be entries or specials and are invalid.
-    pub bad_lines: u64,
-    /// What is wrong with the first bad line.
-    pub first_bad: Option<String>,
-}
 
 /// Data that may replace what is served: [`Life::judge`] let it pass, or [`Life::trust`] was asked to.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -128,7 +111,8 @@ impl RetryPolicy {
 /// The life of one dataset.
 ///
 /// ```
-/// # use dnsbld::load::{Cause, Life, Limits, Problem, Source, State, read};
+/// # use dnsbld::load::{Life, State};
+/// # use dnsbld::source::{Limits, SourceFile as Source, read};
 /// # use std::time::SystemTime;
 /// # fn source(path: &std::path::Path, entries: u64) -> Source {
 /// #     let mut sink = |_: &[u8]| Ok::<(), String>(());

@@ -2,7 +2,7 @@
 
 use super::syslog::Severity;
 use crate::event::{self, Event, Refusal};
-use crate::load::Cause;
+use crate::source::Cause;
 use crate::zonefile::{Counts, Kind, MAX_NAME_SERVERS, Reason};
 use std::path::Path;
 use std::time::Duration;
@@ -133,7 +133,7 @@ fn fault(reason: Reason) -> String {
 fn refusal(cause: &Cause) -> String {
     match cause {
         Cause::Vanished => "unable to open file: No such file or directory".to_owned(),
-        Cause::Knot => "unable to open file: Too many levels of symbolic links".to_owned(),
+        Cause::SymlinkLoop => "unable to open file: Too many levels of symbolic links".to_owned(),
         Cause::Unreadable(reason) | Cause::Failing(reason) => {
             let reason = reason.split_once(" (os error").map_or(reason.as_str(), |(text, _)| text);
             format!("unable to open file: {reason}")

@@ -1,7 +1,7 @@
 //! What a snapshot was made from.
 
 use super::bytes::{Reader, Writer};
-use crate::load::{Identity, ReadReport, Source, Stamp};
+use crate::source::{Identity, ReadReport, SourceFile, Stamp};
 use std::ffi::OsStr;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
@@ -18,7 +18,7 @@ pub struct Origin {
     /// not be served before.
     pub stamp: Option<u64>,
     /// The files, in the order of reading.
-    pub sources: Vec<Source>,
+    pub sources: Vec<SourceFile>,
 }
 
 impl Origin {
@@ -99,8 +99,8 @@ pub struct Difference {
     pub theirs: String,
 }
 
-fn put_source(out: &mut Writer, source: &Source) {
-    let Source { path, report, entries, bad_lines, first_bad } = source;
+fn put_source(out: &mut Writer, source: &SourceFile) {
+    let SourceFile { path, report, entries, bad_lines, first_bad } = source;
     let ReadReport { identity, settled, hash, content, compressed } = report;
     let Identity { device, inode, size, modified, changed } = identity;
     out.text(path.as_os_str().as_bytes());
@@ -120,10 +120,10 @@ fn put_source(out: &mut Writer, source: &Source) {
     out.option(first_bad.as_deref(), |out, text| out.text(text.as_bytes()));
 }
 
-fn take_source(from: &mut Reader<'_>) -> Option<Source> {
+fn take_source(from: &mut Reader<'_>) -> Option<SourceFile> {
     let stamp =
         |from: &mut Reader<'_>| Some(Stamp { seconds: from.i64()?, nanoseconds: from.i64()? });
-    Some(Source {
+    Some(SourceFile {
         path: PathBuf::from(Path::new(OsStr::from_bytes(from.text()?))),
         report: ReadReport {
             identity: Identity {

@@ -3,7 +3,7 @@ use super::map::Mapping;
 use super::open::{load, open_mapping, read_header};
 use super::*;
 use crate::listing::{AnswerId, AnswersBuilder, Gate};
-use crate::load::{Identity, ReadReport, Source, Stamp};
+use crate::source::{Identity, ReadReport, SourceFile, Stamp};
 use crate::trie::{Trie4, Trie6};
 use crate::wire::name::NameBuf;
 use crate::zone::{Acl, Dataset, Ns, Subzones};
@@ -63,9 +63,14 @@ fn origin(name: &str) -> Origin {
     let report =
         ReadReport { identity, settled: true, hash: 8 << 100, content: 9, compressed: true };
     let bad = Some("line 1, column 2: nonsense".to_owned());
-    let source =
-        Source { path: "/data/list".into(), report, entries: 10, bad_lines: 11, first_bad: bad };
-    let plain = Source { path: "/data/other".into(), first_bad: None, ..source.clone() };
+    let source = SourceFile {
+        path: "/data/list".into(),
+        report,
+        entries: 10,
+        bad_lines: 11,
+        first_bad: bad,
+    };
+    let plain = SourceFile { path: "/data/other".into(), first_bad: None, ..source.clone() };
     Origin { name: name.to_owned(), rules, stamp: Some(12), sources: vec![source, plain] }
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::load::identity::{Identity, Stamp};
+use crate::source::{Identity, ReadReport, Stamp};
 use proptest::prelude::*;
 use std::time::UNIX_EPOCH;
 

@@ -3,9 +3,9 @@
 use super::Places;
 use super::write::Text;
 use crate::config::{LogTarget, Settings};
-use crate::load::Sight;
 use crate::rbldnsd::getopt::{GetOpt, Item};
 use crate::rbldnsd::options::{LETTERS, Objection, Options};
+use crate::source::FileState;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::Path;
@@ -82,7 +82,7 @@ impl<'a> Given<'a> {
             warnings.push("-l or -s writes into /, which the unit forbids: choose a folder".into());
         }
         let files = || settings.datasets.iter().flat_map(|set| &set.files);
-        for file in files().filter(|file| matches!(Sight::of(file), Sight::NotAFile(_))) {
+        for file in files().filter(|file| matches!(FileState::of(file), FileState::NotAFile(_))) {
             warnings.push(format!("{}: dnsbld reads regular files only", file.display()));
         }
         let is_hidden = |file: &&Path| ["/home", "/root"].iter().any(|dir| file.starts_with(dir));

@@ -26,12 +26,12 @@ fn ms(milliseconds: u64) -> Duration {
 }
 
 /// A watcher whose reports are all kept, one by one.
-struct Reports {
+struct Received {
     watcher: Arc<Watcher>,
     received: Receiver<Change>,
 }
 
-impl Reports {
+impl Received {
     fn start(options: WatchOptions) -> Self {
         let watcher = Arc::new(Watcher::start(options).unwrap());
         let (sender, received) = channel();
@@ -53,30 +53,30 @@ impl Reports {
 
     fn of(options: WatchOptions, path: &Path) -> Self {
         let reports = Self::start(options);
-        let loaded = match Sight::of(path) {
-            Sight::File(identity) => Some(identity),
+        let loaded = match FileState::of(path) {
+            FileState::File(identity) => Some(identity),
             _ => None,
         };
         reports.watcher.set_files(vec![Watched { path: path.to_owned(), loaded }]);
         if loaded.is_none() {
-            assert_eq!(reports.next(), Some(Sight::of(path)));
+            assert_eq!(reports.next(), Some(FileState::of(path)));
         }
         reports
     }
 
-    fn next(&self) -> Option<Sight> {
-        self.received.recv_timeout(ms(5000)).ok().map(|change| change.sight)
+    fn next(&self) -> Option<FileState> {
+        self.received.recv_timeout(ms(5000)).ok().map(|change| change.state)
     }
 
     /// The next report, and all that follow until there has been none for a while.
-    fn rest(&self) -> Vec<Sight> {
-        let mut all: Vec<Sight> = self.next().into_iter().collect();
+    fn rest(&self) -> Vec<FileState> {
+        let mut all: Vec<FileState> = self.next().into_iter().collect();
         all.extend(self.more());
         all
     }
 
-    fn more(&self) -> impl Iterator<Item = Sight> {
-        std::iter::from_fn(|| self.received.recv_timeout(ms(800)).ok().map(|change| change.sight))
+    fn more(&self) -> impl Iterator<Item = FileState> {
+        std::iter::from_fn(|| self.received.recv_timeout(ms(800)).ok().map(|change| change.state))
     }
 }
 
@@ -245,14 +245,14 @@ fn play(scene: &Scene, events: bool) -> Result<Duration, String> {
     let root = folder.path();
     sh(root, scene.prepare);
     let path = root.join(scene.path);
-    let reports = Reports::of(options(events), &path);
+    let reports = Received::of(options(events), &path);
     sleep(ms(500));
     (scene.change)(root);
     let begun = Instant::now();
     let first = reports.next();
     let took = begun.elapsed();
-    let all: Vec<Sight> = first.into_iter().chain(reports.more()).collect();
-    let last = Sight::of(&path);
+    let all: Vec<FileState> = first.into_iter().chain(reports.more()).collect();
+    let last = FileState::of(&path);
     if all == [last] && took <= ms(2000) {
         return Ok(took);
     }
@@ -286,15 +286,15 @@ fn an_interrupted_partial_transfer_is_reported_and_recognised() {
     let root = folder.path();
     sh(root, FEED);
     let path = root.join("dst/list");
-    let reports = Reports::of(options(true), &path);
+    let reports = Received::of(options(true), &path);
     sh(
         root,
         "rsync -a --partial --bwlimit=50 src/ dst 2>err & sleep 0.7; kill -TERM $!; wait $! || true",
     );
-    let [Sight::File(cut)] = reports.rest()[..] else { panic!("not one report") };
+    let [FileState::File(cut)] = reports.rest()[..] else { panic!("not one report") };
     assert!(cut.is_interrupted_transfer(), "{cut:?}");
     sh(root, "rsync -a src/ dst");
-    let [Sight::File(whole)] = reports.rest()[..] else { panic!("not one report") };
+    let [FileState::File(whole)] = reports.rest()[..] else { panic!("not one report") };
     assert!(!whole.is_interrupted_transfer() && whole.size > cut.size);
 }
 
@@ -303,14 +303,14 @@ fn an_absence_and_the_return_are_reported_once_each() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("list");
     fs::write(&path, "1.2.3.4\n").unwrap();
-    let reports = Reports::of(options(true), &path);
+    let reports = Received::of(options(true), &path);
     fs::remove_file(&path).unwrap();
-    assert_eq!(reports.rest(), [Sight::Vanished]);
+    assert_eq!(reports.rest(), [FileState::Vanished]);
     fs::create_dir(&path).unwrap();
-    assert_eq!(reports.rest(), [Sight::NotAFile("directory")]);
+    assert_eq!(reports.rest(), [FileState::NotAFile("directory")]);
     fs::remove_dir(&path).unwrap();
     fs::write(&path, "1.2.3.4\n").unwrap();
-    assert_eq!(reports.rest(), [Sight::of(&path)]);
+    assert_eq!(reports.rest(), [FileState::of(&path)]);
 }
 
 #[test]
@@ -321,10 +321,10 @@ fn the_set_of_files_changes_at_run_time() {
         fs::write(path, "old\n").unwrap();
     }
     let watched = |path: &PathBuf| {
-        let Sight::File(identity) = Sight::of(path) else { panic!("no file") };
+        let FileState::File(identity) = FileState::of(path) else { panic!("no file") };
         Watched { path: path.clone(), loaded: Some(identity) }
     };
-    let reports = Reports::start(options(true));
+    let reports = Received::start(options(true));
     reports.watcher.set_files(vec![watched(&a), watched(&b)]);
     sleep(ms(300));
     let c_as_loaded = watched(&c);
@@ -337,7 +337,7 @@ fn the_set_of_files_changes_at_run_time() {
     seen.sort();
     assert_eq!(seen, [b.clone(), c], "b kept its state; c changed since it was loaded");
     reports.watcher.recheck(&b);
-    assert_eq!(reports.rest(), [Sight::of(&b)]);
+    assert_eq!(reports.rest(), [FileState::of(&b)]);
     reports.watcher.set_files(Vec::new());
     sleep(ms(100));
     fs::write(&b, "newest\n").unwrap();
@@ -349,29 +349,29 @@ fn only_what_came_to_rest_counts_as_whole() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("list");
     fs::write(&path, "old\n").unwrap();
-    let reports = Reports::start(options(true));
-    let at_rest = || {
-        let rest = reports.watcher.at_rest(&path)?;
-        assert!(!rest.grows, "it does not grow");
-        Some(rest.sight)
+    let reports = Received::start(options(true));
+    let last_stable = || {
+        let rest = reports.watcher.last_stable(&path)?;
+        assert!(!rest.appending, "it does not grow");
+        Some(rest.state)
     };
-    assert_eq!(at_rest(), None, "not watched");
+    assert_eq!(last_stable(), None, "not watched");
     reports.watcher.set_files(vec![Watched { path: path.clone(), loaded: None }]);
-    assert_eq!(at_rest(), Some(Sight::Vanished), "not yet at rest");
+    assert_eq!(last_stable(), Some(FileState::Vanished), "not yet at rest");
     let old = reports.next().unwrap();
-    assert_eq!(at_rest(), Some(old));
+    assert_eq!(last_stable(), Some(old));
     let mut file = fs::File::create(&path).unwrap();
     file.write_all(b"ha\n").unwrap();
     reports.watcher.look_now();
     sleep(ms(500));
-    assert_eq!(at_rest(), Some(old), "its writer has not closed it");
+    assert_eq!(last_stable(), Some(old), "its writer has not closed it");
     file.write_all(b"lf\n").unwrap();
     drop(file);
     let new = reports.next().unwrap();
-    assert_eq!(at_rest(), Some(new));
-    assert_eq!(Sight::of(&path), new);
+    assert_eq!(last_stable(), Some(new));
+    assert_eq!(FileState::of(&path), new);
     reports.watcher.set_files(Vec::new());
-    assert_eq!(at_rest(), None);
+    assert_eq!(last_stable(), None);
 }
 
 #[test]
@@ -380,21 +380,21 @@ fn a_look_is_taken_when_asked_for() {
     let path = folder.path().join("list");
     fs::write(&path, "old\n").unwrap();
     let rare = WatchOptions { events: false, poll: ms(60_000), ..Default::default() };
-    let reports = Reports::of(rare, &path);
+    let reports = Received::of(rare, &path);
     sleep(ms(100));
     fs::write(&path, "newer\n").unwrap();
     assert_eq!(reports.more().next(), None, "no look is due");
     reports.watcher.look_now();
-    assert_eq!(reports.rest(), [Sight::of(&path)]);
+    assert_eq!(reports.rest(), [FileState::of(&path)]);
 }
 
 #[test]
 fn a_drop_ends_the_thread() {
     let watcher = Watcher::start(options(true)).unwrap();
-    let inbox = Arc::downgrade(&watcher.inbox);
+    let commands = Arc::downgrade(&watcher.commands);
     drop(watcher);
     let limit = Instant::now() + ms(5000);
-    while inbox.strong_count() > 0 {
+    while commands.strong_count() > 0 {
         assert!(Instant::now() < limit);
         sleep(ms(10));
     }

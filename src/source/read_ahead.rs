@@ -1,7 +1,7 @@
-//! Reading a file ahead of whoever takes its content, on a thread of its own.
+//! Reading a file on a thread of its own, ahead of the parser.
 
-use super::problem::{Cause, Problem};
-use super::source::{CHUNK, Limits, ReadReport, read, read_buffers};
+use super::error::{Cause, Problem};
+use super::read::{CHUNK, Limits, ReadReport, read, read_buffers};
 use std::fmt::Display;
 use std::panic::resume_unwind;
 use std::path::Path;
@@ -60,7 +60,7 @@ fn hand_on<T>(
     waiting: &SyncSender<Chunk<T>>,
     prepare: &dyn Fn(&[u8]) -> T,
 ) -> Result<(), &'static str> {
-    const GONE: &str = "nobody takes it";
+    const GONE: &str = "the reader's content is not wanted";
     match waiting.try_send((chunk, None)) {
         Ok(()) => Ok(()),
         Err(TrySendError::Disconnected(_)) => Err(GONE),

@@ -24,7 +24,7 @@ pub enum Cause {
     /// The operating system does not let the process open or read the file.
     Unreadable(String),
     /// Symlinks lead in a circle.
-    Knot,
+    SymlinkLoop,
     /// The operating system's other reasons not to open or read the file, such as a broken disk.
     Failing(String),
     /// The process has no descriptor left to open it with.
@@ -78,7 +78,7 @@ impl Cause {
     pub(super) fn unreadable(error: &io::Error) -> Self {
         match error.raw_os_error() {
             Some(libc::EACCES | libc::EPERM) => Self::Unreadable(error.to_string()),
-            Some(libc::ELOOP) => Self::Knot,
+            Some(libc::ELOOP) => Self::SymlinkLoop,
             _ => Self::Failing(error.to_string()),
         }
     }
@@ -89,7 +89,7 @@ impl Cause {
             self,
             Self::Vanished
                 | Self::Unreadable(_)
-                | Self::Knot
+                | Self::SymlinkLoop
                 | Self::Failing(_)
                 | Self::NoDescriptor
                 | Self::NotAFile(_)
@@ -104,7 +104,7 @@ impl Cause {
             self,
             Self::Vanished
                 | Self::Unreadable(_)
-                | Self::Knot
+                | Self::SymlinkLoop
                 | Self::Failing(_)
                 | Self::NoDescriptor
                 | Self::NotAFile(_)
@@ -122,7 +122,7 @@ impl Cause {
             Self::Unreadable(_) => {
                 "let the server's user read the file and search every folder on the way to it"
             }
-            Self::Knot => "mend the symlinks on the way to it: they lead in a circle",
+            Self::SymlinkLoop => "mend the symlinks on the way to it: they lead in a circle",
             Self::Failing(_) => {
                 "check the disk or file system that it lies on, and what the system's log says of it"
             }
@@ -177,7 +177,7 @@ impl fmt::Display for Cause {
             Self::Unreadable(reason) | Self::Failing(reason) => {
                 write!(f, "cannot be read: {reason}")
             }
-            Self::Knot => f.write_str("cannot be read: too many levels of symlinks"),
+            Self::SymlinkLoop => f.write_str("cannot be read: too many levels of symlinks"),
             Self::NoDescriptor => f.write_str("cannot be read: too many files are open"),
             Self::NotAFile(kind) => write!(f, "is a {kind}, not a regular file"),
             Self::Torn => f.write_str("changed while it was read"),

@@ -1,19 +1,19 @@
-//! What is no list at all, told by how it starts.
+//! Content that is no list, recognised by its first bytes.
 
-use super::problem::Cause;
+use super::error::Cause;
 
-/// So many bytes of value zero may be a slip of the publisher's; data that is packed, or has holes, has
-/// more.
+/// The most bytes of value zero in a list: a few may be a slip of the publisher's, while packed data and
+/// files with holes have more.
 pub const MOST_ZEROS: usize = 8;
 
-/// Of other bytes that no text has, a text may have one in so many: some comments have colours.
-const FEWEST_BETWEEN: usize = 20;
+/// A list may have one control character in this many bytes: some comments have colours.
+const BYTES_PER_CONTROL: usize = 20;
 
-/// Why a file that starts like this cannot be a list, if that is certain. What of it was read at first
-/// should be given, unpacked.
+/// Why a file that starts like this cannot be a list, if that is certain. Pass the first decompressed
+/// chunk.
 ///
-/// To a list of names, many of its lines would be names.
-pub fn foreign(start: &[u8]) -> Option<Cause> {
+/// The check is needed because many lines of HTML would parse as names.
+pub fn sniff(start: &[u8]) -> Option<Cause> {
     if is_markup(start) {
         return Some(Cause::Markup);
     }
@@ -23,11 +23,11 @@ pub fn foreign(start: &[u8]) -> Option<Cause> {
     }
     let zeros = memchr::memchr_iter(0, start).count();
     let controls = start.iter().filter(|&&byte| is_control(byte)).count();
-    let is_binary = zeros > MOST_ZEROS || controls > MOST_ZEROS + start.len() / FEWEST_BETWEEN;
+    let is_binary = zeros > MOST_ZEROS || controls > MOST_ZEROS + start.len() / BYTES_PER_CONTROL;
     is_binary.then_some(Cause::Binary)
 }
 
-/// How files begin that are often taken for a list, or fetched in its place.
+/// The first bytes of files that are fetched in place of a list.
 const SIGNATURES: [(&[u8], &str); 10] = [
     (b"\xfd7zXZ\0", "packed by xz"),
     (b"\x28\xb5\x2f\xfd", "packed by zstd"),
@@ -47,7 +47,7 @@ fn is_markup(start: &[u8]) -> bool {
     matches!(text, [b'<', next, ..] if *next == b'!' || *next == b'?' || next.is_ascii_alphabetic())
 }
 
-/// True for what moves nothing on a page: of such bytes, a text may have the end of a file of DOS.
+/// Control characters that do not occur in text; Ctrl-Z, the end of a file of DOS, does.
 fn is_control(byte: u8) -> bool {
     byte < b' ' && !matches!(byte, b'\t'..=b'\r' | 0x1a) || byte == 0x7f
 }
@@ -60,14 +60,14 @@ mod tests {
     #[test]
     fn what_is_no_list_is_told_by_its_start() {
         for (start, what) in SIGNATURES {
-            assert_eq!(foreign(&[start, b"9 and more"].concat()), Some(Cause::Foreign(what)));
+            assert_eq!(sniff(&[start, b"9 and more"].concat()), Some(Cause::Foreign(what)));
         }
         for markup in ["<html>", "\u{feff}<?xml", " \n<!DOCTYPE html>"] {
-            assert_eq!(foreign(markup.as_bytes()), Some(Cause::Markup), "{markup}");
+            assert_eq!(sniff(markup.as_bytes()), Some(Cause::Markup), "{markup}");
         }
         let random: Vec<u8> = (1..=0xf0).rev().collect();
         for binary in [&[0; 4096][..], b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0", &random] {
-            assert_eq!(foreign(binary), Some(Cause::Binary), "{binary:?}");
+            assert_eq!(sniff(binary), Some(Cause::Binary), "{binary:?}");
         }
     }
 
@@ -93,7 +93,7 @@ mod tests {
             &slip,
         ];
         for text in texts {
-            assert_eq!(foreign(text), None, "{text:?}");
+            assert_eq!(sniff(text), None, "{text:?}");
         }
     }
 }

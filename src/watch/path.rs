@@ -1,17 +1,18 @@
-//! The way to a file: every folder in which a change can make the path mean another file.
+//! The folders and symlinks that a path leads through: a change in any of them can make the path mean
+//! another file.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
-/// The most symlinks on one way, as in Linux (path_resolution(7)).
+/// The most symlinks on one path, as in Linux (path_resolution(7)).
 const MOST_SYMLINKS: usize = 40;
 
 /// What to watch for one file. All paths are absolute and free of symlinks.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(super) struct Route {
-    /// The folder that holds the file, and those that hold a symlink on the way to it. If the
-    /// way ends early, the folder in which the next name is missing.
+pub(super) struct ResolvedPath {
+    /// The folder that holds the file, and those that hold a symlink on the way to it. If a name is missing
+    /// on the way, the folder in which it is missing.
     pub(super) folders: BTreeSet<PathBuf>,
     /// The names in these folders that matter: the symlinks and the file, or the missing name.
     pub(super) names: BTreeSet<PathBuf>,
@@ -19,11 +20,11 @@ pub(super) struct Route {
     pub(super) file: PathBuf,
 }
 
-impl Route {
-    /// Walks the way as the kernel would.
-    pub(super) fn to(path: &Path) -> Self {
-        let mut route = Self::default();
-        let Ok(path) = std::path::absolute(path) else { return route };
+impl ResolvedPath {
+    /// Resolves the path as the kernel would.
+    pub(super) fn of(path: &Path) -> Self {
+        let mut resolved = Self::default();
+        let Ok(path) = std::path::absolute(path) else { return resolved };
         let mut ahead: VecDeque<OsString> = names(&path).collect();
         let mut here = PathBuf::from("/");
         let mut symlinks = 0;
@@ -38,9 +39,9 @@ impl Route {
                 here = next;
                 continue;
             }
-            route.folders.insert(here.clone());
-            route.names.insert(next.clone());
-            route.file = next;
+            resolved.folders.insert(here.clone());
+            resolved.names.insert(next.clone());
+            resolved.file = next;
             let Some(target) = target else { break };
             symlinks += 1;
             if symlinks > MOST_SYMLINKS {
@@ -53,7 +54,7 @@ impl Route {
                 ahead.push_front(name);
             }
         }
-        route
+        resolved
     }
 }
 
@@ -89,7 +90,7 @@ mod tests {
         symlink("v1", root.join("current")).unwrap();
         symlink("../current/deep/real", root.join("up/list")).unwrap();
         symlink(root.join("up/list"), root.join("far")).unwrap();
-        symlink("knot", root.join("knot")).unwrap();
+        symlink("loop", root.join("loop")).unwrap();
 
         for (path, folders, names, file) in [
             ("v1/deep/list", set(&root, ["v1/deep"]), set(&root, ["v1/deep/list"]), "v1/deep/list"),
@@ -113,10 +114,14 @@ mod tests {
                 "v1/deep/list",
             ),
             ("v1/deep", set(&root, ["v1"]), set(&root, ["v1/deep"]), "v1/deep"),
-            ("knot", set(&root, [""]), set(&root, ["knot"]), "knot"),
+            ("loop", set(&root, [""]), set(&root, ["loop"]), "loop"),
         ] {
             let file = root.join(file);
-            assert_eq!(Route::to(&root.join(path)), Route { folders, names, file }, "{path}");
+            assert_eq!(
+                ResolvedPath::of(&root.join(path)),
+                ResolvedPath { folders, names, file },
+                "{path}"
+            );
         }
     }
 }

@@ -4,9 +4,9 @@
 //! for a mapped file and garbage for a read one. So the file is read, and what was read counts
 //! only if the file is afterwards exactly the one that was opened.
 
+use super::error::{Cause, Problem};
 use super::gzip;
 use super::identity::{Identity, is_absence, special_kind};
-use super::problem::{Cause, Problem};
 use std::fmt::Display;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Cursor, ErrorKind, Read};
@@ -66,7 +66,7 @@ pub struct ReadReport {
 /// Blocks for as long as the disk does, but never on a fifo or a device.
 ///
 /// ```
-/// use dnsbld::load::{Limits, read};
+/// use dnsbld::source::{Limits, read};
 ///
 /// let folder = tempfile::tempdir()?;
 /// let path = folder.path().join("list");
@@ -241,7 +241,7 @@ impl Read for Raw<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::read_ahead;
+    use crate::source::read_ahead;
     use flate2::{Compression, write::GzEncoder};
     use std::convert::Infallible;
     use std::io::Write;

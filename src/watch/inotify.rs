@@ -1,9 +1,9 @@
-//! Events of folders: `notify` (inotify on Linux), told apart by what they mean for a file.
+//! Events of folders, from `notify` (inotify on Linux), translated into what they mean for a file.
 //!
 //! Events only make the watcher look sooner, and tell whether a writer is still at work; the
 //! stat poll beside them finds every change too. So whatever cannot be watched is no error.
 
-use super::settle::Touch;
+use super::stability::FileEvent;
 use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind, RenameMode};
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher as _};
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,21 +11,21 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Called for each event that may mean something, on a thread of its own.
-pub(super) type OnTouch = dyn Fn(Option<&Path>, Touch) + Send + Sync;
+pub(super) type OnEvent = dyn Fn(Option<&Path>, FileEvent) + Send + Sync;
 
 /// The folders that are being watched.
-pub(super) struct Folders {
+pub(super) struct FolderWatches {
     watcher: RecommendedWatcher,
     /// By path, the device and inode that was watched under it.
     watched: BTreeMap<PathBuf, (u64, u64)>,
 }
 
-impl Folders {
+impl FolderWatches {
     /// Fails if the system gives no more event queues (`fs.inotify.max_user_instances`).
-    pub(super) fn new(on_touch: Box<OnTouch>) -> notify::Result<Self> {
+    pub(super) fn new(on_event: Box<OnEvent>) -> notify::Result<Self> {
         let watcher = notify::recommended_watcher(move |event| match event {
-            Ok(event) => translate(&event, &on_touch),
-            Err(_) => on_touch(None, Touch::Unknown),
+            Ok(event) => translate(&event, &on_event),
+            Err(_) => on_event(None, FileEvent::Unknown),
         })?;
         Ok(Self { watcher, watched: BTreeMap::new() })
     }
@@ -40,7 +40,7 @@ impl Folders {
             self.forget(&folder);
         }
         for folder in wanted {
-            // It vanished since its way was walked: the next look at the file walks it again.
+            // It vanished since its path was resolved: the next look at the file resolves it again.
             let Ok(metadata) = std::fs::metadata(folder) else { continue };
             let identity = (metadata.dev(), metadata.ino());
             if self.watched.get(folder) == Some(&identity) {
@@ -68,19 +68,19 @@ impl Folders {
     }
 }
 
-fn translate(event: &Event, on_touch: &OnTouch) {
+fn translate(event: &Event, on_event: &OnEvent) {
     if event.need_rescan() {
-        on_touch(None, Touch::Unknown);
+        on_event(None, FileEvent::Unknown);
     }
-    let touch = match event.kind {
-        EventKind::Access(AccessKind::Close(AccessMode::Write)) => Touch::Closed,
-        EventKind::Modify(ModifyKind::Data(_)) => Touch::Written,
+    let change = match event.kind {
+        EventKind::Access(AccessKind::Close(AccessMode::Write)) => FileEvent::Closed,
+        EventKind::Modify(ModifyKind::Data(_)) => FileEvent::Written,
         // Both ends of a rename are told separately too.
         EventKind::Access(_) | EventKind::Modify(ModifyKind::Name(RenameMode::Both)) => return,
-        EventKind::Modify(ModifyKind::Metadata(_)) => Touch::Attributes,
-        _ => Touch::Replaced,
+        EventKind::Modify(ModifyKind::Metadata(_)) => FileEvent::Attributes,
+        _ => FileEvent::Replaced,
     };
     for path in &event.paths {
-        on_touch(Some(path), touch);
+        on_event(Some(path), change);
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// File systems with coarse times keep whole seconds, FAT keeps every second one.
-pub(super) const COARSE_TICK: Duration = Duration::from_secs(2);
+pub(crate) const COARSE_TICK: Duration = Duration::from_secs(2);
 
 /// The others keep the time of the kernel's last tick, of which there are at least 100 in a second.
 const TICK: Duration = Duration::from_millis(50);
@@ -56,7 +56,7 @@ impl Identity {
     }
 
     /// True if this may be a later version of the same file with more behind it, or nothing.
-    pub(super) fn is_grown_from(&self, before: &Self) -> bool {
+    pub(super) fn extends(&self, before: &Self) -> bool {
         (self.device, self.inode) == (before.device, before.inode) && self.size >= before.size
     }
 
@@ -91,7 +91,7 @@ impl Identity {
 
 /// What a path shows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Sight {
+pub enum FileState {
     /// A regular file, symlinks followed.
     File(Identity),
     /// Nothing there, or a symlink to nothing.
@@ -102,7 +102,7 @@ pub enum Sight {
     Unreadable(i32),
 }
 
-impl Sight {
+impl FileState {
     /// Looks at a path with one `stat`.
     pub fn of(path: &Path) -> Self {
         match std::fs::metadata(path) {
@@ -116,15 +116,15 @@ impl Sight {
     }
 
     /// True if this is the same file with something behind it.
-    pub(super) fn is_longer_than(&self, before: &Self) -> bool {
+    pub(crate) fn is_longer_than(&self, before: &Self) -> bool {
         match (self, before) {
-            (Self::File(now), Self::File(then)) => now.is_grown_from(then) && now.size > then.size,
+            (Self::File(now), Self::File(then)) => now.extends(then) && now.size > then.size,
             _ => false,
         }
     }
 
     /// True if both are the same file, in whatever version, or both are none.
-    pub(super) fn is_same_file(&self, other: &Self) -> bool {
+    pub(crate) fn is_same_file(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::File(a), Self::File(b)) => (a.device, a.inode) == (b.device, b.inode),
             (a, b) => a == b,
@@ -132,21 +132,21 @@ impl Sight {
     }
 }
 
-/// What a file showed when it last came to rest.
+/// A version of a file that may be read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Rest {
-    /// What it showed.
-    pub sight: Sight,
-    /// It is not really at rest: it is appended to all the time. Any later version will do if it begins
-    /// like this one, see [`read_grown`](super::read_grown).
-    pub grows: bool,
+pub struct Stable {
+    /// What the path showed.
+    pub state: FileState,
+    /// The file is appended to all the time and never stable: any later version that begins like this one
+    /// may be read too, see [`read_appended`](super::read_appended).
+    pub appending: bool,
 }
 
-impl Rest {
-    /// True if this is what was seen then, or may do in its place.
-    pub fn is(&self, sight: &Sight) -> bool {
-        match (sight, &self.sight) {
-            (Sight::File(now), Sight::File(then)) if self.grows => now.is_grown_from(then),
+impl Stable {
+    /// True if a file that shows this may be read.
+    pub fn admits(&self, state: &FileState) -> bool {
+        match (state, &self.state) {
+            (FileState::File(now), FileState::File(then)) if self.appending => now.extends(then),
             (now, then) => now == then,
         }
     }
@@ -182,18 +182,18 @@ mod tests {
     fn a_path_is_seen_as_what_it_is() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("list");
-        assert_eq!(Sight::of(&file), Sight::Vanished);
-        assert_eq!(Sight::of(folder.path()), Sight::NotAFile("directory"));
-        assert_eq!(Sight::of(Path::new("/dev/zero")), Sight::NotAFile("device"));
-        let null = Sight::of(Path::new("/dev/null"));
-        assert!(matches!(null, Sight::File(Identity { size: 0, .. })), "{null:?}");
+        assert_eq!(FileState::of(&file), FileState::Vanished);
+        assert_eq!(FileState::of(folder.path()), FileState::NotAFile("directory"));
+        assert_eq!(FileState::of(Path::new("/dev/zero")), FileState::NotAFile("device"));
+        let null = FileState::of(Path::new("/dev/null"));
+        assert!(matches!(null, FileState::File(Identity { size: 0, .. })), "{null:?}");
         std::fs::write(&file, "1.2.3.4\n").unwrap();
-        let Sight::File(identity) = Sight::of(&file) else { panic!("not seen as a file") };
+        let FileState::File(identity) = FileState::of(&file) else { panic!("not seen as a file") };
         assert_eq!(identity.size, 8);
-        assert_eq!(Sight::of(&file.join("below-a-file")), Sight::Vanished);
-        let knot = folder.path().join("knot");
-        std::os::unix::fs::symlink(&knot, &knot).unwrap();
-        assert_eq!(Sight::of(&knot), Sight::Unreadable(libc::ELOOP));
+        assert_eq!(FileState::of(&file.join("below-a-file")), FileState::Vanished);
+        let link = folder.path().join("loop");
+        std::os::unix::fs::symlink(&link, &link).unwrap();
+        assert_eq!(FileState::of(&link), FileState::Unreadable(libc::ELOOP));
     }
 
     #[test]

@@ -1,23 +1,23 @@
-//! Reading a file that is appended to all the time, and so never at rest.
+//! Reading a file that is appended to all the time, and so is never stable.
 
+use super::error::{Cause, Problem};
 use super::identity::Identity;
-use super::problem::{Cause, Problem};
-use super::source::{CHUNK, Limits, ReadReport, cause_of, fill, identity_of_open, open};
+use super::read::{CHUNK, Limits, ReadReport, cause_of, fill, identity_of_open, open};
 use std::fmt::Display;
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::path::Path;
 use xxhash_rust::xxh3::Xxh3Default;
 
-/// Reads the whole lines of a file as [`read`](super::read) does, if it still begins with all that was read of
-/// it before: what has come since has been added behind it, whatever is being written there.
+/// Reads the whole lines of a file, like [`read`](super::read), if it still begins with what was read of it
+/// before: then everything else was appended, even if a writer is still at work.
 ///
-/// The report is as if the file ended with the last whole line.
+/// The report is that of a file which ends with the last whole line.
 ///
 /// # Errors
 ///
-/// [`Cause::Torn`] if it does not begin so, or was gzip data; else as for `read`.
-pub fn read_grown<E: Display>(
+/// [`Cause::Torn`] if it begins otherwise, or was gzip data; else those of `read`.
+pub fn read_appended<E: Display>(
     path: &Path,
     limits: &Limits,
     known: &ReadReport,
@@ -26,9 +26,9 @@ pub fn read_grown<E: Display>(
     let problem = |cause| Problem { file: path.to_owned(), cause };
     let file = open(path).map_err(problem)?;
     let before = identity_of_open(&file).map_err(problem)?;
-    // Of nothing, everything is a continuation.
+    // An empty file proves nothing about an append.
     let is_known = known.identity.size > 0 && !known.compressed;
-    if !is_known || !before.is_grown_from(&known.identity) {
+    if !is_known || !before.extends(&known.identity) {
         return Err(problem(Cause::Torn));
     }
     if before.size > limits.content {
@@ -46,15 +46,15 @@ pub fn read_grown<E: Display>(
     }
     let after = identity_of_open(&file).map_err(problem)?;
     let named = std::fs::metadata(path).map(|metadata| Identity::of(&metadata));
-    if !after.is_grown_from(&before) || !named.is_ok_and(|named| named.is_grown_from(&before)) {
+    if !after.extends(&before) || !named.is_ok_and(|named| named.extends(&before)) {
         return Err(problem(Cause::Torn));
     }
     let identity = Identity { size: content, ..before };
     Ok(ReadReport { identity, settled: false, hash, content, compressed: false })
 }
 
-/// A line that is longer than this, in bytes, is no line: space was set aside, and is not written yet.
-const LONGEST: usize = 4 * CHUNK;
+/// The most bytes of a line. A longer one is space that was allocated and not written yet.
+const LONGEST_LINE: usize = 4 * CHUNK;
 
 /// The hash of the first `size` bytes.
 fn hash_of(mut file: &File, size: u64) -> Result<u128, Cause> {
@@ -108,7 +108,7 @@ fn pass_on<E: Display>(
             begun.clear();
         }
         begun.extend_from_slice(&chunk[whole..]);
-        if begun.len() > LONGEST {
+        if begun.len() > LONGEST_LINE {
             return Err(Cause::Torn);
         }
     }
@@ -121,7 +121,7 @@ fn pass_on<E: Display>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::read;
+    use crate::source::read;
     use std::convert::Infallible;
     use std::fs::OpenOptions;
     use std::io::Write as _;
@@ -149,7 +149,7 @@ mod tests {
         /// Reads it, and remembers what was read.
         fn grown(&mut self) -> Result<Vec<u8>, Cause> {
             let mut text = Vec::new();
-            let report = read_grown(&self.path, &Limits::default(), &self.known, &mut |chunk| {
+            let report = read_appended(&self.path, &Limits::default(), &self.known, &mut |chunk| {
                 text.extend_from_slice(chunk);
                 Ok::<(), Infallible>(())
             });
@@ -185,7 +185,7 @@ mod tests {
         let list = List::new(&b"10.0.0.1\n".repeat(CHUNK / 4));
         let refuse = || {
             let sink = &mut |_: &[u8]| Err("is no list");
-            read_grown(&list.path, &Limits::default(), &list.known, sink).unwrap_err().cause
+            read_appended(&list.path, &Limits::default(), &list.known, sink).unwrap_err().cause
         };
         std::fs::write(&list.path, b"10.0.0.9\n".repeat(CHUNK / 2)).unwrap();
         assert_eq!(refuse(), Cause::Torn);
@@ -195,7 +195,7 @@ mod tests {
     fn what_was_written_anew_is_not_taken_for_grown() {
         let write: [fn(&List); 5] = [
             // Space set aside.
-            |list| list.append(&vec![0; 2 * LONGEST]),
+            |list| list.append(&vec![0; 2 * LONGEST_LINE]),
             |list| std::fs::write(&list.path, b"10.0.0.9\n".repeat(9)).unwrap(),
             |list| std::fs::write(&list.path, b"10.0.0.1\n").unwrap(),
             |list| {
