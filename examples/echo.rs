@@ -7,10 +7,11 @@
 
 use clap::Parser;
 use dnsbld::engine::{Catalog, Outcome, Request, WorkerState};
-use dnsbld::net::delay::DelayQueue;
-use dnsbld::net::live::Live;
-use dnsbld::net::udp::UdpServer;
-use dnsbld::net::{NetCounters, listen};
+use dnsbld::event::Log;
+use dnsbld::server::delay::DelayQueue;
+use dnsbld::server::shared_catalog::SharedCatalog;
+use dnsbld::server::udp::UdpServer;
+use dnsbld::server::{Context, listen};
 use dnsbld::stats::Recorders;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -30,9 +31,9 @@ struct Args {
 
 fn main() -> anyhow::Result<()> {
     let Args { listen, size, workers } = Args::parse();
-    let counters = Arc::new(NetCounters::default());
-    let delay = DelayQueue::start(Arc::clone(&counters))?;
-    let live = Live::new(Catalog::default());
+    let catalog = Arc::new(SharedCatalog::new(Catalog::default()));
+    let context = Context::new(catalog, Arc::new(Log));
+    let delay = DelayQueue::start(Arc::clone(&context.counters))?;
     let echo = move |_: &Catalog, _: &mut WorkerState, request: &Request<'_>, out: &mut [u8]| {
         let query = request.query;
         let (Some(start), true) = (out.get_mut(..query.len()), query.len() >= 12) else {
@@ -43,7 +44,7 @@ fn main() -> anyhow::Result<()> {
         Outcome::Respond(size.clamp(query.len(), out.len()))
     };
     let (sockets, mut recorders) = (listen::udp(listen, workers)?, Recorders::default());
-    let _server = UdpServer::start_with(sockets, &live, &delay, &counters, &mut recorders, echo)?;
+    let _server = UdpServer::start_with(sockets, &context, &delay, &mut recorders, echo)?;
     println!("echo of {size} bytes on {listen}");
     loop {
         std::thread::park();

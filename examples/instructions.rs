@@ -20,10 +20,11 @@ mod serving;
 mod sets;
 
 use dnsbld::engine::{self, Outcome, Request, Transport, WorkerState};
-use dnsbld::net::delay::DelayQueue;
-use dnsbld::net::live::{Live, LiveCache};
-use dnsbld::net::udp::UdpServer;
-use dnsbld::net::{NetCounters, listen};
+use dnsbld::event::Log;
+use dnsbld::server::delay::DelayQueue;
+use dnsbld::server::shared_catalog::{CatalogCache, SharedCatalog};
+use dnsbld::server::udp::UdpServer;
+use dnsbld::server::{Context, listen};
 use dnsbld::stats::Recorders;
 use dnsbld::zone::Dataset;
 use sets::{A, Asked, Question, Set, TXT};
@@ -52,14 +53,13 @@ const SOCKETS: usize = 16;
 struct Kind {
     name: String,
     /// What is served.
-    live: Arc<Live>,
+    live: Arc<SharedCatalog>,
     packets: Vec<Vec<u8>>,
     workers: usize,
 }
 
 fn main() -> io::Result<()> {
-    let counters = Arc::new(NetCounters::default());
-    let delay = DelayQueue::start(Arc::clone(&counters))?;
+    let delay = DelayQueue::start(Arc::default())?;
     let mut recorders = Recorders::default();
     let mut servers = Vec::new();
     // This thread is 1, that of the delay queue 2.
@@ -68,7 +68,8 @@ fn main() -> io::Result<()> {
         call_engine(live.cache(), packets.clone())?;
         let listeners = listen::udp((Ipv4Addr::LOCALHOST, 0).into(), workers);
         let listeners = listeners.map_err(io::Error::other)?;
-        let server = UdpServer::start(listeners, &live, &delay, &counters, &mut recorders)?;
+        let context = Context::new(Arc::clone(&live), Arc::new(Log));
+        let server = UdpServer::start(listeners, &context, &delay, &mut recorders)?;
         ask_server(server.address(), &packets)?;
         servers.push((server, live));
         let own: Vec<_> =
@@ -87,12 +88,13 @@ fn kinds() -> Vec<Kind> {
         ("ip6", Set::ip6(ENTRIES)),
     ];
     let datasets: Vec<_> = sets.iter().map(|(zone, set)| (*zone, dataset(set))).collect();
-    let live =
-        |zones: Vec<(String, Vec<Arc<Dataset>>)>| Arc::new(Live::new(serving::catalog(zones)));
+    let live = |zones: Vec<(String, Vec<Arc<Dataset>>)>| {
+        Arc::new(SharedCatalog::new(serving::catalog(zones)))
+    };
     let lists = datasets.iter().map(|(zone, dataset)| (apex(zone), vec![Arc::clone(dataset)]));
     let all = live(lists.collect());
     let mut kinds = Vec::new();
-    let mut add = |name: &str, live: &Arc<Live>, packets, workers| {
+    let mut add = |name: &str, live: &Arc<SharedCatalog>, packets, workers| {
         kinds.push(Kind { name: name.to_owned(), live: Arc::clone(live), packets, workers });
     };
     for (zone, set) in &sets {
@@ -165,7 +167,7 @@ fn full(question: &Question, zone: &str) -> String {
 }
 
 /// Answers the packets in a thread of its own, which then goes on to wait.
-fn call_engine(mut live: LiveCache, packets: Vec<Vec<u8>>) -> io::Result<()> {
+fn call_engine(mut live: CatalogCache, packets: Vec<Vec<u8>>) -> io::Result<()> {
     let (done, is_done) = mpsc::channel();
     thread::spawn(move || {
         let catalog = live.load();

@@ -354,7 +354,7 @@ fn a_pipe_without_a_reader_is_told_and_written_once_there_is_one() {
     setup.write("list", LIST);
     setup.configure_lists("query-log = \"queries\"", &[("bl.test".into(), "list".into())]);
     let daemon = setup.start();
-    daemon.expect_log(&["query log", "it cannot be opened"], SOON);
+    daemon.expect_log(&["query log", "event=\"query-log-failed\""], SOON);
     daemon.ask("1.2.0.192.bl.test", RecordType::A);
     let mut reader =
         fs::OpenOptions::new().read(true).write(true).open(daemon.path("queries")).unwrap();

@@ -1,7 +1,7 @@
 //! `dnsbld check-config`
 
 use crate::config::{Diagnostic, Settings, Source, Tls};
-use crate::net::tls::Certificate;
+use crate::server::tls::Certificate;
 use crate::util::text::counted;
 use anyhow::Context;
 use clap::Args;

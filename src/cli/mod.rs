@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn log_levels_are_checked() {
-        for good in ["info", "debug", "info,dnsbld::net=trace"] {
+        for good in ["info", "debug", "info,dnsbld::server=trace"] {
             assert_eq!(log_filter(good).unwrap(), good);
         }
         for bad in ["", "verbose", "info,dnsbld", "dnsbld=loud"] {

@@ -1,7 +1,7 @@
 //! Zones from datasets: which SOA, which name servers, which serial, how healthy.
 
-use super::serials::Serials;
 use crate::config::{self, Settings, TtlBounds, Zone as ZoneSettings};
+use crate::state::serials::Serials;
 use crate::stats::Statistics;
 use crate::wire::name::NameBuf;
 use crate::zone::{Catalog, Chaos, Dataset, Ns, Soa, Zone, ZoneState};

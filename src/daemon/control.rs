@@ -1,16 +1,16 @@
 //! The control loop: changed files, finished builds, signals, and the clock.
 
 use super::assemble::assemble;
-use super::claim::{self, Claim};
 use super::personality::Personality;
 use super::pool::Finished;
 use super::reporter::Reporter;
-use super::serials::Serials;
 use super::servers::Servers;
 use super::sets::Sets;
 use crate::config::{self, Settings, Source};
 use crate::event::Event;
-use crate::net::live::Live;
+use crate::server::shared_catalog::SharedCatalog;
+use crate::state::lock::StateLock;
+use crate::state::serials::Serials;
 use crate::stats::query_log::QueryLog;
 use crate::util::time::unix_time;
 use crate::watch::Change;
@@ -38,9 +38,9 @@ pub(super) struct Control {
     /// Builds that have ended.
     pub(super) finished: UnboundedReceiver<Finished>,
     /// The right to write to the state folder.
-    pub(super) claim: Option<Claim>,
+    pub(super) lock: Option<StateLock>,
     pub(super) serials: Serials,
-    pub(super) live: Arc<Live>,
+    pub(super) catalog: Arc<SharedCatalog>,
     pub(super) servers: Servers,
     pub(super) personality: Arc<dyn Personality>,
     pub(super) reporter: Reporter,
@@ -160,7 +160,7 @@ impl Control {
         self.sets.tidy();
         let took = self.round.take().map_or(Duration::ZERO, |since| since.elapsed());
         let changed = std::mem::take(&mut self.changed);
-        let incomplete = incomplete(&self.settings, self.live.load().zones());
+        let incomplete = incomplete(&self.settings, self.catalog.load().zones());
         self.personality.emit(&Event::LoadsFinished { took, changed, incomplete });
     }
 
@@ -169,7 +169,7 @@ impl Control {
         let statistics = self.reporter.statistics();
         let now = unix_time();
         let catalog = assemble(&self.settings, &loaded, now, &mut self.serials, statistics);
-        self.live.publish(catalog);
+        self.catalog.publish(catalog);
         self.save_serials();
     }
 
@@ -180,15 +180,15 @@ impl Control {
     }
 
     fn look_around(&mut self) {
-        self.live.sweep();
+        self.catalog.sweep();
         self.servers.reload_certificate(&*self.personality);
-        self.claim_again();
+        self.lock_again();
         self.tell_unguarded();
         let now = unix_time();
         if self.sets.tell_expired(&self.settings, now) {
             self.publish();
         }
-        for zone in self.live.load().zones() {
+        for zone in self.catalog.load().zones() {
             let name = zone.apex.to_string();
             if zone.expires.is_none_or(|expires| expires >= now) {
                 self.expired.remove(&name);
@@ -200,25 +200,25 @@ impl Control {
 
     /// Takes the state folder over when the server that had it has ended, or when it was removed; what
     /// could not be locked is tried again.
-    fn claim_again(&mut self) {
+    fn lock_again(&mut self) {
         let Some(folder) = self.settings.server.state_dir.as_deref() else { return };
-        if self.claim.as_ref().is_some_and(|claim| claim.holds(folder)) {
+        if self.lock.as_ref().is_some_and(|lock| lock.holds(folder)) {
             return;
         }
-        match claim::claim(folder) {
-            Some(claim) if claim.is_locked() => {
+        match StateLock::take(folder) {
+            Some(lock) if lock.is_locked() => {
                 self.personality.emit(&Event::StateFolderTaken { folder: folder.to_owned() });
-                self.serials.keep(folder, &claim);
-                if let Err(error) = self.sets.keep(folder, &claim) {
+                self.serials.keep(folder, &lock);
+                if let Err(error) = self.sets.keep(folder, &lock) {
                     self.personality.emit(&Event::SnapshotWriterFailed { error });
                 }
-                self.claim = Some(claim);
+                self.lock = Some(lock);
                 self.save_serials();
             }
-            // As long as nobody can lock it, who wrote there goes on.
-            Some(unlocked) if self.claim.is_some() => self.claim = Some(unlocked),
-            None if self.claim.is_some() => {
-                self.claim = None;
+            // Nobody can lock the folder (NFS, for example), so the current writer keeps writing.
+            Some(unlocked) if self.lock.is_some() => self.lock = Some(unlocked),
+            None if self.lock.is_some() => {
+                self.lock = None;
                 self.serials.keep_no_more();
                 self.sets.keep_no_more();
                 self.personality.emit(&Event::StateFolderBusy { folder: folder.to_owned() });

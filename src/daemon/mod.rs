@@ -5,18 +5,16 @@
 //! 3. The catalog is published, and the threads that answer start.
 //! 4. The control loop waits for changed files, finished builds and signals (`control`).
 //!
-//! What is answered never waits for what is loaded: see [`crate::net`].
+//! What is answered never waits for what is loaded: see [`crate::server`].
 
 mod allocator;
 mod assemble;
-mod claim;
 mod compile;
 mod control;
 mod personality;
 mod pool;
 mod report;
 mod reporter;
-mod serials;
 mod servers;
 mod sets;
 mod snapshots;
@@ -26,16 +24,18 @@ pub(crate) use servers::Bound;
 
 use crate::config::{Settings, Source};
 use crate::event::{Event, EventSink};
-use crate::net::live::Live;
+use crate::server::Context;
+use crate::server::shared_catalog::SharedCatalog;
+use crate::state::lock::StateLock;
+use crate::state::serials::Serials;
 use crate::stats::Statistics;
 use crate::stats::query_log::QueryLog;
 use crate::util::time::unix_time;
 use crate::zone::Catalog;
-use anyhow::Context;
+use anyhow::Context as _;
 use control::Control;
 use personality::Plain;
 use reporter::Reporter;
-use serials::Serials;
 use servers::Servers;
 use sets::Sets;
 pub use snapshots::{Compiled, compile};
@@ -106,13 +106,13 @@ pub(crate) fn serve(
         .build()
         .context("cannot start the control threads")?;
     allow_descriptors();
-    let claim = settings.server.state_dir.as_deref().and_then(claim::claim);
-    if let (None, Some(folder)) = (&claim, &settings.server.state_dir) {
+    let lock = settings.server.state_dir.as_deref().and_then(StateLock::take);
+    if let (None, Some(folder)) = (&lock, &settings.server.state_dir) {
         personality.emit(&Event::StateFolderBusy { folder: folder.clone() });
     }
     let sink: Arc<dyn EventSink> = Arc::clone(&personality) as _;
-    let (mut sets, mut finished) = Sets::new(&settings.server, claim.as_ref(), Arc::clone(&sink))?;
-    let mut serials = Serials::open(settings.server.state_dir.as_deref(), claim.as_ref(), &*sink);
+    let (mut sets, mut finished) = Sets::new(&settings.server, lock.as_ref(), Arc::clone(&sink))?;
+    let mut serials = Serials::open(settings.server.state_dir.as_deref(), lock.as_ref(), &*sink);
     runtime.block_on(async {
         let mut signals = control::Signals::listen().context("cannot listen to signals")?;
         sets.apply(&settings);
@@ -127,7 +127,8 @@ pub(crate) fn serve(
                 }
             }
         }
-        let mut reporter = Reporter::new(bound.workers(), settings.server.stats_file.clone(), sink);
+        let mut reporter =
+            Reporter::new(bound.workers(), settings.server.stats_file.clone(), Arc::clone(&sink));
         let statistics = reporter.statistics();
         // What is held here would stay as long as the server runs.
         let catalog =
@@ -139,17 +140,23 @@ pub(crate) fn serve(
             incomplete,
         });
         personality.first_load()?;
-        let live = Arc::new(Live::new(catalog));
-        let query_log = settings.server.query_log.as_ref().map(QueryLog::start).transpose();
+        let catalog = Arc::new(SharedCatalog::new(catalog));
+        let query_log = settings.server.query_log.as_ref();
+        let query_log = query_log.map(|log| QueryLog::start(log, &sink)).transpose();
         let query_log = query_log.context("cannot start the thread of the query log")?;
-        let servers = Servers::start(bound, &settings.server, &live, query_log.as_ref())?;
+        let servers = Servers::start(
+            bound,
+            &settings.server,
+            Context::new(Arc::clone(&catalog), sink),
+            query_log.as_ref(),
+        )?;
         sets.give_way();
         sets.tidy();
         personality.ready(&report::text(
             &settings,
             &source,
             &sets,
-            live.load().zones(),
+            catalog.load().zones(),
             &servers.addresses(),
             start.elapsed(),
         ))?;
@@ -158,9 +165,9 @@ pub(crate) fn serve(
             source,
             sets,
             finished,
-            claim,
+            lock,
             serials,
-            live,
+            catalog,
             servers,
             personality,
             reporter,

@@ -2,17 +2,16 @@
 
 use crate::config;
 use crate::event::{Event, EventSink};
-use crate::net::NetCounters;
-use crate::net::delay::DelayQueue;
-use crate::net::listen::{self, ListenError, UdpListener};
-use crate::net::live::Live;
-use crate::net::tcp::{TcpLimits, TcpServer, TcpService};
-use crate::net::tls::{Certificate, TlsServer};
-use crate::net::udp::UdpServer;
+use crate::server::Context;
+use crate::server::delay::DelayQueue;
+use crate::server::listen::{self, ListenError, UdpListener};
+use crate::server::tcp::{TcpLimits, TcpServer, TcpService};
+use crate::server::tls::{Certificate, TlsServer};
+use crate::server::udp::UdpServer;
 use crate::stats::Recorders;
 use crate::stats::query_log::QueryLog;
 use crate::util::threads::cores;
-use anyhow::Context;
+use anyhow::Context as _;
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::num::NonZeroUsize;
@@ -123,17 +122,22 @@ impl Servers {
     pub(super) fn start(
         bound: Bound,
         server: &config::Server,
-        live: &Arc<Live>,
+        context: Context,
         query_log: Option<&QueryLog>,
     ) -> anyhow::Result<Self> {
-        let counters = Arc::new(NetCounters::default());
         let mut recorders = Recorders::new(query_log);
-        let delay = DelayQueue::start(Arc::clone(&counters))
+        let delay = DelayQueue::start(Arc::clone(&context.counters))
             .context("cannot start the thread for delayed replies")?;
+        for listener in bound.udp.iter().filter_map(|listeners| listeners.first()) {
+            if let Some((bytes, wanted)) = listener.too_small_buffer() {
+                let address = listener.address();
+                context.sink.emit(&Event::ReceiveBufferSmall { address, bytes, wanted });
+            }
+        }
         let udp = bound
             .udp
             .into_iter()
-            .map(|listeners| UdpServer::start(listeners, live, &delay, &counters, &mut recorders));
+            .map(|listeners| UdpServer::start(listeners, &context, &delay, &mut recorders));
         let udp = udp
             .collect::<Result<_, _>>()
             .context("cannot start the threads that answer over UDP")?;
@@ -143,7 +147,7 @@ impl Servers {
             idle: server.tcp.idle_timeout,
             ..TcpLimits::default()
         };
-        let service = TcpService::new(Arc::clone(live), limits, Arc::clone(&counters));
+        let service = TcpService::new(context.clone(), limits);
         let tcp = bound.tcp.into_iter().map(|listener| service.serve(listener, recorders.take()));
         let tcp = tcp.collect::<Result<_, _>>().context("cannot start to answer over TCP")?;
         let (certificate, listeners) = bound.tls.unzip();
@@ -151,8 +155,8 @@ impl Servers {
         for listener in listeners.into_iter().flatten() {
             let Some(certificate) = &certificate else { break };
             let idle = server.tcp.idle_timeout;
-            let (certificate, live) = (Arc::clone(certificate), Arc::clone(live));
-            let server = TlsServer::start(listener, certificate, live, idle, recorders.take());
+            let certificate = Arc::clone(certificate);
+            let server = TlsServer::start(listener, certificate, &context, idle, recorders.take());
             tls.push(server.context("cannot start to answer over TLS")?);
         }
         Ok(Self { udp, tcp, tls, certificate, delay })

@@ -1,7 +1,6 @@
 //! The datasets: when each is built, and what its life has come to.
 
 use super::assemble::Loaded;
-use super::claim::Claim;
 use super::compile::{Built, Outcome, Task};
 use super::pool::{Finished, Pool};
 use super::snapshots::{self, Keep, Keeper};
@@ -9,6 +8,7 @@ use crate::config::{self, Settings};
 use crate::event::{Event, EventSink, Role};
 use crate::load::{Failure, Life, State};
 use crate::source::{Cause, Identity, Problem, SourceFile};
+use crate::state::lock::StateLock;
 use crate::trie::Trie4;
 use crate::util::cancel::CancelSource;
 use crate::util::time::unix_time;
@@ -70,10 +70,10 @@ struct Set {
 
 impl Sets {
     /// Starts the threads that build and the one that watches; no dataset yet. What comes from the
-    /// receiver is for [`take`](Self::take). Without a claim, no snapshots are kept.
+    /// receiver is for [`take`](Self::take). Without the lock of the state folder, no snapshots are kept.
     pub(super) fn new(
         server: &config::Server,
-        claim: Option<&Claim>,
+        lock: Option<&StateLock>,
         sink: Arc<dyn EventSink>,
     ) -> anyhow::Result<(Self, UnboundedReceiver<Finished>)> {
         let (done, finished) = unbounded_channel();
@@ -91,7 +91,7 @@ impl Sets {
             keeper: server
                 .state_dir
                 .as_deref()
-                .filter(|_| claim.is_some())
+                .filter(|_| lock.is_some())
                 .map(|folder| Keeper::start(folder, Arc::clone(&sink)))
                 .transpose()
                 .context("cannot start the thread that writes snapshots")?,
@@ -150,7 +150,7 @@ impl Sets {
     /// # Errors
     ///
     /// When the system gives no thread.
-    pub(super) fn keep(&mut self, state_dir: &Path, _: &Claim) -> std::io::Result<()> {
+    pub(super) fn keep(&mut self, state_dir: &Path, _: &StateLock) -> std::io::Result<()> {
         let keeper = Keeper::start(state_dir, Arc::clone(&self.shop.sink))?;
         keeper.retain(self.sets.keys().cloned().collect());
         self.shop.keeper = Some(keeper);

@@ -4,6 +4,7 @@
 //! the dataset, zone and file that it is about, follow as fields.
 
 use super::{Doubt, Event, EventSink, Load, Refusal, Role};
+use crate::engine::Transport;
 use crate::util::text::counted;
 use std::io;
 use std::time::Duration;
@@ -43,7 +44,12 @@ pub(crate) fn level(event: &Event) -> Level {
         Event::DatasetRefused { refusal: Refusal { served: None, .. }, .. }
         | Event::ZoneWithoutAllowList { .. }
         | Event::ZoneWithoutAccessList { .. }
-        | Event::SettingsRefused { .. } => Level::ERROR,
+        | Event::SettingsRefused { .. }
+        | Event::ReceiveFailed { .. }
+        | Event::AcceptFailed { .. }
+        | Event::AnswerPanicked { .. }
+        | Event::TlsListenerFailed { .. }
+        | Event::AnswerUnreadable { .. } => Level::ERROR,
 
         Event::BadLine { .. }
         | Event::BadLinesOmitted { .. }
@@ -63,7 +69,11 @@ pub(crate) fn level(event: &Event) -> Level {
         | Event::SettingDoubtful { .. }
         | Event::SettingNeedsRestart { .. }
         | Event::CertificateRefused { .. }
-        | Event::StatisticsNotWritten { .. } => Level::WARN,
+        | Event::StatisticsNotWritten { .. }
+        | Event::ReceiveBufferSmall { .. }
+        | Event::QueryLogFailed { .. }
+        | Event::QueryLogLinesLost { .. }
+        | Event::QueryLogUnfinished { .. } => Level::WARN,
 
         Event::DatasetLoaded { .. }
         | Event::DatasetRecovered { .. }
@@ -223,6 +233,39 @@ pub(crate) fn text(event: &Event) -> String {
             "statistics file {}: not written: {error}; its lines are lost until it can be written",
             file.display()
         ),
+        Event::ReceiveBufferSmall { address, bytes, wanted } => format!(
+            "UDP socket {address}: the system grants a receive buffer of {bytes} bytes; bursts of queries \
+             may be lost; set the sysctl net.core.rmem_max={wanted}"
+        ),
+        Event::ReceiveFailed { address, error, suppressed } => {
+            format!("UDP socket {address}: cannot receive{}: {error}", times(*suppressed))
+        }
+        Event::AcceptFailed { address, error, suppressed } => format!(
+            "TCP listener {address}: cannot accept{}: {error}; new clients wait",
+            times(*suppressed)
+        ),
+        Event::AnswerPanicked { transport, address, panic, suppressed } => format!(
+            "{} {address}: a fault in the server{}: {panic}; the query gets no answer; please report it",
+            transport_name(*transport),
+            times(*suppressed)
+        ),
+        Event::TlsListenerFailed { address, reason } => {
+            format!("TLS listener {address}: ended: {reason}; it is opened again")
+        }
+        Event::AnswerUnreadable { reason } => format!(
+            "TLS: a fault in the server: its own answer cannot be read: {reason}; the client gets SERVFAIL; \
+             please report it"
+        ),
+        Event::QueryLogFailed { target, error } => format!(
+            "query log {target}: cannot be written: {error}; its lines are lost until it can be"
+        ),
+        Event::QueryLogLinesLost { target, lines } => format!(
+            "query log {target}: {} lost: it cannot be written, or not fast enough",
+            counted(*lines, "line is", "lines are")
+        ),
+        Event::QueryLogUnfinished { target } => {
+            format!("query log {target}: its last lines are lost: it cannot be written")
+        }
         Event::Stopping => "stopping".to_owned(),
     }
 }
@@ -230,6 +273,22 @@ pub(crate) fn text(event: &Event) -> String {
 const SERIALS_LOST: &str = "the serials of zones are forgotten, and those of zones whose files give none may \
                             go back; if secondaries or monitors follow them, stop the server and restore the \
                             file";
+
+/// How often something was not told.
+fn times(suppressed: u64) -> String {
+    match suppressed {
+        0 => String::new(),
+        more => format!(" ({more} more times since it was last told)"),
+    }
+}
+
+fn transport_name(transport: Transport) -> &'static str {
+    match transport {
+        Transport::Udp => "UDP socket",
+        Transport::Tcp => "TCP listener",
+        Transport::Tls => "TLS listener",
+    }
+}
 
 fn loaded(load: &Load) -> String {
     let Load { entries, files, before, failed_for, doubt } = load;

@@ -14,10 +14,13 @@ pub use log::Log;
 pub(crate) use log::{age, level, text};
 
 use crate::config;
+use crate::config::LogTarget;
+use crate::engine::Transport;
 use crate::snapshot::{Difference, Id};
 use crate::wire::name::NameBuf;
 use crate::zonefile::{Counts, Kind, Reason};
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -289,6 +292,75 @@ pub enum Event {
         /// Why.
         error: io::Error,
     },
+    /// The system grants a UDP socket a small receive buffer.
+    ReceiveBufferSmall {
+        /// The address of the socket.
+        address: SocketAddr,
+        /// The bytes it has.
+        bytes: usize,
+        /// The bytes it should have.
+        wanted: usize,
+    },
+    /// A UDP socket gives no datagrams.
+    ReceiveFailed {
+        /// The address of the socket.
+        address: SocketAddr,
+        /// Why.
+        error: io::Error,
+        /// How often this was not told since it was told last.
+        suppressed: u64,
+    },
+    /// A TCP listener gives no connections.
+    AcceptFailed {
+        /// The address of the listener.
+        address: SocketAddr,
+        /// Why.
+        error: io::Error,
+        /// How often this was not told since it was told last.
+        suppressed: u64,
+    },
+    /// A fault of the server has cost a query its answer.
+    AnswerPanicked {
+        /// How the query came.
+        transport: Transport,
+        /// The address it came to.
+        address: SocketAddr,
+        /// The fault.
+        panic: String,
+        /// How often this was not told since it was told last.
+        suppressed: u64,
+    },
+    /// A TLS listener has ended, and is opened again.
+    TlsListenerFailed {
+        /// The address of the listener.
+        address: SocketAddr,
+        /// Why.
+        reason: String,
+    },
+    /// The server has made an answer that cannot be sent over TLS.
+    AnswerUnreadable {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The query log cannot be opened or written.
+    QueryLogFailed {
+        /// The log.
+        target: LogTarget,
+        /// Why.
+        error: io::Error,
+    },
+    /// Lines of the query log were lost.
+    QueryLogLinesLost {
+        /// The log.
+        target: LogTarget,
+        /// How many.
+        lines: u64,
+    },
+    /// The server stops before the query log is written.
+    QueryLogUnfinished {
+        /// The log.
+        target: LogTarget,
+    },
     /// The server stops.
     Stopping,
 }
@@ -348,6 +420,15 @@ names! {
     Event::CertificateRefused { .. } => "certificate-refused",
     Event::Statistics { .. } => "statistics",
     Event::StatisticsNotWritten { .. } => "statistics-not-written",
+    Event::ReceiveBufferSmall { .. } => "receive-buffer-small",
+    Event::ReceiveFailed { .. } => "receive-failed",
+    Event::AcceptFailed { .. } => "accept-failed",
+    Event::AnswerPanicked { .. } => "answer-panicked",
+    Event::TlsListenerFailed { .. } => "tls-listener-failed",
+    Event::AnswerUnreadable { .. } => "answer-unreadable",
+    Event::QueryLogFailed { .. } => "query-log-failed",
+    Event::QueryLogLinesLost { .. } => "query-log-lines-lost",
+    Event::QueryLogUnfinished { .. } => "query-log-unfinished",
     Event::Stopping => "stopping",
 }
 

@@ -1,7 +1,8 @@
 //! One of every event, and the file that shows them all in words.
 
 use super::{Doubt, Event, Load, NAMES, Refusal, Role, Served};
-use crate::config;
+use crate::config::{self, LogTarget};
+use crate::engine::Transport;
 use crate::snapshot::{Difference, Id};
 use crate::source::{Cause, Problem};
 use crate::zonefile::{Counts, Fatal, FatalCause, Kind, Reason};
@@ -50,6 +51,8 @@ fn refused(cause: Cause, told_for: Option<u64>, served: Option<Served>) -> Event
 /// At least one of every event, in the order of their names' list.
 pub(crate) fn samples() -> Vec<Event> {
     let zone = || "bl.example".parse().expect("it is a name");
+    let address = (std::net::Ipv4Addr::LOCALHOST, 53).into();
+    let target = || LogTarget::File("/queries".into());
     let served = Some(Served { entries: 12, age: Duration::from_secs(9000) });
     let fatal = Fatal { file: 0, line: 7, cause: FatalCause::TooLarge };
     let diagnostic = config::Diagnostic {
@@ -155,6 +158,20 @@ pub(crate) fn samples() -> Vec<Event> {
         Event::CertificateRefused { reason: "certificate file tls.pem: it is empty".to_owned() },
         Event::Statistics { line: "stats for 60secs: tot=2 ok=2".to_owned() },
         Event::StatisticsNotWritten { file: "/stats".into(), error: error(libc::EACCES) },
+        Event::ReceiveBufferSmall { address, bytes: 212_992, wanted: 1 << 20 },
+        Event::ReceiveFailed { address, error: error(libc::ENOMEM), suppressed: 0 },
+        Event::AcceptFailed { address, error: error(libc::EMFILE), suppressed: 12 },
+        Event::AnswerPanicked {
+            transport: Transport::Udp,
+            address,
+            panic: "index out of bounds".to_owned(),
+            suppressed: 0,
+        },
+        Event::TlsListenerFailed { address, reason: "it ended by itself".to_owned() },
+        Event::AnswerUnreadable { reason: "unexpected end of input".to_owned() },
+        Event::QueryLogFailed { target: target(), error: error(libc::EACCES) },
+        Event::QueryLogLinesLost { target: target(), lines: 1000 },
+        Event::QueryLogUnfinished { target: target() },
         Event::Stopping,
     ]
 }

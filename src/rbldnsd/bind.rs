@@ -6,7 +6,7 @@ use super::log::{Log, reason};
 use super::options::Family;
 use super::syslog::Severity;
 use crate::daemon::Bound;
-use crate::net::listen::ListenError;
+use crate::server::listen::ListenError;
 use anyhow::{anyhow, bail};
 use listenfd::ListenFd;
 use std::env;

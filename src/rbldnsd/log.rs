@@ -99,9 +99,7 @@ impl Log {
     /// Takes what the rest of dnsbld says, too.
     pub(super) fn take_the_rest(self: &Arc<Self>) -> anyhow::Result<()> {
         // Small buffers of the system are nothing that rbldnsd would complain of at every start.
-        let filter = Targets::new()
-            .with_target("dnsbld", LevelFilter::INFO)
-            .with_target("dnsbld::net::listen", LevelFilter::ERROR);
+        let filter = Targets::new().with_target("dnsbld", LevelFilter::INFO);
         let layer = Rest(Arc::clone(self)).with_filter(filter);
         tracing_subscriber::registry().with(layer).try_init().context("unable to start the log")
     }

@@ -63,8 +63,8 @@ pub(super) fn lines(
             vec![(Severity::Warning, text)]
         }
         Event::Stopping => vec![(Severity::Info, "terminating".to_owned())],
-        // rbldnsd says nothing when it reads the same command line again.
-        Event::SettingsReloaded { .. } => Vec::new(),
+        // rbldnsd does not mind small buffers, and says nothing when it reads its command line again.
+        Event::ReceiveBufferSmall { .. } | Event::SettingsReloaded { .. } => Vec::new(),
         // rbldnsd has no words for the rest.
         other => in_our_words(other),
     }
@@ -189,7 +189,8 @@ mod tests {
 # Events in the words of rbldnsd
 
 Under the name `rbldnsd`, the log tells the following [events](events.md) in rbldnsd's words. It tells
-others in those of dnsbld, and leaves out `settings-reloaded` and what dnsbld tells at DEBUG.
+others in those of dnsbld, and leaves out `settings-reloaded`, `receive-buffer-small` and what dnsbld
+tells at DEBUG.
 
 ```text
 ";

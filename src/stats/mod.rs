@@ -44,7 +44,7 @@ fn log(lane: &Lane, request: &Request<'_>, outcome: Outcome, out: &[u8]) {
 }
 
 /// Gives every worker a [`Recorder`] of its own.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Recorders<'a> {
     next: usize,
     log: Option<&'a QueryLog>,

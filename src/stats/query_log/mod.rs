@@ -9,6 +9,7 @@ mod writer;
 
 use crate::config;
 use crate::engine::Request;
+use crate::event::{Event, EventSink};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,12 +27,13 @@ const WAKE_AT: usize = 1 << 16;
 const STOP_GRACE: Duration = Duration::from_secs(2);
 
 /// The running query log.
-#[derive(Debug)]
 pub struct QueryLog {
     shared: Arc<Shared>,
     thread: JoinHandle<()>,
     /// Lines are written at once instead of within a second.
     flush: bool,
+    target: config::LogTarget,
+    sink: Arc<dyn EventSink>,
 }
 
 #[derive(Debug, Default)]
@@ -56,12 +58,13 @@ impl QueryLog {
     /// # Errors
     ///
     /// When the system has no thread left.
-    pub fn start(settings: &config::QueryLog) -> io::Result<Self> {
+    pub fn start(settings: &config::QueryLog, sink: &Arc<dyn EventSink>) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
-        let writer = Writer::open(settings.target.clone(), Arc::clone(&shared));
+        let writer = Writer::open(settings.target.clone(), Arc::clone(&shared), Arc::clone(sink));
         let thread =
             std::thread::Builder::new().name("query-log".into()).spawn(move || writer.run())?;
-        Ok(Self { shared, thread, flush: settings.flush })
+        let (target, sink) = (settings.target.clone(), Arc::clone(sink));
+        Ok(Self { shared, thread, flush: settings.flush, target, sink })
     }
 
     /// A lane for one worker.
@@ -86,7 +89,7 @@ impl QueryLog {
             std::thread::sleep(Duration::from_millis(5));
         }
         if !self.thread.is_finished() {
-            tracing::warn!("query log: its last lines are lost, as they cannot be written");
+            self.sink.emit(&Event::QueryLogUnfinished { target: self.target });
         }
     }
 }

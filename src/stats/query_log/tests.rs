@@ -1,13 +1,16 @@
 use super::*;
 use crate::config::LogTarget;
 use crate::engine::Transport;
+use crate::event::Log;
 use std::fs;
 use std::path::Path;
 
 const QUERY: &[u8] = b"\0\x09\x01\0\0\x01\0\0\0\0\0\0\x01a\x04test\0\0\x01\0\x01";
 
 fn start(path: &Path, flush: bool) -> QueryLog {
-    QueryLog::start(&config::QueryLog { target: LogTarget::File(path.into()), flush }).unwrap()
+    let settings = config::QueryLog { target: LogTarget::File(path.into()), flush };
+    let sink: Arc<dyn EventSink> = Arc::new(Log);
+    QueryLog::start(&settings, &sink).unwrap()
 }
 
 fn log(lane: &Lane, now: u64) {

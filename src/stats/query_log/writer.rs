@@ -2,6 +2,7 @@
 
 use super::{Shared, lock};
 use crate::config::LogTarget;
+use crate::event::{Event, EventSink};
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
 use std::os::fd::AsFd;
@@ -10,7 +11,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
-use tracing::warn;
 
 /// How long a line waits at most before it is written, and a log that could not be opened before
 /// it is tried again.
@@ -29,10 +29,10 @@ const TELL_PERIOD: Duration = Duration::from_secs(60);
 const PIPE_BUF: usize = 4096;
 
 /// The log as it is written.
-#[derive(Debug)]
 pub(super) struct Writer {
     target: LogTarget,
     shared: Arc<Shared>,
+    sink: Arc<dyn EventSink>,
     /// Where to write, and whether that is a regular file.
     file: Option<(File, bool)>,
     tried: Instant,
@@ -47,10 +47,11 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn open(target: LogTarget, shared: Arc<Shared>) -> Self {
+    pub(super) fn open(target: LogTarget, shared: Arc<Shared>, sink: Arc<dyn EventSink>) -> Self {
         let mut writer = Self {
             target,
             shared,
+            sink,
             file: None,
             tried: Instant::now(),
             failed: false,
@@ -142,7 +143,7 @@ impl Writer {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) => {
                     self.file = None;
-                    self.tell_failure("written", &error);
+                    self.tell_failure(error);
                 }
             }
         }
@@ -171,26 +172,23 @@ impl Writer {
                 Some((file, is_regular))
             }
             Err(error) => {
-                self.tell_failure("opened", &error);
+                self.tell_failure(error);
                 None
             }
         };
     }
 
-    fn tell_failure(&mut self, what: &str, error: &io::Error) {
+    fn tell_failure(&mut self, error: io::Error) {
         self.tried = Instant::now();
         if !std::mem::replace(&mut self.failed, true) {
-            warn!("query log {}: it cannot be {what}: {error}", self.target);
+            self.sink.emit(&Event::QueryLogFailed { target: self.target.clone(), error });
         }
     }
 
     fn tell_lost(&mut self, period: Duration) {
         if self.lost > 0 && self.told.is_none_or(|told| told.elapsed() >= period) {
-            warn!(
-                "query log {}: lines are lost, as they cannot be written, or not so fast: {}",
-                self.target,
-                std::mem::take(&mut self.lost)
-            );
+            let (target, lines) = (self.target.clone(), std::mem::take(&mut self.lost));
+            self.sink.emit(&Event::QueryLogLinesLost { target, lines });
             self.told = Some(Instant::now());
         }
     }

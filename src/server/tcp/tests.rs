@@ -5,8 +5,10 @@ use std::time::Instant;
 
 use super::*;
 use crate::engine::{Catalog, Outcome, Request, Transport, WorkerState};
-use crate::net::listen;
-use crate::net::testing::{eventually, id, query};
+use crate::event::Log;
+use crate::server::listen;
+use crate::server::shared_catalog::SharedCatalog;
+use crate::server::testing::{eventually, id, query};
 
 /// A server on a runtime of its own, so that clients can be plain blocking sockets.
 struct Fixture {
@@ -26,8 +28,8 @@ impl Fixture {
             .enable_all()
             .build()
             .unwrap();
-        let live = Arc::new(Live::new(Catalog::default()));
-        let service = TcpService::new(live, limits, Arc::default());
+        let catalog = Arc::new(SharedCatalog::new(Catalog::default()));
+        let service = TcpService::new(Context::new(catalog, Arc::new(Log)), limits);
         let listener = listen::tcp(address.parse().unwrap()).unwrap();
         let server =
             runtime.block_on(async { service.serve_with(listener, Recorder::default(), answer) });
@@ -302,7 +304,10 @@ fn connections_are_capped_per_client_and_in_all() {
         assert_eq!(ask(other, &query(3)), query(3));
     }
     assert!(closed(&mut from([127, 0, 0, 5])), "a sixth in all");
-    assert_eq!(fixture.service.counters.tcp_refused.load(std::sync::atomic::Ordering::Relaxed), 2);
+    assert_eq!(
+        fixture.service.context.counters.tcp_refused.load(std::sync::atomic::Ordering::Relaxed),
+        2
+    );
 
     drop(first);
     assert!(eventually(|| fixture.open() == 4));
@@ -332,7 +337,7 @@ fn a_panic_ends_its_connection_only() {
     bad.write_all(&framed(&query(13))).unwrap();
     assert!(closed(&mut bad));
     assert_eq!(ask(&mut other, &query(2)), query(2));
-    let panics = &fixture.service.counters.panics;
+    let panics = &fixture.service.context.counters.panics;
     assert!(eventually(|| panics.load(std::sync::atomic::Ordering::Relaxed) == 1));
     assert!(eventually(|| fixture.open() == 1));
 }

@@ -6,32 +6,31 @@ use std::time::Instant;
 
 use super::*;
 use crate::engine::Catalog;
-use crate::net::listen;
-use crate::net::testing::{eventually, id, query};
+use crate::event::Log;
+use crate::server::listen;
+use crate::server::shared_catalog::SharedCatalog;
+use crate::server::testing::{eventually, id, query};
 
 /// A server and all it needs.
 struct Fixture {
     server: UdpServer,
-    live: Live,
-    counters: Arc<NetCounters>,
+    context: Context,
     _delay: DelayQueue,
 }
 
 fn serve(address: &str, workers: usize, answer: impl Answer) -> Fixture {
-    let counters = Arc::new(NetCounters::default());
-    let live = Live::new(Catalog::default());
-    let delay = DelayQueue::start(Arc::clone(&counters)).unwrap();
+    let context = context();
+    let delay = DelayQueue::start(Arc::clone(&context.counters)).unwrap();
     let listeners = listen::udp(address.parse().unwrap(), workers).unwrap();
-    let server = UdpServer::start_with(
-        listeners,
-        &live,
-        &delay,
-        &counters,
-        &mut Recorders::default(),
-        answer,
-    );
+    let server =
+        UdpServer::start_with(listeners, &context, &delay, &mut Recorders::default(), answer);
     let server = server.unwrap();
-    Fixture { server, live, counters, _delay: delay }
+    Fixture { server, context, _delay: delay }
+}
+
+fn context() -> Context {
+    let catalog = SharedCatalog::new(Catalog::default());
+    Context::new(Arc::new(catalog), Arc::new(Log))
 }
 
 /// A client of `address` with a receive buffer for big bursts.
@@ -145,11 +144,10 @@ fn a_burst_that_fits_the_receive_buffer_is_answered_without_loss() {
 
 #[test]
 fn a_worker_keeps_its_number_after_a_panic() {
-    let live = Live::new(Catalog::default());
+    let context = context();
     let counters = engine::Counters::new(1);
-    live.publish(Catalog::default().with_counters(counters.clone()));
-    let net = Arc::default();
-    let delay = DelayQueue::start(Arc::clone(&net)).unwrap();
+    context.catalog.publish(Catalog::default().with_counters(counters.clone()));
+    let delay = DelayQueue::start(Arc::clone(&context.counters)).unwrap();
     let listeners = listen::udp("127.0.0.1:0".parse().unwrap(), 1).unwrap();
     let mut recorders = Recorders::default();
     recorders.take();
@@ -159,7 +157,7 @@ fn a_worker_keeps_its_number_after_a_panic() {
             engine::answer(catalog, state, request, out)
         };
     let server =
-        UdpServer::start_with(listeners, &live, &delay, &net, &mut recorders, answer).unwrap();
+        UdpServer::start_with(listeners, &context, &delay, &mut recorders, answer).unwrap();
     let client = client(server.address());
     for number in [12, 13, 14] {
         client.send(&query(number)).unwrap();
@@ -179,7 +177,7 @@ fn datagrams_longer_than_the_buffer_are_dropped_and_counted() {
         client.send(&vec![2; len]).unwrap();
         assert_eq!(receive(&client), vec![2; len]);
     }
-    assert_eq!(fixture.counters.udp_unusable.load(Ordering::Relaxed), 4);
+    assert_eq!(fixture.context.counters.udp_unusable.load(Ordering::Relaxed), 4);
 }
 
 #[test]
@@ -193,7 +191,7 @@ fn a_length_beyond_the_buffer_is_cut() {
     );
     let client = client(fixture.server.address());
     client.send(b"?").unwrap();
-    assert_eq!(receive(&client).len(), crate::net::mmsg::REPLY_SPACE);
+    assert_eq!(receive(&client).len(), crate::server::mmsg::REPLY_SPACE);
 }
 
 /// Answers `l...` after 600 ms, everything else at once.
@@ -248,7 +246,7 @@ fn delayed_answers_are_bounded() {
         }
         assert!(eventually(|| served.load(Ordering::Relaxed) == round * 100));
     }
-    assert!(eventually(|| fixture.counters.delay_overflow.load(Ordering::Relaxed) == 100));
+    assert!(eventually(|| fixture.context.counters.delay_overflow.load(Ordering::Relaxed) == 100));
     // Regression: they had no answer at all, so that a flood silenced all entries with a delay.
     for _ in 0..100 {
         assert_eq!(receive(&client).len(), 12);
@@ -280,7 +278,7 @@ fn a_panic_costs_its_query_only() {
     for message in ["one", "two", "three"] {
         assert_eq!(receive(&client), message.as_bytes());
     }
-    assert_eq!(fixture.counters.panics.load(Ordering::Relaxed), 2);
+    assert_eq!(fixture.context.counters.panics.load(Ordering::Relaxed), 2);
 }
 
 #[test]
@@ -314,15 +312,14 @@ fn idle_workers_stop_at_once() {
 #[test]
 fn idle_workers_let_go_of_a_replaced_catalog() {
     let fixture = serve("127.0.0.1:0", 2, echo);
-    fixture.live.publish(Catalog::default());
-    assert!(eventually(|| fixture.live.sweep() == 0));
+    fixture.context.catalog.publish(Catalog::default());
+    assert!(eventually(|| fixture.context.catalog.sweep() == 0));
 }
 
 #[test]
 fn no_sockets_no_server() {
-    let counters = Arc::default();
-    let delay = DelayQueue::start(Arc::clone(&counters)).unwrap();
-    let live = Live::new(Catalog::default());
+    let context = context();
+    let delay = DelayQueue::start(Arc::clone(&context.counters)).unwrap();
     let mut recorders = Recorders::default();
-    assert!(UdpServer::start(Vec::new(), &live, &delay, &counters, &mut recorders).is_err());
+    assert!(UdpServer::start(Vec::new(), &context, &delay, &mut recorders).is_err());
 }

@@ -15,8 +15,10 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::engine::{Catalog, Outcome, Request as EngineRequest, Transport, WorkerState};
-use crate::net::listen;
-use crate::net::testing::{id, query};
+use crate::event::Log;
+use crate::server::listen;
+use crate::server::shared_catalog::SharedCatalog;
+use crate::server::testing::{id, query};
 use crate::stats;
 
 /// Writes a self-signed certificate for `name`, and its key, into the folder.
@@ -54,13 +56,14 @@ impl Fixture {
         let folder = tempfile::tempdir().unwrap();
         make_certificate(folder.path(), "dns.test");
         let certificate = Arc::new(load(&folder).unwrap());
-        let live = Arc::new(Live::new(Catalog::default()));
+        let catalog = Arc::new(SharedCatalog::new(Catalog::default()));
+        let context = Context::new(catalog, Arc::new(Log));
         let listener = listen::tcp("127.0.0.1:0".parse().unwrap()).unwrap();
         let server = runtime.block_on(async {
             TlsServer::start_with(
                 listener,
                 Arc::clone(&certificate),
-                live,
+                &context,
                 idle,
                 stats::Recorder::default(),
                 answer,
@@ -248,9 +251,9 @@ impl ResponseHandler for Recorder {
 /// What goes out when the engine answers with these bytes.
 fn through_hickory(query: &[u8], answer: &[u8]) -> Option<Vec<u8>> {
     let answer = answer.to_vec();
-    let live = Arc::new(Live::new(Catalog::default()));
-    let desk = Desk::new(
-        live,
+    let catalog = Arc::new(SharedCatalog::new(Catalog::default()));
+    let responder = StreamResponder::new(
+        catalog,
         Transport::Tls,
         stats::Recorder::default(),
         move |_: &Catalog, _: &mut WorkerState, _: &EngineRequest<'_>, out: &mut [u8]| {
@@ -258,7 +261,7 @@ fn through_hickory(query: &[u8], answer: &[u8]) -> Option<Vec<u8>> {
             Outcome::Respond(answer.len())
         },
     );
-    let handler = Handler { desk: Arc::new(desk) };
+    let handler = Handler { responder: Arc::new(responder), sink: Arc::new(Log) };
     let client = "192.0.2.1:4000".parse().unwrap();
     let request = Request::from_bytes(query.to_vec(), client, Protocol::Tls).unwrap();
     let recorder = Recorder::default();

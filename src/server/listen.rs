@@ -53,6 +53,13 @@ impl UdpListener {
     pub fn address(&self) -> SocketAddr {
         self.address
     }
+
+    /// The bytes of its receive buffer and those that it should have, if the system grants less. How
+    /// large it is was decided elsewhere if another process has the socket.
+    pub fn too_small_buffer(&self) -> Option<(usize, usize)> {
+        let bytes = self.socket.recv_buffer_size().ok().filter(|_| !self.shared)?;
+        (bytes < RECEIVE_BUFFER).then_some((bytes, RECEIVE_BUFFER))
+    }
 }
 
 /// Binds `workers` UDP sockets to one address; the kernel spreads clients over them
@@ -74,9 +81,6 @@ pub fn udp(address: SocketAddr, workers: usize) -> Result<Vec<UdpListener>, List
     let mut listeners = Vec::with_capacity(workers);
     for _ in 0..workers {
         listeners.push(udp_socket(bound).map_err(fail)?);
-    }
-    if let Some(listener) = listeners.first() {
-        warn_about_small_buffer(listener);
     }
     Ok(listeners)
 }
@@ -135,7 +139,7 @@ fn udp_socket(address: SocketAddr) -> io::Result<UdpListener> {
     let local = prepare(&socket, address)?;
     socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
     if socket.recv_buffer_size()? < RECEIVE_BUFFER {
-        // Fails without privileges; `warn_about_small_buffer` tells what to do then.
+        // Fails without privileges; `too_small_buffer` tells it then.
         let _ = mmsg::force_receive_buffer(socket.as_fd(), RECEIVE_BUFFER as libc::c_int);
     }
     socket.set_read_timeout(Some(RECEIVE_TIMEOUT))?;
@@ -167,17 +171,6 @@ fn bind(socket: Socket, address: SocketAddr) -> io::Result<Socket> {
 
 fn local_address(socket: &Socket) -> io::Result<SocketAddr> {
     socket.local_addr()?.as_socket().ok_or_else(|| io::Error::other("not an IP socket"))
-}
-
-fn warn_about_small_buffer(listener: &UdpListener) {
-    let Ok(bytes) = listener.socket.recv_buffer_size() else { return };
-    if bytes < RECEIVE_BUFFER {
-        tracing::warn!(
-            "{}: the system grants a receive buffer of {bytes} bytes; bursts may be lost. \
-             Remedy: sysctl net.core.rmem_max={RECEIVE_BUFFER}",
-            listener.address
-        );
-    }
 }
 
 fn remedy(source: &io::Error) -> &'static str {

@@ -1,4 +1,4 @@
-//! The state folder, claimed: servers that all wrote to one would take each other's lists for theirs.
+//! The lock of the state folder: servers that all wrote to one would take each other's lists for theirs.
 
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, File};
@@ -12,36 +12,36 @@ const NAME: &str = "lock";
 
 /// The right to write to the state folder, until this is dropped.
 #[derive(Debug)]
-pub(super) struct Claim(Option<File>);
+pub struct StateLock(Option<File>);
 
-impl Claim {
+impl StateLock {
+    /// Locks the state folder. `None` if another server has it: a server of the same files maps its
+    /// snapshots all the same.
+    pub fn take(state_dir: &Path) -> Option<Self> {
+        match lock(state_dir) {
+            Ok(file) => Some(Self(Some(file))),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+            // No other server can lock it either. Those who write there report the error.
+            Err(error) => {
+                trace!("the state folder {} cannot be locked: {error}", state_dir.display());
+                Some(Self(None))
+            }
+        }
+    }
+
     /// True if the folder is locked.
-    pub(super) fn is_locked(&self) -> bool {
+    pub fn is_locked(&self) -> bool {
         self.0.is_some()
     }
 
     /// True if what is locked lies in the state folder still. If the folder, or the lock in it, was
     /// removed, another server could lock a new one.
-    pub(super) fn holds(&self, state_dir: &Path) -> bool {
+    pub fn holds(&self, state_dir: &Path) -> bool {
         let place = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
         let Some(Ok(locked)) = self.0.as_ref().map(File::metadata) else { return false };
         match fs::metadata(state_dir.join(NAME)) {
             Ok(there) => place(there) == place(locked),
             Err(error) => error.kind() != io::ErrorKind::NotFound,
-        }
-    }
-}
-
-/// Claims the state folder. `None` if another server has it: who serves the same files maps its
-/// snapshots all the same.
-pub(super) fn claim(state_dir: &Path) -> Option<Claim> {
-    match lock(state_dir) {
-        Ok(file) => Some(Claim(Some(file))),
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
-        // What cannot be written there will be told.
-        Err(error) => {
-            trace!("the state folder {} cannot be locked: {error}", state_dir.display());
-            Some(Claim(None))
         }
     }
 }
@@ -68,20 +68,20 @@ mod tests {
     fn one_server_at_a_time_has_the_folder() {
         let folder = tempfile::tempdir().unwrap();
         let state = folder.path().join("state");
-        let first = claim(&state);
+        let first = StateLock::take(&state);
         assert!(first.is_some());
-        assert!(claim(&state).is_none());
+        assert!(StateLock::take(&state).is_none());
         drop(first);
-        assert!(claim(&state).is_some());
+        assert!(StateLock::take(&state).is_some());
         // Regression: a folder that was removed and made again had two servers, without a word.
-        let second = claim(&state).unwrap();
+        let second = StateLock::take(&state).unwrap();
         assert!(second.holds(&state));
         fs::remove_dir_all(&state).unwrap();
         assert!(!second.holds(&state));
-        let third = claim(&state).unwrap();
+        let third = StateLock::take(&state).unwrap();
         assert!(!second.holds(&state) && third.holds(&state));
-        // One that cannot be made is nobody else's: what comes of it is told by those who write there.
-        let unlocked = claim(&state.join(NAME)).unwrap();
+        // A folder that cannot be locked is no other server's either.
+        let unlocked = StateLock::take(&state.join(NAME)).unwrap();
         assert!(!unlocked.is_locked() && !unlocked.holds(&state));
     }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use socket2::Socket;
 
-use super::NetCounters;
+use super::ServerCounters;
 use super::mmsg::{self, Route};
 
 /// Answers that may wait at a time.
@@ -37,7 +37,7 @@ impl DelayQueue {
     /// # Errors
     ///
     /// When the system has no thread left.
-    pub fn start(counters: Arc<NetCounters>) -> io::Result<Self> {
+    pub fn start(counters: Arc<ServerCounters>) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             pending: Mutex::new(Pending::default()),
             changed: Condvar::new(),
@@ -81,7 +81,7 @@ impl DelaySender {
         let mut pending = self.0.lock();
         if pending.heap.len() >= MAX_PENDING || pending.bytes + answer.len() > MAX_BYTES {
             drop(pending);
-            NetCounters::add(&self.0.counters.delay_overflow, 1);
+            ServerCounters::add(&self.0.counters.delay_overflow, 1);
             return false;
         }
         pending.bytes += answer.len();
@@ -107,7 +107,7 @@ impl DelaySender {
 struct Shared {
     pending: Mutex<Pending>,
     changed: Condvar,
-    counters: Arc<NetCounters>,
+    counters: Arc<ServerCounters>,
 }
 
 impl Shared {
@@ -141,7 +141,7 @@ impl Shared {
         // A listener that was stopped takes its delayed answers with it.
         let Some(socket) = delayed.socket.upgrade() else { return };
         if mmsg::send_one(socket.as_fd(), &delayed.route, &delayed.answer).is_err() {
-            NetCounters::add(&self.counters.udp_unsent, 1);
+            ServerCounters::add(&self.counters.udp_unsent, 1);
         }
     }
 

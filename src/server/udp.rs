@@ -13,11 +13,12 @@ use socket2::Socket;
 
 use super::delay::{DelayQueue, DelaySender};
 use super::listen::UdpListener;
-use super::live::{Live, LiveCache};
 use super::mmsg::Batch;
+use super::shared_catalog::CatalogCache;
 use super::throttle::Throttle;
-use super::{Answer, NetCounters, panic_message};
+use super::{Answer, Context, ServerCounters, panic_message};
 use crate::engine::{self, Catalog, Outcome, Request, Transport, WorkerState};
+use crate::event::Event;
 use crate::stats::{Recorder, Recorders};
 use crate::util::time::unix_time;
 
@@ -44,12 +45,11 @@ impl UdpServer {
     /// When there is no socket, or the system has no thread left.
     pub fn start(
         listeners: Vec<UdpListener>,
-        live: &Live,
+        context: &Context,
         delay: &DelayQueue,
-        counters: &Arc<NetCounters>,
         recorders: &mut Recorders<'_>,
     ) -> io::Result<Self> {
-        Self::start_with(listeners, live, delay, counters, recorders, engine::answer)
+        Self::start_with(listeners, context, delay, recorders, engine::answer)
     }
 
     /// The same with another function in place of the engine: for tests, and to measure what is
@@ -60,9 +60,8 @@ impl UdpServer {
     /// As for [`Self::start`].
     pub fn start_with(
         listeners: Vec<UdpListener>,
-        live: &Live,
+        context: &Context,
         delay: &DelayQueue,
-        counters: &Arc<NetCounters>,
         recorders: &mut Recorders<'_>,
         answer: impl Answer,
     ) -> io::Result<Self> {
@@ -79,9 +78,9 @@ impl UdpServer {
                 address,
                 socket,
                 stop: Arc::clone(&server.stop),
-                catalog: live.cache(),
+                catalog: context.catalog.cache(),
                 delay: delay.sender(),
-                counters: Arc::clone(counters),
+                context: context.clone(),
                 answer: answer.clone(),
                 state: recorder.state(),
                 recorder,
@@ -126,9 +125,9 @@ struct Worker<A> {
     address: SocketAddr,
     socket: Arc<Socket>,
     stop: Arc<AtomicBool>,
-    catalog: LiveCache,
+    catalog: CatalogCache,
     delay: DelaySender,
-    counters: Arc<NetCounters>,
+    context: Context,
     answer: A,
     state: WorkerState,
     recorder: Recorder,
@@ -144,14 +143,14 @@ impl<A: Answer> Worker<A> {
     fn run_to_the_end(mut self) {
         let mut panics = Throttle::default();
         while let Err(payload) = catch_unwind(AssertUnwindSafe(|| self.run())) {
-            NetCounters::add(&self.counters.panics, 1);
-            if let Some(more) = panics.pass() {
-                tracing::error!(
-                    "UDP worker of {}: a query could not be answered because of a fault in the \
-                     server ({more} more since the last such line): {}",
-                    self.address,
-                    panic_message(&*payload)
-                );
+            ServerCounters::add(&self.context.counters.panics, 1);
+            if let Some(suppressed) = panics.pass() {
+                self.context.sink.emit(&Event::AnswerPanicked {
+                    transport: Transport::Udp,
+                    address: self.address,
+                    panic: panic_message(&*payload).to_owned(),
+                    suppressed,
+                });
             }
             self.state = self.recorder.state();
             thread::sleep(PAUSE);
@@ -180,7 +179,7 @@ impl<A: Answer> Worker<A> {
                 received > 0
             }
             Err(error) => {
-                self.after_receive_error(&error);
+                self.after_receive_error(error);
                 false
             }
         }
@@ -225,21 +224,19 @@ impl<A: Answer> Worker<A> {
             }
         }
         let unsent = self.batch.send(self.socket.as_fd());
-        NetCounters::add(&self.counters.udp_unsent, unsent);
-        NetCounters::add(&self.counters.udp_unusable, unusable);
+        ServerCounters::add(&self.context.counters.udp_unsent, unsent);
+        ServerCounters::add(&self.context.counters.udp_unusable, unusable);
     }
 
-    fn after_receive_error(&mut self, error: &io::Error) {
+    fn after_receive_error(&mut self, error: io::Error) {
         // An idle worker wakes here now and then: the catalog it holds may have been replaced.
         self.catalog.load();
         if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) {
             return;
         }
-        if let Some(more) = self.receive_errors.pass() {
-            tracing::error!(
-                "UDP worker of {}: cannot receive ({more} more since the last such line): {error}",
-                self.address
-            );
+        if let Some(suppressed) = self.receive_errors.pass() {
+            let address = self.address;
+            self.context.sink.emit(&Event::ReceiveFailed { address, error, suppressed });
         }
         thread::sleep(PAUSE);
     }

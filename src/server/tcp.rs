@@ -12,11 +12,11 @@ use tokio::sync::watch;
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::desk::{Desk, Reply};
-use super::live::Live;
+use super::stream_responder::{Reply, StreamResponder};
 use super::throttle::Throttle;
-use super::{Answer, NetCounters, client_address, panic_message};
+use super::{Answer, Context, ServerCounters, client_address, panic_message};
 use crate::engine::{self, Transport};
+use crate::event::Event;
 use crate::stats::Recorder;
 
 /// The shortest message: a header alone. Anything below is not DNS.
@@ -60,23 +60,22 @@ impl Default for TcpLimits {
 }
 
 /// What all TCP listeners share: the catalog, the limits and the count of connections.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct TcpService {
-    live: Arc<Live>,
+    context: Context,
     limits: TcpLimits,
     connections: Arc<Connections>,
-    counters: Arc<NetCounters>,
 }
 
 impl TcpService {
     /// Prepares the service; [`TcpService::serve`] opens it on an address.
-    pub fn new(live: Arc<Live>, limits: TcpLimits, counters: Arc<NetCounters>) -> Self {
+    pub fn new(context: Context, limits: TcpLimits) -> Self {
         let connections = Arc::new(Connections {
             total: limits.connections,
             per_client: limits.per_client,
             open: Mutex::default(),
         });
-        Self { live, limits, connections, counters }
+        Self { context, limits, connections }
     }
 
     /// Accepts connections from a listener of [`super::listen::tcp`]. Call it inside a tokio
@@ -106,7 +105,12 @@ impl TcpService {
             address,
             listener,
             service: self.clone(),
-            desk: Arc::new(Desk::new(Arc::clone(&self.live), Transport::Tcp, recorder, answer)),
+            responder: Arc::new(StreamResponder::new(
+                Arc::clone(&self.context.catalog),
+                Transport::Tcp,
+                recorder,
+                answer,
+            )),
             stopped,
             tasks: JoinSet::new(),
             accept_errors: Throttle::default(),
@@ -143,7 +147,7 @@ struct Acceptor<A> {
     address: SocketAddr,
     listener: TcpListener,
     service: TcpService,
-    desk: Arc<Desk<A>>,
+    responder: Arc<StreamResponder<A>>,
     stopped: watch::Receiver<()>,
     tasks: JoinSet<()>,
     accept_errors: Throttle,
@@ -159,7 +163,7 @@ impl<A: Answer> Acceptor<A> {
                 Some(ended) = self.tasks.join_next() => self.report_panic(ended),
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, client)) => self.open(stream, client.ip()),
-                    Err(error) => self.after_accept_error(&error).await,
+                    Err(error) => self.after_accept_error(error).await,
                 }
             }
         }
@@ -171,14 +175,14 @@ impl<A: Answer> Acceptor<A> {
 
     fn open(&mut self, stream: TcpStream, client: IpAddr) {
         let Some(admission) = Connections::admit(&self.service.connections, client) else {
-            NetCounters::add(&self.service.counters.tcp_refused, 1);
+            ServerCounters::add(&self.service.context.counters.tcp_refused, 1);
             return;
         };
         let mut connection = Connection {
             stream,
             client,
             limits: self.service.limits,
-            desk: Arc::clone(&self.desk),
+            responder: Arc::clone(&self.responder),
             input: Input::default(),
             output: Vec::new(),
         };
@@ -191,30 +195,28 @@ impl<A: Answer> Acceptor<A> {
     }
 
     /// Without descriptors `accept` fails at once, again and again, until one is closed.
-    async fn after_accept_error(&mut self, error: &io::Error) {
+    async fn after_accept_error(&mut self, error: io::Error) {
         use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
         if matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {
             return;
         }
-        if let Some(more) = self.accept_errors.pass() {
-            tracing::error!(
-                "TCP listener of {}: cannot accept ({more} more since the last such line): {error}",
-                self.address
-            );
+        if let Some(suppressed) = self.accept_errors.pass() {
+            let address = self.address;
+            self.service.context.sink.emit(&Event::AcceptFailed { address, error, suppressed });
         }
         sleep(ACCEPT_PAUSE).await;
     }
 
     fn report_panic(&mut self, ended: Result<(), JoinError>) {
         let Some(panic) = ended.err().and_then(|error| error.try_into_panic().ok()) else { return };
-        NetCounters::add(&self.service.counters.panics, 1);
-        if let Some(more) = self.panics.pass() {
-            tracing::error!(
-                "TCP listener of {}: a connection ended by a fault in the server \
-                 ({more} more since the last such line): {}",
-                self.address,
-                panic_message(&*panic)
-            );
+        ServerCounters::add(&self.service.context.counters.panics, 1);
+        if let Some(suppressed) = self.panics.pass() {
+            self.service.context.sink.emit(&Event::AnswerPanicked {
+                transport: Transport::Tcp,
+                address: self.address,
+                panic: panic_message(&*panic).to_owned(),
+                suppressed,
+            });
         }
     }
 }
@@ -223,7 +225,7 @@ struct Connection<A> {
     stream: TcpStream,
     client: IpAddr,
     limits: TcpLimits,
-    desk: Arc<Desk<A>>,
+    responder: Arc<StreamResponder<A>>,
     input: Input,
     /// Answers not sent yet, with their length prefixes.
     output: Vec<u8>,
@@ -257,8 +259,8 @@ impl<A: Answer> Connection<A> {
             any = true;
             let start = self.output.len();
             let output = &mut self.output;
-            let reply = self.desk.answer(query, self.client, |answer| {
-                let len = u16::try_from(answer.len()).expect("the desk's limit");
+            let reply = self.responder.answer(query, self.client, |answer| {
+                let len = u16::try_from(answer.len()).expect("the responder's limit");
                 output.extend_from_slice(&len.to_be_bytes());
                 output.extend_from_slice(answer);
             });

@@ -1,20 +1,20 @@
 //! Sockets: UDP by threads of its own, TCP and TLS by tokio, all over one engine.
 //!
 //! ```text
-//! listen -> udp (mmsg) -\
-//!        -> tcp --------- desk -> engine::answer(Live's catalog)
-//!        -> tls --------/
+//! listen -> udp (mmsg) ------------> engine::answer(the shared catalog)
+//!        -> tcp -\
+//!        -> tls --- stream_responder -> engine::answer(the shared catalog)
 //! ```
 //!
 //! The query path shares nothing that is written per query: every UDP worker has its own socket,
 //! buffers and [`crate::engine::WorkerState`], and reads the catalog through a cache of
-//! [`live::Live`]. The counters in [`NetCounters`] move only when something is lost.
+//! [`shared_catalog::SharedCatalog`]. The counters in [`ServerCounters`] move only when something is lost.
 
 pub mod delay;
-mod desk;
 pub mod listen;
-pub mod live;
 mod mmsg;
+pub mod shared_catalog;
+mod stream_responder;
 pub mod tcp;
 #[cfg(test)]
 mod testing;
@@ -23,15 +23,18 @@ pub mod tls;
 pub mod udp;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::engine::{Catalog, Outcome, Request, WorkerState};
+use crate::event::EventSink;
+use shared_catalog::SharedCatalog;
 
 /// What went wrong between the network and the engine since the start.
 ///
 /// Shared by all workers: only rare events are counted here.
 #[derive(Debug, Default)]
-pub struct NetCounters {
+pub struct ServerCounters {
     /// Datagrams not looked at: longer than the receive buffer, or from port 0.
     pub udp_unusable: AtomicU64,
     /// Replies the kernel did not take.
@@ -44,11 +47,29 @@ pub struct NetCounters {
     pub panics: AtomicU64,
 }
 
-impl NetCounters {
+impl ServerCounters {
     fn add(counter: &AtomicU64, count: u64) {
         if count > 0 {
             counter.fetch_add(count, Ordering::Relaxed);
         }
+    }
+}
+
+/// What all listeners share.
+#[derive(Clone)]
+pub struct Context {
+    /// What is served.
+    pub catalog: Arc<SharedCatalog>,
+    /// What goes wrong.
+    pub counters: Arc<ServerCounters>,
+    /// Takes what is worth telling.
+    pub sink: Arc<dyn EventSink>,
+}
+
+impl Context {
+    /// With counters at zero.
+    pub fn new(catalog: Arc<SharedCatalog>, sink: Arc<dyn EventSink>) -> Self {
+        Self { catalog, counters: Arc::default(), sink }
     }
 }
 

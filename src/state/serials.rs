@@ -1,6 +1,6 @@
 //! The serials of zones whose files give none: remembered, so that they never go back.
 
-use super::claim::Claim;
+use super::lock::StateLock;
 use crate::event::{Event, EventSink};
 use crate::wire::name::NameBuf;
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// The serial given last for each zone, and for what content.
 #[derive(Debug, Default)]
-pub(super) struct Serials {
+pub struct Serials {
     file: Option<PathBuf>,
     known: BTreeMap<NameBuf, Known>,
     changed: bool,
@@ -23,18 +23,14 @@ struct Known {
 
 impl Serials {
     /// Reads what an earlier run left in the state folder; what it cannot read is told and left out.
-    /// Without a claim, nothing is written.
-    pub(super) fn open(
-        state_dir: Option<&Path>,
-        claim: Option<&Claim>,
-        sink: &dyn EventSink,
-    ) -> Self {
+    /// Without the lock of the folder, nothing is written.
+    pub fn open(state_dir: Option<&Path>, lock: Option<&StateLock>, sink: &dyn EventSink) -> Self {
         let file = state_dir.map(file_in);
         let (known, damage) = file.as_deref().map(read).unwrap_or_default();
         if let Some(damage) = damage {
             sink.emit(&damage);
         }
-        Self { file: file.filter(|_| claim.is_some()), known, changed: false }
+        Self { file: file.filter(|_| lock.is_some()), known, changed: false }
     }
 
     /// The serial of a zone: the time of its newest source in seconds since 1970, but never less
@@ -43,7 +39,7 @@ impl Serials {
     ///
     /// A source from after `latest` is taken to be of then, and makes no difference while the content is
     /// the same.
-    pub(super) fn next(&mut self, zone: &NameBuf, newest: u64, latest: u64, content: u64) -> u32 {
+    pub fn next(&mut self, zone: &NameBuf, newest: u64, latest: u64, content: u64) -> u32 {
         let is_early = newest > latest;
         let newest = u32::try_from(newest.min(latest)).unwrap_or(u32::MAX).max(1);
         let is_more = |serial: u32| newest.wrapping_sub(serial).cast_signed() > 0;
@@ -62,17 +58,21 @@ impl Serials {
     }
 
     /// From now on, they are remembered in the state folder.
-    pub(super) fn keep(&mut self, state_dir: &Path, _: &Claim) {
+    pub fn keep(&mut self, state_dir: &Path, _: &StateLock) {
         (self.file, self.changed) = (Some(file_in(state_dir)), true);
     }
 
     /// Writes nothing from now on.
-    pub(super) fn keep_no_more(&mut self) {
+    pub fn keep_no_more(&mut self) {
         self.file = None;
     }
 
     /// Writes the state file if something changed: to a new file that then takes its place.
-    pub(super) fn save(&mut self) -> io::Result<()> {
+    ///
+    /// # Errors
+    ///
+    /// When the system does not let it write there.
+    pub fn save(&mut self) -> io::Result<()> {
         let Some(file) = self.file.as_ref().filter(|_| self.changed) else { return Ok(()) };
         let folder = file.parent().unwrap_or(Path::new("."));
         std::fs::create_dir_all(folder)?;
@@ -120,7 +120,7 @@ fn read_line(line: &str) -> Option<(NameBuf, Known)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::claim::claim;
+    use super::super::lock::StateLock;
     use super::*;
     use crate::event::Log;
 
@@ -179,8 +179,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let state = folder.path().join("state");
         let zone: NameBuf = r"odd\032name.test".parse().unwrap();
-        let claim = claim(&state);
-        let open = || Serials::open(Some(&state), claim.as_ref(), &Log);
+        let lock = StateLock::take(&state);
+        let open = || Serials::open(Some(&state), lock.as_ref(), &Log);
         let mut serials = open();
         assert_eq!(serials.next(&zone, 1000, u64::MAX, 0xdead_beef), 1000);
         serials.save().unwrap();

@@ -7,19 +7,19 @@ use arc_swap::{ArcSwap, Guard, cache::Cache};
 use crate::engine::Catalog;
 
 /// A reader's view of the catalog that costs one shared read as long as nothing is published.
-pub type LiveCache = Cache<Arc<ArcSwap<Catalog>>, Arc<Catalog>>;
+pub type CatalogCache = Cache<Arc<ArcSwap<Catalog>>, Arc<Catalog>>;
 
 /// The one shared, changing cell of the query path.
 ///
 /// Replaced catalogs are retired, not freed: freeing tens of megabytes takes milliseconds that no
-/// query thread should pay. The thread that publishes calls [`Live::sweep`] now and then.
+/// query thread should pay. The thread that publishes calls [`SharedCatalog::sweep`] now and then.
 #[derive(Debug)]
-pub struct Live {
+pub struct SharedCatalog {
     current: Arc<ArcSwap<Catalog>>,
     retired: Mutex<Vec<Arc<Catalog>>>,
 }
 
-impl Live {
+impl SharedCatalog {
     /// Starts with this catalog.
     pub fn new(catalog: Catalog) -> Self {
         Self { current: Arc::new(ArcSwap::from_pointee(catalog)), retired: Mutex::new(Vec::new()) }
@@ -32,7 +32,7 @@ impl Live {
 
     /// A reader for a thread that asks again and again, and at least once a second: it keeps its
     /// catalog alive until it asks.
-    pub fn cache(&self) -> LiveCache {
+    pub fn cache(&self) -> CatalogCache {
         Cache::new(Arc::clone(&self.current))
     }
 
@@ -62,38 +62,38 @@ mod tests {
 
     #[test]
     fn a_retired_catalog_is_kept_until_its_last_reader_moved_on() {
-        let live = Live::new(Catalog::default());
-        let mut cache = live.cache();
+        let catalog = SharedCatalog::new(Catalog::default());
+        let mut cache = catalog.cache();
         let first = Arc::as_ptr(cache.load());
-        let guard = live.load();
+        let guard = catalog.load();
 
-        live.publish(Catalog::default());
-        assert_eq!(live.sweep(), 1, "a cache and a guard hold it");
+        catalog.publish(Catalog::default());
+        assert_eq!(catalog.sweep(), 1, "a cache and a guard hold it");
         assert_ne!(Arc::as_ptr(cache.load()), first, "the cache moves on when asked");
-        assert_eq!(live.sweep(), 1, "the guard holds it");
+        assert_eq!(catalog.sweep(), 1, "the guard holds it");
         drop(guard);
-        assert_eq!(live.sweep(), 0);
-        assert_eq!(live.sweep(), 0);
+        assert_eq!(catalog.sweep(), 0);
+        assert_eq!(catalog.sweep(), 0);
     }
 
     #[test]
     fn readers_under_a_storm_of_publishing_leave_nothing_behind() {
-        let live = Live::new(Catalog::default());
+        let catalog = SharedCatalog::new(Catalog::default());
         std::thread::scope(|scope| {
             let readers = [(); 2].map(|()| {
                 scope.spawn(|| {
-                    let mut cache = live.cache();
+                    let mut cache = catalog.cache();
                     for _ in 0..20_000 {
                         std::hint::black_box(cache.load());
-                        std::hint::black_box(&*live.load());
+                        std::hint::black_box(&*catalog.load());
                     }
                 })
             });
             while readers.iter().any(|reader| !reader.is_finished()) {
-                live.publish(Catalog::default());
-                live.sweep();
+                catalog.publish(Catalog::default());
+                catalog.sweep();
             }
         });
-        assert_eq!(live.sweep(), 0);
+        assert_eq!(catalog.sweep(), 0);
     }
 }

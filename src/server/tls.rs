@@ -25,10 +25,10 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::Answer;
-use super::desk::{Desk, Reply};
-use super::live::Live;
+use super::stream_responder::{Reply, StreamResponder};
+use super::{Answer, Context};
 use crate::engine::{self, Transport};
+use crate::event::{Event, EventSink};
 use crate::stats::Recorder;
 
 /// The rest before a listener that failed is opened again.
@@ -171,39 +171,44 @@ impl TlsServer {
     pub fn start(
         listener: std::net::TcpListener,
         certificate: Arc<Certificate>,
-        live: Arc<Live>,
+        context: &Context,
         idle: Duration,
         recorder: Recorder,
     ) -> io::Result<Self> {
-        Self::start_with(listener, certificate, live, idle, recorder, engine::answer)
+        Self::start_with(listener, certificate, context, idle, recorder, engine::answer)
     }
 
     fn start_with(
         listener: std::net::TcpListener,
         certificate: Arc<Certificate>,
-        live: Arc<Live>,
+        context: &Context,
         idle: Duration,
         recorder: Recorder,
         answer: impl Answer,
     ) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let (stop, mut stopped) = watch::channel(());
-        let desk = Arc::new(Desk::new(live, Transport::Tls, recorder, answer));
-        let mut server = open(&listener, &certificate, &desk, idle)?;
+        let catalog = Arc::clone(&context.catalog);
+        let responder = Arc::new(StreamResponder::new(catalog, Transport::Tls, recorder, answer));
+        let sink = Arc::clone(&context.sink);
+        let open = move || open(&listener, &certificate, &responder, &sink, idle);
+        let sink = Arc::clone(&context.sink);
+        let failed = move |reason| sink.emit(&Event::TlsListenerFailed { address, reason });
+        let mut server = open()?;
         let task = tokio::spawn(async move {
             loop {
                 tokio::select! {
                     _ = stopped.changed() => break,
-                    ended = server.block_until_done() => match ended {
-                        Err(error) => tracing::error!("TLS listener of {address}: {error}"),
-                        Ok(()) => tracing::error!("TLS listener of {address}: ended by itself"),
-                    },
+                    ended = server.block_until_done() => failed(match ended {
+                        Err(error) => error.to_string(),
+                        Ok(()) => "it ended by itself".to_owned(),
+                    }),
                 }
                 server = loop {
                     tokio::time::sleep(REBUILD_PAUSE).await;
-                    match open(&listener, &certificate, &desk, idle) {
+                    match open() {
                         Ok(server) => break server,
-                        Err(error) => tracing::error!("TLS listener of {address}: {error}"),
+                        Err(error) => failed(error.to_string()),
                     }
                 };
             }
@@ -230,11 +235,13 @@ impl TlsServer {
 fn open<A: Answer>(
     listener: &std::net::TcpListener,
     certificate: &Arc<Certificate>,
-    desk: &Arc<Desk<A>>,
+    responder: &Arc<StreamResponder<A>>,
+    sink: &Arc<dyn EventSink>,
     idle: Duration,
 ) -> io::Result<Server<Handler<A>>> {
     let listener = TcpListener::from_std(listener.try_clone()?)?;
-    let mut server = Server::new(Handler { desk: Arc::clone(desk) });
+    let handler = Handler { responder: Arc::clone(responder), sink: Arc::clone(sink) };
+    let mut server = Server::new(handler);
     let resolver: Arc<dyn ResolvesServerCert> = Arc::<Certificate>::clone(certificate);
     server.register_tls_listener(listener, idle, resolver)?;
     Ok(server)
@@ -242,7 +249,8 @@ fn open<A: Answer>(
 
 /// The bridge from hickory's requests to the engine's bytes and back.
 struct Handler<A> {
-    desk: Arc<Desk<A>>,
+    responder: Arc<StreamResponder<A>>,
+    sink: Arc<dyn EventSink>,
 }
 
 #[async_trait::async_trait]
@@ -253,7 +261,7 @@ impl<A: Answer> RequestHandler for Handler<A> {
         mut responder: R,
     ) -> ResponseInfo {
         let mut answer = Vec::new();
-        let reply = self.desk.answer(request.as_slice(), request.src().ip(), |bytes| {
+        let reply = self.responder.answer(request.as_slice(), request.src().ip(), |bytes| {
             answer.extend_from_slice(bytes);
         });
         match reply {
@@ -261,7 +269,7 @@ impl<A: Answer> RequestHandler for Handler<A> {
             Reply::After(wait) => T::delay_for(wait).await,
             Reply::Nothing => return not_sent(request),
         }
-        match respond(request, &answer, &mut responder).await {
+        match respond(request, &answer, &*self.sink, &mut responder).await {
             Ok(info) => info,
             Err(error) => {
                 tracing::debug!("TLS client {}: {error}", request.src());
@@ -275,12 +283,13 @@ impl<A: Answer> RequestHandler for Handler<A> {
 async fn respond<R: ResponseHandler>(
     request: &Request,
     answer: &[u8],
+    sink: &dyn EventSink,
     responder: &mut R,
 ) -> Result<ResponseInfo, NetError> {
     let (queries, message) = match parse(answer) {
         Ok(parsed) => parsed,
         Err(error) => {
-            tracing::error!("an answer of ours cannot be parsed: {error}");
+            sink.emit(&Event::AnswerUnreadable { reason: error.to_string() });
             let builder = MessageResponseBuilder::from_message_request(request);
             let failure = builder.error_msg(&request.metadata, ResponseCode::ServFail);
             return responder.send_response(failure).await;

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::live::Live;
+use super::shared_catalog::SharedCatalog;
 use super::{Answer, client_address};
 use crate::engine::{Outcome, Request, Transport, WorkerState};
 use crate::stats::Recorder;
@@ -17,8 +17,8 @@ const MAX_MESSAGE: usize = 65_535;
 ///
 /// Both are locked only while the engine works, for microseconds; connections own no more than
 /// the bytes of their answers.
-pub(super) struct Desk<A> {
-    live: Arc<Live>,
+pub(super) struct StreamResponder<A> {
+    catalog: Arc<SharedCatalog>,
     transport: Transport,
     answer: A,
     recorder: Recorder,
@@ -39,16 +39,16 @@ struct Inner {
     buffer: Box<[u8]>,
 }
 
-impl<A: Answer> Desk<A> {
+impl<A: Answer> StreamResponder<A> {
     pub(super) fn new(
-        live: Arc<Live>,
+        catalog: Arc<SharedCatalog>,
         transport: Transport,
         recorder: Recorder,
         answer: A,
     ) -> Self {
         let buffer = vec![0; MAX_MESSAGE].into_boxed_slice();
         let inner = Mutex::new(Inner { state: recorder.state(), buffer });
-        Self { live, transport, answer, recorder, inner }
+        Self { catalog, transport, answer, recorder, inner }
     }
 
     /// Answers one query; `take` gets the answer's bytes.
@@ -56,7 +56,7 @@ impl<A: Answer> Desk<A> {
         let client = client_address(client);
         let transport = self.transport;
         let request = Request { query, client, transport, now: unix_time() };
-        let catalog = self.live.load();
+        let catalog = self.catalog.load();
         // A panic of the engine costs its connection; the state is still a valid value.
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let Inner { state, buffer } = &mut *inner;
