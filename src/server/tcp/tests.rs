@@ -398,7 +398,7 @@ fn without_descriptors_the_listener_stays_calm() {
     let mut child = Command::new("sh")
         .args(["-c", "ulimit -n 40; exec \"$0\" --ignored --exact --nocapture \"$1\""])
         .arg(std::env::current_exe().unwrap())
-        .arg("net::tcp::tests::server_without_descriptors")
+        .arg("server::tcp::tests::server_without_descriptors")
         .env(CHILD, "1")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
