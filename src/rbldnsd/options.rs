@@ -4,6 +4,7 @@ use super::VERSION;
 use super::getopt::{GetOpt, Item};
 use super::syslog::Facility;
 use crate::config::{LogTarget, QueryLog, Server, StatsFile, TtlBounds};
+use crate::util::time::read_duration;
 use anyhow::bail;
 use std::ffi::{OsStr, OsString};
 use std::num::NonZeroUsize;
@@ -12,6 +13,9 @@ use std::time::Duration;
 
 /// The options of rbldnsd and, from `D` on, of its fork.
 pub(super) const LETTERS: &str = "u:r:b:w:t:c:p:nel:qs:h46dvaAfF:Cx:X:DW:U:MTROB";
+
+/// What there is to say without a `-b`.
+pub(super) const NO_ADDRESS: &str = "no address to listen on (-b option) specified";
 
 /// The most `-b` that rbldnsd takes.
 const MAX_ADDRESSES: usize = 20;
@@ -184,7 +188,7 @@ impl Options {
             return Ok(Asked::Run(Box::new(options)));
         }
         if options.bind.is_empty() && !handed_over {
-            judge(against(b'b', "no address to listen on (-b option) specified"))?;
+            judge(against(b'b', NO_ADDRESS))?;
         }
         if let Some(name) = facility {
             let Some(known) = Facility::of(&name) else {
@@ -239,6 +243,11 @@ impl Options {
             b'b' if self.bind.len() >= MAX_ADDRESSES => {
                 bail!("too many addresses to listen on ({MAX_ADDRESSES} max)")
             }
+            // The fork's; what Debian's rbldnsd would say of `/53` is said where it is looked up.
+            b'b' if is_unix_socket(&text(word)) => against(
+                letter,
+                "unix sockets (-b /path) of rbldnsd's fork are not supported: give host/port",
+            )?,
             b'b' => self.bind.push(text(word)),
             b't' => self.ttl.read(&text(word))?,
             b'c' => match time(&text(word)) {
@@ -353,21 +362,17 @@ impl Ttl {
     }
 }
 
-/// Reads a number and perhaps a unit, up to a colon or the end; blanks may follow.
+/// True for a path, as rbldnsd's fork takes it for an address.
+fn is_unix_socket(address: &str) -> bool {
+    let is_path = address.starts_with(['/', '.']);
+    is_path && !address[1..].bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Reads a duration up to a colon or the end; blanks may follow.
 fn time(word: &str) -> Option<(u32, &str)> {
-    let digits = word.bytes().take_while(u8::is_ascii_digit).count();
-    let number: u32 = word[..digits].parse().ok()?;
-    let rest = &word[digits..];
-    let factor = match rest.bytes().next().map(|unit| unit.to_ascii_lowercase()) {
-        Some(b's') => 1,
-        Some(b'm') => 60,
-        Some(b'h') => 3600,
-        Some(b'd') => 86_400,
-        Some(b'w') => 604_800,
-        _ => 0,
-    };
-    let (seconds, rest) =
-        if factor == 0 { (number, rest) } else { (number.checked_mul(factor)?, &rest[1..]) };
+    let (seconds, rest) = read_duration(word.as_bytes())?;
+    let seconds = u32::try_from(seconds).ok()?;
+    let rest = &word[word.len() - rest.len()..];
     match rest.bytes().next() {
         None | Some(b':') => Some((seconds, rest)),
         Some(b' ' | b'\t') => Some((seconds, rest.trim_start_matches([' ', '\t']))),
@@ -477,8 +482,17 @@ mod tests {
 
     #[test]
     fn what_cannot_be_had_is_refused() {
-        for line in ["-x a.so z", "-X arg z", "-U ::1/9 z", "-M z", "-R z", "-O z", "-B z", "-T z"]
-        {
+        for line in [
+            "-x a.so z",
+            "-X arg z",
+            "-U ::1/9 z",
+            "-M z",
+            "-R z",
+            "-O z",
+            "-B z",
+            "-T z",
+            "-b /s z",
+        ] {
             let error = read(line).unwrap_err().to_string();
             assert!(error.contains("not supported"), "{line}: {error}");
         }
