@@ -161,13 +161,10 @@ impl Asked<'_> {
         if query.class == CLASS_CH && query.qtype == TYPE_TXT {
             match name::to_text(&name::lowercase(&query.name)).as_str() {
                 // By -v and -vv.
-                "version.bind" if self.full.is_none_or(|(full, _)| hides_version(full)) => {}
-                "version.bind" => {
+                "version.bind" | "version.server"
+                    if self.full.is_none_or(|(full, _)| hides_version(full)) => {}
+                "version.bind" | "version.server" => {
                     return vec![(vec![known_differences::VERSION_TEXT], Want::VersionText)];
-                }
-                "version.server" | "id.server" => {
-                    let ids = vec![known_differences::VERSION_TEXT];
-                    return vec![(ids.clone(), Want::VersionText), (ids, Want::Code(REFUSED))];
                 }
                 _ => {}
             }

@@ -249,9 +249,9 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
     Difference {
         id: VERSION_TEXT,
         rbldnsd: "version.bind and version.server CH TXT tell rbldnsd's version",
-        dnsbld: "version.bind and id.server tell of dnsbld",
+        dnsbld: "they tell dnsbld's name, under rbldnsd's name its version too",
         why: "it is another program",
-        off: "`version` and `id` of the server: any text, or `hide`",
+        off: "`version` of the server: any text, or `hide`",
         shows: Shows::Always,
     },
     Difference {
