@@ -206,6 +206,75 @@ fn nothing_is_overwritten_and_nothing_odd_is_written() {
     assert_eq!((said.code, said.err.as_str()), (1, "dnsbld: unknown dataset type `ip4sett'\n"));
 }
 
+/// One bad instance kept all others from being written.
+#[test]
+fn one_bad_instance_does_not_keep_the_others_from_being_written() {
+    let sandbox = sandbox();
+    let text = "RBLDNSD=\"one -w /x -b 127.0.0.1 z.test:ip4set:l\n\
+                odd -b $(hostname) z.test:ip4set:l\n\
+                ../x -b 127.0.0.2 z.test:ip4set:l\n\
+                two -w /x -b 127.0.0.3 y.test:ip4set:l\"\n";
+    fs::write(sandbox.path("defaults"), text).unwrap();
+    fs::create_dir(sandbox.path("etc")).unwrap();
+    let said = dnsbld(&sandbox, &["migrate", "defaults", "-o", "etc"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert_eq!(names_in(&sandbox.path("etc")), ["one.toml", "two.toml"]);
+    for want in [
+        "error: defaults, instance odd: $(hostname): ",
+        "; only a shell can tell what $(hostname) stands for: write its value in its place\n",
+        "error: \"../x\" cannot be the name of a file",
+        "\ndnsbld: not migrated: odd ../x\n",
+    ] {
+        assert!(said.err.contains(want), "{want}: {said:?}");
+    }
+    let said = dnsbld(&sandbox, &["migrate", "--instance", "odd", "defaults"]);
+    assert!(said.err.contains("\ndnsbld: defaults, instance odd: $(hostname): "), "{said:?}");
+}
+
+#[test]
+fn files_of_other_systems_are_read() {
+    let sandbox = sandbox();
+    let data = sandbox.path("data").display().to_string();
+    let zone = "z.test:ip4set:list";
+    let files = [
+        format!("rbldnsd_enable=\"YES\"\nrbldnsd_flags=\"-r {data} -b 192.0.2.1 {zone}\"\n"),
+        format!(
+            "[Service]\nEnvironment=DATA={data}\n\
+             ExecStart=-/usr/sbin/rbldnsd -n -b 192.0.2.1 \\\n  -r ${{DATA}} {zone}\n"
+        ),
+        format!(
+            "FROM debian\nENTRYPOINT [\"rbldnsd\", \"-r\", \"{data}\"]\nCMD [\"-b192.0.2.1\", \"{zone}\"]\n"
+        ),
+        format!("services:\n  bl:\n    command: rbldnsd -r {data} -b 192.0.2.1 {zone}\n"),
+    ];
+    for text in files {
+        fs::write(sandbox.path("file"), &text).unwrap();
+        let said = dnsbld(&sandbox, &["migrate", "file"]);
+        assert_eq!(said.code, 0, "{text}: {said:?}");
+        for want in ["listen = [\"192.0.2.1:53\"]", &format!("files = [\"{data}/list\"]")] {
+            assert!(said.out.contains(want), "{want}: {said:?}");
+        }
+    }
+    fs::write(sandbox.path("file"), "#!/bin/sh\nexec rbldnsd -b 127.1 z.test:ip4set:f\n").unwrap();
+    let said = dnsbld(&sandbox, &["migrate", "file"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.err.contains("dnsbld migrate -- OPTIONS ZONE:TYPE:FILE"), "{said:?}");
+}
+
+#[test]
+fn lists_of_ones_own_are_marked() {
+    let sandbox = sandbox();
+    let feed: String = (0..200).map(|number| format!("192.0.2.{number}\n")).collect();
+    fs::write(sandbox.path("data/feed"), feed).unwrap();
+    let said =
+        migrate_line(&sandbox, "-b @ -w data z.test:ip4set:feed z.test:dnset:names", "new.toml");
+    assert_eq!(said.code, 0, "{said:?}");
+    let config = read(&sandbox, "new.toml");
+    let (feed, own) = config.split_once("[[dataset]]\nname = \"names\"").unwrap();
+    assert!(!feed.contains("# A list of your own"), "{config}");
+    assert!(own.contains("\n# A list of your own, it seems: it has 3 entries."), "{config}");
+}
+
 /// A line of `ps` has the program in front.
 #[test]
 fn the_name_of_the_program_may_be_there() {

@@ -1,7 +1,7 @@
 //! `dnsbld migrate`
 
 use crate::config;
-use crate::rbldnsd::migrate::{Defaults, Instance, Migration, NAMELESS, Origin};
+use crate::rbldnsd::migrate::{CommandLines, LARGEST_FILE, Migration, NAMELESS, Origin};
 use anyhow::{Context, bail, ensure};
 use clap::Args;
 use std::ffi::OsString;
@@ -10,15 +10,13 @@ use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// The folder from which the init script starts rbldnsd.
-const ROOT: &str = "/";
-
 /// The name of the file of the nameless instance.
 const NAMELESS_FILE: &str = "dnsbld";
 
 const EXAMPLES: &str = "\
 Examples:
   dnsbld migrate /etc/default/rbldnsd -o /etc/dnsbld/dnsbld.toml
+  dnsbld migrate /etc/systemd/system/rbldnsd.service -o /etc/dnsbld/dnsbld.toml
   dnsbld migrate -- -n -b 127.0.0.1/530 -r /var/lib/rbldns zone:ip4set:file";
 
 /// Write a configuration that does the same as an rbldnsd command line.
@@ -27,7 +25,8 @@ Examples:
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct Migrate {
-    /// A file that sets RBLDNSD, such as /etc/default/rbldnsd or /etc/sysconfig/rbldnsd.
+    /// A file that starts rbldnsd: /etc/default/rbldnsd, /etc/sysconfig/rbldnsd, /etc/rc.conf, a
+    /// systemd unit, a compose file or a Dockerfile. Nothing in it is run.
     #[arg(required_unless_present = "words", conflicts_with = "words")]
     file: Option<PathBuf>,
     /// The file to write, which must not exist yet, or a folder, which gets a file NAME.toml for each
@@ -42,37 +41,42 @@ pub struct Migrate {
     words: Vec<OsString>,
 }
 
+/// An instance by its name.
+type Named = (String, Migration);
+
 impl Migrate {
     /// Writes the configurations.
     ///
     /// # Errors
     ///
-    /// If the command line or the file cannot be understood, or if the output cannot be written. It
-    /// overwrites nothing.
+    /// If a command line or the file cannot be understood, or if an output cannot be written. It
+    /// overwrites nothing. One bad instance of several does not keep the others from being written.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let migrated = match &self.file {
+        let (all, failed) = match &self.file {
             Some(file) => self.of_file(file)?,
-            None => vec![(NAMELESS.to_owned(), of_words(&self.words)?)],
+            None => (vec![(NAMELESS.to_owned(), of_words(&self.words)?)], Vec::new()),
         };
-        for (name, migration) in &migrated {
+        for (name, migration) in &all {
             let of = if name == NAMELESS { String::new() } else { format!("{name}: ") };
             for warning in &migration.warnings {
                 eprintln!("warning: {of}{warning}");
             }
         }
-        self.write(&migrated)?;
-        offer_to_join(&migrated);
+        let failed = [failed, self.write(&all)?].concat();
+        offer_to_join(&all);
+        ensure!(failed.is_empty(), "not migrated: {}", failed.join(" "));
         Ok(ExitCode::SUCCESS)
     }
 
-    fn of_file(&self, file: &Path) -> anyhow::Result<Vec<(String, Migration)>> {
+    /// The instances that can be migrated, and the names of the others.
+    fn of_file(&self, file: &Path) -> anyhow::Result<(Vec<Named>, Vec<String>)> {
         let shown = file.display();
         let mut text = Vec::new();
         config::open(file)
-            .and_then(|mut file| file.read_to_end(&mut text))
+            .and_then(|file| file.take(LARGEST_FILE as u64 + 1).read_to_end(&mut text))
             .with_context(|| format!("cannot read {shown}"))?;
-        let Defaults { mut instances, warnings } =
-            Defaults::read(&text).with_context(|| shown.to_string())?;
+        let CommandLines { mut instances, warnings, .. } =
+            CommandLines::read(&text).with_context(|| shown.to_string())?;
         for warning in warnings {
             eprintln!("warning: {shown}: {warning}");
         }
@@ -82,41 +86,55 @@ impl Migrate {
             let names = names.join(" ");
             ensure!(!instances.is_empty(), "{shown}: no instance {wanted}; there are: {names}");
         }
-        let migrate = |Instance { name, words }: Instance| {
-            let origin = match name.as_str() {
-                NAMELESS => shown.to_string(),
-                name => format!("{shown}, instance {name}"),
-            };
-            let origin = Origin { name: &origin, folder: Path::new(ROOT) };
-            let migration = Migration::of(&words, origin).context(origin.name.to_owned())?;
-            Ok((name, migration))
-        };
-        instances.into_iter().map(migrate).collect()
-    }
-
-    fn write(&self, migrated: &[(String, Migration)]) -> anyhow::Result<()> {
-        let folder = self.output.as_ref().filter(|output| output.is_dir());
-        match (migrated, &self.output, folder) {
-            (_, _, Some(folder)) => {
-                for (name, migration) in migrated {
-                    write_new(&folder.join(file_name(name)?), &migration.text)?;
+        let is_alone = instances.len() == 1;
+        let (mut all, mut failed) = (Vec::new(), Vec::new());
+        for instance in instances {
+            match instance.migrate(&shown.to_string()) {
+                Ok(migration) => all.push((instance.name, migration)),
+                Err(error) if is_alone => return Err(error),
+                Err(error) => {
+                    eprintln!("error: {error:#}");
+                    failed.push(instance.name);
                 }
             }
-            ([(_, migration)], Some(file), None) => write_new(file, &migration.text)?,
-            ([(_, migration)], None, None) => {
-                let text = migration.text.as_bytes();
-                std::io::stdout().write_all(text).context("cannot print the configuration")?;
+        }
+        if !is_alone && !self.output.as_ref().is_some_and(|output| output.is_dir()) {
+            bail!(
+                "there are several instances: {}; choose one with --instance, or give a folder \
+                 for all of them with --output",
+                names.join(" ")
+            );
+        }
+        Ok((all, failed))
+    }
+
+    /// Writes what can be written, and gives the names of the instances that cannot.
+    fn write(&self, migrated: &[Named]) -> anyhow::Result<Vec<String>> {
+        let mut failed = Vec::new();
+        match (&self.output, migrated) {
+            (Some(folder), _) if folder.is_dir() => {
+                for (name, migration) in migrated {
+                    let written = file_name(name)
+                        .and_then(|file| write_new(&folder.join(file), &migration.text));
+                    match written {
+                        Err(error) if migrated.len() == 1 => return Err(error),
+                        Err(error) => {
+                            eprintln!("error: {error:#}");
+                            failed.push(name.clone());
+                        }
+                        Ok(()) => {}
+                    }
+                }
             }
+            (Some(file), [(_, migration)]) => write_new(file, &migration.text)?,
             _ => {
-                let names: Vec<&str> = migrated.iter().map(|(name, _)| name.as_str()).collect();
-                bail!(
-                    "there are several instances: {}; choose one with --instance, or give a folder \
-                     for all of them with --output",
-                    names.join(" ")
-                );
+                for (_, migration) in migrated {
+                    let text = migration.text.as_bytes();
+                    std::io::stdout().write_all(text).context("cannot print the configuration")?;
+                }
             }
         }
-        Ok(())
+        Ok(failed)
     }
 }
 
@@ -129,7 +147,7 @@ fn of_words(words: &[OsString]) -> anyhow::Result<Migration> {
         Some((first, rest)) if is_program(first) => rest,
         _ => words,
     };
-    Migration::of(words, Origin { name: "the command line", folder: &folder })
+    Migration::of(words, Origin { name: "the command line", folder: &folder, user: None })
 }
 
 fn file_name(instance: &str) -> anyhow::Result<String> {
@@ -137,7 +155,7 @@ fn file_name(instance: &str) -> anyhow::Result<String> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.@".contains(c);
     ensure!(
         stem.chars().all(is_plain) && !stem.starts_with('.'),
-        "{stem:?} cannot be the name of a file; write this instance alone, with --instance and --output FILE"
+        "{stem:?} cannot be the name of a file; take it with --instance, and name the file"
     );
     Ok(format!("{stem}.toml"))
 }
@@ -146,20 +164,20 @@ fn write_new(path: &Path, text: &str) -> anyhow::Result<()> {
     let cannot = || format!("cannot write {}", path.display());
     let mut file = File::create_new(path).with_context(cannot)?;
     file.write_all(text.as_bytes()).with_context(cannot)?;
-    eprintln!("wrote {}; check it with: dnsbld check-config {0}", path.display());
+    eprintln!("wrote {}: next, dnsbld check-config {0}", path.display());
     Ok(())
 }
 
 /// Says if one server can replace several.
-fn offer_to_join(migrated: &[(String, Migration)]) {
+fn offer_to_join(migrated: &[Named]) {
     let Some(((first, one), others)) = migrated.split_first() else { return };
     let mut names = vec![first.as_str()];
     names.extend(others.iter().filter(|(_, other)| one.can_join(other)).map(|(name, _)| &**name));
     if names.len() > 1 {
         eprintln!(
-            "note: {} have the same options and no zone in common, so one server can replace them: put all \
-             addresses into one listen, and all datasets and zones into one file. Each address then \
-             answers for all zones.",
+            "note: {} have the same options and no zone in common. One server can do it: put all \
+             addresses into one listen, and the datasets and zones into one file. Then each \
+             address answers for all zones.",
             names.join(" and ")
         );
     }

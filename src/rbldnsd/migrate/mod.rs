@@ -1,23 +1,36 @@
 //! From a command line of rbldnsd to the configuration of `dnsbld serve` (`dnsbld migrate`).
 //!
-//! The options are read by the personality's own parser, the zones too; what they mean is then
-//! written down as `dnsbld.toml`, with comments on what each of them became (`notes`). Answers stay
-//! the same, but for what protects a mail server: there, the defaults of dnsbld are taken.
+//! A file that starts rbldnsd (`input`) is one of four forms: assignments for an init script
+//! (`shell_file`), a unit of systemd (`unit`), a Dockerfile (`dockerfile`), or a compose file
+//! (`compose`). Each gives command lines.
+//!
+//! The personality's own parser reads the options and the zones of a command line. What they mean is
+//! written as `dnsbld.toml` (`write`), with comments on what each option became (`notes`). Answers
+//! stay the same, but for what protects a mail server: there, the defaults of dnsbld are taken.
 
-mod defaults;
+mod compose;
+mod container;
+mod dockerfile;
+mod input;
 mod names;
 mod notes;
+mod own;
+mod program;
 mod shell;
+mod shell_file;
+mod text;
+mod unit;
 mod write;
+mod yaml;
 
-pub use defaults::{Defaults, Instance, NAMELESS};
+pub use input::{CommandLines, Form, Instance, LARGEST_FILE, NAMELESS};
 
 use super::bind;
 use super::options::{Asked, Objection, Options};
 use super::specs;
 use crate::config::{self, LogTarget, Settings};
-use anyhow::{Context, bail};
-use notes::Given;
+use anyhow::{Context, anyhow, bail};
+use notes::CommandLine;
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Component, Path, PathBuf};
@@ -39,6 +52,8 @@ pub struct Origin<'a> {
     pub name: &'a str,
     /// The folder in which rbldnsd is started: an absolute path.
     pub folder: &'a Path,
+    /// The user that it is started as, if that is known.
+    pub user: Option<&'a str>,
 }
 
 impl Migration {
@@ -48,7 +63,23 @@ impl Migration {
     ///
     /// What is wrong with the command line, in rbldnsd's words, or what a configuration cannot say.
     pub fn of(words: &[OsString], origin: Origin<'_>) -> anyhow::Result<Self> {
-        let mut warnings = Vec::new();
+        let unexpanded = input::unexpanded(words);
+        if unexpanded.is_empty() {
+            return Self::of_expanded(words, origin, Vec::new());
+        }
+        let hint = format!(
+            "only a shell can tell what {} stands for: write its value in its place",
+            unexpanded.join(" or ")
+        );
+        let warnings = vec![hint.clone()];
+        Self::of_expanded(words, origin, warnings).map_err(|error| anyhow!("{error:#}; {hint}"))
+    }
+
+    fn of_expanded(
+        words: &[OsString],
+        origin: Origin<'_>,
+        mut warnings: Vec<String>,
+    ) -> anyhow::Result<Self> {
         let mut objections: Vec<Objection> = Vec::new();
         let mut complaints = String::new();
         let asked = Options::read_but_for(
@@ -66,10 +97,10 @@ impl Migration {
             Err(error) if complaints.is_empty() => return Err(error),
             Err(_) => bail!("{complaints}"),
         };
-        let places = Places::new(&options, origin.folder);
-        let mut settings = specs::settings(&options.zones, &places.inside, options.server())?;
+        let paths = Paths::new(&options, origin.folder);
+        let mut settings = specs::settings(&options.zones, &paths.inside, options.server())?;
         settings.server.listen = listen(&options, &mut warnings)?;
-        places.translate(&mut settings);
+        paths.translate(&mut settings);
         tidy(&mut settings, &mut warnings);
         if options.root.is_none() && options.folder.is_none() {
             let is_relative = |word: &OsString| {
@@ -83,9 +114,9 @@ impl Migration {
                 ));
             }
         }
-        let given = Given::new(words, &options, &objections, &places);
-        warnings.extend(given.warnings(&settings));
-        let text = write::write(&settings, &given, origin.name, &warnings)?;
+        let command_line = CommandLine::new(words, &options, &objections, &paths, origin.user);
+        warnings.extend(command_line.warnings(&settings));
+        let text = write::write(&settings, &command_line, origin.name, &warnings)?;
         let read = config::read(&text, Path::new("/"))
             .map_err(anyhow::Error::new)
             .context("dnsbld.toml cannot say this")?;
@@ -143,13 +174,13 @@ fn listen(options: &Options, warnings: &mut Vec<String>) -> anyhow::Result<Vec<S
 
 /// Where rbldnsd's paths are, by its root folder (`-r`) and working folder (`-w`).
 #[derive(Debug)]
-struct Places {
+struct Paths {
     root: Option<PathBuf>,
     /// The working folder as rbldnsd sees it.
     inside: PathBuf,
 }
 
-impl Places {
+impl Paths {
     fn new(options: &Options, folder: &Path) -> Self {
         let root = options.root.as_ref().map(|root| normal(&folder.join(root)));
         let from = if root.is_some() { Path::new("/") } else { folder };
@@ -224,7 +255,7 @@ mod tests {
 
     fn migrate(line: &str) -> anyhow::Result<Migration> {
         let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
-        Migration::of(&words, Origin { name: "a test", folder: Path::new("/home/me") })
+        Migration::of(&words, Origin { name: "a test", folder: Path::new("/home/me"), user: None })
     }
 
     fn settings(line: &str) -> Settings {
@@ -338,6 +369,39 @@ mod tests {
     fn what_is_no_file_is_told() {
         let line = "-b 127.0.0.2 z.test:generic:/dev/zero z.test:generic:/dev/null";
         assert_eq!(migrate(line).unwrap().warnings, ["/dev/zero: dnsbld reads regular files only"]);
+    }
+
+    #[test]
+    fn what_only_a_shell_can_tell_is_said() {
+        let hint =
+            "only a shell can tell what $(hostname) stands for: write its value in its place";
+        let error = migrate("-b $(hostname) z.test:ip4set:/x").unwrap_err().to_string();
+        assert!(error.starts_with("$(hostname)") && error.ends_with(hint), "{error}");
+        let migration = migrate("-b 127.1 -w $D z.test:ip4set:x").unwrap();
+        assert!(migration.warnings[0].contains("what $D stands for"), "{:?}", migration.warnings);
+    }
+
+    #[test]
+    fn unix_sockets_are_left_out() {
+        let line = "-b 127.1 -b /run/x.sock:mode=0660 z.test:ip4set:/x";
+        let [warning] = &*migrate(line).unwrap().warnings else { panic!("{line}") };
+        assert!(warning.starts_with("-b is left out: unix sockets"), "{warning}");
+        assert!(migrate("-b ./sock z.test:ip4set:/x").unwrap().warnings.len() > 1);
+    }
+
+    #[test]
+    fn the_user_is_that_of_u_or_of_the_file() {
+        let user = |line: &str, user| {
+            let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+            let origin = Origin { name: "a test", folder: Path::new("/"), user };
+            let text = Migration::of(&words, origin).unwrap().text;
+            text.lines()
+                .find_map(|line| line.split_once("     User=").map(|(_, user)| user.to_owned()))
+        };
+        let line = "-b 127.1 z.test:ip4set:/x";
+        assert_eq!(user(line, None).as_deref(), Some("rbldns"));
+        assert_eq!(user(line, Some("mail")).as_deref(), Some("mail"));
+        assert_eq!(user(&format!("-u me {line}"), Some("mail")).as_deref(), Some("me"));
     }
 
     #[test]

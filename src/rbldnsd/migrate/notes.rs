@@ -1,10 +1,10 @@
 //! The comments of the configuration: what each option became, what differs, and what to do next.
 
-use super::Places;
-use super::write::Text;
+use super::Paths;
+use super::text::Text;
 use crate::config::{LogTarget, Settings};
 use crate::rbldnsd::getopt::{GetOpt, Item};
-use crate::rbldnsd::options::{LETTERS, Objection, Options};
+use crate::rbldnsd::options::{LETTERS, NO_ADDRESS, Objection, Options};
 use crate::source::FileState;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -17,22 +17,25 @@ pub(super) const CHECK_INTERVAL: Duration = Duration::from_secs(60);
 /// The user that rbldnsd becomes when started by root without `-u`.
 const USER: &str = "rbldns";
 
-/// A command line as it was given.
-pub(super) struct Given<'a> {
+/// A command line as it was command_line.
+pub(super) struct CommandLine<'a> {
     words: &'a [OsString],
     options: &'a Options,
     objections: &'a [Objection],
-    places: &'a Places,
+    paths: &'a Paths,
+    /// The user that rbldnsd is started as.
+    user: Option<&'a str>,
     /// The options in their order, each with its arguments.
     flags: Vec<(u8, Vec<String>)>,
 }
 
-impl<'a> Given<'a> {
+impl<'a> CommandLine<'a> {
     pub(super) fn new(
         words: &'a [OsString],
         options: &'a Options,
         objections: &'a [Objection],
-        places: &'a Places,
+        paths: &'a Paths,
+        user: Option<&'a str>,
     ) -> Self {
         let mut flags: Vec<(u8, Vec<String>)> = Vec::new();
         for item in GetOpt::new(LETTERS, words, false) {
@@ -45,7 +48,7 @@ impl<'a> Given<'a> {
                 None => flags.push((letter, argument.into_iter().collect())),
             }
         }
-        Self { words, options, objections, places, flags }
+        Self { words, options, objections, paths, user, flags }
     }
 
     /// The command line, on one line.
@@ -64,7 +67,8 @@ impl<'a> Given<'a> {
     /// What somebody should look at.
     pub(super) fn warnings(&self, settings: &Settings) -> Vec<String> {
         let mut warnings: Vec<String> = Vec::new();
-        for Objection { letter, reason } in self.objections.iter().filter(|o| o.letter != b'b') {
+        let objections = self.objections.iter().filter(|objection| objection.reason != NO_ADDRESS);
+        for Objection { letter, reason } in objections {
             warnings.push(format!("-{} is left out: {reason}", char::from(*letter)));
         }
         if self.options.dump || self.options.dry_run {
@@ -93,9 +97,9 @@ impl<'a> Given<'a> {
         warnings
     }
 
-    /// What became of an option.
-    fn fate(&self, letter: u8) -> String {
-        let root = self.places.root.as_deref().unwrap_or(Path::new("/")).display();
+    /// What an option became.
+    fn replacement(&self, letter: u8) -> String {
+        let root = self.paths.root.as_deref().unwrap_or(Path::new("/")).display();
         match letter {
             b'b' => "listen, for UDP and TCP; of an address family that is not there, it is an error",
             b'4' | b'6' => "the addresses in listen are those of this family",
@@ -138,7 +142,7 @@ impl<'a> Given<'a> {
 
     /// What the systemd unit has to say beside what it says already.
     fn unit(&self, settings: &Settings) -> Vec<String> {
-        let user = self.options.user.as_deref().unwrap_or(USER);
+        let user = self.options.user.as_deref().or(self.user).unwrap_or(USER);
         let (user, group) = user.split_once(':').unwrap_or((user, ""));
         let mut lines = Vec::new();
         if !is_superuser(user) {
@@ -171,37 +175,46 @@ fn is_superuser(user: &str) -> bool {
 }
 
 /// The comments in front of the settings.
-pub(super) fn head(out: &mut Text, settings: &Settings, given: &Given<'_>, warnings: &[String]) {
+pub(super) fn head(
+    out: &mut Text,
+    settings: &Settings,
+    command_line: &CommandLine<'_>,
+    warnings: &[String],
+) {
     if !warnings.is_empty() {
-        section(out, "PLEASE LOOK AT:");
+        out.section("PLEASE LOOK AT:");
         for warning in warnings {
-            wrapped(out, "  - ", warning);
+            out.wrapped("  - ", warning);
         }
     }
-    if !given.flags.is_empty() {
-        section(out, "What became of the options:");
-        for (letter, _) in &given.flags {
-            wrapped(out, &format!("  -{}  ", char::from(*letter)), &given.fate(*letter));
+    if !command_line.flags.is_empty() {
+        out.section("What each option became:");
+        for (letter, _) in &command_line.flags {
+            out.wrapped(
+                &format!("  -{}  ", char::from(*letter)),
+                &command_line.replacement(*letter),
+            );
         }
     }
-    section(out, "What differs from rbldnsd, to protect mail:");
+    out.section("What differs from rbldnsd, to protect mail:");
     for text in [
         "A file that is gone, empty, damaged or has no valid entry does not replace the list that \
          is served. For a list that may become empty, write accept-empty = true at the dataset.",
         "Entries with a value outside 127.0.0.0/8 are left out, with a warning in the log; \
          allow-any-a = true at the dataset lets them in.",
         "The test points of RFC 5782 (127.0.0.2 listed, 127.0.0.1 not) are answered even if the \
-         files forget them; test-points = false at the zone leaves them to the files.",
+         files do not have them; test-points = false at the zone leaves them to the files.",
         "When one dataset of a zone cannot be loaded at all, the others are served.",
+        "Answers that do not fit a UDP datagram are truncated, so that the client asks again over \
+         TCP: open port 53/TCP in the firewall, too.",
     ] {
-        wrapped(out, "  - ", text);
+        out.wrapped("  - ", text);
     }
-    section(
-        out,
+    out.section(
         "What is better: no pause while data is loaded, TCP, negative answers that caches keep,",
     );
     out.comment("names above listed ones that are not NXDOMAIN; docs/compat.md has them all.");
-    section(out, "Next:");
+    out.section("Next:");
     out.comment("  1. dnsbld check-config THIS-FILE");
     out.comment(
         "  2. Put it to /etc/dnsbld/dnsbld.toml, and deploy/systemd/dnsbld.service in place.",
@@ -209,7 +222,7 @@ pub(super) fn head(out: &mut Text, settings: &Settings, given: &Given<'_>, warni
     out.comment("  3. systemctl edit dnsbld, so that it runs as rbldnsd did:");
     out.comment("");
     out.comment("         [Service]");
-    for line in given.unit(settings) {
+    for line in command_line.unit(settings) {
         out.comment(&format!("         {line}"));
     }
     out.comment("");
@@ -224,7 +237,7 @@ pub(super) fn before_datasets(out: &mut Text) {
     out.comment(
         "A dataset is loaded once, however many zones it serves. Its name is in the log; choose",
     );
-    out.comment("another if you like.");
+    out.comment("another if you like. Lists that look like your own, not like feeds, are marked.");
 }
 
 /// The comment in front of the zones.
@@ -233,23 +246,4 @@ pub(super) fn before_zones(out: &mut Text) {
         "What a zone must never list, such as your own servers, can go into a dataset that is",
     );
     out.comment("named here with allow = [\"...\"].");
-}
-
-fn section(out: &mut Text, title: &str) {
-    out.comment("");
-    out.comment(title);
-}
-
-/// Comments of up to some 95 columns, the first with `mark`, the others with as much room.
-fn wrapped(out: &mut Text, mark: &str, text: &str) {
-    let mut line = mark.to_owned();
-    for word in text.split_whitespace() {
-        if line.len() > mark.len() && line.len() + word.len() > 92 {
-            out.comment(line.trim_end());
-            line = " ".repeat(mark.len());
-        }
-        line.push_str(word);
-        line.push(' ');
-    }
-    out.comment(line.trim_end());
 }

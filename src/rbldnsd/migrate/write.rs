@@ -1,7 +1,10 @@
 //! The text of `dnsbld.toml`.
 
-use super::notes::{self, Given};
+use super::notes::{self, CommandLine};
+use super::own;
+use super::text::{Text, list, quoted};
 use crate::config::{Dataset, LogTarget, Server, Settings, TtlBounds, Zone};
+use crate::util::time::write_duration;
 use anyhow::Context;
 use std::fs;
 use std::path::Path;
@@ -14,15 +17,15 @@ use std::time::Duration;
 /// A path that is not UTF-8, which TOML cannot say.
 pub(super) fn write(
     settings: &Settings,
-    given: &Given<'_>,
+    command_line: &CommandLine<'_>,
     origin: &str,
     warnings: &[String],
 ) -> anyhow::Result<String> {
     let mut out = Text::default();
     out.comment(&format!("The configuration of dnsbld, made by `dnsbld migrate` from {origin}:"));
     out.comment("");
-    out.comment(&format!("    rbldnsd {}", given.line()));
-    notes::head(&mut out, settings, given, warnings);
+    out.comment(&format!("    rbldnsd {}", command_line.line()));
+    notes::head(&mut out, settings, command_line, warnings);
     out.line("");
     server(&mut out, &settings.server)?;
     out.line("");
@@ -34,7 +37,7 @@ pub(super) fn write(
     for set in &settings.zones {
         zone(&mut out, set);
     }
-    Ok(out.0.trim_end().to_owned() + "\n")
+    Ok(out.finish())
 }
 
 fn server(out: &mut Text, server: &Server) -> anyhow::Result<()> {
@@ -46,12 +49,12 @@ fn server(out: &mut Text, server: &Server) -> anyhow::Result<()> {
     }
     let TtlBounds { default, min, max, .. } = server.ttl;
     out.comment("rbldnsd's default is 35m (-t); dnsbld's would be 30m.");
-    out.set("default-ttl", seconds(default.into()));
+    out.set("default-ttl", duration(default.into()));
     if min > 0 {
-        out.set("min-ttl", seconds(min.into()));
+        out.set("min-ttl", duration(min.into()));
     }
     if max < TtlBounds::UNBOUNDED {
-        out.set("max-ttl", seconds(max.into()));
+        out.set("max-ttl", duration(max.into()));
     }
     out.comment(
         "false as in rbldnsd without -a. true makes answers smaller, and no resolver minds.",
@@ -63,7 +66,7 @@ fn server(out: &mut Text, server: &Server) -> anyhow::Result<()> {
     match server.check_interval {
         None => out.set("check-interval", "0".to_owned()),
         Some(time) if time == notes::CHECK_INTERVAL => {}
-        Some(time) => out.set("check-interval", seconds(time.min(LONGEST_INTERVAL).as_secs())),
+        Some(time) => out.set("check-interval", duration(time.min(LONGEST_INTERVAL).as_secs())),
     }
     if server.accept_host_bits {
         out.set("accept-host-bits", "true".to_owned());
@@ -79,7 +82,7 @@ fn server(out: &mut Text, server: &Server) -> anyhow::Result<()> {
         out.set("stats-file", quoted(text(&stats.path)?));
         out.set("stats-increments", stats.increments.to_string());
         let interval = stats.interval.unwrap_or(Duration::ZERO);
-        out.set("stats-interval", seconds(interval.min(LONGEST_INTERVAL).as_secs()));
+        out.set("stats-interval", duration(interval.min(LONGEST_INTERVAL).as_secs()));
     }
     if server.acl != defaults.acl {
         out.set("acl", list(server.acl.iter().cloned()));
@@ -102,6 +105,14 @@ fn dataset(out: &mut Text, set: &Dataset) -> anyhow::Result<()> {
     if files.iter().all(is_empty) {
         out.comment("The list is empty now, so it may be; else this would be taken for a mishap.");
         out.set("accept-empty", "true".to_owned());
+    } else if let Some(sign) = own::sign(set) {
+        out.wrapped(
+            "",
+            &format!(
+                "A list of your own, it seems: {sign}. If it may lose its last entry, write \
+             accept-empty = true here."
+            ),
+        );
     }
     out.line("");
     Ok(())
@@ -117,45 +128,10 @@ fn zone(out: &mut Text, zone: &Zone) {
     out.line("");
 }
 
-/// Lines of TOML.
-#[derive(Default)]
-pub(super) struct Text(String);
-
-impl Text {
-    /// A line of comment. What must not be in one is replaced.
-    pub(super) fn comment(&mut self, text: &str) {
-        let text: String = text.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
-        self.line(format!("# {text}").trim_end());
-    }
-
-    fn line(&mut self, line: &str) {
-        self.0.push_str(line);
-        self.0.push('\n');
-    }
-
-    fn set(&mut self, key: &str, value: String) {
-        self.line(&format!("{key} = {value}"));
-    }
-}
-
-fn list(items: impl Iterator<Item = String>) -> String {
-    let items: Vec<String> = items.map(|item| quoted(&item)).collect();
-    format!("[{}]", items.join(", "))
-}
-
-fn quoted(text: &str) -> String {
-    toml::Value::from(text).to_string()
-}
-
-/// The largest unit that needs no fraction.
-fn seconds(seconds: u64) -> String {
-    let seconds = seconds.min(TtlBounds::UNBOUNDED.into());
-    let units = [(604_800, 'w'), (86_400, 'd'), (3600, 'h'), (60, 'm')];
-    let unit = units.iter().find(|(factor, _)| seconds > 0 && seconds.is_multiple_of(*factor));
-    match unit {
-        Some((factor, name)) => format!("\"{}{name}\"", seconds / factor),
-        None => seconds.to_string(),
-    }
+/// A duration, which is a number if it has no unit.
+fn duration(seconds: u64) -> String {
+    let text = write_duration(seconds.min(TtlBounds::UNBOUNDED.into()));
+    if text.ends_with(|c: char| c.is_ascii_digit()) { text } else { quoted(&text) }
 }
 
 fn text(path: &Path) -> anyhow::Result<&str> {
@@ -168,11 +144,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_have_the_largest_unit() {
+    fn durations_have_units() {
         let cases = [(0, "0"), (90, "90"), (120, "\"2m\""), (2100, "\"35m\""), (604_800, "\"1w\"")];
         for (time, want) in cases {
-            assert_eq!(seconds(time), want);
+            assert_eq!(duration(time), want);
         }
-        assert_eq!(seconds(u64::from(u32::MAX)), "2147483647");
+        assert_eq!(duration(u64::from(u32::MAX)), "2147483647");
     }
 }
