@@ -23,3 +23,7 @@ pub mod watch;
 pub mod wire;
 pub mod zone;
 pub mod zonefile;
+
+/// The models of the fuzzers name the crate so, and unit tests share them.
+#[cfg(test)]
+extern crate self as dnsbld;

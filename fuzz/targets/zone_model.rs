@@ -19,13 +19,14 @@ const KINDS: [Kind; 6] =
     [Kind::Ip4Set, Kind::Ip4Tset, Kind::Ip4Trie, Kind::Ip6Tset, Kind::Ip6Trie, Kind::Dnset];
 const BUILT_IN: Value = (2, "");
 const TEXTS: [&str; 4] = ["", "one $", "two", "three: x"];
-/// Lines without effect in a list of addresses.
-const NOISE: [&str; 14] = [
+/// Lines without effect in a list of addresses; the last two are entries where values are ignored.
+const NOISE: [&str; 17] = [
     "# 1.2.3.4",
     ";",
     "",
     "\t ",
     "x",
+    "10",
     "1.2.3.4x",
     "0.0.0.0/33",
     "1.2.255.5/24",
@@ -35,7 +36,10 @@ const NOISE: [&str; 14] = [
     "::g",
     ":0",
     ":2 x",
+    "0.0.0.1 :0:",
+    "0.0.0.1 :x",
 ];
+const OF_VALUES: usize = 2;
 const COMMENTS: usize = 4;
 
 pub(crate) const TOKENS: &[&[u8]] = &[];
@@ -102,7 +106,11 @@ impl Model {
                 self.write(format_args!(":{}:{}", value.0, value.1));
             }
             3 => {
-                let noise = if self.kind == Kind::Dnset { &NOISE[..COMMENTS] } else { &NOISE };
+                let noise = match self.kind {
+                    Kind::Dnset => &NOISE[..COMMENTS],
+                    _ if self.has_one_value() => &NOISE[..NOISE.len() - OF_VALUES],
+                    _ => &NOISE,
+                };
                 self.write(format_args!("{}\r", input.choose(noise)));
             }
             _ => self.add_entry(input),

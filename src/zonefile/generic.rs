@@ -149,7 +149,7 @@ mod tests {
         let mut scan = Scan::new(line.as_bytes());
         let mut data = Data::default();
         let result = super::read(&mut scan, 77, &Options::default(), &mut data);
-        (result.err().expect(line), scan.at())
+        (result.map(drop).expect_err(line), scan.at())
     }
 
     #[test]

@@ -10,6 +10,20 @@ mod combined;
 mod oracle;
 mod syntax;
 
+// The model of a data file is the fuzzers', too.
+#[allow(dead_code)]
+#[path = "../../fuzz/targets/address_listing.rs"]
+mod address_listing;
+#[allow(dead_code)]
+#[path = "../../fuzz/targets/input.rs"]
+mod input;
+#[allow(dead_code)]
+#[path = "../../fuzz/targets/names_model.rs"]
+mod names_model;
+#[allow(dead_code)]
+#[path = "../../fuzz/targets/zone_model.rs"]
+mod zone_model;
+
 /// Options for tests: a clock, and any A value.
 fn options() -> Options {
     Options { now: 1_700_000_000, loopback_only: false, ..Options::default() }
