@@ -14,7 +14,7 @@ use crate::util::cancel::CancelToken;
 use crate::util::threads::cores;
 use crate::wire::name::NameBuf;
 use crate::zone::{Acl, Dataset, Ns, Soa, Subzones};
-use crate::zonefile::{Batches, Counts, Diagnostics, Kind, Options, Parsed, Parser};
+use crate::zonefile::{Batches, Counts, Diagnostic, Diagnostics, Kind, Options, Parsed, Parser};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -222,16 +222,17 @@ impl Task {
             }
             let number = sources.len();
             let diagnostics = parser.diagnostics();
-            let first_bad = diagnostics.kept.iter().find(|bad| usize::from(bad.file) == number);
+            let is_first_bad = |bad: &&Diagnostic| usize::from(bad.file) == number && !bad.is_used;
+            let first_bad = diagnostics.kept.iter().find(is_first_bad);
             sources.push(SourceFile {
                 path: path.to_owned(),
                 report,
                 entries: parser.entries() - entries,
-                bad_lines: diagnostics.total - bad_lines,
+                bad_lines: diagnostics.refused - bad_lines,
                 first_bad: first_bad
                     .map(|bad| format!("line {}, column {}: {}", bad.line, bad.column, bad.reason)),
             });
-            (entries, bad_lines) = (parser.entries(), diagnostics.total);
+            (entries, bad_lines) = (parser.entries(), diagnostics.refused);
         }
         // Of what grows, perhaps only the beginning of a line has come.
         if self.served().is_some_and(|served| hashes(served).eq(hashes(&sources))) {

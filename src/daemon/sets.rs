@@ -24,9 +24,6 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tracing::debug;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// How many bad lines are told one by one for one load of a dataset.
-const SHOWN_BAD_LINES: usize = 5;
-
 /// Between two looks at files that are not watched: once in ten years.
 const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
@@ -519,19 +516,24 @@ impl Set {
     }
 
     fn tell_bad_lines(&self, diagnostics: &Diagnostics, shop: &Shop) {
-        for bad in diagnostics.kept.iter().take(SHOWN_BAD_LINES) {
-            let file = self.spec.files.get(usize::from(bad.file));
+        let file = |number: u16| self.spec.files.get(usize::from(number)).cloned();
+        for bad in &diagnostics.kept {
             shop.sink.emit(&Event::BadLine {
                 dataset: self.spec.name.clone(),
-                file: file.cloned().unwrap_or_default(),
+                file: file(bad.file).unwrap_or_default(),
                 line: bad.line,
                 column: bad.column,
                 reason: bad.reason,
+                excerpt: bad.excerpt.clone(),
             });
         }
-        let lines = diagnostics.total.saturating_sub(SHOWN_BAD_LINES as u64);
-        if lines > 0 {
-            shop.sink.emit(&Event::BadLinesOmitted { dataset: self.spec.name.clone(), lines });
+        for omitted in diagnostics.omitted() {
+            shop.sink.emit(&Event::BadLinesOmitted {
+                dataset: self.spec.name.clone(),
+                file: file(omitted.file).unwrap_or_default(),
+                reason: omitted.reason,
+                lines: omitted.lines,
+            });
         }
     }
 }

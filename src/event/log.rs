@@ -101,15 +101,18 @@ pub(crate) fn level(event: &Event) -> Level {
 pub(crate) fn text(event: &Event) -> String {
     match event {
         Event::LoadStarted { dataset } => format!("dataset {dataset}: reading its files"),
-        Event::BadLine { dataset, file, line, column, reason } => {
-            format!("dataset {dataset}: {}:{line}:{column}: {reason}", file.display())
+        Event::BadLine { dataset, file, line, column, reason, excerpt } => {
+            let place = format!("dataset {dataset}: {}:{line}:{column}", file.display());
+            match excerpt {
+                Some(excerpt) => format!("{place}: {reason}: `{excerpt}`"),
+                None => format!("{place}: {reason}"),
+            }
         }
-        Event::BadLinesOmitted { dataset, lines } => {
-            format!(
-                "dataset {dataset}: {} not shown",
-                counted(*lines, "more bad line is", "more bad lines are")
-            )
-        }
+        Event::BadLinesOmitted { dataset, file, reason, lines } => format!(
+            "dataset {dataset}: {}: {} not shown: {reason}",
+            file.display(),
+            counted(*lines, "more line like these is", "more lines like these are")
+        ),
         Event::DatasetLoaded { dataset, load, .. } => {
             format!("dataset {dataset}: {}", loaded(load))
         }

@@ -51,11 +51,17 @@ pub enum Event {
         column: u32,
         /// What is wrong.
         reason: Reason,
+        /// The beginning of the line, as people can read it.
+        excerpt: Option<Box<str>>,
     },
-    /// More lines cannot be used than are told one by one.
+    /// More lines of a kind are wrong than are told one by one.
     BadLinesOmitted {
         /// The dataset.
         dataset: String,
+        /// The file, as the configuration names it.
+        file: PathBuf,
+        /// What is wrong with one of them.
+        reason: Reason,
         /// How many are not told.
         lines: u64,
     },
@@ -473,6 +479,7 @@ impl Event {
         match self {
             Self::DatasetRefused { refusal, .. } => Some(&refusal.problem.file),
             Self::BadLine { file, .. }
+            | Self::BadLinesOmitted { file, .. }
             | Self::SnapshotBadLines { file, .. }
             | Self::SnapshotUnusable { file, .. }
             | Self::SnapshotNotWritten { file, .. }

@@ -19,7 +19,7 @@ pub(super) fn lines(
         Event::BadLine { file: path, line, reason, .. } => {
             vec![(Severity::Warning, format!("file {}({line}): {}", file(path), fault(*reason)))]
         }
-        Event::BadLinesOmitted { dataset, lines } => {
+        Event::BadLinesOmitted { dataset, lines, .. } => {
             vec![(Severity::Warning, format!("{dataset}: {lines} more warnings suppressed"))]
         }
         Event::DatasetLoaded { dataset, load, kind, tally, addresses, memory, newest, .. } => {

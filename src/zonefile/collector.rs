@@ -8,7 +8,7 @@ use super::rules::{Rules, duplicate};
 use super::scan::Scan;
 use super::special::Local;
 use super::values::Values;
-use super::{Diagnostic, Diagnostics, FatalCause, Kind, Options, Parsed, Reason};
+use super::{FatalCause, Kind, Options, Parsed, Reason};
 use crate::listing::addresses;
 
 /// The entries so far.
@@ -125,11 +125,9 @@ impl Collector {
             }
         }
         parsed.entries = accepted - late.len() as u64;
-        parsed.diagnostics = Diagnostics::default();
-        parsed.diagnostics.merge(late.into_iter().map(|(place, reason)| {
-            let Place { file, line } = places.get(place);
-            Diagnostic { file, line, column: 1, reason, excerpt: None }
-        }));
+        for (number, reason) in late {
+            parsed.diagnostics.push(places.get(number), 1, (reason, false), None);
+        }
         parsed.answers = match names {
             Some(names) => {
                 let base = parsed.vars.base.as_deref().unwrap_or(b"");

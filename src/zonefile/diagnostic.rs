@@ -5,53 +5,105 @@ use crate::util::time::Utc;
 use crate::wire::name::NameError;
 use ipnet::IpNet;
 use std::fmt;
+use std::mem::discriminant;
 use std::net::Ipv4Addr;
 
-/// How many diagnostics are kept; the rest are only counted.
-pub const MAX_KEPT: usize = 100;
+/// How many diagnostics of a kind are kept of each file; the others are only counted.
+pub const MAX_OF_KIND: usize = 5;
 
 /// Everything found wrong while a dataset was read.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Diagnostics {
     /// How many there were.
     pub total: u64,
-    /// The first [`MAX_KEPT`] of them, in the order of the files and lines.
+    /// How many lines were not used; the other ones were, with a warning.
+    pub refused: u64,
+    /// The first of each kind and file, in the order of the files and lines.
     pub kept: Vec<Diagnostic>,
+    kinds: Vec<OfKind>,
+}
+
+/// The diagnostics of a kind in a file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct OfKind {
+    file: u16,
+    /// The first of them.
+    reason: Reason,
+    total: u64,
+    kept: usize,
+}
+
+/// Diagnostics that are not kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Omitted {
+    /// The file: the number of calls of `Parser::start_file` before its own.
+    pub file: u16,
+    /// One of their kind.
+    pub reason: Reason,
+    /// How many there are.
+    pub lines: u64,
 }
 
 impl Diagnostics {
-    /// Adds what is wrong at a column of a line.
-    pub(super) fn push(&mut self, place: Place, column: u32, reason: Reason, line: &[u8]) {
+    /// Adds what is wrong at a column of a line, which is quoted if it is given.
+    pub(super) fn push(
+        &mut self,
+        Place { file, line: number }: Place,
+        column: u32,
+        (reason, is_used): (Reason, bool),
+        line: Option<&[u8]>,
+    ) {
         self.total += 1;
-        if self.kept.len() < MAX_KEPT {
-            let Place { file, line: number } = place;
-            let excerpt = Some(excerpt(line));
-            self.kept.push(Diagnostic { file, line: number, column, reason, excerpt });
+        self.refused += u64::from(!is_used);
+        let kind = self.kind(file, reason);
+        kind.total += 1;
+        if kind.kept < MAX_OF_KIND {
+            kind.kept += 1;
+            let excerpt = line.map(excerpt);
+            self.kept.push(Diagnostic { file, line: number, column, reason, is_used, excerpt });
         }
     }
 
     /// Adds what was found after the last line was read.
-    pub(super) fn merge(&mut self, late: impl IntoIterator<Item = Diagnostic>) {
-        let before = self.kept.len();
-        for diagnostic in late {
-            self.total += 1;
-            self.kept.push(diagnostic);
+    pub(super) fn add_late(&mut self, late: Self) {
+        if late.total == 0 {
+            return;
         }
-        if self.kept.len() > before {
-            self.kept.sort_by_key(|diagnostic| (diagnostic.file, diagnostic.line));
-            self.kept.truncate(MAX_KEPT);
+        self.total += late.total;
+        self.refused += late.refused;
+        for OfKind { file, reason, total, .. } in late.kinds {
+            self.kind(file, reason).total += total;
         }
+        for diagnostic in late.kept {
+            let kind = self.kind(diagnostic.file, diagnostic.reason);
+            if kind.kept < MAX_OF_KIND {
+                kind.kept += 1;
+                self.kept.push(diagnostic);
+            }
+        }
+        self.kept.sort_by_key(|diagnostic| (diagnostic.file, diagnostic.line));
     }
 
-    /// As [`Self::merge`], of diagnostics of which only the first may be kept.
-    pub(super) fn add_late(&mut self, late: Self) {
-        let unkept = late.total - late.kept.len() as u64;
-        self.merge(late.kept);
-        self.total += unkept;
+    /// What is not kept, by kind.
+    pub fn omitted(&self) -> impl Iterator<Item = Omitted> {
+        self.kinds.iter().filter_map(|&OfKind { file, reason, total, kept }| {
+            let lines = total - kept as u64;
+            (lines > 0).then_some(Omitted { file, reason, lines })
+        })
+    }
+
+    fn kind(&mut self, file: u16, reason: Reason) -> &mut OfKind {
+        let is_it =
+            |of: &OfKind| of.file == file && discriminant(&of.reason) == discriminant(&reason);
+        let index = self.kinds.iter().rposition(is_it).unwrap_or_else(|| {
+            self.kinds.push(OfKind { file, reason, total: 0, kept: 0 });
+            self.kinds.len() - 1
+        });
+        &mut self.kinds[index]
     }
 }
 
-/// One thing wrong with a file. The line was not used, unless the reason says otherwise.
+/// One thing wrong with a file.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Diagnostic {
     /// The file: the number of calls of `Parser::start_file` before its own.
@@ -62,6 +114,8 @@ pub struct Diagnostic {
     pub column: u32,
     /// What is wrong, and what was expected.
     pub reason: Reason,
+    /// True if the line was used all the same.
+    pub is_used: bool,
     /// The beginning of the line, as people can read it; none if the end of all files showed the
     /// fault.
     pub excerpt: Option<Box<str>>,
@@ -424,18 +478,25 @@ impl From<FatalCause> for Refused {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_first_are_kept_and_all_are_counted() {
-        let at =
-            |line| Diagnostic { file: 0, line, column: 1, reason: Reason::NoName, excerpt: None };
+    fn of_lines(lines: impl Iterator<Item = u32>, reason: Reason) -> Diagnostics {
         let mut diagnostics = Diagnostics::default();
-        for line in 0..250 {
-            diagnostics.push(Place { file: 0, line: 2 * line }, 1, Reason::NoName, b"x");
+        for line in lines {
+            diagnostics.push(Place { file: 0, line }, 1, (reason, false), Some(b"x"));
         }
-        diagnostics.merge((0..30).map(|line| at(2 * line + 1)));
-        assert_eq!((diagnostics.total, diagnostics.kept.len()), (280, MAX_KEPT));
+        diagnostics
+    }
+
+    #[test]
+    fn the_first_of_each_kind_are_kept_and_all_are_counted() {
+        let mut diagnostics = of_lines((0..250).map(|line| 2 * line), Reason::NoName);
+        diagnostics.push(Place { file: 0, line: 600 }, 1, (Reason::LongText, true), Some(b"x"));
+        diagnostics.add_late(of_lines((0..30).map(|line| 2 * line + 1), Reason::BadA));
+        diagnostics.add_late(of_lines(0..3, Reason::NoName));
+        assert_eq!((diagnostics.total, diagnostics.refused), (284, 283));
         let lines: Vec<_> = diagnostics.kept.iter().map(|kept| kept.line).collect();
-        assert_eq!(lines, (0..60).chain((60..140).step_by(2)).collect::<Vec<_>>());
+        assert_eq!(lines, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 600]);
+        let omitted: Vec<_> = diagnostics.omitted().map(|of| (of.reason, of.lines)).collect();
+        assert_eq!(omitted, [(Reason::NoName, 248), (Reason::BadA, 25)]);
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub use acl::{Acl, Keys, Subjects};
 pub use batch::Batches;
 pub use counts::Counts;
 pub use diagnostic::{
-    Diagnostic, Diagnostics, Fatal, FatalCause, MAX_KEPT, Reason, SectionTypes, Special,
+    Diagnostic, Diagnostics, Fatal, FatalCause, MAX_OF_KIND, Omitted, Reason, SectionTypes, Special,
 };
 pub use entry::{EntryKey, Observer, Place};
 pub use kind::{Kind, UnknownKind};

@@ -217,17 +217,13 @@ impl<'o> Parser<'o> {
         };
         match result {
             // What else is wrong with the line says more: it is told once.
-            Ok(None) if overlong => {
-                self.report(raw, MAX_LINE, Reason::LongLine);
-                Ok(())
-            }
-            Ok(None) => Ok(()),
-            Ok(Some(reason)) | Err(Refused::Line(reason)) => {
-                self.report(raw, start + scan.at(), reason);
-                Ok(())
-            }
-            Err(Refused::Dataset(cause)) => Err(self.fatal(cause)),
+            Ok(None) if overlong => self.report(raw, MAX_LINE, Reason::LongLine, true),
+            Ok(None) => {}
+            Ok(Some(reason)) => self.report(raw, start + scan.at(), reason, true),
+            Err(Refused::Line(reason)) => self.report(raw, start + scan.at(), reason, false),
+            Err(Refused::Dataset(cause)) => return Err(self.fatal(cause)),
         }
+        Ok(())
     }
 
     /// Takes a special line from behind its `$`; `margin` bytes of it stand before what `scan` reads.
@@ -254,7 +250,7 @@ impl<'o> Parser<'o> {
         self.end_section();
         let (section, warnings) = SectionReader::new(scan, &self.options, &self.head.local)?;
         for (at, reason) in warnings {
-            self.report(line, margin + at, reason);
+            self.report(line, margin + at, reason, true);
         }
         if let Content::Combined(sections) = &mut self.content {
             (sections.last, sections.is_open) = (Some(Box::new(section)), true);
@@ -361,10 +357,10 @@ impl<'o> Parser<'o> {
         Some((collector, rules, counts))
     }
 
-    fn report(&mut self, line: &[u8], at: usize, reason: Reason) {
+    fn report(&mut self, line: &[u8], at: usize, reason: Reason, is_used: bool) {
         let column = u32::try_from(at + 1).unwrap_or(u32::MAX);
         let place = Place { file: self.file(), line: self.line };
-        self.diagnostics.push(place, column, reason, line);
+        self.diagnostics.push(place, column, (reason, is_used), Some(line));
     }
 
     fn fatal(&self, cause: FatalCause) -> Fatal {

@@ -41,7 +41,8 @@ fn parse(kind: Kind, options: Options, files: &[&[u8]]) -> Result<Parsed, Fatal>
 
 /// What is told of a line, with its file, line and column.
 fn told((file, line, column): (u16, u32, u32), reason: Reason, line_text: &str) -> Diagnostic {
-    Diagnostic { file, line, column, reason, excerpt: Some(line_text.into()) }
+    let is_used = matches!(reason, Reason::LongText);
+    Diagnostic { file, line, column, reason, is_used, excerpt: Some(line_text.into()) }
 }
 
 /// A value as text: `a text`.
