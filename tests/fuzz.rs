@@ -6,7 +6,7 @@
 //! tried every time.
 
 #[path = "../fuzz/targets/mod.rs"]
-mod targets;
+pub(crate) mod targets;
 
 use crate::common::Random;
 use std::fs;

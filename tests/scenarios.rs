@@ -5,24 +5,16 @@
 //! `SCENARIO=name cargo test scenarios::` runs one of them and prints what the server says.
 
 mod expected;
-mod question;
-mod reply;
 mod text;
 mod ways;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, UNIX_EPOCH};
 
+use crate::common::{Reply, Server, temp_dir};
 use dnsbld::engine::Transport;
-use flate2::Compression;
-use flate2::write::GzEncoder;
-
-use crate::common::{Server, temp_dir};
-use reply::Reply;
-use text::{Ask, DataFile, Scenario};
+use text::{Ask, Scenario};
 use ways::{Client, From, Memory, Streams, Udp, make_certificate};
 
 const CHECKOUT: &str = env!("CARGO_MANIFEST_DIR");
@@ -104,7 +96,7 @@ fn what_is_wrong_is_found() {
                 Memory::load(&write(std::slice::from_ref(&scenario), folder.path(), folder.path()))
             });
             let Ask { question, expected, text, .. } = &scenario.asks[0];
-            let reply = memory.ask(&question.message(1), question.client, Transport::Udp);
+            let reply = memory.ask(&question.message(1), question.client(), Transport::Udp);
             let verdict = expected.judge(question, reply.as_deref(), true);
             assert_eq!(verdict.is_ok(), is_right, "{text}: {verdict:?}");
         }
@@ -144,7 +136,7 @@ fn run(group: &[Scenario], keys: &Path, verbose: bool) -> Vec<String> {
     for scenario in group {
         for (ask, id) in scenario.asks.iter().zip(1..) {
             let query = ask.question.message(id);
-            let client = ask.question.client;
+            let client = ask.question.client();
             let datagram = memory.ask(&query, client, Transport::Udp);
             let stream = memory.ask(&query, client, Transport::Tcp);
             let ways = From { client, silence: ask.expected.is_silence() };
@@ -182,7 +174,9 @@ fn write(group: &[Scenario], folder: &Path, keys: &Path) -> PathBuf {
         }
         let files = folder.join(&scenario.name);
         fs::create_dir(&files).expect("our folder");
-        scenario.files.iter().for_each(|file| write_file(file, &files));
+        for file in &scenario.files {
+            file.write(&files, MTIME).expect("our folder");
+        }
     }
     if group.iter().all(|scenario| scenario.config.is_none()) {
         config = format!("[server]\n{}", group[0].server);
@@ -202,18 +196,6 @@ fn copy(from: &Path, to: &Path) {
         let file = file.expect("a file").path();
         fs::copy(&file, to.join(file.file_name().expect("a name"))).expect("our folder");
     }
-}
-
-fn write_file(file: &DataFile, folder: &Path) {
-    let mut handle = File::create(folder.join(&file.name)).expect("our folder");
-    let mut bytes = file.bytes();
-    if file.gzip {
-        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
-        gzip.write_all(&bytes).expect("memory");
-        bytes = gzip.finish().expect("memory");
-    }
-    handle.write_all(&bytes).expect("our folder");
-    handle.set_modified(UNIX_EPOCH + Duration::from_secs(MTIME)).expect("our file");
 }
 
 fn same(reply: Option<Vec<u8>>, memory: &Option<Vec<u8>>) -> Result<(), String> {

@@ -8,7 +8,7 @@ mod defaults_file;
 mod file;
 mod gzip;
 mod input;
-mod message;
+pub(crate) mod message;
 mod name_text;
 mod names_model;
 mod query;

@@ -275,7 +275,7 @@ impl Session {
             }
             Outcome::Drop => return None,
         }
-        let response = Response { message: Message::read(&out), bytes: out };
+        let response = Response { message: read(&out), bytes: out };
         self.check(query, transport, &response);
         let request = Request { query: &response.bytes, ..request };
         let echo = answer(self.catalog, state, &request, &mut [0; 1232]);
@@ -375,12 +375,16 @@ impl Session {
             let request = Request { query, client, transport, now: self.now };
             match answer(self.catalog, &mut WorkerState::default(), &request, &mut out) {
                 Outcome::Respond(len) | Outcome::RespondAfter(len, _) => {
-                    Message::read(&out[..len]);
+                    read(&out[..len]);
                 }
                 Outcome::Drop => assert!(size < needed),
             }
         }
     }
+}
+
+fn read(bytes: &[u8]) -> Message {
+    Message::read(bytes).unwrap_or_else(|error| panic!("{error}: {bytes:02x?}"))
 }
 
 fn assert_empty(message: &Message) {

@@ -1,11 +1,12 @@
-//! A small DNS client: queries made by hand, replies read by an independent parser.
+//! A small DNS client: queries made by hand, replies read by [`super::message`].
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use hickory_proto::op::{Message, ResponseCode};
-use hickory_proto::rr::{RData, RecordType};
+use hickory_proto::rr::RecordType;
+
+use super::Reply;
 
 /// A query without EDNS for `name` of class IN; labels are parted by dots.
 pub(crate) fn query(id: u16, name: &str, qtype: RecordType) -> Vec<u8> {
@@ -25,56 +26,6 @@ pub(crate) fn query(id: u16, name: &str, qtype: RecordType) -> Vec<u8> {
 pub(crate) fn reversed(address: Ipv4Addr, zone: &str) -> String {
     let [a, b, c, d] = address.octets();
     format!("{d}.{c}.{b}.{a}.{zone}")
-}
-
-/// A reply as the parser saw it.
-#[derive(Debug)]
-pub(crate) struct Reply(pub(crate) Message);
-
-impl Reply {
-    pub(crate) fn parse(message: &[u8]) -> io::Result<Self> {
-        Message::from_vec(message).map(Self).map_err(io::Error::other)
-    }
-
-    pub(crate) fn id(&self) -> u16 {
-        self.0.metadata.id
-    }
-
-    pub(crate) fn rcode(&self) -> ResponseCode {
-        self.0.metadata.response_code
-    }
-
-    /// The serial of the first SOA record, wherever it is.
-    pub(crate) fn serial(&self) -> Option<u32> {
-        let records = self.0.answers.iter().chain(&self.0.authorities);
-        let mut serials = records.filter_map(|record| match &record.data {
-            RData::SOA(soa) => Some(soa.serial),
-            _ => None,
-        });
-        serials.next()
-    }
-
-    /// The times to live in the answer section.
-    pub(crate) fn ttls(&self) -> Vec<u32> {
-        self.0.answers.iter().map(|record| record.ttl).collect()
-    }
-
-    /// The A records of the answer section, in their order.
-    pub(crate) fn addresses(&self) -> Vec<Ipv4Addr> {
-        let answers = self.0.answers.iter();
-        answers
-            .filter_map(|record| if let RData::A(a) = &record.data { Some(a.0) } else { None })
-            .collect()
-    }
-
-    /// The TXT records of the answer section, each with its strings put together.
-    pub(crate) fn texts(&self) -> Vec<String> {
-        let answers = self.0.answers.iter();
-        answers
-            .filter_map(|record| if let RData::TXT(txt) = &record.data { Some(txt) } else { None })
-            .map(|txt| String::from_utf8_lossy(&txt.txt_data.concat()).into_owned())
-            .collect()
-    }
 }
 
 /// Asks one server over UDP, one query at a time.
@@ -102,10 +53,9 @@ impl Client {
         let mut buffer = [0; 4096];
         loop {
             let length = self.socket.recv(&mut buffer)?;
-            let reply = Reply::parse(&buffer[..length])?;
             // A late reply to an earlier query is passed over.
-            if reply.id() == id {
-                return Ok(reply);
+            if buffer[..length].starts_with(&id.to_be_bytes()) {
+                return Reply::parse(&buffer[..length]).map_err(io::Error::other);
             }
         }
     }

@@ -6,10 +6,14 @@
 //! and [`Sandbox`] runs dnsbld under rbldnsd's name.
 
 mod daemon;
+pub(crate) mod data_file;
 mod dig;
 mod dns;
+pub(crate) mod name;
 mod process;
+pub(crate) mod query;
 mod random;
+pub(crate) mod reply;
 mod rsync;
 mod sandbox;
 mod sealed;
@@ -17,11 +21,13 @@ mod server;
 mod stream;
 mod unbound;
 
+pub(crate) use crate::fuzz::targets::message;
 pub(crate) use daemon::{Daemon, Setup, send_signal_to_group};
 pub(crate) use dig::{Shown, dig, kdig};
-pub(crate) use dns::{Client, Reply, query, reversed};
+pub(crate) use dns::{Client, query, reversed};
 pub(crate) use process::Process;
 pub(crate) use random::Random;
+pub(crate) use reply::Reply;
 pub(crate) use rsync::{RsyncDaemon, mirror};
 pub(crate) use sandbox::{Ended, Foreground, LIMIT, NOBODY, Sandbox, as_nobody, ended};
 pub(crate) use sealed::{add_address, hide, is_root, run, sealed, skip};

@@ -10,16 +10,17 @@
 //!   wanted empty-non-terminal -> NOERROR
 //! ```
 //!
-//! A star at the end stands for anything. Behind the bar: `ttl` of the answers, `authority` (the TTL of its records), `bits`, `opcode`
-//! and `opt` (the size in it, or none).
+//! The words of a question are told at [`Query`]'s module. A star at the end of an answer stands for
+//! anything. Behind the bar: `ttl` of the answers, `authority` (the TTL of its records), `bits`,
+//! `opcode` and `opt` (the size in it, or none).
 
 use super::compare::{Compared, Pair};
 use super::judge::Verdict;
 use super::known_differences;
-use super::message::Reply;
-use super::query::Query;
 use super::scenario::Scenario;
 use super::server::Program;
+use crate::common::query::Query;
+use crate::common::reply::Reply;
 
 /// A scenario with questions.
 pub(crate) struct Case {

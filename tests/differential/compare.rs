@@ -3,11 +3,11 @@
 use super::facts::{Facts, SERVFAIL};
 use super::judge::{Asked, Verdict, judge};
 use super::known_differences;
-use super::message::Reply;
-use super::name::Name;
-use super::query::{Query, TYPE_A};
 use super::scenario::{Kind, Scenario, Spec};
 use super::server::{Program, Server};
+use crate::common::name::Name;
+use crate::common::query::{Query, TYPE_A};
+use crate::common::reply::Reply;
 
 /// Two servers to compare: rbldnsd on the left, with the files of the one scenario, and any of
 /// the two on the right, with those of the other.
@@ -161,7 +161,7 @@ fn answers(server: &Server, queries: &[Query]) -> Result<Vec<Option<(Reply, usiz
         let Some(bytes) = reply else { return Ok(None) };
         let reply = Reply::parse(&bytes)
             .map_err(|error| format!("the reply to {query} is none: {error}: {bytes:02x?}"))?;
-        Ok(Some((reply, bytes.len())))
+        Ok(Some((reply.in_lower_case(), bytes.len())))
     });
     parsed.collect()
 }

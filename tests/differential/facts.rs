@@ -7,11 +7,11 @@ use std::net::Ipv4Addr;
 use std::ops::Bound;
 
 use super::keys::{self, PROBE};
-use super::message::{Data, Record, Reply};
-use super::name::{self, Label, Name};
-use super::query::{Query, TYPE_A, TYPE_ANY, TYPE_MX, TYPE_NS, TYPE_SOA, TYPE_TXT};
 use super::scenario::{Kind, Scenario, Spec};
 use super::server::{Program, Server};
+use crate::common::name::{self, Label, Name};
+use crate::common::query::{Query, TYPE_A, TYPE_ANY, TYPE_MX, TYPE_NS, TYPE_SOA, TYPE_TXT};
+use crate::common::reply::{Data, Record, Reply};
 
 /// The return code for a zone without data.
 pub(crate) const SERVFAIL: u16 = 2;
@@ -426,7 +426,8 @@ fn replies<const N: usize>(
     let mut parsed = [const { None }; N];
     for (query, parsed) in queries.iter().zip(&mut parsed) {
         if let Some(Some(reply)) = replies.next() {
-            *parsed = Some(Reply::parse(&reply).map_err(|error| format!("{query}: {error}"))?);
+            let reply = Reply::parse(&reply).map_err(|error| format!("{query}: {error}"))?;
+            *parsed = Some(reply.in_lower_case());
         }
     }
     Ok(parsed)

@@ -4,13 +4,14 @@
 
 use super::facts::{Below, Facts, TestPoint, Zone};
 use super::known_differences;
-use super::message::{Data, Opt, Record, Reply};
-use super::name::{self, Name};
-use super::query::{
-    AA, CLASS_ANY, CLASS_CH, CLASS_IN, Edns, HEADER, Health, Query, RD, TC, TYPE_A, TYPE_ANY,
-    TYPE_NS, TYPE_SOA, TYPE_TXT,
-};
 use super::scenario::FIRST_MTIME;
+use crate::common::message::{AA, RD, TC};
+use crate::common::name::{self, Name};
+use crate::common::query::{
+    CLASS_ANY, CLASS_CH, CLASS_IN, Edns, HEADER, Health, Query, TYPE_A, TYPE_ANY, TYPE_NS,
+    TYPE_SOA, TYPE_TXT,
+};
+use crate::common::reply::{Data, Opt, Record, Reply};
 
 const FORMERR: u16 = 1;
 const NXDOMAIN: u16 = 3;
@@ -419,6 +420,7 @@ fn greatest_length(reply: &Reply) -> usize {
     let data = |data: &Data| match data {
         Data::A(octets) => octets.len(),
         Data::Ns(target) => name(target),
+        Data::Mx(_, target) => size_of::<u16>() + name(target),
         Data::Soa { primary, person, .. } => name(primary) + name(person) + 5 * size_of::<u32>(),
         Data::Txt(strings) => strings.iter().map(|string| 1 + string.len()).sum(),
         Data::Other(bytes) => bytes.len(),

@@ -4,10 +4,11 @@
 use super::facts::Facts;
 use super::judge::{Asked, Verdict, judge};
 use super::known_differences;
-use super::message::{Data, Opt, Record, Reply};
-use super::name;
-use super::query::{AA, Query, TC, TYPE_A, TYPE_SOA, TYPE_TXT};
 use super::scenario::{FIRST_MTIME, Kind, Spec};
+use crate::common::message::{AA, TC};
+use crate::common::name;
+use crate::common::query::{Query, TYPE_A, TYPE_SOA, TYPE_TXT};
+use crate::common::reply::{Data, Opt, Record, Reply};
 
 const NXDOMAIN: u16 = 3;
 

@@ -2,8 +2,8 @@
 //! begin or end, and so what to ask. Whether a line is valid, and what it then means, is for the
 //! servers to say.
 
-use super::name::{self, Name};
 use super::scenario::Kind;
+use crate::common::name::{self, Name};
 
 /// Where something may begin or end.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]

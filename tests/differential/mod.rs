@@ -19,9 +19,6 @@ mod judge;
 mod judge_tests;
 mod keys;
 mod known_differences;
-mod message;
-mod name;
-mod query;
 mod questions;
 mod scenario;
 mod server;
@@ -36,10 +33,10 @@ use std::str::FromStr;
 use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use crate::common::query::Query;
 use crate::common::{Random, in_parallel};
 use compare::{Compared, Pair};
 use judge::Verdict;
-use query::Query;
 use scenario::Scenario;
 use server::Program;
 

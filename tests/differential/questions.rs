@@ -4,13 +4,14 @@
 use super::access;
 use super::files::Keyspace;
 use super::keys::{self, Key};
-use super::name::{self, Label, Name};
-use super::query::{
-    AA, CLASS_ANY, CLASS_CH, CLASS_IN, Damage, Edns, Query, RD, TC, TYPE_A, TYPE_ANY, TYPE_NS,
-    TYPE_SOA, TYPE_TXT,
-};
 use super::scenario::{Kind, Scenario, Spec};
 use crate::common::Random;
+use crate::common::message::{AA, RD, TC};
+use crate::common::name::{self, Label, Name};
+use crate::common::query::{
+    CLASS_ANY, CLASS_CH, CLASS_IN, Damage, Edns, Query, TYPE_A, TYPE_ANY, TYPE_NS, TYPE_SOA,
+    TYPE_TXT,
+};
 
 /// `count` questions about `scenario`.
 pub(crate) fn questions(

@@ -12,25 +12,21 @@
 //! |1.2.3.6
 //! ```
 //!
-//! `crlf`: lines end in CR LF; `gzip`: the file is compressed; `open`: its last line has no end.
-//! `options` are those of rbldnsd's command line; these here if nothing is said.
-//! In lines, `\xNN` is a byte and `\\` a backslash.
+//! Files are written as in all scenarios ([`data_file`]); what stands before the bar of a line is the
+//! wanted difference by which only one server takes it. `options` are those of rbldnsd's command
+//! line; these here if nothing is said.
 
 use dnsbld::wire::name::NameBuf;
 use dnsbld::zonefile::{Options, Parser};
-use std::fmt::{self, Display, Write as _};
-use std::fs::File;
-use std::io::{self, Write as _};
+use std::fmt::{self, Display};
+use std::io;
 use std::net::Ipv6Addr;
 use std::path::Path;
-use std::time::{Duration, UNIX_EPOCH};
-
-use flate2::Compression;
-use flate2::write::GzEncoder;
 
 use super::known_differences;
-use super::name::{self, Name};
 use super::server::Program;
+use crate::common::data_file::{self, escape, unescape};
+use crate::common::name::{self, Name};
 
 /// A type of dataset that both servers know.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -163,15 +159,14 @@ impl Line {
     }
 }
 
-/// A data file.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(crate) struct DataFile {
-    pub(crate) name: String,
-    pub(crate) lines: Vec<Line>,
-    pub(crate) crlf: bool,
-    pub(crate) gzip: bool,
-    pub(crate) open: bool,
+impl AsRef<[u8]> for Line {
+    fn as_ref(&self) -> &[u8] {
+        &self.text
+    }
 }
+
+/// A data file.
+pub(crate) type DataFile = data_file::DataFile<Line>;
 
 /// The modification time of the first file, the next ones are a second later each: a serial
 /// number that no generated `$SOA` line has.
@@ -324,15 +319,7 @@ impl Scenario {
     /// Writes the files to `folder`, readable by everyone, with set modification times.
     pub(crate) fn write(&self, folder: &Path) -> io::Result<()> {
         for (file, mtime) in self.files.iter().zip(u64::from(FIRST_MTIME)..) {
-            let mut handle = File::create(folder.join(&file.name))?;
-            if file.gzip {
-                let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
-                gzip.write_all(&file.bytes())?;
-                handle.write_all(&gzip.finish()?)?;
-            } else {
-                handle.write_all(&file.bytes())?;
-            }
-            handle.set_modified(UNIX_EPOCH + Duration::from_secs(mtime))?;
+            file.write(folder, mtime)?;
         }
         Ok(())
     }
@@ -382,18 +369,7 @@ impl Scenario {
             let files = files.split(',').map(str::to_owned).collect();
             self.specs.push(Spec { zone: zone.to_owned(), kind, files });
         } else if let Some(file) = line.strip_prefix("file ") {
-            let mut words = file.split(' ');
-            let name = words.next().unwrap_or_default().to_owned();
-            let mut file = DataFile { name, ..DataFile::default() };
-            for word in words {
-                match word {
-                    "crlf" => file.crlf = true,
-                    "gzip" => file.gzip = true,
-                    "open" => file.open = true,
-                    _ => return Err(format!("a file cannot be {word:?}")),
-                }
-            }
-            self.files.push(file);
+            self.files.push(DataFile::from_text(file)?);
         } else if let Some((id, text)) = line.split_once('|')
             && !id.contains(' ')
         {
@@ -408,21 +384,6 @@ impl Scenario {
     }
 }
 
-impl DataFile {
-    /// What is in the file, before compression.
-    pub(crate) fn bytes(&self) -> Vec<u8> {
-        let end: &[u8] = if self.crlf { b"\r\n" } else { b"\n" };
-        let mut bytes = Vec::new();
-        for (at, line) in self.lines.iter().enumerate() {
-            bytes.extend_from_slice(&line.text);
-            if !self.open || at + 1 < self.lines.len() {
-                bytes.extend_from_slice(end);
-            }
-        }
-        bytes
-    }
-}
-
 impl Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.has_own_options() {
@@ -432,50 +393,12 @@ impl Display for Scenario {
             writeln!(f, "serve {spec}")?;
         }
         for file in &self.files {
-            write!(f, "file {}", file.name)?;
-            for (word, set) in [("crlf", file.crlf), ("gzip", file.gzip), ("open", file.open)] {
-                if set {
-                    write!(f, " {word}")?;
-                }
-            }
-            writeln!(f)?;
+            writeln!(f, "{file}")?;
             for line in &file.lines {
                 writeln!(f, "{}|{}", line.only_one.unwrap_or_default(), escape(&line.text))?;
             }
         }
         Ok(())
-    }
-}
-
-fn escape(bytes: &[u8]) -> String {
-    let mut text = String::new();
-    for &byte in bytes {
-        match byte {
-            b'\\' => text.push_str("\\\\"),
-            b' '..=b'~' => text.push(char::from(byte)),
-            _ => write!(text, "\\x{byte:02x}").expect("writing to a string does not fail"),
-        }
-    }
-    text
-}
-
-fn unescape(text: &str) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    let mut rest = text.as_bytes();
-    loop {
-        let (byte, after) = match rest {
-            [] => return Ok(bytes),
-            [b'\\', b'\\', after @ ..] => (b'\\', after),
-            [b'\\', b'x', high, low, after @ ..] => {
-                let digits = String::from_utf8_lossy(&[*high, *low]).into_owned();
-                let byte = u8::from_str_radix(&digits, 16).map_err(|error| error.to_string())?;
-                (byte, after)
-            }
-            [b'\\', ..] => return Err(format!("neither \\\\ nor \\xNN: {text}")),
-            [byte, after @ ..] => (*byte, after),
-        };
-        bytes.push(byte);
-        rest = after;
     }
 }
 

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::query::{Query, TYPE_A};
 use super::scenario::Scenario;
+use crate::common::query::{Query, TYPE_A};
 use crate::common::{Process, as_nobody, free_port, wait_until};
 
 /// Which server.

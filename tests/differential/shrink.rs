@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::query::Query;
 use super::scenario::Scenario;
+use crate::common::query::Query;
 
 /// The longest to try.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -120,7 +120,7 @@ fn question(best: &mut Case, fails: &mut Fails<'_>) {
     try_one(best, fails, |case| case.query.edns = None);
     try_one(best, fails, |case| case.query.bits = 0);
     try_one(best, fails, |case| case.query.opcode = 0);
-    try_one(best, fails, |case| case.query.name = super::name::lowercase(&case.query.name));
+    try_one(best, fails, |case| case.query.name = crate::common::name::lowercase(&case.query.name));
 }
 
 #[test]

@@ -1,13 +1,12 @@
 //! Random small zones, each dump asked by the naive server, against the engine.
 
 use super::master::Master;
-use crate::common::{Random, in_parallel, query, temp_dir};
+use crate::common::{Random, Reply, in_parallel, query, temp_dir};
 use dnsbld::config::Source;
 use dnsbld::daemon;
 use dnsbld::dump::{self, Options};
 use dnsbld::engine::{self, Catalog, Request, Transport, WorkerState};
-use hickory_proto::op::Message;
-use hickory_proto::rr::{RData, RecordType};
+use hickory_proto::rr::RecordType;
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -160,17 +159,12 @@ fn answer(catalog: &Catalog, name: &str, rtype: RecordType) -> BTreeSet<String> 
     let request = Request { query: &query, client, transport: Transport::Tcp, now: 1_700_000_000 };
     let mut out = vec![0; 65_535];
     let outcome = engine::answer(catalog, &mut WorkerState::default(), &request, &mut out);
-    let message =
-        Message::from_vec(&out[..outcome.bytes().expect("an answer")]).expect("it parses");
-    let data = message.answers.iter().map(|record| match &record.data {
-        RData::A(a) => a.0.to_string(),
-        RData::TXT(txt) => {
-            let text = String::from_utf8_lossy(&txt.txt_data.concat()).into_owned();
-            format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
-        }
-        other => panic!("{other:?}"),
-    });
-    data.collect()
+    let reply = Reply::parse(&out[..outcome.bytes().expect("an answer")]).expect("it parses");
+    let addresses = reply.addresses().into_iter().map(|address| address.to_string());
+    let texts = reply.texts().into_iter();
+    let texts =
+        texts.map(|text| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")));
+    addresses.chain(texts).collect()
 }
 
 fn check(seed: u64) {

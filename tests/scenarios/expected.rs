@@ -1,8 +1,11 @@
 //! What a reply must be.
 
-use super::question::Question;
-use super::reply::{AA, QR, Reply, TC, quoted};
-use super::text::unescape;
+use crate::common::Reply;
+use crate::common::data_file::unescape;
+use crate::common::message::{AA, RD, TC};
+use crate::common::name::{self, Label};
+use crate::common::query::Query;
+use crate::common::reply::{Data, Opt, Record};
 
 /// The TTL of an entry when no file says anything.
 const DEFAULT_TTL: u32 = 1800;
@@ -34,7 +37,7 @@ pub(crate) struct Expected {
 }
 
 impl Expected {
-    pub(crate) fn parse(text: &str, question: &Question) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str, question: &Query) -> Result<Self, String> {
         let mut words = words(text)?;
         if words.is_empty() {
             return Err("nothing is expected".to_owned());
@@ -71,7 +74,7 @@ impl Expected {
                 None => values.push(value(&word)?),
             }
         }
-        let owner = owner(&question.name);
+        let owner = name::to_text(&question.name);
         expected.answers = values.iter().map(|value| format!("{owner} {ttl} {value}")).collect();
         Ok(expected)
     }
@@ -82,7 +85,7 @@ impl Expected {
             Some(("answer", record)) => self.answers.push(record.to_owned()),
             Some(("authority", record)) => {
                 self.soa = None;
-                self.authority.push(record.to_lowercase());
+                self.authority.push(record.to_owned());
             }
             _ => return Err("neither answer nor authority".to_owned()),
         }
@@ -102,7 +105,7 @@ impl Expected {
     /// Says what is wrong with a reply, given as its bytes; over UDP if `datagram`.
     pub(crate) fn judge(
         &self,
-        question: &Question,
+        question: &Query,
         reply: Option<&[u8]>,
         datagram: bool,
     ) -> Result<(), String> {
@@ -121,34 +124,33 @@ impl Expected {
         Ok(())
     }
 
-    fn judge_parsed(
-        &self,
-        question: &Question,
-        reply: &Reply,
-        datagram: bool,
-    ) -> Result<(), String> {
+    fn judge_parsed(&self, question: &Query, reply: &Reply, datagram: bool) -> Result<(), String> {
         let cut = self.truncated && datagram;
         let flag = |set: bool, bit: u16| if set { bit } else { 0 };
-        let bits = QR | question.repeated_bits() | flag(self.authoritative, AA) | flag(cut, TC);
-        same("return code", &reply.rcode_name(), &self.rcode)?;
+        let bits = question.bits & RD | flag(self.authoritative, AA) | flag(cut, TC);
+        same("return code", &reply.code(), &self.rcode)?;
+        same("opcode", &reply.opcode.to_string(), &question.opcode.to_string())?;
         same("bits of the header", &format!("{:#06x}", reply.bits), &format!("{bits:#06x}"))?;
-        let section = if self.header_only { Vec::new() } else { question.section() };
+        let section = if self.header_only { Vec::new() } else { question.question() };
         same("question", &quoted(&reply.question), &quoted(&section))?;
         let (answers, authority) =
             if cut { (&[][..], &[][..]) } else { (&self.answers[..], &self.authority[..]) };
-        same("answer", &set(&reply.answers), &set(answers))?;
+        same("answer", &shown(&reply.answers), &set(answers))?;
+        // Compression may take the letters of the question for these names.
+        let found = reply.clone().in_lower_case().authority;
         match self.soa.filter(|_| !cut) {
-            Some(ttl) => soa(&reply.authority, ttl, &owner(&question.name))?,
-            None => same("authority", &set(&reply.authority), &set(authority))?,
+            Some(ttl) => soa(&found, ttl, &name::lowercase(&question.name))?,
+            None => same("authority", &shown(&found), &set(authority))?,
         }
-        same("additional", &set(&reply.additional), &set(&[]))?;
-        let edns = question.edns.filter(|_| !self.header_only);
-        let told = reply.edns.as_ref().map(|edns| {
-            let options = edns.options().as_ref().len();
-            (edns.max_payload(), edns.version(), edns.flags().dnssec_ok, edns.flags().z, options)
+        same("additional", &shown(&reply.additional), &set(&[]))?;
+        let edns = question.edns.as_ref().filter(|_| !self.header_only);
+        let wanted = edns.map(|edns| Opt {
+            size: 1232,
+            version: 0,
+            dnssec_ok: edns.dnssec_ok,
+            options: Vec::new(),
         });
-        let wanted = edns.map(|edns| (1232, 0, edns.dnssec_ok, 0, 0));
-        same("EDNS", &format!("{told:?}"), &format!("{wanted:?}"))
+        same("EDNS", &format!("{:?}", reply.opt), &format!("{wanted:?}"))
     }
 }
 
@@ -163,16 +165,21 @@ fn set(records: &[String]) -> String {
     records.join(", ")
 }
 
+fn shown(records: &[Record]) -> String {
+    set(&records.iter().map(ToString::to_string).collect::<Vec<_>>())
+}
+
 /// The authority section of a negative answer: the SOA of the zone, whose TTL is its minimum
 /// (RFC 2308 section 3).
-fn soa(authority: &[String], ttl: u32, name: &str) -> Result<(), String> {
-    let wrong = || Err(format!("authority: {}\n  wanted: the SOA, TTL {ttl}", set(authority)));
-    let [record] = authority else { return wrong() };
-    let fields: Vec<&str> = record.split(' ').collect();
-    let [apex, its_ttl, "soa", .., minimum] = fields[..] else { return wrong() };
-    let name = name.to_lowercase();
-    let below = name == apex || name.ends_with(&format!(".{apex}"));
-    if below && [its_ttl, minimum] == [&ttl.to_string(); 2] { Ok(()) } else { wrong() }
+fn soa(authority: &[Record], ttl: u32, name: &[Label]) -> Result<(), String> {
+    match authority {
+        [Record { owner, ttl: its_ttl, data: Data::Soa { times: [.., minimum], .. }, .. }]
+            if name.ends_with(owner) && [*its_ttl, *minimum] == [ttl; 2] =>
+        {
+            Ok(())
+        }
+        _ => Err(format!("authority: {}\n  wanted: the SOA, TTL {ttl}", shown(authority))),
+    }
 }
 
 /// The words of an expectation; spaces between quotation marks do not part words.
@@ -205,22 +212,7 @@ fn value(word: &str) -> Result<String, String> {
     Ok(format!("A {address}"))
 }
 
-/// A name as replies are shown.
-fn owner(wire: &[u8]) -> String {
-    hickory_proto::rr::Name::from_labels(labels(wire))
-        .map_or_else(|error| error.to_string(), |name| name.to_string())
-}
-
-fn labels(wire: &[u8]) -> Vec<&[u8]> {
-    let mut labels = Vec::new();
-    let mut rest = wire;
-    while let Some((&len, after)) = rest.split_first()
-        && len > 0
-        && after.len() >= usize::from(len)
-    {
-        let (label, next) = after.split_at(usize::from(len));
-        labels.push(label);
-        rest = next;
-    }
-    labels
+/// A character-string between quotation marks.
+fn quoted(bytes: &[u8]) -> String {
+    format!("\"{}\"", bytes.escape_ascii())
 }

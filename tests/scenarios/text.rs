@@ -21,36 +21,13 @@
 //! `config FOLDER/FILE` serves a configuration of the checkout, with the files beside it, instead
 //! of datasets, zones and files. Names of datasets and files are the scenario's own.
 //!
-//! `[1.2.3.4]` and `[2001:db8::/32]` in a name are the octets or nibbles in reverse. In data lines
-//! and values, `\xNN` is a byte, `\{300*ab}` is "ab" 300 times, `\\` a backslash.
-//!
-//! What a reply must be is whole: it has the records named here and no others. The options of a
-//! question are told at [`Question`], what may be expected at [`Expected`].
+//! Files and questions are written as in the cases of the differential test: their words are told in
+//! [`crate::common::data_file`] and [`crate::common::query`]. What a reply must be is whole: it has
+//! the records named here and no others. What may be expected is told at [`Expected`].
 
 use super::expected::Expected;
-use super::question::Question;
-
-/// A data file.
-#[derive(Debug)]
-pub(crate) struct DataFile {
-    pub(crate) name: String,
-    pub(crate) lines: Vec<Vec<u8>>,
-    pub(crate) gzip: bool,
-    pub(crate) crlf: bool,
-    pub(crate) open: bool,
-}
-
-impl DataFile {
-    /// What is in the file, before it is compressed.
-    pub(crate) fn bytes(&self) -> Vec<u8> {
-        let end: &[u8] = if self.crlf { b"\r\n" } else { b"\n" };
-        let mut bytes = self.lines.join(end);
-        if !self.open {
-            bytes.extend_from_slice(end);
-        }
-        bytes
-    }
-}
+use crate::common::data_file::{DataFile, unescape};
+use crate::common::query::Query;
 
 /// A question, and the reply that is to come.
 #[derive(Debug)]
@@ -59,7 +36,7 @@ pub(crate) struct Ask {
     pub(crate) line: usize,
     /// The line.
     pub(crate) text: String,
-    pub(crate) question: Question,
+    pub(crate) question: Query,
     pub(crate) expected: Expected,
 }
 
@@ -73,7 +50,7 @@ pub(crate) struct Scenario {
     pub(crate) tables: String,
     /// A configuration of the checkout instead.
     pub(crate) config: Option<String>,
-    pub(crate) files: Vec<DataFile>,
+    pub(crate) files: Vec<DataFile<Vec<u8>>>,
     pub(crate) asks: Vec<Ask>,
 }
 
@@ -130,12 +107,12 @@ impl Scenario {
                 Block::None
             }
             "file" => {
-                self.files.push(data_file(rest)?);
+                self.files.push(DataFile::from_text(rest)?);
                 Block::None
             }
             "ask" => {
                 let (question, expected) = rest.split_once(" -> ").ok_or("there is no arrow")?;
-                let question = Question::parse(question.trim_end())?;
+                let question = Query::from_text(question)?;
                 let expected = Expected::parse(expected, &question)?;
                 self.asks.push(Ask { line: number, text: line.to_owned(), question, expected });
                 Block::Ask
@@ -172,48 +149,4 @@ impl Scenario {
         }
         Ok(Block::Table)
     }
-}
-
-fn data_file(text: &str) -> Result<DataFile, String> {
-    let mut words = text.split(' ');
-    let name = words.next().unwrap_or_default().to_owned();
-    let mut file = DataFile { name, lines: Vec::new(), gzip: false, crlf: false, open: false };
-    for word in words {
-        match word {
-            "gzip" => file.gzip = true,
-            "crlf" => file.crlf = true,
-            "open" => file.open = true,
-            _ => return Err(format!("a file cannot be {word:?}")),
-        }
-    }
-    Ok(file)
-}
-
-/// The bytes that a text of a scenario stands for.
-pub(crate) fn unescape(text: &str) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    let mut rest = text;
-    while let Some((plain, escape)) = rest.split_once('\\') {
-        bytes.extend_from_slice(plain.as_bytes());
-        let unknown = || format!("neither \\\\ nor \\xNN nor \\{{N*text}}: {text}");
-        if let Some(after) = escape.strip_prefix('\\') {
-            bytes.push(b'\\');
-            rest = after;
-        } else if let Some(digits) = escape.strip_prefix('x') {
-            let (digits, after) = digits.split_at_checked(2).ok_or_else(unknown)?;
-            bytes.push(u8::from_str_radix(digits, 16).map_err(|_| unknown())?);
-            rest = after;
-        } else {
-            let (repeat, after) = escape
-                .strip_prefix('{')
-                .and_then(|escape| escape.split_once('}'))
-                .ok_or_else(unknown)?;
-            let (count, part) = repeat.split_once('*').ok_or_else(unknown)?;
-            let count = count.parse().map_err(|_| unknown())?;
-            bytes.extend_from_slice(part.repeat(count).as_bytes());
-            rest = after;
-        }
-    }
-    bytes.extend_from_slice(rest.as_bytes());
-    Ok(bytes)
 }

@@ -1,6 +1,8 @@
 //! Domain names as lists of labels, leftmost first, and as text. Written apart from the library's
 //! own names so that a mistake there cannot hide here.
 
+use std::net::IpAddr;
+
 /// A label's bytes.
 pub(crate) type Label = Vec<u8>;
 /// A name: its labels, leftmost first, without the root.
@@ -71,6 +73,20 @@ pub(crate) fn to_wire(name: &[Label]) -> Vec<u8> {
     wire
 }
 
+/// Takes a name in wire form from the start of `rest`; it is there.
+pub(crate) fn from_wire(rest: &mut &[u8]) -> Name {
+    let mut name = Name::new();
+    loop {
+        let (length, after) = rest.split_first().expect("a name ends");
+        let (label, next) = after.split_at((*length).into());
+        *rest = next;
+        if label.is_empty() {
+            return name;
+        }
+        name.push(label.to_vec());
+    }
+}
+
 /// True if labels and name are not too long (RFC 1035 section 2.3.4).
 pub(crate) fn is_valid(name: &[Label]) -> bool {
     name.iter().all(|label| (1..64).contains(&label.len())) && to_wire(name).len() <= 255
@@ -84,6 +100,25 @@ pub(crate) fn lowercase(name: &[Label]) -> Name {
 /// `labels` below `apex`.
 pub(crate) fn under(labels: &[Label], apex: &[Label]) -> Name {
     [labels, apex].concat()
+}
+
+/// What `[address]` and `[address/length]` stand for (RFC 5782 section 2): octets in reverse, or
+/// nibbles if the address has a colon.
+pub(crate) fn of_block(text: &str) -> Result<Name, String> {
+    let (address, length) = text.split_once('/').unwrap_or((text, ""));
+    let address: IpAddr = address.parse().map_err(|_| format!("not an address: {text}"))?;
+    let (mut labels, bits) = match address {
+        IpAddr::V4(address) => (of_ipv4(address.into()), 8),
+        IpAddr::V6(address) => (of_ipv6(address.into()), 4),
+    };
+    if !length.is_empty() {
+        let length: usize = length.parse().map_err(|_| format!("not a length: {text}"))?;
+        if !length.is_multiple_of(bits) || length > labels.len() * bits {
+            return Err(format!("no length of whole labels: {text}"));
+        }
+        labels.drain(..labels.len() - length / bits);
+    }
+    Ok(labels)
 }
 
 /// The labels of `address` as IPv4 lists ask for them: octets, last first.

@@ -1,9 +1,19 @@
-//! One question to both servers, whole or damaged; its packet, and its text form:
-//! `NAME TYPE [word ...]`, much as one would ask with dig.
+//! One question, whole or damaged; its packet, and its text form: `NAME TYPE [word ...]`, much as
+//! one would ask with dig. The words are:
+//!
+//! - `class=CH`; `opcode=N`; `from=127.0.0.9`, the address of the client, if not 127.0.0.1
+//! - `aa`, `tc`, `rd`, `ra`, `z`, `ad`, `cd`: these bits of the header; `bits=HEX`: all of these
+//! - `edns=SIZE`: an OPT record with this payload; behind it `do`, `version=N` and `cookie`
+//! - one damage: `response`, `cut=N`, `questions=N`, `pointer`, `label-type`, `long-name`,
+//!   `trailing=N`, `answers`, `second-opt`, `opt-owner`, see [`Damage`]
+//!
+//! A name may begin with `[1.2.3.4]` or `[2001:db8::/32]`, which stands for the octets or nibbles in
+//! reverse.
 
 use std::fmt::{self, Display};
 use std::net::Ipv4Addr;
 
+use super::message::{AA, QR, RD, TC};
 use super::name::{self, Label, Name};
 
 /// Query types that have a name here.
@@ -37,12 +47,8 @@ pub(crate) const CLASS_IN: u16 = 1;
 pub(crate) const CLASS_CH: u16 = 3;
 pub(crate) const CLASS_ANY: u16 = 255;
 
-/// Bits of the second 16 bits of a header (RFC 1035 section 4.1.1, RFC 4035 section 3.1.6).
-pub(crate) const QR: u16 = 0x8000;
-pub(crate) const AA: u16 = 0x0400;
-pub(crate) const TC: u16 = 0x0200;
-pub(crate) const RD: u16 = 0x0100;
-const BITS: [(u16, &str); 7] =
+/// The bits of a header that have names.
+pub(crate) const BITS: [(u16, &str); 7] =
     [(AA, "aa"), (TC, "tc"), (RD, "rd"), (0x80, "ra"), (0x40, "z"), (0x20, "ad"), (0x10, "cd")];
 
 /// The bytes of a header.
@@ -201,6 +207,24 @@ impl Query {
         opt
     }
 
+    /// The most bytes that a reply over UDP may have (RFC 6891 section 6.2.5).
+    pub(crate) fn udp_limit(&self) -> usize {
+        self.edns.as_ref().map_or(512, |edns| usize::from(edns.size).clamp(512, 1232))
+    }
+
+    /// The client's address.
+    pub(crate) fn client(&self) -> Ipv4Addr {
+        self.from.unwrap_or(Ipv4Addr::LOCALHOST)
+    }
+
+    /// The message with this ID, as far as it is long enough to have one.
+    pub(crate) fn message(&self, id: u16) -> Vec<u8> {
+        let mut packet = self.packet();
+        let length = packet.len().min(2);
+        packet[..length].copy_from_slice(&id.to_be_bytes()[..length]);
+        packet
+    }
+
     /// How much of it a server can read (RFC 1035 section 4.1, RFC 6891 section 6.1.1).
     pub(crate) fn health(&self) -> Health {
         match self.damage {
@@ -246,7 +270,13 @@ impl Query {
             return Err(format!("not NAME TYPE: {text}"));
         };
         let qtype = number_of(&TYPES, qtype, "TYPE")?;
-        let mut query = Self::new(name::from_text(name.as_bytes()), qtype);
+        let name = match name.strip_prefix('[').and_then(|name| name.split_once(']')) {
+            Some((block, rest)) => {
+                [name::of_block(block)?, name::from_text(rest.as_bytes())].concat()
+            }
+            None => name::from_text(name.as_bytes()),
+        };
+        let mut query = Self::new(name, qtype);
         for word in words {
             query.read_word(word)?;
         }
@@ -264,6 +294,10 @@ impl Query {
         match key {
             "class" => self.class = number_of(&CLASSES, value, "CLASS")?,
             "opcode" => self.opcode = number()? as u8,
+            "bits" => {
+                let bits = u16::from_str_radix(value, 16);
+                self.bits |= bits.map_err(|_| format!("no bits in {word}"))?;
+            }
             "edns" => self.edns = Some(Edns::of_size(number()?)),
             "version" => edns?.version = number()? as u8,
             "do" => edns?.dnssec_ok = true,
@@ -302,6 +336,10 @@ impl Display for Query {
                 write!(f, " {word}")?;
             }
         }
+        let named = BITS.iter().fold(0, |bits, (bit, _)| bits | bit);
+        if self.bits & !named != 0 {
+            write!(f, " bits={:04x}", self.bits & !named)?;
+        }
         if let Some(edns) = &self.edns {
             write!(f, " edns={}", edns.size)?;
             if edns.version != 0 {
@@ -334,6 +372,11 @@ pub(crate) fn type_name(qtype: u16) -> String {
     name_of(&TYPES, qtype, "TYPE")
 }
 
+/// The name of a class.
+pub(crate) fn class_name(class: u16) -> String {
+    name_of(&CLASSES, class, "CLASS")
+}
+
 fn name_of(names: &[(u16, &str)], number: u16, prefix: &str) -> String {
     let known = names.iter().find(|(known, _)| *known == number);
     known.map_or_else(|| format!("{prefix}{number}"), |(_, name)| (*name).to_owned())
@@ -354,8 +397,26 @@ fn a_query_comes_back_from_its_text() {
         "x\\.y\\000.bl.example TYPE777 class=CH opcode=5 aa rd cd edns=512 version=1 do cookie cut=14",
         ". ANY class=CLASS9 questions=2",
         "x A from=127.0.0.9 rd",
+        "x A rd bits=000f",
     ] {
         assert_eq!(Query::from_text(text).expect("a question").to_string(), text);
+    }
+}
+
+#[test]
+fn an_address_in_brackets_stands_for_its_labels_in_reverse() {
+    for (text, name) in [
+        ("[192.0.2.1].bl.example", "1.2.0.192.bl.example"),
+        ("[192.0.0.0/16].bl.example", "0.192.bl.example"),
+        ("[2001:db8::/32].bl.example", "8.b.d.0.1.0.0.2.bl.example"),
+    ] {
+        assert_eq!(
+            Query::from_text(&format!("{text} A")).expect(text).to_string(),
+            format!("{name} A")
+        );
+    }
+    for text in ["[192.0.2.1/20].bl.example A", "[192.0.2].bl.example A"] {
+        assert!(Query::from_text(text).is_err(), "{text}");
     }
 }
 

@@ -1,13 +1,15 @@
-//! A server's reply, taken apart: what is compared, and how it is shown.
-//!
-//! Compression may copy the question's letters into other names, so names in the authority
-//! section and in record data are compared in lower case; the owners of answers as they are.
+//! A server's reply: its records as sets, and how it is shown.
 
 use std::fmt::{self, Display, Write as _};
 use std::net::Ipv4Addr;
 
+use hickory_proto::op::ResponseCode;
+
+use super::message::{self, Message, OPCODE, QR, TC};
 use super::name::{self, Name};
-use super::query::{HEADER, QR, TC, TYPE_A, TYPE_NS, TYPE_OPT, TYPE_SOA, TYPE_TXT, type_name};
+use super::query::{
+    BITS, CLASS_IN, TYPE_A, TYPE_MX, TYPE_NS, TYPE_OPT, TYPE_SOA, TYPE_TXT, class_name, type_name,
+};
 
 /// The data of a record.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -21,6 +23,7 @@ pub(crate) enum Data {
         /// Refresh, retry, expire and minimum, in seconds.
         times: [u32; 4],
     },
+    Mx(u16, Name),
     /// The character-strings.
     Txt(Vec<Vec<u8>>),
     Other(Vec<u8>),
@@ -64,59 +67,76 @@ pub(crate) struct Reply {
 
 impl Reply {
     /// Takes a message apart; anything that is not a well-formed reply is an error.
-    pub(crate) fn parse(message: &[u8]) -> Result<Self, String> {
-        let mut reader = Reader { message, at: 0 };
-        let [_id, bits, questions, answers, authority, additional] = reader.header()?;
-        if bits & QR == 0 {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let message = Message::read(bytes)?;
+        if message.flags & QR == 0 {
             return Err("the reply says it is a query".to_owned());
         }
-        let start = reader.at;
-        for _ in 0..questions {
-            reader.name()?;
-            reader.take(4)?;
-        }
-        let mut reply = Self {
-            opcode: (bits >> 11 & 15) as u8,
-            bits: bits & 0x07f0,
-            rcode: bits & 15,
-            question: message[start..reader.at].to_vec(),
-            answers: Vec::new(),
-            authority: Vec::new(),
-            additional: Vec::new(),
-            opt: None,
-        };
-        for _ in 0..answers {
-            reply.answers.push(reader.record()?);
-        }
-        for _ in 0..authority {
-            let record = reader.record()?;
-            reply.authority.push(Record { owner: name::lowercase(&record.owner), ..record });
-        }
-        for _ in 0..additional {
-            reply.add(reader.record()?)?;
-        }
-        if reader.at != message.len() {
-            return Err(format!("{} bytes follow the reply", message.len() - reader.at));
-        }
-        for section in [&mut reply.answers, &mut reply.authority, &mut reply.additional] {
-            section.sort_unstable();
-        }
-        Ok(reply)
+        let rcode = message.rcode();
+        let opt = message.opt().map(Opt::new);
+        let [answers, authority, additional] = message.sections.map(|records| {
+            let records = records.into_iter().filter(|record| record.rtype != TYPE_OPT);
+            let mut records: Vec<Record> = records.map(Record::new).collect();
+            records.sort_unstable();
+            records
+        });
+        let question = message.question.map_or(Vec::new(), |question| {
+            let (qtype, class) = (question.qtype.to_be_bytes(), question.class.to_be_bytes());
+            [&question.name[..], &qtype, &class].concat()
+        });
+        let opcode = ((message.flags & OPCODE) >> 11) as u8;
+        let bits = message.flags & 0x07f0;
+        Ok(Self { opcode, bits, rcode, question, answers, authority, additional, opt })
     }
 
-    fn add(&mut self, record: Record) -> Result<(), String> {
-        if record.rtype != TYPE_OPT {
-            self.additional.push(record);
-            return Ok(());
+    /// The same with all names in lower case but for the owners of answers: compression may take
+    /// the letters of the question for the others.
+    pub(crate) fn in_lower_case(mut self) -> Self {
+        for record in &mut self.authority {
+            record.owner = name::lowercase(&record.owner);
         }
-        let [high, version, bits, _] = record.ttl.to_be_bytes();
-        let Data::Other(options) = record.data else { unreachable!("OPT has a type of its own") };
-        let opt = Opt { size: record.class, version, dnssec_ok: bits & 0x80 != 0, options };
-        if !record.owner.is_empty() || self.opt.replace(opt).is_some() {
-            return Err("an OPT record that is not at the root, or two".to_owned());
+        for section in [&mut self.answers, &mut self.authority, &mut self.additional] {
+            for record in section.iter_mut() {
+                record.data.make_lowercase();
+            }
+            section.sort_unstable();
         }
-        self.rcode |= u16::from(high) << 4;
-        Ok(())
+        self
+    }
+
+    /// The response code.
+    pub(crate) fn rcode(&self) -> ResponseCode {
+        ResponseCode::from((self.rcode >> 4) as u8, (self.rcode & 15) as u8)
+    }
+
+    /// The serial of the first SOA record, wherever it is.
+    pub(crate) fn serial(&self) -> Option<u32> {
+        let records = self.answers.iter().chain(&self.authority);
+        let mut serials = records.filter_map(|record| match &record.data {
+            Data::Soa { serial, .. } => Some(*serial),
+            _ => None,
+        });
+        serials.next()
+    }
+
+    /// The times to live in the answer section.
+    pub(crate) fn ttls(&self) -> Vec<u32> {
+        self.answers.iter().map(|record| record.ttl).collect()
+    }
+
+    /// The A records of the answer section, sorted.
+    pub(crate) fn addresses(&self) -> Vec<Ipv4Addr> {
+        let data = self.answers.iter().map(|record| &record.data);
+        data.filter_map(|data| if let Data::A(a) = data { Some(Ipv4Addr::from(*a)) } else { None })
+            .collect()
+    }
+
+    /// The TXT records of the answer section, sorted, each with its strings put together.
+    pub(crate) fn texts(&self) -> Vec<String> {
+        let data = self.answers.iter().map(|record| &record.data);
+        data.filter_map(|data| if let Data::Txt(txt) = data { Some(txt.concat()) } else { None })
+            .map(|text| String::from_utf8_lossy(&text).into_owned())
+            .collect()
     }
 
     /// The return code's name.
@@ -167,8 +187,65 @@ impl Reply {
 }
 
 fn flags(bits: u16) -> Vec<&'static str> {
-    let names = ["aa", "tc", "rd", "ra", "z", "ad", "cd"].into_iter().enumerate();
-    names.filter(|(at, _)| bits & 0x0400 >> at != 0).map(|(_, name)| name).collect()
+    BITS.into_iter().filter(|(bit, _)| bits & bit != 0).map(|(_, name)| name).collect()
+}
+
+impl Opt {
+    fn new(record: &message::Record) -> Self {
+        let [_, version, flags, _] = record.ttl.to_be_bytes();
+        let (size, options) = (record.class, record.data.clone());
+        Self { size, version, dnssec_ok: flags & 0x80 != 0, options }
+    }
+}
+
+impl Record {
+    fn new(record: message::Record) -> Self {
+        let message::Record { name, rtype, class, ttl, data } = record;
+        let owner = name::from_wire(&mut &name[..]);
+        Self { owner, rtype, class, ttl, data: Data::new(rtype, &data) }
+    }
+}
+
+impl Data {
+    /// The data of a message that has been read is what its type has.
+    fn new(rtype: u16, data: &[u8]) -> Self {
+        let mut rest = data;
+        match rtype {
+            TYPE_A => Self::A(data.try_into().expect("an address")),
+            TYPE_NS => Self::Ns(name::from_wire(&mut rest)),
+            TYPE_MX => {
+                let preference = u16::from_be_bytes([data[0], data[1]]);
+                Self::Mx(preference, name::from_wire(&mut &data[2..]))
+            }
+            TYPE_SOA => {
+                let [primary, person] = [(); 2].map(|()| name::from_wire(&mut rest));
+                let (numbers, _) = rest.as_chunks();
+                let numbers = numbers.iter().map(|bytes| u32::from_be_bytes(*bytes));
+                let numbers: [u32; 5] = Vec::from_iter(numbers).try_into().expect("five");
+                let [serial, times @ ..] = numbers;
+                Self::Soa { primary, person, serial, times }
+            }
+            TYPE_TXT => {
+                let mut strings = Vec::new();
+                while let Some((length, after)) = rest.split_first() {
+                    let (string, next) = after.split_at((*length).into());
+                    strings.push(string.to_vec());
+                    rest = next;
+                }
+                Self::Txt(strings)
+            }
+            _ => Self::Other(data.to_vec()),
+        }
+    }
+
+    fn make_lowercase(&mut self) {
+        let names = match self {
+            Self::Ns(name) | Self::Mx(_, name) => vec![name],
+            Self::Soa { primary, person, .. } => vec![primary, person],
+            Self::A(_) | Self::Txt(_) | Self::Other(_) => vec![],
+        };
+        names.into_iter().for_each(|name| *name = name::lowercase(name));
+    }
 }
 
 impl Display for Reply {
@@ -203,7 +280,10 @@ impl Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { owner, rtype, class, ttl, data } = self;
         let (owner, rtype) = (name::to_text(owner), type_name(*rtype));
-        write!(f, "{owner} {ttl} CLASS{class} {rtype} {data}")
+        match *class {
+            CLASS_IN => write!(f, "{owner} {ttl} {rtype} {data}"),
+            class => write!(f, "{owner} {ttl} {} {rtype} {data}", class_name(class)),
+        }
     }
 }
 
@@ -216,6 +296,7 @@ impl Display for Data {
                 write!(f, "{} {} {serial}", name::to_text(primary), name::to_text(person))?;
                 times.iter().try_for_each(|time| write!(f, " {time}"))
             }
+            Self::Mx(preference, name) => write!(f, "{preference} {}", name::to_text(name)),
             Self::Txt(strings) => {
                 let strings: Vec<String> =
                     strings.iter().map(|string| format!("\"{}\"", string.escape_ascii())).collect();
@@ -223,92 +304,6 @@ impl Display for Data {
             }
             Self::Other(bytes) => write!(f, "{bytes:02x?}"),
         }
-    }
-}
-
-struct Reader<'a> {
-    message: &'a [u8],
-    at: usize,
-}
-
-impl<'a> Reader<'a> {
-    fn take(&mut self, length: usize) -> Result<&'a [u8], String> {
-        let bytes = self.message.get(self.at..self.at + length);
-        self.at += length;
-        bytes.ok_or_else(|| format!("the reply ends within its contents, at byte {}", self.at))
-    }
-
-    fn u16(&mut self) -> Result<u16, String> {
-        Ok(u16::from_be_bytes(self.take(2)?.try_into().expect("2 bytes were taken")))
-    }
-
-    fn u32(&mut self) -> Result<u32, String> {
-        Ok(u32::from_be_bytes(self.take(4)?.try_into().expect("4 bytes were taken")))
-    }
-
-    fn header(&mut self) -> Result<[u16; HEADER / 2], String> {
-        let mut fields = [0; HEADER / 2];
-        for field in &mut fields {
-            *field = self.u16()?;
-        }
-        Ok(fields)
-    }
-
-    fn name(&mut self) -> Result<Name, String> {
-        let mut name = Name::new();
-        let mut after = None;
-        loop {
-            match self.take(1)?[0] {
-                0 => break,
-                length @ 1..64 => name.push(self.take(length.into())?.to_vec()),
-                pointer @ 192.. => {
-                    let from = self.at - 1;
-                    let to = usize::from(pointer & 63) << 8 | usize::from(self.take(1)?[0]);
-                    if to >= from {
-                        return Err(format!("the name at byte {from} points forward"));
-                    }
-                    after.get_or_insert(self.at);
-                    self.at = to;
-                }
-                _ => return Err(format!("reserved label type at byte {}", self.at - 1)),
-            }
-        }
-        self.at = after.unwrap_or(self.at);
-        Ok(name)
-    }
-
-    fn record(&mut self) -> Result<Record, String> {
-        let owner = self.name()?;
-        let (rtype, class, ttl) = (self.u16()?, self.u16()?, self.u32()?);
-        let length = self.u16()?;
-        let end = self.at + usize::from(length);
-        let data = self.data(rtype, end)?;
-        if self.at != end {
-            return Err(format!("the data of a {} record ends amiss", type_name(rtype)));
-        }
-        Ok(Record { owner, rtype, class, ttl, data })
-    }
-
-    fn data(&mut self, rtype: u16, end: usize) -> Result<Data, String> {
-        Ok(match rtype {
-            TYPE_A => Data::A(self.take(4)?.try_into().expect("4 bytes were taken")),
-            TYPE_NS => Data::Ns(name::lowercase(&self.name()?)),
-            TYPE_SOA => Data::Soa {
-                primary: name::lowercase(&self.name()?),
-                person: name::lowercase(&self.name()?),
-                serial: self.u32()?,
-                times: [self.u32()?, self.u32()?, self.u32()?, self.u32()?],
-            },
-            TYPE_TXT => {
-                let mut strings = Vec::new();
-                while self.at < end {
-                    let length = self.take(1)?[0];
-                    strings.push(self.take(length.into())?.to_vec());
-                }
-                Data::Txt(strings)
-            }
-            _ => Data::Other(self.take(end.saturating_sub(self.at))?.to_vec()),
-        })
     }
 }
 
