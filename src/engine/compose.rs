@@ -219,7 +219,7 @@ impl Composer<'_> {
         parts: &[&[u8]],
     ) {
         let is_first = writer.position() == start;
-        if !writer.is_truncated() && (is_first || !stands_in(writer.written(start), rtype, parts)) {
+        if is_first || !stands_in(writer.written(start), rtype, parts) {
             writer.record(Section::Answer, HEADER, rtype, Class::IN, ttl, parts);
         }
     }

@@ -232,8 +232,12 @@ fn respond<'c>(
         client,
     }
     .write(state, &mut writer);
-    let reason = if writer.is_truncated() { Reason::Truncated } else { reason };
-    let rcode = if reason == Reason::NxDomain { Rcode::NxDomain } else { Rcode::NoError };
+    // The SOA record that does not fit into a negative answer makes it no other answer.
+    let (rcode, reason) = match reason {
+        Reason::NxDomain => (Rcode::NxDomain, reason),
+        _ if writer.is_truncated() => (Rcode::NoError, Reason::Truncated),
+        _ => (Rcode::NoError, reason),
+    };
     let len = writer.finish(rcode, query.class == Class::IN);
     match found.delay {
         Duration::ZERO => (Outcome::Respond(len), reason),

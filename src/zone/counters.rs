@@ -25,7 +25,8 @@ pub enum Reason {
     BadVers,
     /// A question about the server itself.
     Chaos,
-    /// The answer did not fit and the client was told to use TCP.
+    /// Some records of the answer did not fit, and the client was told to use TCP. A negative answer
+    /// is counted as what it is.
     Truncated,
     /// An access list refuses the client or its key.
     Denied,

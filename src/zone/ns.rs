@@ -75,7 +75,8 @@ impl NsRecords {
         Self { records, ttl: ns.ttl, size }
     }
 
-    /// Appends the records to a message that has the apex `apex` bytes from its start.
+    /// Appends the records to a message that has the apex `apex` bytes from its start, up to the first
+    /// that does not fit: those behind it may point into it.
     pub fn write(&self, section: Section, apex: usize, writer: &mut ResponseWriter<'_>) {
         let start = writer.position();
         let is_in_reach = start + self.size <= REACH;
@@ -90,7 +91,11 @@ impl NsRecords {
                 Some(pointer) => [&name.as_wire()[..*written], &pointer[..]],
                 None => [name.as_wire(), &[]],
             };
+            let before = writer.position();
             writer.record(section, apex, Type::NS, Class::IN, self.ttl, &parts);
+            if writer.position() == before {
+                return;
+            }
         }
     }
 }

@@ -560,7 +560,11 @@ fn truncated(whole: &Reply, reply: &Reply) -> bool {
         whole.answers.iter().any(|known| known == record || goes_on(known, record))
     };
     let frame = Reply { bits: whole.bits | TC, ..whole.clone() };
-    reply.answers.iter().all(known)
+    // An A record always fits, and comes first.
+    let is_a = |record: &Record| record.rtype == TYPE_A;
+    let has_first = !whole.answers.iter().any(is_a) || reply.answers.iter().any(is_a);
+    has_first
+        && reply.answers.iter().all(known)
         && *reply
             == Reply {
                 answers: reply.answers.clone(),

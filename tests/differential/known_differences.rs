@@ -199,7 +199,8 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
     Difference {
         id: TRUNCATION,
         rbldnsd: "records that do not fit are left out and AA is cleared, without a word",
-        dnsbld: "the TC bit, so that the client asks again over TCP",
+        dnsbld: "the TC bit, so that the client asks again over TCP, beside the records that fit, \
+                 A records first",
         why: "the client cannot know that values are missing (RFC 2181 section 9)",
         off: NEVER,
         shows: Shows::Always,

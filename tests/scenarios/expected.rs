@@ -18,7 +18,7 @@ const NEGATIVE_TTL: u32 = 300;
 ///   more character-strings; they have the TTL `ttl=N`, 1800 if that is not said
 /// - `soa=N`: the authority section has the SOA of the zone with this TTL. `NODATA`, which stands
 ///   for NOERROR without an answer, and `NXDOMAIN` imply `soa=300`
-/// - `tc`: over UDP there is nothing but the TC bit
+/// - `tc`, `tc=N`: over UDP there is the TC bit, and none or N of the records
 /// - `header`: the reply has no question
 /// - `not-aa`: the reply is not authoritative, though it is NOERROR or NXDOMAIN
 ///
@@ -31,7 +31,8 @@ pub(crate) struct Expected {
     answers: Vec<String>,
     authority: Vec<String>,
     soa: Option<u32>,
-    truncated: bool,
+    /// How many records a datagram has room for, if not for all.
+    truncated: Option<usize>,
     header_only: bool,
     authoritative: bool,
 }
@@ -57,7 +58,7 @@ impl Expected {
             rcode: rcode.replace("NODATA", "NOERROR"),
             answers: Vec::new(),
             authority: Vec::new(),
-            truncated: false,
+            truncated: None,
             header_only: false,
         };
         let mut ttl = DEFAULT_TTL;
@@ -67,8 +68,9 @@ impl Expected {
             match word.split_once('=').filter(|_| !word.starts_with('"')) {
                 Some(("ttl", value)) => ttl = number(value)?,
                 Some(("soa", value)) => expected.soa = Some(number(value)?),
+                Some(("tc", value)) => expected.truncated = Some(number(value)? as usize),
                 Some(_) => return Err(format!("unknown word {word:?}")),
-                None if word == "tc" => expected.truncated = true,
+                None if word == "tc" => expected.truncated = Some(0),
                 None if word == "header" => expected.header_only = true,
                 None if word == "not-aa" => expected.authoritative = false,
                 None => values.push(value(&word)?),
@@ -125,7 +127,8 @@ impl Expected {
     }
 
     fn judge_parsed(&self, question: &Query, reply: &Reply, datagram: bool) -> Result<(), String> {
-        let cut = self.truncated && datagram;
+        let count = self.truncated.filter(|_| datagram);
+        let cut = count.is_some();
         let flag = |set: bool, bit: u16| if set { bit } else { 0 };
         let bits = question.bits & RD | flag(self.authoritative, AA) | flag(cut, TC);
         same("return code", &reply.code(), &self.rcode)?;
@@ -133,9 +136,17 @@ impl Expected {
         same("bits of the header", &format!("{:#06x}", reply.bits), &format!("{bits:#06x}"))?;
         let section = if self.header_only { Vec::new() } else { question.question() };
         same("question", &quoted(&reply.question), &quoted(&section))?;
-        let (answers, authority) =
-            if cut { (&[][..], &[][..]) } else { (&self.answers[..], &self.authority[..]) };
-        same("answer", &shown(&reply.answers), &set(answers))?;
+        let authority = if cut { &[][..] } else { &self.authority[..] };
+        match count {
+            Some(count) => {
+                same("number of records", &reply.answers.len().to_string(), &count.to_string())?;
+                let is_other = |one: &&Record| !self.answers.contains(&one.to_string());
+                if let Some(other) = reply.answers.iter().find(is_other) {
+                    return Err(format!("answer: {other}\n  wanted: {}", set(&self.answers)));
+                }
+            }
+            None => same("answer", &shown(&reply.answers), &set(&self.answers))?,
+        }
         // Compression may take the letters of the question for these names.
         let found = reply.clone().in_lower_case().authority;
         match self.soa.filter(|_| !cut) {

@@ -1,6 +1,7 @@
 //! One line of the query log.
 
-use crate::wire::{HEADER, name};
+use crate::wire::message::response::OPT_SIZE;
+use crate::wire::{HEADER, Rcode, name};
 use std::io::Write as _;
 use std::net::IpAddr;
 
@@ -54,15 +55,27 @@ pub(super) fn write(out: &mut Vec<u8>, now: u64, client: IpAddr, query: &[u8], a
         }
     }
     out.extend(b": ");
-    let rcode = header[3] & 0x0f;
+    let rcode = rcode(header, answer);
     match RCODES.get(usize::from(rcode)) {
         Some(name) => out.extend(name.as_bytes()),
+        None if rcode == Rcode::BadVers as u16 => out.extend(b"BADVERS"),
         None => {
             let _ = write!(out, "rcode{rcode}");
         }
     }
     let answers = u16::from_be_bytes([header[6], header[7]]);
     let _ = writeln!(out, "/{answers}/{}", answer.len());
+}
+
+/// The response code with its upper bits, which are in the OPT record at the end (RFC 6891 section
+/// 6.1.3).
+fn rcode(header: &[u8; HEADER], answer: &[u8]) -> u16 {
+    let has_opt = header[11] != 0 && answer.len() >= HEADER + OPT_SIZE;
+    let upper = match answer.last_chunk::<OPT_SIZE>() {
+        Some([0, 0, 41, _, _, upper, ..]) if has_opt => *upper,
+        _ => 0,
+    };
+    u16::from(upper) << 4 | u16::from(header[3] & 0x0f)
 }
 
 /// The name, and the bytes of type and class, of the only question of a message.
@@ -116,6 +129,19 @@ mod tests {
         assert_eq!(rest(257, 254, 1), "type257 class254: FORMERR/0/17");
         assert_eq!(rest(249, 1, 0), "type249 IN: NOERROR/0/17");
         assert_eq!(rest(250, 1, 0), "TSIG IN: NOERROR/0/17");
+    }
+
+    /// BADVERS was logged as NOERROR.
+    #[test]
+    fn the_upper_bits_of_the_code_are_in_the_opt_record() {
+        let query = [&[0, 9, 1, 0, 0, 1, 0, 0, 0, 0, 0, 1][..], &[0, 0, 1, 0, 1]].concat();
+        let answer = |upper| [&query[..], &[0, 0, 41, 4, 208, upper, 0, 0, 0, 0, 0]].concat();
+        for (upper, code) in [(0, "NOERROR"), (1, "BADVERS"), (2, "rcode32")] {
+            let mut out = Vec::new();
+            write(&mut out, 0, "192.0.2.1".parse().unwrap(), &query, &answer(upper));
+            let line = String::from_utf8(out).unwrap();
+            assert!(line.ends_with(&format!(" A IN: {code}/0/28\n")), "{line}");
+        }
     }
 
     #[test]

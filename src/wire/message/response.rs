@@ -10,8 +10,9 @@ pub(crate) const OPT_SIZE: usize = 11;
 /// A response under construction: the header and the question of the query are in place, records
 /// are appended, [`finish`](Self::finish) adds OPT and closes the header.
 ///
-/// Records that do not fit set a mark; the finished message then has the TC bit and no records,
-/// so that the client comes back over TCP instead of believing a part of an answer.
+/// A record that does not fit is left out, and the finished message has the TC bit: a resolver then
+/// asks again over TCP, and a client that ignores the bit still sees that the key is listed
+/// (docs/decisions/004).
 #[derive(Debug)]
 pub struct ResponseWriter<'a> {
     out: &'a mut [u8],
@@ -91,8 +92,7 @@ impl<'a> ResponseWriter<'a> {
     ) {
         let size: usize = parts.iter().map(|part| part.len()).sum();
         let end = self.at + 12 + size;
-        let (Ok(data_size), false) = (u16::try_from(size), self.truncated || end > self.limit)
-        else {
+        let (Ok(data_size), false) = (u16::try_from(size), end > self.limit) else {
             self.truncated = true;
             return;
         };
@@ -119,7 +119,7 @@ impl<'a> ResponseWriter<'a> {
         owner: usize,
     ) {
         let end = self.at + record.len();
-        if self.truncated || end > self.limit {
+        if end > self.limit {
             self.truncated = true;
             return;
         }
@@ -159,11 +159,6 @@ impl<'a> ResponseWriter<'a> {
     /// 4.1.1); RA, Z, AD and CD are clear.
     #[inline(always)]
     pub fn finish(mut self, rcode: Rcode, authoritative: bool) -> usize {
-        if self.truncated {
-            self.at = self.question_end;
-            self.answers = 0;
-            self.authorities = 0;
-        }
         let code = rcode as u8;
         let Some(header) = self.out.first_chunk_mut::<HEADER>() else { return 0 };
         header[2] =
