@@ -1,21 +1,20 @@
 //! Records as the lines of a master file (RFC 1035 section 5.1).
 
-use super::lists::{Hit, Key, Lists};
-use super::suffix;
 use crate::engine::compose::has_text;
 use crate::engine::key::{MAPPED, SIX_TO_FOUR, nibbles, octets};
 use crate::engine::text::{KeyText, Text};
 use crate::listing::records::Record;
 use crate::wire::Type;
-use crate::wire::name::{Labels, MAX_NAME, NameBuf, write_text};
+use crate::wire::name::{Labels, NameBuf, write_text};
 use crate::zone::Vars;
+use crate::zone::sweep::{Hit, HitKind, Node, Section, Visitor, suffix};
 use hashbrown::HashMap;
 use std::io::{self, Write};
 use std::net::Ipv4Addr;
 
-/// Writes records. What it is told is relative to the zone.
+/// Writes the records of a section.
 pub(super) struct Lines<'z, 'o> {
-    lists: &'z Lists<'z>,
+    section: &'z Section<'z>,
     out: &'o mut dyn Write,
     /// The TTL of lines that name none.
     ttl: u32,
@@ -43,59 +42,31 @@ impl RrSet {
     }
 }
 
-impl<'z, 'o> Lines<'z, 'o> {
-    pub(super) fn new(lists: &'z Lists<'z>, ttl: u32, out: &'o mut dyn Write) -> Self {
-        Self {
-            lists,
-            out,
-            ttl,
-            text: Text::default(),
-            key_text: KeyText::default(),
-            owner: Vec::new(),
-            shows_key: HashMap::new(),
+impl Visitor for Lines<'_, '_> {
+    type Error = io::Error;
+
+    fn node(&mut self, node: Node<'_, '_>) -> io::Result<()> {
+        self.set_owner(node.name, false);
+        self.rrsets(node.name, node.itself, node.records)?;
+        if !node.wildcard.is_empty() {
+            self.set_owner(node.name, true);
+            self.rrsets(node.name, node.wildcard, &[])?;
         }
+        if node.is_exclusion {
+            // A record of a type that nobody asks for: without an address or a text, the name exists.
+            self.line(self.ttl, "HINFO", b"excluded -")?;
+        }
+        Ok(())
     }
 
-    /// The records of a name.
-    pub(super) fn itself(
-        &mut self,
-        name: &[u8],
-        hits: &[Hit],
-        records: &[Record<'_>],
-    ) -> io::Result<()> {
-        self.set_owner(name, false);
-        self.rrsets(name, hits, records)
-    }
-
-    /// The records of all names below one that do not exist.
-    pub(super) fn wildcard(&mut self, name: &[u8], hits: &[Hit]) -> io::Result<()> {
-        self.set_owner(name, true);
-        self.rrsets(name, hits, &[])
-    }
-
-    /// Has a name exist, so that no wildcard above it applies, without an address or a text.
-    pub(super) fn excluded(&mut self, name: &[u8]) -> io::Result<()> {
-        self.set_owner(name, false);
-        self.line(self.ttl, "HINFO", b"excluded -")
-    }
-
-    /// True if there can be names below one.
-    pub(super) fn wildcard_fits(&self, name: &[u8]) -> bool {
-        name.len() + 2 + self.lists.apex.as_wire().len() - 1 <= MAX_NAME
-    }
-
-    pub(super) fn finish(self) -> io::Result<()> {
-        self.out.flush()
-    }
-
-    /// True if the text of a hit changes with the address that is looked up.
-    pub(super) fn shows_key(&mut self, hit: &Hit) -> bool {
+    /// The hit is expanded with two keys: the text shows the key if it differs.
+    fn shows_key(&mut self, hit: &Hit) -> bool {
         if let Some(&known) = self.shows_key.get(hit) {
             return known;
         }
         let mut shows = false;
-        if let Some((dataset, answer)) = hit.resolve(self.lists) {
-            for value in answer.values_for(self.lists.asker) {
+        if let Some((dataset, answer)) = self.section.resolve(hit) {
+            for value in answer.values_for(self.section.asker()) {
                 let mut with = |key| {
                     self.text.expand(value.text, &dataset.vars, key);
                     self.text.bytes().to_vec()
@@ -105,6 +76,20 @@ impl<'z, 'o> Lines<'z, 'o> {
         }
         self.shows_key.insert(*hit, shows);
         shows
+    }
+}
+
+impl<'z, 'o> Lines<'z, 'o> {
+    pub(super) fn new(section: &'z Section<'z>, ttl: u32, out: &'o mut dyn Write) -> Self {
+        Self {
+            section,
+            out,
+            ttl,
+            text: Text::default(),
+            key_text: KeyText::default(),
+            owner: Vec::new(),
+            shows_key: HashMap::new(),
+        }
     }
 
     fn set_owner(&mut self, name: &[u8], wildcard: bool) {
@@ -125,9 +110,9 @@ impl<'z, 'o> Lines<'z, 'o> {
     fn rrsets(&mut self, name: &[u8], hits: &[Hit], records: &[Record<'_>]) -> io::Result<()> {
         let (mut addresses, mut texts) = (RrSet::default(), RrSet::default());
         for hit in hits {
-            let Some((dataset, answer)) = hit.resolve(self.lists) else { continue };
+            let Some((dataset, answer)) = self.section.resolve(hit) else { continue };
             key_text(&mut self.key_text, hit.key, name);
-            for value in answer.values_for(self.lists.asker) {
+            for value in answer.values_for(self.section.asker()) {
                 addresses.add(dataset.ttl, value.a.to_string().into_bytes());
                 if has_text(value.text, &dataset.vars) {
                     let text = self.expand(value.text, &dataset.vars);
@@ -190,18 +175,20 @@ impl<'z, 'o> Lines<'z, 'o> {
 
 /// Writes what `$` stands for: the address looked up, of a wildcard the first one, or the name
 /// that is listed.
-fn key_text(text: &mut KeyText, key: Key, name: &[u8]) {
+fn key_text(text: &mut KeyText, key: HitKind, name: &[u8]) {
     let labels = Labels::of(name).count();
     let ip4 = octets(name).filter(|_| labels <= 4);
     let ip6 = nibbles(name);
     match (key, ip4, ip6) {
-        (Key::Name(listed), ..) => text.name(suffix(name, labels.saturating_sub(listed.into()))),
-        (Key::Ip4, Some(ip4), _) => text.ip4(ip4),
-        (Key::Ip4, None, Some(ip6)) if ip6 >> 112 == SIX_TO_FOUR >> 112 => {
+        (HitKind::Name(listed), ..) => {
+            text.name(suffix(name, labels.saturating_sub(listed.into())))
+        }
+        (HitKind::Ip4, Some(ip4), _) => text.ip4(ip4),
+        (HitKind::Ip4, None, Some(ip6)) if ip6 >> 112 == SIX_TO_FOUR >> 112 => {
             text.ip4((ip6 >> 80) as u32)
         }
-        (Key::Ip4, None, Some(ip6)) => text.ip4((ip6.max(MAPPED)) as u32),
-        (Key::Ip6, _, Some(ip6)) => text.ip6(ip6),
+        (HitKind::Ip4, None, Some(ip6)) => text.ip4((ip6.max(MAPPED)) as u32),
+        (HitKind::Ip6, _, Some(ip6)) => text.ip6(ip6),
         _ => &[],
     };
 }

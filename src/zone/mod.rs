@@ -8,6 +8,7 @@ mod dataset;
 mod ns;
 mod soa;
 mod subzones;
+pub mod sweep;
 
 pub use crate::zonefile::{SoaData as Soa, Vars};
 pub use acl::{Acl, ClientAcl, KeyAcl};

@@ -1,0 +1,293 @@
+//! The sweep: one walk over all that a zone answers, for whoever copies a zone (a master file, a
+//! transfer, an export, a comparison).
+//!
+//! A [`Section`] is what is answered below one apex: a zone is one section, and a zone with a
+//! `combined` dataset is one for each of its subzones. In a section all datasets count together, as
+//! they do for a query of a client without a key: allow lists are taken off, test points are
+//! included, and values that are not yet listed at that time are left out. What a sweep gives:
+//!
+//! | | in the order of | gives |
+//! |---|---|---|
+//! | [`Section::ip4`], [`Section::ip6`] | addresses | ranges, each with the datasets that list it |
+//! | [`Section::nodes`] | names (RFC 4034 section 6.1) | all names that exist, with wildcards and records |
+//!
+//! A sweep reads the tries as it goes: its memory does not grow with the zone, but for the ordinary
+//! records.
+
+mod addresses;
+mod names;
+#[cfg(test)]
+mod tests;
+
+use super::{Dataset, Subzones, Zone};
+use crate::answer::AnswerId;
+use crate::listing::records::Record;
+use crate::listing::{Answer, Asker};
+use crate::range::Int;
+use crate::wire::name::{Labels, MAX_NAME, NameBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// Which answers to sweep.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// The time, in seconds since 1970: values that are listed later (`ts=`) are left out.
+    pub now: u64,
+    /// List IPv4 addresses as v4-mapped and 6to4 addresses too, as the server does: the sweep is
+    /// about three times as long.
+    pub ip4_in_ip6: bool,
+}
+
+/// A zone that cannot be swept: a `combined` dataset stands beside others or is an allow list, and the
+/// answers of several subzones for one name are not merged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("its combined dataset is not alone in it")]
+pub struct NotAlone;
+
+/// A dataset that lists a key.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Hit {
+    /// The place of the dataset in the section.
+    dataset: u16,
+    answer: AnswerId,
+    /// What the dataset lists, which `$` in a text stands for.
+    pub key: HitKind,
+    /// The default value of the dataset, given for a test point that no dataset lists.
+    test_point: bool,
+}
+
+/// What a dataset lists.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum HitKind {
+    /// An IPv4 address.
+    Ip4,
+    /// An IPv6 address.
+    Ip6,
+    /// A name of that many labels, counted from the apex.
+    Name(u8),
+}
+
+/// The datasets that list a key, in their order: empty if it is not listed.
+pub type Hits = Rc<[Hit]>;
+
+/// A range of addresses that the same datasets list with the same answers.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ListedRange<K> {
+    /// The first address.
+    pub start: K,
+    /// The last address.
+    pub end: K,
+    /// What lists them; not empty.
+    pub hits: Hits,
+}
+
+/// A name. All names are relative to the apex of the section.
+///
+/// A name without data has names below it, or is not listed although one above it is: a copy of the
+/// zone needs no record of it, unless it is an exclusion.
+#[derive(Clone, Copy, Debug)]
+pub struct Node<'n, 'z> {
+    /// The name, in wire form.
+    pub name: &'n [u8],
+    /// The datasets that list the name itself.
+    pub itself: &'n [Hit],
+    /// The ordinary records of the name.
+    pub records: &'n [Record<'z>],
+    /// The datasets that list every name below it that does not exist: a wildcard (RFC 4592).
+    pub wildcard: &'n [Hit],
+    /// The name has no data and nothing below it, and exists so that the wildcard above it does not
+    /// apply.
+    pub is_exclusion: bool,
+}
+
+/// Takes what [`Section::nodes`] gives.
+pub trait Visitor {
+    /// Why a visitor ends the sweep.
+    type Error;
+
+    /// Takes a name, all of whose predecessors in canonical order were given before.
+    fn node(&mut self, node: Node<'_, '_>) -> Result<(), Self::Error>;
+
+    /// True if the data of a hit differ from address to address, as a text that shows the address.
+    /// Such a hit is no reason for a wildcard that would also cover addresses that are not listed.
+    fn shows_key(&mut self, hit: &Hit) -> bool;
+}
+
+/// What the datasets below one apex answer.
+pub struct Section<'z> {
+    zone: &'z Zone,
+    datasets: &'z [Arc<Dataset>],
+    apex: NameBuf,
+    /// Subzones below the apex, which are sections of their own.
+    cuts: Vec<NameBuf>,
+    asker: Asker,
+    has_ip4: bool,
+    has_ip6: bool,
+    /// Some dataset has names: an address that is never listed must not be listed as a name either.
+    has_names: bool,
+    ip4_in_ip6: bool,
+}
+
+/// The sections of a zone, in the order of its files.
+pub fn sections(
+    zone: &Zone,
+    options: Options,
+) -> Result<impl Iterator<Item = Section<'_>>, NotAlone> {
+    let combined = zone.datasets.iter().find_map(|set| set.subzones.as_ref());
+    let is_alone = combined.is_none() || zone.datasets.len() == 1;
+    if !is_alone || zone.allow.iter().any(|set| set.subzones.is_some()) {
+        return Err(NotAlone);
+    }
+    let whole = combined
+        .is_none()
+        .then(|| Section::new(zone, &zone.datasets, zone.apex.clone(), Vec::new(), options));
+    let subzones = combined.map_or(&[][..], Subzones::all);
+    let parts = subzones.iter().filter_map(move |subzone| {
+        let apex = subzone.apex.join(&zone.apex)?;
+        let others = subzones.iter().filter(|other| other.apex != subzone.apex);
+        let cuts = others.filter_map(|other| relative(&other.apex, &subzone.apex)).collect();
+        Some(Section::new(zone, &subzone.datasets, apex, cuts, options))
+    });
+    Ok(whole.into_iter().chain(parts))
+}
+
+impl Hit {
+    /// Not a hit: no dataset can list the key, whatever it has.
+    const NEVER: Self =
+        Self { dataset: u16::MAX, answer: AnswerId::NONE, key: HitKind::Ip4, test_point: false };
+}
+
+impl<'z> Section<'z> {
+    fn new(
+        zone: &'z Zone,
+        datasets: &'z [Arc<Dataset>],
+        apex: NameBuf,
+        cuts: Vec<NameBuf>,
+        Options { now, ip4_in_ip6 }: Options,
+    ) -> Self {
+        let any = |has: fn(&Dataset) -> bool| datasets.iter().any(|set| has(set));
+        Self {
+            zone,
+            datasets,
+            apex,
+            cuts,
+            asker: Asker { now, has_key: false },
+            has_ip4: any(|set| set.ip4.is_some()),
+            has_ip6: any(|set| set.ip6.is_some()),
+            has_names: any(|set| set.names.is_some()),
+            ip4_in_ip6,
+        }
+    }
+
+    /// The apex, absolute.
+    pub fn apex(&self) -> &NameBuf {
+        &self.apex
+    }
+
+    /// The client that the answers are for.
+    pub fn asker(&self) -> Asker {
+        self.asker
+    }
+
+    /// The dataset of a hit, and its answer.
+    pub fn resolve(&self, hit: &Hit) -> Option<(&'z Dataset, Answer<'z>)> {
+        let dataset = self.datasets.get(usize::from(hit.dataset))?;
+        let answers = if hit.test_point { &dataset.default_answer } else { &dataset.answers };
+        Some((dataset, answers.get(hit.answer)))
+    }
+
+    /// The listed IPv4 addresses: the fewest ranges, in order.
+    pub fn ip4(&self) -> impl Iterator<Item = ListedRange<u32>> + '_ {
+        ranges(|address| self.of_ip4(address))
+    }
+
+    /// The listed IPv6 addresses: the fewest ranges, in order.
+    pub fn ip6(&self) -> impl Iterator<Item = ListedRange<u128>> + '_ {
+        ranges(|address| self.of_ip6(address))
+    }
+
+    /// Gives all names that exist to a visitor, in canonical order, the apex first.
+    ///
+    /// # Errors
+    ///
+    /// The error of the visitor, which ends the sweep.
+    pub fn nodes<V: Visitor>(&self, visitor: &mut V) -> Result<(), V::Error> {
+        let mut merge = names::Merge::start(self, visitor)?;
+        if self.has_ip4 || self.has_ip6 {
+            addresses::walk(self, &mut merge)?;
+        }
+        merge.finish()
+    }
+
+    /// The hit of an answer, if it has a value for the client.
+    fn hit(&self, dataset: usize, answer: AnswerId, key: HitKind) -> Option<Hit> {
+        let set = self.datasets.get(dataset)?;
+        let any = set.answers.get(answer).values_for(self.asker).next().is_some();
+        any.then_some(Hit { dataset: dataset as u16, answer, key, test_point: false })
+    }
+
+    /// The hit of the test point that is always listed, if nothing lists it.
+    fn test_hit(&self, key: HitKind) -> Option<Hit> {
+        let belongs = match key {
+            HitKind::Ip4 => self.has_ip4,
+            HitKind::Ip6 => self.has_ip6,
+            HitKind::Name(_) => self.has_names,
+        };
+        if self.zone.state != super::ZoneState::Live || !belongs {
+            return None;
+        }
+        let dataset = self.datasets.iter().position(|set| set.is_list())?;
+        Some(Hit { dataset: dataset as u16, answer: AnswerId(1), key, test_point: true })
+    }
+
+    /// True if names can stand below a name relative to the apex.
+    fn has_room_below(&self, name: &[u8]) -> bool {
+        name.len() + 2 + self.apex.as_wire().len() - 1 <= MAX_NAME
+    }
+}
+
+/// The listed ranges of a family of addresses. `at` gives the hits of an address, and the last address
+/// up to which they are known to hold.
+fn ranges<K: Int>(at: impl Fn(K) -> (Vec<Hit>, K)) -> impl Iterator<Item = ListedRange<K>> {
+    let mut next = Some(K::ZERO);
+    let mut pieces = std::iter::from_fn(move || {
+        let start = next?;
+        let (mut hits, end) = at(start);
+        hits.retain(|hit| *hit != Hit::NEVER);
+        next = end.successor();
+        Some((start, end, hits))
+    })
+    .filter(|(.., hits)| !hits.is_empty())
+    .peekable();
+    std::iter::from_fn(move || {
+        let (start, mut end, hits) = pieces.next()?;
+        let goes_on = |end: K, (start, _, others): &(K, K, Vec<Hit>)| {
+            end.successor() == Some(*start) && *others == hits
+        };
+        while let Some((_, last, _)) = pieces.next_if(|piece| goes_on(end, piece)) {
+            end = last;
+        }
+        Some(ListedRange { start, end, hits: hits.into() })
+    })
+}
+
+/// A name relative to one that it is at or below.
+pub fn relative(name: &NameBuf, apex: &NameBuf) -> Option<NameBuf> {
+    let labels = name.labels().count().checked_sub(apex.labels().count())?;
+    let rest = suffix(name.as_wire(), labels);
+    let head = &name.as_wire()[..name.as_wire().len() - rest.len()];
+    (rest == apex.as_wire()).then(|| NameBuf::from_wire(&[head, &[0]].concat()))?
+}
+
+/// A name without that many of its first labels.
+pub fn suffix(name: &[u8], without: usize) -> &[u8] {
+    let mut rest = name;
+    for _ in 0..without {
+        rest = rest.get(usize::from(rest[0]) + 1..).unwrap_or(&[0]);
+    }
+    rest
+}
+
+fn label_count(name: &[u8]) -> usize {
+    Labels::of(name).count()
+}

@@ -1,0 +1,175 @@
+use super::*;
+use crate::listing::AnswersBuilder;
+use crate::listing::names::{NamesBuilder, Scope};
+use crate::range::Range;
+use crate::trie::{Trie4, Trie6};
+use crate::zone::{Counters, Ns, Soa, ZoneState};
+
+fn name(text: &str) -> NameBuf {
+    text.parse().unwrap()
+}
+
+fn answers() -> crate::listing::Answers {
+    let mut builder = AnswersBuilder::default();
+    let value = builder.value([127, 0, 0, 2].into(), b"").unwrap();
+    let id = builder.answer(&[value]);
+    builder.finish([id]).0
+}
+
+fn with_answers(dataset: Dataset) -> Arc<Dataset> {
+    Arc::new(Dataset { answers: answers(), default_answer: answers(), ..dataset })
+}
+
+fn ip4(ranges: &[(u32, u32)]) -> Arc<Dataset> {
+    let range = |&(start, end): &(u32, u32)| Range { start, end, answer: AnswerId(1) };
+    with_answers(Dataset {
+        ip4: Some(Trie4::build(ranges.iter().map(range))),
+        ..Dataset::default()
+    })
+}
+
+fn ip6(ranges: &[(u128, u128)]) -> Arc<Dataset> {
+    let range = |&(start, end): &(u128, u128)| Range { start, end, answer: AnswerId(1) };
+    with_answers(Dataset {
+        ip6: Some(Trie6::build(ranges.iter().map(range))),
+        ..Dataset::default()
+    })
+}
+
+fn names(entries: &[(&str, Scope)]) -> Arc<Dataset> {
+    let mut builder = AnswersBuilder::default();
+    let value = builder.value([127, 0, 0, 2].into(), b"").unwrap();
+    let mut names = NamesBuilder::default();
+    for (text, scope) in entries {
+        names.add(name(text).as_wire(), *scope, Some(value)).unwrap();
+    }
+    with_answers(Dataset { names: Some(names.finish(builder, b"").0), ..Dataset::default() })
+}
+
+fn zone(datasets: Vec<Arc<Dataset>>, allow: Vec<Arc<Dataset>>) -> Zone {
+    Zone {
+        apex: name("bl.test"),
+        soa: Soa {
+            mname: name("ns.test"),
+            rname: name("admin.test"),
+            serial: 1,
+            refresh: 1,
+            retry: 1,
+            expire: 1,
+            minimum: 1,
+            ttl: 1,
+        },
+        ns: Ns { names: Vec::new(), ttl: 1, explicit: false },
+        datasets,
+        allow,
+        acl: Vec::new(),
+        state: ZoneState::Live,
+        expires: None,
+        test_points: true,
+        minimal_answers: true,
+        counters: Counters::new(1),
+    }
+}
+
+fn section(zone: &Zone) -> Section<'_> {
+    sections(zone, Options { now: 0, ip4_in_ip6: false }).unwrap().next().unwrap()
+}
+
+/// The ranges, each with the places of the datasets that list it.
+fn listed<K>(ranges: impl Iterator<Item = ListedRange<K>>) -> Vec<(K, K, Vec<u16>)> {
+    let datasets = |hits: &Hits| hits.iter().map(|hit| hit.dataset).collect();
+    ranges.map(|range| (range.start, range.end, datasets(&range.hits))).collect()
+}
+
+#[test]
+fn ranges_join_all_datasets_without_the_allow_lists() {
+    let zone = zone(
+        vec![ip4(&[(0x0a00_0000, 0x0aff_ffff)]), ip4(&[(0, 5), (0x0a10_0000, 0x0b00_0000)])],
+        vec![ip4(&[(3, 4), (0x0a20_0000, 0x0a20_00ff)])],
+    );
+    let wanted = [
+        (0, 2, vec![1]),
+        (5, 5, vec![1]),
+        (0x0a00_0000, 0x0a0f_ffff, vec![0]),
+        (0x0a10_0000, 0x0a1f_ffff, vec![0, 1]),
+        (0x0a20_0100, 0x0aff_ffff, vec![0, 1]),
+        (0x0b00_0000, 0x0b00_0000, vec![1]),
+        // The test point.
+        (0x7f00_0002, 0x7f00_0002, vec![0]),
+    ];
+    assert_eq!(listed(section(&zone).ip4()), wanted);
+    assert_eq!(section(&zone).ip6().count(), 0);
+}
+
+#[test]
+fn ranges_end_with_the_last_address() {
+    let all = zone(vec![ip4(&[(0, u32::MAX)]), ip6(&[(0, u128::MAX)])], Vec::new());
+    let wanted = [(0, 0x7f00_0000, vec![0]), (0x7f00_0002, u32::MAX, vec![0])];
+    assert_eq!(listed(section(&all).ip4()), wanted);
+    // The v4-mapped addresses are those of the IPv4 lists.
+    let mapped = 0xffff_0000_0000_u128;
+    let wanted = [(0, mapped - 1, vec![1]), (mapped + (1 << 32), u128::MAX, vec![1])];
+    let found = listed(section(&all).ip6());
+    assert_eq!((&found[0], &found[found.len() - 1].1), (&wanted[0], &wanted[1].1));
+}
+
+struct Collect(Vec<(String, usize, usize, bool)>);
+
+impl Visitor for Collect {
+    type Error = std::convert::Infallible;
+
+    fn node(&mut self, node: Node<'_, '_>) -> Result<(), Self::Error> {
+        let name = NameBuf::from_wire(node.name).unwrap().to_string();
+        self.0.push((name, node.itself.len(), node.wildcard.len(), node.is_exclusion));
+        Ok(())
+    }
+
+    fn shows_key(&mut self, _: &Hit) -> bool {
+        false
+    }
+}
+
+#[test]
+fn nodes_are_all_names_in_canonical_order() {
+    let lists = vec![
+        names(&[("example.com", Scope::Both), ("a.b.net", Scope::Itself)]),
+        ip4(&[(0x0a00_0000, 0x0aff_ffff)]),
+    ];
+    let zone = zone(lists, vec![names(&[("good.example.com", Scope::Itself)])]);
+    let mut found = Collect(Vec::new());
+    let Ok(()) = section(&zone).nodes(&mut found);
+    let wanted = [
+        (".", 0, 0, false),
+        ("10", 0, 1, false),
+        ("127", 0, 0, false),
+        ("0.127", 0, 0, false),
+        ("0.0.127", 0, 0, false),
+        // The test points: one has no data.
+        ("1.0.0.127", 0, 0, false),
+        ("2.0.0.127", 1, 0, false),
+        ("com", 0, 0, false),
+        ("example.com", 1, 1, false),
+        ("good.example.com", 0, 1, false),
+        ("invalid", 0, 0, false),
+        ("net", 0, 0, false),
+        ("b.net", 0, 0, false),
+        ("a.b.net", 1, 0, false),
+        ("test", 1, 0, false),
+    ];
+    let wanted = wanted
+        .map(|(name, itself, wildcard, excluded)| (name.to_owned(), itself, wildcard, excluded));
+    assert_eq!(found.0, wanted);
+}
+
+#[test]
+fn a_combined_dataset_must_be_alone() {
+    let combined =
+        || Arc::new(Dataset { subzones: Some(Subzones::default()), ..Dataset::default() });
+    let options = Options { now: 0, ip4_in_ip6: false };
+    assert!(sections(&zone(vec![combined()], Vec::new()), options).is_ok());
+    for zone in
+        [zone(vec![combined(), ip4(&[])], Vec::new()), zone(vec![ip4(&[])], vec![combined()])]
+    {
+        assert_eq!(sections(&zone, options).err(), Some(NotAlone));
+    }
+}
