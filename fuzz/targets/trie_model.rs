@@ -2,8 +2,8 @@
 
 use super::address_listing::{trie4, trie6};
 use super::input::Input;
-use dnsbld::listing::addresses::Key;
 use dnsbld::listing::{AnswerId, Range};
+use dnsbld::range::Int;
 
 /// Places where ranges crowd: in units of this shift from this key.
 const CROWDS4: [(u32, u32); 8] = [
@@ -92,7 +92,7 @@ models!(run4, u32, trie4, CROWDS4);
 models!(run6, u128, trie6, CROWDS6);
 
 /// Sorts ranges, drops those that begin in another, joins neighbours with one answer.
-fn canonical<K: Key>(mut ranges: Vec<Range<K>>) -> Vec<Range<K>> {
+fn canonical<K: Int>(mut ranges: Vec<Range<K>>) -> Vec<Range<K>> {
     ranges.sort_by_key(|range| range.start);
     let mut out: Vec<Range<K>> = Vec::new();
     for range in ranges {

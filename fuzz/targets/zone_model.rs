@@ -5,8 +5,8 @@ use super::address_listing::{trie4, trie6};
 use super::input::Input;
 use super::names_model::{self, NameLine};
 use dnsbld::listing::AnswerId;
-use dnsbld::listing::addresses::Key;
 use dnsbld::listing::names::Scope;
+use dnsbld::range::Int;
 use dnsbld::zonefile::{Kind, Options, Parsed, Parser};
 use std::fmt::{Debug, Write};
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -316,7 +316,7 @@ fn low_bits(len: u32) -> u32 {
 }
 
 /// The ends of a range and their neighbours.
-fn around<K: Key>(start: K, end: K) -> [K; 4] {
+fn around<K: Int>(start: K, end: K) -> [K; 4] {
     [start, start.predecessor(), end, end.successor().unwrap_or(start)]
 }
 

@@ -2,7 +2,8 @@
 
 use super::entry::{net4, net6};
 use super::{Options, Reason, ip4, ip6};
-use crate::listing::addresses::{Key, Late};
+use crate::listing::addresses::Duplicate;
+use crate::range::Int;
 use ipnet::IpNet;
 
 /// What bounds the entries of a dataset.
@@ -15,7 +16,7 @@ pub(super) struct Rules<'o> {
 }
 
 /// An address of either family, with the rules of its prefixes.
-pub(super) trait Address: Key {
+pub(super) trait Address: Int {
     /// The first address of an entry for this prefix, if the entry is allowed.
     fn admit(self, len: u8, rules: Rules<'_>) -> Result<Self, Reason>;
 
@@ -82,7 +83,7 @@ pub(super) fn mapped_ip4(start: u128, len: u8) -> Option<(u32, u8)> {
 }
 
 /// The number of an entry whose prefix had one before, and what to say about it.
-pub(super) fn duplicate<A: Address>(late: Late<A>) -> (u32, Reason) {
-    let Late { place, start, len } = late;
+pub(super) fn duplicate<A: Address>(duplicate: Duplicate<A>) -> (u32, Reason) {
+    let Duplicate { place, start, len } = duplicate;
     (place, Reason::Duplicate(start.net(len)))
 }

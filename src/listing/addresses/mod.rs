@@ -14,30 +14,16 @@ mod stream;
 mod tests;
 
 pub use layers::LayersBuilder;
-pub use prefixes::{Late, PrefixesBuilder};
+pub use prefixes::{Duplicate, PrefixesBuilder};
 pub use sets::{SetBuilder4, SetBuilder6};
 
 use super::{Answers, AnswersBuilder};
 use crate::answer::AnswerId;
-use crate::range::{Coalesce, Int, Range};
+use crate::range::{Coalesce, Range};
 use crate::trie::{Trie4, Trie6, free_apart};
 use layers::Layers;
-use prefixes::{Entries, Entries6, Entry, Prefixes};
+use prefixes::Prefixes;
 use sets::{Set4, Set6};
-
-/// An address, `u32` or `u128`.
-pub trait Key: Int {
-    /// How entries of prefixes are kept.
-    type Entries: Entries<Self>;
-}
-
-impl Key for u32 {
-    type Entries = Vec<Entry<u32>>;
-}
-
-impl Key for u128 {
-    type Entries = Entries6;
-}
 
 /// The IPv4 addresses of a dataset.
 #[derive(Clone, Debug)]

@@ -1,27 +1,22 @@
 //! The rules of `ip4trie` and `ip6trie`: the longest prefix that covers an address counts, and of
 //! several entries for one prefix the first.
 
-mod entries;
+mod store;
 
-pub(super) use entries::{Entries, Entries6, Entry};
-
-use super::{Addresses4, Addresses6, AnswerId, Form4, Form6, Key, Range};
+use super::{Addresses4, Addresses6, Form4, Form6};
+use crate::answer::AnswerId;
+use crate::range::{Int, Range};
+use store::{PrefixEntry, PrefixStore};
 
 /// Collects the entries of an `ip4trie` or `ip6trie` dataset.
-#[derive(Clone, Debug)]
-pub struct PrefixesBuilder<K: Key> {
-    entries: K::Entries,
-}
-
-impl<K: Key> Default for PrefixesBuilder<K> {
-    fn default() -> Self {
-        Self { entries: K::Entries::default() }
-    }
+#[derive(Clone, Debug, Default)]
+pub struct PrefixesBuilder<K> {
+    entries: PrefixStore<K>,
 }
 
 /// An entry whose prefix had one before.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Late<K> {
+pub struct Duplicate<K> {
     /// The place of the entry.
     pub place: u32,
     /// The first address of the prefix.
@@ -30,50 +25,52 @@ pub struct Late<K> {
     pub len: u8,
 }
 
-impl<K: Key> PrefixesBuilder<K> {
+impl<K: Int> PrefixesBuilder<K> {
     /// Lists a prefix, or excludes it with [`AnswerId::NONE`]. `start` is the first address of
     /// the prefix; `place` grows from entry to entry, and is less than 2^31.
     pub fn add(&mut self, start: K, len: u8, answer: AnswerId, place: u32) {
-        self.entries.push(Entry { start, place, answer, len });
+        self.entries.push(PrefixEntry { start, place, answer, len });
     }
 
-    /// The prefixes, and the entries that came too late.
-    fn settle(self) -> (Prefixes<K>, Vec<Late<K>>) {
+    /// The distinct prefixes, and the duplicates in the order of their places.
+    fn sorted(self) -> (Prefixes<K>, Vec<Duplicate<K>>) {
         let mut entries = self.entries;
         entries.sort();
-        let mut late = Vec::new();
-        entries.keep_first(|Entry { place, start, len, .. }| late.push(Late { place, start, len }));
-        late.sort_unstable_by_key(|late| late.place);
-        (Prefixes { entries }, late)
+        let mut duplicates = Vec::new();
+        entries.keep_first(|PrefixEntry { place, start, len, .. }| {
+            duplicates.push(Duplicate { place, start, len });
+        });
+        duplicates.sort_unstable_by_key(|duplicate| duplicate.place);
+        (Prefixes { entries }, duplicates)
     }
 }
 
 impl PrefixesBuilder<u32> {
     /// The addresses, and the entries whose prefix had one before, in the order of their places.
-    pub fn finish(self) -> (Addresses4, Vec<Late<u32>>) {
-        let (prefixes, late) = self.settle();
-        (Addresses4(Form4::Prefixes(prefixes)), late)
+    pub fn finish(self) -> (Addresses4, Vec<Duplicate<u32>>) {
+        let (prefixes, duplicates) = self.sorted();
+        (Addresses4(Form4::Prefixes(prefixes)), duplicates)
     }
 }
 
 impl PrefixesBuilder<u128> {
     /// The addresses, and the entries whose prefix had one before, in the order of their places.
-    pub fn finish(self) -> (Addresses6, Vec<Late<u128>>) {
-        let (prefixes, late) = self.settle();
-        (Addresses6(Form6::Prefixes(prefixes)), late)
+    pub fn finish(self) -> (Addresses6, Vec<Duplicate<u128>>) {
+        let (prefixes, duplicates) = self.sorted();
+        (Addresses6(Form6::Prefixes(prefixes)), duplicates)
     }
 }
 
 /// Distinct prefixes, sorted by their first address, shorter ones first.
 #[derive(Clone, Debug)]
-pub(super) struct Prefixes<K: Key> {
-    entries: K::Entries,
+pub(super) struct Prefixes<K> {
+    entries: PrefixStore<K>,
 }
 
-impl<K: Key> Prefixes<K> {
+impl<K: Int> Prefixes<K> {
     pub(super) fn segments(&self) -> impl Iterator<Item = Range<K>> {
         let mut entries = self.entries.iter();
-        Nest { upcoming: entries.next(), entries, open: Vec::new(), next: None }
+        Flatten { upcoming: entries.next(), entries, open: Vec::new(), next: None }
     }
 
     pub(super) fn memory(&self) -> usize {
@@ -86,26 +83,26 @@ impl<K: Key> Prefixes<K> {
 }
 
 /// Walks over nested prefixes and gives every stretch to the innermost one.
-struct Nest<K, I> {
-    /// Those behind the upcoming entry.
+struct Flatten<K, I> {
+    /// The entries behind the upcoming one.
     entries: I,
-    upcoming: Option<Entry<K>>,
+    upcoming: Option<PrefixEntry<K>>,
     /// The last address and the answer of the prefixes the walk is in, the outermost first.
     open: Vec<(K, AnswerId)>,
     /// The first address not yet given out; `None` past the last one there is.
     next: Option<K>,
 }
 
-impl<K: Key, I: Iterator<Item = Entry<K>>> Nest<K, I> {
+impl<K: Int, I: Iterator<Item = PrefixEntry<K>>> Flatten<K, I> {
     /// Goes into the prefix of the upcoming entry.
-    fn open(&mut self, entry: &Entry<K>) {
+    fn open(&mut self, entry: &PrefixEntry<K>) {
         self.open.push((entry.start.last_of_prefix(entry.len), entry.answer));
         self.next = Some(entry.start);
         self.upcoming = self.entries.next();
     }
 }
 
-impl<K: Key, I: Iterator<Item = Entry<K>>> Iterator for Nest<K, I> {
+impl<K: Int, I: Iterator<Item = PrefixEntry<K>>> Iterator for Flatten<K, I> {
     type Item = Range<K>;
 
     fn next(&mut self) -> Option<Range<K>> {

@@ -1,5 +1,6 @@
 use super::*;
 use crate::listing::ValueId;
+use crate::range::Int;
 use std::net::Ipv4Addr;
 
 /// A builder of answers, and values numbered 0, 1, ... in it.
@@ -163,7 +164,7 @@ fn nested_prefixes_close_in_the_right_place() {
     builder.add(u128::MAX, 128, AnswerId::NONE, 5);
     let (ip6, late) = builder.finish();
     let duplicates = [(4, 0, 0), (5, u128::MAX, 128)];
-    assert_eq!(late, duplicates.map(|(place, start, len)| Late { place, start, len }));
+    assert_eq!(late, duplicates.map(|(place, start, len)| Duplicate { place, start, len }));
     let want = [
         Range { start: 1, end: u128::MAX - 2, answer: AnswerId(1) },
         Range { start: u128::MAX, end: u128::MAX, answer: AnswerId(2) },
@@ -188,7 +189,7 @@ proptest::proptest! {
             let start = address(high, low) & !u128::MAX.checked_shr(len.into()).unwrap_or(0);
             builder.add(start, len, AnswerId(answer), place as u32);
             if prefixes.iter().any(|&(other, other_len, _)| (other, other_len) == (start, len)) {
-                duplicates.push(Late { place: place as u32, start, len });
+                duplicates.push(Duplicate { place: place as u32, start, len });
             } else {
                 prefixes.push((start, len, answer));
             }
