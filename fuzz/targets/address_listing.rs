@@ -27,7 +27,7 @@ macro_rules! checks {
             assert_eq!((trie.ranges(), trie.is_empty()), (ranges.len(), ranges.is_empty()));
             let sizes = ranges.iter().map(|range| (range.end - range.start) as u128);
             let covered = sizes.fold(0u128, |sum, size| sum.saturating_add(size).saturating_add(1));
-            assert_eq!(u128::from(trie.covered()), covered);
+            assert_eq!(trie.covered(), covered);
             let gap_end = |index: usize| ranges.get(index).map_or(<$key>::MAX, |r| r.start - 1);
             if ranges.first().is_none_or(|range| range.start > 0) {
                 assert_gap(&trie, 0, gap_end(0));

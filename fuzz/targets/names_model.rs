@@ -4,7 +4,7 @@ use super::input::Input;
 use super::zone_model::Value;
 use dnsbld::listing::names::{NamesBuilder, Scope};
 use dnsbld::listing::{AnswerId, Answers, AnswersBuilder};
-use dnsbld::trie::names::{NameLookup, NameRoom, NameTree};
+use dnsbld::trie::names::{NameLookup, NameTree, PaddedName};
 use dnsbld::wire::name::{LabelStarts, MAX_NAME, NameBuf};
 use std::fmt::Debug;
 
@@ -122,7 +122,7 @@ pub(crate) fn compare<V: Copy + PartialEq + Debug>(
     for name in &names {
         let want = listed(lines, name);
         let found = tree.lookup(name.as_wire());
-        assert_eq!(look_in_room(tree, name), found, "{name} in\n{}", text());
+        assert_eq!(look_padded(tree, name), found, "{name} in\n{}", text());
         match found {
             NameLookup::Listed { answer, labels } => {
                 let (want, by) = want.unwrap_or_else(|| panic!("{name} is listed in\n{}", text()));
@@ -224,11 +224,11 @@ fn child(label: &str, parent: &NameBuf) -> Option<NameBuf> {
 }
 
 /// The quick lookup.
-fn look_in_room(tree: &NameTree, name: &NameBuf) -> NameLookup {
+fn look_padded(tree: &NameTree, name: &NameBuf) -> NameLookup {
     let wire = name.as_wire();
     let mut labels = LabelStarts::default();
     labels.read(wire);
-    let mut room: NameRoom = [0xee; size_of::<NameRoom>()];
+    let mut room: PaddedName = [0xee; size_of::<PaddedName>()];
     room[..wire.len()].copy_from_slice(wire);
-    tree.lookup_in_room(&room, labels.as_slice())
+    tree.lookup_labels(&room, labels.as_slice())
 }

@@ -140,8 +140,7 @@ fn test_point(zone: &Zone) -> String {
 /// times; a dash for a zone of names.
 fn covered(zone: &Zone) -> String {
     let sets = || zone.datasets.iter().flat_map(|set| set.flat());
-    let ip4 =
-        sets().filter_map(|set| set.ip4.as_ref()).map(|trie: &Trie4| u128::from(trie.covered()));
+    let ip4 = sets().filter_map(|set| set.ip4.as_ref()).map(Trie4::covered);
     let ip6 = sets().filter_map(|set| set.ip6.as_ref()).map(Trie6::covered);
     let counts: Vec<u128> = ip4.chain(ip6).collect();
     if counts.is_empty() {

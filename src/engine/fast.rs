@@ -175,7 +175,7 @@ fn look(zone: &Zone, simple: SimpleZone, name: &LowerName, hits: &mut Vec<Hit>) 
             }
         }
         let Some(names) = &dataset.names else { continue };
-        match names.lookup_labels(name.wire(), name.starts()) {
+        match names.lookup_labels(name.padded(), name.starts()) {
             NameLookup::Listed { answer, labels } => {
                 let key = HitKey::Name { listed: labels, apex: 0 };
                 hits.push(Hit::new(number, answer, key));

@@ -349,7 +349,7 @@ impl Lookup<'_> {
             ip4.is_some_and(|(trie, key)| trie.lookup(key).is_listed())
                 || ip6.is_some_and(|(trie, key)| trie.lookup(key).is_listed())
                 || names().is_some_and(|names| {
-                    matches!(names.lookup_labels(view.name, view.starts), NameLookup::Listed { .. })
+                    matches!(names.lookup(view.name), NameLookup::Listed { .. })
                 })
         })
     }
@@ -473,7 +473,7 @@ impl View<'_> {
             hit(trie.lookup(key), HitKey::ip6(key));
         }
         if let (Some(names), 1..) = (&dataset.names, self.labels()) {
-            match names.lookup_labels(self.name, self.starts) {
+            match names.lookup(self.name) {
                 NameLookup::Listed { answer, labels } => {
                     hit(answer, HitKey::Name { listed: labels, apex: self.apex });
                 }

@@ -17,7 +17,7 @@ pub(crate) mod text;
 pub use crate::zone::{Catalog, Counters, Figures, Reason};
 
 use crate::listing::Asker;
-use crate::trie::names::NameRoom;
+use crate::trie::names::PaddedName;
 use crate::wire::message::response;
 use crate::wire::name::{LabelStarts, copy_lowercase, copy_lowercase_before};
 use crate::wire::{
@@ -262,7 +262,7 @@ fn header_only(request: &Request<'_>, out: &mut [u8], rcode: Rcode) -> Outcome {
 /// The name asked, in lower case.
 #[derive(Clone, Debug)]
 struct LowerName {
-    bytes: NameRoom,
+    bytes: PaddedName,
     len: usize,
     /// Set when the query is parsed.
     starts: LabelStarts,
@@ -270,7 +270,7 @@ struct LowerName {
 
 impl Default for LowerName {
     fn default() -> Self {
-        Self { bytes: [0; size_of::<NameRoom>()], len: 1, starts: LabelStarts::default() }
+        Self { bytes: [0; size_of::<PaddedName>()], len: 1, starts: LabelStarts::default() }
     }
 }
 
@@ -297,9 +297,9 @@ impl LowerName {
         &self.bytes[..self.len]
     }
 
-    /// The same, and what stands behind it.
+    /// The name, with other bytes behind it.
     #[inline(always)]
-    fn room(&self) -> &NameRoom {
+    fn padded(&self) -> &PaddedName {
         &self.bytes
     }
 

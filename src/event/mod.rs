@@ -76,7 +76,7 @@ pub enum Event {
         /// The entries by size or scope.
         tally: Counts,
         /// The IPv4 addresses that are listed.
-        addresses: u64,
+        addresses: u128,
         /// The bytes in memory.
         memory: usize,
         /// The modification time of the newest file, in seconds since 1970.

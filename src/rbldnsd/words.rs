@@ -147,7 +147,7 @@ fn refusal(cause: &Cause) -> String {
 }
 
 /// What a dataset lists, in rbldnsd's numbers where there are such.
-fn figures(kind: Kind, tally: Counts, entries: u64, addresses: u64, memory: usize) -> String {
+fn figures(kind: Kind, tally: Counts, entries: u64, addresses: u128, memory: usize) -> String {
     match tally {
         Counts::Blocks([e32, e24, e16, e8]) => format!("e32/24/16/8={e32}/{e24}/{e16}/{e8}"),
         Counts::Networks { listed, excluded } => format!("cnt={listed} exl={excluded}"),

@@ -4,6 +4,7 @@
 //! arithmetic can overflow, and every loop is bounded by a count of the header.
 
 use crate::answer::AnswerId;
+use crate::range::Int;
 
 /// The offset of the block without any listed key, which every arena begins with.
 pub(super) const EMPTY: u32 = 0;
@@ -33,52 +34,6 @@ pub(super) enum Form {
     /// No runs: 256 offsets of blocks, one for each value of the next octet.
     Split = 3,
 }
-
-/// A number of units, as wide as the keys of a block need: `u64` up to 8 bytes, else `u128`.
-pub(super) trait Unit: Copy + Ord {
-    /// Zero, the first unit of a block.
-    const ZERO: Self;
-    /// Reads a number of `width` bytes, which may be followed by anything.
-    fn load(bytes: &[u8], position: u32, width: u32) -> Self;
-    /// A number that is known to fit.
-    fn truncate(number: u128) -> Self;
-    /// The last unit of a run of 2^`power` units, or the greatest number.
-    fn last_of(self, power: u8) -> Self;
-    /// The unit before, or zero.
-    fn before(self) -> Self;
-}
-
-macro_rules! unit {
-    ($type:ty) => {
-        impl Unit for $type {
-            const ZERO: Self = 0;
-
-            #[inline(always)]
-            fn load(bytes: &[u8], position: u32, width: u32) -> Self {
-                let unused = Self::BITS.saturating_sub(8 * width);
-                Self::from_le_bytes(load(bytes, position)) & Self::MAX.wrapping_shr(unused)
-            }
-
-            #[inline(always)]
-            fn truncate(number: u128) -> Self {
-                number as Self
-            }
-
-            #[inline(always)]
-            fn last_of(self, power: u8) -> Self {
-                let more = Self::MAX.checked_shl(power.into()).map_or(Self::MAX, |high| !high);
-                self.saturating_add(more)
-            }
-
-            #[inline(always)]
-            fn before(self) -> Self {
-                self.saturating_sub(1)
-            }
-        }
-    };
-}
-unit!(u64);
-unit!(u128);
 
 /// A view of one block. Positions count from the first byte of the block.
 #[derive(Clone, Copy)]
@@ -141,7 +96,7 @@ impl<'a> Block<'a> {
 
     /// The answer of a unit, by the runs alone.
     #[inline(always)]
-    pub(super) fn lookup<U: Unit>(self, unit: U) -> AnswerId {
+    pub(super) fn lookup<U: Int>(self, unit: U) -> AnswerId {
         match self.find(unit) {
             Some((run, start)) if unit <= self.last(run, start) => self.answer(run),
             _ => self.background(),
@@ -150,7 +105,7 @@ impl<'a> Block<'a> {
 
     /// The answer of a unit by the runs alone, and the last unit of this run or gap: `None` for
     /// the end of the block. Runs that are out of order (in a damaged arena) end the block.
-    pub(super) fn piece<U: Unit>(self, unit: U) -> (AnswerId, Option<U>) {
+    pub(super) fn piece<U: Int>(self, unit: U) -> (AnswerId, Option<U>) {
         let found = self.find(unit);
         if let Some((run, start)) = found {
             let last = self.last(run, start);
@@ -160,7 +115,7 @@ impl<'a> Block<'a> {
         }
         let next = found.map_or(0, |(run, _)| run + 1);
         let start = if next < self.count() { self.key(next) } else { U::ZERO };
-        (self.background(), (start > unit).then(|| start.before()))
+        (self.background(), (start > unit).then(|| start.predecessor()))
     }
 
     /// The bitmap of the /24 with this third octet.
@@ -186,37 +141,30 @@ impl<'a> Block<'a> {
 
     /// The last run that does not start behind a unit, and its first unit.
     #[inline(always)]
-    fn find<U: Unit>(self, unit: U) -> Option<(u32, U)> {
+    fn find<U: Int>(self, unit: U) -> Option<(u32, U)> {
         let keys = self.bytes.get(self.keys as usize..self.ends() as usize)?;
-        // A width that the compiler knows makes a step of the search half as long.
-        match self.width() {
-            1 => find::<1, U>(keys, unit),
-            2 => find::<2, U>(keys, unit),
-            3 => find::<3, U>(keys, unit),
-            4 => find::<4, U>(keys, unit),
-            5 => find::<5, U>(keys, unit),
-            6 => find::<6, U>(keys, unit),
-            7 => find::<7, U>(keys, unit),
-            8 => find::<8, U>(keys, unit),
-            width => find_wide(keys, width, unit),
-        }
+        let (run, start) = match self.width() {
+            1..=8 => last_not_above(keys, self.width(), unit),
+            _ => last_not_above_wide(keys, self.width(), unit),
+        }?;
+        Some((run as u32, start))
     }
 
     #[inline(always)]
-    fn key<U: Unit>(self, run: u32) -> U {
-        U::load(self.bytes, self.keys + run * self.width(), self.width())
+    fn key<U: Int>(self, run: u32) -> U {
+        load_int(self.bytes, self.keys + run * self.width(), self.width())
     }
 
     /// The last unit of a run that starts at this one.
     #[inline(always)]
-    fn last<U: Unit>(self, run: u32, start: U) -> U {
+    fn last<U: Int>(self, run: u32, start: U) -> U {
         if self.form() == Form::Units as u32 {
             start
         } else if self.form() == Form::Powers as u32 {
             let [power] = load(self.bytes, self.ends() + run);
-            start.last_of(power)
+            last_of_power(start, power.into())
         } else {
-            U::load(self.bytes, self.ends() + run * self.width(), self.width())
+            load_int(self.bytes, self.ends() + run * self.width(), self.width())
         }
     }
 
@@ -269,33 +217,48 @@ impl<'a> Block<'a> {
     }
 }
 
-/// The last of sorted numbers of `WIDTH` bytes that is not above `unit`, and its index.
+/// The last of sorted integers of `width` bytes, 1 to 8, that is not above `unit`, and its index.
 #[inline(always)]
-fn find<const WIDTH: usize, U: Unit>(numbers: &[u8], unit: U) -> Option<(u32, U)> {
-    let (numbers, _) = numbers.as_chunks::<WIDTH>();
-    let number = |bytes: &[u8; WIDTH]| U::truncate(join::<WIDTH>(bytes));
-    let index = numbers.partition_point(|bytes| number(bytes) <= unit).checked_sub(1)?;
-    Some((index as u32, number(numbers.get(index)?)))
-}
-
-/// The same for more than 8 bytes; apart, so that the usual search stays small.
-#[inline(never)]
-fn find_wide<U: Unit>(numbers: &[u8], width: u32, unit: U) -> Option<(u32, U)> {
+pub(super) fn last_not_above<U: Int>(keys: &[u8], width: u32, unit: U) -> Option<(usize, U)> {
+    // Each width has a search of its own, in which a step takes one or two loads.
     match width {
-        9 => find::<9, U>(numbers, unit),
-        10 => find::<10, U>(numbers, unit),
-        11 => find::<11, U>(numbers, unit),
-        12 => find::<12, U>(numbers, unit),
-        13 => find::<13, U>(numbers, unit),
-        14 => find::<14, U>(numbers, unit),
-        15 => find::<15, U>(numbers, unit),
-        _ => find::<16, U>(numbers, unit),
+        1 => search::<1, U>(keys, unit),
+        2 => search::<2, U>(keys, unit),
+        3 => search::<3, U>(keys, unit),
+        4 => search::<4, U>(keys, unit),
+        5 => search::<5, U>(keys, unit),
+        6 => search::<6, U>(keys, unit),
+        7 => search::<7, U>(keys, unit),
+        _ => search::<8, U>(keys, unit),
     }
 }
 
-/// A number of up to 16 bytes: two loads that overlap, in place of one for each byte.
+/// [`last_not_above`] for 9 to 16 bytes; a call, so that the common search stays small.
+#[inline(never)]
+fn last_not_above_wide<U: Int>(keys: &[u8], width: u32, unit: U) -> Option<(usize, U)> {
+    match width {
+        9 => search::<9, U>(keys, unit),
+        10 => search::<10, U>(keys, unit),
+        11 => search::<11, U>(keys, unit),
+        12 => search::<12, U>(keys, unit),
+        13 => search::<13, U>(keys, unit),
+        14 => search::<14, U>(keys, unit),
+        15 => search::<15, U>(keys, unit),
+        _ => search::<16, U>(keys, unit),
+    }
+}
+
 #[inline(always)]
-pub(super) fn join<const WIDTH: usize>(bytes: &[u8; WIDTH]) -> u128 {
+fn search<const WIDTH: usize, U: Int>(keys: &[u8], unit: U) -> Option<(usize, U)> {
+    let (keys, _) = keys.as_chunks::<WIDTH>();
+    let key = |bytes: &[u8; WIDTH]| U::truncate(join(bytes));
+    let index = keys.partition_point(|bytes| key(bytes) <= unit).checked_sub(1)?;
+    Some((index, key(keys.get(index)?)))
+}
+
+/// An integer of up to 16 bytes: two loads that overlap, in place of one for each byte.
+#[inline(always)]
+fn join<const WIDTH: usize>(bytes: &[u8; WIDTH]) -> u128 {
     if let (Some(low), Some(high)) = (bytes.first_chunk(), bytes.last_chunk()) {
         let (low, high) = (u64::from_le_bytes(*low), u64::from_le_bytes(*high));
         return u128::from(low) | u128::from(high) << (8 * (WIDTH - 8));
@@ -353,4 +316,21 @@ impl Bitmap<'_> {
 fn load<const N: usize>(bytes: &[u8], position: u32) -> [u8; N] {
     let start = position as usize;
     bytes.get(start..start + N).and_then(|bytes| bytes.try_into().ok()).unwrap_or([0; N])
+}
+
+/// The integer of `width` bytes at a position.
+#[inline(always)]
+fn load_int<U: Int>(bytes: &[u8], position: u32, width: u32) -> U {
+    let unused = 128_u32.saturating_sub(8 * width);
+    U::truncate(u128::from_le_bytes(load(bytes, position)) & u128::MAX >> unused)
+}
+
+/// The last unit of a run of 2^`power` units, or the greatest integer.
+#[inline(always)]
+fn last_of_power<U: Int>(start: U, power: u32) -> U {
+    let more = match U::BITS.checked_sub(power) {
+        None => U::MAX,
+        Some(above) => U::MAX.checked_shr(above).unwrap_or(U::ZERO),
+    };
+    start.checked_add(more).unwrap_or(U::MAX)
 }

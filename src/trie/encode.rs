@@ -3,93 +3,7 @@
 use super::decode::{BACKGROUND, BITMAP_SIZE, DENSE, EMPTY, Form, MAX_COUNT, PADDING, SHARED};
 use crate::answer::AnswerId;
 use crate::flat_array::make_room;
-
-/// A number of units: keys of a block, or stretches of 2^`base` keys if all its runs are made of
-/// such. It counts from the block's first.
-pub(super) trait Number: Copy + Ord + std::fmt::Debug {
-    const ZERO: Self;
-    /// How many there are from `start` on; `None` for one more than the greatest number.
-    fn length(start: Self, last: Self) -> Option<Self>;
-    fn checked_add(self, other: Self) -> Option<Self>;
-    /// The next one, zero behind the greatest.
-    fn successor(self) -> Self;
-    fn or(self, other: Self) -> Self;
-    fn shift(self, by: u32) -> Self;
-    fn ones(self) -> u32;
-    fn trailing_zeros(self) -> u32;
-    fn significant_bits(self) -> u32;
-    fn to_usize(self) -> Option<usize>;
-    /// The number 2^`bits` - 1 above this one.
-    fn end_of_power(self, bits: u32) -> Self;
-    fn push(self, bytes: &mut Vec<u8>, width: usize);
-}
-
-macro_rules! number {
-    ($type:ty) => {
-        impl Number for $type {
-            const ZERO: Self = 0;
-
-            #[inline]
-            fn length(start: Self, last: Self) -> Option<Self> {
-                (last - start).checked_add(1)
-            }
-
-            #[inline]
-            fn checked_add(self, other: Self) -> Option<Self> {
-                self.checked_add(other)
-            }
-
-            #[inline]
-            fn successor(self) -> Self {
-                self.wrapping_add(1)
-            }
-
-            #[inline]
-            fn or(self, other: Self) -> Self {
-                self | other
-            }
-
-            #[inline]
-            fn shift(self, by: u32) -> Self {
-                self.checked_shr(by).unwrap_or(0)
-            }
-
-            #[inline]
-            fn ones(self) -> u32 {
-                self.count_ones()
-            }
-
-            #[inline]
-            fn trailing_zeros(self) -> u32 {
-                self.trailing_zeros()
-            }
-
-            #[inline]
-            fn significant_bits(self) -> u32 {
-                Self::BITS - self.leading_zeros()
-            }
-
-            #[inline]
-            fn to_usize(self) -> Option<usize> {
-                usize::try_from(self).ok()
-            }
-
-            #[inline]
-            fn end_of_power(self, bits: u32) -> Self {
-                self + ((1 << bits) - 1)
-            }
-
-            #[inline]
-            fn push(self, bytes: &mut Vec<u8>, width: usize) {
-                // All bytes and some of them back: a size that the compiler knows needs no call.
-                bytes.extend_from_slice(&self.to_le_bytes());
-                bytes.truncate(bytes.len() - size_of::<Self>() + width);
-            }
-        }
-    };
-}
-number!(u64);
-number!(u128);
+use crate::range::Int;
 
 /// A run of units with an answer other than the background's.
 #[derive(Clone, Copy, Debug)]
@@ -188,7 +102,7 @@ impl Shape<u64> {
     }
 }
 
-impl<N: Number> Shape<N> {
+impl<N: Int> Shape<N> {
     pub(super) fn new(background: AnswerId, base: u32) -> Self {
         Self {
             base,
@@ -211,10 +125,10 @@ impl<N: Number> Shape<N> {
         self.add_answer(run.answer);
         self.lasts += 1;
         // The length of all 2^128 keys has no number, and no run of units or powers of two.
-        let length = N::length(run.start, run.last);
-        self.powers += length.map_or(MAX_COUNT, |length| length.ones() as usize);
+        let length = run.length();
+        self.powers += length.map_or(MAX_COUNT, |length| length.count_ones() as usize);
         self.units = self.units.zip(length).and_then(|(units, length)| units.checked_add(length));
-        self.bounds = self.bounds.or(run.start).or(run.last.successor());
+        self.bounds = self.bounds | run.start | run.last.wrapping_add(N::ONE);
         self.top = run.last;
     }
 
@@ -230,12 +144,13 @@ impl<N: Number> Shape<N> {
         let shift = (self.base + zeros).min(127);
         let cut = shift - self.base;
         // Below its base, the last key of a run is all ones.
-        let top = if self.lasts > 0 { self.base + self.top.significant_bits() } else { 0 };
+        let top = if self.lasts > 0 { self.base + significant_bits(self.top) } else { 0 };
         let width = bytes_of(top.saturating_sub(shift));
         let answer_width = bytes_of(u32::BITS - self.greatest.leading_zeros());
         let shared = self.is_shared();
         let each = if shared { 0 } else { answer_width };
-        let units = self.units.and_then(|units| units.shift(cut).to_usize());
+        let units =
+            self.units.and_then(|units| usize::try_from(shift_right(units, cut).widen()).ok());
         let units = units.unwrap_or(usize::MAX);
         let [(form, count, run_size), others @ ..] = [
             (Form::Lasts, self.lasts, 2 * width + each),
@@ -337,7 +252,7 @@ impl Arena {
     }
 
     /// Writes the block of these runs, planned with their shape.
-    pub(super) fn block<N: Number>(
+    pub(super) fn block<N: Int>(
         &mut self,
         shape: &Shape<N>,
         plan: &Plan,
@@ -346,12 +261,12 @@ impl Arena {
     ) -> u32 {
         let offset = self.begin(shape, plan, dense);
         for run in runs.iter().flat_map(|run| plan.cut(run)) {
-            run.start.push(&mut self.bytes, plan.width);
+            push_int(run.start, plan.width, &mut self.bytes);
         }
         for run in runs.iter().flat_map(|run| plan.cut(run)) {
             match plan.form {
                 Form::Powers => self.bytes.push(run.power()),
-                Form::Lasts => run.last.push(&mut self.bytes, plan.width),
+                Form::Lasts => push_int(run.last, plan.width, &mut self.bytes),
                 Form::Units | Form::Split => break,
             }
         }
@@ -394,7 +309,7 @@ impl Arena {
     }
 
     /// Writes what a block begins with: all before its keys. Returns its offset.
-    fn begin<N: Number>(&mut self, shape: &Shape<N>, plan: &Plan, dense: &[Dense]) -> u32 {
+    fn begin<N: Int>(&mut self, shape: &Shape<N>, plan: &Plan, dense: &[Dense]) -> u32 {
         debug_assert!(plan.count <= MAX_COUNT);
         make_room(&mut self.bytes);
         let offset = self.offset();
@@ -445,7 +360,7 @@ impl Arena {
     }
 
     fn answer(&mut self, answer: AnswerId, plan: &Plan) {
-        u64::from(answer.0).push(&mut self.bytes, plan.answer_width);
+        push_int(answer.0, plan.answer_width, &mut self.bytes);
     }
 }
 
@@ -457,9 +372,9 @@ impl Plan {
 
     /// The run in units of the block, cut as the form needs it.
     #[inline]
-    fn cut<N: Number>(&self, run: &Run<N>) -> impl Iterator<Item = Run<N>> + use<N> {
-        let (mut rest, form) = (Some(run.start.shift(self.cut)), self.form);
-        let (last, answer) = (run.last.shift(self.cut), run.answer);
+    fn cut<N: Int>(&self, run: &Run<N>) -> impl Iterator<Item = Run<N>> + use<N> {
+        let (mut rest, form) = (Some(shift_right(run.start, self.cut)), self.form);
+        let (last, answer) = (shift_right(run.last, self.cut), run.answer);
         std::iter::from_fn(move || {
             let start = rest?;
             let end = match form {
@@ -467,22 +382,45 @@ impl Plan {
                 // The highest bit of the length, then what remains. There is no such run of more
                 // units than have a number.
                 Form::Powers => {
-                    let length = N::length(start, last).unwrap_or(start);
-                    start.end_of_power(length.significant_bits() - 1)
+                    let length = (last - start).successor().unwrap_or(start);
+                    start + ((N::ONE << (significant_bits(length) - 1)) - N::ONE)
                 }
                 Form::Lasts | Form::Split => last,
             };
-            rest = (end < last).then(|| end.successor());
+            rest = if end < last { end.successor() } else { None };
             Some(Run { start, last: end, answer })
         })
     }
 }
 
-impl<N: Number> Run<N> {
+impl<N: Int> Run<N> {
+    /// The number of units; `None` for all 2^[`BITS`](Int::BITS) of them.
+    fn length(&self) -> Option<N> {
+        (self.last - self.start).successor()
+    }
+
     /// The run is 2 to this power units long.
     fn power(&self) -> u8 {
-        N::length(self.start, self.last).map_or(0, |length| length.trailing_zeros() as u8)
+        self.length().map_or(0, |length| length.trailing_zeros() as u8)
     }
+}
+
+#[inline]
+fn shift_right<N: Int>(number: N, bits: u32) -> N {
+    number.checked_shr(bits).unwrap_or(N::ZERO)
+}
+
+#[inline]
+fn significant_bits<N: Int>(number: N) -> u32 {
+    N::BITS - number.leading_zeros()
+}
+
+/// Appends the lowest `width` bytes of an integer.
+#[inline]
+fn push_int<N: Int>(number: N, width: usize, bytes: &mut Vec<u8>) {
+    // A copy of a known size needs no call: all bytes are appended, then some removed.
+    bytes.extend_from_slice(&number.widen().to_le_bytes());
+    bytes.truncate(bytes.len() - size_of::<u128>() + width);
 }
 
 /// The bytes a number of so many bits needs, at least 1.

@@ -57,6 +57,7 @@
 //! 19       16 times 00
 //! ```
 
+mod addresses;
 mod common_block;
 #[cfg(any(test, fuzzing))]
 mod damage;
@@ -66,9 +67,13 @@ pub mod names;
 mod v4;
 mod v6;
 
-pub use v4::Trie4;
+/// A trie of IPv4 addresses.
+pub type Trie4 = Trie<v4::Root>;
+/// A trie of IPv6 addresses.
+pub type Trie6 = Trie<v6::Heads>;
+
+pub use addresses::Trie;
 pub(crate) use v4::free_apart;
-pub use v6::Trie6;
 
 #[cfg(test)]
 mod oracle;

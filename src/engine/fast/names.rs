@@ -6,7 +6,7 @@ use super::question::{ParsedQuestion, SingleHit};
 use crate::engine::WorkerState;
 use crate::engine::text::{expand_any, expand_quickly};
 use crate::listing::AnswerId;
-use crate::trie::names::{NameLookup, NameRoom};
+use crate::trie::names::{NameLookup, PaddedName};
 use crate::wire::message::response::OPT_SIZE;
 use crate::wire::name::{MAX_NAME, write_usual_text};
 use crate::wire::{HEADER, Type};
@@ -32,7 +32,7 @@ impl Attempt<'_, '_> {
         if name.labels() < 2 {
             return None;
         }
-        let (found, listed) = only_name(&compiled.datasets, name.room(), name.starts())?;
+        let (found, listed) = only_name(&compiled.datasets, name.padded(), name.starts())?;
         let asked = ParsedQuestion { compiled, apex, end };
         asked.answer(*worker, message, out, found, |template, dataset, room| {
             let key = name.labels_before(listed, 0);
@@ -61,14 +61,14 @@ fn question_name_end(message: &[u8]) -> Option<usize> {
 #[inline(always)]
 fn only_name<'z>(
     datasets: &'z [Arc<Dataset>],
-    name: &NameRoom,
+    name: &PaddedName,
     starts: &[u8],
 ) -> Option<(SingleHit<'z>, u8)> {
     let dataset = datasets.first()?;
     let mut only = SingleHit { exists: false, dataset, answer: AnswerId::NONE };
     let mut labels = 0;
     for dataset in datasets {
-        match dataset.names.as_ref()?.lookup_in_room(name, starts) {
+        match dataset.names.as_ref()?.lookup_labels(name, starts) {
             NameLookup::Listed { .. } if only.answer.is_listed() => return None,
             NameLookup::Listed { answer, labels: listed } => {
                 (only.dataset, only.answer, labels) = (dataset, answer, listed);

@@ -103,7 +103,7 @@ impl NameTreeBuilder {
         records.shrink_to_fit();
         buckets.shrink_to_fit();
         NameTree {
-            tops: tld_index::of(&records, &buckets, root_at).into(),
+            tlds: tld_index::build(&records, &buckets, root_at).into(),
             records: records.into(),
             buckets: buckets.into(),
             root: root_at as u32,

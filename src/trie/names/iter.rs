@@ -1,7 +1,7 @@
 //! Walking a tree in canonical order.
 
 use super::NameTree;
-use super::record::{self, Children, Node, Said};
+use super::record::{self, Children, Node, NodeEntry};
 use crate::answer::AnswerId;
 use crate::wire::name::{MAX_NAME, NameBuf};
 
@@ -19,7 +19,7 @@ pub struct NameEntry {
 /// An iterator over the names that have an entry, see [`NameTree::iter`].
 pub struct Iter<'a> {
     tree: &'a NameTree,
-    root: Option<Said>,
+    root: Option<NodeEntry>,
     /// The records still to come, the next one last.
     pending: Vec<Pending>,
     /// The name of the record before, at the end; those of its parents are the ends of it.
@@ -83,7 +83,7 @@ impl<'a> Iter<'a> {
     }
 
     /// The node of a record, after its name was put in place; `None` if it makes no sense.
-    fn enter(&mut self, pending: Pending) -> Option<(Said, Children, u8)> {
+    fn enter(&mut self, pending: Pending) -> Option<(NodeEntry, Children, u8)> {
         let bytes = &self.tree.records;
         let record = record::read(bytes, pending.at as usize)?;
         let mut start = MAX_NAME - usize::from(pending.parent_len);
@@ -110,7 +110,7 @@ impl<'a> Iter<'a> {
         Some((node.take_answers(bytes)?, node.children(bytes)?, len))
     }
 
-    fn entry(&self, said: Said, len: u8) -> Option<NameEntry> {
+    fn entry(&self, said: NodeEntry, len: u8) -> Option<NameEntry> {
         if said.itself.is_none() && said.below.is_none() {
             return None;
         }

@@ -1,6 +1,6 @@
 //! Labels as words: to hash and to compare them without a loop.
 
-use super::NameRoom;
+use super::PaddedName;
 
 /// The bytes of a word.
 pub(super) const WORD: usize = 8;
@@ -34,32 +34,14 @@ impl<'a> Label<'a> {
         Self { text: bytes, start: 0, len: bytes.len(), first, last, above: bits(WORD - len) }
     }
 
-    /// The bytes of a name from `start` to before `end`. Both words are read whole, with bytes that
-    /// stand before or behind the label, and then shifted.
+    /// The bytes of a name from `start` to before `end`, at most 255 in all. Bytes behind the label are
+    /// read with it and shifted out.
     #[inline(always)]
-    pub(super) fn within(name: &'a [u8], start: usize, end: usize) -> Option<Self> {
-        let len = end.checked_sub(start)?;
-        let Some(upto) = name.get(..end.max(WORD)) else {
-            return Some(Self::of(name.get(start..end)?));
-        };
-        let first = upto.get(start.min(upto.len() - WORD)..)?.first_chunk()?;
-        let last = upto.last_chunk()?;
-        let behind = bits(upto.len() - end);
-        let above = bits(WORD.saturating_sub(len));
-        let word =
-            |word: &[u8; WORD]| u64::from_le_bytes(*word).wrapping_shl(behind).wrapping_shr(above);
-        Some(Self { text: name, start, len, first: word(first), last: word(last), above })
-    }
-
-    /// The same in a name that is followed by a word at least, the label behind the length byte at
-    /// `start`. No byte before the label is read.
-    #[inline(always)]
-    pub(super) fn in_room(name: &'a NameRoom, start: u8, end: u8) -> Option<Self> {
-        let (start, end) = (usize::from(start) + 1, usize::from(end));
+    pub(super) fn within(name: &'a PaddedName, start: usize, end: usize) -> Option<Self> {
         let len = end.checked_sub(start)?;
         let above = bits(WORD.saturating_sub(len));
         let word = |at: usize| {
-            let word = name[at..].first_chunk().copied().unwrap_or_default();
+            let word = name.get(at..).and_then(<[u8]>::first_chunk).copied().unwrap_or_default();
             u64::from_le_bytes(word).wrapping_shl(above).wrapping_shr(above)
         };
         let (first, last) = (word(start), word(start.max(end.saturating_sub(WORD))));
@@ -75,34 +57,22 @@ impl<'a> Label<'a> {
         self.text.get(self.start..self.start + self.len).unwrap_or(&[])
     }
 
-    /// The same as [`starts`](Self::starts) for a label of up to sixteen bytes.
+    /// True if these bytes start with the label, and eight bytes or more are there.
     #[inline(always)]
-    pub(super) fn starts_short(&self, bytes: &[u8]) -> bool {
+    pub(super) fn starts(&self, bytes: &[u8]) -> bool {
         let is = |bytes: &[u8], word: u64, above| {
             bytes
                 .first_chunk()
                 .is_some_and(|bytes| (u64::from_le_bytes(*bytes) ^ word).wrapping_shl(above) == 0)
         };
         is(bytes, self.first, self.above)
-            && (self.len <= WORD
-                || bytes.get(self.len - WORD..).is_some_and(|bytes| is(bytes, self.last, 0)))
-    }
-
-    /// Whether these bytes start with the label, if eight bytes or more are there.
-    #[inline(always)]
-    pub(super) fn starts(&self, bytes: &[u8]) -> bool {
-        let Some(first) = bytes.first_chunk() else { return false };
-        if (u64::from_le_bytes(*first) ^ self.first).wrapping_shl(self.above) != 0 {
-            return false;
-        }
-        if self.len() <= WORD {
-            return true;
-        }
-        if self.len() > 2 * WORD {
-            return starts_long(self.text, self.start, self.len, bytes);
-        }
-        let last = bytes.get(self.len() - WORD..).and_then(<[u8]>::first_chunk);
-        last.is_some_and(|last| u64::from_le_bytes(*last) == self.last)
+            && match self.len {
+                0..=WORD => true,
+                _ if self.len <= 2 * WORD => {
+                    bytes.get(self.len - WORD..).is_some_and(|bytes| is(bytes, self.last, 0))
+                }
+                _ => starts_long(self.text, self.start, self.len, bytes),
+            }
     }
 
     /// The hash. It decides where records lie, so it must never change while the format keeps its
@@ -126,17 +96,9 @@ pub(super) fn word(label: &[u8]) -> Option<u64> {
     Some(u64::from_le_bytes(word))
 }
 
-/// Such a word of the label whose length byte is at `start`, and which ends before `end`.
+/// The [`word`] of the label whose length byte is at `start`, and which ends before `end`.
 #[inline(always)]
-pub(super) fn word_within(name: &[u8], start: usize, end: usize) -> Option<u64> {
-    let word = name.get(..end)?.last_chunk()?;
-    let above = WORD.checked_sub(end.wrapping_sub(start)).map(bits)?;
-    Some(u64::from_le_bytes(*word).wrapping_shr(above))
-}
-
-/// The same in a name that is followed by a word at least.
-#[inline(always)]
-pub(super) fn word_in_room(name: &NameRoom, start: u8, end: u8) -> Option<u64> {
+pub(super) fn word_in(name: &PaddedName, start: u8, end: u8) -> Option<u64> {
     let word = name[usize::from(start)..].first_chunk()?;
     let above = WORD.checked_sub(usize::from(end.wrapping_sub(start))).map(bits)?;
     Some(u64::from_le_bytes(*word).wrapping_shl(above).wrapping_shr(above))
@@ -178,6 +140,13 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// A name with other bytes behind it.
+    fn padded(name: &[u8]) -> PaddedName {
+        let mut padded = [0xee; size_of::<PaddedName>()];
+        padded[..name.len()].copy_from_slice(name);
+        padded
+    }
+
     fn hash(bytes: &[u8], seed: u8) -> u64 {
         Label::of(bytes).hash(seed)
     }
@@ -194,7 +163,8 @@ mod tests {
         ) {
             let start = start.index(name.len());
             let end = name.len().min(start + len);
-            let within = Label::within(&name, start, end).unwrap();
+            let padded_name = padded(&name);
+            let within = Label::within(&padded_name, start, end).unwrap();
             let bytes = &name[start..end];
             prop_assert_eq!(within.bytes(), bytes);
             prop_assert_eq!(within.hash(seed), hash(bytes, seed));
@@ -246,9 +216,9 @@ mod tests {
         for (label, word) in labels.into_iter().zip(words) {
             assert_eq!(words.iter().filter(|&&other| other == word).count(), 1, "{label:?}");
             let name = [b"\x08xxxxxxxx", &[label.len() as u8][..], label, &[0]].concat();
-            assert_eq!(word_within(&name, 9, name.len() - 1), Some(word));
+            assert_eq!(word_in(&padded(&name), 9, name.len() as u8 - 1), Some(word));
         }
         assert_eq!(word(b"12345678"), None);
-        assert_eq!(word_within(b"\x0812345678\0", 0, 9), None);
+        assert_eq!(word_in(&padded(b"\x0812345678\0"), 0, 9), None);
     }
 }

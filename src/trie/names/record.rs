@@ -7,11 +7,11 @@ use super::table::{Bucket, Table};
 use crate::answer::AnswerId;
 
 /// Bit of the first byte: the length of the rest of the record follows.
-pub(super) const LONG: u8 = 0x80;
+const LONG: u8 = 0x80;
 /// Bit of the first byte: the edge has more labels.
 const TAIL: u8 = 0x40;
 /// The bits of the first byte with the length of the first label.
-pub(super) const LABEL_LEN: u8 = 0x3f;
+const LABEL_LEN: u8 = 0x3f;
 
 /// What is said about the name itself (bits 0-1 of the flags) or below it (bits 2-3).
 const NO_ENTRY: u8 = 0;
@@ -33,7 +33,7 @@ const ANSWERS_FOLLOW: u8 = 3;
 const HEAD: usize = 2;
 
 /// The end of a list of records: no label is empty, so that no record starts like this.
-pub(super) const END: u8 = 0;
+const END: u8 = 0;
 /// In place of a list: where the table is that has the records in the order of their labels.
 const SORTED: u8 = TAIL;
 
@@ -59,9 +59,9 @@ pub(super) struct Node {
     at: u32,
 }
 
-/// What a node says about its name and those below.
+/// What the node of a name holds: the answer of the name itself, and that of all names below it.
 #[derive(Clone, Copy)]
-pub(super) struct Said {
+pub(super) struct NodeEntry {
     pub(super) itself: Option<AnswerId>,
     pub(super) below: Option<AnswerId>,
 }
@@ -195,15 +195,15 @@ impl Node {
         }
     }
 
-    /// Whether anything is said of the name or those below.
+    /// True if the name or those below it have an entry.
     #[inline(always)]
-    pub(super) fn says_something(self) -> bool {
+    pub(super) fn has_entry(self) -> bool {
         self.flags & SAID != 0
     }
 
     /// What is said, once `at` is past the edge; `at` is then past that.
     #[inline(always)]
-    pub(super) fn take_answers(&mut self, bytes: &[u8]) -> Option<Said> {
+    pub(super) fn take_answers(&mut self, bytes: &[u8]) -> Option<NodeEntry> {
         let (itself, below) = (self.flags & 3, self.flags >> 2 & 3);
         if self.flags >> 6 == ANSWERS_FOLLOW {
             return self.read_answers(itself, below, bytes);
@@ -214,10 +214,10 @@ impl Node {
             EXCLUDED => Some(AnswerId::NONE),
             _ => Some(only),
         };
-        Some(Said { itself: entry(itself), below: entry(below) })
+        Some(NodeEntry { itself: entry(itself), below: entry(below) })
     }
 
-    fn read_answers(&mut self, itself: u8, below: u8, bytes: &[u8]) -> Option<Said> {
+    fn read_answers(&mut self, itself: u8, below: u8, bytes: &[u8]) -> Option<NodeEntry> {
         let mut at = self.at();
         let mut entry = |said| {
             Some(match said {
@@ -229,7 +229,7 @@ impl Node {
         let itself = entry(itself)?;
         let below = if below == SAME_ANSWER { itself } else { entry(below)? };
         self.at = at as u32;
-        Some(Said { itself, below })
+        Some(NodeEntry { itself, below })
     }
 
     /// Where its children are, once `at` is past the answers.
@@ -386,7 +386,7 @@ mod tests {
                 let said = node.take_answers(&bytes).unwrap();
                 assert_eq!((said.itself, said.below), (itself, below));
                 assert_eq!((node.at(), node.children(&bytes)), (bytes.len(), Some(Children::None)));
-                assert_eq!(node.says_something(), itself.is_some() || below.is_some());
+                assert_eq!(node.has_entry(), itself.is_some() || below.is_some());
                 assert_eq!(bytes.is_empty(), flags >> 6 != ANSWERS_FOLLOW);
             }
         }

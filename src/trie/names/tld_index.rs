@@ -1,7 +1,8 @@
-//! The way to the table of a top-level name at once.
+//! The index of top-level labels: a hash table that leads from a label to the table of the names below
+//! it.
 //!
-//! Nearly all names of a list end in one of a few labels, and nearly every query would go the same
-//! way through their records first. This is a hash table of them, by the bytes of the label.
+//! Nearly all names of a list end in one of a few labels. Without the index, nearly every query would
+//! search for the same few records first.
 
 use super::label::{self, MULTIPLIER};
 use super::record::{self, Children, Node, Record};
@@ -9,57 +10,57 @@ use super::table::{Bucket, Table};
 
 /// An entry: the label as a word, the first bucket of the table, and the number of buckets. Zero is
 /// no entry.
-pub(super) type Top = u128;
+pub(super) type TldEntry = u128;
 
 /// The most entries; there are about 1,500 top-level domains.
-const MAX_TOPS: usize = 2048;
+const MAX_ENTRIES: usize = 2048;
 /// The number of places, from that of its hash on, where an entry can be.
 const PROBES: usize = 4;
 
-/// The entries for the names right below the root. If anything is said of the root itself, there are
-/// none.
+/// The index of the names right below the root. It is empty if the root itself has an entry.
 ///
-/// Left out are names that something is said of, those without a table, long ones, and those that
-/// find no place: queries for them start at the root.
-pub(super) fn of(bytes: &[u8], buckets: &[Bucket], root: usize) -> Vec<Top> {
-    let Some(root) = Node::root(bytes, root).filter(|root| !root.says_something()) else {
+/// The index leaves out names that have an entry, names without a table, long names, and those that
+/// find no place: lookups of these start at the root.
+pub(super) fn build(bytes: &[u8], buckets: &[Bucket], root: usize) -> Vec<TldEntry> {
+    let Some(root) = Node::root(bytes, root).filter(|root| !root.has_entry()) else {
         return Vec::new();
     };
-    let mut tops = Vec::new();
-    let mut see = |first| tops.extend(record::records(bytes, first).filter_map(|r| top(bytes, &r)));
+    let mut entries = Vec::new();
+    let mut see =
+        |first| entries.extend(record::records(bytes, first).filter_map(|r| entry(bytes, &r)));
     match root.children(bytes) {
         Some(Children::Inline(first)) => see(first),
         Some(Children::Table(table)) => table.each_list(buckets, bytes, &mut see),
         _ => {}
     }
-    tops.truncate(MAX_TOPS);
+    entries.truncate(MAX_ENTRIES);
     let mut places =
-        vec![0; if tops.is_empty() { 0 } else { (4 * tops.len()).next_power_of_two() }];
-    for top in tops {
-        let free = probes(top as u64, places.len()).find(|&place| places[place] == 0);
+        vec![0; if entries.is_empty() { 0 } else { (4 * entries.len()).next_power_of_two() }];
+    for entry in entries {
+        let free = probes(entry as u64, places.len()).find(|&place| places[place] == 0);
         if let Some(place) = free {
-            places[place] = top;
+            places[place] = entry;
         }
     }
     places
 }
 
-fn top(bytes: &[u8], Record { label, node, .. }: &Record<'_>) -> Option<Top> {
+fn entry(bytes: &[u8], Record { label, node, .. }: &Record<'_>) -> Option<TldEntry> {
     let (word, Children::Table(table)) = (label::word(label)?, node.children(bytes)?) else {
         return None;
     };
-    let plain = !node.has_tail() && !node.says_something();
+    let plain = !node.has_tail() && !node.has_entry();
     let (start, count) = (u128::from(table.start), u128::from(table.count));
     plain.then_some(u128::from(word) | start << 64 | count << 96)
 }
 
 /// The table of the names below a label, which is given as a word.
 #[inline(always)]
-pub(super) fn find(tops: &[Top], word: u64) -> Option<Table> {
-    for place in probes(word, tops.len()) {
-        let &top = tops.get(place)?;
-        if top as u64 == word {
-            return Some(Table { start: (top >> 64) as u32, count: (top >> 96) as u32 });
+pub(super) fn find(index: &[TldEntry], word: u64) -> Option<Table> {
+    for place in probes(word, index.len()) {
+        let &entry = index.get(place)?;
+        if entry as u64 == word {
+            return Some(Table { start: (entry >> 64) as u32, count: (entry >> 96) as u32 });
         }
     }
     None

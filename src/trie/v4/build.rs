@@ -1,6 +1,6 @@
-//! Building a [`Trie4`](super::Trie4), one /16 at a time.
+//! Building a [`Trie4`](crate::trie::Trie4), one /16 at a time.
 
-use super::root::{Entry, Root};
+use super::root::{BlockSpan, Root};
 use crate::answer::AnswerId;
 use crate::range::Range;
 use crate::trie::decode::BITMAP_SIZE;
@@ -27,7 +27,7 @@ impl Piece {
 #[derive(Default)]
 pub(super) struct Builder {
     blocks: Blocks,
-    entries: Vec<Entry>,
+    entries: Vec<BlockSpan>,
     /// The /16 at hand: all its keys before `next` are in `pieces`.
     slot: u16,
     pieces: Vec<Piece>,
@@ -70,7 +70,11 @@ impl Builder {
         let last = end.min(start | 0x00ff_ffff);
         let last = if last as u16 == u16::MAX { last } else { (last & 0xffff_0000) - 1 };
         let block = self.blocks.arena.uniform(answer);
-        self.entries.push(Entry { first: (start >> 16) as u16, last: (last >> 16) as u16, block });
+        self.entries.push(BlockSpan {
+            first: (start >> 16) as u16,
+            last: (last >> 16) as u16,
+            block,
+        });
         last
     }
 
@@ -91,7 +95,7 @@ impl Builder {
             self.pieces.push(Piece { start, last: u16::MAX, answer: AnswerId::NONE });
         }
         let block = self.blocks.write(&self.pieces, true);
-        self.entries.push(Entry { first: self.slot, last: self.slot, block });
+        self.entries.push(BlockSpan { first: self.slot, last: self.slot, block });
         self.pieces.clear();
         self.next = 0;
     }

@@ -1,58 +1,20 @@
-//! The trie of IPv4 addresses: a [root] over the first two octets, then blocks.
+//! The index of IPv4 addresses: a [root] over the first two octets, then blocks.
 
 mod build;
 mod root;
 mod singles;
-mod usual;
 
-use super::common_block::Start;
+use super::addresses::{Index, Totals, Trie};
+use super::common_block::CommonBlock;
 use super::decode::{Block, EMPTY};
 use crate::answer::AnswerId;
-use crate::flat_array::{ArrayReader, ArrayWriter, FlatArray};
-use crate::range::{Coalesce, Range};
+use crate::flat_array::{ArrayReader, ArrayWriter};
+use crate::range::Range;
 use build::Builder;
-use root::Root;
+pub(super) use root::Root;
 use std::thread;
 
-/// A listing of IPv4 addresses, immutable, see the [layout](super).
-///
-/// ```
-/// use dnsbld::listing::{AnswerId, Range};
-/// use dnsbld::trie::Trie4;
-///
-/// let trie = Trie4::build([Range { start: 5, end: 9, answer: AnswerId(1) }]);
-/// assert_eq!(trie.lookup(7), AnswerId(1));
-/// assert_eq!(trie.lookup(10), AnswerId::NONE);
-/// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Trie4 {
-    root: Root,
-    arena: FlatArray<u8>,
-    covered: u64,
-    ranges: usize,
-}
-
-impl Trie4 {
-    /// Builds the trie of ranges that are sorted and disjoint. Adjacent ranges with one answer
-    /// are joined, ranges that are not listed are left out.
-    ///
-    /// The ranges are read once; beside the trie only those of one /16 are held.
-    ///
-    /// # Panics
-    ///
-    /// If the blocks exceed 4 GiB, which takes more than 400 million ranges.
-    pub fn build(ranges: impl IntoIterator<Item = Range<u32>>) -> Self {
-        let mut builder = Builder::default();
-        let (mut covered, mut count) = (0, 0);
-        for range in Coalesce::new(ranges.into_iter()) {
-            covered += u64::from(range.end - range.start) + 1;
-            count += 1;
-            builder.push(range);
-        }
-        let (root, arena) = builder.finish();
-        Self { root, arena: arena.into(), covered, ranges: count }
-    }
-
+impl Trie<Root> {
     /// Builds the trie of sorted distinct addresses with one answer, on up to that many threads. The
     /// result is that of [`build`](Self::build).
     pub fn build_singles(addresses: &[u32], answer: AnswerId, threads: usize) -> Self {
@@ -60,126 +22,105 @@ impl Trie4 {
             return Self::build([]);
         }
         let built = singles::build(addresses, answer, threads);
-        let (covered, ranges) = (addresses.len() as u64, built.ranges);
-        let (root, arena) = built.finish();
-        Self { root, arena: arena.into(), covered, ranges }
+        let totals = Totals { addresses: addresses.len() as u128, ranges: built.ranges };
+        let (index, arena) = built.finish();
+        Self { index, arena: arena.into(), totals }
+    }
+}
+
+impl Index for Root {
+    type Address = u32;
+
+    fn build(ranges: impl Iterator<Item = Range<u32>>) -> (Self, Vec<u8>) {
+        let mut builder = Builder::default();
+        ranges.for_each(|range| builder.push(range));
+        builder.finish()
     }
 
-    /// The answer of an address.
-    #[inline(never)]
-    pub fn lookup(&self, key: u32) -> AnswerId {
-        let offset = self.root.get((key >> 16) as u16);
+    #[inline(always)]
+    fn lookup(&self, arena: &[u8], address: u32) -> AnswerId {
+        let offset = self.get((address >> 16) as u16);
         if offset == EMPTY {
             return AnswerId::NONE;
         }
-        let block = self.arena.get(offset as usize..).unwrap_or(&[]);
-        match Start::read(block, usual::UNUSUAL) {
-            Some(start) => usual::lookup(start, block, key as u16),
-            None => self.lookup_any(offset, key as u16),
+        let block = arena.get(offset as usize..).unwrap_or(&[]);
+        match CommonBlock::read(block) {
+            Some(common) => common.lookup_key(block, address as u16),
+            None => lookup_any(arena, offset, address as u16),
         }
     }
 
-    /// The answer of a key in any block.
-    #[inline(never)]
-    fn lookup_any(&self, offset: u32, key: u16) -> AnswerId {
-        let Place { block, key, .. } = self.place(offset, key);
-        match block.bitmap((key >> 8) as u8) {
-            Some(bitmap) => bitmap.lookup(key as u8),
-            None => block.lookup(u64::from(key).wrapping_shr(block.shift())),
-        }
-    }
-
-    /// True if an address from `start` to `end`, both included, is listed.
-    pub fn any_in(&self, start: u32, end: u32) -> bool {
-        self.pieces(start)
-            .take_while(|piece| piece.start <= end)
-            .any(|piece| piece.answer.is_listed())
-    }
-
-    /// The answer of an address, and the last address, not before it, up to which it is known to
-    /// hold. The same may hold behind that one.
-    pub fn run(&self, key: u32) -> (AnswerId, u32) {
-        match self.pieces(key).next() {
-            None => (AnswerId::NONE, u32::MAX),
-            Some(piece) if piece.start > key => (AnswerId::NONE, piece.start - 1),
-            Some(piece) => (piece.answer, piece.end),
-        }
-    }
-
-    /// The listing this trie was built from: the fewest ranges, in order.
-    pub fn iter(&self) -> impl Iterator<Item = Range<u32>> + '_ {
-        Coalesce::new(self.pieces(0))
-    }
-
-    /// The number of listed addresses.
-    pub fn covered(&self) -> u64 {
-        self.covered
-    }
-
-    /// The number of ranges [`Self::iter`] gives.
-    pub fn ranges(&self) -> usize {
-        self.ranges
-    }
-
-    /// True if nothing is listed.
-    pub fn is_empty(&self) -> bool {
-        self.ranges == 0
-    }
-
-    /// The size in this process's own memory, in bytes.
-    pub fn memory(&self) -> usize {
-        size_of::<Self>() + self.root.heap() + self.arena.heap()
-    }
-
-    /// The size in shared memory, in bytes.
-    pub fn mapped(&self) -> usize {
-        self.root.mapped() + self.arena.mapped()
-    }
-
-    /// Hands out what [`load`](Self::load) needs.
-    pub fn store(&self, out: &mut impl ArrayWriter) {
-        out.array(&[self.covered, self.ranges as u64]);
-        self.root.store(out);
-        out.array(&self.arena);
-    }
-
-    /// The trie that was [stored](Self::store). If the arrays are damaged, lookups are wrong but
-    /// safe.
-    pub fn load(from: &mut impl ArrayReader) -> Option<Self> {
-        let [covered, ranges] = from.numbers()?;
-        let ranges = usize::try_from(ranges).ok()?;
-        Some(Self { covered, ranges, root: Root::load(from)?, arena: from.array()? })
-    }
-
-    /// The place of a key in the block at an offset, or in the child that has it.
-    #[inline(always)]
-    fn place(&self, offset: u32, key: u16) -> Place<'_> {
-        let block = Block::at(&self.arena, offset);
-        if block.is_split() {
-            let child = Block::at(&self.arena, block.child((key >> 8) as u8));
-            return Place { block: child, key: key & 0xff, end: 0xff };
-        }
-        Place { block, key, end: u16::MAX }
-    }
-
-    /// Runs and gaps in order, from an address on, without the gaps that are whole /16s.
-    fn pieces(&self, from: u32) -> impl Iterator<Item = Range<u32>> + '_ {
+    fn pieces<'a>(&'a self, arena: &'a [u8], from: u32) -> impl Iterator<Item = Range<u32>> + 'a {
         let mut at = Some(from);
         std::iter::from_fn(move || {
             let from = at?;
-            let (slot, offset) = self.root.next((from >> 16) as u16)?;
+            let (slot, offset) = self.next((from >> 16) as u16)?;
             let start = from.max(u32::from(slot) << 16);
-            let place = self.place(offset, start as u16);
+            let place = Location::find(arena, offset, start as u16);
             let (answer, last) = place.piece();
             let end = start + u32::from(last - place.key);
             at = end.checked_add(1);
             Some(Range { start, end, answer })
         })
     }
+
+    fn heap(&self) -> usize {
+        let Self { direct, octets, firsts, lasts, blocks } = self;
+        direct.heap() + octets.heap() + firsts.heap() + lasts.heap() + blocks.heap()
+    }
+
+    fn mapped(&self) -> usize {
+        let Self { direct, octets, firsts, lasts, blocks } = self;
+        direct.mapped() + octets.mapped() + firsts.mapped() + lasts.mapped() + blocks.mapped()
+    }
+
+    fn store(&self, totals: Totals, out: &mut impl ArrayWriter) {
+        out.array(&[totals.addresses as u64, totals.ranges as u64]);
+        out.array(&self.direct);
+        out.array(&self.octets);
+        out.array(&self.firsts);
+        out.array(&self.lasts);
+        out.array(&self.blocks);
+    }
+
+    fn load(from: &mut impl ArrayReader) -> Option<(Self, Totals)> {
+        let [addresses, ranges] = from.numbers::<u64, 2>()?;
+        let index = Self {
+            direct: from.array()?,
+            octets: from.array()?,
+            firsts: from.array()?,
+            lasts: from.array()?,
+            blocks: from.array()?,
+        };
+        let ranges = usize::try_from(ranges).ok()?;
+        Some((index, Totals { addresses: addresses.into(), ranges }))
+    }
+
+    #[cfg(any(test, fuzzing))]
+    fn damage(&mut self, random: &mut dyn FnMut() -> u64) {
+        use super::damage::damage;
+        match random() % 5 {
+            0 => damage(self.direct.to_mut(), random, |bits| bits as u32),
+            1 => damage(self.octets.to_mut(), random, |bits| bits as u16),
+            2 => damage(self.firsts.to_mut(), random, |bits| bits as u8),
+            3 => damage(self.lasts.to_mut(), random, |bits| bits as u8),
+            _ => damage(self.blocks.to_mut(), random, |bits| bits as u32),
+        }
+    }
+}
+
+/// The answer of a key in any block.
+#[inline(never)]
+fn lookup_any(arena: &[u8], offset: u32, key: u16) -> AnswerId {
+    let Location { block, key, .. } = Location::find(arena, offset, key);
+    match block.bitmap((key >> 8) as u8) {
+        Some(bitmap) => bitmap.lookup(key as u8),
+        None => block.lookup(u64::from(key).wrapping_shr(block.shift())),
+    }
 }
 
 /// A key and the block that has its answer.
-struct Place<'a> {
+struct Location<'a> {
     block: Block<'a>,
     /// The key, counted from the first of the block.
     key: u16,
@@ -187,7 +128,18 @@ struct Place<'a> {
     end: u16,
 }
 
-impl Place<'_> {
+impl<'a> Location<'a> {
+    /// A key in the block at an offset, or in the child that has the key.
+    #[inline(always)]
+    fn find(arena: &'a [u8], offset: u32, key: u16) -> Self {
+        let block = Block::at(arena, offset);
+        if block.is_split() {
+            let child = Block::at(arena, block.child((key >> 8) as u8));
+            return Self { block: child, key: key & 0xff, end: 0xff };
+        }
+        Self { block, key, end: u16::MAX }
+    }
+
     /// The answer of the key, and the last key, not before it, up to which it holds.
     fn piece(&self) -> (AnswerId, u16) {
         let octet = (self.key >> 8) as u8;
@@ -204,17 +156,6 @@ impl Place<'_> {
         let bitmap = self.block.next_bitmap(octet);
         let bound = bitmap.map_or(self.end, |next| (u16::from(next) << 8) - 1);
         (answer, last.min(bound).min(self.end).max(self.key))
-    }
-}
-
-#[cfg(any(test, fuzzing))]
-impl Trie4 {
-    /// Overwrites something at random: lookups must survive it.
-    pub fn damage(&mut self, random: &mut dyn FnMut() -> u64) {
-        match random() % 4 {
-            0 => self.root.damage(random),
-            _ => super::damage::damage(self.arena.to_mut(), random, |bits| bits as u8),
-        }
     }
 }
 

@@ -1,6 +1,6 @@
-//! The root of [`Trie4`](super::Trie4): from a /16 to the offset of its block.
+//! The root of [`Trie4`](crate::trie::Trie4): from a /16 to the offset of its block.
 
-use crate::flat_array::{ArrayReader, ArrayWriter, FlatArray};
+use crate::flat_array::FlatArray;
 use crate::trie::decode::EMPTY;
 
 /// From this number of entries on, an array over all /16s serves better than a search.
@@ -8,7 +8,7 @@ const DIRECT_FROM: usize = 1 << 13;
 
 /// Neighbouring /16s, of one /8, that share a block.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Entry {
+pub(super) struct BlockSpan {
     pub(super) first: u16,
     pub(super) last: u16,
     pub(super) block: u32,
@@ -16,20 +16,20 @@ pub(super) struct Entry {
 
 /// The offsets of the blocks of all /16s. `direct` is empty, or all other arrays are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Root {
+pub struct Root {
     /// One offset for each /16.
-    direct: FlatArray<u32>,
+    pub(super) direct: FlatArray<u32>,
     /// For each /8 where its entries start in the arrays below, and at last their length.
-    octets: FlatArray<u16>,
+    pub(super) octets: FlatArray<u16>,
     /// The second octets of the first and last /16 of each entry.
-    firsts: FlatArray<u8>,
-    lasts: FlatArray<u8>,
-    blocks: FlatArray<u32>,
+    pub(super) firsts: FlatArray<u8>,
+    pub(super) lasts: FlatArray<u8>,
+    pub(super) blocks: FlatArray<u32>,
 }
 
 impl Root {
     /// The root of entries in order.
-    pub(super) fn new(entries: &[Entry]) -> Self {
+    pub(super) fn new(entries: &[BlockSpan]) -> Self {
         if entries.len() >= DIRECT_FROM {
             let mut direct = vec![EMPTY; 1 << 16];
             for entry in entries {
@@ -73,37 +73,6 @@ impl Root {
         Some((first.max(slot), *self.blocks.get(entry)?))
     }
 
-    /// The size in this process's own memory, in bytes, without the struct itself.
-    pub(super) fn heap(&self) -> usize {
-        let Self { direct, octets, firsts, lasts, blocks } = self;
-        direct.heap() + octets.heap() + firsts.heap() + lasts.heap() + blocks.heap()
-    }
-
-    /// The size in shared memory, in bytes.
-    pub(super) fn mapped(&self) -> usize {
-        let Self { direct, octets, firsts, lasts, blocks } = self;
-        direct.mapped() + octets.mapped() + firsts.mapped() + lasts.mapped() + blocks.mapped()
-    }
-
-    pub(super) fn store(&self, out: &mut impl ArrayWriter) {
-        let Self { direct, octets, firsts, lasts, blocks } = self;
-        out.array(direct);
-        out.array(octets);
-        out.array(firsts);
-        out.array(lasts);
-        out.array(blocks);
-    }
-
-    pub(super) fn load(from: &mut impl ArrayReader) -> Option<Self> {
-        Some(Self {
-            direct: from.array()?,
-            octets: from.array()?,
-            firsts: from.array()?,
-            lasts: from.array()?,
-            blocks: from.array()?,
-        })
-    }
-
     /// A call, so that the usual lookup in `direct` stays small.
     #[inline(never)]
     fn search(&self, slot: u16) -> u32 {
@@ -126,20 +95,5 @@ impl Root {
         let (start, end) = (bound(usize::from(octet)), bound(usize::from(octet) + 1));
         let lasts = self.lasts.get(start..end).unwrap_or(&[]);
         start + lasts.partition_point(|&last| last < second)
-    }
-}
-
-#[cfg(any(test, fuzzing))]
-impl Root {
-    /// Overwrites something at random.
-    pub(super) fn damage(&mut self, random: &mut dyn FnMut() -> u64) {
-        use crate::trie::damage::damage;
-        match random() % 5 {
-            0 => damage(self.direct.to_mut(), random, |bits| bits as u32),
-            1 => damage(self.octets.to_mut(), random, |bits| bits as u16),
-            2 => damage(self.firsts.to_mut(), random, |bits| bits as u8),
-            3 => damage(self.lasts.to_mut(), random, |bits| bits as u8),
-            _ => damage(self.blocks.to_mut(), random, |bits| bits as u32),
-        }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::build::{Blocks, MAX_RUNS, Piece};
 use super::free_apart;
-use super::root::{Entry, Root};
+use super::root::{BlockSpan, Root};
 use crate::answer::AnswerId;
 use crate::trie::decode::BITMAP_SIZE;
 use crate::trie::encode::{Arena, Counts, Dense, Run, Shape, moved};
@@ -19,14 +19,14 @@ const ENOUGH: usize = if cfg!(test) { 100 } else { 50_000 };
 
 /// The blocks of addresses.
 #[derive(Default)]
-pub(super) struct Part {
+pub(super) struct BuiltPart {
     arena: Arena,
-    entries: Vec<Entry>,
+    entries: Vec<BlockSpan>,
     /// The number of unbroken ranges that the addresses make.
     pub(super) ranges: usize,
 }
 
-impl Part {
+impl BuiltPart {
     /// Where the blocks are, and their bytes.
     pub(super) fn finish(self) -> (Root, Vec<u8>) {
         (Root::new(&self.entries), self.arena.finish())
@@ -35,10 +35,10 @@ impl Part {
 
 /// Writes the blocks of sorted distinct addresses, with up to so many threads. Their number changes
 /// nothing in the outcome.
-pub(super) fn build(addresses: &[u32], answer: AnswerId, threads: usize) -> Part {
+pub(super) fn build(addresses: &[u32], answer: AnswerId, threads: usize) -> BuiltPart {
     let parts = parts(addresses, threads);
     let (first, others) = parts.split_first().unwrap_or((&addresses, &[]));
-    let mut all = Part::default();
+    let mut all = BuiltPart::default();
     thread::scope(|scope| {
         let start = |&part| {
             let thread = thread::Builder::new().name("blocks".to_owned());
@@ -53,7 +53,7 @@ pub(super) fn build(addresses: &[u32], answer: AnswerId, threads: usize) -> Part
                 Err(_) => write(part, answer),
             };
             let by = all.arena.append(&other.arena);
-            let join = |entry: &Entry| Entry { block: moved(entry.block, by), ..*entry };
+            let join = |entry: &BlockSpan| BlockSpan { block: moved(entry.block, by), ..*entry };
             all.entries.extend(other.entries.iter().map(join));
             // A range may go on from one part to the next.
             let goes_on = before.zip(part.first()).is_some_and(|(a, b)| b - a == 1);
@@ -91,10 +91,10 @@ fn parts(mut addresses: &[u32], threads: usize) -> Vec<&[u32]> {
 }
 
 /// Writes the blocks of addresses, those of each /8 for itself.
-fn write(addresses: &[u32], answer: AnswerId) -> Part {
+fn write(addresses: &[u32], answer: AnswerId) -> BuiltPart {
     let mut writer =
         Writer { answer, blocks: Blocks::default(), runs: Vec::new(), dense: Vec::new() };
-    let mut entries: Vec<Entry> = Vec::new();
+    let mut entries: Vec<BlockSpan> = Vec::new();
     let mut rest = addresses;
     while let Some(first) = rest.first() {
         let slot = (first >> 16) as u16;
@@ -110,10 +110,10 @@ fn write(addresses: &[u32], answer: AnswerId) -> Part {
             Some(before) if is_whole && before.block == block && before.last == slot - 1 => {
                 before.last = slot;
             }
-            _ => entries.push(Entry { first: slot, last: slot, block }),
+            _ => entries.push(BlockSpan { first: slot, last: slot, block }),
         }
     }
-    Part { arena: writer.blocks.arena, entries, ranges: ranges(addresses) }
+    BuiltPart { arena: writer.blocks.arena, entries, ranges: ranges(addresses) }
 }
 
 struct Writer {

@@ -1,32 +1,22 @@
-//! The trie of IPv6 addresses: a sorted array of heads, then [blocks](super::decode).
+//! The index of IPv6 addresses: a sorted array of heads, then [blocks](super::decode).
 
-mod usual;
-
-use super::common_block::Start;
+use super::addresses::{Index, Totals};
+use super::common_block::CommonBlock;
 use super::decode::{Block, EMPTY};
-use super::encode::{Arena, Number, Plan, Run, Shape};
+use super::encode::{Arena, Plan, Run, Shape};
 use crate::answer::AnswerId;
 use crate::flat_array::{ArrayReader, ArrayWriter, FlatArray};
-use crate::range::{Coalesce, Range};
+use crate::range::{Int, Range};
 
 /// The most runs of a block.
 const MAX_RUNS: usize = 64;
 
-/// What a block costs beside its own bytes: its head and its offset.
+/// The bytes that a block takes outside of the arena: its head and its offset.
 const BLOCK_OVERHEAD: usize = size_of::<u128>() + size_of::<u32>();
 
-/// A listing of IPv6 addresses, immutable, see the [layout](super).
-///
-/// ```
-/// use dnsbld::listing::{AnswerId, Range};
-/// use dnsbld::trie::Trie6;
-///
-/// let trie = Trie6::build([Range { start: 5, end: 9, answer: AnswerId(1) }]);
-/// assert_eq!(trie.lookup(7), AnswerId(1));
-/// assert_eq!(trie.lookup(10), AnswerId::NONE);
-/// ```
+/// The heads of the blocks, and their offsets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Trie6 {
+pub struct Heads {
     /// For each cell, 2^`cell_shift` /64s from `first_network` on, how many heads lie before it; and
     /// at last the number of heads.
     cells: FlatArray<u32>,
@@ -36,35 +26,20 @@ pub struct Trie6 {
     /// The first address of each block; a block ends where the next one begins.
     heads: FlatArray<u128>,
     blocks: FlatArray<u32>,
-    arena: FlatArray<u8>,
-    covered: u128,
-    ranges: usize,
 }
 
-impl Trie6 {
-    /// Builds the trie of ranges that are sorted and disjoint. Adjacent ranges with one answer
-    /// are joined, ranges that are not listed are left out.
-    ///
-    /// The ranges are read once; beside the trie only those of one block are held.
-    ///
-    /// # Panics
-    ///
-    /// If the blocks exceed 4 GiB, which takes more than 100 million ranges.
-    pub fn build(ranges: impl IntoIterator<Item = Range<u128>>) -> Self {
+impl Index for Heads {
+    type Address = u128;
+
+    fn build(ranges: impl Iterator<Item = Range<u128>>) -> (Self, Vec<u8>) {
         let mut builder = Builder::default();
-        let (mut covered, mut count) = (0_u128, 0);
-        for range in Coalesce::new(ranges.into_iter()) {
-            covered = covered.saturating_add(range.end - range.start).saturating_add(1);
-            count += 1;
-            builder.push(range);
-        }
-        Self { covered, ranges: count, ..builder.finish() }
+        ranges.for_each(|range| builder.push(range));
+        builder.finish()
     }
 
-    /// The answer of an address.
-    #[inline(never)]
-    pub fn lookup(&self, key: u128) -> AnswerId {
-        let number = self.find(key);
+    #[inline(always)]
+    fn lookup(&self, arena: &[u8], address: u128) -> AnswerId {
+        let number = self.find(address);
         let Some(index) = number.checked_sub(1) else { return AnswerId::NONE };
         let (Some(&head), Some(&offset)) = (self.heads.get(index), self.blocks.get(index)) else {
             return AnswerId::NONE;
@@ -72,130 +47,22 @@ impl Trie6 {
         if offset == EMPTY {
             return AnswerId::NONE;
         }
-        let Some(block) = self.arena.get(offset as usize..) else { return AnswerId::NONE };
-        let Some(start) = Start::read(block, usual::UNUSUAL) else {
-            return self.lookup_any(key, number);
+        let Some(block) = arena.get(offset as usize..) else { return AnswerId::NONE };
+        let Some(common) = CommonBlock::read(block).filter(|common| !common.has_bitmaps()) else {
+            return self.lookup_any(arena, address, number);
         };
-        match u64::try_from(key.wrapping_sub(head) >> start.shift()) {
-            Ok(unit) => usual::lookup(start, block, unit),
+        match u64::try_from(address.wrapping_sub(head) >> common.shift()) {
+            Ok(unit) => common.lookup_unit(block, unit),
             Err(_) => AnswerId::NONE,
         }
     }
 
-    /// The answer of an address that lies in the block with this number plus 1.
-    #[inline(never)]
-    fn lookup_any(&self, key: u128, number: usize) -> AnswerId {
-        let Some((head, block)) = self.block(number) else { return AnswerId::NONE };
-        let unit = key.wrapping_sub(head) >> block.shift();
-        if block.width() > 8 {
-            return block.lookup(unit);
-        }
-        u64::try_from(unit).map_or(block.background(), |unit| block.lookup(unit))
-    }
-
-    /// True if an address from `start` to `end`, both included, is listed.
-    pub fn any_in(&self, start: u128, end: u128) -> bool {
-        self.pieces(start)
-            .take_while(|piece| piece.start <= end)
-            .any(|piece| piece.answer.is_listed())
-    }
-
-    /// The answer of an address, and the last address, not before it, up to which it is known to
-    /// hold. The same may hold behind that one.
-    pub fn run(&self, key: u128) -> (AnswerId, u128) {
-        match self.pieces(key).next() {
-            None => (AnswerId::NONE, u128::MAX),
-            Some(piece) if piece.start > key => (AnswerId::NONE, piece.start - 1),
-            Some(piece) => (piece.answer, piece.end),
-        }
-    }
-
-    /// The listing this trie was built from: the fewest ranges, in order.
-    pub fn iter(&self) -> impl Iterator<Item = Range<u128>> + '_ {
-        Coalesce::new(self.pieces(0))
-    }
-
-    /// The number of listed addresses, `u128::MAX` also if it is one more.
-    pub fn covered(&self) -> u128 {
-        self.covered
-    }
-
-    /// The number of ranges [`Self::iter`] gives.
-    pub fn ranges(&self) -> usize {
-        self.ranges
-    }
-
-    /// True if nothing is listed.
-    pub fn is_empty(&self) -> bool {
-        self.ranges == 0
-    }
-
-    /// The size in this process's own memory, in bytes.
-    pub fn memory(&self) -> usize {
-        let Self { cells, heads, blocks, arena, .. } = self;
-        size_of::<Self>() + cells.heap() + heads.heap() + blocks.heap() + arena.heap()
-    }
-
-    /// The size in shared memory, in bytes.
-    pub fn mapped(&self) -> usize {
-        let Self { cells, heads, blocks, arena, .. } = self;
-        cells.mapped() + heads.mapped() + blocks.mapped() + arena.mapped()
-    }
-
-    /// Hands out what [`load`](Self::load) needs.
-    pub fn store(&self, out: &mut impl ArrayWriter) {
-        let [low, high] = [self.covered as u64, (self.covered >> 64) as u64];
-        out.array(&[low, high, self.ranges as u64, self.first_network, self.cell_shift.into()]);
-        out.array(&self.cells);
-        out.array(&self.heads);
-        out.array(&self.blocks);
-        out.array(&self.arena);
-    }
-
-    /// The trie that was [stored](Self::store). If the arrays are damaged, lookups are wrong but
-    /// safe.
-    pub fn load(from: &mut impl ArrayReader) -> Option<Self> {
-        let [low, high, ranges, first_network, cell_shift] = from.numbers::<u64, 5>()?;
-        Some(Self {
-            covered: u128::from(high) << 64 | u128::from(low),
-            ranges: usize::try_from(ranges).ok()?,
-            first_network,
-            cell_shift: u32::try_from(cell_shift).ok()?,
-            cells: from.array()?,
-            heads: from.array()?,
-            blocks: from.array()?,
-            arena: from.array()?,
-        })
-    }
-
-    /// The number of heads not behind a key, which is the number of the key's block plus 1.
-    #[inline(always)]
-    fn find(&self, key: u128) -> usize {
-        let from_first = network(key).checked_sub(self.first_network);
-        let Some(from_first) = from_first else { return 0 };
-        let last = self.cells.len().saturating_sub(2);
-        let cell = (from_first.wrapping_shr(self.cell_shift) as usize).min(last);
-        let bound = |cell: usize| self.cells.get(cell).map_or(0, |&heads| heads as usize);
-        let start = bound(cell);
-        let heads = self.heads.get(start..bound(cell + 1)).unwrap_or(&[]);
-        start + heads.partition_point(|&head| head <= key)
-    }
-
-    /// The first address of the block with this number plus 1, and the block.
-    #[inline(always)]
-    fn block(&self, number: usize) -> Option<(u128, Block<'_>)> {
-        let index = number.checked_sub(1)?;
-        let offset = self.blocks.get(index).copied().unwrap_or(EMPTY);
-        Some((*self.heads.get(index)?, Block::at(&self.arena, offset)))
-    }
-
-    /// Runs and gaps in order, from an address on.
-    fn pieces(&self, from: u128) -> impl Iterator<Item = Range<u128>> + '_ {
+    fn pieces<'a>(&'a self, arena: &'a [u8], from: u128) -> impl Iterator<Item = Range<u128>> + 'a {
         let mut at = Some(from);
         let mut number = self.find(from).max(1);
         std::iter::from_fn(move || {
             let (start, head, block, end) = loop {
-                let (head, block) = self.block(number)?;
+                let (head, block) = self.block(arena, number)?;
                 let end = self.heads.get(number).map_or(u128::MAX, |next| next.saturating_sub(1));
                 let start = at?.max(head);
                 if start <= end {
@@ -212,6 +79,78 @@ impl Trie6 {
             at = end.checked_add(1);
             Some(Range { start, end, answer })
         })
+    }
+
+    fn heap(&self) -> usize {
+        self.cells.heap() + self.heads.heap() + self.blocks.heap()
+    }
+
+    fn mapped(&self) -> usize {
+        self.cells.mapped() + self.heads.mapped() + self.blocks.mapped()
+    }
+
+    fn store(&self, Totals { addresses, ranges }: Totals, out: &mut impl ArrayWriter) {
+        let [low, high] = [addresses as u64, (addresses >> 64) as u64];
+        out.array(&[low, high, ranges as u64, self.first_network, self.cell_shift.into()]);
+        out.array(&self.cells);
+        out.array(&self.heads);
+        out.array(&self.blocks);
+    }
+
+    fn load(from: &mut impl ArrayReader) -> Option<(Self, Totals)> {
+        let [low, high, ranges, first_network, cell_shift] = from.numbers::<u64, 5>()?;
+        let addresses = u128::from(high) << 64 | u128::from(low);
+        let index = Self {
+            first_network,
+            cell_shift: u32::try_from(cell_shift).ok()?,
+            cells: from.array()?,
+            heads: from.array()?,
+            blocks: from.array()?,
+        };
+        Some((index, Totals { addresses, ranges: usize::try_from(ranges).ok()? }))
+    }
+
+    #[cfg(any(test, fuzzing))]
+    fn damage(&mut self, random: &mut dyn FnMut() -> u64) {
+        use super::damage::damage;
+        match random() % 2 {
+            0 => damage(self.heads.to_mut(), random, |bits| u128::from(bits) << (bits % 65)),
+            _ => damage(self.blocks.to_mut(), random, |bits| bits as u32),
+        }
+    }
+}
+
+impl Heads {
+    /// The answer of an address that lies in the block with this number plus 1.
+    #[inline(never)]
+    fn lookup_any(&self, arena: &[u8], address: u128, number: usize) -> AnswerId {
+        let Some((head, block)) = self.block(arena, number) else { return AnswerId::NONE };
+        let unit = address.wrapping_sub(head) >> block.shift();
+        if block.width() > 8 {
+            return block.lookup(unit);
+        }
+        u64::try_from(unit).map_or(block.background(), |unit| block.lookup(unit))
+    }
+
+    /// The number of heads not behind an address, which is the number of its block plus 1.
+    #[inline(always)]
+    fn find(&self, address: u128) -> usize {
+        let from_first = network(address).checked_sub(self.first_network);
+        let Some(from_first) = from_first else { return 0 };
+        let last = self.cells.len().saturating_sub(2);
+        let cell = (from_first.wrapping_shr(self.cell_shift) as usize).min(last);
+        let bound = |cell: usize| self.cells.get(cell).map_or(0, |&heads| heads as usize);
+        let start = bound(cell);
+        let heads = self.heads.get(start..bound(cell + 1)).unwrap_or(&[]);
+        start + heads.partition_point(|&head| head <= address)
+    }
+
+    /// The first address of the block with this number plus 1, and the block.
+    #[inline(always)]
+    fn block<'a>(&self, arena: &'a [u8], number: usize) -> Option<(u128, Block<'a>)> {
+        let index = number.checked_sub(1)?;
+        let offset = self.blocks.get(index).copied().unwrap_or(EMPTY);
+        Some((*self.heads.get(index)?, Block::at(arena, offset)))
     }
 }
 
@@ -251,7 +190,7 @@ impl Builder {
         }
     }
 
-    fn finish(mut self) -> Trie6 {
+    fn finish(mut self) -> (Heads, Vec<u8>) {
         if self.next != 0 {
             self.piece(self.next, u128::MAX, AnswerId::NONE);
         }
@@ -261,15 +200,14 @@ impl Builder {
         self.heads.shrink_to_fit();
         self.blocks.shrink_to_fit();
         let (cells, cell_shift) = cells(&self.heads);
-        Trie6 {
+        let index = Heads {
             cells: cells.into(),
             cell_shift,
             first_network: self.heads.first().map_or(0, |&head| network(head)),
             heads: self.heads.into(),
             blocks: self.blocks.into(),
-            arena: self.arena.finish().into(),
-            ..Trie6::default()
-        }
+        };
+        (index, self.arena.finish())
     }
 
     fn piece(&mut self, start: u128, end: u128, answer: AnswerId) {
@@ -291,7 +229,7 @@ impl Builder {
     }
 
     /// The same in units of 2^`base` keys; `unit` gives that of a key.
-    fn cut_in<N: Number>(&mut self, base: u32, unit: impl Fn(u128) -> N) {
+    fn cut_in<N: Int>(&mut self, base: u32, unit: impl Fn(u128) -> N) {
         let run = |piece: &Range<u128>| Run {
             start: unit(piece.start),
             last: unit(piece.end),
@@ -367,7 +305,7 @@ impl Cut {
 }
 
 /// The cheapest block with this background.
-fn cheapest<N: Number>(pieces: &[Run<N>], background: AnswerId, base: u32) -> Option<Cut> {
+fn cheapest<N: Int>(pieces: &[Run<N>], background: AnswerId, base: u32) -> Option<Cut> {
     let mut shape = Shape::new(background, base);
     let mut best: Option<Cut> = None;
     let mut rest = pieces;
@@ -390,19 +328,6 @@ fn cheapest<N: Number>(pieces: &[Run<N>], background: AnswerId, base: u32) -> Op
         }
     }
     best
-}
-
-#[cfg(any(test, fuzzing))]
-impl Trie6 {
-    /// Overwrites something at random: lookups must survive it.
-    pub fn damage(&mut self, random: &mut dyn FnMut() -> u64) {
-        use super::damage::damage;
-        match random() % 8 {
-            0 => damage(self.heads.to_mut(), random, |bits| u128::from(bits) << (bits % 65)),
-            1 => damage(self.blocks.to_mut(), random, |bits| bits as u32),
-            _ => damage(self.arena.to_mut(), random, |bits| bits as u8),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,6 @@
 use super::*;
+use crate::range::Coalesce;
+use crate::trie::Trie6;
 use crate::trie::oracle::Oracle;
 use crate::trie::testdata::{self, Random};
 use proptest::prelude::*;
@@ -120,13 +122,13 @@ fn a_damaged_trie_never_panics() {
             trie.arena.to_mut().truncate(length);
         }
         if round % 3 == 0 {
-            let at = random.below(trie.heads.len() as u64) as usize;
-            trie.heads.to_mut()[at] = u128::from(random.bits()) << random.below(65);
-            trie.blocks.to_mut()[at] = random.bits() as u32;
-            trie.blocks.to_mut().pop();
-            let at = random.below(trie.cells.len() as u64) as usize;
-            trie.cells.to_mut()[at] ^= random.bits() as u32 & 0x3f;
-            trie.cell_shift = random.below(200) as u32;
+            let at = random.below(trie.index.heads.len() as u64) as usize;
+            trie.index.heads.to_mut()[at] = u128::from(random.bits()) << random.below(65);
+            trie.index.blocks.to_mut()[at] = random.bits() as u32;
+            trie.index.blocks.to_mut().pop();
+            let at = random.below(trie.index.cells.len() as u64) as usize;
+            trie.index.cells.to_mut()[at] ^= random.bits() as u32 & 0x3f;
+            trie.index.cell_shift = random.below(200) as u32;
         }
         for range in ranges.iter().step_by(7) {
             trie.lookup(range.start);
