@@ -2,7 +2,7 @@
 
 use super::error::Diagnostic;
 use crate::wire::name::NameBuf;
-use crate::zonefile::Kind;
+use crate::zonefile::{Format, Kind};
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
@@ -218,6 +218,10 @@ pub struct Dataset {
     pub name: String,
     /// The type, which decides how lines are read.
     pub kind: Kind,
+    /// The form of the lines.
+    pub format: Format,
+    /// The column or the field that has the keys, where the format has several; `None` for the first.
+    pub column: Option<String>,
     /// The files, as absolute paths, in the order in which they are read.
     pub files: Vec<PathBuf>,
     /// The SOA of the zone; overrides the files.
@@ -251,6 +255,8 @@ impl Dataset {
         Self {
             name,
             kind,
+            format: Format::Rbldnsd,
+            column: None,
             files,
             soa: None,
             ns: Vec::new(),

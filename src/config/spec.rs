@@ -63,6 +63,8 @@ pub(super) struct DatasetSpec {
     pub(super) name: Typed<String>,
     #[serde(rename = "type")]
     pub(super) kind: Typed<String>,
+    pub(super) format: Typed<String>,
+    pub(super) column: Typed<String>,
     pub(super) files: TypedList,
     pub(super) soa: Typed<SoaSpec>,
     pub(super) ns: TypedList,

@@ -4,15 +4,9 @@ use super::error::{Problem, suggest};
 use super::settings::TtlBounds;
 use crate::util::time::read_duration;
 use crate::wire::name::NameBuf;
-use crate::zonefile::Kind;
+use crate::zonefile::{Format, Kind};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
-
-/// The dataset types, for messages.
-const KINDS: [&str; 11] = [
-    "ip4set", "ip4tset", "ip4trie", "ip6tset", "ip6trie", "dnset", "dnhash", "generic", "combined",
-    "acl", "aclkey",
-];
 
 /// A time in whole seconds as rbldnsd writes it: a number, and at most one unit of s m h d w.
 pub(super) fn seconds(text: &str) -> Result<u32, Problem> {
@@ -160,11 +154,21 @@ pub(super) fn name_of_key(text: &str, zone: &NameBuf) -> Result<NameBuf, Problem
     })
 }
 
+/// Reads a format of lines.
+pub(super) fn format(word: &str) -> Result<Format, Problem> {
+    word.parse().map_err(|_| {
+        let message = format!("{word:?} is not a format");
+        let names: Vec<&str> = Format::names().collect();
+        Problem::new(message, suggest(word, &names))
+    })
+}
+
 /// Reads a dataset type.
 pub(super) fn kind(word: &str) -> Result<Kind, Problem> {
     word.parse().map_err(|_| {
         let message = format!("{word:?} is not a dataset type");
-        Problem::new(message, suggest(word, &KINDS))
+        let names: Vec<&str> = Kind::names().collect();
+        Problem::new(message, suggest(word, &names))
     })
 }
 
@@ -247,7 +251,7 @@ mod tests {
 
     #[test]
     fn every_kind_named_in_messages_exists() {
-        for word in KINDS {
+        for word in Kind::names() {
             let known = kind(word).unwrap();
             assert_eq!(kind(&known.to_string()), Ok(known));
         }

@@ -386,6 +386,8 @@ fn options(spec: &config::Dataset, server: &config::Server, now: u64) -> Options
         loopback_only: !spec.allow_any_a,
         default_a: spec.default_a,
         default_text: spec.default_text.as_ref().map(|text| Box::from(text.as_bytes())),
+        format: spec.format,
+        column: spec.column.as_deref().map(Box::from),
         threads: cores(),
     }
 }

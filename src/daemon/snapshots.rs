@@ -13,6 +13,7 @@ use crate::util::cancel::{CancelSource, CancelToken};
 use crate::util::threads::{cores, lower_priority};
 use crate::util::time::unix_time;
 use crate::zone::Dataset;
+use crate::zonefile::Format;
 use crate::zonefile::{Counts, Diagnostics, FatalCause};
 use anyhow::Context;
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,6 +41,8 @@ fn rules(spec: &config::Dataset, server: &config::Server) -> Rules {
     let config::Dataset {
         name: _,
         kind,
+        format,
+        column,
         files: _,
         soa,
         ns,
@@ -73,6 +76,8 @@ fn rules(spec: &config::Dataset, server: &config::Server) -> Rules {
             rules.add(key, value);
         }
     };
+    add("format", (*format != Format::Rbldnsd).then(|| format.to_string()));
+    add("column", column.as_ref().map(|column| format!("{column:?}")));
     add("ns-ttl", ns_ttl.map(|ttl| ttl.to_string()));
     add("ttl", ttl.map(|ttl| ttl.to_string()));
     add("default-a", default_a.map(|a| a.to_string()));

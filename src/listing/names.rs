@@ -3,6 +3,7 @@
 mod sort;
 mod store;
 
+use super::addresses::{self, Addresses4, Addresses6};
 use super::{AnswerId, Answers, AnswersBuilder, ValueId};
 use crate::trie::names::{MAX_OVERHEAD, NameTree, NameTreeBuilder, encode_key, encode_plain_key};
 use store::{Entry, Store};
@@ -167,7 +168,18 @@ impl NamesBuilder {
     /// the name anyway. The latter is kept if a text may show the listed name (`$`); a text may
     /// come from `base_template`, the dataset's `$=` line, empty for none.
     pub fn finish(self, answers: AnswersBuilder, base_template: &[u8]) -> (NameTree, Answers) {
-        let mut numbering = answers.numbering();
+        self.finish_beside(None, None, answers, base_template)
+    }
+
+    /// The same beside addresses that have the same answers, and get their numbers first.
+    pub fn finish_beside(
+        self,
+        mut ip4: Option<&mut Addresses4>,
+        mut ip6: Option<&mut Addresses6>,
+        answers: AnswersBuilder,
+        base_template: &[u8],
+    ) -> (NameTree, Answers) {
+        let mut numbering = addresses::numbering(ip4.as_deref(), ip6.as_deref(), &answers);
         let mut rules = Rules { answers, base_template, values: Vec::new() };
         let mut tree = NameTreeBuilder::default();
         // What holds below the names above the one at hand, with the lengths of their keys.
@@ -197,6 +209,7 @@ impl NamesBuilder {
                 }
             }
         });
+        addresses::renumber(ip4.as_deref_mut(), ip6.as_deref_mut(), &numbering);
         (tree.finish(), rules.answers.finish_as(&numbering))
     }
 }

@@ -105,7 +105,9 @@ fn fault(reason: Reason) -> String {
         | Reason::BackwardRange
         | Reason::AfterAddress
         | Reason::NotSingle4
-        | Reason::OtherType => "invalid address",
+        | Reason::OtherType
+        | Reason::NoKey
+        | Reason::Unread(_) => "invalid address",
         Reason::HostBits(_) => "invalid range (non-zero host part)",
         Reason::LargeRange { size, max } => {
             return format!("too large range ({size}) ignored ({max} max)");

@@ -9,7 +9,7 @@ use super::scan::Scan;
 use super::special::Local;
 use super::values::Values;
 use super::{FatalCause, Kind, Options, Parsed, Reason};
-use crate::listing::addresses;
+use crate::listing::addresses::{self, PrefixesBuilder};
 
 /// The entries so far.
 #[derive(Debug)]
@@ -86,7 +86,10 @@ impl Collector {
     fn remember(&mut self, place: Place) {
         if matches!(
             self.list,
-            ListBuilder::Ip4Trie(..) | ListBuilder::Ip6Trie(_) | ListBuilder::Acl(_)
+            ListBuilder::Ip4Trie(..)
+                | ListBuilder::Ip6Trie(_)
+                | ListBuilder::Mixed(..)
+                | ListBuilder::Acl(_)
         ) {
             self.places.add(self.accepted as u32, place);
         }
@@ -105,11 +108,11 @@ impl Collector {
             ListBuilder::Ip4Tset(set) => parsed.ip4 = Some(set.finish(values.only_answer())),
             ListBuilder::Ip6Tset(set) => parsed.ip6 = Some(set.finish(values.only_answer())),
             ListBuilder::Ip4Trie(trie4, trie6) => {
-                let (addresses4, late4) = trie4.finish();
-                let (addresses6, late6) = trie6.finish();
-                (parsed.ip4, parsed.ip6) = (Some(addresses4), Some(addresses6));
-                late.extend(late4.into_iter().map(duplicate));
-                late.extend(late6.into_iter().map(duplicate));
+                finish_tries(trie4, trie6, &mut parsed, &mut late)
+            }
+            ListBuilder::Mixed(trie4, trie6, builder) => {
+                finish_tries(trie4, trie6, &mut parsed, &mut late);
+                names = Some(builder);
             }
             ListBuilder::Ip6Trie(trie) => {
                 let (addresses6, late6) = trie.finish();
@@ -131,7 +134,8 @@ impl Collector {
         parsed.answers = match names {
             Some(names) => {
                 let base = parsed.vars.base.as_deref().unwrap_or(b"");
-                let (names, answers) = names.finish(values.answers, base);
+                let (ip4, ip6) = (parsed.ip4.as_mut(), parsed.ip6.as_mut());
+                let (names, answers) = names.finish_beside(ip4, ip6, values.answers, base);
                 parsed.names = Some(names);
                 answers
             }
@@ -139,6 +143,19 @@ impl Collector {
         };
         parsed
     }
+}
+
+fn finish_tries(
+    trie4: PrefixesBuilder<u32>,
+    trie6: PrefixesBuilder<u128>,
+    parsed: &mut Parsed,
+    late: &mut Vec<(u32, Reason)>,
+) {
+    let (addresses4, late4) = trie4.finish();
+    let (addresses6, late6) = trie6.finish();
+    (parsed.ip4, parsed.ip6) = (Some(addresses4), Some(addresses6));
+    late.extend(late4.into_iter().map(duplicate));
+    late.extend(late6.into_iter().map(duplicate));
 }
 
 /// Remembers in which line which entry was: one item for each unbroken run of entry lines.

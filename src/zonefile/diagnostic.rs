@@ -1,6 +1,7 @@
 //! What was wrong in a file, and where.
 
 use super::entry::Place;
+use super::format::Unread;
 use crate::util::time::Utc;
 use crate::wire::name::NameError;
 use ipnet::IpNet;
@@ -207,6 +208,10 @@ pub enum Reason {
     Duplicate(IpNet),
     /// An entry of a kind that the dataset type does not have.
     OtherType,
+    /// Neither an address nor a name that can be asked for.
+    NoKey,
+    /// A line of another form than rbldnsd's that does not say what the form says.
+    Unread(Unread),
     /// Not an A value.
     BadA,
     /// The A value is outside 127.0.0.0/8.
@@ -305,6 +310,10 @@ impl fmt::Display for Reason {
                 write!(f, "{net} has an entry already: the first one counts")
             }
             Self::OtherType => f.write_str("the dataset type holds no such entries"),
+            Self::NoKey => f.write_str(
+                "neither an address nor a domain name that can be asked for: the line is left out",
+            ),
+            Self::Unread(unread) => unread.fmt(f),
             Self::BadA => {
                 f.write_str("expected an A value after the colon, as in :127.0.0.2: or :2:")
             }

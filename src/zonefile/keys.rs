@@ -29,6 +29,14 @@ pub(super) fn read<'k, 't: 'k>(
             EntryKey::Prefix6 { address, len }
         }
         Kind::Ip6Trie => prefix6(scan)?,
+        Kind::Mixed => match address_or_none(scan)? {
+            Some(key) => key,
+            None => {
+                let scope;
+                (*name, scope) = scoped_name(scan)?;
+                return Ok((EntryKey::Name { name: name.as_wire(), scope }, excluded));
+            }
+        },
         Kind::Acl => return Ok((client(scan)?, false)),
         Kind::Dnset | Kind::Generic | Kind::Combined | Kind::AclKey => {
             let scope;
@@ -59,6 +67,23 @@ fn of_any_family(scan: &mut Scan<'_>) -> Result<EntryKey<'static>, Reason> {
         }
         read => read,
     }
+}
+
+/// An address if the word is one; none for a name.
+fn address_or_none(scan: &mut Scan<'_>) -> Result<Option<EntryKey<'static>>, Reason> {
+    let word = scan.clone().word();
+    let is_part4 = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'/' | b'-');
+    let end4 = word.iter().position(|byte| !is_part4(byte)).unwrap_or(word.len());
+    let is_ip4 = end4 > 0 && matches!(word.get(end4), None | Some(b':' | b'#' | b';'));
+    let is_part6 = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':');
+    let end6 = word.iter().position(|byte| !is_part6(byte)).unwrap_or(word.len());
+    let (address, rest) = word.split_at(end6);
+    // Octets stand behind all colons, the labels of a name with a value before them.
+    let last_colon = memchr::memrchr(b':', address);
+    let is_ip6 = memchr::memchr(b':', address) < last_colon
+        && memchr::memchr(b'.', address).is_none_or(|dot| Some(dot) > last_colon)
+        && matches!(rest.first(), None | Some(b'/' | b'#' | b';'));
+    if is_ip4 || is_ip6 { of_any_family(scan).map(Some) } else { Ok(None) }
 }
 
 /// An IPv4 prefix, or what is none as an IPv6 prefix: so 10/88 is 10::/88 here, as in rbldnsd.

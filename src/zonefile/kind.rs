@@ -18,6 +18,8 @@ pub enum Kind {
     Ip6Trie,
     /// Domain names, each with its value; also called `dnhash`.
     Dnset,
+    /// IPv4 and IPv6 prefixes and domain names in one file, each with its value.
+    Mixed,
     /// Ordinary records: A, TXT and MX.
     Generic,
     /// Sections of the other types, each for some subzones.
@@ -31,7 +33,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub(super) const NAMES: [(&'static str, Self); 11] = [
+    pub(super) const NAMES: [(&'static str, Self); 12] = [
         ("ip4set", Self::Ip4Set),
         ("ip4tset", Self::Ip4Tset),
         ("ip4trie", Self::Ip4Trie),
@@ -39,6 +41,7 @@ impl Kind {
         ("ip6trie", Self::Ip6Trie),
         ("dnset", Self::Dnset),
         ("dnhash", Self::Dnset),
+        ("mixed", Self::Mixed),
         ("generic", Self::Generic),
         ("combined", Self::Combined),
         ("acl", Self::Acl),

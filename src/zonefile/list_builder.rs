@@ -14,6 +14,7 @@ use crate::listing::ValueId;
 use crate::listing::addresses::{LayersBuilder, PrefixesBuilder, SetBuilder4, SetBuilder6};
 use crate::listing::names::NamesBuilder;
 use crate::listing::records::RecordsBuilder;
+use ipnet::Ipv4Subnets;
 
 /// The entries of a dataset so far.
 #[derive(Debug)]
@@ -24,6 +25,7 @@ pub(super) enum ListBuilder {
     Ip6Tset(SetBuilder6),
     Ip6Trie(PrefixesBuilder<u128>),
     Dnset(NamesBuilder),
+    Mixed(PrefixesBuilder<u32>, PrefixesBuilder<u128>, NamesBuilder),
     Acl(AclBuilder),
     Generic(RecordsBuilder),
 }
@@ -38,6 +40,11 @@ impl ListBuilder {
             Kind::Ip6Tset => Self::Ip6Tset(SetBuilder6::default()),
             Kind::Ip6Trie => Self::Ip6Trie(PrefixesBuilder::default()),
             Kind::Dnset => Self::Dnset(NamesBuilder::new(options.threads)),
+            Kind::Mixed => Self::Mixed(
+                PrefixesBuilder::default(),
+                PrefixesBuilder::default(),
+                NamesBuilder::new(options.threads),
+            ),
             Kind::Acl => Self::Acl(AclBuilder::clients()),
             Kind::AclKey => Self::Acl(AclBuilder::keys()),
             Kind::Generic => Self::Generic(RecordsBuilder::default()),
@@ -66,7 +73,7 @@ impl ListBuilder {
         if let Self::Acl(acl) = self {
             return acl.is_default_line(scan);
         }
-        let may_be_ip6 = matches!(self, Self::Ip4Trie(..) | Self::Ip6Trie(_));
+        let may_be_ip6 = matches!(self, Self::Ip4Trie(..) | Self::Ip6Trie(_) | Self::Mixed(..));
         scan.peek() == b':'
             && !(may_be_ip6 && scan.peek_second() == b':')
             && !matches!(self, Self::Generic(_))
@@ -115,16 +122,28 @@ impl ListBuilder {
                 set.add(address);
                 Ok(None)
             }
-            (Self::Ip4Trie(trie, _), Prefix4 { address, len }) => {
+            (Self::Ip4Trie(trie, _) | Self::Mixed(trie, ..), Prefix4 { address, len }) => {
                 add_prefix(trie, address, len, value, values, rules, number)
             }
-            (Self::Ip4Trie(trie4, trie6), Prefix6 { address, len }) => {
+            (
+                Self::Ip4Trie(trie4, trie6) | Self::Mixed(trie4, trie6, _),
+                Prefix6 { address, len },
+            ) => {
                 let start = address.admit(len, rules)?;
                 let (value, warning) = values.of_entry(value)?;
                 let answer = values.answer(value);
                 match mapped_ip4(start, len) {
                     Some((start, len)) => trie4.add(start, len, answer, number),
                     None => trie6.add(start, len, answer, number),
+                }
+                Ok(warning)
+            }
+            (Self::Ip4Trie(trie, _) | Self::Mixed(trie, ..), Range4 { start, end }) => {
+                rules.check_size(start, end)?;
+                let (value, warning) = values.of_entry(value)?;
+                let answer = values.answer(value);
+                for net in Ipv4Subnets::new(start.into(), end.into(), 0) {
+                    trie.add(net.network().to_bits(), net.prefix_len(), answer, number);
                 }
                 Ok(warning)
             }
@@ -140,7 +159,7 @@ impl ListBuilder {
             (Self::Ip6Trie(trie), Prefix6 { address, len }) => {
                 add_prefix(trie, address, len, value, values, rules, number)
             }
-            (Self::Dnset(names), Name { name, scope }) => {
+            (Self::Dnset(names) | Self::Mixed(_, _, names), Name { name, scope }) => {
                 let (value, warning) = values.of_entry(value)?;
                 names.add(name, scope, value).map_err(|_| FatalCause::TooLarge)?;
                 Ok(warning)

@@ -29,6 +29,7 @@ mod counts;
 mod diagnostic;
 mod entry;
 mod fast;
+mod format;
 mod generic;
 mod ip4;
 mod ip6;
@@ -55,6 +56,7 @@ pub use diagnostic::{
     Diagnostic, Diagnostics, Fatal, FatalCause, MAX_OF_KIND, Omitted, Reason, SectionTypes, Special,
 };
 pub use entry::{EntryKey, Observer, Place};
+pub use format::{Format, Stated, UnknownFormat, Unread, sniff};
 pub use kind::{Kind, UnknownKind};
 pub use options::Options;
 pub use parsed::Parsed;

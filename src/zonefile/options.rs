@@ -1,5 +1,6 @@
 //! How the files of a dataset are read.
 
+use super::Format;
 use std::net::Ipv4Addr;
 
 /// How to read the files of a dataset.
@@ -21,6 +22,10 @@ pub struct Options {
     pub default_a: Option<Ipv4Addr>,
     /// The TXT template of entries without one, in place of that of every default line.
     pub default_text: Option<Box<[u8]>>,
+    /// The form of the lines.
+    pub format: Format,
+    /// The column or the field that has the keys, where the format has several.
+    pub column: Option<Box<str>>,
     /// How many threads may work at the end, where they help.
     pub threads: usize,
 }
@@ -38,6 +43,8 @@ impl Default for Options {
             loopback_only: true,
             default_a: None,
             default_text: None,
+            format: Format::Rbldnsd,
+            column: None,
             threads: 1,
         }
     }

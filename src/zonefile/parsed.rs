@@ -1,7 +1,7 @@
 //! What comes of reading a dataset.
 
 use super::special::Local;
-use super::{Acl, Counts, Diagnostics, Kind, NsData, Section, SoaData, Vars};
+use super::{Acl, Counts, Diagnostics, Kind, NsData, Section, SoaData, Stated, Vars};
 use crate::listing::Answers;
 use crate::listing::addresses::{Addresses4, Addresses6};
 use crate::listing::records::RecordSet;
@@ -45,6 +45,8 @@ pub struct Parsed {
     pub parts: Vec<Section>,
     /// What the listed keys give.
     pub answers: Answers,
+    /// What the files say of themselves.
+    pub stated: Stated,
     /// What was wrong.
     pub diagnostics: Diagnostics,
 }
@@ -70,6 +72,7 @@ impl Parsed {
             acl: None,
             parts: Vec::new(),
             answers: Answers::default(),
+            stated: Stated::default(),
             diagnostics: Diagnostics::default(),
         }
     }

@@ -4,12 +4,13 @@ use super::batch::{Batch, BatchBuffer, Batches};
 use super::collector::Collector;
 use super::diagnostic::Refused;
 use super::entry::{Entry, EntryKey, EntryValue, Observer, Place};
+use super::format::{Item, Key, Reader};
 use super::rules::Rules;
 use super::scan::{Scan, is_blank};
 use super::section_reader::{SectionReader, Sections};
 use super::special::Head;
 use super::{
-    Diagnostics, Fatal, FatalCause, Kind, MAX_LINE, Options, Parsed, Reason, generic, keys,
+    Diagnostics, Fatal, FatalCause, Kind, MAX_LINE, Options, Parsed, Reason, Stated, generic, keys,
 };
 use crate::listing::names::Scope;
 use crate::wire::name::NameBuf;
@@ -37,6 +38,8 @@ pub struct Parser<'o> {
     /// True if more of that line was fed than is kept.
     overlong: bool,
     observer: Option<Box<Observer<'o>>>,
+    /// Reads lines of another form than rbldnsd's.
+    reader: Option<Reader>,
 }
 
 /// What entry lines belong to.
@@ -55,6 +58,7 @@ impl<'o> Parser<'o> {
                 || Content::Combined(Sections::default()),
                 |collector| Content::Whole(Box::new(collector)),
             ),
+            reader: Reader::new(options.format, options.column.as_deref()),
             options,
             accepted: 0,
             diagnostics: Diagnostics::default(),
@@ -77,6 +81,9 @@ impl<'o> Parser<'o> {
     pub fn start_file(&mut self) {
         self.files += 1;
         self.line = 0;
+        if let Some(reader) = &mut self.reader {
+            reader.start_file();
+        }
         match &mut self.content {
             Content::Whole(collector) => collector.start_file(),
             Content::Combined(sections) => sections.is_open = false,
@@ -109,7 +116,7 @@ impl<'o> Parser<'o> {
     /// [`feed`](Self::feed) of them.
     pub fn feed_batches(&mut self, chunk: &[u8], batches: &Batches) -> Result<(), Fatal> {
         let mut fed = 0;
-        if self.observer.is_none() {
+        if self.reads_batches() {
             for (place, batch) in batches.iter() {
                 self.feed(&chunk[fed..place.start])?;
                 fed = place.start;
@@ -142,7 +149,8 @@ impl<'o> Parser<'o> {
     /// Decides what every key of the dataset gives.
     pub fn finish(mut self) -> Parsed {
         self.end_section();
-        let Self { kind, head, content, mut diagnostics, .. } = self;
+        let Self { kind, head, content, mut diagnostics, reader, .. } = self;
+        let stated = reader.map_or(Stated::default(), |reader| reader.stated());
         let Head { local, soa, ns, stamp, expires, .. } = head;
         let mut parsed = match content {
             Content::Whole(collector) => collector.finish(local),
@@ -154,7 +162,8 @@ impl<'o> Parser<'o> {
             },
         };
         diagnostics.add_late(std::mem::take(&mut parsed.diagnostics));
-        Parsed { soa, ns, stamp, expires, diagnostics, ..parsed }
+        let stamp = stamp.max(stated.timestamp);
+        Parsed { soa, ns, stamp, expires, stated, diagnostics, ..parsed }
     }
 
     /// Ends the section of a combined dataset that is being read, if there is one.
@@ -196,6 +205,14 @@ impl<'o> Parser<'o> {
             Some((head, tail)) => (head, overlong || !tail.is_empty()),
             None => (raw, overlong),
         };
+        if let Some(mut reader) = self.reader.take() {
+            let result = self.line_of_form(&mut reader, raw.trim_ascii_end());
+            self.reader = Some(reader);
+            if overlong {
+                self.report(raw, MAX_LINE, Reason::LongLine, true);
+            }
+            return result;
+        }
         let is_margin = |&byte: &u8| is_blank(byte);
         let start = raw.iter().position(|byte| !is_margin(byte)).unwrap_or(raw.len());
         let is_end = |byte: &u8| is_margin(byte) || *byte == b'\r';
@@ -293,9 +310,51 @@ impl<'o> Parser<'o> {
         Ok(warning)
     }
 
+    /// Whether lines of the commonest kinds are read many at a time.
+    fn reads_batches(&self) -> bool {
+        self.observer.is_none() && self.reader.is_none()
+    }
+
+    /// Takes a line of another form than rbldnsd's.
+    fn line_of_form(&mut self, reader: &mut Reader, line: &[u8]) -> Result<(), Fatal> {
+        let mut fatal = None;
+        let read = reader.line(line, &mut |item| {
+            if fatal.is_some() {
+                return;
+            }
+            match self.item(&item) {
+                Ok(None) => {}
+                Ok(Some(reason)) => self.report(line, item.at, reason, true),
+                Err(Refused::Line(reason)) => self.report(line, item.at, reason, false),
+                Err(Refused::Dataset(cause)) => fatal = Some(self.fatal(cause)),
+            }
+        });
+        if let Err((at, unread)) = read {
+            self.report(line, at, Reason::Unread(unread), false);
+        }
+        fatal.map_or(Ok(()), Err)
+    }
+
+    /// Takes a key of a line of another form than rbldnsd's.
+    fn item(&mut self, item: &Item<'_>) -> Result<Option<Reason>, Refused> {
+        let key = Key::read(&item.key).ok_or(Reason::NoKey)?;
+        let value = || match (&item.text, item.excluded) {
+            (_, true) => EntryValue::Excluded,
+            (Some(text), _) => EntryValue::Text(text),
+            (None, _) => EntryValue::Default,
+        };
+        let key = match &key {
+            Key::Prefix4(address, len) => EntryKey::Prefix4 { address: *address, len: *len },
+            Key::Prefix6(address, len) => EntryKey::Prefix6 { address: *address, len: *len },
+            Key::Name(name) => EntryKey::Name { name: name.as_wire(), scope: item.scope },
+            Key::Range4(start, end) => EntryKey::Range4 { start: *start, end: *end },
+        };
+        self.emit(Entry { key, value: value() })
+    }
+
     /// Takes the lines of the commonest kinds at the beginning of `chunk`, and returns their end.
     fn fast_lines(&mut self, chunk: &[u8]) -> Result<usize, Fatal> {
-        if self.observer.is_some() {
+        if !self.reads_batches() {
             return Ok(0);
         }
         let mut buffer = std::mem::take(&mut self.buffer);

@@ -7,6 +7,7 @@ use crate::trie::names::NameLookup;
 use std::net::Ipv4Addr;
 
 mod combined;
+mod formats;
 mod oracle;
 mod syntax;
 

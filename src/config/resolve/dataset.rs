@@ -6,7 +6,7 @@ use super::super::spec::{DatasetSpec, SoaSpec, Time, Typed};
 use super::super::value;
 use super::Resolver;
 use crate::wire::name::NameBuf;
-use crate::zonefile::{Kind, MAX_TEXT};
+use crate::zonefile::{Format, Kind, MAX_TEXT};
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::ops::Range;
@@ -27,6 +27,7 @@ impl Resolver<'_> {
             let name = name.and_then(|name| self.dataset_name(name, &mut places));
             let kind = self.required("dataset.type", &spec.kind, typed.span());
             let kind = kind.and_then(|word| self.value("dataset.type", word, value::kind));
+            let format = self.format(spec, kind);
             let files = self.required("dataset.files", &spec.files, typed.span());
             let files = files.map(|files| self.files(files));
             let overrides = self.overrides(spec, bounds);
@@ -36,10 +37,35 @@ impl Resolver<'_> {
                 self.error("dataset.soa", typed.span(), Problem::new(message, help));
             }
             if let (Some(name), Some(kind), Some(files)) = (name, kind, files) {
-                datasets.push(Dataset { name, kind, files, ..overrides });
+                datasets.push(Dataset { name, kind, format, files, ..overrides });
             }
         }
         datasets
+    }
+
+    /// The form of the lines, which must suit the type.
+    fn format(&mut self, spec: &DatasetSpec, kind: Option<Kind>) -> Format {
+        let format = spec.format.as_ref();
+        let read = format.and_then(|word| self.value("dataset.format", word, value::format));
+        if let (Some(column), false) =
+            (&spec.column, matches!(read, Some(Format::Csv | Format::Jsonl)))
+        {
+            let message = "column has no effect without a format that has several";
+            let help = "set format = \"csv\" or format = \"jsonl\", or remove column";
+            self.error("dataset.column", column.span(), Problem::new(message, help));
+        }
+        let (Some(typed), Some(read), Some(kind)) = (format, read, kind) else {
+            return read.unwrap_or_default();
+        };
+        if !read.suits(kind) {
+            let message = format!("a dataset of type {kind} cannot be read in the format {read}");
+            let help = match read.is_for_names_alone() {
+                true => "set type = \"dnset\", or type = \"mixed\"",
+                false => "set a type of addresses or names, or remove format",
+            };
+            self.error("dataset.format", typed.span(), Problem::new(message, help));
+        }
+        read
     }
 
     fn dataset_name(
@@ -92,6 +118,7 @@ impl Resolver<'_> {
             ttl: self.ttl("dataset.ttl", &spec.ttl, bounds),
             default_a: spec.default_a.as_ref().and_then(|a| self.default_a(a, allow_any_a)),
             default_text: spec.default_text.as_ref().and_then(|text| self.default_text(text)),
+            column: spec.column.as_ref().map(|column| column.get_ref().clone()),
             allow_any_a,
             accept_empty: spec.accept_empty.unwrap_or(blank.accept_empty),
             ..blank

@@ -17,6 +17,7 @@ pub use layers::LayersBuilder;
 pub use prefixes::{Duplicate, PrefixesBuilder};
 pub use sets::{SetBuilder4, SetBuilder6};
 
+use super::answers::Numbering;
 use super::{Answers, AnswersBuilder};
 use crate::answer::AnswerId;
 use crate::range::{Coalesce, Range};
@@ -148,27 +149,45 @@ pub fn number(
     ip6: Option<&mut Addresses6>,
     answers: AnswersBuilder,
 ) -> Answers {
-    let mut numbering = answers.numbering();
-    {
-        let ids4 = ip4.iter().flat_map(|ip4| ip4.segments()).map(|segment| segment.answer);
-        let ids6 = ip6.iter().flat_map(|ip6| ip6.segments()).map(|segment| segment.answer);
-        let mut ids = ids4.chain(ids6);
-        while !numbering.is_complete()
-            && let Some(id) = ids.next()
-        {
-            numbering.number(id);
-        }
-    }
-    if !numbering.changes_nothing() {
-        let number = |old| numbering.get(old);
-        if let Some(ip4) = ip4 {
-            ip4.renumber(&number);
-        }
-        if let Some(ip6) = ip6 {
-            ip6.renumber(&number);
-        }
-    }
+    let numbering = numbering(ip4.as_deref(), ip6.as_deref(), &answers);
+    renumber(ip4, ip6, &numbering);
     answers.finish_as(&numbering)
+}
+
+/// Numbers the answers of addresses in the order of the addresses, IPv4 first.
+pub(super) fn numbering(
+    ip4: Option<&Addresses4>,
+    ip6: Option<&Addresses6>,
+    answers: &AnswersBuilder,
+) -> Numbering {
+    let mut numbering = answers.numbering();
+    let ids4 = ip4.iter().flat_map(|ip4| ip4.segments()).map(|segment| segment.answer);
+    let ids6 = ip6.iter().flat_map(|ip6| ip6.segments()).map(|segment| segment.answer);
+    let mut ids = ids4.chain(ids6);
+    while !numbering.is_complete()
+        && let Some(id) = ids.next()
+    {
+        numbering.number(id);
+    }
+    numbering
+}
+
+/// Gives the answers of addresses these numbers.
+pub(super) fn renumber(
+    ip4: Option<&mut Addresses4>,
+    ip6: Option<&mut Addresses6>,
+    numbering: &Numbering,
+) {
+    if numbering.changes_nothing() {
+        return;
+    }
+    let number = |old| numbering.get(old);
+    if let Some(ip4) = ip4 {
+        ip4.renumber(&number);
+    }
+    if let Some(ip6) = ip6 {
+        ip6.renumber(&number);
+    }
 }
 
 /// One of up to three kinds of iterators.

@@ -1,0 +1,108 @@
+//! Which text form the beginning of a file looks like.
+
+use super::hosts::is_address;
+use super::{Format, is_remark, words};
+
+/// How many lines are looked at.
+const LINES: usize = 200;
+
+/// The form that at least half of the first lines have; `None` for rbldnsd's own formats, and where
+/// no form is certain. `start` is the beginning of the file.
+pub fn sniff(start: &[u8]) -> Option<Format> {
+    // The last line may be cut.
+    let whole = memchr::memrchr(b'\n', start).map_or(start, |end| &start[..end]);
+    let is_data = |line: &&[u8]| words(line).next().is_some_and(|(_, word)| !is_remark(word));
+    let lines: Vec<&[u8]> =
+        whole.split(|&byte| byte == b'\n').filter(is_data).take(LINES).collect();
+    let tests: [(Format, fn(&[u8]) -> bool); 6] = [
+        (Format::Hosts, is_hosts),
+        (Format::Adblock, is_adblock),
+        (Format::Urls, is_url),
+        (Format::Jsonl, is_json),
+        (Format::Rpz, is_rpz),
+        (Format::Dnsmasq, is_dnsmasq),
+    ];
+    let half = |count: usize| count > 0 && count * 2 >= lines.len();
+    let by_line =
+        tests.into_iter().find(|(_, test)| half(lines.iter().filter(|line| test(line)).count()));
+    by_line.map(|(format, _)| format).or_else(|| is_csv(&lines).then_some(Format::Csv))
+}
+
+/// A blocking hosts file gives all names the address of nobody.
+fn is_hosts(line: &[u8]) -> bool {
+    let mut words = words(line);
+    let (Some((_, address)), Some((_, name))) = (words.next(), words.next()) else { return false };
+    matches!(address, b"0.0.0.0" | b"127.0.0.1" | b"::" | b"::1" | b"255.255.255.255")
+        && !is_remark(name)
+        && !name.starts_with(b":")
+        && (name.contains(&b'.') || name.starts_with(b"local"))
+        && !is_address(name)
+}
+
+fn is_adblock(line: &[u8]) -> bool {
+    line.starts_with(b"||") || line.starts_with(b"@@||") || line.starts_with(b"[Adblock")
+}
+
+/// A scheme, or a name with a path or a port behind it.
+fn is_url(line: &[u8]) -> bool {
+    let Some((_, word)) = words(line).next() else { return false };
+    if [&b"http://"[..], b"https://", b"ftp://", b"hxxp://", b"hxxps://"]
+        .iter()
+        .any(|s| word.starts_with(s))
+    {
+        return true;
+    }
+    let Some(end) = word.iter().position(|byte| matches!(byte, b'/' | b':')) else { return false };
+    let (host, rest) = word.split_at(end);
+    let last = host.rsplit(|&byte| byte == b'.').next().unwrap_or_default();
+    let is_name = host.contains(&b'.')
+        && last.len() > 1
+        && last.iter().all(u8::is_ascii_alphabetic)
+        && !host.starts_with(b"!");
+    // A small number behind a colon can be a value.
+    let is_port = |digits: &[u8]| {
+        let end = digits.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(digits.len());
+        let number =
+            str::from_utf8(&digits[..end]).ok().and_then(|digits| digits.parse::<u32>().ok());
+        number.is_some_and(|number| (256..=65_535).contains(&number))
+            && matches!(digits.get(end), None | Some(b'/'))
+    };
+    is_name
+        && if rest[0] == b'/' {
+            !rest[1..].first().is_some_and(u8::is_ascii_digit)
+        } else {
+            is_port(&rest[1..])
+        }
+}
+
+fn is_json(line: &[u8]) -> bool {
+    let line = line.trim_ascii();
+    line.starts_with(b"{\"") && line.ends_with(b"}")
+}
+
+fn is_rpz(line: &[u8]) -> bool {
+    let mut words =
+        words(line).map(|(_, word)| word).skip_while(|word| !word.eq_ignore_ascii_case(b"cname"));
+    let target = words.nth(1).unwrap_or_default();
+    matches!(target, b"." | b"*.") || target.starts_with(b"rpz-")
+}
+
+fn is_dnsmasq(line: &[u8]) -> bool {
+    [&b"server=/"[..], b"address=/", b"local=/"].iter().any(|setting| line.starts_with(setting))
+}
+
+/// All lines have as many commas, and the first field of each is one word.
+fn is_csv(lines: &[&[u8]]) -> bool {
+    let commas = |line: &[u8]| memchr::memchr_iter(b',', line).count();
+    let Some(count) = lines.first().map(|line| commas(line)).filter(|&count| count > 0) else {
+        return false;
+    };
+    let is_row = |line: &&&[u8]| {
+        let first = line.split(|&byte| byte == b',').next().unwrap_or_default();
+        commas(line) >= count
+            && !first.contains(&b' ')
+            && !first.is_empty()
+            && !line.ends_with(b",")
+    };
+    lines.iter().filter(is_row).count() * 10 >= lines.len() * 9
+}
