@@ -26,7 +26,7 @@ use dnsbld::server::shared_catalog::{CatalogCache, SharedCatalog};
 use dnsbld::server::udp::UdpServer;
 use dnsbld::server::{Context, listen};
 use dnsbld::stats::Recorders;
-use dnsbld::zone::Dataset;
+use dnsbld::zone::{Catalog, Chaos, Dataset, Zone};
 use sets::{A, Asked, Question, Set, TXT};
 use std::hint::black_box;
 use std::io;
@@ -42,6 +42,8 @@ const COUNT: usize = 128 * BATCH;
 /// Entries of each data set: their number hardly makes a difference.
 const ENTRIES: usize = 20_000;
 
+/// Entries of the allow lists.
+const ALLOWED: usize = 2_000;
 /// Workers of a server that has more than one.
 const WORKERS: usize = 2;
 /// Zones of a server that has many.
@@ -117,6 +119,32 @@ fn kinds() -> Vec<Kind> {
     add("two-workers", &all, packets(set, Asked::Mix, mix), WORKERS);
     let stack = live(vec![(apex(zone), vec![Arc::clone(&datasets[0].1), dataset(set)])]);
     add("two-stacked", &stack, packets(set, Asked::Mix, mix), 1);
+    let alone =
+        |zone: Zone| Arc::new(SharedCatalog::new(Catalog::new(vec![zone], Chaos::default())));
+    let with =
+        |number: usize| serving::zone(&apex(sets[number].0), vec![Arc::clone(&datasets[number].1)]);
+    let allow = dataset(&Set::cidrs(ALLOWED, 1));
+    add(
+        "ip4-allow",
+        &alone(Zone { allow: vec![allow], ..with(0) }),
+        packets(set, Asked::Mix, mix),
+        1,
+    );
+    let acl = Arc::new(serving::dataset("acl", b"0.0.0.0/0 :refuse\n127.0.0.0/8 :pass\n"));
+    add("ip4-acl", &alone(Zone { acl: vec![acl], ..with(0) }), packets(set, Asked::Mix, mix), 1);
+    let (zone, names) = &sets[2];
+    let name_mix = |ask: &Question| serving::query(&full(ask, zone), ask.qtype);
+    // The first names of the list itself.
+    let allow = dataset(&Set::names(ALLOWED));
+    let live_names = alone(Zone { allow: vec![allow], ..with(2) });
+    add("name-allow", &live_names, packets(names, Asked::Mix, name_mix), 1);
+    let pair = ["one", "other"].map(|zone| (apex(zone), vec![Arc::clone(&datasets[2].1)]));
+    let mut zones = ["one", "other"].iter().cycle();
+    let alternating =
+        |ask: &Question| serving::query(&full(ask, zones.next().unwrap_or(&"one")), ask.qtype);
+    let pair = live(pair.into());
+    add("name-alternating", &pair, packets(names, Asked::Mix, alternating), 1);
+
     let zones = (0..ZONES).map(|number| apex(&format!("zone{number}")));
     let many = live(zones.map(|zone| (zone, vec![Arc::clone(&datasets[0].1)])).collect());
     let mut numbers = (0..ZONES).cycle();

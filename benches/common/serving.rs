@@ -3,7 +3,7 @@
 use dnsbld::engine::{Catalog, Counters};
 use dnsbld::listing::AnswersBuilder;
 use dnsbld::wire::name::NameBuf;
-use dnsbld::zone::{Chaos, Dataset, Ns, Soa, Subzones, Zone, ZoneState};
+use dnsbld::zone::{Acl, Chaos, Dataset, Ns, Soa, Subzones, Zone, ZoneState};
 use dnsbld::zonefile::{Kind, Options, Parsed, Parser};
 use std::sync::Arc;
 
@@ -28,6 +28,7 @@ fn build(parsed: Parsed) -> Dataset {
         ip6: parsed.ip6.map(|addresses| addresses.into_trie()),
         names: parsed.names,
         records: parsed.records,
+        acl: parsed.acl.map(Acl::new),
         subzones,
         answers: parsed.answers,
         default_answer: default.finish(value).0,
@@ -60,7 +61,8 @@ pub fn query_with_edns(name: &str, qtype: u16) -> Vec<u8> {
     message
 }
 
-fn zone(apex: &str, datasets: Vec<Arc<Dataset>>) -> Zone {
+/// A zone with these datasets.
+pub fn zone(apex: &str, datasets: Vec<Arc<Dataset>>) -> Zone {
     let host = |label: &str| name(&format!("{label}.{apex}"));
     let soa = Soa {
         mname: host("ns"),

@@ -53,11 +53,11 @@ pub(crate) fn catalog(with_root: bool) -> Catalog {
     Catalog::new(zones, chaos)
 }
 
-/// Zones of plain lists, whose answers have short ways; and the same with an access list that
-/// restricts nobody, where all queries take the long way.
+/// Zones of lists, which have the fast path; and the same with an access list of keys that restricts
+/// nobody, where all queries take the general path.
 pub(crate) fn plain() -> [Catalog; 2] {
     let plain = || Catalog::new(plain_zones(), Chaos::default());
-    [plain(), plain().with_acl(acl(Kind::Acl, ""))]
+    [plain(), plain().with_acl(acl(Kind::AclKey, ":pass\n"))]
 }
 
 fn plain_zones() -> Vec<Zone> {
@@ -69,6 +69,18 @@ fn plain_zones() -> Vec<Zone> {
         zone("all.test", vec![text(Kind::Ip4Trie, IP4TRIE), text(Kind::Dnset, DNSET)]),
         zone("six.test", vec![text(Kind::Ip6Trie, IP6TRIE), text(Kind::Ip6Tset, IP6TSET)]),
         zone("dn.test", vec![text(Kind::Dnset, DNSET)]),
+        Zone {
+            allow: vec![Arc::new(text(Kind::Ip4Set, ALLOW4))],
+            ..zone("allow.test", vec![text(Kind::Ip4Set, IP4SET)])
+        },
+        Zone {
+            allow: vec![Arc::new(text(Kind::Dnset, ALLOW_NAMES))],
+            ..zone("good.test", vec![text(Kind::Dnset, DNSET)])
+        },
+        Zone {
+            acl: acl(Kind::Acl, "0/0 :refuse\n192.0.2.0/24 :pass\n"),
+            ..zone("acl.test", vec![text(Kind::Ip4Set, IP4SET)])
+        },
         zone("long.test", vec![many_values(3, 400)]),
         Zone { state: ZoneState::Unloaded, ..zone("dead.test", Vec::new()) },
         Zone { expires: Some(NOW), ..zone("old.test", vec![text(Kind::Ip4Set, IP4SET)]) },

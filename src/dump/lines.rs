@@ -1,12 +1,13 @@
 //! Records as the lines of a master file (RFC 1035 section 5.1).
 
 use crate::engine::compose::has_text;
-use crate::engine::key::{MAPPED, SIX_TO_FOUR, nibbles, octets};
 use crate::engine::text::{KeyText, Text};
 use crate::listing::records::Record;
 use crate::wire::Type;
 use crate::wire::name::{Labels, NameBuf, write_text};
+use crate::wire::reversed::{some_nibbles as nibbles, some_octets as octets};
 use crate::zone::Vars;
+use crate::zone::key::{MAPPED, SIX_TO_FOUR};
 use crate::zone::sweep::{Hit, HitKind, Node, Section, Visitor, suffix};
 use hashbrown::HashMap;
 use std::io::{self, Write};

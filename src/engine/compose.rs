@@ -1,13 +1,14 @@
 //! Writes what was found as records.
 
-use super::lookup::{Hit, HitKey, RecordHit};
 use super::text::{KeyText, Text};
-use super::{LowerName, Reason, WorkerState};
-use crate::listing::records::Record;
+use super::{Reason, WorkerState};
+use crate::listing::records::{NameId, Record, RecordSet};
 use crate::listing::{Answer, Asker};
-use crate::wire::message::response::Section;
+use crate::wire::message::response::{RECORD_HEAD, Section};
+use crate::wire::name::LowerName;
 use crate::wire::{Class, HEADER, Query, ResponseWriter, Type};
-use crate::zone::{Catalog, Dataset, NsRecords, SoaRecord, Vars, Zone};
+use crate::zone::lookup::{Match, MatchedKey};
+use crate::zone::{Catalog, CompiledZone, Dataset, Vars};
 use std::net::IpAddr;
 
 /// Answers a question about the server itself (RFC 4892); false if there is nothing to say.
@@ -29,12 +30,28 @@ pub(super) fn chaos(catalog: &Catalog, query: &Query<'_>, writer: &mut ResponseW
     true
 }
 
+/// A name that has ordinary records in a dataset.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RecordMatch<'z> {
+    pub(super) records: &'z RecordSet,
+    pub(super) name: NameId,
+}
+
+impl<'z> RecordMatch<'z> {
+    /// The records, of all types.
+    fn records(self) -> impl Iterator<Item = Record<'z>> + Clone {
+        self.records.records(self.name)
+    }
+}
+
 /// Writes the records of one query in one zone.
 pub(super) struct Composer<'a> {
-    pub(super) zone: &'a Zone,
-    pub(super) soa: &'a SoaRecord,
-    pub(super) ns: &'a NsRecords,
+    pub(super) zone: &'a CompiledZone,
     pub(super) query: &'a Query<'a>,
+    /// The lists that have the name.
+    pub(super) matches: &'a [Match<'a>],
+    /// The ordinary records the name has.
+    pub(super) records: &'a [RecordMatch<'a>],
     /// The name exists, whether it is listed or not.
     pub(super) exists: bool,
     /// Where in the message the name of the zone stands.
@@ -51,22 +68,22 @@ impl Composer<'_> {
     /// Writes the answer and authority sections.
     pub(super) fn write(&self, state: &mut WorkerState, writer: &mut ResponseWriter<'_>) -> Reason {
         let is_apex = self.owner_of_zone == HEADER;
-        let is_listed = !state.hits.is_empty() || self.value.is_some();
-        if !is_listed && state.records.is_empty() && !is_apex {
+        let has_data = !self.matches.is_empty() || !self.records.is_empty() || self.value.is_some();
+        if !has_data && !is_apex {
             self.negative_soa(writer);
             return if self.exists { Reason::NoData } else { Reason::NxDomain };
         }
         if is_apex {
             self.apex_records(writer);
         }
-        if !state.hits.is_empty() || !state.records.is_empty() || self.value.is_some() {
+        if has_data {
             if self.wants(Type::A) {
-                self.addresses(&state.hits, &state.records, writer);
+                self.addresses(writer);
             }
             if self.wants(Type::TXT) {
                 self.texts(state, writer);
             }
-            self.other_records(&state.records, writer);
+            self.other_records(writer);
         }
         if writer.answers() > 0 || writer.is_truncated() {
             self.name_servers(is_apex, writer);
@@ -77,7 +94,7 @@ impl Composer<'_> {
     }
 
     fn negative_soa(&self, writer: &mut ResponseWriter<'_>) {
-        self.soa.write(Section::Authority, self.owner_of_zone, self.soa.minimum, writer);
+        self.zone.soa.append(Section::Authority, self.owner_of_zone, writer);
     }
 
     fn wants(&self, rtype: Type) -> bool {
@@ -86,43 +103,58 @@ impl Composer<'_> {
 
     fn apex_records(&self, writer: &mut ResponseWriter<'_>) {
         if self.wants(Type::SOA) {
-            self.soa.write(Section::Answer, self.owner_of_zone, self.soa.ttl, writer);
+            self.zone.soa.append(Section::Answer, self.owner_of_zone, writer);
         }
         if self.wants(Type::NS) {
-            self.ns.write(Section::Answer, self.owner_of_zone, writer);
+            self.zone.ns.write(Section::Answer, self.owner_of_zone, writer);
         }
+    }
+
+    /// The datasets that list the name with what they say of it; behind them the value of an access
+    /// list, which has no key.
+    fn listed(&self) -> impl Iterator<Item = (Option<MatchedKey>, &Dataset, Answer<'_>)> {
+        let matches =
+            self.matches.iter().map(|found| (Some(found.key), found.dataset, found.answer()));
+        matches.chain(self.value.map(|(dataset, answer)| (None, dataset, answer)))
+    }
+
+    /// The ordinary records of one type.
+    fn records_of(&self, rtype: Type) -> impl Iterator<Item = Record<'_>> {
+        let records = self.records.iter().flat_map(|found| found.records());
+        records.filter(move |record| record.rtype == rtype)
     }
 
     /// One A record per distinct value of all datasets, with the least of their TTLs (RFC 2181
     /// section 5.2).
-    fn addresses(&self, hits: &[Hit], records: &[RecordHit], writer: &mut ResponseWriter<'_>) {
-        let Some(ttl) = self.addresses_ttl(hits, records) else { return };
+    fn addresses(&self, writer: &mut ResponseWriter<'_>) {
+        let ttls = self.listed().map(|(_, dataset, _)| dataset.ttl);
+        let ttls = ttls.chain(self.records_of(Type::A).map(|record| record.ttl));
+        let Some(ttl) = ttls.min() else { return };
         let start = writer.position();
-        self.each(hits, |_, _, answer| {
+        for (_, _, answer) in self.listed() {
             for value in answer.values_for(self.asker) {
                 self.distinct(writer, start, Type::A, ttl, &[&value.a.octets()]);
             }
-        });
-        self.each_record(records, Type::A, |record| {
+        }
+        for record in self.records_of(Type::A) {
             self.distinct(writer, start, Type::A, ttl, &[record.data]);
-        });
-    }
-
-    fn addresses_ttl(&self, hits: &[Hit], records: &[RecordHit]) -> Option<u32> {
-        let mut ttl = None;
-        self.each_record(records, Type::A, |record| ttl = Some(at_most(ttl, record.ttl)));
-        self.each(hits, |_, dataset, _| ttl = Some(at_most(ttl, dataset.ttl)));
-        ttl
+        }
     }
 
     /// One TXT record per distinct text of all datasets, with the least of their TTLs.
     fn texts(&self, state: &mut WorkerState, writer: &mut ResponseWriter<'_>) {
-        let WorkerState { name, hits, records, text, key_text, .. } = state;
-        let Some(ttl) = self.texts_ttl(hits, records) else { return };
+        let with_text = self.listed().filter(|(_, dataset, answer)| {
+            let mut values = answer.values_for(self.asker);
+            values.any(|value| has_text(value.text, &dataset.vars))
+        });
+        let ttls = with_text.map(|(_, dataset, _)| dataset.ttl);
+        let ttls = ttls.chain(self.records_of(Type::TXT).map(|record| record.ttl));
+        let Some(ttl) = ttls.min() else { return };
         let start = writer.position();
-        self.each(hits, |hit, dataset, answer| {
-            let key = match hit {
-                Some(hit) => hit.key.text(name, key_text),
+        let WorkerState { name, text, key_text, .. } = state;
+        for (key, dataset, answer) in self.listed() {
+            let key = match key {
+                Some(key) => key.text(name, key_text),
                 None => client_text(self.client, key_text),
             };
             for value in answer.values_for(self.asker) {
@@ -131,66 +163,22 @@ impl Composer<'_> {
                     self.distinct_text(writer, start, ttl, text);
                 }
             }
-        });
-        self.each_record(records, Type::TXT, |record| {
-            self.distinct(writer, start, Type::TXT, ttl, &[record.data]);
-        });
-    }
-
-    fn texts_ttl(&self, hits: &[Hit], records: &[RecordHit]) -> Option<u32> {
-        if let ([hit], [], None) = (hits, records, self.value) {
-            return hit.resolve(self.zone).map(|(dataset, _)| dataset.ttl);
         }
-        let mut ttl = None;
-        self.each_record(records, Type::TXT, |record| ttl = Some(at_most(ttl, record.ttl)));
-        self.each(hits, |_, dataset, answer| {
-            let mut values = answer.values_for(self.asker);
-            if values.any(|value| has_text(value.text, &dataset.vars)) {
-                ttl = Some(at_most(ttl, dataset.ttl));
-            }
-        });
-        ttl
-    }
-
-    /// Takes the hits and what they give; behind them, without a hit, the value of an access list.
-    #[inline]
-    fn each(&self, hits: &[Hit], mut take: impl FnMut(Option<&Hit>, &Dataset, Answer<'_>)) {
-        let mut rest = hits.iter();
-        loop {
-            // One place to call it from, so that it becomes a part of this loop.
-            let hit = rest.next();
-            let given = match hit {
-                Some(hit) => hit.resolve(self.zone),
-                None => self.value,
-            };
-            if let Some((dataset, answer)) = given {
-                take(hit, dataset, answer);
-            }
-            if hit.is_none() {
-                return;
-            }
+        for record in self.records_of(Type::TXT) {
+            self.distinct(writer, start, Type::TXT, ttl, &[record.data]);
         }
     }
 
     /// Records of `generic` datasets of the types that lists do not have, each RRset with the least
     /// of its TTLs.
-    fn other_records(&self, records: &[RecordHit], writer: &mut ResponseWriter<'_>) {
-        if records.is_empty() {
-            return;
-        }
+    fn other_records(&self, writer: &mut ResponseWriter<'_>) {
         let start = writer.position();
-        let others = || records.iter().flat_map(|hit| hit.resolve(self.zone));
-        let others = || others().filter(|record| ![Type::A, Type::TXT].contains(&record.rtype));
-        for record in others().filter(|record| self.wants(record.rtype)) {
-            let rrset = others().filter(|other| other.rtype == record.rtype);
-            let ttl = rrset.map(|other| other.ttl).min().unwrap_or(record.ttl);
+        let others = || self.records.iter().flat_map(|found| found.records());
+        let is_other = |record: &Record<'_>| ![Type::A, Type::TXT].contains(&record.rtype);
+        for record in others().filter(is_other).filter(|record| self.wants(record.rtype)) {
+            let ttl = self.records_of(record.rtype).map(|other| other.ttl).min();
+            let ttl = ttl.unwrap_or(record.ttl);
             self.distinct(writer, start, record.rtype, ttl, &[record.data]);
-        }
-    }
-
-    fn each_record(&self, records: &[RecordHit], rtype: Type, mut take: impl FnMut(Record<'_>)) {
-        for hit in records {
-            hit.resolve(self.zone).filter(|record| record.rtype == rtype).for_each(&mut take);
         }
     }
 
@@ -227,11 +215,11 @@ impl Composer<'_> {
     /// The NS records behind an answer, unless they are not wanted or do not fit.
     fn name_servers(&self, is_apex: bool, writer: &mut ResponseWriter<'_>) {
         let in_answer = is_apex && self.wants(Type::NS);
-        if !self.zone.shows_ns() || in_answer || writer.is_truncated() {
+        if !self.zone.shows_ns || in_answer || writer.is_truncated() {
             return;
         }
         let position = writer.position();
-        self.ns.write(Section::Authority, self.owner_of_zone, writer);
+        self.zone.ns.write(Section::Authority, self.owner_of_zone, writer);
         if writer.is_truncated() {
             writer.rewind_authority(position);
         }
@@ -247,10 +235,6 @@ pub(crate) fn has_text(template: &[u8], vars: &Vars) -> bool {
     }
 }
 
-fn at_most(limit: Option<u32>, ttl: u32) -> u32 {
-    limit.map_or(ttl, |limit| limit.min(ttl))
-}
-
 fn client_text(client: IpAddr, text: &mut KeyText) -> &[u8] {
     match client.to_canonical() {
         IpAddr::V4(client) => text.ip4(client.into()),
@@ -258,12 +242,12 @@ fn client_text(client: IpAddr, text: &mut KeyText) -> &[u8] {
     }
 }
 
-impl HitKey {
+impl MatchedKey {
     /// The key as a text names it: the address asked, or the name listed.
     pub(super) fn text<'k>(self, name: &LowerName, text: &'k mut KeyText) -> &'k [u8] {
         match self {
             Self::Ip4(ip4) => text.ip4(ip4),
-            Self::Ip6(high, low) => text.ip6(u128::from(high) << 64 | u128::from(low)),
+            Self::Ip6(ip6) => text.ip6(ip6),
             Self::Name { listed, apex } => text.name(name.labels_before(listed, apex)),
         }
     }
@@ -273,7 +257,7 @@ impl HitKey {
 fn stands_in(records: &[u8], rtype: Type, parts: &[&[u8]]) -> bool {
     let size: usize = parts.iter().map(|part| part.len()).sum();
     let mut rest = records;
-    while let Some((fixed, after)) = rest.split_first_chunk::<12>() {
+    while let Some((fixed, after)) = rest.split_first_chunk::<RECORD_HEAD>() {
         let len = usize::from(u16::from_be_bytes([fixed[10], fixed[11]]));
         let Some((mut data, next)) = after.split_at_checked(len) else { return false };
         let same = len == size

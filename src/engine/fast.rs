@@ -1,215 +1,275 @@
-//! The short ways of a query, which nearly every one takes: for a name below the apex of a zone of
-//! plain lists, in class IN, with no record beside the question but a usual OPT.
+//! The fast path, which nearly every query takes: a usual question for a name below the apex of a zone
+//! of lists, which at most one dataset lists.
 //!
-//! There is one for IPv4 addresses and one for IPv6 addresses, which need no copy of the name, one for
-//! usual names and one for all others. All give what the long way gives: tests compare both, byte for byte. Each is a
-//! call, and so are the lookups in it, so that all that stands around them stays in registers
-//! (docs/decisions/011).
+//! It gives the bytes and the counts that the general path gives: tests compare both. Addresses need no
+//! copy of the name. The functions that are not inlined, and the lookups in them, keep what the query
+//! needs in registers (docs/decisions/011).
 
-mod names;
-mod question;
-
-use super::acl::Restriction;
-use super::key::Key;
-use super::lookup::{Hit, HitKey, Lookup, test_point};
-use super::text::{Ip4Text, Ip6Text, expand};
-use super::{LowerName, Reason, Request, WorkerState};
-use crate::listing::{AnswerId, Asker};
-use crate::trie::names::NameLookup;
+use super::admit::admits;
+use super::compose::has_text;
+use super::text::{Ip4Text, Ip6Text, expand, expand_any, expand_quickly};
+use super::{Reason, Request, WorkerState};
+use crate::answer::AnswerId;
 use crate::wire::message::response::single::Room;
+use crate::wire::message::response::{RECORD_HEAD, Section, record_head};
+use crate::wire::name::{LowerName, write_usual_text};
 use crate::wire::reversed::{NIBBLES, nibbles, octets};
-use crate::wire::{HEADER, Rcode};
-use crate::zone::{Catalog, Dataset, SimpleZone, Zone, ZoneMatch};
-use question::{ParsedQuestion, Question, SingleHit};
-use std::sync::Arc;
+use crate::wire::{Class, HEADER, ParsedQuestion, Rcode, Type};
+use crate::zone::key::TestPoint;
+use crate::zone::lookup::{Ip4, Ip6, Match, MatchedKey, Name, View, lookup};
+use crate::zone::{
+    Catalog, CompiledZone, Counters, Dataset, SOA_ROOM, SimpleZone, Vars, ZoneMatch,
+};
+use std::net::Ipv4Addr;
 
 /// All that a query is answered with.
 pub(super) struct Attempt<'a, 'o> {
     pub(super) catalog: &'a Catalog,
-    pub(super) state: &'a mut WorkerState,
+    pub(super) state: &'o mut WorkerState,
     pub(super) request: &'a Request<'a>,
+    pub(super) question: &'o ParsedQuestion<'a>,
     pub(super) out: &'o mut Room,
+    /// Where the answer counts, and why, once it is written.
+    pub(super) counters: &'a Counters,
+    pub(super) reason: Reason,
 }
 
-impl Attempt<'_, '_> {
-    /// Answers and counts a query for an IPv4 address, where no names are listed, and gives the length
-    /// of the answer; `None` if the query has to take another way: nothing has happened then but that
-    /// `out` and `state` may have been written to.
+/// A dataset that lists a key, with the number of its answer: that of none if there are several.
+#[derive(Clone, Copy, Default)]
+struct SingleHit<'a> {
+    dataset: Option<&'a Dataset>,
+    answer: AnswerId,
+    key: Option<MatchedKey>,
+}
+
+impl<'a> SingleHit<'a> {
+    /// The sink of the lookup.
+    #[inline(always)]
+    fn take(&mut self, found: Match<'a>) {
+        if found.allowed_by.is_none() {
+            let answer = if self.dataset.is_none() { found.answer } else { AnswerId::NONE };
+            *self = Self { dataset: Some(found.dataset), answer, key: Some(found.key) };
+        }
+    }
+}
+
+/// The length of the answer: `None` if it is for another way to give, `Some(None)` if the query has to
+/// take the general path. Nothing has happened then but that `out` and `state` may have been written to.
+type Tried = Option<Option<usize>>;
+
+impl<'a> Attempt<'a, '_> {
+    /// Answers the query, and gives the length of the answer; `None` if it has to take the general path.
+    #[inline(always)]
+    pub(super) fn answer(&mut self) -> Option<usize> {
+        let by_address = match self.request.query.get(HEADER..) {
+            Some([1, _, 1, _, 1, _, 1, _, 1, ..]) => self.by_ip6().or_else(|| self.by_ip4()),
+            Some([1..=3, ..]) => self.by_ip4(),
+            _ => None,
+        };
+        match by_address {
+            Some(answered) => answered,
+            None => self.by_name(),
+        }
+    }
+
+    /// Answers a query for an IPv4 address, where no names are listed.
     #[inline(never)]
-    pub(super) fn by_ip4(&mut self) -> Option<usize> {
-        let Self { catalog, request, .. } = *self;
-        let (address, len) = octets(request.query.get(HEADER..)?)?;
+    pub(super) fn by_ip4(&mut self) -> Tried {
+        let (address, len) = octets(self.question.bytes.get(HEADER..)?)?;
         // Names of single digits can be nibbles, too.
         if len == 4 * 2 {
             return None;
         }
-        let recent = &mut self.state.recent;
-        let asked = ParsedQuestion::read(catalog, request, HEADER + len, recent, |compiled| {
-            compiled.is_ip4
-        })?;
-        let key = Key { ip4: Some(address), ip6: None };
-        let lookup = |dataset: &Dataset| dataset.ip4.as_ref().map(|trie| trie.lookup(address));
-        self.by_address(&asked, &key, lookup, |template, dataset, room| {
-            expand(template, &dataset.vars, Ip4Text::new(address).bytes(), room)
-        })
+        let zone = self.zone_at(HEADER + len, SimpleZone::Ip4)?;
+        if zone.test_points && TestPoint::of_ip4(address).is_some() {
+            return Some(None);
+        }
+        let mut hit = SingleHit::default();
+        lookup(&zone.datasets, &zone.allow, None, &Ip4(address), |found| hit.take(found));
+        Some(self.reply(zone, HEADER + len, false, hit, |_, template, vars, room| {
+            expand(template, vars, Ip4Text::new(address).bytes(), room)
+        }))
     }
 
     /// The same for an IPv6 address, where no names and IPv4 addresses are listed.
     #[inline(never)]
-    pub(super) fn by_ip6(&mut self) -> Option<usize> {
-        let Self { catalog, request, .. } = *self;
-        let address = nibbles(request.query.get(HEADER..)?)?;
-        let recent = &mut self.state.recent;
-        let asked = ParsedQuestion::read(catalog, request, HEADER + NIBBLES, recent, |compiled| {
-            compiled.is_ip6
-        })?;
-        let key = Key { ip4: None, ip6: Some(address) };
-        let lookup = |dataset: &Dataset| dataset.ip6.as_ref().map(|trie| trie.lookup(address));
-        self.by_address(&asked, &key, lookup, |template, dataset, room| {
-            expand(template, &dataset.vars, Ip6Text::new(address).bytes(), room)
-        })
-    }
-
-    /// What both have in common, when the zone is known: `text` writes out the text of a template.
-    #[inline(always)]
-    fn by_address(
-        &mut self,
-        asked: &ParsedQuestion<'_>,
-        key: &Key,
-        lookup: impl Fn(&Dataset) -> Option<AnswerId>,
-        text: impl FnOnce(&[u8], &Dataset, &mut [u8]) -> Option<usize>,
-    ) -> Option<usize> {
-        if test_point(&[], key).is_some() && asked.compiled.test_points {
-            return None;
+    pub(super) fn by_ip6(&mut self) -> Tried {
+        let address = nibbles(self.question.bytes.get(HEADER..)?)?;
+        let zone = self.zone_at(HEADER + NIBBLES, SimpleZone::Ip6)?;
+        if zone.test_points && TestPoint::of_ip6(address).is_some() {
+            return Some(None);
         }
-        let found = only_hit(&asked.compiled.datasets, lookup)?;
-        asked.answer(self.state.worker, self.request.query, self.out, found, text)
+        let mut hit = SingleHit::default();
+        lookup(&zone.datasets, &zone.allow, None, &Ip6(address), |found| hit.take(found));
+        Some(self.reply(zone, HEADER + NIBBLES, false, hit, |_, template, vars, room| {
+            expand(template, vars, Ip6Text::new(address).bytes(), room)
+        }))
     }
 
-    /// The same for any name, also in zones where an address can be one, too.
+    /// The zone with the apex at this position of the message, if it is open to the query and has such
+    /// keys.
+    #[inline(always)]
+    fn zone_at(&mut self, apex: usize, keys: SimpleZone) -> Option<&'a CompiledZone> {
+        let (name, _) = self.question.bytes.get(apex..)?.split_last_chunk::<4>()?;
+        let zone = self.catalog.zone_at(name, &mut self.state.recent)?;
+        (zone.simple == Some(keys) && is_open(zone, self.request)).then_some(zone)
+    }
+
+    /// Answers a query for any name.
+    ///
+    /// The name of the zone asked last is compared with the end of the name: only the labels before it
+    /// are walked then.
     #[inline(never)]
     pub(super) fn by_name(&mut self) -> Option<usize> {
-        let Self { catalog, request, state, out } = self;
-        let wire = request.query.get(HEADER..)?;
-        let len = state.name.starts.read(wire)?;
-        let name = wire.get(..len)?;
-        let end = HEADER + len;
-        let Some(route) = catalog.find(name, state.name.starts(), &mut state.recent) else {
-            return refuse(catalog, state.worker, &Question::read(request.query, end)?, out);
+        let Self { catalog, request, state, question, .. } = self;
+        let (message, end) = (request.query, question.name_end());
+        let (zone, apex) = match catalog.recent_zone(message, end, state.recent) {
+            Some((zone, apex)) => {
+                state.name.read_before(message, apex)?;
+                (zone, apex)
+            }
+            None => {
+                if state.name.read(message.get(HEADER..)?)? != end - HEADER {
+                    return None;
+                }
+                let (wire, starts) = (state.name.wire(), state.name.starts());
+                let found = catalog.search(wire, starts, &mut state.recent);
+                let Some(ZoneMatch { compiled, before, .. }) = found else {
+                    return self.refuse();
+                };
+                (compiled, state.name.cut(before))
+            }
         };
-        let ZoneMatch { zone, compiled, before } = route;
-        if before == 0 || !zone.is_served(request.now) || !catalog.is_plain() {
+        if apex == HEADER || !is_open(zone, request) {
             return None;
         }
-        state.name.set(name);
-        let apex = state.name.cut(before);
-        let exists = look(zone, compiled.simple?, &state.name, &mut state.hits)?;
-        let asked = ParsedQuestion { compiled, apex, end };
-        let found = match state.hits[..] {
-            [] => SingleHit { exists, dataset: zone.datasets.first()?, answer: AnswerId::NONE },
-            [hit] => {
-                let (dataset, answer) = hit.listed(zone)?;
-                SingleHit { exists, dataset, answer }
+        match zone.simple? {
+            SimpleZone::Names => self.by_listed_name(zone, apex),
+            _ => self.by_any_key(zone, apex),
+        }
+    }
+
+    /// Answers a query for a name where nothing else is listed.
+    #[inline(always)]
+    fn by_listed_name(&mut self, zone: &'a CompiledZone, apex: usize) -> Option<usize> {
+        let name = &self.state.name;
+        if name.labels() == 1 && zone.test_points {
+            return self.by_any_key(zone, apex);
+        }
+        let mut hit = SingleHit::default();
+        let probe = Name::new(name);
+        let found = lookup(&zone.datasets, &zone.allow, None, &probe, |found| hit.take(found));
+        let is_allowed = found.listed && hit.dataset.is_none();
+        let exists = found.empty_non_terminal || is_allowed && exists_below(zone, name);
+        self.reply(zone, apex, exists, hit, |state, template, vars, room| {
+            let Some(MatchedKey::Name { listed, .. }) = hit.key else { return None };
+            let key = state.name.labels_before(listed, 0);
+            let write = |room: &mut [u8]| write_usual_text(key, room);
+            match expand_quickly(template, vars, write, room) {
+                None => expand_any(template, vars, state.key_text.name(key), room),
+                len => len,
             }
-            _ => return None,
-        };
-        let WorkerState { name, hits, key_text, worker, .. } = &mut **state;
-        asked.answer(*worker, request.query, out, found, |template, dataset, room| {
-            let key = hits.first().map_or(&[][..], |hit| hit.key.text(name, key_text));
-            expand(template, &dataset.vars, key, room)
         })
     }
+
+    /// Answers a query for what can be a key of several kinds, or is none.
+    #[inline(never)]
+    fn by_any_key(&mut self, zone: &'a CompiledZone, apex: usize) -> Option<usize> {
+        let view = View::new(zone, &self.state.name);
+        if view.test_point.is_some() {
+            return None;
+        }
+        let mut hit = SingleHit::default();
+        let found = lookup(&zone.datasets, &zone.allow, None, &view, |found| hit.take(found));
+        let exists =
+            hit.dataset.is_none() && (found.empty_non_terminal || view.exists(found.listed));
+        self.reply(zone, apex, exists, hit, |state, template, vars, room| {
+            expand(template, vars, hit.key?.text(&state.name, &mut state.key_text), room)
+        })
+    }
+
+    /// Writes the answer for a key that has this hit. `text` writes out the text of a template to the
+    /// start of the room there is, and gives its length.
+    #[inline(always)]
+    fn reply(
+        &mut self,
+        zone: &'a CompiledZone,
+        apex: usize,
+        exists: bool,
+        hit: SingleHit<'_>,
+        text: impl FnOnce(&mut WorkerState, &[u8], &Vars, &mut [u8]) -> Option<usize>,
+    ) -> Option<usize> {
+        let (reason, len) = match hit.dataset {
+            None if exists => (Reason::NoData, self.negative(zone, apex, Rcode::NoError)?),
+            None => (Reason::NxDomain, self.negative(zone, apex, Rcode::NxDomain)?),
+            // The NS records stand behind the answer.
+            Some(_) if zone.shows_ns => return None,
+            Some(dataset) => {
+                let (a, template) = dataset.answers.only_value(hit.answer)?;
+                match self.question.qtype {
+                    Type::A => (Reason::Answered, self.a(dataset, a)?),
+                    Type::TXT if has_text(template, &dataset.vars) => {
+                        (Reason::Answered, self.txt(dataset, template, text)?)
+                    }
+                    _ => (Reason::NoData, self.negative(zone, apex, Rcode::NoError)?),
+                }
+            }
+        };
+        (self.counters, self.reason) = (&zone.counters, reason);
+        Some(len)
+    }
+
+    #[inline(always)]
+    fn a(&mut self, dataset: &Dataset, a: Ipv4Addr) -> Option<usize> {
+        let room: &mut [u8; RECORD_HEAD + 4] = self.question.room(self.out)?;
+        let head = record_head(HEADER, Type::A, Class::IN, dataset.ttl, 4);
+        room[..RECORD_HEAD].copy_from_slice(&head);
+        room[RECORD_HEAD..].copy_from_slice(&a.octets());
+        self.question.finish(self.out, RECORD_HEAD + 4, Rcode::NoError, Section::Answer)
+    }
+
+    #[inline(always)]
+    fn txt(
+        &mut self,
+        dataset: &Dataset,
+        template: &[u8],
+        text: impl FnOnce(&mut WorkerState, &[u8], &Vars, &mut [u8]) -> Option<usize>,
+    ) -> Option<usize> {
+        // One character-string (RFC 1035 section 3.3).
+        let room: &mut [u8; RECORD_HEAD + 256] = self.question.room(self.out)?;
+        let len = text(self.state, template, &dataset.vars, &mut room[RECORD_HEAD + 1..])?;
+        let head = record_head(HEADER, Type::TXT, Class::IN, dataset.ttl, len as u16 + 1);
+        room[..RECORD_HEAD].copy_from_slice(&head);
+        room[RECORD_HEAD] = len as u8;
+        self.question.finish(self.out, RECORD_HEAD + 1 + len, Rcode::NoError, Section::Answer)
+    }
+
+    #[inline(always)]
+    fn negative(&mut self, zone: &CompiledZone, apex: usize, rcode: Rcode) -> Option<usize> {
+        let room: &mut [u8; SOA_ROOM] = self.question.room(self.out)?;
+        let size = zone.soa.write(apex, room);
+        self.question.finish(self.out, size, rcode, Section::Authority)
+    }
+
+    /// Answers a query for a name of no zone.
+    #[inline(never)]
+    fn refuse(&mut self) -> Option<usize> {
+        (self.counters, self.reason) = (self.catalog.counters(), Reason::Refused);
+        self.question.refuse(self.out, Rcode::Refused)
+    }
 }
 
-/// What datasets have for a key, by this lookup; `None` if several list it, or there is
-/// none.
+/// True if an allowed name is above others that are listed.
+#[cold]
+#[inline(never)]
+fn exists_below(zone: &CompiledZone, name: &LowerName) -> bool {
+    View::new(zone, name).exists(true)
+}
+
+/// True if the zone is served, and its access lists let the client pass.
 #[inline(always)]
-fn only_hit(
-    datasets: &[Arc<Dataset>],
-    lookup: impl Fn(&Dataset) -> Option<AnswerId>,
-) -> Option<SingleHit<'_>> {
-    let (first, others) = datasets.split_first()?;
-    let find = |dataset| SingleHit {
-        exists: false,
-        dataset,
-        answer: lookup(dataset).unwrap_or(AnswerId::NONE),
-    };
-    let mut only = find(first);
-    for dataset in others {
-        let found = find(dataset);
-        if found.answer.is_listed() {
-            if only.answer.is_listed() {
-                return None;
-            }
-            only = found;
-        }
-    }
-    Some(only)
-}
-
-/// Fills `hits`, and says whether the name exists. `None` for the test points.
-#[inline(never)]
-fn look(zone: &Zone, simple: SimpleZone, name: &LowerName, hits: &mut Vec<Hit>) -> Option<bool> {
-    hits.clear();
-    let labels = name.labels();
-    let has_addresses = simple.ip4 || simple.ip6;
-    let key = match has_addresses {
-        true => Key::parse(name.wire(), labels, simple.ip4),
-        false => Key::default(),
-    };
-    if zone.test_points && test_point(name.wire(), &key).is_some() {
-        return None;
-    }
-    let mut exists = false;
-    for (number, dataset) in zone.datasets.iter().enumerate() {
-        if let (Some(trie), Some(key)) = (&dataset.ip4, key.ip4) {
-            let answer = trie.lookup(key);
-            if answer.is_listed() {
-                hits.push(Hit::new(number, answer, HitKey::Ip4(key)));
-            }
-        }
-        if let (Some(trie), Some(key)) = (&dataset.ip6, key.ip6) {
-            let answer = trie.lookup(key);
-            if answer.is_listed() {
-                hits.push(Hit::new(number, answer, HitKey::ip6(key)));
-            }
-        }
-        let Some(names) = &dataset.names else { continue };
-        match names.lookup_labels(name.padded(), name.starts()) {
-            NameLookup::Listed { answer, labels } => {
-                let key = HitKey::Name { listed: labels, apex: 0 };
-                hits.push(Hit::new(number, answer, key));
-            }
-            NameLookup::EmptyNonTerminal => exists |= !dataset.hides_empty_non_terminals,
-            NameLookup::Nothing => {}
-        }
-    }
-    let is_short = labels < 4 || labels < 32 && name.bytes[0] == 1;
-    exists |= !hits.is_empty();
-    Some(exists || is_short && has_addresses && has_addresses_below(zone, name))
-}
-
-#[inline(never)]
-fn has_addresses_below(zone: &Zone, name: &LowerName) -> bool {
-    let asker = Asker { now: 0, has_key: false };
-    let lookup = Lookup { zone, name, asker, restriction: Restriction::Pass };
-    lookup.has_addresses_below(&lookup.view())
-}
-
-/// Answers a query for a name of no zone.
-#[inline(never)]
-fn refuse(
-    catalog: &Catalog,
-    worker: usize,
-    question: &Question<'_>,
-    out: &mut Room,
-) -> Option<usize> {
-    if !catalog.acl().is_empty() {
-        return None;
-    }
-    let len = question.reply.refuse(out, Rcode::Refused)?;
-    catalog.counters().count(worker, Reason::Refused, question.size, len);
-    Some(len)
+fn is_open(zone: &CompiledZone, request: &Request<'_>) -> bool {
+    request.now <= zone.expires && admits(zone, request)
 }
 
 #[cfg(test)]

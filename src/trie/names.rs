@@ -63,10 +63,11 @@ mod table;
 mod tests;
 mod tld_index;
 
+pub use crate::wire::name::PaddedName;
 pub(crate) use build::{MAX_OVERHEAD, NameTreeBuilder};
 pub use iter::{Iter, NameEntry};
 pub(crate) use key::{encode as encode_key, encode_plain as encode_plain_key};
-pub use lookup::{NameLookup, PaddedName};
+pub use lookup::NameLookup;
 
 use crate::flat_array::{ArrayReader, ArrayWriter, FlatArray};
 use table::Bucket;

@@ -10,9 +10,8 @@ pub mod name;
 pub mod reversed;
 
 pub use codes::{Class, Rcode, Type};
-pub use message::query::{Edns, Query, Reject};
+pub use message::query::{Edns, ParsedQuestion, Query, Reject};
 pub use message::response::ResponseWriter;
-pub use message::response::single::SingleReply;
 
 /// The length of a message header, in bytes (RFC 1035 section 4.1.1).
 pub const HEADER: usize = 12;

@@ -1,5 +1,6 @@
 //! Addresses as names in reverse order begin with them (RFC 5782 sections 2.1 and 2.4).
 
+use super::name::Labels;
 use bytemuck::cast;
 use wide::{i8x16, u8x16, u16x8};
 
@@ -97,6 +98,38 @@ pub fn nibbles(name: &[u8]) -> Option<u128> {
     }
     let address = bytes_of(octets[0], octets[1]);
     (wrong == i8x16::ZERO).then_some(u128::from_le_bytes(cast(address)))
+}
+
+/// The IPv4 address that up to four labels begin, the lowest octet first: with zeros for the octets not
+/// given. Octets may be written with leading zeros, in three digits at most.
+pub fn some_octets(labels: &[u8]) -> Option<u32> {
+    let mut address = 0;
+    for label in Labels::of(labels) {
+        if label.len() > 3 || !label.iter().all(u8::is_ascii_digit) {
+            return None;
+        }
+        let octet = label.iter().fold(0, |octet, digit| 10 * octet + u32::from(digit - b'0'));
+        if octet > 255 {
+            return None;
+        }
+        address = address >> 8 | octet << 24;
+    }
+    Some(address)
+}
+
+/// The IPv6 address that up to 32 labels of one hexadecimal digit begin, in lower case and the lowest
+/// nibble first: with zeros for the nibbles not given.
+pub fn some_nibbles(labels: &[u8]) -> Option<u128> {
+    let mut address = 0u128;
+    for label in Labels::of(labels) {
+        let nibble = match *label {
+            [digit @ b'0'..=b'9'] => digit - b'0',
+            [letter @ b'a'..=b'f'] => letter - b'a' + 10,
+            _ => return None,
+        };
+        address = address >> 4 | u128::from(nibble) << 124;
+    }
+    Some(address)
 }
 
 /// Sixteen bytes as words of two, the first of which is the lower one.
@@ -223,5 +256,35 @@ mod tests {
             }
         }
         assert_eq!(nibbles(&name[1..]), None);
+    }
+
+    #[test]
+    fn labels_of_up_to_three_digits_are_some_octets() {
+        let one = |label: &[u8]| some_octets(&[&[label.len() as u8], label, &[0]].concat());
+        for number in 0..=999_u32 {
+            let wanted = (number < 256).then_some(number << 24);
+            for text in [format!("{number}"), format!("{number:02}"), format!("{number:03}")] {
+                assert_eq!(one(text.as_bytes()), wanted, "{text}");
+            }
+        }
+        for byte in (0..=255_u8).filter(|byte| !byte.is_ascii_digit()) {
+            for label in [&[byte][..], &[b'1', byte], &[byte, b'1'], &[b'1', byte, b'1']] {
+                assert_eq!(one(label), None, "{label:?}");
+            }
+        }
+        assert_eq!(one(b"0001"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn some_nibbles_are_the_first_of_an_address(count in 0_usize..=32, address: u128) {
+            let digit = |n: usize| char::from_digit((address >> (4 * n) & 15) as u32, 16).unwrap();
+            let labels: Vec<u8> = (32 - count..32).flat_map(|n| [1, digit(n) as u8]).collect();
+            let unused = u128::MAX.checked_shr(4 * count as u32).unwrap_or(0);
+            prop_assert_eq!(some_nibbles(&labels), Some(address & !unused));
+            if count == 32 {
+                prop_assert_eq!(nibbles(&labels), Some(address));
+            }
+        }
     }
 }

@@ -1,9 +1,10 @@
 //! Access lists as they are served.
 
-use crate::listing::{Action, Actions};
+use crate::listing::{Action, Actions, Keyword};
 use crate::trie::{Trie4, Trie6};
 use crate::zonefile::{self, Keys, Subjects};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
+use std::ops::RangeInclusive;
 
 /// Who may ask, and what is done with the queries of the others.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub struct ClientAcl {
     ip4: Trie4,
     ip6: Trie6,
     actions: Actions,
+    /// The IPv4 clients that do not simply pass, as sorted, disjoint ranges: each query asks for that.
+    restricted: Box<[RangeInclusive<u32>]>,
 }
 
 /// An access list of keys.
@@ -34,11 +37,15 @@ impl Acl {
     pub fn new(parsed: zonefile::Acl) -> Self {
         let actions = parsed.actions;
         match parsed.subjects {
-            Subjects::Clients(ip4, ip6) => Self::Clients(Box::new(ClientAcl {
-                ip4: ip4.into_trie(1),
-                ip6: ip6.into_trie(),
-                actions,
-            })),
+            Subjects::Clients(ip4, ip6) => {
+                let restricted = ip4.ranges().filter(|range| !passes(actions.get(range.answer)));
+                Self::Clients(Box::new(ClientAcl {
+                    restricted: restricted.map(|range| range.start..=range.end).collect(),
+                    ip4: ip4.into_trie(1),
+                    ip6: ip6.into_trie(),
+                    actions,
+                }))
+            }
             Subjects::Keys(keys) => Self::Keys(Box::new(KeyAcl { keys, actions })),
         }
     }
@@ -46,7 +53,10 @@ impl Acl {
     /// The size in memory, in bytes.
     pub fn memory(&self) -> usize {
         match self {
-            Self::Clients(acl) => acl.ip4.memory() + acl.ip6.memory() + acl.actions.memory(),
+            Self::Clients(acl) => {
+                let restricted = size_of_val(&*acl.restricted);
+                acl.ip4.memory() + acl.ip6.memory() + acl.actions.memory() + restricted
+            }
             Self::Keys(acl) => {
                 let texts: usize = acl.keys.known.keys().map(|key| key.len()).sum();
                 acl.keys.known.allocation_size() + texts + acl.actions.memory()
@@ -56,6 +66,12 @@ impl Acl {
 }
 
 impl ClientAcl {
+    #[inline]
+    fn restricts(&self, client: u32) -> bool {
+        let next = self.restricted.partition_point(|range| *range.end() < client);
+        self.restricted.get(next).is_some_and(|range| *range.start() <= client)
+    }
+
     /// What is done with the queries of this client, if the list says anything of it. A v4-mapped
     /// address is an IPv4 address.
     pub fn action(&self, client: IpAddr) -> Option<Action<'_>> {
@@ -64,6 +80,30 @@ impl ClientAcl {
             IpAddr::V6(client) => self.ip6.lookup(client.into()),
         })
     }
+}
+
+impl Acl {
+    /// True if the list lets every query of this client pass.
+    #[inline(never)]
+    pub fn passes(&self, client: IpAddr) -> bool {
+        match self {
+            Self::Clients(clients) => passes(clients.action(client)),
+            Self::Keys(_) => false,
+        }
+    }
+
+    /// The same for an IPv4 client.
+    #[inline]
+    pub fn passes_ip4(&self, client: Ipv4Addr) -> bool {
+        match self {
+            Self::Clients(clients) => !clients.restricts(client.into()),
+            Self::Keys(_) => false,
+        }
+    }
+}
+
+fn passes(action: Option<Action<'_>>) -> bool {
+    matches!(action, None | Some(Action::Keyword(Keyword::Pass)))
 }
 
 impl KeyAcl {

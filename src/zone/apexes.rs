@@ -1,9 +1,8 @@
-//! Names that begin something, found from the names at and below them.
+//! A set of apexes, which finds the closest one at or above a name.
 
-use crate::wire::name::{Labels, MAX_LABEL};
+use crate::wire::name::Labels;
 use foldhash::fast::FixedState;
 use hashbrown::HashSet;
-use std::num::NonZeroU32;
 
 /// Numbered apexes.
 #[derive(Debug, Default)]
@@ -80,7 +79,7 @@ impl Apexes {
             let mut rest = &apex.name[..];
             while let Some(label) = Labels::of(rest).next() {
                 rest = &rest[label.len() + 1..];
-                let upper = self.search(rest);
+                let upper = self.find_whole(rest);
                 above.extend(upper);
                 if upper.is_some() || ends(rest) {
                     self.between.extend(between.drain(..).map(Box::<[u8]>::from));
@@ -97,7 +96,7 @@ impl Apexes {
     /// The number of the apex that is this name, in upper or lower case. A call of its own: the
     /// callers have many things to keep in registers.
     #[inline(never)]
-    fn search(&self, name: &[u8]) -> Option<u32> {
+    pub(super) fn find_whole(&self, name: &[u8]) -> Option<u32> {
         // What is longer than all is not worth a hash.
         if name.len() > self.longest {
             return None;
@@ -105,53 +104,19 @@ impl Apexes {
         self.place(name).ok()
     }
 
-    /// The number of the apex that a name in a message goes on with at `start` (in any case), and
-    /// where it ends. `None` also if a name does not go on there.
-    ///
-    /// The apex with the number `recent` is tried first: one query after the other asks for the same.
+    /// True if the apex with this number is this name, in upper or lower case.
     #[inline(always)]
-    pub(super) fn read(
-        &self,
-        message: &[u8],
-        start: usize,
-        recent: &mut u32,
-    ) -> Option<(u32, usize)> {
-        if let Some(apex) = self.names.get(*recent as usize) {
-            let len = apex.name.len();
-            let name = message.get(start..).and_then(|rest| rest.get(..len));
-            if name.is_some_and(|name| apex.is(name)) {
-                return Some((*recent, start + len));
-            }
-        }
-        let (number, end) = self.read_any(message, start)?;
-        *recent = number;
-        Some((number, end.get() as usize))
+    pub(super) fn is(&self, number: u32, name: &[u8]) -> bool {
+        self.names.get(number as usize).is_some_and(|apex| apex.is(name))
     }
 
-    /// Where the apex with this number begins, if it is what ends at `end` of a message (in any case).
+    /// Where the apex with this number begins, if it is what ends at `end` of a message (in any case)
+    /// and no other apex lies below it.
     #[inline(always)]
     pub(super) fn start(&self, number: u32, message: &[u8], end: usize) -> Option<usize> {
-        let apex = self.names.get(number as usize)?;
+        let apex = self.names.get(number as usize).filter(|apex| !apex.is_above)?;
         let start = end.checked_sub(apex.name.len())?;
         apex.is(message.get(start..end)?).then_some(start)
-    }
-
-    #[inline(never)]
-    fn read_any(&self, message: &[u8], start: usize) -> Option<(u32, NonZeroU32)> {
-        let mut end = start;
-        loop {
-            let len = usize::from(*message.get(end)?);
-            end += 1 + len;
-            if len.wrapping_sub(1) >= MAX_LABEL {
-                let name = message.get(start..end)?;
-                let number = match name.len() {
-                    8..=USUAL => self.place(name).ok()?,
-                    // Out of the way, so that the usual case needs no registers saved.
-                    _ => self.search(name)?,
-                };
-                return (len == 0).then_some((number, NonZeroU32::new(end as u32)?));
-            }
-        }
     }
 
     /// True if another apex lies below the one with this number.
@@ -187,39 +152,18 @@ impl Apexes {
         !self.between.is_empty()
     }
 
-    /// As [`Apexes::find`], but tries the apex with the number `recent` first.
-    #[inline(always)]
-    pub(super) fn find_recent(
-        &self,
-        name: &[u8],
-        starts: &[u8],
-        recent: &mut u32,
-    ) -> Option<(u32, usize)> {
-        // Below an apex that is above another, a longer one has to be looked for.
-        if let Some(apex) = self.names.get(*recent as usize).filter(|apex| !apex.is_above) {
-            let before = starts.len().wrapping_sub(1 + apex.labels as usize);
-            let tail = starts.get(before).and_then(|&start| name.get(usize::from(start)..));
-            if tail.is_some_and(|tail| apex.is(tail)) {
-                return Some((*recent, before));
-            }
-        }
-        let (number, before) = self.find(name, starts)?;
-        *recent = number;
-        Some((number, before))
-    }
-
     /// The number of the longest apex that `name` is at or below, and the number of labels that
     /// stand before that apex. `starts` has the position of each label of the name and of its
     /// final zero.
     ///
     /// The cost grows with the number of different label counts of the apexes, not with their
     /// number.
-    #[inline(always)]
+    #[inline]
     pub(super) fn find(&self, name: &[u8], starts: &[u8]) -> Option<(u32, usize)> {
         let labels = starts.len().checked_sub(1)?;
         for &count in &self.label_counts {
             let Some(before) = labels.checked_sub(count as usize) else { continue };
-            if let Some(number) = self.search(name.get(usize::from(starts[before])..)?) {
+            if let Some(number) = self.find_whole(name.get(usize::from(starts[before])..)?) {
                 return Some((number, before));
             }
         }
@@ -326,12 +270,15 @@ mod tests {
             let due = suffixes.rev().max_by_key(|(_, apex)| apex.len());
             let due = due.map(|(number, apex)| (number as u32, asked.len() - apex.len()));
             prop_assert_eq!(found.find(&wire(&asked), &starts), due);
-            for mut recent in 0..=apexes.len() as u32 {
-                prop_assert_eq!(found.find_recent(&wire(&asked), &starts, &mut recent), due);
+            for recent in 0..=apexes.len() as u32 {
+                let start = found.start(recent, &wire(&asked), wire(&asked).len());
+                if let (Some(start), Some((number, before))) = (start, due) {
+                    prop_assert_eq!((recent, start), (number, 2 * before));
+                }
                 let whole = apexes.iter().position(|apex| *apex == asked);
-                let whole = whole.map(|number| (number as u32, wire(&asked).len()));
-                let read = found.read(&wire(&asked), 0, &mut recent);
-                prop_assert_eq!(read, whole);
+                let whole = whole.map(|number| number as u32);
+                prop_assert_eq!(found.find_whole(&wire(&asked)), whole);
+                prop_assert_eq!(found.is(recent, &wire(&asked)), whole == Some(recent));
             }
             for (number, apex) in apexes.iter().enumerate() {
                 if apexes[..number].contains(apex) {
@@ -358,22 +305,17 @@ mod tests {
                     *byte ^= 0x20;
                 }
             }
-            prop_assert_eq!(apexes.search(&other), Some(0));
-            let message = [&b"xx"[..], &other, b"\0\x01"].concat();
-            let end = 2 + other.len();
-            for mut recent in [0, 1] {
-                prop_assert_eq!(apexes.read(&message, 2, &mut recent), Some((0, end)));
-                prop_assert_eq!(recent, 0);
-                prop_assert_eq!(apexes.read(&message[..end - 1], 2, &mut recent), None);
-            }
+            prop_assert_eq!(apexes.find_whole(&other), Some(0));
+            prop_assert!(apexes.is(0, &other) && !apexes.is(1, &other));
+            prop_assert!(!apexes.is(0, &other[1..]));
+            let message = [&b"xx"[..], &other].concat();
+            prop_assert_eq!(apexes.start(0, &message, message.len()), Some(2));
             for at in 0..other.len() {
                 let mut damaged = other.clone();
                 damaged[at] ^= 0x20;
                 let same = damaged.eq_ignore_ascii_case(name.as_wire());
-                prop_assert_eq!(apexes.search(&damaged), same.then_some(0));
-                let message = [&b"xx"[..], &damaged].concat();
-                let read = apexes.read(&message, 2, &mut 0).filter(|&(_, end)| end == message.len());
-                prop_assert_eq!(read, same.then_some((0, end)));
+                prop_assert_eq!(apexes.find_whole(&damaged), same.then_some(0));
+                prop_assert_eq!(apexes.is(0, &damaged), same);
             }
         }
     }

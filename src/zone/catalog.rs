@@ -1,7 +1,7 @@
 //! All zones, found by name.
 
 use super::apexes::Apexes;
-use super::{Counters, Dataset, NsRecords, SoaRecord, Zone, ZoneState};
+use super::{Acl, Counters, Dataset, NsRecords, SoaRecord, Zone, ZoneState};
 use crate::wire::name::MAX_NAME;
 use crate::wire::reversed::{NIBBLES, OCTETS};
 use std::sync::Arc;
@@ -30,19 +30,23 @@ pub struct ZoneMatch<'a> {
     pub before: usize,
 }
 
-/// What is in a zone that consists of lists alone: without allow lists, access lists, ordinary
-/// records, subzones and gates.
+/// The keys of a zone of lists alone, without ordinary records, subzones, gates and keys of clients:
+/// the fast path answers it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct SimpleZone {
-    /// Some dataset lists IPv4 addresses.
-    pub ip4: bool,
-    /// Some dataset lists IPv6 addresses.
-    pub ip6: bool,
-    /// Some dataset lists names.
-    pub names: bool,
+pub enum SimpleZone {
+    /// IPv4 addresses, and no other zone lies below: four octets before the apex are an address and
+    /// nothing else, unless they are nibbles. The two make a name that is not too long.
+    Ip4,
+    /// IPv6 addresses, and no other zone lies below: 32 nibbles before the apex are an address and
+    /// nothing else. The two make a name that is not too long.
+    Ip6,
+    /// Names, and no other zone lies below.
+    Names,
+    /// Of any kind.
+    Mixed,
 }
 
-/// What usual queries need of a zone, in one place: a zone never changes once it is in a catalog.
+/// What queries need of a zone, in one place: a zone never changes once it is in a catalog.
 #[derive(Debug)]
 pub struct CompiledZone {
     /// The SOA record.
@@ -51,24 +55,20 @@ pub struct CompiledZone {
     pub ns: NsRecords,
     /// See [`Zone::datasets`].
     pub datasets: Box<[Arc<Dataset>]>,
+    /// See [`Zone::allow`].
+    pub allow: Box<[Arc<Dataset>]>,
+    /// See [`Zone::acl`].
+    pub acl: Box<[Arc<Dataset>]>,
     /// See [`Zone::counters`].
     pub counters: Counters,
     /// See [`Zone::test_points`].
     pub test_points: bool,
+    /// The zone has all its data.
+    pub is_live: bool,
     /// See [`Zone::shows_ns`].
     pub shows_ns: bool,
-    /// Whether the zone is nothing but plain lists, and with which keys.
+    /// The kind of keys of a zone that is served, if it is a simple one.
     pub simple: Option<SimpleZone>,
-    /// The zone is served, is plain, has no other zone below, and lists IPv4 addresses and no names: four
-    /// octets before its apex are an address and nothing else, unless they are nibbles. The two make a
-    /// name that is not too long. No access list holds for all zones.
-    pub is_ip4: bool,
-    /// The zone is served, is plain, has no other zone below, and lists IPv6 addresses, no others and no
-    /// names: 32 nibbles before its apex are an address and nothing else. The same holds as for the other.
-    pub is_ip6: bool,
-    /// The zone is served, is plain, has no other zone below, and lists names alone. No access list holds
-    /// for all zones.
-    pub is_names: bool,
     /// The last time at which the zone is served, in seconds since 1970.
     pub expires: u64,
 }
@@ -86,10 +86,9 @@ impl Catalog {
     /// A catalog of these zones; of several with one apex, the first counts.
     pub fn new(zones: Vec<Zone>, chaos: Chaos) -> Self {
         let apexes = Apexes::new(zones.iter().map(|zone| zone.apex.as_wire()));
-        let numbered = zones.iter().enumerate();
-        let compiled = numbered
-            .map(|(number, zone)| CompiledZone::new(zone, apexes.is_above_another(number)))
-            .collect();
+        let compile =
+            |(number, zone)| CompiledZone::new(zone, SimpleZone::of(zone, number, &apexes));
+        let compiled = zones.iter().enumerate().map(compile).collect();
         Self { zones, compiled, apexes, chaos, ..Self::default() }
     }
 
@@ -100,24 +99,13 @@ impl Catalog {
 
     /// The same with access lists that hold for all zones.
     pub fn with_acl(self, acl: Vec<Arc<Dataset>>) -> Self {
-        let restrict = |zone| match acl.is_empty() {
-            true => zone,
-            false => CompiledZone { is_ip4: false, is_ip6: false, is_names: false, ..zone },
-        };
-        let compiled = self.compiled.into_iter().map(restrict).collect();
-        Self { compiled, acl, ..self }
+        Self { acl, ..self }
     }
 
     /// True if this name (wire form, lower case) lies below the apex of one zone and above that of
     /// another: it exists, whatever the upper zone lists.
     pub fn is_above_apex(&self, name: &[u8]) -> bool {
         self.apexes.is_between(name)
-    }
-
-    /// True if nothing but the zone itself decides what is answered in it.
-    #[inline]
-    pub fn is_plain(&self) -> bool {
-        self.acl.is_empty() && !self.apexes.has_between()
     }
 
     /// The zones, in the order of the configuration.
@@ -144,85 +132,112 @@ impl Catalog {
     /// label of the name and of its final zero.
     ///
     /// The zone with the number `recent`, which is that of the last query, is tried first. Otherwise
-    /// the cost grows with the number of different label counts of the apexes, not with the
-    /// number of zones.
-    #[inline(always)]
+    /// the cost grows with the number of different label counts of the apexes, not with the number of
+    /// zones.
+    #[inline]
     pub fn find(&self, name: &[u8], starts: &[u8], recent: &mut u32) -> Option<ZoneMatch<'_>> {
-        let (number, before) = self.apexes.find_recent(name, starts, recent)?;
-        let number = number as usize;
-        Some(ZoneMatch {
-            zone: self.zones.get(number)?,
-            compiled: self.compiled.get(number)?,
-            before,
-        })
+        let is_start = |start: usize| starts.iter().position(|&other| usize::from(other) == start);
+        match self.apexes.start(*recent, name, name.len()).and_then(is_start) {
+            Some(before) => self.zone_match(*recent, before),
+            None => self.search(name, starts, recent),
+        }
     }
 
-    /// The compiled zone whose apex is what a name in a message goes on with at `start`
-    /// (in any case), and where the name ends. The zone with the number `recent` is tried first.
-    #[inline(always)]
-    pub fn read_apex(
+    /// The same, but the zone with the number `recent` is not tried.
+    #[inline]
+    pub(crate) fn search(
         &self,
-        message: &[u8],
-        start: usize,
+        name: &[u8],
+        starts: &[u8],
         recent: &mut u32,
-    ) -> Option<(&CompiledZone, usize)> {
-        let (number, end) = self.apexes.read(message, start, recent)?;
-        Some((self.compiled.get(number as usize)?, end))
+    ) -> Option<ZoneMatch<'_>> {
+        let before;
+        (*recent, before) = self.apexes.find(name, starts)?;
+        self.zone_match(*recent, before)
     }
 
-    /// Whether the zone with this number [lists names alone](CompiledZone::is_names).
-    #[inline(always)]
-    pub fn is_for_names(&self, number: u32) -> bool {
-        self.compiled.get(number as usize).is_some_and(|zone| zone.is_names)
+    fn zone_match(&self, number: u32, before: usize) -> Option<ZoneMatch<'_>> {
+        let number = number as usize;
+        let (zone, compiled) = (self.zones.get(number)?, self.compiled.get(number)?);
+        Some(ZoneMatch { zone, compiled, before })
     }
 
-    /// The compiled zone with this number, if a message has its apex (in any case) up to
-    /// `end`, and where that begins.
+    /// The zone with this apex (in any case). The zone with the number `recent` is tried first.
     #[inline(always)]
-    pub fn read_apex_before(
+    pub(crate) fn zone_at(&self, apex: &[u8], recent: &mut u32) -> Option<&CompiledZone> {
+        match self.apexes.is(*recent, apex) {
+            true => self.compiled.get(*recent as usize),
+            false => self.search_whole(apex, recent),
+        }
+    }
+
+    #[inline(never)]
+    fn search_whole(&self, apex: &[u8], recent: &mut u32) -> Option<&CompiledZone> {
+        *recent = self.apexes.find_whole(apex)?;
+        self.compiled.get(*recent as usize)
+    }
+
+    /// The zone with the number `recent`, if a message has its apex (in any case) up to `end` and no
+    /// other zone lies below it, and where the apex begins.
+    #[inline(always)]
+    pub(crate) fn recent_zone(
         &self,
         message: &[u8],
         end: usize,
-        number: u32,
+        recent: u32,
     ) -> Option<(&CompiledZone, usize)> {
-        let start = self.apexes.start(number, message, end)?;
-        Some((self.compiled.get(number as usize)?, start))
+        let start = self.apexes.start(recent, message, end)?;
+        Some((self.compiled.get(recent as usize)?, start))
     }
 }
 
 impl CompiledZone {
-    fn new(zone: &Zone, is_above_another: bool) -> Self {
-        let simple = SimpleZone::of(zone);
-        let is_alone = zone.state != ZoneState::Unloaded && !is_above_another;
-        let fits = |len: usize| len + zone.apex.as_wire().len() <= MAX_NAME;
-        let lists = |wanted: fn(SimpleZone) -> bool| simple.is_some_and(wanted) && is_alone;
+    fn new(zone: &Zone, simple: Option<SimpleZone>) -> Self {
         Self {
             soa: SoaRecord::new(&zone.soa, &zone.apex),
             ns: NsRecords::new(&zone.ns, &zone.apex),
             datasets: zone.datasets.clone().into(),
+            allow: zone.allow.clone().into(),
+            acl: zone.acl.clone().into(),
             counters: zone.counters.clone(),
             test_points: zone.test_points,
+            is_live: zone.state == ZoneState::Live,
             shows_ns: zone.shows_ns(),
-            is_ip4: fits(OCTETS) && lists(|zone| zone.ip4 && !zone.names),
-            is_ip6: fits(NIBBLES) && lists(|zone| zone.ip6 && !zone.ip4 && !zone.names),
-            is_names: lists(|zone| zone.names && !zone.ip4 && !zone.ip6),
-            expires: zone.expires.unwrap_or(u64::MAX),
             simple,
+            expires: zone.expires.unwrap_or(u64::MAX),
         }
     }
 }
 
 impl SimpleZone {
-    fn of(zone: &Zone) -> Option<Self> {
-        let is_simple = |set: &Arc<Dataset>| {
+    fn of(zone: &Zone, number: usize, apexes: &Apexes) -> Option<Self> {
+        let is_alone = !apexes.is_above_another(number);
+        let is_list = |set: &Dataset| {
             set.records.is_none() && set.subzones.is_none() && !set.answers.has_gates()
         };
-        let is_simple =
-            zone.allow.is_empty() && zone.acl.is_empty() && zone.datasets.iter().all(is_simple);
-        is_simple.then(|| Self {
-            ip4: zone.datasets.iter().any(|set| set.ip4.is_some()),
-            ip6: zone.datasets.iter().any(|set| set.ip6.is_some()),
-            names: zone.datasets.iter().any(|set| set.names.is_some()),
+        let by_client = |set: &Dataset| matches!(set.acl, Some(Acl::Clients(_)));
+        let is_simple = zone.state != ZoneState::Unloaded
+            && zone.datasets.iter().all(|set| is_list(set))
+            && zone.allow.iter().all(|set| set.subzones.is_none())
+            && zone.acl.iter().all(|set| by_client(set))
+            && (is_alone || !apexes.has_between());
+        if !is_simple {
+            return None;
+        }
+        let any = |sets: &[Arc<Dataset>], is: fn(&Dataset) -> bool| sets.iter().any(|set| is(set));
+        let [ip4, ip6, names]: [fn(&Dataset) -> bool; 3] =
+            [|set| set.ip4.is_some(), |set| set.ip6.is_some(), |set| set.names.is_some()];
+        let (sets, allow) = (&zone.datasets[..], &zone.allow[..]);
+        let fits = |len: usize| len + zone.apex.as_wire().len() <= MAX_NAME;
+        let lists = (any(sets, ip4), any(sets, ip6), any(sets, names));
+        let allows = (any(allow, ip4) || any(allow, ip6), any(allow, names));
+        Some(match (lists, allows) {
+            _ if !is_alone => Self::Mixed,
+            // Addresses in names are looked up as IPv4 addresses where there are some.
+            ((true, _, false), (_, false)) if fits(OCTETS) => Self::Ip4,
+            ((false, true, false), (_, false)) if fits(NIBBLES) => Self::Ip6,
+            ((false, false, true), (false, _)) => Self::Names,
+            _ => Self::Mixed,
         })
     }
 }

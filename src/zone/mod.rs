@@ -5,6 +5,8 @@ mod apexes;
 mod catalog;
 mod counters;
 mod dataset;
+pub(crate) mod key;
+pub mod lookup;
 mod ns;
 mod soa;
 mod subzones;
@@ -16,7 +18,7 @@ pub use catalog::{Catalog, Chaos, CompiledZone, SimpleZone, ZoneMatch};
 pub use counters::{Counters, Figures, Reason};
 pub use dataset::Dataset;
 pub use ns::NsRecords;
-pub use soa::{NEGATIVE_ROOM, SoaRecord};
+pub use soa::{SOA_ROOM, SoaRecord};
 pub use subzones::{Subzone, Subzones};
 
 use crate::wire::name::NameBuf;

@@ -1,7 +1,7 @@
 //! The NS records of a zone as they go into messages.
 
 use super::Ns;
-use crate::wire::message::response::Section;
+use crate::wire::message::response::{RECORD_HEAD, Section};
 use crate::wire::name::NameBuf;
 use crate::wire::{Class, ResponseWriter, Type};
 use std::collections::HashMap;
@@ -37,9 +37,6 @@ enum Rest {
     Records(usize),
 }
 
-/// What stands before the data of a record whose owner is a pointer.
-const HEAD: usize = 12;
-
 /// No pointer leads further into a message than up to here.
 const REACH: usize = 1 << 14;
 
@@ -65,10 +62,10 @@ impl NsRecords {
             let found = ends.iter().find_map(|(at, end)| Some((*at, *known.get(end)?)));
             let (written, rest) = found.unwrap_or((name.as_wire().len(), Rest::Nothing));
             for (at, end) in ends.into_iter().take_while(|(at, _)| *at < written) {
-                known.insert(end, Rest::Records(size + HEAD + at));
+                known.insert(end, Rest::Records(size + RECORD_HEAD + at));
             }
             let pointer = if matches!(rest, Rest::Nothing) { 0 } else { 2 };
-            size += HEAD + written + pointer;
+            size += RECORD_HEAD + written + pointer;
             NsRecord { name: name.clone(), written, rest }
         };
         let records = ns.names.iter().map(record).collect();

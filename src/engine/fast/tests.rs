@@ -1,14 +1,19 @@
-//! The short way and the long one, compared with random zones and queries.
+//! The fast path and the general one, compared with random zones and queries.
 
+use super::Attempt;
+use crate::engine::admit::{Admission, admit};
 use crate::engine::tests::{NOW, catalog, query, zone};
-use crate::engine::{Outcome, Request, Transport, WorkerState, answer, answer_any, fast};
+use crate::engine::{
+    Answered, Outcome, Reason, Request, Transport, WorkerState, answer, answer_by, done,
+};
 use crate::listing::AnswersBuilder;
 use crate::trie::{Trie4, Trie6};
-use crate::wire::HEADER;
-use crate::zone::{Catalog, Dataset, Figures, Zone};
+use crate::wire::{HEADER, ParsedQuestion};
+use crate::zone::{Acl, Catalog, Dataset, Figures, Zone};
 use crate::zonefile::{Kind, Options, Parser};
 use proptest::prelude::*;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 fn dataset(kind: Kind, text: &str) -> Dataset {
     let mut parser = Parser::new(kind, Options::default());
@@ -23,6 +28,7 @@ fn dataset(kind: Kind, text: &str) -> Dataset {
         ip4: parsed.ip4.map(|addresses| Trie4::build(addresses.ranges())),
         ip6: parsed.ip6.map(|addresses| Trie6::build(addresses.ranges())),
         names: parsed.names,
+        acl: parsed.acl.map(Acl::new),
         answers: parsed.answers,
         default_answer: default.finish([id]).0,
         vars: parsed.vars,
@@ -75,12 +81,32 @@ fn any_dataset() -> impl Strategy<Value = Dataset> {
     })
 }
 
+/// Access lists, which mostly let the client pass.
+fn any_acl() -> impl Strategy<Value = Vec<Arc<Dataset>>> {
+    let texts = [
+        (Kind::Acl, "10/8 :refuse\n"),
+        (Kind::Acl, "0/0 :refuse\n127/8 :pass\n"),
+        (Kind::Acl, "127/8 :empty\n"),
+        (Kind::Acl, "127.0.0.1 :ignore\n"),
+        (Kind::Acl, "127.0.0.1 :7:for $\n"),
+        (Kind::AclKey, ":pass\ncom :pass\na :refuse\n"),
+    ];
+    let acl = prop::sample::select(vec![0, 0, 0, 1, 1, 2, 3, 4, 5]);
+    let acl = acl.prop_map(move |number| Arc::new(dataset(texts[number].0, texts[number].1)));
+    prop_oneof![3 => Just(Vec::new()), 2 => prop::collection::vec(acl, 1..3)]
+}
+
 fn any_zone(apex: &'static str) -> impl Strategy<Value = Zone> {
     let flags = (any::<bool>(), prop::bool::weighted(0.9), any::<bool>());
     let expires = prop::option::weighted(0.1, prop::sample::select(vec![NOW - 1, NOW]));
-    (prop::collection::vec(any_dataset(), 1..4), flags, expires).prop_map(
-        move |(datasets, (test_points, minimal_answers, explicit), expires)| {
-            let mut zone = Zone { test_points, minimal_answers, expires, ..zone(apex, datasets) };
+    let allow = prop_oneof![
+        Just(Vec::new()),
+        prop::collection::vec(any_dataset().prop_map(Arc::new), 1..3),
+    ];
+    (prop::collection::vec(any_dataset(), 1..4), allow, any_acl(), flags, expires).prop_map(
+        move |(datasets, allow, acl, (test_points, minimal_answers, explicit), expires)| {
+            let zone = zone(apex, datasets);
+            let mut zone = Zone { allow, acl, test_points, minimal_answers, expires, ..zone };
             zone.ns.explicit = explicit;
             zone
         },
@@ -90,8 +116,10 @@ fn any_zone(apex: &'static str) -> impl Strategy<Value = Zone> {
 fn any_catalog() -> impl Strategy<Value = Catalog> {
     let upper = any_zone("bl.test");
     let lower = prop::option::weighted(0.3, any_zone("a.b.bl.test"));
-    (upper, lower)
-        .prop_map(|(upper, lower)| catalog(vec![upper].into_iter().chain(lower).collect()))
+    let acl = prop_oneof![4 => Just(Vec::new()), 1 => any_acl()];
+    (upper, lower, acl).prop_map(|(upper, lower, acl)| {
+        catalog(vec![upper].into_iter().chain(lower).collect()).with_acl(acl)
+    })
 }
 
 fn any_query() -> impl Strategy<Value = Vec<u8>> {
@@ -122,25 +150,30 @@ fn any_query() -> impl Strategy<Value = Vec<u8>> {
 enum Way {
     Ip4,
     Ip6,
-    UsualName,
     Name,
 }
 
-/// The length of the answer of a short way.
+/// What one way of the fast path makes of a query.
 fn take(
     way: Way,
     catalog: &Catalog,
     state: &mut WorkerState,
     request: &Request<'_>,
     out: &mut [u8],
-) -> Option<usize> {
-    let mut call = fast::Attempt { catalog, state, request, out: out.first_chunk_mut()? };
-    match way {
-        Way::Ip4 => call.by_ip4(),
-        Way::Ip6 => call.by_ip6(),
-        Way::UsualName => call.by_usual_name(),
-        Way::Name => call.by_name(),
-    }
+) -> Option<Outcome> {
+    let Admission::Open = admit(catalog, request) else { return None };
+    let (question, out) = (ParsedQuestion::read(request.query)?, out.first_chunk_mut()?);
+    let (counters, reason) = (catalog.counters(), Reason::Dropped);
+    let mut attempt =
+        Attempt { catalog, state, request, question: &question, out, counters, reason };
+    let len = match way {
+        Way::Ip4 => attempt.by_ip4(),
+        Way::Ip6 => attempt.by_ip6(),
+        Way::Name => Some(attempt.by_name()),
+    }??;
+    let (counters, reason) = (attempt.counters, attempt.reason);
+    let outcome = Outcome::Respond(len);
+    Some(done(state, request, Answered { counters, reason, outcome }))
 }
 
 /// What a way makes of a query, and what it has counted.
@@ -167,7 +200,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn both_ways_give_and_count_the_same(
+    fn the_fast_path_gives_and_counts_what_the_general_one_does(
         catalog in any_catalog(),
         queries in prop::collection::vec((any_query(), prop::option::weighted(0.1, any::<(prop::sample::Index, u8)>()), 0_u32..6), 40),
         tcp: bool,
@@ -182,44 +215,59 @@ proptest! {
             }
             let request = Request { query: &query, client, transport, now: NOW };
             let mut fresh = WorkerState::new(1);
-            let long =
-                outcome(&catalog, &request, &mut fresh, |a, b, c, d| Some(answer_any(a, b, c, d)));
-            for way in [Way::Ip4, Way::Ip6, Way::UsualName, Way::Name] {
+            let general = outcome(&catalog, &request, &mut fresh, |a, b, c, d| {
+                Some(answer_by::<false>(a, b, c, d))
+            });
+            for way in [Way::Ip4, Way::Ip6, Way::Name] {
                 // It may be a number from before a reload.
                 state.recent = recent;
-                let short = outcome(&catalog, &request, &mut state, |a, b, c, d| {
-                    take(way, a, b, c, d).map(Outcome::Respond)
-                });
-                if short.is_some() {
-                    prop_assert_eq!(short, long.clone(), "{:?}", query);
+                let fast =
+                    outcome(&catalog, &request, &mut state, |a, b, c, d| take(way, a, b, c, d));
+                if fast.is_some() {
+                    prop_assert_eq!(fast, general.clone(), "{:?}", query);
                 }
             }
             let any =
                 outcome(&catalog, &request, &mut state, |a, b, c, d| Some(answer(a, b, c, d)));
-            prop_assert_eq!(any, long, "{:?}", query);
+            prop_assert_eq!(any, general, "{:?}", query);
         }
     }
 }
 
 #[test]
-fn the_usual_queries_take_the_short_way() {
+fn usual_queries_take_the_fast_path() {
     let text = ":2:see $\n1.2.3.4\n";
+    let allow = |kind, text| vec![Arc::new(dataset(kind, text))];
+    let acl = allow(Kind::Acl, "0/0 :refuse\n127/8 :pass\n");
+    let ip4 = |apex| zone(apex, vec![dataset(Kind::Ip4Set, text)]);
+    let names = |apex| zone(apex, vec![dataset(Kind::Dnset, "example.com\n")]);
     let catalog = catalog(vec![
-        zone("bl.test", vec![dataset(Kind::Ip4Set, text)]),
-        zone("dn.test", vec![dataset(Kind::Dnset, "example.com\n")]),
+        ip4("bl.test"),
+        Zone { allow: allow(Kind::Ip4Trie, "1.2.3.0/24"), ..ip4("allow.test") },
+        Zone { acl: acl.clone(), ..ip4("acl.test") },
+        names("dn.test"),
+        Zone { allow: allow(Kind::Dnset, ".com\n"), acl: acl.clone(), ..names("dn.allow") },
         zone("six.test", vec![dataset(Kind::Ip6Trie, "2001:db8::/32\n")]),
-    ]);
+        zone("all.test", vec![dataset(Kind::Ip4Set, text), dataset(Kind::Dnset, "a.com\n")]),
+    ])
+    .with_acl(acl);
     let nibbles = format!("{}8.b.d.0.1.0.0.2", "1.".repeat(24));
     for (way, name) in [
         (Way::Ip4, "4.3.2.10.bl.test"),
         (Way::Ip4, "255.3.200.10.BL.Test"),
+        (Way::Ip4, "40.3.2.1.allow.test"),
+        (Way::Ip4, "40.3.2.1.acl.test"),
         (Way::Name, "4.3.2.1.bl.test"),
+        (Way::Name, "4.3.2.1.allow.test"),
         (Way::Name, "2.1.bl.test"),
         (Way::Name, "example.com.dn.test"),
+        (Way::Name, "example.com.DN.test"),
         (Way::Name, "a.b.dn.test"),
-        (Way::UsualName, "example.com.dn.test"),
-        (Way::UsualName, "example.com.DN.test"),
-        (Way::UsualName, "Long-Label-0123456789.a.example.Com.dn.test"),
+        (Way::Name, "com.dn.test"),
+        (Way::Name, "Long-Label-0123456789.a.example.Com.dn.test"),
+        (Way::Name, "example.com.dn.allow"),
+        (Way::Name, "4.3.2.1.all.test"),
+        (Way::Name, "a.com.all.test"),
         (Way::Name, "elsewhere"),
         (Way::Ip6, &format!("{nibbles}.six.test")),
         (Way::Ip6, &format!("{nibbles}.six.test").to_ascii_uppercase()),
@@ -229,11 +277,9 @@ fn the_usual_queries_take_the_short_way() {
             let client = Ipv4Addr::LOCALHOST.into();
             let request = Request { query: &query, client, transport: Transport::Udp, now: NOW };
             let (mut state, mut out) = (WorkerState::default(), [0; 1280]);
-            let outcome = answer(&catalog, &mut state, &request, &mut out);
-            // Some of the ways are for the zone asked last.
-            let short = take(way, &catalog, &mut state, &request, &mut [0; 1280]);
-            assert!(short.is_some(), "{name} {qtype} {payload:?}");
-            assert_eq!(Some(outcome), short.map(Outcome::Respond));
+            let fast = take(way, &catalog, &mut state, &request, &mut [0; 1280]);
+            assert!(fast.is_some(), "{name} {qtype} {payload:?}");
+            assert_eq!(Some(answer(&catalog, &mut state, &request, &mut out)), fast);
             assert_eq!(out[..HEADER - 10], query[..2]);
         }
     }

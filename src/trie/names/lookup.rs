@@ -9,11 +9,7 @@ use super::record::{Children, Node};
 use super::table::Table;
 use super::{NameTree, record, tld_index};
 use crate::answer::AnswerId;
-use crate::wire::name::{LabelStarts, MAX_NAME};
-
-/// A name relative to the zone, in wire form with its final zero and in lower case, with any bytes
-/// behind it: so a word can be read at each of its bytes.
-pub type PaddedName = [u8; MAX_NAME + 1 + WORD];
+use crate::wire::name::{LabelStarts, PaddedName};
 
 /// The result of a lookup.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

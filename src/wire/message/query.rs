@@ -1,15 +1,14 @@
 //! A query as it came from the network.
 
+use super::response::OPT_SIZE;
 use crate::wire::name::{LabelStarts, MAX_LABEL};
 use crate::wire::{Class, HEADER, Type};
 
 /// A query with exactly one question, checked whole, borrowed from the receive buffer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Query<'a> {
     /// The name asked, in wire form, in the letter case of the client.
     pub name: &'a [u8],
-    /// The number of labels of `name`, the root not counted.
-    pub labels: u8,
     /// The type asked.
     pub qtype: Type,
     /// The class asked.
@@ -29,6 +28,93 @@ pub struct Edns {
     pub dnssec_ok: bool,
 }
 
+impl Edns {
+    /// Reads the fixed part of an OPT record, its owner being the root.
+    #[inline(always)]
+    fn of(opt: &[u8; OPT_SIZE]) -> Self {
+        let payload = u16::from_be_bytes([opt[3], opt[4]]);
+        Self { payload, version: opt[6], dnssec_ok: opt[7] & 0x80 != 0 }
+    }
+}
+
+/// The first parse of every query, which is enough for a usual one: one question for one type in
+/// class IN, and no record but an OPT record of version 0.
+///
+/// The name is not read: who reads it sees whether it ends where the question has it end, which makes
+/// the question valid.
+#[derive(Clone, Copy, Debug)]
+pub struct ParsedQuestion<'a> {
+    /// The message up to the end of the question.
+    pub bytes: &'a [u8],
+    /// The type asked.
+    pub qtype: Type,
+    /// What the client says of EDNS, if anything.
+    pub edns: Option<Edns>,
+}
+
+impl<'a> ParsedQuestion<'a> {
+    /// Reads a message from its end; `None` if it is not a usual query.
+    #[inline(always)]
+    pub fn read(message: &'a [u8]) -> Option<Self> {
+        let header = message.first_chunk::<HEADER>()?;
+        // No answers, no authority, one additional record at most.
+        let additional = u64::from_be_bytes(*header.last_chunk()?) ^ 1 << 48;
+        if header[2] & 0xf8 != 0 || additional > 1 {
+            return None;
+        }
+        let (bytes, edns) = match additional {
+            0 => (message, None),
+            // Usual are no options, the cookie of a client, and that of a server with it (RFC 7873
+            // section 4).
+            _ => split_opt::<0>(message)
+                .or_else(|| split_opt::<12>(message))
+                .or_else(|| split_opt::<28>(message))
+                .or_else(|| split_options(message))
+                .map(|(bytes, edns)| (bytes, Some(edns)))?,
+        };
+        let fixed = u32::from_be_bytes(*bytes.last_chunk()?);
+        let (qtype, class) = (Type((fixed >> 16) as u16), Class(fixed as u16));
+        if class != Class::IN || (Type::FIRST_META..=Type::ANY).contains(&qtype) {
+            return None;
+        }
+        Some(Self { bytes, qtype, edns })
+    }
+
+    /// The position of the end of the name in the message.
+    #[inline(always)]
+    pub fn name_end(&self) -> usize {
+        self.bytes.len() - 4
+    }
+}
+
+/// Splits a message before its last record, if that is an OPT record of version 0 with options of this
+/// size.
+#[inline(always)]
+fn split_opt<const SIZE: usize>(message: &[u8]) -> Option<(&[u8], Edns)> {
+    let (rest, data) = message.split_last_chunk::<SIZE>()?;
+    let (bytes, opt) = rest.split_last_chunk()?;
+    let is_usual = usize::from(u16::from_be_bytes([opt[9], opt[10]])) == SIZE
+        && is_opt(opt)
+        && (SIZE == 0 || are_options(data));
+    is_usual.then(|| (bytes, Edns::of(opt)))
+}
+
+/// Splits a message behind its question, if an OPT record of version 0 follows.
+#[inline(never)]
+fn split_options(message: &[u8]) -> Option<(&[u8], Edns)> {
+    let len = LabelStarts::default().read(message.get(HEADER..)?)?;
+    let (bytes, rest) = message.split_at_checked(HEADER + len + 4)?;
+    let (opt, data) = rest.split_first_chunk()?;
+    let size = usize::from(u16::from_be_bytes([opt[9], opt[10]]));
+    (is_opt(opt) && are_options(data.get(..size)?)).then(|| (bytes, Edns::of(opt)))
+}
+
+/// True for the fixed part of an OPT record of version 0.
+#[inline(always)]
+fn is_opt(opt: &[u8; OPT_SIZE]) -> bool {
+    opt[..3] == [0, 0, Type::OPT.0 as u8] && opt[6] == 0
+}
+
 /// Why a message gets no ordinary answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Reject {
@@ -44,12 +130,24 @@ impl<'a> Query<'a> {
     /// Reads a message. Records of the answer and authority sections are skipped, bytes after
     /// the last record are ignored, AA, TC, RA and Z bits are ignored.
     pub fn parse(message: &'a [u8]) -> Result<Self, Reject> {
-        Self::parse_with(message, &mut LabelStarts::default())
+        let name = |wire: &[u8]| LabelStarts::default().read(wire);
+        Self::parse_with(message, ParsedQuestion::read(message).as_ref(), name)
     }
 
-    /// The same, and where the labels of the name start.
+    /// As [`parse`](Self::parse), after the first parse. `read_name` gives the length of the name at
+    /// the start of bytes.
     #[inline]
-    pub fn parse_with(message: &'a [u8], labels: &mut LabelStarts) -> Result<Self, Reject> {
+    pub fn parse_with(
+        message: &'a [u8],
+        question: Option<&ParsedQuestion<'_>>,
+        mut read_name: impl FnMut(&[u8]) -> Option<usize>,
+    ) -> Result<Self, Reject> {
+        if let Some(&ParsedQuestion { bytes, qtype, edns }) = question
+            && let Some(name) = message.get(HEADER..bytes.len() - 4)
+            && read_name(&message[HEADER..]) == Some(name.len())
+        {
+            return Ok(Self { name, qtype, class: Class::IN, edns });
+        }
         let Some((header, rest)) = message.split_first_chunk::<HEADER>() else {
             return Err(Reject::Drop);
         };
@@ -62,7 +160,7 @@ impl<'a> Query<'a> {
         if header[4..6] != [0, 1] {
             return Err(Reject::Malformed);
         }
-        let len = labels.read(rest).ok_or(Reject::Malformed)?;
+        let len = read_name(rest).ok_or(Reject::Malformed)?;
         let (name, rest) = rest.split_at_checked(len).ok_or(Reject::Malformed)?;
         let Some((fixed, rest)) = rest.split_first_chunk::<4>() else {
             return Err(Reject::Malformed);
@@ -70,7 +168,6 @@ impl<'a> Query<'a> {
         let edns = if header[6..12] == [0; 6] { None } else { find_edns(header, rest)? };
         Ok(Self {
             name,
-            labels: labels.count() as u8,
             qtype: Type(u16::from_be_bytes([fixed[0], fixed[1]])),
             class: Class(u16::from_be_bytes([fixed[2], fixed[3]])),
             edns,
@@ -89,23 +186,23 @@ fn find_edns(header: &[u8; HEADER], mut rest: &[u8]) -> Result<Option<Edns>, Rej
     let before_additional = count(6) + count(8);
     let mut edns = None;
     for index in 0..before_additional + count(10) {
-        let (owner, rtype, class, ttl, data, after) =
-            split_record(rest).ok_or(Reject::Malformed)?;
+        let Record { start, rtype, data, after } = split_record(rest).ok_or(Reject::Malformed)?;
+        let opt = rest.first_chunk();
         rest = after;
         if rtype != Type::OPT || index < before_additional {
             continue;
         }
         // RFC 6891 section 6.1.1: more than one OPT is malformed, its owner must be the root.
-        if edns.is_some() || owner != [0] || !are_options(data) {
+        let (Some(opt), 1, None, true) = (opt, start, edns, are_options(data)) else {
             return Err(Reject::Malformed);
-        }
-        edns = Some(Edns { payload: class, version: ttl[1], dnssec_ok: ttl[2] & 0x80 != 0 });
+        };
+        edns = Some(Edns::of(opt));
     }
     Ok(edns)
 }
 
 /// Whether the data of an OPT record is options, each with its length (RFC 6891 section 6.1.2).
-pub(crate) fn are_options(mut data: &[u8]) -> bool {
+fn are_options(mut data: &[u8]) -> bool {
     while let Some(&[_, _, high, low]) = data.first_chunk() {
         let len = usize::from(u16::from_be_bytes([high, low]));
         let Some(rest) = data.get(4 + len..) else { return false };
@@ -114,39 +211,38 @@ pub(crate) fn are_options(mut data: &[u8]) -> bool {
     data.is_empty()
 }
 
-/// Owner, type, class, TTL bytes, data, and what follows the record at the start of `bytes`.
-type Record<'a> = (&'a [u8], Type, u16, [u8; 4], &'a [u8], &'a [u8]);
+/// The record at the start of some bytes.
+struct Record<'a> {
+    /// The length of its owner.
+    start: usize,
+    rtype: Type,
+    data: &'a [u8],
+    /// What follows the record.
+    after: &'a [u8],
+}
 
 fn split_record(bytes: &[u8]) -> Option<Record<'_>> {
-    let mut at = 0;
+    let mut start = 0;
     loop {
-        let len = usize::from(*bytes.get(at)?);
+        let len = usize::from(*bytes.get(start)?);
         match len {
             0 => {
-                at += 1;
+                start += 1;
                 break;
             }
             // A compression pointer ends the name; nobody needs what it points at.
             0xc0.. => {
-                at += 2;
+                start += 2;
                 break;
             }
             _ if len > MAX_LABEL => return None,
-            _ => at += 1 + len,
+            _ => start += 1 + len,
         }
     }
-    let (owner, rest) = bytes.split_at_checked(at)?;
-    let (fixed, rest) = rest.split_first_chunk::<10>()?;
-    let (data, after) =
-        rest.split_at_checked(usize::from(u16::from_be_bytes([fixed[8], fixed[9]])))?;
-    Some((
-        owner,
-        Type(u16::from_be_bytes([fixed[0], fixed[1]])),
-        u16::from_be_bytes([fixed[2], fixed[3]]),
-        [fixed[4], fixed[5], fixed[6], fixed[7]],
-        data,
-        after,
-    ))
+    let (fixed, rest) = bytes.get(start..)?.split_first_chunk::<10>()?;
+    let size = usize::from(u16::from_be_bytes([fixed[8], fixed[9]]));
+    let (data, after) = rest.split_at_checked(size)?;
+    Some(Record { start, rtype: Type(u16::from_be_bytes([fixed[0], fixed[1]])), data, after })
 }
 
 #[cfg(test)]
@@ -168,10 +264,7 @@ mod tests {
     fn a_plain_query_is_read() {
         let bytes = message([1, 0, 0, 0], b"junk");
         let query = Query::parse(&bytes).unwrap();
-        assert_eq!((query.name, query.labels), (&b"\x01a\0"[..], 1));
-        let mut labels = LabelStarts::default();
-        Query::parse_with(&bytes, &mut labels).unwrap();
-        assert_eq!(labels.as_slice(), [0, 2]);
+        assert_eq!(query.name, b"\x01a\0");
         assert_eq!((query.qtype, query.class), (Type::A, Class::IN));
         assert_eq!(query.edns, None);
         assert_eq!(query.question_end(), 19);
@@ -220,9 +313,9 @@ mod tests {
             let mut message = vec![0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0];
             message.extend(name);
             message.extend([0, 0, 1, 0, 1]);
-            Query::parse(&message).map(|query| query.labels)
+            Query::parse(&message).map(|query| query.name.len())
         };
-        assert_eq!(ask(&b"\x01a".repeat(127)), Ok(127));
+        assert_eq!(ask(&b"\x01a".repeat(127)), Ok(255));
         assert_eq!(ask(&[&b"\x01a".repeat(126)[..], b"\x02aa"].concat()), Err(Reject::Malformed));
     }
 
@@ -250,7 +343,9 @@ mod tests {
             let _ = Query::parse(&bytes);
             let mut message = message(counts, &bytes);
             message[2] = flags;
-            let _ = Query::parse(&message);
+            let first = Query::parse(&message);
+            let whole = Query::parse_with(&message, None, |wire| LabelStarts::default().read(wire));
+            proptest::prop_assert_eq!(first, whole, "the first parse and the other");
         }
     }
 }

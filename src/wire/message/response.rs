@@ -91,7 +91,7 @@ impl<'a> ResponseWriter<'a> {
         parts: &[&[u8]],
     ) {
         let size: usize = parts.iter().map(|part| part.len()).sum();
-        let end = self.at + 12 + size;
+        let end = self.at + RECORD_HEAD + size;
         let (Ok(data_size), false) = (u16::try_from(size), end > self.limit) else {
             self.truncated = true;
             return;
@@ -107,32 +107,30 @@ impl<'a> ResponseWriter<'a> {
         self.added(section, end);
     }
 
-    /// Appends a record that was made before, with this TTL, and with pointers to the name at
-    /// `owner` bytes from the start of the message at these places of it (RFC 1035 section 4.1.4).
+    /// Appends a record that `write` writes to the start of the room it gets, and whose length it
+    /// gives.
     #[inline(always)]
-    pub fn prepared(
+    pub fn record_by<const N: usize>(
         &mut self,
         section: Section,
-        record: &[u8],
-        ttl: u32,
-        pointers: &[u16; 3],
-        owner: usize,
+        write: impl FnOnce(&mut [u8; N]) -> usize,
     ) {
-        let end = self.at + record.len();
+        let rest = self.out.get_mut(self.at..).unwrap_or_default();
+        let len = match rest.first_chunk_mut() {
+            Some(room) => write(room),
+            None => {
+                let mut room = [0; N];
+                let len = write(&mut room);
+                if let Some(rest) = rest.get_mut(..len) {
+                    rest.copy_from_slice(&room[..len]);
+                }
+                len
+            }
+        };
+        let end = self.at + len;
         if end > self.limit {
             self.truncated = true;
             return;
-        }
-        let Some(room) = self.out.get_mut(self.at..end) else { return };
-        room.copy_from_slice(record);
-        if let Some(place) = room.get_mut(6..10) {
-            place.copy_from_slice(&ttl.to_be_bytes());
-        }
-        let to = (0xc000 | owner as u16).to_be_bytes();
-        for &pointer in pointers {
-            if let Some(place) = room.get_mut(usize::from(pointer)..usize::from(pointer) + 2) {
-                place.copy_from_slice(&to);
-            }
         }
         self.added(section, end);
     }
@@ -155,18 +153,14 @@ impl<'a> ResponseWriter<'a> {
         }
     }
 
-    /// Closes the message and gives its length. Opcode and RD are the query's (RFC 1035 section
-    /// 4.1.1); RA, Z, AD and CD are clear.
+    /// Closes the message and gives its length.
     #[inline(always)]
     pub fn finish(mut self, rcode: Rcode, authoritative: bool) -> usize {
-        let code = rcode as u8;
-        let Some(header) = self.out.first_chunk_mut::<HEADER>() else { return 0 };
-        header[2] =
-            0x80 | header[2] & 0x79 | u8::from(authoritative) << 2 | u8::from(self.truncated) << 1;
-        header[3] = code & 0x0f;
+        let Some(header) = self.out.first_chunk_mut() else { return 0 };
+        let flags = u8::from(authoritative) << 2 | u8::from(self.truncated) << 1;
         let counts = [1, self.answers, self.authorities, u16::from(self.edns.is_some())];
         let counts = counts.iter().fold(0, |joined, &count| joined << 16 | u64::from(count));
-        header[4..].copy_from_slice(&counts.to_be_bytes());
+        close_header(header, flags, rcode, counts);
         if let Some(edns) = self.edns {
             self.out[self.at..self.at + OPT_SIZE].copy_from_slice(&opt_record(edns, rcode));
             self.at += OPT_SIZE;
@@ -177,11 +171,24 @@ impl<'a> ResponseWriter<'a> {
 
 /// The OPT record of a response to a query that has one (RFC 6891 section 6.1).
 #[inline(always)]
-pub(super) fn opt_record(edns: Edns, rcode: Rcode) -> [u8; OPT_SIZE] {
+fn opt_record(edns: Edns, rcode: Rcode) -> [u8; OPT_SIZE] {
     let payload = (MAX_UDP as u16).to_be_bytes();
     let flags = u8::from(edns.dnssec_ok) << 7;
     [0, 0, 41, payload[0], payload[1], (rcode as u8) >> 4, 0, flags, 0, 0, 0]
 }
+
+/// Makes the header of a query that of its response: `flags` are AA and TC, `counts` the numbers of
+/// records of the four sections. Opcode and RD are the query's (RFC 1035 section 4.1.1); RA, Z, AD and
+/// CD are clear.
+#[inline(always)]
+fn close_header(header: &mut [u8; HEADER], flags: u8, rcode: Rcode, counts: u64) {
+    header[2] = 0x80 | flags | header[2] & 0x79;
+    header[3] = rcode as u8 & 0x0f;
+    header[4..].copy_from_slice(&counts.to_be_bytes());
+}
+
+/// The length of what stands before the data of a record whose owner is a pointer.
+pub(crate) const RECORD_HEAD: usize = 12;
 
 /// Owner, type, class, TTL and length of the data of a record (RFC 1035 section 4.1.3); the owner is
 /// the name at `owner` bytes from the start of the message.
@@ -192,11 +199,11 @@ pub(crate) fn record_head(
     class: Class,
     ttl: u32,
     data_size: u16,
-) -> [u8; 12] {
+) -> [u8; RECORD_HEAD] {
     let words = [0xc000 | owner as u16, rtype.0, class.0];
     let words = words.iter().fold(0, |joined, &word| joined << 16 | u128::from(word));
     let joined = (words << 32 | u128::from(ttl)) << 16 | u128::from(data_size);
-    let mut bytes = [0; 12];
+    let mut bytes = [0; RECORD_HEAD];
     bytes.copy_from_slice(&joined.to_be_bytes()[4..]);
     bytes
 }
@@ -204,11 +211,9 @@ pub(crate) fn record_head(
 /// Answers a message that has no usable question with its header alone: FORMERR, NOTIMP.
 /// `None` if `message` or `out` is too short for a header.
 pub fn header_only(message: &[u8], out: &mut [u8], rcode: Rcode) -> Option<usize> {
-    let header = message.get(..HEADER)?;
-    let reply = out.get_mut(..HEADER)?;
-    reply.copy_from_slice(header);
-    reply[2] = 0x80 | header[2] & 0x79;
-    reply[3] = rcode as u8;
-    reply[4..].fill(0);
+    let header: &[u8; HEADER] = message.first_chunk()?;
+    let reply = out.first_chunk_mut()?;
+    *reply = *header;
+    close_header(reply, 0, rcode, 0);
     Some(HEADER)
 }

@@ -13,8 +13,8 @@
 use super::names::{AddressNode, Merge};
 use super::{Hit, HitKind, Hits, Section, Visitor};
 use crate::answer::AnswerId;
-use crate::engine::key::{MAPPED, MAPPED_END, SIX_TO_FOUR};
 use crate::zone::Dataset;
+use crate::zone::key::{MAPPED, MAPPED_END, SIX_TO_FOUR};
 use hashbrown::HashMap;
 use std::rc::Rc;
 

@@ -7,10 +7,10 @@
 
 use super::{Hit, HitKind, Hits, Node, Section, Visitor, label_count, suffix};
 use crate::answer::AnswerId;
-use crate::engine::key::{nibbles, octets};
 use crate::listing::records::Record;
 use crate::trie::names::encode_key;
 use crate::wire::name::{Labels, MAX_NAME, NameBuf};
+use crate::wire::reversed::{some_nibbles as nibbles, some_octets as octets};
 use crate::zone::Dataset;
 use std::iter::Peekable;
 

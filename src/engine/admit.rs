@@ -1,11 +1,64 @@
-//! Who may ask: what the access lists of the server and of a zone make of a query.
+//! The stage before the lookup: whether a query is answered at all, and what access lists make of it.
 
-use super::LowerName;
+use super::Request;
 use crate::listing::{Action, Answer, Keyword};
 use crate::wire::Type;
-use crate::zone::{Acl, Dataset, KeyAcl};
+use crate::wire::name::LowerName;
+use crate::zone::{Acl, Catalog, CompiledZone, Dataset, KeyAcl};
 use std::net::IpAddr;
 use std::sync::Arc;
+
+/// Whether a query is answered, as far as that is known before it is read.
+pub(super) enum Admission<'a> {
+    /// It is, and no access list of the server restricts it.
+    Open,
+    /// It is, but access lists of the server have a say.
+    Restricted(Verdict<'a>),
+    /// It gets no answer.
+    Ignored,
+}
+
+/// Admits a query: an access list of the whole server can ignore its client.
+#[inline(always)]
+pub(super) fn admit<'a>(catalog: &'a Catalog, request: &Request<'_>) -> Admission<'a> {
+    match catalog.acl() {
+        [] => Admission::Open,
+        acl => Admission::of(acl, request.client),
+    }
+}
+
+impl<'a> Admission<'a> {
+    #[inline(never)]
+    fn of(acl: &'a [Arc<Dataset>], client: IpAddr) -> Self {
+        if all_pass(acl, client) {
+            return Self::Open;
+        }
+        let mut verdict = Verdict::default();
+        verdict.of_client(acl, client);
+        match verdict.restriction {
+            Restriction::Ignore => Self::Ignored,
+            _ => Self::Restricted(verdict),
+        }
+    }
+}
+
+/// True if the access lists of a zone let the client of this query pass.
+#[inline(always)]
+pub(super) fn admits(zone: &CompiledZone, request: &Request<'_>) -> bool {
+    zone.acl.is_empty() || all_pass(&zone.acl, request.client)
+}
+
+#[inline(never)]
+fn all_pass(acl: &[Arc<Dataset>], client: IpAddr) -> bool {
+    match client {
+        IpAddr::V4(client) => {
+            acl.iter().all(|set| set.acl.as_ref().is_none_or(|acl| acl.passes_ip4(client)))
+        }
+        IpAddr::V6(_) => {
+            acl.iter().all(|set| set.acl.as_ref().is_none_or(|acl| acl.passes(client)))
+        }
+    }
+}
 
 /// What the access lists say of a query, together: the strictest action of any of them counts
 /// (rbldnsd's manual, "acl Dataset").

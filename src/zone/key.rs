@@ -1,25 +1,25 @@
-//! What the labels before the apex mean in an address zone.
+//! What the labels before the apex mean in an address zone: addresses, and the test points.
 
-use crate::wire::name::Labels;
+use crate::wire::reversed::{nibbles, some_nibbles, some_octets};
 use std::ops::RangeInclusive;
 
 /// The addresses a name stands for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Key {
+pub(crate) struct Key {
     /// IPv4, from four octets or from nibbles of a v4-mapped or 6to4 address.
-    pub(super) ip4: Option<u32>,
+    pub(crate) ip4: Option<u32>,
     /// IPv6, from 32 nibbles.
-    pub(super) ip6: Option<u128>,
+    pub(crate) ip6: Option<u128>,
 }
 
 /// The addresses whose names end in a shorter name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Below {
+pub(crate) struct Below {
     /// IPv4: from nibbles that lead to v4-mapped or 6to4 addresses, and from octets.
-    pub(super) ip4: [Option<RangeInclusive<u32>>; 2],
+    pub(crate) ip4: [Option<RangeInclusive<u32>>; 2],
     /// IPv6: without the v4-mapped addresses where these are looked up as IPv4, which can cut
     /// the range in two.
-    pub(super) ip6: [Option<RangeInclusive<u128>>; 2],
+    pub(crate) ip6: [Option<RangeInclusive<u128>>; 2],
 }
 
 /// ::ffff:0:0/96 (RFC 4291 section 2.5.5.2).
@@ -33,10 +33,10 @@ impl Key {
     /// 6to4 addresses are to be looked up as IPv4 addresses too; a v4-mapped one then is nothing
     /// else.
     #[inline]
-    pub(super) fn parse(prefix: &[u8], labels: usize, with_ip4: bool) -> Self {
+    pub(crate) fn parse(prefix: &[u8], labels: usize, with_ip4: bool) -> Self {
         match labels {
-            4 => Self { ip4: octets(prefix), ip6: None },
-            32 => address(prefix).map_or_else(Self::default, |ip6| Self::from_ip6(ip6, with_ip4)),
+            4 => Self { ip4: some_octets(prefix), ip6: None },
+            32 => nibbles(prefix).map_or_else(Self::default, |ip6| Self::from_ip6(ip6, with_ip4)),
             _ => Self::default(),
         }
     }
@@ -56,7 +56,7 @@ impl Below {
     /// Reads the labels before the apex, as [`Key::parse`] does; `None` if no address ends in
     /// them.
     #[inline]
-    pub(super) fn parse(prefix: &[u8], labels: usize, with_ip4: bool) -> Option<Self> {
+    pub(crate) fn parse(prefix: &[u8], labels: usize, with_ip4: bool) -> Option<Self> {
         // Four octets are an address themselves, unless they are nibbles too.
         let is_digit = prefix.first() == Some(&1);
         if !(1..32).contains(&labels) || (labels >= 4 && !is_digit) {
@@ -68,8 +68,8 @@ impl Below {
     fn of_short(prefix: &[u8], labels: usize, with_ip4: bool) -> Option<Self> {
         // Short names can be read both ways: 2.0.0.2.zone is an IPv4 address and leads to
         // 2002::/16.
-        let nibbles = nibbles(prefix).map(|start| Self::nibbles(start, labels, with_ip4));
-        let octets = if labels < 4 { octets(prefix) } else { None };
+        let nibbles = some_nibbles(prefix).map(|start| Self::nibbles(start, labels, with_ip4));
+        let octets = if labels < 4 { some_octets(prefix) } else { None };
         let Some(start) = octets else { return nibbles };
         let mut below = nibbles.unwrap_or_default();
         below.ip4[1] = Some(start..=start | u32::MAX >> (8 * labels));
@@ -99,57 +99,49 @@ impl Below {
     }
 }
 
-/// Up to four labels of one to three digits, the lowest octet first; the address has zeros for
-/// the octets not given.
-pub(crate) fn octets(prefix: &[u8]) -> Option<u32> {
-    let mut address = 0;
-    for label in Labels::of(prefix) {
-        if label.len() > 3 || !label.iter().all(u8::is_ascii_digit) {
-            return None;
-        }
-        let octet = label.iter().fold(0, |octet, digit| 10 * octet + u32::from(digit - b'0'));
-        if octet > 255 {
-            return None;
-        }
-        address = address >> 8 | octet << 24;
-    }
-    Some(address)
+/// The names and addresses of RFC 5782 section 5.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum TestPoint {
+    /// 127.0.0.2, ::ffff:7f00:2, `test`.
+    AlwaysListed,
+    /// 127.0.0.1, ::ffff:7f00:1, `invalid`.
+    NeverListed,
 }
 
-/// 32 labels of one hexadecimal digit, the lowest nibble first: four at a time.
-fn address(prefix: &[u8]) -> Option<u128> {
-    const EACH: u64 = 0x0001_0001_0001_0001;
-    let (words, _) = prefix.first_chunk::<64>()?.as_chunks();
-    let mut address = 0;
-    let mut others = 0;
-    for word in words {
-        // In 16 bits each: the length of a label, then its digit.
-        let word = u64::from_le_bytes(*word);
-        let digits = (word >> 8) & (EACH * 0xff);
-        // Letters have bit 6 set, and their low four bits count from 1.
-        let nibbles = (digits & (EACH * 15)) + ((digits >> 6) & EACH) * 9;
-        // Only of digits is there a nibble, and is it written the way it was.
-        let letters = ((nibbles + EACH * 6) >> 4) & EACH;
-        let written = EACH | ((nibbles + EACH * u64::from(b'0') + letters * 39) << 8);
-        others |= (word ^ written) | (nibbles & (EACH * 16));
-        let joined = nibbles | nibbles >> 12 | nibbles >> 24 | nibbles >> 36;
-        address = address >> 16 | u128::from(joined as u16) << 112;
-    }
-    (others == 0).then_some(address)
-}
+impl TestPoint {
+    /// The IPv4 address that is always listed; that of IPv6 is the same, v4-mapped.
+    pub(crate) const LISTED: u32 = 0x7f00_0002;
+    /// The IPv4 address that is never listed; that of IPv6 is the same, v4-mapped.
+    pub(crate) const UNLISTED: u32 = 0x7f00_0001;
 
-/// Up to 32 labels of one hexadecimal digit, the lowest nibble first.
-pub(crate) fn nibbles(prefix: &[u8]) -> Option<u128> {
-    let mut address = 0u128;
-    for label in Labels::of(prefix) {
-        let nibble = match *label {
-            [digit @ b'0'..=b'9'] => digit - b'0',
-            [letter @ b'a'..=b'f'] => letter - b'a' + 10,
-            _ => return None,
-        };
-        address = address >> 4 | u128::from(nibble) << 124;
+    /// The test point that an IPv4 address is.
+    #[inline(always)]
+    pub(crate) fn of_ip4(address: u32) -> Option<Self> {
+        match address {
+            Self::LISTED => Some(Self::AlwaysListed),
+            Self::UNLISTED => Some(Self::NeverListed),
+            _ => None,
+        }
     }
-    Some(address)
+
+    /// The test point that an IPv6 address is.
+    #[inline(always)]
+    pub(crate) fn of_ip6(address: u128) -> Option<Self> {
+        match address ^ MAPPED {
+            mapped if mapped >> 32 == 0 => Self::of_ip4(mapped as u32),
+            _ => None,
+        }
+    }
+
+    /// The test point that a name relative to its zone is, in wire form without a final zero.
+    #[inline]
+    pub(crate) fn of_name(labels: &[u8]) -> Option<Self> {
+        match labels {
+            b"\x04test" => Some(Self::AlwaysListed),
+            b"\x07invalid" => Some(Self::NeverListed),
+            _ => None,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -187,48 +179,11 @@ mod tests {
     }
 
     #[test]
-    fn labels_of_up_to_three_digits_are_octets() {
-        let one = |label: &[u8]| octets(&[&[label.len() as u8], label, &[0]].concat());
-        for number in 0..=999_u32 {
-            let wanted = (number < 256).then_some(number << 24);
-            for text in [format!("{number}"), format!("{number:02}"), format!("{number:03}")] {
-                assert_eq!(one(text.as_bytes()), wanted, "{text}");
-            }
-        }
-        for byte in (0..=255_u8).filter(|byte| !byte.is_ascii_digit()) {
-            for label in [&[byte][..], &[b'1', byte], &[byte, b'1'], &[b'1', byte, b'1']] {
-                assert_eq!(one(label), None, "{label:?}");
-            }
-        }
-        assert_eq!(one(b"0001"), None);
-    }
-
-    #[test]
     fn nibbles_are_an_ip6_address() {
         let full = key(&reversed("2001:db8::42"), true);
         assert_eq!((full.ip4, full.ip6), (None, Some(ip6("2001:db8::42"))));
         assert_eq!(key(&format!("{}.1", reversed("2001:db8::42")), true), Key::default());
         assert_eq!(key(&reversed("2001:db8::42").replacen('2', "g", 1), true), Key::default());
-    }
-
-    #[test]
-    fn only_single_hexadecimal_digits_are_nibbles() {
-        let name: NameBuf = reversed("123:4567:89ab:cdef:fedc:ba98:7654:3210").parse().unwrap();
-        let good = name.as_wire();
-        assert_eq!(address(good), nibbles(good));
-        assert!(address(good).is_some());
-        for at in 0..64 {
-            for byte in 0..=255 {
-                let mut bytes = *good.first_chunk::<65>().unwrap();
-                bytes[at] = byte;
-                let digit = matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-                let wanted = if at % 2 == 0 { byte == 1 } else { digit };
-                assert_eq!(address(&bytes).is_some(), wanted, "{byte} at {at}");
-                if wanted {
-                    assert_eq!(address(&bytes), nibbles(&bytes));
-                }
-            }
-        }
     }
 
     #[test]

@@ -1,0 +1,247 @@
+//! The general path: any message, any zone. For what the fast path takes, its answers are the same.
+
+use super::admit::{Restriction, Verdict};
+use super::compose::{self, Composer, RecordMatch};
+use super::{Answered, Outcome, Reason, Request, Transport, WorkerState};
+use crate::listing::Asker;
+use crate::listing::records::Found as Records;
+use crate::wire::message::response;
+use crate::wire::{
+    CLASSIC_UDP, Class, Edns, MAX_UDP, ParsedQuestion, Query, Rcode, Reject, ResponseWriter, Type,
+};
+use crate::zone::key::TestPoint;
+use crate::zone::lookup::{Match, View, is_at_or_above_subzone, views};
+use crate::zone::{Catalog, CompiledZone, ZoneMatch};
+use std::mem;
+use std::time::Duration;
+
+/// Answers one query of any kind. `question` is what the first parse gave, `verdict` what access lists
+/// of the server say of the client.
+#[inline(never)]
+pub(super) fn answer<'c>(
+    catalog: &'c Catalog,
+    state: &mut WorkerState,
+    request: &Request<'_>,
+    question: Option<&ParsedQuestion<'_>>,
+    verdict: Verdict<'c>,
+    out: &mut [u8],
+) -> Answered<'c> {
+    let header_only = |rcode, reason, out: &mut [u8]| {
+        let len = response::header_only(request.query, out, rcode);
+        let outcome = len.map_or(Outcome::Drop, Outcome::Respond);
+        Answered { counters: catalog.counters(), reason, outcome }
+    };
+    match Query::parse_with(request.query, question, |wire| state.name.read(wire)) {
+        Ok(query) => respond(catalog, state, request, verdict, &query, out),
+        Err(Reject::Drop) => Answered::dropped(catalog.counters(), Reason::Dropped),
+        Err(Reject::Malformed) => header_only(Rcode::FormErr, Reason::FormErr, out),
+        Err(Reject::Opcode) => header_only(Rcode::NotImp, Reason::NotImp, out),
+    }
+}
+
+/// Answers a query whose name is in `state`.
+fn respond<'c>(
+    catalog: &'c Catalog,
+    state: &mut WorkerState,
+    request: &Request<'_>,
+    mut verdict: Verdict<'c>,
+    query: &Query<'_>,
+    out: &mut [u8],
+) -> Answered<'c> {
+    let mut counters = catalog.counters();
+    let limit = limit(request, query.edns);
+    let Some(mut writer) = ResponseWriter::new(request.query, query, out, limit) else {
+        return Answered::dropped(counters, Reason::Dropped);
+    };
+    let refuse = |counters, writer: ResponseWriter<'_>, rcode, reason| {
+        let outcome = Outcome::Respond(writer.finish(rcode, false));
+        Answered { counters, reason, outcome }
+    };
+    if query.edns.is_some_and(|edns| edns.version != 0) {
+        return refuse(counters, writer, Rcode::BadVers, Reason::BadVers);
+    }
+    if query.class != Class::IN && query.class != Class::ANY {
+        return match compose::chaos(catalog, query, &mut writer) {
+            true => refuse(counters, writer, Rcode::NoError, Reason::Chaos),
+            false => refuse(counters, writer, Rcode::Refused, Reason::Refused),
+        };
+    }
+    if (Type::FIRST_META..Type::ANY).contains(&query.qtype) {
+        return refuse(counters, writer, Rcode::NotImp, Reason::NotImp);
+    }
+    let (wire, starts) = (state.name.wire(), state.name.starts());
+    let Some(ZoneMatch { zone, compiled, before }) = catalog.find(wire, starts, &mut state.recent)
+    else {
+        return refuse(counters, writer, Rcode::Refused, Reason::Refused);
+    };
+    counters = &zone.counters;
+    let is_above_apex = catalog.is_above_apex(wire);
+    let owner_of_zone = state.name.cut(before);
+    verdict.of_key(catalog.acl(), &mut state.name, query.qtype);
+    verdict.of_client(&compiled.acl, request.client);
+    verdict.of_key(&compiled.acl, &mut state.name, query.qtype);
+    if verdict.restriction == Restriction::Ignore {
+        return Answered::dropped(counters, Reason::Ignored);
+    }
+    if !zone.is_served(request.now) {
+        return refuse(counters, writer, Rcode::ServFail, Reason::ServFail);
+    }
+    if verdict.restriction == Restriction::Refuse {
+        return refuse(counters, writer, Rcode::Refused, Reason::Denied);
+    }
+    let asker = Asker { now: request.now, has_key: verdict.has_key };
+    let mut findings = Findings {
+        matches: mem::take(&mut state.matches),
+        records: mem::take(&mut state.records),
+        exists: is_above_apex,
+        by_acl: false,
+        delay: Duration::ZERO,
+    };
+    findings.look_up(compiled, state, verdict.restriction, asker);
+    let Findings { matches, records, exists, by_acl, delay } = findings;
+    let composer = Composer {
+        zone: compiled,
+        query,
+        matches: &matches,
+        records: &records,
+        exists,
+        owner_of_zone,
+        asker,
+        value: verdict.value.filter(|_| by_acl),
+        client: request.client,
+    };
+    let reason = composer.write(state, &mut writer);
+    state.matches = emptied(matches);
+    state.records = emptied(records);
+    // A negative answer stays one without the SOA record that does not fit.
+    let (rcode, reason) = match reason {
+        Reason::NxDomain => (Rcode::NxDomain, reason),
+        _ if writer.is_truncated() => (Rcode::NoError, Reason::Truncated),
+        _ => (Rcode::NoError, reason),
+    };
+    let len = writer.finish(rcode, query.class == Class::IN);
+    let outcome = match delay {
+        Duration::ZERO => Outcome::Respond(len),
+        delay => Outcome::RespondAfter(len, delay),
+    };
+    Answered { counters, reason, outcome }
+}
+
+/// The memory of a vector, for items that borrow something else.
+fn emptied<T, U>(mut items: Vec<T>) -> Vec<U> {
+    items.clear();
+    // Collecting in place keeps the memory: no query allocates.
+    items.into_iter().filter_map(|_| None).collect()
+}
+
+/// The most bytes that the answer to a query may have.
+fn limit(request: &Request<'_>, edns: Option<Edns>) -> usize {
+    match (request.transport, edns) {
+        (Transport::Tcp | Transport::Tls, _) => usize::from(u16::MAX),
+        (Transport::Udp, None) => CLASSIC_UDP,
+        (Transport::Udp, Some(edns)) => usize::from(edns.payload).clamp(CLASSIC_UDP, MAX_UDP),
+    }
+}
+
+/// What a name is in a zone.
+struct Findings<'z> {
+    /// The lists that have it, and give it to who asks.
+    matches: Vec<Match<'z>>,
+    /// The ordinary records it has.
+    records: Vec<RecordMatch<'z>>,
+    /// The name exists; said only where it has no matches and no records.
+    exists: bool,
+    /// The name is a key of some list, and an access list has the value for all of them.
+    by_acl: bool,
+    /// The reply waits this long.
+    delay: Duration,
+}
+
+impl<'z> Findings<'z> {
+    /// Looks up the name in `state`, which is relative to the zone.
+    fn look_up(
+        &mut self,
+        zone: &'z CompiledZone,
+        state: &WorkerState,
+        restriction: Restriction,
+        asker: Asker,
+    ) {
+        let name = &state.name;
+        if name.labels() == 0 && asker.has_key {
+            // The key alone: the names that can be asked with it lie below.
+            self.exists |= restriction != Restriction::Empty;
+            return;
+        }
+        let (mut listed, mut test_match) = (false, None);
+        for view in views(zone, name) {
+            self.look_up_records(&view);
+            if view.labels().is_empty() {
+                continue;
+            }
+            if restriction != Restriction::Pass {
+                self.restrict(&view, restriction);
+                continue;
+            }
+            let found = view.lookup(|found| self.take(found, asker));
+            self.exists |= found.empty_non_terminal;
+            if !found.listed && view.test_point == Some(TestPoint::AlwaysListed) {
+                test_match = test_match.or_else(|| view.test_match());
+            }
+            if self.is_empty() && !self.exists {
+                self.exists = view.exists(found.listed);
+            }
+            listed |= found.listed;
+        }
+        if !listed && self.records.is_empty() {
+            self.matches.extend(test_match);
+        }
+        self.exists |= self.is_empty() && is_at_or_above_subzone(zone, name);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.matches.is_empty() && self.records.is_empty()
+    }
+
+    /// Keeps a match that has a value for who asks.
+    fn take(&mut self, found: Match<'z>, asker: Asker) {
+        if found.allowed_by.is_some() {
+            return;
+        }
+        if found.dataset.answers.has_gates() {
+            let mut values = found.answer().values_for(asker).peekable();
+            if values.peek().is_none() {
+                return;
+            }
+            let waits = values.filter_map(|value| value.gate?.pass(asker));
+            self.delay = waits.fold(self.delay, Duration::max);
+        }
+        self.matches.push(found);
+    }
+
+    fn look_up_records(&mut self, view: &View<'z, '_>) {
+        for records in view.datasets.iter().filter_map(|set| set.records.as_ref()) {
+            match records.lookup(view.labels()) {
+                Records::Records(name) => self.records.push(RecordMatch { records, name }),
+                Records::EmptyNonTerminal => self.exists = true,
+                Records::Nothing => {}
+            }
+        }
+    }
+
+    /// An access list makes the lists of the zone empty, or lists all their keys; allow lists and
+    /// test points go with them. Ordinary records stay.
+    fn restrict(&mut self, view: &View<'_, '_>, restriction: Restriction) {
+        if restriction != Restriction::Listed {
+            return;
+        }
+        let below = view.below().unwrap_or_default();
+        for set in view.datasets {
+            let (ip4, ip6) = (set.ip4.is_some(), set.takes_ip6());
+            self.by_acl |= ip4 && view.key.ip4.is_some()
+                || ip6 && view.key.ip6.is_some()
+                || set.names.is_some();
+            self.exists |= ip4 && below.ip4.iter().any(Option::is_some)
+                || ip6 && below.ip6.iter().any(Option::is_some);
+        }
+    }
+}
