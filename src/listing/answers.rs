@@ -13,7 +13,7 @@ pub use numbering::Numbering;
 
 use super::AnswerId;
 use crate::flat_array::{ArrayReader, ArrayWriter, FlatArray};
-use numbering::Old;
+use numbering::ProvisionalId;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -25,14 +25,14 @@ impl ValueId {
     /// The number that the answer with this value alone has in an [`AnswersBuilder`].
     #[inline]
     pub fn alone(self) -> AnswerId {
-        Old::Single(self.0).id()
+        ProvisionalId::Single(self.0).id()
     }
 
     /// The value that is [alone](Self::alone) in this answer; none of any other, nor where nothing is listed.
     pub fn only_of(answer: AnswerId) -> Option<Self> {
-        match Old::of(answer) {
-            Old::Single(value) => Some(Self(value)),
-            Old::None | Old::Several(_) => None,
+        match ProvisionalId::of(answer) {
+            ProvisionalId::Single(value) => Some(Self(value)),
+            ProvisionalId::None | ProvisionalId::Several(_) => None,
         }
     }
 }

@@ -6,7 +6,7 @@ mod store;
 use super::addresses::{self, Addresses4, Addresses6};
 use super::{AnswerId, Answers, AnswersBuilder, ValueId};
 use crate::trie::names::{MAX_OVERHEAD, NameTree, NameTreeBuilder, encode_key, encode_plain_key};
-use store::{Entry, Store};
+use store::{NameStore, StoredName};
 
 /// What an entry is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -56,7 +56,7 @@ pub struct TooManyNames;
 /// ```
 #[derive(Debug, Default)]
 pub struct NamesBuilder {
-    entries: Store,
+    entries: NameStore,
     len: usize,
     /// The bytes of all keys.
     key_bytes: usize,
@@ -190,8 +190,9 @@ impl NamesBuilder {
                 let Some(key) = entries.clone().next().map(|entry| entry.key) else { continue };
                 while above.pop_if(|(len, _)| !key.starts_with(&last[..*len])).is_some() {}
                 let inherited = above.last().map_or(AnswerId::NONE, |&(_, answer)| answer);
-                let value =
-                    |entry: Entry<'_>| (entry.value != EXCLUSION).then_some(ValueId(entry.value));
+                let value = |entry: StoredName<'_>| {
+                    (entry.value != EXCLUSION).then_some(ValueId(entry.value))
+                };
                 let itself = entries.clone().filter(|entry| entry.scope.has_itself());
                 let itself = rules.decide(itself.map(value), inherited);
                 let below = entries.filter(|entry| entry.scope.has_below());

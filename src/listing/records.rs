@@ -19,7 +19,7 @@ pub struct RecordSet {
     /// The labels of the names from right to left, so that what is below a name follows it.
     keys: Vec<u8>,
     /// Those of one name sorted by type.
-    records: Vec<Entry>,
+    records: Vec<StoredRecord>,
     data: Vec<u8>,
 }
 
@@ -30,7 +30,7 @@ struct Name {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Entry {
+struct StoredRecord {
     ttl: u32,
     rtype: Type,
     data: Data,
@@ -104,7 +104,7 @@ impl RecordSet {
         let start = name.checked_sub(1).map_or(0, |before| self.names[before].records_end);
         let end = self.names.get(name).map_or(start, |name| name.records_end);
         let entries = self.records.get(start as usize..end as usize).unwrap_or(&[]);
-        entries.iter().map(|&Entry { ttl, rtype, data }| {
+        entries.iter().map(|&StoredRecord { ttl, rtype, data }| {
             let data = self.data.get(data.range()).unwrap_or(&[]);
             Record { rtype, ttl, data }
         })
@@ -129,7 +129,7 @@ impl RecordSet {
     pub fn memory(&self) -> usize {
         self.names.capacity() * size_of::<Name>()
             + self.keys.capacity()
-            + self.records.capacity() * size_of::<Entry>()
+            + self.records.capacity() * size_of::<StoredRecord>()
             + self.data.capacity()
     }
 
@@ -176,7 +176,7 @@ pub struct RecordsBuilder {
 #[derive(Clone, Copy, Debug)]
 struct Added {
     key: Data,
-    entry: Entry,
+    entry: StoredRecord,
 }
 
 impl RecordsBuilder {
@@ -197,7 +197,7 @@ impl RecordsBuilder {
             _ => append(&mut self.keys, &key[..len])?,
         };
         let data = self.intern(data)?;
-        self.entries.push(Added { key, entry: Entry { ttl, rtype, data } });
+        self.entries.push(Added { key, entry: StoredRecord { ttl, rtype, data } });
         Ok(())
     }
 
@@ -216,7 +216,7 @@ impl RecordsBuilder {
                 let ttl = rrset.iter().map(|added| added.entry.ttl).min().unwrap_or(0);
                 let distinct = rrset.iter().filter(|added| seen.insert(added.entry.data));
                 let distinct = distinct.take(MAX_RECORDS);
-                set.records.extend(distinct.map(|added| Entry { ttl, ..added.entry }));
+                set.records.extend(distinct.map(|added| StoredRecord { ttl, ..added.entry }));
             }
             set.keys.extend_from_slice(key(&name[0]));
             let (keys_end, records_end) = (set.keys.len() as u32, set.records.len() as u32);

@@ -9,7 +9,7 @@
 mod singles;
 
 use super::sort::sort_by_u32;
-use super::stream::Paint;
+use super::stream::Overlay;
 use super::{Addresses4, AnswerId, AnswersBuilder, Form4, Range, SetBuilder4};
 use crate::listing::ValueId;
 use singles::Singles;
@@ -25,11 +25,11 @@ const MAX_VALUES: usize = 255;
 pub struct LayersBuilder {
     singles: Singles,
     /// Blocks side by side, in tables of single addresses, /24, /16 and /8.
-    runs: [Vec<Run>; 4],
+    runs: [Vec<BlockRun>; 4],
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Run {
+struct BlockRun {
     start: u32,
     end: u32,
     code: u32,
@@ -66,7 +66,7 @@ impl LayersBuilder {
         for (table, runs) in self.runs.iter_mut().enumerate() {
             let mut push = |start: u64, end: u64| {
                 if start < end {
-                    runs.push(Run { start: start as u32, end: (end - 1) as u32, code });
+                    runs.push(BlockRun { start: start as u32, end: (end - 1) as u32, code });
                 }
             };
             let parent = 1 << (8 * (table + 1));
@@ -111,7 +111,7 @@ impl LayersBuilder {
         let runs = sweep(runs32, &mut answer_of);
         let [blocks24, blocks16, blocks8] =
             [runs24, runs16, runs8].map(|runs| sweep(runs, &mut answer_of).into_iter());
-        let blocks = Paint::new(Paint::new(blocks24, blocks16), blocks8).collect();
+        let blocks = Overlay::new(Overlay::new(blocks24, blocks16), blocks8).collect();
         Addresses4(Form4::Layers(Layers { singles, runs, blocks }))
     }
 }
@@ -143,7 +143,7 @@ impl<'a> AnswerOf<'a> {
 
 /// Replaces the codes of the sorted `singles` by answers, one for each address, in place. Those
 /// inside one of the sorted `runs` are moved there instead, to be decided with it.
-fn settle_singles(singles: &mut Vec<u64>, runs: &mut Vec<Run>, answer_of: &mut AnswerOf<'_>) {
+fn settle_singles(singles: &mut Vec<u64>, runs: &mut Vec<BlockRun>, answer_of: &mut AnswerOf<'_>) {
     let runs_given = runs.len();
     let mut next_run = 0;
     let mut covered_to = None;
@@ -174,7 +174,7 @@ fn settle_singles(singles: &mut Vec<u64>, runs: &mut Vec<Run>, answer_of: &mut A
             codes.dedup();
         }
         if covered_to >= Some(address) {
-            runs.extend(codes.iter().map(|&code| Run { start: address, end: address, code }));
+            runs.extend(codes.iter().map(|&code| BlockRun { start: address, end: address, code }));
         } else {
             let answer = answer_of.get(codes.iter().copied());
             singles[written] = u64::from(address) << 32 | u64::from(answer.0);
@@ -185,7 +185,7 @@ fn settle_singles(singles: &mut Vec<u64>, runs: &mut Vec<Run>, answer_of: &mut A
 }
 
 /// Cuts overlapping runs into segments that have one answer.
-fn sweep(mut runs: Vec<Run>, answer_of: &mut AnswerOf<'_>) -> Vec<Range<u32>> {
+fn sweep(mut runs: Vec<BlockRun>, answer_of: &mut AnswerOf<'_>) -> Vec<Range<u32>> {
     runs.sort_unstable_by_key(|run| run.start);
     let mut segments = Vec::new();
     let mut runs = runs.into_iter().peekable();
@@ -246,8 +246,8 @@ impl Layers {
             let address = (single >> 32) as u32;
             Range { start: address, end: address, answer: AnswerId(single as u32) }
         });
-        let addresses = Paint::new(singles, self.runs.iter().copied());
-        Paint::new(addresses, self.blocks.iter().copied())
+        let addresses = Overlay::new(singles, self.runs.iter().copied());
+        Overlay::new(addresses, self.blocks.iter().copied())
     }
 
     pub(super) fn memory(&self) -> usize {

@@ -1,7 +1,7 @@
 //! The rules of `ip4tset` and `ip6tset`: every entry has the same answer.
 
 use super::sort::sort_by_u32;
-use super::stream::Paint;
+use super::stream::Overlay;
 use super::{Addresses4, Addresses6, AnswerId, Form4, Form6, Range};
 
 /// Collects the entries of an `ip4tset` dataset: single addresses.
@@ -130,7 +130,7 @@ impl Set6 {
             let start = u128::from(network) << 64;
             Range { start, end: start | u128::from(u64::MAX), answer }
         });
-        Paint::new(excluded, networks)
+        Overlay::new(excluded, networks)
     }
 
     pub(super) fn memory(&self) -> usize {

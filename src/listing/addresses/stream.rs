@@ -4,14 +4,14 @@
 use crate::range::{Int, Range};
 
 /// Lays one stream over another: where both say something, the upper one counts.
-pub(super) struct Paint<K, U, L> {
+pub(super) struct Overlay<K, U, L> {
     upper: U,
     lower: L,
     next_upper: Option<Range<K>>,
     next_lower: Option<Range<K>>,
 }
 
-impl<K: Int, U, L> Paint<K, U, L>
+impl<K: Int, U, L> Overlay<K, U, L>
 where
     U: Iterator<Item = Range<K>>,
     L: Iterator<Item = Range<K>>,
@@ -34,7 +34,7 @@ where
     }
 }
 
-impl<K: Int, U, L> Iterator for Paint<K, U, L>
+impl<K: Int, U, L> Iterator for Overlay<K, U, L>
 where
     U: Iterator<Item = Range<K>>,
     L: Iterator<Item = Range<K>>,

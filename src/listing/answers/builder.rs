@@ -1,7 +1,7 @@
 //! Interning values and answers.
 
-use super::index::Index;
-use super::numbering::{MOST, Numbering, Old};
+use super::index::HashIndex;
+use super::numbering::{MOST, Numbering, ProvisionalId};
 use super::{AnswerId, Answers, Gate, Value, ValueId, gate_of};
 use hashbrown::HashTable;
 use std::hash::{BuildHasher, Hasher};
@@ -46,7 +46,7 @@ pub struct AnswersBuilder {
     values: Vec<[u32; 2]>,
     texts: Vec<u8>,
     gates: Vec<(u32, Gate)>,
-    value_index: Index,
+    value_index: HashIndex,
     /// The ends of the values of each answer that has several.
     answers: Vec<u32>,
     members: Vec<ValueId>,
@@ -138,9 +138,9 @@ impl AnswersBuilder {
         match values {
             [] => AnswerId::NONE,
             [value] => value.alone(),
-            [first, ..] => {
-                self.several(values).map_or(first.alone(), |place| Old::Several(place).id())
-            }
+            [first, ..] => self
+                .several(values)
+                .map_or(first.alone(), |place| ProvisionalId::Several(place).id()),
         }
     }
 
@@ -199,7 +199,7 @@ impl AnswersBuilder {
         let mut values = Vec::with_capacity(used.len());
         if self.answers.is_empty() {
             for &id in used {
-                let Old::Single(value) = Old::of(id) else { continue };
+                let ProvisionalId::Single(value) = ProvisionalId::of(id) else { continue };
                 values.push(ValueId(value));
             }
             members.extend(0..values.len() as u32);
@@ -208,13 +208,15 @@ impl AnswersBuilder {
             let mut numbers = vec![u32::MAX; self.values.len()];
             for &id in used {
                 let single;
-                let its_values = match Old::of(id) {
-                    Old::None => continue,
-                    Old::Single(value) => {
+                let its_values = match ProvisionalId::of(id) {
+                    ProvisionalId::None => continue,
+                    ProvisionalId::Single(value) => {
                         single = [ValueId(value)];
                         &single
                     }
-                    Old::Several(place) => members_of(&self.answers, &self.members, place),
+                    ProvisionalId::Several(place) => {
+                        members_of(&self.answers, &self.members, place)
+                    }
                 };
                 for value in its_values {
                     let number = &mut numbers[value.0 as usize];

@@ -6,7 +6,7 @@
 /// search begins. So all that a search reads and writes is mostly in one cache line, and a table that
 /// grows is read and written in order: there may be millions of values.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Index {
+pub(super) struct HashIndex {
     /// A hash in the upper half, one more than its number in the lower; 0 for none. As many as a power of
     /// two, or none.
     slots: Vec<u64>,
@@ -16,7 +16,7 @@ pub(super) struct Index {
 /// The number of slots from the first value on.
 const FIRST: usize = 16;
 
-impl Index {
+impl HashIndex {
     /// Numbers with this hash, in any order.
     #[inline]
     pub(super) fn find(&self, hash: u32) -> impl Iterator<Item = u32> {
@@ -99,7 +99,7 @@ mod tests {
                 prop_oneof![0..20_u32, u32::MAX - 20..=u32::MAX, any::<u32>()], 0..300,
             ),
         ) {
-            let mut index = Index::default();
+            let mut index = HashIndex::default();
             let mut model = HashMap::<u32, Vec<u32>>::new();
             for (&hash, number) in hashes.iter().zip(0..) {
                 index.insert(hash, number);

@@ -16,7 +16,7 @@ pub struct Numbering {
 
 /// The number of an answer while a file is read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Old {
+pub(super) enum ProvisionalId {
     None,
     /// It has one value, this one.
     Single(u32),
@@ -30,7 +30,7 @@ const SEVERAL: u32 = 1 << 31;
 /// [`actions`](crate::listing::actions) adds.
 pub(super) const MOST: usize = SEVERAL as usize - 64;
 
-impl Old {
+impl ProvisionalId {
     pub(super) fn id(self) -> AnswerId {
         match self {
             Self::None => AnswerId::NONE,
@@ -69,10 +69,10 @@ impl Numbering {
     /// The new number of an answer, which it is given at the first time.
     #[inline]
     pub fn number(&mut self, old: AnswerId) -> AnswerId {
-        let slot = match Old::of(old) {
-            Old::None => None,
-            Old::Single(value) => self.singles.get_mut(value as usize),
-            Old::Several(place) => self.several.get_mut(place as usize),
+        let slot = match ProvisionalId::of(old) {
+            ProvisionalId::None => None,
+            ProvisionalId::Single(value) => self.singles.get_mut(value as usize),
+            ProvisionalId::Several(place) => self.several.get_mut(place as usize),
         };
         let Some(slot) = slot else { return AnswerId::NONE };
         if !slot.is_listed() {
@@ -85,10 +85,10 @@ impl Numbering {
     /// The new number of an answer; [`AnswerId::NONE`] if it has none.
     #[inline]
     pub fn get(&self, old: AnswerId) -> AnswerId {
-        let slot = match Old::of(old) {
-            Old::None => None,
-            Old::Single(value) => self.singles.get(value as usize),
-            Old::Several(place) => self.several.get(place as usize),
+        let slot = match ProvisionalId::of(old) {
+            ProvisionalId::None => None,
+            ProvisionalId::Single(value) => self.singles.get(value as usize),
+            ProvisionalId::Several(place) => self.several.get(place as usize),
         };
         slot.copied().unwrap_or_default()
     }

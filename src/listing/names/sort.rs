@@ -1,6 +1,6 @@
 //! Sorting names: by the order of their keys, and then by their place in the files.
 
-use super::store::{Blocks, Entry, Part, entries};
+use super::store::{Chunks, Partition, StoredName, entries};
 use super::window;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
@@ -10,9 +10,9 @@ const AHEAD: usize = 1;
 
 /// Eight bytes of a key, and below them the place of the entry: so that integers are sorted.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-struct Item(u128);
+struct SortItem(u128);
 
-impl Item {
+impl SortItem {
     fn new(window: u64, place: u32) -> Self {
         Self(u128::from(window) << 32 | u128::from(place))
     }
@@ -32,7 +32,9 @@ pub(super) struct Sorted(Vec<u8>);
 
 impl Sorted {
     /// The entries of each name.
-    pub(super) fn names(&self) -> impl Iterator<Item = impl Iterator<Item = Entry<'_>> + Clone> {
+    pub(super) fn names(
+        &self,
+    ) -> impl Iterator<Item = impl Iterator<Item = StoredName<'_>> + Clone> {
         let mut rest = &self.0[..];
         std::iter::from_fn(move || {
             let name = entries(rest).next()?.key;
@@ -47,15 +49,16 @@ impl Sorted {
 /// Sorts one part after the other.
 #[derive(Default)]
 struct Sorter {
-    items: Vec<Item>,
+    items: Vec<SortItem>,
 }
 
 impl Sorter {
     /// Sorts a part, in memory that was used before.
-    fn sort(&mut self, part: Part, Sorted(mut sorted): Sorted) -> Sorted {
+    fn sort(&mut self, part: Partition, Sorted(mut sorted): Sorted) -> Sorted {
         let (items, blocks) = (&mut self.items, part.blocks);
         items.clear();
-        let item = |(place, entry): (u32, Entry<'_>)| Item::new(window(entry.key, 0), place);
+        let item =
+            |(place, entry): (u32, StoredName<'_>)| SortItem::new(window(entry.key, 0), place);
         items.extend(blocks.places().map(item));
         items.sort_unstable();
         sort_equal(items, &blocks, 0);
@@ -66,14 +69,14 @@ impl Sorter {
 }
 
 /// Sorts further the items that have the same window at `depth` bytes of their keys.
-fn sort_equal(items: &mut [Item], blocks: &Blocks, depth: usize) {
+fn sort_equal(items: &mut [SortItem], blocks: &Chunks, depth: usize) {
     for run in items.chunk_by_mut(|a, b| a.window() == b.window()) {
         // A window of zeros is past the end of all these keys: they are equal.
         if run.len() > 1 && run[0].window() != 0 {
             let depth = depth + size_of::<u64>();
             for item in &mut *run {
                 let key = blocks.get(item.place()).key;
-                *item = Item::new(window(key, depth), item.place());
+                *item = SortItem::new(window(key, depth), item.place());
             }
             run.sort_unstable();
             sort_equal(run, blocks, depth);
@@ -83,7 +86,7 @@ fn sort_equal(items: &mut [Item], blocks: &Blocks, depth: usize) {
 
 /// Sorts the parts, and hands on one after the other; what of them is not needed any more is freed
 /// before the next. With more than one thread, the others sort ahead of this one, which takes them.
-pub(super) fn in_order(parts: Vec<Part>, threads: usize, mut take: impl FnMut(&Sorted)) {
+pub(super) fn in_order(parts: Vec<Partition>, threads: usize, mut take: impl FnMut(&Sorted)) {
     let sorters = threads.saturating_sub(1).min(parts.len() - 1);
     if sorters == 0 {
         let (mut sorter, mut sorted) = (Sorter::default(), Sorted::default());
@@ -94,7 +97,7 @@ pub(super) fn in_order(parts: Vec<Part>, threads: usize, mut take: impl FnMut(&S
         return;
     }
     let count = parts.len();
-    let mut shares: Vec<Vec<Part>> = (0..sorters).map(|_| Vec::new()).collect();
+    let mut shares: Vec<Vec<Partition>> = (0..sorters).map(|_| Vec::new()).collect();
     parts.into_iter().enumerate().for_each(|(number, part)| shares[number % sorters].push(part));
     thread::scope(|scope| {
         let sorters: Vec<_> = shares
@@ -116,7 +119,7 @@ pub(super) fn in_order(parts: Vec<Part>, threads: usize, mut take: impl FnMut(&S
 }
 
 /// Sorts a share of the parts for as long as somebody takes them; `used` has memory to use again.
-fn sort_ahead(share: Vec<Part>, sorted: &SyncSender<Sorted>, used: &Receiver<Sorted>) {
+fn sort_ahead(share: Vec<Partition>, sorted: &SyncSender<Sorted>, used: &Receiver<Sorted>) {
     let mut sorter = Sorter::default();
     for part in share {
         let memory = used.try_recv().unwrap_or_default();

@@ -18,34 +18,34 @@ const HEAD: usize = 6;
 
 /// All entries. The first bytes of a key say which part it belongs to.
 #[derive(Debug)]
-pub(super) struct Store {
-    parts: Vec<Part>,
+pub(super) struct NameStore {
+    parts: Vec<Partition>,
     /// The least window of each part but the first.
     bounds: Vec<u64>,
 }
 
-impl Default for Store {
+impl Default for NameStore {
     fn default() -> Self {
-        Self { parts: vec![Part::default()], bounds: Vec::new() }
+        Self { parts: vec![Partition::default()], bounds: Vec::new() }
     }
 }
 
 /// Entries in the order of the files.
 #[derive(Debug)]
-pub(super) struct Part {
-    pub(super) blocks: Blocks,
+pub(super) struct Partition {
+    pub(super) blocks: Chunks,
     len: usize,
     /// From so many entries on it is split.
     limit: usize,
 }
 
-impl Default for Part {
+impl Default for Partition {
     fn default() -> Self {
-        Self { blocks: Blocks::default(), len: 0, limit: SPLIT_AT }
+        Self { blocks: Chunks::default(), len: 0, limit: SPLIT_AT }
     }
 }
 
-impl Store {
+impl NameStore {
     /// Adds an entry.
     #[inline]
     pub(super) fn push(&mut self, key: &[u8], scope: Scope, value: u32) {
@@ -59,7 +59,7 @@ impl Store {
     }
 
     /// All parts, in order.
-    pub(super) fn into_parts(self) -> Vec<Part> {
+    pub(super) fn into_parts(self) -> Vec<Partition> {
         self.parts
     }
 
@@ -67,7 +67,7 @@ impl Store {
     fn split(&mut self, number: usize) {
         let part = std::mem::take(&mut self.parts[number]);
         let bounds = part.bounds();
-        let mut parts: Vec<_> = (0..=bounds.len()).map(|_| Part::large()).collect();
+        let mut parts: Vec<_> = (0..=bounds.len()).map(|_| Partition::large()).collect();
         for block in part.blocks.0 {
             for entry in entries(&block) {
                 let window = window(entry.key, 0);
@@ -82,10 +82,10 @@ impl Store {
     }
 }
 
-impl Part {
+impl Partition {
     /// One that will have many entries.
     fn large() -> Self {
-        Self { blocks: Blocks(vec![Vec::with_capacity(BLOCK)]), ..Self::default() }
+        Self { blocks: Chunks(vec![Vec::with_capacity(BLOCK)]), ..Self::default() }
     }
 
     fn push(&mut self, key: &[u8], scope: Scope, value: u32) {
@@ -109,17 +109,17 @@ impl Part {
 
 /// Where the bytes of entries are.
 #[derive(Debug, Default)]
-pub(super) struct Blocks(Vec<Vec<u8>>);
+pub(super) struct Chunks(Vec<Vec<u8>>);
 
 /// An entry, read.
 #[derive(Clone, Copy)]
-pub(super) struct Entry<'a> {
+pub(super) struct StoredName<'a> {
     pub(super) key: &'a [u8],
     pub(super) scope: Scope,
     pub(super) value: u32,
 }
 
-impl Blocks {
+impl Chunks {
     fn push(&mut self, key: &[u8], scope: Scope, value: u32) {
         let size = HEAD + key.len();
         if self.0.last().is_none_or(|block| block.len() + size > BLOCK) {
@@ -136,7 +136,7 @@ impl Blocks {
     }
 
     /// Each entry and its place, which grows with each.
-    pub(super) fn places(&self) -> impl Iterator<Item = (u32, Entry<'_>)> {
+    pub(super) fn places(&self) -> impl Iterator<Item = (u32, StoredName<'_>)> {
         self.0.iter().zip(0_u32..).flat_map(|(block, number)| {
             let mut place = number << BLOCK_BITS;
             entries(block).map(move |entry| {
@@ -149,8 +149,8 @@ impl Blocks {
 
     /// The entry at a place.
     #[inline]
-    pub(super) fn get(&self, place: u32) -> Entry<'_> {
-        read(self.bytes_from(place)).unwrap_or(Entry::EMPTY)
+    pub(super) fn get(&self, place: u32) -> StoredName<'_> {
+        read(self.bytes_from(place)).unwrap_or(StoredName::EMPTY)
     }
 
     /// Appends the bytes of the entry at a place.
@@ -166,7 +166,7 @@ impl Blocks {
     }
 }
 
-impl Entry<'_> {
+impl StoredName<'_> {
     const EMPTY: Self = Self { key: &[], scope: Scope::Itself, value: 0 };
 
     /// The number of its bytes in a block.
@@ -176,7 +176,7 @@ impl Entry<'_> {
 }
 
 /// The entries that stand in these bytes.
-pub(super) fn entries(block: &[u8]) -> impl Iterator<Item = Entry<'_>> + Clone {
+pub(super) fn entries(block: &[u8]) -> impl Iterator<Item = StoredName<'_>> + Clone {
     let mut rest = block;
     std::iter::from_fn(move || {
         let entry = read(rest)?;
@@ -187,12 +187,12 @@ pub(super) fn entries(block: &[u8]) -> impl Iterator<Item = Entry<'_>> + Clone {
 
 /// The entry at the beginning of these bytes.
 #[inline]
-fn read(bytes: &[u8]) -> Option<Entry<'_>> {
+fn read(bytes: &[u8]) -> Option<StoredName<'_>> {
     let (&[a, b, c, d, e, f], rest) = bytes.split_first_chunk::<HEAD>()?;
     let head = u16::from_le_bytes([a, b]);
     let key = &rest[..usize::from(head >> 2)];
     let scope = Scope::ALL[usize::from(head & 3)];
-    Some(Entry { key, scope, value: u32::from_le_bytes([c, d, e, f]) })
+    Some(StoredName { key, scope, value: u32::from_le_bytes([c, d, e, f]) })
 }
 
 #[cfg(test)]
@@ -203,7 +203,7 @@ mod tests {
     /// the same key.
     #[test]
     fn parts_are_in_order_and_keep_the_order_of_the_files() {
-        let mut store = Store::default();
+        let mut store = NameStore::default();
         let count = 1 << 15;
         // Half of the keys begin alike; each comes twice.
         let key = |number: usize| {

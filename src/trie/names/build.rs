@@ -28,7 +28,7 @@ pub(crate) struct NameTreeBuilder {
     records: Vec<u8>,
     buckets: Vec<Bucket>,
     /// The nodes from the root to the last name.
-    open: Vec<Open>,
+    open: Vec<OpenNode>,
     /// The key of the last name.
     last: Vec<u8>,
     /// What a record has before its children.
@@ -40,7 +40,7 @@ pub(crate) struct NameTreeBuilder {
 
 /// A node of which not all children are known yet.
 #[derive(Default)]
-struct Open {
+struct OpenNode {
     /// The length of its key.
     depth: usize,
     itself: Option<AnswerId>,
@@ -57,7 +57,7 @@ impl Default for NameTreeBuilder {
         Self {
             records: Vec::new(),
             buckets: Vec::new(),
-            open: vec![Open::default()],
+            open: vec![OpenNode::default()],
             last: Vec::new(),
             head: Vec::new(),
             spare: Vec::new(),
@@ -79,7 +79,13 @@ impl NameTreeBuilder {
             (self.open[0].itself, self.open[0].below) = (itself, below);
         } else {
             let children = self.spare.pop().unwrap_or_default();
-            self.open.push(Open { depth: key.len(), itself, below, children, ..Open::default() });
+            self.open.push(OpenNode {
+                depth: key.len(),
+                itself,
+                below,
+                children,
+                ..OpenNode::default()
+            });
         }
     }
 
@@ -117,14 +123,14 @@ impl NameTreeBuilder {
         while let Some(node) = self.open.pop_if(|node| node.depth > depth) {
             if self.open.last().is_none_or(|above| above.depth < depth) {
                 let children = self.spare.pop().unwrap_or_default();
-                self.open.push(Open { depth, children, ..Open::default() });
+                self.open.push(OpenNode { depth, children, ..OpenNode::default() });
             }
             self.child(node);
         }
     }
 
     /// Appends the record of a node to those of the one above it.
-    fn child(&mut self, node: Open) {
+    fn child(&mut self, node: OpenNode) {
         let Some(mut above) = self.open.pop() else { return };
         let edge = &self.last[above.depth..node.depth];
         let (label, tail) = edge.split_at(key::first_label_len(edge));
@@ -154,7 +160,7 @@ impl NameTreeBuilder {
 
     /// Appends to `head` what a node says, and where its children are unless they are inside of its
     /// own record; its flags.
-    fn node(&mut self, node: &Open, bucket_records: usize) -> u8 {
+    fn node(&mut self, node: &OpenNode, bucket_records: usize) -> u8 {
         let flags = record::write_answers(node.itself, node.below, &mut self.head);
         match node.names {
             0 => flags,
