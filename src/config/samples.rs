@@ -3,6 +3,7 @@
 use super::parse::parse;
 use super::{Dataset, Loaded, Server, Source, StatsFile, Zone};
 use crate::wire::name::NameBuf;
+use crate::zone::Unlisted;
 use crate::zonefile::Kind;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -150,6 +151,12 @@ fn every_setting_appears_with_its_default() {
     let zone = Zone::new(NameBuf::ROOT, Vec::new());
     let shown: Vec<bool> = spec.zone.iter().filter_map(|zone| zone.get_ref().test_points).collect();
     assert_eq!(shown, [zone.test_points]);
+    let shown: Vec<&str> = spec
+        .zone
+        .iter()
+        .filter_map(|zone| Some(zone.get_ref().partial.as_ref()?.get_ref().as_str()))
+        .collect();
+    assert_eq!((shown, zone.partial), (vec!["servfail"], Unlisted::ServFail));
 }
 
 /// The keys of all tables at `path`, where a list of tables counts as each of them.

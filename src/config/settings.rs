@@ -2,6 +2,7 @@
 
 use super::error::Diagnostic;
 use crate::wire::name::NameBuf;
+use crate::zone::Unlisted;
 use crate::zonefile::{Format, Kind};
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -306,6 +307,8 @@ pub struct Zone {
     pub acl: Vec<String>,
     /// Answers the test points of RFC 5782 section 5 even if the files lack them.
     pub test_points: bool,
+    /// What it says of names that are not listed, while one of its datasets was never loaded.
+    pub partial: Unlisted,
     /// A listed name in the zone, which the start report shows as an example query.
     pub example: Option<NameBuf>,
 }
@@ -319,6 +322,7 @@ impl Zone {
             allow: Vec::new(),
             acl: Vec::new(),
             test_points: true,
+            partial: Unlisted::default(),
             example: None,
         }
     }

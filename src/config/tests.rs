@@ -5,6 +5,7 @@ use super::{
     Dataset, Diagnostic, Loaded, LogTarget, QueryLog, Server, Settings, Soa, StatsFile, TcpLimits,
     Tls, TtlBounds, Zone, parse,
 };
+use crate::zone::Unlisted;
 use crate::zonefile::Kind;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -155,6 +156,7 @@ fn every_setting_of_datasets_and_zones_arrives() {
         allow = ['white']
         acl = ['keys']
         test-points = false
+        partial = 'answer'
         example = '127.0.0.2'";
     let got = settings(text);
     let soa = Soa {
@@ -186,6 +188,7 @@ fn every_setting_of_datasets_and_zones_arrives() {
         allow: vec!["white".into()],
         acl: vec!["keys".into()],
         test_points: false,
+        partial: Unlisted::Answer,
         example: Some("2.0.0.127.z.example".parse().unwrap()),
     };
     assert_eq!(got.zones, [zone]);

@@ -4,6 +4,7 @@ use super::error::{Problem, suggest};
 use super::settings::TtlBounds;
 use crate::util::time::read_duration;
 use crate::wire::name::NameBuf;
+use crate::zone::Unlisted;
 use crate::zonefile::{Format, Kind};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -110,6 +111,18 @@ pub(super) fn collision(listen: &[SocketAddr], address: SocketAddr) -> Option<Pr
         None => "they are the same address: name it once".to_owned(),
     };
     Some(Problem::new(message, help))
+}
+
+/// What a zone says of names that are not listed while a dataset is missing.
+pub(super) fn unlisted(text: &str) -> Result<Unlisted, Problem> {
+    match text {
+        "answer" => Ok(Unlisted::Answer),
+        "servfail" => Ok(Unlisted::ServFail),
+        _ => {
+            let message = format!("{text:?} is neither \"answer\" nor \"servfail\"");
+            Err(Problem::new(message, "write one of the two"))
+        }
+    }
 }
 
 /// A domain name other than the root, in lower case.

@@ -64,6 +64,8 @@ fn assemble_zone(
     let wanted = settings.datasets.len() + settings.allow.len();
     let state = if parts.is_empty() || acl.len() < settings.acl.len() {
         ZoneState::Unloaded
+    } else if parts.len() < settings.datasets.len() {
+        ZoneState::Partial(settings.partial)
     } else if parts.len() + allow.len() == wanted
         && parts.iter().chain(&allow).all(|part| part.current)
     {

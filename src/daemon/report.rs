@@ -81,12 +81,12 @@ enum Health {
 
 impl Health {
     fn of(zone: &Zone, wanted: &ZoneSettings, now: u64) -> Self {
-        let is_missing = zone.datasets.len() < wanted.datasets.len();
-        let is_missing = is_missing || zone.allow.len() < wanted.allow.len();
+        let is_missing = zone.allow.len() < wanted.allow.len();
         match zone.state {
             ZoneState::Unloaded => Self::Unloaded,
             _ if !zone.is_served(now) => Self::Expired,
             ZoneState::Live => Self::Whole,
+            ZoneState::Partial(_) => Self::Partial,
             ZoneState::Degraded if is_missing => Self::Partial,
             ZoneState::Degraded => Self::Kept,
         }

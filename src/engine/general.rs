@@ -7,11 +7,12 @@ use crate::listing::Asker;
 use crate::listing::records::Found as Records;
 use crate::wire::message::response;
 use crate::wire::{
-    CLASSIC_UDP, Class, Edns, MAX_UDP, ParsedQuestion, Query, Rcode, Reject, ResponseWriter, Type,
+    CLASSIC_UDP, Class, Edns, HEADER, MAX_UDP, ParsedQuestion, Query, Rcode, Reject,
+    ResponseWriter, Type,
 };
 use crate::zone::key::TestPoint;
 use crate::zone::lookup::{Match, View, is_at_or_above_subzone, views};
-use crate::zone::{Catalog, CompiledZone, ZoneMatch};
+use crate::zone::{Catalog, CompiledZone, Unlisted, ZoneMatch};
 use std::mem;
 use std::time::Duration;
 
@@ -99,6 +100,11 @@ fn respond<'c>(
     };
     findings.look_up(compiled, state, verdict.restriction, asker);
     let Findings { matches, records, exists, by_acl, delay } = findings;
+    let value = verdict.value.filter(|_| by_acl);
+    let is_nothing = matches.is_empty() && records.is_empty() && value.is_none() && !exists;
+    if is_nothing && owner_of_zone != HEADER && compiled.unlisted == Some(Unlisted::ServFail) {
+        return refuse(counters, writer, Rcode::ServFail, Reason::ServFail);
+    }
     let composer = Composer {
         zone: compiled,
         query,
@@ -107,7 +113,7 @@ fn respond<'c>(
         exists,
         owner_of_zone,
         asker,
-        value: verdict.value.filter(|_| by_acl),
+        value,
         client: request.client,
     };
     let reason = composer.write(state, &mut writer);

@@ -7,7 +7,7 @@ use crate::listing::{AnswersBuilder, Gate, Range};
 use crate::trie::{Trie4, Trie6};
 use crate::wire::Type;
 use crate::wire::name::NameBuf;
-use crate::zone::{Chaos, Dataset, Ns, Soa, Subzones, Zone, ZoneState};
+use crate::zone::{Chaos, Dataset, Ns, Soa, Subzones, Unlisted, Zone, ZoneState};
 use crate::zonefile::Kind;
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::RecordType;
@@ -230,6 +230,34 @@ fn test_points_are_looked_after_while_the_data_is_good() {
     let off = catalog(vec![off]);
     assert_eq!(code(&off, "2.0.0.127.bl.test"), ResponseCode::NXDomain);
     assert_eq!(code(&off, "1.0.0.127.bl.test"), ResponseCode::NoError);
+}
+
+/// A zone with a dataset that was never loaded looked healthy, and delisted what that one lists.
+#[test]
+fn a_zone_with_a_gap_lists_what_it_has_and_does_not_look_healthy() {
+    let entries = [
+        ("127.0.0.2", "127.0.0.2", [127, 0, 0, 2], ""),
+        ("192.0.2.1", "192.0.2.1", [127, 0, 0, 2], ""),
+    ];
+    for test_points in [true, false] {
+        let partial = |unlisted| {
+            let zone = zone("bl.test", vec![ip4(300, &entries)]);
+            catalog(vec![Zone { state: ZoneState::Partial(unlisted), test_points, ..zone }])
+        };
+        let cases = [
+            (Unlisted::ServFail, ResponseCode::ServFail),
+            (Unlisted::Answer, ResponseCode::NXDomain),
+        ];
+        for (unlisted, code_of_others) in cases {
+            let catalog = partial(unlisted);
+            assert_eq!(ask(&catalog, "1.2.0.192.bl.test", RecordType::A).answers.len(), 1);
+            assert_eq!(code(&catalog, "2.0.0.127.bl.test"), code_of_others);
+            assert_eq!(code(&catalog, "9.9.9.9.bl.test"), code_of_others);
+            // What is above a listed name exists in any case, and the zone does.
+            assert_eq!(code(&catalog, "2.0.192.bl.test"), ResponseCode::NoError);
+            assert_eq!(ask(&catalog, "bl.test", RecordType::SOA).answers.len(), 1);
+        }
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! All zones, found by name.
 
 use super::apexes::Apexes;
-use super::{Acl, Counters, Dataset, NsRecords, SoaRecord, Zone, ZoneState};
+use super::{Acl, Counters, Dataset, NsRecords, SoaRecord, Unlisted, Zone, ZoneState};
 use crate::wire::name::MAX_NAME;
 use crate::wire::reversed::{NIBBLES, OCTETS};
 use std::sync::Arc;
@@ -65,6 +65,8 @@ pub struct CompiledZone {
     pub test_points: bool,
     /// The zone has all its data.
     pub is_live: bool,
+    /// What is said of names that are not listed, if a dataset of the zone was never loaded.
+    pub unlisted: Option<Unlisted>,
     /// See [`Zone::shows_ns`].
     pub shows_ns: bool,
     /// The kind of keys of a zone that is served, if it is a simple one.
@@ -202,6 +204,7 @@ impl CompiledZone {
             counters: zone.counters.clone(),
             test_points: zone.test_points,
             is_live: zone.state == ZoneState::Live,
+            unlisted: zone.unlisted(),
             shows_ns: zone.shows_ns(),
             simple,
             expires: zone.expires.unwrap_or(u64::MAX),
@@ -217,6 +220,7 @@ impl SimpleZone {
         };
         let by_client = |set: &Dataset| matches!(set.acl, Some(Acl::Clients(_)));
         let is_simple = zone.state != ZoneState::Unloaded
+            && zone.unlisted().is_none()
             && zone.datasets.iter().all(|set| is_list(set))
             && zone.allow.iter().all(|set| set.subzones.is_none())
             && zone.acl.iter().all(|set| by_client(set))

@@ -268,10 +268,17 @@ impl<'z, 'n> View<'z, 'n> {
         // Those of addresses are points of lists of addresses alone (RFC 5782 section 5).
         let has_addresses = || with_ip4 || datasets.iter().any(|set| set.ip6.is_some());
         let test_point = match key {
-            _ if !zone.test_points => None,
+            _ if !zone.test_points && zone.unlisted.is_none() => None,
             Key { ip4: Some(ip4), .. } if has_addresses() => TestPoint::of_ip4(ip4),
             Key { ip6: Some(ip6), .. } if has_addresses() => TestPoint::of_ip6(ip6),
             _ => TestPoint::of_name(name.labels()),
+        };
+        let test_point = match test_point {
+            // A zone with a gap must not look healthy, whatever its files list.
+            Some(TestPoint::AlwaysListed) if zone.unlisted.is_some() => {
+                Some(TestPoint::NeverListed)
+            }
+            point => point.filter(|_| zone.test_points),
         };
         Self { zone, whole, datasets, name, key, test_point }
     }

@@ -56,11 +56,24 @@ pub struct Zone {
 pub enum ZoneState {
     /// Every dataset holds what its files say.
     Live,
-    /// Some dataset is missing, or serves older data than its files have.
+    /// Some dataset serves older data than its files have, or some allow list was never loaded.
     Degraded,
+    /// Some dataset was never loaded: what it lists is not known.
+    Partial(Unlisted),
     /// Nothing of what it lists was ever loaded, or not all that says who may ask: the answer is
     /// SERVFAIL.
     Unloaded,
+}
+
+/// What a zone says of names that its datasets do not list, while one of them was never loaded
+/// (docs/decisions/014).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Unlisted {
+    /// NXDOMAIN, as if the missing dataset listed nothing.
+    Answer,
+    /// SERVFAIL: the missing dataset may list them.
+    #[default]
+    ServFail,
 }
 
 /// The NS records of a zone.
@@ -80,6 +93,14 @@ impl Zone {
     #[inline]
     pub fn shows_ns(&self) -> bool {
         self.ns.explicit && !self.minimal_answers
+    }
+
+    /// What to say of names that are not listed, if a dataset was never loaded.
+    pub(crate) fn unlisted(&self) -> Option<Unlisted> {
+        match self.state {
+            ZoneState::Partial(unlisted) => Some(unlisted),
+            _ => None,
+        }
     }
 
     /// True if the zone can be answered from at this time, in seconds since 1970.

@@ -157,9 +157,9 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
     Difference {
         id: PARTLY_LOADED,
         rbldnsd: "SERVFAIL for a zone when one of its datasets cannot be loaded or has expired",
-        dnsbld: "the zone's other datasets are served, without test points, so that monitors see it; \
-                 under rbldnsd's name, not when data has expired",
-        why: "one bad file must not take a zone down",
+        dnsbld: "what the zone's other datasets list is served, without test points, so that monitors \
+                 see it; under rbldnsd's name, not when data has expired; the rest is SERVFAIL",
+        why: "one bad file must neither take a zone down nor delist anything",
         off: NEVER,
         shows: Shows::Always,
     },

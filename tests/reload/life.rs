@@ -49,7 +49,9 @@ fn a_bad_file_at_the_start_costs_its_own_dataset_only() {
     }
     // A health check must not call a zone well of which a part is dead.
     assert_eq!(code("2.0.0.127.good.test"), NoError);
-    assert_eq!(code("2.0.0.127.stack.test"), NXDomain);
+    assert_eq!(code("2.0.0.127.stack.test"), ServFail);
+    // Nor must it delist what the dead part lists.
+    assert_eq!(code("9.0.0.10.stack.test"), ServFail);
     let dead = "nothing of it is served";
     server.expect_log(&["ERROR", "dataset garbage", dead, "holds nothing valid"], SOON);
     server.expect_log(&["ERROR", "dataset absent", dead, "there is no such file"], SOON);
@@ -222,7 +224,7 @@ fn data_expires_while_it_is_served_and_newer_data_heals_it() {
     // What has expired took the zones down that have other data.
     let stack = || server.ask("1.0.0.10.stack.test", RecordType::TXT).texts();
     assert_eq!(stack(), ["other"]);
-    server.expect_code("2.0.0.127.stack.test", NXDomain, SOON);
+    server.expect_code("2.0.0.127.stack.test", ServFail, SOON);
     setup_file(&server, "list", "10.0.0.1 :2:third\n");
     server.expect_code("1.0.0.10.ages.test", NoError, SOON);
     assert!(wait_until(SOON, || stack().len() == 2), "{:?}", stack());

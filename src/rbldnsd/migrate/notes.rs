@@ -204,7 +204,8 @@ pub(super) fn head(
          allow-any-a = true at the dataset lets them in.",
         "The test points of RFC 5782 (127.0.0.2 listed, 127.0.0.1 not) are answered even if the \
          files do not have them; test-points = false at the zone leaves them to the files.",
-        "When one dataset of a zone cannot be loaded at all, the others are served.",
+        "When one dataset of a zone cannot be loaded at all, what the others list is served, and the \
+         rest is SERVFAIL.",
         "Answers that do not fit a UDP datagram are truncated, so that the client asks again over \
          TCP: open port 53/TCP in the firewall, too.",
     ] {
