@@ -244,6 +244,11 @@ impl Daemon {
     }
 }
 
+/// How a line of the log ends that tells of this event of a dataset.
+pub(crate) fn event(name: &str, dataset: &str) -> String {
+    format!("event=\"{name}\" dataset=\"{dataset}\"")
+}
+
 /// Whether the system tells a process of changes in some folder (proc_pid_fdinfo(5)). A writer that
 /// was at work before cannot be told from one that has finished.
 fn watches(process: u32) -> bool {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use flate2::{Compression, write::GzEncoder};
 
 use super::{RATE, SOON};
-use crate::common::{Daemon, Setup, Stream, Style, VersionedFeed};
+use crate::common::{Daemon, Setup, Stream, Style, VersionedFeed, event};
 
 const FILLER: u32 = 300;
 
@@ -224,7 +224,7 @@ fn old_data_serves_through_every_fault_and_a_good_file_heals_it() {
 
 fn suffer(fault: &Fault, feed: &VersionedFeed, server: &Daemon) -> Result<(), String> {
     let file = server.path(&format!("{}/list", fault.zone));
-    let dataset = format!("dataset {}: not reloaded", fault.zone);
+    let dataset = event("dataset-refused", fault.zone);
     (fault.spoil)(&file, feed);
     let words: Vec<&str> = [&dataset, file.to_str().expect("it is text"), "303 entries loaded"]
         .into_iter()
@@ -235,7 +235,7 @@ fn suffer(fault: &Fault, feed: &VersionedFeed, server: &Daemon) -> Result<(), St
     feed.allow(2);
     (fault.heal)(&file, feed);
     feed.wait_for(2, SOON)?;
-    server.find_in_log(&[&format!("dataset {}: recovered after", fault.zone)], SOON)?;
+    server.find_in_log(&[&event("dataset-recovered", fault.zone)], SOON)?;
     // It was said once.
     match server.log_lines(&words).len() {
         1 => Ok(()),
@@ -252,18 +252,18 @@ fn what_comes_back_as_it_was_is_good_again_and_not_built() {
     let server = setup.start();
     let (list, away) = (server.path("list"), server.path("away"));
     fs::rename(&list, &away).expect("it is there");
-    server.expect_log(&["dataset back: not reloaded", "there is no such file"], SAID);
+    server.expect_log(&[&event("dataset-refused", "back"), "there is no such file"], SAID);
     fs::rename(&away, &list).expect("it is there");
-    server.expect_log(&["dataset back: recovered after", "hold the data that is served"], SOON);
+    server.expect_log(&[&event("dataset-recovered", "back"), "hold the data that is served"], SOON);
     // An empty file healed by the old one, which is another file now.
     fs::write(&list, "").expect("it can be written");
-    server.expect_log(&["dataset back: not reloaded", "holds no bytes"], SAID);
+    server.expect_log(&[&event("dataset-refused", "back"), "holds no bytes"], SAID);
     fs::write(&list, feed.text(1)).expect("it can be written");
     let again =
-        || server.log_lines(&["dataset back: recovered after", "hold the data that is served"]);
+        || server.log_lines(&[&event("dataset-recovered", "back"), "hold the data that is served"]);
     assert!(crate::common::wait_until(SOON, || again().len() == 2), "{}", server.log());
     assert!(server.log_lines(&["event=\"dataset-reloaded\""]).is_empty(), "{}", server.log());
-    assert_eq!(server.log_lines(&["dataset back: loaded"]).len(), 1, "{}", server.log());
+    assert_eq!(server.log_lines(&[&event("dataset-loaded", "back")]).len(), 1, "{}", server.log());
 }
 
 #[test]
@@ -277,11 +277,11 @@ fn a_list_may_be_emptied_if_the_settings_say_so() {
     let server = setup.start();
     let stream = Stream::start(server.addr(), std::slice::from_ref(&feed), RATE);
     put(&server.path("list"), "@@@\n");
-    server.expect_log(&["dataset emptied: not reloaded", "holds nothing valid"], SAID);
+    server.expect_log(&[&event("dataset-refused", "emptied"), "holds nothing valid"], SAID);
     feed.allow(VersionedFeed::EMPTY);
     put(&server.path("list"), "# shut down\n");
     feed.wait_for(VersionedFeed::EMPTY, SOON).expect("an emptied list is served");
-    server.expect_log(&["WARN", "dataset emptied: recovered", "lists nothing"], SOON);
+    server.expect_log(&["WARN", &event("dataset-recovered", "emptied"), "lists nothing"], SOON);
     stream.finish();
     feed.check().expect("answers are right");
 }

@@ -8,7 +8,7 @@ use hickory_proto::op::ResponseCode::{NXDomain, NoError, ServFail};
 use hickory_proto::rr::RecordType;
 
 use super::{RATE, SOON};
-use crate::common::{Daemon, Setup, Stream, Style, VersionedFeed, wait_until};
+use crate::common::{Daemon, Setup, Stream, Style, VersionedFeed, event, wait_until};
 
 /// The tables of datasets (name, files) and zones (name, datasets).
 fn tables(datasets: &[(&str, &[&str])], zones: &[(&str, &[&str])]) -> String {
@@ -65,9 +65,9 @@ fn a_bad_file_at_the_start_costs_its_own_dataset_only() {
         server.expect_code(&format!("3.0.0.10.{zone}"), NoError, SOON);
     }
     assert_eq!(code("2.0.0.127.stack.test"), NoError);
-    server.expect_log(&["dataset garbage: loaded"], SOON);
-    server.expect_log(&["dataset absent: loaded"], SOON);
-    assert_eq!(server.log_lines(&["dataset good: reading its files"]).len(), 1, "{}", server.log());
+    server.expect_log(&[&event("dataset-loaded", "garbage")], SOON);
+    server.expect_log(&[&event("dataset-loaded", "absent")], SOON);
+    assert_eq!(server.log_lines(&[&event("load-started", "good")]).len(), 1, "{}", server.log());
 }
 
 /// Regression: what is told to be no list was taken for one if nothing was served yet: a list of zeros was
@@ -131,8 +131,7 @@ fn a_file_of_two_datasets_changes_both_and_no_other() {
     twin.wait_for(2, SOON).expect("the second follows");
     stream.finish();
     feeds.iter().for_each(|feed| feed.check().expect("answers are right"));
-    let loads =
-        |dataset: &str| server.log_lines(&[&format!("dataset {dataset}: reading its files")]).len();
+    let loads = |dataset: &str| server.log_lines(&[&event("load-started", dataset)]).len();
     assert_eq!(["a", "b", "c"].map(loads), [2, 2, 1], "{}", server.log());
 }
 
@@ -219,7 +218,7 @@ fn data_expires_while_it_is_served_and_newer_data_heals_it() {
     let text = || client.ask("1.0.0.10.ages.test", RecordType::TXT).map(|reply| reply.texts());
     assert!(wait_until(SOON, || text().is_ok_and(|text| text == ["second"])), "{}", server.log());
     server.expect_code("1.0.0.10.ages.test", ServFail, Duration::from_secs(8));
-    server.expect_log(&["zone ages.test: its data has expired", "$TIMESTAMP"], SOON);
+    server.expect_log(&["event=\"zone-expired\"", "$TIMESTAMP"], SOON);
     assert_eq!(server.ask("1.0.0.10.other.test", RecordType::A).rcode(), NoError);
     // What has expired took the zones down that have other data.
     let stack = || server.ask("1.0.0.10.stack.test", RecordType::TXT).texts();

@@ -16,7 +16,9 @@ use rustix::process::Signal;
 use sd_notify::NotifyState;
 
 use super::{RATE, SOON};
-use crate::common::{Daemon, Setup, Stream, Style, VersionedFeed, free_port, names_in, wait_until};
+use crate::common::{
+    Daemon, Setup, Stream, Style, VersionedFeed, event, free_port, names_in, wait_until,
+};
 
 /// How soon a server must end.
 const END: Duration = Duration::from_secs(2);
@@ -93,23 +95,27 @@ fn settings_change_and_zones_they_leave_alone_answer_on() {
     let log = reload("default-ttl = 5\nworker = 3", &zone("new.test", "none"));
     let config = server.path("dnsbld.toml");
     let place = format!("{}:4:1: unknown key \"worker\"", config.display());
-    assert!(log.contains("ERROR configuration not reloaded: ") && log.contains(&place), "{log}");
+    assert!(log.contains("event=\"settings-refused\"") && log.contains(&place), "{log}");
     assert_eq!(ask("1.0.0.10.new.test").texts(), ["a"]);
     assert_eq!(ask("1.0.0.10.new.test").ttls(), [123]);
     fs::remove_file(&config).expect("it is there");
     let log = server.reload();
-    assert!(log.contains("ERROR configuration not reloaded: "), "{log}");
+    assert!(log.contains("event=\"settings-refused\""), "{log}");
 
     // What needs a restart is said, and the rest is done.
     let text = format!("[server]\nlisten = [\"127.0.0.1:{}\"]\n{always}", free_port());
     server.write("dnsbld.toml", text);
     let log = server.reload();
-    assert!(log.contains("WARN server.listen needs a restart to change from"), "{log}");
+    assert!(log.contains("event=\"setting-needs-restart\""), "{log}");
     assert_eq!(ask("1.0.0.10.new.test").rcode(), Refused, "the zone is gone");
 
     println!("{:?}", stream.finish());
     steady.check().expect("the steady zone is right all the time");
-    assert_eq!(server.log_lines(&["dataset steady: reloaded"]).len(), 2, "for the TTL, and back");
+    assert_eq!(
+        server.log_lines(&[&event("dataset-reloaded", "steady")]).len(),
+        2,
+        "for the TTL, and back"
+    );
 }
 
 /// Regression: a dataset that got another name while its file was away, or being written, took its zones
@@ -140,7 +146,8 @@ fn a_dataset_of_another_name_is_served_on_without_its_file() {
     server.configure("state-dir = \"state\"", &settings("-again"));
     server.reload();
     expect(&server);
-    server.expect_log(&["dataset list-again: not reloaded", "there is no such file"], 2 * SOON);
+    server
+        .expect_log(&[&event("dataset-refused", "list-again"), "there is no such file"], 2 * SOON);
     let kept = || names_in(&server.path("state/snapshots"));
     let are_kept = || kept().iter().filter(|name| name.contains("-again-")).count() == 2;
     assert!(wait_until(SOON, are_kept), "{:?}", kept());
@@ -188,7 +195,7 @@ fn settings_are_not_read_again_from_a_pipe() {
     fs::remove_file(&file).expect("ours");
     assert!(Command::new("mkfifo").arg(&file).status().expect("it runs").success());
     server.signal(Signal::HUP);
-    server.expect_log(&["ERROR", "configuration not reloaded", "not a regular file"], SOON);
+    server.expect_log(&["ERROR", "event=\"settings-refused\"", "not a regular file"], SOON);
     server.expect_log(&["put a regular file in its place"], SOON);
     let (status, ..) = server.terminate();
     assert!(status.success());
@@ -209,7 +216,7 @@ fn a_slow_dataset_of_new_settings_holds_up_nothing_else() {
     let slow = dataset("slow", "ip4set", "slow") + &zone("slow.test", "slow");
     server.configure("", &(always.clone() + &slow));
     server.signal(Signal::HUP);
-    server.expect_log(&["dataset slow: reading its files"], SOON);
+    server.expect_log(&[&event("load-started", "slow")], SOON);
     feed.allow(2);
     fs::write(server.path("feed"), feed.text(2)).expect("it can be written");
     feed.wait_for(2, SOON).expect("it is not held up");
@@ -243,11 +250,11 @@ fn sigterm_ends_it_during_the_first_load_too() {
     write_slow_file(&setup, "slow");
     setup.configure("", &(dataset("slow", "ip4set", "slow") + &zone("slow.test", "slow")));
     let server = setup.launch();
-    server.expect_log(&["dataset slow: reading its files"], Duration::from_secs(20));
+    server.expect_log(&[&event("load-started", "slow")], Duration::from_secs(20));
     assert!(!server.log().contains("ready after"));
     let (status, took, log) = server.terminate();
     assert!(status.success() && took < END, "{status} after {took:?}:\n{log}");
-    assert!(log.contains("stopping"), "{log}");
+    assert!(log.contains("event=\"stopping\""), "{log}");
 }
 
 /// A self-signed certificate with this name.
@@ -292,7 +299,7 @@ fn a_certificate_is_renewed_and_the_end_is_soon_with_open_connections() {
     assert!(wait_until(Duration::from_secs(3), renewed), "{}\n{}", subject(tls), server.log());
     server.expect_log(&["event=\"certificate-renewed\""], SOON);
     fs::write(server.path("tls.pem"), "no certificate").expect("it can be written");
-    server.expect_log(&["WARN TLS certificate: not renewed", "tls.pem"], SOON);
+    server.expect_log(&["event=\"certificate-refused\"", "tls.pem"], SOON);
     assert!(renewed());
 
     let mut kdig = Command::new("kdig");

@@ -18,7 +18,7 @@ use rustix::process::Signal;
 
 use super::{RATE, SOON};
 use crate::common::{
-    Daemon, Process, Setup, Stream, Style, VersionedFeed, send_signal_to_group, wait_until,
+    Daemon, Process, Setup, Stream, Style, VersionedFeed, event, send_signal_to_group, wait_until,
 };
 
 /// How long anything else may take.
@@ -131,7 +131,12 @@ const WAYS: &[Way] = &[
             folder.mtime("dst/list") == 0
         };
         assert!((0..10).any(|_| is_left(folder)), "rsync never leaves a part");
-        folder.says(&["not reloaded", "dst/list", "interrupted rsync --partial", "run the mirror"]);
+        folder.says(&[
+            "event=\"dataset-refused\"",
+            "dst/list",
+            "interrupted rsync --partial",
+            "run the mirror",
+        ]);
         folder.sh("rsync -a --partial src/ dst");
     }),
     by_rsync("rsync-partial-kill", |folder| {
@@ -326,8 +331,8 @@ fn walk(way: &Way, feed: &VersionedFeed, server: &Daemon) -> Result<Duration, St
     // Nothing more comes of it, for which there is no sign either: twice the quiet period.
     sleep(Duration::from_millis(1200));
     feed.check()?;
-    let loads = server.log_lines(&[&format!("dataset {}: reloaded", way.zone)]).len()
-        + server.log_lines(&[&format!("dataset {}: recovered", way.zone)]).len();
+    let loads = server.log_lines(&[&event("dataset-reloaded", way.zone)]).len()
+        + server.log_lines(&[&event("dataset-recovered", way.zone)]).len();
     let (least, most) = way.loads;
     if loads < least || loads > most {
         return Err(format!("{}: loaded {loads} times, not {least} to {most}", way.zone));
@@ -367,7 +372,7 @@ fn a_list_that_grows_all_the_time_is_read_when_asked_for() {
         server.reload();
         server.expect_code("5.0.0.10.grows.test", NoError, SOON);
         assert_eq!(code("1.0.0.10.grows.test"), NoError);
-        server.expect_log(&["dataset grows.test: reloaded"], SOON);
+        server.expect_log(&[&event("dataset-reloaded", "grows.test")], SOON);
         assert!(server.log_lines(&["not an IPv4 address"]).is_empty(), "{}", server.log());
         stop.store(true, Ordering::Relaxed);
     });
