@@ -1,7 +1,7 @@
 //! `dnsbld compile`
 
 use crate::config::{self, Dataset, Server, Settings, Source};
-use crate::daemon;
+use crate::dataset;
 use crate::snapshot;
 use crate::util::text::counted;
 use anyhow::{Context, ensure};
@@ -54,7 +54,7 @@ impl Compile {
                 .with_context(|| format!("cannot write {}", output.display()))?;
         }
         for dataset in &datasets {
-            let compiled = daemon::compile(dataset, &server, self.output.as_deref())?;
+            let compiled = dataset::compile(dataset, &server, self.output.as_deref())?;
             print(dataset, &compiled)?;
         }
         Ok(ExitCode::SUCCESS)
@@ -104,7 +104,7 @@ fn spec(text: &str, folder: &Path) -> anyhow::Result<Dataset> {
     config::dataset_spec(text, folder).map_err(|reason| anyhow::anyhow!("{text}: {reason}"))
 }
 
-fn print(dataset: &Dataset, compiled: &daemon::Compiled) -> anyhow::Result<()> {
+fn print(dataset: &Dataset, compiled: &dataset::Compiled) -> anyhow::Result<()> {
     for bad in &compiled.diagnostics.kept {
         let file = dataset.files.get(usize::from(bad.file)).map(|file| file.display());
         let (line, column, reason) = (bad.line, bad.column, bad.reason);

@@ -1,6 +1,7 @@
 //! Zones from datasets: which SOA, which name servers, which serial, how healthy.
 
 use crate::config::{self, Settings, TtlBounds, Zone as ZoneSettings};
+use crate::dataset::manager::Loaded;
 use crate::state::serials::Serials;
 use crate::stats::Statistics;
 use crate::wire::name::NameBuf;
@@ -8,28 +9,11 @@ use crate::zone::{Catalog, Chaos, Dataset, Ns, Soa, Zone, ZoneState};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// A loaded dataset and where it comes from.
-#[derive(Clone, Debug)]
-pub(super) struct Loaded {
-    /// What is served.
-    pub(super) dataset: Arc<Dataset>,
-    /// The settings it was read by.
-    pub(super) spec: Arc<config::Dataset>,
-    /// The settings of the server it was read by.
-    pub(super) server: Arc<config::Server>,
-    /// The modification time of its newest file, in seconds since 1970.
-    pub(super) newest: u64,
-    /// A hash of the bytes of its files and of how they were read.
-    pub(super) content: u64,
-    /// False while its files hold something else, or nothing that can be served.
-    pub(super) current: bool,
-}
-
 /// Builds the catalog of all zones. Datasets that were never loaded are missing in `loaded`; those that
 /// have expired by `now`, in seconds since 1970, are left out of zones that have others.
 pub(super) fn assemble(
     settings: &Settings,
-    loaded: &HashMap<String, Loaded>,
+    loaded: &HashMap<&String, Loaded<'_>>,
     now: u64,
     serials: &mut Serials,
     statistics: &mut Statistics,
@@ -51,7 +35,7 @@ pub(super) fn assemble(
 fn assemble_zone(
     settings: &ZoneSettings,
     all: &Settings,
-    loaded: &HashMap<String, Loaded>,
+    loaded: &HashMap<&String, Loaded<'_>>,
     now: u64,
     serials: &mut Serials,
     statistics: &mut Statistics,
@@ -67,23 +51,24 @@ fn assemble_zone(
     } else if parts.len() < settings.datasets.len() {
         ZoneState::Partial(settings.partial)
     } else if parts.len() + allow.len() == wanted
-        && parts.iter().chain(&allow).all(|part| part.current)
+        && parts.iter().chain(&allow).all(|part| part.is_current)
     {
         ZoneState::Live
     } else {
         ZoneState::Degraded
     };
     let all_parts = || parts.iter().chain(&allow);
-    let newest = all_parts().map(|part| part.newest).max().unwrap_or(0);
-    let content = all_parts().fold(0u64, |hash, part| hash.rotate_left(7) ^ part.content);
-    let found_soa = parts.iter().find_map(|part| part.dataset.soa.clone());
-    let found_ns = parts.iter().find_map(|part| part.dataset.ns.clone());
+    let newest = all_parts().map(|part| part.served.newest()).max().unwrap_or(0);
+    let content =
+        all_parts().fold(0u64, |hash, part| hash.rotate_left(7) ^ part.served.content_id());
+    let found_soa = parts.iter().find_map(|part| part.served.dataset.soa.clone());
+    let found_ns = parts.iter().find_map(|part| part.served.dataset.ns.clone());
     let mut soa =
         found_soa.clone().unwrap_or_else(|| stand_in_soa(found_ns.as_ref(), &all.server.ttl));
     if soa.serial == 0 && !parts.is_empty() {
         // A file from the future must not bring the serial so far that those of later ones look older.
         // rbldnsd takes its time all the same.
-        let are_guarded = all_parts().all(|part| part.spec.guarded);
+        let are_guarded = all_parts().all(|part| part.served.spec.guarded);
         let latest = if are_guarded { now } else { u64::MAX };
         soa.serial = serials.next(&settings.name, newest, latest, content);
     }
@@ -108,30 +93,31 @@ fn assemble_zone(
 }
 
 /// Those of the datasets that were ever loaded.
-fn parts<'l>(names: &[String], loaded: &'l HashMap<String, Loaded>) -> Vec<&'l Loaded> {
-    names.iter().filter_map(|name| loaded.get(name)).collect()
+fn parts<'a>(names: &[String], loaded: &HashMap<&String, Loaded<'a>>) -> Vec<Loaded<'a>> {
+    names.iter().filter_map(|name| loaded.get(name).copied()).collect()
 }
 
 /// What has expired is as good as not loaded; if all parts have, the zone has. Under rbldnsd's name, a
 /// part that has expired takes the zone with it.
-fn without_expired(parts: Vec<&Loaded>, now: u64) -> Vec<&Loaded> {
-    let is_served = |part: &&Loaded| !part.spec.guarded || !part.dataset.is_expired(now);
+fn without_expired(parts: Vec<Loaded<'_>>, now: u64) -> Vec<Loaded<'_>> {
+    let is_served =
+        |part: &Loaded<'_>| !part.served.spec.guarded || !part.served.dataset.is_expired(now);
     if parts.iter().any(is_served) { parts.into_iter().filter(is_served).collect() } else { parts }
 }
 
 /// When the zone expires: with the last of its parts, if all do; under rbldnsd's name with the first,
 /// and if files are not looked at (`-c 0`), not by itself: only what has expired by `now`, at a reload.
-fn expiry(parts: &[&Loaded], server: &config::Server, now: u64) -> Option<u64> {
-    let times = || parts.iter().map(|part| part.dataset.expires);
-    if parts.iter().any(|part| !part.spec.guarded) {
+fn expiry(parts: &[Loaded<'_>], server: &config::Server, now: u64) -> Option<u64> {
+    let times = || parts.iter().map(|part| part.served.dataset.expires);
+    if parts.iter().any(|part| !part.served.spec.guarded) {
         let first = times().flatten().min();
         return first.filter(|&expires| server.check_interval.is_some() || expires < now);
     }
     times().collect::<Option<Vec<_>>>()?.into_iter().max()
 }
 
-fn datasets(parts: &[&Loaded]) -> Vec<Arc<Dataset>> {
-    parts.iter().map(|part| Arc::clone(&part.dataset)).collect()
+fn datasets(parts: &[Loaded<'_>]) -> Vec<Arc<Dataset>> {
+    parts.iter().map(|part| Arc::clone(&part.served.dataset)).collect()
 }
 
 /// Each name server once (RFC 2181 section 5).

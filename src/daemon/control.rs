@@ -2,11 +2,11 @@
 
 use super::assemble::assemble;
 use super::personality::Personality;
-use super::pool::Finished;
 use super::reporter::Reporter;
 use super::servers::Servers;
-use super::sets::Sets;
 use crate::config::{self, Settings, Source};
+use crate::dataset::manager::DatasetManager;
+use crate::dataset::task::Finished;
 use crate::event::Event;
 use crate::server::shared_catalog::SharedCatalog;
 use crate::state::lock::StateLock;
@@ -34,7 +34,7 @@ pub(super) struct Control {
     /// The settings that are served.
     pub(super) settings: Settings,
     pub(super) source: Source,
-    pub(super) sets: Sets,
+    pub(super) datasets: DatasetManager,
     /// Builds that have ended.
     pub(super) finished: UnboundedReceiver<Finished>,
     /// The right to write to the state folder.
@@ -96,19 +96,19 @@ async fn stop(terminate: &mut Signal, interrupt: &mut Signal) {
 impl Control {
     /// Runs until a signal says to stop.
     pub(super) async fn run(mut self, mut signals: Signals) -> anyhow::Result<()> {
-        self.sets.settle_on(&self.settings);
+        self.datasets.settle_on(&self.settings);
         self.save_serials();
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.reporter.begin();
         self.personality.notify(&[NotifyState::Ready]);
         loop {
-            let retry_at = self.sets.retry_at();
+            let retry_at = self.datasets.retry_at();
             let report_at = self.reporter.next();
             tokio::select! {
-                changes = self.sets.changes() => self.files_changed(&changes),
+                changes = self.datasets.changes() => self.files_changed(&changes),
                 Some(finished) = self.finished.recv() => self.builds_finished(finished),
-                () = at(retry_at) => self.sets.retry(),
+                () = at(retry_at) => self.datasets.retry(),
                 _ = tick.tick() => self.look_around(),
                 () = at(report_at) => self.reporter.write(zones(&self.settings)),
                 _ = signals.user1.recv() => self.reporter.tell(zones(&self.settings)),
@@ -133,7 +133,7 @@ impl Control {
             debug!("{} has changed: {:?}", change.path.display(), change.state);
         }
         self.round.get_or_insert_with(Instant::now);
-        self.sets.files_changed(changes);
+        self.datasets.files_changed(changes);
     }
 
     /// Takes all builds that have finished and publishes once for them.
@@ -141,23 +141,23 @@ impl Control {
         let mut publish = false;
         let mut next = Some(first);
         while let Some(finished) = next {
-            publish |= self.sets.take(finished);
+            publish |= self.datasets.take(finished);
             next = self.finished.try_recv().ok();
         }
-        if self.pending.is_some() && self.sets.awaited() == 0 {
+        if self.pending.is_some() && self.datasets.awaited() == 0 {
             self.finish_reload();
         } else if publish {
             self.publish();
         }
         self.changed |= publish;
-        if !self.sets.is_building() {
+        if !self.datasets.is_building() {
             self.settled();
         }
     }
 
     /// Says that no build is under way any more.
     fn settled(&mut self) {
-        self.sets.tidy();
+        self.datasets.tidy();
         let took = self.round.take().map_or(Duration::ZERO, |since| since.elapsed());
         let changed = std::mem::take(&mut self.changed);
         let incomplete = incomplete(&self.settings, self.catalog.load().zones());
@@ -165,7 +165,7 @@ impl Control {
     }
 
     fn publish(&mut self) {
-        let loaded = self.sets.loaded();
+        let loaded = self.datasets.loaded();
         let statistics = self.reporter.statistics();
         let now = unix_time();
         let catalog = assemble(&self.settings, &loaded, now, &mut self.serials, statistics);
@@ -185,7 +185,7 @@ impl Control {
         self.lock_again();
         self.tell_unguarded();
         let now = unix_time();
-        if self.sets.tell_expired(&self.settings, now) {
+        if self.datasets.tell_expired(&self.settings, now) {
             self.publish();
         }
         for zone in self.catalog.load().zones() {
@@ -209,7 +209,7 @@ impl Control {
             Some(lock) if lock.is_locked() => {
                 self.personality.emit(&Event::StateFolderTaken { folder: folder.to_owned() });
                 self.serials.keep(folder, &lock);
-                if let Err(error) = self.sets.keep(folder, &lock) {
+                if let Err(error) = self.datasets.write_snapshots(folder, &lock) {
                     self.personality.emit(&Event::SnapshotWriterFailed { error });
                 }
                 self.lock = Some(lock);
@@ -220,7 +220,7 @@ impl Control {
             None if self.lock.is_some() => {
                 self.lock = None;
                 self.serials.keep_no_more();
-                self.sets.keep_no_more();
+                self.datasets.stop_writing_snapshots();
                 self.personality.emit(&Event::StateFolderBusy { folder: folder.to_owned() });
             }
             _ => {}
@@ -235,7 +235,7 @@ impl Control {
         if self.settings.server.acl.is_empty() && !self.settings.zones.iter().any(lists) {
             return;
         }
-        let loaded = self.sets.loaded();
+        let loaded = self.datasets.loaded();
         for zone in &self.settings.zones {
             for list in self.settings.server.acl.iter().chain(&zone.acl) {
                 let told = (zone.name.to_string(), list.clone());
@@ -261,7 +261,7 @@ impl Control {
     /// Has all files looked at, and writes a line of statistics: what rbldnsd does when its timer ends.
     /// Where there is none, it is then that data is found to have expired.
     fn check(&mut self) {
-        self.sets.look_now();
+        self.datasets.look_now();
         if self.settings.server.check_interval.is_none() {
             self.publish();
         }
@@ -274,7 +274,7 @@ impl Control {
         if let Some(log) = &self.query_log {
             log.reopen();
         }
-        self.sets.look_now();
+        self.datasets.look_now();
         match self.source.load_again() {
             Ok(loaded) => {
                 for warning in loaded.warnings {
@@ -289,14 +289,14 @@ impl Control {
                 for change in changes.restart {
                     self.personality.emit(&Event::SettingNeedsRestart { change });
                 }
-                self.sets.apply(&settings);
+                self.datasets.apply(&settings);
                 self.pending = Some(settings);
             }
             Err(errors) => self.personality.emit(&Event::SettingsRefused { errors }),
         }
         if self.pending.is_none() {
             self.personality.notify(&[NotifyState::Ready]);
-        } else if self.sets.awaited() == 0 {
+        } else if self.datasets.awaited() == 0 {
             self.finish_reload();
         }
     }
@@ -315,7 +315,7 @@ impl Control {
         if let Some(settings) = self.pending.take() {
             self.settings = settings;
         }
-        self.sets.settle_on(&self.settings);
+        self.datasets.settle_on(&self.settings);
         self.publish();
         let (source, zones) = (self.source.to_string(), self.settings.zones.len());
         self.personality.emit(&Event::SettingsReloaded { source, zones });

@@ -7,22 +7,18 @@
 //!
 //! What is answered never waits for what is loaded: see [`crate::server`].
 
-mod allocator;
 mod assemble;
-mod compile;
 mod control;
 mod personality;
-mod pool;
 mod report;
 mod reporter;
 mod servers;
-mod sets;
-mod snapshots;
 
 pub(crate) use personality::Personality;
 pub(crate) use servers::Bound;
 
 use crate::config::{Settings, Source};
+use crate::dataset::manager::DatasetManager;
 use crate::event::{Event, EventSink};
 use crate::server::Context;
 use crate::server::shared_catalog::SharedCatalog;
@@ -37,8 +33,6 @@ use control::Control;
 use personality::Plain;
 use reporter::Reporter;
 use servers::Servers;
-use sets::Sets;
-pub use snapshots::{Compiled, compile};
 use std::collections::HashSet;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -61,17 +55,22 @@ pub(crate) fn load_with(
 ) -> anyhow::Result<Catalog> {
     let start = Instant::now();
     let sink: Arc<dyn EventSink> = Arc::clone(&personality) as _;
-    let (mut sets, mut finished) = Sets::new(&settings.server, None, sink)?;
+    let (mut datasets, mut finished) = DatasetManager::new(&settings.server, None, sink)?;
     let mut serials = Serials::open(settings.server.state_dir.as_deref(), None, &*personality);
-    sets.apply(settings);
-    while sets.awaited() > 0
+    datasets.apply(settings);
+    while datasets.awaited() > 0
         && let Some(ended) = finished.blocking_recv()
     {
-        sets.take(ended);
+        datasets.take(ended);
     }
     let mut statistics = Statistics::new(1, 0);
-    let catalog =
-        assemble::assemble(settings, &sets.loaded(), unix_time(), &mut serials, &mut statistics);
+    let catalog = assemble::assemble(
+        settings,
+        &datasets.loaded(),
+        unix_time(),
+        &mut serials,
+        &mut statistics,
+    );
     let incomplete = control::incomplete(settings, catalog.zones());
     personality.emit(&Event::LoadsFinished { took: start.elapsed(), changed: true, incomplete });
     personality.first_load()?;
@@ -111,15 +110,16 @@ pub(crate) fn serve(
         personality.emit(&Event::StateFolderBusy { folder: folder.clone() });
     }
     let sink: Arc<dyn EventSink> = Arc::clone(&personality) as _;
-    let (mut sets, mut finished) = Sets::new(&settings.server, lock.as_ref(), Arc::clone(&sink))?;
+    let (mut datasets, mut finished) =
+        DatasetManager::new(&settings.server, lock.as_ref(), Arc::clone(&sink))?;
     let mut serials = Serials::open(settings.server.state_dir.as_deref(), lock.as_ref(), &*sink);
     runtime.block_on(async {
         let mut signals = control::Signals::listen().context("cannot listen to signals")?;
-        sets.apply(&settings);
-        while sets.awaited() > 0 {
+        datasets.apply(&settings);
+        while datasets.awaited() > 0 {
             tokio::select! {
                 Some(ended) = finished.recv() => {
-                    sets.take(ended);
+                    datasets.take(ended);
                 }
                 () = signals.stop() => {
                     control::tell_the_end(&*personality);
@@ -131,8 +131,13 @@ pub(crate) fn serve(
             Reporter::new(bound.workers(), settings.server.stats_file.clone(), Arc::clone(&sink));
         let statistics = reporter.statistics();
         // What is held here would stay as long as the server runs.
-        let catalog =
-            assemble::assemble(&settings, &sets.loaded(), unix_time(), &mut serials, statistics);
+        let catalog = assemble::assemble(
+            &settings,
+            &datasets.loaded(),
+            unix_time(),
+            &mut serials,
+            statistics,
+        );
         let incomplete = control::incomplete(&settings, catalog.zones());
         personality.emit(&Event::LoadsFinished {
             took: start.elapsed(),
@@ -150,12 +155,12 @@ pub(crate) fn serve(
             Context::new(Arc::clone(&catalog), sink),
             query_log.as_ref(),
         )?;
-        sets.give_way();
-        sets.tidy();
+        datasets.enter_background();
+        datasets.tidy();
         personality.ready(&report::text(
             &settings,
             &source,
-            &sets,
+            &datasets,
             catalog.load().zones(),
             &servers.addresses(),
             start.elapsed(),
@@ -163,7 +168,7 @@ pub(crate) fn serve(
         let control = Control {
             settings,
             source,
-            sets,
+            datasets,
             finished,
             lock,
             serials,

@@ -1,8 +1,8 @@
 //! What dnsbld tells at the start: what was loaded, and how to try it.
 
 use super::servers::Addresses;
-use super::sets::Sets;
 use crate::config::{Settings, Source, Zone as ZoneSettings};
+use crate::dataset::manager::DatasetManager;
 use crate::trie::{Trie4, Trie6};
 use crate::util::text::counted;
 use crate::util::time::unix_time;
@@ -16,7 +16,7 @@ use std::time::Duration;
 pub(super) fn text(
     settings: &Settings,
     source: &Source,
-    sets: &Sets,
+    datasets: &DatasetManager,
     zones: &[Zone],
     addresses: &Addresses,
     took: Duration,
@@ -35,7 +35,7 @@ pub(super) fn text(
     );
     for (zone, wanted) in zones.iter().zip(&settings.zones) {
         let figures: Vec<_> =
-            wanted.datasets.iter().filter_map(|name| sets.figures(name)).collect();
+            wanted.datasets.iter().filter_map(|name| datasets.figures(name)).collect();
         let entries: u64 = figures.iter().map(|(entries, _)| entries).sum();
         let time: Duration = figures.iter().map(|(_, took)| took).sum();
         let memory: usize = zone.datasets.iter().map(|set| set.memory() + set.mapped()).sum();
@@ -122,14 +122,14 @@ fn test_point(zone: &Zone) -> String {
         zone.datasets.iter().filter_map(|set| set.subzones.as_ref()).flat_map(Subzones::all);
     let views = std::iter::once((NameBuf::ROOT, &zone.datasets))
         .chain(subzones.map(|subzone| (subzone.apex.clone(), &subzone.datasets)));
-    let lists = views.filter(|(_, sets)| sets.iter().any(|set| set.is_list()));
-    let (below, sets) = lists.into_iter().next().unwrap_or((NameBuf::ROOT, &zone.datasets));
+    let lists = views.filter(|(_, datasets)| datasets.iter().any(|set| set.is_list()));
+    let (below, datasets) = lists.into_iter().next().unwrap_or((NameBuf::ROOT, &zone.datasets));
     let apex = below.join(&zone.apex).unwrap_or(NameBuf::ROOT);
-    if sets.iter().any(|set| set.ip4.is_some()) {
+    if datasets.iter().any(|set| set.ip4.is_some()) {
         format!("2.0.0.127.{apex}")
-    } else if sets.iter().any(|set| set.ip6.is_some()) {
+    } else if datasets.iter().any(|set| set.ip6.is_some()) {
         format!("2.0.0.0.0.0.f.7.f.f.f.f{}.{apex}", ".0".repeat(20))
-    } else if sets.iter().any(|set| set.names.is_some()) {
+    } else if datasets.iter().any(|set| set.names.is_some()) {
         format!("test.{apex}")
     } else {
         apex.to_string()
@@ -139,9 +139,9 @@ fn test_point(zone: &Zone) -> String {
 /// The number of listed addresses: of both families together, those in several datasets several
 /// times; a dash for a zone of names.
 fn covered(zone: &Zone) -> String {
-    let sets = || zone.datasets.iter().flat_map(|set| set.flat());
-    let ip4 = sets().filter_map(|set| set.ip4.as_ref()).map(Trie4::covered);
-    let ip6 = sets().filter_map(|set| set.ip6.as_ref()).map(Trie6::covered);
+    let datasets = || zone.datasets.iter().flat_map(|set| set.flat());
+    let ip4 = datasets().filter_map(|set| set.ip4.as_ref()).map(Trie4::covered);
+    let ip6 = datasets().filter_map(|set| set.ip6.as_ref()).map(Trie6::covered);
     let counts: Vec<u128> = ip4.chain(ip6).collect();
     if counts.is_empty() {
         return "-".to_owned();

@@ -1,5 +1,6 @@
-//! What no field has a word for: text, time, threads, cancellation. Imports no other room.
+//! What no field has a word for: text, time, threads, cancellation, the allocator. Imports no other room.
 
+pub(crate) mod allocator;
 pub mod cancel;
 pub mod text;
 pub mod threads;

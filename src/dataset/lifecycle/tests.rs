@@ -1,17 +1,20 @@
 use super::*;
+use crate::config;
 use crate::source::{Identity, ReadReport, Stamp};
+use crate::zonefile::Kind;
 use proptest::prelude::*;
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 fn at(seconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(1_000_000 + seconds)
 }
 
-fn source(path: &str, entries: u64, bad_lines: u64, content: u64) -> Source {
+fn source(path: &str, entries: u64, bad_lines: u64, content: u64) -> SourceFile {
     let stamp = Stamp { seconds: 1_600_000_000, nanoseconds: 5 };
     let identity = Identity { device: 1, inode: 1, size: content, modified: stamp, changed: stamp };
     let hash = u128::from(entries) << 64 | u128::from(bad_lines) << 32 | u128::from(content);
-    Source {
+    SourceFile {
         path: path.into(),
         report: ReadReport { identity, settled: true, hash, content, compressed: false },
         entries,
@@ -20,20 +23,40 @@ fn source(path: &str, entries: u64, bad_lines: u64, content: u64) -> Source {
     }
 }
 
-fn interrupted(mut source: Source) -> Source {
+fn interrupted(mut source: SourceFile) -> SourceFile {
     source.report.identity.modified = Stamp::default();
     source
 }
 
-fn list(entries: u64) -> Vec<Source> {
+fn list(entries: u64) -> Vec<SourceFile> {
     vec![source("list", entries, 0, entries * 8)]
 }
 
-fn live(entries: u64) -> Life {
-    let mut life = Life::default();
-    let candidate = life.judge(list(entries), true).unwrap();
-    let _ = life.accept(at(0), candidate);
-    life
+/// Data of these files.
+fn of(sources: Vec<SourceFile>) -> Served {
+    Served {
+        dataset: Arc::default(),
+        sources,
+        since: at(0),
+        spec: Arc::new(config::Dataset::new("list".to_owned(), Kind::Ip4Set, Vec::new())),
+        server: Arc::default(),
+        stamp: None,
+        took: Duration::ZERO,
+    }
+}
+
+impl Lifecycle {
+    /// Data of these files, if it may be served.
+    fn judge_files(&self, files: Vec<SourceFile>, accept_empty: bool) -> Result<Served, Problem> {
+        self.judge(&files, accept_empty).map(|()| of(files))
+    }
+}
+
+fn live(entries: u64) -> Lifecycle {
+    let mut lifecycle = Lifecycle::default();
+    let candidate = lifecycle.judge_files(list(entries), true).unwrap();
+    let _ = lifecycle.accept(at(0), candidate);
+    lifecycle
 }
 
 fn gone(file: &str) -> Problem {
@@ -46,7 +69,7 @@ fn what_may_be_served_first() {
         Cause::NothingValid { bad_lines: 3, first: Some("list:1:1: no address".to_owned()) };
     let (ok, comments, zero) = (source("a", 5, 2, 90), source("b", 0, 0, 90), source("c", 0, 0, 0));
     let bad = source("d", 0, 3, 90);
-    let cases: [(&str, Vec<&Source>, Option<&Cause>); 8] = [
+    let cases: [(&str, Vec<&SourceFile>, Option<&Cause>); 8] = [
         ("entries", vec![&ok], None),
         ("entries in one of the files", vec![&zero, &bad, &ok, &comments], None),
         ("comments or specials only", vec![&comments], None),
@@ -58,19 +81,20 @@ fn what_may_be_served_first() {
     ];
     for (name, sources, fault) in cases {
         let sources = sources.into_iter().cloned().collect();
-        let problem = Life::default().judge(sources, false).err();
+        let problem = Lifecycle::default().judge_files(sources, false).err();
         assert_eq!(problem.as_ref().map(|problem| &problem.cause), fault, "{name}");
     }
     let cut = vec![interrupted(ok)];
-    let candidate = Life::default().judge(cut, false).unwrap();
-    let load = Life::default().accept(at(0), candidate);
+    let candidate = Lifecycle::default().judge_files(cut, false).unwrap();
+    let load = Lifecycle::default().accept(at(0), candidate);
     assert_eq!(load.doubt, Some(Doubt::Interrupted("a".into())));
 }
 
 #[test]
 fn what_may_replace_live_data() {
-    let life = live(5);
-    let fault = |sources, accept_empty| life.judge(sources, accept_empty).err().map(|p| p.cause);
+    let lifecycle = live(5);
+    let fault =
+        |sources, accept_empty| lifecycle.judge_files(sources, accept_empty).err().map(|p| p.cause);
     let comments = || vec![source("list", 0, 0, 90)];
     let garbage = || vec![source("list", 0, 3, 90)];
     let zero = || vec![source("list", 0, 0, 0)];
@@ -84,21 +108,21 @@ fn what_may_replace_live_data() {
     let cut = vec![interrupted(source("list", 4, 0, 32))];
     assert_eq!(fault(cut.clone(), true), Some(Cause::Interrupted));
 
-    let mut always_1970 = Life::default();
-    let candidate = always_1970.judge(cut, false).unwrap();
+    let mut always_1970 = Lifecycle::default();
+    let candidate = always_1970.judge_files(cut, false).unwrap();
     let _ = always_1970.accept(at(0), candidate);
-    assert!(always_1970.judge(vec![interrupted(source("list", 5, 0, 40))], false).is_ok());
+    assert!(always_1970.judge_files(vec![interrupted(source("list", 5, 0, 40))], false).is_ok());
 }
 
 #[test]
 fn a_file_that_turns_bad_is_not_made_up_for_by_the_others() {
-    let mut life = Life::default();
-    let files = |a: Source, b: Source| vec![a, b];
+    let mut lifecycle = Lifecycle::default();
+    let files = |a: SourceFile, b: SourceFile| vec![a, b];
     let good = files(source("a", 5, 0, 40), source("b", 1, 0, 8));
-    let candidate = life.judge(good, false).unwrap();
-    let _ = life.accept(at(0), candidate);
+    let candidate = lifecycle.judge_files(good, false).unwrap();
+    let _ = lifecycle.accept(at(0), candidate);
     let a = source("a", 5, 0, 40);
-    let with = |b: Source| life.judge(files(a.clone(), b), false).err();
+    let with = |b: SourceFile| lifecycle.judge_files(files(a.clone(), b), false).err();
     let empty = Problem { file: "b".into(), cause: Cause::Empty };
     assert_eq!(with(source("b", 0, 0, 0)), Some(empty));
     assert!(matches!(with(source("b", 0, 2, 9)).unwrap().cause, Cause::NothingValid { .. }));
@@ -107,11 +131,11 @@ fn a_file_that_turns_bad_is_not_made_up_for_by_the_others() {
 
     // Regression: a list with nothing left but a word from its publisher was taken.
     let good = files(source("a", 20, 0, 160), source("b", 1000, 0, 9000));
-    let candidate = life.judge(good, false).unwrap();
-    let _ = life.accept(at(1), candidate);
+    let candidate = lifecycle.judge_files(good, false).unwrap();
+    let _ = lifecycle.accept(at(1), candidate);
     let moved = |accept_empty| {
         let sources = files(source("a", 0, 0, 40), source("b", 1000, 0, 9000));
-        life.judge(sources, accept_empty).err()
+        lifecycle.judge_files(sources, accept_empty).err()
     };
     let delists = Problem { file: "a".into(), cause: Cause::WouldDelistAll { entries: 20 } };
     assert_eq!(moved(false), Some(delists));
@@ -119,12 +143,12 @@ fn a_file_that_turns_bad_is_not_made_up_for_by_the_others() {
 }
 
 #[test]
-fn a_whole_life() {
-    let mut life = Life::default();
-    assert_eq!(life.state(), State::NeverLoaded);
-    let refusal = life.refuse(at(0), gone("list")).refusal.unwrap();
+fn a_whole_lifecycle() {
+    let mut lifecycle = Lifecycle::default();
+    assert_eq!(lifecycle.state(), State::NeverLoaded);
+    let refusal = lifecycle.refuse(at(0), gone("list")).refusal.unwrap();
     assert_eq!(refusal, Refusal { problem: gone("list"), told_for: None, served: None });
-    assert_eq!(life.state(), State::NeverLoaded);
+    assert_eq!(lifecycle.state(), State::NeverLoaded);
 
     let load = |entries, before, failed_for: Option<u64>| Load {
         entries,
@@ -133,62 +157,65 @@ fn a_whole_life() {
         failed_for: failed_for.map(Duration::from_secs),
         doubt: None,
     };
-    let candidate = life.judge(list(12), false).unwrap();
-    assert_eq!(life.accept(at(60), candidate), load(12, None, Some(60)));
-    assert_eq!(life.state(), State::Live);
+    let candidate = lifecycle.judge_files(list(12), false).unwrap();
+    assert_eq!(lifecycle.accept(at(60), candidate), load(12, None, Some(60)));
+    assert_eq!(lifecycle.state(), State::Live);
 
-    let candidate = life.judge(list(1), false).unwrap();
-    assert_eq!(life.accept(at(100), candidate), load(1, Some(12), None));
+    let candidate = lifecycle.judge_files(list(1), false).unwrap();
+    assert_eq!(lifecycle.accept(at(100), candidate), load(1, Some(12), None));
 
-    let refusal = life.refuse(at(400), gone("list")).refusal.unwrap();
-    assert_eq!(refusal.served, Some(Served { entries: 1, age: Duration::from_secs(300) }));
-    assert_eq!(life.state(), State::Stale);
-    assert_eq!(life.refuse(at(410), gone("list")).refusal, None);
+    let refusal = lifecycle.refuse(at(400), gone("list")).refusal.unwrap();
+    assert_eq!(refusal.served, Some(event::Served { entries: 1, age: Duration::from_secs(400) }));
+    assert_eq!(lifecycle.state(), State::Stale);
+    assert_eq!(lifecycle.refuse(at(410), gone("list")).refusal, None);
 
-    let problem = life.judge(vec![source("list", 0, 0, 0)], false).unwrap_err();
-    assert!(life.refuse(at(420), problem).refusal.is_some());
-    assert_eq!(life.state(), State::Quarantined);
+    let problem = lifecycle.judge_files(vec![source("list", 0, 0, 0)], false).unwrap_err();
+    assert!(lifecycle.refuse(at(420), problem).refusal.is_some());
+    assert_eq!(lifecycle.state(), State::Quarantined);
 
-    assert!(life.holds(&list(1)) && !life.holds(&list(2)));
-    assert_eq!(life.confirm(at(600), list(1)), Some(Duration::from_secs(180)));
-    assert_eq!(life.state(), State::Live);
-    assert_eq!(life.confirm(at(700), list(1)), None);
-    assert_eq!(life.good().unwrap().since, at(100), "confirming is not loading");
+    assert_eq!(lifecycle.confirm(at(600), list(1)), Some(Duration::from_secs(180)));
+    assert_eq!(lifecycle.state(), State::Live);
+    assert_eq!(lifecycle.confirm(at(700), list(1)), None);
 }
 
 #[test]
 fn a_problem_that_stays_is_told_again_each_hour() {
-    let mut life = live(5);
+    let mut lifecycle = live(5);
     let told: Vec<u64> = (0..10_000)
         .step_by(100)
-        .filter(|&second| life.refuse(at(second), gone("list")).refusal.is_some())
+        .filter(|&second| lifecycle.refuse(at(second), gone("list")).refusal.is_some())
         .collect();
     assert_eq!(told, [0, 3600, 7200]);
-    let refusal = life.refuse(at(11_000), gone("list")).refusal.unwrap();
+    let refusal = lifecycle.refuse(at(11_000), gone("list")).refusal.unwrap();
     assert_eq!(refusal.told_for, Some(Duration::from_secs(11_000)));
 }
 
 #[test]
 fn retries_back_off_and_a_new_problem_starts_over() {
-    let mut life = live(5);
+    let mut lifecycle = live(5);
     let waits: Vec<u64> =
-        (0..9).map(|_| life.refuse(at(0), gone("list")).retry.as_secs()).collect();
+        (0..9).map(|_| lifecycle.refuse(at(0), gone("list")).retry.as_secs()).collect();
     assert_eq!(waits, [5, 10, 20, 40, 80, 160, 320, 600, 600]);
-    assert_eq!(life.refuse(at(0), gone("other")).retry, Duration::from_secs(5));
+    assert_eq!(lifecycle.refuse(at(0), gone("other")).retry, Duration::from_secs(5));
     let empty = Problem { file: "list".into(), cause: Cause::Empty };
-    assert_eq!(life.refuse(at(0), empty).retry, Duration::from_secs(600));
+    assert_eq!(lifecycle.refuse(at(0), empty).retry, Duration::from_secs(600));
     for _ in 0..100 {
-        assert!(life.refuse(at(0), gone("list")).retry <= Duration::from_secs(600));
+        assert!(lifecycle.refuse(at(0), gone("list")).retry <= Duration::from_secs(600));
     }
+}
+
+/// True if these are the files that are served.
+fn holds(lifecycle: &Lifecycle, sources: &[SourceFile]) -> bool {
+    lifecycle.served().is_some_and(|served| served.sources == sources)
 }
 
 #[derive(Clone, Debug)]
 enum Event {
-    Loaded { sources: Vec<Source>, accept_empty: bool },
+    Loaded { sources: Vec<SourceFile>, accept_empty: bool },
     Failed(Problem),
 }
 
-fn any_source() -> impl Strategy<Value = Source> {
+fn any_source() -> impl Strategy<Value = SourceFile> {
     let path = prop::sample::select(vec!["a", "b"]);
     (path, 0u64..3, 0u64..3, prop::bool::weighted(0.2), prop::bool::weighted(0.1)).prop_map(
         |(path, entries, bad_lines, comments, cut)| {
@@ -223,52 +250,52 @@ proptest! {
     fn good_data_is_never_lost_and_no_change_is_silent(
         events in prop::collection::vec((any_event(), 0u64..2000), 1..40),
     ) {
-        let mut life = Life::default();
+        let mut lifecycle = Lifecycle::default();
         let mut now = 0;
         for (event, pause) in events {
             now += pause;
-            let before = life.clone();
+            let before = lifecycle.clone();
             let mut may_empty = false;
             // Whether something was told; of a failure, which.
             let (told, refusal) = match event {
-                Event::Loaded { sources, .. } if life.holds(&sources) => {
-                    (life.confirm(at(now), sources).is_some(), None)
+                Event::Loaded { sources, .. } if holds(&lifecycle, &sources) => {
+                    (lifecycle.confirm(at(now), sources).is_some(), None)
                 }
                 Event::Loaded { sources, accept_empty } => {
-                    match life.judge(sources, accept_empty) {
+                    match lifecycle.judge_files(sources, accept_empty) {
                         Ok(candidate) => {
-                            let _ = life.accept(at(now), candidate);
+                            let _ = lifecycle.accept(at(now), candidate);
                             may_empty = accept_empty;
                             (true, None)
                         }
                         Err(problem) => {
-                            let refusal = life.refuse(at(now), problem).refusal;
+                            let refusal = lifecycle.refuse(at(now), problem).refusal;
                             (refusal.is_some(), refusal)
                         }
                     }
                 }
                 Event::Failed(problem) => {
-                    let refusal = life.refuse(at(now), problem).refusal;
+                    let refusal = lifecycle.refuse(at(now), problem).refusal;
                     (refusal.is_some(), refusal)
                 }
             };
 
-            if let Some(old) = before.good() {
-                let new = life.good().expect("good data was lost");
+            if let Some(old) = before.served() {
+                let new = lifecycle.served().expect("good data was lost");
                 prop_assert!(new.entries() > 0 || old.entries() == 0 || may_empty);
-                if life.trouble().is_some() {
-                    prop_assert_eq!(new, old);
+                if lifecycle.failure().is_some() {
+                    prop_assert_eq!(&new.sources, &old.sources);
                 }
             }
-            if let Some(new) = life.good() {
+            if let Some(new) = lifecycle.served() {
                 prop_assert!(new.entries() > 0 || new.sources.iter().all(|s| s.bad_lines == 0));
             }
-            let changed = life.state() != before.state()
-                || life.trouble().map(|t| &t.problem) != before.trouble().map(|t| &t.problem);
+            let changed = lifecycle.state() != before.state()
+                || lifecycle.failure().map(|t| &t.problem) != before.failure().map(|t| &t.problem);
             prop_assert!(!changed || told);
             if let Some(refusal) = refusal {
-                let trouble = life.trouble().map(|trouble| &trouble.problem);
-                prop_assert_eq!(trouble, Some(&refusal.problem));
+                let failure = lifecycle.failure().map(|failure| &failure.problem);
+                prop_assert_eq!(failure, Some(&refusal.problem));
             }
         }
     }
@@ -276,18 +303,16 @@ proptest! {
 
 #[test]
 fn other_files_are_judged_on_their_own_and_replace_what_is_served_only_if_good() {
-    let mut life = live(5);
-    let _ = life.refuse(at(1), gone("list"));
-    life.start_over();
-    assert_eq!((life.state(), life.good().unwrap().entries()), (State::Live, 5));
-    assert!(!life.holds(&list(5)), "the same bytes may mean something else now");
-    let problem = life.judge(vec![source("list", 0, 3, 90)], false).unwrap_err();
-    let refusal = life.refuse(at(2), problem).refusal.unwrap();
+    let mut lifecycle = live(5);
+    let _ = lifecycle.refuse(at(1), gone("list"));
+    lifecycle.start_over();
+    assert_eq!((lifecycle.state(), lifecycle.served().unwrap().entries()), (State::Live, 5));
+    let problem = lifecycle.judge_files(vec![source("list", 0, 3, 90)], false).unwrap_err();
+    let refusal = lifecycle.refuse(at(2), problem).refusal.unwrap();
     assert_eq!(refusal.served.map(|served| served.entries), Some(5));
-    assert_eq!(life.state(), State::Quarantined);
-    let candidate = life.judge(vec![source("list", 0, 0, 90)], false).unwrap();
-    let load = life.accept(at(3), candidate);
+    assert_eq!(lifecycle.state(), State::Quarantined);
+    let candidate = lifecycle.judge_files(vec![source("list", 0, 0, 90)], false).unwrap();
+    let load = lifecycle.accept(at(3), candidate);
     assert_eq!((load.entries, load.before, load.doubt), (0, Some(5), Some(Doubt::Empty)));
     assert_eq!(load.failed_for, Some(Duration::from_secs(1)));
-    assert!(life.holds(&[source("list", 0, 0, 90)]), "now it is their own");
 }

@@ -1,4 +1,4 @@
-//! What glibc's allocator is told, and nothing else: all `unsafe` of the daemon is here.
+//! What glibc's allocator is told, and nothing else: all `unsafe` that this takes is here.
 //!
 //! A load needs arrays of many megabytes for a second. By itself, glibc maps the first of them, and
 //! when that is freed it takes all that are not larger from its heaps from then on: these keep
@@ -11,7 +11,7 @@
 
 /// Has the system give the memory of large arrays, and get it back as soon as they are freed. To be
 /// called before the threads start that load.
-pub(super) fn give_back_large_arrays() {
+pub(crate) fn give_back_large_arrays() {
     #[cfg(target_env = "gnu")]
     {
         /// From this size on an array is mapped. The buffers for reading are smaller: mapped anew for
@@ -28,7 +28,7 @@ pub(super) fn give_back_large_arrays() {
 
 /// Gives the system the memory that is free in the heaps. Takes milliseconds, in which other threads
 /// may have to wait when they allocate.
-pub(super) fn give_back_the_rest() {
+pub(crate) fn give_back_the_rest() {
     // SAFETY: `malloc_trim` takes the locks of the heaps and lets go of whole pages that nothing is
     // in; memory that was handed out stays as it is.
     #[cfg(target_env = "gnu")]

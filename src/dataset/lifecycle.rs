@@ -1,4 +1,4 @@
-//! The life of a dataset: never loaded, live, stale, quarantined. Pure; the caller tells it the
+//! The lifecycle of a dataset: never loaded, live, stale, quarantined. Pure; the caller tells it the
 //! time and what happened, and does what it says.
 //!
 //! ```text
@@ -10,57 +10,33 @@
 //!                                  `----------- accept, confirm ---------------'
 //! ```
 //!
-//! Data that was once accepted is only ever replaced by data that was accepted, and a
-//! [`Candidate`] can only be had by passing [`Life::judge`]: a file that is empty, garbage or gone
-//! leaves the old data answering, also that of [before the start](Life::recall). (Under rbldnsd's name, only a file that is gone: see
-//! [`Life::trust`].)
+//! Data that was once accepted is only replaced by data that was accepted: a file that is empty, garbage
+//! or gone leaves the old data answering, also that of [before the start](Lifecycle::recall).
 
-use crate::event::{Doubt, Load, Refusal, Served};
-use crate::source::{Cause, Problem, SourceFile as Source};
+use super::served::Served;
+use crate::event::{self, Doubt, Load, Refusal};
+use crate::source::{Cause, Problem, SourceFile};
 use std::time::{Duration, SystemTime};
 
 /// How long a problem that stays the same is kept quiet about before it is told again.
 const REMIND: Duration = Duration::from_secs(3600);
 
-/// Data that may replace what is served: [`Life::judge`] let it pass, or [`Life::trust`] was asked to.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[must_use]
-pub struct Candidate {
-    sources: Vec<Source>,
-}
-
-/// The data that is served.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Good {
-    /// When it was accepted.
-    pub since: SystemTime,
-    /// The files it was built from.
-    pub sources: Vec<Source>,
-}
-
-impl Good {
-    /// The number of entries.
-    pub fn entries(&self) -> u64 {
-        entries(&self.sources)
-    }
-}
-
 /// What is wrong at present.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Trouble {
+pub(crate) struct Failure {
     /// When this problem was first met.
-    pub since: SystemTime,
+    pub(crate) since: SystemTime,
     /// The problem.
-    pub problem: Problem,
+    pub(crate) problem: Problem,
     /// How often it was met.
-    pub attempts: u32,
+    pub(crate) attempts: u32,
     /// When it was last told.
     told: SystemTime,
 }
 
 /// The state in one word, for the status and the metrics.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum State {
+pub(crate) enum State {
     /// Nothing was ever accepted: zones that have nothing else answer SERVFAIL.
     NeverLoaded,
     /// What is served is what the files hold, as far as is known.
@@ -74,21 +50,21 @@ pub enum State {
 /// A load failed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[must_use]
-pub struct Failure {
+pub(crate) struct Refused {
     /// What to tell, unless that was told a short time ago.
-    pub refusal: Option<Refusal>,
+    pub(crate) refusal: Option<Refusal>,
     /// Load again after this time, even if no file is seen to change. A change of any of the
     /// files should always be tried at once.
-    pub retry: Duration,
+    pub(crate) retry: Duration,
 }
 
 /// When a failed load is tried again although no file was seen to change.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct RetryPolicy {
+pub(crate) struct RetryPolicy {
     /// After the first failure; doubled with each that follows.
-    pub first: Duration,
+    pub(crate) first: Duration,
     /// The longest wait, and the only one for faults that do not pass without a change.
-    pub longest: Duration,
+    pub(crate) longest: Duration,
 }
 
 impl Default for RetryPolicy {
@@ -99,103 +75,68 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    fn wait(&self, trouble: &Trouble) -> Duration {
-        if !trouble.problem.cause.may_pass_by_itself() {
+    fn wait(&self, failure: &Failure) -> Duration {
+        if !failure.problem.cause.may_pass_by_itself() {
             return self.longest;
         }
-        let doublings = trouble.attempts.saturating_sub(1).min(31);
+        let doublings = failure.attempts.saturating_sub(1).min(31);
         self.first.saturating_mul(1 << doublings).min(self.longest)
     }
 }
 
-/// The life of one dataset.
-///
-/// ```
-/// # use dnsbld::load::{Life, State};
-/// # use dnsbld::source::{Limits, SourceFile as Source, read};
-/// # use std::time::SystemTime;
-/// # fn source(path: &std::path::Path, entries: u64) -> Source {
-/// #     let mut sink = |_: &[u8]| Ok::<(), String>(());
-/// #     let report = read(path, &Limits::default(), &mut sink).unwrap();
-/// #     Source { path: path.into(), report, entries, bad_lines: 0, first_bad: None }
-/// # }
-/// # let folder = tempfile::tempdir().unwrap();
-/// # let path = folder.path().join("list");
-/// # std::fs::write(&path, "1.2.3.4\n").unwrap();
-/// let mut life = Life::default();
-/// let candidate = life.judge(vec![source(&path, 1)], false).unwrap();
-/// let load = life.accept(SystemTime::now(), candidate);
-/// assert_eq!((load.entries, load.before), (1, None));
-///
-/// let problem = life.judge(vec![source(&path, 0)], false).unwrap_err();
-/// let failure = life.refuse(SystemTime::now(), problem);
-/// assert_eq!(life.state(), State::Quarantined);
-/// assert_eq!(life.good().unwrap().entries(), 1);
-/// assert_eq!(failure.refusal.unwrap().served.unwrap().entries, 1);
-/// ```
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Life {
+/// The lifecycle of one dataset. It owns what is served.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lifecycle {
     policy: RetryPolicy,
-    good: Option<Good>,
+    served: Option<Served>,
     /// What is served was read from other files, or by another type, than what comes next.
-    foreign: bool,
-    trouble: Option<Trouble>,
+    is_unrelated: bool,
+    failure: Option<Failure>,
 }
 
-impl Life {
-    /// A dataset of which nothing was loaded yet, with its own retry policy.
-    pub fn new(policy: RetryPolicy) -> Self {
-        Self { policy, ..Self::default() }
-    }
-
+impl Lifecycle {
     /// The state in one word.
-    pub fn state(&self) -> State {
-        match (&self.good, &self.trouble) {
+    pub(crate) fn state(&self) -> State {
+        match (&self.served, &self.failure) {
             (None, _) => State::NeverLoaded,
             (Some(_), None) => State::Live,
-            (Some(_), Some(trouble)) if trouble.problem.cause.is_absence() => State::Stale,
+            (Some(_), Some(failure)) if failure.problem.cause.is_absence() => State::Stale,
             (Some(_), Some(_)) => State::Quarantined,
         }
     }
 
     /// What is served, if anything was ever loaded.
-    pub fn good(&self) -> Option<&Good> {
-        self.good.as_ref()
+    pub(crate) fn served(&self) -> Option<&Served> {
+        self.served.as_ref()
+    }
+
+    /// What is served, to be renamed.
+    pub(super) fn served_mut(&mut self) -> Option<&mut Served> {
+        self.served.as_mut()
     }
 
     /// What is wrong at present.
-    pub fn trouble(&self) -> Option<&Trouble> {
-        self.trouble.as_ref()
+    pub(crate) fn failure(&self) -> Option<&Failure> {
+        self.failure.as_ref()
     }
 
     /// The next time the same is wrong, it is told again: somebody asks.
-    pub fn tell_again(&mut self) {
-        if let Some(trouble) = &mut self.trouble {
-            trouble.told = SystemTime::UNIX_EPOCH;
+    pub(crate) fn tell_again(&mut self) {
+        if let Some(failure) = &mut self.failure {
+            failure.told = SystemTime::UNIX_EPOCH;
         }
     }
 
     /// New settings name other files or another type: what is served stays until these can be,
     /// but they are no newer version of it and are judged on their own.
-    pub fn start_over(&mut self) {
-        self.foreign = true;
-        self.trouble = None;
+    pub(crate) fn start_over(&mut self) {
+        self.is_unrelated = true;
+        self.failure = None;
     }
 
     /// The version that is served of what is judged.
-    fn predecessor(&self) -> Option<&Good> {
-        self.good.as_ref().filter(|_| !self.foreign)
-    }
-
-    /// True if the files hold, byte by byte, what is served: nothing has to be built, only
-    /// [`confirm`](Self::confirm) called.
-    pub fn holds(&self, sources: &[Source]) -> bool {
-        self.predecessor().is_some_and(|good| {
-            good.sources.len() == sources.len()
-                && good.sources.iter().zip(sources).all(|(ours, theirs)| {
-                    ours.path == theirs.path && ours.report.hash == theirs.report.hash
-                })
-        })
+    fn predecessor(&self) -> Option<&Served> {
+        self.served.as_ref().filter(|_| !self.is_unrelated)
     }
 
     /// Decides whether files that were read and parsed may be served.
@@ -210,9 +151,9 @@ impl Life {
     ///   like that: a mirror that gives all its files the time 1970 still works.
     ///
     /// `accept_empty` lets lists be emptied by files that are empty or well formed, not by garbage.
-    pub fn judge(&self, sources: Vec<Source>, accept_empty: bool) -> Result<Candidate, Problem> {
-        match self.fault(&sources, accept_empty) {
-            None => Ok(Candidate { sources }),
+    pub(crate) fn judge(&self, sources: &[SourceFile], accept_empty: bool) -> Result<(), Problem> {
+        match self.fault(sources, accept_empty) {
+            None => Ok(()),
             Some((source, cause)) => {
                 let file = source.map(|source| source.path.clone()).unwrap_or_default();
                 Err(Problem { file, cause })
@@ -220,16 +161,11 @@ impl Life {
         }
     }
 
-    /// Files that may be served whatever they hold: for those who want no guard.
-    pub fn trust(&self, sources: Vec<Source>) -> Candidate {
-        Candidate { sources }
-    }
-
     fn fault<'a>(
         &self,
-        sources: &'a [Source],
+        sources: &'a [SourceFile],
         accept_empty: bool,
-    ) -> Option<(Option<&'a Source>, Cause)> {
+    ) -> Option<(Option<&'a SourceFile>, Cause)> {
         if let Some(cut) = sources.iter().find(|source| {
             source.report.identity.is_interrupted_transfer()
                 && self.before(source).is_some_and(|b| !b.report.identity.is_interrupted_transfer())
@@ -246,7 +182,7 @@ impl Life {
             if sources.iter().all(|source| source.report.content == 0) {
                 return Some((sources.first(), Cause::Empty));
             }
-            return match self.predecessor().map_or(0, Good::entries) {
+            return match self.predecessor().map_or(0, Served::entries) {
                 0 => None,
                 entries => Some((sources.first(), Cause::WouldDelistAll { entries })),
             };
@@ -271,77 +207,71 @@ impl Life {
     }
 
     /// The version of a file that is served.
-    fn before(&self, source: &Source) -> Option<&Source> {
+    fn before(&self, source: &SourceFile) -> Option<&SourceFile> {
         self.predecessor()?.sources.iter().find(|before| before.path == source.path)
     }
 
-    /// The candidate was built and published.
-    pub fn accept(&mut self, now: SystemTime, candidate: Candidate) -> Load {
-        let new = Good { since: now, sources: candidate.sources };
+    /// Serves this data from now on.
+    pub(crate) fn accept(&mut self, now: SystemTime, new: Served) -> Load {
         let load = Load {
             entries: new.entries(),
             files: new.sources.len(),
-            before: self.good.as_ref().map(Good::entries),
-            failed_for: self.trouble.take().map(|trouble| since(now, trouble.since)),
-            doubt: doubt(&new, self.good.as_ref()),
+            before: self.served.as_ref().map(Served::entries),
+            failed_for: self.failure.take().map(|failure| since(now, failure.since)),
+            doubt: doubt(&new, self.served.as_ref()),
         };
-        self.good = Some(new);
-        self.foreign = false;
+        self.served = Some(new);
+        self.is_unrelated = false;
         load
     }
 
-    /// What is served was read at this time, before the server was started.
-    pub fn date(&mut self, since: SystemTime) {
-        if let Some(good) = &mut self.good {
-            good.since = since;
-        }
+    /// Serves data that was accepted before the server was started, until the files bring better.
+    pub(crate) fn recall(&mut self, former: Served) {
+        self.served = Some(former);
     }
 
-    /// Data that was accepted at this time, before the server was started, is served until the files
-    /// bring better.
-    pub fn recall(&mut self, since: SystemTime, sources: Vec<Source>) {
-        self.good = Some(Good { since, sources });
-    }
-
-    /// The files were read and [`hold`](Self::holds) what is served: a fault has passed, or a
-    /// file was only touched. Says how long the fault lasted. Without good data this does nothing.
-    pub fn confirm(&mut self, now: SystemTime, sources: Vec<Source>) -> Option<Duration> {
-        let good = self.good.as_mut()?;
-        good.sources = sources;
-        self.foreign = false;
-        self.trouble.take().map(|trouble| since(now, trouble.since))
+    /// The files hold, byte by byte, what is served: a fault has passed, or a file was only touched. Returns
+    /// how long the fault lasted. Without good data this does nothing.
+    pub(crate) fn confirm(
+        &mut self,
+        now: SystemTime,
+        sources: Vec<SourceFile>,
+    ) -> Option<Duration> {
+        self.served.as_mut()?.sources = sources;
+        self.is_unrelated = false;
+        self.failure.take().map(|failure| since(now, failure.since))
     }
 
     /// Loading failed: a file could not be read, was rejected by the parser, by
     /// [`judge`](Self::judge) or by a later guard. What is served stays.
-    pub fn refuse(&mut self, now: SystemTime, problem: Problem) -> Failure {
-        let trouble = match &mut self.trouble {
-            Some(trouble) if trouble.problem == problem => {
-                trouble.attempts = trouble.attempts.saturating_add(1);
-                trouble
+    pub(crate) fn refuse(&mut self, now: SystemTime, problem: Problem) -> Refused {
+        let failure = match &mut self.failure {
+            Some(failure) if failure.problem == problem => {
+                failure.attempts = failure.attempts.saturating_add(1);
+                failure
             }
-            other => other.insert(Trouble { since: now, problem, attempts: 1, told: now }),
+            other => other.insert(Failure { since: now, problem, attempts: 1, told: now }),
         };
-        let new = trouble.attempts == 1;
-        let remind = now.duration_since(trouble.told).is_ok_and(|quiet| quiet >= REMIND);
+        let new = failure.attempts == 1;
+        let remind = now.duration_since(failure.told).is_ok_and(|quiet| quiet >= REMIND);
         let refusal = (new || remind).then(|| {
-            trouble.told = now;
+            failure.told = now;
             Refusal {
-                problem: trouble.problem.clone(),
-                told_for: (!new).then(|| since(now, trouble.since)),
-                served: self
-                    .good
-                    .as_ref()
-                    .map(|good| Served { entries: good.entries(), age: since(now, good.since) }),
+                problem: failure.problem.clone(),
+                told_for: (!new).then(|| since(now, failure.since)),
+                served: self.served.as_ref().map(|served| event::Served {
+                    entries: served.entries(),
+                    age: since(now, served.since),
+                }),
             }
         });
-        Failure { refusal, retry: self.policy.wait(trouble) }
+        Refused { refusal, retry: self.policy.wait(failure) }
     }
 }
 
 /// What is odd about data that is served all the same.
-fn doubt(new: &Good, old: Option<&Good>) -> Option<Doubt> {
-    let is_cut = |source: &&Source| source.report.identity.is_interrupted_transfer();
+fn doubt(new: &Served, old: Option<&Served>) -> Option<Doubt> {
+    let is_cut = |source: &&SourceFile| source.report.identity.is_interrupted_transfer();
     if let Some(cut) = new.sources.iter().find(is_cut) {
         return Some(Doubt::Interrupted(cut.path.clone()));
     }
@@ -359,11 +289,11 @@ fn doubt(new: &Good, old: Option<&Good>) -> Option<Doubt> {
 /// A list of fewer entries may shrink to less than half without being remarked upon.
 const FEW: u64 = 20;
 
-fn entries(sources: &[Source]) -> u64 {
+fn entries(sources: &[SourceFile]) -> u64 {
     sources.iter().map(|source| source.entries).sum()
 }
 
-fn nothing_valid(source: &Source) -> Cause {
+fn nothing_valid(source: &SourceFile) -> Cause {
     Cause::NothingValid { bad_lines: source.bad_lines, first: source.first_bad.clone() }
 }
 

@@ -1,9 +1,8 @@
 //! Threads that build datasets, one per core.
 
-use super::allocator;
-use super::compile::{Built, Outcome, Task};
-use crate::event::Event;
-use crate::util::cancel::CancelToken;
+use super::build;
+use super::task::{Finished, Task};
+use crate::util::allocator;
 use crate::util::threads::{cores, lower_priority};
 use crate::util::time::unix_time;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,20 +10,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use tokio::sync::mpsc::UnboundedSender;
-
-/// A build that ended.
-pub(super) struct Finished {
-    /// The dataset's name.
-    pub(super) name: String,
-    /// Tells which build this is about.
-    pub(super) token: CancelToken,
-    /// What came of it.
-    pub(super) outcome: Outcome,
-    /// The last good data of before the start, if the files hold something else now.
-    pub(super) former: Option<Box<Built>>,
-    /// What happened on the way.
-    pub(super) events: Vec<Event>,
-}
 
 /// What the threads do.
 enum Job {
@@ -34,20 +19,21 @@ enum Job {
 }
 
 /// The threads. They end, after the job they are at, when this is dropped.
-pub(super) struct Pool {
+pub(crate) struct Pool {
     jobs: mpsc::Sender<Job>,
-    give_way: Arc<AtomicBool>,
+    in_background: Arc<AtomicBool>,
 }
 
 impl Pool {
     /// Starts the threads; what they have done goes to `done`.
-    pub(super) fn start(done: UnboundedSender<Finished>) -> std::io::Result<Self> {
+    pub(crate) fn start(done: UnboundedSender<Finished>) -> std::io::Result<Self> {
         allocator::give_back_large_arrays();
         let (jobs, queue) = mpsc::channel::<Job>();
         let queue = Arc::new(Mutex::new(queue));
-        let give_way = Arc::new(AtomicBool::new(false));
+        let in_background = Arc::new(AtomicBool::new(false));
         for _ in 0..cores() {
-            let (queue, give_way, done) = (Arc::clone(&queue), Arc::clone(&give_way), done.clone());
+            let (queue, in_background, done) =
+                (Arc::clone(&queue), Arc::clone(&in_background), done.clone());
             thread::Builder::new().name("load".to_owned()).spawn(move || {
                 loop {
                     let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
@@ -59,34 +45,34 @@ impl Pool {
                         }
                         Err(_) => return,
                     };
-                    if done.send(run_apart(&task, give_way.load(Ordering::Relaxed))).is_err() {
+                    if done.send(run_apart(&task, in_background.load(Ordering::Relaxed))).is_err() {
                         return;
                     }
                 }
             })?;
         }
-        Ok(Self { jobs, give_way })
+        Ok(Self { jobs, in_background })
     }
 
     /// Has a dataset built.
-    pub(super) fn submit(&self, task: Task) {
+    pub(crate) fn submit(&self, task: Task) {
         // The threads hold the other end for as long as the pool lives.
         let _ = self.jobs.send(Job::Build(task));
     }
 
     /// Has the system get the memory back that builds have left in the heaps.
-    pub(super) fn tidy(&self) {
+    pub(crate) fn tidy(&self) {
         let _ = self.jobs.send(Job::Tidy);
     }
 
     /// Whether building may take all cores: there are several, and no queries are answered yet.
-    pub(super) fn is_in_haste(&self) -> bool {
-        cores() > 1 && !self.give_way.load(Ordering::Relaxed)
+    pub(crate) fn uses_all_cores(&self) -> bool {
+        cores() > 1 && !self.in_background.load(Ordering::Relaxed)
     }
 
     /// From now on, building gives way to answering.
-    pub(super) fn give_way(&self) {
-        self.give_way.store(true, Ordering::Relaxed);
+    pub(crate) fn enter_background(&self) {
+        self.in_background.store(true, Ordering::Relaxed);
     }
 }
 
@@ -110,7 +96,7 @@ fn run_apart(task: &Task, in_background: bool) -> Finished {
 /// Builds; a panic of the parser or the builder is a fault of this dataset alone.
 fn run(task: &Task) -> Finished {
     let mut events = Vec::new();
-    let compiled = catch_unwind(AssertUnwindSafe(|| task.compile(unix_time(), &mut events)));
-    let (outcome, former) = compiled.unwrap_or_else(|_| (task.panicked(), None));
+    let compiled = catch_unwind(AssertUnwindSafe(|| build::run(task, unix_time(), &mut events)));
+    let (outcome, former) = compiled.unwrap_or_else(|_| (build::panicked(task), None));
     Finished { name: task.spec.name.clone(), token: task.token.clone(), outcome, former, events }
 }

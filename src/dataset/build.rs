@@ -1,0 +1,215 @@
+//! Reading the files of a dataset and building what can be served of them.
+
+use super::task::{Built, Cached, Outcome, Task};
+use super::unchanged::unchanged;
+use super::{cached, convert};
+use crate::event::Event;
+use crate::snapshot;
+use crate::snapshot::intake::Intake;
+use crate::source::{
+    Cause, FileState, MOST_ZEROS, Problem, ReadReport, SourceFile, read, read_ahead, read_appended,
+    sniff,
+};
+use crate::util::threads::cores;
+use crate::zonefile::{Batches, Diagnostic, Parser};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime};
+
+/// Reads and builds, and gives the last good data that was kept of it, too, if nothing is served
+/// yet and the files hold something else; what happened on the way is added to `events`. `now` is in
+/// seconds since 1970.
+pub(super) fn run(task: &Task, now: u64, events: &mut Vec<Event>) -> (Outcome, Option<Box<Built>>) {
+    if let Some(unstable) = task.files().find(|(path, readable)| !readable.is_seen(path)) {
+        return (Outcome::Unstable(unstable.0.to_owned()), None);
+    }
+    if let Some(served) = task.served() {
+        return match unchanged(task, served, false) {
+            Some(sources) => (Outcome::Same(sources), None),
+            None => (build_safely(task, now, true), None),
+        };
+    }
+    match cached::find(task, now, events) {
+        Some(Cached::Current(cached)) => (Outcome::Built(cached), None),
+        // A snapshot of other files is of another list of that name, perhaps of another server.
+        Some(Cached::Former(cached))
+            if cached.is_of(&task.spec.files)
+                || task.owns_snapshots && cached.is_of_any(&task.spec.files) =>
+        {
+            (build_when_stable(task, now), Some(cached))
+        }
+        _ if task.good.is_some() => (build_when_stable(task, now), None),
+        _ => (build_safely(task, now, false), None),
+    }
+}
+
+/// Builds from files of which some are not watched yet, once they stay unchanged: good data is served
+/// meanwhile.
+fn build_when_stable(task: &Task, now: u64) -> Outcome {
+    let quiet = task.server.quiet_period;
+    let is_fresh = |path: &Path| match FileState::of(path) {
+        FileState::File(identity) => identity.age(SystemTime::now()).is_some_and(|age| age < quiet),
+        _ => false,
+    };
+    let deadline = Instant::now() + quiet.min(MAX_QUIET_PERIOD) * 5;
+    while let Some((path, _)) =
+        task.files().find(|(path, readable)| readable.0.is_none() && is_fresh(path))
+    {
+        if Instant::now() >= deadline || task.token.is_cancelled() {
+            return Outcome::Unstable(path.to_owned());
+        }
+        std::thread::sleep(quiet.min(MAX_QUIET_PERIOD) / 8);
+    }
+    build_safely(task, now, true)
+}
+
+/// Like [`build`]; a panic of the parser or the builder is a fault of this dataset alone.
+fn build_safely(task: &Task, now: u64, has_good: bool) -> Outcome {
+    let build = AssertUnwindSafe(|| build(task, now, has_good));
+    catch_unwind(build).unwrap_or_else(|_| panicked(task))
+}
+
+/// The outcome of a build that panicked.
+pub(super) fn panicked(task: &Task) -> Outcome {
+    let file = task.spec.files.first().cloned().unwrap_or_default();
+    let cause = Cause::Refused("building it failed by a fault in dnsbld".to_owned());
+    Outcome::Failed(Problem { file, cause })
+}
+
+/// Reads and builds, whatever is served already: `has_good` data, the files are judged more strictly.
+pub(super) fn build(task: &Task, now: u64, has_good: bool) -> Outcome {
+    let start = Instant::now();
+    let mut parser = Parser::new(task.spec.kind, convert::options(&task.spec, &task.server, now));
+    let mut sources: Vec<SourceFile> = Vec::with_capacity(task.spec.files.len());
+    let (mut entries, mut bad_lines) = (0, 0);
+    for (path, readable) in task.files() {
+        let known = task.known(path, readable);
+        let (report, intake) = match read_into(task, &mut parser, path, known, has_good) {
+            Ok((report, _)) if known.is_none() && !readable.is_version(&report.identity) => {
+                return Outcome::Unstable(path.to_owned());
+            }
+            Ok(read) => read,
+            Err(problem) if known.is_some() && problem.cause == Cause::Torn => {
+                return Outcome::Rewritten(path.to_owned());
+            }
+            Err(_) if !readable.is_seen(path) => return Outcome::Unstable(path.to_owned()),
+            Err(problem) => return Outcome::Failed(problem),
+        };
+        if let Some(intake) = intake {
+            return match cached::take_in(task, intake, report, now) {
+                Ok(taken) => Outcome::Built(Box::new(Built { took: start.elapsed(), ..taken })),
+                Err(cause) => Outcome::Failed(Problem { file: path.to_owned(), cause }),
+            };
+        }
+        let number = sources.len();
+        let diagnostics = parser.diagnostics();
+        let is_first_bad = |bad: &&Diagnostic| usize::from(bad.file) == number && !bad.is_used;
+        let first_bad = diagnostics.kept.iter().find(is_first_bad);
+        sources.push(SourceFile {
+            path: path.to_owned(),
+            report,
+            entries: parser.entries() - entries,
+            bad_lines: diagnostics.refused - bad_lines,
+            first_bad: first_bad
+                .map(|bad| format!("line {}, column {}: {}", bad.line, bad.column, bad.reason)),
+        });
+        (entries, bad_lines) = (parser.entries(), diagnostics.refused);
+    }
+    // Perhaps only the beginning of a line was appended.
+    if task.served().is_some_and(|served| hashes(served).eq(hashes(&sources))) {
+        return Outcome::Same(sources);
+    }
+    let parsed = parser.finish();
+    let (stamp, counts) = (parsed.stamp, parsed.counts);
+    let threads = if task.all_cores { cores() } else { 1 };
+    let (dataset, diagnostics) = convert::dataset(&task.spec, &task.server, parsed, threads);
+    let took = start.elapsed();
+    let (is_cached, since) = (false, None);
+    Outcome::Built(Box::new(Built {
+        dataset,
+        sources,
+        diagnostics,
+        counts,
+        stamp,
+        is_cached,
+        since,
+        took,
+    }))
+}
+
+/// Reads a file of text into the parser; copies a snapshot. A file that is `known` must only have been
+/// appended to.
+fn read_into(
+    task: &Task,
+    parser: &mut Parser,
+    path: &Path,
+    known: Option<&ReadReport>,
+    has_good: bool,
+) -> Result<(ReadReport, Option<Intake>), Problem> {
+    parser.start_file();
+    let is_wary = has_good && task.spec.guarded;
+    let mut first = true;
+    let (mut wrong, mut zeros) = (None, 0);
+    let mut intake: Option<Intake> = None;
+    let mut take = |chunk: &[u8], prepared: Option<Batches>| {
+        task.go_on()?;
+        if std::mem::take(&mut first) {
+            if snapshot::is_snapshot(chunk) {
+                intake = Some(Intake::new(task.folder().as_ref()).map_err(not_copied)?);
+            } else if task.spec.guarded {
+                wrong = sniff(chunk);
+            }
+        }
+        if let Some(intake) = &mut intake {
+            return intake.add(chunk).map_err(not_copied);
+        }
+        if is_wary && wrong.is_none() {
+            zeros += memchr::memchr_iter(0, chunk).count();
+        }
+        if zeros > MOST_ZEROS {
+            wrong = Some(Cause::Binary);
+        }
+        // The readable of it, perhaps many gigabytes, is not read.
+        if wrong.is_some() {
+            return Err("is no list".to_owned());
+        }
+        let fed = match prepared {
+            Some(prepared) => parser.feed_batches(chunk, &prepared),
+            None => parser.feed(chunk),
+        };
+        fed.map_err(|fatal| {
+            wrong = Some(Cause::Rejected(fatal));
+            "is rejected".to_owned()
+        })
+    };
+    let read = if let Some(known) = known {
+        read_appended(path, &task.limits(), known, &mut |chunk| take(chunk, None))
+    } else if task.all_cores {
+        let prepare = |chunk: &[u8]| Batches::new(task.spec.kind, chunk);
+        read_ahead(path, &task.limits(), &prepare, &mut take)
+    } else {
+        read(path, &task.limits(), &mut |chunk| take(chunk, None))
+    };
+    let problem = |cause| Problem { file: path.to_owned(), cause };
+    let report = match (read, wrong) {
+        (Err(Problem { cause: Cause::Fatal(_), .. }), Some(cause)) => {
+            return Err(problem(cause));
+        }
+        (read, _) => read?,
+    };
+    parser.end_file().map_err(|fatal| problem(Cause::Rejected(fatal)))?;
+    Ok((report, intake))
+}
+
+fn not_copied(error: std::io::Error) -> String {
+    format!("it is a snapshot that cannot be copied into the state folder: {error}")
+}
+
+/// The longest quiet period that a build waits for by itself, five times at most, until files that are not
+/// watched yet stay unchanged. After that, the watcher waits.
+const MAX_QUIET_PERIOD: Duration = Duration::from_millis(400);
+
+/// The hashes of the files: equal hashes, equal bytes.
+fn hashes(sources: &[SourceFile]) -> impl Iterator<Item = u128> {
+    sources.iter().map(|source| source.report.hash)
+}

@@ -1,0 +1,194 @@
+//! Snapshots in place of the files that they were made of: when one may be used.
+
+use super::task::{Built, Cached, Task};
+use super::unchanged::unchanged;
+use crate::config;
+use crate::event::Event;
+use crate::snapshot::intake::Intake;
+use crate::snapshot::{self, Difference, Opened, Origin, Rules};
+use crate::source::{Cause, ReadReport, SourceFile};
+use crate::zone::Dataset;
+use crate::zonefile::{Counts, Diagnostics, FatalCause, Format};
+use std::time::Instant;
+use tracing::debug;
+
+/// What a dataset was made from.
+pub(super) fn origin(
+    spec: &config::Dataset,
+    server: &config::Server,
+    stamp: Option<u64>,
+    sources: &[SourceFile],
+) -> Origin {
+    let name = spec.name.clone();
+    Origin { name, rules: rules(spec, server), stamp, sources: sources.to_vec() }
+}
+
+/// All settings that decide, beside the files, what comes of a dataset: a new one belongs here, or
+/// to those that do not.
+fn rules(spec: &config::Dataset, server: &config::Server) -> Rules {
+    let config::Dataset {
+        name: _,
+        kind,
+        format,
+        column,
+        files: _,
+        soa,
+        ns,
+        ns_ttl,
+        ttl,
+        default_a,
+        default_text,
+        allow_any_a,
+        accept_empty: _,
+        hides_empty_non_terminals: _,
+        guarded: _,
+    } = spec;
+    let config::TtlBounds { default, min, max, negative: _ } = &server.ttl;
+    let mut rules = Rules::default();
+    rules.add("type", kind);
+    rules.add("default-ttl", default);
+    rules.add("min-ttl", min);
+    rules.add("max-ttl", max);
+    rules.add("accept-host-bits", server.accept_host_bits);
+    rules.add("allow-any-a", allow_any_a);
+    if let Some(soa) = soa {
+        let config::Soa { mname, rname, serial, refresh, retry, expire, minimum, ttl } = soa;
+        let times = format!("{refresh} {retry} {expire} {minimum}");
+        rules.add("soa", format!("{mname} {rname} {serial:?} {times} {ttl:?}"));
+    }
+    if !ns.is_empty() {
+        rules.add("ns", ns.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "));
+    }
+    let mut add = |key, value: Option<String>| {
+        if let Some(value) = value {
+            rules.add(key, value);
+        }
+    };
+    add("format", (*format != Format::Rbldnsd).then(|| format.to_string()));
+    add("column", column.as_ref().map(|column| format!("{column:?}")));
+    add("ns-ttl", ns_ttl.map(|ttl| ttl.to_string()));
+    add("ttl", ttl.map(|ttl| ttl.to_string()));
+    add("default-a", default_a.map(|a| a.to_string()));
+    add("default-text", default_text.as_ref().map(|text| format!("{text:?}")));
+    rules
+}
+
+/// Why a snapshot cannot stand for the files of a dataset.
+enum Unfit {
+    /// It was made by other settings.
+    OtherRules(Difference),
+    /// It holds data from the future, made at this time in seconds since 1970. The files are refused while
+    /// that lies in the future, and so must their snapshot be.
+    FromFuture(u64),
+}
+
+/// Lets a snapshot stand for the files of a dataset, if it was made by the same settings and not of data
+/// from the future.
+fn admit(opened: Opened, task: &Task, now: u64) -> Result<(Dataset, Origin), Unfit> {
+    let Opened { mut dataset, origin, .. } = opened;
+    if let Some(difference) = rules(&task.spec, &task.server).difference(&origin.rules) {
+        return Err(Unfit::OtherRules(difference));
+    }
+    if let Some(stamp) = origin.stamp.filter(|&stamp| stamp > now) {
+        return Err(Unfit::FromFuture(stamp));
+    }
+    dataset.name.clone_from(&task.spec.name);
+    dataset.hides_empty_non_terminals = task.spec.hides_empty_non_terminals;
+    Ok((dataset, origin))
+}
+
+/// The snapshot of a dataset in the state folder, if it can stand for the files, and whether these are still
+/// the same. What makes it unusable is added to `events`.
+pub(super) fn find(task: &Task, now: u64, events: &mut Vec<Event>) -> Option<Cached> {
+    let start = Instant::now();
+    let dataset_name = || task.spec.name.clone();
+    let path = task.folder()?.file(&task.spec.name);
+    let opened = match snapshot::open(&path) {
+        Ok(opened) => opened,
+        Err(error) if error.is_absence() => return None,
+        Err(error) => {
+            let (dataset, reason) = (dataset_name(), error.to_string());
+            events.push(Event::SnapshotUnusable { dataset, file: path, reason });
+            return None;
+        }
+    };
+    let id = opened.id;
+    let (dataset, origin) = match admit(opened, task, now) {
+        Ok(admitted) => admitted,
+        Err(unfit) => {
+            let dataset = dataset_name();
+            events.push(match unfit {
+                Unfit::OtherRules(difference) => {
+                    Event::SnapshotOfOtherRules { dataset, difference }
+                }
+                Unfit::FromFuture(_) => Event::SnapshotFromFuture { dataset },
+            });
+            return None;
+        }
+    };
+    let now_there = unchanged(task, &origin.sources, true);
+    let is_current = now_there.is_some();
+    let built = Box::new(Built {
+        dataset,
+        is_cached: now_there.as_ref() == Some(&origin.sources),
+        sources: now_there.unwrap_or(origin.sources),
+        diagnostics: Diagnostics::default(),
+        counts: Counts::Plain,
+        stamp: origin.stamp,
+        since: std::fs::metadata(&path).and_then(|metadata| metadata.modified()).ok(),
+        took: start.elapsed(),
+    });
+    if !is_current {
+        let files = built.sources.iter().map(|source| source.path.clone()).collect();
+        events.push(Event::SnapshotOfOtherFiles { dataset: dataset_name(), files });
+        return Some(Cached::Former(built));
+    }
+    events.push(Event::SnapshotMapped { dataset: dataset_name(), id });
+    let bad = built.sources.iter().filter(|source| source.bad_lines > 0);
+    events.extend(bad.map(|source| Event::SnapshotBadLines {
+        dataset: dataset_name(),
+        file: source.path.clone(),
+        lines: source.bad_lines,
+        first: source.first_bad.clone(),
+    }));
+    Some(Cached::Current(built))
+}
+
+/// A dataset whose file is a snapshot, of which a copy was made.
+pub(super) fn take_in(
+    task: &Task,
+    intake: Intake,
+    report: ReadReport,
+    now: u64,
+) -> Result<Built, Cause> {
+    let start = Instant::now();
+    let [path] = &task.spec.files[..] else {
+        return Err(Cause::Snapshot("its dataset has other files beside it".to_owned()));
+    };
+    let opened = intake.open().map_err(|error| Cause::Snapshot(format!("it {error}")))?;
+    let id = opened.id;
+    let (dataset, origin) = admit(opened, task, now).map_err(|unfit| match unfit {
+        Unfit::OtherRules(Difference { rule, ours, theirs }) => {
+            Cause::Snapshot(format!("it was made with {rule} {theirs}, and the dataset has {ours}"))
+        }
+        Unfit::FromFuture(stamp) => Cause::Fatal(FatalCause::FutureTimestamp(stamp).to_string()),
+    })?;
+    debug!("dataset {}: {} is the snapshot {id}", task.spec.name, path.display());
+    let source = SourceFile {
+        path: path.clone(),
+        report,
+        entries: origin.entries(),
+        bad_lines: origin.sources.iter().map(|source| source.bad_lines).sum(),
+        first_bad: origin.sources.iter().find_map(|source| source.first_bad.clone()),
+    };
+    Ok(Built {
+        dataset,
+        sources: vec![source],
+        diagnostics: Diagnostics::default(),
+        counts: Counts::Plain,
+        stamp: origin.stamp,
+        is_cached: false,
+        since: None,
+        took: start.elapsed(),
+    })
+}

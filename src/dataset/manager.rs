@@ -1,0 +1,540 @@
+//! The datasets: when each is built, and what its lifecycle has come to.
+
+use super::cached;
+use super::lifecycle::{Lifecycle, Refused, State};
+use super::pool::Pool;
+use super::served::Served;
+use super::task::{Built, Finished, Outcome, Task};
+use crate::config::{self, Settings};
+use crate::event::{Event, EventSink, Role};
+use crate::source::{Cause, Identity, Problem, SourceFile};
+use crate::state::lock::StateLock;
+use crate::state::snapshot_writer::{SnapshotWriter, WriteJob};
+use crate::trie::Trie4;
+use crate::util::cancel::CancelSource;
+use crate::util::time::unix_time;
+use crate::watch::{Change, WatchOptions, Watched, Watcher};
+use crate::zone::Dataset;
+use crate::zonefile::{Counts, Diagnostics};
+use anyhow::Context;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tracing::debug;
+
+/// Between two looks at files that are not watched: once in ten years.
+const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+/// All datasets that are served or about to be.
+pub(crate) struct DatasetManager {
+    datasets: BTreeMap<String, ManagedDataset>,
+    context: BuildContext,
+}
+
+/// What is served of a dataset.
+#[derive(Clone, Copy)]
+pub(crate) struct Loaded<'a> {
+    /// The data.
+    pub(crate) served: &'a Served,
+    /// False while its files hold something else, or nothing that can be served.
+    pub(crate) is_current: bool,
+}
+
+/// What building needs.
+struct BuildContext {
+    server: Arc<config::Server>,
+    pool: Pool,
+    watcher: Watcher,
+    sink: Arc<dyn EventSink>,
+    /// Writes snapshots, if there is a state folder.
+    writer: Option<SnapshotWriter>,
+}
+
+/// One dataset.
+struct ManagedDataset {
+    spec: Arc<config::Dataset>,
+    lifecycle: Lifecycle,
+    /// Cancels the last snapshot, which may not be written yet.
+    writing: Option<CancelSource>,
+    /// Cancels the build under way.
+    building: Option<CancelSource>,
+    /// New settings wait for the build under way.
+    awaited: bool,
+    /// A file changed during the build.
+    again: bool,
+    /// When to have the files looked at again although none was seen to change.
+    retry: Option<Instant>,
+    /// What was served had expired when that was looked at last.
+    was_expired: bool,
+}
+
+impl DatasetManager {
+    /// Starts the threads that build and the one that watches; no dataset yet. What comes from the
+    /// receiver is for [`take`](Self::take). Without the lock of the state folder, no snapshots are kept.
+    pub(crate) fn new(
+        server: &config::Server,
+        lock: Option<&StateLock>,
+        sink: Arc<dyn EventSink>,
+    ) -> anyhow::Result<(Self, UnboundedReceiver<Finished>)> {
+        let (done, finished) = unbounded_channel();
+        let options = WatchOptions {
+            poll: server.check_interval.unwrap_or(NEVER),
+            quiet: server.quiet_period,
+            events: server.check_interval.is_some(),
+            ..WatchOptions::default()
+        };
+        let context = BuildContext {
+            server: Arc::new(server.clone()),
+            pool: Pool::start(done).context("cannot start the threads that load")?,
+            watcher: Watcher::start(options)
+                .context("cannot start the thread that watches the files")?,
+            writer: server
+                .state_dir
+                .as_deref()
+                .filter(|_| lock.is_some())
+                .map(|folder| SnapshotWriter::start(folder, Arc::clone(&sink)))
+                .transpose()
+                .context("cannot start the thread that writes snapshots")?,
+            sink,
+        };
+        Ok((Self { datasets: BTreeMap::new(), context }, finished))
+    }
+
+    /// Starts to build what is new in the settings or read in another way; the rest stays as it is,
+    /// and so does, until [`settle_on`](Self::settle_on), what the settings no longer name.
+    /// See [`awaited`](Self::awaited).
+    pub(crate) fn apply(&mut self, settings: &Settings) {
+        self.context.server = Arc::new(settings.server.clone());
+        let used = used(settings);
+        for (_, managed) in self.datasets.iter_mut().filter(|(name, _)| !used.contains(name)) {
+            managed.awaited = false;
+        }
+        for spec in settings.datasets.iter().filter(|spec| used.contains(&spec.name)) {
+            let spec = Arc::new(spec.clone());
+            let Some(managed) = self.datasets.get_mut(&spec.name) else {
+                let namesake =
+                    self.datasets.values().find_map(|managed| managed.under_another_name(&spec));
+                let mut managed =
+                    namesake.unwrap_or_else(|| ManagedDataset::new(Arc::clone(&spec)));
+                managed.write_snapshot(&self.context);
+                managed.rebuild(&self.context);
+                self.datasets.insert(spec.name.clone(), managed);
+                continue;
+            };
+            if managed.is_read_by(&spec, &self.context.server) {
+                continue;
+            }
+            if managed.spec.files != spec.files || managed.spec.kind != spec.kind {
+                managed.lifecycle.start_over();
+            }
+            managed.spec = spec;
+            managed.rebuild(&self.context);
+        }
+    }
+
+    /// The number of builds that new settings wait for.
+    pub(crate) fn awaited(&self) -> usize {
+        self.datasets.values().filter(|managed| managed.awaited).count()
+    }
+
+    /// Forgets the datasets that no zone uses, and watches the files of the others.
+    pub(crate) fn settle_on(&mut self, settings: &Settings) {
+        let used = used(settings);
+        self.datasets.retain(|name, _| used.contains(name));
+        self.context.watcher.set_files(self.watched());
+        if let Some(writer) = &self.context.writer {
+            writer.retain(self.datasets.keys().cloned().collect());
+        }
+    }
+
+    /// From now on, snapshots are kept in the state folder: of what is served, to begin with.
+    ///
+    /// # Errors
+    ///
+    /// When the system gives no thread.
+    pub(crate) fn write_snapshots(
+        &mut self,
+        state_dir: &Path,
+        _: &StateLock,
+    ) -> std::io::Result<()> {
+        let writer = SnapshotWriter::start(state_dir, Arc::clone(&self.context.sink))?;
+        writer.retain(self.datasets.keys().cloned().collect());
+        self.context.writer = Some(writer);
+        self.datasets.values_mut().for_each(|managed| managed.write_snapshot(&self.context));
+        Ok(())
+    }
+
+    /// Writes no snapshots from now on.
+    pub(crate) fn stop_writing_snapshots(&mut self) {
+        self.context.writer = None;
+        // What waits to be written is not wanted any more.
+        self.datasets.values_mut().for_each(|managed| managed.writing = None);
+    }
+
+    /// Waits for files that have changed and become stable.
+    pub(crate) async fn changes(&self) -> Vec<Change> {
+        self.context.watcher.changes().await
+    }
+
+    /// Has all files looked at now, and those of datasets in trouble read again and told of.
+    pub(crate) fn look_now(&mut self) {
+        self.context.watcher.look_now();
+        for managed in
+            self.datasets.values_mut().filter(|managed| managed.lifecycle.failure().is_some())
+        {
+            managed.lifecycle.tell_again();
+            managed.recheck(&self.context);
+        }
+    }
+
+    /// When [`retry`](Self::retry) is due.
+    pub(crate) fn retry_at(&self) -> Option<Instant> {
+        self.datasets.values().filter_map(|managed| managed.retry).min()
+    }
+
+    /// Has the files of those datasets read again that were to be tried again by now: once they
+    /// are at rest.
+    pub(crate) fn retry(&mut self) {
+        let now = Instant::now();
+        for managed in
+            self.datasets.values_mut().filter(|managed| managed.retry.is_some_and(|at| at <= now))
+        {
+            managed.recheck(&self.context);
+        }
+    }
+
+    /// Builds the datasets that read one of these files.
+    pub(crate) fn files_changed(&mut self, changes: &[Change]) {
+        let has_changed = |file: &PathBuf| changes.iter().any(|change| change.path == *file);
+        for managed in
+            self.datasets.values_mut().filter(|managed| managed.spec.files.iter().any(has_changed))
+        {
+            managed.request(&self.context);
+        }
+    }
+
+    /// Judges a finished build. True if this is to be published at once; what new settings waited
+    /// for is published with them.
+    pub(crate) fn take(&mut self, finished: Finished) -> bool {
+        let Finished { name, token, outcome, former, events } = finished;
+        let is_newest = |managed: &&mut ManagedDataset| {
+            managed.building.as_ref().is_some_and(|source| token.is_of(source))
+        };
+        let Some(managed) = self.datasets.get_mut(&name).filter(is_newest) else {
+            debug!("dataset {name}: a build for settings that no longer hold is thrown away");
+            return false;
+        };
+        events.iter().for_each(|event| self.context.sink.emit(event));
+        managed.building = None;
+        let awaited = std::mem::take(&mut managed.awaited);
+        let before = managed.published();
+        if let Some(former) = former {
+            managed.recall(*former, &self.context);
+        }
+        match outcome {
+            Outcome::Built(built) => managed.judge(*built, &self.context),
+            Outcome::Same(sources) => managed.confirm(sources, &self.context),
+            Outcome::Failed(problem) => managed.refuse(problem, &self.context),
+            Outcome::Unstable(path) => {
+                debug!("dataset {name}: waits for {} to become stable", path.display());
+                self.context.watcher.recheck(&path);
+            }
+            Outcome::Rewritten(path) => {
+                debug!("dataset {name}: waits for {} to be written anew", path.display());
+                self.context.watcher.recheck_rewritten(&path);
+            }
+        }
+        if std::mem::take(&mut managed.again) {
+            managed.request(&self.context);
+        }
+        !awaited && before != managed.published()
+    }
+
+    /// What is served of each dataset.
+    pub(crate) fn loaded(&self) -> HashMap<&String, Loaded<'_>> {
+        let loaded = self.datasets.iter().filter_map(|(name, managed)| {
+            let is_current = managed.lifecycle.state() == State::Live;
+            Some((name, Loaded { served: managed.lifecycle.served()?, is_current }))
+        });
+        loaded.collect()
+    }
+
+    /// The number of entry lines, and the time the last load took.
+    pub(crate) fn figures(&self, name: &str) -> Option<(u64, Duration)> {
+        let managed = self.datasets.get(name)?;
+        let served = managed.lifecycle.served()?;
+        Some((served.entries(), served.took))
+    }
+
+    /// Tells of the datasets of zones whose data has expired since this was called last. True if that,
+    /// or the contrary after the clock was managed, is so of any.
+    pub(crate) fn tell_expired(&mut self, settings: &Settings, now: u64) -> bool {
+        let mut has_changed = false;
+        let zones = &settings.zones;
+        let blocks = zones.iter().flat_map(|zone| &zone.datasets).map(|name| (name, Role::Block));
+        let allows = zones.iter().flat_map(|zone| &zone.allow).map(|name| (name, Role::Allow));
+        for (name, role) in blocks.chain(allows) {
+            let Some(managed) = self.datasets.get_mut(name) else { continue };
+            let is_expired = managed.spec.guarded
+                && managed.lifecycle.served().is_some_and(|served| served.dataset.is_expired(now));
+            let was_expired = std::mem::replace(&mut managed.was_expired, is_expired);
+            has_changed |= is_expired != was_expired;
+            if is_expired && !was_expired {
+                self.context.sink.emit(&Event::DatasetExpired { dataset: name.clone(), role });
+            }
+        }
+        has_changed
+    }
+
+    /// Every file, and the version of it that was loaded.
+    fn watched(&self) -> Vec<Watched> {
+        let mut files: BTreeMap<&Path, Option<Identity>> = BTreeMap::new();
+        for managed in self.datasets.values() {
+            for path in &managed.spec.files {
+                let sources = managed.lifecycle.served().map_or(&[][..], |served| &served.sources);
+                let loaded = sources
+                    .iter()
+                    .find(|source| source.path == *path)
+                    .map(|source| source.report.identity);
+                files
+                    .entry(path)
+                    .and_modify(|known| *known = known.filter(|_| *known == loaded))
+                    .or_insert(loaded);
+            }
+        }
+        files.into_iter().map(|(path, loaded)| Watched { path: path.to_owned(), loaded }).collect()
+    }
+
+    /// True while datasets are being built.
+    pub(crate) fn is_building(&self) -> bool {
+        self.datasets.values().any(|managed| managed.building.is_some())
+    }
+
+    /// Has the memory given back that builds have left, when there are no more.
+    pub(crate) fn tidy(&self) {
+        self.context.pool.tidy();
+    }
+
+    /// From now on, building gives way to answering.
+    pub(crate) fn enter_background(&self) {
+        self.context.pool.enter_background();
+    }
+}
+
+/// The datasets that zones or the server use.
+fn used(settings: &Settings) -> BTreeSet<&String> {
+    let of_zones = settings.zones.iter();
+    let of_zones =
+        of_zones.flat_map(|zone| zone.datasets.iter().chain(&zone.allow).chain(&zone.acl));
+    of_zones.chain(&settings.server.acl).collect()
+}
+
+impl ManagedDataset {
+    fn new(spec: Arc<config::Dataset>) -> Self {
+        Self {
+            spec,
+            lifecycle: Lifecycle::default(),
+            writing: None,
+            building: None,
+            awaited: false,
+            again: false,
+            retry: None,
+            was_expired: false,
+        }
+    }
+
+    /// The same data for settings that differ in the name alone: what is good stays served when its files
+    /// cannot be read at that moment.
+    fn under_another_name(&self, spec: &Arc<config::Dataset>) -> Option<Self> {
+        let rename =
+            |other: &config::Dataset| config::Dataset { name: spec.name.clone(), ..other.clone() };
+        let mut lifecycle = self.lifecycle.clone();
+        let served = lifecycle.served_mut().filter(|_| rename(&self.spec) == **spec)?;
+        // These differ from the settings of now if the data could not be built by those.
+        served.spec = Arc::new(rename(&served.spec));
+        Some(Self { lifecycle, ..Self::new(Arc::clone(spec)) })
+    }
+
+    /// Builds for new settings; what a build under way brings is thrown away.
+    fn rebuild(&mut self, context: &BuildContext) {
+        self.building = None;
+        self.again = false;
+        self.awaited = true;
+        self.request(context);
+    }
+
+    fn request(&mut self, context: &BuildContext) {
+        if self.building.is_some() {
+            self.again = true;
+            return;
+        }
+        context.sink.emit(&Event::LoadStarted { dataset: self.spec.name.clone() });
+        let source = CancelSource::default();
+        let task = Task {
+            spec: Arc::clone(&self.spec),
+            server: Arc::clone(&context.server),
+            last_stable: self
+                .spec
+                .files
+                .iter()
+                .map(|path| context.watcher.last_stable(path))
+                .collect(),
+            good: self.lifecycle.served().map(|served| served.sources.clone()),
+            by_these_rules: self.is_read_by(&self.spec, &context.server),
+            owns_snapshots: context.writer.is_some(),
+            all_cores: context.pool.uses_all_cores(),
+            token: source.token(),
+        };
+        self.building = Some(source);
+        context.pool.submit(task);
+    }
+
+    /// True if the settings are these, and what is served was read by them.
+    fn is_read_by(&self, spec: &config::Dataset, server: &config::Server) -> bool {
+        *self.spec == *spec
+            && self.lifecycle.served().is_some_and(|served| served.is_read_by(spec, server))
+    }
+
+    fn recheck(&mut self, context: &BuildContext) {
+        self.retry = None;
+        self.spec.files.iter().for_each(|file| context.watcher.recheck(file));
+    }
+
+    /// What was published of this dataset, for comparison.
+    fn published(&self) -> (State, Option<(*const Dataset, u64)>) {
+        let served = self.lifecycle.served();
+        let data = served.map(|served| (Arc::as_ptr(&served.dataset), served.newest()));
+        (self.lifecycle.state(), data)
+    }
+
+    /// Serves what was good before the start, until the files bring better.
+    fn recall(&mut self, former: Built, context: &BuildContext) {
+        if self.lifecycle.served().is_some() || !self.spec.guarded {
+            return;
+        }
+        let former = self.served(former, context).0;
+        let is_same_files = former.is_of(&self.spec.files);
+        self.lifecycle.recall(former);
+        if !is_same_files {
+            self.lifecycle.start_over();
+        }
+    }
+
+    /// What would be served of a build, and what is to be told of it.
+    fn served(&self, built: Built, context: &BuildContext) -> (Served, Diagnostics, Counts) {
+        let Built { dataset, sources, diagnostics, counts, stamp, since, took, is_cached: _ } =
+            built;
+        let served = Served {
+            dataset: Arc::new(dataset),
+            sources,
+            since: since.unwrap_or_else(SystemTime::now),
+            spec: Arc::clone(&self.spec),
+            server: Arc::clone(&context.server),
+            stamp,
+            took,
+        };
+        (served, diagnostics, counts)
+    }
+
+    fn judge(&mut self, built: Built, context: &BuildContext) {
+        let is_cached = built.is_cached;
+        let (new, diagnostics, counts) = self.served(built, context);
+        if self.spec.guarded {
+            let fault = match self.expired_too_early(&new.dataset) {
+                Some(problem) => Err(problem),
+                None => self.lifecycle.judge(&new.sources, self.spec.accept_empty),
+            };
+            if let Err(problem) = fault {
+                return self.refuse(problem, context);
+            }
+        }
+        let load = self.lifecycle.accept(SystemTime::now(), new);
+        self.retry = None;
+        self.tell_bad_lines(&diagnostics, context);
+        if let Some(served) = self.lifecycle.served() {
+            let times = served.sources.iter().map(|file| file.report.identity.modified.seconds);
+            context.sink.emit(&Event::DatasetLoaded {
+                dataset: self.spec.name.clone(),
+                load,
+                kind: self.spec.kind,
+                tally: counts,
+                addresses: served.dataset.ip4.as_ref().map_or(0, Trie4::covered),
+                memory: served.dataset.memory(),
+                newest: times.max().unwrap_or(0),
+                took: served.took,
+            });
+        }
+        if !is_cached {
+            self.write_snapshot(context);
+        }
+    }
+
+    /// What is wrong with a list that has expired already, while what is served has not. Of access lists
+    /// the newest holds in any case (docs/decisions/009).
+    fn expired_too_early(&self, dataset: &Dataset) -> Option<Problem> {
+        let now = unix_time();
+        let is_better = self.lifecycle.served().is_some_and(|old| !old.dataset.is_expired(now));
+        (is_better && dataset.is_expired(now) && dataset.acl.is_none()).then(|| {
+            let file = self.spec.files.first().cloned().unwrap_or_default();
+            let reason = "the data has expired by its $TIMESTAMP line, and what is served has not";
+            Problem { file, cause: Cause::Refused(reason.to_owned()) }
+        })
+    }
+
+    fn confirm(&mut self, sources: Vec<SourceFile>, context: &BuildContext) {
+        debug!("dataset {}: its files hold what is served", self.spec.name);
+        self.retry = None;
+        if let Some(failed_for) = self.lifecycle.confirm(SystemTime::now(), sources) {
+            let dataset = self.spec.name.clone();
+            context.sink.emit(&Event::DatasetRecovered { dataset, failed_for });
+        }
+        self.write_snapshot(context);
+    }
+
+    /// Has a snapshot written of what is served.
+    fn write_snapshot(&mut self, context: &BuildContext) {
+        let (Some(writer), Some(served)) = (&context.writer, self.lifecycle.served()) else {
+            return;
+        };
+        let Served { dataset, sources, spec, server, stamp, .. } = served;
+        let source = CancelSource::default();
+        writer.write(WriteJob {
+            dataset: Arc::clone(dataset),
+            origin: cached::origin(spec, server, *stamp, sources),
+            token: source.token(),
+        });
+        self.writing = Some(source);
+    }
+
+    fn refuse(&mut self, problem: Problem, context: &BuildContext) {
+        let Refused { refusal, retry } = self.lifecycle.refuse(SystemTime::now(), problem);
+        self.retry = Some(Instant::now() + retry);
+        if let Some(refusal) = refusal {
+            context.sink.emit(&Event::DatasetRefused { dataset: self.spec.name.clone(), refusal });
+        }
+    }
+
+    fn tell_bad_lines(&self, diagnostics: &Diagnostics, context: &BuildContext) {
+        let file = |number: u16| self.spec.files.get(usize::from(number)).cloned();
+        for bad in &diagnostics.kept {
+            context.sink.emit(&Event::BadLine {
+                dataset: self.spec.name.clone(),
+                file: file(bad.file).unwrap_or_default(),
+                line: bad.line,
+                column: bad.column,
+                reason: bad.reason,
+                excerpt: bad.excerpt.clone(),
+            });
+        }
+        for omitted in diagnostics.omitted() {
+            context.sink.emit(&Event::BadLinesOmitted {
+                dataset: self.spec.name.clone(),
+                file: file(omitted.file).unwrap_or_default(),
+                reason: omitted.reason,
+                lines: omitted.lines,
+            });
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! A dataset that is served: from its files to what zones answer from.
+//!
+//! ```text
+//! manager -> pool -> build -> cached, convert -> Outcome -> lifecycle -> served
+//! ```
+//!
+//! - `task` holds the plain values: what to build ([`Task`](task::Task)), and what came of it.
+//! - `build` reads and builds; `unchanged` finds that nothing has to be built; `cached` takes a snapshot
+//!   instead of the files; `convert` makes a dataset of what was parsed.
+//! - `pool` has the threads that build; `lifecycle` owns what is `served` and decides what is told and tried
+//!   again; `manager` has all datasets of a server.
+//! - `offline` builds without a server.
+
+mod build;
+mod cached;
+mod convert;
+mod lifecycle;
+pub(crate) mod manager;
+mod offline;
+mod pool;
+mod served;
+pub(crate) mod task;
+#[cfg(test)]
+mod tests;
+mod unchanged;
+
+pub use offline::{Compiled, compile};

@@ -1,0 +1,77 @@
+//! Building without a server: what `dnsbld compile` does.
+
+use super::build::build;
+use super::cached::origin;
+use super::lifecycle::Lifecycle;
+use super::task::{Built, Outcome, Task};
+use crate::config;
+use crate::snapshot::{self, Id, Origin};
+use crate::source::Problem;
+use crate::util::allocator;
+use crate::util::cancel::CancelSource;
+use crate::util::threads::cores;
+use crate::util::time::unix_time;
+use crate::zonefile::Diagnostics;
+use anyhow::Context;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A snapshot that was made by `dnsbld compile`.
+#[derive(Debug)]
+pub struct Compiled {
+    /// The file.
+    pub path: PathBuf,
+    /// What tells its data from any other.
+    pub id: Id,
+    /// What it was made from.
+    pub origin: Origin,
+    /// What is wrong with single lines.
+    pub diagnostics: Diagnostics,
+}
+
+/// Reads the files of a dataset and writes its snapshot, to `path` or else into the state folder.
+/// Judges them as at the first start of a server.
+///
+/// # Errors
+///
+/// When the files cannot be read, hold nothing that can be served, or the snapshot cannot be
+/// written.
+pub fn compile(
+    spec: &config::Dataset,
+    server: &config::Server,
+    path: Option<&Path>,
+) -> anyhow::Result<Compiled> {
+    allocator::give_back_large_arrays();
+    let source = CancelSource::default();
+    let task = Task {
+        spec: Arc::new(spec.clone()),
+        server: Arc::new(server.clone()),
+        last_stable: Vec::new(),
+        good: None,
+        by_these_rules: false,
+        owns_snapshots: true,
+        all_cores: cores() > 1,
+        token: source.token(),
+    };
+    let now = unix_time();
+    let refused = |problem: Problem| anyhow::Error::new(problem).context(spec.name.clone());
+    let Built { dataset, sources, diagnostics, stamp, .. } = match build(&task, now, false) {
+        Outcome::Built(built) => *built,
+        Outcome::Failed(problem) => return Err(refused(problem)),
+        Outcome::Unstable(file) | Outcome::Rewritten(file) => {
+            anyhow::bail!("{}: is being written", file.display())
+        }
+        Outcome::Same(_) => anyhow::bail!("{}: nothing was built", spec.name),
+    };
+    Lifecycle::default().judge(&sources, spec.accept_empty).map_err(refused)?;
+    let origin = origin(spec, server, stamp, &sources);
+    let (path, id) = match (path, task.folder()) {
+        (Some(path), _) => (path.to_owned(), snapshot::write(path, &dataset, &origin, &|| true)),
+        (None, Some(folder)) => {
+            (folder.file(&spec.name), folder.write(&dataset, &origin, &|| true))
+        }
+        (None, None) => anyhow::bail!("there is no state folder: say with -o where to write"),
+    };
+    let id = id.with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(Compiled { path, id, origin, diagnostics })
+}

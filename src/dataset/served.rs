@@ -1,0 +1,63 @@
+//! The data of a dataset that is served.
+
+use crate::config;
+use crate::source::SourceFile;
+use crate::zone::Dataset;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Data of a dataset that is served, and where it comes from.
+#[derive(Clone, Debug)]
+pub(crate) struct Served {
+    /// What zones answer from.
+    pub(crate) dataset: Arc<Dataset>,
+    /// The files it was built from.
+    pub(crate) sources: Vec<SourceFile>,
+    /// When it was accepted.
+    pub(crate) since: SystemTime,
+    /// The settings it was read by.
+    pub(crate) spec: Arc<config::Dataset>,
+    /// The settings of the server it was read by.
+    pub(crate) server: Arc<config::Server>,
+    /// When the data was made by its own account, in seconds since 1970.
+    pub(crate) stamp: Option<u64>,
+    /// How long reading and building took.
+    pub(crate) took: Duration,
+}
+
+impl Served {
+    /// The number of entries.
+    pub(crate) fn entries(&self) -> u64 {
+        self.sources.iter().map(|source| source.entries).sum()
+    }
+
+    /// The modification time of the newest file, in seconds since 1970; 0 if that lies before.
+    pub(crate) fn newest(&self) -> u64 {
+        let times = self.sources.iter().map(|source| source.report.identity.modified.seconds);
+        times.max().and_then(|newest| u64::try_from(newest).ok()).unwrap_or(0)
+    }
+
+    /// A hash of all that decides what is served: the bytes of the files and how they are read.
+    pub(crate) fn content_id(&self) -> u64 {
+        let nameless = config::Dataset { name: String::new(), ..(*self.spec).clone() };
+        let rules = format!("{nameless:?} {:?} {}", self.server.ttl, self.server.accept_host_bits);
+        self.sources.iter().fold(xxh3_64(rules.as_bytes()), |hash, source| {
+            let file = source.report.hash;
+            hash.rotate_left(7) ^ file as u64 ^ (file >> 64) as u64
+        })
+    }
+
+    /// True if it was read from these files.
+    pub(super) fn is_of(&self, files: &[PathBuf]) -> bool {
+        self.sources.iter().map(|source| &source.path).eq(files)
+    }
+
+    /// True if it was read by these rules.
+    pub(super) fn is_read_by(&self, spec: &config::Dataset, server: &config::Server) -> bool {
+        *self.spec == *spec
+            && self.server.ttl == server.ttl
+            && self.server.accept_host_bits == server.accept_host_bits
+    }
+}
