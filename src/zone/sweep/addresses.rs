@@ -14,7 +14,7 @@ use super::names::{AddressNode, Merge};
 use super::{Hit, HitKind, Hits, Section, Visitor};
 use crate::answer::AnswerId;
 use crate::zone::Dataset;
-use crate::zone::key::{MAPPED, MAPPED_END, SIX_TO_FOUR};
+use crate::zone::key::{MAPPED, MAPPED_END, SIX_TO_FOUR, TestPoint};
 use hashbrown::HashMap;
 use std::rc::Rc;
 
@@ -321,8 +321,8 @@ impl Section<'_> {
         last4: &mut u32,
         last6: &mut u128,
     ) -> Option<bool> {
-        const NEVER: u32 = 0x7f00_0001;
-        const ALWAYS: u32 = 0x7f00_0002;
+        const NEVER: u32 = TestPoint::UNLISTED;
+        const ALWAYS: u32 = TestPoint::LISTED;
         if !self.zone.test_points {
             return None;
         }
