@@ -17,6 +17,7 @@ pub mod snapshot;
 pub mod source;
 pub mod state;
 pub mod stats;
+pub mod status;
 pub mod trie;
 pub mod util;
 pub mod watch;

@@ -2,6 +2,7 @@
 
 use crate::config::{self, Dataset, Server, Settings, Source};
 use crate::dataset;
+use crate::event::{Event, EventSink as _, Log};
 use crate::snapshot;
 use crate::util::text::counted;
 use anyhow::{Context, ensure};
@@ -106,10 +107,15 @@ fn spec(text: &str, folder: &Path) -> anyhow::Result<Dataset> {
 
 fn print(dataset: &Dataset, compiled: &dataset::Compiled) -> anyhow::Result<()> {
     for bad in &compiled.diagnostics.kept {
-        let file = dataset.files.get(usize::from(bad.file)).map(|file| file.display());
-        let (line, column, reason) = (bad.line, bad.column, bad.reason);
-        let file = file.map_or_else(String::new, |file| file.to_string());
-        tracing::warn!("{file}:{line}:{column}: {reason}");
+        let file = dataset.files.get(usize::from(bad.file)).cloned();
+        Log.emit(&Event::BadLine {
+            dataset: dataset.name.clone(),
+            file: file.unwrap_or_default(),
+            line: bad.line,
+            column: bad.column,
+            reason: bad.reason,
+            excerpt: bad.excerpt.clone(),
+        });
     }
     let (name, path) = (&dataset.name, compiled.path.display());
     let entries = counted(compiled.origin.entries(), "entry", "entries");

@@ -100,10 +100,8 @@ impl<W: Write> Clerk<W> {
         lines.clear();
         let lost = self.lost.swap(0, Ordering::Relaxed);
         if lost > 0 {
-            let _ = writeln!(
-                self.out,
-                "lines of the log that nobody took in time, and are lost: {lost}"
-            );
+            let _ =
+                writeln!(self.out, "log lines lost, because the log was not read in time: {lost}");
         }
     }
 }

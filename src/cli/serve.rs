@@ -1,6 +1,6 @@
 //! `dnsbld serve`
 
-use crate::config::{SAMPLE_FILE, SYSTEM_FILE, Source};
+use crate::config::Source;
 use crate::event::{Event, EventSink as _, Log};
 use anyhow::Context;
 use clap::Args;
@@ -41,10 +41,7 @@ impl Serve {
             (None, false) => Source::zone_specs(self.zones, folder),
             (None, true) => {
                 let source = Source::default_file(&folder);
-                tracing::info!(
-                    "configuration {source}: used because neither --config nor zones were given \
-                     ({SAMPLE_FILE} of the current folder comes before {SYSTEM_FILE})"
-                );
+                Log.emit(&Event::SettingsChosen { source: source.to_string() });
                 source
             }
         };

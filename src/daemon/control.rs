@@ -1,12 +1,15 @@
-//! The control loop: changed files, finished builds, signals, and the clock.
+//! The control loop: obeys the commands of signals, timers, builds and files, one after the other. No
+//! query waits for it.
 
-use super::assemble::assemble;
+use super::alarms::Alarms;
+use super::catalog_builder;
+use super::command::Command;
 use super::personality::Personality;
-use super::reporter::Reporter;
+use super::reload::{Phase, Round};
 use super::servers::Servers;
-use crate::config::{self, Settings, Source};
+use super::stats_reporter::StatsReporter;
+use crate::config::{Settings, Source};
 use crate::dataset::manager::DatasetManager;
-use crate::dataset::task::Finished;
 use crate::event::Event;
 use crate::server::shared_catalog::SharedCatalog;
 use crate::state::lock::StateLock;
@@ -17,11 +20,10 @@ use crate::watch::Change;
 use crate::wire::name::NameBuf;
 use crate::zone::{Zone, ZoneState};
 use sd_notify::NotifyState;
-use std::collections::HashSet;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::Receiver;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 use tracing::debug;
 
@@ -29,146 +31,107 @@ use tracing::debug;
 /// are told.
 const TICK: Duration = Duration::from_secs(1);
 
+/// The most commands that are taken at once: what builds of them have changed is published together.
+const AT_ONCE: usize = 64;
+
 /// Everything the control loop works on.
 pub(super) struct Control {
     /// The settings that are served.
     pub(super) settings: Settings,
     pub(super) source: Source,
     pub(super) datasets: DatasetManager,
-    /// Builds that have ended.
-    pub(super) finished: UnboundedReceiver<Finished>,
     /// The right to write to the state folder.
     pub(super) lock: Option<StateLock>,
     pub(super) serials: Serials,
     pub(super) catalog: Arc<SharedCatalog>,
     pub(super) servers: Servers,
     pub(super) personality: Arc<dyn Personality>,
-    pub(super) reporter: Reporter,
+    pub(super) stats: StatsReporter,
     pub(super) query_log: Option<QueryLog>,
-    /// New settings that wait for datasets to be built. Meanwhile the old ones are served.
-    pub(super) pending: Option<Settings>,
-    /// When the builds under way began.
-    pub(super) round: Option<Instant>,
-    /// They have changed what is served.
-    pub(super) changed: bool,
-    /// Zones whose data has expired, so that each is told once.
-    pub(super) expired: HashSet<String>,
-    /// Zones that are without one of their allow or access lists, and the list: each is told once.
-    pub(super) unguarded: HashSet<(String, String)>,
-}
-
-/// The signals the server obeys.
-pub(super) struct Signals {
-    hangup: Signal,
-    user1: Signal,
-    user2: Signal,
-    alarm: Signal,
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    /// From now on, these signals no longer end the process by themselves.
-    pub(super) fn listen() -> std::io::Result<Self> {
-        Ok(Self {
-            hangup: signal(SignalKind::hangup())?,
-            user1: signal(SignalKind::user_defined1())?,
-            user2: signal(SignalKind::user_defined2())?,
-            alarm: signal(SignalKind::alarm())?,
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    /// Waits for a signal to stop.
-    pub(super) async fn stop(&mut self) {
-        stop(&mut self.terminate, &mut self.interrupt).await;
-    }
-}
-
-async fn stop(terminate: &mut Signal, interrupt: &mut Signal) {
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    pub(super) phase: Phase,
+    pub(super) alarms: Alarms,
 }
 
 impl Control {
-    /// Runs until a signal says to stop.
-    pub(super) async fn run(mut self, mut signals: Signals) -> anyhow::Result<()> {
+    /// Runs until a command says to stop.
+    pub(super) async fn run(mut self, mut commands: Receiver<Command>) {
         self.datasets.settle_on(&self.settings);
         self.save_serials();
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        self.reporter.begin();
+        self.stats.begin();
         self.personality.notify(&[NotifyState::Ready]);
+        let mut batch = Vec::new();
         loop {
-            let retry_at = self.datasets.retry_at();
-            let report_at = self.reporter.next();
+            let (retry_at, statistics_at) = (self.datasets.retry_at(), self.stats.next());
             tokio::select! {
-                changes = self.datasets.changes() => self.files_changed(&changes),
-                Some(finished) = self.finished.recv() => self.builds_finished(finished),
-                () = at(retry_at) => self.datasets.retry(),
-                _ = tick.tick() => self.look_around(),
-                () = at(report_at) => self.reporter.write(zones(&self.settings)),
-                _ = signals.user1.recv() => self.reporter.tell(zones(&self.settings)),
-                _ = signals.user2.recv() => self.reporter.tell_and_reset(zones(&self.settings)),
-                _ = signals.hangup.recv() => self.reload(),
-                _ = signals.alarm.recv() => self.check(),
-                () = stop(&mut signals.terminate, &mut signals.interrupt) => break,
+                // The signals hold a sender until they have sent the command to stop.
+                _ = commands.recv_many(&mut batch, AT_ONCE) => {}
+                () = at(retry_at) => batch.push(Command::Retry),
+                () = at(statistics_at) => batch.push(Command::WriteStatistics),
+                _ = tick.tick() => batch.push(Command::Tick),
+            }
+            if self.obey(batch.drain(..)).is_break() {
+                break;
             }
         }
         tell_the_end(&*self.personality);
         self.save_serials();
         self.servers.stop().await;
-        self.reporter.end(zones(&self.settings));
+        self.stats.end(zones(&self.settings));
         if let Some(log) = self.query_log {
             log.stop();
         }
-        Ok(())
     }
 
-    fn files_changed(&mut self, changes: &[Change]) {
+    fn obey(&mut self, commands: impl Iterator<Item = Command>) -> ControlFlow<()> {
+        let mut built = None;
+        for command in commands {
+            match command {
+                Command::TakeBuild(finished) => {
+                    let changed = self.datasets.take(*finished);
+                    built = Some(built.unwrap_or(false) || changed);
+                }
+                Command::TakeChanges(changes) => self.take_changes(&changes),
+                Command::Retry => self.datasets.retry(),
+                Command::Tick => self.look_around(),
+                Command::WriteStatistics => self.stats.write(zones(&self.settings)),
+                Command::LogStatistics { reset: false } => self.stats.tell(zones(&self.settings)),
+                Command::LogStatistics { reset: true } => {
+                    self.stats.tell_and_reset(zones(&self.settings));
+                }
+                Command::Reload => self.reload(),
+                Command::Check => self.check(),
+                Command::Stop => return ControlFlow::Break(()),
+            }
+        }
+        if let Some(changed) = built {
+            self.after_builds(changed);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn take_changes(&mut self, changes: &[Change]) {
         for change in changes {
             debug!("{} has changed: {:?}", change.path.display(), change.state);
         }
-        self.round.get_or_insert_with(Instant::now);
         self.datasets.files_changed(changes);
-    }
-
-    /// Takes all builds that have finished and publishes once for them.
-    fn builds_finished(&mut self, first: Finished) {
-        let mut publish = false;
-        let mut next = Some(first);
-        while let Some(finished) = next {
-            publish |= self.datasets.take(finished);
-            next = self.finished.try_recv().ok();
-        }
-        if self.pending.is_some() && self.datasets.awaited() == 0 {
-            self.finish_reload();
-        } else if publish {
-            self.publish();
-        }
-        self.changed |= publish;
-        if !self.datasets.is_building() {
-            self.settled();
+        if matches!(self.phase, Phase::Idle) && self.datasets.is_building() {
+            self.phase = Phase::Building(Round::begin());
         }
     }
 
-    /// Says that no build is under way any more.
-    fn settled(&mut self) {
-        self.datasets.tidy();
-        let took = self.round.take().map_or(Duration::ZERO, |since| since.elapsed());
-        let changed = std::mem::take(&mut self.changed);
+    pub(super) fn tell_loads_finished(&self, took: Duration, changed: bool) {
         let incomplete = incomplete(&self.settings, self.catalog.load().zones());
         self.personality.emit(&Event::LoadsFinished { took, changed, incomplete });
     }
 
-    fn publish(&mut self) {
+    pub(super) fn publish(&mut self) {
         let loaded = self.datasets.loaded();
-        let statistics = self.reporter.statistics();
+        let statistics = self.stats.statistics();
         let now = unix_time();
-        let catalog = assemble(&self.settings, &loaded, now, &mut self.serials, statistics);
+        let catalog =
+            catalog_builder::build(&self.settings, &loaded, now, &mut self.serials, statistics);
         self.catalog.publish(catalog);
         self.save_serials();
     }
@@ -183,19 +146,13 @@ impl Control {
         self.catalog.sweep();
         self.servers.reload_certificate(&*self.personality);
         self.lock_again();
-        self.tell_unguarded();
+        let is_loaded = |list: &str| self.datasets.is_loaded(list);
+        self.alarms.tell_missing(&self.settings, is_loaded, &*self.personality);
         let now = unix_time();
         if self.datasets.tell_expired(&self.settings, now) {
             self.publish();
         }
-        for zone in self.catalog.load().zones() {
-            let name = zone.apex.to_string();
-            if zone.expires.is_none_or(|expires| expires >= now) {
-                self.expired.remove(&name);
-            } else if self.expired.insert(name) {
-                self.personality.emit(&Event::ZoneExpired { zone: zone.apex.clone() });
-            }
-        }
+        self.alarms.tell_expired(self.catalog.load().zones(), now, &*self.personality);
     }
 
     /// Takes the state folder over when the server that had it has ended, or when it was removed; what
@@ -227,37 +184,6 @@ impl Control {
         }
     }
 
-    /// A zone without one of its allow lists goes on answering, and then lists what it must not:
-    /// that is to be seen beside what is said of the list itself. Without one of its access lists it
-    /// does not answer.
-    fn tell_unguarded(&mut self) {
-        let lists = |zone: &config::Zone| !zone.allow.is_empty() || !zone.acl.is_empty();
-        if self.settings.server.acl.is_empty() && !self.settings.zones.iter().any(lists) {
-            return;
-        }
-        let loaded = self.datasets.loaded();
-        for zone in &self.settings.zones {
-            for list in self.settings.server.acl.iter().chain(&zone.acl) {
-                let told = (zone.name.to_string(), list.clone());
-                if loaded.contains_key(list) {
-                    self.unguarded.remove(&told);
-                } else if self.unguarded.insert(told) {
-                    let (zone, dataset) = (zone.name.clone(), list.clone());
-                    self.personality.emit(&Event::ZoneWithoutAccessList { zone, dataset });
-                }
-            }
-            for list in &zone.allow {
-                let told = (zone.name.to_string(), list.clone());
-                if loaded.contains_key(list) {
-                    self.unguarded.remove(&told);
-                } else if self.unguarded.insert(told) {
-                    let (zone, dataset) = (zone.name.clone(), list.clone());
-                    self.personality.emit(&Event::ZoneWithoutAllowList { zone, dataset });
-                }
-            }
-        }
-    }
-
     /// Has all files looked at, and writes a line of statistics: what rbldnsd does when its timer ends.
     /// Where there is none, it is then that data is found to have expired.
     fn check(&mut self) {
@@ -265,61 +191,7 @@ impl Control {
         if self.settings.server.check_interval.is_none() {
             self.publish();
         }
-        self.reporter.write_now(zones(&self.settings));
-    }
-
-    /// Opens the query log anew, reads the configuration again, and has all files looked at.
-    fn reload(&mut self) {
-        self.notify_reloading();
-        if let Some(log) = &self.query_log {
-            log.reopen();
-        }
-        self.datasets.look_now();
-        match self.source.load_again() {
-            Ok(loaded) => {
-                for warning in loaded.warnings {
-                    let source = self.source.to_string();
-                    self.personality.emit(&Event::SettingDoubtful { source, warning });
-                }
-                let running = self.pending.as_ref().unwrap_or(&self.settings);
-                let (settings, changes) = config::reload(running, loaded.settings);
-                for change in changes.live {
-                    self.personality.emit(&Event::SettingChanged { change });
-                }
-                for change in changes.restart {
-                    self.personality.emit(&Event::SettingNeedsRestart { change });
-                }
-                self.datasets.apply(&settings);
-                self.pending = Some(settings);
-            }
-            Err(errors) => self.personality.emit(&Event::SettingsRefused { errors }),
-        }
-        if self.pending.is_none() {
-            self.personality.notify(&[NotifyState::Ready]);
-        } else if self.datasets.awaited() == 0 {
-            self.finish_reload();
-        }
-    }
-
-    /// Says that a reload begins. Without the time, systemd would take a `Type=notify-reload`
-    /// service for one that does not reload (sd_notify(3)).
-    fn notify_reloading(&self) {
-        match NotifyState::monotonic_usec_now() {
-            Ok(time) => self.personality.notify(&[NotifyState::Reloading, time]),
-            Err(error) => debug!("cannot tell systemd: there is no time: {error}"),
-        }
-    }
-
-    /// Puts the new settings in place of the old.
-    fn finish_reload(&mut self) {
-        if let Some(settings) = self.pending.take() {
-            self.settings = settings;
-        }
-        self.datasets.settle_on(&self.settings);
-        self.publish();
-        let (source, zones) = (self.source.to_string(), self.settings.zones.len());
-        self.personality.emit(&Event::SettingsReloaded { source, zones });
-        self.personality.notify(&[NotifyState::Ready]);
+        self.stats.write_now(zones(&self.settings));
     }
 }
 
@@ -343,8 +215,9 @@ pub(super) fn tell_the_end(personality: &dyn Personality) {
 
 /// The zones that lack a dataset, and whether they answer without it.
 pub(super) fn incomplete(settings: &Settings, zones: &[Zone]) -> Vec<(NameBuf, bool)> {
-    let lacks =
-        |(wanted, zone): &(&config::Zone, &Zone)| zone.datasets.len() != wanted.datasets.len();
-    let incomplete = settings.zones.iter().zip(zones).filter(lacks);
-    incomplete.map(|(_, zone)| (zone.apex.clone(), zone.state != ZoneState::Unloaded)).collect()
+    let pairs = settings.zones.iter().zip(zones);
+    pairs
+        .filter(|(wanted, zone)| zone.datasets.len() != wanted.datasets.len())
+        .map(|(_, zone)| (zone.apex.clone(), zone.state != ZoneState::Unloaded))
+        .collect()
 }

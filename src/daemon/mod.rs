@@ -1,42 +1,32 @@
-//! The running server: start order, the control loop, the end.
+//! The running server.
 //!
-//! 1. Sockets are bound, so that a mistake in the addresses is told before anything is loaded.
-//! 2. All datasets are built, on all cores.
-//! 3. The catalog is published, and the threads that answer start.
-//! 4. The control loop waits for changed files, finished builds and signals (`control`).
+//! 1. Sockets are bound, so that a mistake in the addresses is told before anything is loaded (`servers`).
+//! 2. All datasets are built, on all cores (`start`).
+//! 3. The catalog is published (`catalog_builder`), and the threads that answer start.
+//! 4. The control loop (`control`) obeys the commands (`command`) of signals, timers, builds and files; a
+//!    reload of the settings takes several of them (`reload`).
 //!
 //! What is answered never waits for what is loaded: see [`crate::server`].
 
-mod assemble;
+mod alarms;
+mod catalog_builder;
+mod command;
 mod control;
 mod personality;
-mod report;
-mod reporter;
+mod reload;
 mod servers;
+mod signals;
+mod start;
+mod stats_reporter;
 
 pub(crate) use personality::Personality;
 pub(crate) use servers::Bound;
 
 use crate::config::{Settings, Source};
-use crate::dataset::manager::DatasetManager;
-use crate::event::{Event, EventSink};
-use crate::server::Context;
-use crate::server::shared_catalog::SharedCatalog;
-use crate::state::lock::StateLock;
-use crate::state::serials::Serials;
-use crate::stats::Statistics;
-use crate::stats::query_log::QueryLog;
-use crate::util::time::unix_time;
 use crate::zone::Catalog;
-use anyhow::Context as _;
-use control::Control;
 use personality::Plain;
-use reporter::Reporter;
-use servers::Servers;
-use std::collections::HashSet;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
 
 /// Loads `settings` as [`run`] does at its start, and gives what it would answer from: for those
 /// who ask [`crate::engine::answer`] without a socket. Not to be called from async code.
@@ -53,28 +43,7 @@ pub(crate) fn load_with(
     settings: &Settings,
     personality: Arc<dyn Personality>,
 ) -> anyhow::Result<Catalog> {
-    let start = Instant::now();
-    let sink: Arc<dyn EventSink> = Arc::clone(&personality) as _;
-    let (mut datasets, mut finished) = DatasetManager::new(&settings.server, None, sink)?;
-    let mut serials = Serials::open(settings.server.state_dir.as_deref(), None, &*personality);
-    datasets.apply(settings);
-    while datasets.awaited() > 0
-        && let Some(ended) = finished.blocking_recv()
-    {
-        datasets.take(ended);
-    }
-    let mut statistics = Statistics::new(1, 0);
-    let catalog = assemble::assemble(
-        settings,
-        &datasets.loaded(),
-        unix_time(),
-        &mut serials,
-        &mut statistics,
-    );
-    let incomplete = control::incomplete(settings, catalog.zones());
-    personality.emit(&Event::LoadsFinished { took: start.elapsed(), changed: true, incomplete });
-    personality.first_load()?;
-    Ok(catalog)
+    start::load(settings, &personality)
 }
 
 /// Serves `settings` until told to stop; `source` says where to read them again on SIGHUP.
@@ -97,105 +66,5 @@ pub(crate) fn serve(
     bound: Bound,
     personality: Arc<dyn Personality>,
 ) -> anyhow::Result<ExitCode> {
-    let start = Instant::now();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .thread_name("control")
-        .enable_all()
-        .build()
-        .context("cannot start the control threads")?;
-    allow_descriptors();
-    let lock = settings.server.state_dir.as_deref().and_then(StateLock::take);
-    if let (None, Some(folder)) = (&lock, &settings.server.state_dir) {
-        personality.emit(&Event::StateFolderBusy { folder: folder.clone() });
-    }
-    let sink: Arc<dyn EventSink> = Arc::clone(&personality) as _;
-    let (mut datasets, mut finished) =
-        DatasetManager::new(&settings.server, lock.as_ref(), Arc::clone(&sink))?;
-    let mut serials = Serials::open(settings.server.state_dir.as_deref(), lock.as_ref(), &*sink);
-    runtime.block_on(async {
-        let mut signals = control::Signals::listen().context("cannot listen to signals")?;
-        datasets.apply(&settings);
-        while datasets.awaited() > 0 {
-            tokio::select! {
-                Some(ended) = finished.recv() => {
-                    datasets.take(ended);
-                }
-                () = signals.stop() => {
-                    control::tell_the_end(&*personality);
-                    return Ok(ExitCode::SUCCESS);
-                }
-            }
-        }
-        let mut reporter =
-            Reporter::new(bound.workers(), settings.server.stats_file.clone(), Arc::clone(&sink));
-        let statistics = reporter.statistics();
-        // What is held here would stay as long as the server runs.
-        let catalog = assemble::assemble(
-            &settings,
-            &datasets.loaded(),
-            unix_time(),
-            &mut serials,
-            statistics,
-        );
-        let incomplete = control::incomplete(&settings, catalog.zones());
-        personality.emit(&Event::LoadsFinished {
-            took: start.elapsed(),
-            changed: true,
-            incomplete,
-        });
-        personality.first_load()?;
-        let catalog = Arc::new(SharedCatalog::new(catalog));
-        let query_log = settings.server.query_log.as_ref();
-        let query_log = query_log.map(|log| QueryLog::start(log, &sink)).transpose();
-        let query_log = query_log.context("cannot start the thread of the query log")?;
-        let servers = Servers::start(
-            bound,
-            &settings.server,
-            Context::new(Arc::clone(&catalog), sink),
-            query_log.as_ref(),
-        )?;
-        datasets.enter_background();
-        datasets.tidy();
-        personality.ready(&report::text(
-            &settings,
-            &source,
-            &datasets,
-            catalog.load().zones(),
-            &servers.addresses(),
-            start.elapsed(),
-        ))?;
-        let control = Control {
-            settings,
-            source,
-            datasets,
-            finished,
-            lock,
-            serials,
-            catalog,
-            servers,
-            personality,
-            reporter,
-            query_log,
-            pending: None,
-            round: None,
-            changed: false,
-            expired: HashSet::new(),
-            unguarded: HashSet::new(),
-        };
-        control.run(signals).await?;
-        Ok(ExitCode::SUCCESS)
-    })
-}
-
-/// Takes all the descriptors this process may have: connections, above all those of TLS, must not
-/// leave none for reading a changed file.
-fn allow_descriptors() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    if current != maximum
-        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
-    {
-        tracing::debug!("keeps the limit of {current:?} open files: {error}");
-    }
+    start::serve(settings, source, bound, personality)
 }

@@ -10,6 +10,7 @@ use crate::server::tls::{Certificate, TlsServer};
 use crate::server::udp::UdpServer;
 use crate::stats::Recorders;
 use crate::stats::query_log::QueryLog;
+use crate::status::Listening;
 use crate::util::threads::cores;
 use anyhow::Context as _;
 use std::io::ErrorKind;
@@ -109,14 +110,6 @@ pub(super) struct Servers {
     delay: DelayQueue,
 }
 
-/// The addresses that are served.
-pub(super) struct Addresses {
-    /// UDP and TCP.
-    pub(super) plain: Vec<SocketAddr>,
-    /// TLS.
-    pub(super) tls: Vec<SocketAddr>,
-}
-
 impl Servers {
     /// Starts to answer. Call it inside the tokio runtime.
     pub(super) fn start(
@@ -163,8 +156,8 @@ impl Servers {
     }
 
     /// The addresses that are served.
-    pub(super) fn addresses(&self) -> Addresses {
-        Addresses {
+    pub(super) fn listening(&self) -> Listening {
+        Listening {
             plain: self.udp.iter().map(UdpServer::address).collect(),
             tls: self.tls.iter().map(TlsServer::address).collect(),
         }

@@ -36,7 +36,7 @@ pub(crate) struct Failure {
 
 /// The state in one word, for the status and the metrics.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum State {
+pub enum State {
     /// Nothing was ever accepted: zones that have nothing else answer SERVFAIL.
     NeverLoaded,
     /// What is served is what the files hold, as far as is known.

@@ -15,7 +15,7 @@ use crate::util::cancel::CancelSource;
 use crate::util::time::unix_time;
 use crate::watch::{Change, WatchOptions, Watched, Watcher};
 use crate::zone::Dataset;
-use crate::zonefile::{Counts, Diagnostics};
+use crate::zonefile::{Counts, Diagnostics, Kind};
 use anyhow::Context;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -46,7 +46,7 @@ pub(crate) struct Loaded<'a> {
 struct BuildContext {
     server: Arc<config::Server>,
     pool: Pool,
-    watcher: Watcher,
+    watcher: Arc<Watcher>,
     sink: Arc<dyn EventSink>,
     /// Writes snapshots, if there is a state folder.
     writer: Option<SnapshotWriter>,
@@ -88,8 +88,10 @@ impl DatasetManager {
         let context = BuildContext {
             server: Arc::new(server.clone()),
             pool: Pool::start(done).context("cannot start the threads that load")?,
-            watcher: Watcher::start(options)
-                .context("cannot start the thread that watches the files")?,
+            watcher: Arc::new(
+                Watcher::start(options, Arc::clone(&sink))
+                    .context("cannot start the thread that watches the files")?,
+            ),
             writer: server
                 .state_dir
                 .as_deref()
@@ -173,9 +175,9 @@ impl DatasetManager {
         self.datasets.values_mut().for_each(|managed| managed.writing = None);
     }
 
-    /// Waits for files that have changed and become stable.
-    pub(crate) async fn changes(&self) -> Vec<Change> {
-        self.context.watcher.changes().await
+    /// Tells of files that have changed and are stable again.
+    pub(crate) fn watcher(&self) -> Arc<Watcher> {
+        Arc::clone(&self.context.watcher)
     }
 
     /// Has all files looked at now, and those of datasets in trouble read again and told of.
@@ -261,11 +263,15 @@ impl DatasetManager {
         loaded.collect()
     }
 
-    /// The number of entry lines, and the time the last load took.
-    pub(crate) fn figures(&self, name: &str) -> Option<(u64, Duration)> {
-        let managed = self.datasets.get(name)?;
-        let served = managed.lifecycle.served()?;
-        Some((served.entries(), served.took))
+    /// Whether anything of a dataset was ever loaded.
+    pub(crate) fn is_loaded(&self, name: &str) -> bool {
+        self.datasets.get(name).is_some_and(|managed| managed.lifecycle.served().is_some())
+    }
+
+    /// All datasets: name, type and lifecycle.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&str, Kind, &Lifecycle)> {
+        let all = self.datasets.iter();
+        all.map(|(name, managed)| (name.as_str(), managed.spec.kind, &managed.lifecycle))
     }
 
     /// Tells of the datasets of zones whose data has expired since this was called last. True if that,

@@ -24,4 +24,6 @@ pub(crate) mod task;
 mod tests;
 mod unchanged;
 
+pub(crate) use lifecycle::Lifecycle;
+pub use lifecycle::State;
 pub use offline::{Compiled, compile};

@@ -3,7 +3,8 @@
 //! A line says: what it is about, what happened; the consequence; the remedy. The name of the event, and
 //! the dataset, zone and file that it is about, follow as fields.
 
-use super::{Doubt, Event, EventSink, Load, Refusal, Role};
+use super::{Doubt, Event, EventSink, Load, Refusal, Role, WatchFault};
+use crate::config::{SAMPLE_FILE, SYSTEM_FILE};
 use crate::engine::Transport;
 use crate::util::text::counted;
 use std::io;
@@ -70,6 +71,8 @@ pub(crate) fn level(event: &Event) -> Level {
         | Event::SettingNeedsRestart { .. }
         | Event::CertificateRefused { .. }
         | Event::StatisticsNotWritten { .. }
+        | Event::FileKeepsChanging { .. }
+        | Event::FoldersNotWatched { .. }
         | Event::ReceiveBufferSmall { .. }
         | Event::QueryLogFailed { .. }
         | Event::QueryLogLinesLost { .. }
@@ -83,6 +86,8 @@ pub(crate) fn level(event: &Event) -> Level {
         | Event::SnapshotOfOtherFiles { .. }
         | Event::SnapshotWritten { recovered: true, .. }
         | Event::StateFolderTaken { .. }
+        | Event::FoldersWatched
+        | Event::SettingsChosen { .. }
         | Event::SettingChanged { .. }
         | Event::SettingsReloaded { .. }
         | Event::CertificateRenewed
@@ -236,6 +241,24 @@ pub(crate) fn text(event: &Event) -> String {
             "statistics file {}: not written: {error}; its lines are lost until it can be written",
             file.display()
         ),
+        Event::FileKeepsChanging { file, time } => format!(
+            "{}: has kept changing for {}; it is loaded once it stays unchanged; if it never does, check what \
+             writes to it",
+            file.display(),
+            age(*time)
+        ),
+        Event::FoldersWatched => {
+            "watched folders: the system tells of all changes again".to_owned()
+        }
+        Event::FoldersNotWatched { fault, reason, poll } => format!(
+            "watched folders: the system does not tell of all changes: {reason}; the files are looked at \
+             every {poll:?} instead{}",
+            watch_remedy(*fault)
+        ),
+        Event::SettingsChosen { source } => format!(
+            "configuration {source}: used because neither --config nor zones were given \
+             ({SAMPLE_FILE} of the current folder comes before {SYSTEM_FILE})"
+        ),
         Event::ReceiveBufferSmall { address, bytes, wanted } => format!(
             "UDP socket {address}: the system grants a receive buffer of {bytes} bytes; bursts of queries \
              may be lost; set the sysctl net.core.rmem_max={wanted}"
@@ -276,6 +299,21 @@ pub(crate) fn text(event: &Event) -> String {
 const SERIALS_LOST: &str = "the serials of zones are forgotten, and those of zones whose files give none may \
                             go back; if secondaries or monitors follow them, stop the server and restore the \
                             file";
+
+fn watch_remedy(fault: WatchFault) -> &'static str {
+    match fault {
+        WatchFault::Watches => "; perhaps raise the sysctl fs.inotify.max_user_watches",
+        WatchFault::Instances => {
+            "; perhaps raise the sysctl fs.inotify.max_user_instances, or the limit of open files \
+             (LimitNOFILE= of a systemd unit)"
+        }
+        WatchFault::Forbidden => {
+            "; let the server's user read the folder and search every folder on the way to it"
+        }
+        WatchFault::Absent => "; the folder is watched when it is there again",
+        WatchFault::Other => "",
+    }
+}
 
 /// How often something was not told.
 fn times(suppressed: u64) -> String {

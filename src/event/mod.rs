@@ -32,7 +32,6 @@ pub trait EventSink: Send + Sync {
 
 /// Something that happened.
 #[derive(Debug)]
-#[non_exhaustive]
 pub enum Event {
     /// The files of a dataset are about to be read.
     LoadStarted {
@@ -316,6 +315,29 @@ pub enum Event {
         /// How often this was not told since it was told last.
         suppressed: u64,
     },
+    /// A file has kept changing for so long that somebody should look.
+    FileKeepsChanging {
+        /// The file.
+        file: PathBuf,
+        /// How long.
+        time: Duration,
+    },
+    /// The system tells of changes in all folders again.
+    FoldersWatched,
+    /// The system does not tell of changes in all folders.
+    FoldersNotWatched {
+        /// The kind of fault.
+        fault: WatchFault,
+        /// What the system says of it.
+        reason: String,
+        /// The time between two looks at the files.
+        poll: Duration,
+    },
+    /// No settings were named: these are used.
+    SettingsChosen {
+        /// Where they come from.
+        source: String,
+    },
     /// A TCP listener gives no connections.
     AcceptFailed {
         /// The address of the listener.
@@ -369,6 +391,21 @@ pub enum Event {
     },
     /// The server stops.
     Stopping,
+}
+
+/// Why the system does not tell of changes in a folder.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WatchFault {
+    /// No more folders can be watched.
+    Watches,
+    /// No more programs can watch folders, or this one has no descriptor left.
+    Instances,
+    /// The server's user may not read the folder.
+    Forbidden,
+    /// The folder is not there.
+    Absent,
+    /// Something else.
+    Other,
 }
 
 /// Pairs patterns with names: a match that leaves nothing out, and the list of all names.
@@ -426,6 +463,10 @@ names! {
     Event::CertificateRefused { .. } => "certificate-refused",
     Event::Statistics { .. } => "statistics",
     Event::StatisticsNotWritten { .. } => "statistics-not-written",
+    Event::FileKeepsChanging { .. } => "file-keeps-changing",
+    Event::FoldersWatched => "folders-watched",
+    Event::FoldersNotWatched { .. } => "folders-not-watched",
+    Event::SettingsChosen { .. } => "settings-chosen",
     Event::ReceiveBufferSmall { .. } => "receive-buffer-small",
     Event::ReceiveFailed { .. } => "receive-failed",
     Event::AcceptFailed { .. } => "accept-failed",
@@ -480,6 +521,7 @@ impl Event {
             Self::DatasetRefused { refusal, .. } => Some(&refusal.problem.file),
             Self::BadLine { file, .. }
             | Self::BadLinesOmitted { file, .. }
+            | Self::FileKeepsChanging { file, .. }
             | Self::SnapshotBadLines { file, .. }
             | Self::SnapshotUnusable { file, .. }
             | Self::SnapshotNotWritten { file, .. }

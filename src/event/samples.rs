@@ -1,6 +1,6 @@
 //! One of every event, and the file that shows them all in words.
 
-use super::{Doubt, Event, Load, NAMES, Refusal, Role, Served};
+use super::{Doubt, Event, Load, NAMES, Refusal, Role, Served, WatchFault};
 use crate::config::{self, LogTarget};
 use crate::engine::Transport;
 use crate::snapshot::{Difference, Id};
@@ -48,10 +48,15 @@ fn refused(cause: Cause, told_for: Option<u64>, served: Option<Served>) -> Event
     Event::DatasetRefused { dataset: list(), refusal }
 }
 
+fn folders_not_watched(fault: WatchFault) -> Event {
+    let (reason, poll) = ("the system says no".to_owned(), Duration::from_secs(1));
+    Event::FoldersNotWatched { fault, reason, poll }
+}
+
 /// At least one of every event, in the order of their names' list.
 pub(crate) fn samples() -> Vec<Event> {
     let zone = || "bl.example".parse().expect("it is a name");
-    let address = (std::net::Ipv4Addr::LOCALHOST, 53).into();
+    let address = (std::net::Ipv4Addr::LOCALHOST, 5300).into();
     let target = || LogTarget::File("/queries".into());
     let served = Some(Served { entries: 12, age: Duration::from_secs(9000) });
     let fatal = Fatal { file: 0, line: 7, cause: FatalCause::TooLarge };
@@ -164,6 +169,14 @@ pub(crate) fn samples() -> Vec<Event> {
         Event::CertificateRefused { reason: "certificate file tls.pem: it is empty".to_owned() },
         Event::Statistics { line: "stats for 60secs: tot=2 ok=2".to_owned() },
         Event::StatisticsNotWritten { file: "/stats".into(), error: error(libc::EACCES) },
+        Event::FileKeepsChanging { file: "/lists/one".into(), time: Duration::from_secs(30) },
+        Event::FoldersWatched,
+        folders_not_watched(WatchFault::Watches),
+        folders_not_watched(WatchFault::Instances),
+        folders_not_watched(WatchFault::Forbidden),
+        folders_not_watched(WatchFault::Absent),
+        folders_not_watched(WatchFault::Other),
+        Event::SettingsChosen { source: "/etc/dnsbld/dnsbld.toml".to_owned() },
         Event::ReceiveBufferSmall { address, bytes: 212_992, wanted: 1 << 20 },
         Event::ReceiveFailed { address, error: error(libc::ENOMEM), suppressed: 0 },
         Event::AcceptFailed { address, error: error(libc::EMFILE), suppressed: 12 },

@@ -1,16 +1,9 @@
 //! Where the personality's lines go: the terminal, syslog, or both (rbldnsd(8), "-n" and "-F").
 
 use super::syslog::{Severity, Syslog};
-use anyhow::Context;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::io::{self, Write as _};
-use std::sync::{Arc, Mutex, PoisonError};
-use tracing::field::{Field, Visit};
-use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::Layer;
-use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::layer::{Context as LayerContext, SubscriberExt};
-use tracing_subscriber::util::SubscriberInitExt;
+use std::sync::{Mutex, PoisonError};
 
 /// Takes lines.
 pub(super) struct Log {
@@ -95,14 +88,6 @@ impl Log {
     pub(super) fn complain(&self, text: &str) {
         let _ = io::stderr().write_all(format!("{}: {text}\n", self.name).as_bytes());
     }
-
-    /// Takes what the rest of dnsbld says, too.
-    pub(super) fn take_the_rest(self: &Arc<Self>) -> anyhow::Result<()> {
-        // Small buffers of the system are nothing that rbldnsd would complain of at every start.
-        let filter = Targets::new().with_target("dnsbld", LevelFilter::INFO);
-        let layer = Rest(Arc::clone(self)).with_filter(filter);
-        tracing_subscriber::registry().with(layer).try_init().context("unable to start the log")
-    }
 }
 
 /// An error of the system in rbldnsd's form: what failed, and why.
@@ -116,32 +101,5 @@ pub(super) fn reason(error: &io::Error) -> String {
     match text.split_once(" (os error ") {
         Some((reason, _)) => reason.to_owned(),
         None => text,
-    }
-}
-
-/// Passes events on to the log.
-struct Rest(Arc<Log>);
-
-impl<S: Subscriber> Layer<S> for Rest {
-    fn on_event(&self, event: &Event<'_>, _context: LayerContext<'_, S>) {
-        let mut message = Message(String::new());
-        event.record(&mut message);
-        let severity = match *event.metadata().level() {
-            Level::ERROR => Severity::Error,
-            Level::WARN => Severity::Warning,
-            _ => Severity::Info,
-        };
-        self.0.say(severity, &message.0);
-    }
-}
-
-struct Message(String);
-
-impl Visit for Message {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        if field.name() == "message" {
-            // Writing to a String cannot fail.
-            let _ = write!(self.0, "{value:?}");
-        }
     }
 }

@@ -106,7 +106,6 @@ fn serve(
     manager: Manager,
     daemon: Option<Daemon>,
 ) -> anyhow::Result<ExitCode> {
-    log.take_the_rest()?;
     let sockets = bind::bind(&options.bind, handed_over, options.family, options.workers, log)?;
     let identity = Identity::find(options.user.as_deref())?;
     if let Some(path) = &options.pid_file {
@@ -134,7 +133,6 @@ fn serve(
 /// `-d` and `-D`: loads the zones and says what came of it.
 fn look(options: &Options, log: &Arc<Log>) -> anyhow::Result<ExitCode> {
     log.to_stderr();
-    log.take_the_rest()?;
     user::enter(options.root.as_deref(), options.folder.as_deref())?;
     let settings = settings(options)?;
     let personality = Rbldnsd::new(Arc::clone(log), &settings, Manager::default(), None);

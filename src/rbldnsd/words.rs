@@ -3,6 +3,7 @@
 use super::syslog::Severity;
 use crate::event::{self, Event, Refusal};
 use crate::source::Cause;
+use crate::util::time::Utc;
 use crate::zonefile::{Counts, Kind, MAX_NAME_SERVERS, Reason};
 use std::path::Path;
 use std::time::Duration;
@@ -167,18 +168,7 @@ fn figures(kind: Kind, tally: Counts, entries: u64, addresses: u128, memory: usi
 
 /// `YYYYMMDD HHMMSS` of a time in seconds since 1970, UTC.
 fn stamp(seconds: i64) -> String {
-    let (day, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    // Days since 1 March of the year 0, so that a leap day is the last of its year; then the 400,
-    // 100, 4 and 1 years that they fill.
-    let day = day + 719_468;
-    let (era, of_era) = (day.div_euclid(146_097), day.rem_euclid(146_097));
-    let years = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * years + years / 4 - years / 100);
-    let march_month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * march_month + 2) / 5 + 1;
-    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
-    let year = years + era * 400 + i64::from(month <= 2);
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    let Utc { year, month, day, hour, minute, second } = Utc::from_unix(seconds);
     format!("{year:04}{month:02}{day:02} {hour:02}{minute:02}{second:02}")
 }
 

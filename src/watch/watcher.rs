@@ -13,6 +13,7 @@ use super::path::ResolvedPath;
 use super::queue::{CommandQueue, Commands, ReportQueue};
 use super::stability::{FileEvent, FileEvents, Observation, Stability, Timing};
 use super::{Change, WatchOptions, Watched};
+use crate::event::{Event, EventSink, WatchFault};
 use crate::source::{FileState, Stable};
 use notify::ErrorKind;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +21,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tracing::{info, warn};
 
 /// The least time between two rounds that events caused: it bounds what many small writes cost.
 const MIN_PAUSE: Duration = Duration::from_millis(20);
@@ -31,13 +31,15 @@ const RETRY_WATCH: Duration = Duration::from_secs(60);
 /// Watches a set of files until it is dropped.
 ///
 /// ```
+/// # use dnsbld::event::Log;
 /// # use dnsbld::source::FileState;
+/// # use std::sync::Arc;
 /// # use dnsbld::watch::{WatchOptions, Watched, Watcher};
 /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
 /// # runtime.block_on(async {
 /// let folder = tempfile::tempdir()?;
 /// let path = folder.path().join("list");
-/// let watcher = Watcher::start(WatchOptions::default())?;
+/// let watcher = Watcher::start(WatchOptions::default(), Arc::new(Log))?;
 /// watcher.set_files(vec![Watched { path: path.clone(), loaded: None }]);
 /// std::fs::write(&path, "1.2.3.4\n")?;
 /// let changes = watcher.changes().await;
@@ -54,13 +56,14 @@ pub struct Watcher {
 
 impl Watcher {
     /// Starts the watcher's thread, without files. Fails if the system gives no thread.
-    pub fn start(options: WatchOptions) -> io::Result<Self> {
+    pub fn start(options: WatchOptions, sink: Arc<dyn EventSink>) -> io::Result<Self> {
         let (commands, reports) =
             (Arc::new(CommandQueue::default()), Arc::new(ReportQueue::default()));
         let worker = WatchLoop {
             poll: options.poll.max(Duration::from_millis(10)),
             timing: Timing { quiet: options.quiet, quiet_while_open: options.quiet_while_open },
             events: options.events,
+            sink,
             commands: commands.clone(),
             reports: reports.clone(),
             files: BTreeMap::new(),
@@ -133,6 +136,7 @@ struct WatchLoop {
     poll: Duration,
     timing: Timing,
     events: bool,
+    sink: Arc<dyn EventSink>,
     commands: Arc<CommandQueue>,
     reports: Arc<ReportQueue>,
     files: BTreeMap<PathBuf, File>,
@@ -257,12 +261,8 @@ impl WatchLoop {
                 Observation::Unchanged => None,
                 Observation::Wait(until) => Some(until),
                 Observation::KeepsChanging(until) => {
-                    warn!(
-                        "{}: has kept changing for {} s; it is loaded once it stays unchanged; \
-                         if it never does, check what writes to it",
-                        path.display(),
-                        self.timing.quiet_while_open.as_secs()
-                    );
+                    let (file, time) = (path.clone(), self.timing.quiet_while_open);
+                    self.sink.emit(&Event::FileKeepsChanging { file, time });
                     Some(until)
                 }
                 Observation::Stable(state) => {
@@ -295,17 +295,13 @@ impl WatchLoop {
         match failed {
             None => {
                 if self.try_again.take().is_some() {
-                    info!("all folders are watched by events again");
+                    self.sink.emit(&Event::FoldersWatched);
                 }
             }
             Some(error) => {
                 if self.try_again.is_none() {
-                    warn!(
-                        "not all folders can be watched by events ({error}); changes are found by \
-                         a look every {:?} instead{}",
-                        self.poll,
-                        remedy(&error)
-                    );
+                    let (fault, reason) = (fault(&error), error.to_string());
+                    self.sink.emit(&Event::FoldersNotWatched { fault, reason, poll: self.poll });
                 }
                 self.try_again = Some(Instant::now() + RETRY_WATCH);
             }
@@ -324,25 +320,19 @@ impl WatchLoop {
     }
 }
 
-/// What to do where the system's events cannot be had.
-fn remedy(error: &notify::Error) -> &'static str {
-    const WATCHES: &str = "; perhaps raise the sysctl fs.inotify.max_user_watches";
+/// Why the system's events cannot be had.
+fn fault(error: &notify::Error) -> WatchFault {
     let code = match &error.kind {
-        ErrorKind::MaxFilesWatch => return WATCHES,
-        ErrorKind::PathNotFound => return "; the folder is watched when it is there again",
+        ErrorKind::MaxFilesWatch => return WatchFault::Watches,
+        ErrorKind::PathNotFound => return WatchFault::Absent,
         ErrorKind::Io(error) => error.raw_os_error(),
         _ => None,
     };
     match code {
-        Some(libc::ENOSPC) => WATCHES,
-        Some(libc::EMFILE) => {
-            "; perhaps raise the sysctl fs.inotify.max_user_instances, or the limit of open files \
-             (LimitNOFILE= of a systemd unit)"
-        }
-        Some(libc::EACCES | libc::EPERM) => {
-            "; let the server's user read the folder and search every folder on the way to it"
-        }
-        _ => "",
+        Some(libc::ENOSPC) => WatchFault::Watches,
+        Some(libc::EMFILE) => WatchFault::Instances,
+        Some(libc::EACCES | libc::EPERM) => WatchFault::Forbidden,
+        _ => WatchFault::Other,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Real files, real events, real rsync: every way a file changes is reported once, whole.
 
 use super::*;
+use crate::event::Log;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -11,14 +12,14 @@ use std::time::SystemTime;
 
 /// Whatever the fault, limits of the system were to be raised.
 #[test]
-fn each_reason_not_to_watch_has_its_remedy() {
-    let io = |code| remedy(&notify::Error::io(io::Error::from_raw_os_error(code)));
-    assert!(io(libc::EACCES).contains("let the server's user read the folder"));
-    assert!(io(libc::EMFILE).contains("max_user_instances"));
-    assert!(io(libc::ENOSPC).contains("max_user_watches"));
-    assert!(remedy(&notify::Error::new(ErrorKind::MaxFilesWatch)).contains("max_user_watches"));
-    assert!(remedy(&notify::Error::path_not_found()).contains("when it is there again"));
-    assert_eq!(io(libc::EIO), "");
+fn each_reason_not_to_watch_is_told_apart() {
+    let io = |code| fault(&notify::Error::io(io::Error::from_raw_os_error(code)));
+    assert_eq!(io(libc::EACCES), WatchFault::Forbidden);
+    assert_eq!(io(libc::EMFILE), WatchFault::Instances);
+    assert_eq!(io(libc::ENOSPC), WatchFault::Watches);
+    assert_eq!(io(libc::EIO), WatchFault::Other);
+    assert_eq!(fault(&notify::Error::new(ErrorKind::MaxFilesWatch)), WatchFault::Watches);
+    assert_eq!(fault(&notify::Error::path_not_found()), WatchFault::Absent);
 }
 
 fn ms(milliseconds: u64) -> Duration {
@@ -33,7 +34,7 @@ struct Received {
 
 impl Received {
     fn start(options: WatchOptions) -> Self {
-        let watcher = Arc::new(Watcher::start(options).unwrap());
+        let watcher = Arc::new(Watcher::start(options, Arc::new(Log)).unwrap());
         let (sender, received) = channel();
         let taker = watcher.clone();
         std::thread::spawn(move || {
@@ -390,7 +391,7 @@ fn a_look_is_taken_when_asked_for() {
 
 #[test]
 fn a_drop_ends_the_thread() {
-    let watcher = Watcher::start(options(true)).unwrap();
+    let watcher = Watcher::start(options(true), Arc::new(Log)).unwrap();
     let commands = Arc::downgrade(&watcher.commands);
     drop(watcher);
     let limit = Instant::now() + ms(5000);
@@ -407,7 +408,9 @@ fn idle_cost() {
     let folder = tempfile::tempdir().unwrap();
     for events in [true, false] {
         for files in [0u32, 10, 100] {
-            let watcher = Watcher::start(WatchOptions { events, ..Default::default() }).unwrap();
+            let watcher =
+                Watcher::start(WatchOptions { events, ..Default::default() }, Arc::new(Log))
+                    .unwrap();
             let paths = (0..files).map(|file| folder.path().join(file.to_string()));
             let watched = paths.map(|path| {
                 fs::write(&path, "1.2.3.4\n").unwrap();

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The statistics and where they are told.
-pub(super) struct Reporter {
+pub(super) struct StatsReporter {
     statistics: Statistics,
     sink: Arc<dyn EventSink>,
     file: Option<StatsFile>,
@@ -22,7 +22,7 @@ pub(super) struct Reporter {
     failed: bool,
 }
 
-impl Reporter {
+impl StatsReporter {
     /// Of a server with that many workers.
     pub(super) fn new(workers: usize, file: Option<StatsFile>, sink: Arc<dyn EventSink>) -> Self {
         let statistics = Statistics::new(workers, unix_time());

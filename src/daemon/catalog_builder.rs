@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 /// Builds the catalog of all zones. Datasets that were never loaded are missing in `loaded`; those that
 /// have expired by `now`, in seconds since 1970, are left out of zones that have others.
-pub(super) fn assemble(
+pub(super) fn build(
     settings: &Settings,
     loaded: &HashMap<&String, Loaded<'_>>,
     now: u64,
@@ -24,7 +24,7 @@ pub(super) fn assemble(
     let acl = parts(&server.acl, loaded);
     let guarded = acl.len() == server.acl.len();
     let mut zone = |zone| {
-        let zone = assemble_zone(zone, settings, loaded, now, serials, statistics);
+        let zone = build_zone(zone, settings, loaded, now, serials, statistics);
         // Who may not ask at all is not known.
         if guarded { zone } else { Zone { state: ZoneState::Unloaded, ..zone } }
     };
@@ -32,7 +32,7 @@ pub(super) fn assemble(
     Catalog::new(zones, chaos).with_counters(statistics.rest()).with_acl(datasets(&acl))
 }
 
-fn assemble_zone(
+fn build_zone(
     settings: &ZoneSettings,
     all: &Settings,
     loaded: &HashMap<&String, Loaded<'_>>,

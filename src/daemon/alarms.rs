@@ -1,0 +1,68 @@
+//! What is wrong with zones although their datasets are as they were: each is told once.
+
+use crate::config::{self, Settings};
+use crate::event::{Event, EventSink};
+use crate::wire::name::NameBuf;
+use crate::zone::Zone;
+use std::collections::HashSet;
+
+/// What was told and still is so.
+#[derive(Default)]
+pub(super) struct Alarms {
+    /// Zones whose data has expired.
+    expired: HashSet<NameBuf>,
+    /// Zones that are without one of their allow or access lists, and the list.
+    missing: HashSet<(NameBuf, String)>,
+}
+
+impl Alarms {
+    /// Tells of zones whose data has expired by `now`, in seconds since 1970.
+    pub(super) fn tell_expired(&mut self, zones: &[Zone], now: u64, sink: &dyn EventSink) {
+        for zone in zones {
+            if zone.expires.is_none_or(|expires| expires >= now) {
+                self.expired.remove(&zone.apex);
+            } else if self.expired.insert(zone.apex.clone()) {
+                sink.emit(&Event::ZoneExpired { zone: zone.apex.clone() });
+            }
+        }
+    }
+
+    /// Tells of zones that are without a list. A zone without one of its allow lists goes on answering,
+    /// and then lists what it must not: that is to be seen beside what is said of the list itself.
+    /// Without one of its access lists it does not answer.
+    pub(super) fn tell_missing(
+        &mut self,
+        settings: &Settings,
+        is_loaded: impl Fn(&str) -> bool,
+        sink: &dyn EventSink,
+    ) {
+        for zone in &settings.zones {
+            for list in settings.server.acl.iter().chain(&zone.acl) {
+                if self.is_newly_missing(zone, list, &is_loaded) {
+                    let (zone, dataset) = (zone.name.clone(), list.clone());
+                    sink.emit(&Event::ZoneWithoutAccessList { zone, dataset });
+                }
+            }
+            for list in &zone.allow {
+                if self.is_newly_missing(zone, list, &is_loaded) {
+                    let (zone, dataset) = (zone.name.clone(), list.clone());
+                    sink.emit(&Event::ZoneWithoutAllowList { zone, dataset });
+                }
+            }
+        }
+    }
+
+    fn is_newly_missing(
+        &mut self,
+        zone: &config::Zone,
+        list: &str,
+        is_loaded: impl Fn(&str) -> bool,
+    ) -> bool {
+        let missing = (zone.name.clone(), list.to_owned());
+        if is_loaded(list) {
+            self.missing.remove(&missing);
+            return false;
+        }
+        self.missing.insert(missing)
+    }
+}

@@ -1,0 +1,55 @@
+//! What the control loop is told to do, and by whom: signals, timers, builds and files send commands to one
+//! channel, which the loop obeys in their order.
+
+use crate::dataset::manager::DatasetManager;
+use crate::dataset::task::Finished;
+use crate::watch::Change;
+use tokio::sync::mpsc::{Receiver, Sender, UnboundedReceiver, channel};
+
+/// The most commands that wait; whoever sends more waits, too.
+const WAITING: usize = 64;
+
+/// One thing to do.
+pub(super) enum Command {
+    /// Judge a build that has ended.
+    TakeBuild(Box<Finished>),
+    /// Build what reads these files, which have changed and are stable again.
+    TakeChanges(Vec<Change>),
+    /// Look again at the files of datasets whose time to try again has come.
+    Retry,
+    /// Look at what changes with time: certificates, expired data, the state folder.
+    Tick,
+    /// Add a line to the statistics file.
+    WriteStatistics,
+    /// Log the statistics; count from zero after that, or not.
+    LogStatistics {
+        /// Whether to count from zero.
+        reset: bool,
+    },
+    /// Read the settings again, and look at all files.
+    Reload,
+    /// Look at all files, and write a line of statistics.
+    Check,
+    /// End the server.
+    Stop,
+}
+
+/// The channel of the loop, with builds and files as its first senders.
+pub(super) fn commands(
+    datasets: &DatasetManager,
+    builds: UnboundedReceiver<Finished>,
+) -> (Sender<Command>, Receiver<Command>) {
+    let (sender, commands) = channel(WAITING);
+    tokio::spawn(send_builds(builds, sender.clone()));
+    let (watcher, to_loop) = (datasets.watcher(), sender.clone());
+    tokio::spawn(async move {
+        while to_loop.send(Command::TakeChanges(watcher.changes().await)).await.is_ok() {}
+    });
+    (sender, commands)
+}
+
+async fn send_builds(mut builds: UnboundedReceiver<Finished>, sender: Sender<Command>) {
+    while let Some(finished) = builds.recv().await
+        && sender.send(Command::TakeBuild(Box::new(finished))).await.is_ok()
+    {}
+}

@@ -1,0 +1,144 @@
+//! Reading the settings again: the old ones are served until what the new ones need is built.
+
+use super::control::Control;
+use crate::config::{self, Settings};
+use crate::event::Event;
+use sd_notify::NotifyState;
+use std::time::Instant;
+use tracing::debug;
+
+/// What the control loop is at.
+#[derive(Default)]
+pub(super) enum Phase {
+    /// No dataset is being built.
+    #[default]
+    Idle,
+    /// Datasets are being built.
+    Building(Round),
+    /// New settings wait for datasets to be built.
+    Reloading(Box<Settings>, Round),
+}
+
+/// Builds that are under way together.
+#[derive(Clone, Copy)]
+pub(super) struct Round {
+    /// When the first of them began.
+    pub(super) since: Instant,
+    /// They have changed what is served.
+    pub(super) changed: bool,
+}
+
+impl Round {
+    pub(super) fn begin() -> Self {
+        Self { since: Instant::now(), changed: false }
+    }
+}
+
+impl Phase {
+    /// The builds under way.
+    pub(super) fn round(&mut self) -> Option<&mut Round> {
+        match self {
+            Self::Idle => None,
+            Self::Building(round) | Self::Reloading(_, round) => Some(round),
+        }
+    }
+}
+
+impl Control {
+    /// Opens the query log anew, reads the settings again, and has all files looked at.
+    pub(super) fn reload(&mut self) {
+        self.notify_reloading();
+        if let Some(log) = &self.query_log {
+            log.reopen();
+        }
+        self.datasets.look_now();
+        let loaded = match self.source.load_again() {
+            Ok(loaded) => loaded,
+            Err(errors) => {
+                self.personality.emit(&Event::SettingsRefused { errors });
+                if !matches!(self.phase, Phase::Reloading(..)) {
+                    self.personality.notify(&[NotifyState::Ready]);
+                }
+                return;
+            }
+        };
+        for warning in loaded.warnings {
+            let source = self.source.to_string();
+            self.personality.emit(&Event::SettingDoubtful { source, warning });
+        }
+        let running = match &self.phase {
+            Phase::Reloading(settings, _) => settings,
+            Phase::Idle | Phase::Building(_) => &self.settings,
+        };
+        let (settings, changes) = config::reload(running, loaded.settings);
+        for change in changes.live {
+            self.personality.emit(&Event::SettingChanged { change });
+        }
+        for change in changes.restart {
+            self.personality.emit(&Event::SettingNeedsRestart { change });
+        }
+        self.datasets.apply(&settings);
+        let round = self.phase.round().copied();
+        if self.datasets.awaited() > 0 {
+            let round = round.unwrap_or_else(Round::begin);
+            self.phase = Phase::Reloading(Box::new(settings), round);
+        } else {
+            self.phase = round.map_or(Phase::Idle, Phase::Building);
+            self.adopt(settings);
+            // What was built for settings that were never served may have been the last of it.
+            if round.is_some() {
+                self.finish_round();
+            }
+        }
+    }
+
+    /// Goes on when builds have ended and were judged; `changed` if they have changed what is served.
+    pub(super) fn after_builds(&mut self, changed: bool) {
+        if let Some(round) = self.phase.round() {
+            round.changed |= changed;
+        }
+        match std::mem::take(&mut self.phase) {
+            Phase::Reloading(settings, round) if self.datasets.awaited() == 0 => {
+                self.phase = Phase::Building(Round { changed: true, ..round });
+                self.adopt(*settings);
+            }
+            phase => {
+                self.phase = phase;
+                if changed {
+                    self.publish();
+                }
+            }
+        }
+        self.finish_round();
+    }
+
+    /// Tells that no build is under way any more, if that is so.
+    fn finish_round(&mut self) {
+        if self.datasets.is_building() {
+            return;
+        }
+        self.datasets.tidy();
+        let round = std::mem::take(&mut self.phase).round().copied();
+        let Round { since, changed } = round.unwrap_or_else(Round::begin);
+        self.tell_loads_finished(since.elapsed(), changed);
+    }
+
+    /// Puts new settings in place of the old.
+    fn adopt(&mut self, settings: Settings) {
+        self.settings = settings;
+        self.datasets.settle_on(&self.settings);
+        self.publish();
+        let (source, zones) = (self.source.to_string(), self.settings.zones.len());
+        self.personality.emit(&Event::SettingsReloaded { source, zones });
+        self.personality.notify(&[NotifyState::Ready]);
+    }
+
+    /// Says that a reload begins. Without the time, systemd would take a `Type=notify-reload`
+    /// service for one that does not reload (sd_notify(3)).
+    fn notify_reloading(&self) {
+        match NotifyState::monotonic_usec_now() {
+            Ok(time) => self.personality.notify(&[NotifyState::Reloading, time]),
+            Err(error) => debug!("the time for systemd is not to be had: {error}"),
+        }
+    }
+}
