@@ -5,12 +5,14 @@ use crate::listing::AnswersBuilder;
 use crate::util::threads::cores;
 use crate::wire::name::NameBuf;
 use crate::zone::{Acl, Dataset, Ns, Soa, Subzones};
-use crate::zonefile::{Diagnostics, Kind, Options, Parsed};
+use crate::zonefile::{Diagnostics, Dialect, Kind, Options, Parsed};
 
 /// How the files of a dataset are parsed.
 pub(super) fn options(spec: &config::Dataset, server: &config::Server, now: u64) -> Options {
     let bounds = &server.ttl;
     Options {
+        dialect: if spec.guarded { Dialect::Native } else { Dialect::Rbldnsd },
+        is_beside_ip4: false,
         accept_host_bits: server.accept_host_bits,
         default_ttl: bounds.default,
         min_ttl: bounds.min,

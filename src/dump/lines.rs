@@ -11,7 +11,7 @@ use crate::zone::key::{MAPPED, SIX_TO_FOUR};
 use crate::zone::sweep::{Hit, HitKind, Node, Section, Visitor, suffix};
 use hashbrown::HashMap;
 use std::io::{self, Write};
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// Writes the records of a section.
 pub(super) struct Lines<'z, 'o> {
@@ -228,6 +228,7 @@ fn data(record: Record<'_>) -> Vec<u8> {
     let wire = record.data;
     let plain = match record.rtype {
         Type::A => <[u8; 4]>::try_from(wire).ok().map(|a| Ipv4Addr::from(a).to_string().into()),
+        Type::AAAA => <[u8; 16]>::try_from(wire).ok().map(|a| Ipv6Addr::from(a).to_string().into()),
         Type::TXT => strings(wire),
         Type::NS => NameBuf::from_wire(wire).map(|name| absolute(&name)),
         Type::MX => wire.split_first_chunk().and_then(|(preference, name)| {
@@ -270,6 +271,7 @@ fn type_name(rtype: Type) -> String {
     match rtype {
         Type::NS => "NS".to_owned(),
         Type::MX => "MX".to_owned(),
+        Type::AAAA => "AAAA".to_owned(),
         Type(number) => format!("TYPE{number}"),
     }
 }

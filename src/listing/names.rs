@@ -168,17 +168,19 @@ impl NamesBuilder {
     /// the name anyway. The latter is kept if a text may show the listed name (`$`); a text may
     /// come from `base_template`, the dataset's `$=` line, empty for none.
     pub fn finish(self, answers: AnswersBuilder, base_template: &[u8]) -> (NameTree, Answers) {
-        self.finish_beside(None, None, answers, base_template)
+        let (tree, answers, _) = self.finish_beside(None, None, answers, base_template);
+        (tree, answers)
     }
 
-    /// The same beside addresses that have the same answers, and get their numbers first.
+    /// The same beside addresses that have the same answers, and get their numbers first; and the
+    /// number of names with more values than an answer holds.
     pub fn finish_beside(
         self,
-        mut ip4: Option<&mut Addresses4>,
-        mut ip6: Option<&mut Addresses6>,
+        ip4: Option<&mut Addresses4>,
+        ip6: Option<&mut Addresses6>,
         answers: AnswersBuilder,
         base_template: &[u8],
-    ) -> (NameTree, Answers) {
+    ) -> (NameTree, Answers, u64) {
         let mut numbering = addresses::numbering(ip4.as_deref(), ip6.as_deref(), &answers);
         let mut rules = Rules { answers, base_template, values: Vec::new() };
         let mut tree = NameTreeBuilder::default();
@@ -210,8 +212,9 @@ impl NamesBuilder {
                 }
             }
         });
-        addresses::renumber(ip4.as_deref_mut(), ip6.as_deref_mut(), &numbering);
-        (tree.finish(), rules.answers.finish_as(&numbering))
+        addresses::renumber(ip4, ip6, &numbering);
+        let overfull = rules.answers.overfull();
+        (tree.finish(), rules.answers.finish_as(&numbering), overfull)
     }
 }
 
@@ -229,15 +232,17 @@ impl Rules<'_> {
         inherited: AnswerId,
     ) -> Option<AnswerId> {
         self.values.clear();
-        let mut excluded = false;
+        let (mut excluded, mut overfull) = (false, false);
         for value in entries {
             match value {
                 None => excluded = true,
-                Some(value) if self.values.len() < MAX_VALUES && !self.values.contains(&value) => {
-                    self.values.push(value);
-                }
+                Some(_) if self.values.len() == MAX_VALUES => overfull = true,
+                Some(value) if !self.values.contains(&value) => self.values.push(value),
                 Some(_) => {}
             }
+        }
+        if overfull {
+            self.answers.count_overfull();
         }
         if excluded {
             return inherited.is_listed().then_some(AnswerId::NONE);

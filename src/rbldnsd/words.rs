@@ -106,6 +106,8 @@ fn fault(reason: Reason) -> String {
         | Reason::BackwardRange
         | Reason::AfterAddress
         | Reason::NotSingle4
+        | Reason::Ip6InIp4
+        | Reason::Ip4InIp6
         | Reason::OtherType
         | Reason::NoKey
         | Reason::Unread(_) => "invalid address",

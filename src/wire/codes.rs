@@ -15,6 +15,8 @@ impl Type {
     pub const MX: Self = Self(15);
     /// Text strings.
     pub const TXT: Self = Self(16);
+    /// An IPv6 address (RFC 3596).
+    pub const AAAA: Self = Self(28);
     /// The EDNS pseudo record (RFC 6891).
     pub const OPT: Self = Self(41);
     /// The first of the types that ask for something other than records: TSIG, IXFR, AXFR,

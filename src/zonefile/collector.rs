@@ -127,20 +127,31 @@ impl Collector {
                 parsed.acl = Some(acl);
             }
         }
+        // A range is several prefixes, and one entry.
+        late.dedup_by_key(|(number, _)| *number);
         parsed.entries = accepted - late.len() as u64;
         for (number, reason) in late {
             parsed.diagnostics.push(places.get(number), 1, (reason, false), None);
         }
+        let keys;
         parsed.answers = match names {
             Some(names) => {
                 let base = parsed.vars.base.as_deref().unwrap_or(b"");
                 let (ip4, ip6) = (parsed.ip4.as_mut(), parsed.ip6.as_mut());
-                let (names, answers) = names.finish_beside(ip4, ip6, values.answers, base);
-                parsed.names = Some(names);
+                let (names, answers, overfull) =
+                    names.finish_beside(ip4, ip6, values.answers, base);
+                (parsed.names, keys) = (Some(names), overfull);
                 answers
             }
-            None => addresses::number(parsed.ip4.as_mut(), parsed.ip6.as_mut(), values.answers),
+            None => {
+                keys = values.answers.overfull();
+                addresses::number(parsed.ip4.as_mut(), parsed.ip6.as_mut(), values.answers)
+            }
         };
+        if keys > 0 {
+            let nowhere = Place { file: 0, line: 0 };
+            parsed.diagnostics.push(nowhere, 1, (Reason::ManyValues { keys }, true), None);
+        }
         parsed
     }
 }

@@ -2,6 +2,7 @@
 
 use super::entry::Place;
 use super::format::Unread;
+use crate::util::text::counted;
 use crate::util::time::Utc;
 use crate::wire::name::NameError;
 use ipnet::IpNet;
@@ -109,7 +110,7 @@ impl Diagnostics {
 pub struct Diagnostic {
     /// The file: the number of calls of `Parser::start_file` before its own.
     pub file: u16,
-    /// The line, from 1.
+    /// The line, from 1; 0 for what is wrong with the dataset as a whole.
     pub line: u32,
     /// The byte of the line where it stopped making sense, from 1.
     pub column: u32,
@@ -212,6 +213,43 @@ pub enum Reason {
     NoKey,
     /// A line of another form than rbldnsd's that does not say what the form says.
     Unread(Unread),
+    /// An IPv6 address in a type of IPv4 addresses.
+    Ip6InIp4,
+    /// An IPv4 address in a type of IPv6 addresses.
+    Ip4InIp6,
+    /// A range with blanks around its dash, read as the range.
+    SpacedRange,
+    /// A network with a mask in place of a length, read as this network.
+    Netmask(IpNet),
+    /// The first and the last address and the length of a network in columns, read as this network.
+    Columns(IpNet),
+    /// Another address behind the key.
+    SecondAddress,
+    /// What may be a port sticks to the address, and is its A value.
+    Port(u8),
+    /// The text is what lets a client pass in a map of a mail server.
+    PassesInMap,
+    /// An IPv4 address among names, beside datasets of IPv4 addresses.
+    AddressInNames,
+    /// No question is about a v4-mapped address: questions about it are about this network.
+    Mapped(IpNet),
+    /// A byte that is no part of a name that is asked for.
+    OddName(u8),
+    /// A record without a name.
+    NoOwner,
+    /// A star as a label of the name of a record.
+    Star,
+    /// Keys have more values than are used.
+    ManyValues {
+        /// The number of such keys.
+        keys: u64,
+    },
+    /// The file ends without a newline; its last line was used.
+    NoNewline,
+    /// The file ends without a newline, and the key of its last line may be cut.
+    CutKey,
+    /// Commas between name servers.
+    CommaInNs,
     /// Not an A value.
     BadA,
     /// The A value is outside 127.0.0.0/8.
@@ -298,10 +336,10 @@ impl fmt::Display for Reason {
                 write!(f, "{size} addresses are more than the {max} that $MAXRANGE4 allows")
             }
             Self::NotSingle4 => {
-                f.write_str("ip4tset takes single addresses only: expected 4 octets")
+                f.write_str("ip4tset holds single addresses: use ip4set or ip4trie for networks and ranges")
             }
             Self::NotSingle6 { excluded: false } => {
-                f.write_str("ip6tset takes /64 networks only: expected exactly 4 fields")
+                f.write_str("ip6tset holds networks of /64: use ip6trie for others")
             }
             Self::NotSingle6 { excluded: true } => {
                 f.write_str("ip6tset excludes single addresses only: expected a whole address")
@@ -314,6 +352,72 @@ impl fmt::Display for Reason {
                 "neither an address nor a domain name that can be asked for: the line is left out",
             ),
             Self::Unread(unread) => unread.fmt(f),
+            Self::Ip6InIp4 => f.write_str(
+                "an IPv6 address in a dataset of IPv4 addresses: ip4trie holds both families, and mixed names, too",
+            ),
+            Self::Ip4InIp6 => f.write_str(
+                "an IPv4 address in a dataset of IPv6 addresses: ip4trie holds both families, and mixed names, too",
+            ),
+            Self::SpacedRange => f.write_str(
+                "read as a range: write it without blanks, as in 192.0.2.1-192.0.2.9",
+            ),
+            Self::Netmask(net) | Self::Columns(net) => write!(f, "read as {net}: write it so"),
+            Self::SecondAddress => f.write_str(
+                "only the first address is listed, the second one is its text: write \
+                 192.0.2.1-192.0.2.9 for a range, or :2: before the text",
+            ),
+            Self::Port(port) => write!(
+                f,
+                "listed with the A value 127.0.0.{port}: leave :{port} out if it is a port, or put a \
+                 blank before it"
+            ),
+            Self::PassesInMap => f.write_str(
+                "listed, though this word lets a client pass in a map of Postfix or sendmail: write \
+                 ! before the key to exclude it, or :2: before the text",
+            ),
+            Self::AddressInNames => f.write_str(
+                "listed as a name, which is the question about the address with its octets reversed: \
+                 put addresses into an ip4set or ip4trie",
+            ),
+            Self::Mapped(net) => write!(
+                f,
+                "no question reaches a v4-mapped address: put {net} into an ip4trie or ip4set"
+            ),
+            Self::OddName(b'/') => {
+                f.write_str("a URL or a path is no name: write the host name alone")
+            }
+            Self::OddName(b'*') => {
+                f.write_str("a star stands only in front of a dot: write *.example.com")
+            }
+            Self::OddName(byte @ 0x80..) => write!(
+                f,
+                "byte {byte:#x} is part of no name that is asked for: write the name in ASCII, as in \
+                 xn--bcher-kva.example"
+            ),
+            Self::OddName(byte) => write!(
+                f,
+                "`{}` is part of no name that is asked for: put a blank before a value or a comment",
+                char::from(*byte)
+            ),
+            Self::NoOwner => f.write_str(
+                "the line begins with a blank and has no name: write the name, @ for the zone itself",
+            ),
+            Self::Star => f.write_str(
+                "a star stands for itself in a generic dataset: it has no wildcards",
+            ),
+            Self::ManyValues { keys } => write!(
+                f,
+                "{} more than 255 values, of which 255 are used: use fewer lists in one dataset",
+                counted(*keys, "key has", "keys have")
+            ),
+            Self::NoNewline => f.write_str(
+                "the file ends without a newline: end it with one, or fetch it again if it was cut",
+            ),
+            Self::CutKey => f.write_str(
+                "the file ends without a newline, and this key may be cut: end the line with a \
+                 newline, or fetch the file again",
+            ),
+            Self::CommaInNs => f.write_str("name servers are separated by blanks, not by commas"),
             Self::BadA => {
                 f.write_str("expected an A value after the colon, as in :127.0.0.2: or :2:")
             }
@@ -351,7 +455,7 @@ impl fmt::Display for Reason {
             Self::NoRecord => f.write_str(
                 "expected a name, perhaps a TTL, a type and its data, as in www 1h A 192.0.2.1",
             ),
-            Self::RecordType => f.write_str("expected a record of type A, TXT or MX"),
+            Self::RecordType => f.write_str("expected a record of type A, AAAA, TXT or MX"),
             Self::BadPreference => f.write_str(
                 "expected a preference up to 65535 and a name, as in MX 10 mail.example",
             ),

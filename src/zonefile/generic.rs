@@ -2,11 +2,13 @@
 
 use super::diagnostic::Refused;
 use super::entry::Record;
+use super::rules::Rules;
 use super::scan::Scan;
 use super::special::ttl;
-use super::{FatalCause, MAX_TEXT, Options, Reason, ip4};
+use super::{FatalCause, MAX_TEXT, Reason, ip4, native};
 use crate::wire::Type;
 use crate::wire::name::{MAX_NAME, NameBuf};
+use std::net::Ipv6Addr;
 
 /// The most bytes of data: a text in character-strings, or a preference and a name.
 const MAX_DATA: usize = MAX_TEXT + MAX_TEXT.div_ceil(255);
@@ -18,21 +20,30 @@ const _: () = assert!(MAX_DATA >= 2 + MAX_NAME);
 /// MX record that cannot be read makes the whole dataset unusable.
 pub(super) fn read<'d>(
     scan: &mut Scan<'_>,
-    default_ttl: u32,
-    options: &Options,
+    rules: Rules<'_>,
+    is_indented: bool,
     data: &'d mut Data,
 ) -> Result<(NameBuf, Record<'d>), Refused> {
+    let is_native = rules.is_native();
+    if is_native && is_indented && native::lacks_owner(scan.clone().word()) {
+        return Err(Reason::NoOwner.into());
+    }
     let name = owner(scan)?;
     let ttl = match scan.peek() {
-        b'0'..=b'9' => ttl(scan, default_ttl, options).ok_or(FatalCause::RecordTtl)?,
-        _ => default_ttl,
+        b'0'..=b'9' => ttl(scan, rules.ttl, rules.options).ok_or(FatalCause::RecordTtl)?,
+        _ => rules.ttl,
     };
-    let rtype = record_type(scan)?;
+    let rtype = record_type(scan, is_native)?;
     let mut was_cut = false;
     match rtype {
         Type::A => {
             let (address, _) = ip4::inet_address(scan).ok_or(Reason::NotAddress4)?;
             data.push(&address.to_be_bytes());
+        }
+        Type::AAAA => {
+            let word = str::from_utf8(scan.rest()).unwrap_or_default().split([' ', '\t']).next();
+            let address = word.and_then(|word| word.parse::<Ipv6Addr>().ok());
+            data.push(&address.ok_or(Reason::NotAddress6)?.octets());
         }
         Type::MX => mail_exchange(scan, data)?,
         _ => was_cut = texts(scan, data),
@@ -57,8 +68,8 @@ fn owner(scan: &mut Scan<'_>) -> Result<NameBuf, Reason> {
     }
 }
 
-/// The type: A, MX or TXT.
-fn record_type(scan: &mut Scan<'_>) -> Result<Type, Reason> {
+/// The type: A, MX or TXT, natively also AAAA.
+fn record_type(scan: &mut Scan<'_>, is_native: bool) -> Result<Type, Reason> {
     let mut start = scan.clone();
     let mut word = scan.word();
     if word.eq_ignore_ascii_case(b"in") {
@@ -68,7 +79,9 @@ fn record_type(scan: &mut Scan<'_>) -> Result<Type, Reason> {
     if scan.is_end() {
         return Err(Reason::NoRecord);
     }
-    let types = [(&b"a"[..], Type::A), (b"txt", Type::TXT), (b"mx", Type::MX)];
+    let types =
+        [(&b"a"[..], Type::A), (b"txt", Type::TXT), (b"mx", Type::MX), (b"aaaa", Type::AAAA)];
+    let types = if is_native { &types[..] } else { &types[..3] };
     let known = types.iter().find(|(name, _)| word.eq_ignore_ascii_case(name));
     known.map(|&(_, rtype)| rtype).ok_or_else(|| {
         *scan = start;
@@ -136,19 +149,27 @@ impl Data {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::zonefile::Options;
+    use std::sync::LazyLock;
+
+    static OPTIONS: LazyLock<Options> = LazyLock::new(Options::default);
+
+    fn rules(options: &Options) -> Rules<'_> {
+        Rules { options, max_range: None, ttl: 77 }
+    }
 
     /// The record of a line, if its name is this one.
     fn read(name: &[u8], line: &str) -> Option<(Type, u32, Vec<u8>)> {
         let mut data = Data::default();
         let mut scan = Scan::new(line.as_bytes());
-        let (owner, record) = super::read(&mut scan, 77, &Options::default(), &mut data).ok()?;
+        let (owner, record) = super::read(&mut scan, rules(&OPTIONS), false, &mut data).ok()?;
         (owner.as_wire() == name).then(|| (record.rtype, record.ttl, record.data.to_vec()))
     }
 
     fn refused(line: &str) -> (Refused, usize) {
         let mut scan = Scan::new(line.as_bytes());
         let mut data = Data::default();
-        let result = super::read(&mut scan, 77, &Options::default(), &mut data);
+        let result = super::read(&mut scan, rules(&OPTIONS), false, &mut data);
         (result.map(drop).expect_err(line), scan.at())
     }
 
@@ -174,6 +195,8 @@ mod tests {
             Some((Type::MX, 3600, b"\x00\x0a\x04Mail\x07Example\0".to_vec()))
         );
         assert_eq!(read(b"\x01a\0", "a mx 65535 ."), Some((Type::MX, 77, vec![255, 255, 0])));
+        let address = "2001:db8::1".parse::<Ipv6Addr>().unwrap().octets().to_vec();
+        assert_eq!(read(b"\x01a\0", "a aaaa 2001:db8::1 x"), Some((Type::AAAA, 77, address)));
         assert_eq!(read(b"\x02in\0", "in in TXT x"), Some((Type::TXT, 77, b"\x01x".to_vec())));
     }
 
@@ -196,7 +219,7 @@ mod tests {
         let too_long = format!("t TXT {}", "x".repeat(MAX_TEXT + 1));
         let mut scan = Scan::new(too_long.as_bytes());
         let mut data = Data::default();
-        let (_, record) = super::read(&mut scan, 77, &Options::default(), &mut data).unwrap();
+        let (_, record) = super::read(&mut scan, rules(&OPTIONS), false, &mut data).unwrap();
         assert!(record.was_cut);
     }
 
@@ -210,7 +233,7 @@ mod tests {
             ("@", Reason::NoRecord, 1),
             (". A 127.0.0.2", Reason::NoName, 0),
             ("www NS ns.example", Reason::RecordType, 4),
-            ("www AAAA ::1", Reason::RecordType, 4),
+            ("www AAAA 1.2.3.4", Reason::NotAddress6, 9),
             ("www IN 300 A 127.0.0.2", Reason::RecordType, 7),
             ("www 5: A 127.0.0.2", Reason::RecordType, 5),
             ("www A x", Reason::NotAddress4, 6),

@@ -2,50 +2,93 @@
 
 use super::entry::EntryKey;
 use super::scan::{Scan, is_blank};
-use super::{Kind, Reason, ip4, ip6};
+use super::{Dialect, Kind, Reason, ip4, ip6, native};
 use crate::listing::names::Scope;
 use crate::wire::name::{MAX_LABEL, NameBuf};
 
-/// Reads the key of an entry of this type, and whether the entry is an exclusion. A domain name is
-/// put into `name`.
+/// The key of an entry line.
+pub(super) struct ReadKey<'k> {
+    pub(super) key: EntryKey<'k>,
+    pub(super) is_excluded: bool,
+    /// What to tell about it.
+    pub(super) warning: Option<Reason>,
+}
+
+/// Reads the key of an entry of this type. A domain name is put into `name`.
 pub(super) fn read<'k, 't: 'k>(
     kind: Kind,
+    dialect: Dialect,
     scan: &mut Scan<'t>,
     name: &'k mut NameBuf,
-) -> Result<(EntryKey<'k>, bool), Reason> {
-    if kind == Kind::AclKey {
-        return Ok((EntryKey::AccessKey(access_key(scan)?), false));
-    }
-    let excluded = !matches!(kind, Kind::Ip4Tset | Kind::Acl) && eat_exclusion(scan);
+) -> Result<ReadKey<'k>, Reason> {
+    let is_native = dialect == Dialect::Native;
+    let can_exclude = !matches!(kind, Kind::Ip4Tset | Kind::Acl | Kind::AclKey);
+    let is_excluded = can_exclude && eat_exclusion(scan);
+    let start = scan.clone();
     let key = match kind {
-        Kind::Ip4Set => ip4::range(scan)?,
-        Kind::Ip4Tset => {
-            let (address, len) = ip4::prefix(scan)?;
-            EntryKey::Prefix4 { address, len }
+        Kind::Ip4Set => ip4::range(scan),
+        Kind::Ip4Tset => ip4::prefix(scan).map(|(address, len)| EntryKey::Prefix4 { address, len }),
+        Kind::Ip4Trie => of_any_family(scan),
+        Kind::Ip6Tset => ip6::prefix(scan).map(|(address, len)| EntryKey::Prefix6 { address, len }),
+        Kind::Ip6Trie => prefix6(scan),
+        Kind::Acl => client(scan),
+        Kind::AclKey => {
+            let key = EntryKey::AccessKey(access_key(scan)?);
+            return Ok(ReadKey { key, is_excluded, warning: None });
         }
-        Kind::Ip4Trie => of_any_family(scan)?,
-        Kind::Ip6Tset => {
-            let (address, len) = ip6::prefix(scan)?;
-            EntryKey::Prefix6 { address, len }
-        }
-        Kind::Ip6Trie => prefix6(scan)?,
-        Kind::Mixed => match address_or_none(scan)? {
-            Some(key) => key,
-            None => {
-                let scope;
-                (*name, scope) = scoped_name(scan)?;
-                return Ok((EntryKey::Name { name: name.as_wire(), scope }, excluded));
-            }
+        Kind::Mixed => match address_or_none(scan) {
+            Ok(Some(key)) => Ok(key),
+            Ok(None) => return read_name(kind, is_native, is_excluded, scan, name),
+            Err(reason) => Err(reason),
         },
-        Kind::Acl => return Ok((client(scan)?, false)),
-        Kind::Dnset | Kind::Generic | Kind::Combined | Kind::AclKey => {
-            let scope;
-            (*name, scope) = scoped_name(scan)?;
-            return Ok((EntryKey::Name { name: name.as_wire(), scope }, excluded));
+        Kind::Dnset | Kind::Generic | Kind::Combined => {
+            return read_name(kind, is_native, is_excluded, scan, name);
         }
     };
-    end_of_address(scan)?;
-    Ok((key, excluded))
+    let (key, warning) = match key.and_then(|key| end_of_address(scan).map(|()| key)) {
+        Ok(key) if is_native && kind != Kind::Acl && !is_excluded => {
+            native::behind(key, kind, scan)?
+        }
+        Ok(key) => (key, None),
+        Err(reason) => {
+            let mut again = start.clone();
+            let read = is_native.then(|| native::instead(kind, &mut again)).flatten();
+            match read {
+                Some(read) => {
+                    *scan = again;
+                    read
+                }
+                None => {
+                    let other = native::other_family(kind, start.rest());
+                    if other.is_some() {
+                        *scan = start;
+                    }
+                    return Err(other.unwrap_or(reason));
+                }
+            }
+        }
+    };
+    Ok(ReadKey { key, is_excluded, warning })
+}
+
+fn read_name<'k>(
+    kind: Kind,
+    is_native: bool,
+    is_excluded: bool,
+    scan: &mut Scan<'_>,
+    name: &'k mut NameBuf,
+) -> Result<ReadKey<'k>, Reason> {
+    let scope;
+    (*name, scope) = match is_native {
+        true => native::scoped_name(scan, scoped_name)?,
+        false => scoped_name(scan)?,
+    };
+    let key = EntryKey::Name { name: name.as_wire(), scope };
+    let (key, warning) = match is_native && !is_excluded {
+        true => native::behind(key, kind, scan)?,
+        false => (key, None),
+    };
+    Ok(ReadKey { key, is_excluded, warning })
 }
 
 fn prefix4(scan: &mut Scan<'_>) -> Result<EntryKey<'static>, Reason> {

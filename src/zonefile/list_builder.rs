@@ -4,7 +4,7 @@
 use super::acl::AclBuilder;
 use super::batch::Batch;
 use super::diagnostic::Refused;
-use super::entry::{Entry, EntryKey, EntryValue};
+use super::entry::{Entry, EntryKey, EntryValue, net4};
 use super::fast::PrefixEntry;
 use super::rules::{Address, Rules, mapped_ip4};
 use super::scan::Scan;
@@ -122,6 +122,7 @@ impl ListBuilder {
                 set.add(address);
                 Ok(None)
             }
+            (Self::Ip4Tset(_), Range4 { .. }) => Err(Reason::NotSingle4.into()),
             (Self::Ip4Trie(trie, _) | Self::Mixed(trie, ..), Prefix4 { address, len }) => {
                 add_prefix(trie, address, len, value, values, rules, number)
             }
@@ -150,14 +151,17 @@ impl ListBuilder {
             (Self::Ip6Tset(set), Prefix6 { address, len }) => {
                 let excluded = matches!(value, EntryValue::Excluded);
                 match (excluded, len) {
-                    (false, 64) => set.add(address),
+                    (false, 64) => set.add(address.admit(len, rules)?),
                     (true, 128) => set.exclude(address),
                     _ => return Err(Reason::NotSingle6 { excluded }.into()),
                 }
                 Ok(None)
             }
             (Self::Ip6Trie(trie), Prefix6 { address, len }) => {
-                add_prefix(trie, address, len, value, values, rules, number)
+                let warning = add_prefix(trie, address, len, value, values, rules, number)?;
+                let mapped = mapped_ip4(address, len).filter(|_| rules.is_native());
+                let mapped = mapped.map(|(start, len)| Reason::Mapped(net4(start, len)));
+                Ok(mapped.or(warning))
             }
             (Self::Dnset(names) | Self::Mixed(_, _, names), Name { name, scope }) => {
                 let (value, warning) = values.of_entry(value)?;
@@ -198,7 +202,8 @@ impl ListBuilder {
                 addresses.len()
             }
             (Self::Ip4Set(set), Batch::Prefixes4(entries)) => {
-                let block = |entry: &PrefixEntry<u32>| rules.set_block(entry.address, entry.len);
+                let block =
+                    |entry: &PrefixEntry<u32>| rules.set_block(entry.address, entry.len).ok();
                 let add = |(start, end), value, _: &mut Values| set.add_range(start, end, value);
                 add_admitted(entries, chunk, values, block, add)?
             }
@@ -251,8 +256,10 @@ fn add_prefixes<A: Address>(
 ) -> Result<usize, FatalCause> {
     entry_number(number + entries.len() as u64)?;
     let mut number = entry_number(number)?;
-    let admit = |entry: &PrefixEntry<A>| {
-        entry.address.admit(entry.len, rules).map(|start| (start, entry.len))
+    let admit = |entry: &PrefixEntry<A>| match entry.address.is_mapped_ip4() {
+        // The general reader tells it.
+        true => None,
+        false => entry.address.admit(entry.len, rules).ok().map(|start| (start, entry.len)),
     };
     add_admitted(entries, chunk, values, admit, |(start, len), value, values| {
         trie.add(start, len, values.answer(value), number);
@@ -265,15 +272,15 @@ fn add_admitted<A, K>(
     entries: &[PrefixEntry<A>],
     chunk: &[u8],
     values: &mut Values,
-    admit: impl Fn(&PrefixEntry<A>) -> Result<K, Reason>,
+    admit: impl Fn(&PrefixEntry<A>) -> Option<K>,
     mut add: impl FnMut(K, Option<ValueId>, &mut Values),
 ) -> Result<usize, FatalCause> {
     let mut count = 0;
     for group in entries.chunks(GROUP) {
-        let good = group.iter().take_while(|entry| admit(entry).is_ok()).count();
+        let good = group.iter().take_while(|entry| admit(entry).is_some()).count();
         let its_values = values.of_group(group[..good].iter().map(|entry| entry.value), chunk)?;
         for (entry, value) in group[..good].iter().zip(its_values) {
-            if let Ok(key) = admit(entry) {
+            if let Some(key) = admit(entry) {
                 add(key, value, values);
             }
         }

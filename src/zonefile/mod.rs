@@ -36,6 +36,7 @@ mod ip6;
 mod keys;
 mod kind;
 mod list_builder;
+mod native;
 mod options;
 mod params;
 mod parsed;
@@ -58,7 +59,7 @@ pub use diagnostic::{
 pub use entry::{EntryKey, Observer, Place};
 pub use format::{Format, Stated, UnknownFormat, Unread, sniff};
 pub use kind::{Kind, UnknownKind};
-pub use options::Options;
+pub use options::{Dialect, Options};
 pub use parsed::Parsed;
 pub use parser::Parser;
 pub use section_reader::Section;

@@ -3,9 +3,22 @@
 use super::Format;
 use std::net::Ipv4Addr;
 
+/// How lines are read that rbldnsd reads in a way that nobody means.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Dialect {
+    /// As they are meant, or not at all, with a warning.
+    Native,
+    /// As rbldnsd does.
+    Rbldnsd,
+}
+
 /// How to read the files of a dataset.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Options {
+    /// How lines are read that rbldnsd reads in a way that nobody means.
+    pub dialect: Dialect,
+    /// The dataset shares a zone with IPv4 datasets: an address among names is a mistake.
+    pub is_beside_ip4: bool,
     /// Ignore bits below the length of a prefix instead of refusing the line (rbldnsd's `-e`).
     pub accept_host_bits: bool,
     /// The TTL where the files give none, in seconds (rbldnsd's `-t`).
@@ -35,6 +48,8 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            dialect: Dialect::Native,
+            is_beside_ip4: false,
             accept_host_bits: false,
             default_ttl: 35 * 60,
             min_ttl: 0,

@@ -5,12 +5,14 @@ use super::collector::Collector;
 use super::diagnostic::Refused;
 use super::entry::{Entry, EntryKey, EntryValue, Observer, Place};
 use super::format::{Item, Key, Reader};
+use super::keys::ReadKey;
 use super::rules::Rules;
 use super::scan::{Scan, is_blank};
 use super::section_reader::{SectionReader, Sections};
 use super::special::Head;
 use super::{
-    Diagnostics, Fatal, FatalCause, Kind, MAX_LINE, Options, Parsed, Reason, Stated, generic, keys,
+    Diagnostics, Dialect, Fatal, FatalCause, Kind, MAX_LINE, Options, Parsed, Reason, Stated,
+    generic, keys, native,
 };
 use crate::listing::names::Scope;
 use crate::wire::name::NameBuf;
@@ -37,6 +39,8 @@ pub struct Parser<'o> {
     buffer: BatchBuffer,
     /// True if more of that line was fed than is kept.
     overlong: bool,
+    /// The line at hand is the last one of its file, has no newline, and may be cut off.
+    is_cut: bool,
     observer: Option<Box<Observer<'o>>>,
     /// Reads lines of another form than rbldnsd's.
     reader: Option<Reader>,
@@ -67,6 +71,7 @@ impl<'o> Parser<'o> {
             partial: Vec::new(),
             buffer: BatchBuffer::default(),
             overlong: false,
+            is_cut: false,
             observer: None,
         }
     }
@@ -128,12 +133,15 @@ impl<'o> Parser<'o> {
         self.feed(&chunk[fed..])
     }
 
-    /// Ends the file. Its last line counts also without a newline.
+    /// Ends the file. Its last line counts also without a newline, natively if its key is whole.
     pub fn end_file(&mut self) -> Result<(), Fatal> {
         if self.partial.is_empty() && !self.overlong {
             return Ok(());
         }
-        self.take_partial()
+        self.is_cut = self.options.dialect == Dialect::Native;
+        let result = self.take_partial();
+        self.is_cut = false;
+        result
     }
 
     /// The number of entry lines so far; it never falls.
@@ -195,7 +203,7 @@ impl<'o> Parser<'o> {
     }
 
     /// Takes a line without its newline, or the beginning of an overlong one.
-    pub(super) fn line(&mut self, raw: &[u8], overlong: bool) -> Result<(), Fatal> {
+    fn line(&mut self, raw: &[u8], overlong: bool) -> Result<(), Fatal> {
         self.line = self.line.saturating_add(1);
         // No line of the commonest kinds begins with a mark, so it is met here.
         let raw =
@@ -210,6 +218,8 @@ impl<'o> Parser<'o> {
             self.reader = Some(reader);
             if overlong {
                 self.report(raw, MAX_LINE, Reason::LongLine, true);
+            } else if self.is_cut {
+                self.report(raw, raw.len(), Reason::NoNewline, true);
             }
             return result;
         }
@@ -223,20 +233,23 @@ impl<'o> Parser<'o> {
         let result = match text {
             [b'$', ..] => {
                 scan.skip(1);
-                self.special(&mut scan, raw, start)
+                self.special(&mut scan, raw, start).map(|warning| Some((warning?, scan.at())))
             }
             [b'#' | b';' | b':', b'$', ..] => {
                 scan.skip(2);
-                self.special(&mut scan, raw, start)
+                self.special(&mut scan, raw, start).map(|warning| Some((warning?, scan.at())))
             }
             [] | [b'#' | b';', ..] => Ok(None),
-            _ => self.entry_line(&mut scan),
+            _ => self.entry_line(&mut scan, start > 0),
         };
         match result {
             // What else is wrong with the line says more: it is told once.
             Ok(None) if overlong => self.report(raw, MAX_LINE, Reason::LongLine, true),
+            Ok(None) if self.is_cut && !text.is_empty() => {
+                self.report(raw, raw.len(), Reason::NoNewline, true);
+            }
             Ok(None) => {}
-            Ok(Some(reason)) => self.report(raw, start + scan.at(), reason, true),
+            Ok(Some((reason, at))) => self.report(raw, start + at, reason, true),
             Err(Refused::Line(reason)) => self.report(raw, start + scan.at(), reason, false),
             Err(Refused::Dataset(cause)) => return Err(self.fatal(cause)),
         }
@@ -251,7 +264,7 @@ impl<'o> Parser<'o> {
         margin: usize,
     ) -> Result<Option<Reason>, Refused> {
         let Content::Combined(sections) = &mut self.content else {
-            return self.head.line(scan, &self.options, None).map(|()| None);
+            return self.head.line(scan, &self.options, None);
         };
         let begins_section = {
             let mut scan = scan.clone();
@@ -261,7 +274,7 @@ impl<'o> Parser<'o> {
             let local = sections.last.as_mut().map(|section| &mut section.local);
             let result = self.head.line(scan, &self.options, local);
             sections.is_open = sections.last.is_some();
-            return result.map(|()| None);
+            return result;
         }
         scan.word();
         self.end_section();
@@ -275,26 +288,49 @@ impl<'o> Parser<'o> {
         Ok(None)
     }
 
-    /// Takes a line that is neither special nor a comment, in rbldnsd's format.
-    fn entry_line(&mut self, scan: &mut Scan<'_>) -> Result<Option<Reason>, Refused> {
+    /// Takes a line that is neither special nor a comment, in rbldnsd's format. A reason returned is
+    /// a warning only, with the byte where it was seen.
+    fn entry_line(
+        &mut self,
+        scan: &mut Scan<'_>,
+        is_indented: bool,
+    ) -> Result<Option<(Reason, usize)>, Refused> {
+        let is_cut = self.is_cut;
         let (collector, rules, _) = self.collector().ok_or(FatalCause::NoSection)?;
         if let Some(taken) = collector.default_line(scan) {
-            return taken;
+            return taken.map(|warning| Some((warning?, scan.at())));
         }
+        let dialect = rules.options.dialect;
+        let (start, text) = (scan.at(), scan.rest());
         if collector.kind == Kind::Generic {
             let mut data = generic::Data::default();
-            let (name, record) = generic::read(scan, rules.ttl, rules.options, &mut data)?;
+            let (name, record) = generic::read(scan, rules, is_indented, &mut data)?;
+            let is_star = dialect == Dialect::Native && name.as_wire().starts_with(b"\x01*");
             let key = EntryKey::Name { name: name.as_wire(), scope: Scope::Itself };
-            return self.emit(Entry { key, value: EntryValue::Record(record) });
+            let warning = self.emit(Entry { key, value: EntryValue::Record(record) })?;
+            let star = is_star.then_some((Reason::Star, start));
+            return Ok(star.or(warning.map(|reason| (reason, scan.at()))));
         }
         let mut name = NameBuf::ROOT;
-        let (key, is_excluded) = keys::read(collector.kind, scan, &mut name)?;
+        let ReadKey { key, is_excluded, mut warning } =
+            keys::read(collector.kind, dialect, scan, &mut name)?;
+        let end = scan.at();
+        if is_cut && !native::is_whole(key, &text[..end - start]) {
+            return Err(Reason::CutKey.into());
+        }
+        if warning.is_none()
+            && rules.options.is_beside_ip4
+            && native::is_address(&text[..end - start])
+        {
+            warning = Some(Reason::AddressInNames);
+        }
         let value = match is_excluded {
             true => EntryValue::Excluded,
             false if scan.is_end() => EntryValue::Default,
             false => EntryValue::Rest(scan),
         };
-        self.emit(Entry { key, value })
+        let other = self.emit(Entry { key, value })?;
+        Ok(warning.map(|reason| (reason, end)).or(other.map(|reason| (reason, scan.at()))))
     }
 
     /// Takes an entry of the line at hand. A reason returned is a warning only.
@@ -349,6 +385,9 @@ impl<'o> Parser<'o> {
             Key::Name(name) => EntryKey::Name { name: name.as_wire(), scope: item.scope },
             Key::Range4(start, end) => EntryKey::Range4 { start: *start, end: *end },
         };
+        if self.is_cut && !native::is_whole(key, &item.key) {
+            return Err(Reason::CutKey.into());
+        }
         self.emit(Entry { key, value: value() })
     }
 

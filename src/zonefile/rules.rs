@@ -1,7 +1,7 @@
 //! The rules that bound the entries of a dataset, whatever reader they come from.
 
 use super::entry::{net4, net6};
-use super::{Options, Reason, ip4, ip6};
+use super::{Dialect, Options, Reason, ip4, ip6};
 use crate::listing::addresses::Duplicate;
 use crate::range::Int;
 use ipnet::IpNet;
@@ -22,6 +22,9 @@ pub(super) trait Address: Int {
 
     /// The network that the address lies in.
     fn net(self, len: u8) -> IpNet;
+
+    /// True for an IPv6 address that stands for an IPv4 one.
+    fn is_mapped_ip4(self) -> bool;
 }
 
 impl Address for u32 {
@@ -36,6 +39,11 @@ impl Address for u32 {
     fn net(self, len: u8) -> IpNet {
         net4(self, len)
     }
+
+    #[inline]
+    fn is_mapped_ip4(self) -> bool {
+        false
+    }
 }
 
 impl Address for u128 {
@@ -47,9 +55,18 @@ impl Address for u128 {
     fn net(self, len: u8) -> IpNet {
         net6(self, len)
     }
+
+    #[inline]
+    fn is_mapped_ip4(self) -> bool {
+        self >> 32 == 0xffff
+    }
 }
 
 impl Rules<'_> {
+    pub(super) fn is_native(self) -> bool {
+        self.options.dialect == Dialect::Native
+    }
+
     /// The first and the last address of a prefix in an `ip4set`, which takes no /0.
     #[inline]
     pub(super) fn set_block(self, address: u32, len: u8) -> Result<(u32, u32), Reason> {
@@ -79,7 +96,7 @@ impl Rules<'_> {
 /// A prefix below `::ffff:0:0/96` speaks of IPv4 addresses (RFC 4291 section 2.5.5.2), as queries
 /// for such addresses do.
 pub(super) fn mapped_ip4(start: u128, len: u8) -> Option<(u32, u8)> {
-    (start >> 32 == 0xffff && len >= 96).then(|| (start as u32, len - 96))
+    (start.is_mapped_ip4() && len >= 96).then(|| (start as u32, len - 96))
 }
 
 /// The number of an entry whose prefix had one before, and what to say about it.

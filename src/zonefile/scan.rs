@@ -51,6 +51,17 @@ impl<'a> Scan<'a> {
         self.text = &self.text[..self.text.len().min(self.at + bytes)];
     }
 
+    /// Ends the line at a comment, which begins in front or behind a blank.
+    pub(super) fn end_at_comment(&mut self) {
+        let rest = self.rest();
+        let begins = |&at: &usize| {
+            matches!(rest[at], b'#' | b';') && at.checked_sub(1).is_none_or(|at| is_blank(rest[at]))
+        };
+        if let Some(at) = (0..rest.len()).find(begins) {
+            self.end_after(rest[..at].trim_ascii_end().len());
+        }
+    }
+
     /// Skips that many bytes.
     pub(super) fn skip(&mut self, bytes: usize) {
         self.at += bytes;

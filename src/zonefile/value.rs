@@ -18,11 +18,13 @@ impl Pair<'_> {
 }
 
 /// Reads the rest of a line: `:A:TXT`, `:A:`, `:A` or a text; what it leaves out comes from
-/// `default`. `true` says that the text was too long and has been cut.
+/// `default`. `true` says that the text was too long and has been cut. If `comments` is set, a comment
+/// is no text.
 pub(super) fn pair<'v, 't: 'v>(
     scan: &mut Scan<'t>,
     default: Pair<'v>,
     loopback_only: bool,
+    comments: bool,
 ) -> Result<(Pair<'v>, bool), Reason> {
     if !scan.eat(b':') {
         return Ok(cut(scan, default.a));
@@ -40,13 +42,16 @@ pub(super) fn pair<'v, 't: 'v>(
     });
     let a = a.inspect_err(|_| *scan = start)?;
     scan.skip_blanks();
-    if scan.is_end() {
+    if scan.is_end() || comments && scan.is_end_or_comment() {
         return Ok((Pair { a, ..default }, false));
     }
     if !scan.eat(b':') {
         return Err(Reason::AfterA);
     }
     scan.skip_blanks();
+    if comments && scan.is_end_or_comment() {
+        return Ok((Pair { a, text: b"" }, false));
+    }
     Ok(cut(scan, a))
 }
 
@@ -64,7 +69,7 @@ mod tests {
     fn read(text: &str, loopback_only: bool) -> Result<(String, String), (Reason, usize)> {
         let default = Pair { a: Ipv4Addr::new(127, 0, 0, 9), text: b"default" };
         let mut scan = Scan::new(text.as_bytes());
-        match pair(&mut scan, default, loopback_only) {
+        match pair(&mut scan, default, loopback_only, false) {
             Ok((pair, _)) => Ok((pair.a.to_string(), String::from_utf8_lossy(pair.text).into())),
             Err(reason) => Err((reason, scan.at())),
         }
@@ -112,11 +117,12 @@ mod tests {
     fn long_texts_are_cut() {
         let text = "x".repeat(MAX_TEXT + 1);
         let (pair, was_cut) =
-            pair(&mut Scan::new(text.as_bytes()), Pair::BUILT_IN, true).expect("a text");
+            pair(&mut Scan::new(text.as_bytes()), Pair::BUILT_IN, true, false).expect("a text");
         assert_eq!((pair.text.len(), was_cut), (MAX_TEXT, true));
         let line = format!(":2:{}", "x".repeat(MAX_TEXT));
         let (pair, was_cut) =
-            super::pair(&mut Scan::new(line.as_bytes()), Pair::BUILT_IN, true).expect("a text");
+            super::pair(&mut Scan::new(line.as_bytes()), Pair::BUILT_IN, true, false)
+                .expect("a text");
         assert_eq!((pair.text.len(), was_cut), (MAX_TEXT, false));
     }
 }

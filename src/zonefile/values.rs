@@ -6,7 +6,7 @@ use super::fast::FastValue;
 use super::params::{self, Params};
 use super::scan::Scan;
 use super::value::{self, Pair};
-use super::{FatalCause, Kind, MAX_TEXT, Options, Reason};
+use super::{Dialect, FatalCause, Kind, MAX_TEXT, Options, Reason};
 use crate::listing::{AnswerId, AnswersBuilder, Gate, ValueId};
 use std::net::Ipv4Addr;
 
@@ -18,6 +18,8 @@ pub(super) const GROUP: usize = 32;
 pub(super) struct Values {
     pub(super) answers: AnswersBuilder,
     loopback_only: bool,
+    /// A comment in a default line is no text.
+    comments: bool,
     /// True if only the first default line counts, and for the whole dataset.
     one_default: bool,
     /// What every file starts with.
@@ -56,6 +58,7 @@ impl Values {
         Self {
             answers: AnswersBuilder::default(),
             loopback_only: options.loopback_only,
+            comments: options.dialect == Dialect::Native,
             one_default: matches!(kind, Kind::Ip4Tset | Kind::Ip6Tset),
             base: OwnedPair::new(base),
             current: OwnedPair::new(base),
@@ -79,7 +82,7 @@ impl Values {
         if self.one_default && self.first.is_some() {
             return Ok(None);
         }
-        let (pair, was_cut) = value::pair(scan, Pair::BUILT_IN, self.loopback_only)?;
+        let (pair, was_cut) = value::pair(scan, Pair::BUILT_IN, self.loopback_only, self.comments)?;
         let pair = OwnedPair::new(pair);
         self.set_default(pair);
         Ok(was_cut.then_some(Reason::LongText))
@@ -87,7 +90,8 @@ impl Values {
 
     /// Takes a default line that takes what it leaves out from the one before.
     pub(super) fn next_default(&mut self, scan: &mut Scan<'_>) -> Result<Option<Reason>, Refused> {
-        let (pair, was_cut) = value::pair(scan, self.current.as_pair(), self.loopback_only)?;
+        let (pair, was_cut) =
+            value::pair(scan, self.current.as_pair(), self.loopback_only, self.comments)?;
         let pair = OwnedPair::new(pair);
         self.set_default(pair);
         Ok(was_cut.then_some(Reason::LongText))
@@ -208,7 +212,7 @@ impl Values {
         scan: &mut Scan<'_>,
         gate: Option<Gate>,
     ) -> Result<(ValueId, Option<Reason>), Refused> {
-        let (pair, was_cut) = value::pair(scan, self.current.as_pair(), self.loopback_only)?;
+        let (pair, was_cut) = value::pair(scan, self.current.as_pair(), self.loopback_only, false)?;
         let id = self.answers.gated_value(pair.a, pair.text, gate).ok_or(FatalCause::TooLarge)?;
         Ok((id, was_cut.then_some(Reason::LongText)))
     }

@@ -255,7 +255,7 @@ fn record(random: &mut Random, keyspace: &Keyspace) -> Line {
         }
         _ => (*random.pick(&[
             "NS ns.example",
-            "AAAA ::1",
+            "AAAA ::x",
             "A",
             "TXT",
             "MX",

@@ -42,6 +42,7 @@ pub(crate) const CRLF: &str = "crlf";
 pub(crate) const PARTLY_LOADED: &str = "partly-loaded";
 pub(crate) const NOTHING_VALID: &str = "nothing-valid";
 pub(crate) const IP4TRIE_IPV6: &str = "ip4trie-ipv6";
+pub(crate) const AS_MEANT: &str = "as-meant";
 pub(crate) const EDNS_OPT: &str = "edns-opt";
 pub(crate) const EDNS_VERSION: &str = "edns-version";
 pub(crate) const TRUNCATION: &str = "truncation";
@@ -179,6 +180,17 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         why: "rspamd's fork of rbldnsd reads them so, and lists are written for it",
         off: NEVER,
         shows: Shows::Always,
+    },
+    Difference {
+        id: AS_MEANT,
+        rbldnsd: "a value that sticks to a name is a part of the name, and so is any other byte; \
+                  `/32` in `ip4tset` and `/64` in `ip6tset` are invalid; a comment behind a default \
+                  value is its text; the last line of a file without a newline is taken as it is",
+        dnsbld: "the value is a value, and a name that nobody asks for is refused; the length is \
+                 taken; the comment is none; the last line is taken only if its key is whole",
+        why: "the line says something else to its author, and a file that was cut must not list more",
+        off: NEVER,
+        shows: Shows::Natively,
     },
     Difference {
         id: EDNS_OPT,
@@ -405,6 +417,47 @@ const NOT_COMPARED: &[[&str; 6]] = &[
         "passed over",
         "some editors write it, and the first line was not meant to be lost",
         "both",
+        NEVER,
+    ],
+    [
+        "`a - b` with blanks, ranges in `ip4trie`, `a.b.c.d/255.255.255.0`, and DShield's columns of a \
+         first address, a last one and a length",
+        "the first address, with the rest as its text, or an invalid line",
+        "the range or the network, with a warning",
+        "lists are published so, and the first address alone is not meant",
+        "natively",
+        NEVER,
+    ],
+    [
+        "`AAAA` records in `generic`",
+        "invalid lines",
+        "served",
+        "a name server of the zone may have one",
+        "natively",
+        NEVER,
+    ],
+    [
+        "a record in `generic` whose line begins with a blank and a class or a type",
+        "a record of a name called `IN` or the like",
+        "an invalid line",
+        "in a master file, it has the name of the line before",
+        "natively",
+        NEVER,
+    ],
+    [
+        "a comment behind `$SOA`, `$NS`, `$TTL`, `$MAXRANGE4` and `$TIMESTAMP`",
+        "the line is ignored, or the words of the comment are name servers",
+        "it ends the line",
+        "the line was not meant to be lost",
+        "both",
+        NEVER,
+    ],
+    [
+        "commas between the names of `$NS`",
+        "a part of the names",
+        "passed over, with a warning; under rbldnsd's name, a part of the names",
+        "no server has such a name",
+        "natively",
         NEVER,
     ],
     [

@@ -11,6 +11,7 @@
 //! to it; and through a link called rbldnsd, with the same random options as rbldnsd itself.
 
 mod access;
+mod as_meant;
 mod cases;
 mod compare;
 mod facts;

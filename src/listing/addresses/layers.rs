@@ -128,14 +128,17 @@ impl<'a> AnswerOf<'a> {
     }
 
     /// The codes are sorted and distinct, and there is one at least.
-    fn get(&mut self, codes: impl Iterator<Item = u32>) -> AnswerId {
+    fn get(&mut self, mut codes: impl Iterator<Item = u32>) -> AnswerId {
         let values = &mut self.values;
         values.clear();
-        for code in codes.take(MAX_VALUES) {
+        for code in codes.by_ref().take(MAX_VALUES) {
             match ValueId::only_of(AnswerId(code)) {
                 None => return AnswerId::NONE,
                 Some(value) => values.push(value),
             }
+        }
+        if codes.next().is_some() {
+            self.answers.count_overfull();
         }
         self.answers.answer(values)
     }

@@ -52,9 +52,22 @@ pub struct AnswersBuilder {
     members: Vec<ValueId>,
     /// Those answers, by their hashes.
     answer_index: HashTable<u32>,
+    /// The number of keys with more values than an answer holds.
+    overfull: u64,
 }
 
 impl AnswersBuilder {
+    /// The number of keys with more values than an answer holds, as far as [they were
+    /// counted](Self::count_overfull).
+    pub fn overfull(&self) -> u64 {
+        self.overfull
+    }
+
+    /// Counts a key with more values than an answer holds.
+    pub(in crate::listing) fn count_overfull(&mut self) {
+        self.overfull += 1;
+    }
+
     /// The number of this value, new or known. `None` if the texts of the dataset exceed 4 GiB.
     pub fn value(&mut self, a: Ipv4Addr, text: &[u8]) -> Option<ValueId> {
         self.gated_value(a, text, None)

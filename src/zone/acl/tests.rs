@@ -8,6 +8,7 @@ fn parse(kind: Kind, files: &[&str]) -> Parsed {
     for file in files {
         parser.start_file();
         parser.feed(file.as_bytes()).unwrap();
+        parser.feed(b"\n").unwrap();
         parser.end_file().unwrap();
     }
     parser.finish()

@@ -1,6 +1,6 @@
 //! The commonest line: a whole IPv4 address and nothing else.
 
-use crate::zonefile::{MAX_LINE, ip4};
+use crate::zonefile::{MAX_LINE, ip4, native};
 
 /// How much of a text is looked at for a line. The longest, of four octets with three digits, has 17
 /// bytes with CR LF; what stands behind it may be anything.
@@ -156,7 +156,14 @@ pub(in crate::zonefile) fn line_with_more(text: &[u8], at: usize) -> Option<(u32
     let line = &text[at..];
     let Ok((address, 32, len)) = ip4::octets(line) else { return None };
     let end = match line.get(len)? {
-        b' ' | b'\t' | b'#' | b';' | b':' => len + memchr::memchr(b'\n', &line[len..])? + 1,
+        b' ' | b'\t' => {
+            let end = len + memchr::memchr(b'\n', &line[len..])?;
+            if native::may_mean_more(line[len..end].trim_ascii()) {
+                return None;
+            }
+            end + 1
+        }
+        b'#' | b';' | b':' => len + memchr::memchr(b'\n', &line[len..])? + 1,
         b'\n' => len + 1,
         b'\r' if line.get(len + 1)? == &b'\n' => len + 2,
         _ => return None,

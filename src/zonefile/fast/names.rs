@@ -5,7 +5,7 @@
 use super::values::{self, FastValue};
 use crate::listing::names::Scope;
 use crate::wire::name::{MAX_LABEL, MAX_NAME};
-use crate::zonefile::MAX_LINE;
+use crate::zonefile::{MAX_LINE, native};
 
 /// What a byte of such a name is, or behind it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -67,6 +67,10 @@ pub(in crate::zonefile) fn line(text: &[u8], begin: usize) -> Option<NameEntry<'
         at += 1;
     }
     let name = &text[start..at];
+    // An address among names is for the general reader to tell.
+    if name[name.len() - 1].is_ascii_digit() && native::is_address(name) {
+        return None;
+    }
     let (value, end) = match excluded {
         true => (FastValue::Excluded, values::end_of_line(text, at)?),
         false => values::read(text, at)?,

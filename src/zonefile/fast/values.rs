@@ -3,7 +3,7 @@
 
 use crate::listing::{AnswersBuilder, Hashed};
 use crate::zonefile::scan::is_blank;
-use crate::zonefile::{MAX_TEXT, ip4};
+use crate::zonefile::{MAX_TEXT, ip4, native};
 use std::net::Ipv4Addr;
 
 /// What an entry says about its key, as [`EntryValue`](super::super::entry::EntryValue).
@@ -111,7 +111,7 @@ fn with_text(a: u32, text: &[u8], at: usize) -> Option<(FastValue, usize)> {
         end -= 1;
     }
     let text = &text[start..end];
-    if text.len() > MAX_TEXT {
+    if text.len() > MAX_TEXT || native::may_mean_more(text) {
         return None;
     }
     let text = TextPlace {
@@ -141,7 +141,7 @@ pub(super) mod tests {
             return assert_eq!(value, FastValue::Default);
         }
         assert_eq!(params::find(scan.rest()), params::Params::None);
-        let (pair, was_cut) = value::pair(scan, DEFAULT, true).unwrap();
+        let (pair, was_cut) = value::pair(scan, DEFAULT, true, false).unwrap();
         assert!(!was_cut);
         match value {
             FastValue::A(a) => assert_eq!(pair, Pair { a: a.into(), ..DEFAULT }),

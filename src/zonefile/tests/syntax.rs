@@ -2,6 +2,11 @@
 
 use super::*;
 
+/// Options of tests, under rbldnsd's name.
+fn options() -> Options {
+    Options { dialect: Dialect::Rbldnsd, ..super::options() }
+}
+
 fn accepts(kind: Kind, line: &str) -> bool {
     accepts_with(kind, options(), line)
 }

@@ -1,0 +1,232 @@
+//! Lines that say something else to their authors than to rbldnsd.
+
+use super::*;
+use crate::listing::records::Found;
+use crate::trie::names::NameLookup;
+use crate::wire::Type;
+
+fn native(kind: Kind, text: &str) -> Parsed {
+    parse(kind, options(), &[text.as_bytes()]).unwrap()
+}
+
+/// The same by rbldnsd's name.
+fn rbldnsd(kind: Kind, text: &str) -> Parsed {
+    let options = Options { dialect: Dialect::Rbldnsd, ..options() };
+    parse(kind, options, &[text.as_bytes()]).unwrap()
+}
+
+/// What is told: the line, and whether it was used.
+fn told_of(parsed: &Parsed) -> Vec<(u32, bool, Reason)> {
+    parsed.diagnostics.kept.iter().map(|told| (told.line, told.is_used, told.reason)).collect()
+}
+
+fn net(text: &str) -> ipnet::IpNet {
+    text.parse().unwrap()
+}
+
+#[test]
+fn ranges_with_blanks_are_ranges() {
+    for text in ["192.0.2.1 - 192.0.2.9\n", "192.0.2.1\t-192.0.2.9\n", "192.0.2.1  -  192.0.2.9 \n"]
+    {
+        let parsed = native(Kind::Ip4Set, text);
+        assert_eq!(listing4(&parsed), ["192.0.2.1-192.0.2.9 127.0.0.2 "], "{text}");
+        assert_eq!(told_of(&parsed), [(1, true, Reason::SpacedRange)]);
+        let faithful = rbldnsd(Kind::Ip4Set, text);
+        assert_eq!(faithful.ip4.unwrap().ranges().count(), 1);
+        assert_eq!(faithful.diagnostics.total, 0);
+    }
+    let parsed = native(Kind::Ip4Set, "192.0.2.1 - 192.0.2.9 :3:x\n192.0.2.20 - 5\n");
+    assert_eq!(listing4(&parsed), ["192.0.2.1-192.0.2.9 127.0.0.3 x", "192.0.2.20 127.0.0.2 - 5"]);
+    let parsed = native(Kind::Ip4Set, "192.0.2.9 - 192.0.2.1\n");
+    assert_eq!(told_of(&parsed), [(1, false, Reason::BackwardRange)]);
+    let parsed = native(Kind::Ip4Trie, "192.0.2.1 - 192.0.2.9\n");
+    let range = ["192.0.2.1-192.0.2.9 127.0.0.2 "];
+    assert_eq!((listing4(&parsed), parsed.entries), (range.map(str::to_owned).into(), 1));
+    // Each line is one entry, though it is several prefixes.
+    let parsed = native(Kind::Ip4Trie, "192.0.2.1-9\n192.0.2.1-9\n");
+    assert_eq!((parsed.entries, parsed.diagnostics.total), (1, 1));
+}
+
+#[test]
+fn masks_and_columns_are_networks() {
+    for kind in [Kind::Ip4Set, Kind::Ip4Trie] {
+        let parsed = native(kind, "192.0.2.0/255.255.255.0 x\n192.0.3.0/255.0.255.0\n");
+        assert_eq!(listing4(&parsed), ["192.0.2.0-192.0.2.255 127.0.0.2 x"]);
+        let length = Reason::PrefixLength { max: 32 };
+        let mask = Reason::Netmask(net("192.0.2.0/24"));
+        assert_eq!(told_of(&parsed), [(1, true, mask), (2, false, length)]);
+        assert_eq!(rbldnsd(kind, "192.0.2.0/255.255.255.0\n").entries, 0);
+        let parsed = native(kind, "192.0.2.0\t192.0.2.255\t24\t1234\tX\n1.2.3.4 1.2.3.9\n");
+        let listed = ["1.2.3.4 127.0.0.2 1.2.3.9", "192.0.2.0-192.0.2.255 127.0.0.2 "];
+        assert_eq!(listing4(&parsed), listed);
+        let columns = Reason::Columns(net("192.0.2.0/24"));
+        assert_eq!(told_of(&parsed), [(1, true, columns), (2, true, Reason::SecondAddress)]);
+    }
+}
+
+#[test]
+fn values_that_were_meant_otherwise_are_told() {
+    let parsed = native(Kind::Ip4Set, "192.0.2.1:25\n192.0.2.2:2\n192.0.2.3:25:x\n");
+    assert_eq!(told_of(&parsed), [(1, true, Reason::Port(25))]);
+    assert_eq!(parsed.entries, 3);
+    let map = "192.0.2.0/24 REJECT\n198.51.100.0/24 OK\n203.0.113.0/24\tdunno \n";
+    let parsed = native(Kind::Ip4Trie, map);
+    let passes = Reason::PassesInMap;
+    assert_eq!(told_of(&parsed), [(2, true, passes), (3, true, passes)]);
+    assert_eq!(told_of(&native(Kind::Dnset, "a.example permit\n")), [(1, true, passes)]);
+    assert_eq!(rbldnsd(Kind::Ip4Trie, map).diagnostics.total, 0);
+    let mapped = "::ffff:192.0.2.0/120\n::ffff:c000:200/120\n::/0\n";
+    let parsed = native(Kind::Ip6Trie, mapped);
+    let unreached = Reason::Mapped(net("192.0.2.0/24"));
+    assert_eq!(told_of(&parsed), [(1, false, Reason::AfterAddress), (2, true, unreached)]);
+}
+
+#[test]
+fn names_that_nobody_asks_for_are_told() {
+    let text = "bad.example:2:text\nworse.example:\nw3.example#note\nw4.example,\n*w5.example\n\
+        b*d.example\nhttps://bad.example/login\nb\u{fc}cher.example\n||bad.example^\n\\042.example\n";
+    let parsed = native(Kind::Dnset, text);
+    let odd = |line, byte| (line, false, Reason::OddName(byte));
+    assert_eq!(parsed.diagnostics.total, 8);
+    assert_eq!(parsed.entries, 2);
+    let kept = told_of(&parsed);
+    assert_eq!(kept[..5], [odd(2, b':'), odd(3, b'#'), odd(4, b','), odd(5, b'*'), odd(6, b'*')]);
+    let found = parsed.names.as_ref().unwrap().lookup(b"\x03bad\x07example\0");
+    let NameLookup::Listed { answer, .. } = found else { panic!("{found:?}") };
+    assert_eq!(values(&parsed, answer), ["127.0.0.2 text"]);
+    assert_eq!(rbldnsd(Kind::Dnset, text).entries, 10);
+    let beside = Options { is_beside_ip4: true, ..options() };
+    let parsed = parse(Kind::Dnset, beside, &[b"192.0.2.7\nbad.example\n"]).unwrap();
+    assert_eq!(told_of(&parsed), [(1, true, Reason::AddressInNames)]);
+}
+
+#[test]
+fn lines_of_bind_are_told() {
+    let text = "$TTL 3600\n2.0.0.127 IN A 127.0.0.2\n          IN TXT \"test\"\n\
+        *.2.0.192 IN A 127.0.0.2\n  www A 127.0.0.2\na AAAA 2001:db8::1\n";
+    let parsed = native(Kind::Generic, text);
+    assert_eq!(told_of(&parsed), [(3, false, Reason::NoOwner), (4, true, Reason::Star)]);
+    let records = parsed.records.unwrap();
+    assert_eq!(records.lookup(b"\x02in\0"), Found::Nothing);
+    let Found::Records(name) = records.lookup(b"\x01a\0") else { panic!() };
+    assert_eq!(records.records(name).next().unwrap().rtype, Type::AAAA);
+    let faithful = rbldnsd(Kind::Generic, text);
+    assert_eq!(told_of(&faithful), [(6, false, Reason::RecordType)]);
+}
+
+#[test]
+fn sets_take_lengths_that_change_nothing() {
+    let text = "192.0.2.1\n192.0.2.2/32\n192.0.2.8/29\n192.0.2.20-22\n192.0.2\n";
+    let parsed = native(Kind::Ip4Tset, text);
+    assert_eq!(listing4(&parsed), ["192.0.2.1-192.0.2.2 127.0.0.2 "]);
+    assert_eq!(told_of(&parsed), [3, 4, 5].map(|line| (line, false, Reason::NotSingle4)));
+    assert_eq!(rbldnsd(Kind::Ip4Tset, text).entries, 1);
+    let text = "2001:db8:1:2\n2001:db8:1:3::/64\n2001:db8::/48\n2001:db8:1:4::1/64\n";
+    let parsed = native(Kind::Ip6Tset, text);
+    let wide = Reason::NotSingle6 { excluded: false };
+    let bits = Reason::HostBits(net("2001:db8:1:4::/64"));
+    assert_eq!((parsed.entries, told_of(&parsed)), (2, vec![(3, false, wide), (4, false, bits)]));
+    assert_eq!(rbldnsd(Kind::Ip6Tset, text).entries, 1);
+}
+
+#[test]
+fn the_other_family_is_one_kind_of_fault() {
+    let text = "192.0.2.1\n2a01:db8::/32\n2001:db8::/32\n!fe80::/10\n10:2:x\n";
+    for parse in [native, rbldnsd] {
+        let parsed = parse(Kind::Ip4Set, text);
+        let other = [2, 3, 4].map(|line| (line, false, Reason::Ip6InIp4));
+        assert_eq!(told_of(&parsed)[..3], other);
+        assert_eq!(told_of(&parsed)[3], (5, false, Reason::BareOctet(net("10.0.0.0/8"))));
+        let parsed = parse(Kind::Ip6Trie, "2001:db8::/32\n192.0.2.1\n10.0.0.0/8\n2001\n");
+        let bare = Reason::BareField(net("2001::/16"));
+        let other = Reason::Ip4InIp6;
+        assert_eq!(told_of(&parsed), [(2, false, other), (3, false, other), (4, false, bare)]);
+    }
+}
+
+/// A file that was cut anywhere never lists more than the whole one.
+#[test]
+fn a_cut_last_line_counts_only_if_its_key_is_whole() {
+    let whole = "203.113.45.67";
+    for len in 1..=whole.len() {
+        let parsed = native(Kind::Ip4Set, &format!("192.0.2.1\n{}", &whole[..len]));
+        let is_whole = len >= "203.113.45.6".len();
+        assert_eq!(parsed.entries, 1 + u64::from(is_whole), "{}", &whole[..len]);
+        assert_eq!(parsed.diagnostics.total, 1);
+        assert_eq!(parsed.diagnostics.kept[0].is_used, is_whole);
+    }
+    for (kind, line, is_whole) in [
+        (Kind::Ip4Set, "203.113/16", true),
+        (Kind::Ip4Set, "1.2.3.4-1.2.3", false),
+        (Kind::Ip4Set, "1.2.3.4-9", false),
+        (Kind::Ip4Set, "1.2.3.4-1.2.3.9", true),
+        (Kind::Ip4Trie, "2a01:4f8", false),
+        (Kind::Ip6Trie, "2a01:4f8", false),
+        (Kind::Ip6Trie, "2a01:4f8::", true),
+        (Kind::Ip6Trie, "2a01:4f8/32", true),
+        (Kind::Ip6Trie, "1:2:3:4:5:6:7:8", true),
+        (Kind::Dnset, ".mail", false),
+        (Kind::Dnset, "mail.example", true),
+        (Kind::Dnset, "*.mail.example :2:tex", true),
+    ] {
+        let parsed = native(kind, line);
+        let reason = match line {
+            "1.2.3.4-1.2.3" => Reason::UnequalRange,
+            _ if is_whole => Reason::NoNewline,
+            _ => Reason::CutKey,
+        };
+        assert_eq!(told_of(&parsed), [(1, is_whole, reason)], "{line}");
+        let faithful = rbldnsd(kind, line);
+        assert_eq!(faithful.entries + faithful.diagnostics.total, 1, "{line}");
+    }
+}
+
+#[test]
+fn comments_end_specials_and_default_lines() {
+    let text = "$TTL 600 ; ten minutes\n$NS 3600 ns1.example ns2.example # both of them\n\
+        $SOA 1h ns1.example host.example 0 2h 30m 1w 2m # ours\n$TIMESTAMP 2005-01-01 +1000w # x\n\
+        $MAXRANGE4 /24 # no more\n#$ENT x\n#$QNMIN\n$1 a # text\n:127.0.0.2: # no text\n1.2.3.4\n\
+        :3 # no text\n1.2.3.5\n";
+    for parse in [native, rbldnsd] {
+        let parsed = parse(Kind::Ip4Set, text);
+        assert_eq!((parsed.ttl, parsed.soa.as_ref().unwrap().minimum), (600, 120));
+        let names: Vec<_> =
+            parsed.ns.as_ref().unwrap().names.iter().map(ToString::to_string).collect();
+        assert_eq!(names, ["ns1.example", "ns2.example"]);
+        assert!(parsed.stamp.is_some() && parsed.expires.is_some());
+        assert_eq!(parsed.vars.numbered[1].as_deref(), Some(&b"a # text"[..]));
+    }
+    let parsed = native(Kind::Ip4Set, text);
+    assert_eq!(listing4(&parsed), ["1.2.3.4 127.0.0.2 ", "1.2.3.5 127.0.0.3 "]);
+    assert_eq!(parsed.diagnostics.total, 0);
+    let parsed = rbldnsd(Kind::Ip4Set, text);
+    assert_eq!(listing4(&parsed), ["1.2.3.4-1.2.3.5 127.0.0.2 # no text"]);
+    assert_eq!(told_of(&parsed), [(11, false, Reason::AfterA)]);
+}
+
+#[test]
+fn commas_between_name_servers_are_told() {
+    let names = |parsed: Parsed| -> Vec<String> {
+        assert_eq!(told_of(&parsed), [(1, true, Reason::CommaInNs)]);
+        parsed.ns.unwrap().names.iter().map(ToString::to_string).collect()
+    };
+    let text = "$NS 300 ns1.example, ns2.example ,\n";
+    assert_eq!(names(native(Kind::Ip4Set, text)), ["ns1.example", "ns2.example"]);
+    let text = "$NS 300 ns1.example, ns2.example\n";
+    assert_eq!(names(rbldnsd(Kind::Ip4Set, text)), ["ns1.example,", "ns2.example"]);
+}
+
+/// They were dropped without a word.
+#[test]
+fn more_values_than_an_answer_holds_are_told() {
+    let lines = |key: &str, last: u32| -> String {
+        (1..=last).map(|n| format!("{key} :127.0.{}.{}:\n", n / 200, 1 + n % 200)).collect()
+    };
+    for (kind, key) in
+        [(Kind::Ip4Set, "1.2.3.4"), (Kind::Ip4Set, "1.2.3"), (Kind::Dnset, "a.example")]
+    {
+        assert_eq!(native(kind, &lines(key, 255)).diagnostics.total, 0);
+        let parsed = native(kind, &lines(key, 256));
+        assert_eq!(told_of(&parsed), [(0, true, Reason::ManyValues { keys: 1 })], "{kind}");
+    }
+}
