@@ -59,6 +59,16 @@ fn a_comment_may_name_any_room() {
 }
 
 #[test]
+fn a_test_may_use_any_room() {
+    let (accepted, said) = verdict(&[
+        ("src/wire/mod.rs", "#[cfg(test)]\nmod tests {\n    use crate::engine::answer;\n}\n"),
+        ("src/wire/tests.rs", "use crate::engine::answer;\n"),
+        ("src/engine.rs", ""),
+    ]);
+    assert!(accepted, "{said}");
+}
+
+#[test]
 fn an_unknown_room_is_refused() {
     let (accepted, said) = verdict(&[("src/attic/mod.rs", "")]);
     assert!(!accepted);

@@ -11,6 +11,7 @@ mod differential;
 mod dump;
 mod feeds;
 mod fuzz;
+mod layers;
 mod migrate;
 mod mirror;
 mod mirror_script;

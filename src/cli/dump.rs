@@ -1,8 +1,9 @@
 //! `dnsbld dump`
 
 use crate::config::{Settings, Source};
+use crate::daemon;
+use crate::dump;
 use crate::zone::{Catalog, ZoneState};
-use crate::{daemon, dump};
 use anyhow::{Context, bail, ensure};
 use clap::Args;
 use std::collections::HashSet;

@@ -5,7 +5,7 @@ use super::alarms::Alarms;
 use super::catalog_builder;
 use super::command::Command;
 use super::personality::Personality;
-use super::reload::{Phase, Round};
+use super::phase::{Phase, Round};
 use super::servers::Servers;
 use super::stats_reporter::StatsReporter;
 use crate::config::{Settings, Source};

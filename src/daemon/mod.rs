@@ -13,6 +13,7 @@ mod catalog_builder;
 mod command;
 mod control;
 mod personality;
+mod phase;
 mod reload;
 mod servers;
 mod signals;

@@ -5,7 +5,7 @@ use super::catalog_builder;
 use super::command::commands;
 use super::control::{self, Control};
 use super::personality::Personality;
-use super::reload::Phase;
+use super::phase::Phase;
 use super::servers::{Bound, Servers};
 use super::signals::Signals;
 use super::stats_reporter::StatsReporter;

@@ -60,11 +60,12 @@ pub use entry::{EntryKey, Observer, Place};
 pub use format::{Format, Stated, UnknownFormat, Unread, sniff};
 pub use kind::{Kind, UnknownKind};
 pub use options::{Dialect, Options};
-pub use parsed::Parsed;
+pub use parsed::{Parsed, Section};
 pub use parser::Parser;
-pub use section_reader::Section;
-pub use special::{MAX_NAME_SERVERS, NsData, SoaData, Vars};
+pub use special::{NsData, SoaData, Vars};
 
+/// The most name servers of a `$NS` line that count.
+pub const MAX_NAME_SERVERS: usize = 32;
 /// The longest line that is used whole, in bytes without its newline.
 pub const MAX_LINE: usize = 32_768;
 /// The longest template of a TXT record, and the longest text it is written out to, in bytes: four

@@ -1,11 +1,12 @@
 //! What comes of reading a dataset.
 
 use super::special::Local;
-use super::{Acl, Counts, Diagnostics, Kind, NsData, Section, SoaData, Stated, Vars};
+use super::{Acl, Counts, Diagnostics, Kind, NsData, SoaData, Stated, Vars};
 use crate::listing::Answers;
 use crate::listing::addresses::{Addresses4, Addresses6};
 use crate::listing::records::RecordSet;
 use crate::trie::names::NameTree;
+use crate::wire::name::NameBuf;
 use std::net::Ipv4Addr;
 
 /// A dataset, read.
@@ -76,4 +77,15 @@ impl Parsed {
             diagnostics: Diagnostics::default(),
         }
     }
+}
+
+/// A section, read.
+#[derive(Clone, Debug)]
+pub struct Section {
+    /// The name that the file gives it, or its type.
+    pub name: Box<str>,
+    /// The subzones it is for, relative to the zone, in lower case; the root for the zone itself.
+    pub apexes: Vec<NameBuf>,
+    /// What is in it. SOA, NS, expiry and diagnostics are those of the whole.
+    pub parsed: Parsed,
 }

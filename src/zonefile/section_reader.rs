@@ -5,19 +5,8 @@ use super::collector::Collector;
 use super::diagnostic::{Refused, SectionTypes};
 use super::scan::Scan;
 use super::special::Local;
-use super::{Diagnostics, FatalCause, Kind, Options, Parsed, Reason, Special};
+use super::{Diagnostics, FatalCause, Kind, Options, Reason, Section, Special};
 use crate::wire::name::NameBuf;
-
-/// A section, read.
-#[derive(Clone, Debug)]
-pub struct Section {
-    /// The name that the file gives it, or its type.
-    pub name: Box<str>,
-    /// The subzones it is for, relative to the zone, in lower case; the root for the zone itself.
-    pub apexes: Vec<NameBuf>,
-    /// What is in it. SOA, NS, expiry and diagnostics are those of the whole.
-    pub parsed: Parsed,
-}
 
 /// The sections so far.
 #[derive(Debug, Default)]

@@ -3,12 +3,9 @@
 
 use super::diagnostic::Refused;
 use super::scan::{Scan, is_blank};
-use super::{Dialect, FatalCause, Kind, Options, Reason, Special};
+use super::{Dialect, FatalCause, Kind, MAX_NAME_SERVERS, Options, Reason, Special};
 use crate::util::time::Utc;
 use crate::wire::name::NameBuf;
-
-/// The most name servers of a `$NS` line that count.
-pub const MAX_NAME_SERVERS: usize = 32;
 
 /// The start of authority a file asks for (RFC 1035 section 3.3.13). Times are in seconds.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -1,7 +1,7 @@
 //! Compose files (compose-spec.io): `entrypoint` and `command` of each service.
 
 use super::container;
-use super::input::{CommandLines, Instance};
+use super::instance::{CommandLines, Instance};
 use super::shell::{self, Variables};
 use super::yaml::Node;
 use anyhow::Context;

@@ -1,6 +1,6 @@
 //! What a container starts.
 
-use super::input::CommandLines;
+use super::instance::CommandLines;
 use super::program;
 use super::shell::Variables;
 use std::ffi::OsString;

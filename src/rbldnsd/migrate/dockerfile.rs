@@ -1,7 +1,7 @@
 //! Dockerfiles: ENTRYPOINT and CMD of the last stage (Dockerfile reference).
 
 use super::container;
-use super::input::{CommandLines, Instance, NAMELESS};
+use super::instance::{CommandLines, Instance, NAMELESS};
 use super::shell::{self, Variables};
 use super::yaml::Node;
 use std::path::{Path, PathBuf};

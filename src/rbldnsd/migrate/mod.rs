@@ -12,6 +12,7 @@ mod compose;
 mod container;
 mod dockerfile;
 mod input;
+mod instance;
 mod names;
 mod notes;
 mod own;
@@ -23,7 +24,8 @@ mod unit;
 mod write;
 mod yaml;
 
-pub use input::{CommandLines, Form, Instance, LARGEST_FILE, NAMELESS};
+pub use input::LARGEST_FILE;
+pub use instance::{CommandLines, Form, Instance, NAMELESS};
 
 use super::bind;
 use super::options::{Asked, Objection, Options};

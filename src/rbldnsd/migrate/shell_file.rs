@@ -1,7 +1,7 @@
 //! Files of assignments for an init script: Debian's `/etc/default/rbldnsd`, RHEL's
 //! `/etc/sysconfig/rbldnsd`, the same of rbldnsd's fork, and FreeBSD's `/etc/rc.conf`.
 
-use super::input::{CommandLines, Instance, NAMELESS};
+use super::instance::{CommandLines, Instance, NAMELESS};
 use super::shell::{self, Variables};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;

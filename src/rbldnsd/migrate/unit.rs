@@ -1,7 +1,7 @@
 //! Service units of systemd, drop-ins and what `systemctl cat` prints (systemd.service(5),
 //! systemd.syntax(7)).
 
-use super::input::{CommandLines, Instance, NAMELESS};
+use super::instance::{CommandLines, Instance, NAMELESS};
 use super::program;
 use super::shell::Variables;
 use std::path::Path;

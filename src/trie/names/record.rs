@@ -1,4 +1,5 @@
 //! The bytes of the tree's nodes: reading and writing one of them. [`super`] has the byte map.
+//! One unit with `table.rs`: records have tables, and tables lead to records.
 //!
 //! Reading is safe for any bytes: what makes no sense ends a walk, and every step goes forward.
 

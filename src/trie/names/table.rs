@@ -1,4 +1,5 @@
-//! The table of a node with many names below it: which records a label is among.
+//! The table of a node with many names below it: which records a label is among. One unit with `record.rs`:
+//! records have tables, and tables lead to records.
 
 use super::label::Label;
 use super::record;
