@@ -1,4 +1,66 @@
 //! dnsbld: a server for DNS blocklists and allowlists.
+//!
+//! This page is the way into the code: the rooms in their order, and three journeys through them.
+//! `docs/architecture.md` tells the same with threads, snapshots and measurements;
+//! `scripts/check-layers` holds the order below against every import.
+//!
+//! # Rooms, the lowest first
+//!
+//! A room uses the rooms above it in this table, never those below it. (The table reads as a newcomer
+//! reads: from what needs nothing to what needs everything.)
+//!
+//! | room | job |
+//! |---|---|
+//! | [`util`] | text, time, threads, cancellation: for all rooms |
+//! | [`flat_array`] | arrays that are owned or lie in shared memory |
+//! | [`answer`] | AnswerId: the number of an interned answer |
+//! | [`range`] | ranges of addresses, and the integers that addresses are |
+//! | [`wire`] | messages: names, queries, responses; the decoder of reversed names |
+//! | [`trie`] | the compressed radix trie of addresses, the suffix tree of names |
+//! | [`listing`] | the rules of the dataset types -> canonical lists; interned answers; records |
+//! | [`zonefile`] | text -> entries and diagnostics, for every dataset type |
+//! | [`zone`] | zone, dataset, catalog; the one lookup, the one sweep |
+//! | [`engine`] | what to answer: one function, no I/O, no allocation |
+//! | [`dump`] | zones as master files, for other name servers |
+//! | [`source`] | reading one file safely: whole or not at all |
+//! | [`snapshot`] | compiled datasets on disk: format, write, open and map, verify |
+//! | [`config`] | dnsbld.toml and zone specs: typed -> resolved -> what a reload changes; policies |
+//! | [`event`] | what happened, as typed values; the log is a sink |
+//! | [`watch`] | which files changed, and whether they are at rest |
+//! | [`state`] | the state folder: lock, serials, the writer of snapshots |
+//! | [`dataset`] | from task to candidate to what is served: build, lifecycle, manager |
+//! | [`status`] | one plain value that says how the server is; the start report |
+//! | [`stats`] | counters of all zones, the statistics file, the query log |
+//! | [`server`] | UDP, TCP, TLS; the shared catalog |
+//! | [`daemon`] | start order, the loop over commands, reload, the builder of the catalog |
+//! | [`rbldnsd`] | the personality: rbldnsd's command line, log and habits; migrate |
+//! | [`cli`] | one file per verb |
+//!
+//! # A query
+//!
+//! 1. [`server::udp`] takes up to 64 datagrams with one system call and loads the catalog once for them.
+//! 2. [`engine::answer`] is the one function that answers, for UDP, TCP, TLS, tests, fuzzers and
+//!    benchmarks. It reads no clock and no file, and allocates nothing.
+//! 3. [`wire`] reads the question. [`zone::Catalog`] finds the zone, `zone::lookup` the [`answer`] for
+//!    the key in the zone's [`zone::Dataset`]s, by the tries of [`trie`].
+//! 4. The engine writes the records. Before and after, two hooks stand around every way:
+//!    `admit` (access lists) and `done` (counters, the query log).
+//!
+//! # A file
+//!
+//! 1. rsync puts a file in place. [`watch`] sees it and waits until it is at rest.
+//! 2. [`dataset`] makes a task of it. [`source`] reads the file whole or not at all, [`zonefile`] parses
+//!    it, [`listing`] decides every rule of the type once, [`trie`] makes it fit for lookups.
+//! 3. The guards judge the candidate beside what is served. What is refused leaves the old data in place.
+//! 4. What is accepted becomes the dataset's `Served` value; `state` keeps a [`snapshot`] of it.
+//! 5. [`daemon`] builds a catalog of all zones and publishes it to the workers of [`server`].
+//!
+//! # An event
+//!
+//! 1. Whatever happens to data, settings, sockets or snapshots is an [`event::Event`]: plain values, no
+//!    prose.
+//! 2. A sink makes words of it: the log of [`event`], or rbldnsd's log in [`rbldnsd`].
+//! 3. [`status`] says how things are now; events say what changed.
 
 pub mod answer;
 pub mod cli;

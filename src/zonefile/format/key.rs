@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// A key, read.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a key lives while its line is read")]
 pub(in crate::zonefile) enum Key {
     /// A prefix as it is written, perhaps with bits below its length.
     Prefix4(u32, u8),

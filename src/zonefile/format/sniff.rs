@@ -3,6 +3,9 @@
 use super::hosts::is_address;
 use super::{Format, is_remark, words};
 
+/// Tells whether a line has a form.
+type Test = fn(&[u8]) -> bool;
+
 /// How many lines are looked at.
 const LINES: usize = 200;
 
@@ -14,7 +17,7 @@ pub fn sniff(start: &[u8]) -> Option<Format> {
     let is_data = |line: &&[u8]| words(line).next().is_some_and(|(_, word)| !is_remark(word));
     let lines: Vec<&[u8]> =
         whole.split(|&byte| byte == b'\n').filter(is_data).take(LINES).collect();
-    let tests: [(Format, fn(&[u8]) -> bool); 6] = [
+    let tests: [(Format, Test); 6] = [
         (Format::Hosts, is_hosts),
         (Format::Adblock, is_adblock),
         (Format::Urls, is_url),

@@ -242,7 +242,8 @@ proptest! {
     /// Names that have nothing to do with a form come back from each as they are.
     #[test]
     fn names_survive_every_form(names in prop::collection::vec("[a-z]{1,8}\\.[a-z]{2,5}", 1..20)) {
-        let write: [(Format, fn(&str) -> String); 7] = [
+        type Write = fn(&str) -> String;
+        let write: [(Format, Write); 7] = [
             (Format::Hosts, |name| format!("0.0.0.0 {name}\n")),
             (Format::Adblock, |name| format!("||{name}^$important\n")),
             (Format::Urls, |name| format!("https://{name}/path?{name}\n")),
