@@ -36,6 +36,26 @@ impl Settings {
         self.datasets.iter().find(|dataset| dataset.name == name)
     }
 
+    /// Says of each dataset that is none itself whether it shares a zone with lists of IPv4 addresses.
+    pub(super) fn with_neighbours(mut self) -> Self {
+        let is_ip4 = |set: &Dataset| {
+            matches!(set.kind, Kind::Ip4Set | Kind::Ip4Tset | Kind::Ip4Trie | Kind::Mixed)
+        };
+        let ip4: Vec<_> =
+            self.datasets.iter().filter(|set| is_ip4(set)).map(|set| &set.name).collect();
+        let has_ip4 = |zone: &&Zone| zone.datasets.iter().any(|name| ip4.contains(&name));
+        let beside: Vec<_> = self
+            .zones
+            .iter()
+            .filter(has_ip4)
+            .flat_map(|zone| zone.datasets.iter().cloned())
+            .collect();
+        for set in &mut self.datasets {
+            set.is_beside_ip4 = !is_ip4(set) && beside.contains(&set.name);
+        }
+        self
+    }
+
     /// The zone of this name, in lower case.
     pub fn zone(&self, name: &NameBuf) -> Option<&Zone> {
         self.zones.iter().find(|zone| zone.name == *name)
@@ -248,6 +268,8 @@ pub struct Dataset {
     /// Judges files before they replace what is served; else whatever can be read is served, even
     /// if it lists nothing (as rbldnsd does).
     pub guarded: bool,
+    /// Shares a zone with lists of IPv4 addresses, which some entries of other lists are mistaken for.
+    pub is_beside_ip4: bool,
 }
 
 impl Dataset {
@@ -269,6 +291,7 @@ impl Dataset {
             accept_empty: false,
             hides_empty_non_terminals: false,
             guarded: true,
+            is_beside_ip4: false,
         }
     }
 }

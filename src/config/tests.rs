@@ -195,6 +195,22 @@ fn every_setting_of_datasets_and_zones_arrives() {
 }
 
 #[test]
+fn datasets_know_whether_they_share_a_zone_with_ipv4_lists() {
+    let text = "dataset = [
+            { name = 'four', type = 'ip4set', files = ['f'] },
+            { name = 'names', type = 'dnset', files = ['f'] },
+            { name = 'alone', type = 'dnset', files = ['f'] },
+        ]
+        zone = [
+            { name = 'a.example', datasets = ['four', 'names'] },
+            { name = 'b.example', datasets = ['alone', 'names'] },
+        ]";
+    let settings = load(text).unwrap().settings;
+    let are_beside: Vec<_> = settings.datasets.iter().map(|set| set.is_beside_ip4).collect();
+    assert_eq!(are_beside, [false, true, false]);
+}
+
+#[test]
 fn access_lists_and_lists_are_not_mixed_up() {
     let text = "dataset = [
             { name = 'd', type = 'ip4set', files = ['f'] },

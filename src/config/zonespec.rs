@@ -35,7 +35,7 @@ pub(super) fn settings(
         let help = "add a spec of the zone with the type and files of its data";
         errors.push(Diagnostic::general(Problem::new(message, help)));
     }
-    if errors.is_empty() { Ok(settings) } else { Err(errors) }
+    if errors.is_empty() { Ok(settings.with_neighbours()) } else { Err(errors) }
 }
 
 /// The dataset of a spec without a zone, `type:file,file...`, with files relative to `folder`.

@@ -42,6 +42,7 @@ fn rules(spec: &config::Dataset, server: &config::Server) -> Rules {
         accept_empty: _,
         hides_empty_non_terminals: _,
         guarded: _,
+        is_beside_ip4: _,
     } = spec;
     let config::TtlBounds { default, min, max, negative: _ } = &server.ttl;
     let mut rules = Rules::default();

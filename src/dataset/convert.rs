@@ -12,7 +12,7 @@ pub(super) fn options(spec: &config::Dataset, server: &config::Server, now: u64)
     let bounds = &server.ttl;
     Options {
         dialect: if spec.guarded { Dialect::Native } else { Dialect::Rbldnsd },
-        is_beside_ip4: false,
+        is_beside_ip4: spec.guarded && spec.is_beside_ip4,
         accept_host_bits: server.accept_host_bits,
         default_ttl: bounds.default,
         min_ttl: bounds.min,

@@ -16,6 +16,7 @@
 use super::served::Served;
 use crate::event::{self, Doubt, Load, Refusal};
 use crate::source::{Cause, Problem, SourceFile};
+use crate::zone::Dataset;
 use std::time::{Duration, SystemTime};
 
 /// How long a problem that stays the same is kept quiet about before it is told again.
@@ -276,7 +277,10 @@ fn doubt(new: &Served, old: Option<&Served>) -> Option<Doubt> {
         return Some(Doubt::Interrupted(cut.path.clone()));
     }
     if new.entries() == 0 {
-        return Some(Doubt::Empty);
+        // A generic file may be there for its $SOA and $NS alone.
+        let Dataset { records, soa, ns, .. } = &*new.dataset;
+        let is_head = records.is_some() && (soa.is_some() || ns.is_some());
+        return (!is_head).then_some(Doubt::Empty);
     }
     let bad_lines: u64 = new.sources.iter().map(|source| source.bad_lines).sum();
     if bad_lines > new.entries() {

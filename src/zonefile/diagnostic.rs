@@ -381,7 +381,7 @@ impl fmt::Display for Reason {
             ),
             Self::Mapped(net) => write!(
                 f,
-                "no question reaches a v4-mapped address: put {net} into an ip4trie or ip4set"
+                "no question reaches a v4-mapped address beside IPv4 lists: put {net} into one of them"
             ),
             Self::OddName(b'/') => {
                 f.write_str("a URL or a path is no name: write the host name alone")

@@ -159,7 +159,7 @@ impl ListBuilder {
             }
             (Self::Ip6Trie(trie), Prefix6 { address, len }) => {
                 let warning = add_prefix(trie, address, len, value, values, rules, number)?;
-                let mapped = mapped_ip4(address, len).filter(|_| rules.is_native());
+                let mapped = mapped_ip4(address, len).filter(|_| rules.options.is_beside_ip4);
                 let mapped = mapped.map(|(start, len)| Reason::Mapped(net4(start, len)));
                 Ok(mapped.or(warning))
             }

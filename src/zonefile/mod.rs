@@ -1,11 +1,15 @@
 //! Data files in rbldnsd's formats: from text to a listing, with diagnostics.
 //!
 //! A [`Parser`] takes the bytes of the files of one dataset in pieces of any size and gives
-//! [`Parsed`]. A line it cannot use is skipped and reported with its place and the reason, and
-//! never fails the file. What it accepts is what rbldnsd 1.0 accepts, and besides: carriage
-//! returns before newlines and a byte order mark before the first line are ignored, IPv6 prefixes may
-//! stand in an `ip4trie`, texts may have up to 1020 bytes, years of `$TIMESTAMP` may be beyond 2038, and
-//! the value of an entry may end in the parameters of rspamd's fork.
+//! [`Parsed`]. It skips a line that it cannot use, reports it with its place, the reason and its
+//! text, and never fails the file for it.
+//!
+//! A reader turns lines into [entries](EntryKey), and one place takes them, where the rules of the
+//! dataset types stand: see the file `entry.rs`. The parser accepts what rbldnsd 1.0 accepts, and
+//! besides: it ignores carriage returns before newlines and a byte order mark before the first
+//! line, takes IPv6 prefixes in an `ip4trie`, texts of up to 1020 bytes, years of `$TIMESTAMP` beyond
+//! 2038, comments behind special lines, and the entry parameters of rspamd's fork. In the
+//! [native dialect](Dialect::Native) it reads more as its author means it, and says so.
 //!
 //! ```
 //! use dnsbld::zonefile::{Kind, Options, Parser};

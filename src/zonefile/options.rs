@@ -17,7 +17,8 @@ pub enum Dialect {
 pub struct Options {
     /// How lines are read that rbldnsd reads in a way that nobody means.
     pub dialect: Dialect,
-    /// The dataset shares a zone with IPv4 datasets: an address among names is a mistake.
+    /// The dataset shares a zone with IPv4 datasets, which are asked for v4-mapped addresses, and for
+    /// names of four octets: such entries are told.
     pub is_beside_ip4: bool,
     /// Ignore bits below the length of a prefix instead of refusing the line (rbldnsd's `-e`).
     pub accept_host_bits: bool,

@@ -320,6 +320,7 @@ impl<'o> Parser<'o> {
         }
         if warning.is_none()
             && rules.options.is_beside_ip4
+            && matches!(key, EntryKey::Name { .. })
             && native::is_address(&text[..end - start])
         {
             warning = Some(Reason::AddressInNames);

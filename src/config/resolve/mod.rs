@@ -34,7 +34,8 @@ pub(super) fn resolve(
         resolver.errors.sort_by_key(|diagnostic| diagnostic.place);
         return Err(resolver.errors);
     }
-    Ok(Loaded { settings: Settings { server, datasets, zones }, warnings: resolver.warnings })
+    let settings = Settings { server, datasets, zones }.with_neighbours();
+    Ok(Loaded { settings, warnings: resolver.warnings })
 }
 
 struct Resolver<'a> {

@@ -1,6 +1,8 @@
 use super::*;
 use crate::config;
+use crate::listing::records::RecordSet;
 use crate::source::{Identity, ReadReport, Stamp};
+use crate::zone::{Dataset, Ns};
 use crate::zonefile::Kind;
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -315,4 +317,14 @@ fn other_files_are_judged_on_their_own_and_replace_what_is_served_only_if_good()
     let load = lifecycle.accept(at(3), candidate);
     assert_eq!((load.entries, load.before, load.doubt), (0, Some(5), Some(Doubt::Empty)));
     assert_eq!(load.failed_for, Some(Duration::from_secs(1)));
+}
+
+/// It was told at each start.
+#[test]
+fn generic_data_of_soa_and_ns_alone_is_not_empty() {
+    let mut served = of(vec![source("list", 0, 0, 90)]);
+    let ns = Ns { names: Vec::new(), ttl: 5, explicit: true };
+    let records = Some(RecordSet::default());
+    served.dataset = Arc::new(Dataset { records, ns: Some(ns), ..Dataset::default() });
+    assert_eq!(Lifecycle::default().accept(at(0), served).doubt, None);
 }

@@ -76,7 +76,9 @@ fn values_that_were_meant_otherwise_are_told() {
     assert_eq!(told_of(&native(Kind::Dnset, "a.example permit\n")), [(1, true, passes)]);
     assert_eq!(rbldnsd(Kind::Ip4Trie, map).diagnostics.total, 0);
     let mapped = "::ffff:192.0.2.0/120\n::ffff:c000:200/120\n::/0\n";
-    let parsed = native(Kind::Ip6Trie, mapped);
+    assert_eq!(native(Kind::Ip6Trie, mapped).diagnostics.total, 1);
+    let beside = Options { is_beside_ip4: true, ..options() };
+    let parsed = parse(Kind::Ip6Trie, beside, &[mapped.as_bytes()]).unwrap();
     let unreached = Reason::Mapped(net("192.0.2.0/24"));
     assert_eq!(told_of(&parsed), [(1, false, Reason::AfterAddress), (2, true, unreached)]);
 }
