@@ -8,6 +8,7 @@ mod defaults_file;
 mod file;
 mod gzip;
 mod input;
+mod list_format;
 pub(crate) mod message;
 mod name_text;
 mod names_model;
@@ -60,6 +61,7 @@ pub(crate) const ALL: &[Target] = &[
     target!("trie6_model", trie_model::run6, trie_model, 2000),
     target!("names_model", names_model, 1000),
     target!("name_text", name_text, 600),
+    target!("list_format", list_format, 2000),
     target!("config_text", config_text, 4000),
     target!("gzip", gzip, 1000),
     target!("defaults_file", defaults_file, 2000),

@@ -12,13 +12,14 @@ use dnsbld::zonefile::{
 };
 use std::net::Ipv4Addr;
 
-const KINDS: [Kind; 10] = [
+const KINDS: [Kind; 11] = [
     Kind::Ip4Set,
     Kind::Ip4Tset,
     Kind::Ip4Trie,
     Kind::Ip6Tset,
     Kind::Ip6Trie,
     Kind::Dnset,
+    Kind::Mixed,
     Kind::Acl,
     Kind::AclKey,
     Kind::Generic,
