@@ -14,45 +14,60 @@ pub(super) fn host_mask(len: u8) -> u32 {
 /// given, and where they end. The error is where the text stops making sense.
 #[inline]
 pub(super) fn octets(text: &[u8]) -> Result<(u32, u8, usize), usize> {
-    let (mut address, mut bits, mut at) = (0, 0, 0);
-    loop {
-        let (value, end) = octet(text, at)?;
-        bits += 8;
-        address |= value << (32 - bits);
-        if bits == 32 || text.get(end) != Some(&b'.') {
-            return Ok((address, bits, end));
-        }
-        at = end + 1;
-    }
+    whole(text).map_or_else(|| any_octets(text), |(address, end)| Ok((address, 32, end)))
 }
 
-/// The number up to 255 that stands at a place, and where it ends.
+/// Four octets of up to three digits each, and where they end.
 #[inline(always)]
-pub(super) fn octet(text: &[u8], at: usize) -> Result<(u32, usize), usize> {
-    let digit_at =
-        |at: usize| u32::from(text.get(at).map_or(u8::MAX, |byte| byte.wrapping_sub(b'0')));
-    let mut value = digit_at(at);
+fn whole(text: &[u8]) -> Option<(u32, usize)> {
+    let (mut address, mut at) = (0, 0);
+    for index in 0..4 {
+        let (value, end) = octet(text, at)?;
+        at = end;
+        if index < 3 {
+            if *text.get(at)? != b'.' {
+                return None;
+            }
+            at += 1;
+        }
+        address = address << 8 | value;
+    }
+    text.get(at).is_none_or(|byte| !byte.is_ascii_digit()).then_some((address, at))
+}
+
+/// The number up to 255, of up to three digits, that stands at a place, and where it ends.
+#[inline(always)]
+pub(super) fn octet(text: &[u8], at: usize) -> Option<(u32, usize)> {
+    let mut value = u32::from(text.get(at)?.wrapping_sub(b'0'));
     if value > 9 {
-        return Err(at);
+        return None;
     }
     let mut end = at + 1;
-    while let digit @ 0..=9 = digit_at(end) {
+    for _ in 0..2 {
+        let Some(&byte) = text.get(end) else { break };
+        let digit = u32::from(byte.wrapping_sub(b'0'));
+        if digit > 9 {
+            break;
+        }
         value = value * 10 + digit;
         end += 1;
-        if end > at + 3 {
-            return long_octet(text, at);
-        }
     }
-    if value > 255 { long_octet(text, at) } else { Ok((value, end)) }
+    (value <= 255).then_some((value, end))
 }
 
-/// As [`octet`], of one with zeros before it, or of what is too large for one.
-#[cold]
-fn long_octet(text: &[u8], at: usize) -> Result<(u32, usize), usize> {
+/// As [`octets`], of any number of them and with any number of zeros before them.
+#[inline(never)]
+fn any_octets(text: &[u8]) -> Result<(u32, u8, usize), usize> {
     let mut scan = Scan::new(text);
-    scan.skip(at);
-    let value = scan.number(255);
-    value.map(|value| (value, scan.at())).ok_or(scan.at())
+    let (mut address, mut bits) = (0, 0);
+    loop {
+        let Some(octet) = scan.number(255) else { return Err(scan.at()) };
+        bits += 8;
+        address |= octet << (32 - bits);
+        if bits == 32 || !scan.eat(b'.') {
+            return Ok((address, bits, scan.at()));
+        }
+    }
 }
 
 /// One to four octets: the address they start, and the number of bits given.

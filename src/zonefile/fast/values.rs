@@ -83,11 +83,16 @@ fn skip_blanks(text: &[u8], mut at: usize) -> Option<usize> {
 #[inline]
 fn a(text: &[u8], at: usize) -> Option<(u32, usize)> {
     let text = text.get(at..)?;
-    let (address, bits, len) = ip4::octets(text).ok()?;
-    let a = match (address >> 24, bits) {
-        (127, 32) => address,
-        (octet @ 1.., 8) => 0x7f00_0000 | octet,
-        _ => return None,
+    let (octet, len) = ip4::octet(text, 0)?;
+    let (a, len) = if text.get(len)? == &b'.' {
+        let Ok((address @ 0x7f00_0000..0x8000_0000, 32, len)) = ip4::octets(text) else {
+            return None;
+        };
+        (address, len)
+    } else if octet > 0 {
+        (0x7f00_0000 | octet, len)
+    } else {
+        return None;
     };
     Some((a, at + len))
 }
