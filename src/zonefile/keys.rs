@@ -45,7 +45,7 @@ pub(super) fn read<'k, 't: 'k>(
             return read_name(kind, is_native, is_excluded, scan, name);
         }
     };
-    let (key, warning) = match key.and_then(|key| end_of_address(scan).map(|()| key)) {
+    let (key, warning) = match key.and_then(|key| ended(key, scan)) {
         Ok(key) if is_native && kind != Kind::Acl && !is_excluded => {
             native::behind(key, kind, scan)?
         }
@@ -133,9 +133,7 @@ fn address_or_none(scan: &mut Scan<'_>) -> Result<Option<EntryKey<'static>>, Rea
 fn client(scan: &mut Scan<'_>) -> Result<EntryKey<'static>, Reason> {
     type Reader = fn(&mut Scan<'_>) -> Result<EntryKey<'static>, Reason>;
     let start = scan.clone();
-    let whole = |read: Reader, scan: &mut Scan<'_>| {
-        read(scan).and_then(|key| end_of_address(scan).map(|()| key))
-    };
+    let whole = |read: Reader, scan: &mut Scan<'_>| read(scan).and_then(|key| ended(key, scan));
     let reason4 = match whole(prefix4, scan) {
         Ok(key) => return Ok(key),
         Err(reason) => reason,
@@ -158,11 +156,9 @@ fn eat_exclusion(scan: &mut Scan<'_>) -> bool {
     excluded
 }
 
-pub(super) fn end_of_address(scan: &Scan<'_>) -> Result<(), Reason> {
-    match scan.peek() {
-        0 | b' ' | b'\t' | b'#' | b';' | b':' => Ok(()),
-        _ => Err(Reason::AfterAddress),
-    }
+/// The key, if an address may end where it does.
+fn ended(key: EntryKey<'static>, scan: &Scan<'_>) -> Result<EntryKey<'static>, Reason> {
+    if scan.is_end_of_address() { Ok(key) } else { Err(Reason::AfterAddress) }
 }
 
 /// The name of a `dnset` entry in lower case: `name`, `.name` or `*.name`.

@@ -2,7 +2,6 @@
 //! plain is read as it is meant, what is not is told.
 
 use super::entry::{EntryKey, net4};
-use super::keys::end_of_address;
 use super::scan::{Scan, is_blank};
 use super::{Kind, Reason, ip4, ip6};
 use crate::listing::names::Scope;
@@ -21,7 +20,9 @@ pub(super) fn instead(kind: Kind, scan: &mut Scan<'_>) -> Option<Reading> {
     let mut try_each = |reader: fn(&mut Scan<'_>) -> Option<Reading>| {
         let mut ahead = scan.clone();
         let read = reader(&mut ahead)?;
-        end_of_address(&ahead).ok()?;
+        if !ahead.is_end_of_address() {
+            return None;
+        }
         *scan = ahead;
         Some(read)
     };

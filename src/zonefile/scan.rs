@@ -72,6 +72,11 @@ impl<'a> Scan<'a> {
         matches!(self.peek(), 0 | b'#' | b';')
     }
 
+    /// True if an address may end here: nothing, a blank, a comment or a value follows.
+    pub(super) fn is_end_of_address(&self) -> bool {
+        matches!(self.peek(), 0 | b' ' | b'\t' | b'#' | b';' | b':')
+    }
+
     /// True if the next byte is a blank.
     pub(super) fn is_blank(&self) -> bool {
         is_blank(self.peek())
