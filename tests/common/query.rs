@@ -39,6 +39,7 @@ pub(crate) const TYPE_SOA: u16 = 6;
 pub(crate) const TYPE_HINFO: u16 = 13;
 pub(crate) const TYPE_MX: u16 = 15;
 pub(crate) const TYPE_TXT: u16 = 16;
+pub(crate) const TYPE_AAAA: u16 = 28;
 pub(crate) const TYPE_OPT: u16 = 41;
 pub(crate) const TYPE_ANY: u16 = 255;
 

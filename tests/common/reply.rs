@@ -1,20 +1,22 @@
 //! A server's reply: its records as sets, and how it is shown.
 
 use std::fmt::{self, Display, Write as _};
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use hickory_proto::op::ResponseCode;
 
 use super::message::{self, Message, OPCODE, QR, TC};
 use super::name::{self, Name};
 use super::query::{
-    BITS, CLASS_IN, TYPE_A, TYPE_MX, TYPE_NS, TYPE_OPT, TYPE_SOA, TYPE_TXT, class_name, type_name,
+    BITS, CLASS_IN, TYPE_A, TYPE_AAAA, TYPE_MX, TYPE_NS, TYPE_OPT, TYPE_SOA, TYPE_TXT, class_name,
+    type_name,
 };
 
 /// The data of a record.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Data {
     A([u8; 4]),
+    Aaaa([u8; 16]),
     Ns(Name),
     Soa {
         primary: Name,
@@ -212,6 +214,7 @@ impl Data {
         let mut rest = data;
         match rtype {
             TYPE_A => Self::A(data.try_into().expect("an address")),
+            TYPE_AAAA => Self::Aaaa(data.try_into().expect("an address")),
             TYPE_NS => Self::Ns(name::from_wire(&mut rest)),
             TYPE_MX => {
                 let preference = u16::from_be_bytes([data[0], data[1]]);
@@ -242,7 +245,7 @@ impl Data {
         let names = match self {
             Self::Ns(name) | Self::Mx(_, name) => vec![name],
             Self::Soa { primary, person, .. } => vec![primary, person],
-            Self::A(_) | Self::Txt(_) | Self::Other(_) => vec![],
+            Self::A(_) | Self::Aaaa(_) | Self::Txt(_) | Self::Other(_) => vec![],
         };
         names.into_iter().for_each(|name| *name = name::lowercase(name));
     }
@@ -291,6 +294,7 @@ impl Display for Data {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::A(octets) => Ipv4Addr::from(*octets).fmt(f),
+            Self::Aaaa(octets) => Ipv6Addr::from(*octets).fmt(f),
             Self::Ns(name) => write!(f, "{}", name::to_text(name)),
             Self::Soa { primary, person, serial, times } => {
                 write!(f, "{} {} {serial}", name::to_text(primary), name::to_text(person))?;

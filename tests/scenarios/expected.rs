@@ -6,6 +6,7 @@ use crate::common::message::{AA, RD, TC};
 use crate::common::name::{self, Label};
 use crate::common::query::Query;
 use crate::common::reply::{Data, Opt, Record};
+use std::net::IpAddr;
 
 /// The TTL of an entry when no file says anything.
 const DEFAULT_TTL: u32 = 1800;
@@ -14,7 +15,7 @@ const NEGATIVE_TTL: u32 = 300;
 
 /// What a reply must be. Its words are `silence`, or a return code and any of:
 ///
-/// - `127.0.0.2`: an A record of the name asked; `"text"` or `"one"+"two"`: a TXT record of one or
+/// - `127.0.0.2`: an A record of the name asked; `2001:db8::1`: an AAAA record; `"text"` or `"one"+"two"`: a TXT record of one or
 ///   more character-strings; they have the TTL `ttl=N`, 1800 if that is not said
 /// - `soa=N`: the authority section has the SOA of the zone with this TTL. `NODATA`, which stands
 ///   for NOERROR without an answer, and `NXDOMAIN` imply `soa=300`
@@ -219,8 +220,10 @@ fn value(word: &str) -> Result<String, String> {
             text.split("\"+\"").map(|string| Ok(quoted(&unescape(string)?))).collect();
         return Ok(format!("TXT {}", strings?.join(" ")));
     }
-    let address: std::net::Ipv4Addr = word.parse().map_err(|_| format!("unknown word {word:?}"))?;
-    Ok(format!("A {address}"))
+    match word.parse().map_err(|_| format!("unknown word {word:?}"))? {
+        IpAddr::V4(address) => Ok(format!("A {address}")),
+        IpAddr::V6(address) => Ok(format!("AAAA {address}")),
+    }
 }
 
 /// A character-string between quotation marks.
