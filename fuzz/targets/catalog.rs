@@ -183,7 +183,8 @@ fn dataset(kind: Kind, text: &str) -> Dataset {
     parser.feed(text.as_bytes()).expect("a good file");
     parser.end_file().expect("a good file");
     let parsed = parser.finish();
-    assert_eq!(parsed.diagnostics.kept, [], "the data of the fuzz targets");
+    // Lines that are used may be told: some are here for their oddity.
+    assert_eq!(parsed.diagnostics.refused, 0, "{:?}", parsed.diagnostics.kept);
     of_parsed(parsed)
 }
 
