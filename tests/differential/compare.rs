@@ -5,8 +5,11 @@ use super::judge::{Asked, Verdict, judge};
 use super::known_differences;
 use super::scenario::{Kind, Scenario, Spec};
 use super::server::{Program, Server};
+use crate::common::message::AA;
 use crate::common::name::Name;
-use crate::common::query::{Query, TYPE_A};
+use crate::common::query::{
+    CLASS_CH, Query, TYPE_A, TYPE_ANY, TYPE_MX, TYPE_NS, TYPE_SOA, TYPE_TXT,
+};
 use crate::common::reply::Reply;
 
 /// Two servers to compare: rbldnsd on the left, with the files of the one scenario, and any of
@@ -23,6 +26,8 @@ pub(crate) struct Compared {
     pub(crate) query: Query,
     pub(crate) left: Option<Reply>,
     pub(crate) right: Option<Reply>,
+    /// The length of the second reply.
+    length: usize,
     pub(crate) verdict: Verdict,
 }
 
@@ -46,6 +51,7 @@ impl Pair<'_> {
                 },
                 query: query.clone(),
                 left: left.map(|(reply, _)| reply),
+                length: right.as_ref().map_or(0, |(_, length)| *length),
                 right: right.map(|(reply, _)| reply),
             })
             .collect();
@@ -63,12 +69,12 @@ impl Pair<'_> {
         right: &Server,
     ) -> Result<(), String> {
         let full: Vec<Query> = queries.iter().map(Query::in_full).collect();
-        let unedited = answers(left, &full)?;
+        let unedited = whole_answers(left, &full)?;
         let plain: Vec<Query> =
             full.iter().cloned().map(|query| Query { from: None, ..query }).collect();
         for base in bases(self.left, self.program)? {
-            let edited = answers(&base.server, &full)?;
-            let public = answers(&base.server, &plain)?;
+            let edited = whole_answers(&base.server, &full)?;
+            let public = whole_answers(&base.server, &plain)?;
             let facts = Facts::gather(&base.scenario, queries, &base.server, right, &base.partial)?;
             let replies = unedited.iter().zip(&edited).zip(&public);
             for (one, ((unedited, edited), public)) in compared.iter_mut().zip(replies) {
@@ -81,10 +87,10 @@ impl Pair<'_> {
                     full: edited.as_ref().map(|(reply, length)| (reply, *length)),
                     public: public.as_ref().map(|(reply, length)| (reply, *length)),
                     edits: if unedited == edited { &[] } else { &base.ids },
-                    right: one.right.as_ref(),
+                    right: one.right.as_ref().map(|right| (right, one.length)),
                 };
                 let verdict = judge(&asked, &facts);
-                if verdict.is_good() || base.partial.is_empty() {
+                if verdict.is_good() || base.is_first {
                     one.verdict = verdict;
                 }
             }
@@ -99,11 +105,14 @@ struct Base {
     scenario: Scenario,
     /// The wanted differences by which it may.
     ids: Vec<&'static str>,
+    /// Its complaints count.
+    is_first: bool,
     /// The apexes of zones that lost a dataset.
     partial: Vec<Name>,
 }
 
-/// The files as wanted, and if some datasets do not load, also without these.
+/// The files as wanted, and if some datasets do not load, without these; under rbldnsd's name, where
+/// data that has expired takes the whole zone, both.
 fn bases(scenario: &Scenario, program: Program) -> Result<Vec<Base>, String> {
     let (scenario, ids) =
         scenario.as_wanted(program).unwrap_or_else(|| (scenario.clone(), Vec::new()));
@@ -123,10 +132,14 @@ fn bases(scenario: &Scenario, program: Program) -> Result<Vec<Base>, String> {
             server: running(&rest)?,
             scenario: rest,
             ids: [&ids[..], &[known_differences::PARTLY_LOADED]].concat(),
+            is_first: program == Program::Dnsbld,
             partial: dropped.iter().map(|at| scenario.specs[*at].apex()).collect(),
         });
     }
-    bases.insert(0, Base { server: running(&scenario)?, scenario, ids, partial: Vec::new() });
+    if dropped.is_empty() || program != Program::Dnsbld {
+        let (server, partial) = (running(&scenario)?, Vec::new());
+        bases.insert(0, Base { server, scenario, ids, is_first: true, partial });
+    }
     Ok(bases)
 }
 
@@ -152,6 +165,33 @@ fn running(scenario: &Scenario) -> Result<Server, String> {
     let mut server = Server::start(Program::Rbldnsd, scenario)?;
     server.wait()?;
     Ok(server)
+}
+
+/// The same with all that is due to ANY: by type, there is room for more.
+fn whole_answers(
+    server: &Server,
+    queries: &[Query],
+) -> Result<Vec<Option<(Reply, usize)>>, String> {
+    let mut replies = answers(server, queries)?;
+    for (query, reply) in queries.iter().zip(&mut replies) {
+        let Some((reply, _)) = reply else { continue };
+        let is_any = query.qtype == TYPE_ANY && query.class != CLASS_CH;
+        if !is_any || reply.rcode != 0 || reply.bits & AA != 0 {
+            continue;
+        }
+        let by_type = [TYPE_SOA, TYPE_NS, TYPE_A, TYPE_TXT, TYPE_MX]
+            .map(|qtype| Query { qtype, ..query.clone() });
+        let mut bits = AA;
+        let parts = answers(server, &by_type)?.into_iter().flatten();
+        for (part, _) in parts.filter(|(part, _)| part.rcode == 0) {
+            bits &= part.bits;
+            reply.answers.extend(part.answers);
+        }
+        reply.bits |= bits;
+        reply.answers.sort_unstable();
+        reply.answers.dedup();
+    }
+    Ok(replies)
 }
 
 /// The replies taken apart, and their lengths.

@@ -27,6 +27,8 @@ pub(crate) struct Zone {
     subzones: Vec<(Name, Has)>,
     /// It has data to answer from.
     pub(crate) live: bool,
+    /// One of its datasets is missing: what that lists is not known.
+    pub(crate) is_partial: bool,
     /// Its datasets are all loaded, so that test points are listed that no file lists.
     has_test_points: bool,
     /// Its test points may be listed or not otherwise than its files say.
@@ -102,7 +104,8 @@ impl Facts {
         let mut facts = Self::of_zones(zones(scenario));
         for zone in &mut facts.zones {
             zone.minds_test_points = right.program == Program::Dnsbld;
-            zone.has_test_points = zone.minds_test_points && !partial.contains(&zone.apex);
+            zone.is_partial = partial.contains(&zone.apex);
+            zone.has_test_points = zone.minds_test_points && !zone.is_partial;
         }
         facts.is_minimal = scenario.is_minimal();
         facts.ask_apexes(left, right)?;
@@ -253,7 +256,7 @@ impl Facts {
 
     fn add_test_points(&mut self) {
         let address = 0x7f00_0002;
-        for zone in self.zones.iter().filter(|zone| zone.live) {
+        for zone in self.zones.iter().filter(|zone| zone.live && !zone.is_partial) {
             for labels in [
                 name::of_ipv4(address),
                 name::of_ipv6(name::v4_mapped(address)),
@@ -343,8 +346,11 @@ impl Zone {
             } else {
                 continue;
             };
-            // Those never listed are so in any state of the zone.
-            let counts = self.has_test_points || !listed && self.minds_test_points;
+            // Those never listed are so in any state of the zone, and so are all of a partial one.
+            let counts = match listed {
+                true => self.has_test_points || self.is_partial,
+                false => self.minds_test_points,
+            };
             return counts.then_some(TestPoint { listed, due });
         }
         None
@@ -387,6 +393,7 @@ fn zones(scenario: &Scenario) -> Vec<Zone> {
                 is_generic: true,
                 subzones: Vec::new(),
                 live: false,
+                is_partial: false,
                 has_test_points: false,
                 minds_test_points: false,
                 has_soa: false,

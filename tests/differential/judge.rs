@@ -2,7 +2,7 @@
 //! difference that is due. A difference that is due and does not show is as wrong as one that
 //! shows and is not due.
 
-use super::facts::{Below, Facts, TestPoint, Zone};
+use super::facts::{Below, Facts, SERVFAIL, TestPoint, Zone};
 use super::known_differences;
 use super::scenario::FIRST_MTIME;
 use crate::common::message::{AA, RD, TC};
@@ -30,6 +30,8 @@ const PLAIN_SIZE: usize = 512;
 const EDNS_SIZE: u16 = 1232;
 /// The bytes of an OPT record without options.
 const OPT_LENGTH: usize = 11;
+/// The bytes of a record before its data, if its owner's name is compressed.
+const RECORD_HEAD: usize = 12;
 /// How long texts are that rbldnsd cut: at 254 bytes, in `generic` datasets at 255. It cuts templates
 /// at 255 when it loads them, and what they are written out to may be some bytes shorter.
 const CUTS: std::ops::RangeInclusive<usize> = 240..=255;
@@ -50,8 +52,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) public: Option<(&'a Reply, usize)>,
     /// The wanted differences in reading the files that changed the reply in full.
     pub(crate) edits: &'a [&'static str],
-    /// dnsbld's reply.
-    pub(crate) right: Option<&'a Reply>,
+    /// dnsbld's reply, and its length.
+    pub(crate) right: Option<(&'a Reply, usize)>,
 }
 
 /// What comes of one question.
@@ -78,7 +80,7 @@ enum Want {
     Code(u16),
     /// This, but for serials and the length of texts.
     Reply(Reply),
-    /// The TC bit, and no records but some of these.
+    /// The TC bit, and as many of these records as fit, A records first.
     Truncated(Reply),
     /// All of this, or the same: what names take when they are compressed decides.
     Tight(Reply),
@@ -94,7 +96,7 @@ pub(crate) fn judge(asked: &Asked<'_>, facts: &Facts) -> Verdict {
     for (mut ids, want) in asked.wanted(facts) {
         match want.fits(asked.query, asked.right) {
             Ok(more) => {
-                if asked.left == asked.right {
+                if asked.left == asked.right.map(|(right, _)| right) {
                     return Verdict::Equal;
                 }
                 ids.extend(more);
@@ -213,7 +215,13 @@ impl Asked<'_> {
         let zone = facts.zone_of(&query.name).filter(|zone| zone.live);
         let class = matches!(query.class, CLASS_IN | CLASS_ANY);
         let mut wants = match zone.filter(|_| class && full.rcode != NOTIMP) {
-            Some(zone) => in_zone(query, zone, ids, reply, facts),
+            Some(zone) => {
+                let mut wants = in_zone(query, zone, ids, reply, facts);
+                if zone.is_partial {
+                    in_partial_zone(query, zone, &mut wants);
+                }
+                wants
+            }
             None => vec![(ids, Want::Reply(reply))],
         };
         for (ids, want) in &mut wants {
@@ -247,7 +255,7 @@ impl Asked<'_> {
         // NS records that do not fit are left out, without a word: nobody asked for them.
         // rbldnsd compresses their names more, so a little less than the limit is enough for that.
         let is_asked = |record: &Record| record.rtype != TYPE_NS;
-        let spare = if self.right.is_some_and(|right| right.authority.is_empty()) {
+        let spare = if self.right.is_some_and(|(right, _)| right.authority.is_empty()) {
             reply.authority.len() * LONGEST_NS
         } else {
             0
@@ -311,7 +319,7 @@ fn in_zone(
     // What they are to a client that an access list is about, the facts do not tell.
     let is_public = query.from.is_none();
     match zone.test_point(labels) {
-        Some(TestPoint { listed: true, due }) if reply.rcode == NXDOMAIN => {
+        Some(TestPoint { listed: true, due }) if reply.rcode == NXDOMAIN && !zone.is_partial => {
             let mut ids = ids.clone();
             ids.push(known_differences::TEST_POINT_LISTED);
             let mut reply = Reply { rcode: 0, ..reply.clone() };
@@ -339,6 +347,26 @@ fn in_zone(
     negative(zone, &mut ids, &mut reply);
     wants.extend(non_terminal(query, ids, reply, facts));
     wants
+}
+
+/// SERVFAIL in a zone that lacks a dataset: for what the others do not list, because that one may, and
+/// for the test points, whatever the files list, because the zone must not look healthy.
+fn in_partial_zone(query: &Query, zone: &Zone, wants: &mut Wants) {
+    let labels = &query.name[..query.name.len() - zone.apex.len()];
+    let is_test_point = matches!(
+        zone.test_point(labels),
+        Some(TestPoint { listed: true, due: true }) if query.from.is_none()
+    );
+    for (ids, want) in wants {
+        let Want::Reply(reply) = want else { continue };
+        if reply.rcode == NXDOMAIN || is_test_point && reply.rcode == 0 {
+            let (answers, authority) = Default::default();
+            let bits = reply.bits & !AA;
+            *want =
+                Want::Reply(Reply { rcode: SERVFAIL, bits, answers, authority, ..reply.clone() });
+            *ids = vec![known_differences::PARTLY_LOADED];
+        }
+    }
 }
 
 /// NODATA instead of NXDOMAIN where something is listed below.
@@ -404,14 +432,19 @@ fn apex_records(query: &Query, zone: &Zone) -> Vec<Record> {
 fn exact_length(reply: &Reply) -> Option<usize> {
     let mut length = HEADER + reply.question.len();
     for record in reply.answers.iter().chain(&reply.authority) {
-        length += OPT_LENGTH + 1;
-        length += match &record.data {
-            Data::A(octets) => octets.len(),
-            Data::Txt(strings) => strings.iter().map(|string| 1 + string.len()).sum(),
-            _ => return None,
-        };
+        length += exact_size(record)?;
     }
     Some(length)
+}
+
+/// The size of a record at the name asked, if it has no other name.
+fn exact_size(record: &Record) -> Option<usize> {
+    let data: usize = match &record.data {
+        Data::A(octets) => octets.len(),
+        Data::Txt(strings) => strings.iter().map(|string| 1 + string.len()).sum(),
+        _ => return None,
+    };
+    Some(RECORD_HEAD + data)
 }
 
 /// The reply's length without OPT, if names were compressed only where they are the question's.
@@ -423,23 +456,30 @@ fn greatest_length(reply: &Reply) -> usize {
         Data::Mx(_, target) => size_of::<u16>() + name(target),
         Data::Soa { primary, person, .. } => name(primary) + name(person) + 5 * size_of::<u32>(),
         Data::Txt(strings) => strings.iter().map(|string| 1 + string.len()).sum(),
+        Data::Aaaa(octets) => octets.len(),
         Data::Other(bytes) => bytes.len(),
     };
     let records = reply.answers.iter().chain(&reply.authority);
-    let records: usize = records.map(|record| OPT_LENGTH + 1 + data(&record.data)).sum();
+    let records: usize = records.map(|record| RECORD_HEAD + data(&record.data)).sum();
     HEADER + reply.question.len() + records
 }
 
 impl Want {
     /// Whether `reply` is what is wanted; the differences that only the comparison shows, or
     /// what is amiss.
-    fn fits(&self, query: &Query, reply: Option<&Reply>) -> Result<Vec<&'static str>, String> {
-        let Some(reply) = reply else {
+    fn fits(
+        &self,
+        query: &Query,
+        reply: Option<(&Reply, usize)>,
+    ) -> Result<Vec<&'static str>, String> {
+        let Some((reply, length)) = reply else {
             let silence = matches!(self, Self::Silence);
             return if silence { Ok(Vec::new()) } else { Err("a reply is due".to_owned()) };
         };
         let bare = reply.answers.is_empty() && reply.authority.is_empty();
         let header = reply.opcode == query.opcode && reply.bits & RD == query.bits & RD;
+        let limit = if reply.opt.is_some() { query.udp_limit() } else { PLAIN_SIZE };
+        let truncated = |whole| truncated(whole, reply, limit.saturating_sub(length));
         match self {
             Self::Silence => Err("silence is due".to_owned()),
             Self::Code(code) if reply.rcode != *code => Err(format!("return code {code} is due")),
@@ -459,7 +499,7 @@ impl Want {
                 if !wanted.answers.iter().any(is_cut) {
                     return Err(complaint);
                 }
-                if truncated(wanted, reply) {
+                if truncated(wanted) {
                     return Ok(vec![known_differences::LONG_TXT, known_differences::TRUNCATION]);
                 }
                 let mut authority = wanted.authority.iter().chain(&reply.authority);
@@ -471,11 +511,12 @@ impl Want {
                 same(&wanted, &reply).map_err(|_| complaint)
             }),
             Self::Truncated(whole) => {
-                let fits = truncated(whole, reply) || has_room_for_more(whole, reply);
-                if fits { Ok(Vec::new()) } else { Err(format!("the TC bit is due for {whole}")) }
+                let fits = truncated(whole) || has_room_for_more(whole, reply);
+                let due = || format!("the TC bit and what fits are due for {whole}");
+                if fits { Ok(Vec::new()) } else { Err(due()) }
             }
             Self::Tight(whole) => same(whole, reply).or_else(|complaint| {
-                let fits = truncated(whole, reply);
+                let fits = truncated(whole);
                 if fits { Ok(vec![known_differences::TRUNCATION]) } else { Err(complaint) }
             }),
             Self::TestPoint(frame) => {
@@ -554,17 +595,23 @@ fn goes_on(short: &Record, long: &Record) -> bool {
     same && whole.len() > text.len() && whole.len() <= LONGEST && whole.starts_with(&text)
 }
 
-/// True if `reply` says that records of `whole` are missing and has no others.
-fn truncated(whole: &Reply, reply: &Reply) -> bool {
-    let known = |record: &Record| {
-        whole.answers.iter().any(|known| known == record || goes_on(known, record))
+/// True if `reply` says that records of `whole` are missing, has no others, and had no room for
+/// more than the `room` that is left.
+fn truncated(whole: &Reply, reply: &Reply, room: usize) -> bool {
+    let is = |due: &Record, record: &Record| due == record || goes_on(due, record);
+    let known = |record: &Record| whole.answers.iter().any(|due| is(due, record));
+    let missing = |due: &&Record| !reply.answers.iter().any(|record| is(due, record));
+    let texts = reply.answers.iter().filter(|record| record.rtype == TYPE_TXT);
+    let texts: usize = texts.filter_map(exact_size).sum();
+    // A records come before texts. How long a text is that rbldnsd cut, nobody knows.
+    let fits = |due: &Record| match exact_size(due) {
+        Some(size) if due.rtype == TYPE_A => size <= room + texts,
+        Some(size) => size <= room && !is_cut(due),
+        None => false,
     };
     let frame = Reply { bits: whole.bits | TC, ..whole.clone() };
-    // An A record always fits, and comes first.
-    let is_a = |record: &Record| record.rtype == TYPE_A;
-    let has_first = !whole.answers.iter().any(is_a) || reply.answers.iter().any(is_a);
-    has_first
-        && reply.answers.iter().all(known)
+    reply.answers.iter().all(known)
+        && !whole.answers.iter().filter(missing).any(fits)
         && *reply
             == Reply {
                 answers: reply.answers.clone(),

@@ -58,7 +58,12 @@ fn facts(listed: &[&str], has_soa: bool) -> Facts {
 /// The verdict where rbldnsd gives `left` to the question and `full` to it in full.
 fn verdict(query: &Query, left: &Reply, full: &Reply, right: &Reply, facts: &Facts) -> Verdict {
     let length = 12 + full.question.len() + full.answers.len() * 16;
-    let (left, full, right) = (Some(left), Some((full, length)), Some(right));
+    let in_datagram = |reply: &Reply| {
+        let opt = reply.opt.as_ref().map_or(0, |_| 11);
+        12 + reply.question.len() + reply.answers.len() * 16 + opt
+    };
+    let right = Some((right, in_datagram(right)));
+    let (left, full) = (Some(left), Some((full, length)));
     judge(&Asked { query, left, full, public: None, edits: &[], right }, facts)
 }
 
@@ -133,7 +138,7 @@ fn the_tc_bit_comes_if_and_only_if_the_records_do_not_fit() {
     };
     let room = ((512 - 12 - query.question().len()) / 16) as u8;
     let fits = reply(&query, 0, values(room));
-    let cut = Reply { bits: AA | TC, ..reply(&query, 0, values(3)) };
+    let cut = Reply { bits: AA | TC, ..reply(&query, 0, values(room)) };
     assert_eq!(verdict(&query, &fits, &fits, &fits, &facts), Verdict::Equal);
     assert!(is_unwanted(&verdict(&query, &fits, &fits, &cut, &facts)));
     let full = reply(&query, 0, values(room + 1));
@@ -142,6 +147,8 @@ fn the_tc_bit_comes_if_and_only_if_the_records_do_not_fit() {
     assert_eq!(verdict(&query, &left, &full, &cut, &facts), due);
     assert!(is_unwanted(&verdict(&query, &left, &full, &full, &facts)));
     assert!(is_unwanted(&verdict(&query, &left, &full, &fits, &facts)));
+    let fewer = Reply { answers: values(room - 1), ..cut.clone() };
+    assert!(is_unwanted(&verdict(&query, &left, &full, &fewer, &facts)));
     let mut strange = cut.clone();
     strange.answers[0].data = Data::A([127, 9, 9, 9]);
     assert!(is_unwanted(&verdict(&query, &left, &full, &strange, &facts)));
@@ -173,6 +180,7 @@ fn silence_and_codes_are_told_apart() {
     let facts = facts(&[], true);
     let judge_right = |text: &str, right: Option<&Reply>| {
         let query = query(text);
+        let right = right.map(|right| (right, 0));
         judge(
             &Asked { query: &query, left: None, full: None, public: None, edits: &[], right },
             &facts,
