@@ -25,6 +25,7 @@
 //! | [`source`] | reading one file safely: whole or not at all |
 //! | [`snapshot`] | compiled datasets on disk: format, write, open and map, verify |
 //! | [`config`] | dnsbld.toml and zone specs: typed -> resolved -> what a reload changes; policies |
+//! | [`guard`] | verdicts on what was read: one file per rule |
 //! | [`event`] | what happened, as typed values; the log is a sink |
 //! | [`watch`] | which files changed, and whether they are at rest |
 //! | [`state`] | the state folder: lock, serials, the writer of snapshots |
@@ -71,6 +72,7 @@ pub mod dump;
 pub mod engine;
 pub mod event;
 pub mod flat_array;
+pub mod guard;
 pub mod listing;
 pub mod range;
 pub mod rbldnsd;

@@ -7,6 +7,7 @@
 mod compare;
 mod error;
 mod parse;
+mod policy;
 mod resolve;
 mod settings;
 mod source;
@@ -16,6 +17,7 @@ mod zonespec;
 
 pub use compare::{Changes, reload};
 pub use error::{Diagnostic, Errors};
+pub use policy::Policy;
 pub use settings::{
     Dataset, Loaded, LogTarget, QueryLog, Server, Settings, Soa, StatsFile, TcpLimits, Tls,
     TtlBounds, Zone,

@@ -1,6 +1,7 @@
 //! The meaning of a configuration: plain structures, checked, with every default filled in.
 
 use super::error::Diagnostic;
+use super::policy::Policy;
 use crate::wire::name::NameBuf;
 use crate::zone::Unlisted;
 use crate::zonefile::{Format, Kind};
@@ -265,9 +266,8 @@ pub struct Dataset {
     /// Answers NXDOMAIN for an unlisted name even if names below it are listed, against RFC 8020, as
     /// the type `dnhash` of rspamd's fork of rbldnsd does.
     pub hides_empty_non_terminals: bool,
-    /// Judges files before they replace what is served; else whatever can be read is served, even
-    /// if it lists nothing (as rbldnsd does).
-    pub guarded: bool,
+    /// Which rules the data must pass.
+    pub policy: Policy,
     /// Shares a zone with lists of IPv4 addresses, which some entries of other lists are mistaken for.
     pub is_beside_ip4: bool,
 }
@@ -290,7 +290,7 @@ impl Dataset {
             allow_any_a: false,
             accept_empty: false,
             hides_empty_non_terminals: false,
-            guarded: true,
+            policy: Policy::NATIVE,
             is_beside_ip4: false,
         }
     }

@@ -22,11 +22,11 @@ pub(super) fn build(
     let text = |text: &Option<String>| text.as_ref().map(|text| Box::from(text.as_bytes()));
     let chaos = Chaos { version: text(&server.version), id: text(&server.id) };
     let acl = parts(&server.acl, loaded);
-    let guarded = acl.len() == server.acl.len();
+    let has_access_lists = acl.len() == server.acl.len();
     let mut zone = |zone| {
         let zone = build_zone(zone, settings, loaded, now, serials, statistics);
         // Who may not ask at all is not known.
-        if guarded { zone } else { Zone { state: ZoneState::Unloaded, ..zone } }
+        if has_access_lists { zone } else { Zone { state: ZoneState::Unloaded, ..zone } }
     };
     let zones = settings.zones.iter().map(&mut zone).collect();
     Catalog::new(zones, chaos).with_counters(statistics.rest()).with_acl(datasets(&acl))
@@ -68,8 +68,8 @@ fn build_zone(
     if soa.serial == 0 && !parts.is_empty() {
         // A file from the future must not bring the serial so far that those of later ones look older.
         // rbldnsd takes its time all the same.
-        let are_guarded = all_parts().all(|part| part.served.spec.guarded);
-        let latest = if are_guarded { now } else { u64::MAX };
+        let future_is_now = all_parts().all(|part| part.served.spec.policy.future_is_now);
+        let latest = if future_is_now { now } else { u64::MAX };
         soa.serial = serials.next(&settings.name, newest, latest, content);
     }
     let ns = found_ns.map(distinct).unwrap_or_else(|| Ns {
@@ -100,8 +100,9 @@ fn parts<'a>(names: &[String], loaded: &HashMap<&String, Loaded<'a>>) -> Vec<Loa
 /// What has expired is as good as not loaded; if all parts have, the zone has. Under rbldnsd's name, a
 /// part that has expired takes the zone with it.
 fn without_expired(parts: Vec<Loaded<'_>>, now: u64) -> Vec<Loaded<'_>> {
-    let is_served =
-        |part: &Loaded<'_>| !part.served.spec.guarded || !part.served.dataset.is_expired(now);
+    let is_served = |part: &Loaded<'_>| {
+        !part.served.spec.policy.leaves_out_expired || !part.served.dataset.is_expired(now)
+    };
     if parts.iter().any(is_served) { parts.into_iter().filter(is_served).collect() } else { parts }
 }
 
@@ -109,7 +110,7 @@ fn without_expired(parts: Vec<Loaded<'_>>, now: u64) -> Vec<Loaded<'_>> {
 /// and if files are not looked at (`-c 0`), not by itself: only what has expired by `now`, at a reload.
 fn expiry(parts: &[Loaded<'_>], server: &config::Server, now: u64) -> Option<u64> {
     let times = || parts.iter().map(|part| part.served.dataset.expires);
-    if parts.iter().any(|part| !part.served.spec.guarded) {
+    if parts.iter().any(|part| !part.served.spec.policy.leaves_out_expired) {
         let first = times().flatten().min();
         return first.filter(|&expires| server.check_interval.is_some() || expires < now);
     }

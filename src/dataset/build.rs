@@ -4,11 +4,11 @@ use super::task::{Built, Cached, Outcome, Task};
 use super::unchanged::unchanged;
 use super::{cached, convert};
 use crate::event::Event;
+use crate::guard;
 use crate::snapshot;
 use crate::snapshot::intake::Intake;
 use crate::source::{
-    Cause, FileState, MOST_ZEROS, Problem, ReadReport, SourceFile, read, read_ahead, read_appended,
-    sniff,
+    Cause, FileState, Problem, ReadReport, SourceFile, read, read_ahead, read_appended,
 };
 use crate::util::threads::cores;
 use crate::zonefile::{Batches, Diagnostic, Parser};
@@ -147,27 +147,24 @@ fn read_into(
     has_good: bool,
 ) -> Result<(ReadReport, Option<Intake>), Problem> {
     parser.start_file();
-    let is_wary = has_good && task.spec.guarded;
+    let policy = task.spec.policy;
     let mut first = true;
-    let (mut wrong, mut zeros) = (None, 0);
+    let (mut wrong, mut zeros) = (None, guard::Zeros::default());
     let mut intake: Option<Intake> = None;
     let mut take = |chunk: &[u8], prepared: Option<Batches>| {
         task.go_on()?;
         if std::mem::take(&mut first) {
             if snapshot::is_snapshot(chunk) {
                 intake = Some(Intake::new(task.folder().as_ref()).map_err(not_copied)?);
-            } else if task.spec.guarded {
-                wrong = sniff(chunk);
+            } else if policy.foreign {
+                wrong = guard::foreign(chunk);
             }
         }
         if let Some(intake) = &mut intake {
             return intake.add(chunk).map_err(not_copied);
         }
-        if is_wary && wrong.is_none() {
-            zeros += memchr::memchr_iter(0, chunk).count();
-        }
-        if zeros > MOST_ZEROS {
-            wrong = Some(Cause::Binary);
+        if has_good && policy.zeros && wrong.is_none() {
+            wrong = zeros.take(chunk);
         }
         // The readable of it, perhaps many gigabytes, is not read.
         if wrong.is_some() {

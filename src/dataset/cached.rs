@@ -4,6 +4,7 @@ use super::task::{Built, Cached, Task};
 use super::unchanged::unchanged;
 use crate::config;
 use crate::event::Event;
+use crate::guard;
 use crate::snapshot::intake::Intake;
 use crate::snapshot::{self, Difference, Opened, Origin, Rules};
 use crate::source::{Cause, ReadReport, SourceFile};
@@ -41,7 +42,7 @@ fn rules(spec: &config::Dataset, server: &config::Server) -> Rules {
         allow_any_a,
         accept_empty: _,
         hides_empty_non_terminals: _,
-        guarded: _,
+        policy: _,
         is_beside_ip4: _,
     } = spec;
     let config::TtlBounds { default, min, max, negative: _ } = &server.ttl;
@@ -90,7 +91,7 @@ fn admit(opened: Opened, task: &Task, now: u64) -> Result<(Dataset, Origin), Unf
     if let Some(difference) = rules(&task.spec, &task.server).difference(&origin.rules) {
         return Err(Unfit::OtherRules(difference));
     }
-    if let Some(stamp) = origin.stamp.filter(|&stamp| stamp > now) {
+    if let Some(stamp) = guard::future(origin.stamp, now) {
         return Err(Unfit::FromFuture(stamp));
     }
     dataset.name.clone_from(&task.spec.name);

@@ -11,8 +11,8 @@ use crate::zonefile::{Diagnostics, Dialect, Kind, Options, Parsed};
 pub(super) fn options(spec: &config::Dataset, server: &config::Server, now: u64) -> Options {
     let bounds = &server.ttl;
     Options {
-        dialect: if spec.guarded { Dialect::Native } else { Dialect::Rbldnsd },
-        is_beside_ip4: spec.guarded && spec.is_beside_ip4,
+        dialect: spec.policy.dialect,
+        is_beside_ip4: spec.policy.dialect == Dialect::Native && spec.is_beside_ip4,
         accept_host_bits: server.accept_host_bits,
         default_ttl: bounds.default,
         min_ttl: bounds.min,

@@ -14,9 +14,9 @@
 //! or gone leaves the old data answering, also that of [before the start](Lifecycle::recall).
 
 use super::served::Served;
-use crate::event::{self, Doubt, Load, Refusal};
-use crate::source::{Cause, Problem, SourceFile};
-use crate::zone::Dataset;
+use crate::event::{self, Load, Refusal};
+use crate::guard::{Baseline, Doubt};
+use crate::source::{Problem, SourceFile};
 use std::time::{Duration, SystemTime};
 
 /// How long a problem that stays the same is kept quiet about before it is told again.
@@ -135,91 +135,20 @@ impl Lifecycle {
         self.failure = None;
     }
 
-    /// The version that is served of what is judged.
-    fn predecessor(&self) -> Option<&Served> {
-        self.served.as_ref().filter(|_| !self.is_unrelated)
-    }
-
-    /// Decides whether files that were read and parsed may be served.
-    ///
-    /// - Files without a single byte, or with bad lines and no entry, are never served.
-    /// - A well-formed list without entries (comments, specials, defaults: RFC 6471, section 3.4,
-    ///   wants lists to be shut down in the open) is served as empty at the first load, but does
-    ///   not replace data that lists something.
-    /// - If a file that had entries comes back without one, the others of its dataset do not make up for
-    ///   it, unless it had few and is well formed: somebody may have commented out the last one.
-    /// - What an interrupted `rsync --partial` left does not replace a version that does not look
-    ///   like that: a mirror that gives all its files the time 1970 still works.
-    ///
-    /// `accept_empty` lets lists be emptied by files that are empty or well formed, not by garbage.
-    pub(crate) fn judge(&self, sources: &[SourceFile], accept_empty: bool) -> Result<(), Problem> {
-        match self.fault(sources, accept_empty) {
-            None => Ok(()),
-            Some((source, cause)) => {
-                let file = source.map(|source| source.path.clone()).unwrap_or_default();
-                Err(Problem { file, cause })
-            }
-        }
-    }
-
-    fn fault<'a>(
-        &self,
-        sources: &'a [SourceFile],
-        accept_empty: bool,
-    ) -> Option<(Option<&'a SourceFile>, Cause)> {
-        if let Some(cut) = sources.iter().find(|source| {
-            source.report.identity.is_interrupted_transfer()
-                && self.before(source).is_some_and(|b| !b.report.identity.is_interrupted_transfer())
-        }) {
-            return Some((Some(cut), Cause::Interrupted));
-        }
-        if entries(sources) == 0 {
-            if let Some(garbage) = sources.iter().find(|source| source.bad_lines > 0) {
-                return Some((Some(garbage), nothing_valid(garbage)));
-            }
-            if accept_empty {
-                return None;
-            }
-            if sources.iter().all(|source| source.report.content == 0) {
-                return Some((sources.first(), Cause::Empty));
-            }
-            return match self.predecessor().map_or(0, Served::entries) {
-                0 => None,
-                entries => Some((sources.first(), Cause::WouldDelistAll { entries })),
-            };
-        }
-        sources.iter().filter(|source| source.entries == 0).find_map(|source| {
-            let entries = self.before(source).map_or(0, |before| before.entries);
-            let cause = if entries == 0 {
-                return None;
-            } else if source.bad_lines > 0 {
-                nothing_valid(source)
-            } else if accept_empty {
-                return None;
-            } else if source.report.content == 0 {
-                Cause::Empty
-            } else if entries >= FEW {
-                Cause::WouldDelistAll { entries }
-            } else {
-                return None;
-            };
-            Some((Some(source), cause))
-        })
-    }
-
-    /// The version of a file that is served.
-    fn before(&self, source: &SourceFile) -> Option<&SourceFile> {
-        self.predecessor()?.sources.iter().find(|before| before.path == source.path)
+    /// What is served, for those who judge its successor.
+    pub(crate) fn baseline(&self) -> Option<Baseline<'_>> {
+        let Served { sources, dataset, .. } = self.served.as_ref()?;
+        Some(Baseline { sources, dataset, is_predecessor: !self.is_unrelated })
     }
 
     /// Serves this data from now on.
-    pub(crate) fn accept(&mut self, now: SystemTime, new: Served) -> Load {
+    pub(crate) fn accept(&mut self, now: SystemTime, new: Served, doubt: Option<Doubt>) -> Load {
         let load = Load {
             entries: new.entries(),
             files: new.sources.len(),
             before: self.served.as_ref().map(Served::entries),
             failed_for: self.failure.take().map(|failure| since(now, failure.since)),
-            doubt: doubt(&new, self.served.as_ref()),
+            doubt,
         };
         self.served = Some(new);
         self.is_unrelated = false;
@@ -244,7 +173,7 @@ impl Lifecycle {
     }
 
     /// Loading failed: a file could not be read, was rejected by the parser, by
-    /// [`judge`](Self::judge) or by a later guard. What is served stays.
+    /// the [guard](crate::guard::judge). What is served stays.
     pub(crate) fn refuse(&mut self, now: SystemTime, problem: Problem) -> Refused {
         let failure = match &mut self.failure {
             Some(failure) if failure.problem == problem => {
@@ -268,37 +197,6 @@ impl Lifecycle {
         });
         Refused { refusal, retry: self.policy.wait(failure) }
     }
-}
-
-/// What is odd about data that is served all the same.
-fn doubt(new: &Served, old: Option<&Served>) -> Option<Doubt> {
-    let is_cut = |source: &&SourceFile| source.report.identity.is_interrupted_transfer();
-    if let Some(cut) = new.sources.iter().find(is_cut) {
-        return Some(Doubt::Interrupted(cut.path.clone()));
-    }
-    if new.entries() == 0 {
-        // A generic file may be there for its $SOA and $NS alone.
-        let Dataset { records, soa, ns, .. } = &*new.dataset;
-        let is_head = records.is_some() && (soa.is_some() || ns.is_some());
-        return (!is_head).then_some(Doubt::Empty);
-    }
-    let bad_lines: u64 = new.sources.iter().map(|source| source.bad_lines).sum();
-    if bad_lines > new.entries() {
-        return Some(Doubt::MostlyBad(bad_lines));
-    }
-    let shrunk = old.is_some_and(|old| old.entries() >= FEW && new.entries() < old.entries() / 2);
-    shrunk.then_some(Doubt::Shrunk)
-}
-
-/// A list of fewer entries may shrink to less than half without being remarked upon.
-const FEW: u64 = 20;
-
-fn entries(sources: &[SourceFile]) -> u64 {
-    sources.iter().map(|source| source.entries).sum()
-}
-
-fn nothing_valid(source: &SourceFile) -> Cause {
-    Cause::NothingValid { bad_lines: source.bad_lines, first: source.first_bad.clone() }
 }
 
 /// The time between two moments; none if the clock was set back between them.

@@ -7,7 +7,8 @@ use super::served::Served;
 use super::task::{Built, Finished, Outcome, Task};
 use crate::config::{self, Settings};
 use crate::event::{Event, EventSink, Role};
-use crate::source::{Cause, Identity, Problem, SourceFile};
+use crate::guard::{self, Candidate, Verdict};
+use crate::source::{Identity, Problem, SourceFile};
 use crate::state::lock::StateLock;
 use crate::state::snapshot_writer::{SnapshotWriter, WriteJob};
 use crate::trie::Trie4;
@@ -283,7 +284,7 @@ impl DatasetManager {
         let allows = zones.iter().flat_map(|zone| &zone.allow).map(|name| (name, Role::Allow));
         for (name, role) in blocks.chain(allows) {
             let Some(managed) = self.datasets.get_mut(name) else { continue };
-            let is_expired = managed.spec.guarded
+            let is_expired = managed.spec.policy.leaves_out_expired
                 && managed.lifecycle.served().is_some_and(|served| served.dataset.is_expired(now));
             let was_expired = std::mem::replace(&mut managed.was_expired, is_expired);
             has_changed |= is_expired != was_expired;
@@ -417,7 +418,7 @@ impl ManagedDataset {
 
     /// Serves what was good before the start, until the files bring better.
     fn recall(&mut self, former: Built, context: &BuildContext) {
-        if self.lifecycle.served().is_some() || !self.spec.guarded {
+        if self.lifecycle.served().is_some() || !self.spec.policy.recall {
             return;
         }
         let former = self.served(former, context).0;
@@ -447,16 +448,19 @@ impl ManagedDataset {
     fn judge(&mut self, built: Built, context: &BuildContext) {
         let is_cached = built.is_cached;
         let (new, diagnostics, counts) = self.served(built, context);
-        if self.spec.guarded {
-            let fault = match self.expired_too_early(&new.dataset) {
-                Some(problem) => Err(problem),
-                None => self.lifecycle.judge(&new.sources, self.spec.accept_empty),
-            };
-            if let Err(problem) = fault {
-                return self.refuse(problem, context);
-            }
-        }
-        let load = self.lifecycle.accept(SystemTime::now(), new);
+        let candidate = Candidate {
+            sources: &new.sources,
+            dataset: &new.dataset,
+            accept_empty: self.spec.accept_empty,
+            now: unix_time(),
+        };
+        let served = self.lifecycle.baseline();
+        let doubt = match guard::judge(&candidate, served.as_ref(), &self.spec.policy) {
+            Verdict::Accept => None,
+            Verdict::Warn(doubt) => Some(doubt),
+            Verdict::Quarantine(problem) => return self.refuse(problem, context),
+        };
+        let load = self.lifecycle.accept(SystemTime::now(), new, doubt);
         self.retry = None;
         self.tell_bad_lines(&diagnostics, context);
         if let Some(served) = self.lifecycle.served() {
@@ -475,18 +479,6 @@ impl ManagedDataset {
         if !is_cached {
             self.write_snapshot(context);
         }
-    }
-
-    /// What is wrong with a list that has expired already, while what is served has not. Of access lists
-    /// the newest holds in any case (docs/decisions/009).
-    fn expired_too_early(&self, dataset: &Dataset) -> Option<Problem> {
-        let now = unix_time();
-        let is_better = self.lifecycle.served().is_some_and(|old| !old.dataset.is_expired(now));
-        (is_better && dataset.is_expired(now) && dataset.acl.is_none()).then(|| {
-            let file = self.spec.files.first().cloned().unwrap_or_default();
-            let reason = "the data has expired by its $TIMESTAMP line, and what is served has not";
-            Problem { file, cause: Cause::Refused(reason.to_owned()) }
-        })
     }
 
     fn confirm(&mut self, sources: Vec<SourceFile>, context: &BuildContext) {

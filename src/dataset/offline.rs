@@ -2,9 +2,9 @@
 
 use super::build::build;
 use super::cached::origin;
-use super::lifecycle::Lifecycle;
 use super::task::{Built, Outcome, Task};
 use crate::config;
+use crate::guard::{self, Candidate, Verdict};
 use crate::snapshot::{self, Id, Origin};
 use crate::source::Problem;
 use crate::util::allocator;
@@ -63,7 +63,12 @@ pub fn compile(
         }
         Outcome::Same(_) => anyhow::bail!("{}: nothing was built", spec.name),
     };
-    Lifecycle::default().judge(&sources, spec.accept_empty).map_err(refused)?;
+    let candidate =
+        Candidate { sources: &sources, dataset: &dataset, accept_empty: spec.accept_empty, now };
+    // As at the first start, by dnsbld's own rules.
+    if let Verdict::Quarantine(problem) = guard::judge(&candidate, None, &config::Policy::NATIVE) {
+        return Err(refused(problem));
+    }
     let origin = origin(spec, server, stamp, &sources);
     let (path, id) = match (path, task.folder()) {
         (Some(path), _) => (path.to_owned(), snapshot::write(path, &dataset, &origin, &|| true)),

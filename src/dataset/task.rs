@@ -114,7 +114,7 @@ impl Task {
     /// What a file may be.
     pub(super) fn limits(&self) -> Limits {
         let limits = Limits { decompress: self.server.decompress, ..Limits::default() };
-        if self.spec.guarded { limits } else { Limits { expansion: u64::MAX, ..limits } }
+        if self.spec.policy.expansion { limits } else { Limits { expansion: u64::MAX, ..limits } }
     }
 
     /// An error when the outcome is no longer wanted.

@@ -1,7 +1,7 @@
 //! What happens to a dataset.
 
+use crate::guard::Doubt;
 use crate::source::Problem;
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// Data that was accepted, beside what was served before.
@@ -17,19 +17,6 @@ pub struct Load {
     pub failed_for: Option<Duration>,
     /// What is odd about the data.
     pub doubt: Option<Doubt>,
-}
-
-/// What is odd about data that is served all the same.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Doubt {
-    /// An interrupted transfer has left this file, and there is no better data.
-    Interrupted(PathBuf),
-    /// It lists nothing.
-    Empty,
-    /// More lines are wrong, this many, than are right.
-    MostlyBad(u64),
-    /// It has fewer than half of the entries that it had.
-    Shrunk,
 }
 
 /// Files that cannot be served.

@@ -3,9 +3,10 @@
 //! A line says: what it is about, what happened; the consequence; the remedy. The name of the event, and
 //! the dataset, zone and file that it is about, follow as fields.
 
-use super::{Doubt, Event, EventSink, Load, Refusal, Role, WatchFault};
+use super::{Event, EventSink, Load, Refusal, Role, WatchFault};
 use crate::config::{SAMPLE_FILE, SYSTEM_FILE};
 use crate::engine::Transport;
+use crate::guard::Doubt;
 use crate::util::text::counted;
 use std::io;
 use std::time::Duration;

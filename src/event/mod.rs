@@ -9,7 +9,7 @@ mod log;
 #[cfg(test)]
 pub(crate) mod samples;
 
-pub use dataset::{Doubt, Load, Refusal, Role, Served};
+pub use dataset::{Load, Refusal, Role, Served};
 pub use log::Log;
 pub(crate) use log::{age, level, text};
 

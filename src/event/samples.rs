@@ -1,8 +1,9 @@
 //! One of every event, and the file that shows them all in words.
 
-use super::{Doubt, Event, Load, NAMES, Refusal, Role, Served, WatchFault};
+use super::{Event, Load, NAMES, Refusal, Role, Served, WatchFault};
 use crate::config::{self, LogTarget};
 use crate::engine::Transport;
+use crate::guard::Doubt;
 use crate::snapshot::{Difference, Id};
 use crate::source::{Cause, Problem};
 use crate::zonefile::{Counts, Fatal, FatalCause, Kind, Reason};

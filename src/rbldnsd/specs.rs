@@ -99,7 +99,7 @@ fn dataset(spec: &[u8], folder: &Path) -> anyhow::Result<Dataset> {
         allow_any_a: true,
         accept_empty: true,
         hides_empty_non_terminals: kind_name == "dnhash",
-        guarded: false,
+        policy: crate::config::Policy::RBLDNSD,
         ..Dataset::new(whole.into_owned(), kind, files)
     })
 }
@@ -148,7 +148,12 @@ mod tests {
         assert_eq!(files(1), [PathBuf::from("/abs/x")]);
         assert_eq!(files(2), [PathBuf::from("/data/c"), PathBuf::from("/data/d")]);
         assert!(settings.zones.iter().all(|zone| !zone.test_points));
-        assert!(settings.datasets.iter().all(|set| set.allow_any_a && !set.guarded));
+        assert!(
+            settings
+                .datasets
+                .iter()
+                .all(|set| set.allow_any_a && set.policy == crate::config::Policy::RBLDNSD)
+        );
     }
 
     #[test]

@@ -3,7 +3,6 @@
 //! - [`read`] reads one file; [`read_ahead`] does so on a thread of its own; [`read_appended`] reads a file
 //!   that something keeps appending to.
 //! - [`FileState`] and [`Identity`] tell one version of a file from another by one `stat`.
-//! - [`sniff`] recognises content that is no list by its first bytes.
 //! - [`Problem`] says which file cannot be used, why, and what to do about it.
 //!
 //! Nothing here knows how a file is parsed.
@@ -14,7 +13,8 @@ mod gzip;
 mod identity;
 mod read;
 mod read_ahead;
-mod sniff;
+#[cfg(test)]
+mod tests;
 
 pub use append::read_appended;
 pub use error::{Cause, Problem};
@@ -22,7 +22,6 @@ pub(crate) use identity::COARSE_TICK;
 pub use identity::{FileState, Identity, Stable, Stamp};
 pub use read::{Limits, ReadReport, read};
 pub use read_ahead::read_ahead;
-pub use sniff::{MOST_ZEROS, sniff};
 
 use std::path::PathBuf;
 

@@ -1,6 +1,8 @@
 use super::*;
 use crate::config;
+use crate::guard::{Candidate, Verdict, judge};
 use crate::listing::records::RecordSet;
+use crate::source::Cause;
 use crate::source::{Identity, ReadReport, Stamp};
 use crate::zone::{Dataset, Ns};
 use crate::zonefile::Kind;
@@ -48,16 +50,31 @@ fn of(sources: Vec<SourceFile>) -> Served {
 }
 
 impl Lifecycle {
-    /// Data of these files, if it may be served.
-    fn judge_files(&self, files: Vec<SourceFile>, accept_empty: bool) -> Result<Served, Problem> {
-        self.judge(&files, accept_empty).map(|()| of(files))
+    /// Data of these files and what is odd about it, if it may be served.
+    fn judge_files(
+        &self,
+        files: Vec<SourceFile>,
+        accept_empty: bool,
+    ) -> Result<(Served, Option<Doubt>), Problem> {
+        let new = of(files);
+        let Served { sources, dataset, .. } = &new;
+        let candidate = Candidate { sources, dataset, accept_empty, now: 0 };
+        match judge(&candidate, self.baseline().as_ref(), &config::Policy::NATIVE) {
+            Verdict::Accept => Ok((new, None)),
+            Verdict::Warn(doubt) => Ok((new, Some(doubt))),
+            Verdict::Quarantine(problem) => Err(problem),
+        }
+    }
+
+    fn take(&mut self, now: SystemTime, (new, doubt): (Served, Option<Doubt>)) -> Load {
+        self.accept(now, new, doubt)
     }
 }
 
 fn live(entries: u64) -> Lifecycle {
     let mut lifecycle = Lifecycle::default();
     let candidate = lifecycle.judge_files(list(entries), true).unwrap();
-    let _ = lifecycle.accept(at(0), candidate);
+    let _ = lifecycle.take(at(0), candidate);
     lifecycle
 }
 
@@ -88,7 +105,7 @@ fn what_may_be_served_first() {
     }
     let cut = vec![interrupted(ok)];
     let candidate = Lifecycle::default().judge_files(cut, false).unwrap();
-    let load = Lifecycle::default().accept(at(0), candidate);
+    let load = Lifecycle::default().take(at(0), candidate);
     assert_eq!(load.doubt, Some(Doubt::Interrupted("a".into())));
 }
 
@@ -112,7 +129,7 @@ fn what_may_replace_live_data() {
 
     let mut always_1970 = Lifecycle::default();
     let candidate = always_1970.judge_files(cut, false).unwrap();
-    let _ = always_1970.accept(at(0), candidate);
+    let _ = always_1970.take(at(0), candidate);
     assert!(always_1970.judge_files(vec![interrupted(source("list", 5, 0, 40))], false).is_ok());
 }
 
@@ -122,7 +139,7 @@ fn a_file_that_turns_bad_is_not_made_up_for_by_the_others() {
     let files = |a: SourceFile, b: SourceFile| vec![a, b];
     let good = files(source("a", 5, 0, 40), source("b", 1, 0, 8));
     let candidate = lifecycle.judge_files(good, false).unwrap();
-    let _ = lifecycle.accept(at(0), candidate);
+    let _ = lifecycle.take(at(0), candidate);
     let a = source("a", 5, 0, 40);
     let with = |b: SourceFile| lifecycle.judge_files(files(a.clone(), b), false).err();
     let empty = Problem { file: "b".into(), cause: Cause::Empty };
@@ -134,7 +151,7 @@ fn a_file_that_turns_bad_is_not_made_up_for_by_the_others() {
     // Regression: a list with nothing left but a word from its publisher was taken.
     let good = files(source("a", 20, 0, 160), source("b", 1000, 0, 9000));
     let candidate = lifecycle.judge_files(good, false).unwrap();
-    let _ = lifecycle.accept(at(1), candidate);
+    let _ = lifecycle.take(at(1), candidate);
     let moved = |accept_empty| {
         let sources = files(source("a", 0, 0, 40), source("b", 1000, 0, 9000));
         lifecycle.judge_files(sources, accept_empty).err()
@@ -160,11 +177,11 @@ fn a_whole_lifecycle() {
         doubt: None,
     };
     let candidate = lifecycle.judge_files(list(12), false).unwrap();
-    assert_eq!(lifecycle.accept(at(60), candidate), load(12, None, Some(60)));
+    assert_eq!(lifecycle.take(at(60), candidate), load(12, None, Some(60)));
     assert_eq!(lifecycle.state(), State::Live);
 
     let candidate = lifecycle.judge_files(list(1), false).unwrap();
-    assert_eq!(lifecycle.accept(at(100), candidate), load(1, Some(12), None));
+    assert_eq!(lifecycle.take(at(100), candidate), load(1, Some(12), None));
 
     let refusal = lifecycle.refuse(at(400), gone("list")).refusal.unwrap();
     assert_eq!(refusal.served, Some(event::Served { entries: 1, age: Duration::from_secs(400) }));
@@ -266,7 +283,7 @@ proptest! {
                 Event::Loaded { sources, accept_empty } => {
                     match lifecycle.judge_files(sources, accept_empty) {
                         Ok(candidate) => {
-                            let _ = lifecycle.accept(at(now), candidate);
+                            let _ = lifecycle.take(at(now), candidate);
                             may_empty = accept_empty;
                             (true, None)
                         }
@@ -314,7 +331,7 @@ fn other_files_are_judged_on_their_own_and_replace_what_is_served_only_if_good()
     assert_eq!(refusal.served.map(|served| served.entries), Some(5));
     assert_eq!(lifecycle.state(), State::Quarantined);
     let candidate = lifecycle.judge_files(vec![source("list", 0, 0, 90)], false).unwrap();
-    let load = lifecycle.accept(at(3), candidate);
+    let load = lifecycle.take(at(3), candidate);
     assert_eq!((load.entries, load.before, load.doubt), (0, Some(5), Some(Doubt::Empty)));
     assert_eq!(load.failed_for, Some(Duration::from_secs(1)));
 }
@@ -322,9 +339,10 @@ fn other_files_are_judged_on_their_own_and_replace_what_is_served_only_if_good()
 /// It was told at each start.
 #[test]
 fn generic_data_of_soa_and_ns_alone_is_not_empty() {
-    let mut served = of(vec![source("list", 0, 0, 90)]);
     let ns = Ns { names: Vec::new(), ttl: 5, explicit: true };
     let records = Some(RecordSet::default());
-    served.dataset = Arc::new(Dataset { records, ns: Some(ns), ..Dataset::default() });
-    assert_eq!(Lifecycle::default().accept(at(0), served).doubt, None);
+    let dataset = &Dataset { records, ns: Some(ns), ..Dataset::default() };
+    let sources = &[source("list", 0, 0, 90)];
+    let candidate = Candidate { sources, dataset, accept_empty: false, now: 0 };
+    assert_eq!(judge(&candidate, None, &config::Policy::NATIVE), Verdict::Accept);
 }

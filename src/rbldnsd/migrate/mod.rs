@@ -362,7 +362,9 @@ mod tests {
         let want = ["sub.z.test: list | ", "z.test: list list-x d-list | who"];
         assert_eq!(zones, want);
         assert_eq!(settings.server.acl, ["all", "keys"]);
-        let is_safe = |set: &config::Dataset| set.guarded && !set.allow_any_a && !set.accept_empty;
+        let is_safe = |set: &config::Dataset| {
+            set.policy == config::Policy::NATIVE && !set.allow_any_a && !set.accept_empty
+        };
         assert!(settings.datasets.iter().all(is_safe));
         assert!(settings.zones.iter().all(|zone| zone.test_points));
     }

@@ -1,10 +1,10 @@
 //! Content that is no list, recognised by its first bytes.
 
-use super::error::Cause;
+use crate::source::Cause;
 
 /// The most bytes of value zero in a list: a few may be a slip of the publisher's, while packed data and
 /// files with holes have more.
-pub const MOST_ZEROS: usize = 8;
+pub(super) const MOST_ZEROS: usize = 8;
 
 /// A list may have one control character in this many bytes: some comments have colours.
 const BYTES_PER_CONTROL: usize = 20;
@@ -13,7 +13,7 @@ const BYTES_PER_CONTROL: usize = 20;
 /// chunk.
 ///
 /// The check is needed because many lines of HTML would parse as names.
-pub fn sniff(start: &[u8]) -> Option<Cause> {
+pub fn foreign(start: &[u8]) -> Option<Cause> {
     if is_markup(start) {
         return Some(Cause::Markup);
     }
@@ -60,14 +60,14 @@ mod tests {
     #[test]
     fn what_is_no_list_is_told_by_its_start() {
         for (start, what) in SIGNATURES {
-            assert_eq!(sniff(&[start, b"9 and more"].concat()), Some(Cause::Foreign(what)));
+            assert_eq!(foreign(&[start, b"9 and more"].concat()), Some(Cause::Foreign(what)));
         }
         for markup in ["<html>", "\u{feff}<?xml", " \n<!DOCTYPE html>"] {
-            assert_eq!(sniff(markup.as_bytes()), Some(Cause::Markup), "{markup}");
+            assert_eq!(foreign(markup.as_bytes()), Some(Cause::Markup), "{markup}");
         }
         let random: Vec<u8> = (1..=0xf0).rev().collect();
         for binary in [&[0; 4096][..], b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0", &random] {
-            assert_eq!(sniff(binary), Some(Cause::Binary), "{binary:?}");
+            assert_eq!(foreign(binary), Some(Cause::Binary), "{binary:?}");
         }
     }
 
@@ -93,7 +93,7 @@ mod tests {
             &slip,
         ];
         for text in texts {
-            assert_eq!(sniff(text), None, "{text:?}");
+            assert_eq!(foreign(text), None, "{text:?}");
         }
     }
 }

@@ -1,0 +1,13 @@
+//! Data that has expired, by its own account, while what is served has not.
+
+use super::{Baseline, Candidate};
+use crate::source::Cause;
+
+/// Of access lists the newest holds in any case (docs/decisions/009).
+pub(super) fn expired(candidate: &Candidate<'_>, served: &Baseline<'_>) -> Option<Cause> {
+    let is_expired = candidate.dataset.is_expired(candidate.now);
+    let is_better = !served.dataset.is_expired(candidate.now);
+    let reason = "the data has expired by its $TIMESTAMP line, and what is served has not";
+    (is_expired && is_better && candidate.dataset.acl.is_none())
+        .then(|| Cause::Refused(reason.to_owned()))
+}
