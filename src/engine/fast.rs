@@ -17,9 +17,7 @@ use crate::wire::reversed::{NIBBLES, nibbles, octets};
 use crate::wire::{Class, HEADER, ParsedQuestion, Rcode, Type};
 use crate::zone::key::TestPoint;
 use crate::zone::lookup::{Ip4, Ip6, Match, MatchedKey, Name, View, lookup};
-use crate::zone::{
-    Catalog, CompiledZone, Counters, Dataset, SOA_ROOM, SimpleZone, Vars, ZoneMatch,
-};
+use crate::zone::{Catalog, CompiledZone, Counters, Dataset, SimpleZone, Vars, ZoneMatch};
 use std::net::Ipv4Addr;
 
 /// All that a query is answered with.
@@ -27,83 +25,71 @@ pub(super) struct Attempt<'a, 'o> {
     pub(super) catalog: &'a Catalog,
     pub(super) state: &'o mut WorkerState,
     pub(super) request: &'a Request<'a>,
-    pub(super) question: &'o ParsedQuestion<'a>,
+    pub(super) question: ParsedQuestion<'a>,
     pub(super) out: &'o mut Room,
     /// Where the answer counts, and why, once it is written.
     pub(super) counters: &'a Counters,
     pub(super) reason: Reason,
 }
 
-/// A dataset that lists a key, with the number of its answer: that of none if there are several.
-#[derive(Clone, Copy, Default)]
-struct SingleHit<'a> {
-    dataset: Option<&'a Dataset>,
-    answer: AnswerId,
-    key: Option<MatchedKey>,
-}
+/// The match of a key that at most one dataset lists; with several it has no answer.
+type SingleMatch<'a> = Option<Match<'a>>;
 
-impl<'a> SingleHit<'a> {
-    /// The sink of the lookup.
-    #[inline(always)]
-    fn take(&mut self, found: Match<'a>) {
-        if found.allowed_by.is_none() {
-            let answer = if self.dataset.is_none() { found.answer } else { AnswerId::NONE };
-            *self = Self { dataset: Some(found.dataset), answer, key: Some(found.key) };
-        }
+/// The sink of the lookup.
+#[inline(always)]
+fn keep<'a>(only: &mut SingleMatch<'a>, found: Match<'a>) {
+    if found.allowed_by.is_none() {
+        let answer = if only.is_none() { found.answer } else { AnswerId::NONE };
+        *only = Some(Match { answer, ..found });
     }
 }
-
-/// The length of the answer: `None` if it is for another way to give, `Some(None)` if the query has to
-/// take the general path. Nothing has happened then but that `out` and `state` may have been written to.
-type Tried = Option<Option<usize>>;
 
 impl<'a> Attempt<'a, '_> {
-    /// Answers the query, and gives the length of the answer; `None` if it has to take the general path.
+    /// Answers the query, and gives the length of the answer. `None` if it has to take the general path:
+    /// nothing has happened then but that `out` and `state` may have been written to.
     #[inline(always)]
     pub(super) fn answer(&mut self) -> Option<usize> {
-        let by_address = match self.request.query.get(HEADER..) {
-            Some([1, _, 1, _, 1, _, 1, _, 1, ..]) => self.by_ip6().or_else(|| self.by_ip4()),
-            Some([1..=3, ..]) => self.by_ip4(),
-            _ => None,
-        };
-        match by_address {
-            Some(answered) => answered,
-            None => self.by_name(),
+        match self.question.bytes.get(HEADER..)? {
+            [1, _, 1, _, 1, _, 1, _, 1, ..] => self.by_ip6(),
+            [1..=3, ..] => self.by_ip4(),
+            _ => self.by_name(),
         }
     }
 
-    /// Answers a query for an IPv4 address, where no names are listed.
+    /// Answers a query for an IPv4 address, where no names are listed, or else for a name.
     #[inline(never)]
-    pub(super) fn by_ip4(&mut self) -> Tried {
-        let (address, len) = octets(self.question.bytes.get(HEADER..)?)?;
+    pub(super) fn by_ip4(&mut self) -> Option<usize> {
         // Names of single digits can be nibbles, too.
-        if len == 4 * 2 {
+        let octets = octets(self.question.bytes, HEADER).filter(|(_, len)| *len != 4 * 2);
+        let Some((address, len)) = octets else { return self.by_name() };
+        let Some(zone) = self.zone_at(HEADER + len, SimpleZone::Ip4) else { return self.by_name() };
+        if TestPoint::of_ip4(address).is_some() && zone.test_points {
             return None;
         }
-        let zone = self.zone_at(HEADER + len, SimpleZone::Ip4)?;
-        if zone.test_points && TestPoint::of_ip4(address).is_some() {
-            return Some(None);
-        }
-        let mut hit = SingleHit::default();
-        lookup(&zone.datasets, &zone.allow, None, &Ip4(address), |found| hit.take(found));
-        Some(self.reply(zone, HEADER + len, false, hit, |_, template, vars, room| {
+        let mut only = None;
+        lookup(&zone.datasets, &zone.allow, None, &Ip4(address), |found| keep(&mut only, found));
+        self.reply(zone, HEADER + len, false, only, move |_, template, vars, room| {
             expand(template, vars, Ip4Text::new(address).bytes(), room)
-        }))
+        })
     }
 
-    /// The same for an IPv6 address, where no names and IPv4 addresses are listed.
+    /// The same for an IPv6 address, where no names and IPv4 addresses are listed, or else for any key.
     #[inline(never)]
-    pub(super) fn by_ip6(&mut self) -> Tried {
-        let address = nibbles(self.question.bytes.get(HEADER..)?)?;
-        let zone = self.zone_at(HEADER + NIBBLES, SimpleZone::Ip6)?;
-        if zone.test_points && TestPoint::of_ip6(address).is_some() {
-            return Some(None);
+    pub(super) fn by_ip6(&mut self) -> Option<usize> {
+        let Some(address) = nibbles(self.question.bytes.get(HEADER..)?) else {
+            return self.by_ip4();
+        };
+        let Some(zone) = self.zone_at(HEADER + NIBBLES, SimpleZone::Ip6) else {
+            return self.by_ip4();
+        };
+        if TestPoint::of_ip6(address).is_some() && zone.test_points {
+            return None;
         }
-        let mut hit = SingleHit::default();
-        lookup(&zone.datasets, &zone.allow, None, &Ip6(address), |found| hit.take(found));
-        Some(self.reply(zone, HEADER + NIBBLES, false, hit, |_, template, vars, room| {
+        let mut only = None;
+        lookup(&zone.datasets, &zone.allow, None, &Ip6(address), |found| keep(&mut only, found));
+        self.reply(zone, HEADER + NIBBLES, false, only, |_, template, vars, room| {
             expand(template, vars, Ip6Text::new(address).bytes(), room)
-        }))
+        })
     }
 
     /// The zone with the apex at this position of the message, if it is open to the query and has such
@@ -122,7 +108,7 @@ impl<'a> Attempt<'a, '_> {
     #[inline(never)]
     pub(super) fn by_name(&mut self) -> Option<usize> {
         let Self { catalog, request, state, question, .. } = self;
-        let (message, end) = (request.query, question.name_end());
+        let (message, end) = (question.bytes, question.name_end());
         let (zone, apex) = match catalog.recent_zone(message, end, state.recent) {
             Some((zone, apex)) => {
                 state.name.read_before(message, apex)?;
@@ -156,13 +142,16 @@ impl<'a> Attempt<'a, '_> {
         if name.labels() == 1 && zone.test_points {
             return self.by_any_key(zone, apex);
         }
-        let mut hit = SingleHit::default();
-        let probe = Name::new(name);
-        let found = lookup(&zone.datasets, &zone.allow, None, &probe, |found| hit.take(found));
-        let is_allowed = found.listed && hit.dataset.is_none();
+        let (mut only, probe) = (None, Name::new(name));
+        let found =
+            lookup(&zone.datasets, &zone.allow, None, &probe, |found| keep(&mut only, found));
+        let is_allowed = found.listed && only.is_none();
         let exists = found.empty_non_terminal || is_allowed && exists_below(zone, name);
-        self.reply(zone, apex, exists, hit, |state, template, vars, room| {
-            let Some(MatchedKey::Name { listed, .. }) = hit.key else { return None };
+        let listed = match only {
+            Some(Match { key: MatchedKey::Name { listed, .. }, .. }) => listed,
+            _ => 0,
+        };
+        self.reply(zone, apex, exists, only, move |state, template, vars, room| {
             let key = state.name.labels_before(listed, 0);
             let write = |room: &mut [u8]| write_usual_text(key, room);
             match expand_quickly(template, vars, write, room) {
@@ -179,16 +168,15 @@ impl<'a> Attempt<'a, '_> {
         if view.test_point.is_some() {
             return None;
         }
-        let mut hit = SingleHit::default();
-        let found = lookup(&zone.datasets, &zone.allow, None, &view, |found| hit.take(found));
-        let exists =
-            hit.dataset.is_none() && (found.empty_non_terminal || view.exists(found.listed));
-        self.reply(zone, apex, exists, hit, |state, template, vars, room| {
-            expand(template, vars, hit.key?.text(&state.name, &mut state.key_text), room)
+        let mut only = None;
+        let found = view.lookup(|found| keep(&mut only, found));
+        let exists = only.is_none() && (found.empty_non_terminal || view.exists(found.listed));
+        self.reply(zone, apex, exists, only, |state, template, vars, room| {
+            expand(template, vars, only?.key.text(&state.name, &mut state.key_text), room)
         })
     }
 
-    /// Writes the answer for a key that has this hit. `text` writes out the text of a template to the
+    /// Writes the answer for a key that has this match. `text` writes out the text of a template to the
     /// start of the room there is, and gives its length.
     #[inline(always)]
     fn reply(
@@ -196,16 +184,16 @@ impl<'a> Attempt<'a, '_> {
         zone: &'a CompiledZone,
         apex: usize,
         exists: bool,
-        hit: SingleHit<'_>,
+        only: SingleMatch<'_>,
         text: impl FnOnce(&mut WorkerState, &[u8], &Vars, &mut [u8]) -> Option<usize>,
     ) -> Option<usize> {
-        let (reason, len) = match hit.dataset {
+        let (reason, len) = match only {
             None if exists => (Reason::NoData, self.negative(zone, apex, Rcode::NoError)?),
             None => (Reason::NxDomain, self.negative(zone, apex, Rcode::NxDomain)?),
             // The NS records stand behind the answer.
             Some(_) if zone.shows_ns => return None,
-            Some(dataset) => {
-                let (a, template) = dataset.answers.only_value(hit.answer)?;
+            Some(Match { dataset, answer, .. }) => {
+                let (a, template) = dataset.answers.only_value(answer)?;
                 match self.question.qtype {
                     Type::A => (Reason::Answered, self.a(dataset, a)?),
                     Type::TXT if has_text(template, &dataset.vars) => {
@@ -221,11 +209,12 @@ impl<'a> Attempt<'a, '_> {
 
     #[inline(always)]
     fn a(&mut self, dataset: &Dataset, a: Ipv4Addr) -> Option<usize> {
-        let room: &mut [u8; RECORD_HEAD + 4] = self.question.room(self.out)?;
+        let question = self.question;
+        let room: &mut [u8; RECORD_HEAD + 4] = question.room(self.out)?;
         let head = record_head(HEADER, Type::A, Class::IN, dataset.ttl, 4);
         room[..RECORD_HEAD].copy_from_slice(&head);
         room[RECORD_HEAD..].copy_from_slice(&a.octets());
-        self.question.finish(self.out, RECORD_HEAD + 4, Rcode::NoError, Section::Answer)
+        question.finish(self.out, RECORD_HEAD + 4, Rcode::NoError, Section::Answer)
     }
 
     #[inline(always)]
@@ -246,9 +235,9 @@ impl<'a> Attempt<'a, '_> {
 
     #[inline(always)]
     fn negative(&mut self, zone: &CompiledZone, apex: usize, rcode: Rcode) -> Option<usize> {
-        let room: &mut [u8; SOA_ROOM] = self.question.room(self.out)?;
-        let size = zone.soa.write(apex, room);
-        self.question.finish(self.out, size, rcode, Section::Authority)
+        let question = self.question;
+        let size = zone.soa.write(apex, question.room(self.out)?);
+        question.finish(self.out, size, rcode, Section::Authority)
     }
 
     /// Answers a query for a name of no zone.

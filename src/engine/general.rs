@@ -7,8 +7,7 @@ use crate::listing::Asker;
 use crate::listing::records::Found as Records;
 use crate::wire::message::response;
 use crate::wire::{
-    CLASSIC_UDP, Class, Edns, HEADER, MAX_UDP, ParsedQuestion, Query, Rcode, Reject,
-    ResponseWriter, Type,
+    CLASSIC_UDP, Class, Edns, HEADER, MAX_UDP, Query, Rcode, Reject, ResponseWriter, Type,
 };
 use crate::zone::key::TestPoint;
 use crate::zone::lookup::{Match, View, is_at_or_above_subzone, views};
@@ -16,14 +15,12 @@ use crate::zone::{Catalog, CompiledZone, Unlisted, ZoneMatch};
 use std::mem;
 use std::time::Duration;
 
-/// Answers one query of any kind. `question` is what the first parse gave, `verdict` what access lists
-/// of the server say of the client.
+/// Answers one query of any kind. `verdict` is what access lists of the server say of the client.
 #[inline(never)]
 pub(super) fn answer<'c>(
     catalog: &'c Catalog,
     state: &mut WorkerState,
     request: &Request<'_>,
-    question: Option<&ParsedQuestion<'_>>,
     verdict: Verdict<'c>,
     out: &mut [u8],
 ) -> Answered<'c> {
@@ -32,7 +29,7 @@ pub(super) fn answer<'c>(
         let outcome = len.map_or(Outcome::Drop, Outcome::Respond);
         Answered { counters: catalog.counters(), reason, outcome }
     };
-    match Query::parse_with(request.query, question, |wire| state.name.read(wire)) {
+    match Query::parse_with(request.query, |wire| state.name.read(wire)) {
         Ok(query) => respond(catalog, state, request, verdict, &query, out),
         Err(Reject::Drop) => Answered::dropped(catalog.counters(), Reason::Dropped),
         Err(Reject::Malformed) => header_only(Rcode::FormErr, Reason::FormErr, out),

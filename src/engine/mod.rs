@@ -2,8 +2,8 @@
 //!
 //! UDP, TCP, TLS, tests, fuzzers and benchmarks all call it. Its stages:
 //!
-//! 1. the first parse ([`ParsedQuestion`](crate::wire::ParsedQuestion)), which all queries share;
-//! 2. `admit`: access lists of the server, which can ignore a client;
+//! 1. `admit`: access lists of the server, which can ignore a client;
+//! 2. the first parse ([`ParsedQuestion`](crate::wire::ParsedQuestion)), which all queries share;
 //! 3. `fast`, for usual questions in zones of lists, or else `general`: both find the zone in the
 //!    [`Catalog`] and look the key up by [`crate::zone::lookup`]; `general` has `compose` write the
 //!    records;
@@ -132,7 +132,6 @@ fn answer_by<const FAST: bool>(
     request: &Request<'_>,
     out: &mut [u8],
 ) -> Outcome {
-    let question = ParsedQuestion::read(request.query);
     let verdict = match admit(catalog, request) {
         Admission::Ignored => {
             let ignored = Answered::dropped(catalog.counters(), Reason::Ignored);
@@ -140,7 +139,10 @@ fn answer_by<const FAST: bool>(
         }
         Admission::Restricted(verdict) => verdict,
         Admission::Open => {
-            if let (true, Some(question), Some(out)) = (FAST, &question, out.first_chunk_mut()) {
+            if FAST
+                && let Some(question) = ParsedQuestion::read(request.query)
+                && let Some(out) = out.first_chunk_mut()
+            {
                 let (counters, reason) = (catalog.counters(), Reason::Dropped);
                 let mut attempt =
                     Attempt { catalog, state, request, question, out, counters, reason };
@@ -153,7 +155,7 @@ fn answer_by<const FAST: bool>(
             Verdict::default()
         }
     };
-    let answered = general::answer(catalog, state, request, question.as_ref(), verdict, out);
+    let answered = general::answer(catalog, state, request, verdict, out);
     // As by rbldnsd, an empty message is not counted: a socket that is shut down gives one, too.
     if request.query.is_empty() {
         return Outcome::Drop;

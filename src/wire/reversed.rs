@@ -4,20 +4,20 @@ use super::name::Labels;
 use bytemuck::cast;
 use wide::{i8x16, u8x16, u16x8};
 
-/// The IPv4 address whose four octets, the lowest first, are the first labels of `name` (wire form),
-/// and where these labels end. An octet written with leading zeros is not read.
+/// The IPv4 address whose four octets, the lowest first, are the labels of a message from `start` on,
+/// and how many bytes these labels take. An octet written with leading zeros is not read.
 ///
 /// Nothing here branches on how many digits there are, which no processor foresees.
 #[inline(always)]
-pub fn octets(name: &[u8]) -> Option<(u32, usize)> {
+pub fn octets(message: &[u8], start: usize) -> Option<(u32, usize)> {
     // Four labels have up to sixteen bytes; with four more, each can be read as a whole, and with
     // `MASK` the compiler knows it.
     const MASK: usize = 15;
     let padded;
-    let head = match name.first_chunk::<20>() {
+    let head = match message.get(start..start + 20).and_then(<[u8]>::first_chunk::<20>) {
         Some(head) => head,
         None => {
-            padded = std::array::from_fn(|at| *name.get(at).unwrap_or(&0));
+            padded = std::array::from_fn(|at| *message.get(start + at).unwrap_or(&0));
             &padded
         }
     };
@@ -196,12 +196,12 @@ mod tests {
                 let at = at.index(name.len());
                 name[at] = byte;
             }
-            prop_assert_eq!(octets(&name), naive_octets(&name));
+            prop_assert_eq!(octets(&name, 0), naive_octets(&name));
         }
 
         #[test]
         fn no_bytes_are_taken_for_octets_that_are_none(name: Vec<u8>) {
-            prop_assert_eq!(octets(&name), naive_octets(&name));
+            prop_assert_eq!(octets(&name, 0), naive_octets(&name));
         }
 
         #[test]
@@ -221,8 +221,8 @@ mod tests {
     fn labels_are_octets_as_they_are_usually_written() {
         let one = |label: &[u8]| {
             let name = [&[label.len() as u8], label, b"\x010\x010\x010\0"].concat();
-            assert_eq!(octets(&name), naive_octets(&name), "{label:?}");
-            octets(&name).map(|(address, _)| address)
+            assert_eq!(octets(&name, 0), naive_octets(&name), "{label:?}");
+            octets(&name, 0).map(|(address, _)| address)
         };
         for number in 0..=999_u32 {
             let wanted = (number < 256).then_some(number);
@@ -238,7 +238,7 @@ mod tests {
         for len in 0..=255 {
             for byte in [0, b'0', b'1', 0xff] {
                 let name = [&[len, byte, byte, byte][..], &[1, b'1'].repeat(9)].concat();
-                assert_eq!(octets(&name), naive_octets(&name), "{name:?}");
+                assert_eq!(octets(&name, 0), naive_octets(&name), "{name:?}");
             }
         }
     }

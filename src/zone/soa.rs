@@ -14,8 +14,8 @@ pub struct SoaRecord {
     /// when the record is copied.
     record: [u8; SOA_ROOM],
     len: usize,
-    /// The positions of the pointers; of fewer than three, some are there twice.
-    pointers: [u16; 3],
+    /// The positions of the pointers besides the owner; 0, which is that of the owner, for none.
+    pointers: [u8; 2],
     /// The TTL in positive answers, in seconds.
     ttl: u32,
 }
@@ -23,25 +23,19 @@ pub struct SoaRecord {
 /// The room that [`SoaRecord::write`] needs, in bytes: for two names of 255 bytes.
 pub const SOA_ROOM: usize = 544;
 
-/// No pointer stands further into the record.
-const LAST_POINTER: u16 = 511;
-
 impl SoaRecord {
     /// The record of the zone with this apex.
     pub fn new(soa: &Soa, apex: &NameBuf) -> Self {
         // The pointers are filled in when the record is written.
         let mut bytes = record_head(0, Type::SOA, Class::IN, soa.minimum, 0).to_vec();
-        let mut pointers = [0; 3];
-        for (pointer, name) in pointers.iter_mut().skip(1).zip([&soa.mname, &soa.rname]) {
-            let position = |labels: &[u8]| (bytes.len() + labels.len()) as u16;
-            match name.labels_before(apex).filter(|labels| position(labels) <= LAST_POINTER) {
-                Some(labels) => {
-                    *pointer = position(labels);
-                    bytes.extend_from_slice(labels);
-                    bytes.extend([0, 0]);
-                }
-                None => bytes.extend_from_slice(name.as_wire()),
-            }
+        let mut pointers = [0; 2];
+        for (pointer, name) in pointers.iter_mut().zip([&soa.mname, &soa.rname]) {
+            let labels = name.labels_before(apex).and_then(|labels| {
+                *pointer = u8::try_from(bytes.len() + labels.len()).ok()?;
+                Some(labels)
+            });
+            bytes.extend_from_slice(labels.unwrap_or(name.as_wire()));
+            bytes.extend(labels.map_or(&[][..], |_| &[0, 0]));
         }
         for number in [soa.serial, soa.refresh, soa.retry, soa.expire, soa.minimum] {
             bytes.extend(number.to_be_bytes());
@@ -67,8 +61,7 @@ impl SoaRecord {
             }
         }
         let pointer = (0xc000 | apex as u16).to_be_bytes();
-        for at in self.pointers {
-            let at = usize::from(at & LAST_POINTER);
+        for at in [0, self.pointers[0], self.pointers[1]].map(usize::from) {
             [room[at], room[at + 1]] = pointer;
         }
         self.len

@@ -164,13 +164,12 @@ fn take(
     let Admission::Open = admit(catalog, request) else { return None };
     let (question, out) = (ParsedQuestion::read(request.query)?, out.first_chunk_mut()?);
     let (counters, reason) = (catalog.counters(), Reason::Dropped);
-    let mut attempt =
-        Attempt { catalog, state, request, question: &question, out, counters, reason };
+    let mut attempt = Attempt { catalog, state, request, question, out, counters, reason };
     let len = match way {
         Way::Ip4 => attempt.by_ip4(),
         Way::Ip6 => attempt.by_ip6(),
-        Way::Name => Some(attempt.by_name()),
-    }??;
+        Way::Name => attempt.by_name(),
+    }?;
     let (counters, reason) = (attempt.counters, attempt.reason);
     let outcome = Outcome::Respond(len);
     Some(done(state, request, Answered { counters, reason, outcome }))

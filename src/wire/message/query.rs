@@ -130,24 +130,30 @@ impl<'a> Query<'a> {
     /// Reads a message. Records of the answer and authority sections are skipped, bytes after
     /// the last record are ignored, AA, TC, RA and Z bits are ignored.
     pub fn parse(message: &'a [u8]) -> Result<Self, Reject> {
-        let name = |wire: &[u8]| LabelStarts::default().read(wire);
-        Self::parse_with(message, ParsedQuestion::read(message).as_ref(), name)
+        Self::parse_with(message, |wire| LabelStarts::default().read(wire))
     }
 
-    /// As [`parse`](Self::parse), after the first parse. `read_name` gives the length of the name at
+    /// As [`parse`](Self::parse). `read_name` gives the length of the name at
     /// the start of bytes.
     #[inline]
     pub fn parse_with(
         message: &'a [u8],
-        question: Option<&ParsedQuestion<'_>>,
         mut read_name: impl FnMut(&[u8]) -> Option<usize>,
     ) -> Result<Self, Reject> {
-        if let Some(&ParsedQuestion { bytes, qtype, edns }) = question
+        if let Some(ParsedQuestion { bytes, qtype, edns }) = ParsedQuestion::read(message)
             && let Some(name) = message.get(HEADER..bytes.len() - 4)
             && read_name(&message[HEADER..]) == Some(name.len())
         {
             return Ok(Self { name, qtype, class: Class::IN, edns });
         }
+        Self::parse_any(message, read_name)
+    }
+
+    /// The same without the first parse.
+    fn parse_any(
+        message: &'a [u8],
+        read_name: impl FnOnce(&[u8]) -> Option<usize>,
+    ) -> Result<Self, Reject> {
         let Some((header, rest)) = message.split_first_chunk::<HEADER>() else {
             return Err(Reject::Drop);
         };
@@ -344,7 +350,7 @@ mod tests {
             let mut message = message(counts, &bytes);
             message[2] = flags;
             let first = Query::parse(&message);
-            let whole = Query::parse_with(&message, None, |wire| LabelStarts::default().read(wire));
+            let whole = Query::parse_any(&message, |wire| LabelStarts::default().read(wire));
             proptest::prop_assert_eq!(first, whole, "the first parse and the other");
         }
     }

@@ -22,7 +22,7 @@ impl ParsedQuestion<'_> {
     /// the response; `None` if that is more than every client takes. `section` is that of the record.
     #[inline(always)]
     pub fn finish(
-        &self,
+        self,
         out: &mut Room,
         size: usize,
         rcode: Rcode,
@@ -37,23 +37,23 @@ impl ParsedQuestion<'_> {
 
     /// Writes a response without a record and without authority.
     #[inline(always)]
-    pub fn refuse(&self, out: &mut Room, rcode: Rcode) -> Option<usize> {
+    pub fn refuse(self, out: &mut Room, rcode: Rcode) -> Option<usize> {
         self.close(out, 0, rcode, 0, 0)
     }
 
     /// `count` stands where the header has the number of records.
     #[inline(always)]
     fn close(
-        &self,
+        self,
         out: &mut Room,
         size: usize,
         rcode: Rcode,
         flags: u8,
         count: u64,
     ) -> Option<usize> {
+        let mut end = self.bytes.len() + size;
         copy(self.bytes, out.get_mut(..self.bytes.len())?);
         close_header(out.first_chunk_mut()?, flags, rcode, 1 << 48 | count);
-        let mut end = self.bytes.len() + size;
         if let Some(edns) = self.edns {
             out[HEADER - 1] = 1;
             *out.get_mut(end..)?.first_chunk_mut()? = opt_record(edns, rcode);
