@@ -1,4 +1,4 @@
-//! A dataset as it is served.
+//! A dataset as it is served. One unit with `subzones.rs`: a `combined` dataset has datasets in it.
 
 use super::{Acl, Ns, Soa, Subzones, Vars};
 use crate::listing::Answers;

@@ -1,4 +1,5 @@
-//! What a `combined` dataset is made of: datasets below apexes of their own.
+//! What a `combined` dataset is made of: datasets below apexes of their own. One unit with `dataset.rs`:
+//! a dataset has subzones, and subzones have datasets.
 
 use super::Dataset;
 use super::apexes::Apexes;
