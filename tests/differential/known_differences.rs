@@ -378,14 +378,6 @@ const NOT_COMPARED: &[[&str; 6]] = &[
         "both",
         NEVER,
     ],
-    [
-        "AAAA records in `generic`",
-        "invalid lines",
-        "served",
-        "web servers and name servers have them",
-        "natively",
-        NEVER,
-    ],
     ["TCP", "no", "yes", "answers that do not fit a datagram need it", "both", NEVER],
     [
         "A records of the zone's name servers that `generic` data of its own has",
