@@ -52,7 +52,7 @@
 //! 1. rsync puts a file in place. [`watch`] sees it and waits until it is at rest.
 //! 2. [`dataset`] makes a task of it. [`source`] reads the file whole or not at all, [`zonefile`] parses
 //!    it, [`listing`] decides every rule of the type once, [`trie`] makes it fit for lookups.
-//! 3. The guards judge the candidate beside what is served. What is refused leaves the old data in place.
+//! 3. [`guard`] judges the candidate beside what is served. What is refused leaves the old data in place.
 //! 4. What is accepted becomes the dataset's `Served` value; `state` keeps a [`snapshot`] of it.
 //! 5. [`daemon`] builds a catalog of all zones and publishes it to the workers of [`server`].
 //!

@@ -146,6 +146,7 @@ fn the_last_good_data_outlives_a_restart() {
         ("gone", None, "no such file"),
         ("empty", Some(""), "holds no bytes"),
         ("a page", Some("<html>\n10.0.0.1\n"), "HTML"),
+        ("a hosts file", Some("0.0.0.0 bad.example\n"), "hosts file"),
         ("a remark", Some("# moved\n"), "while 100 entries are served"),
         ("holes", Some(&*holes), "bytes of value zero"),
     ];

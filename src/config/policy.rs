@@ -7,6 +7,8 @@ use crate::zonefile::Dialect;
 pub struct Policy {
     /// Refuses content that is no list by its first bytes.
     pub foreign: bool,
+    /// Refuses lists in another form than rbldnsd's, where the dataset names none.
+    pub other_form: bool,
     /// Refuses content with many bytes of value zero, if good data is served meanwhile.
     pub zeros: bool,
     /// Refuses gzip data that unpacks to far more than a list does.
@@ -40,6 +42,7 @@ impl Policy {
     const fn all(holds: bool, dialect: Dialect) -> Self {
         Self {
             foreign: holds,
+            other_form: holds,
             zeros: holds,
             expansion: holds,
             interrupted: holds,

@@ -159,6 +159,9 @@ fn read_into(
             } else if policy.foreign {
                 wrong = guard::foreign(chunk);
             }
+            if policy.other_form && intake.is_none() && wrong.is_none() {
+                wrong = guard::other_form(task.spec.kind, task.spec.format, chunk);
+            }
         }
         if let Some(intake) = &mut intake {
             return intake.add(chunk).map_err(not_copied);

@@ -9,7 +9,7 @@ use crate::snapshot::intake::Intake;
 use crate::snapshot::{self, Difference, Opened, Origin, Rules};
 use crate::source::{Cause, ReadReport, SourceFile};
 use crate::zone::Dataset;
-use crate::zonefile::{Counts, Diagnostics, FatalCause, Format};
+use crate::zonefile::{Counts, Diagnostics, Dialect, FatalCause, Format};
 use std::time::Instant;
 use tracing::debug;
 
@@ -42,12 +42,19 @@ fn rules(spec: &config::Dataset, server: &config::Server) -> Rules {
         allow_any_a,
         accept_empty: _,
         hides_empty_non_terminals: _,
-        policy: _,
+        policy,
         is_beside_ip4: _,
     } = spec;
     let config::TtlBounds { default, min, max, negative: _ } = &server.ttl;
     let mut rules = Rules::default();
     rules.add("type", kind);
+    rules.add(
+        "dialect",
+        match policy.dialect {
+            Dialect::Native => "native",
+            Dialect::Rbldnsd => "rbldnsd",
+        },
+    );
     rules.add("default-ttl", default);
     rules.add("min-ttl", min);
     rules.add("max-ttl", max);

@@ -1,7 +1,7 @@
 //! Verdicts on what was read: one file per rule.
 //!
-//! [`judge`] decides whether a candidate may replace what is served. [`foreign`], [`Zeros`] and [`future`]
-//! are asked earlier, while a file is read or a snapshot is opened. Which rules hold is a
+//! [`judge`] decides whether a candidate may replace what is served. [`foreign`], [`other_form`], [`Zeros`]
+//! and [`future`] are asked earlier, while a file is read or a snapshot is opened. Which rules hold is a
 //! [`Policy`]; `expansion` is one of the [limits](crate::source::Limits) of reading, and A values outside
 //! 127/8 are refused line by line, by the parser.
 
@@ -13,11 +13,13 @@ mod future;
 mod interrupted;
 mod nothing_valid;
 mod odd;
+mod other_form;
 mod zeros;
 
 pub use foreign::foreign;
 pub use future::future;
 pub use odd::Doubt;
+pub use other_form::other_form;
 pub use zeros::Zeros;
 
 use crate::config::Policy;

@@ -1,7 +1,7 @@
 //! Why data cannot be loaded, and what to do about it.
 
 use crate::util::text::counted;
-use crate::zonefile;
+use crate::zonefile::{self, Format};
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -55,6 +55,13 @@ pub enum Cause {
     Empty,
     /// The content is HTML or XML: an error page, or a word from the publisher, but no list.
     Markup,
+    /// It is a list in this form, and not in the one that the dataset reads.
+    OtherForm {
+        /// The form that the file begins in.
+        format: Format,
+        /// True if the type of the dataset can be read in that form.
+        suits: bool,
+    },
     /// It is a compiled dataset that cannot be used here.
     Snapshot(String),
     /// Every line that should be an entry is invalid.
@@ -154,6 +161,7 @@ impl Cause {
             Self::Markup => {
                 "read it: a web server's error page, or a word from the publisher, is not a list"
             }
+            Self::OtherForm { format, suits } => other_form_remedy(*format, *suits),
             Self::Snapshot(_) => {
                 "make it anew with `dnsbld compile` of this version, with the dataset's type and \
                  options"
@@ -167,6 +175,26 @@ impl Cause {
             }
             Self::Refused(_) => "check the new file against the one that is served",
         }
+    }
+}
+
+/// The settings that read a list in this form.
+fn other_form_remedy(format: Format, suits: bool) -> &'static str {
+    match (format, suits) {
+        (Format::Hosts, true) => "set format = \"hosts\" for the dataset",
+        (Format::Hosts, false) => "set type = \"dnset\" and format = \"hosts\" for the dataset",
+        (Format::Adblock, true) => "set format = \"adblock\" for the dataset",
+        (Format::Adblock, false) => "set type = \"dnset\" and format = \"adblock\" for the dataset",
+        (Format::Urls, _) => "set format = \"urls\" for the dataset, and a type of lists",
+        (Format::Csv, _) => {
+            "set format = \"csv\" for the dataset, and column if it is not the first"
+        }
+        (Format::Jsonl, _) => "set format = \"jsonl\" for the dataset, and a type of lists",
+        (Format::Rpz, true) => "set format = \"rpz\" for the dataset",
+        (Format::Rpz, false) => "set type = \"dnset\" and format = \"rpz\" for the dataset",
+        (Format::Dnsmasq, true) => "set format = \"dnsmasq\" for the dataset",
+        (Format::Dnsmasq, false) => "set type = \"dnset\" and format = \"dnsmasq\" for the dataset",
+        (Format::Domains | Format::Rbldnsd, _) => "set the format of the dataset",
     }
 }
 
@@ -196,6 +224,9 @@ impl fmt::Display for Cause {
             Self::Fatal(reason) | Self::Refused(reason) => f.write_str(reason),
             Self::Empty => f.write_str("holds no bytes"),
             Self::Markup => f.write_str("is an HTML or XML page"),
+            Self::OtherForm { format, .. } => {
+                write!(f, "is {}, and not in rbldnsd's format", format.describe())
+            }
             Self::Snapshot(reason) => write!(f, "is a snapshot, but {reason}"),
             Self::NothingValid { bad_lines, first } => {
                 let lines = counted(*bad_lines, "line is", "lines are");

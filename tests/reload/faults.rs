@@ -136,6 +136,21 @@ const FAULTS: &[Fault] = &[
         &["is an HTML or XML page", "error page"],
     ),
     fault(
+        "hosts",
+        |file, _| put(file, "# x\n0.0.0.0 bad.example\n0.0.0.0 worse.example\n"),
+        &["is a hosts file", "type = \"dnset\" and format = \"hosts\""],
+    ),
+    fault(
+        "json",
+        |file, _| put(file, "{\"cidr\":\"192.0.2.0/24\",\"sblid\":\"SBL1\"}\n".repeat(300)),
+        &["is a file of JSON lines", "format = \"jsonl\""],
+    ),
+    fault(
+        "csv",
+        |file, _| put(file, "ip,seen\n192.0.2.1,2026-01-01\n192.0.2.2,2026-01-02\n"),
+        &["is a CSV file", "format = \"csv\""],
+    ),
+    fault(
         "holes",
         |file, feed| put(file, format!("{}\n{}", feed.text(2), "\0".repeat(512))),
         &["it has bytes of value zero", "fetch the file again"],

@@ -74,6 +74,21 @@ impl Format {
         ("domains", Self::Domains),
     ];
 
+    /// What a file in this format is, for messages.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Rbldnsd => "a list in rbldnsd's format",
+            Self::Hosts => "a hosts file",
+            Self::Adblock => "a filter list of AdBlock's kind",
+            Self::Urls => "a list of URLs",
+            Self::Csv => "a CSV file",
+            Self::Jsonl => "a file of JSON lines",
+            Self::Rpz => "a response policy zone",
+            Self::Dnsmasq => "settings of dnsmasq",
+            Self::Domains => "a list of domain names",
+        }
+    }
+
     /// The names of all formats.
     pub fn names() -> impl Iterator<Item = &'static str> {
         Self::NAMES.iter().map(|&(name, _)| name)

@@ -102,7 +102,10 @@ fn is_csv(lines: &[&[u8]]) -> bool {
     };
     let is_row = |line: &&&[u8]| {
         let first = line.split(|&byte| byte == b',').next().unwrap_or_default();
+        // What stands behind a colon is a value, and the text of a value may have commas.
+        let is_value = first.contains(&b':') && !is_address(first);
         commas(line) >= count
+            && !is_value
             && !first.contains(&b' ')
             && !first.is_empty()
             && !line.ends_with(b",")

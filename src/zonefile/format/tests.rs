@@ -208,6 +208,7 @@ fn the_sniffer_knows_each_form_and_leaves_rbldnsd_alone() {
         "192.0.2.1\n192.0.2.2 :127.0.0.3:text, with commas\n",
         "127.0.0.2 Test Record\n10.0.0.0/8\n",
         "192.0.2.1,\n192.0.2.2,\n",
+        "192.0.2.1:127.0.0.2:Spam,x\n192.0.2.2:127.0.0.2:Spam,y\n",
         "bad.example:2:text\nworse.example:\nw3.example#note\nw4.example,\n",
         ".bad.example :2:see http://x.example/$\n*.worse.example\n",
         ":127.0.0.2:Listed, see https://x.example/?$\n192.0.2.0/24\n",
