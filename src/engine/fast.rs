@@ -115,7 +115,7 @@ impl<'a> Attempt<'a, '_> {
                 (zone, apex)
             }
             None => {
-                if state.name.read(message.get(HEADER..)?)? != end - HEADER {
+                if HEADER + state.name.read(message.get(HEADER..)?)? != end {
                     return None;
                 }
                 let (wire, starts) = (state.name.wire(), state.name.starts());
