@@ -4,7 +4,7 @@
 //! manager -> pool -> build -> cached, convert -> Outcome -> lifecycle -> served
 //! ```
 //!
-//! - `task` holds the plain values: what to build ([`Task`](task::Task)), and what came of it.
+//! - `task` holds the plain values: what to build (`Task`), and what came of it.
 //! - `build` reads and builds; `unchanged` finds that nothing has to be built; `cached` takes a snapshot
 //!   instead of the files; `convert` makes a dataset of what was parsed.
 //! - `pool` has the threads that build; `lifecycle` owns what is `served` and decides what is told and tried

@@ -3,7 +3,7 @@
 //! UDP, TCP, TLS, tests, fuzzers and benchmarks all call it. Its stages:
 //!
 //! 1. `admit`: access lists of the server, which can ignore a client;
-//! 2. the first parse ([`ParsedQuestion`](crate::wire::ParsedQuestion)), which all queries share;
+//! 2. the first parse ([`ParsedQuestion`]), which all queries share;
 //! 3. `fast`, for usual questions in zones of lists, or else `general`: both find the zone in the
 //!    [`Catalog`] and look the key up by [`crate::zone::lookup`]; `general` has `compose` write the
 //!    records;

@@ -1,7 +1,7 @@
 //! Verdicts on what was read: one file per rule.
 //!
-//! [`judge`] decides whether a candidate may replace what is served. [`foreign`], [`other_form`], [`Zeros`]
-//! and [`future`] are asked earlier, while a file is read or a snapshot is opened. Which rules hold is a
+//! [`judge`] decides whether a candidate may replace what is served. [`foreign()`], [`other_form()`], [`Zeros`]
+//! and [`future()`] are asked earlier, while a file is read or a snapshot is opened. Which rules hold is a
 //! [`Policy`]; `expansion` is one of the [limits](crate::source::Limits) of reading, and A values outside
 //! 127/8 are refused line by line, by the parser.
 

@@ -9,7 +9,7 @@ use std::io::{Read, Seek};
 use std::path::Path;
 use xxhash_rust::xxh3::Xxh3Default;
 
-/// Reads the whole lines of a file, like [`read`](super::read), if it still begins with what was read of it
+/// Reads the whole lines of a file, like [`read`](super::read()), if it still begins with what was read of it
 /// before: then everything else was appended, even if a writer is still at work.
 ///
 /// The report is that of a file which ends with the last whole line.

@@ -1,6 +1,6 @@
 //! Reading the files of a dataset safely: whole or not at all, and never half of a change.
 //!
-//! - [`read`] reads one file; [`read_ahead`] does so on a thread of its own; [`read_appended`] reads a file
+//! - [`read()`] reads one file; [`read_ahead()`] does so on a thread of its own; [`read_appended`] reads a file
 //!   that something keeps appending to.
 //! - [`FileState`] and [`Identity`] tell one version of a file from another by one `stat`.
 //! - [`Problem`] says which file cannot be used, why, and what to do about it.

@@ -1,8 +1,8 @@
 //! The one lookup: which datasets of a zone list what is asked.
 //!
-//! [`matches`] gives each [`Match`] of a name to a sink, by a [`lookup`] for each view. The fast path keeps
+//! [`matches()`] gives each [`Match`] of a name to a sink, by a `lookup` for each view. The fast path keeps
 //! one match of one lookup, the general path collects all.
-//! A [`View`] is what the datasets below one apex see of a name; a zone has one, and one more for each
+//! A `View` is what the datasets below one apex see of a name; a zone has one, and one more for each
 //! `combined` dataset that has a subzone for the name.
 
 use super::key::{Below, Key, MAPPED, TestPoint};

@@ -57,8 +57,8 @@ pub struct AnswersBuilder {
 }
 
 impl AnswersBuilder {
-    /// The number of keys with more values than an answer holds, as far as [they were
-    /// counted](Self::count_overfull).
+    /// The number of keys with more values than an answer holds, as far as they were
+    /// counted.
     pub fn overfull(&self) -> u64 {
         self.overfull
     }
