@@ -187,7 +187,7 @@ fn the_sniffer_knows_each_form_and_leaves_rbldnsd_alone() {
         (Format::Hosts, "127.0.0.1 localhost\n127.0.0.1 w3.example\n"),
         (Format::Adblock, "! Title: x\n||bad.example^\n@@||good.example^\n"),
         (Format::Urls, "https://bad.example/login\nworse.example/path\nw3.example:8443\n"),
-        (Format::Csv, "Domain,Kind,Date\nbad.example,x,2026-01-01\nw.example,y,2026-01-02\n"),
+        (Format::Csv, "Domain,Kind,Date\nbad.example,x,2026-01-01\n\"w.example\",\"y\"\n"),
         (
             Format::Jsonl,
             "{\"cidr\":\"192.0.2.0/24\",\"sblid\":\"SBL1\"}\n{\"type\":\"metadata\"}\n",
