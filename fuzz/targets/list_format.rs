@@ -205,6 +205,9 @@ fn shown(scope: &str, name: &str) -> Option<String> {
     if is_number || !labels.all(|label| !label.is_empty() && label.chars().all(is_usual)) {
         return None;
     }
+    if scope == "Itself" && !name.contains('.') {
+        return None;
+    }
     let wire = NameBuf::from_text(name.as_bytes()).ok()?;
     Some(format!("{scope} {:?}", wire.as_wire()))
 }

@@ -214,7 +214,11 @@ impl<'o> Parser<'o> {
             None => (raw, overlong),
         };
         if let Some(mut reader) = self.reader.take() {
-            let result = self.line_of_form(&mut reader, raw.trim_ascii_end());
+            // The last word of a line that is too long may be cut.
+            let is_blank = |byte: &u8| byte.is_ascii_whitespace();
+            let whole =
+                if overlong { raw.iter().rposition(is_blank).unwrap_or(0) } else { raw.len() };
+            let result = self.line_of_form(&mut reader, raw[..whole].trim_ascii_end());
             self.reader = Some(reader);
             if overlong {
                 self.report(raw, MAX_LINE, Reason::LongLine, true);
@@ -375,6 +379,14 @@ impl<'o> Parser<'o> {
     /// Takes a key of a line of another form than rbldnsd's.
     fn item(&mut self, item: &Item<'_>) -> Result<Option<Reason>, Refused> {
         let key = Key::read(&item.key).ok_or(Reason::NoKey)?;
+        // A name of one label is a word out of place, unless it stands for all that is below it.
+        let is_word = |name: &NameBuf| name.labels().count() == 1 && item.scope == Scope::Itself;
+        match &key {
+            Key::Name(name) if is_word(name) => return Err(Reason::NoKey.into()),
+            Key::Name(_) => {}
+            _ if self.options.format.is_for_names_alone() => return Err(Reason::NoKey.into()),
+            _ => {}
+        }
         let value = || match (&item.text, item.excluded) {
             (_, true) => EntryValue::Excluded,
             (Some(text), _) => EntryValue::Text(text),

@@ -1,10 +1,34 @@
 //! Filter lists of AdBlock, uBlock Origin and AdGuard: `||name^` lists a name and what is below it.
 
-use super::{Item, Refusal, Unread, words};
+use super::{Item, Refusal, Unread, hosts, words};
 use crate::listing::names::Scope;
 
 /// Marks of cosmetic rules: what follows them is about parts of a page.
 const COSMETIC: [&[u8]; 8] = [b"##", b"#@#", b"#?#", b"#@?#", b"#$#", b"#@$#", b"#%#", b"$$"];
+
+/// Options with which a rule is about all of a name.
+const WHOLE: &[&[u8]] = &[b"important", b"all", b"document", b"doc"];
+
+/// Options with which a rule still blocks: it is about what others load from the name.
+const BLOCKING: &[&[u8]] = &[
+    b"third-party",
+    b"3p",
+    b"popup",
+    b"popunder",
+    b"script",
+    b"image",
+    b"stylesheet",
+    b"font",
+    b"media",
+    b"object",
+    b"other",
+    b"ping",
+    b"subdocument",
+    b"frame",
+    b"websocket",
+    b"xmlhttprequest",
+    b"xhr",
+];
 
 /// Takes a rule.
 pub(super) fn line<'l>(line: &'l [u8], say: &mut dyn FnMut(Item<'l>)) -> Result<(), Refusal> {
@@ -12,6 +36,10 @@ pub(super) fn line<'l>(line: &'l [u8], say: &mut dyn FnMut(Item<'l>)) -> Result<
     let is_remark = matches!(first[0], b'!' | b'[') || first == b"#" || first.starts_with(b"# ");
     if is_remark || is_cosmetic(line) || first[0] == b'#' {
         return Ok(());
+    }
+    // DNS filters may have lines of hosts files, too.
+    if hosts::is_address(first) {
+        return hosts::line(line, say);
     }
     let (rule, excluded) = match first.strip_prefix(b"@@") {
         Some(rule) => (rule, true),
@@ -30,9 +58,10 @@ pub(super) fn line<'l>(line: &'l [u8], say: &mut dyn FnMut(Item<'l>)) -> Result<
         }
         _ => return Err((at, Unread::NotAName)),
     };
-    // It takes back another rule, which then lists nothing; that rule is not known here.
-    if options.split(|&byte| byte == b',').any(|option| option == b"badfilter") {
-        return Ok(());
+    let allowed = if excluded { WHOLE } else { BLOCKING };
+    let mut options = options.split(|&byte| byte == b',').filter(|option| !option.is_empty());
+    if !options.all(|option| allowed.contains(&option) || WHOLE.contains(&option)) {
+        return Err((at, Unread::OtherOption));
     }
     let (name, scope, skip) = match name.strip_prefix(b"*.") {
         Some(name) => (name, Scope::Below, 4),

@@ -10,7 +10,14 @@ pub(in crate::zonefile) struct Csv {
     column: Option<Box<[u8]>>,
     place: Place,
     separator: u8,
+    /// A line of fields was read, behind which no header can come.
+    has_rows: bool,
+    /// How many more lines a quote that is open may go on.
+    open: usize,
 }
+
+/// The most lines that a quoted field may go on over.
+const MOST_LINES: usize = 16;
 
 /// What is known of the file so far.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,11 +33,11 @@ enum Place {
 impl Csv {
     pub(super) fn new(column: Option<&str>) -> Self {
         let column = column.map(|name| name.as_bytes().into());
-        Self { column, place: Place::Start, separator: b',' }
+        Self { column, place: Place::Start, separator: b',', has_rows: false, open: 0 }
     }
 
     pub(super) fn start_file(&mut self) {
-        self.place = Place::Start;
+        (self.place, self.has_rows, self.open) = (Place::Start, false, 0);
     }
 
     /// Takes a line of fields; the first may be the header.
@@ -40,6 +47,12 @@ impl Csv {
         say: &mut dyn FnMut(Item<'l>),
     ) -> Result<(), Refusal> {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if self.open > 0 {
+            // The rest of a field that goes on over lines: its row was told.
+            let closes = memchr::memchr_iter(b'"', line).count() % 2 == 1;
+            self.open = if closes { 0 } else { self.open - 1 };
+            return Ok(());
+        }
         if line.iter().all(u8::is_ascii_whitespace) {
             return Ok(());
         }
@@ -57,6 +70,11 @@ impl Csv {
                 };
             }
             self.place = Place::Column(0);
+        }
+        self.has_rows = true;
+        if fields(line, self.separator).any(|field| field.is_err()) {
+            self.open = MOST_LINES;
+            return Err((0, Unread::OpenQuote));
         }
         let Place::Column(column) = self.place else { return Ok(()) };
         let (at, field) = match fields(line, self.separator).nth(column) {
@@ -80,7 +98,7 @@ impl Csv {
 
     /// The header of some feeds is the last of the remarks before the data.
     fn remark(&mut self, line: &[u8]) {
-        if self.column.is_some() && matches!(self.place, Place::Start | Place::Missing) {
+        if self.column.is_some() && !self.has_rows {
             let line = line[1..].trim_ascii_start();
             self.separator = separator_of(line);
             if let Some(place @ Place::Column(_)) = self.header(line) {
@@ -98,17 +116,23 @@ impl Csv {
             };
             return Some(names.position(is_wanted).map_or(Place::Missing, Place::Column));
         }
-        // An address or a name that is worth listing has a dot or a colon, a title of a column has none.
+        // An address or a name that is worth listing has a dot or a colon, a title of a column has none. A
+        // line of one word is no header: it may be all that a failed download left.
         let first = names.next()?.ok()?;
+        let _second = names.next()?;
         let is_key = first.iter().any(|byte| matches!(byte, b'.' | b':'));
         (!is_key).then_some(Place::Column(0))
     }
 }
 
-/// The separator that stands most often in a line.
+/// The separator behind the first field of a line.
 fn separator_of(line: &[u8]) -> u8 {
-    let count = |separator: u8| memchr::memchr_iter(separator, line).count();
-    [b'\t', b';', b','].into_iter().max_by_key(|&separator| count(separator)).unwrap_or(b',')
+    let mut is_quoted = false;
+    let is_separator = |&&byte: &&u8| {
+        is_quoted ^= byte == b'"';
+        !is_quoted && matches!(byte, b',' | b';' | b'\t')
+    };
+    line.iter().find(is_separator).copied().unwrap_or(b',')
 }
 
 /// The fields of a line, each with where its content starts.
@@ -118,7 +142,12 @@ fn fields(
 ) -> impl Iterator<Item = Result<(usize, Cow<'_, [u8]>), Refusal>> {
     let mut next = Some(0);
     std::iter::from_fn(move || {
-        let start = next?;
+        let mut start = next?;
+        // Blanks may stand before an opening quote.
+        let margin = line[start..].iter().take_while(|&&byte| byte == b' ').count();
+        if line.get(start + margin) == Some(&b'"') {
+            start += margin;
+        }
         if line.get(start) != Some(&b'"') {
             let end = memchr::memchr(separator, &line[start..]).map(|len| start + len);
             next = end.map(|end| end + 1);

@@ -4,7 +4,7 @@
 use super::{Item, Refusal, Unread, is_remark, words};
 use crate::listing::names::Scope;
 
-/// Takes the names of a setting. One that sends a name to the usual servers (`#`) excludes it.
+/// Takes the names of a setting. One that sends a name to the usual servers (`server=/name/#`) excludes it.
 pub(super) fn line<'l>(line: &'l [u8], say: &mut dyn FnMut(Item<'l>)) -> Result<(), Refusal> {
     let Some((start, word)) = words(line).next() else { return Ok(()) };
     if is_remark(word) {
@@ -20,15 +20,19 @@ pub(super) fn line<'l>(line: &'l [u8], say: &mut dyn FnMut(Item<'l>)) -> Result<
     };
     let (list, target) = (&rest[..last], &rest[last + 1..]);
     let mut at = start + word.len() - rest.len();
+    // As an address, `#` is the null address, which blocks.
+    let excluded = target == b"#" && !setting.starts_with(b"address");
     for name in list.split(|&byte| byte == b'/') {
-        if name.is_empty() {
+        // `*.` before a name leaves out the name itself, a dot changes nothing (dnsmasq(8), --server).
+        let (bare, scope) = match name.strip_prefix(b"*.") {
+            Some(bare) => (bare, Scope::Below),
+            None => (name.strip_prefix(b".").unwrap_or(name), Scope::Both),
+        };
+        if bare.is_empty() || bare.contains(&b'*') {
             return Err((at, Unread::NoKey));
         }
-        // A leading dot or `*.` changes nothing (dnsmasq(8), --server).
-        let bare = name.strip_prefix(b"*").unwrap_or(name);
-        let bare = bare.strip_prefix(b".").unwrap_or(bare);
         let item = Item::new(bare, at + name.len() - bare.len());
-        say(item.scope(Scope::Both).excluded(target == b"#"));
+        say(item.scope(scope).excluded(excluded));
         at += name.len() + 1;
     }
     Ok(())

@@ -180,6 +180,8 @@ pub enum Unread {
     NoKey,
     /// A rule of a filter list that is about more than a name.
     NotAName,
+    /// An option that makes a rule of a filter list do something else than block a name.
+    OtherOption,
     /// A quote is not closed.
     OpenQuote,
     /// The line is no JSON object.
@@ -199,6 +201,9 @@ impl fmt::Display for Unread {
         f.write_str(match self {
             Self::NoKey => "the line has no address and no name where this format has one",
             Self::NotAName => "the rule is about more than a domain name; only ||name^ can be listed",
+            Self::OtherOption => {
+                "an option of the rule makes it do something else than block the name"
+            }
             Self::OpenQuote => "a quote is opened and not closed in this line",
             Self::NotJson => "the line is not a JSON object",
             Self::NoPolicy => {

@@ -7,15 +7,27 @@ use std::borrow::Cow;
 /// The last labels of owners that are about addresses or name servers, not about names.
 const OTHER_TRIGGERS: [&[u8]; 4] = [b"rpz-ip", b"rpz-client-ip", b"rpz-nsip", b"rpz-nsdname"];
 
-/// What a line leaves for those after it.
+/// What a line leaves for those after it. Names are without their final dot.
 #[derive(Clone, Debug, Default)]
 pub(in crate::zonefile) struct Rpz {
-    /// The name that relative owners are below, without its final dot.
-    origin: Option<Box<[u8]>>,
-    /// The owner of the last record.
+    /// The name that relative owners are below.
+    origin: Option<Vec<u8>>,
+    apex: Apex,
+    /// The owner of the last record, as it stands.
     owner: Vec<u8>,
     /// How many parentheses are open: a record goes on until they are closed.
     open: usize,
+}
+
+/// The name of the zone, below which the policies stand.
+#[derive(Clone, Debug, Default)]
+enum Apex {
+    /// No SOA was read.
+    #[default]
+    Unknown,
+    /// The SOA belongs to `@`, and no origin was given: relative owners are below it.
+    Nameless,
+    Known(Vec<u8>),
 }
 
 impl Rpz {
@@ -25,20 +37,18 @@ impl Rpz {
         line: &'l [u8],
         say: &mut dyn FnMut(Item<'l>),
     ) -> Result<(), Refusal> {
-        let end = memchr::memchr(b';', line).unwrap_or(line.len());
-        let line = &line[..end];
         let goes_on = self.open > 0;
-        let opened = memchr::memchr_iter(b'(', line).count();
-        let closed = memchr::memchr_iter(b')', line).count();
-        self.open = (self.open + opened).saturating_sub(closed);
+        let line = self.without_remark(line);
         if goes_on {
             return Ok(());
         }
         let mut words = words(line).peekable();
         let Some(&(start, first)) = words.peek() else { return Ok(()) };
         if first[0] == b'$' {
-            if first.eq_ignore_ascii_case(b"$origin") {
-                self.origin = words.nth(1).map(|(_, origin)| without_dot(origin).into());
+            if first.eq_ignore_ascii_case(b"$origin")
+                && let Some((_, origin)) = words.nth(1)
+            {
+                self.origin = Some(self.full(origin));
             }
             return Ok(());
         }
@@ -54,7 +64,18 @@ impl Rpz {
             self.zone_begins();
             return Ok(());
         }
-        if self.owner == b"@" || rtype.eq_ignore_ascii_case(b"ns") {
+        if rtype.eq_ignore_ascii_case(b"ns") {
+            return Ok(());
+        }
+        let owner = match inherits {
+            true => Cow::Owned(self.owner.clone()),
+            false => Cow::Borrowed(first),
+        };
+        let owner =
+            if &*owner == b"@" { Cow::Owned([&self.full(b"@")[..], b"."].concat()) } else { owner };
+        let name = self.relative(owner).ok_or((start, Unread::OutOfZone))?;
+        // What belongs to the zone itself is no policy.
+        if name.is_empty() || &*name == b"@" {
             return Ok(());
         }
         let target = record.next().map_or(&b""[..], |(_, target)| target);
@@ -67,14 +88,6 @@ impl Rpz {
             _ if target.eq_ignore_ascii_case(b"rpz-passthru.") => true,
             _ => return Err((at, Unread::NoPolicy)),
         };
-        let owner = match inherits {
-            true => Cow::Owned(self.owner.clone()),
-            false => Cow::Borrowed(first),
-        };
-        let name = self.relative(owner).ok_or((start, Unread::OutOfZone))?;
-        if name.is_empty() {
-            return Ok(());
-        }
         let last = name.rsplit(|&byte| byte == b'.').next().unwrap_or_default();
         if OTHER_TRIGGERS.iter().any(|trigger| last.eq_ignore_ascii_case(trigger)) {
             return Err((start, Unread::NoPolicy));
@@ -90,29 +103,65 @@ impl Rpz {
         Ok(())
     }
 
-    /// The owner of the SOA is the apex: it is the origin where none was given.
+    /// The line without its remark; counts parentheses. What is quoted has neither.
+    fn without_remark<'l>(&mut self, line: &'l [u8]) -> &'l [u8] {
+        let mut is_quoted = false;
+        for (at, byte) in line.iter().enumerate() {
+            match byte {
+                b'"' => is_quoted = !is_quoted,
+                _ if is_quoted => {}
+                b'(' => self.open += 1,
+                b')' => self.open = self.open.saturating_sub(1),
+                b';' => return &line[..at],
+                _ => {}
+            }
+        }
+        line
+    }
+
+    /// The owner of the SOA is the apex.
     fn zone_begins(&mut self) {
-        if self.origin.is_none() && self.owner.ends_with(b".") {
-            self.origin = Some(without_dot(&self.owner).into());
+        self.apex = match (&self.owner[..], &self.origin) {
+            (b"@", None) => Apex::Nameless,
+            _ => Apex::Known(self.full(&self.owner)),
+        };
+    }
+
+    /// A name with the origin behind it, if it is relative.
+    fn full(&self, name: &[u8]) -> Vec<u8> {
+        match (name.strip_suffix(b"."), &self.origin) {
+            (Some(name), _) => name.to_vec(),
+            (None, Some(origin)) if name == b"@" => origin.clone(),
+            (None, Some(origin)) if !origin.is_empty() => [name, origin].join(&b'.'),
+            (None, _) => name.to_vec(),
         }
     }
 
-    /// The owner below the origin; empty for the apex, `None` for a name elsewhere.
+    /// The owner below the apex; empty for the apex, `None` for a name elsewhere.
     fn relative<'l>(&self, owner: Cow<'l, [u8]>) -> Option<Cow<'l, [u8]>> {
-        if !owner.ends_with(b".") {
+        let apex = match (&self.apex, &self.origin) {
+            (Apex::Known(apex), _) => apex,
+            (Apex::Nameless, _) if owner.ends_with(b".") => return None,
+            (Apex::Nameless, _) => return Some(owner),
+            // A file without a SOA: its only origin is the zone.
+            (Apex::Unknown, Some(origin)) => origin,
+            (Apex::Unknown, None) => {
+                let end = without_dot(&owner).len();
+                return Some(cut(owner, ..end));
+            }
+        };
+        if !owner.ends_with(b".") && self.origin.as_ref().is_none_or(|origin| origin == apex) {
             return Some(owner);
         }
-        let end = owner.len() - 1;
-        let Some(origin) = self.origin.as_deref().filter(|origin| !origin.is_empty()) else {
-            return Some(cut(owner, ..end));
-        };
-        let before = end.checked_sub(origin.len())?;
-        if !owner[before..end].eq_ignore_ascii_case(origin) {
+        let full = self.full(&owner);
+        let before = full.len().checked_sub(apex.len())?;
+        if !full[before..].eq_ignore_ascii_case(apex) {
             return None;
         }
         match before {
             0 => Some(Cow::Borrowed(b"")),
-            _ if owner[before - 1] == b'.' => Some(cut(owner, ..before - 1)),
+            _ if apex.is_empty() => Some(Cow::Owned(full)),
+            _ if full[before - 1] == b'.' => Some(Cow::Owned(full[..before - 1].to_vec())),
             _ => None,
         }
     }
@@ -133,6 +182,6 @@ fn without_dot(name: &[u8]) -> &[u8] {
     name.strip_suffix(b".").unwrap_or(name)
 }
 
-fn is_ttl_or_class(word: &[u8]) -> bool {
+pub(super) fn is_ttl_or_class(word: &[u8]) -> bool {
     word[0].is_ascii_digit() || word.eq_ignore_ascii_case(b"in")
 }

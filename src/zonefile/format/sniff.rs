@@ -1,6 +1,7 @@
 //! Which text form the beginning of a file looks like.
 
 use super::hosts::is_address;
+use super::rpz::is_ttl_or_class;
 use super::{Format, is_remark, words};
 
 /// Tells whether a line has a form.
@@ -83,11 +84,15 @@ fn is_json(line: &[u8]) -> bool {
     line.starts_with(b"{\"") && line.ends_with(b"}")
 }
 
+/// Behind the owner, a TTL and a class alone may stand before the type.
 fn is_rpz(line: &[u8]) -> bool {
-    let mut words =
-        words(line).map(|(_, word)| word).skip_while(|word| !word.eq_ignore_ascii_case(b"cname"));
-    let target = words.nth(1).unwrap_or_default();
-    matches!(target, b"." | b"*.") || target.starts_with(b"rpz-")
+    let mut record = words(line)
+        .map(|(_, word)| word)
+        .skip(usize::from(!line.starts_with(b" ") && !line.starts_with(b"\t")))
+        .skip_while(|word| is_ttl_or_class(word));
+    let is_cname = record.next().is_some_and(|word| word.eq_ignore_ascii_case(b"cname"));
+    let target = record.next().unwrap_or_default();
+    is_cname && (matches!(target, b"." | b"*.") || target.starts_with(b"rpz-"))
 }
 
 fn is_dnsmasq(line: &[u8]) -> bool {
@@ -101,7 +106,10 @@ fn is_csv(lines: &[&[u8]]) -> bool {
         let first = &line[..end];
         // What stands behind a colon is a value, and the text of a value may have commas.
         let is_value = first.contains(&b':') && !is_address(first);
-        !is_value && !first.contains(&b' ') && !first.is_empty() && !line.ends_with(b",")
+        !is_value
+            && !first.iter().any(u8::is_ascii_whitespace)
+            && !first.is_empty()
+            && !line.ends_with(b",")
     };
     !lines.is_empty() && lines.iter().filter(is_row).count() * 10 >= lines.len() * 9
 }

@@ -44,7 +44,7 @@ fn hosts_gives_all_names_but_those_of_the_machine() {
 fn adblock_lists_names_and_what_is_below() {
     let text = "[Adblock Plus 2.0]\n! Title: x\n||bad.example^\n||worse.example^$third-party,important\n\
                 @@||good.example^\n||*.w3.example^\n||w4.example\nplain.example\nbad.example##.ad\n\
-                example.com#@#.ad\n||gone.example^$badfilter\n";
+                example.com#@#.ad\n";
     let listed = [
         ".bad.example",
         ".worse.example",
@@ -54,10 +54,15 @@ fn adblock_lists_names_and_what_is_below() {
         "plain.example",
     ];
     assert_eq!(keys(Format::Adblock, text), listed);
-    let (listed, refused) =
-        read(Format::Adblock, None, "||bad.example/path\n/ads?/\n||a*b.example^\n");
+    let (listed, refused) = read(
+        Format::Adblock,
+        None,
+        "||bad.example/path\n/ads?/\n||a*b.example^\n||x.example^$removeparam=y\n\
+         @@||x.example^$generichide\n||x.example^$badfilter\n",
+    );
     assert!(listed.is_empty());
-    assert_eq!(refused.len(), 3);
+    assert_eq!(refused.len(), 6);
+    assert_eq!(keys(Format::Adblock, "0.0.0.0 bad.example\n"), ["bad.example"]);
 }
 
 #[test]
@@ -93,8 +98,18 @@ fn csv_gives_one_column() {
     let (keys, refused) = read(Format::Csv, Some("nothing"), "id,host\n1,bad.example\n");
     assert!(keys.is_empty());
     assert_eq!(refused, [(1, Unread::NoColumn)]);
-    let (_, refused) = read(Format::Csv, None, "bad.example,1\n\"worse.example,2\n");
+    // A field that goes on over lines gives no keys.
+    let text = "bad.example,1\nw.example,\"2\ngoogle.example,3\n\",4\nw4.example,5\n";
+    let (keys, refused) = read(Format::Csv, None, text);
+    assert_eq!(keys, ["bad.example", "w4.example"]);
     assert_eq!(refused, [(2, Unread::OpenQuote)]);
+    let (keys, _) = read(
+        Format::Csv,
+        Some("ioc"),
+        "# x, ioc, y\n# \"seen\", \"ioc\"\n\"a, b\", \"bad.example\"\n",
+    );
+    assert_eq!(keys, ["bad.example"]);
+    assert_eq!(read(Format::Csv, None, "bad.example,a;b;c\n").0, ["bad.example"]);
 }
 
 #[test]
@@ -131,6 +146,12 @@ fn a_policy_zone_lists_and_excludes_names() {
     assert_eq!(listed, ["bad.example", "worse.example"]);
     let reasons = [(4, Unread::OutOfZone), (5, Unread::NoPolicy), (6, Unread::NoPolicy)];
     assert_eq!(refused, reasons);
+    // As BIND writes its zones.
+    let text = "$ORIGIN .\nrpz.local IN SOA a. b. 1 2 3 4 5\n\tNS localhost.\n$ORIGIN com.rpz.local.\n\
+                evil CNAME .\nx TXT \"listed (see; us\"\n$ORIGIN evil.org.rpz.local.\n* CNAME .\n";
+    let (listed, refused) = read(Format::Rpz, None, text);
+    assert_eq!(listed, ["evil.com", "*.evil.org"]);
+    assert_eq!(refused, [(6, Unread::NoPolicy)]);
     let text = "rpz.example. SOA a. b. 1 2 3 4 5\nbad.example.rpz.example. CNAME .\n  CNAME .\n";
     assert_eq!(keys(Format::Rpz, text), ["bad.example", "bad.example"]);
 }
@@ -138,8 +159,16 @@ fn a_policy_zone_lists_and_excludes_names() {
 #[test]
 fn dnsmasq_lists_names_and_what_is_below() {
     let text = "# no\naddress=/bad.example/0.0.0.0\nserver=/a.example/.b.example/\nlocal=/c.example/\n\
-                server=/ok.example/#\n";
-    let listed = [".bad.example", ".a.example", ".b.example", ".c.example", "!.ok.example"];
+                server=/ok.example/#\naddress=/null.example/#\nlocal=/*.w.example/\n";
+    let listed = [
+        ".bad.example",
+        ".a.example",
+        ".b.example",
+        ".c.example",
+        "!.ok.example",
+        ".null.example",
+        "*.w.example",
+    ];
     assert_eq!(keys(Format::Dnsmasq, text), listed);
     let (_, refused) = read(Format::Dnsmasq, None, "port=53\naddress=//\n");
     assert_eq!(refused, [(1, Unread::OtherSetting), (2, Unread::NoKey)]);
@@ -214,6 +243,8 @@ fn the_sniffer_knows_each_form_and_leaves_rbldnsd_alone() {
         ":127.0.0.2:Listed, see https://x.example/?$\n192.0.2.0/24\n",
         "$SOA 300 a. b. 1 2 3 4 5\n$NS 300 a.\nname A 192.0.2.1\n",
         "2001:db8::/32\n2001:db8:1::1\n",
+        "1.2.3.4\tSpam,seen\n1.2.3.5\tSpam,seen\n",
+        "bad.example :2:what CNAME . does\n",
     ];
     for text in own {
         assert_eq!(sniff(text.as_bytes()), None, "{text}");
