@@ -134,7 +134,7 @@ pub(crate) fn text(event: &Event) -> String {
             "dataset {dataset}: its data has expired by its $TIMESTAMP line; {}; fetch newer data",
             match role {
                 Role::Block => {
-                    "zones with other data answer without it, zones without other data answer SERVFAIL"
+                    "its zones answer SERVFAIL for what only it could list"
                 }
                 Role::Allow => "zones keep it as an allow list",
             }

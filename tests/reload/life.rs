@@ -261,7 +261,7 @@ fn the_report_of_the_start_says_what_is_served() {
         assert_eq!(server.log_lines(&[zone, state]).len(), 1, "{zone} {}", server.log());
     }
     assert_eq!(server.log_lines(&["try: dig", " part.test SOA"]).len(), 1, "{}", server.log());
-    server.expect_log(&["dataset old", "answer without it"], SOON);
+    server.expect_log(&["dataset old", "answer SERVFAIL"], SOON);
 }
 
 /// A time as `$TIMESTAMP` takes it, in UTC.
