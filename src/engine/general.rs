@@ -9,7 +9,8 @@ use crate::wire::message::response;
 use crate::wire::{
     CLASSIC_UDP, Class, Edns, HEADER, MAX_UDP, Query, Rcode, Reject, ResponseWriter, Type,
 };
-use crate::zone::lookup::{Match, View, is_at_or_above_subzone, matches, views};
+use crate::zone::key::TestPoint;
+use crate::zone::lookup::{Match, View, is_at_or_above_subzone, views};
 use crate::zone::{Catalog, CompiledZone, Unlisted, ZoneMatch};
 use std::mem;
 use std::time::Duration;
@@ -174,19 +175,28 @@ impl<'z> Findings<'z> {
             self.exists |= restriction != Restriction::Empty;
             return;
         }
+        let (mut listed, mut test_match) = (false, None);
         for view in views(zone, name) {
             self.look_up_records(&view);
-            if restriction != Restriction::Pass && !view.labels().is_empty() {
+            if view.labels().is_empty() {
+                continue;
+            }
+            if restriction != Restriction::Pass {
                 self.restrict(&view, restriction);
+                continue;
             }
-        }
-        if restriction == Restriction::Pass {
-            let found = matches(zone, name, |found| self.take(found, asker));
+            let found = view.lookup(|found| self.take(found, asker));
             self.exists |= found.empty_non_terminal;
-            if self.is_empty() && !self.exists {
-                let mut views = views(zone, name).filter(|view| !view.labels().is_empty());
-                self.exists = views.any(|view| view.exists(found.listed));
+            if !found.listed && view.test_point == Some(TestPoint::AlwaysListed) {
+                test_match = test_match.or_else(|| view.test_match());
             }
+            if self.is_empty() && !self.exists {
+                self.exists = view.exists(found.listed);
+            }
+            listed |= found.listed;
+        }
+        if !listed && self.records.is_empty() {
+            self.matches.extend(test_match);
         }
         self.exists |= self.is_empty() && is_at_or_above_subzone(zone, name);
     }
@@ -195,10 +205,9 @@ impl<'z> Findings<'z> {
         self.matches.is_empty() && self.records.is_empty()
     }
 
-    /// Keeps a match that has a value for who asks, and which no ordinary records stand in for.
+    /// Keeps a match that has a value for who asks.
     fn take(&mut self, found: Match<'z>, asker: Asker) {
-        let is_hidden = found.test_point && !self.records.is_empty();
-        if found.allowed_by.is_some() || is_hidden {
+        if found.allowed_by.is_some() {
             return;
         }
         if found.dataset.answers.has_gates() {

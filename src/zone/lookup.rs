@@ -1,7 +1,6 @@
 //! The one lookup: which datasets of a zone list what is asked.
 //!
-//! [`matches()`] gives each [`Match`] of a name to a sink, by a `lookup` for each view. The fast path keeps
-//! one match of one lookup, the general path collects all.
+//! A `lookup` gives each [`Match`] to a sink. The fast path keeps one, the general path collects all.
 //! A `View` is what the datasets below one apex see of a name; a zone has one, and one more for each
 //! `combined` dataset that has a subzone for the name.
 
@@ -217,30 +216,6 @@ impl Probe for View<'_, '_> {
             is_allowed
         })
     }
-}
-
-/// Gives all matches of a name relative to a zone to the sink: those of the datasets of the zone, then of
-/// the subzones that answer for the name, those that an allow list takes back included; or else the
-/// default value, if nothing lists a test point of RFC 5782. Whether the answer shows a match to who asks
-/// is for the sink to say.
-pub fn matches<'z>(
-    zone: &'z CompiledZone,
-    name: &LowerName,
-    mut sink: impl FnMut(Match<'z>),
-) -> Found {
-    let (mut all, mut test_match) = (Found::default(), None);
-    for view in views(zone, name).filter(|view| !view.labels().is_empty()) {
-        let found = view.lookup(&mut sink);
-        if !found.listed && view.test_point == Some(TestPoint::AlwaysListed) {
-            test_match = test_match.or_else(|| view.test_match());
-        }
-        all.listed |= found.listed;
-        all.empty_non_terminal |= found.empty_non_terminal;
-    }
-    if !all.listed {
-        test_match.into_iter().for_each(sink);
-    }
-    all
 }
 
 /// The views of a name relative to a zone: that of the zone, then those of the subzones that answer for
