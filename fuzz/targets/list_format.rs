@@ -103,7 +103,7 @@ pub(crate) fn run(data: &[u8]) {
     }
 }
 
-/// What is listed, as text, and how many lines were refused.
+/// The listed keys as text, and the number of refused lines.
 type Read = (BTreeSet<String>, u64);
 
 fn read(kind: Kind, options: &Options, pieces: &[&[u8]]) -> Read {
@@ -134,7 +134,7 @@ fn read(kind: Kind, options: &Options, pieces: &[&[u8]]) -> Read {
     (keys.into_inner().expect("no panic holds it"), refused)
 }
 
-/// What a naive reader of lines lists.
+/// The keys that a naive reader of lines lists.
 fn listed(text: &[u8], names: fn(&str) -> Vec<String>) -> BTreeSet<String> {
     let text = str::from_utf8(text).expect("it is ASCII");
     text.split('\n').flat_map(names).collect()

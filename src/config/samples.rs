@@ -99,7 +99,7 @@ fn samples_and_reference_have_the_defaults_of_the_server() {
     }
 }
 
-/// Who starts has 20 lines to read.
+/// A newcomer has at most 20 lines to read.
 #[test]
 fn the_starter_is_short_and_good() {
     let Loaded { settings, warnings } = load(STARTER);

@@ -16,7 +16,7 @@ use std::time::Duration;
 pub struct Loaded {
     /// The meaning of the configuration.
     pub settings: Settings,
-    /// What is allowed, but probably a slip.
+    /// Settings that are allowed, but are probably slips.
     pub warnings: Vec<Diagnostic>,
 }
 
