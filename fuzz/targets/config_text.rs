@@ -1,7 +1,7 @@
 //! Any text as a configuration: settings that make sense, or mistakes with a place in it.
 
 use super::{file, seeds};
-use dnsbld::config::{Loaded, Source};
+use dnsbld::config::{ConfigSource, Loaded};
 use std::collections::HashSet;
 use std::path::Path;
 
@@ -57,10 +57,10 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
 
 pub(crate) fn run(data: &[u8]) {
     let path = file::with(data);
-    match Source::file(&path).load() {
+    match ConfigSource::file(&path).load() {
         Ok(loaded) => {
             check_settings(&loaded);
-            assert_eq!(Source::file(&path).load().as_ref(), Ok(&loaded));
+            assert_eq!(ConfigSource::file(&path).load().as_ref(), Ok(&loaded));
         }
         Err(errors) => {
             assert!(!errors.list.is_empty());
@@ -86,7 +86,7 @@ pub(crate) fn run(data: &[u8]) {
     }
     let text = String::from_utf8_lossy(data);
     let specs = text.lines().take(8).map(str::to_owned).collect();
-    match Source::zone_specs(specs, "/mirror".into()).load() {
+    match ConfigSource::zone_specs(specs, "/mirror".into()).load() {
         Ok(loaded) => check_settings(&loaded),
         Err(errors) => assert!(!errors.list.is_empty() && !errors.to_string().is_empty()),
     }

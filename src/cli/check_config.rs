@@ -1,6 +1,6 @@
 //! `dnsbld check-config`
 
-use crate::config::{Diagnostic, Settings, Source, Tls};
+use crate::config::{ConfigDiagnostic, ConfigSource, Settings, Tls};
 use crate::server::tls::Certificate;
 use crate::util::text::counted;
 use anyhow::Context;
@@ -30,11 +30,11 @@ impl CheckConfig {
     /// [`crate::config::Errors`] if the configuration cannot be used.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let source = match self.file {
-            Some(file) => Source::file(file),
+            Some(file) => ConfigSource::file(file),
             None => {
                 let folder =
                     std::env::current_dir().context("cannot determine the current folder")?;
-                Source::default_file(&folder)
+                ConfigSource::default_file(&folder)
             }
         };
         let loaded = source.load()?;
@@ -44,7 +44,7 @@ impl CheckConfig {
     }
 }
 
-fn report(source: &Source, settings: &Settings, warnings: &[Diagnostic]) -> String {
+fn report(source: &ConfigSource, settings: &Settings, warnings: &[ConfigDiagnostic]) -> String {
     let mut out = format!("configuration {source}\n");
     summary(&mut out, settings);
     let missing = missing_files(settings);

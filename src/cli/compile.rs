@@ -1,6 +1,6 @@
 //! `dnsbld compile`
 
-use crate::config::{self, Dataset, Server, Settings, Source};
+use crate::config::{self, ConfigSource, Dataset, Server, Settings};
 use crate::dataset;
 use crate::event::{Event, EventSink as _, Log};
 use crate::snapshot;
@@ -69,8 +69,8 @@ impl Compile {
             return Ok((Server::default(), datasets.collect::<Result<_, _>>()?));
         }
         let source = match &self.config {
-            Some(file) => Source::file(file.clone()),
-            None => Source::default_file(folder),
+            Some(file) => ConfigSource::file(file.clone()),
+            None => ConfigSource::default_file(folder),
         };
         let Settings { server, datasets: known, .. } = source.load()?.settings;
         if self.datasets.is_empty() {

@@ -1,6 +1,6 @@
 //! `dnsbld dump`
 
-use crate::config::{Settings, Source};
+use crate::config::{ConfigSource, Settings};
 use crate::daemon;
 use crate::dump;
 use crate::zone::{Catalog, ZoneState};
@@ -40,11 +40,11 @@ impl Dump {
     /// incomplete.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let source = match &self.config {
-            Some(file) => Source::file(file),
+            Some(file) => ConfigSource::file(file),
             None => {
                 let folder =
                     std::env::current_dir().context("cannot determine the current folder")?;
-                Source::default_file(&folder)
+                ConfigSource::default_file(&folder)
             }
         };
         let mut settings = source.load()?.settings;

@@ -1,6 +1,6 @@
 //! `dnsbld serve`
 
-use crate::config::Source;
+use crate::config::ConfigSource;
 use crate::event::{Event, EventSink as _, Log};
 use anyhow::Context;
 use clap::Args;
@@ -37,10 +37,10 @@ impl Serve {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let folder = std::env::current_dir().context("cannot determine the current folder")?;
         let source = match (self.config, self.zones.is_empty()) {
-            (Some(file), _) => Source::file(file),
-            (None, false) => Source::zone_specs(self.zones, folder),
+            (Some(file), _) => ConfigSource::file(file),
+            (None, false) => ConfigSource::zone_specs(self.zones, folder),
             (None, true) => {
-                let source = Source::default_file(&folder);
+                let source = ConfigSource::default_file(&folder);
                 Log.emit(&Event::SettingsChosen { source: source.to_string() });
                 source
             }

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 /// One mistake, or a warning.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Diagnostic {
+pub struct ConfigDiagnostic {
     /// Line and column, counted from 1, the column in characters; `None` if there is no file.
     pub place: Option<(usize, usize)>,
     /// What is wrong.
@@ -14,7 +14,7 @@ pub struct Diagnostic {
     pub help: String,
 }
 
-impl Diagnostic {
+impl ConfigDiagnostic {
     /// About the bytes `span` of `text`.
     pub(super) fn at(text: &str, span: Range<usize>, problem: Problem) -> Self {
         let before = text.get(..span.start).unwrap_or(text);
@@ -30,7 +30,7 @@ impl Diagnostic {
 }
 
 /// `LINE:COLUMN: MESSAGE`, and the help indented on a line of its own.
-impl fmt::Display for Diagnostic {
+impl fmt::Display for ConfigDiagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some((line, column)) = self.place {
             write!(f, "{line}:{column}: ")?;
@@ -49,13 +49,13 @@ pub struct Errors {
     /// The file, or "command line".
     pub origin: String,
     /// The mistakes in the order of the file.
-    pub list: Vec<Diagnostic>,
+    pub list: Vec<ConfigDiagnostic>,
 }
 
 impl Errors {
     /// A single mistake without a place.
     pub(super) fn one(origin: impl Into<String>, problem: Problem) -> Self {
-        Self { origin: origin.into(), list: vec![Diagnostic::general(problem)] }
+        Self { origin: origin.into(), list: vec![ConfigDiagnostic::general(problem)] }
     }
 }
 
@@ -146,8 +146,8 @@ mod tests {
     #[test]
     fn place_counts_characters_from_one() {
         let problem = Problem::new("m", "");
-        assert_eq!(Diagnostic::at("ab\ncd", 4..5, problem.clone()).place, Some((2, 2)));
-        assert_eq!(Diagnostic::at("", 0..0, problem.clone()).place, Some((1, 1)));
-        assert_eq!(Diagnostic::at("# \u{fc}\u{fc}x", 6..7, problem).place, Some((1, 5)));
+        assert_eq!(ConfigDiagnostic::at("ab\ncd", 4..5, problem.clone()).place, Some((2, 2)));
+        assert_eq!(ConfigDiagnostic::at("", 0..0, problem.clone()).place, Some((1, 1)));
+        assert_eq!(ConfigDiagnostic::at("# \u{fc}\u{fc}x", 6..7, problem).place, Some((1, 5)));
     }
 }

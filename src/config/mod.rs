@@ -16,13 +16,13 @@ mod value;
 mod zonespec;
 
 pub use compare::{Changes, reload};
-pub use error::{Diagnostic, Errors};
+pub use error::{ConfigDiagnostic, Errors};
 pub use policy::Policy;
 pub use settings::{
     Dataset, Loaded, LogTarget, QueryLog, Server, Settings, Soa, StatsFile, TcpLimits, Tls,
     TtlBounds, Zone,
 };
-pub use source::{SAMPLE_FILE, SYSTEM_FILE, Source, open};
+pub use source::{ConfigSource, SAMPLE_FILE, SYSTEM_FILE, open};
 pub use value::collide;
 pub use zonespec::dataset_spec;
 

@@ -1,6 +1,6 @@
 //! TOML text -> [`Spec`]. Reports every mistake of form.
 
-use super::error::{Diagnostic, Problem, suggest};
+use super::error::{ConfigDiagnostic, Problem, suggest};
 use super::spec::Spec;
 use serde::Deserialize;
 use std::ops::Range;
@@ -8,7 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// Reads the form of `text`: syntax, known keys, types of values.
-pub(super) fn parse(text: &str) -> Result<Spec, Vec<Diagnostic>> {
+pub(super) fn parse(text: &str) -> Result<Spec, Vec<ConfigDiagnostic>> {
     let (mut root, syntax) = DeTable::parse_recoverable(text);
     if !syntax.is_empty() {
         let at = |error: &toml::de::Error| {
@@ -17,9 +17,9 @@ pub(super) fn parse(text: &str) -> Result<Spec, Vec<Diagnostic>> {
                 _ => "see https://toml.io for how a TOML file is written",
             };
             let problem = Problem::new(error.message(), help);
-            Diagnostic::at(text, error.span().unwrap_or_default(), problem)
+            ConfigDiagnostic::at(text, error.span().unwrap_or_default(), problem)
         };
-        let mut errors: Vec<Diagnostic> = syntax.iter().map(at).collect();
+        let mut errors: Vec<ConfigDiagnostic> = syntax.iter().map(at).collect();
         errors.sort_by_key(|diagnostic| diagnostic.place);
         return Err(errors);
     }
@@ -35,7 +35,7 @@ pub(super) fn parse(text: &str) -> Result<Spec, Vec<Diagnostic>> {
         let span = error.span().unwrap_or_default();
         let path = remove_at(root.get_mut(), &span);
         let problem = describe(error.message(), path.as_deref().unwrap_or_default());
-        errors.push(Diagnostic::at(text, span, problem));
+        errors.push(ConfigDiagnostic::at(text, span, problem));
         if path.is_none() {
             break;
         }

@@ -1,7 +1,7 @@
 //! The configurations that come with the project: the samples, the reference of all settings, the starter.
 
 use super::parse::parse;
-use super::{Dataset, Loaded, Server, Source, StatsFile, Zone};
+use super::{ConfigSource, Dataset, Loaded, Server, StatsFile, Zone};
 use crate::wire::name::NameBuf;
 use crate::zone::Unlisted;
 use crate::zonefile::Kind;
@@ -17,7 +17,7 @@ fn path(file: &str) -> PathBuf {
 }
 
 fn load(file: &str) -> Loaded {
-    Source::file(path(file)).load().unwrap_or_else(|errors| panic!("{errors}"))
+    ConfigSource::file(path(file)).load().unwrap_or_else(|errors| panic!("{errors}"))
 }
 
 fn text(file: &str) -> String {
@@ -115,7 +115,7 @@ fn the_starter_is_short_and_good() {
 fn what_is_commented_out_is_valid() {
     let copy = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(copy.path(), switched_on()).unwrap();
-    let server = Source::file(copy.path()).load().unwrap().settings.server;
+    let server = ConfigSource::file(copy.path()).load().unwrap().settings.server;
     assert!(server.tls.is_some());
     let stats = server.stats_file.as_ref().unwrap();
     assert_eq!((stats.increments, stats.interval), (false, Some(StatsFile::INTERVAL)));

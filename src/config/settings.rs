@@ -1,6 +1,6 @@
 //! The meaning of a configuration: plain structures, checked, with every default filled in.
 
-use super::error::Diagnostic;
+use super::error::ConfigDiagnostic;
 use super::policy::Policy;
 use crate::wire::name::NameBuf;
 use crate::zone::Unlisted;
@@ -17,7 +17,7 @@ pub struct Loaded {
     /// The meaning of the configuration.
     pub settings: Settings,
     /// Settings that are allowed, but are probably slips.
-    pub warnings: Vec<Diagnostic>,
+    pub warnings: Vec<ConfigDiagnostic>,
 }
 
 /// A whole configuration. Every dataset a zone names exists, names are unique, paths absolute.

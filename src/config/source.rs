@@ -23,7 +23,7 @@ const MAX_SIZE: u64 = 2 << 20;
 
 /// Where a configuration comes from.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Source {
+pub struct ConfigSource {
     origin: Origin,
     listen: Vec<SocketAddr>,
     /// The command also takes zone specs, so an error may suggest them.
@@ -44,7 +44,7 @@ enum Turn {
     Again,
 }
 
-impl Source {
+impl ConfigSource {
     /// A configuration file.
     pub fn file(path: impl Into<PathBuf>) -> Self {
         Self::of(Origin::File(path.into()))
@@ -206,7 +206,7 @@ fn irregular() -> std::io::Error {
 }
 
 /// The path of the file, or "command line".
-impl fmt::Display for Source {
+impl fmt::Display for ConfigSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.origin {
             Origin::File(path) => write!(f, "{}", path.display()),
@@ -222,11 +222,11 @@ mod tests {
     #[test]
     fn the_sample_zones_of_a_checkout_come_before_the_system() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(Source::default_file(folder.path()), Source::file(SYSTEM_FILE));
+        assert_eq!(ConfigSource::default_file(folder.path()), ConfigSource::file(SYSTEM_FILE));
         let sample = folder.path().join(SAMPLE_FILE);
         std::fs::create_dir(sample.parent().unwrap()).unwrap();
         std::fs::write(&sample, "").unwrap();
-        assert_eq!(Source::default_file(folder.path()), Source::file(sample));
+        assert_eq!(ConfigSource::default_file(folder.path()), ConfigSource::file(sample));
     }
 
     #[test]
@@ -236,20 +236,20 @@ mod tests {
         let text = "dataset = [{ name = 'd', type = 'ip4set', files = ['f', '/abs/g'] }]\n\
                     zone = [{ name = 'z.example', datasets = ['d'] }]";
         std::fs::write(&path, text).unwrap();
-        let settings = Source::file(&path).load().unwrap().settings;
+        let settings = ConfigSource::file(&path).load().unwrap().settings;
         assert_eq!(settings.datasets[0].files, [folder.path().join("f"), "/abs/g".into()]);
         std::fs::write(&path, b"\xff").unwrap();
-        let error = Source::file(&path).load().unwrap_err().to_string();
+        let error = ConfigSource::file(&path).load().unwrap_err().to_string();
         assert!(error.contains("UTF-8"), "{error}");
         std::fs::remove_file(&path).unwrap();
-        let error = Source::file(&path).load().unwrap_err().to_string();
+        let error = ConfigSource::file(&path).load().unwrap_err().to_string();
         assert!(error.starts_with(&path.display().to_string()), "{error}");
         assert!(error.ends_with("help: name another file"), "{error}");
-        let error = Source::file(&path).or_zone_specs().load().unwrap_err().to_string();
+        let error = ConfigSource::file(&path).or_zone_specs().load().unwrap_err().to_string();
         assert!(error.contains("name another file, or zones as"), "{error}");
-        let error = Source::file(&path).load_again().unwrap_err().to_string();
+        let error = ConfigSource::file(&path).load_again().unwrap_err().to_string();
         assert!(error.contains("put it back"), "{error}");
-        let error = Source::file(folder.path()).load().unwrap_err().to_string();
+        let error = ConfigSource::file(folder.path()).load().unwrap_err().to_string();
         assert!(error.contains("name the configuration file in"), "{error}");
     }
 
@@ -257,7 +257,8 @@ mod tests {
     fn addresses_of_the_command_line_win() {
         let address: SocketAddr = "127.0.0.5:53".parse().unwrap();
         let specs = vec!["a.example:ip4set:f".to_owned()];
-        let source = Source::zone_specs(specs, "/data".into()).with_listen(&[address, address]);
+        let source =
+            ConfigSource::zone_specs(specs, "/data".into()).with_listen(&[address, address]);
         assert_eq!(source.load().unwrap().settings.server.listen, [address]);
         assert_eq!(source.to_string(), "command line");
     }
@@ -266,7 +267,7 @@ mod tests {
     fn addresses_of_the_command_line_must_not_collide() {
         let listen = ["127.0.0.5:53", "0.0.0.0:53"].map(|address| address.parse().unwrap());
         let specs = vec!["a.example:ip4set:f".to_owned()];
-        let error = Source::zone_specs(specs, "/data".into()).with_listen(&listen).load();
+        let error = ConfigSource::zone_specs(specs, "/data".into()).with_listen(&listen).load();
         let error = error.unwrap_err().to_string();
         let want = "command line: --listen: 127.0.0.5:53 and 0.0.0.0:53 collide";
         assert!(error.starts_with(want), "{error}");
@@ -279,7 +280,7 @@ mod tests {
         let path = folder.path().join("x.toml");
         let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
         assert!(made.success());
-        let error = Source::file(&path).load().unwrap_err().to_string();
+        let error = ConfigSource::file(&path).load().unwrap_err().to_string();
         assert!(error.contains("it is not a regular file"), "{error}");
     }
 }

@@ -2,8 +2,8 @@
 
 use super::resolve::resolve;
 use super::{
-    Dataset, Diagnostic, Loaded, LogTarget, QueryLog, Server, Settings, Soa, StatsFile, TcpLimits,
-    Tls, TtlBounds, Zone, parse,
+    ConfigDiagnostic, Dataset, Loaded, LogTarget, QueryLog, Server, Settings, Soa, StatsFile,
+    TcpLimits, Tls, TtlBounds, Zone, parse,
 };
 use crate::zone::Unlisted;
 use crate::zonefile::Kind;
@@ -23,7 +23,7 @@ name = 'z.example'
 datasets = ['d']
 ";
 
-fn load(text: &str) -> Result<Loaded, Vec<Diagnostic>> {
+fn load(text: &str) -> Result<Loaded, Vec<ConfigDiagnostic>> {
     let spec = parse::parse(text)?;
     resolve(text, &spec, Path::new("/etc/dnsbld"), &[])
 }
@@ -486,7 +486,7 @@ const MISTAKES: &[(&str, &str)] = &[
 fn every_mistake_has_its_place_and_its_remedy() {
     for &(text, want) in MISTAKES {
         let errors = load(&format!("{text}{REST}")).expect_err(text);
-        let said: Vec<String> = errors.iter().map(Diagnostic::to_string).collect();
+        let said: Vec<String> = errors.iter().map(ConfigDiagnostic::to_string).collect();
         assert!(said.iter().any(|said| said.contains(want)), "{text}\nwant {want}\ngot {said:#?}");
         assert!(errors.iter().all(|error| !error.help.is_empty()), "{text}: {errors:?}");
     }
@@ -539,7 +539,7 @@ fn a_text_without_zones_is_not_good() {
 fn all_mistakes_are_said_at_once_in_the_order_of_the_file() {
     let form =
         format!("a = 1\n[server]\nb = 2\nid = 3\nlisten = [4]\n[server.tls]\nc = 1{REST}d = 1");
-    let lines = |errors: Vec<Diagnostic>| -> Vec<usize> {
+    let lines = |errors: Vec<ConfigDiagnostic>| -> Vec<usize> {
         errors.iter().map(|error| error.place.map_or(0, |(line, _)| line)).collect()
     };
     assert_eq!(lines(load(&form).unwrap_err()), [1, 3, 4, 5, 7, 15]);

@@ -4,7 +4,7 @@
 //! dataset, loaded once. An access list (`acl`, `aclkey`) applies to its zone; if the zone's name is empty
 //! or a dot, it applies to all zones.
 
-use super::error::{Diagnostic, Problem};
+use super::error::{ConfigDiagnostic, Problem};
 use super::settings::{Dataset, Server, Settings, Zone};
 use super::value;
 use crate::wire::name::NameBuf;
@@ -17,7 +17,7 @@ pub(super) fn settings(
     specs: &[String],
     folder: &Path,
     listen: &[SocketAddr],
-) -> Result<Settings, Vec<Diagnostic>> {
+) -> Result<Settings, Vec<ConfigDiagnostic>> {
     let mut server = Server::default();
     if !listen.is_empty() {
         server.listen = listen.to_vec();
@@ -27,13 +27,13 @@ pub(super) fn settings(
     for spec in specs {
         let added = parse(spec, folder).and_then(|parsed| add(&mut settings, parsed));
         if let Err(problem) = added {
-            errors.push(Diagnostic::general(problem.of(spec)));
+            errors.push(ConfigDiagnostic::general(problem.of(spec)));
         }
     }
     for zone in settings.zones.iter().filter(|zone| zone.datasets.is_empty()) {
         let message = format!("zone {} has an access list but no data", zone.name);
         let help = "add a spec of the zone with the type and files of its data";
-        errors.push(Diagnostic::general(Problem::new(message, help)));
+        errors.push(ConfigDiagnostic::general(Problem::new(message, help)));
     }
     if errors.is_empty() { Ok(settings.with_neighbours()) } else { Err(errors) }
 }
@@ -118,7 +118,7 @@ fn add(settings: &mut Settings, parsed: Parsed) -> Result<(), Problem> {
 mod tests {
     use super::*;
 
-    fn read(specs: &[&str]) -> Result<Settings, Vec<Diagnostic>> {
+    fn read(specs: &[&str]) -> Result<Settings, Vec<ConfigDiagnostic>> {
         let specs: Vec<String> = specs.iter().map(|&spec| spec.to_owned()).collect();
         settings(&specs, Path::new("/data"), &[])
     }

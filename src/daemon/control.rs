@@ -8,7 +8,7 @@ use super::personality::Personality;
 use super::phase::{Phase, Round};
 use super::servers::Servers;
 use super::stats_reporter::StatsReporter;
-use crate::config::{Settings, Source};
+use crate::config::{ConfigSource, Settings};
 use crate::dataset::manager::DatasetManager;
 use crate::event::Event;
 use crate::server::shared_catalog::SharedCatalog;
@@ -38,7 +38,7 @@ const AT_ONCE: usize = 64;
 pub(super) struct Control {
     /// The settings that are served.
     pub(super) settings: Settings,
-    pub(super) source: Source,
+    pub(super) source: ConfigSource,
     pub(super) datasets: DatasetManager,
     /// The right to write to the state folder.
     pub(super) lock: Option<StateLock>,

@@ -23,7 +23,7 @@ mod stats_reporter;
 pub(crate) use personality::Personality;
 pub(crate) use servers::Bound;
 
-use crate::config::{Settings, Source};
+use crate::config::{ConfigSource, Settings};
 use crate::zone::Catalog;
 use personality::Plain;
 use std::process::ExitCode;
@@ -54,7 +54,7 @@ pub(crate) fn load_with(
 /// When an address cannot be listened on, a certificate cannot be used, or the system gives no
 /// thread. Data that cannot be loaded is no error: zones that have nothing else answer SERVFAIL until
 /// it can.
-pub fn run(settings: Settings, source: Source) -> anyhow::Result<ExitCode> {
+pub fn run(settings: Settings, source: ConfigSource) -> anyhow::Result<ExitCode> {
     let bound = Bound::bind(&settings.server)?;
     let personality = Arc::new(Plain::new(&settings.server));
     serve(settings, source, bound, personality)
@@ -63,7 +63,7 @@ pub fn run(settings: Settings, source: Source) -> anyhow::Result<ExitCode> {
 /// [`run`] with sockets that are bound already, and this personality.
 pub(crate) fn serve(
     settings: Settings,
-    source: Source,
+    source: ConfigSource,
     bound: Bound,
     personality: Arc<dyn Personality>,
 ) -> anyhow::Result<ExitCode> {

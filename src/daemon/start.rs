@@ -9,7 +9,7 @@ use super::phase::Phase;
 use super::servers::{Bound, Servers};
 use super::signals::Signals;
 use super::stats_reporter::StatsReporter;
-use crate::config::{Settings, Source};
+use crate::config::{ConfigSource, Settings};
 use crate::dataset::manager::DatasetManager;
 use crate::dataset::task::Finished;
 use crate::event::{Event, EventSink};
@@ -93,7 +93,7 @@ pub(super) fn load(
 /// Serves until told to stop.
 pub(super) fn serve(
     settings: Settings,
-    source: Source,
+    source: ConfigSource,
     bound: Bound,
     personality: Arc<dyn Personality>,
 ) -> anyhow::Result<ExitCode> {

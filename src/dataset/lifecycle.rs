@@ -189,7 +189,7 @@ impl Lifecycle {
             Refusal {
                 problem: failure.problem.clone(),
                 told_for: (!new).then(|| since(now, failure.since)),
-                served: self.served.as_ref().map(|served| event::Served {
+                served: self.served.as_ref().map(|served| event::LastGood {
                     entries: served.entries(),
                     age: since(now, served.since),
                 }),

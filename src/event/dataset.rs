@@ -27,12 +27,12 @@ pub struct Refusal {
     /// How long it has been so, if it was told before.
     pub told_for: Option<Duration>,
     /// What is served instead; `None` if nothing was ever loaded.
-    pub served: Option<Served>,
+    pub served: Option<LastGood>,
 }
 
 /// Data that stays in service.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Served {
+pub struct LastGood {
     /// The number of entries.
     pub entries: u64,
     /// How long ago it was accepted.

@@ -9,7 +9,7 @@ mod log;
 #[cfg(test)]
 pub(crate) mod samples;
 
-pub use dataset::{Load, Refusal, Role, Served};
+pub use dataset::{LastGood, Load, Refusal, Role};
 pub use log::Log;
 pub(crate) use log::{age, level, text};
 
@@ -18,7 +18,7 @@ use crate::config::LogTarget;
 use crate::engine::Transport;
 use crate::snapshot::{Difference, Id};
 use crate::wire::name::NameBuf;
-use crate::zonefile::{Counts, Kind, Reason};
+use crate::zonefile::{Counts, Kind, Mistake};
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -49,7 +49,7 @@ pub enum Event {
         /// The byte of the line where it stops making sense, from 1.
         column: u32,
         /// What is wrong.
-        reason: Reason,
+        reason: Mistake,
         /// The beginning of the line, as people can read it.
         excerpt: Option<Box<str>>,
     },
@@ -60,7 +60,7 @@ pub enum Event {
         /// The file, as the configuration names it.
         file: PathBuf,
         /// What is wrong with one of them.
-        reason: Reason,
+        reason: Mistake,
         /// How many are not told.
         lines: u64,
     },
@@ -254,7 +254,7 @@ pub enum Event {
         /// Where the settings come from.
         source: String,
         /// What, and where.
-        warning: config::Diagnostic,
+        warning: config::ConfigDiagnostic,
     },
     /// A reload has changed a setting.
     SettingChanged {

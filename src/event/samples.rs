@@ -1,12 +1,12 @@
 //! One of every event, and the file that shows them all in words.
 
-use super::{Event, Load, NAMES, Refusal, Role, Served, WatchFault};
+use super::{Event, LastGood, Load, NAMES, Refusal, Role, WatchFault};
 use crate::config::{self, LogTarget};
 use crate::engine::Transport;
 use crate::guard::Doubt;
 use crate::snapshot::{Difference, Id};
 use crate::source::{Cause, Problem};
-use crate::zonefile::{Counts, Fatal, FatalCause, Kind, Reason};
+use crate::zonefile::{Counts, Fatal, FatalCause, Kind, Mistake};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io;
@@ -43,7 +43,7 @@ fn loaded(before: Option<u64>, failed_for: Option<u64>, doubt: Option<Doubt>) ->
     }
 }
 
-fn refused(cause: Cause, told_for: Option<u64>, served: Option<Served>) -> Event {
+fn refused(cause: Cause, told_for: Option<u64>, served: Option<LastGood>) -> Event {
     let problem = Problem { file: "/lists/one".into(), cause };
     let refusal = Refusal { problem, told_for: told_for.map(Duration::from_secs), served };
     Event::DatasetRefused { dataset: list(), refusal }
@@ -59,9 +59,9 @@ pub(crate) fn samples() -> Vec<Event> {
     let zone = || "bl.example".parse().expect("it is a name");
     let address = (std::net::Ipv4Addr::LOCALHOST, 5300).into();
     let target = || LogTarget::File("/queries".into());
-    let served = Some(Served { entries: 12, age: Duration::from_secs(9000) });
+    let served = Some(LastGood { entries: 12, age: Duration::from_secs(9000) });
     let fatal = Fatal { file: 0, line: 7, cause: FatalCause::TooLarge };
-    let diagnostic = config::Diagnostic {
+    let diagnostic = config::ConfigDiagnostic {
         place: Some((3, 18)),
         message: "dataset \"unused\" is in no zone".to_owned(),
         help: String::new(),
@@ -73,13 +73,13 @@ pub(crate) fn samples() -> Vec<Event> {
             file: "/lists/one".into(),
             line: 3,
             column: 9,
-            reason: Reason::NotAddress4,
+            reason: Mistake::NotAddress4,
             excerpt: Some("10.1.2.x".into()),
         },
         Event::BadLinesOmitted {
             dataset: list(),
             file: "/lists/one".into(),
-            reason: Reason::NotAddress4,
+            reason: Mistake::NotAddress4,
             lines: 8,
         },
         loaded(None, None, None),

@@ -24,7 +24,7 @@ mod usage;
 mod user;
 mod words;
 
-use crate::config::{Settings, Source};
+use crate::config::{ConfigSource, Settings};
 use crate::daemon::{self, Bound};
 use crate::dump;
 use crate::zone::Catalog;
@@ -127,7 +127,7 @@ fn serve(
         personality.started()?;
     }
     let personality = Arc::new(personality.refuse_gaps(!options.quick));
-    daemon::serve(settings.clone(), Source::given(settings), sockets.bound, personality)
+    daemon::serve(settings.clone(), ConfigSource::given(settings), sockets.bound, personality)
 }
 
 /// `-d` and `-D`: loads the zones and says what came of it.

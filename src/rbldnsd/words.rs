@@ -4,7 +4,7 @@ use super::syslog::Severity;
 use crate::event::{self, Event, Refusal};
 use crate::source::Cause;
 use crate::util::time::Utc;
-use crate::zonefile::{Counts, Kind, MAX_NAME_SERVERS, Reason};
+use crate::zonefile::{Counts, Kind, MAX_NAME_SERVERS, Mistake};
 use std::path::Path;
 use std::time::Duration;
 use tracing::Level;
@@ -82,53 +82,53 @@ fn in_our_words(event: &Event) -> Vec<(Severity, String)> {
 }
 
 /// What rbldnsd would say of a line.
-fn fault(reason: Reason) -> String {
+fn fault(reason: Mistake) -> String {
     let text = match reason {
-        Reason::LongLine => "long line (truncated)",
-        Reason::UnknownSpecial | Reason::BadSpecial(_) | Reason::OnlyInCombined => {
+        Mistake::LongLine => "long line (truncated)",
+        Mistake::UnknownSpecial | Mistake::BadSpecial(_) | Mistake::OnlyInCombined => {
             "invalid or unrecognized special entry"
         }
-        Reason::ManyNameServers => {
+        Mistake::ManyNameServers => {
             return format!(
                 "too many NS records specified, only first {MAX_NAME_SERVERS} will be used"
             );
         }
-        Reason::RaisedMaxRange { from, to } => {
+        Mistake::RaisedMaxRange { from, to } => {
             return format!("ignoring attempt to increase $MAXRANGE4 from {from} to {to}");
         }
-        Reason::NotAddress4
-        | Reason::NotAddress6
-        | Reason::BareOctet(_)
-        | Reason::BareField(_)
-        | Reason::PrefixLength { .. }
-        | Reason::ZeroLength
-        | Reason::UnequalRange
-        | Reason::BackwardRange
-        | Reason::AfterAddress
-        | Reason::NotSingle4
-        | Reason::Ip6InIp4
-        | Reason::Ip4InIp6
-        | Reason::OtherType
-        | Reason::NoKey
-        | Reason::Unread(_) => "invalid address",
-        Reason::HostBits(_) => "invalid range (non-zero host part)",
-        Reason::LargeRange { size, max } => {
+        Mistake::NotAddress4
+        | Mistake::NotAddress6
+        | Mistake::BareOctet(_)
+        | Mistake::BareField(_)
+        | Mistake::PrefixLength { .. }
+        | Mistake::ZeroLength
+        | Mistake::UnequalRange
+        | Mistake::BackwardRange
+        | Mistake::AfterAddress
+        | Mistake::NotSingle4
+        | Mistake::Ip6InIp4
+        | Mistake::Ip4InIp6
+        | Mistake::OtherType
+        | Mistake::NoKey
+        | Mistake::Unread(_) => "invalid address",
+        Mistake::HostBits(_) => "invalid range (non-zero host part)",
+        Mistake::LargeRange { size, max } => {
             return format!("too large range ({size}) ignored ({max} max)");
         }
-        Reason::Duplicate(net) => return format!("duplicated entry for {net}"),
-        Reason::BadA => "invalid A RR",
-        Reason::AfterA => "unrecognized value for an entry",
-        Reason::NoName | Reason::BadName(_) => "invalid domain name",
-        Reason::NoRecord | Reason::RecordType | Reason::BadPreference => {
+        Mistake::Duplicate(net) => return format!("duplicated entry for {net}"),
+        Mistake::BadA => "invalid A RR",
+        Mistake::AfterA => "unrecognized value for an entry",
+        Mistake::NoName | Mistake::BadName(_) => "invalid domain name",
+        Mistake::NoRecord | Mistake::RecordType | Mistake::BadPreference => {
             "invalid/unrecognized entry"
         }
-        Reason::NotSingle6 { excluded: false } => {
+        Mistake::NotSingle6 { excluded: false } => {
             "invalid address for regular entry (should be 64 bits)"
         }
-        Reason::NotSingle6 { excluded: true } => {
+        Mistake::NotSingle6 { excluded: true } => {
             "invalid address for exclusion (should be 128 bits)"
         }
-        Reason::NoSubzone => "no subzone(s) specified for dataset, data will be ignored",
+        Mistake::NoSubzone => "no subzone(s) specified for dataset, data will be ignored",
         other => return other.to_string(),
     };
     text.to_owned()

@@ -3,7 +3,7 @@
 
 mod text;
 
-use crate::config::{Settings, Source, Zone as ZoneSettings};
+use crate::config::{ConfigSource, Settings, Zone as ZoneSettings};
 use crate::dataset::manager::DatasetManager;
 use crate::dataset::{Lifecycle, State};
 use crate::trie::{Trie4, Trie6};
@@ -157,7 +157,7 @@ pub struct ProblemStatus {
 impl Status {
     /// The status of zones that were built of these settings and datasets, at `now` in seconds since 1970.
     pub(crate) fn new(
-        source: &Source,
+        source: &ConfigSource,
         listening: Listening,
         settings: &Settings,
         datasets: &DatasetManager,

@@ -6,7 +6,7 @@ use super::entry::{EntryKey, EntryValue};
 use super::rules::{Address, Rules, duplicate, mapped_ip4};
 use super::scan::{Scan, is_blank};
 use super::values::Values;
-use super::{FatalCause, Reason};
+use super::{FatalCause, Mistake};
 use crate::listing::actions::listed;
 use crate::listing::addresses::{Addresses4, Addresses6, PrefixesBuilder};
 use crate::listing::{Actions, AnswerId, AnswersBuilder, Keyword};
@@ -99,7 +99,7 @@ impl AclBuilder {
         &mut self,
         scan: &mut Scan<'_>,
         values: &mut Values,
-    ) -> Result<Option<Reason>, Refused> {
+    ) -> Result<Option<Mistake>, Refused> {
         let mut warning = None;
         self.default = match self.stated(scan)? {
             Stated::Keyword(keyword) => Default::Keyword(keyword),
@@ -123,7 +123,7 @@ impl AclBuilder {
         values: &mut Values,
         rules: Rules<'_>,
         number: u32,
-    ) -> Result<Option<Reason>, Refused> {
+    ) -> Result<Option<Mistake>, Refused> {
         match (&self.listed, key) {
             (Listed::Clients(..), EntryKey::Prefix4 { address, len }) => {
                 let start = address.admit(len, rules)?;
@@ -146,9 +146,9 @@ impl AclBuilder {
                 let Listed::Keys(keys) = &mut self.listed else { return Ok(None) };
                 // In lower case as all names asked are; the fork never finds one with capital letters.
                 let before = keys.known.insert(key.to_ascii_lowercase().into(), action);
-                Ok(warning.or(before.map(|_| Reason::DuplicateKey)))
+                Ok(warning.or(before.map(|_| Mistake::DuplicateKey)))
             }
-            _ => Err(Reason::OtherType.into()),
+            _ => Err(Mistake::OtherType.into()),
         }
     }
 
@@ -159,7 +159,7 @@ impl AclBuilder {
     }
 
     /// The finished list; and the places of the entries that came too late.
-    pub(super) fn finish(self, answers: AnswersBuilder) -> (Acl, Vec<(u32, Reason)>) {
+    pub(super) fn finish(self, answers: AnswersBuilder) -> (Acl, Vec<(u32, Mistake)>) {
         match self.listed {
             Listed::Clients(trie4, trie6) => {
                 let ((mut ip4, late4), (mut ip6, late6)) = (trie4.finish(), trie6.finish());
@@ -192,11 +192,11 @@ impl AclBuilder {
         &self,
         value: EntryValue<'_, '_>,
         values: &mut Values,
-    ) -> Result<(AnswerId, Option<Reason>), Refused> {
+    ) -> Result<(AnswerId, Option<Mistake>), Refused> {
         let scan = match value {
             EntryValue::Rest(scan) => scan,
             EntryValue::Default => return Ok((self.default_action(values)?, None)),
-            _ => return Err(Reason::BadAction.into()),
+            _ => return Err(Mistake::BadAction.into()),
         };
         scan.skip_blanks();
         if scan.is_end_or_comment() {
@@ -223,7 +223,7 @@ impl AclBuilder {
 
     /// Looks whether a keyword stands here, as `:word` or `=word`. What follows it on the line has
     /// never mattered.
-    fn stated(&self, scan: &mut Scan<'_>) -> Result<Stated, Reason> {
+    fn stated(&self, scan: &mut Scan<'_>) -> Result<Stated, Mistake> {
         let sign = scan.peek();
         if !matches!(sign, b':' | b'=') {
             return Ok(Stated::Value);
@@ -233,7 +233,7 @@ impl AclBuilder {
         let word = &word[..word.iter().position(end).unwrap_or(word.len())];
         match self.keyword(word) {
             Some(keyword) => Ok(Stated::Keyword(keyword)),
-            None if sign == b'=' => Err(Reason::BadAction),
+            None if sign == b'=' => Err(Mistake::BadAction),
             None => Ok(Stated::Value),
         }
     }
@@ -262,7 +262,7 @@ impl AclBuilder {
 /// What is no A value here may have been meant as a keyword.
 fn bad_action(refused: Refused) -> Refused {
     match refused {
-        Refused::Line(Reason::BadA) => Refused::Line(Reason::BadAction),
+        Refused::Line(Mistake::BadA) => Refused::Line(Mistake::BadAction),
         other => other,
     }
 }

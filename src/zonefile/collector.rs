@@ -8,7 +8,7 @@ use super::rules::{Rules, duplicate};
 use super::scan::Scan;
 use super::special::Local;
 use super::values::Values;
-use super::{FatalCause, Kind, Options, Parsed, Reason};
+use super::{FatalCause, Kind, Mistake, Options, Parsed};
 use crate::listing::addresses::{self, PrefixesBuilder};
 
 /// The entries so far.
@@ -45,7 +45,7 @@ impl Collector {
     pub(super) fn default_line(
         &mut self,
         scan: &mut Scan<'_>,
-    ) -> Option<Result<Option<Reason>, Refused>> {
+    ) -> Option<Result<Option<Mistake>, Refused>> {
         let is_default = self.list.is_default_line(scan);
         is_default.then(|| self.list.default_line(scan, &mut self.values))
     }
@@ -56,7 +56,7 @@ impl Collector {
         entry: Entry<'_, '_>,
         rules: Rules<'_>,
         place: Place,
-    ) -> Result<Option<Reason>, Refused> {
+    ) -> Result<Option<Mistake>, Refused> {
         let number = entry_number(self.accepted)?;
         let warning = self.list.add(entry, &mut self.values, rules, number)?;
         self.remember(place);
@@ -150,7 +150,7 @@ impl Collector {
         };
         if keys > 0 {
             let nowhere = Place { file: 0, line: 0 };
-            parsed.diagnostics.push(nowhere, 1, (Reason::ManyValues { keys }, true), None);
+            parsed.diagnostics.push(nowhere, 1, (Mistake::ManyValues { keys }, true), None);
         }
         parsed
     }
@@ -160,7 +160,7 @@ fn finish_tries(
     trie4: PrefixesBuilder<u32>,
     trie6: PrefixesBuilder<u128>,
     parsed: &mut Parsed,
-    late: &mut Vec<(u32, Reason)>,
+    late: &mut Vec<(u32, Mistake)>,
 ) {
     let (addresses4, late4) = trie4.finish();
     let (addresses6, late6) = trie6.finish();

@@ -30,7 +30,7 @@ pub struct Diagnostics {
 struct OfKind {
     file: u16,
     /// The first of them.
-    reason: Reason,
+    reason: Mistake,
     total: u64,
     kept: usize,
 }
@@ -41,7 +41,7 @@ pub struct Omitted {
     /// The file: the number of calls of `Parser::start_file` before its own.
     pub file: u16,
     /// One of their kind.
-    pub reason: Reason,
+    pub reason: Mistake,
     /// How many there are.
     pub lines: u64,
 }
@@ -52,7 +52,7 @@ impl Diagnostics {
         &mut self,
         Place { file, line: number }: Place,
         column: u32,
-        (reason, is_used): (Reason, bool),
+        (reason, is_used): (Mistake, bool),
         line: Option<&[u8]>,
     ) {
         self.total += 1;
@@ -94,7 +94,7 @@ impl Diagnostics {
         })
     }
 
-    fn kind(&mut self, file: u16, reason: Reason) -> &mut OfKind {
+    fn kind(&mut self, file: u16, reason: Mistake) -> &mut OfKind {
         let is_it =
             |of: &OfKind| of.file == file && discriminant(&of.reason) == discriminant(&reason);
         let index = self.kinds.iter().rposition(is_it).unwrap_or_else(|| {
@@ -115,7 +115,7 @@ pub struct Diagnostic {
     /// The byte of the line where it stopped making sense, from 1.
     pub column: u32,
     /// What is wrong, and what was expected.
-    pub reason: Reason,
+    pub reason: Mistake,
     /// True if the line was used all the same.
     pub is_used: bool,
     /// The beginning of the line, as people can read it; none if the end of all files showed the
@@ -152,7 +152,7 @@ fn excerpt(line: &[u8]) -> Box<str> {
 
 /// What is wrong with a line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Reason {
+pub enum Mistake {
     /// The line is too long; its beginning was used.
     LongLine,
     /// A word after `$` that means nothing here.
@@ -284,7 +284,7 @@ pub enum Reason {
     NoSubzone,
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::LongLine => {
@@ -564,20 +564,20 @@ fn date(seconds: u64) -> String {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Refused {
     /// Only this line.
-    Line(Reason),
+    Line(Mistake),
     /// And nothing else of the dataset either.
     Dataset(FatalCause),
 }
 
-impl From<Reason> for Refused {
-    fn from(reason: Reason) -> Self {
+impl From<Mistake> for Refused {
+    fn from(reason: Mistake) -> Self {
         Self::Line(reason)
     }
 }
 
 impl From<Special> for Refused {
     fn from(special: Special) -> Self {
-        Self::Line(Reason::BadSpecial(special))
+        Self::Line(Mistake::BadSpecial(special))
     }
 }
 
@@ -591,7 +591,7 @@ impl From<FatalCause> for Refused {
 mod tests {
     use super::*;
 
-    fn of_lines(lines: impl Iterator<Item = u32>, reason: Reason) -> Diagnostics {
+    fn of_lines(lines: impl Iterator<Item = u32>, reason: Mistake) -> Diagnostics {
         let mut diagnostics = Diagnostics::default();
         for line in lines {
             diagnostics.push(Place { file: 0, line }, 1, (reason, false), Some(b"x"));
@@ -601,15 +601,15 @@ mod tests {
 
     #[test]
     fn the_first_of_each_kind_are_kept_and_all_are_counted() {
-        let mut diagnostics = of_lines((0..250).map(|line| 2 * line), Reason::NoName);
-        diagnostics.push(Place { file: 0, line: 600 }, 1, (Reason::LongText, true), Some(b"x"));
-        diagnostics.add_late(of_lines((0..30).map(|line| 2 * line + 1), Reason::BadA));
-        diagnostics.add_late(of_lines(0..3, Reason::NoName));
+        let mut diagnostics = of_lines((0..250).map(|line| 2 * line), Mistake::NoName);
+        diagnostics.push(Place { file: 0, line: 600 }, 1, (Mistake::LongText, true), Some(b"x"));
+        diagnostics.add_late(of_lines((0..30).map(|line| 2 * line + 1), Mistake::BadA));
+        diagnostics.add_late(of_lines(0..3, Mistake::NoName));
         assert_eq!((diagnostics.total, diagnostics.refused), (284, 283));
         let lines: Vec<_> = diagnostics.kept.iter().map(|kept| kept.line).collect();
         assert_eq!(lines, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 600]);
         let omitted: Vec<_> = diagnostics.omitted().map(|of| (of.reason, of.lines)).collect();
-        assert_eq!(omitted, [(Reason::NoName, 248), (Reason::BadA, 25)]);
+        assert_eq!(omitted, [(Mistake::NoName, 248), (Mistake::BadA, 25)]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::entry::Record;
 use super::rules::Rules;
 use super::scan::Scan;
 use super::special::ttl;
-use super::{FatalCause, MAX_TEXT, Reason, ip4, native};
+use super::{FatalCause, MAX_TEXT, Mistake, ip4, native};
 use crate::wire::Type;
 use crate::wire::name::{MAX_NAME, NameBuf};
 use std::net::Ipv6Addr;
@@ -26,7 +26,7 @@ pub(super) fn read<'d>(
 ) -> Result<(NameBuf, Record<'d>), Refused> {
     let is_native = rules.is_native();
     if is_native && is_indented && native::lacks_owner(scan.clone().word()) {
-        return Err(Reason::NoOwner.into());
+        return Err(Mistake::NoOwner.into());
     }
     let name = owner(scan)?;
     let ttl = match scan.peek() {
@@ -37,13 +37,13 @@ pub(super) fn read<'d>(
     let mut was_cut = false;
     match rtype {
         Type::A => {
-            let (address, _) = ip4::inet_address(scan).ok_or(Reason::NotAddress4)?;
+            let (address, _) = ip4::inet_address(scan).ok_or(Mistake::NotAddress4)?;
             data.push(&address.to_be_bytes());
         }
         Type::AAAA => {
             let word = str::from_utf8(scan.rest()).unwrap_or_default().split([' ', '\t']).next();
             let address = word.and_then(|word| word.parse::<Ipv6Addr>().ok());
-            data.push(&address.ok_or(Reason::NotAddress6)?.octets());
+            data.push(&address.ok_or(Mistake::NotAddress6)?.octets());
         }
         Type::MX => mail_exchange(scan, data)?,
         _ => was_cut = texts(scan, data),
@@ -52,24 +52,24 @@ pub(super) fn read<'d>(
 }
 
 /// The name that has the record, in lower case: `@` for the zone itself.
-fn owner(scan: &mut Scan<'_>) -> Result<NameBuf, Reason> {
+fn owner(scan: &mut Scan<'_>) -> Result<NameBuf, Mistake> {
     let start = scan.clone();
     let word = scan.word();
     if word == b"@" {
         return Ok(NameBuf::ROOT);
     }
-    let name = NameBuf::from_text(word).map_err(Reason::BadName);
+    let name = NameBuf::from_text(word).map_err(Mistake::BadName);
     match name {
         Ok(name) if !name.is_root() => Ok(name.to_lowercase()),
         refused => {
             *scan = start;
-            Err(refused.err().unwrap_or(Reason::NoName))
+            Err(refused.err().unwrap_or(Mistake::NoName))
         }
     }
 }
 
 /// The type: A, MX or TXT, natively also AAAA.
-fn record_type(scan: &mut Scan<'_>, is_native: bool) -> Result<Type, Reason> {
+fn record_type(scan: &mut Scan<'_>, is_native: bool) -> Result<Type, Mistake> {
     let mut start = scan.clone();
     let mut word = scan.word();
     if word.eq_ignore_ascii_case(b"in") {
@@ -77,7 +77,7 @@ fn record_type(scan: &mut Scan<'_>, is_native: bool) -> Result<Type, Reason> {
         word = scan.word();
     }
     if scan.is_end() {
-        return Err(Reason::NoRecord);
+        return Err(Mistake::NoRecord);
     }
     let types =
         [(&b"a"[..], Type::A), (b"txt", Type::TXT), (b"mx", Type::MX), (b"aaaa", Type::AAAA)];
@@ -85,7 +85,7 @@ fn record_type(scan: &mut Scan<'_>, is_native: bool) -> Result<Type, Reason> {
     let known = types.iter().find(|(name, _)| word.eq_ignore_ascii_case(name));
     known.map(|&(_, rtype)| rtype).ok_or_else(|| {
         *scan = start;
-        Reason::RecordType
+        Mistake::RecordType
     })
 }
 
@@ -95,7 +95,7 @@ fn mail_exchange(scan: &mut Scan<'_>, data: &mut Data) -> Result<(), Refused> {
     let preference = scan.number_word().and_then(|number| u16::try_from(number).ok());
     let Some(preference) = preference else {
         *scan = start;
-        return Err(Reason::BadPreference.into());
+        return Err(Mistake::BadPreference.into());
     };
     let name = scan.name().filter(|_| scan.is_end()).ok_or(FatalCause::MailExchange)?;
     data.push(&preference.to_be_bytes());
@@ -226,21 +226,21 @@ mod tests {
     #[test]
     fn what_is_refused() {
         for (line, reason, at) in [
-            ("www", Reason::NoRecord, 3),
-            ("www 300", Reason::NoRecord, 7),
-            ("www A", Reason::NoRecord, 5),
-            ("www IN", Reason::NoRecord, 6),
-            ("@", Reason::NoRecord, 1),
-            (". A 127.0.0.2", Reason::NoName, 0),
-            ("www NS ns.example", Reason::RecordType, 4),
-            ("www AAAA 1.2.3.4", Reason::NotAddress6, 9),
-            ("www IN 300 A 127.0.0.2", Reason::RecordType, 7),
-            ("www 5: A 127.0.0.2", Reason::RecordType, 5),
-            ("www A x", Reason::NotAddress4, 6),
-            ("www A 127.0.0.", Reason::NotAddress4, 14),
-            ("www MX mail.example", Reason::BadPreference, 7),
-            ("www MX 65536 mail.example", Reason::BadPreference, 7),
-            ("www MX 10x mail.example", Reason::BadPreference, 7),
+            ("www", Mistake::NoRecord, 3),
+            ("www 300", Mistake::NoRecord, 7),
+            ("www A", Mistake::NoRecord, 5),
+            ("www IN", Mistake::NoRecord, 6),
+            ("@", Mistake::NoRecord, 1),
+            (". A 127.0.0.2", Mistake::NoName, 0),
+            ("www NS ns.example", Mistake::RecordType, 4),
+            ("www AAAA 1.2.3.4", Mistake::NotAddress6, 9),
+            ("www IN 300 A 127.0.0.2", Mistake::RecordType, 7),
+            ("www 5: A 127.0.0.2", Mistake::RecordType, 5),
+            ("www A x", Mistake::NotAddress4, 6),
+            ("www A 127.0.0.", Mistake::NotAddress4, 14),
+            ("www MX mail.example", Mistake::BadPreference, 7),
+            ("www MX 65536 mail.example", Mistake::BadPreference, 7),
+            ("www MX 10x mail.example", Mistake::BadPreference, 7),
         ] {
             assert_eq!(refused(line), (Refused::Line(reason), at), "{line}");
         }

@@ -1,6 +1,6 @@
 //! IPv4 addresses as zone files spell them (rbldnsd's manual, "ip4set Dataset").
 
-use super::Reason;
+use super::Mistake;
 use super::entry::{EntryKey, net4};
 use super::scan::Scan;
 
@@ -71,21 +71,21 @@ fn any_octets(text: &[u8]) -> Result<(u32, u8, usize), usize> {
 }
 
 /// One to four octets: the address they start, and the number of bits given.
-pub(super) fn prefix(scan: &mut Scan<'_>) -> Result<(u32, u8), Reason> {
+pub(super) fn prefix(scan: &mut Scan<'_>) -> Result<(u32, u8), Mistake> {
     let read = octets(scan.rest());
     scan.skip(read.map_or_else(|stop| stop, |(.., end)| end));
-    read.map(|(address, bits, _)| (address, bits)).map_err(|_| Reason::NotAddress4)
+    read.map(|(address, bits, _)| (address, bits)).map_err(|_| Mistake::NotAddress4)
 }
 
 /// An address, a prefix of at least two octets, or CIDR: the address as it stands, host bits
 /// included, and the length.
-pub(super) fn cidr(scan: &mut Scan<'_>) -> Result<(u32, u8), Reason> {
+pub(super) fn cidr(scan: &mut Scan<'_>) -> Result<(u32, u8), Mistake> {
     let (address, bits) = prefix(scan)?;
     after_prefix(scan, address, bits)
 }
 
 /// Everything [`cidr`] takes, or two prefixes and a dash between them.
-pub(super) fn range(scan: &mut Scan<'_>) -> Result<EntryKey<'static>, Reason> {
+pub(super) fn range(scan: &mut Scan<'_>) -> Result<EntryKey<'static>, Mistake> {
     let (start, bits) = prefix(scan)?;
     if !scan.eat(b'-') {
         let (address, len) = after_prefix(scan, start, bits)?;
@@ -96,11 +96,11 @@ pub(super) fn range(scan: &mut Scan<'_>) -> Result<EntryKey<'static>, Reason> {
         // A single number is the new value of the last octet given: 10.1-3 is 10.1 to 10.3.
         end = (end >> (bits - 8)) | (start & !host_mask(bits - 8));
     } else if end_bits != bits {
-        return Err(Reason::UnequalRange);
+        return Err(Mistake::UnequalRange);
     }
     end |= host_mask(bits);
     if start > end {
-        return Err(Reason::BackwardRange);
+        return Err(Mistake::BackwardRange);
     }
     Ok(EntryKey::Range4 { start, end })
 }
@@ -113,13 +113,13 @@ pub(super) fn inet_address(scan: &mut Scan<'_>) -> Option<(u32, u8)> {
     Some(((address & !host_mask(bits - 8)) | last, bits))
 }
 
-fn after_prefix(scan: &mut Scan<'_>, address: u32, bits: u8) -> Result<(u32, u8), Reason> {
+fn after_prefix(scan: &mut Scan<'_>, address: u32, bits: u8) -> Result<(u32, u8), Mistake> {
     if scan.eat(b'/') {
-        let len = scan.number(32).ok_or(Reason::PrefixLength { max: 32 })?;
+        let len = scan.number(32).ok_or(Mistake::PrefixLength { max: 32 })?;
         return Ok((address, len as u8));
     }
     if bits == 8 {
-        return Err(Reason::BareOctet(net4(address, 8)));
+        return Err(Mistake::BareOctet(net4(address, 8)));
     }
     Ok((address, bits))
 }
@@ -133,7 +133,7 @@ mod tests {
     }
 
     /// What `range` makes of the text, and what it leaves.
-    fn read(text: &str) -> Result<(u32, u32, u8, &str), Reason> {
+    fn read(text: &str) -> Result<(u32, u32, u8, &str), Mistake> {
         let mut scan = Scan::new(text.as_bytes());
         let (start, end, len) = match range(&mut scan)? {
             EntryKey::Prefix4 { address, len } => (address, address | host_mask(len), len),
@@ -151,7 +151,7 @@ mod tests {
             assert_eq!((start, end, rest), (ip("127.0.0.0"), ip("127.0.0.255"), ""), "{text}");
         }
         // In the manual, but rbldnsd itself refuses it.
-        assert_eq!(read("127-127.0.0"), Err(Reason::UnequalRange));
+        assert_eq!(read("127-127.0.0"), Err(Mistake::UnequalRange));
         for text in ["127.16.0.0-127.31.255.255", "127.16.0-127.31.255", "127.16-127.31"] {
             let (start, end, len, rest) = read(text).unwrap();
             assert_eq!((start, end, len, rest), (ip("127.16.0.0"), ip("127.31.255.255"), 32, ""));
@@ -175,27 +175,27 @@ mod tests {
         assert_eq!(read("1.2.3.4-4"), Ok((ip("1.2.3.4"), ip("1.2.3.4"), 32, "")));
         assert_eq!(read("1.2.3.4-5/8"), Ok((ip("1.2.3.4"), ip("1.2.3.5"), 32, "/8")));
         for (text, reason) in [
-            ("", Reason::NotAddress4),
-            ("x", Reason::NotAddress4),
-            (" 1.2", Reason::NotAddress4),
-            ("1.2.", Reason::NotAddress4),
-            ("1..2", Reason::NotAddress4),
-            ("1.2.3.", Reason::NotAddress4),
-            ("256.1", Reason::NotAddress4),
-            ("1.2.3.256", Reason::NotAddress4),
-            ("99999999999999999999", Reason::NotAddress4),
-            ("1.2.3.4-", Reason::NotAddress4),
-            ("1.2.3.4-x", Reason::NotAddress4),
-            ("10", Reason::BareOctet("10.0.0.0/8".parse().unwrap())),
-            ("10 /8", Reason::BareOctet("10.0.0.0/8".parse().unwrap())),
-            ("1.2.3.4/", Reason::PrefixLength { max: 32 }),
-            ("1.2.3.4/33", Reason::PrefixLength { max: 32 }),
-            ("1.2.3.4/x", Reason::PrefixLength { max: 32 }),
-            ("1.2.3.4-1.2", Reason::UnequalRange),
-            ("1.2-1.2.3.4", Reason::UnequalRange),
-            ("1.2.3.4-3", Reason::BackwardRange),
-            ("1.2.3.4-1.2.3.3", Reason::BackwardRange),
-            ("11-10", Reason::BackwardRange),
+            ("", Mistake::NotAddress4),
+            ("x", Mistake::NotAddress4),
+            (" 1.2", Mistake::NotAddress4),
+            ("1.2.", Mistake::NotAddress4),
+            ("1..2", Mistake::NotAddress4),
+            ("1.2.3.", Mistake::NotAddress4),
+            ("256.1", Mistake::NotAddress4),
+            ("1.2.3.256", Mistake::NotAddress4),
+            ("99999999999999999999", Mistake::NotAddress4),
+            ("1.2.3.4-", Mistake::NotAddress4),
+            ("1.2.3.4-x", Mistake::NotAddress4),
+            ("10", Mistake::BareOctet("10.0.0.0/8".parse().unwrap())),
+            ("10 /8", Mistake::BareOctet("10.0.0.0/8".parse().unwrap())),
+            ("1.2.3.4/", Mistake::PrefixLength { max: 32 }),
+            ("1.2.3.4/33", Mistake::PrefixLength { max: 32 }),
+            ("1.2.3.4/x", Mistake::PrefixLength { max: 32 }),
+            ("1.2.3.4-1.2", Mistake::UnequalRange),
+            ("1.2-1.2.3.4", Mistake::UnequalRange),
+            ("1.2.3.4-3", Mistake::BackwardRange),
+            ("1.2.3.4-1.2.3.3", Mistake::BackwardRange),
+            ("11-10", Mistake::BackwardRange),
         ] {
             assert_eq!(read(text), Err(reason), "{text}");
         }

@@ -1,7 +1,7 @@
 //! IPv6 addresses as zone files spell them (rbldnsd's manual, "ip6trie Dataset"). There is no form
 //! with an IPv4 tail.
 
-use super::Reason;
+use super::Mistake;
 use super::entry::net6;
 use super::scan::Scan;
 
@@ -102,22 +102,22 @@ fn long_field(text: &[u8], start: usize) -> Result<usize, usize> {
 }
 
 /// An address or its first fields, as [`fields`] reads them.
-pub(super) fn prefix(scan: &mut Scan<'_>) -> Result<(u128, u8), Reason> {
+pub(super) fn prefix(scan: &mut Scan<'_>) -> Result<(u128, u8), Mistake> {
     let read = fields(scan.rest());
     scan.skip(read.map_or_else(|stop| stop, |(.., end)| end));
-    read.map(|(address, bits, _)| (address, bits)).map_err(|_| Reason::NotAddress6)
+    read.map(|(address, bits, _)| (address, bits)).map_err(|_| Mistake::NotAddress6)
 }
 
 /// A prefix of at least two fields, or CIDR: the address as it stands, host bits included, and the
 /// length.
-pub(super) fn cidr(scan: &mut Scan<'_>) -> Result<(u128, u8), Reason> {
+pub(super) fn cidr(scan: &mut Scan<'_>) -> Result<(u128, u8), Mistake> {
     let (address, bits) = prefix(scan)?;
     if scan.eat(b'/') {
-        let len = scan.number(128).ok_or(Reason::PrefixLength { max: 128 })?;
+        let len = scan.number(128).ok_or(Mistake::PrefixLength { max: 128 })?;
         return Ok((address, len as u8));
     }
     if bits == 16 {
-        return Err(Reason::BareField(net6(address, 16)));
+        return Err(Mistake::BareField(net6(address, 16)));
     }
     Ok((address, bits))
 }
@@ -126,7 +126,7 @@ pub(super) fn cidr(scan: &mut Scan<'_>) -> Result<(u128, u8), Reason> {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<(String, u8, &str), Reason> {
+    fn read(text: &str) -> Result<(String, u8, &str), Mistake> {
         let mut scan = Scan::new(text.as_bytes());
         let (address, len) = cidr(&mut scan)?;
         let address = std::net::Ipv6Addr::from(address).to_string();
@@ -167,11 +167,11 @@ mod tests {
         for text in
             ["", ":", "g", "1:", "1:2:", "1:2:g", "12345", "1:2:3:4:5:6:7::8", "::1:2:3:4:5:6:7:8"]
         {
-            assert_eq!(read(text), Err(Reason::NotAddress6), "{text}");
+            assert_eq!(read(text), Err(Mistake::NotAddress6), "{text}");
         }
-        assert_eq!(read("2001"), Err(Reason::BareField("2001::/16".parse().unwrap())));
+        assert_eq!(read("2001"), Err(Mistake::BareField("2001::/16".parse().unwrap())));
         for text in ["1::/129", "1::/", "1::/x", "1::/1000"] {
-            assert_eq!(read(text), Err(Reason::PrefixLength { max: 128 }), "{text}");
+            assert_eq!(read(text), Err(Mistake::PrefixLength { max: 128 }), "{text}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::entry::EntryKey;
 use super::scan::{Scan, is_blank};
-use super::{Dialect, Kind, Reason, ip4, ip6, native};
+use super::{Dialect, Kind, Mistake, ip4, ip6, native};
 use crate::listing::names::Scope;
 use crate::wire::name::{MAX_LABEL, NameBuf};
 
@@ -11,7 +11,7 @@ pub(super) struct ReadKey<'k> {
     pub(super) key: EntryKey<'k>,
     pub(super) is_excluded: bool,
     /// What to tell about it.
-    pub(super) warning: Option<Reason>,
+    pub(super) warning: Option<Mistake>,
 }
 
 /// Reads the key of an entry of this type. A domain name is put into `name`.
@@ -20,7 +20,7 @@ pub(super) fn read<'k, 't: 'k>(
     dialect: Dialect,
     scan: &mut Scan<'t>,
     name: &'k mut NameBuf,
-) -> Result<ReadKey<'k>, Reason> {
+) -> Result<ReadKey<'k>, Mistake> {
     let is_native = dialect == Dialect::Native;
     let can_exclude = !matches!(kind, Kind::Ip4Tset | Kind::Acl | Kind::AclKey);
     let is_excluded = can_exclude && eat_exclusion(scan);
@@ -77,7 +77,7 @@ fn read_name<'k>(
     is_excluded: bool,
     scan: &mut Scan<'_>,
     name: &'k mut NameBuf,
-) -> Result<ReadKey<'k>, Reason> {
+) -> Result<ReadKey<'k>, Mistake> {
     let scope;
     (*name, scope) = match is_native {
         true => native::scoped_name(scan, scoped_name)?,
@@ -91,17 +91,17 @@ fn read_name<'k>(
     Ok(ReadKey { key, is_excluded, warning })
 }
 
-fn prefix4(scan: &mut Scan<'_>) -> Result<EntryKey<'static>, Reason> {
+fn prefix4(scan: &mut Scan<'_>) -> Result<EntryKey<'static>, Mistake> {
     ip4::cidr(scan).map(|(address, len)| EntryKey::Prefix4 { address, len })
 }
 
-fn prefix6(scan: &mut Scan<'_>) -> Result<EntryKey<'static>, Reason> {
+fn prefix6(scan: &mut Scan<'_>) -> Result<EntryKey<'static>, Mistake> {
     ip6::cidr(scan).map(|(address, len)| EntryKey::Prefix6 { address, len })
 }
 
 /// What is no IPv4 prefix may be an IPv6 one, as in the rspamd fork's `ip4trie`. It needs a colon:
 /// a slip like 10/88 is not taken for 10::/88.
-fn of_any_family(scan: &mut Scan<'_>) -> Result<EntryKey<'static>, Reason> {
+fn of_any_family(scan: &mut Scan<'_>) -> Result<EntryKey<'static>, Mistake> {
     let start = scan.clone();
     match prefix4(scan) {
         Err(_) if start.clone().word().contains(&b':') => {
@@ -113,7 +113,7 @@ fn of_any_family(scan: &mut Scan<'_>) -> Result<EntryKey<'static>, Reason> {
 }
 
 /// An address if the word is one; none for a name.
-fn address_or_none(scan: &mut Scan<'_>) -> Result<Option<EntryKey<'static>>, Reason> {
+fn address_or_none(scan: &mut Scan<'_>) -> Result<Option<EntryKey<'static>>, Mistake> {
     let word = scan.clone().word();
     let is_part4 = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'/' | b'-');
     let end4 = word.iter().position(|byte| !is_part4(byte)).unwrap_or(word.len());
@@ -130,8 +130,8 @@ fn address_or_none(scan: &mut Scan<'_>) -> Result<Option<EntryKey<'static>>, Rea
 }
 
 /// An IPv4 prefix, or what is none as an IPv6 prefix: so 10/88 is 10::/88 here, as in rbldnsd.
-fn client(scan: &mut Scan<'_>) -> Result<EntryKey<'static>, Reason> {
-    type Reader = fn(&mut Scan<'_>) -> Result<EntryKey<'static>, Reason>;
+fn client(scan: &mut Scan<'_>) -> Result<EntryKey<'static>, Mistake> {
+    type Reader = fn(&mut Scan<'_>) -> Result<EntryKey<'static>, Mistake>;
     let start = scan.clone();
     let whole = |read: Reader, scan: &mut Scan<'_>| read(scan).and_then(|key| ended(key, scan));
     let reason4 = match whole(prefix4, scan) {
@@ -157,12 +157,12 @@ fn eat_exclusion(scan: &mut Scan<'_>) -> bool {
 }
 
 /// The key, if an address may end where it does.
-fn ended(key: EntryKey<'static>, scan: &Scan<'_>) -> Result<EntryKey<'static>, Reason> {
-    if scan.is_end_of_address() { Ok(key) } else { Err(Reason::AfterAddress) }
+fn ended(key: EntryKey<'static>, scan: &Scan<'_>) -> Result<EntryKey<'static>, Mistake> {
+    if scan.is_end_of_address() { Ok(key) } else { Err(Mistake::AfterAddress) }
 }
 
 /// The name of a `dnset` entry in lower case: `name`, `.name` or `*.name`.
-pub(super) fn scoped_name(scan: &mut Scan<'_>) -> Result<(NameBuf, Scope), Reason> {
+pub(super) fn scoped_name(scan: &mut Scan<'_>) -> Result<(NameBuf, Scope), Mistake> {
     let scope = if scan.eat(b'.') {
         Scope::Both
     } else if scan.peek() == b'*' && scan.peek_second() == b'.' {
@@ -172,23 +172,23 @@ pub(super) fn scoped_name(scan: &mut Scan<'_>) -> Result<(NameBuf, Scope), Reaso
         Scope::Itself
     };
     let start = scan.clone();
-    let name = NameBuf::from_text(scan.word()).map_err(Reason::BadName);
+    let name = NameBuf::from_text(scan.word()).map_err(Mistake::BadName);
     match name {
         Ok(name) if !name.is_root() => Ok((name.to_lowercase(), scope)),
         refused => {
             *scan = start;
-            Err(refused.err().unwrap_or(Reason::NoName))
+            Err(refused.err().unwrap_or(Mistake::NoName))
         }
     }
 }
 
 /// A key of an `aclkey` dataset: the last label before the apex.
-fn access_key<'k>(scan: &mut Scan<'k>) -> Result<&'k [u8], Reason> {
+fn access_key<'k>(scan: &mut Scan<'k>) -> Result<&'k [u8], Mistake> {
     let rest = scan.rest();
     let end = |&byte: &u8| is_blank(byte) || matches!(byte, b':' | b'=');
     let key = &rest[..rest.iter().position(end).unwrap_or(rest.len())];
     if key.len() > MAX_LABEL {
-        return Err(Reason::LongKey);
+        return Err(Mistake::LongKey);
     }
     scan.skip(key.len());
     Ok(key)

@@ -9,7 +9,7 @@ use super::fast::PrefixEntry;
 use super::rules::{Address, Rules, mapped_ip4};
 use super::scan::Scan;
 use super::values::{GROUP, Values};
-use super::{Counts, FatalCause, Kind, Options, Reason};
+use super::{Counts, FatalCause, Kind, Mistake, Options};
 use crate::listing::ValueId;
 use crate::listing::addresses::{LayersBuilder, PrefixesBuilder, SetBuilder4, SetBuilder6};
 use crate::listing::names::NamesBuilder;
@@ -84,7 +84,7 @@ impl ListBuilder {
         &mut self,
         scan: &mut Scan<'_>,
         values: &mut Values,
-    ) -> Result<Option<Reason>, Refused> {
+    ) -> Result<Option<Mistake>, Refused> {
         match self {
             Self::Acl(acl) => acl.default_line(scan, values),
             _ => values.default_line(scan),
@@ -98,7 +98,7 @@ impl ListBuilder {
         values: &mut Values,
         rules: Rules<'_>,
         number: u32,
-    ) -> Result<Option<Reason>, Refused> {
+    ) -> Result<Option<Mistake>, Refused> {
         use EntryKey::{Name, Prefix4, Prefix6, Range4};
         let Entry { key, value } = entry;
         match (self, key) {
@@ -109,7 +109,7 @@ impl ListBuilder {
                         rules.check_size(start, end)?;
                         (start, end)
                     }
-                    _ => return Err(Reason::OtherType.into()),
+                    _ => return Err(Mistake::OtherType.into()),
                 };
                 let (value, warning) = values.of_entry(value)?;
                 set.add_range(start, end, value);
@@ -117,12 +117,12 @@ impl ListBuilder {
             }
             (Self::Ip4Tset(set), Prefix4 { address, len }) => {
                 if len < 32 {
-                    return Err(Reason::NotSingle4.into());
+                    return Err(Mistake::NotSingle4.into());
                 }
                 set.add(address);
                 Ok(None)
             }
-            (Self::Ip4Tset(_), Range4 { .. }) => Err(Reason::NotSingle4.into()),
+            (Self::Ip4Tset(_), Range4 { .. }) => Err(Mistake::NotSingle4.into()),
             (Self::Ip4Trie(trie, _) | Self::Mixed(trie, ..), Prefix4 { address, len }) => {
                 add_prefix(trie, address, len, value, values, rules, number)
             }
@@ -153,14 +153,14 @@ impl ListBuilder {
                 match (excluded, len) {
                     (false, 64) => set.add(address.admit(len, rules)?),
                     (true, 128) => set.exclude(address),
-                    _ => return Err(Reason::NotSingle6 { excluded }.into()),
+                    _ => return Err(Mistake::NotSingle6 { excluded }.into()),
                 }
                 Ok(None)
             }
             (Self::Ip6Trie(trie), Prefix6 { address, len }) => {
                 let warning = add_prefix(trie, address, len, value, values, rules, number)?;
                 let mapped = mapped_ip4(address, len).filter(|_| rules.options.is_beside_ip4);
-                let mapped = mapped.map(|(start, len)| Reason::Mapped(net4(start, len)));
+                let mapped = mapped.map(|(start, len)| Mistake::Mapped(net4(start, len)));
                 Ok(mapped.or(warning))
             }
             (Self::Dnset(names) | Self::Mixed(_, _, names), Name { name, scope }) => {
@@ -171,13 +171,13 @@ impl ListBuilder {
             (Self::Acl(acl), _) => acl.add(key, value, values, rules, number),
             (Self::Generic(records), Name { name, .. }) => {
                 let EntryValue::Record(record) = value else {
-                    return Err(Reason::OtherType.into());
+                    return Err(Mistake::OtherType.into());
                 };
                 let added = records.add(name, record.rtype, record.ttl, record.data);
                 added.map_err(|_| FatalCause::TooLarge)?;
-                Ok(record.was_cut.then_some(Reason::LongText))
+                Ok(record.was_cut.then_some(Mistake::LongText))
             }
-            _ => Err(Reason::OtherType.into()),
+            _ => Err(Mistake::OtherType.into()),
         }
     }
 
@@ -239,7 +239,7 @@ fn add_prefix<A: Address>(
     values: &mut Values,
     rules: Rules<'_>,
     number: u32,
-) -> Result<Option<Reason>, Refused> {
+) -> Result<Option<Mistake>, Refused> {
     let start = address.admit(len, rules)?;
     let (value, warning) = values.of_entry(value)?;
     trie.add(start, len, values.answer(value), number);

@@ -58,7 +58,8 @@ pub use acl::{Acl, Keys, Subjects};
 pub use batch::Batches;
 pub use counts::Counts;
 pub use diagnostic::{
-    Diagnostic, Diagnostics, Fatal, FatalCause, MAX_OF_KIND, Omitted, Reason, SectionTypes, Special,
+    Diagnostic, Diagnostics, Fatal, FatalCause, MAX_OF_KIND, Mistake, Omitted, SectionTypes,
+    Special,
 };
 pub use entry::{EntryKey, Observer, Place};
 pub use format::{Format, Stated, UnknownFormat, Unread, sniff};

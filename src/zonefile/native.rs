@@ -3,7 +3,7 @@
 
 use super::entry::{EntryKey, net4};
 use super::scan::{Scan, is_blank};
-use super::{Kind, Reason, ip4, ip6};
+use super::{Kind, Mistake, ip4, ip6};
 use crate::listing::names::Scope;
 use crate::wire::name::NameBuf;
 
@@ -11,7 +11,7 @@ use crate::wire::name::NameBuf;
 use super::Dialect;
 
 /// A key, and what to tell about it.
-pub(super) type Reading = (EntryKey<'static>, Option<Reason>);
+pub(super) type Reading = (EntryKey<'static>, Option<Mistake>);
 
 /// Reads the key that rbldnsd does not read here; the cursor moves only if there is one.
 pub(super) fn instead(kind: Kind, scan: &mut Scan<'_>) -> Option<Reading> {
@@ -42,7 +42,8 @@ fn netmask(scan: &mut Scan<'_>) -> Option<Reading> {
     let (mask, bits) = scan.eat(b'/').then(|| ip4::prefix(scan).ok())??;
     let len = mask.leading_ones() as u8;
     let is_mask = bits == 32 && mask == !ip4::host_mask(len);
-    is_mask.then(|| (EntryKey::Prefix4 { address, len }, Some(Reason::Netmask(net4(address, len)))))
+    is_mask
+        .then(|| (EntryKey::Prefix4 { address, len }, Some(Mistake::Netmask(net4(address, len)))))
 }
 
 /// Looks at what follows the key of an entry for IPv4 addresses or names, which may make another
@@ -51,13 +52,13 @@ pub(super) fn behind<'k>(
     key: EntryKey<'k>,
     kind: Kind,
     scan: &mut Scan<'_>,
-) -> Result<(EntryKey<'k>, Option<Reason>), Reason> {
+) -> Result<(EntryKey<'k>, Option<Mistake>), Mistake> {
     let rest = scan.rest();
     let EntryKey::Prefix4 { address, len: 32 } = key else {
         return Ok((key, map_word(rest)));
     };
     if let Some(port) = port(rest).filter(|_| kind != Kind::Ip4Tset) {
-        return Ok((key, Some(Reason::Port(port))));
+        return Ok((key, Some(Mistake::Port(port))));
     }
     let dash = rest
         .trim_ascii_start()
@@ -70,10 +71,10 @@ pub(super) fn behind<'k>(
     if dash.is_some() {
         scan.skip(rest.len() - after.len());
         if second < address {
-            return Err(Reason::BackwardRange);
+            return Err(Mistake::BackwardRange);
         }
         let key = EntryKey::Range4 { start: address, end: second };
-        return Ok((key, Some(Reason::SpacedRange)));
+        return Ok((key, Some(Mistake::SpacedRange)));
     }
     let mut third = Scan::new(after.trim_ascii_start());
     let len = third.number(32).filter(|_| third.is_end() || third.is_blank());
@@ -81,9 +82,9 @@ pub(super) fn behind<'k>(
         Some(len) if second == address | ip4::host_mask(len) => {
             scan.skip(rest.len());
             let key = EntryKey::Prefix4 { address, len };
-            Ok((key, Some(Reason::Columns(net4(address, len)))))
+            Ok((key, Some(Mistake::Columns(net4(address, len)))))
         }
-        _ => Ok((key, Some(Reason::SecondAddress))),
+        _ => Ok((key, Some(Mistake::SecondAddress))),
     }
 }
 
@@ -127,16 +128,16 @@ fn is_pass(text: &[u8]) -> bool {
     text.len() <= MAX_PASS && WORDS.iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
-fn map_word(rest: &[u8]) -> Option<Reason> {
-    is_pass(rest.trim_ascii()).then_some(Reason::PassesInMap)
+fn map_word(rest: &[u8]) -> Option<Mistake> {
+    is_pass(rest.trim_ascii()).then_some(Mistake::PassesInMap)
 }
 
 /// The name of a `dnset` entry. A value may stick to it, as to an address; any other byte that no
 /// name asked for has is a slip.
 pub(super) fn scoped_name(
     scan: &mut Scan<'_>,
-    read: impl Fn(&mut Scan<'_>) -> Result<(NameBuf, Scope), Reason>,
-) -> Result<(NameBuf, Scope), Reason> {
+    read: impl Fn(&mut Scan<'_>) -> Result<(NameBuf, Scope), Mistake>,
+) -> Result<(NameBuf, Scope), Mistake> {
     let word = scan.clone().word();
     let star = if word.starts_with(b"*.") { 2 } else { 0 };
     let odd = |&byte: &u8| !byte.is_ascii() || b"#*,/:;|^@=<>(){}[]".contains(&byte);
@@ -146,7 +147,7 @@ pub(super) fn scoped_name(
     let is_value = word[at] == b':' && word.get(at + 1).is_some_and(u8::is_ascii_digit);
     if !is_value || at == star {
         scan.skip(at);
-        return Err(Reason::OddName(word[at]));
+        return Err(Mistake::OddName(word[at]));
     }
     let read = read(&mut Scan::new(&word[..at]))?;
     scan.skip(at);
@@ -182,18 +183,18 @@ pub(super) fn lacks_owner(word: &[u8]) -> bool {
 }
 
 /// What to tell of a line that begins with an address of the other family.
-pub(super) fn other_family(kind: Kind, text: &[u8]) -> Option<Reason> {
+pub(super) fn other_family(kind: Kind, text: &[u8]) -> Option<Mistake> {
     let text = text.strip_prefix(b"!").unwrap_or(text).trim_ascii_start();
     let is_end =
         |end: usize| text.get(end).is_none_or(|&byte| is_blank(byte) || b"/#;".contains(&byte));
     match kind {
         Kind::Ip4Set | Kind::Ip4Tset => {
             let (_, bits, end) = ip6::fields(text).ok()?;
-            (bits > 16 && is_end(end)).then_some(Reason::Ip6InIp4)
+            (bits > 16 && is_end(end)).then_some(Mistake::Ip6InIp4)
         }
         Kind::Ip6Tset | Kind::Ip6Trie => {
             let (_, bits, end) = ip4::octets(text).ok()?;
-            (bits > 8 && is_end(end)).then_some(Reason::Ip4InIp6)
+            (bits > 8 && is_end(end)).then_some(Mistake::Ip4InIp6)
         }
         _ => None,
     }

@@ -11,7 +11,7 @@ use super::scan::{Scan, is_blank};
 use super::section_reader::{SectionReader, Sections};
 use super::special::Head;
 use super::{
-    Diagnostics, Dialect, Fatal, FatalCause, Kind, MAX_LINE, Options, Parsed, Reason, Stated,
+    Diagnostics, Dialect, Fatal, FatalCause, Kind, MAX_LINE, Mistake, Options, Parsed, Stated,
     generic, keys, native,
 };
 use crate::listing::names::Scope;
@@ -221,9 +221,9 @@ impl<'o> Parser<'o> {
             let result = self.line_of_form(&mut reader, raw[..whole].trim_ascii_end());
             self.reader = Some(reader);
             if overlong {
-                self.report(raw, MAX_LINE, Reason::LongLine, true);
+                self.report(raw, MAX_LINE, Mistake::LongLine, true);
             } else if self.is_cut {
-                self.report(raw, raw.len(), Reason::NoNewline, true);
+                self.report(raw, raw.len(), Mistake::NoNewline, true);
             }
             return result;
         }
@@ -248,9 +248,9 @@ impl<'o> Parser<'o> {
         };
         match result {
             // What else is wrong with the line says more: it is told once.
-            Ok(None) if overlong => self.report(raw, MAX_LINE, Reason::LongLine, true),
+            Ok(None) if overlong => self.report(raw, MAX_LINE, Mistake::LongLine, true),
             Ok(None) if self.is_cut && !text.is_empty() => {
-                self.report(raw, raw.len(), Reason::NoNewline, true);
+                self.report(raw, raw.len(), Mistake::NoNewline, true);
             }
             Ok(None) => {}
             Ok(Some((reason, at))) => self.report(raw, start + at, reason, true),
@@ -266,7 +266,7 @@ impl<'o> Parser<'o> {
         scan: &mut Scan<'_>,
         line: &[u8],
         margin: usize,
-    ) -> Result<Option<Reason>, Refused> {
+    ) -> Result<Option<Mistake>, Refused> {
         let Content::Combined(sections) = &mut self.content else {
             return self.head.line(scan, &self.options, None);
         };
@@ -298,7 +298,7 @@ impl<'o> Parser<'o> {
         &mut self,
         scan: &mut Scan<'_>,
         is_indented: bool,
-    ) -> Result<Option<(Reason, usize)>, Refused> {
+    ) -> Result<Option<(Mistake, usize)>, Refused> {
         let is_cut = self.is_cut;
         let (collector, rules, _) = self.collector().ok_or(FatalCause::NoSection)?;
         if let Some(taken) = collector.default_line(scan) {
@@ -312,7 +312,7 @@ impl<'o> Parser<'o> {
             let is_star = dialect == Dialect::Native && name.as_wire().starts_with(b"\x01*");
             let key = EntryKey::Name { name: name.as_wire(), scope: Scope::Itself };
             let warning = self.emit(Entry { key, value: EntryValue::Record(record) })?;
-            let star = is_star.then_some((Reason::Star, start));
+            let star = is_star.then_some((Mistake::Star, start));
             return Ok(star.or(warning.map(|reason| (reason, scan.at()))));
         }
         let mut name = NameBuf::ROOT;
@@ -320,14 +320,14 @@ impl<'o> Parser<'o> {
             keys::read(collector.kind, dialect, scan, &mut name)?;
         let end = scan.at();
         if is_cut && !native::is_whole(key, &text[..end - start]) {
-            return Err(Reason::CutKey.into());
+            return Err(Mistake::CutKey.into());
         }
         if warning.is_none()
             && rules.options.is_beside_ip4
             && matches!(key, EntryKey::Name { .. })
             && native::is_address(&text[..end - start])
         {
-            warning = Some(Reason::AddressInNames);
+            warning = Some(Mistake::AddressInNames);
         }
         let value = match is_excluded {
             true => EntryValue::Excluded,
@@ -339,7 +339,7 @@ impl<'o> Parser<'o> {
     }
 
     /// Takes an entry of the line at hand. A reason returned is a warning only.
-    pub(super) fn emit(&mut self, entry: Entry<'_, '_>) -> Result<Option<Reason>, Refused> {
+    pub(super) fn emit(&mut self, entry: Entry<'_, '_>) -> Result<Option<Mistake>, Refused> {
         let place = Place { file: self.file(), line: self.line };
         let (collector, rules, counts) = self.collector().ok_or(FatalCause::NoSection)?;
         let (key, is_excluded) = (entry.key, matches!(entry.value, EntryValue::Excluded));
@@ -371,20 +371,20 @@ impl<'o> Parser<'o> {
             }
         });
         if let Err((at, unread)) = read {
-            self.report(line, at, Reason::Unread(unread), false);
+            self.report(line, at, Mistake::Unread(unread), false);
         }
         fatal.map_or(Ok(()), Err)
     }
 
     /// Takes a key of a line of another form than rbldnsd's.
-    fn item(&mut self, item: &Item<'_>) -> Result<Option<Reason>, Refused> {
-        let key = Key::read(&item.key).ok_or(Reason::NoKey)?;
+    fn item(&mut self, item: &Item<'_>) -> Result<Option<Mistake>, Refused> {
+        let key = Key::read(&item.key).ok_or(Mistake::NoKey)?;
         // A name of one label is a word out of place, unless it stands for all that is below it.
         let is_word = |name: &NameBuf| name.labels().count() == 1 && item.scope == Scope::Itself;
         match &key {
-            Key::Name(name) if is_word(name) => return Err(Reason::NoKey.into()),
+            Key::Name(name) if is_word(name) => return Err(Mistake::NoKey.into()),
             Key::Name(_) => {}
-            _ if self.options.format.is_for_names_alone() => return Err(Reason::NoKey.into()),
+            _ if self.options.format.is_for_names_alone() => return Err(Mistake::NoKey.into()),
             _ => {}
         }
         let value = || match (&item.text, item.excluded) {
@@ -399,7 +399,7 @@ impl<'o> Parser<'o> {
             Key::Range4(start, end) => EntryKey::Range4 { start: *start, end: *end },
         };
         if self.is_cut && !native::is_whole(key, &item.key) {
-            return Err(Reason::CutKey.into());
+            return Err(Mistake::CutKey.into());
         }
         self.emit(Entry { key, value: value() })
     }
@@ -468,7 +468,7 @@ impl<'o> Parser<'o> {
         Some((collector, rules, counts))
     }
 
-    fn report(&mut self, line: &[u8], at: usize, reason: Reason, is_used: bool) {
+    fn report(&mut self, line: &[u8], at: usize, reason: Mistake, is_used: bool) {
         let column = u32::try_from(at + 1).unwrap_or(u32::MAX);
         let place = Place { file: self.file(), line: self.line };
         self.diagnostics.push(place, column, (reason, is_used), Some(line));

@@ -1,7 +1,7 @@
 //! The rules that bound the entries of a dataset, whatever reader they come from.
 
 use super::entry::{net4, net6};
-use super::{Dialect, Options, Reason, ip4, ip6};
+use super::{Dialect, Mistake, Options, ip4, ip6};
 use crate::listing::addresses::Duplicate;
 use crate::range::Int;
 use ipnet::IpNet;
@@ -18,7 +18,7 @@ pub(super) struct Rules<'o> {
 /// An address of either family, with the rules of its prefixes.
 pub(super) trait Address: Int {
     /// The first address of an entry for this prefix, if the entry is allowed.
-    fn admit(self, len: u8, rules: Rules<'_>) -> Result<Self, Reason>;
+    fn admit(self, len: u8, rules: Rules<'_>) -> Result<Self, Mistake>;
 
     /// The network that the address lies in.
     fn net(self, len: u8) -> IpNet;
@@ -29,7 +29,7 @@ pub(super) trait Address: Int {
 
 impl Address for u32 {
     #[inline]
-    fn admit(self, len: u8, rules: Rules<'_>) -> Result<Self, Reason> {
+    fn admit(self, len: u8, rules: Rules<'_>) -> Result<Self, Mistake> {
         let mask = ip4::host_mask(len);
         let network = rules.network(self, self & !mask, len)?;
         rules.check_size(network, network | mask)?;
@@ -48,7 +48,7 @@ impl Address for u32 {
 
 impl Address for u128 {
     #[inline]
-    fn admit(self, len: u8, rules: Rules<'_>) -> Result<Self, Reason> {
+    fn admit(self, len: u8, rules: Rules<'_>) -> Result<Self, Mistake> {
         rules.network(self, self & !ip6::host_mask(len), len)
     }
 
@@ -69,25 +69,25 @@ impl Rules<'_> {
 
     /// The first and the last address of a prefix in an `ip4set`, which takes no /0.
     #[inline]
-    pub(super) fn set_block(self, address: u32, len: u8) -> Result<(u32, u32), Reason> {
+    pub(super) fn set_block(self, address: u32, len: u8) -> Result<(u32, u32), Mistake> {
         if len == 0 {
-            return Err(Reason::ZeroLength);
+            return Err(Mistake::ZeroLength);
         }
         let start = address.admit(len, self)?;
         Ok((start, start | ip4::host_mask(len)))
     }
 
     #[inline]
-    fn network<A: Address>(self, address: A, network: A, len: u8) -> Result<A, Reason> {
+    fn network<A: Address>(self, address: A, network: A, len: u8) -> Result<A, Mistake> {
         let good = network == address || self.options.accept_host_bits;
-        good.then_some(network).ok_or_else(|| Reason::HostBits(address.net(len)))
+        good.then_some(network).ok_or_else(|| Mistake::HostBits(address.net(len)))
     }
 
     #[inline]
-    pub(super) fn check_size(self, start: u32, end: u32) -> Result<(), Reason> {
+    pub(super) fn check_size(self, start: u32, end: u32) -> Result<(), Mistake> {
         let size = u64::from(end - start) + 1;
         match self.max_range {
-            Some(max) if size > u64::from(max) => Err(Reason::LargeRange { size, max }),
+            Some(max) if size > u64::from(max) => Err(Mistake::LargeRange { size, max }),
             _ => Ok(()),
         }
     }
@@ -100,7 +100,7 @@ pub(super) fn mapped_ip4(start: u128, len: u8) -> Option<(u32, u8)> {
 }
 
 /// The number of an entry whose prefix had one before, and what to say about it.
-pub(super) fn duplicate<A: Address>(duplicate: Duplicate<A>) -> (u32, Reason) {
+pub(super) fn duplicate<A: Address>(duplicate: Duplicate<A>) -> (u32, Mistake) {
     let Duplicate { place, start, len } = duplicate;
-    (place, Reason::Duplicate(start.net(len)))
+    (place, Mistake::Duplicate(start.net(len)))
 }

@@ -5,7 +5,7 @@ use super::collector::Collector;
 use super::diagnostic::{Refused, SectionTypes};
 use super::scan::Scan;
 use super::special::Local;
-use super::{Diagnostics, FatalCause, Kind, Options, Reason, Section, Special};
+use super::{Diagnostics, FatalCause, Kind, Mistake, Options, Section, Special};
 use crate::wire::name::NameBuf;
 
 /// The sections so far.
@@ -44,7 +44,7 @@ impl SectionReader {
         scan: &mut Scan<'_>,
         options: &Options,
         common: &Local,
-    ) -> Result<(Self, Vec<(usize, Reason)>), Refused> {
+    ) -> Result<(Self, Vec<(usize, Mistake)>), Refused> {
         let mut words = std::iter::from_fn(|| {
             let at = scan.at();
             let is_over = scan.is_end() || matches!(scan.peek(), b'#' | b';');
@@ -64,12 +64,12 @@ impl SectionReader {
                 b"@" => apexes.push(NameBuf::ROOT),
                 _ => match NameBuf::from_text(word) {
                     Ok(name) => apexes.push(name.to_lowercase()),
-                    Err(error) => warnings.push((at, Reason::BadName(error))),
+                    Err(error) => warnings.push((at, Mistake::BadName(error))),
                 },
             }
         }
         if apexes.is_empty() && warnings.is_empty() {
-            warnings.push((scan.at(), Reason::NoSubzone));
+            warnings.push((scan.at(), Mistake::NoSubzone));
         }
         let name = if name.is_empty() { word } else { name };
         let name = String::from_utf8_lossy(name).into();

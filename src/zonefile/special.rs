@@ -3,7 +3,7 @@
 
 use super::diagnostic::Refused;
 use super::scan::{Scan, is_blank};
-use super::{Dialect, FatalCause, Kind, MAX_NAME_SERVERS, Options, Reason, Special};
+use super::{Dialect, FatalCause, Kind, MAX_NAME_SERVERS, Mistake, Options, Special};
 use crate::util::time::Utc;
 use crate::wire::name::NameBuf;
 
@@ -87,7 +87,7 @@ impl Head {
         scan: &mut Scan<'_>,
         options: &Options,
         section: Option<&mut Local>,
-    ) -> Result<Option<Reason>, Refused> {
+    ) -> Result<Option<Mistake>, Refused> {
         let start = scan.clone();
         let word = scan.word();
         let is = |keyword: &str| word.eq_ignore_ascii_case(keyword.as_bytes());
@@ -101,7 +101,7 @@ impl Head {
         scan.end_at_comment();
         if self.kind.is_access_list() && (is("soa") || is("ns") || is("nameserver")) {
             *scan = start;
-            return Err(Reason::NotInAccessList.into());
+            return Err(Mistake::NotInAccessList.into());
         } else if is("soa") {
             self.soa(scan, options).ok_or(Special::Soa)?;
         } else if is("ns") || is("nameserver") {
@@ -114,11 +114,11 @@ impl Head {
             self.timestamp(scan, options.now)?;
         } else if is("dataset") {
             *scan = start;
-            return Err(Reason::OnlyInCombined.into());
+            return Err(Mistake::OnlyInCombined.into());
         } else if !is("ent") && !is("qnmin") {
             // Those two are settings of another server's.
             *scan = start;
-            return Err(Reason::UnknownSpecial.into());
+            return Err(Mistake::UnknownSpecial.into());
         }
         Ok(None)
     }
@@ -143,7 +143,7 @@ impl Head {
         scan.is_end().then(|| self.soa = Some(soa))
     }
 
-    fn ns(&mut self, scan: &mut Scan<'_>, options: &Options) -> Result<Option<Reason>, Refused> {
+    fn ns(&mut self, scan: &mut Scan<'_>, options: &Options) -> Result<Option<Mistake>, Refused> {
         let (ttl, mut names, has_commas) = match &self.ns {
             Some(_) if !scan.is_end() => return Ok(None),
             _ => self.name_servers(scan, options).ok_or(Special::Ns)?,
@@ -153,8 +153,8 @@ impl Head {
         if !names.is_empty() {
             self.ns = Some(NsData { ttl, names });
         }
-        let many = are_many.then_some(Reason::ManyNameServers);
-        Ok(many.or(has_commas.then_some(Reason::CommaInNs)))
+        let many = are_many.then_some(Mistake::ManyNameServers);
+        Ok(many.or(has_commas.then_some(Mistake::CommaInNs)))
     }
 
     /// The TTL, the names, and whether there are commas between them; natively, the commas are
@@ -198,7 +198,7 @@ impl Head {
             _ => return Err(Special::MaxRange4.into()),
         };
         match self.max_range {
-            Some(from) if from < size => Err(Reason::RaisedMaxRange { from, to: size }.into()),
+            Some(from) if from < size => Err(Mistake::RaisedMaxRange { from, to: size }.into()),
             _ => {
                 self.max_range = Some(size);
                 Ok(())
@@ -365,7 +365,7 @@ mod tests {
         for line in ["NS", "NS 300", "NS a.example", "NS 0 a..\\256"] {
             assert_eq!(bad(line), Special::Ns.into(), "{line}");
         }
-        assert_eq!(bad("NAMESERVERS 0 a"), Refused::Line(Reason::UnknownSpecial));
+        assert_eq!(bad("NAMESERVERS 0 a"), Refused::Line(Mistake::UnknownSpecial));
     }
 
     #[test]
@@ -387,7 +387,7 @@ mod tests {
         assert_eq!(good(&["maxrange4 /1", "MAXRANGE4 256", "MAXRANGE4 /32"]).max_range, Some(1));
         let (head, refused) = head(&["MAXRANGE4 256", "MAXRANGE4 /23"], &options());
         assert_eq!(head.max_range, Some(256));
-        assert_eq!(refused, [Refused::Line(Reason::RaisedMaxRange { from: 256, to: 512 })]);
+        assert_eq!(refused, [Refused::Line(Mistake::RaisedMaxRange { from: 256, to: 512 })]);
         for line in ["MAXRANGE4", "MAXRANGE4 /0", "MAXRANGE4 0", "MAXRANGE4 /33", "MAXRANGE4 1 2"] {
             assert_eq!(bad(line), Special::MaxRange4.into(), "{line}");
         }
@@ -401,9 +401,9 @@ mod tests {
         assert_eq!(vars.base.as_deref(), Some(&b"base $= "[..]));
         assert_eq!(bad("1"), Special::Variable.into());
         for line in ["", "1x", "12 x", "SOAx", " TTL 5", "ORIGIN a"] {
-            assert_eq!(bad(line), Refused::Line(Reason::UnknownSpecial), "{line}");
+            assert_eq!(bad(line), Refused::Line(Mistake::UnknownSpecial), "{line}");
         }
-        assert_eq!(bad("Dataset ip4set x"), Refused::Line(Reason::OnlyInCombined));
+        assert_eq!(bad("Dataset ip4set x"), Refused::Line(Mistake::OnlyInCombined));
     }
 
     #[test]

@@ -42,8 +42,8 @@ fn parse(kind: Kind, options: Options, files: &[&[u8]]) -> Result<Parsed, Fatal>
 }
 
 /// What is told of a line, with its file, line and column.
-fn told((file, line, column): (u16, u32, u32), reason: Reason, line_text: &str) -> Diagnostic {
-    let is_used = matches!(reason, Reason::LongText);
+fn told((file, line, column): (u16, u32, u32), reason: Mistake, line_text: &str) -> Diagnostic {
+    let is_used = matches!(reason, Mistake::LongText);
     Diagnostic { file, line, column, reason, is_used, excerpt: Some(line_text.into()) }
 }
 
@@ -107,7 +107,7 @@ fn defaults_hold_to_the_end_of_the_file() {
         assert_eq!(listing4(&parsed), want);
         assert_eq!(parsed.default_value, (Ipv4Addr::new(127, 0, 0, 2), b"first $"[..].into()));
         assert_eq!((parsed.entries, parsed.diagnostics.total), (10, 1));
-        let bad_default = told((0, 9, 2), Reason::BadA, ":x");
+        let bad_default = told((0, 9, 2), Mistake::BadA, ":x");
         assert_eq!(parsed.diagnostics.kept, [bad_default]);
     }
 }
@@ -122,7 +122,7 @@ fn the_first_default_counts_for_a_whole_tset() {
     let ranges: Vec<_> = parsed.ip6.as_ref().unwrap().ranges().collect();
     assert_eq!(ranges.len(), 2);
     assert_eq!(values(&parsed, ranges[0].answer), ["127.0.0.2 "]);
-    assert_eq!(parsed.diagnostics.kept[0].reason, Reason::BadA);
+    assert_eq!(parsed.diagnostics.kept[0].reason, Mistake::BadA);
 }
 
 #[test]
@@ -167,8 +167,8 @@ fn specials_in_every_spelling() {
     );
     assert_eq!(parsed.vars.base.as_deref(), Some(&b"$1/$="[..]));
     let kept: Vec<_> = parsed.diagnostics.kept.iter().map(|d| (d.file, d.line, d.reason)).collect();
-    let large = Reason::LargeRange { size: 512, max: 256 };
-    let want = [(0, 8, Reason::UnknownSpecial), (0, 9, Reason::OnlyInCombined), (1, 1, large)];
+    let large = Mistake::LargeRange { size: 512, max: 256 };
+    let want = [(0, 8, Mistake::UnknownSpecial), (0, 9, Mistake::OnlyInCombined), (1, 1, large)];
     assert_eq!(kept, want);
 }
 
@@ -211,7 +211,7 @@ fn a_byte_order_mark_is_no_part_of_the_first_line() {
         }
         let parsed = parser.finish();
         assert_eq!(listing4(&parsed), ["1.1.1.1-1.1.1.2 127.0.0.2 "], "{chunk}");
-        let at = |file| told((file, 3, 1), Reason::NotAddress4, "\\u{feff}1.1.1.3");
+        let at = |file| told((file, 3, 1), Mistake::NotAddress4, "\\u{feff}1.1.1.3");
         assert_eq!(parsed.diagnostics.kept, [at(0), at(1)], "{chunk}");
     }
     for first in ["a.example\n", "a.example", ":3:x\na.example\n", "#\na.example", "\na.example"] {
@@ -242,7 +242,7 @@ fn overlong_lines_are_cut_and_reported() {
         let column = MAX_LINE as u32 + 1;
         let places: Vec<_> = parsed.diagnostics.kept.iter().map(|d| (d.line, d.column)).collect();
         assert_eq!(places, [(2, column), (4, column), (5, column)]);
-        let is_long = |told: &Diagnostic| told.reason == Reason::LongLine;
+        let is_long = |told: &Diagnostic| told.reason == Mistake::LongLine;
         assert!(parsed.diagnostics.kept.iter().all(is_long));
     }
 }
@@ -253,7 +253,7 @@ fn an_overlong_line_of_garbage_is_one_line() {
     let mut file = vec![b'x'; 2 * MAX_LINE];
     file.extend_from_slice(b"\n1.1.1.1\n");
     let parsed = parse(Kind::Ip4Set, options(), &[&file]).unwrap();
-    let bad = told((0, 1, 1), Reason::NotAddress4, &("x".repeat(80) + "..."));
+    let bad = told((0, 1, 1), Mistake::NotAddress4, &("x".repeat(80) + "..."));
     assert_eq!((parsed.diagnostics.total, &parsed.diagnostics.kept[..]), (1, &[bad][..]));
 }
 
@@ -264,7 +264,7 @@ fn long_texts_are_cut_and_reported() {
     assert_eq!(listed[0], format!("1.1.1.1 127.0.0.2 {}", "x".repeat(1020)));
     assert_eq!(listed[1], format!("1.1.1.2 127.0.0.3 {}", "y".repeat(1020)));
     let excerpt = format!("1.1.1.1 {}...", "x".repeat(72));
-    let cut = told((0, 1, 1029), Reason::LongText, &excerpt);
+    let cut = told((0, 1, 1029), Mistake::LongText, &excerpt);
     assert_eq!(diagnostics.kept, [cut]);
 }
 
@@ -276,10 +276,10 @@ fn duplicates_in_a_trie_are_reported_where_they_are() {
     let want = ["10.0.0.0-10.127.255.255 127.0.0.2 ", "10.128.0.0-10.255.255.255 127.0.0.2 a"];
     assert_eq!(listing4(&parsed), want);
     let kept: Vec<_> = parsed.diagnostics.kept.iter().map(|d| (d.file, d.line, d.reason)).collect();
-    let duplicate = |net: &str| Reason::Duplicate(net.parse().unwrap());
+    let duplicate = |net: &str| Mistake::Duplicate(net.parse().unwrap());
     let want = [
         (0, 4, duplicate("10.0.0.0/8")),
-        (1, 1, Reason::NotAddress4),
+        (1, 1, Mistake::NotAddress4),
         (1, 2, duplicate("10.0.0.0/8")),
         (1, 4, duplicate("1::/16")),
         (1, 5, duplicate("10.0.0.0/8")),

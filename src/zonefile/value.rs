@@ -2,7 +2,7 @@
 //! "Resulting A values and TXT templates").
 
 use super::scan::Scan;
-use super::{MAX_TEXT, Reason, ip4};
+use super::{MAX_TEXT, Mistake, ip4};
 use std::net::Ipv4Addr;
 
 /// An A record and a text, as a line or its defaults give them.
@@ -25,19 +25,19 @@ pub(super) fn pair<'v, 't: 'v>(
     default: Pair<'v>,
     loopback_only: bool,
     comments: bool,
-) -> Result<(Pair<'v>, bool), Reason> {
+) -> Result<(Pair<'v>, bool), Mistake> {
     if !scan.eat(b':') {
         return Ok(cut(scan, default.a));
     }
     let start = scan.clone();
     let a = match ip4::inet_address(scan) {
-        None | Some((0, _)) => Err(Reason::BadA),
+        None | Some((0, _)) => Err(Mistake::BadA),
         // A single number is the last octet of 127.0.0.x.
         Some((octet, 8)) => Ok(Ipv4Addr::from(octet | 0x7f00_0000)),
         Some((a, _)) => Ok(Ipv4Addr::from(a)),
     };
     let a = a.and_then(|a| match loopback_only && !a.is_loopback() {
-        true => Err(Reason::NotLoopback(a)),
+        true => Err(Mistake::NotLoopback(a)),
         false => Ok(a),
     });
     let a = a.inspect_err(|_| *scan = start)?;
@@ -46,7 +46,7 @@ pub(super) fn pair<'v, 't: 'v>(
         return Ok((Pair { a, ..default }, false));
     }
     if !scan.eat(b':') {
-        return Err(Reason::AfterA);
+        return Err(Mistake::AfterA);
     }
     scan.skip_blanks();
     if comments && scan.is_end_or_comment() {
@@ -66,7 +66,7 @@ fn cut<'a>(scan: &mut Scan<'a>, a: Ipv4Addr) -> (Pair<'a>, bool) {
 mod tests {
     use super::*;
 
-    fn read(text: &str, loopback_only: bool) -> Result<(String, String), (Reason, usize)> {
+    fn read(text: &str, loopback_only: bool) -> Result<(String, String), (Mistake, usize)> {
         let default = Pair { a: Ipv4Addr::new(127, 0, 0, 9), text: b"default" };
         let mut scan = Scan::new(text.as_bytes());
         match pair(&mut scan, default, loopback_only, false) {
@@ -97,17 +97,17 @@ mod tests {
     #[test]
     fn what_is_refused() {
         for (text, reason, at) in [
-            (":", Reason::BadA, 1),
-            ("::", Reason::BadA, 1),
-            (": 2:", Reason::BadA, 1),
-            (":x", Reason::BadA, 1),
-            (":0:", Reason::BadA, 1),
-            (":0.0.0.0:", Reason::BadA, 1),
-            (":256:", Reason::BadA, 1),
-            (":127.0.0.2.1:", Reason::AfterA, 10),
-            (":2 x", Reason::AfterA, 3),
-            (":2 # comment", Reason::AfterA, 3),
-            (":10.0.0.1:", Reason::NotLoopback(Ipv4Addr::new(10, 0, 0, 1)), 1),
+            (":", Mistake::BadA, 1),
+            ("::", Mistake::BadA, 1),
+            (": 2:", Mistake::BadA, 1),
+            (":x", Mistake::BadA, 1),
+            (":0:", Mistake::BadA, 1),
+            (":0.0.0.0:", Mistake::BadA, 1),
+            (":256:", Mistake::BadA, 1),
+            (":127.0.0.2.1:", Mistake::AfterA, 10),
+            (":2 x", Mistake::AfterA, 3),
+            (":2 # comment", Mistake::AfterA, 3),
+            (":10.0.0.1:", Mistake::NotLoopback(Ipv4Addr::new(10, 0, 0, 1)), 1),
         ] {
             assert_eq!(read(text, true), Err((reason, at)), "{text}");
         }

@@ -6,7 +6,7 @@ use super::fast::FastValue;
 use super::params::{self, Params};
 use super::scan::Scan;
 use super::value::{self, Pair};
-use super::{Dialect, FatalCause, Kind, MAX_TEXT, Options, Reason};
+use super::{Dialect, FatalCause, Kind, MAX_TEXT, Mistake, Options};
 use crate::listing::{AnswerId, AnswersBuilder, Gate, ValueId};
 use std::net::Ipv4Addr;
 
@@ -78,23 +78,23 @@ impl Values {
     }
 
     /// Takes a default line. A reason returned is a warning only.
-    pub(super) fn default_line(&mut self, scan: &mut Scan<'_>) -> Result<Option<Reason>, Refused> {
+    pub(super) fn default_line(&mut self, scan: &mut Scan<'_>) -> Result<Option<Mistake>, Refused> {
         if self.one_default && self.first.is_some() {
             return Ok(None);
         }
         let (pair, was_cut) = value::pair(scan, Pair::BUILT_IN, self.loopback_only, self.comments)?;
         let pair = OwnedPair::new(pair);
         self.set_default(pair);
-        Ok(was_cut.then_some(Reason::LongText))
+        Ok(was_cut.then_some(Mistake::LongText))
     }
 
     /// Takes a default line that takes what it leaves out from the one before.
-    pub(super) fn next_default(&mut self, scan: &mut Scan<'_>) -> Result<Option<Reason>, Refused> {
+    pub(super) fn next_default(&mut self, scan: &mut Scan<'_>) -> Result<Option<Mistake>, Refused> {
         let (pair, was_cut) =
             value::pair(scan, self.current.as_pair(), self.loopback_only, self.comments)?;
         let pair = OwnedPair::new(pair);
         self.set_default(pair);
-        Ok(was_cut.then_some(Reason::LongText))
+        Ok(was_cut.then_some(Mistake::LongText))
     }
 
     fn set_default(&mut self, pair: OwnedPair) {
@@ -131,17 +131,17 @@ impl Values {
     pub(super) fn of_entry(
         &mut self,
         value: EntryValue<'_, '_>,
-    ) -> Result<(Option<ValueId>, Option<Reason>), Refused> {
+    ) -> Result<(Option<ValueId>, Option<Mistake>), Refused> {
         match value {
             EntryValue::Excluded => Ok((None, None)),
             EntryValue::Default => Ok((Some(self.default_id()?), None)),
             EntryValue::Text(text) => {
                 let used = &text[..text.len().min(MAX_TEXT)];
                 let id = self.answers.value(self.current.a, used).ok_or(FatalCause::TooLarge)?;
-                Ok((Some(id), (used.len() < text.len()).then_some(Reason::LongText)))
+                Ok((Some(id), (used.len() < text.len()).then_some(Mistake::LongText)))
             }
             EntryValue::Rest(scan) => self.of_rest(scan),
-            EntryValue::Record(_) => Err(Reason::OtherType.into()),
+            EntryValue::Record(_) => Err(Mistake::OtherType.into()),
         }
     }
 
@@ -149,7 +149,7 @@ impl Values {
     fn of_rest(
         &mut self,
         scan: &mut Scan<'_>,
-    ) -> Result<(Option<ValueId>, Option<Reason>), Refused> {
+    ) -> Result<(Option<ValueId>, Option<Mistake>), Refused> {
         scan.skip_blanks();
         if scan.is_end_or_comment() {
             return Ok((Some(self.default_id()?), None));
@@ -158,7 +158,7 @@ impl Values {
             Params::None => self.value(scan, None)?,
             Params::Doubtful => {
                 let (id, warning) = self.value(scan, None)?;
-                (id, warning.or(Some(Reason::DoubtfulParams)))
+                (id, warning.or(Some(Mistake::DoubtfulParams)))
             }
             Params::Some(0, gate) => {
                 let Pair { a, text } = self.current.as_pair();
@@ -211,10 +211,10 @@ impl Values {
         &mut self,
         scan: &mut Scan<'_>,
         gate: Option<Gate>,
-    ) -> Result<(ValueId, Option<Reason>), Refused> {
+    ) -> Result<(ValueId, Option<Mistake>), Refused> {
         let (pair, was_cut) = value::pair(scan, self.current.as_pair(), self.loopback_only, false)?;
         let id = self.answers.gated_value(pair.a, pair.text, gate).ok_or(FatalCause::TooLarge)?;
-        Ok((id, was_cut.then_some(Reason::LongText)))
+        Ok((id, was_cut.then_some(Mistake::LongText)))
     }
 
     /// The answer of an entry with this value, none for an exclusion.

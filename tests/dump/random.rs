@@ -2,7 +2,7 @@
 
 use super::master::Master;
 use crate::common::{Random, Reply, in_parallel, query, temp_dir};
-use dnsbld::config::Source;
+use dnsbld::config::ConfigSource;
 use dnsbld::daemon;
 use dnsbld::dump::{self, Options};
 use dnsbld::engine::{self, Catalog, Request, Transport, WorkerState};
@@ -148,7 +148,7 @@ fn catalog(random: &mut Random, with_key: bool) -> (Catalog, Vec<String>, String
     all += &format!("allow {allow:?}, test points {points}\n");
     let path = folder.path().join("dnsbld.toml");
     std::fs::write(&path, config).expect("the folder is ours");
-    let settings = Source::file(path).load().expect("a good configuration").settings;
+    let settings = ConfigSource::file(path).load().expect("a good configuration").settings;
     (daemon::load(&settings).expect("it loads"), asked, all)
 }
 

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use dnsbld::config::Source;
+use dnsbld::config::ConfigSource;
 use dnsbld::engine::{self, Catalog, Outcome, Request, Transport, WorkerState};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -32,7 +32,7 @@ pub(crate) struct Memory {
 impl Memory {
     /// Loads a configuration.
     pub(crate) fn load(config: &Path) -> Self {
-        let loaded = Source::file(config).load().unwrap_or_else(|errors| panic!("{errors}"));
+        let loaded = ConfigSource::file(config).load().unwrap_or_else(|errors| panic!("{errors}"));
         let catalog = dnsbld::daemon::load(&loaded.settings).expect("threads to load with");
         Self { catalog, state: WorkerState::default() }
     }

@@ -6,7 +6,7 @@ mod dataset;
 mod server;
 mod zone;
 
-use super::error::{Diagnostic, Problem};
+use super::error::{ConfigDiagnostic, Problem};
 use super::settings::{Loaded, Server, Settings, TtlBounds};
 use super::spec::{Spec, Time, Typed};
 use super::value;
@@ -24,7 +24,7 @@ pub(super) fn resolve(
     spec: &Spec,
     folder: &Path,
     listen: &[SocketAddr],
-) -> Result<Loaded, Vec<Diagnostic>> {
+) -> Result<Loaded, Vec<ConfigDiagnostic>> {
     let mut resolver = Resolver { text, folder, listen, errors: Vec::new(), warnings: Vec::new() };
     let server = resolver.server(&spec.server);
     let datasets = resolver.datasets(&spec.dataset, &server.ttl);
@@ -42,8 +42,8 @@ struct Resolver<'a> {
     text: &'a str,
     folder: &'a Path,
     listen: &'a [SocketAddr],
-    errors: Vec<Diagnostic>,
-    warnings: Vec<Diagnostic>,
+    errors: Vec<ConfigDiagnostic>,
+    warnings: Vec<ConfigDiagnostic>,
 }
 
 impl Resolver<'_> {
@@ -193,12 +193,12 @@ impl Resolver<'_> {
     }
 
     fn error(&mut self, key: &str, span: Range<usize>, problem: Problem) {
-        self.errors.push(Diagnostic::at(self.text, span, problem.of(key)));
+        self.errors.push(ConfigDiagnostic::at(self.text, span, problem.of(key)));
     }
 
     fn line_column(&self, span: Range<usize>) -> (usize, usize) {
         let nothing = Problem::new("", "");
-        Diagnostic::at(self.text, span, nothing).place.unwrap_or_default()
+        ConfigDiagnostic::at(self.text, span, nothing).place.unwrap_or_default()
     }
 }
 

@@ -1,6 +1,6 @@
 //! The tables `[[zone]]`, and the access lists of the server.
 
-use super::super::error::{Diagnostic, Problem, suggest};
+use super::super::error::{ConfigDiagnostic, Problem, suggest};
 use super::super::settings::Zone;
 use super::super::spec::{DatasetSpec, ServerSpec, Typed, TypedList, ZoneSpec};
 use super::super::value;
@@ -20,7 +20,8 @@ impl Resolver<'_> {
         let known = Known::of(datasets);
         if specs.is_empty() {
             let help = "add a [[zone]] with a name and its datasets";
-            self.errors.push(Diagnostic::general(Problem::new("there is no zone to serve", help)));
+            self.errors
+                .push(ConfigDiagnostic::general(Problem::new("there is no zone to serve", help)));
         }
         let (mut places, mut used) = (HashMap::new(), HashSet::new());
         let mut access_lists = |resolver: &mut Self, key: &str, list: &TypedList| match list {
@@ -84,7 +85,7 @@ impl Resolver<'_> {
         for name in typed_names.filter(|name| !used.contains(name.get_ref())) {
             let message = format!("no zone uses dataset {:?}, so it is not loaded", name.get_ref());
             let problem = Problem::new(message, "add it to the datasets, allow or acl of a zone");
-            self.warnings.push(Diagnostic::at(self.text, name.span(), problem));
+            self.warnings.push(ConfigDiagnostic::at(self.text, name.span(), problem));
         }
         (zones, server_acl)
     }

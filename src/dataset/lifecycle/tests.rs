@@ -184,7 +184,7 @@ fn a_whole_lifecycle() {
     assert_eq!(lifecycle.take(at(100), candidate), load(1, Some(12), None));
 
     let refusal = lifecycle.refuse(at(400), gone("list")).refusal.unwrap();
-    assert_eq!(refusal.served, Some(event::Served { entries: 1, age: Duration::from_secs(400) }));
+    assert_eq!(refusal.served, Some(event::LastGood { entries: 1, age: Duration::from_secs(400) }));
     assert_eq!(lifecycle.state(), State::Stale);
     assert_eq!(lifecycle.refuse(at(410), gone("list")).refusal, None);
 

@@ -17,7 +17,7 @@ fn of_text(kind: Kind, text: &str) -> Dataset {
     parser.feed(text.as_bytes()).unwrap();
     parser.end_file().unwrap();
     let parsed = parser.finish();
-    let bad = |reason: zonefile::Reason| !matches!(reason, zonefile::Reason::Duplicate(_));
+    let bad = |reason: zonefile::Mistake| !matches!(reason, zonefile::Mistake::Duplicate(_));
     assert!(!parsed.diagnostics.kept.iter().any(|kept| bad(kept.reason)));
     Dataset {
         names: parsed.names,

@@ -1,6 +1,6 @@
 use super::Acl;
 use crate::listing::{Action, Keyword};
-use crate::zonefile::{Kind, Options, Parsed, Parser, Reason};
+use crate::zonefile::{Kind, Mistake, Options, Parsed, Parser};
 use std::net::IpAddr;
 
 fn parse(kind: Kind, files: &[&str]) -> Parsed {
@@ -46,7 +46,7 @@ fn keys(files: &[&str], asked: &[&str]) -> Vec<String> {
     asked.iter().map(action).collect()
 }
 
-fn reasons(kind: Kind, file: &str) -> Vec<(u32, Reason)> {
+fn reasons(kind: Kind, file: &str) -> Vec<(u32, Mistake)> {
     parse(kind, &[file]).diagnostics.kept.iter().map(|bad| (bad.column, bad.reason)).collect()
 }
 
@@ -86,20 +86,20 @@ fn actions_in_all_their_spellings() {
 #[test]
 fn what_is_refused() {
     let lines = [
-        ("1.2.3.4 =nonsense", 9, Reason::BadAction),
-        ("1.2.3.4 :nonsense", 10, Reason::BadAction),
-        ("1.2.3.4 :refused", 10, Reason::BadAction),
-        ("1.2.3.4 :accept", 10, Reason::BadAction),
-        ("1.2.3.4 : refuse", 10, Reason::BadAction),
-        ("=nonsense", 1, Reason::BadAction),
-        (":nonsense", 2, Reason::BadAction),
-        ("1.2.3.4=refuse", 8, Reason::AfterAddress),
-        ("!1.2.3.4", 1, Reason::NotAddress4),
-        ("host", 1, Reason::NotAddress4),
-        ("1:2:x", 5, Reason::NotAddress6),
-        ("1.2.3.4/24", 11, Reason::HostBits("1.2.3.0/24".parse().unwrap())),
-        ("$SOA 1 a b 1 1 1 1 1", 2, Reason::NotInAccessList),
-        ("$ns 1 a", 2, Reason::NotInAccessList),
+        ("1.2.3.4 =nonsense", 9, Mistake::BadAction),
+        ("1.2.3.4 :nonsense", 10, Mistake::BadAction),
+        ("1.2.3.4 :refused", 10, Mistake::BadAction),
+        ("1.2.3.4 :accept", 10, Mistake::BadAction),
+        ("1.2.3.4 : refuse", 10, Mistake::BadAction),
+        ("=nonsense", 1, Mistake::BadAction),
+        (":nonsense", 2, Mistake::BadAction),
+        ("1.2.3.4=refuse", 8, Mistake::AfterAddress),
+        ("!1.2.3.4", 1, Mistake::NotAddress4),
+        ("host", 1, Mistake::NotAddress4),
+        ("1:2:x", 5, Mistake::NotAddress6),
+        ("1.2.3.4/24", 11, Mistake::HostBits("1.2.3.0/24".parse().unwrap())),
+        ("$SOA 1 a b 1 1 1 1 1", 2, Mistake::NotInAccessList),
+        ("$ns 1 a", 2, Mistake::NotInAccessList),
     ];
     for (line, column, reason) in lines {
         let (_, found) = reasons(Kind::Acl, line)[0];
@@ -107,9 +107,9 @@ fn what_is_refused() {
         assert_eq!(reasons(Kind::Acl, line), [(column, reason)], "{line}");
     }
     let long = "k".repeat(64);
-    assert_eq!(reasons(Kind::AclKey, &long), [(1, Reason::LongKey)]);
-    assert_eq!(reasons(Kind::AclKey, "::x"), [(2, Reason::BadAction)]);
-    assert_eq!(reasons(Kind::AclKey, "key =nonsense"), [(5, Reason::BadAction)]);
+    assert_eq!(reasons(Kind::AclKey, &long), [(1, Mistake::LongKey)]);
+    assert_eq!(reasons(Kind::AclKey, "::x"), [(2, Mistake::BadAction)]);
+    assert_eq!(reasons(Kind::AclKey, "key =nonsense"), [(5, Mistake::BadAction)]);
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn the_longest_prefix_counts_and_of_equal_ones_the_first() {
     let asked = ["9.9.9.9", "10.9.9.9", "10.1.1.1", "10.1.2.3", "::2", "::1", "2001:db8::1"];
     let want = ["refuse", "pass", "empty", "pass", "empty", "pass", "refuse"];
     assert_eq!(clients(&[file], &asked), want);
-    let duplicate = Reason::Duplicate("10.0.0.0/8".parse().unwrap());
+    let duplicate = Mistake::Duplicate("10.0.0.0/8".parse().unwrap());
     assert_eq!(reasons(Kind::Acl, file), [(1, duplicate)]);
     assert_eq!(parse(Kind::Acl, &[file]).entries, 7);
 }
@@ -157,7 +157,10 @@ fn keys_have_no_letter_case_and_the_last_of_equal_ones_counts() {
     let file = ":refuse\nOne :pass\ntwo\ntwo :pass\nthree :pass\nThree :empty\n";
     let want = ["pass", "pass", "empty", "- refuse"];
     assert_eq!(keys(&[file], &["one", "two", "three", "four"]), want);
-    assert_eq!(reasons(Kind::AclKey, file), [(5, Reason::DuplicateKey), (7, Reason::DuplicateKey)]);
+    assert_eq!(
+        reasons(Kind::AclKey, file),
+        [(5, Mistake::DuplicateKey), (7, Mistake::DuplicateKey)]
+    );
     assert_eq!(
         keys(&["a\n", ":pass\nb\n", "c\n"], &["a", "b", "c", "d"]),
         ["ignore", "pass", "ignore", "- pass"]

@@ -98,10 +98,10 @@ mod tests {
     use super::super::values::tests::{check as check_end, ends};
     use super::*;
     use crate::zonefile::scan::Scan;
-    use crate::zonefile::{MAX_TEXT, Reason};
+    use crate::zonefile::{MAX_TEXT, Mistake};
     use proptest::prelude::*;
 
-    type Reading<K> = fn(&mut Scan<'_>) -> Result<(K, u8), Reason>;
+    type Reading<K> = fn(&mut Scan<'_>) -> Result<(K, u8), Mistake>;
 
     /// What is taken as such a line is read as any line is.
     fn check<K: FastAddress>(text: &[u8], cidr: Reading<K>) {

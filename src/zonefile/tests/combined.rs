@@ -20,7 +20,7 @@ fn sections(parsed: &Parsed) -> Vec<String> {
     parsed.parts.iter().map(section).collect()
 }
 
-fn reasons(parsed: &Parsed) -> Vec<(u16, u32, u32, Reason)> {
+fn reasons(parsed: &Parsed) -> Vec<(u16, u32, u32, Mistake)> {
     let at = |kept: &Diagnostic| (kept.file, kept.line, kept.column, kept.reason);
     parsed.diagnostics.kept.iter().map(at).collect()
 }
@@ -41,7 +41,7 @@ fn each_section_starts_from_what_stands_before_all_of_them() {
         ]
     );
     assert_eq!((parsed.ttl, parsed.entries), (300, 5));
-    let large = Reason::LargeRange { size: 512, max: 256 };
+    let large = Mistake::LargeRange { size: 512, max: 256 };
     assert_eq!(reasons(&parsed), [(0, 19, 9, large)]);
     let soa = parsed.soa.as_ref().unwrap();
     assert_eq!((soa.ttl, soa.serial), (300, 1), "the TTL of the whole stands for 0");
@@ -96,13 +96,13 @@ fn subzones_that_are_none_are_told() {
     .unwrap();
     assert_eq!(sections(&parsed), ["ip4set ip4set x,y 2100  1", "ip4trie t z 2100  1"]);
     assert_eq!(parsed.entries, 2);
-    let duplicate = Reason::Duplicate("1.2.3.4/32".parse().unwrap());
+    let duplicate = Mistake::Duplicate("1.2.3.4/32".parse().unwrap());
     assert_eq!(
         reasons(&parsed),
         [
-            (0, 1, 18, Reason::NoSubzone),
-            (0, 3, 21, Reason::BadName(crate::wire::name::NameError::BadEscape)),
-            (0, 5, 9, Reason::BadSpecial(Special::Dataset)),
+            (0, 1, 18, Mistake::NoSubzone),
+            (0, 3, 21, Mistake::BadName(crate::wire::name::NameError::BadEscape)),
+            (0, 5, 9, Mistake::BadSpecial(Special::Dataset)),
             (0, 8, 1, duplicate),
         ]
     );

@@ -43,7 +43,7 @@ fn is_listed(parsed: &Parsed, key: &str) -> bool {
     ask(parsed, key).is_some()
 }
 
-fn reasons(parsed: &Parsed) -> Vec<(u32, u32, Reason)> {
+fn reasons(parsed: &Parsed) -> Vec<(u32, u32, Mistake)> {
     let place = |bad: &Diagnostic| (bad.line, bad.column, bad.reason);
     parsed.diagnostics.kept.iter().map(place).collect()
 }
@@ -58,7 +58,7 @@ fn a_hosts_file_lists_its_names() {
     assert_eq!(parsed.entries, 2);
     assert!(is_listed(&parsed, "bad.example") && is_listed(&parsed, "worse.example"));
     assert!(!is_listed(&parsed, "www.bad.example") && !is_listed(&parsed, "localhost"));
-    assert_eq!(reasons(&parsed), [(5, 9, Reason::NoKey)]);
+    assert_eq!(reasons(&parsed), [(5, 9, Mistake::NoKey)]);
     assert_eq!(parsed.diagnostics.kept[0].excerpt.as_deref(), Some("0.0.0.0 a..b"));
 }
 

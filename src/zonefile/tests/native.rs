@@ -16,7 +16,7 @@ fn rbldnsd(kind: Kind, text: &str) -> Parsed {
 }
 
 /// What is told: the line, and whether it was used.
-fn told_of(parsed: &Parsed) -> Vec<(u32, bool, Reason)> {
+fn told_of(parsed: &Parsed) -> Vec<(u32, bool, Mistake)> {
     parsed.diagnostics.kept.iter().map(|told| (told.line, told.is_used, told.reason)).collect()
 }
 
@@ -30,7 +30,7 @@ fn ranges_with_blanks_are_ranges() {
     {
         let parsed = native(Kind::Ip4Set, text);
         assert_eq!(listing4(&parsed), ["192.0.2.1-192.0.2.9 127.0.0.2 "], "{text}");
-        assert_eq!(told_of(&parsed), [(1, true, Reason::SpacedRange)]);
+        assert_eq!(told_of(&parsed), [(1, true, Mistake::SpacedRange)]);
         let faithful = rbldnsd(Kind::Ip4Set, text);
         assert_eq!(faithful.ip4.unwrap().ranges().count(), 1);
         assert_eq!(faithful.diagnostics.total, 0);
@@ -38,7 +38,7 @@ fn ranges_with_blanks_are_ranges() {
     let parsed = native(Kind::Ip4Set, "192.0.2.1 - 192.0.2.9 :3:x\n192.0.2.20 - 5\n");
     assert_eq!(listing4(&parsed), ["192.0.2.1-192.0.2.9 127.0.0.3 x", "192.0.2.20 127.0.0.2 - 5"]);
     let parsed = native(Kind::Ip4Set, "192.0.2.9 - 192.0.2.1\n");
-    assert_eq!(told_of(&parsed), [(1, false, Reason::BackwardRange)]);
+    assert_eq!(told_of(&parsed), [(1, false, Mistake::BackwardRange)]);
     let parsed = native(Kind::Ip4Trie, "192.0.2.1 - 192.0.2.9\n");
     let range = ["192.0.2.1-192.0.2.9 127.0.0.2 "];
     assert_eq!((listing4(&parsed), parsed.entries), (range.map(str::to_owned).into(), 1));
@@ -52,26 +52,26 @@ fn masks_and_columns_are_networks() {
     for kind in [Kind::Ip4Set, Kind::Ip4Trie] {
         let parsed = native(kind, "192.0.2.0/255.255.255.0 x\n192.0.3.0/255.0.255.0\n");
         assert_eq!(listing4(&parsed), ["192.0.2.0-192.0.2.255 127.0.0.2 x"]);
-        let length = Reason::PrefixLength { max: 32 };
-        let mask = Reason::Netmask(net("192.0.2.0/24"));
+        let length = Mistake::PrefixLength { max: 32 };
+        let mask = Mistake::Netmask(net("192.0.2.0/24"));
         assert_eq!(told_of(&parsed), [(1, true, mask), (2, false, length)]);
         assert_eq!(rbldnsd(kind, "192.0.2.0/255.255.255.0\n").entries, 0);
         let parsed = native(kind, "192.0.2.0\t192.0.2.255\t24\t1234\tX\n1.2.3.4 1.2.3.9\n");
         let listed = ["1.2.3.4 127.0.0.2 1.2.3.9", "192.0.2.0-192.0.2.255 127.0.0.2 "];
         assert_eq!(listing4(&parsed), listed);
-        let columns = Reason::Columns(net("192.0.2.0/24"));
-        assert_eq!(told_of(&parsed), [(1, true, columns), (2, true, Reason::SecondAddress)]);
+        let columns = Mistake::Columns(net("192.0.2.0/24"));
+        assert_eq!(told_of(&parsed), [(1, true, columns), (2, true, Mistake::SecondAddress)]);
     }
 }
 
 #[test]
 fn values_that_were_meant_otherwise_are_told() {
     let parsed = native(Kind::Ip4Set, "192.0.2.1:25\n192.0.2.2:2\n192.0.2.3:25:x\n");
-    assert_eq!(told_of(&parsed), [(1, true, Reason::Port(25))]);
+    assert_eq!(told_of(&parsed), [(1, true, Mistake::Port(25))]);
     assert_eq!(parsed.entries, 3);
     let map = "192.0.2.0/24 REJECT\n198.51.100.0/24 OK\n203.0.113.0/24\tdunno \n";
     let parsed = native(Kind::Ip4Trie, map);
-    let passes = Reason::PassesInMap;
+    let passes = Mistake::PassesInMap;
     assert_eq!(told_of(&parsed), [(2, true, passes), (3, true, passes)]);
     assert_eq!(told_of(&native(Kind::Dnset, "a.example permit\n")), [(1, true, passes)]);
     assert_eq!(rbldnsd(Kind::Ip4Trie, map).diagnostics.total, 0);
@@ -79,8 +79,8 @@ fn values_that_were_meant_otherwise_are_told() {
     assert_eq!(native(Kind::Ip6Trie, mapped).diagnostics.total, 1);
     let beside = Options { is_beside_ip4: true, ..options() };
     let parsed = parse(Kind::Ip6Trie, beside, &[mapped.as_bytes()]).unwrap();
-    let unreached = Reason::Mapped(net("192.0.2.0/24"));
-    assert_eq!(told_of(&parsed), [(1, false, Reason::AfterAddress), (2, true, unreached)]);
+    let unreached = Mistake::Mapped(net("192.0.2.0/24"));
+    assert_eq!(told_of(&parsed), [(1, false, Mistake::AfterAddress), (2, true, unreached)]);
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn names_that_nobody_asks_for_are_told() {
     let text = "bad.example:2:text\nworse.example:\nw3.example#note\nw4.example,\n*w5.example\n\
         b*d.example\nhttps://bad.example/login\nb\u{fc}cher.example\n||bad.example^\n\\042.example\n";
     let parsed = native(Kind::Dnset, text);
-    let odd = |line, byte| (line, false, Reason::OddName(byte));
+    let odd = |line, byte| (line, false, Mistake::OddName(byte));
     assert_eq!(parsed.diagnostics.total, 8);
     assert_eq!(parsed.entries, 2);
     let kept = told_of(&parsed);
@@ -99,7 +99,7 @@ fn names_that_nobody_asks_for_are_told() {
     assert_eq!(rbldnsd(Kind::Dnset, text).entries, 10);
     let beside = Options { is_beside_ip4: true, ..options() };
     let parsed = parse(Kind::Dnset, beside, &[b"192.0.2.7\nbad.example\n"]).unwrap();
-    assert_eq!(told_of(&parsed), [(1, true, Reason::AddressInNames)]);
+    assert_eq!(told_of(&parsed), [(1, true, Mistake::AddressInNames)]);
 }
 
 #[test]
@@ -107,13 +107,13 @@ fn lines_of_bind_are_told() {
     let text = "$TTL 3600\n2.0.0.127 IN A 127.0.0.2\n          IN TXT \"test\"\n\
         *.2.0.192 IN A 127.0.0.2\n  www A 127.0.0.2\na AAAA 2001:db8::1\n";
     let parsed = native(Kind::Generic, text);
-    assert_eq!(told_of(&parsed), [(3, false, Reason::NoOwner), (4, true, Reason::Star)]);
+    assert_eq!(told_of(&parsed), [(3, false, Mistake::NoOwner), (4, true, Mistake::Star)]);
     let records = parsed.records.unwrap();
     assert_eq!(records.lookup(b"\x02in\0"), Found::Nothing);
     let Found::Records(name) = records.lookup(b"\x01a\0") else { panic!() };
     assert_eq!(records.records(name).next().unwrap().rtype, Type::AAAA);
     let faithful = rbldnsd(Kind::Generic, text);
-    assert_eq!(told_of(&faithful), [(6, false, Reason::RecordType)]);
+    assert_eq!(told_of(&faithful), [(6, false, Mistake::RecordType)]);
 }
 
 #[test]
@@ -121,12 +121,12 @@ fn sets_take_lengths_that_change_nothing() {
     let text = "192.0.2.1\n192.0.2.2/32\n192.0.2.8/29\n192.0.2.20-22\n192.0.2\n";
     let parsed = native(Kind::Ip4Tset, text);
     assert_eq!(listing4(&parsed), ["192.0.2.1-192.0.2.2 127.0.0.2 "]);
-    assert_eq!(told_of(&parsed), [3, 4, 5].map(|line| (line, false, Reason::NotSingle4)));
+    assert_eq!(told_of(&parsed), [3, 4, 5].map(|line| (line, false, Mistake::NotSingle4)));
     assert_eq!(rbldnsd(Kind::Ip4Tset, text).entries, 1);
     let text = "2001:db8:1:2\n2001:db8:1:3::/64\n2001:db8::/48\n2001:db8:1:4::1/64\n";
     let parsed = native(Kind::Ip6Tset, text);
-    let wide = Reason::NotSingle6 { excluded: false };
-    let bits = Reason::HostBits(net("2001:db8:1:4::/64"));
+    let wide = Mistake::NotSingle6 { excluded: false };
+    let bits = Mistake::HostBits(net("2001:db8:1:4::/64"));
     assert_eq!((parsed.entries, told_of(&parsed)), (2, vec![(3, false, wide), (4, false, bits)]));
     assert_eq!(rbldnsd(Kind::Ip6Tset, text).entries, 1);
 }
@@ -136,12 +136,12 @@ fn the_other_family_is_one_kind_of_fault() {
     let text = "192.0.2.1\n2a01:db8::/32\n2001:db8::/32\n!fe80::/10\n10:2:x\n";
     for parse in [native, rbldnsd] {
         let parsed = parse(Kind::Ip4Set, text);
-        let other = [2, 3, 4].map(|line| (line, false, Reason::Ip6InIp4));
+        let other = [2, 3, 4].map(|line| (line, false, Mistake::Ip6InIp4));
         assert_eq!(told_of(&parsed)[..3], other);
-        assert_eq!(told_of(&parsed)[3], (5, false, Reason::BareOctet(net("10.0.0.0/8"))));
+        assert_eq!(told_of(&parsed)[3], (5, false, Mistake::BareOctet(net("10.0.0.0/8"))));
         let parsed = parse(Kind::Ip6Trie, "2001:db8::/32\n192.0.2.1\n10.0.0.0/8\n2001\n");
-        let bare = Reason::BareField(net("2001::/16"));
-        let other = Reason::Ip4InIp6;
+        let bare = Mistake::BareField(net("2001::/16"));
+        let other = Mistake::Ip4InIp6;
         assert_eq!(told_of(&parsed), [(2, false, other), (3, false, other), (4, false, bare)]);
     }
 }
@@ -173,9 +173,9 @@ fn a_cut_last_line_counts_only_if_its_key_is_whole() {
     ] {
         let parsed = native(kind, line);
         let reason = match line {
-            "1.2.3.4-1.2.3" => Reason::UnequalRange,
-            _ if is_whole => Reason::NoNewline,
-            _ => Reason::CutKey,
+            "1.2.3.4-1.2.3" => Mistake::UnequalRange,
+            _ if is_whole => Mistake::NoNewline,
+            _ => Mistake::CutKey,
         };
         assert_eq!(told_of(&parsed), [(1, is_whole, reason)], "{line}");
         let faithful = rbldnsd(kind, line);
@@ -203,13 +203,13 @@ fn comments_end_specials_and_default_lines() {
     assert_eq!(parsed.diagnostics.total, 0);
     let parsed = rbldnsd(Kind::Ip4Set, text);
     assert_eq!(listing4(&parsed), ["1.2.3.4-1.2.3.5 127.0.0.2 # no text"]);
-    assert_eq!(told_of(&parsed), [(11, false, Reason::AfterA)]);
+    assert_eq!(told_of(&parsed), [(11, false, Mistake::AfterA)]);
 }
 
 #[test]
 fn commas_between_name_servers_are_told() {
     let names = |parsed: Parsed| -> Vec<String> {
-        assert_eq!(told_of(&parsed), [(1, true, Reason::CommaInNs)]);
+        assert_eq!(told_of(&parsed), [(1, true, Mistake::CommaInNs)]);
         parsed.ns.unwrap().names.iter().map(ToString::to_string).collect()
     };
     let text = "$NS 300 ns1.example, ns2.example ,\n";
@@ -229,6 +229,6 @@ fn more_values_than_an_answer_holds_are_told() {
     {
         assert_eq!(native(kind, &lines(key, 255)).diagnostics.total, 0);
         let parsed = native(kind, &lines(key, 256));
-        assert_eq!(told_of(&parsed), [(0, true, Reason::ManyValues { keys: 1 })], "{kind}");
+        assert_eq!(told_of(&parsed), [(0, true, Mistake::ManyValues { keys: 1 })], "{kind}");
     }
 }
