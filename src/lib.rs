@@ -28,7 +28,7 @@
 //! | [`guard`] | verdicts on what was read: one file per rule |
 //! | [`event`] | what happened, as typed values; the log is a sink |
 //! | [`watch`] | which files changed, and whether they are at rest |
-//! | [`state`] | the state folder: lock, serials, the writer of snapshots |
+//! | [`state`] | the state folder: lock, serials, records of datasets, the writer of snapshots |
 //! | [`dataset`] | from task to candidate to what is served: build, lifecycle, manager |
 //! | [`status`] | one plain value that says how the server is; the start report |
 //! | [`stats`] | counters of all zones, the statistics file, the query log |

@@ -120,9 +120,10 @@ pub(super) fn build(task: &Task, now: u64, has_good: bool) -> Outcome {
         return Outcome::Same(sources);
     }
     let parsed = parser.finish();
-    let (stamp, counts) = (parsed.stamp, parsed.counts);
+    let (stamp, stated, counts) = (parsed.stamp, parsed.stated, parsed.counts);
     let threads = if task.all_cores { cores() } else { 1 };
     let (dataset, diagnostics) = convert::dataset(&task.spec, &task.server, parsed, threads);
+    let facts = guard::Facts::of(&dataset, &sources, stamp, stated);
     let took = start.elapsed();
     let (is_cached, since) = (false, None);
     Outcome::Built(Box::new(Built {
@@ -130,7 +131,7 @@ pub(super) fn build(task: &Task, now: u64, has_good: bool) -> Outcome {
         sources,
         diagnostics,
         counts,
-        stamp,
+        facts,
         is_cached,
         since,
         took,

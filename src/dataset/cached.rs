@@ -9,7 +9,7 @@ use crate::snapshot::intake::Intake;
 use crate::snapshot::{self, Difference, Opened, Origin, Rules};
 use crate::source::{Cause, ReadReport, SourceFile};
 use crate::zone::Dataset;
-use crate::zonefile::{Counts, Diagnostics, Dialect, FatalCause, Format};
+use crate::zonefile::{Counts, Diagnostics, Dialect, FatalCause, Format, Stated};
 use std::time::Instant;
 use tracing::debug;
 
@@ -137,13 +137,15 @@ pub(super) fn find(task: &Task, now: u64, events: &mut Vec<Event>) -> Option<Cac
     };
     let now_there = unchanged(task, &origin.sources, true);
     let is_current = now_there.is_some();
+    let is_cached = now_there.as_ref() == Some(&origin.sources);
+    let sources = now_there.unwrap_or(origin.sources);
     let built = Box::new(Built {
+        facts: guard::Facts::of(&dataset, &sources, origin.stamp, Stated::default()),
         dataset,
-        is_cached: now_there.as_ref() == Some(&origin.sources),
-        sources: now_there.unwrap_or(origin.sources),
+        is_cached,
+        sources,
         diagnostics: Diagnostics::default(),
         counts: Counts::Plain,
-        stamp: origin.stamp,
         since: std::fs::metadata(&path).and_then(|metadata| metadata.modified()).ok(),
         took: start.elapsed(),
     });
@@ -190,12 +192,13 @@ pub(super) fn take_in(
         bad_lines: origin.sources.iter().map(|source| source.bad_lines).sum(),
         first_bad: origin.sources.iter().find_map(|source| source.first_bad.clone()),
     };
+    let sources = vec![source];
     Ok(Built {
+        facts: guard::Facts::of(&dataset, &sources, origin.stamp, Stated::default()),
         dataset,
-        sources: vec![source],
+        sources,
         diagnostics: Diagnostics::default(),
         counts: Counts::Plain,
-        stamp: origin.stamp,
         is_cached: false,
         since: None,
         took: start.elapsed(),

@@ -8,10 +8,11 @@ use super::task::{Built, Finished, Outcome, Task};
 use crate::config::{self, Settings};
 use crate::event::{Event, EventSink, Role};
 use crate::guard::{self, Candidate, Verdict};
+use crate::snapshot::folder::Folder;
 use crate::source::{Identity, Problem, SourceFile};
 use crate::state::lock::StateLock;
+use crate::state::record::{self, Record};
 use crate::state::snapshot_writer::{SnapshotWriter, WriteJob};
-use crate::trie::Trie4;
 use crate::util::cancel::CancelSource;
 use crate::util::time::unix_time;
 use crate::watch::{Change, WatchOptions, Watched, Watcher};
@@ -21,7 +22,7 @@ use anyhow::Context;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tracing::debug;
 
@@ -57,6 +58,8 @@ struct BuildContext {
 struct ManagedDataset {
     spec: Arc<config::Dataset>,
     lifecycle: Lifecycle,
+    /// What is known of the data that was accepted last, also before the start.
+    record: Option<Record>,
     /// Cancels the last snapshot, which may not be written yet.
     writing: Option<CancelSource>,
     /// Cancels the build under way.
@@ -119,9 +122,10 @@ impl DatasetManager {
             let Some(managed) = self.datasets.get_mut(&spec.name) else {
                 let namesake =
                     self.datasets.values().find_map(|managed| managed.under_another_name(&spec));
-                let mut managed =
-                    namesake.unwrap_or_else(|| ManagedDataset::new(Arc::clone(&spec)));
+                let mut managed = namesake
+                    .unwrap_or_else(|| ManagedDataset::first(Arc::clone(&spec), &self.context));
                 managed.write_snapshot(&self.context);
+                managed.write_record(&self.context);
                 managed.rebuild(&self.context);
                 self.datasets.insert(spec.name.clone(), managed);
                 continue;
@@ -165,7 +169,10 @@ impl DatasetManager {
         let writer = SnapshotWriter::start(state_dir, Arc::clone(&self.context.sink))?;
         writer.retain(self.datasets.keys().cloned().collect());
         self.context.writer = Some(writer);
-        self.datasets.values_mut().for_each(|managed| managed.write_snapshot(&self.context));
+        for managed in self.datasets.values_mut() {
+            managed.write_snapshot(&self.context);
+            managed.write_record(&self.context);
+        }
         Ok(())
     }
 
@@ -269,6 +276,11 @@ impl DatasetManager {
         self.datasets.get(name).is_some_and(|managed| managed.lifecycle.served().is_some())
     }
 
+    /// What is known of the data of a dataset that was accepted last, also before the start.
+    pub(crate) fn record(&self, name: &str) -> Option<&Record> {
+        self.datasets.get(name)?.record.as_ref()
+    }
+
     /// All datasets: name, type and lifecycle.
     pub(crate) fn all(&self) -> impl Iterator<Item = (&str, Kind, &Lifecycle)> {
         let all = self.datasets.iter();
@@ -343,6 +355,7 @@ impl ManagedDataset {
         Self {
             spec,
             lifecycle: Lifecycle::default(),
+            record: None,
             writing: None,
             building: None,
             awaited: false,
@@ -350,6 +363,20 @@ impl ManagedDataset {
             retry: None,
             was_expired: false,
         }
+    }
+
+    /// A dataset that was not served before by this process; the state folder may know of it.
+    fn first(spec: Arc<config::Dataset>, context: &BuildContext) -> Self {
+        let folder = context.server.state_dir.as_deref().map(Folder::of);
+        let record = folder.and_then(|folder| match Record::read(&folder, &spec.name) {
+            Ok(record) => record,
+            Err(error) => {
+                let (dataset, file) = (spec.name.clone(), folder.record(&spec.name));
+                context.sink.emit(&Event::RecordUnusable { dataset, file, error });
+                None
+            }
+        });
+        Self { record, ..Self::new(spec) }
     }
 
     /// The same data for settings that differ in the name alone: what is good stays served when its files
@@ -361,7 +388,9 @@ impl ManagedDataset {
         let served = lifecycle.served_mut().filter(|_| rename(&self.spec) == **spec)?;
         // These differ from the settings of now if the data could not be built by those.
         served.spec = Arc::new(rename(&served.spec));
-        Some(Self { lifecycle, ..Self::new(Arc::clone(spec)) })
+        let record = self.record.clone();
+        let record = record.map(|record| Record { name: spec.name.clone(), ..record });
+        Some(Self { lifecycle, record, ..Self::new(Arc::clone(spec)) })
     }
 
     /// Builds for new settings; what a build under way brings is thrown away.
@@ -431,18 +460,27 @@ impl ManagedDataset {
 
     /// What would be served of a build, and what is to be told of it.
     fn served(&self, built: Built, context: &BuildContext) -> (Served, Diagnostics, Counts) {
-        let Built { dataset, sources, diagnostics, counts, stamp, since, took, is_cached: _ } =
+        let Built { dataset, sources, diagnostics, counts, facts, since, took, is_cached: _ } =
             built;
+        let since =
+            since.map_or_else(SystemTime::now, |since| self.accepted(&sources).unwrap_or(since));
         let served = Served {
             dataset: Arc::new(dataset),
             sources,
-            since: since.unwrap_or_else(SystemTime::now),
+            since,
             spec: Arc::clone(&self.spec),
             server: Arc::clone(&context.server),
-            stamp,
+            facts,
             took,
         };
         (served, diagnostics, counts)
+    }
+
+    /// When these very files were accepted, as far as is remembered.
+    fn accepted(&self, sources: &[SourceFile]) -> Option<SystemTime> {
+        let record = self.record.as_ref()?;
+        let is_of_them = record.content == record::content(sources);
+        UNIX_EPOCH.checked_add(Duration::from_secs(record.accepted)).filter(|_| is_of_them)
     }
 
     fn judge(&mut self, built: Built, context: &BuildContext) {
@@ -462,6 +500,7 @@ impl ManagedDataset {
         };
         let load = self.lifecycle.accept(SystemTime::now(), new, doubt);
         self.retry = None;
+        self.keep_record(context);
         self.tell_bad_lines(&diagnostics, context);
         if let Some(served) = self.lifecycle.served() {
             let times = served.sources.iter().map(|file| file.report.identity.modified.seconds);
@@ -470,7 +509,7 @@ impl ManagedDataset {
                 load,
                 kind: self.spec.kind,
                 tally: counts,
-                addresses: served.dataset.ip4.as_ref().map_or(0, Trie4::covered),
+                addresses: served.facts.ip4.map_or(0, u128::from),
                 memory: served.dataset.memory(),
                 newest: times.max().unwrap_or(0),
                 took: served.took,
@@ -488,6 +527,7 @@ impl ManagedDataset {
             let dataset = self.spec.name.clone();
             context.sink.emit(&Event::DatasetRecovered { dataset, failed_for });
         }
+        self.keep_record(context);
         self.write_snapshot(context);
     }
 
@@ -496,14 +536,41 @@ impl ManagedDataset {
         let (Some(writer), Some(served)) = (&context.writer, self.lifecycle.served()) else {
             return;
         };
-        let Served { dataset, sources, spec, server, stamp, .. } = served;
+        let Served { dataset, sources, spec, server, facts, .. } = served;
         let source = CancelSource::default();
         writer.write(WriteJob {
             dataset: Arc::clone(dataset),
-            origin: cached::origin(spec, server, *stamp, sources),
+            origin: cached::origin(spec, server, facts.stamp, sources),
             token: source.token(),
         });
         self.writing = Some(source);
+    }
+
+    /// Notes what is served and that its files were looked at, and has that written if it is news.
+    fn keep_record(&mut self, context: &BuildContext) {
+        let Some(served) = self.lifecycle.served() else { return };
+        let accepted = served.since.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let new = Record {
+            name: self.spec.name.clone(),
+            origin: record::origin(self.spec.kind, &self.spec.files),
+            content: record::content(&served.sources),
+            accepted,
+            fetched: record::fetched(&served.sources, unix_time()),
+            facts: served.facts.clone(),
+            ..Record::default()
+        };
+        let record = Some(Record::after(self.record.as_ref(), new));
+        if record != self.record {
+            self.record = record;
+            self.write_record(context);
+        }
+    }
+
+    /// Has the record written.
+    fn write_record(&self, context: &BuildContext) {
+        if let (Some(writer), Some(record)) = (&context.writer, &self.record) {
+            writer.write_record(record.clone());
+        }
     }
 
     fn refuse(&mut self, problem: Problem, context: &BuildContext) {

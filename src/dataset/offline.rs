@@ -55,7 +55,7 @@ pub fn compile(
     };
     let now = unix_time();
     let refused = |problem: Problem| anyhow::Error::new(problem).context(spec.name.clone());
-    let Built { dataset, sources, diagnostics, stamp, .. } = match build(&task, now, false) {
+    let Built { dataset, sources, diagnostics, facts, .. } = match build(&task, now, false) {
         Outcome::Built(built) => *built,
         Outcome::Failed(problem) => return Err(refused(problem)),
         Outcome::Unstable(file) | Outcome::Rewritten(file) => {
@@ -69,7 +69,7 @@ pub fn compile(
     if let Verdict::Quarantine(problem) = guard::judge(&candidate, None, &config::Policy::NATIVE) {
         return Err(refused(problem));
     }
-    let origin = origin(spec, server, stamp, &sources);
+    let origin = origin(spec, server, facts.stamp, &sources);
     let (path, id) = match (path, task.folder()) {
         (Some(path), _) => (path.to_owned(), snapshot::write(path, &dataset, &origin, &|| true)),
         (None, Some(folder)) => {

@@ -1,6 +1,7 @@
 //! The data of a dataset that is served.
 
 use crate::config;
+use crate::guard::Facts;
 use crate::source::SourceFile;
 use crate::zone::Dataset;
 use std::path::PathBuf;
@@ -21,8 +22,8 @@ pub(crate) struct Served {
     pub(crate) spec: Arc<config::Dataset>,
     /// The settings of the server it was read by.
     pub(crate) server: Arc<config::Server>,
-    /// When the data was made by its own account, in seconds since 1970.
-    pub(crate) stamp: Option<u64>,
+    /// What the guards compare with other versions.
+    pub(crate) facts: Facts,
     /// How long reading and building took.
     pub(crate) took: Duration,
 }

@@ -2,6 +2,7 @@
 
 use crate::config;
 use crate::event::Event;
+use crate::guard::Facts;
 use crate::snapshot::folder::Folder;
 use crate::source::{FileState, Identity, Limits, Problem, ReadReport, SourceFile, Stable};
 use crate::util::cancel::CancelToken;
@@ -21,8 +22,8 @@ pub(crate) struct Built {
     pub(crate) diagnostics: Diagnostics,
     /// What the entries are, by size or scope; of a snapshot nothing.
     pub(crate) counts: Counts,
-    /// When the data was made by its own account, in seconds since 1970.
-    pub(crate) stamp: Option<u64>,
+    /// What the guards compare with other versions.
+    pub(crate) facts: Facts,
     /// True if the state folder has a snapshot of exactly this data.
     pub(crate) is_cached: bool,
     /// When it was read, if that was before the server was started.

@@ -6,7 +6,9 @@ use super::offline::compile;
 use super::task::{Built, Cached, Outcome, Task};
 use crate::config;
 use crate::event::Log;
+use crate::snapshot::folder::Folder;
 use crate::source::Cause;
+use crate::state::record::Record;
 use crate::state::snapshot_writer::{SnapshotWriter, WriteJob};
 use crate::util::cancel::CancelSource;
 use crate::zonefile::Kind;
@@ -61,14 +63,14 @@ impl Sandbox {
 fn what_could_not_be_written_is_tried_again() {
     let sandbox = Sandbox::new("10.0.0.1\n");
     let Outcome::Built(built) = build(&sandbox.task(), MADE, false) else { panic!("it is good") };
-    let Built { dataset, sources, stamp, .. } = *built;
+    let Built { dataset, sources, facts, .. } = *built;
     let state_dir = sandbox.server.state_dir.clone().unwrap();
     fs::write(&state_dir, "no folder").unwrap();
     let writer =
         SnapshotWriter::start_with(&state_dir, Arc::new(Log), Duration::from_millis(20)).unwrap();
     writer.write(WriteJob {
         dataset: Arc::new(dataset),
-        origin: origin(&sandbox.spec, &sandbox.server, stamp, &sources),
+        origin: origin(&sandbox.spec, &sandbox.server, facts.stamp, &sources),
         token: sandbox.source.token(),
     });
     thread::sleep(Duration::from_millis(100));
@@ -199,4 +201,25 @@ fn any_change_of_the_files_is_seen() {
     let mut other = clone(&sandbox);
     other.spec.files.push(sandbox.folder.path().join("more"));
     assert!(!other.is_found());
+}
+
+/// A failure is told once, and what is remembered is the newest, once it can be written.
+#[test]
+fn a_record_that_could_not_be_written_is_tried_again() {
+    let state = tempfile::tempdir().unwrap();
+    let state_dir = state.path().join("state");
+    fs::write(&state_dir, "no folder").unwrap();
+    let writer =
+        SnapshotWriter::start_with(&state_dir, Arc::new(Log), Duration::from_millis(20)).unwrap();
+    let record = |accepted| Record { name: "list".to_owned(), accepted, ..Record::default() };
+    writer.write_record(record(1));
+    writer.write_record(record(2));
+    thread::sleep(Duration::from_millis(100));
+    fs::remove_file(&state_dir).unwrap();
+    let limit = Instant::now() + Duration::from_secs(5);
+    let folder = Folder::of(&state_dir);
+    while Record::read(&folder, "list").unwrap() != Some(record(2)) {
+        assert!(Instant::now() < limit, "it is not there");
+        thread::sleep(Duration::from_millis(10));
+    }
 }

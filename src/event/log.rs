@@ -62,6 +62,8 @@ pub(crate) fn level(event: &Event) -> Level {
         | Event::SnapshotBadLines { .. }
         | Event::SnapshotUnusable { .. }
         | Event::SnapshotNotWritten { .. }
+        | Event::RecordUnusable { .. }
+        | Event::RecordNotWritten { .. }
         | Event::SnapshotsNotRemoved { .. }
         | Event::SnapshotWriterFailed { .. }
         | Event::StateFolderBusy { .. }
@@ -186,6 +188,17 @@ pub(crate) fn text(event: &Event) -> String {
         }
         Event::SnapshotNotWritten { dataset, file, error } => format!(
             "dataset {dataset}: snapshot not written to {}: {error}; the next start reads the files; {}",
+            file.display(),
+            state_remedy(error)
+        ),
+        Event::RecordUnusable { dataset, file, error } => format!(
+            "dataset {dataset}: record ignored: {}: {error}; what was known of earlier versions is forgotten; \
+             it is written anew when data is accepted",
+            file.display()
+        ),
+        Event::RecordNotWritten { dataset, file, error } => format!(
+            "dataset {dataset}: record not written to {}: {error}; the next start knows less of earlier \
+             versions; {}",
             file.display(),
             state_remedy(error)
         ),

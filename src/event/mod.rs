@@ -198,6 +198,24 @@ pub enum Event {
         /// Why.
         error: io::Error,
     },
+    /// What is remembered of a dataset cannot be used.
+    RecordUnusable {
+        /// The dataset.
+        dataset: String,
+        /// The record.
+        file: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// What is to be remembered of a dataset could not be written.
+    RecordNotWritten {
+        /// The dataset.
+        dataset: String,
+        /// The record.
+        file: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
     /// A dataset cannot be held by a snapshot.
     SnapshotUnfit {
         /// The dataset.
@@ -445,6 +463,8 @@ names! {
     Event::SnapshotOfOtherFiles { .. } => "snapshot-of-other-files",
     Event::SnapshotWritten { .. } => "snapshot-written",
     Event::SnapshotNotWritten { .. } => "snapshot-not-written",
+    Event::RecordUnusable { .. } => "record-unusable",
+    Event::RecordNotWritten { .. } => "record-not-written",
     Event::SnapshotUnfit { .. } => "snapshot-unfit",
     Event::SnapshotRemoved { .. } => "snapshot-removed",
     Event::SnapshotsNotRemoved { .. } => "snapshots-not-removed",
@@ -500,6 +520,8 @@ impl Event {
             | Self::SnapshotOfOtherFiles { dataset, .. }
             | Self::SnapshotWritten { dataset, .. }
             | Self::SnapshotNotWritten { dataset, .. }
+            | Self::RecordUnusable { dataset, .. }
+            | Self::RecordNotWritten { dataset, .. }
             | Self::SnapshotUnfit { dataset, .. } => Some(dataset),
             _ => None,
         }
@@ -525,6 +547,8 @@ impl Event {
             | Self::SnapshotBadLines { file, .. }
             | Self::SnapshotUnusable { file, .. }
             | Self::SnapshotNotWritten { file, .. }
+            | Self::RecordUnusable { file, .. }
+            | Self::RecordNotWritten { file, .. }
             | Self::SnapshotRemoved { file }
             | Self::StateFolderTaken { folder: file }
             | Self::StateFolderBusy { folder: file }

@@ -144,6 +144,16 @@ pub(crate) fn samples() -> Vec<Event> {
             file: "/state/snapshots/list".into(),
             error: error(libc::ENOSPC),
         },
+        Event::RecordUnusable {
+            dataset: list(),
+            file: "/state/snapshots/list.record.json".into(),
+            error: io::Error::new(io::ErrorKind::InvalidData, "it is of another dataset"),
+        },
+        Event::RecordNotWritten {
+            dataset: list(),
+            file: "/state/snapshots/list.record.json".into(),
+            error: error(libc::ENOSPC),
+        },
         Event::SnapshotUnfit { dataset: list(), reason: "it is a file of names".to_owned() },
         Event::SnapshotRemoved { file: "/state/snapshots/old".into() },
         Event::SnapshotsNotRemoved { error: error(libc::EACCES) },

@@ -8,6 +8,7 @@
 mod delisting;
 mod empty;
 mod expired;
+mod facts;
 mod foreign;
 mod future;
 mod interrupted;
@@ -16,6 +17,7 @@ mod odd;
 mod other_form;
 mod zeros;
 
+pub use facts::Facts;
 pub use foreign::foreign;
 pub use future::future;
 pub use odd::Doubt;

@@ -1,12 +1,12 @@
-//! The place where a server keeps the snapshots of its datasets, a file for each.
+//! The place where a server keeps the snapshots of its datasets, a file for each, and small files beside them.
 
-use super::write::UNFINISHED;
+use super::write::{UNFINISHED, Unfinished};
 use super::{Id, Origin, WriteError};
 use crate::zone::Dataset;
 use rustix::process::{Pid, test_kill_process};
 use std::collections::HashSet;
 use std::fs::{DirBuilder, remove_file};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,6 +16,8 @@ use xxhash_rust::xxh3::xxh3_64;
 const NAME: &str = "snapshots";
 /// The end of the name of a snapshot.
 const ENDING: &str = ".snapshot";
+/// The end of the name of a record.
+const RECORD: &str = ".record.json";
 /// Who may look into the folder: the server's user and group.
 const MODE: u32 = 0o750;
 /// So much of a dataset's name is in its file's, for people.
@@ -37,8 +39,17 @@ impl Folder {
 
     /// The file of the dataset with this name: what of it can be in a file's name, and a hash.
     pub fn file(&self, dataset: &str) -> PathBuf {
+        self.named(dataset, ENDING)
+    }
+
+    /// The file beside it for what is known of the dataset.
+    pub fn record(&self, dataset: &str) -> PathBuf {
+        self.named(dataset, RECORD)
+    }
+
+    fn named(&self, dataset: &str, ending: &str) -> PathBuf {
         let shown: String = dataset.chars().take(SHOWN).map(shown).collect();
-        self.0.join(format!("{shown}-{:016x}{ENDING}", xxh3_64(dataset.as_bytes())))
+        self.0.join(format!("{shown}-{:016x}{ending}", xxh3_64(dataset.as_bytes())))
     }
 
     /// Writes the snapshot of a dataset, see [`super::write()`].
@@ -52,6 +63,19 @@ impl Folder {
         super::write(&self.file(&origin.name), dataset, origin, is_wanted)
     }
 
+    /// Puts bytes at a path in the folder: whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn put(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        self.create()?;
+        let mut new = Unfinished::create(path)?;
+        new.file.write_all(bytes)?;
+        new.file.sync_all()?;
+        new.finish(path)
+    }
+
     /// Makes the folder, unless it is there.
     pub(super) fn create(&self) -> io::Result<()> {
         DirBuilder::new().recursive(true).mode(MODE).create(&self.0)
@@ -62,7 +86,7 @@ impl Folder {
         self.file("intake")
     }
 
-    /// Removes the snapshots of all datasets but these, and what was left unfinished; the files
+    /// Removes the files of all datasets but these, and what was left unfinished; the files
     /// that are gone.
     ///
     /// # Errors
@@ -72,7 +96,8 @@ impl Folder {
         &self,
         datasets: impl IntoIterator<Item = &'a str>,
     ) -> io::Result<Vec<PathBuf>> {
-        let kept: HashSet<PathBuf> = datasets.into_iter().map(|name| self.file(name)).collect();
+        let kept: HashSet<PathBuf> =
+            datasets.into_iter().flat_map(|name| [self.file(name), self.record(name)]).collect();
         let entries = match std::fs::read_dir(&self.0) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries?,
@@ -83,7 +108,7 @@ impl Folder {
             let entry = entry?;
             let name = entry.file_name();
             let Some(name) = name.to_str() else { continue };
-            let stale = is_snapshot(name) && !kept.contains(&entry.path())
+            let stale = is_ours(name) && !kept.contains(&entry.path())
                 || writer(name).is_some_and(|writer| is_left(&entry, writer));
             if !stale || !entry.file_type().is_ok_and(|kind| kind.is_file()) {
                 continue;
@@ -106,11 +131,10 @@ fn shown(character: char) -> char {
     }
 }
 
-fn is_snapshot(name: &str) -> bool {
-    let Some((start, hash)) = name.strip_suffix(ENDING).and_then(|name| name.rsplit_once('-'))
-    else {
-        return false;
-    };
+/// True for the name of a file that this folder gives to a dataset.
+fn is_ours(name: &str) -> bool {
+    let stem = [ENDING, RECORD].iter().find_map(|ending| name.strip_suffix(ending));
+    let Some((start, hash)) = stem.and_then(|stem| stem.rsplit_once('-')) else { return false };
     let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     start.len() <= SHOWN
         && start.chars().all(|character| shown(character) == character)
@@ -118,13 +142,12 @@ fn is_snapshot(name: &str) -> bool {
         && hash.bytes().all(is_hex)
 }
 
-/// The process that writes a file with this name, if it is that of a snapshot with a process and a number
-/// behind it.
+/// The process that writes a file with this name, if it is one of ours with a process and a number behind it.
 fn writer(name: &str) -> Option<i32> {
     let inside = name.strip_prefix('.')?.strip_suffix(UNFINISHED)?;
     let (name, writer) = inside.rsplit_once('.')?;
     let (process, number) = writer.split_once('-')?;
-    let is_ours = is_snapshot(name) && number.bytes().all(|byte| byte.is_ascii_digit());
+    let is_ours = is_ours(name) && number.bytes().all(|byte| byte.is_ascii_digit());
     process.parse().ok().filter(|_| is_ours)
 }
 
@@ -155,7 +178,7 @@ mod tests {
         for file in files {
             assert_eq!(file.parent(), Some(Path::new("/state/snapshots")));
             let name = file.file_name().unwrap().to_str().unwrap();
-            assert!(is_snapshot(name) && name.len() < 100, "{name}");
+            assert!(is_ours(name) && name.len() < 100, "{name}");
             assert_eq!(writer(&format!(".{name}.17-3.new")), Some(17), "{name}");
         }
     }

@@ -96,14 +96,14 @@ pub(super) fn fit(dataset: &Dataset) -> Result<(), Unfit> {
 }
 
 /// A file that is removed again unless it is finished.
-struct Unfinished {
+pub(super) struct Unfinished {
     path: PathBuf,
-    file: File,
+    pub(super) file: File,
 }
 
 impl Unfinished {
     /// A new file beside `path`.
-    fn create(path: &Path) -> io::Result<Self> {
+    pub(super) fn create(path: &Path) -> io::Result<Self> {
         let path = unfinished(path)?;
         let mut options = OpenOptions::new();
         options.read(true).write(true).create_new(true).mode(MODE);
@@ -118,7 +118,8 @@ impl Unfinished {
         Ok(Self { path, file })
     }
 
-    fn finish(self, path: &Path) -> io::Result<()> {
+    /// Puts it in the place of what is at `path`.
+    pub(super) fn finish(self, path: &Path) -> io::Result<()> {
         rename(&self.path, path)?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         File::open(folder.unwrap_or(Path::new(".")))?.sync_all()

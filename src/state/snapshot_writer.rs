@@ -1,5 +1,6 @@
-//! The thread that writes snapshots.
+//! The thread that writes snapshots and records.
 
+use super::record::Record;
 use crate::event::{Event, EventSink};
 use crate::snapshot::folder::Folder;
 use crate::snapshot::{Origin, WriteError};
@@ -23,6 +24,7 @@ pub(crate) struct WriteJob {
 
 enum Job {
     Write(WriteJob),
+    Record(Box<Record>),
     Retain(Vec<String>),
 }
 
@@ -47,6 +49,7 @@ impl SnapshotWriter {
             folder: Folder::of(state_dir),
             sink,
             failed: BTreeMap::new(),
+            failed_records: BTreeMap::new(),
             told: BTreeSet::new(),
             names: None,
             due: None,
@@ -65,7 +68,12 @@ impl SnapshotWriter {
         let _ = self.0.send(Job::Write(job));
     }
 
-    /// Has the snapshots of all other datasets removed.
+    /// Has a record written.
+    pub(crate) fn write_record(&self, record: Record) {
+        let _ = self.0.send(Job::Record(Box::new(record)));
+    }
+
+    /// Has the files of all other datasets removed.
     pub(crate) fn retain(&self, names: Vec<String>) {
         let _ = self.0.send(Job::Retain(names));
     }
@@ -80,6 +88,8 @@ struct Writer {
     sink: Arc<dyn EventSink>,
     /// The jobs that failed, by the name of the dataset, until a newer one replaces them.
     failed: BTreeMap<String, WriteJob>,
+    /// The records that could not be written, until newer ones can.
+    failed_records: BTreeMap<String, Record>,
     /// The datasets whose failure was reported.
     told: BTreeSet<String>,
     /// The datasets whose snapshots are to stay, if others are to be removed.
@@ -101,19 +111,24 @@ impl Writer {
                     self.failed.remove(&job.origin.name);
                     self.write(job);
                 }
+                Ok(Job::Record(record)) => self.write_record(*record),
                 Ok(Job::Retain(names)) => {
                     self.failed.retain(|name, _| names.contains(name));
+                    self.failed_records.retain(|name, _| names.contains(name));
                     self.told.retain(|name| names.contains(name));
                     self.names = Some(names);
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     self.due = None;
                     std::mem::take(&mut self.failed).into_values().for_each(|job| self.write(job));
+                    let records: Vec<_> = self.failed_records.values().cloned().collect();
+                    records.into_iter().for_each(|record| self.write_record(record));
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             // The snapshot of a renamed dataset stays under the old name until it is under the new one.
             if self.failed.is_empty()
+                && self.failed_records.is_empty()
                 && let Some(names) = self.names.take()
             {
                 self.remove_others(&names);
@@ -151,7 +166,19 @@ impl Writer {
         }
     }
 
-    /// Removes the snapshots of all datasets but these.
+    /// A failure is told once until it has passed, however often the record changes meanwhile.
+    fn write_record(&mut self, record: Record) {
+        let was_told = self.failed_records.remove(&record.name).is_some();
+        let Err(error) = record.write(&self.folder) else { return };
+        if !was_told {
+            let (dataset, file) = (record.name.clone(), self.folder.record(&record.name));
+            self.sink.emit(&Event::RecordNotWritten { dataset, file, error });
+        }
+        self.due.get_or_insert_with(|| Instant::now() + self.retry_after);
+        self.failed_records.insert(record.name.clone(), record);
+    }
+
+    /// Removes the files of all datasets but these.
     fn remove_others(&self, names: &[String]) {
         match self.folder.retain(names.iter().map(String::as_str)) {
             Ok(gone) => {

@@ -1,6 +1,6 @@
 use super::*;
 use crate::config;
-use crate::guard::{Candidate, Verdict, judge};
+use crate::guard::{Candidate, Facts, Verdict, judge};
 use crate::listing::records::RecordSet;
 use crate::source::Cause;
 use crate::source::{Identity, ReadReport, Stamp};
@@ -44,7 +44,7 @@ fn of(sources: Vec<SourceFile>) -> Served {
         since: at(0),
         spec: Arc::new(config::Dataset::new("list".to_owned(), Kind::Ip4Set, Vec::new())),
         server: Arc::default(),
-        stamp: None,
+        facts: Facts::default(),
         took: Duration::ZERO,
     }
 }
