@@ -11,6 +11,7 @@ mod differential;
 mod dump;
 mod feeds;
 mod fuzz;
+mod health;
 mod layers;
 mod migrate;
 mod mirror;

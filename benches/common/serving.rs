@@ -85,6 +85,7 @@ pub fn zone(apex: &str, datasets: Vec<Arc<Dataset>>) -> Zone {
         expires: None,
         test_points: true,
         minimal_answers: true,
+        health: None,
         counters: Counters::new(1),
     }
 }

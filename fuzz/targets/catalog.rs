@@ -168,6 +168,7 @@ fn zone(apex: &str, datasets: Vec<Dataset>) -> Zone {
         expires: None,
         test_points: true,
         minimal_answers: true,
+        health: None,
         counters: Counters::new(1),
     }
 }

@@ -152,6 +152,8 @@ fn every_setting_appears_with_its_default() {
     let zone = Zone::new(NameBuf::ROOT, Vec::new());
     let shown: Vec<bool> = spec.zone.iter().filter_map(|zone| zone.get_ref().test_points).collect();
     assert_eq!(shown, [zone.test_points]);
+    let shown: Vec<bool> = spec.zone.iter().filter_map(|zone| zone.get_ref().health).collect();
+    assert_eq!(shown, [zone.health]);
     let shown: Vec<&str> = spec
         .zone
         .iter()

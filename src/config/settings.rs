@@ -330,6 +330,8 @@ pub struct Zone {
     pub acl: Vec<String>,
     /// Answers the test points of RFC 5782 section 5 even if the files lack them.
     pub test_points: bool,
+    /// Answers `_health.ZONE`, and says the content id to clients that ask for an identifier (RFC 5001).
+    pub health: bool,
     /// What it says of names that are not listed, while one of its datasets was never loaded.
     pub partial: Unlisted,
     /// A listed name in the zone, which the start report shows as an example query.
@@ -345,6 +347,7 @@ impl Zone {
             allow: Vec::new(),
             acl: Vec::new(),
             test_points: true,
+            health: true,
             partial: Unlisted::default(),
             example: None,
         }

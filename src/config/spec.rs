@@ -97,6 +97,7 @@ pub(super) struct ZoneSpec {
     pub(super) allow: TypedList,
     pub(super) acl: TypedList,
     pub(super) test_points: Option<bool>,
+    pub(super) health: Option<bool>,
     pub(super) partial: Typed<String>,
     pub(super) example: Typed<String>,
 }

@@ -156,6 +156,7 @@ fn every_setting_of_datasets_and_zones_arrives() {
         allow = ['white']
         acl = ['keys']
         test-points = false
+        health = false
         partial = 'answer'
         example = '127.0.0.2'";
     let got = settings(text);
@@ -188,6 +189,7 @@ fn every_setting_of_datasets_and_zones_arrives() {
         allow: vec!["white".into()],
         acl: vec!["keys".into()],
         test_points: false,
+        health: false,
         partial: Unlisted::Answer,
         example: Some("2.0.0.127.z.example".parse().unwrap()),
     };

@@ -1,6 +1,8 @@
 //! Zones from datasets: which SOA, which name servers, which serial, how healthy.
 
+use super::zone_health;
 use crate::config::{self, Settings, TtlBounds, Zone as ZoneSettings};
+use crate::dataset::State;
 use crate::dataset::manager::Loaded;
 use crate::state::serials::Serials;
 use crate::stats::Statistics;
@@ -51,7 +53,7 @@ fn build_zone(
     } else if parts.len() < settings.datasets.len() {
         ZoneState::Partial(settings.partial)
     } else if parts.len() + allow.len() == wanted
-        && parts.iter().chain(&allow).all(|part| part.is_current)
+        && parts.iter().chain(&allow).all(|part| part.state == State::Live)
     {
         ZoneState::Live
     } else {
@@ -88,6 +90,9 @@ fn build_zone(
         state,
         test_points: settings.test_points,
         minimal_answers: all.server.minimal_answers,
+        health: settings
+            .health
+            .then(|| zone_health::of(settings, &all.server.acl, loaded, content, now)),
         counters: statistics.zone(&settings.name),
     }
 }

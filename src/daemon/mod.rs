@@ -19,6 +19,7 @@ mod servers;
 mod signals;
 mod start;
 mod stats_reporter;
+mod zone_health;
 
 pub(crate) use personality::Personality;
 pub(crate) use servers::Bound;

@@ -1,7 +1,7 @@
 //! The datasets: when each is built, and what its lifecycle has come to.
 
 use super::cached;
-use super::lifecycle::{Lifecycle, Refused, State};
+use super::lifecycle::{Failure, Lifecycle, Refused, State};
 use super::pool::Pool;
 use super::served::Served;
 use super::task::{Built, Finished, Outcome, Task};
@@ -40,8 +40,10 @@ pub(crate) struct DatasetManager {
 pub(crate) struct Loaded<'a> {
     /// The data.
     pub(crate) served: &'a Served,
-    /// False while its files hold something else, or nothing that can be served.
-    pub(crate) is_current: bool,
+    /// Whether it is what the files hold.
+    pub(crate) state: State,
+    /// What is wrong with the files.
+    pub(crate) failure: Option<&'a Failure>,
 }
 
 /// What building needs.
@@ -265,8 +267,9 @@ impl DatasetManager {
     /// What is served of each dataset.
     pub(crate) fn loaded(&self) -> HashMap<&String, Loaded<'_>> {
         let loaded = self.datasets.iter().filter_map(|(name, managed)| {
-            let is_current = managed.lifecycle.state() == State::Live;
-            Some((name, Loaded { served: managed.lifecycle.served()?, is_current }))
+            let life = &managed.lifecycle;
+            let (state, failure) = (life.state(), life.failure());
+            Some((name, Loaded { served: life.served()?, state, failure }))
         });
         loaded.collect()
     }

@@ -2,6 +2,7 @@
 
 use super::admit::{Restriction, Verdict};
 use super::compose::{self, Composer, RecordMatch};
+use super::health;
 use super::{Answered, Outcome, Reason, Request, Transport, WorkerState};
 use crate::listing::Asker;
 use crate::listing::records::Found as Records;
@@ -11,7 +12,7 @@ use crate::wire::{
 };
 use crate::zone::key::TestPoint;
 use crate::zone::lookup::{Match, View, is_at_or_above_subzone, views};
-use crate::zone::{Catalog, CompiledZone, Unlisted, ZoneMatch};
+use crate::zone::{Catalog, CompiledZone, Health, Unlisted, ZoneMatch};
 use std::mem;
 use std::time::Duration;
 
@@ -80,6 +81,14 @@ fn respond<'c>(
     verdict.of_key(&compiled.acl, &mut state.name, query.qtype);
     if verdict.restriction == Restriction::Ignore {
         return Answered::dropped(counters, Reason::Ignored);
+    }
+    if let Some(health) = &compiled.health {
+        writer.identify(|| health.content_digits());
+        if Health::is_name(&state.name) && verdict.restriction != Restriction::Refuse {
+            health::write(compiled, health, query, owner_of_zone, request.now, &mut writer);
+            let outcome = Outcome::Respond(writer.finish(Rcode::NoError, true));
+            return Answered { counters, reason: health::REASON, outcome };
+        }
     }
     if !zone.is_served(request.now) {
         return refuse(counters, writer, Rcode::ServFail, Reason::ServFail);

@@ -13,6 +13,7 @@ mod admit;
 pub(crate) mod compose;
 mod fast;
 mod general;
+mod health;
 #[cfg(test)]
 mod tests;
 pub(crate) mod text;

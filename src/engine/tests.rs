@@ -76,6 +76,7 @@ pub(super) fn zone(apex: &str, datasets: Vec<Dataset>) -> Zone {
         expires: None,
         test_points: true,
         minimal_answers: true,
+        health: None,
         counters: Counters::new(2),
     }
 }
@@ -106,7 +107,7 @@ pub(super) fn query(qname: &str, qtype: u16, class: u16, payload: Option<u16>) -
     message
 }
 
-fn raw(catalog: &Catalog, query: &[u8], transport: Transport) -> (Outcome, Vec<u8>) {
+pub(super) fn raw(catalog: &Catalog, query: &[u8], transport: Transport) -> (Outcome, Vec<u8>) {
     let mut out = vec![0; 65_535];
     let client = Ipv4Addr::LOCALHOST.into();
     let request = Request { query, client, transport, now: NOW };

@@ -75,7 +75,7 @@ fn zone_place(zones: &mut Vec<Zone>, name: NameBuf) -> usize {
     // A zone stands before those that it is a part of, in statistics too.
     let above = zones.iter().position(|zone| is_below(&name, &zone.name));
     let place = above.unwrap_or(zones.len());
-    zones.insert(place, Zone { test_points: false, ..Zone::new(name, Vec::new()) });
+    zones.insert(place, Zone { test_points: false, health: false, ..Zone::new(name, Vec::new()) });
     place
 }
 

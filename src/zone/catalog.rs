@@ -1,7 +1,7 @@
 //! All zones, found by name.
 
 use super::apexes::Apexes;
-use super::{Acl, Counters, Dataset, NsRecords, SoaRecord, Unlisted, Zone, ZoneState};
+use super::{Acl, Counters, Dataset, Health, NsRecords, SoaRecord, Unlisted, Zone, ZoneState};
 use crate::wire::name::MAX_NAME;
 use crate::wire::reversed::{NIBBLES, OCTETS};
 use std::sync::Arc;
@@ -63,6 +63,10 @@ pub struct CompiledZone {
     pub counters: Counters,
     /// See [`Zone::test_points`].
     pub test_points: bool,
+    /// See [`Zone::health`].
+    pub health: Option<Box<Health>>,
+    /// Some names of one label are the zone's own, whatever it lists: test points, or its health.
+    pub has_own_names: bool,
     /// The zone has all its data.
     pub is_live: bool,
     /// What is said of names that are not listed, if a dataset of the zone was never loaded.
@@ -203,6 +207,8 @@ impl CompiledZone {
             acl: zone.acl.clone().into(),
             counters: zone.counters.clone(),
             test_points: zone.test_points,
+            health: zone.health.clone().map(Box::new),
+            has_own_names: zone.test_points || zone.health.is_some(),
             is_live: zone.state == ZoneState::Live,
             unlisted: zone.unlisted(),
             shows_ns: zone.shows_ns(),

@@ -5,6 +5,7 @@ mod apexes;
 mod catalog;
 mod counters;
 mod dataset;
+mod health;
 pub(crate) mod key;
 pub mod lookup;
 mod ns;
@@ -17,6 +18,7 @@ pub use acl::{Acl, ClientAcl, KeyAcl};
 pub use catalog::{Catalog, Chaos, CompiledZone, SimpleZone, ZoneMatch};
 pub use counters::{Counters, Figures, Reason};
 pub use dataset::Dataset;
+pub use health::Health;
 pub use ns::NsRecords;
 pub use soa::{SOA_ROOM, SoaRecord};
 pub use subzones::{Subzone, Subzones};
@@ -47,6 +49,8 @@ pub struct Zone {
     pub test_points: bool,
     /// Whether NS records are left out of ordinary answers.
     pub minimal_answers: bool,
+    /// What the zone says of itself; `None` if it says nothing.
+    pub health: Option<Health>,
     /// Where the queries for the zone are counted.
     pub counters: Counters,
 }

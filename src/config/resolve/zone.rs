@@ -73,6 +73,7 @@ impl Resolver<'_> {
             self.first_use("zone.name", "zone", print, text.span(), &mut places);
             let defaults = Zone::new(name, served);
             let test_points = spec.test_points.unwrap_or(defaults.test_points);
+            let health = spec.health.unwrap_or(defaults.health);
             let partial = spec.partial.as_ref();
             let partial =
                 partial.and_then(|text| self.value("zone.partial", text, value::unlisted));
@@ -80,7 +81,7 @@ impl Resolver<'_> {
             let example = spec.example.as_ref().and_then(|key| {
                 self.value("zone.example", key, |text| value::name_of_key(text, &defaults.name))
             });
-            zones.push(Zone { allow, acl, test_points, partial, example, ..defaults });
+            zones.push(Zone { allow, acl, test_points, health, partial, example, ..defaults });
         }
         for name in typed_names.filter(|name| !used.contains(name.get_ref())) {
             let message = format!("no zone uses dataset {:?}, so it is not loaded", name.get_ref());

@@ -1,6 +1,6 @@
 //! A query as it came from the network.
 
-use super::response::OPT_SIZE;
+use super::response::{NSID, OPT_SIZE};
 use crate::wire::name::{LabelStarts, MAX_LABEL};
 use crate::wire::{Class, HEADER, Type};
 
@@ -26,6 +26,8 @@ pub struct Edns {
     pub version: u8,
     /// The DNSSEC OK bit, which a response repeats (RFC 3225 section 3).
     pub dnssec_ok: bool,
+    /// The client asks for the identifier of the server (RFC 5001 section 2.1).
+    pub wants_nsid: bool,
 }
 
 impl Edns {
@@ -33,12 +35,13 @@ impl Edns {
     #[inline(always)]
     fn of(opt: &[u8; OPT_SIZE]) -> Self {
         let payload = u16::from_be_bytes([opt[3], opt[4]]);
-        Self { payload, version: opt[6], dnssec_ok: opt[7] & 0x80 != 0 }
+        let dnssec_ok = opt[7] & 0x80 != 0;
+        Self { payload, version: opt[6], dnssec_ok, wants_nsid: false }
     }
 }
 
 /// The first parse of every query, which is enough for a usual one: one question for one type in
-/// class IN, and no record but an OPT record of version 0.
+/// class IN, and no record but an OPT record of version 0 that does not ask for an identifier.
 ///
 /// The name is not read: who reads it sees whether it ends where the question has it end, which makes
 /// the question valid.
@@ -87,15 +90,15 @@ impl<'a> ParsedQuestion<'a> {
     }
 }
 
-/// Splits a message before its last record, if that is an OPT record of version 0 with options of this
-/// size.
+/// Splits a message before its last record, if that is an OPT record of version 0 without options, or with
+/// a cookie of this size alone.
 #[inline(always)]
 fn split_opt<const SIZE: usize>(message: &[u8]) -> Option<(&[u8], Edns)> {
     let (rest, data) = message.split_last_chunk::<SIZE>()?;
     let (bytes, opt) = rest.split_last_chunk()?;
     let is_usual = usize::from(u16::from_be_bytes([opt[9], opt[10]])) == SIZE
         && is_opt(opt)
-        && (SIZE == 0 || are_options(data));
+        && (SIZE == 0 || data.starts_with(&[0, COOKIE, 0, SIZE as u8 - 4]));
     is_usual.then(|| (bytes, Edns::of(opt)))
 }
 
@@ -106,7 +109,8 @@ fn split_options(message: &[u8]) -> Option<(&[u8], Edns)> {
     let (bytes, rest) = message.split_at_checked(HEADER + len + 4)?;
     let (opt, data) = rest.split_first_chunk()?;
     let size = usize::from(u16::from_be_bytes([opt[9], opt[10]]));
-    (is_opt(opt) && are_options(data.get(..size)?)).then(|| (bytes, Edns::of(opt)))
+    let is_usual = is_opt(opt) && read_options(data.get(..size)?)? == Options { wants_nsid: false };
+    is_usual.then(|| (bytes, Edns::of(opt)))
 }
 
 /// True for the fixed part of an OPT record of version 0.
@@ -199,22 +203,32 @@ fn find_edns(header: &[u8; HEADER], mut rest: &[u8]) -> Result<Option<Edns>, Rej
             continue;
         }
         // RFC 6891 section 6.1.1: more than one OPT is malformed, its owner must be the root.
-        let (Some(opt), 1, None, true) = (opt, start, edns, are_options(data)) else {
+        let (Some(opt), 1, None, Some(options)) = (opt, start, edns, read_options(data)) else {
             return Err(Reject::Malformed);
         };
-        edns = Some(Edns::of(opt));
+        edns = Some(Edns { wants_nsid: options.wants_nsid, ..Edns::of(opt) });
     }
     Ok(edns)
 }
 
-/// Whether the data of an OPT record is options, each with its length (RFC 6891 section 6.1.2).
-fn are_options(mut data: &[u8]) -> bool {
-    while let Some(&[_, _, high, low]) = data.first_chunk() {
-        let len = usize::from(u16::from_be_bytes([high, low]));
-        let Some(rest) = data.get(4 + len..) else { return false };
-        data = rest;
+/// The code of the cookie option (RFC 7873 section 4).
+const COOKIE: u8 = 10;
+
+/// What the options of an OPT record say.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Options {
+    wants_nsid: bool,
+}
+
+/// Reads the data of an OPT record: options, each with its length (RFC 6891 section 6.1.2). `None` if it is
+/// something else.
+fn read_options(mut data: &[u8]) -> Option<Options> {
+    let mut wants_nsid = false;
+    while let Some(&[code_high, code_low, high, low]) = data.first_chunk() {
+        wants_nsid |= u16::from_be_bytes([code_high, code_low]) == NSID;
+        data = data.get(4 + usize::from(u16::from_be_bytes([high, low]))..)?;
     }
-    data.is_empty()
+    data.is_empty().then_some(Options { wants_nsid })
 }
 
 /// The record at the start of some bytes.
@@ -279,7 +293,8 @@ mod tests {
     #[test]
     fn the_opt_record_is_found_wherever_it_stands_in_the_additional_section() {
         let other = b"\xc0\x0c\0\x01\0\x01\0\0\0\0\0\x04\x01\x02\x03\x04";
-        let want = Some(Edns { payload: 1232, version: 0, dnssec_ok: true });
+        let want = Edns { payload: 1232, version: 0, dnssec_ok: true, wants_nsid: false };
+        let want = Some(want);
         let behind: Vec<u8> = [&other[..], OPT].concat();
         assert_eq!(Query::parse(&message([1, 0, 0, 1], OPT)).unwrap().edns, want);
         assert_eq!(Query::parse(&message([1, 0, 0, 2], &behind)).unwrap().edns, want);

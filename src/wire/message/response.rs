@@ -22,8 +22,19 @@ pub struct ResponseWriter<'a> {
     answers: u16,
     authorities: u16,
     edns: Option<Edns>,
+    /// The identifier that stands in the OPT record; `None` for no such option.
+    nsid: Option<Nsid>,
     truncated: bool,
 }
+
+/// The code of the option for the identifier of a server (RFC 5001 section 2.3).
+pub(super) const NSID: u16 = 3;
+
+/// An identifier of a server, or of what it serves.
+pub type Nsid = [u8; 16];
+
+/// The size of the option with an identifier.
+const NSID_SIZE: usize = 4 + size_of::<Nsid>();
 
 /// Which section a record goes to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,8 +65,21 @@ impl<'a> ResponseWriter<'a> {
             answers: 0,
             authorities: 0,
             edns: query.edns,
+            nsid: None,
             truncated: false,
         })
+    }
+
+    /// Adds an identifier, if the client asks for it and there is room: to be called before records are
+    /// written.
+    pub fn identify(&mut self, nsid: impl FnOnce() -> Nsid) {
+        if self.edns.is_some_and(|edns| edns.wants_nsid)
+            && let Some(limit) = self.limit.checked_sub(NSID_SIZE)
+            && limit >= self.at
+        {
+            self.limit = limit;
+            self.nsid = Some(nsid());
+        }
     }
 
     /// Where the next record will start.
@@ -164,8 +188,23 @@ impl<'a> ResponseWriter<'a> {
         if let Some(edns) = self.edns {
             self.out[self.at..self.at + OPT_SIZE].copy_from_slice(&opt_record(edns, rcode));
             self.at += OPT_SIZE;
+            if let Some(nsid) = self.nsid {
+                self.append_nsid(&nsid);
+            }
         }
         self.at
+    }
+}
+
+impl ResponseWriter<'_> {
+    /// Appends an option to the OPT record, which is the last of the message.
+    #[cold]
+    fn append_nsid(&mut self, nsid: &Nsid) {
+        let head = u32::from(NSID) << 16 | size_of::<Nsid>() as u32;
+        self.out[self.at - 2..self.at].copy_from_slice(&(NSID_SIZE as u16).to_be_bytes());
+        self.out[self.at..self.at + 4].copy_from_slice(&head.to_be_bytes());
+        self.out[self.at + 4..self.at + NSID_SIZE].copy_from_slice(nsid);
+        self.at += NSID_SIZE;
     }
 }
 

@@ -67,6 +67,7 @@ fn zone(datasets: Vec<Arc<Dataset>>, allow: Vec<Arc<Dataset>>) -> Zone {
         expires: None,
         test_points: true,
         minimal_answers: true,
+        health: None,
         counters: Counters::new(1),
     }
 }

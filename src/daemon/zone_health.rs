@@ -1,0 +1,96 @@
+//! What a zone says of itself at `_health.ZONE`.
+
+use crate::config::Zone as ZoneSettings;
+use crate::dataset::State;
+use crate::dataset::manager::Loaded;
+use crate::zone::Health;
+use std::collections::HashMap;
+
+/// The longest reason, in bytes: it fits a character-string.
+const MAX_REASON: usize = 240;
+
+/// The health of a zone with these settings at `now`, in seconds since 1970.
+pub(super) fn of(
+    settings: &ZoneSettings,
+    server_acl: &[String],
+    loaded: &HashMap<&String, Loaded<'_>>,
+    content_id: u64,
+    now: u64,
+) -> Health {
+    let names = || {
+        let lists = settings.datasets.iter().chain(&settings.allow);
+        lists.chain(&settings.acl).chain(server_acl)
+    };
+    let worst = names().map(|name| Condition::of(loaded.get(name), now)).max();
+    let worst = worst.unwrap_or(Condition::Live);
+    let culprit = names().find(|name| Condition::of(loaded.get(name), now) == worst);
+    let reason = match (worst, culprit) {
+        (Condition::Live, _) | (_, None) => String::new(),
+        (_, Some(name)) => worst.reason(name, loaded.get(name)),
+    };
+    let lists = || settings.datasets.iter().chain(&settings.allow);
+    let times = lists().map(|name| loaded.get(name).map(|list| list.served.newest()));
+    Health {
+        is_ready: worst < Condition::Expired,
+        state: worst.word(),
+        changed: times.collect::<Option<Vec<_>>>().and_then(|times| times.into_iter().min()),
+        content_id,
+        reason: shortened(reason).into(),
+    }
+}
+
+/// How one dataset is, the best first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Condition {
+    /// It serves what its files hold.
+    Live,
+    /// Its files are away; the last good data is served.
+    Stale,
+    /// Its files hold something wrong; the last good data is served.
+    Quarantined,
+    /// Its data has expired by its own account.
+    Expired,
+    /// Nothing of it was ever loaded.
+    NeverLoaded,
+}
+
+impl Condition {
+    fn of(list: Option<&Loaded<'_>>, now: u64) -> Self {
+        match list {
+            None => Self::NeverLoaded,
+            Some(list) if list.served.dataset.is_expired(now) => Self::Expired,
+            Some(list) => match list.state {
+                State::Live => Self::Live,
+                State::Stale => Self::Stale,
+                State::Quarantined => Self::Quarantined,
+                State::NeverLoaded => Self::NeverLoaded,
+            },
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Stale => "stale",
+            Self::Quarantined => "quarantined",
+            Self::Expired => "expired",
+            Self::NeverLoaded => "never-loaded",
+        }
+    }
+
+    fn reason(self, name: &str, list: Option<&Loaded<'_>>) -> String {
+        let problem = list.and_then(|list| list.failure).map(|failure| &failure.problem.cause);
+        match (self, problem) {
+            (Self::Expired, _) => format!("{name}: the data has expired ($TIMESTAMP)"),
+            (Self::NeverLoaded, _) => format!("{name}: nothing was ever loaded"),
+            (_, Some(cause)) => format!("{name}: {cause}"),
+            (_, None) => format!("{name}: {}", self.word()),
+        }
+    }
+}
+
+/// The reason in printable ASCII, cut where it is too long.
+fn shortened(reason: String) -> String {
+    let printable = |c: char| if c.is_ascii_graphic() || c == ' ' { c } else { '?' };
+    reason.chars().map(printable).take(MAX_REASON).collect()
+}

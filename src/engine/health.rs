@@ -1,0 +1,99 @@
+//! The answer to `_health.ZONE`: what a zone says of itself, to load balancers and monitors.
+
+use super::Reason;
+use crate::wire::message::response::Section;
+use crate::wire::{Class, HEADER, Query, ResponseWriter, Type};
+use crate::zone::{CompiledZone, Health};
+use std::fmt::{self, Write};
+
+/// The time to live of the records, in seconds: who asks wants to know how it is now.
+const TTL: u32 = 5;
+
+/// The value of a zone that is ready (RFC 5782 section 5 has it for the test point).
+const READY: [u8; 4] = [127, 0, 0, 2];
+
+/// Writes the records: A `127.0.0.2` if the zone is ready, and a TXT record with a character-string for each
+/// of `state`, `age` (seconds since the oldest of its data changed), `id` and, if something is wrong,
+/// `reason`. `now` is in seconds since 1970.
+pub(super) fn write(
+    zone: &CompiledZone,
+    health: &Health,
+    query: &Query<'_>,
+    owner_of_zone: usize,
+    now: u64,
+    writer: &mut ResponseWriter<'_>,
+) {
+    let wants = |rtype| query.qtype == rtype || query.qtype == Type::ANY;
+    if wants(Type::A) && health.is_ready {
+        writer.record(Section::Answer, HEADER, Type::A, Class::IN, TTL, &[&READY]);
+    }
+    if wants(Type::TXT) {
+        let strings = strings(health, now);
+        writer.record(Section::Answer, HEADER, Type::TXT, Class::IN, TTL, &[strings.bytes()]);
+    }
+    if writer.answers() == 0 && !writer.is_truncated() {
+        zone.soa.append(Section::Authority, owner_of_zone, writer);
+    }
+}
+
+/// The reason why a question for the health is counted: it is one about the server itself.
+pub(super) const REASON: Reason = Reason::Chaos;
+
+fn strings(health: &Health, now: u64) -> Strings {
+    let mut strings = Strings::default();
+    strings.add(format_args!("state={}", health.state));
+    if let Some(changed) = health.changed {
+        strings.add(format_args!("age={}", now.saturating_sub(changed)));
+    }
+    strings.add(format_args!("id={:016x}", health.content_id));
+    if !health.reason.is_empty() {
+        strings.add(format_args!("reason={}", health.reason));
+    }
+    strings
+}
+
+/// Character-strings of a TXT record (RFC 1035 section 3.3.14), without an allocation.
+struct Strings {
+    room: [u8; 400],
+    len: usize,
+    /// Where the length of the last string stands.
+    last: usize,
+}
+
+impl Default for Strings {
+    fn default() -> Self {
+        Self { room: [0; 400], len: 0, last: 0 }
+    }
+}
+
+impl Strings {
+    /// Adds a string, cut at 255 bytes and where the room ends.
+    fn add(&mut self, text: fmt::Arguments<'_>) {
+        if self.len == self.room.len() {
+            return;
+        }
+        self.last = self.len;
+        self.room[self.last] = 0;
+        self.len += 1;
+        // A string that is cut is still one.
+        let _ = self.write_fmt(text);
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.room[..self.len]
+    }
+}
+
+impl Write for Strings {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let used = self.len - self.last - 1;
+        let take = text.len().min(255 - used).min(self.room.len() - self.len);
+        self.room[self.len..self.len + take].copy_from_slice(&text.as_bytes()[..take]);
+        self.len += take;
+        self.room[self.last] += take as u8;
+        if take == text.len() { Ok(()) } else { Err(fmt::Error) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

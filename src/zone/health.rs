@@ -1,0 +1,35 @@
+//! What a zone says of itself: whether it is ready, and of what content.
+
+use crate::wire::name::LowerName;
+
+/// How a zone is, as it says itself at the name `_health` below its apex.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Health {
+    /// All datasets of the zone are within their policy: clients may trust what it lists.
+    pub is_ready: bool,
+    /// The state in one word.
+    pub state: &'static str,
+    /// When the oldest of the data last changed, in seconds since 1970; `None` if a dataset has no data.
+    pub changed: Option<u64>,
+    /// Equal for zones that answer from equal data by equal settings.
+    pub content_id: u64,
+    /// What is wrong; empty if nothing is.
+    pub reason: Box<str>,
+}
+
+impl Health {
+    /// True for the name that has the health, relative to its zone. No name of a host begins with an
+    /// underscore (RFC 8552 section 1.1): no list needs it.
+    #[inline]
+    pub(crate) fn is_name(name: &LowerName) -> bool {
+        name.labels() == 1 && name.labels_before(1, 0) == b"\x07_health"
+    }
+
+    /// The content id in hexadecimal digits, as people and programs compare it.
+    pub fn content_digits(&self) -> [u8; 16] {
+        std::array::from_fn(|place| {
+            let digit = (self.content_id >> (60 - 4 * place) & 15) as u8;
+            if digit < 10 { b'0' + digit } else { b'a' + digit - 10 }
+        })
+    }
+}
