@@ -60,7 +60,8 @@ fn snapshots(setup: &Setup) -> Vec<PathBuf> {
     if !folder.exists() {
         return Vec::new();
     }
-    names_in(&folder).iter().map(|name| folder.join(name)).collect()
+    let names = names_in(&folder).into_iter().filter(|name| !name.ends_with(".record.json"));
+    names.map(|name| folder.join(name)).collect()
 }
 
 fn snapshot_of(setup: &Setup, name: &str) -> PathBuf {
