@@ -54,7 +54,10 @@ pub fn compile(
         token: source.token(),
     };
     let now = unix_time();
-    let refused = |problem: Problem| anyhow::Error::new(problem).context(spec.name.clone());
+    let refused = |problem: Problem| {
+        let remedy = problem.cause.remedy(&spec.name);
+        anyhow::anyhow!("{}: {problem}; {remedy}", spec.name)
+    };
     let Built { dataset, sources, diagnostics, facts, .. } = match build(&task, now, false) {
         Outcome::Built(built) => *built,
         Outcome::Failed(problem) => return Err(refused(problem)),

@@ -43,6 +43,10 @@ impl EventSink for Log {
 /// How much attention an event asks for.
 pub(crate) fn level(event: &Event) -> Level {
     match event {
+        // Somebody has to look: the lists of tomorrow may be refused, too.
+        Event::DatasetRefused { refusal, .. } if refusal.problem.cause.rule().is_some() => {
+            Level::ERROR
+        }
         Event::DatasetRefused { refusal: Refusal { served: None, .. }, .. }
         | Event::ZoneWithoutAllowList { .. }
         | Event::ZoneWithoutAccessList { .. }
@@ -130,7 +134,7 @@ pub(crate) fn text(event: &Event) -> String {
             age(*failed_for)
         ),
         Event::DatasetRefused { dataset, refusal } => {
-            format!("dataset {dataset}: {}", refused(refusal))
+            format!("dataset {dataset}: {}", refused(dataset, refusal))
         }
         Event::DatasetExpired { dataset, role } => format!(
             "dataset {dataset}: its data has expired by its $TIMESTAMP line; {}; fetch newer data",
@@ -379,18 +383,18 @@ fn loaded(load: &Load) -> String {
     text
 }
 
-fn refused(refusal: &Refusal) -> String {
+fn refused(dataset: &str, refusal: &Refusal) -> String {
     let Refusal { problem, told_for, served } = refusal;
     let still = told_for.map_or(String::new(), |time| format!(" (for {} now)", age(time)));
-    let (file, cause, remedy) = (problem.file.display(), &problem.cause, problem.cause.remedy());
+    let remedy = problem.cause.remedy(dataset);
     match served {
         None => {
-            format!("not loaded{still}: {file}: {cause}; nothing of it is served; {remedy}")
+            format!("not loaded{still}: {problem}; nothing of it is served; {remedy}")
         }
         Some(served) => {
             let (entries, age) = (counted(served.entries, "entry", "entries"), age(served.age));
             format!(
-                "not reloaded{still}: {file}: {cause}; {entries} loaded {age} ago stay in service; {remedy}"
+                "not reloaded{still}: {problem}; {entries} loaded {age} ago stay in service; {remedy}"
             )
         }
     }

@@ -5,7 +5,7 @@ use crate::config::{self, LogTarget};
 use crate::engine::Transport;
 use crate::guard::Doubt;
 use crate::snapshot::{Difference, Id};
-use crate::source::{Cause, Problem};
+use crate::source::{Cause, Finding, Measure, Problem};
 use crate::zonefile::{Counts, Fatal, FatalCause, Kind, Mistake};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -92,6 +92,18 @@ pub(crate) fn samples() -> Vec<Event> {
         refused(Cause::Vanished, None, None),
         refused(Cause::Rejected(fatal), None, served),
         refused(Cause::Empty, Some(7200), served),
+        refused(
+            Cause::Guard {
+                finding: Finding::Grew {
+                    measure: Measure::Addresses4,
+                    listed: 1 << 32,
+                    before: 1900,
+                },
+                shown: vec!["0.0.0.0/0".to_owned()],
+            },
+            None,
+            served,
+        ),
         Event::DatasetExpired { dataset: list(), role: Role::Block },
         Event::DatasetExpired { dataset: list(), role: Role::Allow },
         Event::LoadsFinished {

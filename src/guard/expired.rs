@@ -7,7 +7,5 @@ use crate::source::Cause;
 pub(super) fn expired(candidate: &Candidate<'_>, served: &Baseline<'_>) -> Option<Cause> {
     let is_expired = candidate.dataset.is_expired(candidate.now);
     let is_better = !served.dataset.is_expired(candidate.now);
-    let reason = "the data has expired by its $TIMESTAMP line, and what is served has not";
-    (is_expired && is_better && candidate.dataset.acl.is_none())
-        .then(|| Cause::Refused(reason.to_owned()))
+    (is_expired && is_better && candidate.dataset.acl.is_none()).then_some(Cause::Expired)
 }

@@ -1,19 +1,33 @@
 //! Why data cannot be loaded, and what to do about it.
 
+use super::finding::Finding;
 use crate::util::text::counted;
 use crate::zonefile::{self, Format};
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-/// What is wrong with a file of a dataset. Its text names the file, the fault and the remedy.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{}: {cause}; {}", file.display(), cause.remedy())]
+/// What is wrong with a file of a dataset. Its text names the file, the rule of the guard that it breaks, if
+/// it is one, and the fault.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Problem {
     /// The file, as the configuration names it.
     pub file: PathBuf,
     /// The fault.
     pub cause: Cause,
+}
+
+impl std::error::Error for Problem {}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, cause } = self;
+        match cause.rule() {
+            None => write!(f, "{}: {cause}", file.display()),
+            Some(rule) => write!(f, "{}: guard {rule}: {cause}", file.display()),
+        }
+    }
 }
 
 /// A fault of a file, or of a candidate built from it.
@@ -76,7 +90,16 @@ pub enum Cause {
         /// The number of entries that are served of it.
         entries: u64,
     },
-    /// The candidate was refused for another reason, for instance by a guard on its size.
+    /// A rule of the guard finds the data as a whole to be wrong.
+    Guard {
+        /// What it finds.
+        finding: Finding,
+        /// The first lines or ranges that are wrong, at most [`MAX_SHOWN`](super::MAX_SHOWN).
+        shown: Vec<String>,
+    },
+    /// The data has expired by its own account, and what is served has not.
+    Expired,
+    /// The candidate was refused for another reason.
     Refused(String),
 }
 
@@ -122,8 +145,50 @@ impl Cause {
         )
     }
 
-    /// What the administrator can do, as one sentence without an end.
-    pub fn remedy(&self) -> &'static str {
+    /// The name of the rule of the guard that the data breaks, if it is one; `docs/guards.md` has them all.
+    pub fn rule(&self) -> Option<&'static str> {
+        match self {
+            Self::Guard { finding, .. } => Some(finding.rule()),
+            Self::Foreign(_) | Self::Markup => Some("foreign"),
+            Self::Binary => Some("binary"),
+            Self::OtherForm { .. } => Some("wrong-form"),
+            Self::Bomb(_) => Some("expansion"),
+            Self::Interrupted => Some("interrupted"),
+            Self::NothingValid { .. } => Some("nothing-valid"),
+            Self::Empty => Some("empty"),
+            Self::WouldDelistAll { .. } => Some("delisting"),
+            Self::Expired => Some("expired"),
+            _ => None,
+        }
+    }
+
+    /// The first lines or ranges that are wrong.
+    pub fn shown(&self) -> &[String] {
+        match self {
+            Self::Guard { shown, .. } => shown,
+            Self::NothingValid { first, .. } => first.as_slice(),
+            _ => &[],
+        }
+    }
+
+    /// What the administrator of this dataset can do, as one sentence without an end.
+    pub fn remedy(&self, dataset: &str) -> Cow<'static, str> {
+        let Self::Guard { finding, .. } = self else { return self.usual_remedy().into() };
+        let rule = finding.rule();
+        let setting = match finding.setting() {
+            "off" => format!("off = [\"{rule}\"]"),
+            "sentinels" => "sentinels = false".to_owned(),
+            setting => format!("another {setting}"),
+        };
+        format!(
+            "look at the new file; if it is right, run `dnsbld accept {dataset}`, or set {setting} in the \
+             guard table of the dataset"
+        )
+        .into()
+    }
+
+    /// What helps whatever the dataset is.
+    fn usual_remedy(&self) -> &'static str {
         match self {
             Self::Vanished => "check the mirror job and the path in the configuration",
             Self::Unreadable(_) => {
@@ -173,7 +238,10 @@ impl Cause {
                 "fetch the file again, or set accept-empty = true for the dataset if the list was \
                  shut down"
             }
-            Self::Refused(_) => "check the new file against the one that is served",
+            Self::Expired => "fetch newer data",
+            Self::Guard { .. } | Self::Refused(_) => {
+                "check the new file against the one that is served"
+            }
         }
     }
 }
@@ -223,6 +291,13 @@ impl fmt::Display for Cause {
             Self::Rejected(fatal) => fatal.fmt(f),
             Self::Fatal(reason) | Self::Refused(reason) => f.write_str(reason),
             Self::Empty => f.write_str("holds no bytes"),
+            Self::Guard { finding, shown } if shown.is_empty() => finding.fmt(f),
+            Self::Guard { finding, shown } => {
+                write!(f, "{finding}, the first: {}", shown.join(", "))
+            }
+            Self::Expired => f.write_str(
+                "the data has expired by its $TIMESTAMP line, and what is served has not",
+            ),
             Self::Markup => f.write_str("is an HTML or XML page"),
             Self::OtherForm { format, .. } => {
                 write!(f, "is {}, and not in rbldnsd's format", format.describe())
@@ -249,19 +324,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_text_says_where_what_and_the_remedy() {
-        let problem = Problem { file: "zones/l2".into(), cause: Cause::Empty };
-        assert_eq!(
-            problem.to_string(),
-            "zones/l2: holds no bytes; fetch the file again, or set accept-empty = true for the \
-             dataset if it is meant to be empty"
-        );
+    fn the_text_says_where_what_by_which_rule_and_the_remedy() {
+        let cause = Cause::Vanished;
+        let problem = Problem { file: "zones/l2".into(), cause };
+        assert_eq!(problem.to_string(), "zones/l2: there is no such file");
+        let finding = Finding::Shrank { entries: 1, before: 1900 };
+        let cause = Cause::Guard { finding, shown: Vec::new() };
+        let problem = Problem { file: "zones/l2".into(), cause };
+        let text = "zones/l2: guard shrank: has 1 entry, and had 1900 before";
+        assert_eq!(problem.to_string(), text);
+        let remedy = "look at the new file; if it is right, run `dnsbld accept l2`, or set another \
+                      shrink in the guard table of the dataset";
+        assert_eq!(problem.cause.remedy("l2"), remedy);
     }
 
     /// Whatever the fault, the server's user was to be let read the file.
     #[test]
     fn each_error_of_the_system_has_its_remedy() {
-        let remedy = |error| Cause::unreadable(&io::Error::from_raw_os_error(error)).remedy();
+        let remedy = |error| Cause::unreadable(&io::Error::from_raw_os_error(error)).remedy("l2");
         assert!(remedy(libc::EACCES).contains("the server's user"));
         assert!(remedy(libc::ELOOP).contains("symlinks"));
         for error in [libc::EIO, libc::EAGAIN, libc::ESTALE] {
@@ -272,7 +352,7 @@ mod tests {
     /// There is no setting for the limit; each file may be that long.
     #[test]
     fn a_limit_that_nobody_can_raise_is_not_to_be_raised() {
-        let remedy = Cause::TooBig(4 << 30).remedy();
+        let remedy = Cause::TooBig(4 << 30).remedy("l2");
         assert!(remedy.contains("split it into several files"), "{remedy}");
     }
 

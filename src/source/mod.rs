@@ -9,6 +9,7 @@
 
 mod append;
 mod error;
+mod finding;
 mod gzip;
 mod identity;
 mod read;
@@ -18,6 +19,7 @@ mod tests;
 
 pub use append::read_appended;
 pub use error::{Cause, Problem};
+pub use finding::{Finding, MAX_SHOWN, Mark, Measure};
 pub(crate) use identity::COARSE_TICK;
 pub use identity::{FileState, Identity, Stable, Stamp};
 pub use read::{Limits, ReadReport, read};

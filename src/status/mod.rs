@@ -147,7 +147,7 @@ pub struct ProblemStatus {
     /// What is wrong with it.
     pub cause: String,
     /// What to do about it.
-    pub remedy: &'static str,
+    pub remedy: String,
     /// When it was first met.
     pub since: SystemTime,
     /// How often it was met.
@@ -248,7 +248,7 @@ impl DatasetStatus {
         let problem = lifecycle.failure().map(|failure| ProblemStatus {
             file: failure.problem.file.clone(),
             cause: failure.problem.cause.to_string(),
-            remedy: failure.problem.cause.remedy(),
+            remedy: failure.problem.cause.remedy(name).into_owned(),
             since: failure.since,
             attempts: failure.attempts,
         });
