@@ -47,14 +47,12 @@ fn build_zone(
         parts(&settings.allow, loaded),
         parts(&settings.acl, loaded),
     );
-    let wanted = settings.datasets.len() + settings.allow.len();
+    let is_missing = parts.len() < settings.datasets.len() || allow.len() < settings.allow.len();
     let state = if parts.is_empty() || acl.len() < settings.acl.len() {
         ZoneState::Unloaded
-    } else if parts.len() < settings.datasets.len() {
+    } else if is_missing {
         ZoneState::Partial(settings.partial)
-    } else if parts.len() + allow.len() == wanted
-        && parts.iter().chain(&allow).all(|part| part.state == State::Live)
-    {
+    } else if parts.iter().chain(&allow).all(|part| part.state == State::Live) {
         ZoneState::Live
     } else {
         ZoneState::Degraded

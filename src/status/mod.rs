@@ -193,7 +193,7 @@ impl ZoneStatus {
             let all = wanted.datasets.iter().filter_map(|name| datasets.get(name.as_str()));
             all.filter_map(|dataset| dataset.served.as_ref())
         };
-        let health = Health::of(zone, wanted, now);
+        let health = Health::of(zone, now);
         Self {
             name: zone.apex.clone(),
             health,
@@ -211,14 +211,12 @@ impl ZoneStatus {
 }
 
 impl Health {
-    fn of(zone: &Zone, wanted: &ZoneSettings, now: u64) -> Self {
-        let is_missing = zone.allow.len() < wanted.allow.len();
+    fn of(zone: &Zone, now: u64) -> Self {
         match zone.state {
             ZoneState::Unloaded => Self::Unloaded,
             _ if !zone.is_served(now) => Self::Expired,
             ZoneState::Live => Self::Whole,
             ZoneState::Partial(_) => Self::Partial,
-            ZoneState::Degraded if is_missing => Self::Partial,
             ZoneState::Degraded => Self::Kept,
         }
     }

@@ -60,16 +60,16 @@ pub struct Zone {
 pub enum ZoneState {
     /// Every dataset holds what its files say.
     Live,
-    /// Some dataset serves older data than its files have, or some allow list was never loaded.
+    /// Some dataset serves older data than its files have.
     Degraded,
-    /// Some dataset was never loaded: what it lists is not known.
+    /// Some dataset or allow list was never loaded: what the zone lists is not known.
     Partial(Unlisted),
     /// Nothing of what it lists was ever loaded, or not all that says who may ask: the answer is
     /// SERVFAIL.
     Unloaded,
 }
 
-/// What a zone says of names that its datasets do not list, while one of them was never loaded
+/// What a zone says of names that it does not list, while a dataset or an allow list was never loaded
 /// (docs/decisions/014).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Unlisted {

@@ -70,6 +70,30 @@ fn a_bad_file_at_the_start_costs_its_own_dataset_only() {
     assert_eq!(server.log_lines(&[&event("load-started", "good")]).len(), 1, "{}", server.log());
 }
 
+/// Regression: the test point was answered, and the zone looked healthy, without its allow list.
+#[test]
+fn a_zone_without_its_allow_list_is_not_whole() {
+    let setup = Setup::new();
+    setup.write("good", "127.0.0.2 :2:test\n10.0.0.1 :2:good\n10.0.0.2 :2:ours\n");
+    let zone = |name: &str, more: &str| {
+        format!("[[zone]]\nname = \"{name}\"\ndatasets = [\"good\"]\nallow = [\"allow\"]\n{more}\n")
+    };
+    let tables = tables(&[("good", &["good"]), ("allow", &["allow"])], &[]);
+    let zones = [zone("a.test", ""), zone("b.test", "partial = \"answer\"")].concat();
+    setup.configure("", &(tables + &zones));
+    let server = setup.start();
+    let code = |name: &str| server.ask(name, RecordType::A).rcode();
+    for (zone, unlisted) in [("a.test", ServFail), ("b.test", NXDomain)] {
+        assert_eq!(code(&format!("2.0.0.127.{zone}")), unlisted, "{zone}");
+        assert_eq!(code(&format!("9.0.0.10.{zone}")), unlisted, "{zone}");
+        assert_eq!(code(&format!("1.0.0.10.{zone}")), NoError, "{zone}");
+    }
+    setup_file(&server, "allow", "10.0.0.2\n");
+    server.expect_code("2.0.0.127.a.test", NoError, SOON);
+    assert_eq!(code("9.0.0.10.a.test"), NXDomain);
+    assert_eq!(code("2.0.0.10.a.test"), NXDomain);
+}
+
 /// Regression: what is told to be no list was taken for one if nothing was served yet: a list of zeros was
 /// an empty list, and as an access list let everybody in.
 #[test]
