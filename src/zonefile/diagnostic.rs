@@ -217,11 +217,15 @@ pub enum Mistake {
     Ip6InIp4,
     /// An IPv4 address in a type of IPv6 addresses.
     Ip4InIp6,
-    /// A range with blanks around its dash, read as the range.
+    /// A range with blanks around its dash, or with a dash that is not of ASCII, read as the range.
     SpacedRange,
+    /// A range of which an end is not written out, read as the range.
+    ShortRange,
+    /// A range of IPv6 addresses that is no network.
+    Range6,
     /// A network with a mask in place of a length, read as this network.
     Netmask(IpNet),
-    /// The first and the last address and the length of a network in columns, read as this network.
+    /// The first and the last address of a network, perhaps with its length, read as this network.
     Columns(IpNet),
     /// Another address behind the key.
     SecondAddress,
@@ -233,6 +237,8 @@ pub enum Mistake {
     AddressInNames,
     /// No question is about a v4-mapped address: questions about it are about this network.
     Mapped(IpNet),
+    /// The v4-mapped address was read as this network.
+    MappedRead(IpNet),
     /// A byte that is no part of a name that is asked for.
     OddName(u8),
     /// A record without a name.
@@ -246,7 +252,7 @@ pub enum Mistake {
     },
     /// The file ends without a newline; its last line was used.
     NoNewline,
-    /// The file ends without a newline, and the key of its last line may be cut.
+    /// The file ends without a newline, and the key or the value of its last line may be cut.
     CutKey,
     /// Commas between name servers.
     CommaInNs,
@@ -315,7 +321,7 @@ impl fmt::Display for Mistake {
                 write!(f, "a single field is no address: write {net} for the network")
             }
             Self::PrefixLength { max } => {
-                write!(f, "expected the length of a prefix, 0 to {max}, after the slash")
+                write!(f, "expected the length of a prefix, 0 to {max} without zeros before it, after the slash")
             }
             Self::ZeroLength => {
                 f.write_str("ip4set takes no /0: write 0-255 if every address is meant")
@@ -359,7 +365,15 @@ impl fmt::Display for Mistake {
                 "an IPv4 address in a dataset of IPv6 addresses: ip4trie holds both families, and mixed names, too",
             ),
             Self::SpacedRange => f.write_str(
-                "read as a range: write it without blanks, as in 192.0.2.1-192.0.2.9",
+                "read as a range: write it with a hyphen and without blanks, as in \
+                 192.0.2.1-192.0.2.9",
+            ),
+            Self::ShortRange => f.write_str(
+                "read as a range: write both addresses out, as in 192.0.2.1-192.0.2.9",
+            ),
+            Self::Range6 => f.write_str(
+                "a range of IPv6 addresses that is no network: write the networks it has, as in \
+                 2001:db8::/64",
             ),
             Self::Netmask(net) | Self::Columns(net) => write!(f, "read as {net}: write it so"),
             Self::SecondAddress => f.write_str(
@@ -376,12 +390,16 @@ impl fmt::Display for Mistake {
                  ! before the key to exclude it, or :2: before the text",
             ),
             Self::AddressInNames => f.write_str(
-                "listed as a name, which is the question about the address with its octets reversed: \
+                "taken for a name, which is the question about the address with its octets reversed: \
                  put addresses into an ip4set or ip4trie",
             ),
             Self::Mapped(net) => write!(
                 f,
                 "no question reaches a v4-mapped address beside IPv4 lists: put {net} into one of them"
+            ),
+            Self::MappedRead(net) => write!(
+                f,
+                "read as {net}, which questions about v4-mapped addresses are about: write it so"
             ),
             Self::OddName(b'/') => {
                 f.write_str("a URL or a path is no name: write the host name alone")
@@ -414,8 +432,8 @@ impl fmt::Display for Mistake {
                 "the file ends without a newline: end it with one, or fetch it again if it was cut",
             ),
             Self::CutKey => f.write_str(
-                "the file ends without a newline, and this key may be cut: end the line with a \
-                 newline, or fetch the file again",
+                "the file ends without a newline, and the key or the value of this line may be cut: end \
+                 the line with a newline, or fetch the file again",
             ),
             Self::CommaInNs => f.write_str("name servers are separated by blanks, not by commas"),
             Self::BadA => {

@@ -25,6 +25,9 @@ pub(super) fn read<'k, 't: 'k>(
     let can_exclude = !matches!(kind, Kind::Ip4Tset | Kind::Acl | Kind::AclKey);
     let is_excluded = can_exclude && eat_exclusion(scan);
     let start = scan.clone();
+    if is_native && let Some((key, warning)) = native::range(kind, scan)? {
+        return Ok(ReadKey { key, is_excluded, warning });
+    }
     let key = match kind {
         Kind::Ip4Set => ip4::range(scan),
         Kind::Ip4Tset => ip4::prefix(scan).map(|(address, len)| EntryKey::Prefix4 { address, len }),
@@ -46,28 +49,27 @@ pub(super) fn read<'k, 't: 'k>(
         }
     };
     let (key, warning) = match key.and_then(|key| ended(key, scan)) {
-        Ok(key) if is_native && kind != Kind::Acl && !is_excluded => {
-            native::behind(key, kind, scan)?
-        }
+        Ok(key) if is_native && kind != Kind::Acl => native::behind(key, kind, is_excluded, scan),
         Ok(key) => (key, None),
         Err(reason) => {
             let mut again = start.clone();
             let read = is_native.then(|| native::instead(kind, &mut again)).flatten();
-            match read {
-                Some(read) => {
-                    *scan = again;
-                    read
+            let Some(read) = read else {
+                let other = native::other_family(kind, start.rest());
+                if other.is_some() {
+                    *scan = start;
                 }
-                None => {
-                    let other = native::other_family(kind, start.rest());
-                    if other.is_some() {
-                        *scan = start;
-                    }
-                    return Err(other.unwrap_or(reason));
-                }
-            }
+                return Err(other.unwrap_or(reason));
+            };
+            *scan = again;
+            read
         }
     };
+    let spelled = &start.rest()[..scan.at() - start.at()];
+    if is_native && native::has_padded_length(spelled) {
+        let max = if matches!(key, EntryKey::Prefix6 { .. }) { 128 } else { 32 };
+        return Err(Mistake::PrefixLength { max });
+    }
     Ok(ReadKey { key, is_excluded, warning })
 }
 
@@ -84,8 +86,8 @@ fn read_name<'k>(
         false => scoped_name(scan)?,
     };
     let key = EntryKey::Name { name: name.as_wire(), scope };
-    let (key, warning) = match is_native && !is_excluded {
-        true => native::behind(key, kind, scan)?,
+    let (key, warning) = match is_native {
+        true => native::behind(key, kind, is_excluded, scan),
         false => (key, None),
     };
     Ok(ReadKey { key, is_excluded, warning })

@@ -58,6 +58,16 @@ impl Kind {
         matches!(self, Self::Acl | Self::AclKey)
     }
 
+    /// True if the dataset lists IPv4 addresses.
+    pub(super) fn lists_ip4(self) -> bool {
+        matches!(self, Self::Ip4Set | Self::Ip4Tset | Self::Ip4Trie | Self::Mixed)
+    }
+
+    /// True if the dataset lists IPv6 addresses.
+    pub(super) fn lists_ip6(self) -> bool {
+        matches!(self, Self::Ip4Trie | Self::Ip6Tset | Self::Ip6Trie | Self::Mixed)
+    }
+
     /// True if a section of a combined dataset can be of this type.
     pub(crate) fn is_for_section(self) -> bool {
         self != Self::Combined && !self.is_access_list()

@@ -133,11 +133,13 @@ impl ListBuilder {
                 let start = address.admit(len, rules)?;
                 let (value, warning) = values.of_entry(value)?;
                 let answer = values.answer(value);
-                match mapped_ip4(start, len) {
-                    Some((start, len)) => trie4.add(start, len, answer, number),
-                    None => trie6.add(start, len, answer, number),
-                }
-                Ok(warning)
+                let Some((start, len)) = mapped_ip4(start, len) else {
+                    trie6.add(start, len, answer, number);
+                    return Ok(warning);
+                };
+                trie4.add(start, len, answer, number);
+                let read = Mistake::MappedRead(net4(start, len));
+                Ok(warning.or(rules.is_native().then_some(read)))
             }
             (Self::Ip4Trie(trie, _) | Self::Mixed(trie, ..), Range4 { start, end }) => {
                 rules.check_size(start, end)?;

@@ -15,6 +15,7 @@ use super::{
     generic, keys, native,
 };
 use crate::listing::names::Scope;
+use crate::wire::Type;
 use crate::wire::name::NameBuf;
 use std::ops::Range;
 
@@ -301,14 +302,21 @@ impl<'o> Parser<'o> {
     ) -> Result<Option<(Mistake, usize)>, Refused> {
         let is_cut = self.is_cut;
         let (collector, rules, _) = self.collector().ok_or(FatalCause::NoSection)?;
+        let (start, text) = (scan.at(), scan.rest());
         if let Some(taken) = collector.default_line(scan) {
+            if is_cut && native::ends_in_a_value(text) {
+                return Err(Mistake::CutKey.into());
+            }
             return taken.map(|warning| Some((warning?, scan.at())));
         }
         let dialect = rules.options.dialect;
-        let (start, text) = (scan.at(), scan.rest());
         if collector.kind == Kind::Generic {
             let mut data = generic::Data::default();
             let (name, record) = generic::read(scan, rules, is_indented, &mut data)?;
+            // Other data than a text that was cut is other data.
+            if is_cut && record.rtype != Type::TXT {
+                return Err(Mistake::CutKey.into());
+            }
             let is_star = dialect == Dialect::Native && name.as_wire().starts_with(b"\x01*");
             let key = EntryKey::Name { name: name.as_wire(), scope: Scope::Itself };
             let warning = self.emit(Entry { key, value: EntryValue::Record(record) })?;
@@ -319,13 +327,18 @@ impl<'o> Parser<'o> {
         let ReadKey { key, is_excluded, mut warning } =
             keys::read(collector.kind, dialect, scan, &mut name)?;
         let end = scan.at();
-        if is_cut && !native::is_whole(key, &text[..end - start]) {
+        let (spelled, rest) = text.split_at(end - start);
+        let may_be_cut = match rest.is_empty() {
+            true => !native::is_whole(key, spelled),
+            false => !is_excluded && native::ends_in_a_value(rest),
+        };
+        if is_cut && may_be_cut {
             return Err(Mistake::CutKey.into());
         }
         if warning.is_none()
             && rules.options.is_beside_ip4
             && matches!(key, EntryKey::Name { .. })
-            && native::is_address(&text[..end - start])
+            && native::is_address(spelled)
         {
             warning = Some(Mistake::AddressInNames);
         }
@@ -363,7 +376,8 @@ impl<'o> Parser<'o> {
             if fatal.is_some() {
                 return;
             }
-            match self.item(&item) {
+            let ends_line = item.at + item.key.len() == line.len();
+            match self.item(&item, ends_line) {
                 Ok(None) => {}
                 Ok(Some(reason)) => self.report(line, item.at, reason, true),
                 Err(Refused::Line(reason)) => self.report(line, item.at, reason, false),
@@ -377,7 +391,7 @@ impl<'o> Parser<'o> {
     }
 
     /// Takes a key of a line of another form than rbldnsd's.
-    fn item(&mut self, item: &Item<'_>) -> Result<Option<Mistake>, Refused> {
+    fn item(&mut self, item: &Item<'_>, ends_line: bool) -> Result<Option<Mistake>, Refused> {
         let key = Key::read(&item.key).ok_or(Mistake::NoKey)?;
         // A name of one label is a word out of place, unless it stands for all that is below it.
         let is_word = |name: &NameBuf| name.labels().count() == 1 && item.scope == Scope::Itself;
@@ -398,7 +412,7 @@ impl<'o> Parser<'o> {
             Key::Name(name) => EntryKey::Name { name: name.as_wire(), scope: item.scope },
             Key::Range4(start, end) => EntryKey::Range4 { start: *start, end: *end },
         };
-        if self.is_cut && !native::is_whole(key, &item.key) {
+        if self.is_cut && ends_line && !native::is_whole(key, &item.key) {
             return Err(Mistake::CutKey.into());
         }
         self.emit(Entry { key, value: value() })

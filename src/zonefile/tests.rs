@@ -282,10 +282,11 @@ fn duplicates_in_a_trie_are_reported_where_they_are() {
         (1, 1, Mistake::NotAddress4),
         (1, 2, duplicate("10.0.0.0/8")),
         (1, 4, duplicate("1::/16")),
+        (1, 5, Mistake::MappedRead("10.0.0.0/8".parse().unwrap())),
         (1, 5, duplicate("10.0.0.0/8")),
     ];
     assert_eq!(kept, want);
-    assert_eq!((parsed.entries, parsed.diagnostics.total), (3, 5));
+    assert_eq!((parsed.entries, parsed.diagnostics.total), (3, 6));
 }
 
 #[test]

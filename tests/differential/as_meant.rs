@@ -57,13 +57,16 @@ fn meant(kind: Kind, line: &[u8], is_cut: bool) -> Meant {
     if is_special || text.is_empty() || text.starts_with(b"#") || text.starts_with(b";") {
         return Meant::AsItIs;
     }
+    if kind == Kind::Generic && is_cut && !is_text_record(text) {
+        return Meant::Nothing;
+    }
     if kind == Kind::Generic || kind == Kind::Combined {
         return Meant::AsItIs;
     }
     let is_address6 =
         text.starts_with(b"::") && matches!(kind, Kind::Ip4trie | Kind::Ip6trie | Kind::Acl);
     if text.starts_with(b":") && !is_address6 || kind == Kind::Acl && text.starts_with(b"=") {
-        return default_line(text);
+        return if is_cut && ends_in_value(text) { Meant::Nothing } else { default_line(text) };
     }
     let is_excluded = text.starts_with(b"!");
     let start = if is_excluded { text[1..].trim_ascii_start() } else { text };
@@ -71,20 +74,28 @@ fn meant(kind: Kind, line: &[u8], is_cut: bool) -> Meant {
     let (word, rest) = start.split_at(end);
     let sign: &[u8] = if is_excluded { b"!" } else { b"" };
     let whole_line = |key: &[u8]| Meant::Line([sign, key, rest].concat());
+    let is_cut_off = |is_whole: bool, behind: &[u8]| match behind {
+        [] => is_cut && !is_whole,
+        _ => is_cut && !is_excluded && ends_in_value(behind),
+    };
     if kind == Kind::Dnset {
         return match odd_byte(word) {
             Some(at) if is_value(&word[at..]) && at > 0 => {
+                if is_cut_off(true, &start[at..]) {
+                    return Meant::Nothing;
+                }
                 Meant::Line([sign, &word[..at], b" ", &word[at..], rest].concat())
             }
             Some(_) => Meant::Nothing,
-            None if is_cut && !is_whole_name(word) => Meant::Nothing,
+            None if is_cut_off(is_whole_name(word), rest) => Meant::Nothing,
             None => Meant::AsItIs,
         };
     }
     let end = word.iter().position(|byte| b"#;".contains(byte)).unwrap_or(word.len());
     let key = &word[..end];
     let without = |length: &[u8]| key.strip_suffix(length).map(<[u8]>::to_vec);
-    if is_cut && !is_whole_address(key) {
+    let end = end_of_address(key);
+    if is_cut_off(is_whole_address(&key[..end]), &start[end..]) || has_padded_length(&key[..end]) {
         return Meant::Nothing;
     }
     match kind {
@@ -144,11 +155,49 @@ fn is_whole_name(word: &[u8]) -> bool {
 
 fn is_whole_address(key: &[u8]) -> bool {
     let count = |sign: u8| key.iter().filter(|&&byte| byte == sign).count();
+    if let Some(slash) = key.iter().position(|&byte| byte == b'/') {
+        let most = if key.contains(&b':') { 128 } else { 32 };
+        let len: Option<u32> =
+            str::from_utf8(&key[slash + 1..]).ok().and_then(|len| len.parse().ok());
+        return len.is_none_or(|len| len == 0 || len * 10 > most);
+    }
     let is_range = key.contains(&b'-');
-    // The value of an IPv4 address may stick to it.
     let is_ip4 = count(b'.') >= if is_range { 6 } else { 3 };
     let is_ip6 = key.windows(2).any(|two| two == b"::") || count(b':') == 7;
-    key.contains(&b'/') || is_ip4 || is_ip6
+    is_ip4 || is_ip6
+}
+
+/// Where a value begins that sticks to an address.
+fn end_of_address(word: &[u8]) -> usize {
+    let colons: Vec<usize> = (0..word.len()).filter(|&at| word[at] == b':').collect();
+    if word.contains(&b'.') || colons.len() == 1 {
+        return colons.first().copied().unwrap_or(word.len());
+    }
+    let mut doubles = colons.windows(2).filter(|two| two[0] + 1 == two[1]);
+    let second = doubles.nth(1).map(|two| two[1]);
+    second
+        .or(colons.get(7).copied().filter(|_| word.windows(2).all(|two| two != b"::")))
+        .unwrap_or(word.len())
+}
+
+fn has_padded_length(key: &[u8]) -> bool {
+    let slash = key.iter().position(|&byte| byte == b'/');
+    slash.is_some_and(|at| matches!(key[at + 1..], [b'0', b'0'..=b'9', ..]))
+}
+
+/// True if a line ends within its A value, and another digit would give another value.
+fn ends_in_value(behind: &[u8]) -> bool {
+    let Some(a) = behind.trim_ascii_start().strip_prefix(b":") else { return false };
+    let octets: Vec<&[u8]> = a.split(|&byte| byte == b'.').collect();
+    let last = octets.last().and_then(|octet| str::from_utf8(octet).ok()?.parse::<u32>().ok());
+    let is_whole = octets.len() == 4 && last.is_some_and(|last| last > 25);
+    a.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.') && !is_whole
+}
+
+/// True if a record of a `generic` file is a text.
+fn is_text_record(text: &[u8]) -> bool {
+    let words = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    words.skip(1).take(3).any(|word| word.eq_ignore_ascii_case(b"txt"))
 }
 
 /// The first four fields of an address whose others are zero.

@@ -53,7 +53,9 @@ fn length(text: &[u8], at: usize, other: Option<u8>, max: u8) -> Option<(u8, usi
             return None;
         }
     }
-    (end > at + 1 && len <= max.into()).then_some((len as u8, end))
+    // The general reader judges zeros before a number.
+    let is_plain = end > at + 1 && (end == at + 2 || text[at + 1] != b'0');
+    (is_plain && len <= max.into()).then_some((len as u8, end))
 }
 
 /// The entries of the lines at the beginning of a text, up to the first line that is of another

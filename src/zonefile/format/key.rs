@@ -22,7 +22,8 @@ impl Key {
     /// Reads a key; `None` if it is neither an address nor a name that can be asked for.
     pub(in crate::zonefile) fn read(text: &[u8]) -> Option<Self> {
         let text = str::from_utf8(text).ok()?.trim();
-        if let Some((first, last)) = text.split_once('-')
+        let is_dash = |c: char| matches!(c, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}');
+        if let Some((first, last)) = text.split_once(is_dash)
             && let (Ok(first), Ok(last)) =
                 (first.trim().parse::<Ipv4Addr>(), last.trim().parse::<Ipv4Addr>())
         {
@@ -57,7 +58,8 @@ fn length4(text: &str) -> Option<u8> {
 }
 
 fn length(text: &str, most: u8) -> Option<u8> {
-    text.parse().ok().filter(|&len| len <= most)
+    let is_plain = !text.starts_with('+') && (text == "0" || !text.starts_with('0'));
+    text.parse().ok().filter(|&len| is_plain && len <= most)
 }
 
 /// A domain name that somebody can ask for: labels of letters, digits, `-` and `_`, the last of them

@@ -37,14 +37,121 @@ fn ranges_with_blanks_are_ranges() {
     }
     let parsed = native(Kind::Ip4Set, "192.0.2.1 - 192.0.2.9 :3:x\n192.0.2.20 - 5\n");
     assert_eq!(listing4(&parsed), ["192.0.2.1-192.0.2.9 127.0.0.3 x", "192.0.2.20 127.0.0.2 - 5"]);
+    assert_eq!(
+        told_of(&parsed),
+        [(1, true, Mistake::SpacedRange), (2, true, Mistake::SecondAddress)]
+    );
     let parsed = native(Kind::Ip4Set, "192.0.2.9 - 192.0.2.1\n");
     assert_eq!(told_of(&parsed), [(1, false, Mistake::BackwardRange)]);
     let parsed = native(Kind::Ip4Trie, "192.0.2.1 - 192.0.2.9\n");
     let range = ["192.0.2.1-192.0.2.9 127.0.0.2 "];
     assert_eq!((listing4(&parsed), parsed.entries), (range.map(str::to_owned).into(), 1));
     // Each line is one entry, though it is several prefixes.
-    let parsed = native(Kind::Ip4Trie, "192.0.2.1-9\n192.0.2.1-9\n");
+    let parsed = native(Kind::Ip4Trie, "192.0.2.1-192.0.2.9\n192.0.2.1-192.0.2.9\n");
     assert_eq!((parsed.entries, parsed.diagnostics.total), (1, 1));
+}
+
+/// The first part of each of them was taken without a word.
+#[test]
+fn every_spelling_of_a_range_is_one_or_is_told() {
+    let spaced = (1, true, Mistake::SpacedRange);
+    for (text, listed) in [
+        ("9.9.8 - 9.9.9\n", "9.9.8.0-9.9.9.255"),
+        ("9.8 \u{2013} 9.9\n", "9.8.0.0-9.9.255.255"),
+        ("192.0.2.1\u{2013}192.0.2.9\n", "192.0.2.1-192.0.2.9"),
+        ("192.0.2.1- 192.0.2.9 # x\n", "192.0.2.1-192.0.2.9"),
+    ] {
+        for kind in [Kind::Ip4Set, Kind::Ip4Trie, Kind::Mixed] {
+            let parsed = native(kind, text);
+            assert_eq!(listing4(&parsed), [format!("{listed} 127.0.0.2 ")], "{kind} {text}");
+            assert_eq!(told_of(&parsed), [spaced], "{kind} {text}");
+        }
+        assert_eq!(native(Kind::Ip4Tset, text).entries, 0, "{text}");
+    }
+    let parsed = native(Kind::Ip4Set, "!192.0.2.5 - 192.0.2.6\n192.0.2.0/29\n");
+    let parts = ["192.0.2.0-192.0.2.4 127.0.0.2 ", "192.0.2.7 127.0.0.2 "];
+    assert_eq!(
+        (listing4(&parsed), told_of(&parsed)),
+        (parts.map(str::to_owned).into(), vec![spaced])
+    );
+    // What is no range is the first address, and is told; a text that begins with a dash is not.
+    let text = "192.0.2.1 - 192.0.3\n192.0.2.2 - spam from 2001\n192.0.2.0/30 - 192.0.2.8/30\n\
+        !192.0.2.4 192.0.2.5\n192.0.2.6 - 2 spams\n";
+    let second = Mistake::SecondAddress;
+    let told = [1, 3, 4].map(|line| (line, true, second));
+    assert_eq!(told_of(&native(Kind::Ip4Set, text)), told);
+}
+
+#[test]
+fn ranges_of_ip6_addresses_are_networks_or_nothing() {
+    for kind in [Kind::Ip6Trie, Kind::Ip4Trie, Kind::Mixed] {
+        let parsed = native(
+            kind,
+            "2001:db8:: - 2001:db8:ffff:ffff:ffff:ffff:ffff:ffff\n2001:db9::1-2001:db9::9\n\
+             2001:dba::9 - 2001:dba::1\n2001:dbb:1 \u{2013} 2001:dbb:2:3\n",
+        );
+        let told = [
+            (1, true, Mistake::Columns(net("2001:db8::/32"))),
+            (2, false, Mistake::Range6),
+            (3, false, Mistake::BackwardRange),
+            (4, true, Mistake::SecondAddress),
+        ];
+        assert_eq!(told_of(&parsed), told, "{kind}");
+        let ip6 = parsed.ip6.unwrap();
+        let ranges = ip6.ranges().map(|r| (r.start >> 96, r.end >> 96));
+        assert_eq!(
+            ranges.collect::<Vec<_>>(),
+            [(0x2001_0db8, 0x2001_0db8), (0x2001_0dbb, 0x2001_0dbb)]
+        );
+    }
+}
+
+#[test]
+fn short_ranges_are_told_where_only_the_native_dialect_has_ranges() {
+    for kind in [Kind::Mixed, Kind::Ip4Trie] {
+        let parsed =
+            native(kind, "192.0.2.1-7\n10.1-10.3\n1-2\n0-255\n192.0.2.8-192.0.2.9\n10.4-10.4.5\n");
+        let bare = |line, net| (line, false, Mistake::BareOctet(net));
+        let told = [
+            (1, true, Mistake::ShortRange),
+            (2, true, Mistake::ShortRange),
+            bare(3, net("1.0.0.0/8")),
+            bare(4, net("0.0.0.0/8")),
+            (6, false, Mistake::UnequalRange),
+        ];
+        assert_eq!((parsed.entries, told_of(&parsed)), (3, told.to_vec()), "{kind}");
+    }
+    // `ip4set` has them of old.
+    assert_eq!(native(Kind::Ip4Set, "192.0.2.1-7\n1-2\n0-255\n").diagnostics.total, 0);
+}
+
+#[test]
+fn lengths_with_zeros_before_them_are_none() {
+    let length = |max| (1, false, Mistake::PrefixLength { max });
+    for kind in [Kind::Ip4Set, Kind::Ip4Trie, Kind::Mixed] {
+        for text in ["10.0.0.0/08\n", "10.0.0.0/08 x\n", "!10.0.0.0/008\n"] {
+            assert_eq!(told_of(&native(kind, text)), [length(32)], "{kind} {text}");
+        }
+        assert_eq!(rbldnsd(kind, "10.0.0.0/08\n").entries, 1);
+    }
+    for kind in [Kind::Ip4Set, Kind::Ip4Trie] {
+        assert_eq!(told_of(&native(kind, "10.0.0.0/+8\n")), [length(32)]);
+    }
+    assert_eq!(native(Kind::Mixed, "10.0.0.0/+8\n").diagnostics.refused, 1);
+    assert_eq!(told_of(&native(Kind::Ip6Trie, "2001:db8::/032\n")), [length(128)]);
+    assert_eq!(native(Kind::Ip4Trie, "0.0.0.0/0\n::/0\n").entries, 2);
+}
+
+#[test]
+fn v4_mapped_entries_are_told() {
+    for kind in [Kind::Ip4Trie, Kind::Mixed] {
+        let parsed = native(kind, "::ffff:192.0.2.7\n::ffff:c000:280/121 x\n64:ff9b::192.0.2.1\n");
+        let read = |line, text| (line, true, Mistake::MappedRead(net(text)));
+        assert_eq!(told_of(&parsed), [read(1, "192.0.2.7/32"), read(2, "192.0.2.128/25")]);
+        let listed = ["192.0.2.7 127.0.0.2 ", "192.0.2.128-192.0.2.255 127.0.0.2 x"];
+        assert_eq!((listing4(&parsed), parsed.entries), (listed.map(str::to_owned).into(), 3));
+        assert_eq!(rbldnsd(kind, "::ffff:c000:280/121\n").diagnostics.total, 0);
+    }
 }
 
 #[test]
@@ -74,13 +181,33 @@ fn values_that_were_meant_otherwise_are_told() {
     let passes = Mistake::PassesInMap;
     assert_eq!(told_of(&parsed), [(2, true, passes), (3, true, passes)]);
     assert_eq!(told_of(&native(Kind::Dnset, "a.example permit\n")), [(1, true, passes)]);
+    let values =
+        [" OK # ours", " ok a friend", " Relay;x", " relay host", " okay", "\tDunno#", " # ok"];
+    for (kind, key) in
+        [(Kind::Dnset, "a.example"), (Kind::Ip4Set, "192.0.2.1"), (Kind::Ip4Tset, "192.0.2.1")]
+    {
+        let lines: String = values.iter().map(|value| format!("{key}{value}\n")).collect();
+        let told = [1, 2, 3, 6].map(|line| (line, true, passes));
+        assert_eq!(told_of(&native(kind, &lines)), told, "{kind}");
+        assert_eq!(
+            native(kind, &format!("!{key} OK\n"))
+                .diagnostics
+                .kept
+                .iter()
+                .filter(|told| told.reason == passes)
+                .count(),
+            0
+        );
+    }
     assert_eq!(rbldnsd(Kind::Ip4Trie, map).diagnostics.total, 0);
-    let mapped = "::ffff:192.0.2.0/120\n::ffff:c000:200/120\n::/0\n";
-    assert_eq!(native(Kind::Ip6Trie, mapped).diagnostics.total, 1);
+    let mapped = "::ffff:192.0.2.0/120\n::ffff:c000:300/120\n::/0\n";
+    assert_eq!(native(Kind::Ip6Trie, mapped).diagnostics.total, 0);
+    assert_eq!(rbldnsd(Kind::Ip6Trie, mapped).entries, 2);
     let beside = Options { is_beside_ip4: true, ..options() };
     let parsed = parse(Kind::Ip6Trie, beside, &[mapped.as_bytes()]).unwrap();
-    let unreached = Mistake::Mapped(net("192.0.2.0/24"));
-    assert_eq!(told_of(&parsed), [(1, false, Mistake::AfterAddress), (2, true, unreached)]);
+    let unreached = |line, net| (line, true, Mistake::Mapped(net));
+    let nets = [net("192.0.2.0/24"), net("192.0.3.0/24")];
+    assert_eq!(told_of(&parsed), [unreached(1, nets[0]), unreached(2, nets[1])]);
 }
 
 #[test]
@@ -98,8 +225,11 @@ fn names_that_nobody_asks_for_are_told() {
     assert_eq!(values(&parsed, answer), ["127.0.0.2 text"]);
     assert_eq!(rbldnsd(Kind::Dnset, text).entries, 10);
     let beside = Options { is_beside_ip4: true, ..options() };
-    let parsed = parse(Kind::Dnset, beside, &[b"192.0.2.7\nbad.example\n"]).unwrap();
-    assert_eq!(told_of(&parsed), [(1, true, Mistake::AddressInNames)]);
+    let text =
+        b"192.0.2.7\nbad.example\n.192.0.2.8\n*.192.0.2\n!192.0.2.9\n192.0.2 x\n7.example.1\n";
+    let parsed = parse(Kind::Dnset, beside, &[text]).unwrap();
+    let told = [1, 3, 4, 5, 6].map(|line| (line, true, Mistake::AddressInNames));
+    assert_eq!(told_of(&parsed), told);
 }
 
 #[test]
@@ -170,6 +300,18 @@ fn a_cut_last_line_counts_only_if_its_key_is_whole() {
         (Kind::Dnset, ".mail", false),
         (Kind::Dnset, "mail.example", true),
         (Kind::Dnset, "*.mail.example :2:tex", true),
+        (Kind::Ip4Set, "10.0.0.0/2", false),
+        (Kind::Ip4Set, "10.0.0.0/8", true),
+        (Kind::Ip4Set, "!10.0.0.0/2", false),
+        (Kind::Ip6Trie, "2a00::/12", false),
+        (Kind::Ip6Trie, "2a01::/16", true),
+        (Kind::Ip4Set, "1.2.3.4:1", false),
+        (Kind::Ip4Set, "1.2.3.4 :127.0.0.2", false),
+        (Kind::Ip4Set, "1.2.3.4 :127.0.0.26", true),
+        (Kind::Ip4Set, "1.2.3.4 :127.0.0.2:", true),
+        (Kind::Ip4Set, "1.2.3 a tex", true),
+        (Kind::Dnset, "mail.example:1", false),
+        (Kind::Mixed, "mail.example :127.0", false),
     ] {
         let parsed = native(kind, line);
         let reason = match line {
