@@ -4,6 +4,7 @@ use super::bytes::{Reader, Writer};
 use crate::listing::{AnswerId, Answers, AnswersBuilder};
 use crate::zone::{Dataset, Ns, Soa, Vars};
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 /// The facts of a dataset.
 pub(super) fn encode(dataset: &Dataset) -> Vec<u8> {
@@ -85,7 +86,7 @@ fn take_soa(from: &mut Reader<'_>) -> Option<Soa> {
 }
 
 fn take_vars(from: &mut Reader<'_>) -> Option<Vars> {
-    let text = |from: &mut Reader<'_>| from.text().map(Box::from);
+    let text = |from: &mut Reader<'_>| from.text().map(Arc::from);
     let mut vars = Vars::default();
     for var in &mut vars.numbered {
         *var = from.option(text)?;

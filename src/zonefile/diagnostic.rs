@@ -559,6 +559,15 @@ pub enum FatalCause {
         "unknown type of a section: expected $DATASET type[:name] subzone..., the type being {0}"
     )]
     SectionType(SectionTypes),
+    /// A `combined` dataset has more sections than that.
+    #[error("more than {0} $DATASET sections in one dataset: join those of one type")]
+    ManySections(usize),
+    /// A `combined` dataset has more subzones, counted for each section, than that.
+    #[error("more than {0} subzones behind the words $DATASET of one dataset: make zones of some")]
+    ManySubzones(usize),
+    /// A subzone of a `combined` dataset has more sections than that.
+    #[error("more than {0} $DATASET sections for one subzone: join those of one type")]
+    ManySectionsOfSubzone(usize),
 }
 
 /// The types that a section of a `combined` file can have, for people.

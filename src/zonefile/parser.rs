@@ -288,7 +288,7 @@ impl<'o> Parser<'o> {
             self.report(line, margin + at, reason, true);
         }
         if let Content::Combined(sections) = &mut self.content {
-            (sections.last, sections.is_open) = (Some(Box::new(section)), true);
+            sections.begin(section)?;
         }
         Ok(None)
     }

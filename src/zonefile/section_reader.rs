@@ -7,6 +7,15 @@ use super::scan::Scan;
 use super::special::Local;
 use super::{Diagnostics, FatalCause, Kind, Mistake, Options, Section, Special};
 use crate::wire::name::NameBuf;
+use std::collections::HashMap;
+
+/// The most sections of a dataset: each is a dataset of its own, with arrays and numbers that take memory
+/// however little is in it.
+pub(super) const MAX_SECTIONS: usize = 10_000;
+/// The most subzones of all sections.
+pub(super) const MAX_SUBZONES: usize = 65_536;
+/// The most sections of one subzone: a query for a name in it looks into each of them.
+pub(super) const MAX_SECTIONS_OF_SUBZONE: usize = 64;
 
 /// The sections so far.
 #[derive(Debug, Default)]
@@ -19,12 +28,42 @@ pub(super) struct Sections {
     /// What the ends of sections have shown, for the end of all: the lines may be of an earlier file
     /// than the one that is being read.
     pub(super) late: Diagnostics,
+    /// The number of sections, of the subzones that they are for, and of those for each subzone.
+    count: usize,
+    subzones: usize,
+    of_subzone: HashMap<Box<[u8]>, usize>,
 }
 
 impl Sections {
     /// The section that entry lines belong to.
     pub(super) fn open(&mut self) -> Option<&mut SectionReader> {
         self.last.as_deref_mut().filter(|_| self.is_open)
+    }
+
+    /// Goes on with the next section, unless there are too many.
+    pub(super) fn begin(&mut self, section: SectionReader) -> Result<(), FatalCause> {
+        self.count += usize::from(!section.apexes.is_empty());
+        self.subzones += section.apexes.len();
+        let mut apexes: Vec<_> = section.apexes.iter().map(NameBuf::as_wire).collect();
+        apexes.sort_unstable();
+        apexes.dedup();
+        let mut of_one = 0;
+        for apex in apexes {
+            let count = self.of_subzone.entry(apex.into()).or_default();
+            *count += 1;
+            of_one = of_one.max(*count);
+        }
+        if self.count > MAX_SECTIONS {
+            return Err(FatalCause::ManySections(MAX_SECTIONS));
+        }
+        if self.subzones > MAX_SUBZONES {
+            return Err(FatalCause::ManySubzones(MAX_SUBZONES));
+        }
+        if of_one > MAX_SECTIONS_OF_SUBZONE {
+            return Err(FatalCause::ManySectionsOfSubzone(MAX_SECTIONS_OF_SUBZONE));
+        }
+        (self.last, self.is_open) = (Some(Box::new(section)), true);
+        Ok(())
     }
 }
 

@@ -3,9 +3,10 @@
 
 use super::diagnostic::Refused;
 use super::scan::{Scan, is_blank};
-use super::{Dialect, FatalCause, Kind, MAX_NAME_SERVERS, Mistake, Options, Special};
+use super::{Dialect, FatalCause, Kind, MAX_NAME_SERVERS, MAX_TEXT, Mistake, Options, Special};
 use crate::util::time::Utc;
 use crate::wire::name::NameBuf;
+use std::sync::Arc;
 
 /// The start of authority a file asks for (RFC 1035 section 3.3.13). Times are in seconds.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -37,14 +38,19 @@ pub struct NsData {
     pub names: Vec<NameBuf>,
 }
 
-/// The texts that `$0` to `$9` stand for in templates, and the base template `$=`.
+/// The texts that `$0` to `$9` stand for in templates, and the base template `$=`. All sections of a
+/// `combined` file share those that stand before them.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Vars {
     /// `$0` to `$9`.
-    pub numbered: [Option<Box<[u8]>>; 10],
+    pub numbered: [Option<Arc<[u8]>>; 10],
     /// `$=`.
-    pub base: Option<Box<[u8]>>,
+    pub base: Option<Arc<[u8]>>,
 }
+
+/// The most bytes of a variable that are kept. Two bytes of a template give at least one of the text,
+/// which has [`MAX_TEXT`] at most: what is behind them is in no text.
+const MAX_VARIABLE: usize = 2 * MAX_TEXT;
 
 /// What the specials of a dataset have said so far.
 #[derive(Clone, Debug)]
@@ -236,7 +242,7 @@ impl Local {
         if text.is_empty() {
             return None;
         }
-        slot.get_or_insert_with(|| text.into());
+        slot.get_or_insert_with(|| text[..text.len().min(MAX_VARIABLE)].into());
         Some(())
     }
 }

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::listing::records::Found;
+use crate::zonefile::section_reader::{MAX_SECTIONS, MAX_SECTIONS_OF_SUBZONE, MAX_SUBZONES};
+use std::sync::Arc;
 
 fn combined(files: &[&str]) -> Result<Parsed, Fatal> {
     let files: Vec<&[u8]> = files.iter().map(|file| file.as_bytes()).collect();
@@ -139,4 +141,40 @@ fn duplicates_are_no_bad_lines_of_the_next_file() {
     assert_eq!((parsed.entries, parsed.diagnostics.total), (1, 1));
     let diagnostic = &parsed.diagnostics.kept[0];
     assert_eq!((diagnostic.file, diagnostic.line), (0, 3));
+}
+
+#[test]
+fn sections_and_subzones_are_bounded() {
+    let sections = |count: usize| -> String {
+        (0..count).map(|number| format!("$DATASET ip4set s{number}\n")).collect()
+    };
+    assert!(combined(&[&sections(MAX_SECTIONS)]).is_ok());
+    let refused = |text: &str| combined(&[text]).map(|_| ()).unwrap_err().cause;
+    let cause = FatalCause::ManySections(MAX_SECTIONS);
+    assert_eq!(refused(&sections(MAX_SECTIONS + 1)), cause);
+    let of_one = "$DATASET ip4set x X y\n".repeat(MAX_SECTIONS_OF_SUBZONE);
+    assert!(combined(&[&of_one]).is_ok());
+    let cause = FatalCause::ManySectionsOfSubzone(MAX_SECTIONS_OF_SUBZONE);
+    assert_eq!(refused(&format!("{of_one}$DATASET dnset z y\n")), cause);
+    let line = |line: usize| -> String {
+        let names = (0..1024).map(|number| format!(" {line}.{number}"));
+        format!("$DATASET ip4set{}\n", names.collect::<String>())
+    };
+    let lines: String = (0..MAX_SUBZONES / 1024).map(line).collect();
+    assert!(combined(&[&lines]).is_ok());
+    let cause = FatalCause::ManySubzones(MAX_SUBZONES);
+    assert_eq!(refused(&format!("{lines}$DATASET ip4set x\n")), cause);
+}
+
+#[test]
+fn sections_share_the_variables_before_them() {
+    let text = "x".repeat(20_000);
+    let file = format!("$1 {text}\n$= {text}\n$DATASET ip4set a\n$2 own\n$DATASET ip4set b\n");
+    let parsed = combined(&[&file]).unwrap();
+    let vars = |part: usize| &parsed.parts[part].parsed.vars;
+    let same = |of: fn(&Vars) -> &Option<Arc<[u8]>>| {
+        Arc::ptr_eq(of(vars(0)).as_ref().unwrap(), of(vars(1)).as_ref().unwrap())
+    };
+    assert!(same(|vars| &vars.numbered[1]) && same(|vars| &vars.base));
+    assert_eq!(vars(0).numbered[1].as_deref(), Some(&text.as_bytes()[..2 * MAX_TEXT]));
 }
