@@ -1,7 +1,8 @@
 //! Ordinary records by name: the content of a `generic` dataset.
 
 use crate::wire::Type;
-use crate::wire::name::{Labels, MAX_NAME, NameBuf};
+use crate::wire::name::{MAX_NAME, NameBuf, reverse_labels};
+use foldhash::fast::RandomState;
 use hashbrown::{HashSet, HashTable};
 use std::hash::BuildHasher;
 
@@ -73,8 +74,7 @@ impl RecordSet {
     /// What `name` has.
     pub fn lookup(&self, name: &[u8]) -> Found {
         let mut key = [0; MAX_NAME];
-        let len = reverse(name, &mut key);
-        let key = &key[..len];
+        let key = reverse_labels(name, &mut key);
         let (mut low, mut high) = (0, self.names.len());
         while low < high {
             let middle = low + (high - low) / 2;
@@ -170,7 +170,8 @@ pub struct RecordsBuilder {
     entries: Vec<Added>,
     data: Vec<u8>,
     index: HashTable<Data>,
-    hasher: foldhash::fast::FixedState,
+    /// Nobody can tell the hashes beforehand, and make data that all have one.
+    hasher: RandomState,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -190,11 +191,11 @@ impl RecordsBuilder {
         data: &[u8],
     ) -> Result<(), TooManyRecords> {
         let mut key = [0; MAX_NAME];
-        let len = reverse(name, &mut key);
+        let key = reverse_labels(name, &mut key);
         let key = match self.entries.last() {
             // Records of one name mostly stand together.
-            Some(last) if self.keys[last.key.range()] == key[..len] => last.key,
-            _ => append(&mut self.keys, &key[..len])?,
+            Some(last) if self.keys[last.key.range()] == *key => last.key,
+            _ => append(&mut self.keys, key)?,
         };
         let data = self.intern(data)?;
         self.entries.push(Added { key, entry: StoredRecord { ttl, rtype, data } });
@@ -209,7 +210,7 @@ impl RecordsBuilder {
             .sort_by(|a, b| key(a).cmp(key(b)).then_with(|| a.entry.rtype.cmp(&b.entry.rtype)));
         let mut set = RecordSet { data: self.data, ..RecordSet::default() };
         set.records.reserve_exact(self.entries.len());
-        let mut seen = HashSet::with_hasher(self.hasher);
+        let mut seen = HashSet::new();
         for name in self.entries.chunk_by(|a, b| key(a) == key(b)) {
             for rrset in name.chunk_by(|a, b| a.entry.rtype == b.entry.rtype) {
                 seen.clear();
@@ -251,20 +252,6 @@ fn append(bytes: &mut Vec<u8>, more: &[u8]) -> Result<Data, TooManyRecords> {
     }
     bytes.extend_from_slice(more);
     Ok(Data { start, len })
-}
-
-/// Writes the labels of a name from right to left, each with its length byte, and gives their
-/// length in all.
-fn reverse(name: &[u8], key: &mut [u8; MAX_NAME]) -> usize {
-    let size: usize = Labels::of(name).map(|label| label.len() + 1).sum();
-    let mut end = size.min(MAX_NAME);
-    for label in Labels::of(name) {
-        let Some(start) = end.checked_sub(label.len() + 1) else { break };
-        key[start] = label.len() as u8;
-        key[start + 1..end].copy_from_slice(label);
-        end = start;
-    }
-    size.min(MAX_NAME)
 }
 
 /// The name a key was made of.

@@ -247,6 +247,20 @@ impl<'a> Labels<'a> {
     }
 }
 
+/// Writes the labels of a name from right to left, each with its length byte: so what is below a name
+/// begins with what is written of that, and follows it in a sorted array.
+pub(crate) fn reverse_labels<'k>(name: &[u8], key: &'k mut [u8; MAX_NAME]) -> &'k [u8] {
+    let size: usize = Labels::of(name).map(|label| label.len() + 1).sum();
+    let mut end = size.min(MAX_NAME);
+    for label in Labels::of(name) {
+        let Some(start) = end.checked_sub(label.len() + 1) else { break };
+        key[start] = label.len() as u8;
+        key[start + 1..end].copy_from_slice(label);
+        end = start;
+    }
+    &key[..size.min(MAX_NAME)]
+}
+
 impl<'a> Iterator for Labels<'a> {
     type Item = &'a [u8];
 

@@ -1,6 +1,6 @@
 //! Access lists as they are served.
 
-use crate::listing::{Action, Actions, Keyword};
+use crate::listing::{Action, Actions, AnswerId, Keyword};
 use crate::trie::{Trie4, Trie6};
 use crate::zonefile::{self, Keys, Subjects};
 use std::net::{IpAddr, Ipv4Addr};
@@ -58,8 +58,10 @@ impl Acl {
                 acl.ip4.memory() + acl.ip6.memory() + acl.actions.memory() + restricted
             }
             Self::Keys(acl) => {
-                let texts: usize = acl.keys.known.keys().map(|key| key.len()).sum();
-                acl.keys.known.allocation_size() + texts + acl.actions.memory()
+                let known = &acl.keys.known;
+                let texts: usize = known.keys().map(|key| key.len()).sum();
+                let entries = known.len() * size_of::<(Box<[u8]>, AnswerId)>();
+                entries + texts + acl.actions.memory()
             }
         }
     }

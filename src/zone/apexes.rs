@@ -1,23 +1,30 @@
 //! A set of apexes, which finds the closest one at or above a name.
 
+use super::apex_tree::ApexTree;
 use crate::wire::name::Labels;
-use foldhash::fast::FixedState;
-use hashbrown::HashSet;
 
 /// Numbered apexes.
 #[derive(Debug, Default)]
 pub(super) struct Apexes {
     names: Vec<Apex>,
     /// Their numbers plus 1, each at the first free place from its hash on, and zeros: half of the
-    /// places at least, whose number is a power of two.
+    /// places at least, whose number is a power of two. Empty if the hashes are too much alike.
     index: Vec<u32>,
     /// How many labels they have: the distinct numbers, the greatest first.
     label_counts: Vec<u32>,
     /// The length of the longest apex, in bytes.
     longest: usize,
-    /// The names between an apex and the next one above it.
-    between: HashSet<Box<[u8]>, FixedState>,
+    /// For searches that the hashes and label counts do not make short.
+    tree: ApexTree,
+    /// There are names between an apex and the next one above it.
+    has_between: bool,
 }
+
+/// The most places of the index that a search looks at.
+const MAX_PROBES: usize = 64;
+
+/// The most label counts that a search tries one by one.
+const MAX_LABEL_COUNTS: usize = 8;
 
 /// One apex, and what makes comparing quick: names are too short for a call to pay.
 #[derive(Debug)]
@@ -44,53 +51,25 @@ struct Folded {
 impl Apexes {
     /// Numbers them from 0 (wire form, lower case); of equal ones the first is found.
     pub(super) fn new<'n>(names: impl IntoIterator<Item = &'n [u8]>) -> Self {
-        let names: Vec<Apex> = names.into_iter().map(Apex::new).collect();
-        let index = vec![0; 2 * names.len().next_power_of_two()];
-        let mut apexes = Self { names, index, ..Self::default() };
-        for number in 0..apexes.names.len() {
-            match apexes.place(&apexes.names[number].name) {
-                Err(free) => {
-                    apexes.label_counts.push(apexes.names[number].labels);
-                    apexes.index[free] = number as u32 + 1;
-                }
-                // Nor may it be found as the zone asked last, by a number from before a reload.
-                Ok(_) => apexes.names[number].name = Box::default(),
+        let mut names: Vec<Apex> = names.into_iter().map(Apex::new).collect();
+        let tree = ApexTree::new(names.iter().map(|apex| &*apex.name));
+        for (apex, number) in names.iter_mut().zip(0..) {
+            // Nor may it be found as the zone asked last, by a number from before a reload.
+            if tree.find(&apex.name).is_none_or(|(first, _)| first != number) {
+                apex.name = Box::default();
             }
         }
-        apexes.label_counts.sort_unstable_by(|a, b| b.cmp(a));
-        apexes.label_counts.dedup();
-        apexes.longest = apexes.names.iter().map(|apex| apex.name.len()).max().unwrap_or(0);
-        apexes.find_between(|_| false);
-        apexes
-    }
-
-    /// As [`Apexes::new`], of names relative to one that stands above all of them.
-    pub(super) fn relative<'n>(names: impl IntoIterator<Item = &'n [u8]>) -> Self {
-        let mut apexes = Self::new(names);
-        apexes.find_between(|name| name == [0]);
-        apexes
-    }
-
-    /// Finds what stands between each apex and the next one above it, or the name that `ends` the search.
-    fn find_between(&mut self, ends: impl Fn(&[u8]) -> bool) {
-        let mut above = Vec::new();
-        for apex in &self.names {
-            let mut between = Vec::new();
-            let mut rest = &apex.name[..];
-            while let Some(label) = Labels::of(rest).next() {
-                rest = &rest[label.len() + 1..];
-                let upper = self.find_whole(rest);
-                above.extend(upper);
-                if upper.is_some() || ends(rest) {
-                    self.between.extend(between.drain(..).map(Box::<[u8]>::from));
-                    break;
-                }
-                between.push(rest);
-            }
+        let mut label_counts: Vec<_> = names.iter().map(|apex| apex.labels).collect();
+        label_counts.sort_unstable_by(|a, b| b.cmp(a));
+        label_counts.dedup();
+        let longest = names.iter().map(|apex| apex.name.len()).max().unwrap_or(0);
+        let mut has_between = false;
+        for (_, above, between) in tree.uppers() {
+            names[above as usize].is_above = true;
+            has_between |= between > 1;
         }
-        for number in above {
-            self.names[number as usize].is_above = true;
-        }
+        let index = index(&names, hash).unwrap_or_default();
+        Self { names, index, label_counts, longest, tree, has_between }
     }
 
     /// The number of the apex that is this name, in upper or lower case. A call of its own: the
@@ -101,7 +80,16 @@ impl Apexes {
         if name.len() > self.longest {
             return None;
         }
-        self.place(name).ok()
+        match self.index.is_empty() {
+            false => self.search(name),
+            true => self.search_tree(name),
+        }
+    }
+
+    #[cold]
+    fn search_tree(&self, name: &[u8]) -> Option<u32> {
+        let (number, _) = self.tree.find(&name.to_ascii_lowercase())?;
+        self.is(number, name).then_some(number)
     }
 
     /// True if the apex with this number is this name, in upper or lower case.
@@ -124,43 +112,45 @@ impl Apexes {
         self.names.get(number).is_some_and(|apex| apex.is_above)
     }
 
-    /// The number of the apex that is this name, or the free place of the index where it would be.
+    /// The number of the apex that is this name, by the index.
     #[inline(always)]
-    fn place(&self, name: &[u8]) -> Result<u32, usize> {
+    fn search(&self, name: &[u8]) -> Option<u32> {
         let mask = self.index.len().wrapping_sub(1);
         let mut at = hash(name) as usize & mask;
         loop {
-            let Some(number) = self.index.get(at).and_then(|&entry| entry.checked_sub(1)) else {
-                return Err(at);
-            };
+            let number = self.index.get(at)?.checked_sub(1)?;
             if self.names.get(number as usize).is_some_and(|apex| apex.is(name)) {
-                return Ok(number);
+                return Some(number);
             }
             at = (at + 1) & mask;
         }
     }
 
-    /// True if this name lies below one apex and above another, and is none itself.
+    /// True if this name (in lower case) lies below one apex and above another, and is none itself.
     #[inline]
     pub(super) fn is_between(&self, name: &[u8]) -> bool {
-        !self.between.is_empty() && self.between.contains(name)
+        self.has_between && self.tree.is_above_apex(name) && self.tree.find(name).is_some()
     }
 
     /// True if there are such names.
     #[inline]
     pub(super) fn has_between(&self) -> bool {
-        !self.between.is_empty()
+        self.has_between
     }
 
     /// The number of the longest apex that `name` is at or below, and the number of labels that
     /// stand before that apex. `starts` has the position of each label of the name and of its
     /// final zero.
     ///
-    /// The cost grows with the number of different label counts of the apexes, not with their
-    /// number.
+    /// The cost grows with the number of different label counts of the apexes, up to
+    /// [`MAX_LABEL_COUNTS`], not with their number.
     #[inline]
     pub(super) fn find(&self, name: &[u8], starts: &[u8]) -> Option<(u32, usize)> {
         let labels = starts.len().checked_sub(1)?;
+        if self.label_counts.len() > MAX_LABEL_COUNTS {
+            let (number, count) = self.tree.find(&name.to_ascii_lowercase())?;
+            return Some((number, labels.checked_sub(count)?));
+        }
         for &count in &self.label_counts {
             let Some(before) = labels.checked_sub(count as usize) else { continue };
             if let Some(number) = self.find_whole(name.get(usize::from(starts[before])..)?) {
@@ -169,6 +159,19 @@ impl Apexes {
         }
         None
     }
+}
+
+/// The index of distinct names by a hash; `None` if a search would look at too many places.
+fn index(names: &[Apex], hash: impl Fn(&[u8]) -> u64) -> Option<Vec<u32>> {
+    let mut index = vec![0; 2 * names.len().next_power_of_two()];
+    let mask = index.len() - 1;
+    for (apex, number) in names.iter().zip(1..).filter(|(apex, _)| !apex.name.is_empty()) {
+        let first = hash(&apex.name) as usize & mask;
+        let mut places = (first..first + MAX_PROBES).map(|place| place & mask);
+        let free = places.find(|&place| index[place] == 0)?;
+        index[free] = number;
+    }
+    Some(index)
 }
 
 impl Apex {
@@ -222,8 +225,8 @@ impl Folded {
     }
 }
 
-/// A hash of all bytes of a name, the same in upper and lower case. It need not withstand anybody: the
-/// apexes are the administrator's, and a name that is asked is only compared with those at its place.
+/// A hash of all bytes of a name, the same in upper and lower case. It need not withstand anybody: if
+/// many apexes have like hashes, the [index] is not used.
 #[inline(always)]
 fn hash(name: &[u8]) -> u64 {
     let (8..=USUAL, Some(first), Some(last)) = (name.len(), name.first_chunk(), name.last_chunk())
@@ -261,9 +264,13 @@ mod tests {
         fn the_longest_apex_is_found_and_what_lies_between_exists(
             apexes in prop::collection::vec(prop::collection::vec(0_u8..3, 0..4), 0..8),
             asked in prop::collection::vec(0_u8..3, 0..6),
+            by_tree: bool,
         ) {
             let names: Vec<_> = apexes.iter().map(|apex| wire(apex)).collect();
-            let found = Apexes::relative(names.iter().map(Vec::as_slice));
+            let mut found = Apexes::new(names.iter().map(Vec::as_slice));
+            if by_tree {
+                found.index = Vec::new();
+            }
             let starts: Vec<u8> = (0..=asked.len()).map(|label| 2 * label as u8).collect();
             let suffixes = apexes.iter().enumerate().filter(|(_, apex)| asked.ends_with(apex));
             // Of equal ones the first.
@@ -288,8 +295,11 @@ mod tests {
                 prop_assert_eq!(found.is_above_another(number), below);
             }
             let above = apexes.iter().any(|apex| apex.ends_with(&asked) && *apex != asked);
-            let between = !asked.is_empty() && above && !apexes.contains(&asked);
-            prop_assert_eq!(found.is_between(&wire(&asked)), between);
+            let is_above = above && !apexes.contains(&asked);
+            prop_assert_eq!(found.is_between(&wire(&asked)), is_above && due.is_some());
+            prop_assert_eq!(found.tree.is_above_apex(&wire(&asked)), is_above);
+            let by_tree = due.map(|(number, before)| (number, asked.len() - before));
+            prop_assert_eq!(found.tree.find(&wire(&asked)), by_tree);
         }
     }
 
@@ -317,6 +327,45 @@ mod tests {
                 prop_assert_eq!(apexes.find_whole(&damaged), same.then_some(0));
                 prop_assert_eq!(apexes.is(0, &damaged), same);
             }
+        }
+    }
+
+    #[test]
+    fn apexes_with_like_hashes_cost_no_more_than_others() {
+        // Bit 5 of digits is none of the case, and the hash does not see it.
+        let name = |bits: u32| -> Vec<u8> {
+            let digit = |bit: u32| if bits >> bit & 1 == 0 { b'0' } else { 0x10 };
+            [&[7][..], &(0..7).map(digit).collect::<Vec<u8>>(), &[0]].concat()
+        };
+        let names: Vec<_> = (0..128).map(name).collect();
+        let apexes = Apexes::new(names.iter().map(Vec::as_slice));
+        assert!(apexes.index.is_empty(), "the search would look at each of them");
+        for (name, number) in names.iter().zip(0..) {
+            assert_eq!(apexes.find_whole(name), Some(number));
+            assert_eq!(
+                apexes.find(&[b"\x01x", &name[..]].concat(), &[0, 2, 10]),
+                Some((number, 1))
+            );
+        }
+        assert_eq!(apexes.find_whole(&name(0)[..1]), None);
+        let few = Apexes::new(names[..60].iter().map(Vec::as_slice));
+        assert!(!few.index.is_empty());
+    }
+
+    #[test]
+    fn apexes_of_all_depths_are_found() {
+        let names: Vec<Vec<u8>> =
+            (0..127).map(|labels| [b"\x01a".repeat(labels), vec![0]].concat()).collect();
+        let apexes = Apexes::new(names.iter().map(Vec::as_slice));
+        let starts: Vec<u8> = (0..127).map(|label| 2 * label).collect();
+        for labels in 0..127 {
+            let mut name = names[126].clone();
+            name[2 * (126 - labels)..].copy_from_slice(&names[labels]);
+            if let Some(at) = (2 * (126 - labels)).checked_sub(1) {
+                name[at] = b'b';
+            }
+            let found = apexes.find(&name.to_ascii_uppercase(), &starts);
+            assert_eq!(found, Some((labels as u32, 126 - labels)));
         }
     }
 

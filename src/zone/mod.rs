@@ -1,6 +1,7 @@
 //! Zones and the catalog of them: what the engine answers from, immutable once built.
 
 mod acl;
+mod apex_tree;
 mod apexes;
 mod catalog;
 mod counters;

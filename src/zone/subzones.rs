@@ -2,7 +2,7 @@
 //! a dataset has subzones, and subzones have datasets.
 
 use super::Dataset;
-use super::apexes::Apexes;
+use super::apex_tree::ApexTree;
 use crate::wire::name::NameBuf;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// and it alone.
 #[derive(Debug, Default)]
 pub struct Subzones {
-    apexes: Apexes,
+    apexes: ApexTree,
     subzones: Vec<Subzone>,
 }
 
@@ -42,7 +42,7 @@ impl Subzones {
                 }
             }
         }
-        let apexes = Apexes::relative(subzones.iter().map(|subzone| subzone.apex.as_wire()));
+        let apexes = ApexTree::new(subzones.iter().map(|subzone| subzone.apex.as_wire()));
         Self { apexes, subzones }
     }
 
@@ -62,12 +62,13 @@ impl Subzones {
     /// case), and the number of labels before its apex. `starts` has the position of each label of
     /// the name and of its final zero.
     pub fn find(&self, name: &[u8], starts: &[u8]) -> Option<(u32, usize)> {
-        self.apexes.find(name, starts)
+        let (number, labels) = self.apexes.find(name)?;
+        Some((number, starts.len().checked_sub(1 + labels)?))
     }
 
-    /// True if the apex of a subzone lies below this name.
+    /// True if the apex of a subzone lies below this name, which is none itself.
     pub fn is_above_apex(&self, name: &[u8]) -> bool {
-        self.apexes.is_between(name)
+        self.apexes.is_above_apex(name)
     }
 }
 

@@ -10,7 +10,7 @@ use super::{FatalCause, Mistake};
 use crate::listing::actions::listed;
 use crate::listing::addresses::{Addresses4, Addresses6, PrefixesBuilder};
 use crate::listing::{Actions, AnswerId, AnswersBuilder, Keyword};
-use hashbrown::HashMap;
+use std::collections::BTreeMap;
 
 /// An access list, read: who it is about, and the actions that its listing gives by number.
 #[derive(Clone, Debug)]
@@ -33,8 +33,8 @@ pub enum Subjects {
 /// The keys of an `aclkey` dataset.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Keys {
-    /// The keys in lower case, and their actions.
-    pub known: HashMap<Box<[u8]>, AnswerId, foldhash::fast::FixedState>,
+    /// The keys in lower case, and their actions. Sorted, since no choice of keys makes that slow.
+    pub known: BTreeMap<Box<[u8]>, AnswerId>,
     /// The action for queries without a known key.
     pub unknown: AnswerId,
 }
@@ -174,11 +174,9 @@ impl AclBuilder {
                 (Acl { subjects, actions }, late)
             }
             Listed::Keys(mut keys) => {
-                let mut sorted: Vec<_> = keys.known.iter_mut().collect();
-                sorted.sort_unstable_by_key(|(key, _)| *key);
-                let ids = sorted.iter().map(|(_, action)| **action).chain([keys.unknown]);
+                let ids = keys.known.values().copied().chain([keys.unknown]);
                 let (actions, numbers) = Actions::new(answers, ids);
-                for (_, action) in sorted {
+                for action in keys.known.values_mut() {
                     *action = numbers.get(*action);
                 }
                 keys.unknown = numbers.get(keys.unknown);
