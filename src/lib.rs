@@ -11,7 +11,7 @@
 //!
 //! | room | job |
 //! |---|---|
-//! | [`util`] | text, time, threads, cancellation: for all rooms |
+//! | [`util`] | text, time, threads, signals, cancellation: for all rooms |
 //! | [`flat_array`] | arrays that are owned or lie in shared memory |
 //! | [`answer`] | AnswerId: the number of an interned answer |
 //! | [`range`] | ranges of addresses, and the integers that addresses are |

@@ -8,6 +8,7 @@ mod common;
 mod delayed;
 mod deploy;
 mod differential;
+mod disasters;
 mod dump;
 mod feeds;
 mod fuzz;

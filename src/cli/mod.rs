@@ -16,9 +16,12 @@ pub use serve::Serve;
 pub use verify::Verify;
 
 use crate::config;
+use crate::daemon::NoRoom;
+use crate::util::signals;
+use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use log::Lines;
-use std::io::{IsTerminal, Write as _};
+use std::io::{self, IsTerminal, Write as _};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
@@ -28,6 +31,9 @@ pub const EX_CONFIG: u8 = 78;
 
 /// The exit code for damaged data (`EX_DATAERR` of sysexits.h).
 pub const EX_DATAERR: u8 = 65;
+
+/// The exit code if the system gives no thread or no descriptor to start with (`EX_OSERR` of sysexits.h).
+pub const EX_OSERR: u8 = 71;
 
 /// The environment variable for the log level.
 const LOG_VARIABLE: &str = "DNSBLD_LOG";
@@ -56,9 +62,13 @@ enum Command {
 
 impl Cli {
     /// Runs the subcommand and returns its exit code: 0 for success, [`EX_CONFIG`] for a bad configuration,
-    /// [`EX_DATAERR`] for a damaged file, 1 for any other failure. (Bad arguments never come here; clap's
+    /// [`EX_DATAERR`] for a damaged file, [`EX_OSERR`] for want of threads or descriptors, 1 for any other
+    /// failure. (Bad arguments never come here; clap's
     /// code is 2.)
     pub fn run(self) -> ExitCode {
+        if !matches!(self.command, Command::Serve(_)) {
+            signals::release();
+        }
         let mut log = None;
         let done = self.start_log().and_then(|lines| {
             log = lines;
@@ -77,6 +87,9 @@ impl Cli {
                     let count = errors.list.len();
                     let sum = format!("dnsbld: the configuration cannot be used (errors: {count})");
                     (format!("{errors}\n{sum}\n"), ExitCode::from(EX_CONFIG))
+                }
+                None if is_want_of_room(&error) => {
+                    (format!("dnsbld: {error:#}\n"), ExitCode::from(EX_OSERR))
                 }
                 None => (format!("dnsbld: {error:#}\n"), ExitCode::FAILURE),
             };
@@ -106,7 +119,10 @@ impl Cli {
         // client that does not finish its handshake. notify reports each watched folder that was removed.
         let filter = EnvFilter::try_new(format!("hickory_server=error,notify=error,{level}"))?;
         let lines = match self.command {
-            Command::Serve(_) => Some(Lines::start(std::io::stderr())?),
+            Command::Serve(_) => {
+                let lines = Lines::start(std::io::stderr());
+                Some(lines.context("cannot start the thread of the log")?)
+            }
             _ => None,
         };
         let writer = match lines.clone() {
@@ -123,6 +139,16 @@ impl Cli {
         log.try_init().map_err(|error| anyhow::anyhow!(error))?;
         Ok(lines)
     }
+}
+
+/// Whether the system did not give a thread or a descriptor.
+fn is_want_of_room(error: &anyhow::Error) -> bool {
+    let code = |cause: &io::Error| cause.raw_os_error();
+    error.is::<NoRoom>()
+        || error
+            .chain()
+            .filter_map(|cause| cause.downcast_ref().and_then(code))
+            .any(|code| [libc::EAGAIN, libc::EMFILE, libc::ENFILE, libc::ENOMEM].contains(&code))
 }
 
 /// Checks the argument of --log-level.

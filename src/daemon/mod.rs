@@ -1,6 +1,7 @@
 //! The running server.
 //!
-//! 1. Sockets are bound, so that a mistake in the addresses is told before anything is loaded (`servers`).
+//! 1. The system has room (`room`), and sockets are bound (`servers`), so that what stands in the way is
+//!    told before anything is loaded.
 //! 2. All datasets are built, on all cores (`start`).
 //! 3. The catalog is published (`catalog_builder`), and the threads that answer start.
 //! 4. The control loop (`control`) obeys the commands (`command`) of signals, timers, builds and files; a
@@ -15,6 +16,7 @@ mod control;
 mod personality;
 mod phase;
 mod reload;
+mod room;
 mod servers;
 mod signals;
 mod start;
@@ -22,9 +24,10 @@ mod stats_reporter;
 mod zone_health;
 
 pub(crate) use personality::Personality;
+pub(crate) use room::NoRoom;
 pub(crate) use servers::Bound;
 
-use crate::config::{ConfigSource, Settings};
+use crate::config::{self, ConfigSource, Settings};
 use crate::zone::Catalog;
 use personality::Plain;
 use std::process::ExitCode;
@@ -56,9 +59,20 @@ pub(crate) fn load_with(
 /// thread. Data that cannot be loaded is no error: zones that have nothing else answer SERVFAIL until
 /// it can.
 pub fn run(settings: Settings, source: ConfigSource) -> anyhow::Result<ExitCode> {
+    ensure_room(&settings.server)?;
     let bound = Bound::bind(&settings.server)?;
     let personality = Arc::new(Plain::new(&settings.server));
     serve(settings, source, bound, personality)
+}
+
+/// Makes sure that the system gives what a server with these settings needs: to be called before its
+/// sockets are bound.
+///
+/// # Errors
+///
+/// When it does not.
+pub(crate) fn ensure_room(server: &config::Server) -> Result<(), NoRoom> {
+    room::ensure(server)
 }
 
 /// [`run`] with sockets that are bound already, and this personality.

@@ -1,6 +1,7 @@
 //! The signals that the server obeys.
 
 use super::command::Command;
+use crate::util::signals;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::Sender;
 
@@ -16,14 +17,16 @@ pub(super) struct Signals {
 impl Signals {
     /// From now on, these signals no longer end the process by themselves.
     pub(super) fn listen() -> std::io::Result<Self> {
-        Ok(Self {
+        let signals = Self {
             hangup: signal(SignalKind::hangup())?,
             user1: signal(SignalKind::user_defined1())?,
             user2: signal(SignalKind::user_defined2())?,
             alarm: signal(SignalKind::alarm())?,
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
-        })
+        };
+        signals::release();
+        Ok(signals)
     }
 
     /// Waits for a signal to stop.

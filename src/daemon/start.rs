@@ -103,7 +103,6 @@ pub(super) fn serve(
         .enable_all()
         .build()
         .context("cannot start the control threads")?;
-    allow_descriptors();
     let lock = settings.server.state_dir.as_deref().and_then(StateLock::take);
     if let (None, Some(folder)) = (&lock, &settings.server.state_dir) {
         personality.emit(&Event::StateFolderBusy { folder: folder.clone() });
@@ -154,16 +153,4 @@ pub(super) fn serve(
         control.run(commands).await;
         Ok(ExitCode::SUCCESS)
     })
-}
-
-/// Takes all the descriptors this process may have: connections, above all those of TLS, must not
-/// leave none for reading a changed file.
-fn allow_descriptors() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    if current != maximum
-        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
-    {
-        tracing::debug!("the limit of open files stays at {current:?}: {error}");
-    }
 }

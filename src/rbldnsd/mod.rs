@@ -27,6 +27,7 @@ mod words;
 use crate::config::{ConfigSource, Settings};
 use crate::daemon::{self, Bound};
 use crate::dump;
+use crate::util::signals;
 use crate::zone::Catalog;
 use anyhow::Context;
 use bind::HandedOver;
@@ -81,6 +82,7 @@ fn obey(arguments: &[OsString], log: &Arc<Log>) -> anyhow::Result<ExitCode> {
         Asked::Run(options) => *options,
     };
     if options.dump || options.dry_run {
+        signals::release();
         return look(&options, log);
     }
     let manager = Manager::from_environment();
@@ -93,6 +95,7 @@ fn obey(arguments: &[OsString], log: &Arc<Log>) -> anyhow::Result<ExitCode> {
         log.to_both(Syslog::open(NAME, options.facility), options.is_talkative());
         return serve(&options, log, handed_over, manager, Some(daemon?));
     } else {
+        signals::release();
         return detach::start_and_wait(arguments);
     }
     serve(&options, log, handed_over, manager, None)
@@ -106,6 +109,7 @@ fn serve(
     manager: Manager,
     daemon: Option<Daemon>,
 ) -> anyhow::Result<ExitCode> {
+    daemon::ensure_room(&options.server())?;
     let sockets = bind::bind(&options.bind, handed_over, options.family, options.workers, log)?;
     let identity = Identity::find(options.user.as_deref())?;
     if let Some(path) = &options.pid_file {

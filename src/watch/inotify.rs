@@ -7,7 +7,9 @@ use super::stability::FileEvent;
 use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind, RenameMode};
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher as _};
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::os::unix::fs::MetadataExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 /// Called for each event that may mean something, on a thread of its own.
@@ -15,19 +17,23 @@ pub(super) type OnEvent = dyn Fn(Option<&Path>, FileEvent) + Send + Sync;
 
 /// The folders that are being watched.
 pub(super) struct FolderWatches {
-    watcher: RecommendedWatcher,
+    /// `None` once its thread has ended.
+    watcher: Option<RecommendedWatcher>,
     /// By path, the device and inode that was watched under it.
     watched: BTreeMap<PathBuf, (u64, u64)>,
 }
 
 impl FolderWatches {
-    /// Fails if the system gives no more event queues (`fs.inotify.max_user_instances`).
+    /// Fails if the system gives no more event queues (`fs.inotify.max_user_instances`), or no thread.
     pub(super) fn new(on_event: Box<OnEvent>) -> notify::Result<Self> {
         let watcher = notify::recommended_watcher(move |event| match event {
             Ok(event) => translate(&event, &on_event),
             Err(_) => on_event(None, FileEvent::Unknown),
         })?;
-        Ok(Self { watcher, watched: BTreeMap::new() })
+        let mut watches = Self { watcher: Some(watcher), watched: BTreeMap::new() };
+        // Nothing else tells whether there is a thread. That this is not watched is no error.
+        let _ = watches.call(|watcher| watcher.unwatch(Path::new("/")))?;
+        Ok(watches)
     }
 
     /// Watches these folders and no others. A folder that is now another one is watched anew.
@@ -47,11 +53,11 @@ impl FolderWatches {
                 continue;
             }
             self.forget(folder);
-            match self.watcher.watch(folder, RecursiveMode::NonRecursive) {
-                Ok(()) => {
+            match self.call(|watcher| watcher.watch(folder, RecursiveMode::NonRecursive)) {
+                Ok(Ok(())) => {
                     self.watched.insert(folder.clone(), identity);
                 }
-                Err(error) => result = result.and(Err(error)),
+                Ok(Err(error)) | Err(error) => result = result.and(Err(error)),
             }
         }
         result
@@ -62,9 +68,35 @@ impl FolderWatches {
         let watched = self.watched.remove(folder).is_some();
         if watched {
             // An error says that the folder, and the watch with it, are gone already.
-            let _ = self.watcher.unwatch(folder);
+            let _ = self.call(|watcher| watcher.unwatch(folder));
         }
         watched
+    }
+
+    /// True while events can come.
+    pub(super) fn is_alive(&self) -> bool {
+        self.watcher.is_some()
+    }
+
+    /// Calls the library. Without its thread (the system gave none, or it has ended by a panic) it panics
+    /// at each call, and when it is dropped.
+    fn call<T>(&mut self, work: impl FnOnce(&mut RecommendedWatcher) -> T) -> notify::Result<T> {
+        let ended = || notify::Error::io(io::Error::other("the thread of the events has ended"));
+        let mut watcher = self.watcher.take().ok_or_else(ended)?;
+        let Ok(done) = catch_unwind(AssertUnwindSafe(|| work(&mut watcher))) else {
+            std::mem::forget(watcher);
+            self.watched.clear();
+            return Err(ended());
+        };
+        self.watcher = Some(watcher);
+        Ok(done)
+    }
+}
+
+impl Drop for FolderWatches {
+    fn drop(&mut self) {
+        // Dropped after this, unless its thread has ended.
+        let _ = self.call(|watcher| watcher.unwatch(Path::new("/")));
     }
 }
 
@@ -82,5 +114,33 @@ fn translate(event: &Event, on_event: &OnEvent) {
     };
     for path in &event.paths {
         on_event(Some(path), change);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::channel;
+
+    /// Regression: without the thread of the events, the next folder to watch ended the process.
+    #[test]
+    fn a_thread_of_events_that_has_ended_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let (told, events) = channel();
+        let on_event = move |_: Option<&Path>, _: FileEvent| {
+            let _ = told.send(());
+            panic!("a test of what ends the thread");
+        };
+        let mut watches = FolderWatches::new(Box::new(on_event)).unwrap();
+        let wanted = BTreeSet::from([folder.path().to_owned()]);
+        watches.watch(&wanted).unwrap();
+        std::fs::write(folder.path().join("file"), "").unwrap();
+        events.recv().unwrap();
+        // The other end hangs up when the thread has ended.
+        assert!(events.recv().is_err());
+        let other = tempfile::tempdir().unwrap();
+        let error = watches.watch(&BTreeSet::from([other.path().to_owned()])).unwrap_err();
+        assert!(error.to_string().contains("has ended") && !watches.is_alive(), "{error}");
+        assert!(watches.watch(&wanted).is_err());
     }
 }

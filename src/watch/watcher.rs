@@ -309,7 +309,7 @@ impl WatchLoop {
     }
 
     fn folders(&mut self) -> notify::Result<&mut FolderWatches> {
-        let folders = match self.folders.take() {
+        let folders = match self.folders.take().filter(FolderWatches::is_alive) {
             Some(folders) => folders,
             None => {
                 let commands = self.commands.clone();

@@ -1,0 +1,5 @@
+//! What can befall a server beside queries: the real program, and disasters one by one. All the while
+//! answers are right, and nothing that was good is lost.
+
+mod limits;
+mod signals;
