@@ -70,6 +70,7 @@ pub(crate) fn level(event: &Event) -> Level {
         | Event::RecordNotWritten { .. }
         | Event::SnapshotsNotRemoved { .. }
         | Event::SnapshotWriterFailed { .. }
+        | Event::FileNotKept { .. }
         | Event::StateFolderBusy { .. }
         | Event::SerialsUnreadable { .. }
         | Event::SerialsDamaged { .. }
@@ -92,6 +93,7 @@ pub(crate) fn level(event: &Event) -> Level {
         | Event::SnapshotFromFuture { .. }
         | Event::SnapshotOfOtherFiles { .. }
         | Event::SnapshotWritten { recovered: true, .. }
+        | Event::RefusedFileKept { .. }
         | Event::StateFolderTaken { .. }
         | Event::FoldersWatched
         | Event::SettingsChosen { .. }
@@ -216,9 +218,18 @@ pub(crate) fn text(event: &Event) -> String {
             "state folder: old snapshots not removed: {error}; they take space; {}",
             state_remedy(error)
         ),
+        Event::RefusedFileKept { dataset, file } => {
+            format!("dataset {dataset}: the refused file is kept for inspection as {}", file.display())
+        }
+        Event::FileNotKept { dataset, folder, error } => format!(
+            "dataset {dataset}: nothing can be kept in {}: {error}; refused files cannot be inspected later, nor \
+             lines of the served data told while its files hold something else; {}",
+            folder.display(),
+            state_remedy(error)
+        ),
         Event::SnapshotWriterFailed { error } => format!(
-            "state folder: the thread that writes snapshots cannot be started: {error}; the next start reads \
-             all files; raise the limit of threads"
+            "state folder: the threads that write snapshots and keep files cannot be started: {error}; the next \
+             start reads all files; raise the limit of threads"
         ),
         Event::StateFolderTaken { folder } => format!(
             "state folder {}: locked by this server from now on; it keeps snapshots and serials there",

@@ -233,6 +233,22 @@ pub enum Event {
         /// Why.
         error: io::Error,
     },
+    /// A refused file was kept aside.
+    RefusedFileKept {
+        /// The dataset.
+        dataset: String,
+        /// The packed copy.
+        file: PathBuf,
+    },
+    /// A refused file, or text that was accepted, could not be kept aside.
+    FileNotKept {
+        /// The dataset.
+        dataset: String,
+        /// Where it was to be kept.
+        folder: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
     /// No thread could be started to write snapshots.
     SnapshotWriterFailed {
         /// Why.
@@ -468,6 +484,8 @@ names! {
     Event::SnapshotUnfit { .. } => "snapshot-unfit",
     Event::SnapshotRemoved { .. } => "snapshot-removed",
     Event::SnapshotsNotRemoved { .. } => "snapshots-not-removed",
+    Event::RefusedFileKept { .. } => "refused-file-kept",
+    Event::FileNotKept { .. } => "file-not-kept",
     Event::SnapshotWriterFailed { .. } => "snapshot-writer-failed",
     Event::StateFolderTaken { .. } => "state-folder-taken",
     Event::StateFolderBusy { .. } => "state-folder-busy",
@@ -522,7 +540,9 @@ impl Event {
             | Self::SnapshotNotWritten { dataset, .. }
             | Self::RecordUnusable { dataset, .. }
             | Self::RecordNotWritten { dataset, .. }
-            | Self::SnapshotUnfit { dataset, .. } => Some(dataset),
+            | Self::SnapshotUnfit { dataset, .. }
+            | Self::RefusedFileKept { dataset, .. }
+            | Self::FileNotKept { dataset, .. } => Some(dataset),
             _ => None,
         }
     }
@@ -550,6 +570,8 @@ impl Event {
             | Self::RecordUnusable { file, .. }
             | Self::RecordNotWritten { file, .. }
             | Self::SnapshotRemoved { file }
+            | Self::RefusedFileKept { file, .. }
+            | Self::FileNotKept { folder: file, .. }
             | Self::StateFolderTaken { folder: file }
             | Self::StateFolderBusy { folder: file }
             | Self::SerialsUnreadable { file, .. }

@@ -169,6 +169,15 @@ pub(crate) fn samples() -> Vec<Event> {
         Event::SnapshotUnfit { dataset: list(), reason: "it is a file of names".to_owned() },
         Event::SnapshotRemoved { file: "/state/snapshots/old".into() },
         Event::SnapshotsNotRemoved { error: error(libc::EACCES) },
+        Event::RefusedFileKept {
+            dataset: list(),
+            file: "/state/quarantine/list-1f/20261121T094742Z-2a.gz".into(),
+        },
+        Event::FileNotKept {
+            dataset: list(),
+            folder: "/state/quarantine/list-1f".into(),
+            error: error(libc::ENOSPC),
+        },
         Event::SnapshotWriterFailed { error: error(libc::EAGAIN) },
         Event::StateFolderTaken { folder: "/state".into() },
         Event::StateFolderBusy { folder: "/state".into() },

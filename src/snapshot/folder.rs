@@ -37,7 +37,7 @@ impl Folder {
         Self(state_dir.join(NAME))
     }
 
-    /// The file of the dataset with this name: what of it can be in a file's name, and a hash.
+    /// The file of the dataset with this name.
     pub fn file(&self, dataset: &str) -> PathBuf {
         self.named(dataset, ENDING)
     }
@@ -48,8 +48,7 @@ impl Folder {
     }
 
     fn named(&self, dataset: &str, ending: &str) -> PathBuf {
-        let shown: String = dataset.chars().take(SHOWN).map(shown).collect();
-        self.0.join(format!("{shown}-{:016x}{ending}", xxh3_64(dataset.as_bytes())))
+        self.0.join(file_name(dataset) + ending)
     }
 
     /// Writes the snapshot of a dataset, see [`super::write()`].
@@ -121,6 +120,12 @@ impl Folder {
         }
         outcome.map(|()| gone)
     }
+}
+
+/// A name for files and folders of the dataset with this name: what of it can be in one, and a hash.
+pub(crate) fn file_name(dataset: &str) -> String {
+    let shown: String = dataset.chars().take(SHOWN).map(shown).collect();
+    format!("{shown}-{:016x}", xxh3_64(dataset.as_bytes()))
 }
 
 /// A character as a file's name shows it.

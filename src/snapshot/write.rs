@@ -16,7 +16,7 @@ use xxhash_rust::xxh3::Xxh3Default;
 const MODE: u32 = 0o640;
 
 /// The end of the name of a file that is being written.
-pub(super) const UNFINISHED: &str = ".new";
+pub(crate) const UNFINISHED: &str = ".new";
 
 /// How many bytes are put together before they are hashed and written.
 const CHUNK: usize = 1 << 16;
@@ -95,15 +95,15 @@ pub(super) fn fit(dataset: &Dataset) -> Result<(), Unfit> {
     Ok(())
 }
 
-/// A file that is removed again unless it is finished.
-pub(super) struct Unfinished {
+/// A file that is removed again unless it is finished. The server's user and group may read it.
+pub(crate) struct Unfinished {
     path: PathBuf,
-    pub(super) file: File,
+    pub(crate) file: File,
 }
 
 impl Unfinished {
     /// A new file beside `path`.
-    pub(super) fn create(path: &Path) -> io::Result<Self> {
+    pub(crate) fn create(path: &Path) -> io::Result<Self> {
         let path = unfinished(path)?;
         let mut options = OpenOptions::new();
         options.read(true).write(true).create_new(true).mode(MODE);
@@ -118,8 +118,8 @@ impl Unfinished {
         Ok(Self { path, file })
     }
 
-    /// Puts it in the place of what is at `path`.
-    pub(super) fn finish(self, path: &Path) -> io::Result<()> {
+    /// Puts it in the place of what is at `path`, for good.
+    pub(crate) fn finish(self, path: &Path) -> io::Result<()> {
         rename(&self.path, path)?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         File::open(folder.unwrap_or(Path::new(".")))?.sync_all()

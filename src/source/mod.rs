@@ -3,6 +3,7 @@
 //! - [`read()`] reads one file; [`read_ahead()`] does so on a thread of its own; [`read_appended`] reads a file
 //!   that something keeps appending to.
 //! - [`FileState`] and [`Identity`] tell one version of a file from another by one `stat`.
+//! - [`Version`] is one version of a file, which can be read once more while it is there.
 //! - [`Problem`] says which file cannot be used, why, and what to do about it.
 //!
 //! Nothing here knows how a file is parsed.
@@ -16,6 +17,7 @@ mod read;
 mod read_ahead;
 #[cfg(test)]
 mod tests;
+mod version;
 
 pub use append::read_appended;
 pub use error::{Cause, Problem};
@@ -24,6 +26,7 @@ pub(crate) use identity::COARSE_TICK;
 pub use identity::{FileState, Identity, Stable, Stamp};
 pub use read::{Limits, ReadReport, read};
 pub use read_ahead::read_ahead;
+pub use version::Version;
 
 use std::path::PathBuf;
 

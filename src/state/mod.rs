@@ -1,7 +1,11 @@
 //! The state folder: who may write there, the serials of the zones, what is known of each dataset, and the
-//! thread that writes that and the snapshots.
+//! threads that write that and the snapshots, and keep files aside.
 
+pub(crate) mod accepted;
+pub(crate) mod archive;
 pub mod lock;
+mod packed;
+pub(crate) mod quarantine;
 pub mod record;
 pub mod serials;
 pub(crate) mod snapshot_writer;

@@ -7,6 +7,9 @@ use std::thread;
 /// priority a busy machine would never reload (docs/decisions/007).
 const NICE: i32 = 5;
 
+/// What takes any thread to the lowest priority.
+const LOWEST: i32 = 19;
+
 /// The number of cores this process could use when that was first asked: finding it takes a dozen
 /// system calls.
 pub fn cores() -> usize {
@@ -19,4 +22,9 @@ pub fn cores() -> usize {
 pub fn lower_priority() {
     // The work is done at the higher priority too.
     let _ = rustix::process::nice(NICE);
+}
+
+/// Makes this thread give way to all others: for work that nobody waits for.
+pub fn lowest_priority() {
+    let _ = rustix::process::nice(LOWEST);
 }
