@@ -18,6 +18,7 @@ mod migrate;
 mod mirror;
 mod mirror_script;
 mod postfix;
+mod quarantine;
 mod rbldnsd;
 mod rbldnsd_service;
 mod readme;

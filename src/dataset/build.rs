@@ -1,8 +1,9 @@
 //! Reading the files of a dataset and building what can be served of them.
 
+use super::acceptance::RefusedVersions;
 use super::task::{Built, Cached, Outcome, Task};
 use super::unchanged::unchanged;
-use super::{cached, convert};
+use super::{cached, convert, kept};
 use crate::event::Event;
 use crate::guard;
 use crate::snapshot;
@@ -39,7 +40,11 @@ pub(super) fn run(task: &Task, now: u64, events: &mut Vec<Event>) -> (Outcome, O
             (build_when_stable(task, now), Some(cached))
         }
         _ if task.good.is_some() => (build_when_stable(task, now), None),
-        _ => (build_safely(task, now, false), None),
+        None => match kept::find(task, now) {
+            Some(kept) => (build_when_stable(task, now), Some(kept)),
+            None => (build_safely(task, now, false), None),
+        },
+        Some(Cached::Former(_)) => (build_safely(task, now, false), None),
     }
 }
 
@@ -73,7 +78,7 @@ fn build_safely(task: &Task, now: u64, has_good: bool) -> Outcome {
 pub(super) fn panicked(task: &Task) -> Outcome {
     let file = task.spec.files.first().cloned().unwrap_or_default();
     let cause = Cause::Refused("building it failed by a fault in dnsbld".to_owned());
-    Outcome::Failed(Problem { file, cause })
+    Outcome::Failed(Problem { file, cause }, RefusedVersions(Vec::new()))
 }
 
 /// Reads and builds, whatever is served already: `has_good` data, the files are judged more strictly.
@@ -84,8 +89,13 @@ pub(super) fn build(task: &Task, now: u64, has_good: bool) -> Outcome {
     let (mut entries, mut bad_lines) = (0, 0);
     for (path, readable) in task.files() {
         let known = task.known(path, readable);
+        let wanted = task.wanted(path);
         let (report, intake) = match read_into(task, &mut parser, path, known, has_good) {
             Ok((report, _)) if known.is_none() && !readable.is_version(&report.identity) => {
+                return Outcome::Unstable(path.to_owned());
+            }
+            // The rules for the beginning of a file were not asked for another version.
+            Ok((report, _)) if wanted.is_some_and(|wanted| wanted != report.identity) => {
                 return Outcome::Unstable(path.to_owned());
             }
             Ok(read) => read,
@@ -93,12 +103,15 @@ pub(super) fn build(task: &Task, now: u64, has_good: bool) -> Outcome {
                 return Outcome::Rewritten(path.to_owned());
             }
             Err(_) if !readable.is_seen(path) => return Outcome::Unstable(path.to_owned()),
-            Err(problem) => return Outcome::Failed(problem),
+            Err(problem) => return Outcome::Failed(problem, RefusedVersions::unread(path)),
         };
         if let Some(intake) = intake {
             return match cached::take_in(task, intake, report, now) {
                 Ok(taken) => Outcome::Built(Box::new(Built { took: start.elapsed(), ..taken })),
-                Err(cause) => Outcome::Failed(Problem { file: path.to_owned(), cause }),
+                Err(cause) => {
+                    let problem = Problem { file: path.to_owned(), cause };
+                    Outcome::Failed(problem, RefusedVersions::unread(path))
+                }
             };
         }
         let number = sources.len();
@@ -148,6 +161,7 @@ fn read_into(
     has_good: bool,
 ) -> Result<(ReadReport, Option<Intake>), Problem> {
     parser.start_file();
+    let is_wanted = task.wanted(path).is_some();
     let policy = task.spec.policy;
     let mut first = true;
     let (mut wrong, mut zeros) = (None, guard::Zeros::default());
@@ -157,17 +171,17 @@ fn read_into(
         if std::mem::take(&mut first) {
             if snapshot::is_snapshot(chunk) {
                 intake = Some(Intake::new(task.folder().as_ref()).map_err(not_copied)?);
-            } else if policy.foreign {
+            } else if policy.foreign && !is_wanted {
                 wrong = guard::foreign(chunk);
             }
-            if policy.other_form && intake.is_none() && wrong.is_none() {
+            if policy.other_form && !is_wanted && intake.is_none() && wrong.is_none() {
                 wrong = guard::other_form(task.spec.kind, task.spec.format, chunk);
             }
         }
         if let Some(intake) = &mut intake {
             return intake.add(chunk).map_err(not_copied);
         }
-        if has_good && policy.zeros && wrong.is_none() {
+        if has_good && policy.zeros && !is_wanted && wrong.is_none() {
             wrong = zeros.take(chunk);
         }
         // The readable of it, perhaps many gigabytes, is not read.

@@ -1,7 +1,10 @@
 //! The datasets: when each is built, and what its lifecycle has come to.
 
+mod quarantine;
+
+use super::acceptance::RefusedVersions;
 use super::cached;
-use super::lifecycle::{Failure, Lifecycle, Refused, State};
+use super::lifecycle::{Failure, Lifecycle, State};
 use super::pool::Pool;
 use super::served::Served;
 use super::task::{Built, Finished, Outcome, Task};
@@ -9,16 +12,18 @@ use crate::config::{self, Settings};
 use crate::event::{Event, EventSink, Role};
 use crate::guard::{self, Candidate, Verdict};
 use crate::snapshot::folder::Folder;
-use crate::source::{Identity, Problem, SourceFile};
+use crate::source::{Identity, SourceFile};
 use crate::state::lock::StateLock;
 use crate::state::record::{self, Record};
-use crate::state::snapshot_writer::{SnapshotWriter, WriteJob};
+use crate::state::snapshot_writer::WriteJob;
+use crate::state::writers::Writers;
 use crate::util::cancel::CancelSource;
 use crate::util::time::unix_time;
 use crate::watch::{Change, WatchOptions, Watched, Watcher};
 use crate::zone::Dataset;
 use crate::zonefile::{Counts, Diagnostics, Kind};
 use anyhow::Context;
+use quarantine::{Accepting, Replies};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,6 +37,7 @@ const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 /// All datasets that are served or about to be.
 pub(crate) struct DatasetManager {
     datasets: BTreeMap<String, ManagedDataset>,
+    replies: Replies,
     context: BuildContext,
 }
 
@@ -52,8 +58,8 @@ struct BuildContext {
     pool: Pool,
     watcher: Arc<Watcher>,
     sink: Arc<dyn EventSink>,
-    /// Writes snapshots, if there is a state folder.
-    writer: Option<SnapshotWriter>,
+    /// Write to the state folder, if there is one.
+    writers: Option<Writers>,
 }
 
 /// One dataset.
@@ -62,6 +68,12 @@ struct ManagedDataset {
     lifecycle: Lifecycle,
     /// What is known of the data that was accepted last, also before the start.
     record: Option<Record>,
+    /// The files that were refused and may be accepted all the same.
+    refused: Option<RefusedVersions>,
+    /// The files that were kept aside last.
+    kept_aside: Option<RefusedVersions>,
+    /// Somebody wants files to be served that were refused.
+    accepting: Option<Accepting>,
     /// Cancels the last snapshot, which may not be written yet.
     writing: Option<CancelSource>,
     /// Cancels the build under way.
@@ -98,16 +110,16 @@ impl DatasetManager {
                 Watcher::start(options, Arc::clone(&sink))
                     .context("cannot start the thread that watches the files")?,
             ),
-            writer: server
+            writers: server
                 .state_dir
                 .as_deref()
                 .filter(|_| lock.is_some())
-                .map(|folder| SnapshotWriter::start(folder, Arc::clone(&sink)))
+                .map(|folder| Writers::start(folder, &sink))
                 .transpose()
-                .context("cannot start the thread that writes snapshots")?,
+                .context("cannot start the threads that write snapshots and keep files")?,
             sink,
         };
-        Ok((Self { datasets: BTreeMap::new(), context }, finished))
+        Ok((Self { datasets: BTreeMap::new(), replies: Replies::default(), context }, finished))
     }
 
     /// Starts to build what is new in the settings or read in another way; the rest stays as it is,
@@ -153,8 +165,8 @@ impl DatasetManager {
         let used = used(settings);
         self.datasets.retain(|name, _| used.contains(name));
         self.context.watcher.set_files(self.watched());
-        if let Some(writer) = &self.context.writer {
-            writer.retain(self.datasets.keys().cloned().collect());
+        if let Some(writers) = &self.context.writers {
+            writers.retain(self.datasets.keys().cloned());
         }
     }
 
@@ -168,9 +180,9 @@ impl DatasetManager {
         state_dir: &Path,
         _: &StateLock,
     ) -> std::io::Result<()> {
-        let writer = SnapshotWriter::start(state_dir, Arc::clone(&self.context.sink))?;
-        writer.retain(self.datasets.keys().cloned().collect());
-        self.context.writer = Some(writer);
+        let writers = Writers::start(state_dir, &self.context.sink)?;
+        writers.retain(self.datasets.keys().cloned());
+        self.context.writers = Some(writers);
         for managed in self.datasets.values_mut() {
             managed.write_snapshot(&self.context);
             managed.write_record(&self.context);
@@ -180,7 +192,7 @@ impl DatasetManager {
 
     /// Writes no snapshots from now on.
     pub(crate) fn stop_writing_snapshots(&mut self) {
-        self.context.writer = None;
+        self.context.writers = None;
         // What waits to be written is not wanted any more.
         self.datasets.values_mut().for_each(|managed| managed.writing = None);
     }
@@ -245,18 +257,32 @@ impl DatasetManager {
         if let Some(former) = former {
             managed.recall(*former, &self.context);
         }
+        let accepting = managed.accepting.take();
+        let wanted = accepting.as_ref().map(|accepting| &accepting.versions);
+        let (mut of_those, mut unstable) = (false, None);
         match outcome {
-            Outcome::Built(built) => managed.judge(*built, &self.context),
+            Outcome::Built(built) => {
+                of_those = wanted.is_some_and(|wanted| wanted.are(&built.sources));
+                managed.judge(*built, of_those, &self.context);
+            }
             Outcome::Same(sources) => managed.confirm(sources, &self.context),
-            Outcome::Failed(problem) => managed.refuse(problem, &self.context),
+            Outcome::Failed(problem, versions) => {
+                of_those = wanted == Some(&versions);
+                managed.refuse(problem, versions, &self.context);
+            }
             Outcome::Unstable(path) => {
                 debug!("dataset {name}: waits for {} to become stable", path.display());
                 self.context.watcher.recheck(&path);
+                unstable = Some(path);
             }
             Outcome::Rewritten(path) => {
                 debug!("dataset {name}: waits for {} to be written anew", path.display());
                 self.context.watcher.recheck_rewritten(&path);
+                unstable = Some(path);
             }
+        }
+        if let Some(accepting) = accepting {
+            self.replies.add(accepting, managed, of_those, unstable);
         }
         if std::mem::take(&mut managed.again) {
             managed.request(&self.context);
@@ -359,6 +385,9 @@ impl ManagedDataset {
             spec,
             lifecycle: Lifecycle::default(),
             record: None,
+            refused: None,
+            kept_aside: None,
+            accepting: None,
             writing: None,
             building: None,
             awaited: false,
@@ -393,7 +422,8 @@ impl ManagedDataset {
         served.spec = Arc::new(rename(&served.spec));
         let record = self.record.clone();
         let record = record.map(|record| Record { name: spec.name.clone(), ..record });
-        Some(Self { lifecycle, record, ..Self::new(Arc::clone(spec)) })
+        let (refused, kept_aside) = (self.refused.clone(), self.kept_aside.clone());
+        Some(Self { lifecycle, record, refused, kept_aside, ..Self::new(Arc::clone(spec)) })
     }
 
     /// Builds for new settings; what a build under way brings is thrown away.
@@ -422,7 +452,8 @@ impl ManagedDataset {
                 .collect(),
             good: self.lifecycle.served().map(|served| served.sources.clone()),
             by_these_rules: self.is_read_by(&self.spec, &context.server),
-            owns_snapshots: context.writer.is_some(),
+            owns_snapshots: context.writers.is_some(),
+            accepting: self.accepting.as_ref().map(|accepting| accepting.versions.clone()),
             all_cores: context.pool.uses_all_cores(),
             token: source.token(),
         };
@@ -486,7 +517,16 @@ impl ManagedDataset {
         UNIX_EPOCH.checked_add(Duration::from_secs(record.accepted)).filter(|_| is_of_them)
     }
 
-    fn judge(&mut self, built: Built, context: &BuildContext) {
+    /// True if these very files were served before the start: they are not judged once more.
+    fn was_accepted(&self, sources: &[SourceFile]) -> bool {
+        let origin = record::origin(self.spec.kind, &self.spec.files);
+        let is_same = self.record.as_ref().is_some_and(|record| record.origin == origin);
+        is_same && self.lifecycle.served().is_none() && self.accepted(sources).is_some()
+    }
+
+    /// Serves a build unless a rule of the guard refuses it: whatever the rules say, if its files are `wanted` by
+    /// somebody, or if they were accepted before the start.
+    fn judge(&mut self, built: Built, wanted: bool, context: &BuildContext) {
         let is_cached = built.is_cached;
         let (new, diagnostics, counts) = self.served(built, context);
         let candidate = Candidate {
@@ -499,10 +539,18 @@ impl ManagedDataset {
         let doubt = match guard::judge(&candidate, served.as_ref(), &self.spec.policy) {
             Verdict::Accept => None,
             Verdict::Warn(doubt) => Some(doubt),
-            Verdict::Quarantine(problem) => return self.refuse(problem, context),
+            Verdict::Quarantine(problem) if wanted || self.was_accepted(&new.sources) => {
+                let dataset = self.spec.name.clone();
+                context.sink.emit(&Event::DatasetAccepted { dataset, problem, before: !wanted });
+                None
+            }
+            Verdict::Quarantine(problem) => {
+                let versions = RefusedVersions::of(&new.sources);
+                return self.refuse(problem, versions, context);
+            }
         };
         let load = self.lifecycle.accept(SystemTime::now(), new, doubt);
-        self.retry = None;
+        (self.retry, self.refused, self.kept_aside) = (None, None, None);
         self.keep_record(context);
         self.tell_bad_lines(&diagnostics, context);
         if let Some(served) = self.lifecycle.served() {
@@ -518,14 +566,15 @@ impl ManagedDataset {
                 took: served.took,
             });
         }
-        if !is_cached {
-            self.write_snapshot(context);
+        match is_cached {
+            true => self.keep_text(context),
+            false => self.write_snapshot(context),
         }
     }
 
     fn confirm(&mut self, sources: Vec<SourceFile>, context: &BuildContext) {
         debug!("dataset {}: its files hold what is served", self.spec.name);
-        self.retry = None;
+        (self.retry, self.refused, self.kept_aside) = (None, None, None);
         if let Some(failed_for) = self.lifecycle.confirm(SystemTime::now(), sources) {
             let dataset = self.spec.name.clone();
             context.sink.emit(&Event::DatasetRecovered { dataset, failed_for });
@@ -534,19 +583,20 @@ impl ManagedDataset {
         self.write_snapshot(context);
     }
 
-    /// Has a snapshot written of what is served.
+    /// Has a snapshot written of what is served, and its text kept.
     fn write_snapshot(&mut self, context: &BuildContext) {
-        let (Some(writer), Some(served)) = (&context.writer, self.lifecycle.served()) else {
+        let (Some(writers), Some(served)) = (&context.writers, self.lifecycle.served()) else {
             return;
         };
         let Served { dataset, sources, spec, server, facts, .. } = served;
         let source = CancelSource::default();
-        writer.write(WriteJob {
+        writers.snapshots.write(WriteJob {
             dataset: Arc::clone(dataset),
             origin: cached::origin(spec, server, facts.stamp, sources),
             token: source.token(),
         });
         self.writing = Some(source);
+        self.keep_text(context);
     }
 
     /// Notes what is served and that its files were looked at, and has that written if it is news.
@@ -571,16 +621,8 @@ impl ManagedDataset {
 
     /// Has the record written.
     fn write_record(&self, context: &BuildContext) {
-        if let (Some(writer), Some(record)) = (&context.writer, &self.record) {
-            writer.write_record(record.clone());
-        }
-    }
-
-    fn refuse(&mut self, problem: Problem, context: &BuildContext) {
-        let Refused { refusal, retry } = self.lifecycle.refuse(SystemTime::now(), problem);
-        self.retry = Some(Instant::now() + retry);
-        if let Some(refusal) = refusal {
-            context.sink.emit(&Event::DatasetRefused { dataset: self.spec.name.clone(), refusal });
+        if let (Some(writers), Some(record)) = (&context.writers, &self.record) {
+            writers.snapshots.write_record(record.clone());
         }
     }
 

@@ -6,14 +6,17 @@
 //!
 //! - `task` holds the plain values: what to build (`Task`), and what came of it.
 //! - `build` reads and builds; `unchanged` finds that nothing has to be built; `cached` takes a snapshot
-//!   instead of the files; `convert` makes a dataset of what was parsed.
+//!   instead of the files, `kept` the text that was accepted last; `convert` makes a dataset of what was parsed.
 //! - `pool` has the threads that build; `lifecycle` owns what is `served` and decides what is told and tried
 //!   again; `manager` has all datasets of a server.
+//! - `acceptance` is about files that were refused and are to be served all the same.
 //! - `offline` builds without a server.
 
+pub(crate) mod acceptance;
 mod build;
 mod cached;
 mod convert;
+mod kept;
 mod lifecycle;
 pub(crate) mod manager;
 mod offline;

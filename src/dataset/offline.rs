@@ -50,6 +50,7 @@ pub fn compile(
         good: None,
         by_these_rules: false,
         owns_snapshots: true,
+        accepting: None,
         all_cores: cores() > 1,
         token: source.token(),
     };
@@ -60,7 +61,7 @@ pub fn compile(
     };
     let Built { dataset, sources, diagnostics, facts, .. } = match build(&task, now, false) {
         Outcome::Built(built) => *built,
-        Outcome::Failed(problem) => return Err(refused(problem)),
+        Outcome::Failed(problem, _) => return Err(refused(problem)),
         Outcome::Unstable(file) | Outcome::Rewritten(file) => {
             anyhow::bail!("{}: is being written", file.display())
         }

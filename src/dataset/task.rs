@@ -1,5 +1,6 @@
 //! What to build, and what came of it: plain values.
 
+use super::acceptance::RefusedVersions;
 use crate::config;
 use crate::event::Event;
 use crate::guard::Facts;
@@ -63,8 +64,8 @@ pub(crate) enum Outcome {
     Unstable(PathBuf),
     /// Like `Unstable`, for a file that was taken to be appended to.
     Rewritten(PathBuf),
-    /// The data cannot be had.
-    Failed(Problem),
+    /// The data cannot be had: the file it is for, as far as it is known which version that was.
+    Failed(Problem, RefusedVersions),
 }
 
 /// What to read and build.
@@ -82,6 +83,8 @@ pub(crate) struct Task {
     pub(crate) by_these_rules: bool,
     /// True if the snapshots in the state folder are this server's own.
     pub(crate) owns_snapshots: bool,
+    /// These files are to be served, whatever the rules say.
+    pub(crate) accepting: Option<RefusedVersions>,
     /// True if building may use more than one core.
     pub(crate) all_cores: bool,
     /// Tells when the outcome is no longer wanted.
@@ -105,6 +108,13 @@ impl Task {
         let is_appending = readable.0.is_some_and(|stable| stable.appending);
         let good = self.good.as_ref().filter(|_| is_appending)?;
         good.iter().find(|source| source.path == path).map(|source| &source.report)
+    }
+
+    /// The version of a file that is to be served although it was refused by its beginning, if this is still
+    /// what the path shows.
+    pub(super) fn wanted(&self, path: &Path) -> Option<Identity> {
+        let identity = self.accepting.as_ref()?.unread_identity(path)?;
+        (FileState::of(path) == FileState::File(identity)).then_some(identity)
     }
 
     /// Where snapshots are kept, if anywhere.

@@ -47,6 +47,7 @@ impl Sandbox {
             good: None,
             by_these_rules: false,
             owns_snapshots: true,
+            accepting: None,
             all_cores: false,
             token: self.source.token(),
         }
@@ -90,7 +91,7 @@ fn junk_is_not_read_to_its_end() {
     let file = fs::File::options().append(true).open(&sandbox.spec.files[0]).unwrap();
     file.set_len(3 << 30).unwrap();
     let start = Instant::now();
-    let Outcome::Failed(problem) = build(&sandbox.task(), MADE, false) else {
+    let Outcome::Failed(problem, _) = build(&sandbox.task(), MADE, false) else {
         panic!("it is junk")
     };
     assert_eq!(problem.cause, Cause::Binary);
@@ -105,7 +106,7 @@ fn data_from_the_future_is_refused_as_a_snapshot_too() {
     compile(&sandbox.spec, &sandbox.server, None).unwrap();
     let outcome = |now| match run(&sandbox.task(), now, &mut Vec::new()).0 {
         Outcome::Built(built) => (built.dataset.mapped() > 0).to_string(),
-        Outcome::Failed(problem) => problem.to_string(),
+        Outcome::Failed(problem, _) => problem.to_string(),
         Outcome::Same(_) | Outcome::Unstable(_) | Outcome::Rewritten(_) => String::new(),
     };
     assert_eq!(outcome(MADE), "true");

@@ -61,6 +61,7 @@ pub(crate) fn level(event: &Event) -> Level {
         | Event::BadLinesOmitted { .. }
         | Event::DatasetLoaded { load: Load { doubt: Some(_), .. }, .. }
         | Event::DatasetRefused { .. }
+        | Event::DatasetAccepted { .. }
         | Event::DatasetExpired { .. }
         | Event::ZoneExpired { .. }
         | Event::SnapshotBadLines { .. }
@@ -138,6 +139,13 @@ pub(crate) fn text(event: &Event) -> String {
         Event::DatasetRefused { dataset, refusal } => {
             format!("dataset {dataset}: {}", refused(dataset, refusal))
         }
+        Event::DatasetAccepted { dataset, problem, before } => format!(
+            "dataset {dataset}: {problem}; it is served all the same: {}",
+            match before {
+                true => "it was accepted before the start",
+                false => "somebody has accepted this version",
+            }
+        ),
         Event::DatasetExpired { dataset, role } => format!(
             "dataset {dataset}: its data has expired by its $TIMESTAMP line; {}; fetch newer data",
             match role {
@@ -219,7 +227,10 @@ pub(crate) fn text(event: &Event) -> String {
             state_remedy(error)
         ),
         Event::RefusedFileKept { dataset, file } => {
-            format!("dataset {dataset}: the refused file is kept for inspection as {}", file.display())
+            format!(
+                "dataset {dataset}: the refused file is kept for inspection as {}",
+                file.display()
+            )
         }
         Event::FileNotKept { dataset, folder, error } => format!(
             "dataset {dataset}: nothing can be kept in {}: {error}; refused files cannot be inspected later, nor \

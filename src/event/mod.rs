@@ -17,6 +17,7 @@ use crate::config;
 use crate::config::LogTarget;
 use crate::engine::Transport;
 use crate::snapshot::{Difference, Id};
+use crate::source::Problem;
 use crate::wire::name::NameBuf;
 use crate::zonefile::{Counts, Kind, Mistake};
 use std::io;
@@ -96,6 +97,15 @@ pub enum Event {
         dataset: String,
         /// Why, and what is served instead.
         refusal: Refusal,
+    },
+    /// Files are served although a rule refuses them.
+    DatasetAccepted {
+        /// The dataset.
+        dataset: String,
+        /// What the rule says.
+        problem: Problem,
+        /// True if they were accepted before the start, and not now on demand.
+        before: bool,
     },
     /// The data of a dataset has expired by its own account.
     DatasetExpired {
@@ -466,6 +476,7 @@ names! {
     Event::DatasetLoaded { .. } => "dataset-recovered",
     Event::DatasetRecovered { .. } => "dataset-recovered",
     Event::DatasetRefused { .. } => "dataset-refused",
+    Event::DatasetAccepted { .. } => "dataset-accepted",
     Event::DatasetExpired { .. } => "dataset-expired",
     Event::LoadsFinished { .. } => "loads-finished",
     Event::ZoneExpired { .. } => "zone-expired",
@@ -527,6 +538,7 @@ impl Event {
             | Self::DatasetLoaded { dataset, .. }
             | Self::DatasetRecovered { dataset, .. }
             | Self::DatasetRefused { dataset, .. }
+            | Self::DatasetAccepted { dataset, .. }
             | Self::DatasetExpired { dataset, .. }
             | Self::ZoneWithoutAllowList { dataset, .. }
             | Self::ZoneWithoutAccessList { dataset, .. }
@@ -561,6 +573,7 @@ impl Event {
     pub fn file(&self) -> Option<&Path> {
         match self {
             Self::DatasetRefused { refusal, .. } => Some(&refusal.problem.file),
+            Self::DatasetAccepted { problem, .. } => Some(&problem.file),
             Self::BadLine { file, .. }
             | Self::BadLinesOmitted { file, .. }
             | Self::FileKeepsChanging { file, .. }

@@ -49,6 +49,11 @@ fn refused(cause: Cause, told_for: Option<u64>, served: Option<LastGood>) -> Eve
     Event::DatasetRefused { dataset: list(), refusal }
 }
 
+fn accepted(before: bool) -> Event {
+    let problem = Problem { file: "/lists/one".into(), cause: Cause::Empty };
+    Event::DatasetAccepted { dataset: list(), problem, before }
+}
+
 fn folders_not_watched(fault: WatchFault) -> Event {
     let (reason, poll) = ("the system says no".to_owned(), Duration::from_secs(1));
     Event::FoldersNotWatched { fault, reason, poll }
@@ -104,6 +109,8 @@ pub(crate) fn samples() -> Vec<Event> {
             None,
             served,
         ),
+        accepted(false),
+        accepted(true),
         Event::DatasetExpired { dataset: list(), role: Role::Block },
         Event::DatasetExpired { dataset: list(), role: Role::Allow },
         Event::LoadsFinished {

@@ -173,7 +173,16 @@ impl Cause {
 
     /// What the administrator of this dataset can do, as one sentence without an end.
     pub fn remedy(&self, dataset: &str) -> Cow<'static, str> {
-        let Self::Guard { finding, .. } = self else { return self.usual_remedy().into() };
+        let Self::Guard { finding, .. } = self else {
+            let remedy = self.usual_remedy();
+            return match self.may_be_accepted() {
+                true => {
+                    format!("{remedy}; to serve it all the same, run `dnsbld accept {dataset}`")
+                        .into()
+                }
+                false => remedy.into(),
+            };
+        };
         let rule = finding.rule();
         let setting = match finding.setting() {
             "off" => format!("off = [\"{rule}\"]"),
@@ -185,6 +194,11 @@ impl Cause {
              guard table of the dataset"
         )
         .into()
+    }
+
+    /// True if a list can be made of the file all the same, if somebody says so.
+    pub fn may_be_accepted(&self) -> bool {
+        self.rule().is_some() && !matches!(self, Self::Foreign(_) | Self::Bomb(_))
     }
 
     /// What helps whatever the dataset is.

@@ -24,10 +24,7 @@ impl Version {
     /// # Errors
     ///
     /// Those of the sink.
-    pub fn read(
-        &self,
-        sink: &mut dyn FnMut(&[u8]) -> io::Result<()>,
-    ) -> io::Result<Option<u128>> {
+    pub fn read(&self, sink: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<Option<u128>> {
         let Ok(file) = open(&self.path) else { return Ok(None) };
         if !self.is_shown_by(&self.path) {
             return Ok(None);

@@ -235,13 +235,15 @@ mod tests {
         fn source(&self, name: &str, text: &[u8]) -> SourceFile {
             let path = self.0.path().join(name);
             fs::write(&path, text).unwrap();
-            let report = read(&path, &Limits::default(), &mut |_| Ok::<(), Infallible>(())).unwrap();
+            let report =
+                read(&path, &Limits::default(), &mut |_| Ok::<(), Infallible>(())).unwrap();
             SourceFile { path, report, entries: 1, bad_lines: 0, first_bad: None }
         }
 
         fn keep(&self, sources: Vec<SourceFile>) {
             let since = UNIX_EPOCH + Duration::from_secs(1000);
-            keep(&self.state(), &AcceptedFiles { dataset: "bl".to_owned(), sources, since }).unwrap();
+            keep(&self.state(), &AcceptedFiles { dataset: "bl".to_owned(), sources, since })
+                .unwrap();
         }
 
         /// The text that was kept.

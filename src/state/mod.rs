@@ -9,3 +9,4 @@ pub(crate) mod quarantine;
 pub mod record;
 pub mod serials;
 pub(crate) mod snapshot_writer;
+pub(crate) mod writers;

@@ -61,7 +61,11 @@ struct Note<'a> {
     schema: u32,
     dataset: &'a str,
     file: String,
+    /// The rule of the guard that refuses it, if it is one.
+    rule: Option<&'static str>,
     reason: String,
+    /// The first lines or ranges that are wrong.
+    shown: &'a [String],
     remedy: String,
     /// In seconds since 1970.
     refused: u64,
@@ -130,8 +134,9 @@ impl Quarantine {
             for (name, _) in &names {
                 // A crash may have come between the note and the file.
                 let file = name.strip_suffix(NOTE).filter(|stem| is_ours(stem));
-                if file.is_some_and(|stem| !names.iter().any(|(it, _)| *it == format!("{stem}{PACKED}")))
-                {
+                if file.is_some_and(|stem| {
+                    !names.iter().any(|(it, _)| *it == format!("{stem}{PACKED}"))
+                }) {
                     remove(&folder.join(name))?;
                 }
             }
@@ -165,8 +170,10 @@ fn note<'a>(refused: &'a RefusedFiles, version: &Version, hash: u128, kept_bytes
         schema: 1,
         dataset,
         file: version.path.display().to_string(),
-        reason: format!("{}: {}", problem.file.display(), problem.cause),
-        remedy: problem.cause.remedy().to_string(),
+        rule: problem.cause.rule(),
+        reason: problem.cause.to_string(),
+        shown: problem.cause.shown(),
+        remedy: problem.cause.remedy(dataset).into_owned(),
         refused: *time,
         modified: version.identity.modified.seconds,
         hash: format!("{hash:032x}"),

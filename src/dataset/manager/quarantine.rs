@@ -1,0 +1,131 @@
+//! What is refused of a dataset, and what somebody accepts all the same.
+
+use super::{BuildContext, DatasetManager, ManagedDataset};
+use crate::dataset::acceptance::{Acceptance, RefusedVersions};
+use crate::dataset::lifecycle::Refused;
+use crate::event::Event;
+use crate::source::Problem;
+use crate::state::accepted::AcceptedFiles;
+use crate::state::quarantine::RefusedFiles;
+use crate::util::time::unix_time;
+use std::path::PathBuf;
+use std::time::{Instant, SystemTime};
+
+/// Takes what came of an acceptance.
+type Reply = Box<dyn FnOnce(Acceptance) + Send>;
+
+/// Somebody wants these files to be served, whatever the rules say.
+pub(super) struct Accepting {
+    pub(super) versions: RefusedVersions,
+    overruled: Problem,
+    before: Option<u64>,
+    reply: Reply,
+}
+
+/// Replies that wait until what is served is published.
+#[derive(Default)]
+pub(super) struct Replies(Vec<(Reply, Acceptance)>);
+
+impl DatasetManager {
+    /// Builds the files of a dataset that were refused once more, to serve them. `reply` is called by
+    /// [`reply`](Self::reply).
+    pub(crate) fn accept(&mut self, name: &str, reply: impl FnOnce(Acceptance) + Send + 'static) {
+        let reply: Reply = Box::new(reply);
+        let at_once = match self.datasets.get_mut(name) {
+            None => Acceptance::Unknown,
+            Some(managed) => match managed.refused_now() {
+                Err(no) => no,
+                Ok((versions, overruled)) => {
+                    let before = managed.lifecycle.served().map(|served| served.entries());
+                    managed.accepting = Some(Accepting { versions, overruled, before, reply });
+                    managed.building = None;
+                    return managed.request(&self.context);
+                }
+            },
+        };
+        self.replies.0.push((reply, at_once));
+    }
+
+    /// Says what came of acceptances, after that was published.
+    pub(crate) fn reply(&mut self) {
+        std::mem::take(&mut self.replies.0).into_iter().for_each(|(reply, told)| reply(told));
+    }
+}
+
+impl Replies {
+    /// The build that was asked for has ended: `of_those` says if the files are those that were refused.
+    pub(super) fn add(
+        &mut self,
+        accepting: Accepting,
+        managed: &ManagedDataset,
+        of_those: bool,
+        unstable: Option<PathBuf>,
+    ) {
+        let Accepting { overruled, before, reply, .. } = accepting;
+        let problem = managed.lifecycle.failure().map(|failure| failure.problem.clone());
+        let entries = managed.lifecycle.served().map_or(0, |served| served.entries());
+        let told = match (unstable, problem) {
+            (Some(file), _) => Acceptance::Unstable(file),
+            (None, None) if of_those => Acceptance::Served { entries, before, overruled },
+            (None, None) => Acceptance::Changed { entries },
+            (None, Some(problem)) if of_those => Acceptance::Unfit(problem),
+            (None, Some(problem)) => Acceptance::ChangedAndRefused(problem),
+        };
+        self.0.push((reply, told));
+    }
+}
+
+impl ManagedDataset {
+    /// The files that were refused and may be accepted, and why they were refused.
+    fn refused_now(&self) -> Result<(RefusedVersions, Problem), Acceptance> {
+        let Some(failure) = self.lifecycle.failure() else {
+            return Err(Acceptance::NothingRefused);
+        };
+        let problem = failure.problem.clone();
+        match &self.refused {
+            Some(versions) => Ok((versions.clone(), problem)),
+            None => Err(Acceptance::Unfit(problem)),
+        }
+    }
+
+    /// The files are not served, and are kept aside. `versions` are those that may be accepted all the same.
+    pub(super) fn refuse(
+        &mut self,
+        problem: Problem,
+        versions: RefusedVersions,
+        context: &BuildContext,
+    ) {
+        let time = SystemTime::now();
+        let Refused { refusal, retry } = self.lifecycle.refuse(time, problem.clone());
+        self.retry = Some(Instant::now() + retry);
+        if let Some(refusal) = refusal {
+            context.sink.emit(&Event::DatasetRefused { dataset: self.spec.name.clone(), refusal });
+        }
+        let is_new = self.kept_aside.as_ref() != Some(&versions);
+        if let Some(writers) = &context.writers
+            && !problem.cause.is_absence()
+            && is_new
+        {
+            let served = self.lifecycle.served().map_or(&[][..], |served| &served.sources);
+            writers.archive.keep_refused(RefusedFiles {
+                dataset: self.spec.name.clone(),
+                versions: versions.beside(served),
+                problem: problem.clone(),
+                time: unix_time(),
+            });
+            self.kept_aside = Some(versions.clone());
+        }
+        self.refused = problem.cause.may_be_accepted().then_some(versions);
+    }
+
+    /// Has the text kept of what is served.
+    pub(super) fn keep_text(&self, context: &BuildContext) {
+        if let (Some(writers), Some(served)) = (&context.writers, self.lifecycle.served()) {
+            writers.archive.keep_accepted(AcceptedFiles {
+                dataset: self.spec.name.clone(),
+                sources: served.sources.clone(),
+                since: served.since,
+            });
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! The threads that write to the state folder.
+
+use super::archive::Archive;
+use super::snapshot_writer::SnapshotWriter;
+use crate::event::EventSink;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The threads. They end, after what they are at, when this is dropped.
+pub(crate) struct Writers {
+    /// Writes snapshots and records.
+    pub(crate) snapshots: SnapshotWriter,
+    /// Keeps files aside.
+    pub(crate) archive: Archive,
+}
+
+impl Writers {
+    /// Starts the threads.
+    ///
+    /// # Errors
+    ///
+    /// When the system gives none.
+    pub(crate) fn start(state_dir: &Path, sink: &Arc<dyn EventSink>) -> io::Result<Self> {
+        Ok(Self {
+            snapshots: SnapshotWriter::start(state_dir, Arc::clone(sink))?,
+            archive: Archive::start(state_dir, Arc::clone(sink))?,
+        })
+    }
+
+    /// Has the files of all other datasets removed, but for refused ones.
+    pub(crate) fn retain(&self, datasets: impl Iterator<Item = String>) {
+        let datasets: Vec<_> = datasets.collect();
+        self.archive.retain(datasets.clone());
+        self.snapshots.retain(datasets);
+    }
+}
