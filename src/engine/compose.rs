@@ -1,14 +1,16 @@
 //! Writes what was found as records.
 
-use super::text::{KeyText, Text};
+use super::distinct::Distinct;
+use super::text::KeyText;
 use super::{Reason, WorkerState};
 use crate::listing::records::{NameId, Record, RecordSet};
-use crate::listing::{Answer, Asker};
-use crate::wire::message::response::{RECORD_HEAD, Section};
+use crate::listing::{Answer, Asker, Value};
+use crate::wire::message::response::Section;
 use crate::wire::name::LowerName;
 use crate::wire::{Class, HEADER, Query, ResponseWriter, Type};
 use crate::zone::lookup::{Match, MatchedKey};
 use crate::zone::{Catalog, CompiledZone, Dataset, Vars};
+use crate::zonefile::MAX_TEXT;
 use std::net::IpAddr;
 
 /// Answers a question about the server itself (RFC 4892); false if there is nothing to say.
@@ -30,18 +32,16 @@ pub(super) fn chaos(catalog: &Catalog, query: &Query<'_>, writer: &mut ResponseW
     true
 }
 
+/// The most values of lists, and the most ordinary records of a type, that are looked at for one query.
+/// What is behind them is left out, and the answer says so: a query must not take longer because files
+/// say very much of one name.
+const MAX_VALUES: usize = 512;
+
 /// A name that has ordinary records in a dataset.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RecordMatch<'z> {
     pub(super) records: &'z RecordSet,
     pub(super) name: NameId,
-}
-
-impl<'z> RecordMatch<'z> {
-    /// The records, of all types.
-    fn records(self) -> impl Iterator<Item = Record<'z>> + Clone {
-        self.records.records(self.name)
-    }
 }
 
 /// Writes the records of one query in one zone.
@@ -78,12 +78,15 @@ impl Composer<'_> {
         }
         if has_data {
             if self.wants(Type::A) {
-                self.addresses(writer);
+                self.addresses(&mut state.distinct, writer);
             }
             if self.wants(Type::TXT) {
                 self.texts(state, writer);
             }
-            self.other_records(writer);
+            self.other_records(&mut state.distinct, writer);
+            if self.is_more_than_looked_at() {
+                writer.leave_out();
+            }
         }
         if writer.answers() > 0 || writer.is_truncated() {
             self.name_servers(is_apex, writer);
@@ -118,97 +121,105 @@ impl Composer<'_> {
         matches.chain(self.value.map(|(dataset, answer)| (None, dataset, answer)))
     }
 
-    /// The ordinary records of one type.
+    /// True if the name has more values than are looked at.
+    fn is_more_than_looked_at(&self) -> bool {
+        self.matches.len() > 1
+            && self.listed().map(|(_, _, answer)| answer.values().len()).sum::<usize>() > MAX_VALUES
+    }
+
+    /// The values of all datasets; `None` for one that is not for who asks. There are no more of them
+    /// than a query has time for.
+    fn values(&self) -> impl Iterator<Item = (Option<MatchedKey>, &Dataset, Option<Value<'_>>)> {
+        let listed = self.listed().flat_map(move |(key, dataset, answer)| {
+            answer.values().map(move |value| {
+                let is_for_asker = value.gate.is_none_or(|gate| gate.pass(self.asker).is_some());
+                (key, dataset, is_for_asker.then_some(value))
+            })
+        });
+        listed.take(MAX_VALUES)
+    }
+
+    /// The values that have a text.
+    fn values_with_text(&self) -> impl Iterator<Item = (Option<MatchedKey>, &Dataset, &[u8])> {
+        self.values().filter_map(|(key, dataset, value)| {
+            let text = value?.text;
+            has_text(text, &dataset.vars).then_some((key, dataset, text))
+        })
+    }
+
+    /// The ordinary records of one type, no more than a query has time for.
     fn records_of(&self, rtype: Type) -> impl Iterator<Item = Record<'_>> {
-        let records = self.records.iter().flat_map(|found| found.records());
-        records.filter(move |record| record.rtype == rtype)
+        let records =
+            self.records.iter().flat_map(move |found| found.records.rrset(found.name, rtype));
+        records.take(MAX_VALUES)
     }
 
     /// One A record per distinct value of all datasets, with the least of their TTLs (RFC 2181
     /// section 5.2).
-    fn addresses(&self, writer: &mut ResponseWriter<'_>) {
+    fn addresses(&self, distinct: &mut Distinct, writer: &mut ResponseWriter<'_>) {
         let ttls = self.listed().map(|(_, dataset, _)| dataset.ttl);
         let ttls = ttls.chain(self.records_of(Type::A).map(|record| record.ttl));
         let Some(ttl) = ttls.min() else { return };
-        let start = writer.position();
-        for (_, _, answer) in self.listed() {
-            for value in answer.values_for(self.asker) {
-                self.distinct(writer, start, Type::A, ttl, &[&value.a.octets()]);
-            }
+        let mut rrset = RrSet::new(Type::A, ttl, distinct, writer);
+        for value in self.values().filter_map(|(_, _, value)| value) {
+            rrset.add(writer, &value.a.octets());
         }
-        for record in self.records_of(Type::A) {
-            self.distinct(writer, start, Type::A, ttl, &[record.data]);
-        }
+        self.add_records(&mut rrset, writer);
     }
 
     /// One TXT record per distinct text of all datasets, with the least of their TTLs.
     fn texts(&self, state: &mut WorkerState, writer: &mut ResponseWriter<'_>) {
-        let with_text = self.listed().filter(|(_, dataset, answer)| {
-            let mut values = answer.values_for(self.asker);
-            values.any(|value| has_text(value.text, &dataset.vars))
-        });
-        let ttls = with_text.map(|(_, dataset, _)| dataset.ttl);
+        let ttls = self.values_with_text().map(|(_, dataset, _)| dataset.ttl);
         let ttls = ttls.chain(self.records_of(Type::TXT).map(|record| record.ttl));
         let Some(ttl) = ttls.min() else { return };
-        let start = writer.position();
-        let WorkerState { name, text, key_text, .. } = state;
-        for (key, dataset, answer) in self.listed() {
+        let WorkerState { name, text, distinct, key_text, .. } = state;
+        let mut rrset = RrSet::new(Type::TXT, ttl, distinct, writer);
+        let mut room = writer.limit() + 2 * MAX_TEXT;
+        for (key, dataset, template) in self.values_with_text() {
+            let base = dataset.vars.base.as_ref().map_or(0, |base| base.len());
+            let Some(rest) = room.checked_sub(template.len().max(base)) else {
+                writer.leave_out();
+                break;
+            };
             let key = match key {
                 Some(key) => key.text(name, key_text),
                 None => client_text(self.client, key_text),
             };
-            for value in answer.values_for(self.asker) {
-                if has_text(value.text, &dataset.vars) {
-                    text.expand(value.text, &dataset.vars, key);
-                    self.distinct_text(writer, start, ttl, text);
-                }
-            }
+            text.expand(template, &dataset.vars, key);
+            rrset.add(writer, text.character_strings());
+            room = rest;
         }
-        for record in self.records_of(Type::TXT) {
-            self.distinct(writer, start, Type::TXT, ttl, &[record.data]);
-        }
+        self.add_records(&mut rrset, writer);
     }
 
     /// Records of `generic` datasets of the types that lists do not have, each RRset with the least
     /// of its TTLs.
-    fn other_records(&self, writer: &mut ResponseWriter<'_>) {
-        let start = writer.position();
-        let others = || self.records.iter().flat_map(|found| found.records());
-        let is_other = |record: &Record<'_>| ![Type::A, Type::TXT].contains(&record.rtype);
-        for record in others().filter(is_other).filter(|record| self.wants(record.rtype)) {
-            let ttl = self.records_of(record.rtype).map(|other| other.ttl).min();
-            let ttl = ttl.unwrap_or(record.ttl);
-            self.distinct(writer, start, record.rtype, ttl, &[record.data]);
+    fn other_records(&self, distinct: &mut Distinct, writer: &mut ResponseWriter<'_>) {
+        let next = |last| {
+            let records = self.records.iter();
+            records.filter_map(|found| found.records.next_type(found.name, last)).min()
+        };
+        let mut last = Type(0);
+        while let Some(rtype) = next(last) {
+            last = rtype;
+            if [Type::A, Type::TXT].contains(&rtype) || !self.wants(rtype) {
+                continue;
+            }
+            let Some(ttl) = self.records_of(rtype).map(|record| record.ttl).min() else { continue };
+            let mut rrset = RrSet::new(rtype, ttl, distinct, writer);
+            self.add_records(&mut rrset, writer);
         }
     }
 
-    /// Writes a text as character-strings of up to 255 bytes.
-    fn distinct_text(&self, writer: &mut ResponseWriter<'_>, start: usize, ttl: u32, text: &Text) {
-        if let Some(string) = text.character_string() {
-            return self.distinct(writer, start, Type::TXT, ttl, &[string]);
+    /// Writes the ordinary records of the type of an RRset.
+    fn add_records(&self, rrset: &mut RrSet<'_>, writer: &mut ResponseWriter<'_>) {
+        for record in self.records_of(rrset.rtype) {
+            rrset.add(writer, record.data);
         }
-        let text = text.bytes();
-        let mut chunks = text.chunks(255);
-        let mut next = || chunks.next().unwrap_or(&[]);
-        let (a, b, c, d) = (next(), next(), next(), next());
-        let lens = [a.len() as u8, b.len() as u8, c.len() as u8, d.len() as u8];
-        let parts = [&lens[0..1], a, &lens[1..2], b, &lens[2..3], c, &lens[3..4], d];
-        let used = 2 * text.len().div_ceil(255).max(1);
-        self.distinct(writer, start, Type::TXT, ttl, &parts[..used]);
-    }
-
-    /// Writes a record at the name asked unless an equal one stands in the message from `start`.
-    fn distinct(
-        &self,
-        writer: &mut ResponseWriter<'_>,
-        start: usize,
-        rtype: Type,
-        ttl: u32,
-        parts: &[&[u8]],
-    ) {
-        let is_first = writer.position() == start;
-        if is_first || !stands_in(writer.written(start), rtype, parts) {
-            writer.record(Section::Answer, HEADER, rtype, Class::IN, ttl, parts);
+        let counts =
+            self.records.iter().map(|found| found.records.rrset(found.name, rrset.rtype).len());
+        if counts.sum::<usize>() > MAX_VALUES {
+            writer.leave_out();
         }
     }
 
@@ -253,24 +264,26 @@ impl MatchedKey {
     }
 }
 
-/// True if one of these records has this type and data, whatever its TTL.
-fn stands_in(records: &[u8], rtype: Type, parts: &[&[u8]]) -> bool {
-    let size: usize = parts.iter().map(|part| part.len()).sum();
-    let mut rest = records;
-    while let Some((fixed, after)) = rest.split_first_chunk::<RECORD_HEAD>() {
-        let len = usize::from(u16::from_be_bytes([fixed[10], fixed[11]]));
-        let Some((mut data, next)) = after.split_at_checked(len) else { return false };
-        let same = len == size
-            && fixed[2..4] == rtype.0.to_be_bytes()
-            && parts.iter().all(|part| {
-                let (head, tail) = data.split_at(part.len());
-                data = tail;
-                head == *part
-            });
-        if same {
-            return true;
-        }
-        rest = next;
+/// The records of one type at the name asked.
+struct RrSet<'d> {
+    rtype: Type,
+    ttl: u32,
+    /// Where the first one starts.
+    start: usize,
+    distinct: &'d mut Distinct,
+}
+
+impl<'d> RrSet<'d> {
+    fn new(rtype: Type, ttl: u32, distinct: &'d mut Distinct, writer: &ResponseWriter<'_>) -> Self {
+        distinct.begin();
+        Self { rtype, ttl, start: writer.position(), distinct }
     }
-    false
+
+    /// Writes a record with this data unless it stands in the message.
+    fn add(&mut self, writer: &mut ResponseWriter<'_>, data: &[u8]) {
+        let written = writer.written(self.start);
+        if written.is_empty() || !self.distinct.has(written, data) {
+            writer.record(Section::Answer, HEADER, self.rtype, Class::IN, self.ttl, &[data]);
+        }
+    }
 }

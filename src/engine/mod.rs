@@ -11,6 +11,7 @@
 
 mod admit;
 pub(crate) mod compose;
+mod distinct;
 mod fast;
 mod general;
 mod health;
@@ -84,6 +85,7 @@ pub struct WorkerState {
     matches: Vec<Match<'static>>,
     records: Vec<RecordMatch<'static>>,
     text: text::Text,
+    distinct: distinct::Distinct,
     key_text: text::KeyText,
     worker: usize,
     /// The number of the zone asked last.

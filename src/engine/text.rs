@@ -14,11 +14,13 @@ pub(crate) struct Text {
     bytes: [u8; 1 + MAX_TEXT],
     /// The length of both.
     len: usize,
+    /// Room for the text in pieces.
+    strings: [u8; MAX_TEXT + MAX_TEXT.div_ceil(255)],
 }
 
 impl Default for Text {
     fn default() -> Self {
-        Self { bytes: [0; 1 + MAX_TEXT], len: 1 }
+        Self { bytes: [0; 1 + MAX_TEXT], len: 1, strings: [0; MAX_TEXT + MAX_TEXT.div_ceil(255)] }
     }
 }
 
@@ -35,9 +37,17 @@ impl Text {
         &self.bytes[1..self.len]
     }
 
-    /// The text as one character-string (RFC 1035 section 3.3), if it has less than 256 bytes.
-    pub(super) fn character_string(&self) -> Option<&[u8]> {
-        (self.len <= 256).then_some(&self.bytes[..self.len])
+    /// The text as character-strings of up to 255 bytes (RFC 1035 section 3.3).
+    pub(super) fn character_strings(&mut self) -> &[u8] {
+        if self.len <= 256 {
+            return &self.bytes[..self.len];
+        }
+        let (strings, _) = self.strings.split_at_mut(self.len - 1 + (self.len - 1).div_ceil(255));
+        for (string, text) in strings.chunks_mut(256).zip(self.bytes[1..self.len].chunks(255)) {
+            string[0] = text.len() as u8;
+            string[1..].copy_from_slice(text);
+        }
+        strings
     }
 }
 
@@ -100,9 +110,14 @@ pub(super) fn expand_any(
         Some(at)
     };
     let mut rest = outer;
-    while let Some(dollar) = memchr::memchr(b'$', rest) {
-        push(&rest[..dollar])?;
-        rest = &rest[dollar + 1..];
+    loop {
+        // Where many stand side by side, each is found at once.
+        if rest.first() != Some(&b'$') {
+            let Some(dollar) = memchr::memchr(b'$', rest) else { break };
+            push(&rest[..dollar])?;
+            rest = &rest[dollar..];
+        }
+        rest = &rest[1..];
         let (part, used) = match rest.first() {
             Some(b'$') => (&b"$"[..], 1),
             Some(b'=') => (inner, 1),

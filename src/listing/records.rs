@@ -99,15 +99,23 @@ impl RecordSet {
     }
 
     /// The records of a name, sorted by type, those of one type in the order of the files.
-    pub fn records(&self, NameId(name): NameId) -> impl Iterator<Item = Record<'_>> + Clone {
-        let name = name as usize;
-        let start = name.checked_sub(1).map_or(0, |before| self.names[before].records_end);
-        let end = self.names.get(name).map_or(start, |name| name.records_end);
-        let entries = self.records.get(start as usize..end as usize).unwrap_or(&[]);
-        entries.iter().map(|&StoredRecord { ttl, rtype, data }| {
-            let data = self.data.get(data.range()).unwrap_or(&[]);
-            Record { rtype, ttl, data }
-        })
+    pub fn records(&self, name: NameId) -> impl Iterator<Item = Record<'_>> + Clone {
+        self.stored(name).iter().map(|&record| self.record(record))
+    }
+
+    /// The records of a name that have this type, in the order of the files.
+    pub fn rrset(&self, name: NameId, rtype: Type) -> impl ExactSizeIterator<Item = Record<'_>> {
+        let records = self.stored(name);
+        let start = records.partition_point(|record| record.rtype < rtype);
+        let end = records.partition_point(|record| record.rtype <= rtype);
+        records[start..end].iter().map(|&record| self.record(record))
+    }
+
+    /// The first type of the records of a name that comes after another one.
+    pub fn next_type(&self, name: NameId, other: Type) -> Option<Type> {
+        let records = self.stored(name);
+        let next = records.partition_point(|record| record.rtype <= other);
+        records.get(next).map(|record| record.rtype)
     }
 
     /// Gives all records this TTL, in seconds.
@@ -131,6 +139,17 @@ impl RecordSet {
             + self.keys.capacity()
             + self.records.capacity() * size_of::<StoredRecord>()
             + self.data.capacity()
+    }
+
+    fn stored(&self, NameId(name): NameId) -> &[StoredRecord] {
+        let name = name as usize;
+        let start = name.checked_sub(1).map_or(0, |before| self.names[before].records_end);
+        let end = self.names.get(name).map_or(start, |name| name.records_end);
+        self.records.get(start as usize..end as usize).unwrap_or(&[])
+    }
+
+    fn record(&self, StoredRecord { ttl, rtype, data }: StoredRecord) -> Record<'_> {
+        Record { rtype, ttl, data: self.data.get(data.range()).unwrap_or(&[]) }
     }
 
     fn key(&self, name: usize) -> &[u8] {

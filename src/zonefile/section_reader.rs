@@ -15,7 +15,7 @@ pub(super) const MAX_SECTIONS: usize = 10_000;
 /// The most subzones of all sections.
 pub(super) const MAX_SUBZONES: usize = 65_536;
 /// The most sections of one subzone: a query for a name in it looks into each of them.
-pub(super) const MAX_SECTIONS_OF_SUBZONE: usize = 64;
+pub(super) const MAX_SECTIONS_OF_SUBZONE: usize = 16;
 
 /// The sections so far.
 #[derive(Debug, Default)]

@@ -97,7 +97,17 @@ impl<'a> ResponseWriter<'a> {
         self.out.get(start..self.at).unwrap_or(&[])
     }
 
-    /// True once a record did not fit.
+    /// The most bytes that the message may have, without OPT.
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Has the finished message say that something was left out.
+    pub fn leave_out(&mut self) {
+        self.truncated = true;
+    }
+
+    /// True once a record did not fit or [was left out](Self::leave_out).
     pub fn is_truncated(&self) -> bool {
         self.truncated
     }
