@@ -86,6 +86,7 @@ pub fn zone(apex: &str, datasets: Vec<Arc<Dataset>>) -> Zone {
         test_points: true,
         minimal_answers: true,
         health: None,
+        content_id: 0,
         counters: Counters::new(1),
     }
 }

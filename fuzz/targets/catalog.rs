@@ -169,6 +169,7 @@ fn zone(apex: &str, datasets: Vec<Dataset>) -> Zone {
         test_points: true,
         minimal_answers: true,
         health: None,
+        content_id: 0,
         counters: Counters::new(1),
     }
 }

@@ -1,18 +1,23 @@
 //! The command line: one file and one structure per subcommand.
 
 mod check_config;
+mod client;
 mod compile;
 mod dump;
 mod log;
 mod migrate;
+mod reload;
 mod serve;
+mod status;
 mod verify;
 
 pub use check_config::CheckConfig;
 pub use compile::Compile;
 pub use dump::Dump;
 pub use migrate::Migrate;
+pub use reload::Reload;
 pub use serve::Serve;
+pub use status::Status;
 pub use verify::Verify;
 
 use crate::config;
@@ -53,6 +58,8 @@ pub struct Cli {
 #[derive(Subcommand, Debug)]
 enum Command {
     Serve(Serve),
+    Status(Status),
+    Reload(Reload),
     CheckConfig(CheckConfig),
     Compile(Compile),
     Migrate(Migrate),
@@ -74,6 +81,8 @@ impl Cli {
             log = lines;
             match self.command {
                 Command::Serve(serve) => serve.run(),
+                Command::Status(status) => status.run(),
+                Command::Reload(reload) => reload.run(),
                 Command::CheckConfig(check) => check.run(),
                 Command::Compile(compile) => compile.run(),
                 Command::Migrate(migrate) => migrate.run(),
@@ -149,6 +158,11 @@ fn is_want_of_room(error: &anyhow::Error) -> bool {
             .chain()
             .filter_map(|cause| cause.downcast_ref().and_then(code))
             .any(|code| [libc::EAGAIN, libc::EMFILE, libc::ENFILE, libc::ENOMEM].contains(&code))
+}
+
+/// Writes a result to standard output.
+fn print(text: &str) -> anyhow::Result<()> {
+    std::io::stdout().write_all(text.as_bytes()).context("cannot print the result")
 }
 
 /// Checks the argument of --log-level.

@@ -60,6 +60,7 @@ impl Changes {
         self.keep("server.state-dir", &running.state_dir, &mut wanted.state_dir, |dir| {
             dir.as_ref().map_or_else(|| "none".to_owned(), |dir| dir.display().to_string())
         });
+        self.keep("server.control", &running.control, &mut wanted.control, ToString::to_string);
         self.keep("server.query-log", &running.query_log, &mut wanted.query_log, |log| match log {
             None => "off".to_owned(),
             Some(log) if log.flush => format!("{} without buffering", log.target),
@@ -163,7 +164,7 @@ fn addresses(list: &[SocketAddr]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{LogTarget, QueryLog, TcpLimits, Tls, TtlBounds, Zone};
+    use crate::config::{ControlPath, LogTarget, QueryLog, TcpLimits, Tls, TtlBounds, Zone};
     use crate::zonefile::Kind;
     use std::num::NonZeroUsize;
     use std::time::Duration;
@@ -196,6 +197,7 @@ mod tests {
             check_interval: Some(Duration::from_secs(9)),
             quiet_period: Duration::from_secs(8),
             state_dir: Some("/state".into()),
+            control: ControlPath::Off,
             query_log: Some(QueryLog { target: LogTarget::File("/log".into()), flush: true }),
             stats_file: Some(StatsFile {
                 path: "/stats".into(),
@@ -217,6 +219,7 @@ mod tests {
             "server.check-interval needs a restart to change from 1s to 9s",
             "server.quiet-period needs a restart to change from 200ms to 8s",
             "server.state-dir needs a restart to change from none to /state",
+            "server.control needs a restart to change from the usual place to off",
             "server.query-log needs a restart to change from off to /log without buffering",
             "server.stats-... needs a restart to change from off to increments to /stats every 60s",
         ];

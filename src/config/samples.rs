@@ -1,7 +1,7 @@
 //! The configurations that come with the project: the samples, the reference of all settings, the starter.
 
 use super::parse::parse;
-use super::{ConfigSource, Dataset, Loaded, Server, StatsFile, Zone};
+use super::{ConfigSource, ControlPath, Dataset, Loaded, Server, StatsFile, Zone};
 use crate::wire::name::NameBuf;
 use crate::zone::Unlisted;
 use crate::zonefile::Kind;
@@ -120,8 +120,15 @@ fn what_is_commented_out_is_valid() {
     let stats = server.stats_file.as_ref().unwrap();
     assert_eq!((stats.increments, stats.interval), (false, Some(StatsFile::INTERVAL)));
     assert!(!server.query_log.as_ref().unwrap().flush);
-    let shown = Server { tls: None, state_dir: None, query_log: None, stats_file: None, ..server };
-    assert_eq!(shown, Server::default(), "nothing but these four is commented out");
+    let shown = Server {
+        tls: None,
+        state_dir: None,
+        control: ControlPath::Usual,
+        query_log: None,
+        stats_file: None,
+        ..server
+    };
+    assert_eq!(shown, Server::default(), "nothing but these five is commented out");
 }
 
 #[test]

@@ -99,6 +99,8 @@ pub struct Server {
     pub stats_file: Option<StatsFile>,
     /// The names of the access lists that apply to all zones.
     pub acl: Vec<String>,
+    /// The socket for those who ask the server how it is, or tell it what to do.
+    pub control: ControlPath,
 }
 
 impl Default for Server {
@@ -123,6 +125,29 @@ impl Default for Server {
             query_log: None,
             stats_file: None,
             acl: Vec::new(),
+            control: ControlPath::Usual,
+        }
+    }
+}
+
+/// Where the control socket is.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum ControlPath {
+    /// Where the user and the system keep such sockets.
+    #[default]
+    Usual,
+    /// There.
+    At(PathBuf),
+    /// There is none.
+    Off,
+}
+
+impl fmt::Display for ControlPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usual => f.write_str("the usual place"),
+            Self::At(path) => path.display().fmt(f),
+            Self::Off => f.write_str("off"),
         }
     }
 }

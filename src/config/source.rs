@@ -1,7 +1,7 @@
 //! Where a configuration comes from, and how it is read, at the start and on every reload.
 
 use super::error::{Errors, Problem};
-use super::settings::{Loaded, Settings};
+use super::settings::{ControlPath, Loaded, Settings};
 use super::{parse, resolve, value, zonespec};
 use std::fmt;
 use std::fs::File;
@@ -66,6 +66,23 @@ impl ConfigSource {
     /// Settings that were made in memory.
     pub fn given(settings: Settings) -> Self {
         Self::of(Origin::Given(Box::new(settings)))
+    }
+
+    /// Where a server with this configuration has its control socket, as far as it can be told: a mistake
+    /// elsewhere in the file is no reason not to find the server.
+    pub fn control(&self) -> ControlPath {
+        let Origin::File(path) = &self.origin else { return ControlPath::Usual };
+        let table = self.read(path, Turn::Again).ok().and_then(|text| text.parse().ok());
+        let control =
+            |table: toml::Table| Some(table.get("server")?.get("control")?.as_str()?.to_owned());
+        match table.and_then(control) {
+            None => ControlPath::Usual,
+            Some(text) if text == "off" => ControlPath::Off,
+            Some(text) => {
+                let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+                ControlPath::At(path.parent().unwrap_or(Path::new("/")).join(text))
+            }
+        }
     }
 
     fn of(origin: Origin) -> Self {
@@ -251,6 +268,22 @@ mod tests {
         assert!(error.contains("put it back"), "{error}");
         let error = ConfigSource::file(folder.path()).load().unwrap_err().to_string();
         assert!(error.contains("name the configuration file in"), "{error}");
+    }
+
+    #[test]
+    fn the_control_socket_is_found_in_spite_of_mistakes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.toml");
+        let control = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            ConfigSource::file(&path).control()
+        };
+        let at = |path: &str| ControlPath::At(folder.path().join(path));
+        assert_eq!(control("server.control = 'c'\nbogus = 1"), at("c"));
+        assert_eq!(control("server.control = '/run/c'"), ControlPath::At("/run/c".into()));
+        assert_eq!(control("server.control = 'off'"), ControlPath::Off);
+        assert_eq!(control("[server]\ncontrol = 1"), ControlPath::Usual);
+        assert_eq!(control("[server"), ControlPath::Usual);
     }
 
     #[test]

@@ -46,6 +46,7 @@ pub(super) struct ServerSpec {
     pub(super) stats_increments: Option<bool>,
     pub(super) stats_interval: Typed<Time>,
     pub(super) acl: TypedList,
+    pub(super) control: Typed<String>,
     pub(super) tls: Typed<TlsSpec>,
 }
 

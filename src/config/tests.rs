@@ -2,8 +2,8 @@
 
 use super::resolve::resolve;
 use super::{
-    ConfigDiagnostic, Dataset, Loaded, LogTarget, QueryLog, Server, Settings, Soa, StatsFile,
-    TcpLimits, Tls, TtlBounds, Zone, parse,
+    ConfigDiagnostic, ControlPath, Dataset, Loaded, LogTarget, QueryLog, Server, Settings, Soa,
+    StatsFile, TcpLimits, Tls, TtlBounds, Zone, parse,
 };
 use crate::zone::Unlisted;
 use crate::zonefile::Kind;
@@ -69,6 +69,7 @@ fn every_setting_of_the_server_arrives() {
         stats-increments = true
         stats-interval = '5m'
         acl = ['clients']
+        control = 'run/control'
         [server.tls]
         listen = ['192.0.2.1:853']
         certificate = 'x.pem'
@@ -100,6 +101,7 @@ fn every_setting_of_the_server_arrives() {
             interval: Some(Duration::from_secs(300)),
         }),
         acl: vec!["clients".into()],
+        control: ControlPath::At("/etc/dnsbld/run/control".into()),
         tls: Some(Tls {
             listen: vec!["192.0.2.1:853".parse().unwrap()],
             certificate: "/etc/dnsbld/x.pem".into(),
@@ -107,7 +109,9 @@ fn every_setting_of_the_server_arrives() {
         }),
     };
     assert_eq!(settings(&format!("{text}{REST}")).server, want);
-    let hidden = settings(&format!("[server]\nversion = 'hide'\nid = 'hide'{REST}")).server;
+    let text = format!("[server]\nversion = 'hide'\nid = 'hide'\ncontrol = 'off'{REST}");
+    let hidden = settings(&text).server;
+    assert_eq!(hidden.control, ControlPath::Off);
     assert_eq!((hidden.version, hidden.id), (None, None));
 }
 

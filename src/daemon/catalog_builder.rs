@@ -10,6 +10,7 @@ use crate::wire::name::NameBuf;
 use crate::zone::{Catalog, Chaos, Dataset, Ns, Soa, Zone, ZoneState};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// Builds the catalog of all zones. Datasets that were never loaded are missing in `loaded`; those that
 /// have expired by `now`, in seconds since 1970, are left out of zones that have others.
@@ -77,6 +78,7 @@ fn build_zone(
         ttl: all.server.ttl.default,
         explicit: false,
     });
+    let content_id = content_id(settings, &all.server, &parts, &allow);
     Zone {
         apex: settings.name.clone(),
         soa,
@@ -90,9 +92,24 @@ fn build_zone(
         minimal_answers: all.server.minimal_answers,
         health: settings
             .health
-            .then(|| zone_health::of(settings, &all.server.acl, loaded, content, now)),
+            .then(|| zone_health::of(settings, &all.server.acl, loaded, content_id, now)),
+        content_id,
         counters: statistics.zone(&settings.name),
     }
+}
+
+/// A hash of what a zone serves and of the settings that change its answers.
+fn content_id(
+    settings: &ZoneSettings,
+    server: &config::Server,
+    parts: &[Loaded<'_>],
+    allow: &[Loaded<'_>],
+) -> u64 {
+    let ids = |parts: &[Loaded<'_>]| parts.iter().map(|part| part.served.canonical_id()).collect();
+    let (parts, allow): (Vec<u64>, Vec<u64>) = (ids(parts), ids(allow));
+    let (ttl, minimal) = (server.ttl, server.minimal_answers);
+    let rules = (settings.test_points, settings.partial, ttl, minimal);
+    xxh3_64(format!("{parts:?} {allow:?} {rules:?}").as_bytes())
 }
 
 /// Those of the datasets that were ever loaded.

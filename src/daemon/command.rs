@@ -1,6 +1,7 @@
 //! What the control loop is told to do, and by whom: signals, timers, builds and files send commands to one
 //! channel, which the loop obeys in their order.
 
+use super::request::Asked;
 use crate::dataset::manager::DatasetManager;
 use crate::dataset::task::Finished;
 use crate::watch::Change;
@@ -30,22 +31,28 @@ pub(super) enum Command {
     Reload,
     /// Look at all files, and write a line of statistics.
     Check,
+    /// Do what a client of the control socket asks for.
+    Ask(Asked),
     /// End the server.
     Stop,
 }
 
-/// The channel of the loop, with builds and files as its first senders.
-pub(super) fn commands(
+/// The channel of the loop.
+pub(super) fn commands() -> (Sender<Command>, Receiver<Command>) {
+    channel(WAITING)
+}
+
+/// Sends the loop what builds and files ask for.
+pub(super) fn send_loads(
     datasets: &DatasetManager,
     builds: UnboundedReceiver<Finished>,
-) -> (Sender<Command>, Receiver<Command>) {
-    let (sender, commands) = channel(WAITING);
+    sender: &Sender<Command>,
+) {
     tokio::spawn(send_builds(builds, sender.clone()));
     let (watcher, to_loop) = (datasets.watcher(), sender.clone());
     tokio::spawn(async move {
         while to_loop.send(Command::TakeChanges(watcher.changes().await)).await.is_ok() {}
     });
-    (sender, commands)
 }
 
 async fn send_builds(mut builds: UnboundedReceiver<Finished>, sender: Sender<Command>) {

@@ -6,6 +6,8 @@ use super::catalog_builder;
 use super::command::Command;
 use super::personality::Personality;
 use super::phase::{Phase, Round};
+use super::reloads::Reloads;
+use super::request::{Answer, Asked, Request};
 use super::servers::Servers;
 use super::stats_reporter::StatsReporter;
 use crate::config::{ConfigSource, Settings};
@@ -15,6 +17,7 @@ use crate::server::shared_catalog::SharedCatalog;
 use crate::state::lock::StateLock;
 use crate::state::serials::Serials;
 use crate::stats::query_log::QueryLog;
+use crate::status::{Sources, Status};
 use crate::util::time::unix_time;
 use crate::watch::Change;
 use crate::wire::name::NameBuf;
@@ -50,30 +53,34 @@ pub(super) struct Control {
     pub(super) query_log: Option<QueryLog>,
     pub(super) phase: Phase,
     pub(super) alarms: Alarms,
+    /// The reloads whose clients wait for their end.
+    pub(super) reloads: Reloads,
 }
 
 impl Control {
-    /// Runs until a command says to stop.
-    pub(super) async fn run(mut self, mut commands: Receiver<Command>) {
+    /// Runs until a command says to stop. `batch` is what was told before.
+    pub(super) async fn run(mut self, mut commands: Receiver<Command>, mut batch: Vec<Command>) {
         self.datasets.settle_on(&self.settings);
         self.save_serials();
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.stats.begin();
         self.personality.notify(&[NotifyState::Ready]);
-        let mut batch = Vec::new();
         loop {
             let (retry_at, statistics_at) = (self.datasets.retry_at(), self.stats.next());
+            let reloads_at = self.reloads.look_at();
             tokio::select! {
                 // The signals hold a sender until they have sent the command to stop.
                 _ = commands.recv_many(&mut batch, AT_ONCE) => {}
                 () = at(retry_at) => batch.push(Command::Retry),
                 () = at(statistics_at) => batch.push(Command::WriteStatistics),
+                () = at(reloads_at) => {}
                 _ = tick.tick() => batch.push(Command::Tick),
             }
             if self.obey(batch.drain(..)).is_break() {
                 break;
             }
+            self.answer_reloads();
         }
         tell_the_end(&*self.personality);
         self.save_serials();
@@ -100,7 +107,10 @@ impl Control {
                 Command::LogStatistics { reset: true } => {
                     self.stats.tell_and_reset(zones(&self.settings));
                 }
-                Command::Reload => self.reload(),
+                Command::Reload => {
+                    let _ = self.reload();
+                }
+                Command::Ask(asked) => self.answer(asked),
                 Command::Check => self.check(),
                 Command::Stop => return ControlFlow::Break(()),
             }
@@ -109,6 +119,37 @@ impl Control {
             self.after_builds(changed);
         }
         ControlFlow::Continue(())
+    }
+
+    fn answer(&mut self, Asked { request, reply }: Asked) {
+        match request {
+            Request::Status {} => reply.send(Answer::Status(Box::new(self.status()))),
+            Request::Reload {} => {
+                let (since, before) = (Instant::now(), self.status());
+                let outcome = self.reload();
+                self.reloads.begin(since, before, &outcome, reply);
+            }
+        }
+    }
+
+    /// How the server is now.
+    fn status(&self) -> Status {
+        Status::new(Sources {
+            config: &self.source,
+            listening: self.servers.listening(),
+            settings: &self.settings,
+            datasets: &self.datasets,
+            zones: self.catalog.load().zones(),
+        })
+    }
+
+    /// Answers those who wait for the end of a reload, if that has come.
+    fn answer_reloads(&mut self) {
+        let is_at_rest = matches!(self.phase, Phase::Idle) && self.datasets.is_at_rest();
+        if self.reloads.are_over(is_at_rest) {
+            let now = self.status();
+            self.reloads.finish(&now);
+        }
     }
 
     fn take_changes(&mut self, changes: &[Change]) {

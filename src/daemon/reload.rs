@@ -2,14 +2,15 @@
 
 use super::control::Control;
 use super::phase::{Phase, Round};
-use crate::config::{self, Settings};
+use crate::config::{self, Changes, Errors, Settings};
 use crate::event::Event;
 use sd_notify::NotifyState;
 use tracing::debug;
 
 impl Control {
-    /// Opens the query log anew, reads the settings again, and has all files looked at.
-    pub(super) fn reload(&mut self) {
+    /// Opens the query log anew, reads the settings again, and has all files looked at: what has changed in
+    /// the settings, or why they do not hold.
+    pub(super) fn reload(&mut self) -> Result<Changes, Errors> {
         self.notify_reloading();
         if let Some(log) = &self.query_log {
             log.reopen();
@@ -18,11 +19,11 @@ impl Control {
         let loaded = match self.source.load_again() {
             Ok(loaded) => loaded,
             Err(errors) => {
-                self.personality.emit(&Event::SettingsRefused { errors });
+                self.personality.emit(&Event::SettingsRefused { errors: errors.clone() });
                 if !matches!(self.phase, Phase::Reloading(..)) {
                     self.personality.notify(&[NotifyState::Ready]);
                 }
-                return;
+                return Err(errors);
             }
         };
         for warning in loaded.warnings {
@@ -34,11 +35,11 @@ impl Control {
             Phase::Idle | Phase::Building(_) => &self.settings,
         };
         let (settings, changes) = config::reload(running, loaded.settings);
-        for change in changes.live {
-            self.personality.emit(&Event::SettingChanged { change });
+        for change in &changes.live {
+            self.personality.emit(&Event::SettingChanged { change: change.clone() });
         }
-        for change in changes.restart {
-            self.personality.emit(&Event::SettingNeedsRestart { change });
+        for change in &changes.restart {
+            self.personality.emit(&Event::SettingNeedsRestart { change: change.clone() });
         }
         self.datasets.apply(&settings);
         let round = self.phase.round().copied();
@@ -53,6 +54,7 @@ impl Control {
                 self.finish_round();
             }
         }
+        Ok(changes)
     }
 
     /// Goes on when builds have ended and were judged; `changed` if they have changed what is served.

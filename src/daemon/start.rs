@@ -2,10 +2,13 @@
 
 use super::alarms::Alarms;
 use super::catalog_builder;
-use super::command::commands;
+use super::command::{Command, commands, send_loads};
 use super::control::{self, Control};
+use super::control_socket::ControlSocket;
 use super::personality::Personality;
 use super::phase::Phase;
+use super::reloads::Reloads;
+use super::request::{Answer, Asked, Request};
 use super::servers::{Bound, Servers};
 use super::signals::Signals;
 use super::stats_reporter::StatsReporter;
@@ -19,14 +22,14 @@ use crate::state::lock::StateLock;
 use crate::state::serials::Serials;
 use crate::stats::Statistics;
 use crate::stats::query_log::QueryLog;
-use crate::status::Status;
+use crate::status::{Listening, Sources, Status};
 use crate::util::time::unix_time;
 use crate::zone::Catalog;
 use anyhow::Context as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
 
 /// The first load of all datasets.
 struct FirstLoad {
@@ -35,6 +38,8 @@ struct FirstLoad {
     builds: UnboundedReceiver<Finished>,
     serials: Serials,
     personality: Arc<dyn Personality>,
+    /// What clients have asked for that has to wait.
+    later: Vec<Command>,
 }
 
 impl FirstLoad {
@@ -49,16 +54,37 @@ impl FirstLoad {
         let serials = Serials::open(settings.server.state_dir.as_deref(), lock, &*sink);
         let (datasets, builds) = DatasetManager::new(&settings.server, lock, sink)?;
         let personality = Arc::clone(personality);
-        Ok(Self { start, datasets, builds, serials, personality })
+        Ok(Self { start, datasets, builds, serials, personality, later: Vec::new() })
     }
 
-    /// Builds all datasets.
-    async fn build(&mut self, settings: &Settings) {
+    /// Builds all datasets, and tells who asks meanwhile how far that is.
+    async fn build(
+        &mut self,
+        settings: &Settings,
+        source: &ConfigSource,
+        commands: &mut Receiver<Command>,
+    ) {
         self.datasets.apply(settings);
-        while self.datasets.awaited() > 0
-            && let Some(finished) = self.builds.recv().await
-        {
-            self.datasets.take(finished);
+        while self.datasets.awaited() > 0 {
+            tokio::select! {
+                Some(finished) = self.builds.recv() => {
+                    self.datasets.take(finished);
+                }
+                Some(command) = commands.recv() => self.answer(command, settings, source),
+                else => break,
+            }
+        }
+    }
+
+    fn answer(&mut self, command: Command, settings: &Settings, source: &ConfigSource) {
+        match command {
+            Command::Ask(Asked { request: Request::Status {}, reply }) => {
+                let (listening, zones) = (Listening::default(), &[][..]);
+                let datasets = &self.datasets;
+                let sources = Sources { config: source, listening, settings, datasets, zones };
+                reply.send(Answer::Status(Box::new(Status::new(sources))));
+            }
+            other => self.later.push(other),
         }
     }
 
@@ -86,7 +112,9 @@ pub(super) fn load(
 ) -> anyhow::Result<Catalog> {
     let mut load = FirstLoad::prepare(settings, None, personality)?;
     let runtime = tokio::runtime::Builder::new_current_thread().build();
-    runtime.context("cannot wait for the threads that load")?.block_on(load.build(settings));
+    let runtime = runtime.context("cannot wait for the threads that load")?;
+    let (source, (_, mut nobody)) = (ConfigSource::given(settings.clone()), commands());
+    runtime.block_on(load.build(settings, &source, &mut nobody));
     load.catalog(settings, &mut Statistics::new(1, 0))
 }
 
@@ -110,8 +138,10 @@ pub(super) fn serve(
     let mut load = FirstLoad::prepare(&settings, lock.as_ref(), &personality)?;
     runtime.block_on(async {
         let mut signals = Signals::listen().context("cannot listen to signals")?;
+        let (sender, mut commands) = commands();
+        let _socket = ControlSocket::open(&settings.server.control, &sender, &*personality);
         tokio::select! {
-            () = load.build(&settings) => {}
+            () = load.build(&settings, &source, &mut commands) => {}
             () = signals.stop() => {
                 control::tell_the_end(&*personality);
                 return Ok(ExitCode::SUCCESS);
@@ -126,15 +156,18 @@ pub(super) fn serve(
         let query_log = query_log.context("cannot start the thread of the query log")?;
         let context = Context::new(Arc::clone(&catalog), sink);
         let servers = Servers::start(bound, &settings.server, context, query_log.as_ref())?;
-        let FirstLoad { start, datasets, builds, serials, .. } = load;
+        let FirstLoad { start, datasets, builds, serials, later, .. } = load;
         datasets.enter_background();
         datasets.tidy();
-        let (listening, now) = (servers.listening(), unix_time());
-        let zones = catalog.load();
-        let status = Status::new(&source, listening, &settings, &datasets, zones.zones(), now);
+        let status = Status::new(Sources {
+            config: &source,
+            listening: servers.listening(),
+            settings: &settings,
+            datasets: &datasets,
+            zones: catalog.load().zones(),
+        });
         personality.ready(&status.start_report(start.elapsed()))?;
-        drop(zones);
-        let (sender, commands) = commands(&datasets, builds);
+        send_loads(&datasets, builds, &sender);
         tokio::spawn(signals.send_to(sender));
         let control = Control {
             settings,
@@ -149,8 +182,9 @@ pub(super) fn serve(
             query_log,
             phase: Phase::default(),
             alarms: Alarms::default(),
+            reloads: Reloads::default(),
         };
-        control.run(commands).await;
+        control.run(commands, later).await;
         Ok(ExitCode::SUCCESS)
     })
 }

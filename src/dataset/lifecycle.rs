@@ -17,6 +17,7 @@ use super::served::Served;
 use crate::event::{self, Load, Refusal};
 use crate::guard::{Baseline, Doubt};
 use crate::source::{Problem, SourceFile};
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
 /// How long a problem that stays the same is kept quiet about before it is told again.
@@ -46,6 +47,17 @@ pub enum State {
     Stale,
     /// The files hold something wrong; the last good data is served.
     Quarantined,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NeverLoaded => "never-loaded",
+            Self::Live => "live",
+            Self::Stale => "stale",
+            Self::Quarantined => "quarantined",
+        })
+    }
 }
 
 /// A load failed.

@@ -237,6 +237,12 @@ impl DatasetManager {
         {
             managed.request(&self.context);
         }
+        self.context.watcher.done();
+    }
+
+    /// True if nothing is being built, and no file is waited for.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.context.watcher.is_at_rest() && !self.is_building()
     }
 
     /// Judges a finished build. True if this is to be published at once; what new settings waited

@@ -50,6 +50,19 @@ impl Served {
         })
     }
 
+    /// A hash of what is served, the same wherever these bytes are read in this way: it knows no names and no
+    /// paths.
+    pub(crate) fn canonical_id(&self) -> u64 {
+        let spec = &*self.spec;
+        let rules = (
+            (spec.kind, spec.format, &spec.column, self.server.accept_host_bits),
+            (&spec.soa, &spec.ns, spec.ns_ttl, spec.ttl, &self.server.ttl),
+            (spec.default_a, &spec.default_text, spec.allow_any_a, spec.hides_empty_non_terminals),
+        );
+        let files: Vec<u128> = self.sources.iter().map(|source| source.report.hash).collect();
+        xxh3_64(format!("{rules:?} {files:x?}").as_bytes())
+    }
+
     /// True if it was read from these files.
     pub(super) fn is_of(&self, files: &[PathBuf]) -> bool {
         self.sources.iter().map(|source| &source.path).eq(files)

@@ -77,6 +77,7 @@ pub(super) fn zone(apex: &str, datasets: Vec<Dataset>) -> Zone {
         test_points: true,
         minimal_answers: true,
         health: None,
+        content_id: 0,
         counters: Counters::new(2),
     }
 }

@@ -3,13 +3,12 @@
 //! A line says: what it is about, what happened; the consequence; the remedy. The name of the event, and
 //! the dataset, zone and file that it is about, follow as fields.
 
-use super::{Event, EventSink, Load, Refusal, Role, WatchFault};
+use super::{Event, EventSink, Load, Refusal, Role, SocketFault, WatchFault};
 use crate::config::{SAMPLE_FILE, SYSTEM_FILE};
 use crate::engine::Transport;
 use crate::guard::Doubt;
-use crate::util::text::counted;
+use crate::util::text::{age, counted};
 use std::io;
-use std::time::Duration;
 use tracing::{Level, debug, error, info, warn};
 
 /// The log of the process.
@@ -81,6 +80,7 @@ pub(crate) fn level(event: &Event) -> Level {
         | Event::CertificateRefused { .. }
         | Event::StatisticsNotWritten { .. }
         | Event::FileKeepsChanging { .. }
+        | Event::ControlSocketNotOpened { .. }
         | Event::FoldersNotWatched { .. }
         | Event::ReceiveBufferSmall { .. }
         | Event::QueryLogFailed { .. }
@@ -333,6 +333,14 @@ pub(crate) fn text(event: &Event) -> String {
         Event::QueryLogUnfinished { target } => {
             format!("query log {target}: its last lines are lost: it cannot be written")
         }
+        Event::ControlSocketNotOpened { socket, fault } => {
+            let (reason, remedy) = socket_fault(fault);
+            format!(
+                "control socket {}: not opened: {reason}; nobody can ask this server (dnsbld status); \
+                 {remedy}, and start it again",
+                socket.display()
+            )
+        }
         Event::Stopping => "stopping".to_owned(),
     }
 }
@@ -353,6 +361,24 @@ fn watch_remedy(fault: WatchFault) -> &'static str {
         }
         WatchFault::Absent => "; the folder is watched when it is there again",
         WatchFault::Other => "",
+    }
+}
+
+/// Why there is no control socket, and what to do.
+fn socket_fault(fault: &SocketFault) -> (String, &'static str) {
+    let another = "set another path as control in the [server] settings";
+    match fault {
+        SocketFault::InUse => ("another server answers there".to_owned(), another),
+        SocketFault::NotASocket => ("there is a file that is no socket".to_owned(), another),
+        SocketFault::ForeignFolder => ("other users may write to its folder".to_owned(), another),
+        SocketFault::Io(error) if error.kind() == io::ErrorKind::InvalidInput => {
+            ("the path is too long for a socket (107 bytes)".to_owned(), another)
+        }
+        SocketFault::Io(error) => (
+            error.to_string(),
+            "let the server's user write to the folder, or set another path as control in the [server] \
+             settings",
+        ),
     }
 }
 
@@ -432,17 +458,6 @@ fn state_remedy(error: &io::Error) -> &'static str {
     }
 }
 
-/// A time in the largest unit that still says something.
-pub(crate) fn age(time: Duration) -> String {
-    let seconds = time.as_secs();
-    match seconds {
-        0..120 => format!("{seconds} s"),
-        120..7200 => format!("{} min", seconds / 60),
-        7200..172_800 => format!("{} h", seconds / 3600),
-        _ => format!("{} days", seconds / 86_400),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -472,14 +487,5 @@ get better from version to version, so match the names. The names, and an exampl
             assert!(state_remedy(&io::Error::from_raw_os_error(full)).starts_with("free space"));
         }
         assert!(state_remedy(&io::Error::from_raw_os_error(libc::EACCES)).contains("state-dir"));
-    }
-
-    #[test]
-    fn ages_are_told_in_the_unit_that_says_something() {
-        let text = |seconds| age(Duration::from_secs(seconds));
-        assert_eq!(
-            [119, 120, 7199, 7200, 172_800].map(text),
-            ["119 s", "2 min", "119 min", "2 h", "2 days"]
-        );
     }
 }

@@ -11,7 +11,7 @@ pub(crate) mod samples;
 
 pub use dataset::{LastGood, Load, Refusal, Role};
 pub use log::Log;
-pub(crate) use log::{age, level, text};
+pub(crate) use log::{level, text};
 
 use crate::config;
 use crate::config::LogTarget;
@@ -433,8 +433,28 @@ pub enum Event {
         /// The log.
         target: LogTarget,
     },
+    /// The server cannot be asked or told anything by `dnsbld status` and the like.
+    ControlSocketNotOpened {
+        /// The socket.
+        socket: PathBuf,
+        /// Why.
+        fault: SocketFault,
+    },
     /// The server stops.
     Stopping,
+}
+
+/// Why there is no control socket.
+#[derive(Debug)]
+pub enum SocketFault {
+    /// Another server has it.
+    InUse,
+    /// Something else is at its place.
+    NotASocket,
+    /// Its folder is another user's, or open to others, who could put another socket there.
+    ForeignFolder,
+    /// The system refuses.
+    Io(io::Error),
 }
 
 /// Why the system does not tell of changes in a folder.
@@ -525,6 +545,7 @@ names! {
     Event::QueryLogFailed { .. } => "query-log-failed",
     Event::QueryLogLinesLost { .. } => "query-log-lines-lost",
     Event::QueryLogUnfinished { .. } => "query-log-unfinished",
+    Event::ControlSocketNotOpened { .. } => "control-socket-not-opened",
     Event::Stopping => "stopping",
 }
 
@@ -589,7 +610,8 @@ impl Event {
             | Self::StateFolderBusy { folder: file }
             | Self::SerialsUnreadable { file, .. }
             | Self::SerialsDamaged { file, .. }
-            | Self::StatisticsNotWritten { file, .. } => Some(file),
+            | Self::StatisticsNotWritten { file, .. }
+            | Self::ControlSocketNotOpened { socket: file, .. } => Some(file),
             _ => None,
         }
     }

@@ -1,6 +1,6 @@
 //! One of every event, and the file that shows them all in words.
 
-use super::{Event, LastGood, Load, NAMES, Refusal, Role, WatchFault};
+use super::{Event, LastGood, Load, NAMES, Refusal, Role, SocketFault, WatchFault};
 use crate::config::{self, LogTarget};
 use crate::engine::Transport;
 use crate::guard::Doubt;
@@ -57,6 +57,10 @@ fn accepted(before: bool) -> Event {
 fn folders_not_watched(fault: WatchFault) -> Event {
     let (reason, poll) = ("the system says no".to_owned(), Duration::from_secs(1));
     Event::FoldersNotWatched { fault, reason, poll }
+}
+
+fn control_socket(fault: SocketFault) -> Event {
+    Event::ControlSocketNotOpened { socket: "/run/dnsbld/control".into(), fault }
 }
 
 /// At least one of every event, in the order of their names' list.
@@ -230,6 +234,11 @@ pub(crate) fn samples() -> Vec<Event> {
         Event::QueryLogFailed { target: target(), error: error(libc::EACCES) },
         Event::QueryLogLinesLost { target: target(), lines: 1000 },
         Event::QueryLogUnfinished { target: target() },
+        control_socket(SocketFault::InUse),
+        control_socket(SocketFault::NotASocket),
+        control_socket(SocketFault::ForeignFolder),
+        control_socket(SocketFault::Io(error(libc::EACCES))),
+        control_socket(SocketFault::Io(io::ErrorKind::InvalidInput.into())),
         Event::Stopping,
     ]
 }

@@ -3,7 +3,7 @@
 use super::VERSION;
 use super::getopt::{GetOpt, Item};
 use super::syslog::Facility;
-use crate::config::{LogTarget, QueryLog, Server, StatsFile, TtlBounds};
+use crate::config::{ControlPath, LogTarget, QueryLog, Server, StatsFile, TtlBounds};
 use crate::util::time::read_duration;
 use anyhow::bail;
 use std::ffi::{OsStr, OsString};
@@ -318,6 +318,7 @@ impl Options {
             stats_file: self.statistics.as_ref().map(stats_file),
             accept_host_bits: self.accept_host_bits,
             decompress: self.decompress,
+            control: ControlPath::Off,
             ..defaults
         }
     }

@@ -3,6 +3,7 @@
 use super::syslog::Severity;
 use crate::event::{self, Event, Refusal};
 use crate::source::Cause;
+use crate::util::text::age;
 use crate::util::time::Utc;
 use crate::zonefile::{Counts, Kind, MAX_NAME_SERVERS, Mistake};
 use std::path::Path;
@@ -28,7 +29,7 @@ pub(super) fn lines(
             vec![(Severity::Info, format!("{dataset}: {}: {figures}", stamp(*newest)))]
         }
         Event::DatasetRecovered { dataset, failed_for } => {
-            let past = event::age(*failed_for);
+            let past = age(*failed_for);
             let text = format!("{dataset}: good again after {past}: the files hold what is served");
             vec![(Severity::Info, text)]
         }

@@ -1,24 +1,30 @@
 //! How the server, its zones and its datasets are: one plain value, of which texts for people and programs
-//! are made.
+//! are made. `docs/status.md` explains each field.
 
+mod build;
+mod json;
 mod text;
 
-use crate::config::{ConfigSource, Settings, Zone as ZoneSettings};
-use crate::dataset::manager::DatasetManager;
-use crate::dataset::{Lifecycle, State};
-use crate::trie::{Trie4, Trie6};
-use crate::wire::name::NameBuf;
-use crate::zone::{Dataset, Subzones, Zone, ZoneState};
-use crate::zonefile::Kind;
-use std::collections::HashMap;
+pub(crate) use build::Sources;
+
+use crate::util::time::Utc;
+use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::str::FromStr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// The version of the form of [`Status`]. It changes when a field is removed or changes its meaning; new
+/// fields do not change it.
+pub const SCHEMA: u32 = 1;
 
 /// Everything that can be told of a running server.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Status {
+    /// [`SCHEMA`] of the server that tells.
+    pub schema: u32,
+    /// When this was so.
+    pub time: Time,
     /// The server.
     pub server: ServerStatus,
     /// Its zones, in the order of the settings.
@@ -28,34 +34,40 @@ pub struct Status {
 }
 
 /// The server as a whole.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ServerStatus {
     /// The version of dnsbld.
-    pub version: &'static str,
+    pub version: String,
+    /// The process.
+    pub pid: u32,
     /// Where the settings come from.
-    pub source: String,
+    pub config: String,
     /// The addresses that it listens on.
     pub listening: Listening,
+    /// Files are being read: at the start, after a change, or for a reload.
+    pub loading: bool,
 }
 
 /// Addresses of sockets.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Listening {
-    /// Those for UDP and TCP.
+    /// Those for UDP and TCP; none before the first load has ended.
     pub plain: Vec<SocketAddr>,
     /// Those for TLS.
     pub tls: Vec<SocketAddr>,
 }
 
 /// One zone.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ZoneStatus {
     /// The name.
-    pub name: NameBuf,
+    pub name: String,
+    /// It answers for all that its datasets list.
+    pub ready: bool,
     /// What can be expected of it.
-    pub health: Health,
-    /// The serial of its SOA record.
-    pub serial: u32,
+    pub state: Health,
+    /// The serial of its SOA record; `None` before the first load.
+    pub serial: Option<u32>,
     /// The datasets whose entries are listed.
     pub datasets: Vec<String>,
     /// The datasets whose entries are not listed.
@@ -66,229 +78,221 @@ pub struct ZoneStatus {
     pub entries: u64,
     /// The listed addresses of both families, those of several datasets several times; `None` for a zone
     /// of names.
+    #[serde(with = "json::count")]
     pub addresses: Option<u128>,
     /// The bytes that `datasets` take, in memory or mapped.
-    pub bytes: usize,
+    pub bytes: u64,
     /// How long the last loads of `datasets` took together.
+    #[serde(rename = "load_seconds", with = "json::seconds")]
     pub load_time: Duration,
+    /// The queries since the start.
+    pub queries: u64,
+    /// The queries since the start that were answered with records.
+    pub listed: u64,
+    /// A hash of all that decides what it answers, in hexadecimal: equal on all servers that answer equally.
+    /// `None` before the first load.
+    pub content_id: Option<String>,
     /// A question, as dig takes it, that a zone of this health answers.
     pub question: String,
 }
 
 /// What can be expected of a zone, the best first.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub enum Health {
     /// It serves what its files hold.
+    #[serde(rename = "live")]
     Whole,
     /// It serves data of some dataset whose files hold something else, or nothing that can be served.
+    #[serde(rename = "kept")]
     Kept,
     /// It serves without some dataset.
+    #[serde(rename = "partial")]
     Partial,
     /// It answers SERVFAIL: its data has expired.
+    #[serde(rename = "expired")]
     Expired,
     /// It answers SERVFAIL: nothing of it was ever loaded.
+    #[serde(rename = "never-loaded")]
     Unloaded,
 }
 
-/// One dataset.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// One dataset. What is not known, because nothing was ever loaded or for another reason, is `None`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct DatasetStatus {
     /// The name.
     pub name: String,
     /// The type.
-    pub kind: Kind,
-    /// The state of its data.
-    pub state: State,
-    /// What is served of it, if anything was ever loaded.
-    pub served: Option<ServedStatus>,
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The state of its data: `never-loaded`, `live`, `stale` or `quarantined`.
+    pub state: String,
+    /// The number of entries that are served.
+    pub entries: Option<u64>,
+    /// The listed addresses of both families; `None` for a dataset of names, too.
+    #[serde(with = "json::count")]
+    pub addresses: Option<u128>,
+    /// The bytes that it takes, in memory or mapped.
+    pub bytes: Option<u64>,
+    /// Those of them that are mapped from its snapshot.
+    pub mapped: Option<u64>,
+    /// The files that what is served was made of.
+    pub files: Vec<FileStatus>,
+    /// The newest change of the files, by their publisher or here, when they were looked at last.
+    pub fetched: Option<Time>,
+    /// When what is served last changed.
+    pub changed: Option<Time>,
+    /// When what is served was accepted.
+    pub accepted: Option<Time>,
+    /// When the data expires by its own account.
+    pub expires: Option<Time>,
+    /// What the last change did.
+    pub last_change: Option<ChangeStatus>,
+    /// How long the load took.
+    #[serde(rename = "load_seconds", with = "json::seconds_or_none")]
+    pub load_time: Option<Duration>,
+    /// A hash of what is served and of how it is read, in hexadecimal: equal on all servers that serve the
+    /// same.
+    pub content_id: Option<String>,
     /// What is wrong with its files.
     pub problem: Option<ProblemStatus>,
 }
 
-/// The data of a dataset that is served.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ServedStatus {
-    /// The number of entries.
-    pub entries: u64,
-    /// The listed addresses of both families; `None` for a dataset of names.
-    pub addresses: Option<u128>,
-    /// The bytes that it takes in memory.
-    pub memory: usize,
-    /// The bytes of its snapshot that are mapped.
-    pub mapped: usize,
-    /// The files it was made of.
-    pub files: Vec<FileStatus>,
-    /// When it was accepted.
-    pub since: SystemTime,
-    /// How long the load took.
-    pub load_time: Duration,
-}
-
 /// A file as it was read.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct FileStatus {
     /// The file, as the settings name it.
-    pub path: PathBuf,
+    pub path: String,
     /// The bytes it has on disk.
     pub size: u64,
-    /// The time of its last change, in seconds since 1970.
-    pub modified: i64,
+    /// The time of its last change, as the file says it.
+    pub modified: Time,
     /// The number of valid entries.
     pub entries: u64,
     /// The number of lines that cannot be used.
     pub bad_lines: u64,
 }
 
+/// What a change of a dataset did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ChangeStatus {
+    /// Addresses or names that are listed since then.
+    #[serde(with = "json::count")]
+    pub added: Option<u128>,
+    /// Addresses or names that are no longer listed.
+    #[serde(with = "json::count")]
+    pub removed: Option<u128>,
+}
+
 /// Why the files of a dataset are not what is served.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ProblemStatus {
     /// The file that is wrong.
-    pub file: PathBuf,
+    pub file: String,
     /// What is wrong with it.
     pub cause: String,
     /// What to do about it.
     pub remedy: String,
     /// When it was first met.
-    pub since: SystemTime,
+    pub since: Time,
     /// How often it was met.
     pub attempts: u32,
 }
 
+/// A time in seconds since 1970, as `2026-11-30T08:30:00Z` (RFC 3339) in text.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub struct Time(pub i64);
+
+impl From<SystemTime> for Time {
+    fn from(time: SystemTime) -> Self {
+        Self(match time.duration_since(UNIX_EPOCH) {
+            Ok(after) => after.as_secs() as i64,
+            Err(before) => -(before.duration().as_secs() as i64),
+        })
+    }
+}
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Utc { year, month, day, hour, minute, second } = Utc::from_unix(self.0);
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    }
+}
+
+impl FromStr for Time {
+    type Err = NotATime;
+
+    /// Reads what [`Display`](fmt::Display) writes, and nothing else.
+    fn from_str(text: &str) -> Result<Self, NotATime> {
+        let parts = text.strip_suffix('Z').and_then(|text| text.split_once('T'));
+        let (date, clock) = parts.ok_or(NotATime)?;
+        let (year, rest) = date.split_at_checked(date.len().saturating_sub(6)).ok_or(NotATime)?;
+        let number = |text: &str| text.parse::<u8>().map_err(|_| NotATime);
+        let date: Vec<&str> = rest.split('-').collect();
+        let clock: Vec<&str> = clock.split(':').collect();
+        let (["", month, day], [hour, minute, second]) = (&date[..], &clock[..]) else {
+            return Err(NotATime);
+        };
+        let time = Utc {
+            year: year.parse().map_err(|_| NotATime)?,
+            month: number(month)?,
+            day: number(day)?,
+            hour: number(hour)?,
+            minute: number(minute)?,
+            second: number(second)?,
+        };
+        time.to_unix().map(Self).filter(|time| time.to_string() == text).ok_or(NotATime)
+    }
+}
+
+/// The text is no time of RFC 3339 in UTC.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("it is no time such as 2026-11-30T08:30:00Z")]
+pub struct NotATime;
+
 impl Status {
-    /// The status of zones that were built of these settings and datasets, at `now` in seconds since 1970.
-    pub(crate) fn new(
-        source: &ConfigSource,
-        listening: Listening,
-        settings: &Settings,
-        datasets: &DatasetManager,
-        zones: &[Zone],
-        now: u64,
-    ) -> Self {
-        let datasets: Vec<_> =
-            datasets.all().map(|(name, kind, life)| DatasetStatus::new(name, kind, life)).collect();
-        let by_name = datasets.iter().map(|dataset| (dataset.name.as_str(), dataset)).collect();
-        let pairs = zones.iter().zip(&settings.zones);
-        Self {
-            server: ServerStatus {
-                version: env!("CARGO_PKG_VERSION"),
-                source: source.to_string(),
-                listening,
-            },
-            zones: pairs
-                .map(|(zone, wanted)| ZoneStatus::new(zone, wanted, &by_name, now))
-                .collect(),
-            datasets,
-        }
+    /// True if all zones are ready and serve what their files hold.
+    pub fn is_well(&self) -> bool {
+        let zones = self.zones.iter().all(|zone| zone.ready && zone.state == Health::Whole);
+        zones && self.datasets.iter().all(DatasetStatus::is_well)
+    }
+
+    /// The zones and datasets of this name: a zone brings its datasets, a dataset its zones. `None` if there
+    /// are none.
+    pub fn of(&self, name: &str) -> Option<Self> {
+        let apex = name.strip_suffix('.').unwrap_or(name).to_lowercase();
+        let zone = self.zones.iter().find(|zone| zone.name == apex);
+        let (zones, names) = match zone {
+            Some(zone) => {
+                let names = zone.datasets.iter().chain(&zone.allow).chain(&zone.acl);
+                (vec![zone.clone()], names.map(String::as_str).collect())
+            }
+            None => {
+                (self.zones.iter().filter(|zone| zone.uses(name)).cloned().collect(), vec![name])
+            }
+        };
+        let datasets: Vec<_> = self
+            .datasets
+            .iter()
+            .filter(|dataset| names.contains(&dataset.name.as_str()))
+            .cloned()
+            .collect();
+        let is_known = zone.is_some() || !datasets.is_empty();
+        is_known.then(|| Self { zones, datasets, server: self.server.clone(), ..*self })
     }
 }
 
 impl ZoneStatus {
-    fn new(
-        zone: &Zone,
-        wanted: &ZoneSettings,
-        datasets: &HashMap<&str, &DatasetStatus>,
-        now: u64,
-    ) -> Self {
-        let served = || {
-            let all = wanted.datasets.iter().filter_map(|name| datasets.get(name.as_str()));
-            all.filter_map(|dataset| dataset.served.as_ref())
-        };
-        let health = Health::of(zone, now);
-        Self {
-            name: zone.apex.clone(),
-            health,
-            serial: zone.soa.serial,
-            datasets: wanted.datasets.clone(),
-            allow: wanted.allow.clone(),
-            acl: wanted.acl.clone(),
-            entries: served().map(|served| served.entries).sum(),
-            addresses: addresses(zone.datasets.iter()),
-            bytes: zone.datasets.iter().map(|set| set.memory() + set.mapped()).sum(),
-            load_time: served().map(|served| served.load_time).sum(),
-            question: question(zone, wanted, health),
-        }
-    }
-}
-
-impl Health {
-    fn of(zone: &Zone, now: u64) -> Self {
-        match zone.state {
-            ZoneState::Unloaded => Self::Unloaded,
-            _ if !zone.is_served(now) => Self::Expired,
-            ZoneState::Live => Self::Whole,
-            ZoneState::Partial(_) => Self::Partial,
-            ZoneState::Degraded => Self::Kept,
-        }
+    fn uses(&self, dataset: &str) -> bool {
+        self.datasets.iter().chain(&self.allow).chain(&self.acl).any(|name| name == dataset)
     }
 }
 
 impl DatasetStatus {
-    fn new(name: &str, kind: Kind, lifecycle: &Lifecycle) -> Self {
-        let served = lifecycle.served().map(|served| ServedStatus {
-            entries: served.entries(),
-            addresses: addresses([&served.dataset].into_iter()),
-            memory: served.dataset.memory(),
-            mapped: served.dataset.mapped(),
-            files: served
-                .sources
-                .iter()
-                .map(|file| FileStatus {
-                    path: file.path.clone(),
-                    size: file.report.identity.size,
-                    modified: file.report.identity.modified.seconds,
-                    entries: file.entries,
-                    bad_lines: file.bad_lines,
-                })
-                .collect(),
-            since: served.since,
-            load_time: served.took,
-        });
-        let problem = lifecycle.failure().map(|failure| ProblemStatus {
-            file: failure.problem.file.clone(),
-            cause: failure.problem.cause.to_string(),
-            remedy: failure.problem.cause.remedy(name).into_owned(),
-            since: failure.since,
-            attempts: failure.attempts,
-        });
-        Self { name: name.to_owned(), kind, state: lifecycle.state(), served, problem }
+    /// True if what is served is what the files hold.
+    pub fn is_well(&self) -> bool {
+        self.state == "live" && self.problem.is_none()
     }
 }
 
-/// The number of listed addresses, if any of the datasets is of addresses.
-fn addresses<'d>(datasets: impl Iterator<Item = &'d Arc<Dataset>>) -> Option<u128> {
-    datasets.flat_map(|set| set.flat()).fold(None, |sum: Option<u128>, set| {
-        let ip4 = set.ip4.as_ref().map(Trie4::covered);
-        let ip6 = set.ip6.as_ref().map(Trie6::covered);
-        [sum, ip4, ip6].into_iter().flatten().reduce(u128::saturating_add)
-    })
-}
-
-/// What dig is to ask. The entry that should be listed is certain to be there in a zone in order
-/// alone; any zone that is served has a SOA record.
-fn question(zone: &Zone, wanted: &ZoneSettings, health: Health) -> String {
-    match (health, &wanted.example) {
-        (Health::Whole | Health::Kept, Some(example)) => format!("{example} A"),
-        (Health::Whole, None) => format!("{} A", test_point(zone)),
-        _ => format!("{} SOA", zone.apex),
-    }
-}
-
-/// The entry that every list should have (RFC 5782 section 5).
-fn test_point(zone: &Zone) -> String {
-    let subzones =
-        zone.datasets.iter().filter_map(|set| set.subzones.as_ref()).flat_map(Subzones::all);
-    let views = std::iter::once((NameBuf::ROOT, &zone.datasets))
-        .chain(subzones.map(|subzone| (subzone.apex.clone(), &subzone.datasets)));
-    let lists = views.filter(|(_, sets)| sets.iter().any(|set| set.is_list()));
-    let (below, sets) = lists.into_iter().next().unwrap_or((NameBuf::ROOT, &zone.datasets));
-    let apex = below.join(&zone.apex).unwrap_or(NameBuf::ROOT);
-    if sets.iter().any(|set| set.ip4.is_some()) {
-        format!("2.0.0.127.{apex}")
-    } else if sets.iter().any(|set| set.ip6.is_some()) {
-        format!("2.0.0.0.0.0.f.7.f.f.f.f{}.{apex}", ".0".repeat(20))
-    } else if sets.iter().any(|set| set.names.is_some()) {
-        format!("test.{apex}")
-    } else {
-        apex.to_string()
-    }
-}
+#[cfg(test)]
+mod tests;

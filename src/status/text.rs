@@ -1,7 +1,7 @@
-//! The status in text: the report of a start.
+//! The status in text: the report of a start, and the answer to `dnsbld status`.
 
-use super::{Health, Status, ZoneStatus};
-use crate::util::text::counted;
+use super::{DatasetStatus, Health, Status, Time, ZoneStatus};
+use crate::util::text::{age, counted};
 use std::fmt::{self, Write as _};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,12 +9,12 @@ use std::time::Duration;
 impl Status {
     /// A line per zone and a command to try, for people who have just started the server, `took` ago.
     pub fn start_report(&self, took: Duration) -> String {
-        let version = self.server.version;
+        let version = &self.server.version;
         let zones = counted(self.zones.len() as u64, "zone", "zones");
         let datasets = counted(self.datasets.len() as u64, "dataset", "datasets");
         let mut out =
-            format!("dnsbld {version}: {zones}, {datasets} from {}\n\n", self.server.source);
-        let widths = self.zones.iter().map(|zone| zone.name.to_string().len());
+            format!("dnsbld {version}: {zones}, {datasets} from {}\n\n", self.server.config);
+        let widths = self.zones.iter().map(|zone| zone.name.len());
         let width = widths.max().unwrap_or(0).max("zone".len());
         let _ = writeln!(
             out,
@@ -25,13 +25,13 @@ impl Status {
             let _ = writeln!(
                 out,
                 "{:<width$}  {:>8}  {:>9}  {:>14}  {:>9}  {:>8}  {}",
-                zone.name.to_string(),
+                zone.name,
                 zone.datasets.len(),
                 zone.entries,
                 addresses(zone.addresses),
                 bytes(zone.bytes),
                 milliseconds(zone.load_time),
-                zone.health,
+                zone.state.to_string(),
             );
         }
         let _ = writeln!(out, "\nready after {}", milliseconds(took));
@@ -44,11 +44,138 @@ impl Status {
             let _ = writeln!(out, "listening on {} (TLS)", list(&listening.tls));
         }
         if let (Some(address), Some(ZoneStatus { question, .. })) =
-            (listening.plain.first(), self.zones.iter().min_by_key(|zone| zone.health))
+            (listening.plain.first(), self.zones.iter().min_by_key(|zone| zone.state))
         {
             let _ = writeln!(out, "try: dig @{} -p {} {question}", address.ip(), address.port());
         }
         out
+    }
+
+    /// The server, a line per zone and dataset, and what is wrong, with its remedy.
+    pub fn to_text(&self) -> String {
+        let server = &self.server;
+        let loading = if server.loading { ", reading files" } else { "" };
+        let mut out = format!(
+            "dnsbld {}, process {}, with {}{loading}\n\n",
+            server.version, server.pid, server.config
+        );
+        let zones = self.zones.iter().map(ZoneStatus::cells);
+        let head =
+            ["zone", "ready", "state", "serial", "entries", "addresses", "queries", "listed"];
+        table(&mut out, head.map(str::to_owned), zones.collect());
+        out.push('\n');
+        let datasets = self.datasets.iter().map(|dataset| dataset.cells(self.time));
+        let head =
+            ["dataset", "type", "state", "entries", "addresses", "memory", "fetched", "accepted"];
+        table(&mut out, head.map(str::to_owned), datasets.collect());
+        let problems: Vec<_> =
+            self.datasets.iter().filter_map(|set| set.trouble(self.time)).collect();
+        let zones = self.zones.iter().filter_map(ZoneStatus::trouble);
+        let lines: Vec<_> = problems.into_iter().chain(zones).collect();
+        if !lines.is_empty() {
+            let _ = write!(out, "\n{}\n", lines.join("\n"));
+        }
+        out
+    }
+}
+
+impl ZoneStatus {
+    fn cells(&self) -> [String; 8] {
+        let yes_or_no = if self.ready { "yes" } else { "NO" };
+        [
+            self.name.clone(),
+            yes_or_no.to_owned(),
+            self.state.word().to_owned(),
+            self.serial.map_or_else(|| "-".to_owned(), |serial| serial.to_string()),
+            self.entries.to_string(),
+            addresses(self.addresses),
+            self.queries.to_string(),
+            self.listed.to_string(),
+        ]
+    }
+
+    /// What is wrong with it, beside what is wrong with its datasets.
+    fn trouble(&self) -> Option<String> {
+        let what = match self.state {
+            Health::Whole | Health::Kept => return None,
+            Health::Partial => {
+                "one of its datasets was never loaded or has expired; the zone answers SERVFAIL for what \
+                 only that could list, unless its setting `partial` says otherwise"
+            }
+            Health::Expired => "its data has expired; the zone answers SERVFAIL; fetch newer data",
+            Health::Unloaded => "nothing of it was ever loaded; the zone answers SERVFAIL",
+        };
+        Some(format!("zone {}: {what}", self.name))
+    }
+}
+
+impl DatasetStatus {
+    fn cells(&self, now: Time) -> [String; 8] {
+        let ago = |time: Option<Time>| time.map_or_else(|| "-".to_owned(), |time| ago(now, time));
+        [
+            self.name.clone(),
+            self.kind.clone(),
+            self.state.clone(),
+            self.entries.map_or_else(|| "-".to_owned(), |entries| entries.to_string()),
+            addresses(self.addresses),
+            self.bytes.map_or_else(|| "-".to_owned(), bytes),
+            ago(self.fetched),
+            ago(self.accepted),
+        ]
+    }
+
+    /// What is wrong with its files, since when, and what to do about it.
+    fn trouble(&self, now: Time) -> Option<String> {
+        let problem = self.problem.as_ref()?;
+        let kept = match self.entries {
+            Some(entries) => {
+                format!("{} in service", counted(entries, "entry stays", "entries stay"))
+            }
+            None => "nothing of it is served".to_owned(),
+        };
+        let (file, cause, remedy) = (&problem.file, &problem.cause, &problem.remedy);
+        let since = ago(now, problem.since);
+        Some(format!(
+            "dataset {}: {}: {file}: {cause} (met {since}); {kept}; {remedy}",
+            self.name, self.state
+        ))
+    }
+}
+
+/// A table with columns as wide as they need: the first three are words, the others figures.
+fn table<const N: usize>(out: &mut String, head: [String; N], rows: Vec<[String; N]>) {
+    let rows = || std::iter::once(&head).chain(&rows);
+    let widths: [usize; N] = std::array::from_fn(|column| {
+        rows().map(|row| row[column].chars().count()).max().unwrap_or(0)
+    });
+    for row in rows() {
+        for (column, (cell, width)) in row.iter().zip(widths).enumerate() {
+            let _ = match column {
+                0 => write!(out, "{cell:<width$}"),
+                1 | 2 => write!(out, "  {cell:<width$}"),
+                _ => write!(out, "  {cell:>width$}"),
+            };
+        }
+        out.truncate(out.trim_end_matches(' ').len());
+        out.push('\n');
+    }
+}
+
+fn ago(now: Time, then: Time) -> String {
+    let seconds = u64::try_from(now.0.saturating_sub(then.0)).unwrap_or(0);
+    format!("{} ago", age(Duration::from_secs(seconds)))
+}
+
+impl Health {
+    /// The word of the JSON form.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Whole => "live",
+            Self::Kept => "kept",
+            Self::Partial => "partial",
+            Self::Expired => "expired",
+            Self::Unloaded => "never-loaded",
+        }
     }
 }
 
@@ -73,7 +200,7 @@ fn addresses(count: Option<u128>) -> String {
     }
 }
 
-fn bytes(count: usize) -> String {
+fn bytes(count: u64) -> String {
     match count {
         0..10_240 => format!("{count} B"),
         10_240..10_485_760 => format!("{} KiB", count / 1024),
@@ -85,55 +212,5 @@ fn milliseconds(time: Duration) -> String {
     match time.as_secs_f64() * 1000.0 {
         ms if ms < 10.0 => format!("{ms:.1} ms"),
         ms => format!("{ms:.0} ms"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::status::{Listening, ServerStatus};
-
-    fn zone(name: &str, health: Health, addresses: Option<u128>) -> ZoneStatus {
-        ZoneStatus {
-            name: name.parse().unwrap(),
-            health,
-            serial: 7,
-            datasets: vec!["list".to_owned()],
-            allow: Vec::new(),
-            acl: Vec::new(),
-            entries: 12,
-            addresses,
-            bytes: 20_480,
-            load_time: Duration::from_micros(1500),
-            question: format!("{name} SOA"),
-        }
-    }
-
-    #[test]
-    fn the_report_has_a_line_for_each_zone_and_a_question_to_the_best() {
-        let status = Status {
-            server: ServerStatus {
-                version: "1.2.3",
-                source: "a.toml".to_owned(),
-                listening: Listening { plain: vec!["127.0.0.1:53".parse().unwrap()], tls: vec![] },
-            },
-            zones: vec![
-                zone("a.example", Health::Unloaded, None),
-                zone("b.example", Health::Whole, Some(1 << 50)),
-            ],
-            datasets: Vec::new(),
-        };
-        let want = "\
-dnsbld 1.2.3: 2 zones, 0 datasets from a.toml
-
-zone       datasets    entries       addresses     memory      time  state
-a.example         1         12               -     20 KiB    1.5 ms  SERVFAIL, see the log
-b.example         1         12          1.1e15     20 KiB    1.5 ms  serving
-
-ready after 20 ms
-listening on 127.0.0.1:53 (UDP and TCP)
-try: dig @127.0.0.1 -p 53 b.example SOA
-";
-        assert_eq!(status.start_report(Duration::from_millis(20)), want);
     }
 }

@@ -1,17 +1,39 @@
 //! Words for people.
 
+use std::time::Duration;
+
 /// A number of things: `1 entry`, `2 entries`.
 pub fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
+/// A time in the largest unit that still says something.
+pub fn age(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        7200..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::counted;
+    use super::*;
 
     #[test]
     fn only_one_thing_is_singular() {
         let text = |number| counted(number, "entry", "entries");
         assert_eq!([text(0), text(1), text(2)], ["0 entries", "1 entry", "2 entries"]);
+    }
+
+    #[test]
+    fn ages_are_told_in_the_unit_that_says_something() {
+        let text = |seconds| age(Duration::from_secs(seconds));
+        assert_eq!(
+            [119, 120, 7199, 7200, 172_800].map(text),
+            ["119 s", "2 min", "119 min", "2 h", "2 days"]
+        );
     }
 }

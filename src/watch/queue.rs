@@ -39,6 +39,8 @@ impl Commands {
 struct State {
     batch: Commands,
     names: HashSet<PathBuf>,
+    /// All commands before this batch are done, and no file is waited for.
+    at_rest: bool,
     closed: bool,
 }
 
@@ -59,11 +61,23 @@ impl CommandQueue {
             }
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() || !state.batch.is_empty() {
+                state.at_rest = false;
                 return Some(std::mem::take(&mut state.batch));
             }
             let waited = self.filled.wait_timeout(state, left);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+
+    /// Says whether a file is waited for, now that the last batch is done.
+    pub(super) fn set_at_rest(&self, at_rest: bool) {
+        self.lock().at_rest = at_rest;
+    }
+
+    /// True if all commands are done, and no file is waited for.
+    pub(super) fn is_at_rest(&self) -> bool {
+        let state = self.lock();
+        state.at_rest && state.batch.is_empty()
     }
 
     /// Says which names matter; events of others are dropped.
@@ -142,6 +156,8 @@ struct Reports {
     changes: BTreeMap<PathBuf, FileState>,
     /// The last stable version of each watched file.
     last_stable: BTreeMap<PathBuf, Stable>,
+    /// How often reports were taken and not dealt with yet.
+    in_hand: usize,
 }
 
 impl ReportQueue {
@@ -156,7 +172,7 @@ impl ReportQueue {
             });
             reports.last_stable.insert(path.clone(), stable);
         }
-        let Reports { changes, last_stable } = &mut *reports;
+        let Reports { changes, last_stable, .. } = &mut *reports;
         changes.retain(|path, _| last_stable.contains_key(path));
     }
 
@@ -179,13 +195,29 @@ impl ReportQueue {
     /// Waits for reports and takes them. For one task at a time; cancel safe.
     pub(super) async fn take(&self) -> Vec<Change> {
         loop {
-            let changes = std::mem::take(&mut self.lock().changes);
+            let changes = {
+                let mut reports = self.lock();
+                reports.in_hand += usize::from(!reports.changes.is_empty());
+                std::mem::take(&mut reports.changes)
+            };
             if !changes.is_empty() {
                 let change = |(path, state)| Change { path, state };
                 return changes.into_iter().map(change).collect();
             }
             self.filled.notified().await;
         }
+    }
+
+    /// Who took reports has dealt with those of one call of [`take`](Self::take).
+    pub(super) fn done(&self) {
+        let mut reports = self.lock();
+        reports.in_hand = reports.in_hand.saturating_sub(1);
+    }
+
+    /// True if all reports were taken and dealt with.
+    pub(super) fn is_empty(&self) -> bool {
+        let reports = self.lock();
+        reports.changes.is_empty() && reports.in_hand == 0
     }
 
     fn lock(&self) -> MutexGuard<'_, Reports> {

@@ -107,6 +107,18 @@ impl Watcher {
         self.reports.last_stable(path)
     }
 
+    /// True if all that was asked of the watcher is done, no file is waited for to become stable, and all
+    /// changes were taken and [dealt with](Self::done).
+    pub fn is_at_rest(&self) -> bool {
+        // In this order: a report comes before the rest.
+        self.commands.is_at_rest() && self.reports.is_empty()
+    }
+
+    /// Says that the changes of one call of [`changes`](Self::changes) were dealt with.
+    pub fn done(&self) {
+        self.reports.done();
+    }
+
     /// Waits for changes and takes them: each file at most once, with what it shows last. An
     /// absence is reported once, and so is the return. For one task at a time; cancel safe.
     pub async fn changes(&self) -> Vec<Change> {
@@ -162,6 +174,7 @@ impl WatchLoop {
                 next_poll = now + self.poll;
             }
             self.look(poll);
+            self.commands.set_at_rest(self.files.values().all(|file| file.due.is_none()));
             if self.paths_changed || self.try_again.is_some_and(|again| now >= again) {
                 self.watch_folders();
             }

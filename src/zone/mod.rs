@@ -52,6 +52,9 @@ pub struct Zone {
     pub minimal_answers: bool,
     /// What the zone says of itself; `None` if it says nothing.
     pub health: Option<Health>,
+    /// A hash of all that decides what is answered, equal on all servers that answer equally. Not the serial,
+    /// which tells when, and not the access lists, which tell whom.
+    pub content_id: u64,
     /// Where the queries for the zone are counted.
     pub counters: Counters,
 }

@@ -77,7 +77,8 @@ impl Setup {
         command
             .current_dir(self.folder.path())
             .env_remove("DNSBLD_LOG")
-            .env_remove("NOTIFY_SOCKET");
+            .env_remove("NOTIFY_SOCKET")
+            .env("RUNTIME_DIRECTORY", self.folder.path());
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }

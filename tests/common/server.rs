@@ -88,6 +88,7 @@ impl Server {
 
     fn launch(command: &mut Command) -> Self {
         let folder = temp_dir();
+        command.env("RUNTIME_DIRECTORY", folder.path());
         let process = Process::start(command, &folder.path().join("log"));
         Self { process, plain: Vec::new(), tls: Vec::new(), _folder: folder }
     }

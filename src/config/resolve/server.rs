@@ -1,7 +1,9 @@
 //! The table `[server]`, and `[server.tls]` in it.
 
 use super::super::error::Problem;
-use super::super::settings::{LogTarget, QueryLog, Server, StatsFile, TcpLimits, Tls, TtlBounds};
+use super::super::settings::{
+    ControlPath, LogTarget, QueryLog, Server, StatsFile, TcpLimits, Tls, TtlBounds,
+};
 use super::super::spec::{ServerSpec, TlsSpec, Typed};
 use super::super::value::collide;
 use super::{Resolver, span_of};
@@ -46,6 +48,7 @@ impl Resolver<'_> {
             query_log: self.query_log(spec),
             stats_file: self.stats_file(spec),
             acl: Vec::new(),
+            control: self.control(spec),
             tls,
         }
     }
@@ -138,6 +141,16 @@ impl Resolver<'_> {
             self.within_bounds("server.default-ttl", span_of(place), bounds.default, &bounds);
         }
         bounds
+    }
+
+    fn control(&mut self, spec: &ServerSpec) -> ControlPath {
+        match &spec.control {
+            None => ControlPath::Usual,
+            Some(typed) if typed.get_ref() == "off" => ControlPath::Off,
+            Some(typed) => {
+                self.file("server.control", typed).map_or(ControlPath::Off, ControlPath::At)
+            }
+        }
     }
 
     fn query_log(&mut self, spec: &ServerSpec) -> Option<QueryLog> {

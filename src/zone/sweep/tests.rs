@@ -68,6 +68,7 @@ fn zone(datasets: Vec<Arc<Dataset>>, allow: Vec<Arc<Dataset>>) -> Zone {
         test_points: true,
         minimal_answers: true,
         health: None,
+        content_id: 0,
         counters: Counters::new(1),
     }
 }

@@ -1,0 +1,61 @@
+//! Where the control socket is: the server makes it there, and its clients look for it there.
+
+use crate::config::ControlPath;
+use std::fs;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+/// The name of the socket in its folder.
+const NAME: &str = "control";
+
+/// The folder of a server that the system runs.
+const SYSTEM_FOLDER: &str = "/run/dnsbld";
+
+/// Where a server of this user makes its socket; `None` if it has none.
+pub(super) fn of_server(control: &ControlPath) -> Option<PathBuf> {
+    match control {
+        ControlPath::Off => None,
+        ControlPath::At(path) => Some(path.clone()),
+        ControlPath::Usual => Some(usual()),
+    }
+}
+
+/// Where a client of this user looks for the socket, the likeliest place first.
+pub(crate) fn of_client(control: &ControlPath) -> Vec<PathBuf> {
+    match control {
+        ControlPath::Off => Vec::new(),
+        ControlPath::At(path) => vec![path.clone()],
+        ControlPath::Usual => {
+            let mut places = vec![usual(), Path::new(SYSTEM_FOLDER).join(NAME)];
+            places.dedup();
+            places
+        }
+    }
+}
+
+fn usual() -> PathBuf {
+    let user = rustix::process::geteuid();
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    // Of several folders, systemd separates the paths by colons.
+    let given = variable("RUNTIME_DIRECTORY")
+        .map(|list| std::env::split_paths(&list).next().unwrap_or_default());
+    let is_ours = || fs::metadata(SYSTEM_FOLDER).is_ok_and(|folder| folder.uid() == user.as_raw());
+    let system = || (user.is_root() || is_ours()).then(|| PathBuf::from(SYSTEM_FOLDER));
+    let of_user = || variable("XDG_RUNTIME_DIR").map(|folder| Path::new(&folder).join("dnsbld"));
+    let temporary = || std::env::temp_dir().join(format!("dnsbld-{}", user.as_raw()));
+    given.or_else(system).or_else(of_user).unwrap_or_else(temporary).join(NAME)
+}
+
+/// Makes the folder of the socket, for its owner and group alone, unless it is there.
+pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o750).create(folder)
+}
+
+/// True if nobody but this user and root can put another file in place of one in this folder.
+pub(crate) fn is_trusted(folder: &Path) -> io::Result<bool> {
+    let folder = fs::metadata(folder)?;
+    let user = rustix::process::geteuid().as_raw();
+    let is_closed = folder.mode() & 0o022 == 0 || folder.mode() & 0o1000 != 0;
+    Ok([0, user].contains(&folder.uid()) && is_closed)
+}

@@ -1,0 +1,227 @@
+//! The control socket: programs on this machine ask the server how it is, and tell it what to do.
+//!
+//! Each client has a task of its own, which hands a bounded request to the loop and writes the answer. Neither
+//! the loop nor another client waits for a client that is slow or does not read.
+
+use super::command::Command;
+use super::control_place;
+use super::request::{Answer, Asked, Refused, Reply, Request};
+use crate::config::ControlPath;
+use crate::event::{Event, EventSink, SocketFault};
+use rustix::fs::{FlockOperation, flock};
+use socket2::{Domain, SockAddr, Socket, Type};
+use std::fs::{self, File, Permissions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::Sender;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+use tracing::debug;
+
+/// The longest request in bytes, with its line feed.
+const MAX_REQUEST: usize = 64 << 10;
+
+/// How long a client may take to send its request, and to read the answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a request may take. What it began goes on.
+const LONGEST: Duration = Duration::from_secs(3600);
+
+/// The most clients at one time; more wait.
+const MAX_CLIENTS: usize = 32;
+
+/// Who may connect: the server's user and its group.
+const MODE: u32 = 0o660;
+
+/// A control socket that is open; the file is removed when this is dropped.
+pub(super) struct ControlSocket {
+    path: PathBuf,
+    /// The device and the number of the file.
+    file: (u64, u64),
+}
+
+impl ControlSocket {
+    /// Opens the socket and serves its clients, inside the tokio runtime. Without one, the server can only
+    /// not be asked.
+    pub(super) fn open(
+        place: &ControlPath,
+        commands: &Sender<Command>,
+        sink: &dyn EventSink,
+    ) -> Option<Self> {
+        let path = control_place::of_server(place)?;
+        let is_usual = matches!(place, ControlPath::Usual);
+        match bind(&path, is_usual) {
+            Ok((listener, file)) => {
+                tokio::spawn(serve(listener, commands.clone()));
+                Some(Self { path, file })
+            }
+            Err(fault) => {
+                sink.emit(&Event::ControlSocketNotOpened { socket: path, fault });
+                None
+            }
+        }
+    }
+}
+
+impl Drop for ControlSocket {
+    fn drop(&mut self) {
+        // The file may be that of another server by now.
+        if identity(&self.path).is_ok_and(|file| file == self.file) {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+impl From<io::Error> for SocketFault {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// Binds the socket; in place of that of a server that has ended, but not of one that lives.
+fn bind(path: &Path, is_usual: bool) -> Result<(UnixListener, (u64, u64)), SocketFault> {
+    let address = SockAddr::unix(path)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    control_place::make_folder(folder)?;
+    // Whoever names a place knows its folder.
+    if is_usual && !control_place::is_trusted(folder)? {
+        return Err(SocketFault::ForeignFolder);
+    }
+    // Two servers that start at one time must not both remove what they find. The system lets go of the lock
+    // with the file.
+    let lock = File::open(folder)?;
+    flock(&lock, FlockOperation::LockExclusive).map_err(io::Error::from)?;
+    remove_stale(path, &address)?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.bind(&address)?;
+    // Nobody can connect before it listens.
+    fs::set_permissions(path, Permissions::from_mode(MODE))?;
+    socket.listen(MAX_CLIENTS as i32)?;
+    socket.set_nonblocking(true)?;
+    Ok((UnixListener::from_std(socket.into())?, identity(path)?))
+}
+
+/// Removes the socket of a server that has ended.
+fn remove_stale(path: &Path, address: &SockAddr) -> Result<(), SocketFault> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error.into()),
+        Ok(file) if !file.file_type().is_socket() => return Err(SocketFault::NotASocket),
+        Ok(_) => {}
+    }
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    match socket.connect(address) {
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => Ok(fs::remove_file(path)?),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(error.into()),
+        // A server that has no room for a client lives, too.
+        Ok(()) | Err(_) => Err(SocketFault::InUse),
+    }
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    fs::symlink_metadata(path).map(|file| (file.dev(), file.ino()))
+}
+
+async fn serve(listener: UnixListener, commands: Sender<Command>) {
+    let room = Arc::new(Semaphore::new(MAX_CLIENTS));
+    while let Ok(permit) = Arc::clone(&room).acquire_owned().await {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let commands = commands.clone();
+                tokio::spawn(async move {
+                    attend(stream, commands, PATIENCE).await;
+                    drop(permit);
+                });
+            }
+            // No descriptor is left, for example: that passes.
+            Err(error) => {
+                debug!("control socket: cannot accept: {error}");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+    }
+}
+
+/// Takes one request of a client, which has `patience` to send it and to read the answer, and answers it.
+async fn attend(mut stream: UnixStream, commands: Sender<Command>, patience: Duration) {
+    let user = stream.peer_cred().ok().map(|peer| peer.uid());
+    let answer = match timeout(patience, read_request(&mut stream)).await {
+        Ok(Ok(request)) if request.is_change() && !may_change(user) => Refused::new(
+            "this user may only read; run the command as root or as the user that the server runs as",
+        ),
+        Ok(Ok(request)) => ask(request, &commands).await,
+        Ok(Err(fault)) => Refused::new(fault),
+        Err(_) => Refused::new("the request did not come in time; send it within 10 s"),
+    };
+    let Ok(mut text) = serde_json::to_vec(&answer) else { return };
+    text.push(b'\n');
+    if timeout(patience, stream.write_all(&text)).await.is_err() {
+        debug!("control socket: a client does not read its answer");
+    }
+}
+
+/// True for root and the server's own user.
+fn may_change(user: Option<u32>) -> bool {
+    let own = rustix::process::geteuid().as_raw();
+    user.is_some_and(|user| user == 0 || user == own)
+}
+
+/// Has the loop obey a request.
+async fn ask(request: Request, commands: &Sender<Command>) -> Answer {
+    let (sender, reply) = oneshot::channel();
+    let asked = Command::Ask(Asked { request, reply: Reply(sender) });
+    let answer = async {
+        commands.send(asked).await.ok()?;
+        reply.await.ok()
+    };
+    match timeout(LONGEST, answer).await {
+        Ok(Some(answer)) => answer,
+        Ok(None) => Refused::new("the server is stopping"),
+        Err(_) => Refused::new("the server is still at it after an hour; it goes on"),
+    }
+}
+
+/// What is wrong with a request.
+#[derive(Debug, thiserror::Error)]
+enum RequestFault {
+    #[error("the request has no end; end it with a line feed")]
+    NoEnd,
+    #[error("the request is longer than {MAX_REQUEST} bytes")]
+    TooLong,
+    #[error(
+        "the request is none that this server knows: {0}; ask with a dnsbld of the server's version"
+    )]
+    Unknown(#[from] serde_json::Error),
+    #[error("the request cannot be read: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// Reads a request: one line of JSON. What comes after it is not read.
+async fn read_request(from: &mut (impl AsyncRead + Unpin)) -> Result<Request, RequestFault> {
+    let mut text = Vec::new();
+    loop {
+        let start = text.len();
+        let mut part = (&mut *from).take((MAX_REQUEST - start) as u64);
+        if part.read_buf(&mut text).await? == 0 {
+            return Err(if start < MAX_REQUEST {
+                RequestFault::NoEnd
+            } else {
+                RequestFault::TooLong
+            });
+        }
+        if let Some(end) = memchr::memchr(b'\n', &text[start..]) {
+            return Ok(serde_json::from_slice(&text[..start + end])?);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

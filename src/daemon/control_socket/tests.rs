@@ -1,0 +1,156 @@
+use super::*;
+use tokio::io::duplex;
+use tokio::sync::mpsc::channel;
+
+const SHORT: Duration = Duration::from_millis(50);
+
+/// What becomes of these bytes when the client sends no more.
+async fn read(bytes: &[u8]) -> Result<Request, RequestFault> {
+    let (mut client, mut server) = duplex(bytes.len().max(1));
+    client.write_all(bytes).await.unwrap();
+    drop(client);
+    read_request(&mut server).await
+}
+
+#[tokio::test]
+async fn a_request_is_one_line_of_json() {
+    let status = Request::Status {};
+    assert_eq!(read(b"{\"command\":\"status\"}\n").await.unwrap(), status);
+    assert_eq!(read(b" { \"command\" : \"status\" } \r\nrest").await.unwrap(), status);
+    let reload = read(b"{\"command\":\"reload\"}\n").await.unwrap();
+    assert!(reload.is_change() && !status.is_change());
+}
+
+#[tokio::test]
+async fn anything_else_is_refused() {
+    let no_end = |fault: &RequestFault| matches!(fault, RequestFault::NoEnd);
+    let too_long = |fault: &RequestFault| matches!(fault, RequestFault::TooLong);
+    let unknown = |fault: &RequestFault| matches!(fault, RequestFault::Unknown(_));
+    for text in ["", "{", "{\"command\":\"status\"}", "status"] {
+        assert!(no_end(&read(text.as_bytes()).await.unwrap_err()), "{text}");
+    }
+    for text in [
+        "\n",
+        "\0\n",
+        "status\n",
+        "{}\n",
+        "[]\n",
+        "{\"command\":\"sync\"}\n",
+        "{\"command\":7}\n",
+        "{\"command\":\"status\"}{\"command\":\"status\"}\n",
+    ] {
+        assert!(unknown(&read(text.as_bytes()).await.unwrap_err()), "{text}");
+    }
+    assert!(unknown(&read(b"\xff\xfe\n").await.unwrap_err()));
+    let nested = [vec![b'['; 60_000], vec![b'\n']].concat();
+    assert!(unknown(&read(&nested).await.unwrap_err()));
+    let mut long = vec![b' '; MAX_REQUEST - 1];
+    assert!(no_end(&read(&long).await.unwrap_err()));
+    long.push(b'\n');
+    assert!(unknown(&read(&long).await.unwrap_err()), "the longest there may be");
+    assert!(too_long(&read(&vec![b' '; 1 << 20]).await.unwrap_err()));
+}
+
+/// A loop that obeys whatever it is asked, and one client of it.
+async fn asked(bytes: &[u8], answer: fn() -> Answer) -> String {
+    let (sender, mut commands) = channel(1);
+    let (mut client, server) = UnixStream::pair().unwrap();
+    tokio::spawn(async move {
+        while let Some(Command::Ask(Asked { reply, .. })) = commands.recv().await {
+            reply.send(answer());
+        }
+    });
+    tokio::spawn(attend(server, sender, PATIENCE));
+    client.write_all(bytes).await.unwrap();
+    let mut text = String::new();
+    client.read_to_string(&mut text).await.unwrap();
+    text
+}
+
+#[tokio::test]
+async fn an_answer_is_one_line() {
+    let text = asked(b"{\"command\":\"reload\"}\n", || Refused::new("no \"because\"\nso")).await;
+    assert_eq!(text, "{\"error\":\"no \\\"because\\\"\\nso\"}\n");
+    let text = asked(b"reload\n", || Refused::new("")).await;
+    assert!(
+        text.starts_with("{\"error\":\"the request is none that this server knows: "),
+        "{text}"
+    );
+}
+
+/// Clients that send nothing, or do not read, take their own time and no more room than their own.
+#[tokio::test]
+async fn a_client_that_hangs_is_given_up() {
+    let (sender, mut commands) = channel(1);
+    let (mut silent, server) = UnixStream::pair().unwrap();
+    attend(server, sender.clone(), SHORT).await;
+    let mut text = String::new();
+    silent.read_to_string(&mut text).await.unwrap();
+    assert!(text.contains("did not come in time"), "{text}");
+
+    let (mut deaf, server) = UnixStream::pair().unwrap();
+    deaf.write_all(b"{\"command\":\"status\"}\n").await.unwrap();
+    let attending = tokio::spawn(attend(server, sender, PATIENCE));
+    let Some(Command::Ask(Asked { reply, .. })) = commands.recv().await else {
+        panic!("no request")
+    };
+    reply.send(Refused::new("x".repeat(16 << 20)));
+    attending.await.unwrap();
+    drop(deaf);
+}
+
+#[tokio::test]
+async fn a_server_that_stops_says_so() {
+    let (sender, commands) = channel(1);
+    let (mut client, server) = UnixStream::pair().unwrap();
+    drop(commands);
+    tokio::spawn(attend(server, sender, PATIENCE));
+    client.write_all(b"{\"command\":\"status\"}\n").await.unwrap();
+    let mut text = String::new();
+    client.read_to_string(&mut text).await.unwrap();
+    assert_eq!(text, "{\"error\":\"the server is stopping\"}\n");
+}
+
+#[test]
+fn only_root_and_the_own_user_may_change_anything() {
+    let own = rustix::process::geteuid().as_raw();
+    assert!(may_change(Some(0)) && may_change(Some(own)));
+    assert!(!may_change(Some(own + 1)) && !may_change(None));
+}
+
+#[tokio::test]
+async fn the_socket_of_a_dead_server_is_replaced_and_that_of_a_living_one_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run/control");
+    let (first, file) = bind(&path, true).unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+    assert_eq!(mode(&path), 0o660);
+    assert_eq!(mode(path.parent().unwrap()) & 0o027, 0);
+    assert!(matches!(bind(&path, true).unwrap_err(), SocketFault::InUse));
+    assert_eq!(identity(&path).unwrap(), file);
+    drop(first);
+    assert!(path.exists(), "a server that was killed leaves its socket");
+    let (second, file) = bind(&path, true).unwrap();
+    // The file of another is not removed.
+    drop(ControlSocket { path: path.clone(), file: (0, 0) });
+    assert!(path.exists());
+    drop(ControlSocket { path: path.clone(), file });
+    assert!(!path.exists());
+    drop(second);
+}
+
+#[tokio::test]
+async fn what_is_no_socket_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("control");
+    fs::write(&path, "text").unwrap();
+    assert!(matches!(bind(&path, true).unwrap_err(), SocketFault::NotASocket));
+    assert_eq!(fs::read(&path).unwrap(), b"text");
+    let long = folder.path().join("c".repeat(108));
+    let SocketFault::Io(error) = bind(&long, true).unwrap_err() else { panic!("it has room") };
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).unwrap();
+    let open = folder.path().join("other");
+    assert!(matches!(bind(&open, true).unwrap_err(), SocketFault::ForeignFolder));
+    assert!(bind(&open, false).is_ok(), "whoever names a place knows its folder");
+}

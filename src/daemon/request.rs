@@ -1,0 +1,68 @@
+//! What the control socket is asked, and what it answers: one line of JSON each way.
+
+use super::reload_report::ReloadReport;
+use crate::status::Status;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use tokio::sync::oneshot;
+
+/// A request, as `{"command":"status"}`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) enum Request {
+    /// Tells how the server is.
+    Status {},
+    /// Reads the settings again and has all files looked at; answers when that is done.
+    Reload {},
+}
+
+impl Request {
+    /// True if it changes anything: then only root and the server's own user may send it.
+    pub(super) fn is_change(&self) -> bool {
+        match self {
+            Self::Status {} => false,
+            Self::Reload {} => true,
+        }
+    }
+}
+
+/// The answer to a request: the JSON object that was asked for, or one with `error`.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(super) enum Answer {
+    /// To [`Request::Status`].
+    Status(Box<Status>),
+    /// To [`Request::Reload`].
+    Reload(Box<ReloadReport>),
+    /// The request was not done.
+    Refused(Refused),
+}
+
+/// Why a request was not done.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Refused {
+    /// What is wrong, and what to do about it.
+    pub(crate) error: String,
+}
+
+impl Refused {
+    pub(super) fn new(error: impl fmt::Display) -> Answer {
+        Answer::Refused(Self { error: error.to_string() })
+    }
+}
+
+/// A request that waits for its answer.
+pub(super) struct Asked {
+    pub(super) request: Request,
+    pub(super) reply: Reply,
+}
+
+/// Where the answer goes.
+pub(super) struct Reply(pub(super) oneshot::Sender<Answer>);
+
+impl Reply {
+    /// Answers, unless the client has gone.
+    pub(super) fn send(self, answer: Answer) {
+        let _ = self.0.send(answer);
+    }
+}

@@ -1,0 +1,215 @@
+//! The status of a server, made of what it serves.
+
+use super::{
+    DatasetStatus, FileStatus, Health, Listening, ProblemStatus, SCHEMA, ServerStatus, Status,
+    Time, ZoneStatus,
+};
+use crate::config::{ConfigSource, Settings, Zone as ZoneSettings};
+use crate::dataset::Lifecycle;
+use crate::dataset::manager::DatasetManager;
+use crate::source::SourceFile;
+use crate::state::record::Record;
+use crate::trie::{Trie4, Trie6};
+use crate::util::time::unix_time;
+use crate::wire::name::NameBuf;
+use crate::zone::{Dataset, Figures, Reason, Subzones, Zone, ZoneState};
+use crate::zonefile::Kind;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// What a status is made of.
+pub(crate) struct Sources<'a> {
+    /// Where the settings come from.
+    pub(crate) config: &'a ConfigSource,
+    /// The addresses that are listened on.
+    pub(crate) listening: Listening,
+    /// The settings that are served.
+    pub(crate) settings: &'a Settings,
+    /// Their datasets.
+    pub(crate) datasets: &'a DatasetManager,
+    /// The zones that were built of both, in the order of the settings; none before the first load.
+    pub(crate) zones: &'a [Zone],
+}
+
+/// What was asked of a zone since the start.
+struct Traffic {
+    /// The queries.
+    queries: u64,
+    /// Those that were answered with records.
+    listed: u64,
+}
+
+impl Traffic {
+    /// What these counts say.
+    fn of(figures: &Figures) -> Self {
+        let listed = [Reason::Answered, Reason::Truncated];
+        Self {
+            queries: Reason::ALL.iter().map(|reason| figures.queries(*reason)).sum(),
+            listed: listed.iter().map(|reason| figures.queries(*reason)).sum(),
+        }
+    }
+}
+
+impl Status {
+    /// The status as it is now.
+    pub(crate) fn new(sources: Sources<'_>) -> Self {
+        let Sources { config, listening, settings, datasets, zones } = sources;
+        let (now, loading) = (unix_time(), datasets.is_building());
+        let datasets: Vec<_> = datasets
+            .all()
+            .map(|(name, kind, life)| DatasetStatus::new(name, kind, life, datasets.record(name)))
+            .collect();
+        let by_name = datasets.iter().map(|dataset| (dataset.name.as_str(), dataset)).collect();
+        let zone = |(number, wanted)| ZoneStatus::new(zones.get(number), wanted, &by_name, now);
+        Self {
+            schema: SCHEMA,
+            time: Time(now as i64),
+            server: ServerStatus {
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                pid: std::process::id(),
+                config: config.to_string(),
+                listening,
+                loading,
+            },
+            zones: settings.zones.iter().enumerate().map(zone).collect(),
+            datasets,
+        }
+    }
+}
+
+impl ZoneStatus {
+    fn new(
+        zone: Option<&Zone>,
+        wanted: &ZoneSettings,
+        datasets: &HashMap<&str, &DatasetStatus>,
+        now: u64,
+    ) -> Self {
+        let all = || wanted.datasets.iter().filter_map(|name| datasets.get(name.as_str()));
+        let health = zone.map_or(Health::Unloaded, |zone| Health::of(zone, now));
+        let Traffic { queries, listed } =
+            Traffic::of(&zone.map(|zone| zone.counters.figures()).unwrap_or_default());
+        let sets = || zone.iter().flat_map(|zone| &zone.datasets);
+        Self {
+            name: wanted.name.to_string(),
+            ready: health <= Health::Kept,
+            state: health,
+            serial: zone.map(|zone| zone.soa.serial),
+            datasets: wanted.datasets.clone(),
+            allow: wanted.allow.clone(),
+            acl: wanted.acl.clone(),
+            entries: all().filter_map(|dataset| dataset.entries).sum(),
+            addresses: addresses(sets()),
+            bytes: sets().map(|set| (set.memory() + set.mapped()) as u64).sum(),
+            load_time: all().filter_map(|dataset| dataset.load_time).sum(),
+            queries,
+            listed,
+            content_id: zone.map(|zone| format!("{:016x}", zone.content_id)),
+            question: zone.map_or_else(
+                || format!("{} SOA", wanted.name),
+                |zone| question(zone, wanted, health),
+            ),
+        }
+    }
+}
+
+impl Health {
+    fn of(zone: &Zone, now: u64) -> Self {
+        match zone.state {
+            ZoneState::Unloaded => Self::Unloaded,
+            _ if !zone.is_served(now) => Self::Expired,
+            ZoneState::Live => Self::Whole,
+            ZoneState::Partial(_) => Self::Partial,
+            ZoneState::Degraded => Self::Kept,
+        }
+    }
+}
+
+impl DatasetStatus {
+    fn new(name: &str, kind: Kind, lifecycle: &Lifecycle, record: Option<&Record>) -> Self {
+        let served = lifecycle.served();
+        // What was remembered of another time is of no use while nothing is served.
+        let record = record.filter(|_| served.is_some());
+        let (memory, mapped) = served
+            .map(|served| (served.dataset.memory() as u64, served.dataset.mapped() as u64))
+            .unzip();
+        Self {
+            name: name.to_owned(),
+            kind: kind.to_string(),
+            state: lifecycle.state().to_string(),
+            entries: served.map(|served| served.entries()),
+            addresses: served.and_then(|served| addresses([&served.dataset].into_iter())),
+            bytes: memory.zip(mapped).map(|(memory, mapped)| memory + mapped),
+            mapped,
+            files: served.map(|served| files(&served.sources)).unwrap_or_default(),
+            fetched: record.map(|record| time(record.fetched)),
+            changed: record.map(|record| time(record.changed)),
+            accepted: served.map(|served| served.since.into()),
+            expires: served.and_then(|served| served.dataset.expires).map(time),
+            last_change: None,
+            load_time: served.map(|served| served.took),
+            content_id: served.map(|served| format!("{:016x}", served.canonical_id())),
+            problem: lifecycle.failure().map(|failure| ProblemStatus {
+                file: failure.problem.file.display().to_string(),
+                cause: failure.problem.cause.to_string(),
+                remedy: failure.problem.cause.remedy(name).into_owned(),
+                since: failure.since.into(),
+                attempts: failure.attempts,
+            }),
+        }
+    }
+}
+
+/// A time in seconds since 1970.
+fn time(seconds: u64) -> Time {
+    Time(i64::try_from(seconds).unwrap_or(i64::MAX))
+}
+
+fn files(sources: &[SourceFile]) -> Vec<FileStatus> {
+    let file = |file: &SourceFile| FileStatus {
+        path: file.path.display().to_string(),
+        size: file.report.identity.size,
+        modified: Time(file.report.identity.modified.seconds),
+        entries: file.entries,
+        bad_lines: file.bad_lines,
+    };
+    sources.iter().map(file).collect()
+}
+
+/// The number of listed addresses, if any of the datasets is of addresses.
+fn addresses<'d>(datasets: impl Iterator<Item = &'d Arc<Dataset>>) -> Option<u128> {
+    datasets.flat_map(|set| set.flat()).fold(None, |sum: Option<u128>, set| {
+        let ip4 = set.ip4.as_ref().map(Trie4::covered);
+        let ip6 = set.ip6.as_ref().map(Trie6::covered);
+        [sum, ip4, ip6].into_iter().flatten().reduce(u128::saturating_add)
+    })
+}
+
+/// What dig is to ask. The entry that should be listed is certain to be there in a zone in order
+/// alone; any zone that is served has a SOA record.
+fn question(zone: &Zone, wanted: &ZoneSettings, health: Health) -> String {
+    match (health, &wanted.example) {
+        (Health::Whole | Health::Kept, Some(example)) => format!("{example} A"),
+        (Health::Whole, None) => format!("{} A", test_point(zone)),
+        _ => format!("{} SOA", zone.apex),
+    }
+}
+
+/// The entry that every list should have (RFC 5782 section 5).
+fn test_point(zone: &Zone) -> String {
+    let subzones =
+        zone.datasets.iter().filter_map(|set| set.subzones.as_ref()).flat_map(Subzones::all);
+    let views = std::iter::once((NameBuf::ROOT, &zone.datasets))
+        .chain(subzones.map(|subzone| (subzone.apex.clone(), &subzone.datasets)));
+    let lists = views.filter(|(_, sets)| sets.iter().any(|set| set.is_list()));
+    let (below, sets) = lists.into_iter().next().unwrap_or((NameBuf::ROOT, &zone.datasets));
+    let apex = below.join(&zone.apex).unwrap_or(NameBuf::ROOT);
+    if sets.iter().any(|set| set.ip4.is_some()) {
+        format!("2.0.0.127.{apex}")
+    } else if sets.iter().any(|set| set.ip6.is_some()) {
+        format!("2.0.0.0.0.0.f.7.f.f.f.f{}.{apex}", ".0".repeat(20))
+    } else if sets.iter().any(|set| set.names.is_some()) {
+        format!("test.{apex}")
+    } else {
+        apex.to_string()
+    }
+}

@@ -1,0 +1,231 @@
+use super::*;
+use std::collections::BTreeSet;
+
+fn zone(name: &str, health: Health, addresses: Option<u128>) -> ZoneStatus {
+    ZoneStatus {
+        name: name.to_owned(),
+        ready: health <= Health::Kept,
+        state: health,
+        serial: Some(7),
+        datasets: vec!["list".to_owned()],
+        allow: Vec::new(),
+        acl: Vec::new(),
+        entries: 12,
+        addresses,
+        bytes: 20_480,
+        load_time: Duration::from_micros(1500),
+        queries: 30,
+        listed: 2,
+        content_id: Some("00ff".to_owned()),
+        question: format!("{name} SOA"),
+    }
+}
+
+#[test]
+fn the_report_has_a_line_for_each_zone_and_a_question_to_the_best() {
+    let status = Status {
+        schema: 1,
+        time: Time(1_000_000),
+        server: ServerStatus {
+            version: "1.2.3".to_owned(),
+            pid: 9,
+            config: "a.toml".to_owned(),
+            listening: Listening { plain: vec!["127.0.0.1:53".parse().unwrap()], tls: vec![] },
+            loading: false,
+        },
+        zones: vec![
+            zone("a.example", Health::Unloaded, None),
+            zone("b.example", Health::Whole, Some(1 << 50)),
+        ],
+        datasets: Vec::new(),
+    };
+    let want = "\
+dnsbld 1.2.3: 2 zones, 0 datasets from a.toml
+
+zone       datasets    entries       addresses     memory      time  state
+a.example         1         12               -     20 KiB    1.5 ms  SERVFAIL, see the log
+b.example         1         12          1.1e15     20 KiB    1.5 ms  serving
+
+ready after 20 ms
+listening on 127.0.0.1:53 (UDP and TCP)
+try: dig @127.0.0.1 -p 53 b.example SOA
+";
+    assert_eq!(status.start_report(Duration::from_millis(20)), want);
+}
+
+fn status(zones: Vec<ZoneStatus>, datasets: Vec<DatasetStatus>) -> Status {
+    Status {
+        schema: 1,
+        time: Time(1_000_000),
+        server: ServerStatus {
+            version: "1.2.3".to_owned(),
+            pid: 9,
+            config: "a.toml".to_owned(),
+            listening: Listening::default(),
+            loading: true,
+        },
+        zones,
+        datasets,
+    }
+}
+
+fn dataset(name: &str, problem: Option<ProblemStatus>) -> DatasetStatus {
+    DatasetStatus {
+        name: name.to_owned(),
+        kind: "ip4set".to_owned(),
+        state: if problem.is_some() { "stale" } else { "live" }.to_owned(),
+        entries: Some(12),
+        addresses: Some(1 << 60),
+        bytes: Some(20_480),
+        mapped: Some(0),
+        files: vec![FileStatus {
+            path: "/lists/one".to_owned(),
+            size: 100,
+            modified: Time(900_000),
+            entries: 12,
+            bad_lines: 1,
+        }],
+        fetched: Some(Time(900_000)),
+        changed: Some(Time(999_000)),
+        accepted: Some(Time(999_000)),
+        expires: None,
+        last_change: Some(ChangeStatus { added: Some(3), removed: None }),
+        load_time: Some(Duration::from_micros(1500)),
+        content_id: Some("1f".to_owned()),
+        problem,
+    }
+}
+
+fn problem() -> ProblemStatus {
+    ProblemStatus {
+        file: "/lists/one".to_owned(),
+        cause: "there is no file".to_owned(),
+        remedy: "put it back".to_owned(),
+        since: Time(999_700),
+        attempts: 2,
+    }
+}
+
+#[test]
+fn the_text_has_two_tables_and_what_is_wrong() {
+    let zones =
+        vec![zone("a.example", Health::Unloaded, None), zone("b.example", Health::Kept, Some(9))];
+    let status = status(zones, vec![dataset("list", Some(problem()))]);
+    let want = "\
+dnsbld 1.2.3, process 9, with a.toml, reading files
+
+zone       ready  state         serial  entries  addresses  queries  listed
+a.example  NO     never-loaded       7       12          -       30       2
+b.example  yes    kept               7       12          9       30       2
+
+dataset  type    state  entries  addresses  memory  fetched  accepted
+list     ip4set  stale       12     1.2e18  20 KiB  27 h ago  16 min ago
+
+dataset list: stale: /lists/one: there is no file (met 5 min ago); 12 entries stay in service; put it back
+zone a.example: nothing of it was ever loaded; the zone answers SERVFAIL
+";
+    let squeezed =
+        |text: &str| text.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+    assert_eq!(squeezed(&status.to_text()), squeezed(want));
+    assert!(!status.is_well());
+}
+
+#[test]
+fn what_is_well_is_ready_live_and_without_a_problem() {
+    let good = || status(vec![zone("a.example", Health::Whole, None)], vec![dataset("list", None)]);
+    assert!(good().is_well());
+    let mut other = good();
+    other.zones[0].state = Health::Kept;
+    assert!(!other.is_well());
+    let mut other = good();
+    other.zones[0].ready = false;
+    assert!(!other.is_well());
+    let mut other = good();
+    other.datasets[0].state = "quarantined".to_owned();
+    assert!(!other.is_well());
+    let mut other = good();
+    other.datasets[0].problem = Some(problem());
+    assert!(!other.is_well());
+}
+
+#[test]
+fn a_zone_brings_its_datasets_and_a_dataset_its_zones() {
+    let mut other = zone("b.example", Health::Whole, None);
+    (other.datasets, other.allow) = (vec!["second".to_owned()], vec!["list".to_owned()]);
+    let zones = vec![zone("a.example", Health::Whole, None), other];
+    let all = status(zones, vec![dataset("list", None), dataset("second", None)]);
+    let names = |status: Option<Status>| {
+        status.map(|status| {
+            let zones = status.zones.into_iter().map(|zone| zone.name);
+            zones.chain(status.datasets.into_iter().map(|set| set.name)).collect::<Vec<_>>()
+        })
+    };
+    assert_eq!(names(all.of("A.example.")).unwrap(), ["a.example", "list"]);
+    assert_eq!(names(all.of("b.example")).unwrap(), ["b.example", "list", "second"]);
+    assert_eq!(names(all.of("list")).unwrap(), ["a.example", "b.example", "list"]);
+    assert_eq!(names(all.of("second")).unwrap(), ["b.example", "second"]);
+    assert_eq!(names(all.of("third")), None);
+}
+
+#[test]
+fn json_is_read_as_it_was_written() {
+    let zones = vec![zone("a.example", Health::Whole, Some((1 << 53) + 1))];
+    let status = status(zones, vec![dataset("list", Some(problem())), dataset("other", None)]);
+    let json = status.to_json();
+    assert_eq!(serde_json::from_str::<Status>(&json).unwrap(), status);
+    let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(value["schema"], 1);
+    assert_eq!(value["zones"][0]["addresses"], "9007199254740993");
+    assert_eq!(value["zones"][0]["load_seconds"], 0.0015);
+    assert_eq!(value["datasets"][0]["last_change"]["added"], 3);
+    assert_eq!(value["datasets"][0]["fetched"], "1970-01-11T10:00:00Z");
+    assert_eq!(value["datasets"][0]["problem"]["remedy"], "put it back");
+    assert_eq!(value["datasets"][1]["problem"], serde_json::Value::Null);
+    // A newer server may tell more.
+    let more = json.replacen("\"schema\"", "\"new\": [1], \"schema\"", 1);
+    assert_eq!(serde_json::from_str::<Status>(&more).unwrap(), status);
+}
+
+#[test]
+fn times_are_read_as_they_are_written() {
+    for (seconds, text) in [
+        (0, "1970-01-01T00:00:00Z"),
+        (-1, "1969-12-31T23:59:59Z"),
+        (1_795_297_662, "2026-11-21T21:47:42Z"),
+    ] {
+        assert_eq!(Time(seconds).to_string(), text);
+        assert_eq!(text.parse(), Ok(Time(seconds)));
+    }
+    for bad in
+        ["", "Z", "T", "2026-11-21", "2026-11-21T21:47:42", "2026-11-31T00:00:00Z", "-6-1-1T0:0:0Z"]
+    {
+        assert_eq!(bad.parse::<Time>(), Err(NotATime), "{bad}");
+    }
+}
+
+/// `docs/status.md` has a row for each field, by its path, and no others.
+#[test]
+fn the_documentation_has_every_field() {
+    fn paths(value: &serde_json::Value, above: &str, found: &mut BTreeSet<String>) {
+        match value {
+            serde_json::Value::Object(fields) => {
+                for (name, value) in fields {
+                    let path = format!("{above}{name}");
+                    paths(value, &format!("{path}."), found);
+                    found.insert(path);
+                }
+            }
+            serde_json::Value::Array(items) => {
+                items.iter().for_each(|item| paths(item, above, found));
+            }
+            _ => {}
+        }
+    }
+    let zones = vec![zone("a.example", Health::Whole, None)];
+    let status = status(zones, vec![dataset("list", Some(problem()))]);
+    let mut told = BTreeSet::new();
+    paths(&serde_json::to_value(status).unwrap(), "", &mut told);
+    let text = include_str!("../../docs/status.md");
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    assert_eq!(rows.map(str::to_owned).collect::<BTreeSet<_>>(), told);
+}
