@@ -420,6 +420,11 @@ fn loaded(load: &Load) -> String {
             file.display()
         )),
         Some(Doubt::Empty) => text.push_str("; the dataset lists nothing"),
+        Some(Doubt::EmptyFile(file)) => text.push_str(&format!(
+            "; {} holds no bytes; fetch it again, or set accept-empty = true for the dataset if it is \
+             meant to be empty",
+            file.display()
+        )),
         Some(Doubt::MostlyBad(lines)) => {
             let lines = counted(*lines, "line is", "lines are");
             text.push_str(&format!("; {lines} wrong; check that this is the right file and type"));

@@ -94,6 +94,7 @@ pub(crate) fn samples() -> Vec<Event> {
         loaded(None, None, None),
         loaded(None, Some(90), Some(Doubt::Interrupted("/lists/one".into()))),
         loaded(Some(10), None, None),
+        loaded(None, None, Some(Doubt::EmptyFile("/lists/two".into()))),
         loaded(Some(10), None, Some(Doubt::MostlyBad(99))),
         loaded(Some(90), None, Some(Doubt::Shrunk)),
         loaded(Some(10), Some(400), Some(Doubt::Empty)),

@@ -1,5 +1,6 @@
 //! What is odd about data that is served all the same.
 
+use super::empty::empty;
 use super::{Candidate, FEW, entries};
 use crate::source::SourceFile;
 use crate::zone::Dataset;
@@ -12,6 +13,8 @@ pub enum Doubt {
     Interrupted(PathBuf),
     /// It lists nothing.
     Empty,
+    /// This file of several holds no bytes, and nothing was served before.
+    EmptyFile(PathBuf),
     /// More lines are wrong, this many, than are right.
     MostlyBad(u64),
     /// It has fewer than half of the entries that it had.
@@ -31,6 +34,11 @@ pub(super) fn odd(candidate: &Candidate<'_>, served: Option<&[SourceFile]>) -> O
         let Dataset { records, soa, ns, .. } = candidate.dataset;
         let is_head = records.is_some() && (soa.is_some() || ns.is_some());
         return (!is_head).then_some(Doubt::Empty);
+    }
+    // Later, the rule for files that had entries judges it.
+    let is_first = served.is_none() && !candidate.accept_empty;
+    if let Some(empty) = new.iter().find(|source| is_first && empty(source).is_some()) {
+        return Some(Doubt::EmptyFile(empty.path.clone()));
     }
     let bad_lines: u64 = new.iter().map(|source| source.bad_lines).sum();
     if bad_lines > count {

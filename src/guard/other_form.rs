@@ -1,7 +1,7 @@
 //! Lists in another form than the one that the dataset reads.
 
 use crate::source::Cause;
-use crate::zonefile::{Format, Kind, sniff};
+use crate::zonefile::{Format, Kind, is_json_text, sniff};
 
 /// Says that a file in rbldnsd's format begins as a list in another form. Pass the first decompressed
 /// chunk.
@@ -9,10 +9,16 @@ use crate::zonefile::{Format, Kind, sniff};
 /// The check is needed because most lines of the other forms parse as something that nobody means: a hosts
 /// file as a list of the address 0.0.0.0, URLs as names that nobody asks for.
 pub fn other_form(kind: Kind, format: Format, start: &[u8]) -> Option<Cause> {
-    if format != Format::Rbldnsd || kind.is_access_list() || kind == Kind::Combined {
+    if kind.is_access_list() || kind == Kind::Combined {
         return None;
     }
-    sniff(start).map(|format| Cause::OtherForm { format, suits: format.suits(kind) })
+    if matches!(format, Format::Rbldnsd | Format::Jsonl) && is_json_text(start) {
+        return Some(Cause::JsonText);
+    }
+    if format != Format::Rbldnsd {
+        return None;
+    }
+    sniff(kind, start).map(|format| Cause::OtherForm { format, suits: format.suits(kind) })
 }
 
 #[cfg(test)]
@@ -21,12 +27,16 @@ mod tests {
 
     #[test]
     fn only_lists_in_rbldnsds_format_can_have_another() {
-        let hosts = b"0.0.0.0 bad.example\n0.0.0.0 worse.example\n";
+        let hosts = b"0.0.0.0 bad.example\n0.0.0.0 worse.example\n::1 w3.example\n";
         let cause = |suits| Some(Cause::OtherForm { format: Format::Hosts, suits });
         assert_eq!(other_form(Kind::Dnset, Format::Rbldnsd, hosts), cause(true));
         assert_eq!(other_form(Kind::Ip4Set, Format::Rbldnsd, hosts), cause(false));
         assert_eq!(other_form(Kind::Dnset, Format::Hosts, hosts), None);
         assert_eq!(other_form(Kind::Acl, Format::Rbldnsd, hosts), None);
+        for format in [Format::Rbldnsd, Format::Jsonl] {
+            let array = b"[{\"cidr\":\"192.0.2.0/24\"},\n{\"cidr\":\"198.51.100.0/24\"}]\n";
+            assert_eq!(other_form(Kind::Ip4Trie, format, array), Some(Cause::JsonText));
+        }
         assert_eq!(other_form(Kind::Ip4Set, Format::Rbldnsd, b"192.0.2.1\n192.0.2.2\n"), None);
     }
 }

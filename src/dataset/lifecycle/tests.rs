@@ -346,3 +346,14 @@ fn generic_data_of_soa_and_ns_alone_is_not_empty() {
     let candidate = Candidate { sources, dataset, accept_empty: false, now: 0 };
     assert_eq!(judge(&candidate, None, &config::Policy::NATIVE), Verdict::Accept);
 }
+
+/// It was told of the only file, or of one that had entries before.
+#[test]
+fn an_empty_file_beside_others_is_told_at_the_first_load() {
+    let lifecycle = Lifecycle::default();
+    let files = || vec![source("a", 5, 0, 50), source("b", 0, 0, 0)];
+    let doubt = lifecycle.judge_files(files(), false).unwrap().1;
+    assert_eq!(doubt, Some(Doubt::EmptyFile("b".into())));
+    assert_eq!(lifecycle.judge_files(files(), true).unwrap().1, None);
+    assert_eq!(live(5).judge_files(files(), false).unwrap().1, None);
+}
