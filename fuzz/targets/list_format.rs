@@ -84,9 +84,9 @@ pub(crate) fn run(data: &[u8]) {
     let has_column = input.byte() & 1 != 0;
     let size = 1 + input.below(64);
     let text = input.rest();
-    let _ = sniff(text);
     let kinds = [Kind::Dnset, Kind::Mixed, Kind::Ip4Trie, Kind::Ip4Set, Kind::Ip6Trie];
     for kind in kinds.into_iter().filter(|&kind| format.suits(kind)) {
+        let _ = sniff(kind, text);
         let column = has_column.then(|| "host".into());
         let options = Options { format, column, ..Options::default() };
         let whole = read(kind, &options, &[text]);

@@ -76,6 +76,8 @@ pub enum Cause {
         /// True if the type of the dataset can be read in that form.
         suits: bool,
     },
+    /// It is one JSON text, and not an object in each line.
+    JsonText,
     /// It is a compiled dataset that cannot be used here.
     Snapshot(String),
     /// Every line that should be an entry is invalid.
@@ -241,6 +243,10 @@ impl Cause {
                 "read it: a web server's error page, or a word from the publisher, is not a list"
             }
             Self::OtherForm { format, suits } => other_form_remedy(*format, *suits),
+            Self::JsonText => {
+                "write an object into each line, as `jq -c '.[]'` does of an array, and set format = \
+                 \"jsonl\" for the dataset"
+            }
             Self::Snapshot(_) => {
                 "make it anew with `dnsbld compile` of this version, with the dataset's type and \
                  options"
@@ -316,6 +322,7 @@ impl fmt::Display for Cause {
             Self::OtherForm { format, .. } => {
                 write!(f, "is {}, and not in rbldnsd's format", format.describe())
             }
+            Self::JsonText => f.write_str("is one JSON text, and not an object in each line"),
             Self::Snapshot(reason) => write!(f, "is a snapshot, but {reason}"),
             Self::NothingValid { bad_lines, first } => {
                 let lines = counted(*bad_lines, "line is", "lines are");

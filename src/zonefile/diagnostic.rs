@@ -568,6 +568,12 @@ pub enum FatalCause {
     /// A subzone of a `combined` dataset has more sections than that.
     #[error("more than {0} $DATASET sections for one subzone: join those of one type")]
     ManySectionsOfSubzone(usize),
+    /// A parenthesis of a policy zone that is not closed: all that follows it would be one record.
+    #[error("the parenthesis at column {column} is not closed up to the end of the file")]
+    OpenParenthesis {
+        /// The byte of the line where it stands, from 1.
+        column: u32,
+    },
 }
 
 /// The types that a section of a `combined` file can have, for people.

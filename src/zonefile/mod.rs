@@ -62,13 +62,15 @@ pub use diagnostic::{
     Special,
 };
 pub use entry::{EntryKey, Observer, Place};
-pub use format::{Format, Stated, UnknownFormat, Unread, sniff};
+pub use format::{Format, Stated, UnknownFormat, Unread, is_json_text, sniff};
 pub use kind::{Kind, UnknownKind};
 pub use options::{Dialect, Options};
 pub use parsed::{Parsed, Section};
 pub use parser::Parser;
 pub use special::{NsData, SoaData, Vars};
 
+/// What some editors write at the start of a file of UTF-8: it is no part of the first line.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// The most name servers of a `$NS` line that count.
 pub const MAX_NAME_SERVERS: usize = 32;
 /// The longest line that is used whole, in bytes without its newline.

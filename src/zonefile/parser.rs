@@ -11,16 +11,13 @@ use super::scan::{Scan, is_blank};
 use super::section_reader::{SectionReader, Sections};
 use super::special::Head;
 use super::{
-    Diagnostics, Dialect, Fatal, FatalCause, Kind, MAX_LINE, Mistake, Options, Parsed, Stated,
-    generic, keys, native,
+    BYTE_ORDER_MARK, Diagnostics, Dialect, Fatal, FatalCause, Kind, MAX_LINE, Mistake, Options,
+    Parsed, Stated, generic, keys, native,
 };
 use crate::listing::names::Scope;
 use crate::wire::Type;
 use crate::wire::name::NameBuf;
 use std::ops::Range;
-
-/// What some editors write at the start of a file of UTF-8: it is no part of the first line.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Reads the files of one dataset; see the [module](super).
 pub struct Parser<'o> {
@@ -63,7 +60,7 @@ impl<'o> Parser<'o> {
                 || Content::Combined(Sections::default()),
                 |collector| Content::Whole(Box::new(collector)),
             ),
-            reader: Reader::new(options.format, options.column.as_deref()),
+            reader: Reader::new(kind, options.format, options.column.as_deref()),
             options,
             accepted: 0,
             diagnostics: Diagnostics::default(),
@@ -136,13 +133,19 @@ impl<'o> Parser<'o> {
 
     /// Ends the file. Its last line counts also without a newline, natively if its key is whole.
     pub fn end_file(&mut self) -> Result<(), Fatal> {
-        if self.partial.is_empty() && !self.overlong {
-            return Ok(());
+        if !self.partial.is_empty() || self.overlong {
+            self.is_cut = self.options.dialect == Dialect::Native;
+            let result = self.take_partial();
+            self.is_cut = false;
+            result?;
         }
-        self.is_cut = self.options.dialect == Dialect::Native;
-        let result = self.take_partial();
-        self.is_cut = false;
-        result
+        match self.reader.as_ref().and_then(Reader::open_parenthesis) {
+            None => Ok(()),
+            Some((line, column)) => {
+                let cause = FatalCause::OpenParenthesis { column };
+                Err(Fatal { line, ..self.fatal(cause) })
+            }
+        }
     }
 
     /// The number of entry lines so far; it never falls.

@@ -3,13 +3,16 @@
 //! `{"cidr":"192.0.2.0/24","sblid":"SBL1","rir":"ripencc"}` lists a prefix with the text `SBL1`. The
 //! object with `"type":"metadata"` says how many records the file has and when it was made.
 
+use super::super::Kind;
 use super::{Item, Refusal, Unread};
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;
 
-/// Fields that have the key where no setting names one, the first that a line has.
+/// Fields that have the key where no setting names one: the first that a line has.
 const KEYS: [&str; 7] = ["cidr", "ip", "prefix", "network", "domain", "host", "name"];
+/// The same for a list of names.
+const KEYS_OF_NAMES: [&str; 7] = ["domain", "host", "name", "cidr", "ip", "prefix", "network"];
 
 /// What a file says of itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -25,12 +28,15 @@ pub struct Stated {
 pub(in crate::zonefile) struct Jsonl {
     /// The field that has the key.
     field: Option<Box<str>>,
+    /// The fields that may have it if that is not given.
+    keys: &'static [&'static str],
     stated: Stated,
 }
 
 impl Jsonl {
-    pub(super) fn new(field: Option<&str>) -> Self {
-        Self { field: field.map(Into::into), stated: Stated::default() }
+    pub(super) fn new(kind: Kind, field: Option<&str>) -> Self {
+        let keys = if kind == Kind::Dnset { &KEYS_OF_NAMES } else { &KEYS };
+        Self { field: field.map(Into::into), keys, stated: Stated::default() }
     }
 
     pub(super) fn stated(&self) -> Stated {
@@ -47,7 +53,8 @@ impl Jsonl {
             return Ok(());
         }
         let mut reader = serde_json::Deserializer::from_slice(line);
-        let fields = reader.deserialize_map(FieldsVisitor(self.field.as_deref()));
+        let fields =
+            reader.deserialize_map(FieldsVisitor { field: self.field.as_deref(), keys: self.keys });
         let fields = fields.and_then(|fields| reader.end().map(|()| fields));
         let fields = fields.map_err(|error| (error.column().saturating_sub(1), Unread::NotJson))?;
         if fields.is_metadata {
@@ -81,7 +88,7 @@ fn into_bytes(text: Cow<'_, str>) -> Cow<'_, [u8]> {
 /// The fields of an object that matter.
 #[derive(Default)]
 struct Fields<'l> {
-    /// The key, and its rank among [`KEYS`].
+    /// The key.
     key: Option<Cow<'l, str>>,
     sblid: Option<Cow<'l, str>>,
     is_metadata: bool,
@@ -89,7 +96,10 @@ struct Fields<'l> {
     timestamp: Option<u64>,
 }
 
-struct FieldsVisitor<'f>(Option<&'f str>);
+struct FieldsVisitor<'f> {
+    field: Option<&'f str>,
+    keys: &'f [&'f str],
+}
 
 impl<'l> Visitor<'l> for FieldsVisitor<'_> {
     type Value = Fields<'l>;
@@ -100,11 +110,11 @@ impl<'l> Visitor<'l> for FieldsVisitor<'_> {
 
     fn visit_map<A: MapAccess<'l>>(self, mut map: A) -> Result<Fields<'l>, A::Error> {
         let mut fields = Fields::default();
-        let mut rank = KEYS.len();
+        let mut rank = self.keys.len();
         while let Some(name) = map.next_key::<Text<'l>>()? {
-            let of_key = match self.0 {
+            let of_key = match self.field {
                 Some(field) => (name.0 == field).then_some(0),
-                None => KEYS.iter().position(|key| name.0 == *key),
+                None => self.keys.iter().position(|key| name.0 == *key),
             };
             match (of_key, &*name.0) {
                 (Some(better), _) if better < rank || fields.key.is_none() => {

@@ -29,7 +29,7 @@ mod urls;
 
 pub use jsonl::Stated;
 pub(super) use key::Key;
-pub use sniff::sniff;
+pub use sniff::{is_json_text, sniff};
 
 use super::Kind;
 use crate::listing::names::Scope;
@@ -233,15 +233,16 @@ pub(super) enum Reader {
 }
 
 impl Reader {
-    /// The reader of a format; `None` for rbldnsd's own. `column` is the column or field of the key.
-    pub(super) fn new(format: Format, column: Option<&str>) -> Option<Self> {
+    /// The reader of a format for datasets of a type; `None` for rbldnsd's own format. `column` is the
+    /// column or field of the key.
+    pub(super) fn new(kind: Kind, format: Format, column: Option<&str>) -> Option<Self> {
         Some(match format {
             Format::Rbldnsd => return None,
             Format::Hosts => Self::Hosts,
             Format::Adblock => Self::Adblock,
             Format::Urls => Self::Urls,
             Format::Csv => Self::Csv(csv::Csv::new(column)),
-            Format::Jsonl => Self::Jsonl(jsonl::Jsonl::new(column)),
+            Format::Jsonl => Self::Jsonl(jsonl::Jsonl::new(kind, column)),
             Format::Rpz => Self::Rpz(rpz::Rpz::default()),
             Format::Dnsmasq => Self::Dnsmasq,
             Format::Domains => Self::Domains,
@@ -275,6 +276,14 @@ impl Reader {
                 domain(line, say);
                 Ok(())
             }
+        }
+    }
+
+    /// The line and the column, both from 1, of a parenthesis that is not closed.
+    pub(super) fn open_parenthesis(&self) -> Option<(u32, u32)> {
+        match self {
+            Self::Rpz(rpz) => rpz.open_parenthesis(),
+            _ => None,
         }
     }
 

@@ -17,6 +17,10 @@ pub(in crate::zonefile) struct Rpz {
     owner: Vec<u8>,
     /// How many parentheses are open: a record goes on until they are closed.
     open: usize,
+    /// The line and the column, both from 1, of the outermost of them.
+    opened: (u32, u32),
+    /// The number of the line at hand.
+    number: u32,
 }
 
 /// The name of the zone, below which the policies stand.
@@ -37,6 +41,7 @@ impl Rpz {
         line: &'l [u8],
         say: &mut dyn FnMut(Item<'l>),
     ) -> Result<(), Refusal> {
+        self.number = self.number.saturating_add(1);
         let goes_on = self.open > 0;
         let line = self.without_remark(line);
         if goes_on {
@@ -103,6 +108,11 @@ impl Rpz {
         Ok(())
     }
 
+    /// Where a parenthesis stands that is not closed.
+    pub(super) fn open_parenthesis(&self) -> Option<(u32, u32)> {
+        (self.open > 0).then_some(self.opened)
+    }
+
     /// The line without its remark; counts parentheses. What is quoted has neither.
     fn without_remark<'l>(&mut self, line: &'l [u8]) -> &'l [u8] {
         let mut is_quoted = false;
@@ -110,7 +120,12 @@ impl Rpz {
             match byte {
                 b'"' => is_quoted = !is_quoted,
                 _ if is_quoted => {}
-                b'(' => self.open += 1,
+                b'(' => {
+                    if self.open == 0 {
+                        self.opened = (self.number, u32::try_from(at + 1).unwrap_or(u32::MAX));
+                    }
+                    self.open += 1;
+                }
                 b')' => self.open = self.open.saturating_sub(1),
                 b';' => return &line[..at],
                 _ => {}

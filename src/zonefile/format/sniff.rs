@@ -1,5 +1,6 @@
 //! Which text form the beginning of a file looks like.
 
+use super::super::{BYTE_ORDER_MARK, Kind};
 use super::hosts::is_address;
 use super::rpz::is_ttl_or_class;
 use super::{Format, is_remark, words};
@@ -10,16 +11,27 @@ type Test = fn(&[u8]) -> bool;
 /// How many lines are looked at.
 const LINES: usize = 200;
 
-/// The form that at least half of the first lines have; `None` for rbldnsd's own formats, and where
-/// no form is certain. `start` is the beginning of the file.
-pub fn sniff(start: &[u8]) -> Option<Format> {
+/// The form of a file that is to be read as a dataset of this type: the one that at least half of its
+/// first lines have; `None` for rbldnsd's own formats, and where no form is certain. `start` is the
+/// beginning of the file.
+pub fn sniff(kind: Kind, start: &[u8]) -> Option<Format> {
+    let start = start.strip_prefix(BYTE_ORDER_MARK).unwrap_or(start);
     // The last line may be cut.
     let whole = memchr::memrchr(b'\n', start).map_or(start, |end| &start[..end]);
-    let is_data = |line: &&[u8]| words(line).next().is_some_and(|(_, word)| !is_remark(word));
+    // Exclusions and the remarks of filter lists tell nothing.
+    let is_data = |line: &&[u8]| {
+        let first = words(line).next();
+        first.is_some_and(|(_, word)| !is_remark(word) && !word.starts_with(b"!"))
+    };
     let lines: Vec<&[u8]> =
         whole.split(|&byte| byte == b'\n').filter(is_data).take(LINES).collect();
-    let tests: [(Format, Test); 6] = [
-        (Format::Hosts, is_hosts),
+    if lines.iter().any(|line| is_adblock_header(line)) {
+        return Some(Format::Adblock);
+    }
+    if is_hosts_file(kind, &lines) {
+        return Some(Format::Hosts);
+    }
+    let tests: [(Format, Test); 5] = [
         (Format::Adblock, is_adblock),
         (Format::Urls, is_url),
         (Format::Jsonl, is_json),
@@ -32,19 +44,63 @@ pub fn sniff(start: &[u8]) -> Option<Format> {
     by_line.map(|(format, _)| format).or_else(|| is_csv(&lines).then_some(Format::Csv))
 }
 
-/// A blocking hosts file gives all names the address of nobody.
-fn is_hosts(line: &[u8]) -> bool {
+/// True if a file begins as a JSON text of more than a line, or as an array: no reader reads it.
+pub fn is_json_text(start: &[u8]) -> bool {
+    let text = start.strip_prefix(BYTE_ORDER_MARK).unwrap_or(start).trim_ascii_start();
+    let Some((first, rest)) = text.split_first() else { return false };
+    let next = rest.trim_ascii_start().first();
+    match first {
+        b'[' => matches!(next, Some(b'{' | b'[' | b'"')),
+        b'{' => next == Some(&b'"') && matches!(rest.first(), Some(b'\n' | b'\r')),
+        _ => false,
+    }
+}
+
+/// Names are in no list of an address type, where an address and a text may look like a line of a hosts
+/// file: there, several lines are needed that give names the address of nobody.
+fn is_hosts_file(kind: Kind, lines: &[&[u8]]) -> bool {
+    const FEWEST: usize = 3;
+    let count = |test: Test| lines.iter().filter(|line| test(line)).count();
+    match kind {
+        Kind::Dnset | Kind::Generic => {
+            let count = count(gives_a_name);
+            count > 0 && count * 2 >= lines.len()
+        }
+        _ => {
+            let count = count(blocks_a_name);
+            count >= FEWEST && count * 2 > lines.len()
+        }
+    }
+}
+
+/// An address, and a name behind it.
+fn gives_a_name(line: &[u8]) -> bool {
     let mut words = words(line);
     let (Some((_, address)), Some((_, name))) = (words.next(), words.next()) else { return false };
-    matches!(address, b"0.0.0.0" | b"127.0.0.1" | b"::" | b"::1" | b"255.255.255.255")
+    is_address(address)
         && !is_remark(name)
         && !name.starts_with(b":")
         && (name.contains(&b'.') || name.starts_with(b"local"))
         && !is_address(name)
 }
 
+/// A blocking hosts file gives all names the address of nobody.
+fn blocks_a_name(line: &[u8]) -> bool {
+    let address = words(line).next().map_or(&b""[..], |(_, word)| word);
+    matches!(address, b"0.0.0.0" | b"127.0.0.1" | b"::" | b"::1" | b"255.255.255.255")
+        && gives_a_name(line)
+}
+
+fn is_adblock_header(line: &[u8]) -> bool {
+    let programs: [&[u8]; 3] = [b"[adblock", b"[ublock", b"[adguard"];
+    let starts = |program: &&[u8]| {
+        line.get(..program.len()).is_some_and(|start| start.eq_ignore_ascii_case(program))
+    };
+    programs.iter().any(starts)
+}
+
 fn is_adblock(line: &[u8]) -> bool {
-    line.starts_with(b"||") || line.starts_with(b"@@||") || line.starts_with(b"[Adblock")
+    line.starts_with(b"||") || line.starts_with(b"@@||")
 }
 
 /// A scheme, or a name with a path or a port behind it.

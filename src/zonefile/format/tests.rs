@@ -6,7 +6,7 @@ use proptest::prelude::*;
 /// The keys of all lines, written as `!` (excluded), `.` or `*.` (scope), key, `=` text; and the lines
 /// that were refused.
 fn read(format: Format, column: Option<&str>, text: &str) -> (Vec<String>, Vec<(usize, Unread)>) {
-    let mut reader = Reader::new(format, column).unwrap();
+    let mut reader = Reader::new(Kind::Mixed, format, column).unwrap();
     let (mut keys, mut refused) = (Vec::new(), Vec::new());
     for (number, line) in text.lines().enumerate() {
         let result = reader.line(line.as_bytes(), &mut |item: Item<'_>| {
@@ -117,7 +117,7 @@ fn json_lines_give_the_key_and_the_text() {
     let text = "{\"cidr\":\"192.0.2.0/24\",\"sblid\":\"SBL1\",\"rir\":\"x\"}\n\n\
                 {\"x\":{\"cidr\":[1,null]},\"cidr\":\"2001:db8::/32\"}\n\
                 {\"type\":\"metadata\",\"timestamp\":1764460800,\"records\":2}\n";
-    let mut reader = Reader::new(Format::Jsonl, None).unwrap();
+    let mut reader = Reader::new(Kind::Mixed, Format::Jsonl, None).unwrap();
     let mut count = 0;
     for line in text.lines() {
         reader.line(line.as_bytes(), &mut |_| count += 1).unwrap();
@@ -226,9 +226,32 @@ fn the_sniffer_knows_each_form_and_leaves_rbldnsd_alone() {
             "$TTL 60\n@ SOA a. b. 1 2 3 4 5\nbad.example CNAME .\n*.bad.example CNAME .\n",
         ),
         (Format::Dnsmasq, "address=/bad.example/0.0.0.0\n"),
+        (Format::Hosts, "192.168.0.1 a.example\n10.0.0.1 b.example\nfe80::1%lo0 localhost\n"),
+        (Format::Hosts, "\u{feff}0.0.0.0 bad.example\n"),
+        (Format::Adblock, "[Adblock Plus 2.0]\nexample.com##.ad\n/banner/\n/ads/\n"),
+        (Format::Adblock, "\u{feff}[uBlock Origin]\nexample.com##.ad\n"),
     ];
     for (format, text) in forms {
-        assert_eq!(sniff(text.as_bytes()), Some(format), "{text}");
+        assert_eq!(sniff(Kind::Dnset, text.as_bytes()), Some(format), "{text}");
+    }
+    let head = "! A remark\n!\n".repeat(1000);
+    let text = format!("{head}||bad.example^\n");
+    assert_eq!(sniff(Kind::Dnset, text.as_bytes()), Some(Format::Adblock));
+    let hosts = b"0.0.0.0 bad.example\n0.0.0.0 worse.example\n127.0.0.1 w3.example\n";
+    for kind in [Kind::Ip4Set, Kind::Ip4Tset, Kind::Ip4Trie, Kind::Mixed] {
+        assert_eq!(sniff(kind, hosts), Some(Format::Hosts), "{kind}");
+    }
+    // Lists of an address type with a text.
+    let texts = [
+        "127.0.0.1 test.entry\n",
+        "::1 localhost.localdomain\n",
+        "0.0.0.0 do.not use\n",
+        "127.0.0.1 test.entry\n::1 test.entry\n",
+        "127.0.0.1 test.entry\n192.0.2.1 a.example\n192.0.2.2 b.example\n192.0.2.3 c.example\n",
+    ];
+    for text in texts {
+        assert_eq!(sniff(Kind::Ip4Trie, text.as_bytes()), None, "{text}");
+        assert_eq!(sniff(Kind::Mixed, text.as_bytes()), None, "{text}");
     }
     let own = [
         "",
@@ -247,7 +270,21 @@ fn the_sniffer_knows_each_form_and_leaves_rbldnsd_alone() {
         "bad.example :2:what CNAME . does\n",
     ];
     for text in own {
-        assert_eq!(sniff(text.as_bytes()), None, "{text}");
+        for kind in [Kind::Dnset, Kind::Ip4Set, Kind::Generic, Kind::Mixed] {
+            assert_eq!(sniff(kind, text.as_bytes()), None, "{kind} {text}");
+        }
+    }
+}
+
+#[test]
+fn json_that_is_no_object_in_each_line_is_told() {
+    for text in
+        ["[{\"a\":1}]", "[\n  {\n", "\u{feff} [\"bad.example\"]\n", "[[1,2]]", "{\n  \"a\": [\n"]
+    {
+        assert!(is_json_text(text.as_bytes()), "{text}");
+    }
+    for text in ["", "[", "{\"a\":1}\n", "[Adblock Plus 2.0]\n", "192.0.2.1\n", "[2001:db8::1]\n"] {
+        assert!(!is_json_text(text.as_bytes()), "{text}");
     }
 }
 
@@ -258,7 +295,7 @@ proptest! {
         form in 1usize..9,
         column in prop::option::of("[a-c]"),
     ) {
-        let mut reader = Reader::new(Format::NAMES[form].1, column.as_deref()).unwrap();
+        let mut reader = Reader::new(Kind::Mixed, Format::NAMES[form].1, column.as_deref()).unwrap();
         for line in &lines {
             let line = line.as_bytes();
             let mut wrong = 0;

@@ -83,6 +83,37 @@ fn spamhaus_drop_is_read_with_its_texts_and_what_it_says_of_itself() {
     assert_eq!(parsed.stamp, Some(1_764_460_800));
 }
 
+/// A list of names took the address of each, which it refuses.
+#[test]
+fn a_list_takes_the_field_that_it_lists() {
+    let text = "{\"ip\":\"192.0.2.1\",\"domain\":\"bad.example\"}\n";
+    let listed = |kind| {
+        let parsed = parse(kind, Format::Jsonl, text);
+        assert_eq!(parsed.diagnostics.total, 0, "{kind}");
+        ["192.0.2.1", "bad.example"].map(|key| is_listed(&parsed, key))
+    };
+    assert_eq!(listed(Kind::Dnset), [false, true]);
+    assert_eq!(listed(Kind::Mixed), [true, false]);
+    assert_eq!(listed(Kind::Ip4Set), [true, false]);
+}
+
+/// The rest of the file was one record, and was dropped without a word.
+#[test]
+fn a_parenthesis_that_is_not_closed_refuses_the_zone() {
+    let end = |text: &str| {
+        let options = Options { format: Format::Rpz, ..Options::default() };
+        let mut parser = Parser::new(Kind::Dnset, options);
+        parser.start_file();
+        parser.feed(text.as_bytes()).unwrap();
+        parser.end_file().map_err(|fatal| fatal.to_string())
+    };
+    let head = "$TTL 60\n@ SOA a. b. ( 1 2\n3 4 5 )\n";
+    assert_eq!(end(&format!("{head}bad.example CNAME .\n")), Ok(()));
+    let told = "line 4: the parenthesis at column 19 is not closed up to the end of the file";
+    let text = format!("{head}bad.example CNAME (.\nworse.example CNAME .\n");
+    assert_eq!(end(&text), Err(told.to_owned()));
+}
+
 #[test]
 fn a_key_of_another_kind_is_told() {
     let parsed = parse(Kind::Dnset, Format::Urls, "http://192.0.2.1/x\nhttp://bad.example/\n");
