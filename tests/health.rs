@@ -1,7 +1,8 @@
 //! What zones say of themselves at `_health.ZONE`, and as the identifier of the server.
 
 use crate::common::{Daemon, Setup, Shown, dig, wait_until};
-use std::time::Duration;
+use std::fs::{self, File};
+use std::time::{Duration, SystemTime};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -60,4 +61,74 @@ fn a_zone_that_lacks_a_dataset_is_not_ready_and_says_why() {
     assert!(ask(&daemon, "2.0.0.127.none.example A").is("SERVFAIL"));
     daemon.write("missing", "127.0.0.2 :2:test\n");
     assert!(wait_until(SOON, || ask(&daemon, "_health.none.example A").data() == ["127.0.0.2"]));
+}
+
+/// A list in a zone with these settings, last changed this many seconds ago.
+fn aged(dataset: &str, zone: &str, age: u64) -> Setup {
+    let setup = Setup::new();
+    write_aged(&setup, &(1..40).map(|n| format!("192.0.2.{n} :2:x\n")).collect::<String>(), age);
+    let lists = format!(
+        "[[dataset]]\nname = \"feed\"\ntype = \"ip4set\"\nfiles = [\"list\"]\n{dataset}\n\
+         [[zone]]\nname = \"bl.example\"\ndatasets = [\"feed\"]\n{zone}\n"
+    );
+    setup.configure("", &lists);
+    setup
+}
+
+fn write_aged(setup: &Setup, text: &str, age: u64) {
+    setup.write("list", text);
+    let file = File::options().append(true).open(setup.path("list")).expect("it was written");
+    let then = SystemTime::now() - Duration::from_secs(age);
+    file.set_modified(then).expect("it is ours");
+}
+
+const HOUR: u64 = 3600;
+const KEY: &str = "9.2.0.192.bl.example A";
+
+#[test]
+fn a_feed_that_stays_as_it_is_for_a_week_is_told_and_goes_on() {
+    let daemon = aged("", "", 8 * 24 * HOUR).start();
+    daemon.expect_log(&["event=\"dataset-overdue\"", "set max-age"], SOON);
+    assert_eq!(ask(&daemon, KEY).data(), ["127.0.0.2"]);
+    assert_eq!(ask(&daemon, "_health.bl.example A").data(), ["127.0.0.2"]);
+    assert_eq!(said(&daemon, "bl.example", "state"), "stale");
+    assert_eq!(said(&daemon, "bl.example", "reason"), "feed: unchanged for more than 7 days");
+    let age: u64 = said(&daemon, "bl.example", "age").parse().expect("seconds");
+    assert!((8 * 24 * HOUR..8 * 24 * HOUR + 600).contains(&age), "{age}");
+}
+
+#[test]
+fn a_zone_does_with_data_out_of_policy_what_it_is_told_to() {
+    for (stale, code, listed) in [
+        ("", "NOERROR", &["127.0.0.2"][..]),
+        ("stale = \"unlist\"", "NXDOMAIN", &[]),
+        ("stale = \"servfail\"", "SERVFAIL", &[]),
+    ] {
+        let daemon = aged("max-age = \"2h\"", stale, 3 * HOUR).launch();
+        let answers = |code: &str, listed: &[&str]| {
+            let shown = ask(&daemon, KEY);
+            shown.is(code) && shown.data() == listed
+        };
+        daemon.expect_log(&["event=\"dataset-overdue\"", "(max-age)"], SOON);
+        assert!(wait_until(SOON, || answers(code, listed)), "{stale}: {:?}", ask(&daemon, KEY));
+        let health = ask(&daemon, "_health.bl.example A");
+        assert!(health.is("NOERROR") && health.data().is_empty(), "{}", health.0);
+        // The data is renewed.
+        write_aged(&daemon, "192.0.2.9 :2:x\n192.0.2.10 :2:x\n192.0.2.11 :2:x\n", 60);
+        daemon.expect_log(&["event=\"dataset-renewed\""], SOON);
+        assert!(wait_until(SOON, || answers("NOERROR", &["127.0.0.2"])), "{stale}");
+        assert_eq!(ask(&daemon, "_health.bl.example A").data(), ["127.0.0.2"]);
+    }
+}
+
+#[test]
+fn data_that_is_kept_for_too_long_makes_its_zone_unready() {
+    let daemon = aged("keep-bad-for = \"2s\"", "", HOUR).start();
+    assert_eq!(ask(&daemon, "_health.bl.example A").data(), ["127.0.0.2"]);
+    fs::remove_file(daemon.path("list")).expect("it is there");
+    daemon.expect_log(&["event=\"dataset-overdue\"", "(keep-bad-for)"], SOON);
+    assert!(wait_until(SOON, || ask(&daemon, "_health.bl.example A").data().is_empty()));
+    let reason = said(&daemon, "bl.example", "reason");
+    assert!(reason.starts_with("feed: no good files for more than 2 s: "), "{reason}");
+    assert_eq!(ask(&daemon, KEY).data(), ["127.0.0.2"]);
 }

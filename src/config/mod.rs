@@ -19,8 +19,8 @@ pub use compare::{Changes, reload};
 pub use error::{ConfigDiagnostic, Errors};
 pub use policy::Policy;
 pub use settings::{
-    ControlPath, Dataset, Loaded, LogTarget, QueryLog, Server, Settings, Soa, StatsFile, TcpLimits,
-    Tls, TtlBounds, Zone,
+    AgeLimit, ControlPath, Dataset, FreshnessLimits, Loaded, LogTarget, QueryLog, Server, Settings,
+    Soa, StalePolicy, StatsFile, TcpLimits, Tls, TtlBounds, Zone,
 };
 pub use source::{ConfigSource, SAMPLE_FILE, SYSTEM_FILE, open};
 pub use value::collide;

@@ -1,7 +1,7 @@
 //! The configurations that come with the project: the samples, the reference of all settings, the starter.
 
 use super::parse::parse;
-use super::{ConfigSource, ControlPath, Dataset, Loaded, Server, StatsFile, Zone};
+use super::{ConfigSource, ControlPath, Dataset, Loaded, Server, StalePolicy, StatsFile, Zone};
 use crate::wire::name::NameBuf;
 use crate::zone::Unlisted;
 use crate::zonefile::Kind;
@@ -161,6 +161,12 @@ fn every_setting_appears_with_its_default() {
     assert_eq!(shown, [zone.test_points]);
     let shown: Vec<bool> = spec.zone.iter().filter_map(|zone| zone.get_ref().health).collect();
     assert_eq!(shown, [zone.health]);
+    let shown: Vec<&str> = spec
+        .zone
+        .iter()
+        .filter_map(|zone| Some(zone.get_ref().stale.as_ref()?.get_ref().as_str()))
+        .collect();
+    assert_eq!((shown, zone.stale), (vec!["serve"], StalePolicy::Serve));
     let shown: Vec<&str> = spec
         .zone
         .iter()

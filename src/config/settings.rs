@@ -291,6 +291,8 @@ pub struct Dataset {
     /// Answers NXDOMAIN for an unlisted name even if names below it are listed, against RFC 8020, as
     /// the type `dnhash` of rspamd's fork of rbldnsd does.
     pub hides_empty_non_terminals: bool,
+    /// How long the data may be served without being renewed.
+    pub freshness: FreshnessLimits,
     /// Which rules the data must pass.
     pub policy: Policy,
     /// Shares a zone with lists of IPv4 addresses, which some entries of other lists are mistaken for.
@@ -315,10 +317,56 @@ impl Dataset {
             allow_any_a: false,
             accept_empty: false,
             hides_empty_non_terminals: false,
+            freshness: FreshnessLimits::default(),
             policy: Policy::NATIVE,
             is_beside_ip4: false,
         }
     }
+}
+
+/// How long data may go on being served without being renewed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FreshnessLimits {
+    /// Without a change of the files, by their own account (`$TIMESTAMP`) or else by their time.
+    pub max_age: AgeLimit,
+    /// While the files are wrong or gone.
+    pub keep_bad_for: AgeLimit,
+}
+
+impl FreshnessLimits {
+    /// No limits, and no alarms.
+    pub const OFF: Self = Self { max_age: AgeLimit::Off, keep_bad_for: AgeLimit::Off };
+}
+
+impl Default for FreshnessLimits {
+    /// An alarm after seven days.
+    fn default() -> Self {
+        let week = AgeLimit::Alarm(Duration::from_secs(7 * 24 * 3600));
+        Self { max_age: week, keep_bad_for: week }
+    }
+}
+
+/// A limit for the age of something.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AgeLimit {
+    /// There is none.
+    Off,
+    /// It is told once that age is passed, and nothing else happens.
+    Alarm(Duration),
+    /// Past that age, the dataset is out of policy: its zones are not ready, and do what their `stale` says.
+    Limit(Duration),
+}
+
+/// What a zone does with a dataset whose data is out of policy.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum StalePolicy {
+    /// It goes on listing what the data lists.
+    #[default]
+    Serve,
+    /// It lists nothing of the data.
+    Unlist,
+    /// It answers SERVFAIL.
+    ServFail,
 }
 
 /// A SOA record (RFC 1035 section 3.3.13); times in seconds.
@@ -359,6 +407,8 @@ pub struct Zone {
     pub health: bool,
     /// What it says of names that are not listed, while one of its datasets was never loaded.
     pub partial: Unlisted,
+    /// What it does with a dataset whose data is out of policy.
+    pub stale: StalePolicy,
     /// A listed name in the zone, which the start report shows as an example query.
     pub example: Option<NameBuf>,
 }
@@ -374,6 +424,7 @@ impl Zone {
             test_points: true,
             health: true,
             partial: Unlisted::default(),
+            stale: StalePolicy::default(),
             example: None,
         }
     }

@@ -75,6 +75,8 @@ pub(super) struct DatasetSpec {
     pub(super) default_text: Typed<String>,
     pub(super) allow_any_a: Option<bool>,
     pub(super) accept_empty: Option<bool>,
+    pub(super) max_age: Typed<Time>,
+    pub(super) keep_bad_for: Typed<Time>,
 }
 
 #[derive(Deserialize, Debug, Default)]
@@ -100,6 +102,7 @@ pub(super) struct ZoneSpec {
     pub(super) test_points: Option<bool>,
     pub(super) health: Option<bool>,
     pub(super) partial: Typed<String>,
+    pub(super) stale: Typed<String>,
     pub(super) example: Typed<String>,
 }
 

@@ -2,8 +2,8 @@
 
 use super::resolve::resolve;
 use super::{
-    ConfigDiagnostic, ControlPath, Dataset, Loaded, LogTarget, QueryLog, Server, Settings, Soa,
-    StatsFile, TcpLimits, Tls, TtlBounds, Zone, parse,
+    AgeLimit, ConfigDiagnostic, ControlPath, Dataset, FreshnessLimits, Loaded, LogTarget, QueryLog,
+    Server, Settings, Soa, StalePolicy, StatsFile, TcpLimits, Tls, TtlBounds, Zone, parse,
 };
 use crate::zone::Unlisted;
 use crate::zonefile::Kind;
@@ -136,6 +136,8 @@ fn every_setting_of_datasets_and_zones_arrives() {
         default-a = '192.0.2.1'
         default-text = ''
         allow-any-a = true
+        max-age = '2d'
+        keep-bad-for = 0
         [dataset.soa]
         mname = 'ns1.example'
         rname = 'hostmaster.example'
@@ -162,6 +164,7 @@ fn every_setting_of_datasets_and_zones_arrives() {
         test-points = false
         health = false
         partial = 'answer'
+        stale = 'unlist'
         example = '127.0.0.2'";
     let got = settings(text);
     let soa = Soa {
@@ -182,6 +185,10 @@ fn every_setting_of_datasets_and_zones_arrives() {
         default_a: Some([192, 0, 2, 1].into()),
         default_text: Some(String::new()),
         allow_any_a: true,
+        freshness: FreshnessLimits {
+            max_age: AgeLimit::Limit(Duration::from_secs(172_800)),
+            keep_bad_for: AgeLimit::Off,
+        },
         ..Dataset::new("d".into(), Kind::Dnset, vec!["/etc/dnsbld/f".into(), "/g".into()])
     };
     assert_eq!(got.dataset("d"), Some(&dataset));
@@ -195,6 +202,7 @@ fn every_setting_of_datasets_and_zones_arrives() {
         test_points: false,
         health: false,
         partial: Unlisted::Answer,
+        stale: StalePolicy::Unlist,
         example: Some("2.0.0.127.z.example".parse().unwrap()),
     };
     assert_eq!(got.zones, [zone]);

@@ -1,7 +1,7 @@
 //! The values of the configuration: times, addresses, names, dataset types.
 
 use super::error::{Problem, suggest};
-use super::settings::TtlBounds;
+use super::settings::{StalePolicy, TtlBounds};
 use crate::util::time::read_duration;
 use crate::wire::name::NameBuf;
 use crate::zone::Unlisted;
@@ -121,6 +121,19 @@ pub(super) fn unlisted(text: &str) -> Result<Unlisted, Problem> {
         _ => {
             let message = format!("{text:?} is neither \"answer\" nor \"servfail\"");
             Err(Problem::new(message, "write one of the two"))
+        }
+    }
+}
+
+/// What a zone does with data that is out of policy.
+pub(super) fn stale(text: &str) -> Result<StalePolicy, Problem> {
+    match text {
+        "serve" => Ok(StalePolicy::Serve),
+        "unlist" => Ok(StalePolicy::Unlist),
+        "servfail" => Ok(StalePolicy::ServFail),
+        _ => {
+            let message = format!("{text:?} is neither \"serve\" nor \"unlist\" nor \"servfail\"");
+            Err(Problem::new(message, "write one of the three"))
         }
     }
 }

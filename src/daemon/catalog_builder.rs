@@ -1,7 +1,7 @@
 //! Zones from datasets: which SOA, which name servers, which serial, how healthy.
 
 use super::zone_health;
-use crate::config::{self, Settings, TtlBounds, Zone as ZoneSettings};
+use crate::config::{self, Settings, StalePolicy, TtlBounds, Zone as ZoneSettings};
 use crate::dataset::State;
 use crate::dataset::manager::Loaded;
 use crate::state::serials::Serials;
@@ -49,11 +49,15 @@ fn build_zone(
         parts(&settings.acl, loaded),
     );
     let is_missing = parts.len() < settings.datasets.len() || allow.len() < settings.allow.len();
+    let is_overdue = |part: &Loaded<'_>| part.overdue.is_some_and(|overdue| overdue.is_by_setting);
+    let is_good = |part: &Loaded<'_>| part.state == State::Live && !is_overdue(part);
     let state = if parts.is_empty() || acl.len() < settings.acl.len() {
         ZoneState::Unloaded
+    } else if settings.stale == StalePolicy::ServFail && parts.iter().any(is_overdue) {
+        ZoneState::Withheld
     } else if is_missing {
         ZoneState::Partial(settings.partial)
-    } else if parts.iter().chain(&allow).all(|part| part.state == State::Live) {
+    } else if parts.iter().chain(&allow).all(is_good) {
         ZoneState::Live
     } else {
         ZoneState::Degraded
@@ -78,13 +82,17 @@ fn build_zone(
         ttl: all.server.ttl.default,
         explicit: false,
     });
-    let content_id = content_id(settings, &all.server, &parts, &allow);
+    let mut listed = parts.clone();
+    if settings.stale == StalePolicy::Unlist {
+        listed.retain(|part| !is_overdue(part));
+    }
+    let content_id = content_id(settings, &all.server, &listed, &allow);
     Zone {
         apex: settings.name.clone(),
         soa,
         ns,
         expires: expiry(&parts, &all.server, now),
-        datasets: datasets(&parts),
+        datasets: datasets(&listed),
         allow: datasets(&allow),
         acl: datasets(&acl),
         state,

@@ -25,7 +25,7 @@ use crate::zone::{Zone, ZoneState};
 use sd_notify::NotifyState;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 use tracing::debug;
@@ -168,7 +168,7 @@ impl Control {
     }
 
     pub(super) fn publish(&mut self) {
-        let loaded = self.datasets.loaded();
+        let loaded = self.datasets.loaded(SystemTime::now());
         let statistics = self.stats.statistics();
         let now = unix_time();
         let catalog =
@@ -190,7 +190,8 @@ impl Control {
         let is_loaded = |list: &str| self.datasets.is_loaded(list);
         self.alarms.tell_missing(&self.settings, is_loaded, &*self.personality);
         let now = unix_time();
-        if self.datasets.tell_expired(&self.settings, now) {
+        let has_expired = self.datasets.tell_expired(&self.settings, now);
+        if self.datasets.tell_overdue(SystemTime::now()) || has_expired {
             self.publish();
         }
         self.alarms.tell_expired(self.catalog.load().zones(), now, &*self.personality);

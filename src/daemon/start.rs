@@ -28,7 +28,7 @@ use crate::zone::Catalog;
 use anyhow::Context as _;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
 
 /// The first load of all datasets.
@@ -94,7 +94,7 @@ impl FirstLoad {
         settings: &Settings,
         statistics: &mut Statistics,
     ) -> anyhow::Result<Catalog> {
-        let loaded = self.datasets.loaded();
+        let loaded = self.datasets.loaded(SystemTime::now());
         let catalog =
             catalog_builder::build(settings, &loaded, unix_time(), &mut self.serials, statistics);
         let (took, incomplete) =

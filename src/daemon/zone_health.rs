@@ -3,7 +3,9 @@
 use crate::config::Zone as ZoneSettings;
 use crate::dataset::State;
 use crate::dataset::manager::Loaded;
-use crate::zone::Health;
+use crate::event::{Overdue, Renewal};
+use crate::util::text::age;
+use crate::zone::ZoneHealth;
 use std::collections::HashMap;
 
 /// The longest reason, in bytes: it fits a character-string.
@@ -16,7 +18,7 @@ pub(super) fn of(
     loaded: &HashMap<&String, Loaded<'_>>,
     content_id: u64,
     now: u64,
-) -> Health {
+) -> ZoneHealth {
     let names = || {
         let lists = settings.datasets.iter().chain(&settings.allow);
         lists.chain(&settings.acl).chain(server_acl)
@@ -30,8 +32,8 @@ pub(super) fn of(
     };
     let lists = || settings.datasets.iter().chain(&settings.allow);
     let times = lists().map(|name| loaded.get(name).map(|list| list.served.newest()));
-    Health {
-        is_ready: worst < Condition::Expired,
+    ZoneHealth {
+        is_ready: worst < Condition::Overdue,
         state: worst.word(),
         changed: times.collect::<Option<Vec<_>>>().and_then(|times| times.into_iter().min()),
         content_id,
@@ -44,10 +46,14 @@ pub(super) fn of(
 enum Condition {
     /// It serves what its files hold.
     Live,
+    /// It was not renewed for long, which its settings do not forbid.
+    Aging,
     /// Its files are away; the last good data is served.
     Stale,
     /// Its files hold something wrong; the last good data is served.
     Quarantined,
+    /// It was not renewed for longer than its settings allow.
+    Overdue,
     /// Its data has expired by its own account.
     Expired,
     /// Nothing of it was ever loaded.
@@ -59,7 +65,11 @@ impl Condition {
         match list {
             None => Self::NeverLoaded,
             Some(list) if list.served.dataset.is_expired(now) => Self::Expired,
+            Some(list) if list.overdue.is_some_and(|overdue| overdue.is_by_setting) => {
+                Self::Overdue
+            }
             Some(list) => match list.state {
+                State::Live if list.overdue.is_some() => Self::Aging,
                 State::Live => Self::Live,
                 State::Stale => Self::Stale,
                 State::Quarantined => Self::Quarantined,
@@ -71,7 +81,7 @@ impl Condition {
     fn word(self) -> &'static str {
         match self {
             Self::Live => "live",
-            Self::Stale => "stale",
+            Self::Aging | Self::Stale | Self::Overdue => "stale",
             Self::Quarantined => "quarantined",
             Self::Expired => "expired",
             Self::NeverLoaded => "never-loaded",
@@ -83,6 +93,16 @@ impl Condition {
         match (self, problem) {
             (Self::Expired, _) => format!("{name}: the data has expired ($TIMESTAMP)"),
             (Self::NeverLoaded, _) => format!("{name}: nothing was ever loaded"),
+            (Self::Aging | Self::Overdue, cause) => match list.and_then(|list| list.overdue) {
+                Some(Overdue { what: Renewal::Change, limit, .. }) => {
+                    format!("{name}: unchanged for more than {}", age(limit))
+                }
+                Some(Overdue { what: Renewal::GoodFiles, limit, .. }) => {
+                    let cause = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
+                    format!("{name}: no good files for more than {}{cause}", age(limit))
+                }
+                None => format!("{name}: {}", self.word()),
+            },
             (_, Some(cause)) => format!("{name}: {cause}"),
             (_, None) => format!("{name}: {}", self.word()),
         }

@@ -4,12 +4,13 @@ mod quarantine;
 
 use super::acceptance::RefusedVersions;
 use super::cached;
+use super::freshness::overdue;
 use super::lifecycle::{Failure, Lifecycle, State};
 use super::pool::Pool;
 use super::served::Served;
 use super::task::{Built, Finished, Outcome, Task};
 use crate::config::{self, Settings};
-use crate::event::{Event, EventSink, Role};
+use crate::event::{Event, EventSink, Overdue, Role};
 use crate::guard::{self, Candidate, Verdict};
 use crate::snapshot::folder::Folder;
 use crate::source::{Identity, SourceFile};
@@ -50,6 +51,8 @@ pub(crate) struct Loaded<'a> {
     pub(crate) state: State,
     /// What is wrong with the files.
     pub(crate) failure: Option<&'a Failure>,
+    /// The data is older than a limit allows.
+    pub(crate) overdue: Option<Overdue>,
 }
 
 /// What building needs.
@@ -86,6 +89,8 @@ struct ManagedDataset {
     retry: Option<Instant>,
     /// What was served had expired when that was looked at last.
     was_expired: bool,
+    /// What was overdue when that was looked at last.
+    was_overdue: Option<Overdue>,
 }
 
 impl DatasetManager {
@@ -296,12 +301,13 @@ impl DatasetManager {
         !awaited && before != managed.published()
     }
 
-    /// What is served of each dataset.
-    pub(crate) fn loaded(&self) -> HashMap<&String, Loaded<'_>> {
+    /// What is served of each dataset at `now`.
+    pub(crate) fn loaded(&self, now: SystemTime) -> HashMap<&String, Loaded<'_>> {
         let loaded = self.datasets.iter().filter_map(|(name, managed)| {
             let life = &managed.lifecycle;
             let (state, failure) = (life.state(), life.failure());
-            Some((name, Loaded { served: life.served()?, state, failure }))
+            let overdue = managed.overdue(now);
+            Some((name, Loaded { served: life.served()?, state, failure, overdue }))
         });
         loaded.collect()
     }
@@ -337,6 +343,28 @@ impl DatasetManager {
             has_changed |= is_expired != was_expired;
             if is_expired && !was_expired {
                 self.context.sink.emit(&Event::DatasetExpired { dataset: name.clone(), role });
+            }
+        }
+        has_changed
+    }
+
+    /// Tells of the datasets whose data is older than their limits allow since this was called last. True if
+    /// that, or the contrary, is so of any.
+    pub(crate) fn tell_overdue(&mut self, now: SystemTime) -> bool {
+        let mut has_changed = false;
+        for (name, managed) in &mut self.datasets {
+            let overdue = managed.overdue(now);
+            let was_overdue = std::mem::replace(&mut managed.was_overdue, overdue);
+            has_changed |= overdue != was_overdue;
+            match overdue {
+                Some(overdue) if was_overdue != Some(overdue) => {
+                    let dataset = name.clone();
+                    self.context.sink.emit(&Event::DatasetOverdue { dataset, overdue });
+                }
+                None if was_overdue.is_some() => {
+                    self.context.sink.emit(&Event::DatasetRenewed { dataset: name.clone() });
+                }
+                _ => {}
             }
         }
         has_changed
@@ -400,6 +428,7 @@ impl ManagedDataset {
             again: false,
             retry: None,
             was_expired: false,
+            was_overdue: None,
         }
     }
 
@@ -483,6 +512,16 @@ impl ManagedDataset {
         let served = self.lifecycle.served();
         let data = served.map(|served| (Arc::as_ptr(&served.dataset), served.newest()));
         (self.lifecycle.state(), data)
+    }
+
+    /// What is overdue of it at `now`.
+    fn overdue(&self, now: SystemTime) -> Option<Overdue> {
+        overdue(&self.lifecycle, &self.spec.freshness, self.is_feed(), now)
+    }
+
+    /// True for a list that is fetched from somebody else, as far as its length tells.
+    fn is_feed(&self) -> bool {
+        self.lifecycle.served().is_some_and(|served| served.entries() >= 20)
     }
 
     /// Serves what was good before the start, until the files bring better.

@@ -16,6 +16,7 @@ pub(crate) mod acceptance;
 mod build;
 mod cached;
 mod convert;
+mod freshness;
 mod kept;
 mod lifecycle;
 pub(crate) mod manager;

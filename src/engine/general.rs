@@ -12,7 +12,7 @@ use crate::wire::{
 };
 use crate::zone::key::TestPoint;
 use crate::zone::lookup::{Match, View, is_at_or_above_subzone, views};
-use crate::zone::{Catalog, CompiledZone, Health, Unlisted, ZoneMatch};
+use crate::zone::{Catalog, CompiledZone, Unlisted, ZoneHealth, ZoneMatch};
 use std::mem;
 use std::time::Duration;
 
@@ -84,7 +84,7 @@ fn respond<'c>(
     }
     if let Some(health) = &compiled.health {
         writer.identify(|| health.content_digits());
-        if Health::is_name(&state.name) && verdict.restriction != Restriction::Refuse {
+        if ZoneHealth::is_name(&state.name) && verdict.restriction != Restriction::Refuse {
             health::write(compiled, health, query, owner_of_zone, request.now, &mut writer);
             let outcome = Outcome::Respond(writer.finish(Rcode::NoError, true));
             return Answered { counters, reason: health::REASON, outcome };

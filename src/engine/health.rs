@@ -3,7 +3,7 @@
 use super::Reason;
 use crate::wire::message::response::Section;
 use crate::wire::{Class, HEADER, Query, ResponseWriter, Type};
-use crate::zone::{CompiledZone, Health};
+use crate::zone::{CompiledZone, ZoneHealth};
 use std::fmt::{self, Write};
 
 /// The time to live of the records, in seconds: who asks wants to know how it is now.
@@ -17,7 +17,7 @@ const READY: [u8; 4] = [127, 0, 0, 2];
 /// `reason`. `now` is in seconds since 1970.
 pub(super) fn write(
     zone: &CompiledZone,
-    health: &Health,
+    health: &ZoneHealth,
     query: &Query<'_>,
     owner_of_zone: usize,
     now: u64,
@@ -39,7 +39,7 @@ pub(super) fn write(
 /// The reason why a question for the health is counted: it is one about the server itself.
 pub(super) const REASON: Reason = Reason::Chaos;
 
-fn strings(health: &Health, now: u64) -> Strings {
+fn strings(health: &ZoneHealth, now: u64) -> Strings {
     let mut strings = Strings::default();
     strings.add(format_args!("state={}", health.state));
     if let Some(changed) = health.changed {

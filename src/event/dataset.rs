@@ -39,6 +39,27 @@ pub struct LastGood {
     pub age: Duration,
 }
 
+/// Data that is older than a limit allows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Overdue {
+    /// What is overdue.
+    pub what: Renewal,
+    /// The limit that was passed.
+    pub limit: Duration,
+    /// True if the settings say so: the dataset is out of policy then. False for the default, which is an
+    /// alarm and changes nothing.
+    pub is_by_setting: bool,
+}
+
+/// What data waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Renewal {
+    /// A change of its files: whoever makes or fetches the list may have stopped.
+    Change,
+    /// Files that can be served, in place of those that are wrong or gone.
+    GoodFiles,
+}
+
 /// What zones use a dataset for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Role {

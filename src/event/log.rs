@@ -3,7 +3,7 @@
 //! A line says: what it is about, what happened; the consequence; the remedy. The name of the event, and
 //! the dataset, zone and file that it is about, follow as fields.
 
-use super::{Event, EventSink, Load, Refusal, Role, SocketFault, WatchFault};
+use super::{Event, EventSink, Load, Overdue, Refusal, Renewal, Role, SocketFault, WatchFault};
 use crate::config::{SAMPLE_FILE, SYSTEM_FILE};
 use crate::engine::Transport;
 use crate::guard::Doubt;
@@ -62,6 +62,7 @@ pub(crate) fn level(event: &Event) -> Level {
         | Event::DatasetRefused { .. }
         | Event::DatasetAccepted { .. }
         | Event::DatasetExpired { .. }
+        | Event::DatasetOverdue { .. }
         | Event::ZoneExpired { .. }
         | Event::SnapshotBadLines { .. }
         | Event::SnapshotUnusable { .. }
@@ -89,6 +90,7 @@ pub(crate) fn level(event: &Event) -> Level {
 
         Event::DatasetLoaded { .. }
         | Event::DatasetRecovered { .. }
+        | Event::DatasetRenewed { .. }
         | Event::SnapshotMapped { .. }
         | Event::SnapshotOfOtherRules { .. }
         | Event::SnapshotFromFuture { .. }
@@ -155,6 +157,12 @@ pub(crate) fn text(event: &Event) -> String {
                 Role::Allow => "zones keep it as an allow list",
             }
         ),
+        Event::DatasetOverdue { dataset, overdue } => {
+            format!("dataset {dataset}: {}", too_old(overdue))
+        }
+        Event::DatasetRenewed { dataset } => {
+            format!("dataset {dataset}: renewed; its age is within its limits again")
+        }
         Event::LoadsFinished { took, changed, incomplete } => format!(
             "all loads have finished after {took:.1?}; data {}; {}",
             if *changed { "changed" } else { "unchanged" },
@@ -460,6 +468,30 @@ fn state_remedy(error: &io::Error) -> &'static str {
             "free space on the disk of the state folder"
         }
         _ => "check state-dir in the [server] settings, and who may write there",
+    }
+}
+
+/// What data that was not renewed for too long does, and what to do about it.
+fn too_old(overdue: &Overdue) -> String {
+    let Overdue { what, limit, is_by_setting } = *overdue;
+    let (what, setting, remedy) = match what {
+        Renewal::Change => (
+            "its files have not changed",
+            "max-age",
+            "see whether the mirror still fetches it and its publisher still makes it",
+        ),
+        Renewal::GoodFiles => {
+            ("its files have been wrong or gone", "keep-bad-for", "see what was said of its files")
+        }
+    };
+    let limit = age(limit);
+    match is_by_setting {
+        true => format!(
+            "{what} for more than {limit} ({setting}); its zones are not ready, and do what their stale setting says; {remedy}"
+        ),
+        false => format!(
+            "{what} for more than {limit}; the data goes on answering; {remedy}, or set {setting} at the dataset"
+        ),
     }
 }
 

@@ -9,7 +9,7 @@ mod log;
 #[cfg(test)]
 pub(crate) mod samples;
 
-pub use dataset::{LastGood, Load, Refusal, Role};
+pub use dataset::{LastGood, Load, Overdue, Refusal, Renewal, Role};
 pub use log::Log;
 pub(crate) use log::{level, text};
 
@@ -113,6 +113,18 @@ pub enum Event {
         dataset: String,
         /// What zones use it for.
         role: Role,
+    },
+    /// The data of a dataset was not renewed for longer than a limit allows.
+    DatasetOverdue {
+        /// The dataset.
+        dataset: String,
+        /// What is overdue, and by which limit.
+        overdue: Overdue,
+    },
+    /// The data of a dataset was renewed after it was overdue.
+    DatasetRenewed {
+        /// The dataset.
+        dataset: String,
     },
     /// All loads that were under way have ended.
     LoadsFinished {
@@ -498,6 +510,8 @@ names! {
     Event::DatasetRefused { .. } => "dataset-refused",
     Event::DatasetAccepted { .. } => "dataset-accepted",
     Event::DatasetExpired { .. } => "dataset-expired",
+    Event::DatasetOverdue { .. } => "dataset-overdue",
+    Event::DatasetRenewed { .. } => "dataset-renewed",
     Event::LoadsFinished { .. } => "loads-finished",
     Event::ZoneExpired { .. } => "zone-expired",
     Event::ZoneWithoutAllowList { .. } => "zone-without-allow-list",
@@ -561,6 +575,8 @@ impl Event {
             | Self::DatasetRefused { dataset, .. }
             | Self::DatasetAccepted { dataset, .. }
             | Self::DatasetExpired { dataset, .. }
+            | Self::DatasetOverdue { dataset, .. }
+            | Self::DatasetRenewed { dataset }
             | Self::ZoneWithoutAllowList { dataset, .. }
             | Self::ZoneWithoutAccessList { dataset, .. }
             | Self::SnapshotMapped { dataset, .. }

@@ -1,6 +1,8 @@
 //! One of every event, and the file that shows them all in words.
 
-use super::{Event, LastGood, Load, NAMES, Refusal, Role, SocketFault, WatchFault};
+use super::{
+    Event, LastGood, Load, NAMES, Overdue, Refusal, Renewal, Role, SocketFault, WatchFault,
+};
 use crate::config::{self, LogTarget};
 use crate::engine::Transport;
 use crate::guard::Doubt;
@@ -75,6 +77,10 @@ pub(crate) fn samples() -> Vec<Event> {
         message: "dataset \"unused\" is in no zone".to_owned(),
         help: String::new(),
     };
+    let overdue = |what, is_by_setting| Event::DatasetOverdue {
+        dataset: list(),
+        overdue: Overdue { what, limit: Duration::from_secs(604_800), is_by_setting },
+    };
     vec![
         Event::LoadStarted { dataset: list() },
         Event::BadLine {
@@ -118,6 +124,11 @@ pub(crate) fn samples() -> Vec<Event> {
         accepted(true),
         Event::DatasetExpired { dataset: list(), role: Role::Block },
         Event::DatasetExpired { dataset: list(), role: Role::Allow },
+        overdue(Renewal::Change, false),
+        overdue(Renewal::Change, true),
+        overdue(Renewal::GoodFiles, false),
+        overdue(Renewal::GoodFiles, true),
+        Event::DatasetRenewed { dataset: list() },
         Event::LoadsFinished {
             took: Duration::from_millis(120),
             changed: true,

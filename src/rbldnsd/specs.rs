@@ -99,6 +99,7 @@ fn dataset(spec: &[u8], folder: &Path) -> anyhow::Result<Dataset> {
         allow_any_a: true,
         accept_empty: true,
         hides_empty_non_terminals: kind_name == "dnhash",
+        freshness: crate::config::FreshnessLimits::OFF,
         policy: crate::config::Policy::RBLDNSD,
         ..Dataset::new(whole.into_owned(), kind, files)
     })

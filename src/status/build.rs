@@ -91,7 +91,13 @@ impl ZoneStatus {
         let sets = || zone.iter().flat_map(|zone| &zone.datasets);
         Self {
             name: wanted.name.to_string(),
-            ready: health <= Health::Kept,
+            ready: zone
+                .and_then(|zone| zone.health.as_ref())
+                .map_or(health <= Health::Kept, |told| told.is_ready),
+            reason: zone
+                .and_then(|zone| zone.health.as_ref())
+                .map(|told| told.reason.to_string())
+                .filter(|reason| !reason.is_empty()),
             state: health,
             serial: zone.map(|zone| zone.soa.serial),
             datasets: wanted.datasets.clone(),
@@ -116,6 +122,7 @@ impl Health {
     fn of(zone: &Zone, now: u64) -> Self {
         match zone.state {
             ZoneState::Unloaded => Self::Unloaded,
+            ZoneState::Withheld => Self::Withheld,
             _ if !zone.is_served(now) => Self::Expired,
             ZoneState::Live => Self::Whole,
             ZoneState::Partial(_) => Self::Partial,

@@ -62,8 +62,10 @@ pub struct Listening {
 pub struct ZoneStatus {
     /// The name.
     pub name: String,
-    /// It answers for all that its datasets list.
+    /// All its data is in order and within its limits, as `_health.ZONE` says.
     pub ready: bool,
+    /// What is wrong with its data, even if it is ready.
+    pub reason: Option<String>,
     /// What can be expected of it.
     pub state: Health,
     /// The serial of its SOA record; `None` before the first load.
@@ -108,6 +110,9 @@ pub enum Health {
     /// It serves without some dataset.
     #[serde(rename = "partial")]
     Partial,
+    /// It answers SERVFAIL: its data is out of policy.
+    #[serde(rename = "withheld")]
+    Withheld,
     /// It answers SERVFAIL: its data has expired.
     #[serde(rename = "expired")]
     Expired,

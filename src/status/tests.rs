@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 fn zone(name: &str, health: Health, addresses: Option<u128>) -> ZoneStatus {
     ZoneStatus {
         name: name.to_owned(),
+        reason: None,
         ready: health <= Health::Kept,
         state: health,
         serial: Some(7),

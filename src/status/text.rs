@@ -97,10 +97,21 @@ impl ZoneStatus {
     /// What is wrong with it, beside what is wrong with its datasets.
     fn trouble(&self) -> Option<String> {
         let what = match self.state {
-            Health::Whole | Health::Kept => return None,
+            Health::Whole | Health::Kept if self.ready => return None,
+            Health::Whole | Health::Kept => {
+                return Some(format!(
+                    "zone {}: not ready: {}",
+                    self.name,
+                    self.reason.as_deref().unwrap_or("-")
+                ));
+            }
             Health::Partial => {
                 "one of its datasets was never loaded or has expired; the zone answers SERVFAIL for what \
                  only that could list, unless its setting `partial` says otherwise"
+            }
+            Health::Withheld => {
+                "its data is older than max-age or keep-bad-for allows; the zone answers SERVFAIL, as its \
+                 setting `stale` says"
             }
             Health::Expired => "its data has expired; the zone answers SERVFAIL; fetch newer data",
             Health::Unloaded => "nothing of it was ever loaded; the zone answers SERVFAIL",
@@ -173,6 +184,7 @@ impl Health {
             Self::Whole => "live",
             Self::Kept => "kept",
             Self::Partial => "partial",
+            Self::Withheld => "withheld",
             Self::Expired => "expired",
             Self::Unloaded => "never-loaded",
         }
@@ -186,6 +198,7 @@ impl fmt::Display for Health {
             Self::Whole => "serving",
             Self::Kept => "serving kept data, see the log",
             Self::Partial => "serving in part, see the log",
+            Self::Withheld => "SERVFAIL, its data is too old",
             Self::Expired => "SERVFAIL, its data has expired",
             Self::Unloaded => "SERVFAIL, see the log",
         })

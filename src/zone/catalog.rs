@@ -1,7 +1,7 @@
 //! All zones, found by name.
 
 use super::apexes::Apexes;
-use super::{Acl, Counters, Dataset, Health, NsRecords, SoaRecord, Unlisted, Zone, ZoneState};
+use super::{Acl, Counters, Dataset, NsRecords, SoaRecord, Unlisted, Zone, ZoneHealth, ZoneState};
 use crate::wire::name::MAX_NAME;
 use crate::wire::reversed::{NIBBLES, OCTETS};
 use std::sync::Arc;
@@ -64,7 +64,7 @@ pub struct CompiledZone {
     /// See [`Zone::test_points`].
     pub test_points: bool,
     /// See [`Zone::health`].
-    pub health: Option<Box<Health>>,
+    pub health: Option<Box<ZoneHealth>>,
     /// Some names of one label are the zone's own, whatever it lists: test points, or its health.
     pub has_own_names: bool,
     /// The zone has all its data.
@@ -225,7 +225,7 @@ impl SimpleZone {
             set.records.is_none() && set.subzones.is_none() && !set.answers.has_gates()
         };
         let by_client = |set: &Dataset| matches!(set.acl, Some(Acl::Clients(_)));
-        let is_simple = zone.state != ZoneState::Unloaded
+        let is_simple = !matches!(zone.state, ZoneState::Unloaded | ZoneState::Withheld)
             && zone.unlisted().is_none()
             && zone.datasets.iter().all(|set| is_list(set))
             && zone.allow.iter().all(|set| set.subzones.is_none())

@@ -4,7 +4,7 @@ use crate::wire::name::LowerName;
 
 /// How a zone is, as it says itself at the name `_health` below its apex.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Health {
+pub struct ZoneHealth {
     /// All datasets of the zone are within their policy: clients may trust what it lists.
     pub is_ready: bool,
     /// The state in one word.
@@ -17,7 +17,7 @@ pub struct Health {
     pub reason: Box<str>,
 }
 
-impl Health {
+impl ZoneHealth {
     /// True for the name that has the health, relative to its zone. No name of a host begins with an
     /// underscore (RFC 8552 section 1.1): no list needs it.
     #[inline]

@@ -19,7 +19,7 @@ pub use acl::{Acl, ClientAcl, KeyAcl};
 pub use catalog::{Catalog, Chaos, CompiledZone, SimpleZone, ZoneMatch};
 pub use counters::{Counters, Figures, Reason};
 pub use dataset::Dataset;
-pub use health::Health;
+pub use health::ZoneHealth;
 pub use ns::NsRecords;
 pub use soa::{SOA_ROOM, SoaRecord};
 pub use subzones::{Subzone, Subzones};
@@ -51,7 +51,7 @@ pub struct Zone {
     /// Whether NS records are left out of ordinary answers.
     pub minimal_answers: bool,
     /// What the zone says of itself; `None` if it says nothing.
-    pub health: Option<Health>,
+    pub health: Option<ZoneHealth>,
     /// A hash of all that decides what is answered, equal on all servers that answer equally. Not the serial,
     /// which tells when, and not the access lists, which tell whom.
     pub content_id: u64,
@@ -68,6 +68,8 @@ pub enum ZoneState {
     Degraded,
     /// Some dataset or allow list was never loaded: what the zone lists is not known.
     Partial(Unlisted),
+    /// Some of its data is out of policy, and it is to answer SERVFAIL then.
+    Withheld,
     /// Nothing of what it lists was ever loaded, or not all that says who may ask: the answer is
     /// SERVFAIL.
     Unloaded,
@@ -114,6 +116,7 @@ impl Zone {
     /// True if the zone can be answered from at this time, in seconds since 1970.
     #[inline]
     pub fn is_served(&self, now: u64) -> bool {
-        self.state != ZoneState::Unloaded && self.expires.is_none_or(|expires| expires >= now)
+        let is_answered = !matches!(self.state, ZoneState::Unloaded | ZoneState::Withheld);
+        is_answered && self.expires.is_none_or(|expires| expires >= now)
     }
 }

@@ -1,7 +1,7 @@
 //! The tables `[[dataset]]`.
 
 use super::super::error::Problem;
-use super::super::settings::{Dataset, Soa, TtlBounds};
+use super::super::settings::{Dataset, FreshnessLimits, Soa, TtlBounds};
 use super::super::spec::{DatasetSpec, SoaSpec, Time, Typed};
 use super::super::value;
 use super::Resolver;
@@ -121,7 +121,16 @@ impl Resolver<'_> {
             column: spec.column.as_ref().map(|column| column.get_ref().clone()),
             allow_any_a,
             accept_empty: spec.accept_empty.unwrap_or(blank.accept_empty),
+            freshness: self.freshness(spec, blank.freshness),
             ..blank
+        }
+    }
+
+    fn freshness(&mut self, spec: &DatasetSpec, default: FreshnessLimits) -> FreshnessLimits {
+        let FreshnessLimits { max_age, keep_bad_for } = default;
+        FreshnessLimits {
+            max_age: self.age_limit("dataset.max-age", &spec.max_age, max_age),
+            keep_bad_for: self.age_limit("dataset.keep-bad-for", &spec.keep_bad_for, keep_bad_for),
         }
     }
 

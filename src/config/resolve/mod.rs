@@ -7,7 +7,7 @@ mod server;
 mod zone;
 
 use super::error::{ConfigDiagnostic, Problem};
-use super::settings::{Loaded, Server, Settings, TtlBounds};
+use super::settings::{AgeLimit, Loaded, Server, Settings, TtlBounds};
 use super::spec::{Spec, Time, Typed};
 use super::value;
 use std::collections::HashMap;
@@ -141,6 +141,17 @@ impl Resolver<'_> {
             Some(Ok(Duration::ZERO)) => None,
             Some(_) => Some(self.duration(key, typed, Duration::ZERO, allowed, words)),
         }
+    }
+
+    /// A limit for an age; 0 is none, and without the setting the default holds.
+    fn age_limit(&mut self, key: &str, typed: &Typed<Time>, default: AgeLimit) -> AgeLimit {
+        const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+        if typed.is_none() {
+            return default;
+        }
+        let allowed = Duration::from_secs(1)..=10 * YEAR;
+        let limit = self.duration_or_never(key, typed, None, allowed, "0, or \"1s\" to \"3650d\"");
+        limit.map_or(AgeLimit::Off, AgeLimit::Limit)
     }
 
     /// A time to live within the bounds.

@@ -78,10 +78,22 @@ impl Resolver<'_> {
             let partial =
                 partial.and_then(|text| self.value("zone.partial", text, value::unlisted));
             let partial = partial.unwrap_or_default();
+            let stale = spec.stale.as_ref();
+            let stale = stale.and_then(|text| self.value("zone.stale", text, value::stale));
+            let stale = stale.unwrap_or_default();
             let example = spec.example.as_ref().and_then(|key| {
                 self.value("zone.example", key, |text| value::name_of_key(text, &defaults.name))
             });
-            zones.push(Zone { allow, acl, test_points, health, partial, example, ..defaults });
+            zones.push(Zone {
+                allow,
+                acl,
+                test_points,
+                health,
+                partial,
+                stale,
+                example,
+                ..defaults
+            });
         }
         for name in typed_names.filter(|name| !used.contains(name.get_ref())) {
             let message = format!("no zone uses dataset {:?}, so it is not loaded", name.get_ref());

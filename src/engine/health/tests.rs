@@ -1,11 +1,11 @@
 use super::super::tests::{catalog, ip4, query, raw, zone};
 use super::super::{Outcome, Transport};
-use crate::zone::{Catalog, Health, Zone, ZoneState};
+use crate::zone::{Catalog, Zone, ZoneHealth, ZoneState};
 
 const NSID: u16 = 3;
 
-fn health(is_ready: bool) -> Health {
-    Health {
+fn health(is_ready: bool) -> ZoneHealth {
+    ZoneHealth {
         is_ready,
         state: "live",
         changed: Some(0),
@@ -14,7 +14,7 @@ fn health(is_ready: bool) -> Health {
     }
 }
 
-fn with(health: Option<Health>, state: ZoneState) -> Catalog {
+fn with(health: Option<ZoneHealth>, state: ZoneState) -> Catalog {
     let lists = ip4(300, &[("1.2.3.4", "1.2.3.4", [127, 0, 0, 2], "see $")]);
     catalog(vec![Zone { health, state, ..zone("bl.test", vec![lists]) }])
 }
@@ -46,7 +46,8 @@ fn a_ready_zone_says_so() {
 
 #[test]
 fn a_zone_that_is_not_ready_has_no_address_but_a_reason_even_if_it_does_not_answer() {
-    let health = Health { state: "never-loaded", reason: "l2: nothing".into(), ..health(false) };
+    let health =
+        ZoneHealth { state: "never-loaded", reason: "l2: nothing".into(), ..health(false) };
     for state in [ZoneState::Unloaded, ZoneState::Live] {
         let catalog = with(Some(health.clone()), state);
         let (rcode, answers, _) = ask(&catalog, "_health.bl.test", 1);
@@ -98,7 +99,7 @@ fn a_client_that_asks_for_it_gets_the_content_id_as_the_identifier() {
 
 #[test]
 fn a_long_reason_is_cut() {
-    let health = Health { reason: "x".repeat(1000).into(), ..health(false) };
+    let health = ZoneHealth { reason: "x".repeat(1000).into(), ..health(false) };
     let catalog = with(Some(health), ZoneState::Live);
     let (_, answers, answer) = ask(&catalog, "_health.bl.test", 16);
     assert_eq!(answers, 1);
