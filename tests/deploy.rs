@@ -1,13 +1,13 @@
 //! The examples in `deploy/`, as they are, with the programs they are for; `deploy/postfix-main.cf`
 //! has a test of its own.
 
-use std::fs;
+use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::common::{
     Process, Server, Unbound, add_address, dig, hide, is_root, run, sealed, skip, temp_dir,
@@ -105,6 +105,42 @@ fn dnsdist_asks_only_machines_that_have_the_zone() {
         }
         drop(second);
         assert!(wait_until(LIMIT, || stays_answered(l1)), "the zone it has is not asked for");
+    });
+}
+
+#[test]
+fn dnsdist_leaves_a_machine_whose_mirror_has_died() {
+    sealed(|| {
+        let folders = [temp_dir(), temp_dir()];
+        let front = SocketAddr::from(([192, 0, 2, 53], 53));
+        let machines = [[192, 0, 2, 1], [192, 0, 2, 2]].map(|ip| SocketAddr::from((ip, 5300)));
+        for addr in machines.iter().chain([&front]) {
+            add_address(addr.ip());
+        }
+        // Both lists have the test entry; that of the first machine is three hours old.
+        let servers = [0, 1].map(|number| {
+            let (folder, addr) = (folders[number].path(), machines[number]);
+            let list = folder.join("list");
+            fs::write(&list, format!("127.0.0.2\n192.0.2.9 :127.0.0.{}:x\n", number + 2)).unwrap();
+            if number == 0 {
+                let then = SystemTime::now() - Duration::from_secs(3 * 3600);
+                File::options().append(true).open(&list).unwrap().set_modified(then).unwrap();
+            }
+            let dataset =
+                "name = \"l2\"\ntype = \"ip4set\"\nfiles = [\"list\"]\nmax-age = \"2h\"\n";
+            let zone = "name = \"l2.apews.org\"\ndatasets = [\"l2\"]\n";
+            let config = folder.join("dnsbld.toml");
+            fs::write(&config, format!("[[dataset]]\n{dataset}[[zone]]\n{zone}")).unwrap();
+            Server::configured(&config, addr, &["l2.apews.org"])
+        });
+        let mut command = Command::new("dnsdist");
+        command.args(["--supervised", "-C", &format!("{DEPLOY}/dnsdist.conf")]);
+        let _dnsdist = Process::start(&mut command, &folders[0].path().join("log"));
+        let answer = || dig(front, "+time=2 9.2.0.192.l2.apews.org").data();
+        assert!(wait_until(LIMIT, || answer() == ["127.0.0.3"]), "the fresh machine is not asked");
+        assert!((0..50).all(|_| answer() == ["127.0.0.3"]), "the stale machine is asked");
+        assert_eq!(dig(machines[0], "2.0.0.127.l2.apews.org").data(), ["127.0.0.2"]);
+        drop(servers);
     });
 }
 

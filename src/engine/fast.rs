@@ -18,7 +18,7 @@ use crate::wire::{Class, HEADER, ParsedQuestion, Rcode, Type};
 use crate::zone::key::TestPoint;
 use crate::zone::lookup::{Ip4, Ip6, Match, MatchedKey, Name, View, lookup};
 use crate::zone::{
-    Catalog, CompiledZone, Counters, Dataset, SimpleZone, Vars, ZoneHealth, ZoneMatch,
+    Catalog, CompiledZone, Counters, Dataset, HealthName, SimpleZone, Vars, ZoneMatch,
 };
 use std::net::Ipv4Addr;
 
@@ -167,7 +167,7 @@ impl<'a> Attempt<'a, '_> {
     #[inline(never)]
     fn by_any_key(&mut self, zone: &'a CompiledZone, apex: usize) -> Option<usize> {
         let view = View::new(zone, &self.state.name);
-        if view.test_point.is_some() || ZoneHealth::is_name(&self.state.name) {
+        if view.test_point.is_some() || HealthName::of(&self.state.name).is_some() {
             return None;
         }
         let mut only = None;

@@ -2,7 +2,7 @@
 
 use super::admit::{Restriction, Verdict};
 use super::compose::{self, Composer, RecordMatch};
-use super::health;
+use super::health::{self, HealthQuestion};
 use super::{Answered, Outcome, Reason, Request, Transport, WorkerState};
 use crate::listing::Asker;
 use crate::listing::records::Found as Records;
@@ -12,7 +12,7 @@ use crate::wire::{
 };
 use crate::zone::key::TestPoint;
 use crate::zone::lookup::{Match, View, is_at_or_above_subzone, views};
-use crate::zone::{Catalog, CompiledZone, Unlisted, ZoneHealth, ZoneMatch};
+use crate::zone::{Catalog, CompiledZone, HealthName, Unlisted, ZoneMatch};
 use std::mem;
 use std::time::Duration;
 
@@ -84,9 +84,12 @@ fn respond<'c>(
     }
     if let Some(health) = &compiled.health {
         writer.identify(|| health.content_digits());
-        if ZoneHealth::is_name(&state.name) && verdict.restriction != Restriction::Refuse {
-            health::write(compiled, health, query, owner_of_zone, request.now, &mut writer);
-            let outcome = Outcome::Respond(writer.finish(Rcode::NoError, true));
+        if let Some(name) = HealthName::of(&state.name)
+            && verdict.restriction != Restriction::Refuse
+        {
+            let question = HealthQuestion { zone: compiled, health, name, query, owner_of_zone };
+            let rcode = question.answer(request.now, &mut writer);
+            let outcome = Outcome::Respond(writer.finish(rcode, true));
             return Answered { counters, reason: health::REASON, outcome };
         }
     }

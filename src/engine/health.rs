@@ -1,9 +1,9 @@
-//! The answer to `_health.ZONE`: what a zone says of itself, to load balancers and monitors.
+//! The answers to `_health.ZONE` and `_ready.ZONE`: what a zone says of itself, to load balancers and monitors.
 
 use super::Reason;
 use crate::wire::message::response::Section;
-use crate::wire::{Class, HEADER, Query, ResponseWriter, Type};
-use crate::zone::{CompiledZone, ZoneHealth};
+use crate::wire::{Class, HEADER, Query, Rcode, ResponseWriter, Type};
+use crate::zone::{CompiledZone, HealthName, ZoneHealth};
 use std::fmt::{self, Write};
 
 /// The time to live of the records, in seconds: who asks wants to know how it is now.
@@ -12,27 +12,36 @@ const TTL: u32 = 5;
 /// The value of a zone that is ready (RFC 5782 section 5 has it for the test point).
 const READY: [u8; 4] = [127, 0, 0, 2];
 
-/// Writes the records: A `127.0.0.2` if the zone is ready, and a TXT record with a character-string for each
-/// of `state`, `age` (seconds since the oldest of its data changed), `id` and, if something is wrong,
-/// `reason`. `now` is in seconds since 1970.
-pub(super) fn write(
-    zone: &CompiledZone,
-    health: &ZoneHealth,
-    query: &Query<'_>,
-    owner_of_zone: usize,
-    now: u64,
-    writer: &mut ResponseWriter<'_>,
-) {
-    let wants = |rtype| query.qtype == rtype || query.qtype == Type::ANY;
-    if wants(Type::A) && health.is_ready {
-        writer.record(Section::Answer, HEADER, Type::A, Class::IN, TTL, &[&READY]);
-    }
-    if wants(Type::TXT) {
-        let strings = strings(health, now);
-        writer.record(Section::Answer, HEADER, Type::TXT, Class::IN, TTL, &[strings.bytes()]);
-    }
-    if writer.answers() == 0 && !writer.is_truncated() {
-        zone.soa.append(Section::Authority, owner_of_zone, writer);
+/// A question for the health of a zone.
+pub(super) struct HealthQuestion<'a> {
+    pub(super) zone: &'a CompiledZone,
+    pub(super) health: &'a ZoneHealth,
+    /// The name asked.
+    pub(super) name: HealthName,
+    pub(super) query: &'a Query<'a>,
+    /// Where in the message the name of the zone stands.
+    pub(super) owner_of_zone: usize,
+}
+
+impl HealthQuestion<'_> {
+    /// Writes the records: A `127.0.0.2` if the zone is ready, and a TXT record with a character-string for each
+    /// of `state`, `age` (seconds since the oldest of its data changed), `id` and, if something is wrong,
+    /// `reason`. `now` is in seconds since 1970.
+    pub(super) fn answer(&self, now: u64, writer: &mut ResponseWriter<'_>) -> Rcode {
+        let Self { zone, health, name, query, owner_of_zone } = *self;
+        let exists = health.is_ready || name == HealthName::Health;
+        let wants = |rtype| exists && (query.qtype == rtype || query.qtype == Type::ANY);
+        if wants(Type::A) && health.is_ready {
+            writer.record(Section::Answer, HEADER, Type::A, Class::IN, TTL, &[&READY]);
+        }
+        if wants(Type::TXT) {
+            let strings = strings(health, now);
+            writer.record(Section::Answer, HEADER, Type::TXT, Class::IN, TTL, &[strings.bytes()]);
+        }
+        if writer.answers() == 0 && !writer.is_truncated() {
+            zone.soa.append(Section::Authority, owner_of_zone, writer);
+        }
+        if exists { Rcode::NoError } else { Rcode::NxDomain }
     }
 }
 

@@ -17,14 +17,30 @@ pub struct ZoneHealth {
     pub reason: Box<str>,
 }
 
-impl ZoneHealth {
-    /// True for the name that has the health, relative to its zone. No name of a host begins with an
-    /// underscore (RFC 8552 section 1.1): no list needs it.
-    #[inline]
-    pub(crate) fn is_name(name: &LowerName) -> bool {
-        name.labels() == 1 && name.labels_before(1, 0) == b"\x07_health"
-    }
+/// The names that tell the health of a zone. No name of a host begins with an underscore (RFC 8552
+/// section 1.1): no list needs them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum HealthName {
+    /// `_health` below the apex always exists.
+    Health,
+    /// `_ready` below the apex exists while the zone is ready, for who looks at the response code alone.
+    Ready,
+}
 
+impl HealthName {
+    /// The one that this name is, relative to its zone.
+    #[inline]
+    pub(crate) fn of(name: &LowerName) -> Option<Self> {
+        match name.labels_before(1, 0) {
+            _ if name.labels() != 1 => None,
+            b"\x07_health" => Some(Self::Health),
+            b"\x06_ready" => Some(Self::Ready),
+            _ => None,
+        }
+    }
+}
+
+impl ZoneHealth {
     /// The content id in hexadecimal digits, as people and programs compare it.
     pub fn content_digits(&self) -> [u8; 16] {
         std::array::from_fn(|place| {

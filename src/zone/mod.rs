@@ -19,6 +19,7 @@ pub use acl::{Acl, ClientAcl, KeyAcl};
 pub use catalog::{Catalog, Chaos, CompiledZone, SimpleZone, ZoneMatch};
 pub use counters::{Counters, Figures, Reason};
 pub use dataset::Dataset;
+pub(crate) use health::HealthName;
 pub use health::ZoneHealth;
 pub use ns::NsRecords;
 pub use soa::{SOA_ROOM, SoaRecord};

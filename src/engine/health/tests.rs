@@ -40,6 +40,9 @@ fn a_ready_zone_says_so() {
     assert_eq!((rcode, answers), (0, 1));
     assert!(holds(&answer, b"\x0astate=live"));
     assert!(holds(&answer, b"\x13id=0123456789abcdef"));
+    let (rcode, answers, answer) = ask(&catalog, "_ready.bl.test", 1);
+    assert_eq!((rcode, answers), (0, 1));
+    assert!(answer.ends_with(&[0, 4, 127, 0, 0, 2]));
     let (rcode, answers, _) = ask(&catalog, "_health.bl.test", 28);
     assert_eq!((rcode, answers), (0, 0));
 }
@@ -52,6 +55,9 @@ fn a_zone_that_is_not_ready_has_no_address_but_a_reason_even_if_it_does_not_answ
         let catalog = with(Some(health.clone()), state);
         let (rcode, answers, _) = ask(&catalog, "_health.bl.test", 1);
         assert_eq!((rcode, answers), (0, 0));
+        for qtype in [1, 16, 255] {
+            assert_eq!(ask(&catalog, "_ready.bl.test", qtype).0, 3);
+        }
         let (_, answers, answer) = ask(&catalog, "_health.bl.test", 16);
         assert_eq!(answers, 1);
         assert!(holds(&answer, b"\x12reason=l2: nothing"));
