@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::Read;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -217,6 +218,28 @@ fn a_daemon_that_cannot_bind_ends_with_1() {
     let want = format!("rbldnsd: unable to bind to {address}: Address already in use\n");
     assert_eq!((said.code, said.err), (1, want));
     assert!(!sandbox.path("pid").exists());
+}
+
+/// Regression: the pid file was open to everybody under an open umask, and root wrote it to where a link led.
+#[test]
+fn the_pid_file_is_narrow_and_no_link_leads_from_it() {
+    let sandbox = Sandbox::new();
+    let mut command = Command::new("sh");
+    command.args(["-c", "umask 0; exec ./rbldnsd \"$@\"", "sh"]).current_dir(sandbox.path(""));
+    command.args(sandbox.words(&format!("{} -p pid -b @ z.test:ip4set:data/list", as_nobody())));
+    let daemon = sandbox.background(ended(command));
+    let mode = fs::metadata(sandbox.path("pid")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o640);
+    drop(daemon);
+    fs::write(sandbox.path("other"), "precious").unwrap();
+    fs::remove_file(sandbox.path("pid")).unwrap();
+    std::os::unix::fs::symlink("other", sandbox.path("pid")).unwrap();
+    let other = Sandbox::new();
+    let line = format!("{} -p pid -b {} z.test:ip4set:data/list", as_nobody(), other.address());
+    let said = sandbox.ended(&line);
+    assert_eq!(said.code, 1);
+    assert!(said.err.contains("unable to write pidfile: Too many levels"), "{said:?}");
+    assert_eq!(fs::read_to_string(sandbox.path("other")).unwrap(), "precious");
 }
 
 #[test]

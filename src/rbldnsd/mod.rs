@@ -36,7 +36,9 @@ use log::Log;
 use options::{Asked, Options};
 use personality::{Manager, Rbldnsd, Ready};
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::{BufWriter, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -113,8 +115,7 @@ fn serve(
     let sockets = bind::bind(&options.bind, handed_over, options.family, options.workers, log)?;
     let identity = Identity::find(options.user.as_deref())?;
     if let Some(path) = &options.pid_file {
-        std::fs::write(path, format!("{}\n", std::process::id()))
-            .map_err(|error| log::failure("unable to write pidfile", &error))?;
+        write_pid_file(path).map_err(|error| log::failure("unable to write pidfile", &error))?;
     }
     user::enter(options.root.as_deref(), options.folder.as_deref())?;
     identity.assume()?;
@@ -132,6 +133,15 @@ fn serve(
     }
     let personality = Arc::new(personality.refuse_gaps(!options.quick));
     daemon::serve(settings.clone(), ConfigSource::given(settings), sockets.bound, personality)
+}
+
+/// Writes the number of this process, as root perhaps, to a file that no link may lead to, for the user and
+/// the group alone.
+fn write_pid_file(path: &Path) -> std::io::Result<()> {
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true).mode(0o640);
+    let mut file = options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)?;
+    writeln!(file, "{}", std::process::id())
 }
 
 /// `-d` and `-D`: loads the zones and says what came of it.

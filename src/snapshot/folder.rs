@@ -19,7 +19,7 @@ const ENDING: &str = ".snapshot";
 /// The end of the name of a record.
 const RECORD: &str = ".record.json";
 /// Who may look into the folder: the server's user and group.
-const MODE: u32 = 0o750;
+const FOLDER_MODE: u32 = 0o750;
 /// So much of a dataset's name is in its file's, for people.
 const SHOWN: usize = 48;
 /// A file that was left unfinished for so long will never be finished.
@@ -77,7 +77,7 @@ impl Folder {
 
     /// Makes the folder, unless it is there.
     pub(super) fn create(&self) -> io::Result<()> {
-        DirBuilder::new().recursive(true).mode(MODE).create(&self.0)
+        create_folder(&self.0)
     }
 
     /// A path in the folder for a file that will not be finished.
@@ -126,6 +126,11 @@ impl Folder {
 pub(crate) fn file_name(dataset: &str) -> String {
     let shown: String = dataset.chars().take(SHOWN).map(shown).collect();
     format!("{shown}-{:016x}", xxh3_64(dataset.as_bytes()))
+}
+
+/// Makes a folder for the server's user and group, with those above it, unless it is there.
+pub(crate) fn create_folder(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder)
 }
 
 /// A character as a file's name shows it.

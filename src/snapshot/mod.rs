@@ -36,7 +36,7 @@ mod tests;
 pub use open::{OpenError, Opened, open, open_bytes, open_file};
 pub use origin::{Difference, Origin, Rules};
 pub use verify::{Fault, Verified, verify, verify_bytes};
-pub(crate) use write::{UNFINISHED, Unfinished};
+pub(crate) use write::{MODE, UNFINISHED, Unfinished};
 pub use write::{Unfit, WriteError, write};
 
 use std::fmt;

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use xxhash_rust::xxh3::Xxh3Default;
 
-/// Who may read a snapshot: the server's user and group.
-const MODE: u32 = 0o640;
+/// Who may read a file of the state folder: the server's user and group.
+pub(crate) const MODE: u32 = 0o640;
 
 /// The end of the name of a file that is being written.
 pub(crate) const UNFINISHED: &str = ".new";

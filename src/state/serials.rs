@@ -2,10 +2,17 @@
 
 use super::lock::StateLock;
 use crate::event::{Event, EventSink};
+use crate::snapshot::MODE;
+use crate::snapshot::folder::create_folder;
 use crate::wire::name::NameBuf;
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+
+/// The longest file of serials in bytes: of more zones than any server has.
+const MAX_SIZE: u64 = 64 << 20;
 
 /// The serial given last for each zone, and for what content.
 #[derive(Debug, Default)]
@@ -75,15 +82,14 @@ impl Serials {
     pub fn save(&mut self) -> io::Result<()> {
         let Some(file) = self.file.as_ref().filter(|_| self.changed) else { return Ok(()) };
         let folder = file.parent().unwrap_or(Path::new("."));
-        std::fs::create_dir_all(folder)?;
-        let next = file.with_extension("new");
-        let mut out = std::fs::File::create(&next)?;
+        create_folder(folder)?;
+        let mut out = create(&file.with_extension("new"))?;
         for (zone, Known { serial, content }) in &self.known {
             writeln!(out, "{zone} {serial} {content:016x}")?;
         }
         out.sync_all()?;
-        std::fs::rename(&next, file)?;
-        std::fs::File::open(folder)?.sync_all()?;
+        fs::rename(file.with_extension("new"), file)?;
+        File::open(folder)?.sync_all()?;
         self.changed = false;
         Ok(())
     }
@@ -95,7 +101,7 @@ fn file_in(state_dir: &Path) -> PathBuf {
 
 /// What a state file says, and what is wrong with it. There may be none yet.
 fn read(file: &Path) -> (BTreeMap<NameBuf, Known>, Option<Event>) {
-    let bytes = match std::fs::read(file) {
+    let bytes = match read_bytes(file) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Default::default(),
         Err(error) => {
@@ -108,6 +114,21 @@ fn read(file: &Path) -> (BTreeMap<NameBuf, Known>, Option<Event>) {
     let bad = lines.iter().filter(|line| line.is_none()).count() as u64;
     let damage = (bad > 0).then(|| Event::SerialsDamaged { file: file.to_owned(), lines: bad });
     (lines.into_iter().flatten().collect(), damage)
+}
+
+/// A new file in the place of one that a crash left, or that a link stands for.
+fn create(file: &Path) -> io::Result<File> {
+    let _ = fs::remove_file(file);
+    File::options().write(true).create_new(true).mode(MODE).open(file)
+}
+
+/// Reads a regular file that nobody can make too long, and follows no link.
+fn read_bytes(file: &Path) -> io::Result<Vec<u8>> {
+    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
+    let file = File::options().read(true).custom_flags(flags).open(file)?;
+    let mut bytes = Vec::new();
+    file.take(MAX_SIZE).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn read_line(line: &str) -> Option<(NameBuf, Known)> {
@@ -218,5 +239,28 @@ mod tests {
         assert_eq!(told(b"a.test 1 2f\n\xff\0\n\0\0\nb.test 2 30\n"), (2, Some(2)));
         let (known, damage) = read(folder.path());
         assert!(known.is_empty() && matches!(damage, Some(Event::SerialsUnreadable { .. })));
+    }
+
+    /// Regression: serials were written over the file that a link led to, and a pipe was waited for.
+    #[test]
+    fn links_and_pipes_in_the_place_of_the_file_lead_nowhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let (state, other) = (folder.path().join("state"), folder.path().join("other"));
+        fs::write(&other, "other.test 7 1\n").unwrap();
+        let lock = StateLock::take(&state);
+        for name in ["serials", "serials.new"] {
+            std::os::unix::fs::symlink(&other, state.join(name)).unwrap();
+        }
+        let mut serials = Serials::open(Some(&state), lock.as_ref(), &Log);
+        assert!(serials.known.is_empty());
+        serials.next(&"bl.test".parse().unwrap(), 1000, u64::MAX, 1);
+        serials.save().unwrap();
+        assert_eq!(fs::read_to_string(&other).unwrap(), "other.test 7 1\n");
+        let file = state.join("serials");
+        let mode = std::os::unix::fs::MetadataExt::mode(&fs::symlink_metadata(&file).unwrap());
+        assert_eq!(mode & 0o170_137, 0o100_000, "{mode:o}: a regular file, of the group at most");
+        fs::remove_file(&file).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&file).status().unwrap().success());
+        assert!(Serials::open(Some(&state), lock.as_ref(), &Log).known.is_empty());
     }
 }
