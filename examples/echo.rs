@@ -33,7 +33,7 @@ fn main() -> anyhow::Result<()> {
     let Args { listen, size, workers } = Args::parse();
     let catalog = Arc::new(SharedCatalog::new(Catalog::default()));
     let context = Context::new(catalog, Arc::new(Log));
-    let delay = DelayQueue::start(Arc::clone(&context.counters))?;
+    let delay = DelayQueue::start(Arc::clone(&context.counters), &context.sink)?;
     let echo = move |_: &Catalog, _: &mut WorkerState, request: &Request<'_>, out: &mut [u8]| {
         let query = request.query;
         let (Some(start), true) = (out.get_mut(..query.len()), query.len() >= 12) else {

@@ -20,7 +20,7 @@ mod serving;
 mod sets;
 
 use dnsbld::engine::{self, Outcome, Request, Transport, WorkerState};
-use dnsbld::event::Log;
+use dnsbld::event::{EventSink, Log};
 use dnsbld::server::delay::DelayQueue;
 use dnsbld::server::shared_catalog::{CatalogCache, SharedCatalog};
 use dnsbld::server::udp::UdpServer;
@@ -61,7 +61,8 @@ struct Kind {
 }
 
 fn main() -> io::Result<()> {
-    let delay = DelayQueue::start(Arc::default())?;
+    let sink: Arc<dyn EventSink> = Arc::new(Log);
+    let delay = DelayQueue::start(Arc::default(), &sink)?;
     let mut recorders = Recorders::default();
     let mut servers = Vec::new();
     // This thread is 1, that of the delay queue 2.

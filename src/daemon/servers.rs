@@ -119,7 +119,7 @@ impl Servers {
         query_log: Option<&QueryLog>,
     ) -> anyhow::Result<Self> {
         let mut recorders = Recorders::new(query_log);
-        let delay = DelayQueue::start(Arc::clone(&context.counters))
+        let delay = DelayQueue::start(Arc::clone(&context.counters), &context.sink)
             .context("cannot start the thread for delayed replies")?;
         for listener in bound.udp.iter().filter_map(|listeners| listeners.first()) {
             if let Some((bytes, wanted)) = listener.too_small_buffer() {

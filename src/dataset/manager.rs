@@ -110,7 +110,7 @@ impl DatasetManager {
         };
         let context = BuildContext {
             server: Arc::new(server.clone()),
-            pool: Pool::start(done).context("cannot start the threads that load")?,
+            pool: Pool::start(done, &sink).context("cannot start the threads that load")?,
             watcher: Arc::new(
                 Watcher::start(options, Arc::clone(&sink))
                     .context("cannot start the thread that watches the files")?,

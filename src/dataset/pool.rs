@@ -2,8 +2,9 @@
 
 use super::build;
 use super::task::{Finished, Task};
+use crate::event::{Event, EventSink};
 use crate::util::allocator;
-use crate::util::threads::{cores, lower_priority};
+use crate::util::threads::{cores, keep_at, lower_priority};
 use crate::util::time::unix_time;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,7 +27,10 @@ pub(crate) struct Pool {
 
 impl Pool {
     /// Starts the threads; what they have done goes to `done`.
-    pub(crate) fn start(done: UnboundedSender<Finished>) -> std::io::Result<Self> {
+    pub(crate) fn start(
+        done: UnboundedSender<Finished>,
+        sink: &Arc<dyn EventSink>,
+    ) -> std::io::Result<Self> {
         allocator::give_back_large_arrays();
         let (jobs, queue) = mpsc::channel::<Job>();
         let queue = Arc::new(Mutex::new(queue));
@@ -34,7 +38,8 @@ impl Pool {
         for _ in 0..cores() {
             let (queue, in_background, done) =
                 (Arc::clone(&queue), Arc::clone(&in_background), done.clone());
-            thread::Builder::new().name("load".to_owned()).spawn(move || {
+            let told = Event::thread_panicked(sink, "load");
+            let work = move || {
                 loop {
                     let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
                     let task = match job {
@@ -49,7 +54,8 @@ impl Pool {
                         return;
                     }
                 }
-            })?;
+            };
+            thread::Builder::new().name("load".to_owned()).spawn(move || keep_at(told, work))?;
         }
         Ok(Self { jobs, in_background })
     }

@@ -5,7 +5,7 @@ use super::cached::{find, origin};
 use super::offline::compile;
 use super::task::{Built, Cached, Outcome, Task};
 use crate::config;
-use crate::event::Log;
+use crate::event::{Event, EventSink, Log};
 use crate::snapshot::folder::Folder;
 use crate::source::Cause;
 use crate::state::record::Record;
@@ -13,7 +13,7 @@ use crate::state::snapshot_writer::{SnapshotWriter, WriteJob};
 use crate::util::cancel::CancelSource;
 use crate::zonefile::Kind;
 use std::fs;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -80,6 +80,43 @@ fn what_could_not_be_written_is_tried_again() {
     let limit = Instant::now() + Duration::from_secs(5);
     while !sandbox.is_found() {
         assert!(Instant::now() < limit, "it is not there");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Panics when it is told of the first snapshot.
+#[derive(Default)]
+struct Fragile(Mutex<Vec<&'static str>>);
+
+impl EventSink for Fragile {
+    fn emit(&self, event: &Event) {
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        told.push(event.name());
+        assert_ne!(*told, ["snapshot-written"], "a test's panic");
+    }
+}
+
+/// Regression: after a panic of the thread that writes snapshots, none was written any more.
+#[test]
+fn a_panic_of_the_writer_is_told_and_it_writes_on() {
+    let sandbox = Sandbox::new("10.0.0.1\n");
+    let Outcome::Built(built) = build(&sandbox.task(), MADE, false) else { panic!("it is good") };
+    let Built { dataset, sources, facts, .. } = *built;
+    let dataset = Arc::new(dataset);
+    let sink = Arc::new(Fragile::default());
+    let state_dir = sandbox.server.state_dir.clone().unwrap();
+    let writer = SnapshotWriter::start(&state_dir, Arc::clone(&sink) as _).unwrap();
+    for _ in 0..2 {
+        writer.write(WriteJob {
+            dataset: Arc::clone(&dataset),
+            origin: origin(&sandbox.spec, &sandbox.server, facts.stamp, &sources),
+            token: sandbox.source.token(),
+        });
+    }
+    let want = ["snapshot-written", "thread-panicked", "snapshot-written"];
+    let limit = Instant::now() + Duration::from_secs(5);
+    while *sink.0.lock().unwrap_or_else(PoisonError::into_inner) != want {
+        assert!(Instant::now() < limit, "{:?}", sink.0);
         thread::sleep(Duration::from_millis(10));
     }
 }

@@ -53,6 +53,7 @@ pub(crate) fn level(event: &Event) -> Level {
         | Event::ReceiveFailed { .. }
         | Event::AcceptFailed { .. }
         | Event::AnswerPanicked { .. }
+        | Event::ThreadPanicked { .. }
         | Event::TlsListenerFailed { .. }
         | Event::AnswerUnreadable { .. } => Level::ERROR,
 
@@ -323,6 +324,10 @@ pub(crate) fn text(event: &Event) -> String {
             "{} {address}: a fault in the server{}: {panic}; the query gets no answer; please report it",
             transport_name(*transport),
             times(*suppressed)
+        ),
+        Event::ThreadPanicked { thread, panic } => format!(
+            "thread {thread}: a fault in the server: {panic}; what it was at is lost, and it goes on; please \
+             report it"
         ),
         Event::TlsListenerFailed { address, reason } => {
             format!("TLS listener {address}: ended: {reason}; it is opened again")

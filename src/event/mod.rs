@@ -23,6 +23,7 @@ use crate::zonefile::{Counts, Kind, Mistake};
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Takes events. It must not wait: queries are answered and files are watched meanwhile.
@@ -414,6 +415,13 @@ pub enum Event {
         /// How often this was not told since it was told last.
         suppressed: u64,
     },
+    /// A fault of the server has ended what a thread was at; the thread goes on with what comes next.
+    ThreadPanicked {
+        /// The thread.
+        thread: String,
+        /// The fault.
+        panic: String,
+    },
     /// A TLS listener has ended, and is opened again.
     TlsListenerFailed {
         /// The address of the listener.
@@ -482,6 +490,20 @@ pub enum WatchFault {
     Absent,
     /// Something else.
     Other,
+}
+
+impl Event {
+    /// Tells `sink` of the panics of a thread, see [`crate::util::threads::keep_at`].
+    pub(crate) fn thread_panicked(
+        sink: &Arc<dyn EventSink>,
+        thread: &str,
+    ) -> impl Fn(&str) + Send + Sync + use<> {
+        let (sink, thread) = (Arc::clone(sink), thread.to_owned());
+        move |panic| {
+            let (thread, panic) = (thread.clone(), panic.to_owned());
+            sink.emit(&Self::ThreadPanicked { thread, panic });
+        }
+    }
 }
 
 /// Pairs patterns with names: a match that leaves nothing out, and the list of all names.
@@ -554,6 +576,7 @@ names! {
     Event::ReceiveFailed { .. } => "receive-failed",
     Event::AcceptFailed { .. } => "accept-failed",
     Event::AnswerPanicked { .. } => "answer-panicked",
+    Event::ThreadPanicked { .. } => "thread-panicked",
     Event::TlsListenerFailed { .. } => "tls-listener-failed",
     Event::AnswerUnreadable { .. } => "answer-unreadable",
     Event::QueryLogFailed { .. } => "query-log-failed",

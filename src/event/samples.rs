@@ -241,6 +241,10 @@ pub(crate) fn samples() -> Vec<Event> {
             panic: "index out of bounds".to_owned(),
             suppressed: 0,
         },
+        Event::ThreadPanicked {
+            thread: "watch".to_owned(),
+            panic: "index out of bounds".to_owned(),
+        },
         Event::TlsListenerFailed { address, reason: "it ended by itself".to_owned() },
         Event::AnswerUnreadable { reason: "unexpected end of input".to_owned() },
         Event::QueryLogFailed { target: target(), error: error(libc::EACCES) },

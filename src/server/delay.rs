@@ -12,6 +12,8 @@ use socket2::Socket;
 
 use super::ServerCounters;
 use super::mmsg::{self, Route};
+use crate::event::{Event, EventSink};
+use crate::util::threads::keep_at;
 
 /// Answers that may wait at a time.
 const MAX_PENDING: usize = 10_000;
@@ -37,15 +39,16 @@ impl DelayQueue {
     /// # Errors
     ///
     /// When the system has no thread left.
-    pub fn start(counters: Arc<ServerCounters>) -> io::Result<Self> {
+    pub fn start(counters: Arc<ServerCounters>, sink: &Arc<dyn EventSink>) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             pending: Mutex::new(Pending::default()),
             changed: Condvar::new(),
             counters,
         });
+        let told = Event::thread_panicked(sink, "udp-delay");
         let thread = thread::Builder::new().name("udp-delay".into()).spawn({
             let shared = Arc::clone(&shared);
-            move || shared.run()
+            move || keep_at(told, || shared.run())
         })?;
         Ok(Self { shared, thread: Some(thread) })
     }

@@ -88,15 +88,6 @@ impl<F> Answer for F where
 {
 }
 
-/// The text a panic was raised with.
-fn panic_message(payload: &(dyn std::any::Any + Send)) -> &str {
-    payload
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or_else(|| payload.downcast_ref::<&str>().copied())
-        .unwrap_or("no message")
-}
-
 /// Whom access rules and caps know a client as: IPv4 addresses never in their mapped form.
 fn client_address(address: IpAddr) -> IpAddr {
     address.to_canonical()

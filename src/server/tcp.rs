@@ -14,10 +14,11 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::stream_responder::{Reply, StreamResponder};
 use super::throttle::Throttle;
-use super::{Answer, Context, ServerCounters, client_address, panic_message};
+use super::{Answer, Context, ServerCounters, client_address};
 use crate::engine::{self, Transport};
 use crate::event::Event;
 use crate::stats::Recorder;
+use crate::util::threads::panic_message;
 
 /// The shortest message: a header alone. Anything below is not DNS.
 const MIN_QUERY: usize = 12;
@@ -98,25 +99,36 @@ impl TcpService {
         recorder: Recorder,
         answer: impl Answer,
     ) -> io::Result<TcpServer> {
-        let listener = TcpListener::from_std(listener)?;
+        let listener = Arc::new(TcpListener::from_std(listener)?);
         let address = listener.local_addr()?;
         let (stop, stopped) = watch::channel(());
-        let acceptor = Acceptor {
-            address,
-            listener,
-            service: self.clone(),
-            responder: Arc::new(StreamResponder::new(
-                Arc::clone(&self.context.catalog),
-                Transport::Tcp,
-                recorder,
-                answer,
-            )),
-            stopped,
-            tasks: JoinSet::new(),
-            accept_errors: Throttle::default(),
-            panics: Throttle::default(),
-        };
-        Ok(TcpServer { address, stop, task: tokio::spawn(acceptor.run()) })
+        let responder = Arc::new(StreamResponder::new(
+            Arc::clone(&self.context.catalog),
+            Transport::Tcp,
+            recorder,
+            answer,
+        ));
+        let service = self.clone();
+        let told = Event::thread_panicked(&self.context.sink, &format!("tcp {address}"));
+        let task = tokio::spawn(async move {
+            loop {
+                let acceptor = Acceptor {
+                    address,
+                    listener: Arc::clone(&listener),
+                    service: service.clone(),
+                    responder: Arc::clone(&responder),
+                    stopped: stopped.clone(),
+                    tasks: JoinSet::new(),
+                    accept_errors: Throttle::default(),
+                    panics: Throttle::default(),
+                };
+                let ended = tokio::spawn(acceptor.run()).await;
+                let Err(Ok(panic)) = ended.map_err(JoinError::try_into_panic) else { return };
+                told(panic_message(&*panic));
+                sleep(ACCEPT_PAUSE).await;
+            }
+        });
+        Ok(TcpServer { address, stop, task })
     }
 }
 
@@ -145,7 +157,7 @@ impl TcpServer {
 
 struct Acceptor<A> {
     address: SocketAddr,
-    listener: TcpListener,
+    listener: Arc<TcpListener>,
     service: TcpService,
     responder: Arc<StreamResponder<A>>,
     stopped: watch::Receiver<()>,

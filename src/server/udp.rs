@@ -16,10 +16,11 @@ use super::listen::UdpListener;
 use super::mmsg::Batch;
 use super::shared_catalog::CatalogCache;
 use super::throttle::Throttle;
-use super::{Answer, Context, ServerCounters, panic_message};
+use super::{Answer, Context, ServerCounters};
 use crate::engine::{self, Catalog, Outcome, Request, Transport, WorkerState};
 use crate::event::Event;
 use crate::stats::{Recorder, Recorders};
+use crate::util::threads::panic_message;
 use crate::util::time::unix_time;
 
 /// Batches a worker still answers after it was told to stop: what the receive buffer may hold.

@@ -5,7 +5,7 @@
 use super::accepted::{self, AcceptedFiles};
 use super::quarantine::{Quarantine, RefusedFiles, Room};
 use crate::event::{Event, EventSink};
-use crate::util::threads::lowest_priority;
+use crate::util::threads::{keep_at, lowest_priority};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -30,7 +30,8 @@ impl Archive {
     /// When the system gives no thread.
     pub(crate) fn start(state_dir: &Path, sink: Arc<dyn EventSink>) -> io::Result<Self> {
         let (jobs, queue) = mpsc::channel::<Job>();
-        let archivist = Archivist {
+        let told = Event::thread_panicked(&sink, "archive");
+        let mut archivist = Archivist {
             state_dir: state_dir.to_owned(),
             quarantine: Quarantine::of(state_dir, Room::USUAL),
             sink,
@@ -38,7 +39,7 @@ impl Archive {
         };
         thread::Builder::new().name("archive".to_owned()).spawn(move || {
             lowest_priority();
-            archivist.run(&queue);
+            keep_at(told, || archivist.run(&queue));
         })?;
         Ok(Self(jobs))
     }
@@ -88,7 +89,7 @@ impl Waiting {
 }
 
 impl Archivist {
-    fn run(mut self, queue: &mpsc::Receiver<Job>) {
+    fn run(&mut self, queue: &mpsc::Receiver<Job>) {
         let mut waiting = Waiting::default();
         loop {
             queue.try_iter().for_each(|job| waiting.add(job));

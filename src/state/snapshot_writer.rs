@@ -5,7 +5,7 @@ use crate::event::{Event, EventSink};
 use crate::snapshot::folder::Folder;
 use crate::snapshot::{Origin, WriteError};
 use crate::util::cancel::CancelToken;
-use crate::util::threads::lower_priority;
+use crate::util::threads::{keep_at, lower_priority};
 use crate::zone::Dataset;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -45,7 +45,8 @@ impl SnapshotWriter {
         retry_after: Duration,
     ) -> std::io::Result<Self> {
         let (jobs, queue) = mpsc::channel::<Job>();
-        let writer = Writer {
+        let told = Event::thread_panicked(&sink, "keep");
+        let mut writer = Writer {
             folder: Folder::of(state_dir),
             sink,
             failed: BTreeMap::new(),
@@ -57,7 +58,7 @@ impl SnapshotWriter {
         };
         thread::Builder::new().name("keep".to_owned()).spawn(move || {
             lower_priority();
-            writer.run(&queue);
+            keep_at(told, || writer.run(&queue));
         })?;
         Ok(Self(jobs))
     }
@@ -100,7 +101,7 @@ struct Writer {
 }
 
 impl Writer {
-    fn run(mut self, queue: &mpsc::Receiver<Job>) {
+    fn run(&mut self, queue: &mpsc::Receiver<Job>) {
         loop {
             let job = match self.due {
                 None => queue.recv().map_err(RecvTimeoutError::from),

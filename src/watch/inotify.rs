@@ -4,6 +4,7 @@
 //! stat poll beside them finds every change too. So whatever cannot be watched is no error.
 
 use super::stability::FileEvent;
+use crate::util::cancel::{CancelSource, CancelToken};
 use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind, RenameMode};
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher as _};
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,8 +18,10 @@ pub(super) type OnEvent = dyn Fn(Option<&Path>, FileEvent) + Send + Sync;
 
 /// The folders that are being watched.
 pub(super) struct FolderWatches {
-    /// `None` once its thread has ended.
+    /// `None` once it was found that its thread has ended.
     watcher: Option<RecommendedWatcher>,
+    /// Cancelled when the thread ends.
+    thread: CancelToken,
     /// By path, the device and inode that was watched under it.
     watched: BTreeMap<PathBuf, (u64, u64)>,
 }
@@ -26,13 +29,18 @@ pub(super) struct FolderWatches {
 impl FolderWatches {
     /// Fails if the system gives no more event queues (`fs.inotify.max_user_instances`), or no thread.
     pub(super) fn new(on_event: Box<OnEvent>) -> notify::Result<Self> {
-        let watcher = notify::recommended_watcher(move |event| match event {
-            Ok(event) => translate(&event, &on_event),
-            Err(_) => on_event(None, FileEvent::Unknown),
+        let of_thread = CancelSource::default();
+        let thread = of_thread.token();
+        let watcher = notify::recommended_watcher(move |event| {
+            let _held = &of_thread;
+            match event {
+                Ok(event) => translate(&event, &on_event),
+                Err(_) => on_event(None, FileEvent::Unknown),
+            }
         })?;
-        let mut watches = Self { watcher: Some(watcher), watched: BTreeMap::new() };
-        // Nothing else tells whether there is a thread. That this is not watched is no error.
-        let _ = watches.call(|watcher| watcher.unwatch(Path::new("/")))?;
+        let mut watches = Self { watcher: Some(watcher), thread, watched: BTreeMap::new() };
+        // It does not say whether it got its thread.
+        watches.call(|_| ())?;
         Ok(watches)
     }
 
@@ -75,7 +83,7 @@ impl FolderWatches {
 
     /// True while events can come.
     pub(super) fn is_alive(&self) -> bool {
-        self.watcher.is_some()
+        !self.thread.is_cancelled()
     }
 
     /// Calls the library. Without its thread (the system gave none, or it has ended by a panic) it panics
@@ -83,20 +91,22 @@ impl FolderWatches {
     fn call<T>(&mut self, work: impl FnOnce(&mut RecommendedWatcher) -> T) -> notify::Result<T> {
         let ended = || notify::Error::io(io::Error::other("the thread of the events has ended"));
         let mut watcher = self.watcher.take().ok_or_else(ended)?;
-        let Ok(done) = catch_unwind(AssertUnwindSafe(|| work(&mut watcher))) else {
-            std::mem::forget(watcher);
-            self.watched.clear();
-            return Err(ended());
+        let done = match self.thread.is_cancelled() {
+            false => catch_unwind(AssertUnwindSafe(|| work(&mut watcher))).ok(),
+            true => None,
         };
-        self.watcher = Some(watcher);
-        Ok(done)
+        match done {
+            Some(_) => self.watcher = Some(watcher),
+            None => std::mem::forget(watcher),
+        }
+        done.ok_or_else(ended)
     }
 }
 
 impl Drop for FolderWatches {
     fn drop(&mut self) {
-        // Dropped after this, unless its thread has ended.
-        let _ = self.call(|watcher| watcher.unwatch(Path::new("/")));
+        // Forgets the watcher if its thread has ended.
+        let _ = self.call(|_| ());
     }
 }
 

@@ -15,6 +15,7 @@ use super::stability::{FileEvent, FileEvents, Observation, Stability, Timing};
 use super::{Change, WatchOptions, Watched};
 use crate::event::{Event, EventSink, WatchFault};
 use crate::source::{FileState, Stable};
+use crate::util::threads::keep_at;
 use notify::ErrorKind;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -59,7 +60,7 @@ impl Watcher {
     pub fn start(options: WatchOptions, sink: Arc<dyn EventSink>) -> io::Result<Self> {
         let (commands, reports) =
             (Arc::new(CommandQueue::default()), Arc::new(ReportQueue::default()));
-        let worker = WatchLoop {
+        let mut worker = WatchLoop {
             poll: options.poll.max(Duration::from_millis(10)),
             timing: Timing { quiet: options.quiet, quiet_while_open: options.quiet_while_open },
             events: options.events,
@@ -71,7 +72,10 @@ impl Watcher {
             try_again: None,
             paths_changed: false,
         };
-        std::thread::Builder::new().name("watch".to_owned()).spawn(|| worker.run())?;
+        let told = Event::thread_panicked(&worker.sink, "watch");
+        std::thread::Builder::new()
+            .name("watch".to_owned())
+            .spawn(move || keep_at(told, || worker.run()))?;
         Ok(Self { commands, reports })
     }
 
@@ -160,7 +164,7 @@ struct WatchLoop {
 }
 
 impl WatchLoop {
-    fn run(mut self) {
+    fn run(&mut self) {
         let mut next_poll = Instant::now();
         loop {
             let due = self.files.values().filter_map(|file| file.due).fold(next_poll, Instant::min);
@@ -175,6 +179,9 @@ impl WatchLoop {
             }
             self.look(poll);
             self.commands.set_at_rest(self.files.values().all(|file| file.due.is_none()));
+            if poll && self.folders.as_ref().is_some_and(|folders| !folders.is_alive()) {
+                self.paths_changed |= self.try_again.is_none();
+            }
             if self.paths_changed || self.try_again.is_some_and(|again| now >= again) {
                 self.watch_folders();
             }

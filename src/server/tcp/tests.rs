@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::*;
 use crate::engine::{Catalog, Outcome, Request, Transport, WorkerState};
-use crate::event::Log;
+use crate::event::{EventSink, Log};
 use crate::server::listen;
 use crate::server::shared_catalog::SharedCatalog;
 use crate::server::testing::{eventually, id, query};
@@ -23,13 +23,22 @@ impl Fixture {
     }
 
     fn start_on(address: &str, limits: TcpLimits, answer: impl Answer) -> Self {
+        Self::start_telling(address, limits, answer, Arc::new(Log))
+    }
+
+    fn start_telling(
+        address: &str,
+        limits: TcpLimits,
+        answer: impl Answer,
+        sink: Arc<dyn EventSink>,
+    ) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()
             .unwrap();
         let catalog = Arc::new(SharedCatalog::new(Catalog::default()));
-        let service = TcpService::new(Context::new(catalog, Arc::new(Log)), limits);
+        let service = TcpService::new(Context::new(catalog, sink), limits);
         let listener = listen::tcp(address.parse().unwrap()).unwrap();
         let server =
             runtime.block_on(async { service.serve_with(listener, Recorder::default(), answer) });
@@ -340,6 +349,39 @@ fn a_panic_ends_its_connection_only() {
     let panics = &fixture.service.context.counters.panics;
     assert!(eventually(|| panics.load(std::sync::atomic::Ordering::Relaxed) == 1));
     assert!(eventually(|| fixture.open() == 1));
+}
+
+/// Panics when it is told of a query that got no answer.
+#[derive(Default)]
+struct Fragile {
+    told: std::sync::Mutex<Vec<&'static str>>,
+}
+
+impl EventSink for Fragile {
+    fn emit(&self, event: &Event) {
+        self.told.lock().unwrap().push(event.name());
+        assert_ne!(event.name(), "answer-panicked", "a test's panic");
+    }
+}
+
+/// Regression: after a panic of the task that accepts, nobody accepted.
+#[test]
+fn a_panic_of_the_acceptor_is_told_and_it_accepts_again() {
+    let sink = Arc::new(Fragile::default());
+    let fixture = Fixture::start_telling(
+        "127.0.0.1:0",
+        TcpLimits::default(),
+        |catalog: &Catalog, state: &mut WorkerState, request: &Request<'_>, out: &mut [u8]| {
+            assert_ne!(id(request.query), 13, "a test's panic");
+            echo(catalog, state, request, out)
+        },
+        Arc::clone(&sink) as _,
+    );
+    let mut bad = fixture.connect();
+    bad.write_all(&framed(&query(13))).unwrap();
+    assert!(closed(&mut bad));
+    assert_eq!(ask(&mut fixture.connect(), &query(1)), query(1));
+    assert_eq!(*sink.told.lock().unwrap(), ["answer-panicked", "thread-panicked"]);
 }
 
 #[test]

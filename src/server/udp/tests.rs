@@ -20,7 +20,7 @@ struct Fixture {
 
 fn serve(address: &str, workers: usize, answer: impl Answer) -> Fixture {
     let context = context();
-    let delay = DelayQueue::start(Arc::clone(&context.counters)).unwrap();
+    let delay = DelayQueue::start(Arc::clone(&context.counters), &context.sink).unwrap();
     let listeners = listen::udp(address.parse().unwrap(), workers).unwrap();
     let server =
         UdpServer::start_with(listeners, &context, &delay, &mut Recorders::default(), answer);
@@ -147,7 +147,7 @@ fn a_worker_keeps_its_number_after_a_panic() {
     let context = context();
     let counters = engine::Counters::new(1);
     context.catalog.publish(Catalog::default().with_counters(counters.clone()));
-    let delay = DelayQueue::start(Arc::clone(&context.counters)).unwrap();
+    let delay = DelayQueue::start(Arc::clone(&context.counters), &context.sink).unwrap();
     let listeners = listen::udp("127.0.0.1:0".parse().unwrap(), 1).unwrap();
     let mut recorders = Recorders::default();
     recorders.take();
@@ -319,7 +319,7 @@ fn idle_workers_let_go_of_a_replaced_catalog() {
 #[test]
 fn no_sockets_no_server() {
     let context = context();
-    let delay = DelayQueue::start(Arc::clone(&context.counters)).unwrap();
+    let delay = DelayQueue::start(Arc::clone(&context.counters), &context.sink).unwrap();
     let mut recorders = Recorders::default();
     assert!(UdpServer::start(Vec::new(), &context, &delay, &mut recorders).is_err());
 }

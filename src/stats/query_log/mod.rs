@@ -10,6 +10,7 @@ mod writer;
 use crate::config;
 use crate::engine::Request;
 use crate::event::{Event, EventSink};
+use crate::util::threads::keep_at;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -60,9 +61,12 @@ impl QueryLog {
     /// When the system has no thread left.
     pub fn start(settings: &config::QueryLog, sink: &Arc<dyn EventSink>) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
-        let writer = Writer::open(settings.target.clone(), Arc::clone(&shared), Arc::clone(sink));
-        let thread =
-            std::thread::Builder::new().name("query-log".into()).spawn(move || writer.run())?;
+        let mut writer =
+            Writer::open(settings.target.clone(), Arc::clone(&shared), Arc::clone(sink));
+        let told = Event::thread_panicked(sink, "query-log");
+        let thread = std::thread::Builder::new()
+            .name("query-log".into())
+            .spawn(move || keep_at(told, || writer.run()))?;
         let (target, sink) = (settings.target.clone(), Arc::clone(sink));
         Ok(Self { shared, thread, flush: settings.flush, target, sink })
     }

@@ -64,7 +64,7 @@ impl Writer {
         writer
     }
 
-    pub(super) fn run(mut self) {
+    pub(super) fn run(&mut self) {
         let mut stop_by = None;
         loop {
             // Asked first, so that all that was logged before is still written.
@@ -93,7 +93,7 @@ impl Writer {
     }
 
     /// What could not be written is lost.
-    fn give_up(mut self) {
+    fn give_up(&mut self) {
         self.lose_pending();
         while self.take_lanes() && !self.pending.is_empty() {
             self.lose_pending();
