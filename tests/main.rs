@@ -5,6 +5,7 @@ mod acl;
 mod cli;
 mod clients;
 mod common;
+mod control;
 mod delayed;
 mod deploy;
 mod differential;

@@ -5,8 +5,9 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, UdpSocket};
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
-use crate::common::{RsyncDaemon, Server, names_in, skip, temp_dir};
+use crate::common::{Process, RsyncDaemon, Server, names_in, run, sealed, skip, temp_dir};
 
 const README: &str = include_str!("../README.md");
 const CHECKOUT: &str = env!("CARGO_MANIFEST_DIR");
@@ -285,6 +286,27 @@ fn serve_without_arguments_answers_the_dig_line_of_the_readme() {
     assert!(server.log().contains(&format!("\ntry: {line}\n")), "{}", server.log());
     let answer = shell(line);
     assert!(answer.contains("132.132.135.61.l2.apews.org. 1800 IN\tA\t127.0.0.2"), "{answer}");
+}
+
+/// The server beside the first command is found without options.
+#[test]
+fn status_and_reload_are_asked_in_a_second_terminal() {
+    sealed(|| {
+        let folder = checkout();
+        let dnsbld = |verb: &str| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_dnsbld"));
+            command.arg(verb).current_dir(folder.path()).env_remove("RUNTIME_DIRECTORY");
+            command
+        };
+        let mut server = Process::start(&mut dnsbld("serve"), &folder.path().join("log"));
+        server.wait(Duration::from_secs(60), |process| process.out().contains("\ntry: "));
+        for verb in ["status", "reload"] {
+            assert!(README.contains(&format!("`dnsbld {verb}`")));
+            let said = run(&mut dnsbld(verb));
+            let words = if verb == "status" { "l2.apews.org" } else { "nothing has changed" };
+            assert!(said.contains(words), "{said}");
+        }
+    });
 }
 
 #[test]

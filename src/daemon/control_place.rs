@@ -1,6 +1,7 @@
 //! Where the control socket is: the server makes it there, and its clients look for it there.
 
 use crate::config::ControlPath;
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -36,15 +37,24 @@ pub(crate) fn of_client(control: &ControlPath) -> Vec<PathBuf> {
 
 fn usual() -> PathBuf {
     let user = rustix::process::geteuid();
-    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-    // Of several folders, systemd separates the paths by colons.
-    let given = variable("RUNTIME_DIRECTORY")
-        .map(|list| std::env::split_paths(&list).next().unwrap_or_default());
     let is_ours = || fs::metadata(SYSTEM_FOLDER).is_ok_and(|folder| folder.uid() == user.as_raw());
-    let system = || (user.is_root() || is_ours()).then(|| PathBuf::from(SYSTEM_FOLDER));
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let temporary = std::env::temp_dir().join(format!("dnsbld-{}", user.as_raw()));
+    usual_of(user.is_root() || is_ours(), variable, temporary)
+}
+
+/// The usual place, by the environment; `is_system` if the folder of the system's server is this user's.
+fn usual_of(
+    is_system: bool,
+    variable: impl Fn(&str) -> Option<OsString>,
+    temporary: PathBuf,
+) -> PathBuf {
+    // Of several folders, systemd separates the paths by colons.
+    let first = |list: OsString| std::env::split_paths(&list).next().unwrap_or_default();
+    let given = variable("RUNTIME_DIRECTORY").map(first);
+    let system = || is_system.then(|| PathBuf::from(SYSTEM_FOLDER));
     let of_user = || variable("XDG_RUNTIME_DIR").map(|folder| Path::new(&folder).join("dnsbld"));
-    let temporary = || std::env::temp_dir().join(format!("dnsbld-{}", user.as_raw()));
-    given.or_else(system).or_else(of_user).unwrap_or_else(temporary).join(NAME)
+    given.or_else(system).or_else(of_user).unwrap_or(temporary).join(NAME)
 }
 
 /// Makes the folder of the socket, for its owner and group alone, unless it is there.
@@ -58,4 +68,33 @@ pub(crate) fn is_trusted(folder: &Path) -> io::Result<bool> {
     let user = rustix::process::geteuid().as_raw();
     let is_closed = folder.mode() & 0o022 == 0 || folder.mode() & 0o1000 != 0;
     Ok([0, user].contains(&folder.uid()) && is_closed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_that_was_made_for_the_server_comes_first() {
+        let place = |is_system, variables: &[(&str, &str)]| {
+            let value = |name: &str| variables.iter().find(|(known, _)| *known == name);
+            let value = |name: &str| value(name).map(|(_, value)| OsString::from(value));
+            usual_of(is_system, value, "/tmp/dnsbld-7".into()).display().to_string()
+        };
+        let (made, user) =
+            (("RUNTIME_DIRECTORY", "/run/a:/run/b"), ("XDG_RUNTIME_DIR", "/run/user/7"));
+        assert_eq!(place(true, &[made, user]), "/run/a/control");
+        assert_eq!(place(false, &[made, user]), "/run/a/control");
+        assert_eq!(place(true, &[user]), "/run/dnsbld/control");
+        assert_eq!(place(false, &[user]), "/run/user/7/dnsbld/control");
+        assert_eq!(place(false, &[]), "/tmp/dnsbld-7/control");
+    }
+
+    #[test]
+    fn a_client_looks_for_the_systems_server_last() {
+        let places = of_client(&ControlPath::Usual);
+        assert_eq!(places.last(), Some(&PathBuf::from("/run/dnsbld/control")));
+        assert_eq!(of_client(&ControlPath::At("/c".into())), [PathBuf::from("/c")]);
+        assert_eq!(of_client(&ControlPath::Off), [PathBuf::new(); 0]);
+    }
 }

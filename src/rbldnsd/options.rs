@@ -505,6 +505,7 @@ mod tests {
     fn no_watching_with_an_interval_of_zero() {
         let server = read("-c 0 -s x z").unwrap().server();
         assert_eq!((server.check_interval, server.stats_file.unwrap().interval), (None, None));
+        assert_eq!(read("z").unwrap().server().control, ControlPath::Off);
         assert_eq!(read("-vv z").unwrap().server().version, None);
         let version = read("z").unwrap().server().version.unwrap();
         assert!(version.starts_with("rbldnsd 1.0 (dnsbld "), "{version}");
