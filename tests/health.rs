@@ -132,3 +132,39 @@ fn data_that_is_kept_for_too_long_makes_its_zone_unready() {
     assert!(reason.starts_with("feed: no good files for more than 2 s: "), "{reason}");
     assert_eq!(ask(&daemon, KEY).data(), ["127.0.0.2"]);
 }
+
+#[test]
+fn a_list_is_shut_down_by_a_zone_that_says_so_and_lists_nothing() {
+    let setup = Setup::new();
+    setup.write("closed", "@ TXT \"bl.example was shut down\"\n");
+    let lists = "[[dataset]]\nname = \"closed\"\ntype = \"generic\"\nfiles = [\"closed\"]\n\
+                 [[zone]]\nname = \"bl.example\"\ndatasets = [\"closed\"]\n";
+    setup.configure("", lists);
+    let daemon = setup.start();
+    assert_eq!(ask(&daemon, "bl.example TXT").data(), ["\"bl.example was shut down\""]);
+    for name in ["2.0.0.127", "9.2.0.192", "test"] {
+        assert!(ask(&daemon, &format!("{name}.bl.example A")).is("NXDOMAIN"), "{name}");
+    }
+    assert_eq!(ask(&daemon, "_ready.bl.example A").data(), ["127.0.0.2"]);
+}
+
+#[test]
+fn sites_with_equal_content_have_equal_ids_whatever_their_files_are_called() {
+    let site = |file: &str, name: &str, text: &str, rest: &str| {
+        let setup = Setup::new();
+        setup.write(file, text);
+        let lists = format!(
+            "[[dataset]]\nname = \"{name}\"\ntype = \"ip4set\"\nfiles = [\"{file}\"]\n{rest}\n\
+             [[zone]]\nname = \"bl.example\"\ndatasets = [\"{name}\"]\n"
+        );
+        setup.configure("", &lists);
+        setup.start()
+    };
+    let id = |daemon: Daemon| said(&daemon, "bl.example", "id");
+    let text = "192.0.2.1 :2:x\n192.0.2.9 :3:y\n";
+    let first = id(site("list", "a", text, ""));
+    assert_eq!(first.len(), 16);
+    assert_eq!(id(site("other", "b", text, "max-age = \"9d\"")), first);
+    assert_ne!(id(site("list", "a", "192.0.2.1 :2:x\n192.0.2.9 :3:z\n", "")), first);
+    assert_ne!(id(site("list", "a", text, "ttl = 77")), first);
+}
