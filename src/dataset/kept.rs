@@ -7,7 +7,7 @@ use super::unchanged::unchanged;
 use crate::guard::Facts;
 use crate::snapshot;
 use crate::source::{Limits, SourceFile, read};
-use crate::state::accepted;
+use crate::state::accepted::{self, Kept};
 use crate::zonefile::{Diagnostics, Parser};
 use std::path::Path;
 use std::time::Instant;
@@ -16,13 +16,25 @@ use xxhash_rust::xxh3::Xxh3Default;
 /// The last good data of a dataset, built of the text that was kept of it; `None` if its files still hold that,
 /// if there is none, or none by the rules of now.
 pub(super) fn find(task: &Task, now: u64) -> Option<Box<Built>> {
-    let start = Instant::now();
+    let kept = kept(task)?;
+    let sources: Vec<SourceFile> = kept.files.iter().map(|(source, _)| source.clone()).collect();
+    if unchanged(task, &sources, false).is_some() { None } else { build(task, kept, now) }
+}
+
+/// Like [`find`], whatever the files hold now.
+pub(super) fn any(task: &Task, now: u64) -> Option<Box<Built>> {
+    build(task, kept(task)?, now)
+}
+
+/// The text that was kept of these very files.
+fn kept(task: &Task) -> Option<Kept> {
     let kept = accepted::find(task.server.state_dir.as_deref()?, &task.spec.name)?;
+    kept.files.iter().map(|(source, _)| &source.path).eq(&task.spec.files).then_some(kept)
+}
+
+fn build(task: &Task, kept: Kept, now: u64) -> Option<Box<Built>> {
+    let start = Instant::now();
     let (sources, copies): (Vec<_>, Vec<_>) = kept.files.into_iter().unzip();
-    let is_of_these = sources.iter().map(|source: &SourceFile| &source.path).eq(&task.spec.files);
-    if !is_of_these || unchanged(task, &sources, false).is_some() {
-        return None;
-    }
     let mut parser = Parser::new(task.spec.kind, convert::options(&task.spec, &task.server, now));
     for (source, copy) in sources.iter().zip(&copies) {
         parser.start_file();

@@ -10,7 +10,7 @@
 //! - `pool` has the threads that build; `lifecycle` owns what is `served` and decides what is told and tried
 //!   again; `manager` has all datasets of a server.
 //! - `acceptance` is about files that were refused and are to be served all the same.
-//! - `offline` builds without a server.
+//! - `offline` builds without a server; `preview` tells what would become of files.
 
 pub(crate) mod acceptance;
 mod build;
@@ -22,6 +22,7 @@ mod lifecycle;
 pub(crate) mod manager;
 mod offline;
 mod pool;
+mod preview;
 mod served;
 pub(crate) mod task;
 #[cfg(test)]
@@ -31,3 +32,4 @@ mod unchanged;
 pub(crate) use lifecycle::Lifecycle;
 pub use lifecycle::State;
 pub use offline::{Compiled, compile};
+pub use preview::{Preview, Version, preview};

@@ -6,6 +6,7 @@ mod apexes;
 mod catalog;
 mod counters;
 mod dataset;
+pub mod diff;
 mod health;
 pub(crate) mod key;
 pub mod lookup;

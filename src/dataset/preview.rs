@@ -1,0 +1,143 @@
+//! What would become of files if a server found them now: what `dnsbld guard` and `dnsbld diff` tell.
+
+use super::build::build;
+use super::task::{Built, Cached, Outcome, Task};
+use super::{cached, kept};
+use crate::config;
+use crate::event::{EventSink, Log};
+use crate::guard::{self, Baseline, Candidate, Facts, Verdict};
+use crate::source::Problem;
+use crate::util::cancel::CancelSource;
+use crate::util::threads::cores;
+use crate::util::time::unix_time;
+use crate::zone::Dataset;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+/// A dataset as the state folder has it, and as it would be.
+#[derive(Debug)]
+pub struct Preview {
+    /// What was accepted last; `None` if the state folder has nothing of it.
+    pub old: Option<Version>,
+    /// What its files would make of it, or what is wrong with them.
+    pub new: Result<Version, Problem>,
+    /// What the guard would say.
+    pub verdict: Verdict,
+}
+
+/// A version of a dataset.
+#[derive(Debug)]
+pub struct Version {
+    /// The data.
+    pub dataset: Dataset,
+    /// What the guard compares.
+    pub facts: Facts,
+    /// When it was accepted, if it was.
+    pub since: Option<SystemTime>,
+}
+
+/// Looks at what would become of a dataset, with another file in place of one of its own: its only one, or the
+/// one with the same name.
+///
+/// # Errors
+///
+/// When it is not clear which file the other one is in place of, or a file is being written.
+pub fn preview(
+    spec: &config::Dataset,
+    server: &config::Server,
+    file: Option<&Path>,
+) -> anyhow::Result<Preview> {
+    let now = unix_time();
+    let source = CancelSource::default();
+    let task = |spec: config::Dataset| Task {
+        spec: Arc::new(spec),
+        server: Arc::new(server.clone()),
+        last_stable: Vec::new(),
+        good: None,
+        by_these_rules: false,
+        owns_snapshots: true,
+        accepting: None,
+        all_cores: cores() > 1,
+        token: source.token(),
+    };
+    let old = accepted(&task(spec.clone()), now);
+    let mut place = None;
+    let mut wanted = spec.clone();
+    if let Some(file) = file {
+        let number = place_of(file, &spec.files)?;
+        place = Some((file.to_owned(), spec.files[number].clone()));
+        wanted.files[number] = file.to_owned();
+    }
+    // The rules compare files by their places.
+    let in_place = |path: &mut PathBuf| {
+        if let Some((file, place)) = &place
+            && path == file
+        {
+            path.clone_from(place);
+        }
+    };
+    let new = match build(&task(wanted), now, old.is_some()) {
+        Outcome::Built(mut built) => {
+            built.sources.iter_mut().for_each(|source| in_place(&mut source.path));
+            Ok(*built)
+        }
+        Outcome::Failed(problem, _) => Err(problem),
+        Outcome::Unstable(file) | Outcome::Rewritten(file) => {
+            anyhow::bail!("{}: is being written", file.display())
+        }
+        Outcome::Same(_) => anyhow::bail!("{}: nothing was built", spec.name),
+    };
+    let verdict = match &new {
+        Err(problem) => Verdict::Quarantine(problem.clone()),
+        Ok(new) => judge(spec, old.as_ref(), new, now),
+    };
+    let version = |built: Built| Version {
+        dataset: built.dataset,
+        facts: built.facts,
+        since: built.since,
+    };
+    Ok(Preview { old: old.map(version), new: new.map(version), verdict })
+}
+
+/// What was accepted last, as the state folder has it.
+fn accepted(task: &Task, now: u64) -> Option<Built> {
+    let mut events = Vec::new();
+    let found = match cached::find(task, now, &mut events) {
+        Some(Cached::Current(built) | Cached::Former(built)) => Some(built),
+        None => kept::any(task, now),
+    };
+    if found.is_none() {
+        events.iter().for_each(|event| Log.emit(event));
+    }
+    found.map(|built| *built)
+}
+
+fn judge(spec: &config::Dataset, old: Option<&Built>, new: &Built, now: u64) -> Verdict {
+    let candidate = Candidate {
+        sources: &new.sources,
+        dataset: &new.dataset,
+        accept_empty: spec.accept_empty,
+        now,
+    };
+    let old = old.map(|old| Baseline {
+        sources: &old.sources,
+        dataset: &old.dataset,
+        is_predecessor: old.is_of(&spec.files),
+    });
+    guard::judge(&candidate, old.as_ref(), &spec.policy)
+}
+
+/// The number of the file that another one is in place of.
+fn place_of(file: &Path, files: &[PathBuf]) -> anyhow::Result<usize> {
+    let same_name = files.iter().position(|known| known.file_name() == file.file_name());
+    let only = (files.len() == 1).then_some(0);
+    only.or(same_name).ok_or_else(|| {
+        let names: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
+        anyhow::anyhow!(
+            "the dataset has several files: give {} the name of the one that it is in place of: {}",
+            file.display(),
+            names.join(", ")
+        )
+    })
+}
