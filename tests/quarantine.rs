@@ -4,6 +4,7 @@
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use flate2::read::MultiGzDecoder;
@@ -28,8 +29,23 @@ fn setup(kind: &str, text: &str) -> Setup {
         "[[dataset]]\nname = 'list'\ntype = '{kind}'\nfiles = ['list']\n\
          [[zone]]\nname = 'bl.test'\ndatasets = ['list']\n"
     );
-    setup.configure("state-dir = 'state'", &tables);
+    setup.configure("state-dir = 'state'\ncontrol = 'control'", &tables);
     setup
+}
+
+/// Runs a command of the program with the configuration: the exit code, and what it prints on both outputs.
+fn dnsbld(setup: &Setup, arguments: &[&str]) -> (i32, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_dnsbld"))
+        .args(arguments)
+        .arg("--config")
+        .arg(setup.path("dnsbld.toml"))
+        .current_dir(setup.path(""))
+        .env_remove("DNSBLD_LOG")
+        .output()
+        .expect("the program runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let code = output.status.code().expect("it ends by itself");
+    (code, text(&output.stdout) + &text(&output.stderr))
 }
 
 /// The files of the dataset below a folder of the state folder, by their ending.
@@ -151,4 +167,147 @@ fn a_quarantine_that_cannot_be_written_is_told_once() {
         server.expect_code("x.bad7.example.bl.test", NoError, SOON);
     }
     assert_eq!(server.log_lines(&["event=\"file-not-kept\""]).len(), 1, "{}", server.log());
+}
+
+fn addresses(count: u32) -> String {
+    (0..count).map(|number| format!("10.{}.{}.7 :2:listed\n", number / 250, number % 250)).collect()
+}
+
+/// Comments alone would delist everything: refused, accepted, and still served after a restart.
+#[test]
+fn what_is_accepted_is_served_once_and_over_a_restart() {
+    let server = setup("ip4set", &addresses(200)).start();
+    wait_for_snapshot(&server);
+    let (code, told) = dnsbld(&server, &["accept", "list"]);
+    assert_eq!((code, told.contains("nothing to accept")), (1, true), "{told}");
+    let (code, told) = dnsbld(&server, &["accept", "other"]);
+    assert_eq!((code, told.contains("no such dataset")), (1, true), "{told}");
+
+    server.write("list", "# this list was shut down\n");
+    server.expect_log(&["ERROR", &event("dataset-refused", "list"), "`dnsbld accept list`"], SOON);
+    server.expect_code("7.0.0.10.bl.test", NoError, SOON);
+    let (code, told) = dnsbld(&server, &["status", "list"]);
+    assert_eq!(code, 1, "{told}");
+    assert!(told.contains("quarantined") && told.contains("dnsbld accept list"), "{told}");
+    let (code, told) = dnsbld(&server, &["diff", "list"]);
+    assert_eq!(code, 1, "{told}");
+    assert!(told.contains("- 10.0.0.7\n"), "{told}");
+    assert!(told.contains("removed: 200 addresses in 200 ranges"), "{told}");
+
+    let (code, told) = dnsbld(&server, &["accept", "list"]);
+    assert_eq!(code, 0, "{told}:\n{}", server.log());
+    assert!(
+        told.starts_with("dataset list: accepted: 0 entries served now, before 200;"),
+        "{told}"
+    );
+    // Published before the answer.
+    assert_eq!(server.ask("7.0.0.10.bl.test", RecordType::A).rcode(), NXDomain);
+    server.expect_log(&["WARN", &event("dataset-accepted", "list")], SOON);
+    assert!(wait_until(SOON, || server.log_lines(&["snapshot-written"]).len() == 2));
+
+    let server = server.restart();
+    assert_eq!(server.ask("7.0.0.10.bl.test", RecordType::A).rcode(), NXDomain);
+    assert!(server.log_lines(&["dataset-refused"]).is_empty(), "{}", server.log());
+    // The acceptance was for that file alone.
+    server.write("list", addresses(200));
+    server.expect_code("7.0.0.10.bl.test", NoError, SOON);
+    server.write("list", "# this list was shut down\n");
+    server.expect_log(&["ERROR", &event("dataset-refused", "list")], SOON);
+    server.expect_code("7.0.0.10.bl.test", NoError, SOON);
+}
+
+/// What somebody has looked at is accepted, and nothing that came in its place.
+#[test]
+fn a_file_that_has_changed_since_is_judged_as_usual() {
+    let setup = setup("ip4set", &addresses(200));
+    let text = fs::read_to_string(setup.path("dnsbld.toml")).unwrap();
+    let server = "[server]\nquiet-period = '5s'\ncheck-interval = '100ms'";
+    setup.write("dnsbld.toml", text.replace("[server]", server));
+    let server = setup.start();
+    server.write("list", PAGE);
+    server.expect_log(&["ERROR", &event("dataset-refused", "list")], SOON);
+    // The server has not seen it at rest yet.
+    server.write("list", "<html>another page</html>\n");
+    let (code, told) = dnsbld(&server, &["accept", "list"]);
+    assert_eq!(code, 1, "{told}");
+    assert!(told.contains("is being written"), "{told}");
+    server.expect_code("7.0.0.10.bl.test", NoError, SOON);
+}
+
+/// No list can be made of what is packed in another way.
+#[test]
+fn what_cannot_be_read_cannot_be_accepted() {
+    let server = setup("ip4set", &addresses(200)).start();
+    server.write("list", "PK\x03\x04 and so on");
+    server.expect_log(&["ERROR", &event("dataset-refused", "list"), "ZIP"], SOON);
+    let (code, told) = dnsbld(&server, &["accept", "list"]);
+    assert_eq!(code, 1, "{told}");
+    assert!(told.contains("cannot be accepted") && told.contains("ZIP"), "{told}");
+}
+
+/// An error page is refused by its first bytes, and can be accepted all the same: it lists nothing.
+#[test]
+fn a_page_that_is_accepted_empties_the_list() {
+    let server = setup("ip4set", &addresses(200)).start();
+    server.write("list", PAGE);
+    server.expect_log(&["ERROR", &event("dataset-refused", "list"), "`dnsbld accept list`"], SOON);
+    let (code, told) = dnsbld(&server, &["accept", "list"]);
+    assert_eq!(code, 0, "{told}:\n{}", server.log());
+    assert_eq!(server.ask("7.0.0.10.bl.test", RecordType::A).rcode(), NXDomain);
+}
+
+#[test]
+fn guard_and_diff_tell_beforehand_what_would_become_of_a_file() {
+    let server = setup("ip4set", &addresses(200)).start();
+    wait_for_snapshot(&server);
+    let (good, page) = (server.path("new"), server.path("page"));
+    fs::write(&good, addresses(190) + "10.0.1.0/24 :2:listed\n10.0.3.7 :3:otherwise\n").unwrap();
+    fs::write(&page, PAGE).unwrap();
+    let judge = |file: &Path| dnsbld(&server, &["guard", file.to_str().unwrap(), "--as", "list"]);
+    let (code, told) = judge(&good);
+    assert_eq!(code, 0, "{told}");
+    assert!(told.contains("192, before 200") && told.contains("would be served"), "{told}");
+    let (code, told) = judge(&page);
+    assert_eq!(code, 1, "{told}");
+    assert!(told.contains("would be refused: ") && told.contains("guard foreign"), "{told}");
+    let (code, told) = judge(&server.path("none"));
+    assert_eq!((code, told.contains("cannot tell")), (2, true), "{told}");
+
+    let (code, told) = dnsbld(&server, &["diff", "list", good.to_str().unwrap(), "--limit", "3"]);
+    assert_eq!(code, 1, "{told}");
+    let want = "\
++ 10.0.1.0-10.0.1.6
++ 10.0.1.8-10.0.1.255
+~ 10.0.3.7
+... 10 more differences; --limit 0 prints all
+added: 255 addresses in 2 ranges
+removed: 10 addresses in 10 ranges
+changed: 1 address in 1 range
+";
+    assert_eq!(told, want);
+    let (code, told) = dnsbld(&server, &["diff", "list", "--json"]);
+    let report: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!((code, &report["schema"]), (0, &1.into()), "{told}");
+    assert_eq!(report["differences"], serde_json::json!([]));
+    // Nothing was taken of what was only looked at.
+    assert_eq!(server.ask("0.1.0.10.bl.test", RecordType::A).rcode(), NXDomain);
+    assert!(quarantined(&server).is_empty());
+}
+
+#[test]
+fn names_are_compared_too() {
+    let server = setup("dnset", &names(100)).start();
+    wait_for_snapshot(&server);
+    let new = server.path("new");
+    fs::write(&new, names(99) + "one.example :2:listed\n").unwrap();
+    let (code, told) = dnsbld(&server, &["diff", "list", new.to_str().unwrap()]);
+    assert_eq!(code, 1, "{told}");
+    let want = "\
+- bad99.example
+- *.bad99.example
++ one.example
+added: 1 name
+removed: 2 names
+";
+    assert_eq!(told, want);
 }

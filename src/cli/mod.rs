@@ -1,19 +1,26 @@
 //! The command line: one file and one structure per subcommand.
 
+mod accept;
 mod check_config;
 mod client;
 mod compile;
+mod diff;
 mod dump;
+mod guard;
 mod log;
 mod migrate;
+mod preview;
 mod reload;
 mod serve;
 mod status;
 mod verify;
 
+pub use accept::Accept;
 pub use check_config::CheckConfig;
 pub use compile::Compile;
+pub use diff::Diff;
 pub use dump::Dump;
+pub use guard::Guard;
 pub use migrate::Migrate;
 pub use reload::Reload;
 pub use serve::Serve;
@@ -60,6 +67,9 @@ enum Command {
     Serve(Serve),
     Status(Status),
     Reload(Reload),
+    Accept(Accept),
+    Guard(Guard),
+    Diff(Diff),
     CheckConfig(CheckConfig),
     Compile(Compile),
     Migrate(Migrate),
@@ -83,6 +93,9 @@ impl Cli {
                 Command::Serve(serve) => serve.run(),
                 Command::Status(status) => status.run(),
                 Command::Reload(reload) => reload.run(),
+                Command::Accept(accept) => accept.run(),
+                Command::Guard(guard) => guard.run(),
+                Command::Diff(diff) => diff.run(),
                 Command::CheckConfig(check) => check.run(),
                 Command::Compile(compile) => compile.run(),
                 Command::Migrate(migrate) => migrate.run(),

@@ -7,7 +7,7 @@ use super::command::Command;
 use super::personality::Personality;
 use super::phase::{Phase, Round};
 use super::reloads::Reloads;
-use super::request::{Answer, Asked, Request};
+use super::request::{AcceptReport, Answer, Asked, Reply, Request};
 use super::servers::Servers;
 use super::stats_reporter::StatsReporter;
 use crate::config::{ConfigSource, Settings};
@@ -17,7 +17,7 @@ use crate::server::shared_catalog::SharedCatalog;
 use crate::state::lock::StateLock;
 use crate::state::serials::Serials;
 use crate::stats::query_log::QueryLog;
-use crate::status::{Sources, Status};
+use crate::status::{SCHEMA, Sources, Status};
 use crate::util::time::unix_time;
 use crate::watch::Change;
 use crate::wire::name::NameBuf;
@@ -118,6 +118,7 @@ impl Control {
         if let Some(changed) = built {
             self.after_builds(changed);
         }
+        self.datasets.reply();
         ControlFlow::Continue(())
     }
 
@@ -129,6 +130,23 @@ impl Control {
                 let outcome = self.reload();
                 self.reloads.begin(since, before, &outcome, reply);
             }
+            Request::Accept { dataset } => self.accept(dataset, reply),
+        }
+    }
+
+    /// Has the files of a dataset served that are refused.
+    fn accept(&mut self, dataset: String, reply: Reply) {
+        let name = dataset.clone();
+        self.datasets.accept(&name, move |acceptance| {
+            let (served, outcome) = (acceptance.is_served(), acceptance.to_string());
+            reply.send(Answer::Accept(AcceptReport { schema: SCHEMA, dataset, served, outcome }));
+        });
+        self.note_builds();
+    }
+
+    fn note_builds(&mut self) {
+        if matches!(self.phase, Phase::Idle) && self.datasets.is_building() {
+            self.phase = Phase::Building(Round::begin());
         }
     }
 
@@ -157,9 +175,7 @@ impl Control {
             debug!("{} has changed: {:?}", change.path.display(), change.state);
         }
         self.datasets.files_changed(changes);
-        if matches!(self.phase, Phase::Idle) && self.datasets.is_building() {
-            self.phase = Phase::Building(Round::begin());
-        }
+        self.note_builds();
     }
 
     pub(super) fn tell_loads_finished(&self, took: Duration, changed: bool) {

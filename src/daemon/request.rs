@@ -14,6 +14,11 @@ pub(crate) enum Request {
     Status {},
     /// Reads the settings again and has all files looked at; answers when that is done.
     Reload {},
+    /// Serves the files of a dataset that are refused; answers when that is done.
+    Accept {
+        /// The dataset.
+        dataset: String,
+    },
 }
 
 impl Request {
@@ -21,7 +26,7 @@ impl Request {
     pub(super) fn is_change(&self) -> bool {
         match self {
             Self::Status {} => false,
-            Self::Reload {} => true,
+            Self::Reload {} | Self::Accept { .. } => true,
         }
     }
 }
@@ -34,8 +39,23 @@ pub(super) enum Answer {
     Status(Box<Status>),
     /// To [`Request::Reload`].
     Reload(Box<ReloadReport>),
+    /// To [`Request::Accept`].
+    Accept(AcceptReport),
     /// The request was not done.
     Refused(Refused),
+}
+
+/// What came of the wish to serve files that are refused.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct AcceptReport {
+    /// [`SCHEMA`](crate::status::SCHEMA) of the server.
+    pub(crate) schema: u32,
+    /// The dataset.
+    pub(crate) dataset: String,
+    /// Its files are served now.
+    pub(crate) served: bool,
+    /// What happened, as a sentence.
+    pub(crate) outcome: String,
 }
 
 /// Why a request was not done.

@@ -92,11 +92,8 @@ pub fn preview(
         Err(problem) => Verdict::Quarantine(problem.clone()),
         Ok(new) => judge(spec, old.as_ref(), new, now),
     };
-    let version = |built: Built| Version {
-        dataset: built.dataset,
-        facts: built.facts,
-        since: built.since,
-    };
+    let version =
+        |built: Built| Version { dataset: built.dataset, facts: built.facts, since: built.since };
     Ok(Preview { old: old.map(version), new: new.map(version), verdict })
 }
 

@@ -425,28 +425,33 @@ fn loaded(load: &Load) -> String {
             format!("recovered after {}: {count}, before {before}", age(*time))
         }
     };
-    match doubt {
-        None => {}
-        Some(Doubt::Interrupted(file)) => text.push_str(&format!(
-            "; {} is what an interrupted rsync --partial left, and is served because there is no better \
-             data; run the mirror job again, and without --partial",
-            file.display()
-        )),
-        Some(Doubt::Empty) => text.push_str("; the dataset lists nothing"),
-        Some(Doubt::EmptyFile(file)) => text.push_str(&format!(
-            "; {} holds no bytes; fetch it again, or set accept-empty = true for the dataset if it is \
-             meant to be empty",
-            file.display()
-        )),
-        Some(Doubt::MostlyBad(lines)) => {
-            let lines = counted(*lines, "line is", "lines are");
-            text.push_str(&format!("; {lines} wrong; check that this is the right file and type"));
-        }
-        Some(Doubt::Shrunk) => {
-            text.push_str("; fewer than half of before; check that the file is whole");
-        }
+    if let Some(doubt) = doubt {
+        text.push_str("; ");
+        text.push_str(&odd(doubt));
     }
     text
+}
+
+/// What is odd about data that is served all the same.
+pub(crate) fn odd(doubt: &Doubt) -> String {
+    match doubt {
+        Doubt::Interrupted(file) => format!(
+            "{} is what an interrupted rsync --partial left, and is served because there is no better \
+             data; run the mirror job again, and without --partial",
+            file.display()
+        ),
+        Doubt::Empty => "the dataset lists nothing".to_owned(),
+        Doubt::EmptyFile(file) => format!(
+            "{} holds no bytes; fetch it again, or set accept-empty = true for the dataset if it is \
+             meant to be empty",
+            file.display()
+        ),
+        Doubt::MostlyBad(lines) => {
+            let lines = counted(*lines, "line is", "lines are");
+            format!("{lines} wrong; check that this is the right file and type")
+        }
+        Doubt::Shrunk => "fewer than half of before; check that the file is whole".to_owned(),
+    }
 }
 
 fn refused(dataset: &str, refusal: &Refusal) -> String {

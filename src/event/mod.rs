@@ -11,7 +11,7 @@ pub(crate) mod samples;
 
 pub use dataset::{LastGood, Load, Overdue, Refusal, Renewal, Role};
 pub use log::Log;
-pub(crate) use log::{level, text};
+pub(crate) use log::{level, odd, text};
 
 use crate::config;
 use crate::config::LogTarget;

@@ -189,7 +189,9 @@ impl Comparison<'_> {
         each_piece(old, new, |start, end, old, new| {
             let Some(change) = self.change(old, new) else { return };
             run = match run.take() {
-                Some((before, first, last)) if before == change && last.successor() == Some(start) => {
+                Some((before, first, last))
+                    if before == change && last.successor() == Some(start) =>
+                {
                     Some((change, first, end))
                 }
                 before => {
@@ -216,14 +218,18 @@ impl Comparison<'_> {
             };
             let before = old.next_if(|_| order.is_le()).map(|keyed| keyed.entry);
             let now = new.next_if(|_| order.is_ge()).map(|keyed| keyed.entry);
-            let Some(name) = before.as_ref().or(now.as_ref()).map(|entry| entry.name.clone()) else {
+            let Some(name) = before.as_ref().or(now.as_ref()).map(|entry| entry.name.clone())
+            else {
                 return;
             };
             let of = |entry: &Option<NameEntry>, part: fn(&NameEntry) -> Option<AnswerId>| {
                 entry.as_ref().and_then(part)
             };
             for (part, key) in [
-                ((|entry| entry.itself) as fn(&NameEntry) -> Option<AnswerId>, Key::Name(name.clone())),
+                (
+                    (|entry| entry.itself) as fn(&NameEntry) -> Option<AnswerId>,
+                    Key::Name(name.clone()),
+                ),
                 (|entry| entry.below, Key::Below(name)),
             ] {
                 if let Some(change) = self.entry_change(of(&before, part), of(&now, part)) {
@@ -335,7 +341,8 @@ mod tests {
             start += length;
         }
         let (answers, numbering) = builder.finish(ranges.iter().map(|range| range.answer));
-        let ranges = ranges.into_iter().map(|range| Range { answer: numbering.get(range.answer), ..range });
+        let ranges =
+            ranges.into_iter().map(|range| Range { answer: numbering.get(range.answer), ..range });
         Dataset { ip4: Some(Trie4::build(ranges)), answers, ..Dataset::default() }
     }
 

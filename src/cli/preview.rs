@@ -1,0 +1,45 @@
+//! What `dnsbld guard` and `dnsbld diff` have in common: a dataset of the configuration, and what would become
+//! of it.
+
+use crate::config::{ConfigSource, Settings};
+use crate::dataset;
+use anyhow::Context as _;
+use clap::Args;
+use std::path::{Path, PathBuf};
+
+/// The exit code if it cannot be told.
+pub(super) const UNKNOWN: u8 = 2;
+
+/// Where the dataset is configured.
+#[derive(Args, Debug)]
+pub(super) struct Place {
+    /// The configuration file [default: as for `dnsbld serve`].
+    #[arg(long, short, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl Place {
+    /// What would become of a dataset, with this file in place of its own.
+    pub(super) fn preview(
+        &self,
+        name: &str,
+        file: Option<&Path>,
+    ) -> anyhow::Result<dataset::Preview> {
+        let folder = std::env::current_dir().context("cannot determine the current folder")?;
+        let source = match &self.config {
+            Some(file) => ConfigSource::file(file.clone()),
+            None => ConfigSource::default_file(&folder),
+        };
+        let Settings { server, datasets, .. } = source.load()?.settings;
+        let Some(spec) = datasets.iter().find(|dataset| dataset.name == name) else {
+            let names: Vec<_> = datasets.iter().map(|dataset| dataset.name.as_str()).collect();
+            anyhow::bail!("there is no dataset {name:?} in {source}; it has {}", names.join(", "));
+        };
+        if server.state_dir.is_none() {
+            anyhow::bail!(
+                "{source} sets no state-dir, so that nothing is known of what its server serves"
+            );
+        }
+        dataset::preview(spec, &server, file.map(|file| folder.join(file)).as_deref())
+    }
+}
