@@ -34,7 +34,7 @@ impl DatasetManager {
         let at_once = match self.datasets.get_mut(name) {
             None => Acceptance::Unknown,
             Some(managed) => match managed.refused_now() {
-                Err(no) => no,
+                Err(told) => *told,
                 Ok((versions, overruled)) => {
                     let before = managed.lifecycle.served().map(|served| served.entries());
                     managed.accepting = Some(Accepting { versions, overruled, before, reply });
@@ -77,14 +77,14 @@ impl Replies {
 
 impl ManagedDataset {
     /// The files that were refused and may be accepted, and why they were refused.
-    fn refused_now(&self) -> Result<(RefusedVersions, Problem), Acceptance> {
+    fn refused_now(&self) -> Result<(RefusedVersions, Problem), Box<Acceptance>> {
         let Some(failure) = self.lifecycle.failure() else {
-            return Err(Acceptance::NothingRefused);
+            return Err(Acceptance::NothingRefused.into());
         };
         let problem = failure.problem.clone();
         match &self.refused {
             Some(versions) => Ok((versions.clone(), problem)),
-            None => Err(Acceptance::Unfit(problem)),
+            None => Err(Acceptance::Unfit(problem).into()),
         }
     }
 
