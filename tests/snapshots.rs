@@ -38,7 +38,8 @@ fn setup() -> Setup {
 
 fn configure(setup: &Setup, kind: &str, more: &str) {
     let tables = format!(
-        "[[dataset]]\nname = 'list'\ntype = '{kind}'\nfiles = ['list']\n{more}\n\
+        "[[dataset]]\nname = 'list'\ntype = '{kind}'\nfiles = ['list']\n\
+         accept-snapshot = true\n{more}\n\
          [[dataset]]\nname = 'names'\ntype = 'dnset'\nfiles = ['names']\n\
          [[zone]]\nname = 'bl.test'\ndatasets = ['list', 'names']\n"
     );
@@ -50,6 +51,7 @@ fn configure_list(setup: &Setup) {
     setup.configure(
         "state-dir = 'state'",
         "[[dataset]]\nname = 'list'\ntype = 'ip4set'\nfiles = ['list']\n\
+         accept-snapshot = true\n\
          [[zone]]\nname = 'bl.test'\ndatasets = ['list']\n",
     );
 }
@@ -343,6 +345,18 @@ fn a_snapshot_made_by_hand_is_served_in_place_of_its_text() {
         server.expect_code("9.0.0.10.bl.test", NoError, SOON);
     }
     let setup = setup();
+    setup.write("list", "10.0.0.1 :2:made elsewhere\n");
+    let text = fs::read_to_string(setup.path("dnsbld.toml")).expect("ours");
+    fs::write(setup.path("dnsbld.toml"), text.replace("accept-snapshot", "#accept-snapshot"))
+        .expect("ours");
+    settle();
+    let server = setup.start();
+    check(&server);
+    server.write("list", &bytes);
+    let told = ["dataset list", "is a snapshot, and the dataset takes in none", "accept-snapshot"];
+    server.expect_log(&told, SOON);
+    check(&server);
+    let setup = self::setup();
     setup.write("list", &bytes);
     configure(&setup, "ip4set", "default-text = 'x'");
     let server = setup.start();

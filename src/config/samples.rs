@@ -156,6 +156,9 @@ fn every_setting_appears_with_its_default() {
     let shown: Vec<bool> =
         spec.dataset.iter().filter_map(|dataset| dataset.get_ref().accept_empty).collect();
     assert_eq!(shown, [dataset.accept_empty]);
+    let shown: Vec<bool> =
+        spec.dataset.iter().filter_map(|dataset| dataset.get_ref().accept_snapshot).collect();
+    assert_eq!(shown, [dataset.accept_snapshot]);
     let zone = Zone::new(NameBuf::ROOT, Vec::new());
     let shown: Vec<bool> = spec.zone.iter().filter_map(|zone| zone.get_ref().test_points).collect();
     assert_eq!(shown, [zone.test_points]);

@@ -288,6 +288,8 @@ pub struct Dataset {
     pub allow_any_a: bool,
     /// Lets an empty file replace a list that has entries.
     pub accept_empty: bool,
+    /// Takes in a snapshot where a list is expected, whoever wrote it.
+    pub accept_snapshot: bool,
     /// Answers NXDOMAIN for an unlisted name even if names below it are listed, against RFC 8020, as
     /// the type `dnhash` of rspamd's fork of rbldnsd does.
     pub hides_empty_non_terminals: bool,
@@ -316,6 +318,7 @@ impl Dataset {
             default_text: None,
             allow_any_a: false,
             accept_empty: false,
+            accept_snapshot: false,
             hides_empty_non_terminals: false,
             freshness: FreshnessLimits::default(),
             policy: Policy::NATIVE,

@@ -75,6 +75,7 @@ pub(super) struct DatasetSpec {
     pub(super) default_text: Typed<String>,
     pub(super) allow_any_a: Option<bool>,
     pub(super) accept_empty: Option<bool>,
+    pub(super) accept_snapshot: Option<bool>,
     pub(super) max_age: Typed<Time>,
     pub(super) keep_bad_for: Typed<Time>,
 }

@@ -169,7 +169,9 @@ fn read_into(
     let mut take = |chunk: &[u8], prepared: Option<Batches>| {
         task.go_on()?;
         if std::mem::take(&mut first) {
-            if snapshot::is_snapshot(chunk) {
+            if snapshot::is_snapshot(chunk) && !task.spec.accept_snapshot {
+                wrong = Some(Cause::UnaskedSnapshot);
+            } else if snapshot::is_snapshot(chunk) {
                 intake = Some(Intake::new(task.folder().as_ref()).map_err(not_copied)?);
             } else if policy.foreign && !is_wanted {
                 wrong = guard::foreign(chunk);

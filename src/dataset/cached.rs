@@ -41,6 +41,7 @@ fn rules(spec: &config::Dataset, server: &config::Server) -> Rules {
         default_text,
         allow_any_a,
         accept_empty: _,
+        accept_snapshot: _,
         freshness: _,
         hides_empty_non_terminals: _,
         policy,

@@ -139,7 +139,8 @@ fn junk_is_not_read_to_its_end() {
 /// A file that is refused when it is read must not come in by its snapshot.
 #[test]
 fn data_from_the_future_is_refused_as_a_snapshot_too() {
-    let sandbox = Sandbox::new("$TIMESTAMP 2020-01-01\n10.0.0.1\n");
+    let mut sandbox = Sandbox::new("$TIMESTAMP 2020-01-01\n10.0.0.1\n");
+    sandbox.spec.accept_snapshot = true;
     compile(&sandbox.spec, &sandbox.server, None).unwrap();
     let outcome = |now| match run(&sandbox.task(), now, &mut Vec::new()).0 {
         Outcome::Built(built) => (built.dataset.mapped() > 0).to_string(),

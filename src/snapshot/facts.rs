@@ -3,8 +3,12 @@
 use super::bytes::{Reader, Writer};
 use crate::listing::{AnswerId, Answers, AnswersBuilder};
 use crate::zone::{Dataset, Ns, Soa, Vars};
+use crate::zonefile::MAX_VARIABLE;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+
+/// The most name servers: no settings have as many.
+const MAX_NS: usize = 1024;
 
 /// The facts of a dataset.
 pub(super) fn encode(dataset: &Dataset) -> Vec<u8> {
@@ -53,7 +57,8 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Dataset> {
         soa: from.option(take_soa)?,
         ns: from.option(|from| {
             let ttl = from.u32()?;
-            Some(Ns { ttl, names: from.list(Reader::name)?, explicit: true })
+            let names = from.list(Reader::name)?;
+            (names.len() <= MAX_NS).then_some(Ns { ttl, names, explicit: true })
         })?,
         vars: take_vars(&mut from)?,
         default_answer: from.option(take_default)?.unwrap_or_default(),
@@ -86,7 +91,10 @@ fn take_soa(from: &mut Reader<'_>) -> Option<Soa> {
 }
 
 fn take_vars(from: &mut Reader<'_>) -> Option<Vars> {
-    let text = |from: &mut Reader<'_>| from.text().map(Arc::from);
+    let text = |from: &mut Reader<'_>| {
+        let text = from.text()?;
+        (1..=MAX_VARIABLE).contains(&text.len()).then(|| Arc::from(text))
+    };
     let mut vars = Vars::default();
     for var in &mut vars.numbered {
         *var = from.option(text)?;

@@ -80,6 +80,8 @@ pub enum Cause {
     JsonText,
     /// It is a compiled dataset that cannot be used here.
     Snapshot(String),
+    /// It is a snapshot, where the settings do not say that one may come.
+    UnaskedSnapshot,
     /// Every line that should be an entry is invalid.
     NothingValid {
         /// The number of invalid lines.
@@ -251,6 +253,10 @@ impl Cause {
                 "make it anew with `dnsbld compile` of this version, with the dataset's type and \
                  options"
             }
+            Self::UnaskedSnapshot => {
+                "fetch the list as text, or set accept-snapshot = true for the dataset if you \
+                 compiled it yourself"
+            }
             Self::NothingValid { .. } => {
                 "check that this is the right file and the right dataset type"
             }
@@ -324,6 +330,7 @@ impl fmt::Display for Cause {
             }
             Self::JsonText => f.write_str("is one JSON text, and not an object in each line"),
             Self::Snapshot(reason) => write!(f, "is a snapshot, but {reason}"),
+            Self::UnaskedSnapshot => f.write_str("is a snapshot, and the dataset takes in none"),
             Self::NothingValid { bad_lines, first } => {
                 let lines = counted(*bad_lines, "line is", "lines are");
                 write!(f, "holds nothing valid, {lines} wrong")?;

@@ -58,6 +58,7 @@ mod key;
 mod label;
 mod lookup;
 mod record;
+mod sound;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -67,7 +67,7 @@ pub use kind::{Kind, UnknownKind};
 pub use options::{Dialect, Options};
 pub use parsed::{Parsed, Section};
 pub use parser::Parser;
-pub use special::{NsData, SoaData, Vars};
+pub use special::{MAX_VARIABLE, NsData, SoaData, Vars};
 
 /// What some editors write at the start of a file of UTF-8: it is no part of the first line.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";

@@ -50,7 +50,7 @@ pub struct Vars {
 
 /// The most bytes of a variable that are kept. Two bytes of a template give at least one of the text,
 /// which has [`MAX_TEXT`] at most: what is behind them is in no text.
-const MAX_VARIABLE: usize = 2 * MAX_TEXT;
+pub const MAX_VARIABLE: usize = 2 * MAX_TEXT;
 
 /// What the specials of a dataset have said so far.
 #[derive(Clone, Debug)]

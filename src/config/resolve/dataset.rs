@@ -121,6 +121,7 @@ impl Resolver<'_> {
             column: spec.column.as_ref().map(|column| column.get_ref().clone()),
             allow_any_a,
             accept_empty: spec.accept_empty.unwrap_or(blank.accept_empty),
+            accept_snapshot: spec.accept_snapshot.unwrap_or(blank.accept_snapshot),
             freshness: self.freshness(spec, blank.freshness),
             ..blank
         }

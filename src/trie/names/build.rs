@@ -10,11 +10,11 @@ use crate::answer::AnswerId;
 use std::collections::BTreeMap;
 
 /// A node with at most this many names below it holds their records inside of its own.
-const INLINE_NAMES: usize = 8;
+pub(super) const INLINE_NAMES: usize = 8;
 /// The mean number of records of a bucket.
 const BUCKET_RECORDS: usize = 4;
 /// The most records a bucket has, as long as nobody made labels to collide; more are sorted.
-const MAX_BUCKET_RECORDS: u8 = 24;
+pub(super) const MAX_BUCKET_RECORDS: u8 = 24;
 /// The most bytes a name adds to the tree beside its labels: two records (its own and that of a
 /// name above it) with their length, flags, answers and table, each in a bucket of its own.
 pub(crate) const MAX_OVERHEAD: usize = 64;

@@ -231,13 +231,17 @@ proptest! {
     ) {
         let lines: Vec<Line> = wide_lines(300);
         let (mut tree, _) = build(&lines);
+        prop_assert!(tree.is_sound());
         for bits in bits.chunks(3) {
             let mut bits = bits.iter().copied();
             tree.damage(&mut || bits.next().unwrap_or(0));
         }
+        let is_sound = tree.is_sound();
         for (name, ..) in &lines {
             for name in [name, &child("x", name)] {
                 look(&tree, name.as_wire());
+                let steps = steps(&tree, name);
+                prop_assert!(!is_sound || steps <= 50 * name.labels().count(), "{steps}");
             }
         }
         prop_assert!(tree.iter().count() <= tree.records.len() + 1);
@@ -466,4 +470,45 @@ fn usual_names_take_few_bytes() {
     assert_eq!(tree.entries(), lines.len());
     let bytes = tree.memory() as f64 / lines.len() as f64;
     assert!(bytes < 8.0 + 2.0 + 2.3, "{bytes}");
+}
+
+/// Records that lead a search on and on, however whole their bytes are, are told.
+#[test]
+fn trees_that_keep_a_search_busy_are_not_sound() {
+    let record = |label: &[u8]| [&[label.len() as u8, 2], label].concat();
+    let list = |count: u32| -> Vec<u8> {
+        (0..count).flat_map(|number| record(format!("{number:07}").as_bytes())).chain([0]).collect()
+    };
+    let tree = |records: Vec<u8>, root: usize, buckets: Vec<[u32; 2]>| NameTree {
+        records: [records, vec![0; record::PADDING]].concat().into(),
+        buckets: buckets.into(),
+        root: root as u32,
+        ..NameTree::default()
+    };
+    const INLINE: u8 = 1 << 4;
+    for (count, is_sound) in [(8, true), (9, false), (5_000, false)] {
+        let inline = tree([vec![INLINE], list(count)].concat(), 0, Vec::new());
+        assert_eq!(inline.is_sound(), is_sound, "{count}");
+    }
+    for (count, is_sound) in [(24, true), (25, false)] {
+        let records = [list(count), vec![0]].concat();
+        let root = records.len() - 1;
+        assert_eq!(tree(records, root, vec![[0, u32::MAX]]).is_sound(), is_sound, "{count}");
+    }
+    // All buckets have one list.
+    let records = [list(24), vec![0]].concat();
+    let root = records.len() - 1;
+    assert!(!tree(records, root, vec![[0, u32::MAX]; 5_000]).is_sound());
+    // Each record has the next inside of it.
+    let nested = |depth| {
+        (0..depth).fold(vec![0], |inner: Vec<u8>, _| {
+            let length = inner.len() + 1;
+            let length = [length as u8 | 0x80, (length >> 7) as u8];
+            [&[0x81, INLINE][..], &length, b"a", &inner, &[0]].concat()
+        })
+    };
+    for (depth, is_sound) in [(7, true), (100, false)] {
+        let records = [vec![INLINE], nested(depth), vec![0]].concat();
+        assert_eq!(tree(records, 0, Vec::new()).is_sound(), is_sound, "{depth}");
+    }
 }

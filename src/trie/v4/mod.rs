@@ -50,11 +50,17 @@ impl Index for Root {
         }
     }
 
-    fn pieces<'a>(&'a self, arena: &'a [u8], from: u32) -> impl Iterator<Item = Range<u32>> + 'a {
+    fn pieces<'a>(
+        &'a self,
+        arena: &'a [u8],
+        from: u32,
+        to: u32,
+    ) -> impl Iterator<Item = Range<u32>> + 'a {
+        let last = (to >> 16) as u16;
         let mut at = Some(from);
         std::iter::from_fn(move || {
             let from = at?;
-            let (slot, offset) = self.next((from >> 16) as u16)?;
+            let (slot, offset) = self.next((from >> 16) as u16, last)?;
             let start = from.max(u32::from(slot) << 16);
             let place = Location::find(arena, offset, start as u16);
             let (answer, last) = place.piece();
@@ -62,6 +68,10 @@ impl Index for Root {
             at = end.checked_add(1);
             Some(Range { start, end, answer })
         })
+    }
+
+    fn is_sorted(&self) -> bool {
+        self.octets.is_sorted()
     }
 
     fn heap(&self) -> usize {

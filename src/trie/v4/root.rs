@@ -59,10 +59,11 @@ impl Root {
         }
     }
 
-    /// The first /16 not before this one that has a block, and the block's offset.
-    pub(super) fn next(&self, slot: u16) -> Option<(u16, u32)> {
+    /// The first /16 not before this one that has a block, and the block's offset; one behind `last` may be
+    /// left out.
+    pub(super) fn next(&self, slot: u16, last: u16) -> Option<(u16, u32)> {
         if !self.direct.is_empty() {
-            let rest = self.direct.get(usize::from(slot)..)?;
+            let rest = self.direct.get(usize::from(slot)..=usize::from(last))?;
             let skipped = rest.iter().position(|&block| block != EMPTY)?;
             return Some((slot + skipped as u16, rest[skipped]));
         }

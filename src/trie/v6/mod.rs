@@ -57,12 +57,20 @@ impl Index for Heads {
         }
     }
 
-    fn pieces<'a>(&'a self, arena: &'a [u8], from: u128) -> impl Iterator<Item = Range<u128>> + 'a {
+    fn pieces<'a>(
+        &'a self,
+        arena: &'a [u8],
+        from: u128,
+        to: u128,
+    ) -> impl Iterator<Item = Range<u128>> + 'a {
         let mut at = Some(from);
         let mut number = self.find(from).max(1);
         std::iter::from_fn(move || {
             let (start, head, block, end) = loop {
                 let (head, block) = self.block(arena, number)?;
+                if head > to {
+                    return None;
+                }
                 let end = self.heads.get(number).map_or(u128::MAX, |next| next.saturating_sub(1));
                 let start = at?.max(head);
                 if start <= end {
@@ -79,6 +87,10 @@ impl Index for Heads {
             at = end.checked_add(1);
             Some(Range { start, end, answer })
         })
+    }
+
+    fn is_sorted(&self) -> bool {
+        self.cells.is_sorted() && self.heads.is_sorted_by(|a, b| a < b)
     }
 
     fn heap(&self) -> usize {
