@@ -1,6 +1,7 @@
 //! The comments of the configuration: what each option became, what differs, and what to do next.
 
 use super::Paths;
+use super::own;
 use super::text::Text;
 use crate::config::{LogTarget, Settings};
 use crate::rbldnsd::getopt::{GetOpt, Item};
@@ -88,6 +89,12 @@ impl<'a> CommandLine<'a> {
         let files = || settings.datasets.iter().flat_map(|set| &set.files);
         for file in files().filter(|file| matches!(FileState::of(file), FileState::NotAFile(_))) {
             warnings.push(format!("{}: dnsbld reads regular files only", file.display()));
+        }
+        for file in settings.datasets.iter().flat_map(own::missing) {
+            let file = file.display();
+            warnings.push(format!(
+                "{file}: there is no such file; what it should list is not known until it is there"
+            ));
         }
         let is_hidden = |file: &&Path| ["/home", "/root"].iter().any(|dir| file.starts_with(dir));
         if let Some(file) = files().map(AsRef::as_ref).find(is_hidden) {

@@ -5,9 +5,10 @@
 //! the guards of a feed harm less where they are not needed than they are missed.
 
 use crate::config::Dataset;
+use crate::source::FileState;
 use std::fs::File;
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// With fewer entries, any list is somebody's own.
 const FEW: usize = 20;
@@ -23,8 +24,15 @@ const WORDS: [&str; 6] = ["own", "my", "local", "custom", "manual", "private"];
 /// The magic number of gzip: nobody writes such a file by hand.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// Why a list looks like somebody's own; `None` for a feed, and if its files cannot be read.
+/// Why a list looks like somebody's own; `None` for a feed, and if its files cannot be read. Of files
+/// that are not there, the name is all that is known.
 pub(super) fn sign(set: &Dataset) -> Option<String> {
+    if let Some(missing) = missing(set).next() {
+        return Some(format!(
+            "it is named {}, and is not there now",
+            missing.file_name()?.display()
+        ));
+    }
     let counts: Option<Vec<usize>> = set.files.iter().map(|file| entries(file)).collect();
     let count = counts?.iter().sum::<usize>();
     let entries = match count {
@@ -62,6 +70,12 @@ fn entries(path: &Path) -> Option<usize> {
         _ => true,
     };
     Some(text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii).filter(is_entry).count())
+}
+
+/// The files of a list that have a name of somebody's own and are not there.
+pub(super) fn missing(set: &Dataset) -> impl Iterator<Item = &Path> {
+    let files = set.files.iter().map(PathBuf::as_path);
+    files.filter(|file| has_own_name(file) && matches!(FileState::of(file), FileState::Vanished))
 }
 
 fn has_own_name(path: &Path) -> bool {
@@ -104,6 +118,9 @@ mod tests {
         }
         let missing = folder.path().join("none");
         assert_eq!(sign(&Dataset::new(String::new(), Kind::Ip4Set, vec![missing])), None);
+        let missing = folder.path().join("own-black");
+        let sign_of_missing = sign(&Dataset::new(String::new(), Kind::Ip4Set, vec![missing]));
+        assert_eq!(sign_of_missing.as_deref(), Some("it is named own-black, and is not there now"));
         let packed = folder.path().join("packed");
         fs::write(&packed, [0x1f, 0x8b, 8]).unwrap();
         assert_eq!(sign(&Dataset::new(String::new(), Kind::Ip4Set, vec![packed])), None);
