@@ -122,7 +122,8 @@ pub(crate) fn text(event: &Event) -> String {
         Event::BadLine { dataset, file, line, column, reason, excerpt } => {
             let place = format!("dataset {dataset}: {}:{line}:{column}", file.display());
             match excerpt {
-                _ if *line == 0 => format!("dataset {dataset}: {reason}"),
+                Some(key) if *line == 0 => format!("dataset {dataset}: {key}: {reason}"),
+                None if *line == 0 => format!("dataset {dataset}: {reason}"),
                 Some(excerpt) => format!("{place}: {reason}: `{excerpt}`"),
                 None => format!("{place}: {reason}"),
             }

@@ -8,7 +8,7 @@ mod builder;
 mod index;
 mod numbering;
 
-pub use builder::{AnswersBuilder, Hashed};
+pub use builder::{AnswersBuilder, Hashed, Overfull};
 pub use numbering::Numbering;
 
 use super::AnswerId;

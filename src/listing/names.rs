@@ -4,8 +4,10 @@ mod sort;
 mod store;
 
 use super::addresses::{self, Addresses4, Addresses6};
-use super::{AnswerId, Answers, AnswersBuilder, ValueId};
-use crate::trie::names::{MAX_OVERHEAD, NameTree, NameTreeBuilder, encode_key, encode_plain_key};
+use super::{AnswerId, Answers, AnswersBuilder, Overfull, ValueId};
+use crate::trie::names::{
+    MAX_OVERHEAD, NameTree, NameTreeBuilder, encode_key, encode_plain_key, key_text,
+};
 use store::{NameStore, StoredName};
 
 /// What an entry is about.
@@ -172,15 +174,15 @@ impl NamesBuilder {
         (tree, answers)
     }
 
-    /// The same beside addresses that have the same answers, and get their numbers first; and the
-    /// number of names with more values than an answer holds.
+    /// The same beside addresses that have the same answers, and get their numbers first; and the keys
+    /// with more values than an answer holds.
     pub fn finish_beside(
         self,
         ip4: Option<&mut Addresses4>,
         ip6: Option<&mut Addresses6>,
         answers: AnswersBuilder,
         base_template: &[u8],
-    ) -> (NameTree, Answers, u64) {
+    ) -> (NameTree, Answers, Overfull) {
         let mut numbering = addresses::numbering(ip4.as_deref(), ip6.as_deref(), &answers);
         let mut rules = Rules { answers, base_template, values: Vec::new() };
         let mut tree = NameTreeBuilder::default();
@@ -196,9 +198,13 @@ impl NamesBuilder {
                     (entry.value != EXCLUSION).then_some(ValueId(entry.value))
                 };
                 let itself = entries.clone().filter(|entry| entry.scope.has_itself());
-                let itself = rules.decide(itself.map(value), inherited);
+                let (itself, left_out) = rules.decide(itself.map(value), inherited);
                 let below = entries.filter(|entry| entry.scope.has_below());
-                let below = rules.decide(below.map(value), inherited);
+                let (below, left_out_below) = rules.decide(below.map(value), inherited);
+                let left_out = left_out.max(left_out_below);
+                if left_out > 0 {
+                    rules.answers.overfull().count(left_out, left_out, || key_text(key));
+                }
                 if itself.is_some() || below.is_some() {
                     rules.answers.extend(&mut numbering);
                     let mut number = |old| numbering.number(old);
@@ -213,7 +219,7 @@ impl NamesBuilder {
             }
         });
         addresses::renumber(ip4, ip6, &numbering);
-        let overfull = rules.answers.overfull();
+        let overfull = rules.answers.take_overfull();
         (tree.finish(), rules.answers.finish_as(&numbering), overfull)
     }
 }
@@ -225,34 +231,32 @@ struct Rules<'a> {
 }
 
 impl Rules<'_> {
-    /// What the entries for one name and scope say; `None` if it is what is inherited.
+    /// What the entries for one name and scope say, `None` if it is what is inherited; and how many of
+    /// them have values that an answer does not hold.
     fn decide(
         &mut self,
         entries: impl Iterator<Item = Option<ValueId>>,
         inherited: AnswerId,
-    ) -> Option<AnswerId> {
+    ) -> (Option<AnswerId>, u64) {
         self.values.clear();
-        let (mut excluded, mut overfull) = (false, false);
+        let (mut excluded, mut left_out) = (false, 0);
         for value in entries {
             match value {
                 None => excluded = true,
-                Some(_) if self.values.len() == MAX_VALUES => overfull = true,
-                Some(value) if !self.values.contains(&value) => self.values.push(value),
-                Some(_) => {}
+                Some(value) if self.values.contains(&value) => {}
+                Some(_) if self.values.len() == MAX_VALUES => left_out += 1,
+                Some(value) => self.values.push(value),
             }
         }
-        if overfull {
-            self.answers.count_overfull();
-        }
         if excluded {
-            return inherited.is_listed().then_some(AnswerId::NONE);
+            return (inherited.is_listed().then_some(AnswerId::NONE), 0);
         }
         if self.values.is_empty() {
-            return None;
+            return (None, 0);
         }
         let answer = self.answers.answer(&self.values);
         let inert = answer == inherited && !self.values.iter().any(|&id| self.shows_name(id));
-        (!inert).then_some(answer)
+        ((!inert).then_some(answer), left_out)
     }
 
     /// True if the text of a value may contain the listed name.

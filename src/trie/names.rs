@@ -67,7 +67,7 @@ mod tld_index;
 pub use crate::wire::name::PaddedName;
 pub(crate) use build::{MAX_OVERHEAD, NameTreeBuilder};
 pub use iter::{Iter, NameEntry};
-pub(crate) use key::{encode as encode_key, encode_plain as encode_plain_key};
+pub(crate) use key::{encode as encode_key, encode_plain as encode_plain_key, text as key_text};
 pub use lookup::NameLookup;
 
 use crate::flat_array::{ArrayReader, ArrayWriter, FlatArray};

@@ -133,24 +133,30 @@ impl Collector {
         for (number, reason) in late {
             parsed.diagnostics.push(places.get(number), 1, (reason, false), None);
         }
-        let keys;
+        let overfull;
         parsed.answers = match names {
-            Some(names) => {
+            Some(builder) => {
                 let base = parsed.vars.base.as_deref().unwrap_or(b"");
                 let (ip4, ip6) = (parsed.ip4.as_mut(), parsed.ip6.as_mut());
-                let (names, answers, overfull) =
-                    names.finish_beside(ip4, ip6, values.answers, base);
-                (parsed.names, keys) = (Some(names), overfull);
+                let (names, answers, keys) = builder.finish_beside(ip4, ip6, values.answers, base);
+                overfull = keys;
+                parsed.names = Some(names);
                 answers
             }
             None => {
-                keys = values.answers.overfull();
+                overfull = values.answers.take_overfull();
                 addresses::number(parsed.ip4.as_mut(), parsed.ip6.as_mut(), values.answers)
             }
         };
-        if keys > 0 {
-            let nowhere = Place { file: 0, line: 0 };
-            parsed.diagnostics.push(nowhere, 1, (Mistake::ManyValues { keys }, true), None);
+        parsed.entries -= overfull.entries;
+        let nowhere = Place { file: 0, line: 0 };
+        for (key, values) in &overfull.first {
+            let mistake = (Mistake::ManyValues { values: *values }, true);
+            parsed.diagnostics.push(nowhere, 1, mistake, Some(key.as_bytes()));
+        }
+        for _ in overfull.first.len() as u64..overfull.keys {
+            let mistake = (Mistake::ManyValues { values: 0 }, true);
+            parsed.diagnostics.push(nowhere, 1, mistake, None);
         }
         parsed
     }

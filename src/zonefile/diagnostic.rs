@@ -118,8 +118,8 @@ pub struct Diagnostic {
     pub reason: Mistake,
     /// True if the line was used all the same.
     pub is_used: bool,
-    /// The beginning of the line, as people can read it; none if the end of all files showed the
-    /// fault.
+    /// The beginning of the line, as people can read it, or the key that is at fault if the end of all
+    /// files showed the fault.
     pub excerpt: Option<Box<str>>,
 }
 
@@ -245,10 +245,10 @@ pub enum Mistake {
     NoOwner,
     /// A star as a label of the name of a record.
     Star,
-    /// Keys have more values than are used.
+    /// A key has more values than are used.
     ManyValues {
-        /// The number of such keys.
-        keys: u64,
+        /// How many are left out.
+        values: u64,
     },
     /// The file ends without a newline; its last line was used.
     NoNewline,
@@ -423,10 +423,10 @@ impl fmt::Display for Mistake {
             Self::Star => f.write_str(
                 "a star stands for itself in a generic dataset: it has no wildcards",
             ),
-            Self::ManyValues { keys } => write!(
+            Self::ManyValues { values } => write!(
                 f,
-                "{} more than 255 values, of which 255 are used: use fewer lists in one dataset",
-                counted(*keys, "key has", "keys have")
+                "of the values of a key 255 are used, {} left out: use fewer lists in one dataset",
+                counted(*values, "more is", "more are")
             ),
             Self::NoNewline => f.write_str(
                 "the file ends without a newline: end it with one, or fetch it again if it was cut",

@@ -15,6 +15,7 @@ use crate::listing::ValueId;
 use singles::Singles;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
+use std::net::Ipv4Addr;
 
 /// The most values of one address; more would fit into no answer, and would let a hostile file
 /// make the work quadratic.
@@ -120,15 +121,18 @@ impl LayersBuilder {
 struct AnswerOf<'a> {
     answers: &'a mut AnswersBuilder,
     values: Vec<ValueId>,
+    /// The most values that were left out of a block of the table at hand.
+    left_out: u64,
 }
 
 impl<'a> AnswerOf<'a> {
     fn new(answers: &'a mut AnswersBuilder) -> Self {
-        Self { answers, values: Vec::new() }
+        Self { answers, values: Vec::new(), left_out: 0 }
     }
 
-    /// The codes are sorted and distinct, and there is one at least.
-    fn get(&mut self, mut codes: impl Iterator<Item = u32>) -> AnswerId {
+    /// The answer of the addresses from `start` on. The codes are sorted and distinct, and there is one
+    /// at least.
+    fn get(&mut self, start: u32, mut codes: impl Iterator<Item = u32>) -> AnswerId {
         let values = &mut self.values;
         values.clear();
         for code in codes.by_ref().take(MAX_VALUES) {
@@ -137,8 +141,13 @@ impl<'a> AnswerOf<'a> {
                 Some(value) => values.push(value),
             }
         }
-        if codes.next().is_some() {
-            self.answers.count_overfull();
+        let left_out = codes.count() as u64;
+        if left_out > 0 {
+            // The entry of a range may be left out of many blocks, and is one.
+            let entries = left_out.saturating_sub(self.left_out);
+            self.left_out = self.left_out.max(left_out);
+            let key = || Ipv4Addr::from_bits(start).to_string();
+            self.answers.overfull().count(left_out, entries, key);
         }
         self.answers.answer(values)
     }
@@ -179,7 +188,8 @@ fn settle_singles(singles: &mut Vec<u64>, runs: &mut Vec<BlockRun>, answer_of: &
         if covered_to >= Some(address) {
             runs.extend(codes.iter().map(|&code| BlockRun { start: address, end: address, code }));
         } else {
-            let answer = answer_of.get(codes.iter().copied());
+            answer_of.left_out = 0;
+            let answer = answer_of.get(address, codes.iter().copied());
             singles[written] = u64::from(address) << 32 | u64::from(answer.0);
             written += 1;
         }
@@ -196,12 +206,13 @@ fn sweep(mut runs: Vec<BlockRun>, answer_of: &mut AnswerOf<'_>) -> Vec<Range<u32
     let mut active: BTreeMap<u32, u32> = BTreeMap::new();
     let mut ends: BinaryHeap<Reverse<(u32, u32)>> = BinaryHeap::new();
     let mut start = 0;
+    answer_of.left_out = 0;
     loop {
         if ends.is_empty() {
             let Some(run) = runs.next() else { return segments };
             start = run.start;
             if runs.peek().is_none_or(|next| next.start > run.end) {
-                let answer = answer_of.get(std::iter::once(run.code));
+                let answer = answer_of.get(start, std::iter::once(run.code));
                 segments.push(Range { start, end: run.end, answer });
                 continue;
             }
@@ -214,7 +225,7 @@ fn sweep(mut runs: Vec<BlockRun>, answer_of: &mut AnswerOf<'_>) -> Vec<Range<u32
         }
         let Some(&Reverse((first_end, _))) = ends.peek() else { continue };
         let end = runs.peek().map_or(first_end, |run| first_end.min(run.start - 1));
-        let answer = answer_of.get(active.keys().copied());
+        let answer = answer_of.get(start, active.keys().copied());
         segments.push(Range { start, end, answer });
         while let Some(&Reverse((ended, code))) = ends.peek()
             && ended == end

@@ -52,20 +52,49 @@ pub struct AnswersBuilder {
     members: Vec<ValueId>,
     /// Those answers, by their hashes.
     answer_index: HashTable<u32>,
-    /// The number of keys with more values than an answer holds.
-    overfull: u64,
+    overfull: Overfull,
+}
+
+/// Keys with more values than an answer holds.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Overfull {
+    /// How many there are.
+    pub keys: u64,
+    /// How many entries were left out, at least: one for several addresses counts once.
+    pub entries: u64,
+    /// The first few of the keys, as people write them, each with the number of its values that were left
+    /// out.
+    pub first: Vec<(Box<str>, u64)>,
+}
+
+impl Overfull {
+    /// How many keys are kept by name.
+    const MOST_NAMED: usize = 5;
+
+    /// Counts a key, of which so many values were left out, and so many entries with them.
+    pub(in crate::listing) fn count(
+        &mut self,
+        values: u64,
+        entries: u64,
+        key: impl FnOnce() -> String,
+    ) {
+        self.keys += 1;
+        self.entries += entries;
+        if self.first.len() < Self::MOST_NAMED {
+            self.first.push((key().into(), values));
+        }
+    }
 }
 
 impl AnswersBuilder {
-    /// The number of keys with more values than an answer holds, as far as they were
-    /// counted.
-    pub fn overfull(&self) -> u64 {
-        self.overfull
+    /// The keys with more values than an answer holds, as far as they were decided.
+    pub fn take_overfull(&mut self) -> Overfull {
+        std::mem::take(&mut self.overfull)
     }
 
-    /// Counts a key with more values than an answer holds.
-    pub(in crate::listing) fn count_overfull(&mut self) {
-        self.overfull += 1;
+    /// Where they are counted.
+    pub(in crate::listing) fn overfull(&mut self) -> &mut Overfull {
+        &mut self.overfull
     }
 
     /// The number of this value, new or known. `None` if the texts of the dataset exceed 4 GiB.

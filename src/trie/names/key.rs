@@ -76,6 +76,18 @@ pub(super) fn common_len(a: &[u8], b: &[u8]) -> usize {
     a[..same].iter().rposition(|&byte| byte == END).map_or(0, |end| end + 1)
 }
 
+/// The name that a key stands for, as people write it.
+pub(crate) fn text(key: &[u8]) -> String {
+    let mut text = Vec::new();
+    for label in labels(key).rev() {
+        if !text.is_empty() {
+            text.push(b'.');
+        }
+        decode_label(label, &mut text);
+    }
+    text.escape_ascii().to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

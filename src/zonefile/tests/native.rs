@@ -366,11 +366,17 @@ fn more_values_than_an_answer_holds_are_told() {
     let lines = |key: &str, last: u32| -> String {
         (1..=last).map(|n| format!("{key} :127.0.{}.{}:\n", n / 200, 1 + n % 200)).collect()
     };
-    for (kind, key) in
-        [(Kind::Ip4Set, "1.2.3.4"), (Kind::Ip4Set, "1.2.3"), (Kind::Dnset, "a.example")]
-    {
+    for (kind, key) in [
+        (Kind::Ip4Set, "1.2.3.4"),
+        (Kind::Ip4Set, "1.2.3"),
+        (Kind::Dnset, "a.example"),
+        (Kind::Mixed, "b.example"),
+    ] {
         assert_eq!(native(kind, &lines(key, 255)).diagnostics.total, 0);
-        let parsed = native(kind, &lines(key, 256));
-        assert_eq!(told_of(&parsed), [(0, true, Mistake::ManyValues { keys: 1 })], "{kind}");
+        let parsed = native(kind, &lines(key, 258));
+        assert_eq!(told_of(&parsed), [(0, true, Mistake::ManyValues { values: 3 })], "{kind}");
+        let key = if key == "1.2.3" { "1.2.3.0" } else { key };
+        assert_eq!(parsed.diagnostics.kept[0].excerpt.as_deref(), Some(key));
+        assert_eq!(parsed.entries, 255, "{kind}");
     }
 }
