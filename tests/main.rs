@@ -21,6 +21,7 @@ mod mirror_script;
 mod postfix;
 mod quarantine;
 mod rbldnsd;
+mod rbldnsd_answers;
 mod rbldnsd_service;
 mod readme;
 mod reload;
