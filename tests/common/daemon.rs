@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
@@ -11,23 +13,39 @@ use hickory_proto::rr::RecordType;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::TempDir;
 
-use super::{Client, Process, Reply, free_port, temp_dir, wait_until};
+use super::{Client, Process, Reply, free_port, is_root, temp_dir, wait_until};
 
 /// How long loading may take at the start.
 const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// A user who need not exist.
+const ORDINARY: u32 = 54_321;
 
 /// A folder with data files and a configuration, and the server that is to use them.
 pub(crate) struct Setup {
     folder: TempDir,
     addr: SocketAddr,
     environment: Vec<(String, String)>,
+    /// Whom the server is to be, by number, if that is another than we.
+    user: Option<u32>,
 }
 
 impl Setup {
     /// An empty folder and a free port.
     pub(crate) fn new() -> Self {
         let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
-        Self { folder: temp_dir(), addr, environment: Vec::new() }
+        Self { folder: temp_dir(), addr, environment: Vec::new(), user: None }
+    }
+
+    /// Has the server be somebody who is not root, with a folder `state` of its own: root may read and
+    /// write everything.
+    pub(crate) fn as_ordinary_user(&mut self) {
+        let state = self.path("state");
+        fs::create_dir(&state).expect("there is none yet");
+        if is_root() {
+            chown(&state, Some(ORDINARY), Some(ORDINARY)).expect("root may");
+            self.user = Some(ORDINARY);
+        }
     }
 
     /// Where the server is to listen.
@@ -79,6 +97,9 @@ impl Setup {
             .env_remove("DNSBLD_LOG")
             .env_remove("NOTIFY_SOCKET")
             .env("RUNTIME_DIRECTORY", self.folder.path());
+        if let Some(user) = self.user {
+            command.uid(user).gid(user);
+        }
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
@@ -203,14 +224,19 @@ impl Daemon {
         self.stop().start()
     }
 
-    /// Ends it; what is left is its folder and port. What it has said is forgotten.
-    pub(crate) fn stop(mut self) -> Setup {
-        self.signal(Signal::TERM);
+    /// Waits until it has ended, of a signal that it was sent; what is left is its folder and port.
+    pub(crate) fn ended(mut self) -> Setup {
         assert!(wait_until(Duration::from_secs(20), || self.process.has_ended()), "it goes on");
         let Self { process, setup } = self;
         drop(process);
         fs::remove_file(setup.path("log")).expect("there is a log");
         setup
+    }
+
+    /// Ends it; what is left is its folder and port. What it has said is forgotten.
+    pub(crate) fn stop(self) -> Setup {
+        self.signal(Signal::TERM);
+        self.ended()
     }
 
     /// The resident memory in KiB, as soon as `is_enough` likes it: what is not used any more is

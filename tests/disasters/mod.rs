@@ -1,5 +1,8 @@
 //! What can befall a server beside queries: the real program, and disasters one by one. All the while
 //! answers are right, and nothing that was good is lost.
 
+mod bodies;
+mod flips;
+mod kills;
 mod limits;
 mod signals;
