@@ -1,6 +1,7 @@
 //! The lines that dnsbld by its own name reads as they are meant, written as rbldnsd reads that.
 
 use super::scenario::{DataFile, Kind};
+use std::net::Ipv6Addr;
 
 /// What stands for a line.
 enum Meant {
@@ -94,7 +95,7 @@ fn meant(kind: Kind, line: &[u8], is_cut: bool) -> Meant {
     let end = word.iter().position(|byte| b"#;".contains(byte)).unwrap_or(word.len());
     let key = &word[..end];
     let without = |length: &[u8]| key.strip_suffix(length).map(<[u8]>::to_vec);
-    let end = end_of_address(key);
+    let end = end_of_address(kind, key);
     if is_cut_off(is_whole_address(&key[..end]), &start[end..]) || has_padded_length(&key[..end]) {
         return Meant::Nothing;
     }
@@ -105,6 +106,9 @@ fn meant(kind: Kind, line: &[u8], is_cut: bool) -> Meant {
             }
             _ => Meant::AsItIs,
         },
+        Kind::Ip6trie | Kind::Acl => without_tail(key).map_or(Meant::AsItIs, |fields| {
+            Meant::Line([sign, &fields, &start[key.len()..]].concat())
+        }),
         Kind::Ip6tset if is_excluded => {
             without(b"/128").map_or(Meant::AsItIs, |key| whole_line(&key))
         }
@@ -168,16 +172,30 @@ fn is_whole_address(key: &[u8]) -> bool {
 }
 
 /// Where a value begins that sticks to an address.
-fn end_of_address(word: &[u8]) -> usize {
+fn end_of_address(kind: Kind, word: &[u8]) -> usize {
     let colons: Vec<usize> = (0..word.len()).filter(|&at| word[at] == b':').collect();
-    if word.contains(&b'.') || colons.len() == 1 {
+    let dot = word.iter().position(|&byte| byte == b'.');
+    let is_ip4 = match kind {
+        Kind::Ip6tset | Kind::Ip6trie => false,
+        Kind::Acl => dot.is_some_and(|dot| colons.first().is_none_or(|&colon| dot < colon)),
+        _ => true,
+    };
+    if is_ip4 {
         return colons.first().copied().unwrap_or(word.len());
     }
-    let mut doubles = colons.windows(2).filter(|two| two[0] + 1 == two[1]);
-    let second = doubles.nth(1).map(|two| two[1]);
-    second
-        .or(colons.get(7).copied().filter(|_| word.windows(2).all(|two| two != b"::")))
-        .unwrap_or(word.len())
+    let mut doubles = colons.windows(2).filter(|two| two[0] + 1 == two[1]).map(|two| two[1]);
+    let end = if doubles.next().is_some() { doubles.next() } else { colons.get(7).copied() };
+    end.unwrap_or(word.len())
+}
+
+/// An IPv6 address that ends in an IPv4 one, in fields, with what follows it.
+fn without_tail(key: &[u8]) -> Option<Vec<u8>> {
+    let end = key.iter().position(|&byte| byte == b'/').unwrap_or(key.len());
+    let (address, length) = key.split_at(end);
+    let text = str::from_utf8(address).ok().filter(|text| text.contains('.'))?;
+    let address: Ipv6Addr = text.parse().ok()?;
+    let fields: Vec<String> = address.segments().iter().map(|field| format!("{field:x}")).collect();
+    Some([fields.join(":").as_bytes(), length].concat())
 }
 
 fn has_padded_length(key: &[u8]) -> bool {
