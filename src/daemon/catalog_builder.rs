@@ -64,8 +64,11 @@ fn build_zone(
     };
     let all_parts = || parts.iter().chain(&allow);
     let newest = all_parts().map(|part| part.served.newest()).max().unwrap_or(0);
-    let content =
-        all_parts().fold(0u64, |hash, part| hash.rotate_left(7) ^ part.served.content_id());
+    let mut listed = parts.clone();
+    if settings.stale == StalePolicy::Unlist {
+        listed.retain(|part| !is_overdue(part));
+    }
+    let content_id = content_id(settings, &all.server, &listed, &allow);
     let found_soa = parts.iter().find_map(|part| part.served.dataset.soa.clone());
     let found_ns = parts.iter().find_map(|part| part.served.dataset.ns.clone());
     let mut soa =
@@ -75,18 +78,13 @@ fn build_zone(
         // rbldnsd takes its time all the same.
         let future_is_now = all_parts().all(|part| part.served.spec.policy.future_is_now);
         let latest = if future_is_now { now } else { u64::MAX };
-        soa.serial = serials.next(&settings.name, newest, latest, content);
+        soa.serial = serials.next(&settings.name, newest, latest, content_id);
     }
     let ns = found_ns.map(distinct).unwrap_or_else(|| Ns {
         names: vec![found_soa.map_or_else(localhost, |soa| soa.mname)],
         ttl: all.server.ttl.default,
         explicit: false,
     });
-    let mut listed = parts.clone();
-    if settings.stale == StalePolicy::Unlist {
-        listed.retain(|part| !is_overdue(part));
-    }
-    let content_id = content_id(settings, &all.server, &listed, &allow);
     Zone {
         apex: settings.name.clone(),
         soa,
@@ -113,7 +111,7 @@ fn content_id(
     parts: &[Loaded<'_>],
     allow: &[Loaded<'_>],
 ) -> u64 {
-    let ids = |parts: &[Loaded<'_>]| parts.iter().map(|part| part.served.canonical_id()).collect();
+    let ids = |parts: &[Loaded<'_>]| parts.iter().map(|part| part.served.content_id).collect();
     let (parts, allow): (Vec<u64>, Vec<u64>) = (ids(parts), ids(allow));
     let (ttl, minimal) = (server.ttl, server.minimal_answers);
     let rules = (settings.test_points, settings.partial, ttl, minimal);

@@ -3,7 +3,7 @@
 use super::acceptance::RefusedVersions;
 use super::task::{Built, Cached, Outcome, Task};
 use super::unchanged::unchanged;
-use super::{cached, convert, kept};
+use super::{cached, content_id, convert, kept};
 use crate::event::Event;
 use crate::guard;
 use crate::snapshot;
@@ -137,6 +137,8 @@ pub(super) fn build(task: &Task, now: u64, has_good: bool) -> Outcome {
     let threads = if task.all_cores { cores() } else { 1 };
     let (dataset, diagnostics) = convert::dataset(&task.spec, &task.server, parsed, threads);
     let facts = guard::Facts::of(&dataset, &sources, stamp, stated);
+    let content_id =
+        content_id::of(&dataset, &task.spec, &cached::rules(&task.spec, &task.server), &sources);
     let took = start.elapsed();
     let (is_cached, since) = (false, None);
     Outcome::Built(Box::new(Built {
@@ -145,6 +147,7 @@ pub(super) fn build(task: &Task, now: u64, has_good: bool) -> Outcome {
         diagnostics,
         counts,
         facts,
+        content_id,
         is_cached,
         since,
         took,

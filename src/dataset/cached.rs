@@ -1,5 +1,6 @@
 //! Snapshots in place of the files that they were made of: when one may be used.
 
+use super::content_id;
 use super::task::{Built, Cached, Task};
 use super::unchanged::unchanged;
 use crate::config;
@@ -26,7 +27,7 @@ pub(super) fn origin(
 
 /// All settings that decide, beside the files, what comes of a dataset: a new one belongs here, or
 /// to those that do not.
-fn rules(spec: &config::Dataset, server: &config::Server) -> Rules {
+pub(super) fn rules(spec: &config::Dataset, server: &config::Server) -> Rules {
     let config::Dataset {
         name: _,
         kind,
@@ -143,6 +144,7 @@ pub(super) fn find(task: &Task, now: u64, events: &mut Vec<Event>) -> Option<Cac
     let sources = now_there.unwrap_or(origin.sources);
     let built = Box::new(Built {
         facts: guard::Facts::of(&dataset, &sources, origin.stamp, Stated::default()),
+        content_id: content_id::of_snapshot(id, &task.spec),
         dataset,
         is_cached,
         sources,
@@ -197,6 +199,7 @@ pub(super) fn take_in(
     let sources = vec![source];
     Ok(Built {
         facts: guard::Facts::of(&dataset, &sources, origin.stamp, Stated::default()),
+        content_id: content_id::of_snapshot(id, &task.spec),
         dataset,
         sources,
         diagnostics: Diagnostics::default(),

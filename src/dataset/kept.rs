@@ -1,6 +1,8 @@
 //! The text that was accepted last, in place of files that hold something else: for datasets that have no
 //! snapshot which could be used.
 
+use super::cached;
+use super::content_id;
 use super::convert;
 use super::task::{Built, Task};
 use super::unchanged::unchanged;
@@ -46,6 +48,12 @@ fn build(task: &Task, kept: Kept, now: u64) -> Option<Box<Built>> {
     let (dataset, _) = convert::dataset(&task.spec, &task.server, parsed, 1);
     Some(Box::new(Built {
         facts: Facts::of(&dataset, &sources, stamp, stated),
+        content_id: content_id::of(
+            &dataset,
+            &task.spec,
+            &cached::rules(&task.spec, &task.server),
+            &sources,
+        ),
         dataset,
         sources,
         diagnostics: Diagnostics::default(),

@@ -539,8 +539,17 @@ impl ManagedDataset {
 
     /// What would be served of a build, and what is to be told of it.
     fn served(&self, built: Built, context: &BuildContext) -> (Served, Diagnostics, Counts) {
-        let Built { dataset, sources, diagnostics, counts, facts, since, took, is_cached: _ } =
-            built;
+        let Built {
+            dataset,
+            sources,
+            diagnostics,
+            counts,
+            facts,
+            content_id,
+            since,
+            took,
+            is_cached: _,
+        } = built;
         let since =
             since.map_or_else(SystemTime::now, |since| self.accepted(&sources).unwrap_or(since));
         let served = Served {
@@ -550,6 +559,7 @@ impl ManagedDataset {
             spec: Arc::clone(&self.spec),
             server: Arc::clone(&context.server),
             facts,
+            content_id,
             took,
         };
         (served, diagnostics, counts)

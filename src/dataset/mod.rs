@@ -15,6 +15,7 @@
 pub(crate) mod acceptance;
 mod build;
 mod cached;
+mod content_id;
 mod convert;
 mod freshness;
 mod kept;

@@ -7,7 +7,6 @@ use crate::zone::Dataset;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-use xxhash_rust::xxh3::xxh3_64;
 
 /// Data of a dataset that is served, and where it comes from.
 #[derive(Clone, Debug)]
@@ -24,6 +23,8 @@ pub(crate) struct Served {
     pub(crate) server: Arc<config::Server>,
     /// What the guards compare with other versions.
     pub(crate) facts: Facts,
+    /// What tells what is served from anything else that could be, on every machine.
+    pub(crate) content_id: u64,
     /// How long reading and building took.
     pub(crate) took: Duration,
 }
@@ -38,29 +39,6 @@ impl Served {
     pub(crate) fn newest(&self) -> u64 {
         let times = self.sources.iter().map(|source| source.report.identity.modified.seconds);
         times.max().and_then(|newest| u64::try_from(newest).ok()).unwrap_or(0)
-    }
-
-    /// A hash of all that decides what is served: the bytes of the files and how they are read.
-    pub(crate) fn content_id(&self) -> u64 {
-        let nameless = config::Dataset { name: String::new(), ..(*self.spec).clone() };
-        let rules = format!("{nameless:?} {:?} {}", self.server.ttl, self.server.accept_host_bits);
-        self.sources.iter().fold(xxh3_64(rules.as_bytes()), |hash, source| {
-            let file = source.report.hash;
-            hash.rotate_left(7) ^ file as u64 ^ (file >> 64) as u64
-        })
-    }
-
-    /// A hash of what is served, the same wherever these bytes are read in this way: it knows no names and no
-    /// paths.
-    pub(crate) fn canonical_id(&self) -> u64 {
-        let spec = &*self.spec;
-        let rules = (
-            (spec.kind, spec.format, &spec.column, self.server.accept_host_bits),
-            (&spec.soa, &spec.ns, spec.ns_ttl, spec.ttl, &self.server.ttl),
-            (spec.default_a, &spec.default_text, spec.allow_any_a, spec.hides_empty_non_terminals),
-        );
-        let files: Vec<u128> = self.sources.iter().map(|source| source.report.hash).collect();
-        xxh3_64(format!("{rules:?} {files:x?}").as_bytes())
     }
 
     /// True if it was read from these files.

@@ -25,6 +25,8 @@ pub(crate) struct Built {
     pub(crate) counts: Counts,
     /// What the guards compare with other versions.
     pub(crate) facts: Facts,
+    /// What tells it from any other data, on every machine.
+    pub(crate) content_id: u64,
     /// True if the state folder has a snapshot of exactly this data.
     pub(crate) is_cached: bool,
     /// When it was read, if that was before the server was started.

@@ -262,3 +262,52 @@ fn a_record_that_could_not_be_written_is_tried_again() {
         thread::sleep(Duration::from_millis(10));
     }
 }
+
+/// Sites that serve the same have the same content id, however their files are named and written.
+#[test]
+fn the_content_id_is_that_of_what_is_served() {
+    let id = |text: &str, change: fn(&mut config::Dataset)| {
+        let mut sandbox = Sandbox::new(text);
+        change(&mut sandbox.spec);
+        let Outcome::Built(built) = build(&sandbox.task(), MADE, false) else { panic!("{text}") };
+        let Built { dataset, sources, facts, content_id, .. } = *built;
+        let origin = origin(&sandbox.spec, &sandbox.server, facts.stamp, &sources);
+        let folder = Folder::of(sandbox.server.state_dir.as_deref().unwrap());
+        if folder.write(&dataset, &origin, &|| true).is_ok() {
+            let found = find(&sandbox.task(), MADE, &mut Vec::new());
+            let Some(Cached::Current(cached)) = found else { panic!("{text}") };
+            assert_eq!(cached.content_id, content_id, "from the snapshot");
+        }
+        content_id
+    };
+    let same = |_: &mut config::Dataset| {};
+    let text = "10.0.0.1 :2:a\n10.0.0.2 :3:b\n";
+    let first = id(text, same);
+    for written in ["# now\n10.0.0.2 :3:b\n10.0.0.1 :2:a\n", "10.0.0.1/32 :2:a\n10.0.0.2 :3:b"] {
+        assert_eq!(id(written, |spec| spec.name = "other".to_owned()), first, "{written}");
+    }
+    for other in [
+        "10.0.0.1 :2:a\n",
+        "10.0.0.1 :2:a\n10.0.0.2 :3:c\n",
+        "$TTL 60\n10.0.0.1 :2:a\n10.0.0.2 :3:b\n",
+    ] {
+        assert_ne!(id(other, same), first, "{other}");
+    }
+    assert_ne!(id(text, |spec| spec.ttl = Some(60)), first);
+    assert_ne!(
+        id("a.example\n", |spec| spec.kind = Kind::Dnset),
+        id("a.example\n", |spec| {
+            spec.kind = Kind::Dnset;
+            spec.hides_empty_non_terminals = true;
+        })
+    );
+    // What has no compiled form is told by its bytes and rules.
+    let generic = |spec: &mut config::Dataset| spec.kind = Kind::Generic;
+    let records = id("www A 192.0.2.1\n", generic);
+    assert_eq!(id("www A 192.0.2.1\n", generic), records);
+    assert_ne!(id("www A 192.0.2.2\n", generic), records);
+    assert_ne!(
+        id("www A 192.0.2.1\n", |spec| (spec.kind, spec.ttl) = (Kind::Generic, Some(60))),
+        records
+    );
+}

@@ -37,7 +37,7 @@ pub use open::{OpenError, Opened, open, open_bytes, open_file};
 pub use origin::{Difference, Origin, Rules};
 pub use verify::{Fault, Verified, verify, verify_bytes};
 pub(crate) use write::{MODE, UNFINISHED, Unfinished};
-pub use write::{Unfit, WriteError, write};
+pub use write::{Unfit, WriteError, id_if_fit, write};
 
 use std::fmt;
 

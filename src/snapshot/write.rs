@@ -162,6 +162,12 @@ pub(super) fn id(dataset: &Dataset) -> io::Result<Id> {
     Ok(Id(data.finish()?.1))
 }
 
+/// The id that the snapshot of a dataset would have; `None` if the format has no place for all of it.
+pub fn id_if_fit(dataset: &Dataset) -> Option<Id> {
+    fit(dataset).ok()?;
+    id(dataset).ok()
+}
+
 /// Puts out the data part: the table, then the arrays.
 fn store(dataset: &Dataset, out: &mut Output<'_>) {
     let facts = facts::encode(dataset);

@@ -154,7 +154,7 @@ impl DatasetStatus {
             expires: served.and_then(|served| served.dataset.expires).map(time),
             last_change: None,
             load_time: served.map(|served| served.took),
-            content_id: served.map(|served| format!("{:016x}", served.canonical_id())),
+            content_id: served.map(|served| format!("{:016x}", served.content_id)),
             problem: lifecycle.failure().map(|failure| ProblemStatus {
                 file: failure.problem.file.display().to_string(),
                 cause: failure.problem.cause.to_string(),

@@ -45,6 +45,7 @@ fn of(sources: Vec<SourceFile>) -> Served {
         spec: Arc::new(config::Dataset::new("list".to_owned(), Kind::Ip4Set, Vec::new())),
         server: Arc::default(),
         facts: Facts::default(),
+        content_id: 0,
         took: Duration::ZERO,
     }
 }
