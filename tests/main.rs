@@ -13,6 +13,7 @@ mod disasters;
 mod dump;
 mod feeds;
 mod fuzz;
+mod guards;
 mod health;
 mod layers;
 mod migrate;

@@ -145,11 +145,12 @@ fn the_last_good_data_outlives_a_restart() {
     let lines = |from: u8, to: u8| (from..=to).map(|n| format!("10.0.0.{n}\n")).collect::<String>();
     let good = lines(1, 100);
     let holes = format!("10.0.0.1\n{}", "\0".repeat(512));
+    let hosts = "0.0.0.0 bad.example\n0.0.0.0 worse.example\n0.0.0.0 worst.example\n";
     let faults = [
         ("gone", None, "no such file"),
         ("empty", Some(""), "holds no bytes"),
         ("a page", Some("<html>\n10.0.0.1\n"), "HTML"),
-        ("a hosts file", Some("0.0.0.0 bad.example\n"), "hosts file"),
+        ("a hosts file", Some(hosts), "hosts file"),
         ("a remark", Some("# moved\n"), "while 100 entries are served"),
         ("holes", Some(&*holes), "bytes of value zero"),
     ];
@@ -187,7 +188,7 @@ fn the_last_good_data_outlives_a_restart() {
 #[test]
 fn a_dump_judges_the_files_as_a_start_does() {
     let setup = Setup::new();
-    setup.write("list", "10.0.0.1\n10.0.0.2\n");
+    setup.write("list", (0..20).map(|n| format!("10.0.0.{n}\n")).collect::<String>());
     configure_list(&setup);
     settle();
     let server = setup.start();
@@ -199,7 +200,7 @@ fn a_dump_judges_the_files_as_a_start_does() {
     settle();
     let (code, records, said) = dump();
     assert_eq!((code, &*records), (Some(1), ""), "{said}");
-    assert!(said.contains("2 entries loaded"), "{said}");
+    assert!(said.contains("20 entries loaded"), "{said}");
 }
 
 /// What a mirror job was writing to at the start was served in place of the last good data, and its

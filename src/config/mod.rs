@@ -6,6 +6,7 @@
 
 mod compare;
 mod error;
+mod guard;
 mod parse;
 mod policy;
 mod resolve;
@@ -17,10 +18,11 @@ mod zonespec;
 
 pub use compare::{Changes, reload};
 pub use error::{ConfigDiagnostic, Errors};
-pub use policy::Policy;
+pub use guard::{Guard, Ratio, Sentinel};
+pub use policy::{Policy, RULES};
 pub use settings::{
     AgeLimit, ControlPath, Dataset, FreshnessLimits, Loaded, LogTarget, QueryLog, Server, Settings,
-    Soa, StalePolicy, StatsFile, TcpLimits, Tls, TtlBounds, Zone,
+    Soa, StalePolicy, StatsFile, TcpLimits, Tls, TtlBounds, Usage, Zone,
 };
 pub use source::{ConfigSource, SAMPLE_FILE, SYSTEM_FILE, open};
 pub use value::collide;

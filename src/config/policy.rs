@@ -23,6 +23,22 @@ pub struct Policy {
     pub delisting: bool,
     /// Refuses data that has expired if what is served has not.
     pub expired: bool,
+    /// Refuses feeds that have far fewer entries than before.
+    pub shrank: bool,
+    /// Refuses feeds that list far more than before.
+    pub grew: bool,
+    /// Refuses data that lists what must never be listed.
+    pub sentinel: bool,
+    /// Refuses feeds with far more bad lines than before.
+    pub bad_lines: bool,
+    /// Refuses feeds that have lost the test entry of RFC 5782.
+    pub test_entry: bool,
+    /// Refuses feeds that are older than what is served, by their own account.
+    pub backwards: bool,
+    /// Refuses allow lists that allow everything by a value that refuses questions.
+    pub abuse_code: bool,
+    /// Refuses data with another number of entries than it says.
+    pub count: bool,
     /// Serves data of before the start while the files hold nothing good.
     pub recall: bool,
     /// Takes files from the future to be of now when a serial is made of their time.
@@ -50,6 +66,14 @@ impl Policy {
             empty: holds,
             delisting: holds,
             expired: holds,
+            shrank: holds,
+            grew: holds,
+            sentinel: holds,
+            bad_lines: holds,
+            test_entry: holds,
+            backwards: holds,
+            abuse_code: holds,
+            count: holds,
             recall: holds,
             future_is_now: holds,
             leaves_out_expired: holds,
@@ -57,3 +81,23 @@ impl Policy {
         }
     }
 }
+
+/// The rules that a setting can turn off: the name, as messages of the guard have it, and how.
+pub const RULES: &[(&str, fn(&mut Policy))] = &[
+    ("foreign", |policy| (policy.foreign, policy.zeros) = (false, false)),
+    ("wrong-form", |policy| policy.other_form = false),
+    ("expansion", |policy| policy.expansion = false),
+    ("interrupted", |policy| policy.interrupted = false),
+    ("nothing-valid", |policy| policy.nothing_valid = false),
+    ("empty", |policy| policy.empty = false),
+    ("delisting", |policy| policy.delisting = false),
+    ("expired", |policy| policy.expired = false),
+    ("shrank", |policy| policy.shrank = false),
+    ("grew", |policy| policy.grew = false),
+    ("sentinel", |policy| policy.sentinel = false),
+    ("bad-lines", |policy| policy.bad_lines = false),
+    ("test-entry-vanished", |policy| policy.test_entry = false),
+    ("backwards", |policy| policy.backwards = false),
+    ("abuse-code", |policy| policy.abuse_code = false),
+    ("count-differs", |policy| policy.count = false),
+];

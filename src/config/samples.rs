@@ -134,12 +134,14 @@ fn what_is_commented_out_is_valid() {
 #[test]
 fn every_setting_appears_with_its_default() {
     let template: toml::Table = switched_on().parse().unwrap();
-    let sections: [(&str, &[&str]); 6] = [
+    let sections: [(&str, &[&str]); 8] = [
         ("bogus = 1", &[]),
         ("[server]\nbogus = 1", &["server"]),
         ("[server.tls]\nbogus = 1", &["server", "tls"]),
         ("[[dataset]]\nbogus = 1", &["dataset"]),
         ("[[dataset]]\nsoa = { bogus = 1 }", &["dataset", "soa"]),
+        ("[guard]\nbogus = 1", &["guard"]),
+        ("[[dataset]]\nguard = { bogus = 1 }", &["dataset", "guard"]),
         ("[[zone]]\nbogus = 1", &["zone"]),
     ];
     for (bogus, path) in sections {
@@ -159,6 +161,8 @@ fn every_setting_appears_with_its_default() {
     let shown: Vec<bool> =
         spec.dataset.iter().filter_map(|dataset| dataset.get_ref().accept_snapshot).collect();
     assert_eq!(shown, [dataset.accept_snapshot]);
+    let settings = load(REFERENCE).settings;
+    assert_eq!(settings.dataset("apews-l2").unwrap().guard, dataset.guard);
     let zone = Zone::new(NameBuf::ROOT, Vec::new());
     let shown: Vec<bool> = spec.zone.iter().filter_map(|zone| zone.get_ref().test_points).collect();
     assert_eq!(shown, [zone.test_points]);

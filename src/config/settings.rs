@@ -1,6 +1,7 @@
 //! The meaning of a configuration: plain structures, checked, with every default filled in.
 
 use super::error::ConfigDiagnostic;
+use super::guard::Guard;
 use super::policy::Policy;
 use crate::wire::name::NameBuf;
 use crate::zone::Unlisted;
@@ -37,7 +38,8 @@ impl Settings {
         self.datasets.iter().find(|dataset| dataset.name == name)
     }
 
-    /// Says of each dataset that is none itself whether it shares a zone with lists of IPv4 addresses.
+    /// Says of each dataset what it is used for, and of each that is none itself whether it shares a zone with
+    /// lists of IPv4 addresses.
     pub(super) fn with_neighbours(mut self) -> Self {
         let is_ip4 = |set: &Dataset| {
             matches!(set.kind, Kind::Ip4Set | Kind::Ip4Tset | Kind::Ip4Trie | Kind::Mixed)
@@ -53,6 +55,16 @@ impl Settings {
             .collect();
         for set in &mut self.datasets {
             set.is_beside_ip4 = !is_ip4(set) && beside.contains(&set.name);
+            set.usage = Usage {
+                lists: self.zones.iter().any(|zone| zone.datasets.contains(&set.name)),
+                allows: self.zones.iter().any(|zone| zone.allow.contains(&set.name)),
+                admits: self
+                    .zones
+                    .iter()
+                    .map(|zone| &zone.acl)
+                    .chain([&self.server.acl])
+                    .any(|acl| acl.contains(&set.name)),
+            };
         }
         self
     }
@@ -297,6 +309,12 @@ pub struct Dataset {
     pub freshness: FreshnessLimits,
     /// Which rules the data must pass.
     pub policy: Policy,
+    /// The figures that it must keep to.
+    pub guard: Guard,
+    /// True for somebody's own list, false for a feed; `None` to tell by its use and its length.
+    pub own: Option<bool>,
+    /// What it is used for.
+    pub usage: Usage,
     /// Shares a zone with lists of IPv4 addresses, which some entries of other lists are mistaken for.
     pub is_beside_ip4: bool,
 }
@@ -322,6 +340,9 @@ impl Dataset {
             hides_empty_non_terminals: false,
             freshness: FreshnessLimits::default(),
             policy: Policy::NATIVE,
+            guard: Guard::default(),
+            own: None,
+            usage: Usage::default(),
             is_beside_ip4: false,
         }
     }
@@ -370,6 +391,38 @@ pub enum StalePolicy {
     Unlist,
     /// It answers SERVFAIL.
     ServFail,
+}
+
+impl Dataset {
+    /// With fewer entries, any list is somebody's own.
+    const FEW: u64 = 20;
+    /// With fewer, an allow list or an access list is.
+    const SOME: u64 = 100;
+
+    /// True for a list that somebody writes by hand, which may lose any of its entries; `most` is the number
+    /// of entries that it ever had, if it ever had any.
+    ///
+    /// What cannot be told for sure is a feed, because the rules for feeds harm less where they are not
+    /// needed than they are missed.
+    pub fn is_own(&self, most: Option<u64>) -> bool {
+        let Usage { lists, allows, admits } = self.usage;
+        let is_exception = (allows || admits) && !lists;
+        self.own.unwrap_or(match most {
+            None => is_exception,
+            Some(most) => most < Self::FEW || is_exception && most < Self::SOME,
+        })
+    }
+}
+
+/// What a dataset is used for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Usage {
+    /// Zones list what it lists.
+    pub lists: bool,
+    /// Zones do not list what it lists.
+    pub allows: bool,
+    /// It says who may ask.
+    pub admits: bool,
 }
 
 /// A SOA record (RFC 1035 section 3.3.13); times in seconds.

@@ -17,6 +17,7 @@ pub(super) type TypedList = Typed<Vec<Spanned<String>>>;
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case", expecting = "a table")]
 pub(super) struct Spec {
     pub(super) server: ServerSpec,
+    pub(super) guard: GuardSpec,
     pub(super) dataset: Vec<Spanned<DatasetSpec>>,
     pub(super) zone: Vec<Spanned<ZoneSpec>>,
 }
@@ -78,6 +79,28 @@ pub(super) struct DatasetSpec {
     pub(super) accept_snapshot: Option<bool>,
     pub(super) max_age: Typed<Time>,
     pub(super) keep_bad_for: Typed<Time>,
+    pub(super) own: Option<bool>,
+    pub(super) guard: DatasetGuardSpec,
+}
+
+#[derive(Deserialize, Debug, Default)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case", expecting = "a table")]
+pub(super) struct GuardSpec {
+    pub(super) shrink: Typed<f64>,
+    pub(super) grow: Typed<f64>,
+    pub(super) bad_lines: Typed<f64>,
+    pub(super) sentinels: TypedList,
+    pub(super) off: TypedList,
+}
+
+#[derive(Deserialize, Debug, Default)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case", expecting = "a table")]
+pub(super) struct DatasetGuardSpec {
+    pub(super) shrink: Typed<f64>,
+    pub(super) grow: Typed<f64>,
+    pub(super) bad_lines: Typed<f64>,
+    pub(super) sentinels: Option<bool>,
+    pub(super) off: TypedList,
 }
 
 #[derive(Deserialize, Debug, Default)]

@@ -2,14 +2,16 @@
 
 use super::resolve::resolve;
 use super::{
-    AgeLimit, ConfigDiagnostic, ControlPath, Dataset, FreshnessLimits, Loaded, LogTarget, QueryLog,
-    Server, Settings, Soa, StalePolicy, StatsFile, TcpLimits, Tls, TtlBounds, Zone, parse,
+    AgeLimit, ConfigDiagnostic, ControlPath, Dataset, FreshnessLimits, Guard, Loaded, LogTarget,
+    Policy, QueryLog, Ratio, Sentinel, Server, Settings, Soa, StalePolicy, StatsFile, TcpLimits,
+    Tls, TtlBounds, Usage, Zone, parse,
 };
 use crate::zone::Unlisted;
 use crate::zonefile::Kind;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A dataset and a zone, to be put behind a text that needs them.
@@ -22,6 +24,8 @@ files = ['f']
 name = 'z.example'
 datasets = ['d']
 ";
+
+const LISTS: Usage = Usage { lists: true, allows: false, admits: false };
 
 fn load(text: &str) -> Result<Loaded, Vec<ConfigDiagnostic>> {
     let spec = parse::parse(text)?;
@@ -37,7 +41,7 @@ fn what_is_left_out_has_its_default() {
     let files = vec!["/etc/dnsbld/f".into()];
     let want = Settings {
         server: Server::default(),
-        datasets: vec![Dataset::new("d".into(), Kind::Ip4Set, files)],
+        datasets: vec![Dataset { usage: LISTS, ..Dataset::new("d".into(), Kind::Ip4Set, files) }],
         zones: vec![Zone::new("z.example".parse().unwrap(), vec!["d".into()])],
     };
     assert_eq!(settings(REST), want);
@@ -126,7 +130,11 @@ fn the_query_log_may_go_to_standard_output_and_statistics_be_written_on_signals_
 
 #[test]
 fn every_setting_of_datasets_and_zones_arrives() {
-    let text = "[[dataset]]
+    let text = "[guard]
+        shrink = 0.3
+        sentinels = ['192.0.2.77/24', '2001:db8::1', 'Big.example.']
+        off = ['shrank']
+        [[dataset]]
         name = 'd'
         type = 'dnhash'
         files = ['f', '/g']
@@ -138,6 +146,8 @@ fn every_setting_of_datasets_and_zones_arrives() {
         allow-any-a = true
         max-age = '2d'
         keep-bad-for = 0
+        own = true
+        guard = { shrink = 0.25, grow = 10, bad-lines = 0.5, sentinels = false, off = ['backwards'] }
         [dataset.soa]
         mname = 'ns1.example'
         rname = 'hostmaster.example'
@@ -177,6 +187,11 @@ fn every_setting_of_datasets_and_zones_arrives() {
         minimum: 0,
         ttl: Some(120),
     };
+    let sentinels: Arc<[Sentinel]> = Arc::new([
+        Sentinel::Prefix("192.0.2.0/24".parse().unwrap()),
+        Sentinel::Prefix("2001:db8::1/128".parse().unwrap()),
+        Sentinel::Name("big.example".parse().unwrap()),
+    ]);
     let dataset = Dataset {
         soa: Some(soa),
         ns: vec!["ns1.example".parse().unwrap()],
@@ -189,9 +204,25 @@ fn every_setting_of_datasets_and_zones_arrives() {
             max_age: AgeLimit::Limit(Duration::from_secs(172_800)),
             keep_bad_for: AgeLimit::Off,
         },
+        own: Some(true),
+        guard: Guard {
+            shrink: Ratio::new(0.25),
+            grow: Ratio::new(10.0),
+            bad_lines: Ratio::new(0.5),
+            sentinels: sentinels.clone(),
+        },
+        policy: Policy { sentinel: false, shrank: false, backwards: false, ..Policy::NATIVE },
+        usage: LISTS,
         ..Dataset::new("d".into(), Kind::Dnset, vec!["/etc/dnsbld/f".into(), "/g".into()])
     };
     assert_eq!(got.dataset("d"), Some(&dataset));
+    let white = got.dataset("white").unwrap();
+    assert_eq!(white.own, None);
+    assert_eq!(white.usage, Usage { lists: false, allows: true, admits: false });
+    let guard = Guard { shrink: Ratio::new(0.3), grow: Ratio::new(4.0), ..white.guard.clone() };
+    assert_eq!((&white.guard, &white.guard.sentinels), (&guard, &sentinels));
+    assert_eq!(white.policy, Policy { shrank: false, ..Policy::NATIVE });
+    assert!(got.dataset("keys").unwrap().usage.admits);
     let soa = got.dataset("white").and_then(|white| white.soa.clone()).unwrap();
     assert_eq!((soa.serial, soa.ttl), (None, None));
     let zone = Zone {
@@ -284,6 +315,17 @@ const MISTAKES: &[(&str, &str)] = &[
         "[server.tls]\nport = 1",
         "2:1: unknown key \"port\" in server.tls\n    help: allowed here: listen, certificate, key",
     ),
+    (
+        "[guard]\noff = ['shrunk']",
+        "2:8: guard.off: \"shrunk\" is not a rule of the guard\n    help: did you mean \"shrank\"?",
+    ),
+    (
+        "[guard]\nshrink = -1",
+        "2:10: guard.shrink: -1 is out of range\n    help: allowed: 0 to 1000000; to turn the rule off, \
+         name it in off",
+    ),
+    ("[guard]\nsentinels = ['a b']", "2:14: guard.sentinels: \"a b\" is not a domain name"),
+    ("[guard]\nsentinels = ['./none']", "2:14: guard.sentinels: /etc/dnsbld/./none cannot be read"),
     ("[[zone]]\nname = 'a'\nacls = 1", "3:1: unknown key \"acls\" in zone"),
     (
         "[server]\nversion = 5",
@@ -583,4 +625,21 @@ fn a_check_interval_of_0_is_never() {
                 zone = [{ name = 'z.example', datasets = ['d'] }]";
     let loaded = super::read(text, std::path::Path::new("/")).unwrap();
     assert_eq!(loaded.settings.server.check_interval, None);
+}
+
+#[test]
+fn sentinels_may_stand_in_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ours");
+    let text = |file: &Path| format!("[guard]\nsentinels = ['{}', '10/8']{REST}", file.display());
+    std::fs::write(&file, "# ours\n192.0.2.0/24  # mail\n\nbig.example\n").unwrap();
+    let told: Vec<_> = load(&text(&file)).unwrap_err().into_iter().map(|bad| bad.message).collect();
+    assert!(told[0].contains("10/8 cannot be read"), "{told:?}");
+    let text = text(&file).replace("10/8", "10.0.0.0/8");
+    let sentinels = &settings(&text).datasets[0].guard.sentinels;
+    let shown: Vec<_> = sentinels.iter().map(ToString::to_string).collect();
+    assert_eq!(shown, ["192.0.2.0/24", "big.example", "10.0.0.0/8"]);
+    std::fs::write(&file, "192.0.2.0/24\na b\n").unwrap();
+    let told = &load(&text).unwrap_err()[0].message;
+    assert!(told.contains("ours:2: \"a b\" is not a domain name"), "{told}");
 }

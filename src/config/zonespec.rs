@@ -2,7 +2,7 @@
 //!
 //! A zone may be repeated to stack datasets. The same type and files written twice are one
 //! dataset, loaded once. An access list (`acl`, `aclkey`) applies to its zone; if the zone's name is empty
-//! or a dot, it applies to all zones.
+//! or a dot, it applies to all zones. A list with `@own` behind its files is somebody's own, and no feed.
 
 use super::error::{ConfigDiagnostic, Problem};
 use super::settings::{Dataset, Server, Settings, Zone};
@@ -44,10 +44,13 @@ pub(super) fn settings(
 ///
 /// The mistake, and what to write instead.
 pub fn dataset_spec(spec: &str, folder: &Path) -> Result<Dataset, String> {
-    let Files { kind, words, files } = parse_files(spec, folder, "type:file,file...")
+    let Files { kind, words, files, own } = parse_files(spec, folder, "type:file,file...")
         .map_err(|problem| format!("{}; {}", problem.message, problem.help))?;
-    Ok(Dataset::new(format!("{kind}:{words}"), kind, files))
+    Ok(Dataset { own, ..Dataset::new(format!("{kind}:{words}"), kind, files) })
 }
+
+/// Behind the files of a spec: they are somebody's own list.
+const OWN: &str = "@own";
 
 struct Parsed {
     /// None for an access list of the server.
@@ -60,6 +63,7 @@ struct Files {
     /// The files as written, separated by commas.
     words: String,
     files: Vec<PathBuf>,
+    own: Option<bool>,
 }
 
 fn parse(spec: &str, folder: &Path) -> Result<Parsed, Problem> {
@@ -78,6 +82,10 @@ fn wrong(message: &str, form: &str) -> Problem {
 fn parse_files(rest: &str, folder: &Path, form: &str) -> Result<Files, Problem> {
     let wrong = |message| wrong(message, form);
     let (kind, files) = rest.split_once(':').ok_or_else(|| wrong("there is no dataset type"))?;
+    let (files, own) = match files.strip_suffix(OWN) {
+        Some(files) => (files, Some(true)),
+        None => (files, None),
+    };
     let words: Vec<&str> = files.split([',', ':']).filter(|word| !word.is_empty()).collect();
     if words.is_empty() {
         return Err(wrong("there is no file"));
@@ -86,14 +94,18 @@ fn parse_files(rest: &str, folder: &Path, form: &str) -> Result<Files, Problem> 
         kind: value::kind(kind)?,
         words: words.join(","),
         files: words.iter().map(|word| folder.join(word)).collect(),
+        own,
     })
 }
 
 fn add(settings: &mut Settings, parsed: Parsed) -> Result<(), Problem> {
-    let Parsed { zone, files: Files { kind, words, files } } = parsed;
+    let Parsed { zone, files: Files { kind, words, files, own } } = parsed;
     let name = format!("{kind}:{words}");
-    if settings.dataset(&name).is_none() {
-        settings.datasets.push(Dataset::new(name.clone(), kind, files));
+    match settings.datasets.iter_mut().find(|dataset| dataset.name == name) {
+        Some(known) => known.own = known.own.or(own),
+        None => {
+            settings.datasets.push(Dataset { own, ..Dataset::new(name.clone(), kind, files) });
+        }
     }
     let list = match zone {
         None => &mut settings.server.acl,
@@ -204,6 +216,18 @@ mod tests {
             assert!(!errors[0].help.is_empty());
         }
         assert_eq!(read(&["x", "a.example:ip4set:f", "y"]).unwrap_err().len(), 2);
+    }
+
+    #[test]
+    fn a_list_can_be_somebodys_own() {
+        let settings =
+            read(&["a.example:ip4set:x,y@own", "b.example:ip4set:x,y", "b.example:dnset:me@own.x"])
+                .unwrap();
+        let own: Vec<_> = settings.datasets.iter().map(|set| (&*set.name, set.own)).collect();
+        assert_eq!(own, [("ip4set:x,y", Some(true)), ("dnset:me@own.x", None)]);
+        assert_eq!(settings.datasets[0].files, [PathBuf::from("/data/x"), "/data/y".into()]);
+        assert_eq!(dataset_spec("ip4set:x@own", Path::new("/data")).unwrap().own, Some(true));
+        assert!(read(&["a.example:ip4set:@own"]).unwrap_err()[0].message.contains("no file"));
     }
 
     #[test]

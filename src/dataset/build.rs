@@ -136,7 +136,7 @@ pub(super) fn build(task: &Task, now: u64, has_good: bool) -> Outcome {
     let (stamp, stated, counts) = (parsed.stamp, parsed.stated, parsed.counts);
     let threads = if task.all_cores { cores() } else { 1 };
     let (dataset, diagnostics) = convert::dataset(&task.spec, &task.server, parsed, threads);
-    let facts = guard::Facts::of(&dataset, &sources, stamp, stated);
+    let facts = guard::Facts::of(&task.spec, &dataset, &sources, stamp, stated);
     let content_id =
         content_id::of(&dataset, &task.spec, &cached::rules(&task.spec, &task.server), &sources);
     let took = start.elapsed();

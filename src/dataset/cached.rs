@@ -46,6 +46,9 @@ pub(super) fn rules(spec: &config::Dataset, server: &config::Server) -> Rules {
         freshness: _,
         hides_empty_non_terminals: _,
         policy,
+        guard: _,
+        own: _,
+        usage: _,
         is_beside_ip4: _,
     } = spec;
     let config::TtlBounds { default, min, max, negative: _ } = &server.ttl;
@@ -143,7 +146,7 @@ pub(super) fn find(task: &Task, now: u64, events: &mut Vec<Event>) -> Option<Cac
     let is_cached = now_there.as_ref() == Some(&origin.sources);
     let sources = now_there.unwrap_or(origin.sources);
     let built = Box::new(Built {
-        facts: guard::Facts::of(&dataset, &sources, origin.stamp, Stated::default()),
+        facts: guard::Facts::of(&task.spec, &dataset, &sources, origin.stamp, Stated::default()),
         content_id: content_id::of_snapshot(id, &task.spec),
         dataset,
         is_cached,
@@ -198,7 +201,7 @@ pub(super) fn take_in(
     };
     let sources = vec![source];
     Ok(Built {
-        facts: guard::Facts::of(&dataset, &sources, origin.stamp, Stated::default()),
+        facts: guard::Facts::of(&task.spec, &dataset, &sources, origin.stamp, Stated::default()),
         content_id: content_id::of_snapshot(id, &task.spec),
         dataset,
         sources,

@@ -47,7 +47,7 @@ fn build(task: &Task, kept: Kept, now: u64) -> Option<Box<Built>> {
     let (stamp, stated, counts) = (parsed.stamp, parsed.stated, parsed.counts);
     let (dataset, _) = convert::dataset(&task.spec, &task.server, parsed, 1);
     Some(Box::new(Built {
-        facts: Facts::of(&dataset, &sources, stamp, stated),
+        facts: Facts::of(&task.spec, &dataset, &sources, stamp, stated),
         content_id: content_id::of(
             &dataset,
             &task.spec,

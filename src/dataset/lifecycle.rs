@@ -149,8 +149,9 @@ impl Lifecycle {
 
     /// What is served, for those who judge its successor.
     pub(crate) fn baseline(&self) -> Option<Baseline<'_>> {
-        let Served { sources, dataset, .. } = self.served.as_ref()?;
-        Some(Baseline { sources, dataset, is_predecessor: !self.is_unrelated })
+        let Served { sources, dataset, facts, .. } = self.served.as_ref()?;
+        let (dataset, is_predecessor) = (Some(&**dataset), !self.is_unrelated);
+        Some(Baseline { sources, facts, dataset, is_predecessor })
     }
 
     /// Serves this data from now on.

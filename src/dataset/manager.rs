@@ -11,7 +11,7 @@ use super::served::Served;
 use super::task::{Built, Finished, Outcome, Task};
 use crate::config::{self, Settings};
 use crate::event::{Event, EventSink, Overdue, Role};
-use crate::guard::{self, Candidate, Verdict};
+use crate::guard::{self, Baseline, Candidate, Verdict};
 use crate::snapshot::folder::Folder;
 use crate::source::{Identity, SourceFile};
 use crate::state::lock::StateLock;
@@ -152,7 +152,7 @@ impl DatasetManager {
             if managed.is_read_by(&spec, &self.context.server) {
                 continue;
             }
-            if managed.spec.files != spec.files || managed.spec.kind != spec.kind {
+            if record::origin(&managed.spec) != record::origin(&spec) {
                 managed.lifecycle.start_over();
             }
             managed.spec = spec;
@@ -572,9 +572,15 @@ impl ManagedDataset {
         UNIX_EPOCH.checked_add(Duration::from_secs(record.accepted)).filter(|_| is_of_them)
     }
 
+    /// What was accepted last: what is served, or what is remembered of it.
+    fn baseline(&self) -> Option<Baseline<'_>> {
+        let remembered = || Some(self.record.as_ref()?.baseline(&self.spec));
+        self.lifecycle.baseline().or_else(remembered)
+    }
+
     /// True if these very files were served before the start: they are not judged once more.
     fn was_accepted(&self, sources: &[SourceFile]) -> bool {
-        let origin = record::origin(self.spec.kind, &self.spec.files);
+        let origin = record::origin(&self.spec);
         let is_same = self.record.as_ref().is_some_and(|record| record.origin == origin);
         is_same && self.lifecycle.served().is_none() && self.accepted(sources).is_some()
     }
@@ -585,13 +591,16 @@ impl ManagedDataset {
         let is_cached = built.is_cached;
         let (new, diagnostics, counts) = self.served(built, context);
         let candidate = Candidate {
+            spec: &self.spec,
             sources: &new.sources,
             dataset: &new.dataset,
-            accept_empty: self.spec.accept_empty,
+            facts: &new.facts,
+            diagnostics: &diagnostics,
+            most_entries: self.record.as_ref().and_then(|record| record.most_entries(&self.spec)),
             now: unix_time(),
         };
-        let served = self.lifecycle.baseline();
-        let doubt = match guard::judge(&candidate, served.as_ref(), &self.spec.policy) {
+        let before = self.baseline();
+        let doubt = match guard::judge(&candidate, before.as_ref(), &self.spec.policy) {
             Verdict::Accept => None,
             Verdict::Warn(doubt) => Some(doubt),
             Verdict::Quarantine(problem) if wanted || self.was_accepted(&new.sources) => {
@@ -660,7 +669,7 @@ impl ManagedDataset {
         let accepted = served.since.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let new = Record {
             name: self.spec.name.clone(),
-            origin: record::origin(self.spec.kind, &self.spec.files),
+            origin: record::origin(&self.spec),
             content: record::content(&served.sources),
             accepted,
             fetched: record::fetched(&served.sources, unix_time()),

@@ -67,8 +67,15 @@ pub fn compile(
         }
         Outcome::Same(_) => anyhow::bail!("{}: nothing was built", spec.name),
     };
-    let candidate =
-        Candidate { sources: &sources, dataset: &dataset, accept_empty: spec.accept_empty, now };
+    let candidate = Candidate {
+        spec,
+        sources: &sources,
+        dataset: &dataset,
+        facts: &facts,
+        diagnostics: &diagnostics,
+        most_entries: None,
+        now,
+    };
     // As at the first start, by dnsbld's own rules.
     if let Verdict::Quarantine(problem) = guard::judge(&candidate, None, &config::Policy::NATIVE) {
         return Err(refused(problem));

@@ -6,7 +6,9 @@ use super::{cached, kept};
 use crate::config;
 use crate::event::{EventSink, Log};
 use crate::guard::{self, Baseline, Candidate, Facts, Verdict};
+use crate::snapshot::folder::Folder;
 use crate::source::Problem;
+use crate::state::record::Record;
 use crate::util::cancel::CancelSource;
 use crate::util::threads::cores;
 use crate::util::time::unix_time;
@@ -90,7 +92,11 @@ pub fn preview(
     };
     let verdict = match &new {
         Err(problem) => Verdict::Quarantine(problem.clone()),
-        Ok(new) => judge(spec, old.as_ref(), new, now),
+        Ok(new) => {
+            let record = server.state_dir.as_deref().map(Folder::of);
+            let record = record.and_then(|folder| Record::read(&folder, &spec.name).ok().flatten());
+            judge(spec, old.as_ref(), record.as_ref(), new, now)
+        }
     };
     let version =
         |built: Built| Version { dataset: built.dataset, facts: built.facts, since: built.since };
@@ -110,18 +116,29 @@ fn accepted(task: &Task, now: u64) -> Option<Built> {
     found.map(|built| *built)
 }
 
-fn judge(spec: &config::Dataset, old: Option<&Built>, new: &Built, now: u64) -> Verdict {
+fn judge(
+    spec: &config::Dataset,
+    old: Option<&Built>,
+    record: Option<&Record>,
+    new: &Built,
+    now: u64,
+) -> Verdict {
     let candidate = Candidate {
+        spec,
         sources: &new.sources,
         dataset: &new.dataset,
-        accept_empty: spec.accept_empty,
+        facts: &new.facts,
+        diagnostics: &new.diagnostics,
+        most_entries: record.and_then(|record| record.most_entries(spec)),
         now,
     };
     let old = old.map(|old| Baseline {
         sources: &old.sources,
-        dataset: &old.dataset,
+        facts: &old.facts,
+        dataset: Some(&old.dataset),
         is_predecessor: old.is_of(&spec.files),
     });
+    let old = old.or_else(|| Some(record?.baseline(spec)));
     guard::judge(&candidate, old.as_ref(), &spec.policy)
 }
 

@@ -451,6 +451,10 @@ pub(crate) fn odd(doubt: &Doubt) -> String {
             let lines = counted(*lines, "line is", "lines are");
             format!("{lines} wrong; check that this is the right file and type")
         }
+        Doubt::Sentinel { sentinel, known_as } => format!(
+            "it lists {sentinel} ({known_as}); if that is meant, set guard = {{ sentinels = false }} for the \
+             dataset"
+        ),
         Doubt::Shrunk => "fewer than half of before; check that the file is whole".to_owned(),
     }
 }

@@ -103,6 +103,14 @@ pub(crate) fn samples() -> Vec<Event> {
         loaded(None, None, Some(Doubt::EmptyFile("/lists/two".into()))),
         loaded(Some(10), None, Some(Doubt::MostlyBad(99))),
         loaded(Some(90), None, Some(Doubt::Shrunk)),
+        loaded(
+            None,
+            None,
+            Some(Doubt::Sentinel {
+                sentinel: "127.0.0.1".to_owned(),
+                known_as: "never listed by RFC 5782",
+            }),
+        ),
         loaded(Some(10), Some(400), Some(Doubt::Empty)),
         Event::DatasetRecovered { dataset: list(), failed_for: Duration::from_secs(400) },
         refused(Cause::Vanished, None, None),

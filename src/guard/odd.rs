@@ -1,7 +1,8 @@
 //! What is odd about data that is served all the same.
 
 use super::empty::empty;
-use super::{Candidate, FEW, entries};
+use super::{Baseline, Candidate, FEW, entries, sentinel};
+use crate::config::Policy;
 use crate::source::SourceFile;
 use crate::zone::Dataset;
 use std::path::PathBuf;
@@ -19,10 +20,23 @@ pub enum Doubt {
     MostlyBad(u64),
     /// It has fewer than half of the entries that it had.
     Shrunk,
+    /// It lists what no list should, from the beginning.
+    Sentinel {
+        /// The address or name.
+        sentinel: String,
+        /// What it is.
+        known_as: &'static str,
+    },
 }
 
-/// What is odd about a candidate, beside the files that were `served` before.
-pub(super) fn odd(candidate: &Candidate<'_>, served: Option<&[SourceFile]>) -> Option<Doubt> {
+/// What is odd about a candidate, beside what was accepted before, of whatever files, and its predecessor.
+pub(super) fn odd(
+    candidate: &Candidate<'_>,
+    before: Option<&Baseline<'_>>,
+    predecessor: Option<&Baseline<'_>>,
+    policy: &Policy,
+    is_own: bool,
+) -> Option<Doubt> {
     let new = candidate.sources;
     let is_cut = |source: &&SourceFile| source.report.identity.is_interrupted_transfer();
     if let Some(cut) = new.iter().find(is_cut) {
@@ -36,7 +50,7 @@ pub(super) fn odd(candidate: &Candidate<'_>, served: Option<&[SourceFile]>) -> O
         return (!is_head).then_some(Doubt::Empty);
     }
     // Later, the rule for files that had entries judges it.
-    let is_first = served.is_none() && !candidate.accept_empty;
+    let is_first = before.is_none() && !candidate.spec.accept_empty && !is_own;
     if let Some(empty) = new.iter().find(|source| is_first && empty(source).is_some()) {
         return Some(Doubt::EmptyFile(empty.path.clone()));
     }
@@ -44,6 +58,10 @@ pub(super) fn odd(candidate: &Candidate<'_>, served: Option<&[SourceFile]>) -> O
     if bad_lines > count {
         return Some(Doubt::MostlyBad(bad_lines));
     }
-    let before = served.map_or(0, entries);
-    (before >= FEW && count < before / 2).then_some(Doubt::Shrunk)
+    let had = before.map_or(0, |before| before.facts.entries);
+    if !is_own && had >= FEW && count < had / 2 {
+        return Some(Doubt::Shrunk);
+    }
+    let doubt = sentinel::doubt(candidate, predecessor).filter(|_| policy.sentinel && !is_own);
+    doubt.map(|(sentinel, known_as)| Doubt::Sentinel { sentinel, known_as })
 }

@@ -43,7 +43,19 @@ pub enum Finding {
         before: u64,
     },
     /// The entry that every list should have (RFC 5782 section 5) was there and is not any more.
-    TestEntryVanished,
+    TestEntryVanished {
+        /// The entry.
+        entry: String,
+    },
+    /// It is a list of names of which none can be asked for.
+    NothingValid {
+        /// What the names are instead.
+        what: Unaskable,
+        /// The lines that look like entries.
+        lines: u64,
+        /// The names in them, each once.
+        names: u64,
+    },
     /// It is older than before by its own account.
     Backwards {
         /// What tells its age.
@@ -67,6 +79,17 @@ pub enum Finding {
         /// The number of lines that it has, good or bad.
         found: u64,
     },
+}
+
+/// What stands where names should.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unaskable {
+    /// IPv4 addresses.
+    Addresses,
+    /// One word, or a few, at the beginning of many lines.
+    OneWord,
+    /// Words without a dot, where names with dots were.
+    Words,
 }
 
 /// What growth is counted in.
@@ -97,7 +120,8 @@ impl Finding {
             Self::Grew { .. } => "grew",
             Self::Sentinel { .. } => "sentinel",
             Self::BadLines { .. } => "bad-lines",
-            Self::TestEntryVanished => "test-entry-vanished",
+            Self::TestEntryVanished { .. } => "test-entry-vanished",
+            Self::NothingValid { .. } => "nothing-valid",
             Self::Backwards { .. } => "backwards",
             Self::AbuseCode { .. } => "abuse-code",
             Self::CountDiffers { .. } => "count-differs",
@@ -136,8 +160,12 @@ impl fmt::Display for Finding {
                 let entries = counted(*entries, "entry", "entries");
                 write!(f, "has {bad} beside {entries}, and had {before} bad ones before")
             }
-            Self::TestEntryVanished => {
-                f.write_str("has lost the test entry that it had before (RFC 5782 section 5)")
+            Self::TestEntryVanished { entry } => {
+                write!(f, "has lost the test entry {entry} that it had before (RFC 5782 section 5)")
+            }
+            Self::NothingValid { what, lines, names } => {
+                let lines = counted(*lines, "line", "lines");
+                write!(f, "has no name that can be asked for: {lines} with {names} keys, {what}")
             }
             Self::Backwards { mark, now, before } => {
                 write!(f, "is older than what is served: its {mark} is {now}, and was {before}")
@@ -152,6 +180,18 @@ impl fmt::Display for Finding {
                 write!(f, "has {found}, and says that it has {stated}")
             }
         }
+    }
+}
+
+impl fmt::Display for Unaskable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Addresses => {
+                "which are addresses (for these, set type = \"ip4set\" or \"mixed\")"
+            }
+            Self::OneWord => "as settings or code have them",
+            Self::Words => "which are single words, and were names with dots before",
+        })
     }
 }
 

@@ -21,7 +21,7 @@ mod version;
 
 pub use append::read_appended;
 pub use error::{Cause, Problem};
-pub use finding::{Finding, MAX_SHOWN, Mark, Measure};
+pub use finding::{Finding, MAX_SHOWN, Mark, Measure, Unaskable};
 pub(crate) use identity::COARSE_TICK;
 pub use identity::{FileState, Identity, Stable, Stamp};
 pub use read::{Limits, ReadReport, read};

@@ -3,14 +3,13 @@
 //! It remembers what the data itself cannot tell: when it was accepted, when it last changed, how long the
 //! list has been, and the facts that the guards compare if nothing is served to compare with.
 
-use crate::guard::Facts;
+use crate::config::Dataset;
+use crate::guard::{Baseline, Facts};
 use crate::snapshot::folder::Folder;
 use crate::source::SourceFile;
-use crate::zonefile::Kind;
 use serde::{Deserialize, Serialize};
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// The longest record in bytes.
@@ -22,7 +21,7 @@ const MAX_SIZE: u64 = 64 << 10;
 pub struct Record {
     /// The name of the dataset.
     pub name: String,
-    /// What tells its type and files from others, see [`origin`].
+    /// What tells its files and the way they are read from others, see [`origin`].
     pub origin: String,
     /// What tells the bytes of the files from others, see [`content`].
     pub content: String,
@@ -51,6 +50,17 @@ impl Record {
             peak_entries: before.peak_entries.max(new.facts.entries),
             ..new
         }
+    }
+
+    /// What the guard compares a dataset with that has nothing else to be compared with.
+    pub fn baseline(&self, spec: &Dataset) -> Baseline<'_> {
+        let is_predecessor = self.origin == origin(spec);
+        Baseline { sources: &[], facts: &self.facts, dataset: None, is_predecessor }
+    }
+
+    /// The most entries that the list of a dataset ever had, if this is its record.
+    pub fn most_entries(&self, spec: &Dataset) -> Option<u64> {
+        (self.origin == origin(spec)).then_some(self.peak_entries)
     }
 
     /// Reads the record of a dataset; `None` if there is none.
@@ -94,10 +104,11 @@ fn invalid(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Er
     io::Error::new(ErrorKind::InvalidData, error)
 }
 
-/// What tells the type and the files of a dataset from others.
-pub fn origin(kind: Kind, files: &[PathBuf]) -> String {
-    let files = files.iter().map(PathBuf::as_path).collect::<Vec<&Path>>();
-    hex(xxh3_64(format!("{kind} {files:?}").as_bytes()))
+/// What tells the files of a dataset, and the way they are read, from others: data that differs in that is no
+/// other version of the same list.
+pub fn origin(spec: &Dataset) -> String {
+    let Dataset { kind, format, column, files, .. } = spec;
+    hex(xxh3_64(format!("{kind} {format} {column:?} {files:?}").as_bytes()))
 }
 
 /// What tells the bytes of files from others.
@@ -122,13 +133,19 @@ fn hex(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::zonefile::Kind;
     use std::fs;
     use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::path::PathBuf;
+
+    fn spec(file: &str) -> Dataset {
+        Dataset::new("list".to_owned(), Kind::Ip4Set, vec![file.into()])
+    }
 
     fn record(content: &str, accepted: u64, entries: u64) -> Record {
         Record {
             name: "list".to_owned(),
-            origin: origin(Kind::Ip4Set, &["/lists/one".into()]),
+            origin: origin(&spec("/lists/one")),
             content: content.to_owned(),
             accepted,
             fetched: accepted - 1,
@@ -145,7 +162,7 @@ mod tests {
         assert_eq!((same.accepted, same.changed), (200, 100));
         let fewer = Record::after(Some(&same), record("b", 300, 10));
         assert_eq!((fewer.changed, fewer.peak_entries, fewer.facts.entries), (300, 30, 10));
-        let other = Record { origin: origin(Kind::Ip4Set, &[]), ..record("b", 400, 10) };
+        let other = Record { origin: origin(&spec("/lists/two")), ..record("b", 400, 10) };
         assert_eq!(Record::after(Some(&fewer), other).peak_entries, 10);
     }
 

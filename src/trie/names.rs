@@ -63,12 +63,14 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod tld_index;
+mod top_level;
 
 pub use crate::wire::name::PaddedName;
 pub(crate) use build::{MAX_OVERHEAD, NameTreeBuilder};
 pub use iter::{Iter, NameEntry};
 pub(crate) use key::{encode as encode_key, encode_plain as encode_plain_key, text as key_text};
 pub use lookup::NameLookup;
+pub use top_level::TopLevel;
 
 use crate::flat_array::{ArrayReader, ArrayWriter, FlatArray};
 use table::Bucket;

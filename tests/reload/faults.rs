@@ -137,7 +137,7 @@ const FAULTS: &[Fault] = &[
     ),
     fault(
         "hosts",
-        |file, _| put(file, "# x\n0.0.0.0 bad.example\n0.0.0.0 worse.example\n"),
+        |file, _| put(file, "# x\n0.0.0.0 a.example\n0.0.0.0 b.example\n0.0.0.0 c.example\n"),
         &["is a hosts file", "type = \"dnset\" and format = \"hosts\""],
     ),
     fault(

@@ -149,7 +149,8 @@ fn a_dataset_of_another_name_is_served_on_without_its_file() {
     server
         .expect_log(&[&event("dataset-refused", "list-again"), "there is no such file"], 2 * SOON);
     let kept = || names_in(&server.path("state/snapshots"));
-    let are_kept = || kept().iter().filter(|name| name.contains("-again-")).count() == 2;
+    let is_renamed = |name: &&String| name.contains("-again-") && name.ends_with(".snapshot");
+    let are_kept = || kept().iter().filter(is_renamed).count() == 2;
     assert!(wait_until(SOON, are_kept), "{:?}", kept());
     expect(&server.restart());
 }

@@ -1,6 +1,8 @@
 //! The tables `[[dataset]]`.
 
 use super::super::error::Problem;
+use super::super::guard::Guard;
+use super::super::policy::Policy;
 use super::super::settings::{Dataset, FreshnessLimits, Soa, TtlBounds};
 use super::super::spec::{DatasetSpec, SoaSpec, Time, Typed};
 use super::super::value;
@@ -18,6 +20,7 @@ impl Resolver<'_> {
         &mut self,
         specs: &[Spanned<DatasetSpec>],
         bounds: &TtlBounds,
+        guard: &(Guard, Policy),
     ) -> Vec<Dataset> {
         let mut places = HashMap::new();
         let mut datasets = Vec::new();
@@ -31,13 +34,14 @@ impl Resolver<'_> {
             let files = self.required("dataset.files", &spec.files, typed.span());
             let files = files.map(|files| self.files(files));
             let overrides = self.overrides(spec, bounds);
+            let (guard, policy) = self.guard_of_dataset(&spec.guard, guard);
             if let (Some(typed), Some(true)) = (&spec.soa, kind.map(Kind::is_access_list)) {
                 let message = "an access list cannot have a SOA record";
                 let help = "set soa at a dataset that the zone serves";
                 self.error("dataset.soa", typed.span(), Problem::new(message, help));
             }
             if let (Some(name), Some(kind), Some(files)) = (name, kind, files) {
-                datasets.push(Dataset { name, kind, format, files, ..overrides });
+                datasets.push(Dataset { name, kind, format, files, guard, policy, ..overrides });
             }
         }
         datasets
@@ -123,6 +127,7 @@ impl Resolver<'_> {
             accept_empty: spec.accept_empty.unwrap_or(blank.accept_empty),
             accept_snapshot: spec.accept_snapshot.unwrap_or(blank.accept_snapshot),
             freshness: self.freshness(spec, blank.freshness),
+            own: spec.own,
             ..blank
         }
     }

@@ -3,6 +3,7 @@
 //! A [`Resolver`] collects what is wrong; `server`, `dataset` and `zone` read the three kinds of tables with it.
 
 mod dataset;
+mod guard;
 mod server;
 mod zone;
 
@@ -27,7 +28,8 @@ pub(super) fn resolve(
 ) -> Result<Loaded, Vec<ConfigDiagnostic>> {
     let mut resolver = Resolver { text, folder, listen, errors: Vec::new(), warnings: Vec::new() };
     let server = resolver.server(&spec.server);
-    let datasets = resolver.datasets(&spec.dataset, &server.ttl);
+    let guard = resolver.guard(&spec.guard);
+    let datasets = resolver.datasets(&spec.dataset, &server.ttl, &guard);
     let (zones, acl) = resolver.zones(&spec.zone, &spec.dataset, &spec.server);
     let server = Server { acl, ..server };
     if !resolver.errors.is_empty() {

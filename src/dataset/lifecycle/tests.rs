@@ -5,7 +5,7 @@ use crate::listing::records::RecordSet;
 use crate::source::Cause;
 use crate::source::{Identity, ReadReport, Stamp};
 use crate::zone::{Dataset, Ns};
-use crate::zonefile::Kind;
+use crate::zonefile::{Diagnostics, Kind, Stated};
 use proptest::prelude::*;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
@@ -36,15 +36,20 @@ fn list(entries: u64) -> Vec<SourceFile> {
     vec![source("list", entries, 0, entries * 8)]
 }
 
+fn feed() -> config::Dataset {
+    config::Dataset::new("list".to_owned(), Kind::Ip4Set, Vec::new())
+}
+
 /// Data of these files.
 fn of(sources: Vec<SourceFile>) -> Served {
+    let facts = Facts::of(&feed(), &Dataset::default(), &sources, None, Stated::default());
     Served {
         dataset: Arc::default(),
         sources,
         since: at(0),
-        spec: Arc::new(config::Dataset::new("list".to_owned(), Kind::Ip4Set, Vec::new())),
+        spec: Arc::new(feed()),
         server: Arc::default(),
-        facts: Facts::default(),
+        facts,
         content_id: 0,
         took: Duration::ZERO,
     }
@@ -58,8 +63,12 @@ impl Lifecycle {
         accept_empty: bool,
     ) -> Result<(Served, Option<Doubt>), Problem> {
         let new = of(files);
-        let Served { sources, dataset, .. } = &new;
-        let candidate = Candidate { sources, dataset, accept_empty, now: 0 };
+        let Served { sources, dataset, facts, .. } = &new;
+        let spec = &config::Dataset { accept_empty, ..feed() };
+        let diagnostics = &Diagnostics::default();
+        let most_entries = None;
+        let candidate =
+            Candidate { spec, sources, dataset, facts, diagnostics, most_entries, now: 0 };
         match judge(&candidate, self.baseline().as_ref(), &config::Policy::NATIVE) {
             Verdict::Accept => Ok((new, None)),
             Verdict::Warn(doubt) => Ok((new, Some(doubt))),
@@ -344,7 +353,9 @@ fn generic_data_of_soa_and_ns_alone_is_not_empty() {
     let records = Some(RecordSet::default());
     let dataset = &Dataset { records, ns: Some(ns), ..Dataset::default() };
     let sources = &[source("list", 0, 0, 90)];
-    let candidate = Candidate { sources, dataset, accept_empty: false, now: 0 };
+    let (spec, facts, diagnostics) = (&feed(), &Facts::default(), &Diagnostics::default());
+    let most_entries = None;
+    let candidate = Candidate { spec, sources, dataset, facts, diagnostics, most_entries, now: 0 };
     assert_eq!(judge(&candidate, None, &config::Policy::NATIVE), Verdict::Accept);
 }
 

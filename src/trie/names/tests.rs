@@ -512,3 +512,17 @@ fn trees_that_keep_a_search_busy_are_not_sound() {
         assert_eq!(tree(records, 0, Vec::new()).is_sound(), is_sound, "{depth}");
     }
 }
+
+#[test]
+fn the_last_labels_are_counted() {
+    let itself = |text: &str| line(text, Scope::Itself, Some(""));
+    let count = |lines: &[Line]| build(lines).0.top_level();
+    let top = |labels, alone, numbers| TopLevel { labels, alone, numbers };
+    assert_eq!(count(&[]), top(0, 0, 0));
+    let words = ["not", "zone", "deep.name.test", "a.org", "b.org"].map(itself);
+    assert_eq!(count(&words), top(4, 2, 0));
+    assert_eq!(count(&[itself("192.0.2.1"), itself("192.0.2.2"), itself("5")]), top(3, 1, 3));
+    let many: Vec<_> = (0..3000).map(|number| itself(&format!("w{number}"))).collect();
+    assert_eq!(count(&many), top(3000, 3000, 0));
+    assert_eq!(count(&[line("org", Scope::Below, Some("")), itself("a.org")]), top(1, 1, 0));
+}
