@@ -1,8 +1,8 @@
 //! The entry lines of access lists: `acl` (rbldnsd's manual, "acl Dataset") and `aclkey` (rspamd's
 //! fork of it, "aclkey Dataset").
 
-use super::diagnostic::Refused;
 use super::entry::{EntryKey, EntryValue};
+use super::fatal::Refused;
 use super::rules::{Address, Rules, duplicate, mapped_ip4};
 use super::scan::{Scan, is_blank};
 use super::values::Values;

@@ -1,8 +1,8 @@
 //! Takes the entries of one dataset, or of one section of a combined one.
 
 use super::batch::Batch;
-use super::diagnostic::Refused;
 use super::entry::{Entry, Place};
+use super::fatal::Refused;
 use super::list_builder::{ListBuilder, entry_number};
 use super::rules::{Rules, duplicate};
 use super::scan::Scan;

@@ -1,7 +1,7 @@
 //! The lines of a `generic` dataset: records of any name (rbldnsd's manual, "generic Dataset").
 
-use super::diagnostic::Refused;
 use super::entry::Record;
+use super::fatal::Refused;
 use super::rules::Rules;
 use super::scan::Scan;
 use super::special::ttl;

@@ -3,9 +3,9 @@
 
 use super::acl::AclBuilder;
 use super::batch::Batch;
-use super::diagnostic::Refused;
 use super::entry::{Entry, EntryKey, EntryValue, net4};
 use super::fast::PrefixEntry;
+use super::fatal::Refused;
 use super::rules::{Address, Rules, mapped_ip4};
 use super::scan::Scan;
 use super::values::{GROUP, Values};

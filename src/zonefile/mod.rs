@@ -33,6 +33,7 @@ mod counts;
 mod diagnostic;
 mod entry;
 mod fast;
+mod fatal;
 mod format;
 mod generic;
 mod ip4;
@@ -40,6 +41,7 @@ mod ip6;
 mod keys;
 mod kind;
 mod list_builder;
+mod mistake;
 mod native;
 mod options;
 mod params;
@@ -57,13 +59,12 @@ mod values;
 pub use acl::{Acl, Keys, Subjects};
 pub use batch::Batches;
 pub use counts::Counts;
-pub use diagnostic::{
-    Diagnostic, Diagnostics, Fatal, FatalCause, MAX_OF_KIND, Mistake, Omitted, SectionTypes,
-    Special,
-};
+pub use diagnostic::{Diagnostic, Diagnostics, MAX_OF_KIND, Omitted};
 pub use entry::{EntryKey, Observer, Place};
+pub use fatal::{Fatal, FatalCause, SectionTypes};
 pub use format::{Format, Stated, UnknownFormat, Unread, is_json_text, sniff};
 pub use kind::{Kind, UnknownKind};
+pub use mistake::{Mistake, Special};
 pub use options::{Dialect, Options};
 pub use parsed::{Parsed, Section};
 pub use parser::Parser;

@@ -2,8 +2,8 @@
 
 use super::batch::{Batch, BatchBuffer, Batches};
 use super::collector::Collector;
-use super::diagnostic::Refused;
 use super::entry::{Entry, EntryKey, EntryValue, Observer, Place};
+use super::fatal::Refused;
 use super::format::{Item, Key, Reader};
 use super::keys::ReadKey;
 use super::rules::Rules;

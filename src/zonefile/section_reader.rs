@@ -2,7 +2,7 @@
 //! (rbldnsd's manual, "combined Dataset").
 
 use super::collector::Collector;
-use super::diagnostic::{Refused, SectionTypes};
+use super::fatal::{Refused, SectionTypes};
 use super::scan::Scan;
 use super::special::Local;
 use super::{Diagnostics, FatalCause, Kind, Mistake, Options, Section, Special};

@@ -1,7 +1,7 @@
 //! Special entries: what a file says about the dataset as a whole (rbldnsd's manual, "Special
 //! Entries").
 
-use super::diagnostic::Refused;
+use super::fatal::Refused;
 use super::scan::{Scan, is_blank};
 use super::{Dialect, FatalCause, Kind, MAX_NAME_SERVERS, MAX_TEXT, Mistake, Options, Special};
 use crate::util::time::Utc;

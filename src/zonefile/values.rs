@@ -1,8 +1,8 @@
 //! The values of a dataset while it is read.
 
-use super::diagnostic::Refused;
 use super::entry::EntryValue;
 use super::fast::FastValue;
+use super::fatal::Refused;
 use super::params::{self, Params};
 use super::scan::Scan;
 use super::value::{self, Pair};
