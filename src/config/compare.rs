@@ -1,17 +1,85 @@
 //! A reload: what a new configuration changes at once, and what waits for a restart.
 
 use super::settings::{Dataset, Server, Settings, StatsFile};
+use crate::wire::name::NameBuf;
+use crate::zonefile::Kind;
 use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
 use std::net::SocketAddr;
 
-/// The changes of a reload, as sentences for the log.
+/// The changes of a reload.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Changes {
     /// Changes that take effect now.
-    pub live: Vec<String>,
+    pub live: Vec<SettingChange>,
     /// Changes that wait for a restart.
-    pub restart: Vec<String>,
+    pub restart: Vec<ValueChange>,
+}
+
+/// A setting of the server that has another value.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ValueChange {
+    /// The setting, as `server.default-ttl`; several that belong together as `server.tcp-...`.
+    pub key: &'static str,
+    /// The old value, for people.
+    pub from: String,
+    /// The new value, for people.
+    pub to: String,
+}
+
+/// A change of settings that takes effect at once.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum SettingChange {
+    /// A setting of the server has another value.
+    Value(ValueChange),
+    /// A dataset is new.
+    DatasetAdded {
+        /// Its name.
+        dataset: String,
+    },
+    /// A dataset has other settings.
+    DatasetChanged {
+        /// Its name.
+        dataset: String,
+        /// What differs.
+        difference: DatasetDifference,
+    },
+    /// A dataset is gone.
+    DatasetRemoved {
+        /// Its name.
+        dataset: String,
+    },
+    /// A zone is new.
+    ZoneAdded {
+        /// Its name.
+        zone: NameBuf,
+    },
+    /// A zone has other settings.
+    ZoneChanged {
+        /// Its name.
+        zone: NameBuf,
+    },
+    /// A zone is gone: queries for it are refused.
+    ZoneRemoved {
+        /// Its name.
+        zone: NameBuf,
+    },
+}
+
+/// The most important difference between two datasets of one name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DatasetDifference {
+    /// The types.
+    Type {
+        /// The old type.
+        from: Kind,
+        /// The new type.
+        to: Kind,
+    },
+    /// The files.
+    Files,
+    /// The settings that take the place of what the files say.
+    Overrides,
 }
 
 /// The settings that follow `running` when `wanted` was read: `wanted`, except for the values that only a
@@ -78,15 +146,13 @@ impl Changes {
 
     fn keep<T: Clone + PartialEq>(
         &mut self,
-        key: &str,
+        key: &'static str,
         running: &T,
         wanted: &mut T,
         print: impl Fn(&T) -> String,
     ) {
         if running != wanted {
-            let (old, new) = (print(running), print(wanted));
-            let sentence = format!("{key} needs a restart to change from {old} to {new}");
-            self.restart.push(sentence);
+            self.restart.push(ValueChange { key, from: print(running), to: print(wanted) });
             wanted.clone_from(running);
         }
     }
@@ -108,52 +174,55 @@ impl Changes {
         self.value("server.acl", names(&old.acl), names(&new.acl));
     }
 
-    fn value<T: PartialEq + Display>(&mut self, key: &str, old: T, new: T) {
+    fn value<T: PartialEq + Display>(&mut self, key: &'static str, old: T, new: T) {
         if old != new {
-            self.live.push(format!("{key} changes from {old} to {new}"));
+            let change = ValueChange { key, from: old.to_string(), to: new.to_string() };
+            self.live.push(SettingChange::Value(change));
         }
     }
 
     fn compare_datasets(&mut self, old: &Settings, new: &Settings) {
         let before: HashMap<_, _> = old.datasets.iter().map(|set| (&set.name, set)).collect();
-        for dataset in &new.datasets {
-            match before.get(&dataset.name) {
-                None => self.live.push(format!("dataset {} is new", dataset.name)),
-                Some(&before) if before == dataset => {}
-                Some(before) => {
-                    self.live.push(format!("dataset {} {}", dataset.name, how(before, dataset)));
+        for new in &new.datasets {
+            let dataset = || new.name.clone();
+            match before.get(&new.name) {
+                None => self.live.push(SettingChange::DatasetAdded { dataset: dataset() }),
+                Some(&old) if old == new => {}
+                Some(old) => {
+                    let difference = difference(old, new);
+                    let change = SettingChange::DatasetChanged { dataset: dataset(), difference };
+                    self.live.push(change);
                 }
             }
         }
         let now: HashSet<_> = new.datasets.iter().map(|dataset| &dataset.name).collect();
         for gone in old.datasets.iter().filter(|gone| !now.contains(&gone.name)) {
-            self.live.push(format!("dataset {} is removed", gone.name));
+            self.live.push(SettingChange::DatasetRemoved { dataset: gone.name.clone() });
         }
     }
 
     fn compare_zones(&mut self, old: &Settings, new: &Settings) {
         let before: HashMap<_, _> = old.zones.iter().map(|zone| (&zone.name, zone)).collect();
-        for zone in &new.zones {
-            match before.get(&zone.name) {
-                None => self.live.push(format!("zone {} is new", zone.name)),
-                Some(&before) if before == zone => {}
-                Some(_) => self.live.push(format!("zone {} changes its settings", zone.name)),
+        for new in &new.zones {
+            let zone = || new.name.clone();
+            match before.get(&new.name) {
+                None => self.live.push(SettingChange::ZoneAdded { zone: zone() }),
+                Some(&old) if old == new => {}
+                Some(_) => self.live.push(SettingChange::ZoneChanged { zone: zone() }),
             }
         }
         let now: HashSet<_> = new.zones.iter().map(|zone| &zone.name).collect();
         for gone in old.zones.iter().filter(|gone| !now.contains(&gone.name)) {
-            self.live.push(format!("zone {} is removed; queries for it are refused", gone.name));
+            self.live.push(SettingChange::ZoneRemoved { zone: gone.name.clone() });
         }
     }
 }
 
-/// The most important difference between two datasets of one name: type, files, then overrides.
-fn how(old: &Dataset, new: &Dataset) -> String {
+fn difference(old: &Dataset, new: &Dataset) -> DatasetDifference {
     if old.kind != new.kind {
-        return format!("changes its type from {} to {}", old.kind, new.kind);
+        return DatasetDifference::Type { from: old.kind, to: new.kind };
     }
-    let what = if old.files == new.files { "overrides" } else { "files" };
-    format!("changes its {what}")
+    if old.files == new.files { DatasetDifference::Overrides } else { DatasetDifference::Files }
 }
 
 fn addresses(list: &[SocketAddr]) -> String {
@@ -165,7 +234,6 @@ fn addresses(list: &[SocketAddr]) -> String {
 mod tests {
     use super::*;
     use crate::config::{ControlPath, LogTarget, QueryLog, TcpLimits, Tls, TtlBounds, Zone};
-    use crate::zonefile::Kind;
     use std::num::NonZeroUsize;
     use std::time::Duration;
 
@@ -177,6 +245,10 @@ mod tests {
             datasets: vec![dataset("a"), dataset("b")],
             zones: vec![zone("a.example", "a"), zone("b.example", "b")],
         }
+    }
+
+    fn value((key, from, to): (&'static str, &str, &str)) -> ValueChange {
+        ValueChange { key, from: from.into(), to: to.into() }
     }
 
     #[test]
@@ -208,22 +280,24 @@ mod tests {
         };
         let (now, changes) = reload(&settings(), wanted.clone());
         assert_eq!(now, settings());
-        assert_eq!(changes.live, [""; 0]);
+        assert_eq!(changes.live, []);
         let want = [
-            "server.listen needs a restart to change from 127.0.0.1:5300, [::1]:5300 to \
-             127.0.0.2:53",
-            "server.workers needs a restart to change from one per core to 3",
-            "server.tcp-... needs a restart to change from 512 connections, 16 per client, idle \
-             for 10s to 9 connections, 16 per client, idle for 10s",
-            "server.tls needs a restart to change from off to on nothing with /c and /k",
-            "server.check-interval needs a restart to change from 1s to 9s",
-            "server.quiet-period needs a restart to change from 200ms to 8s",
-            "server.state-dir needs a restart to change from none to /state",
-            "server.control needs a restart to change from the usual place to off",
-            "server.query-log needs a restart to change from off to /log without buffering",
-            "server.stats-... needs a restart to change from off to increments to /stats every 60s",
+            ("server.listen", "127.0.0.1:5300, [::1]:5300", "127.0.0.2:53"),
+            ("server.workers", "one per core", "3"),
+            (
+                "server.tcp-...",
+                "512 connections, 16 per client, idle for 10s",
+                "9 connections, 16 per client, idle for 10s",
+            ),
+            ("server.tls", "off", "on nothing with /c and /k"),
+            ("server.check-interval", "1s", "9s"),
+            ("server.quiet-period", "200ms", "8s"),
+            ("server.state-dir", "none", "/state"),
+            ("server.control", "the usual place", "off"),
+            ("server.query-log", "off", "/log without buffering"),
+            ("server.stats-...", "off", "increments to /stats every 60s"),
         ];
-        assert_eq!(changes.restart, want);
+        assert_eq!(changes.restart, want.map(value));
         assert_eq!(reload(&now, wanted).1, changes, "the next reload says it again");
     }
 
@@ -246,31 +320,40 @@ mod tests {
         wanted.zones[1].name = "c.example".parse().unwrap();
         let (now, changes) = reload(&settings(), wanted.clone());
         assert_eq!(now, wanted);
-        assert_eq!(changes.restart, [""; 0]);
-        let want = [
-            "server.default-ttl changes from 1800 to 1",
-            "server.min-ttl changes from 0 to 2",
-            "server.max-ttl changes from 2147483647 to 3",
-            "server.negative-ttl changes from 300 to 4",
-            "server.minimal-answers changes from true to false",
-            "server.version changes from dnsbld to hide",
-            "server.id changes from hide to ns1",
-            "server.accept-host-bits changes from false to true",
-            "server.acl changes from none to a, c",
-            "dataset a changes its files",
-            "dataset c is new",
-            "dataset b is removed",
-            "zone a.example changes its settings",
-            "zone c.example is new",
-            "zone b.example is removed; queries for it are refused",
+        assert_eq!(changes.restart, []);
+        let values = [
+            ("server.default-ttl", "1800", "1"),
+            ("server.min-ttl", "0", "2"),
+            ("server.max-ttl", "2147483647", "3"),
+            ("server.negative-ttl", "300", "4"),
+            ("server.minimal-answers", "true", "false"),
+            ("server.version", "dnsbld", "hide"),
+            ("server.id", "hide", "ns1"),
+            ("server.accept-host-bits", "false", "true"),
+            ("server.acl", "none", "a, c"),
         ];
-        assert_eq!(changes.live, want);
+        let changed = |dataset: &str, difference| SettingChange::DatasetChanged {
+            dataset: dataset.into(),
+            difference,
+        };
+        let zone = |name: &str| name.parse().unwrap();
+        let others = [
+            changed("a", DatasetDifference::Files),
+            SettingChange::DatasetAdded { dataset: "c".into() },
+            SettingChange::DatasetRemoved { dataset: "b".into() },
+            SettingChange::ZoneChanged { zone: zone("a.example") },
+            SettingChange::ZoneAdded { zone: zone("c.example") },
+            SettingChange::ZoneRemoved { zone: zone("b.example") },
+        ];
+        let values = values.map(value).map(SettingChange::Value);
+        assert_eq!(changes.live, [&values[..], &others].concat());
         let mut other = now.clone();
         other.datasets[0].default_text = Some("text".into());
-        assert_eq!(reload(&now, other).1.live, ["dataset a changes its overrides"]);
+        assert_eq!(reload(&now, other).1.live, [changed("a", DatasetDifference::Overrides)]);
         let mut other = now.clone();
         other.datasets[0].kind = Kind::Ip4Trie;
-        let told = ["dataset a changes its type from ip4set to ip4trie"];
+        let difference = DatasetDifference::Type { from: Kind::Ip4Set, to: Kind::Ip4Trie };
+        let told = [changed("a", difference)];
         assert_eq!(reload(&now, other).1.live, told, "regression: it said that the files changed");
     }
 }

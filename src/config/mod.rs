@@ -16,7 +16,7 @@ mod spec;
 mod value;
 mod zonespec;
 
-pub use compare::{Changes, reload};
+pub use compare::{Changes, DatasetDifference, SettingChange, ValueChange, reload};
 pub use error::{ConfigDiagnostic, Errors};
 pub use guard::{Guard, Ratio, Sentinel};
 pub use policy::{Policy, RULES};

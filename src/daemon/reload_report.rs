@@ -1,6 +1,7 @@
 //! What a reload has changed, for who asked for it.
 
 use crate::config::{Changes, Errors};
+use crate::event;
 use crate::status::{DatasetStatus, ProblemStatus, Status};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -53,8 +54,8 @@ impl ReloadReport {
             schema,
             accepted: settings.is_ok(),
             mistakes,
-            settings: changes.live,
-            restart: changes.restart,
+            settings: changes.live.iter().map(event::setting_change).collect(),
+            restart: changes.restart.iter().map(event::setting_needs_restart).collect(),
             datasets: Vec::new(),
             loading: false,
             milliseconds: 0,

@@ -4,7 +4,7 @@
 //! the dataset, zone and file that it is about, follow as fields.
 
 use super::{Event, EventSink, Load, Overdue, Refusal, Renewal, Role, SocketFault, WatchFault};
-use crate::config::{SAMPLE_FILE, SYSTEM_FILE};
+use crate::config::{DatasetDifference, SAMPLE_FILE, SYSTEM_FILE, SettingChange, ValueChange};
 use crate::engine::Transport;
 use crate::guard::Doubt;
 use crate::util::text::{age, counted};
@@ -274,7 +274,8 @@ pub(crate) fn text(event: &Event) -> String {
             state_remedy(error)
         ),
         Event::SettingDoubtful { source, warning } => format!("{source}:{warning}"),
-        Event::SettingChanged { change } | Event::SettingNeedsRestart { change } => change.clone(),
+        Event::SettingChanged { change } => setting_change(change),
+        Event::SettingNeedsRestart { change } => setting_needs_restart(change),
         Event::SettingsRefused { errors } => {
             format!("configuration not reloaded: the settings read before stay in use: {errors}")
         }
@@ -362,6 +363,34 @@ pub(crate) fn text(event: &Event) -> String {
 const SERIALS_LOST: &str = "the serials of zones are forgotten, and those of zones whose files give none may \
                             go back; if secondaries or monitors follow them, stop the server and restore the \
                             file";
+
+/// The words for a setting that a restart changes.
+pub(crate) fn setting_needs_restart(ValueChange { key, from, to }: &ValueChange) -> String {
+    format!("{key} needs a restart to change from {from} to {to}")
+}
+
+/// The words for a change of settings.
+pub(crate) fn setting_change(change: &SettingChange) -> String {
+    match change {
+        SettingChange::Value(ValueChange { key, from, to }) => {
+            format!("{key} changes from {from} to {to}")
+        }
+        SettingChange::DatasetAdded { dataset } => format!("dataset {dataset} is new"),
+        SettingChange::DatasetChanged { dataset, difference } => match difference {
+            DatasetDifference::Type { from, to } => {
+                format!("dataset {dataset} changes its type from {from} to {to}")
+            }
+            DatasetDifference::Files => format!("dataset {dataset} changes its files"),
+            DatasetDifference::Overrides => format!("dataset {dataset} changes its overrides"),
+        },
+        SettingChange::DatasetRemoved { dataset } => format!("dataset {dataset} is removed"),
+        SettingChange::ZoneAdded { zone } => format!("zone {zone} is new"),
+        SettingChange::ZoneChanged { zone } => format!("zone {zone} changes its settings"),
+        SettingChange::ZoneRemoved { zone } => {
+            format!("zone {zone} is removed; queries for it are refused")
+        }
+    }
+}
 
 fn watch_remedy(fault: WatchFault) -> &'static str {
     match fault {

@@ -11,10 +11,9 @@ pub(crate) mod samples;
 
 pub use dataset::{LastGood, Load, Overdue, Refusal, Renewal, Role};
 pub use log::Log;
-pub(crate) use log::{level, odd, text};
+pub(crate) use log::{level, odd, setting_change, setting_needs_restart, text};
 
-use crate::config;
-use crate::config::LogTarget;
+use crate::config::{self, LogTarget, SettingChange, ValueChange};
 use crate::engine::Transport;
 use crate::snapshot::{Difference, Id};
 use crate::source::Problem;
@@ -315,13 +314,13 @@ pub enum Event {
     },
     /// A reload has changed a setting.
     SettingChanged {
-        /// The change, as a sentence.
-        change: String,
+        /// The change.
+        change: SettingChange,
     },
     /// A reload cannot change this setting.
     SettingNeedsRestart {
-        /// The change, as a sentence.
-        change: String,
+        /// The change that waits for the restart.
+        change: ValueChange,
     },
     /// A reload found settings that cannot be used.
     SettingsRefused {
@@ -614,7 +613,13 @@ impl Event {
             | Self::RecordNotWritten { dataset, .. }
             | Self::SnapshotUnfit { dataset, .. }
             | Self::RefusedFileKept { dataset, .. }
-            | Self::FileNotKept { dataset, .. } => Some(dataset),
+            | Self::FileNotKept { dataset, .. }
+            | Self::SettingChanged {
+                change:
+                    SettingChange::DatasetAdded { dataset }
+                    | SettingChange::DatasetChanged { dataset, .. }
+                    | SettingChange::DatasetRemoved { dataset },
+            } => Some(dataset),
             _ => None,
         }
     }
@@ -624,7 +629,13 @@ impl Event {
         match self {
             Self::ZoneExpired { zone }
             | Self::ZoneWithoutAllowList { zone, .. }
-            | Self::ZoneWithoutAccessList { zone, .. } => Some(zone),
+            | Self::ZoneWithoutAccessList { zone, .. }
+            | Self::SettingChanged {
+                change:
+                    SettingChange::ZoneAdded { zone }
+                    | SettingChange::ZoneChanged { zone }
+                    | SettingChange::ZoneRemoved { zone },
+            } => Some(zone),
             _ => None,
         }
     }

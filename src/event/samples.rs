@@ -3,7 +3,7 @@
 use super::{
     Event, LastGood, Load, NAMES, Overdue, Refusal, Renewal, Role, SocketFault, WatchFault,
 };
-use crate::config::{self, LogTarget};
+use crate::config::{self, DatasetDifference, LogTarget, SettingChange, ValueChange};
 use crate::engine::Transport;
 use crate::guard::Doubt;
 use crate::snapshot::{Difference, Id};
@@ -69,6 +69,7 @@ fn control_socket(fault: SocketFault) -> Event {
 pub(crate) fn samples() -> Vec<Event> {
     let zone = || "bl.example".parse().expect("it is a name");
     let address = (std::net::Ipv4Addr::LOCALHOST, 5300).into();
+    let changed = |change| Event::SettingChanged { change };
     let target = || LogTarget::File("/queries".into());
     let served = Some(LastGood { entries: 12, age: Duration::from_secs(9000) });
     let fatal = Fatal { file: 0, line: 7, cause: FatalCause::TooLarge };
@@ -219,8 +220,35 @@ pub(crate) fn samples() -> Vec<Event> {
             source: "/etc/dnsbld/dnsbld.toml".to_owned(),
             warning: diagnostic.clone(),
         },
-        Event::SettingChanged { change: "zone new.test is new".to_owned() },
-        Event::SettingNeedsRestart { change: "workers changes at the next start".to_owned() },
+        changed(SettingChange::Value(ValueChange {
+            key: "server.default-ttl",
+            from: "1800".to_owned(),
+            to: "300".to_owned(),
+        })),
+        changed(SettingChange::DatasetAdded { dataset: list() }),
+        changed(SettingChange::DatasetChanged {
+            dataset: list(),
+            difference: DatasetDifference::Type { from: Kind::Ip4Set, to: Kind::Ip4Trie },
+        }),
+        changed(SettingChange::DatasetChanged {
+            dataset: list(),
+            difference: DatasetDifference::Files,
+        }),
+        changed(SettingChange::DatasetChanged {
+            dataset: list(),
+            difference: DatasetDifference::Overrides,
+        }),
+        changed(SettingChange::DatasetRemoved { dataset: list() }),
+        changed(SettingChange::ZoneAdded { zone: zone() }),
+        changed(SettingChange::ZoneChanged { zone: zone() }),
+        changed(SettingChange::ZoneRemoved { zone: zone() }),
+        Event::SettingNeedsRestart {
+            change: ValueChange {
+                key: "server.workers",
+                from: "one per core".to_owned(),
+                to: "3".to_owned(),
+            },
+        },
         Event::SettingsRefused {
             errors: config::Errors {
                 origin: "/etc/dnsbld/dnsbld.toml".to_owned(),
