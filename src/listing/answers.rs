@@ -28,7 +28,7 @@ impl ValueId {
         ProvisionalId::Single(self.0).id()
     }
 
-    /// The value that is [alone](Self::alone) in this answer; none of any other, nor where nothing is listed.
+    /// The only value of this answer; `None` if it has several values or none.
     pub fn only_of(answer: AnswerId) -> Option<Self> {
         match ProvisionalId::of(answer) {
             ProvisionalId::Single(value) => Some(Self(value)),
@@ -44,7 +44,7 @@ pub struct Value<'a> {
     pub a: Ipv4Addr,
     /// The template of the TXT record as it stands in the file; empty for none.
     pub text: &'a [u8],
-    /// Whom and when the value is for, if not for everybody at once.
+    /// Restricts whom and when the value is for; `None` if it is for everybody, at once.
     pub gate: Option<Gate>,
 }
 
@@ -62,7 +62,7 @@ pub struct Gate {
     pub key_spares: bool,
 }
 
-/// Who asks, and when, as far as a [`Gate`] looks at it.
+/// The client and the time of a query, as far as a [`Gate`] looks at them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Asker {
     /// The time, in seconds since 1970.
@@ -116,7 +116,8 @@ pub struct Answers {
     /// For each answer from number 1 on: the end of its values in `members`.
     answers: FlatArray<u32>,
     members: FlatArray<u32>,
-    /// Each answer has one value, its own: they are numbered alike, but for the 1.
+    /// Each answer has one value, which no other answer has: the number of the value is that of the
+    /// answer less one.
     alike: bool,
 }
 
@@ -146,8 +147,8 @@ impl Answers {
         Some((a.into(), self.texts.get(start as usize..end as usize)?))
     }
 
-    /// With as many values as answers, each of which has a value of its own, since each value is there
-    /// because an answer has it, and in the order of the answers.
+    /// Sets `alike`. Every value belongs to some answer, and values are in the order of their first use.
+    /// Equal counts of values, answers and members therefore mean that each answer has its own value.
     fn with_numbers_compared(mut self) -> Self {
         let count = self.values.len();
         self.alike = self.answers.len() == count && self.members.len() == count;
@@ -182,7 +183,7 @@ impl Answers {
         !self.gates.is_empty()
     }
 
-    /// Hands out what [`load`](Self::load) needs. [Gates](Self::has_gates) are left out.
+    /// Writes the arrays that [`load`](Self::load) reads, without the [gates](Self::has_gates).
     pub fn store(&self, out: &mut impl ArrayWriter) {
         out.array(&self.values);
         out.array(&self.texts);
@@ -190,8 +191,7 @@ impl Answers {
         out.array(&self.members);
     }
 
-    /// The answers that were [stored](Self::store). If the arrays are damaged, answers are wrong
-    /// but safe.
+    /// Reads answers that were [stored](Self::store). Damaged arrays give wrong answers, but safely.
     pub fn load(from: &mut impl ArrayReader) -> Option<Self> {
         let answers = Self {
             values: from.array()?,
@@ -204,8 +204,8 @@ impl Answers {
         Some(answers.with_numbers_compared())
     }
 
-    /// True if these are answers as [`AnswersBuilder::finish`] makes them: values and answers are
-    /// in the order of their use, each is there once, and no text is left over.
+    /// True if [`AnswersBuilder::finish`] could have made these answers: values and answers are
+    /// distinct and in the order of their first use, and no text is unused.
     pub fn is_canonical(&self) -> bool {
         let text_end = self.values.last().map_or(0, |value| value[1]);
         let members_end = self.answers.last().copied().unwrap_or(0);
@@ -216,7 +216,7 @@ impl Answers {
             && self.rebuilt().is_some_and(|again| again == *self)
     }
 
-    /// The same answers, put together anew.
+    /// The same answers, built again.
     fn rebuilt(&self) -> Option<Self> {
         let mut builder = AnswersBuilder::default();
         let mut ids = Vec::with_capacity(self.len());

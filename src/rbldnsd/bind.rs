@@ -15,25 +15,25 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::num::NonZeroUsize;
 
-/// The most sockets that rbldnsd has.
+/// The most sockets that rbldnsd opens.
 const MAX_SOCKETS: usize = 20;
 
 /// The port of the service `domain`.
 pub(super) const DNS_PORT: u16 = 53;
 
-/// The host that the C library takes for the wildcard addresses, and so does rbldnsd: the standard
-/// library looks it up as a name.
+/// The host that the C library, and so rbldnsd, takes for the wildcard addresses. Rust's standard library
+/// would look it up as a name.
 const ANY_HOST: &str = "*";
 
-/// The first descriptor that is handed over (sd_listen_fds(3)).
+/// The first descriptor that systemd hands over (sd_listen_fds(3)).
 const FIRST_DESCRIPTOR: usize = 3;
 
-/// Sockets that the manager of services has bound (Debian's `rbldnsd.socket`).
+/// Sockets that systemd has bound and handed over (Debian's `rbldnsd.socket`).
 pub(super) struct HandedOver(ListenFd);
 
 impl HandedOver {
-    /// Those meant for this process. Call it before there are threads: they are taken out of the
-    /// environment.
+    /// Takes the sockets meant for this process. Call it before threads start: it removes variables from
+    /// the environment.
     pub(super) fn from_environment() -> Self {
         let is_ours = env::var("LISTEN_PID").is_ok_and(|pid| !pid.is_empty());
         Self(if is_ours { ListenFd::from_env() } else { ListenFd::empty() })
@@ -44,13 +44,13 @@ impl HandedOver {
     }
 }
 
-/// Binds all addresses that `typed` names, for UDP and TCP, and takes the sockets that were
-/// handed over; at their addresses, TCP is bound.
+/// Binds all addresses that `typed` names, for UDP and TCP. Takes the sockets that were handed over, and
+/// binds TCP at their addresses.
 ///
 /// # Errors
 ///
-/// The first that cannot be found, bound for UDP, or taken. Another server may have the TCP port:
-/// rbldnsd would not have minded.
+/// The first address that cannot be found, bound for UDP, or taken. A TCP port that cannot be bound is
+/// only a warning: rbldnsd starts when another server has it.
 pub(super) fn bind(
     typed: &[String],
     handed_over: HandedOver,
@@ -123,7 +123,8 @@ fn add_tcp(bound: &mut Bound, address: SocketAddr, log: &Log) {
     }
 }
 
-/// rbldnsd's `::` takes IPv4 queries too, unless the system is told otherwise.
+/// Binds `0.0.0.0` beside each `::`, because rbldnsd's `::` takes IPv4 queries too, unless the system
+/// setting `bindv6only` forbids it.
 fn add_mapped(
     bound: &mut Bound,
     taken: &[SocketAddr],
@@ -160,7 +161,11 @@ fn shown(address: SocketAddr) -> String {
     format!("{}/{}", address.ip(), address.port())
 }
 
-/// The addresses of `host[/port]`, in the words of getaddrinfo(3) if there are none.
+/// The addresses of `host[/port]`.
+///
+/// # Errors
+///
+/// The words of getaddrinfo(3) if there are none.
 pub(super) fn resolve(text: &str, family: Family) -> anyhow::Result<Vec<SocketAddr>> {
     let (host, service) = text.split_once('/').unwrap_or((text, ""));
     if host.is_empty() && text.contains('/') {

@@ -1,8 +1,7 @@
-//! Becoming a daemon. The program starts itself again and waits until that second process says
-//! that it serves, so that an init script learns from the exit code whether it does.
+//! Becoming a daemon. The program starts itself again and waits until the second process reports that
+//! it serves, so that the exit code tells an init script whether the server runs.
 //!
-//! A fork would do the same; but only a fresh process may safely start threads in Rust without
-//! `unsafe`, and the difference is not seen from outside.
+//! The program does not fork, because fork(2) needs `unsafe`. Nobody sees the difference from outside.
 
 use super::NAME;
 use anyhow::Context;
@@ -14,17 +13,17 @@ use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt, parent_id};
 use std::process::{self, Command, ExitCode};
 
-/// In the environment of the second process: the number of the first.
+/// The environment variable that tells the second process the process number of the first.
 const PARENT: &str = "DNSBLD_RBLDNSD_PARENT";
 
-/// The program itself, whatever has become of its file.
+/// The running program, even if its file was replaced or removed.
 const MYSELF: &str = "/proc/self/exe";
 
-/// Starts the daemon and waits for it: 0 when it serves, 1 when it has given up.
+/// Starts the daemon and waits for it. The exit code is 0 once it serves, and 1 if it gives up.
 ///
 /// # Errors
 ///
-/// When there is no second process.
+/// The second process cannot be started.
 pub(super) fn start_and_wait(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
     let (mut reader, writer) = io::pipe().context("pipe() failed")?;
     let mut command = Command::new(MYSELF);
@@ -34,23 +33,23 @@ pub(super) fn start_and_wait(arguments: &[OsString]) -> anyhow::Result<ExitCode>
         .env(PARENT, process::id().to_string())
         .stdin(writer);
     command.spawn().context("unable to start the daemon")?;
-    // It holds the end to write to.
+    // The command holds the writing end; the read below would never end while it is open.
     drop(command);
     let served = reader.read_exact(&mut [0]).is_ok();
     Ok(if served { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The second process: its standard input is the way to tell the first.
+/// The second process. It tells the first one through its standard input, a pipe.
 pub(super) struct Daemon {
     null: File,
 }
 
 impl Daemon {
-    /// Tells whether this is the second process. Call it before the root folder changes.
+    /// The daemon, if this is the second process. Call it before the root folder changes.
     pub(super) fn of_parent() -> Option<anyhow::Result<Self>> {
         let parent = env::var(PARENT).ok()?;
         (parent == parent_id().to_string()).then(|| {
-            // Else it would be called "exe".
+            // Without a name of its own the process would be called "exe".
             if let Ok(name) = CString::new(NAME) {
                 let _ = rustix::thread::set_name(&name);
             }
@@ -69,7 +68,7 @@ impl Daemon {
             nix::unistd::dup2_stdout(&self.null).context("unable to close the standard output")?;
         }
         nix::unistd::setsid().context("setsid() failed")?;
-        // A parent that was killed meanwhile is no reason to stop.
+        // The daemon goes on even if its parent was killed meanwhile.
         let _ = File::from(first).write_all(&[0]);
         Ok(())
     }

@@ -1,23 +1,23 @@
-//! Options as getopt(3) of the GNU C library reads them: letters that may be joined, arguments
-//! that may be, and operands that may stand among them.
+//! Options as getopt(3) of the GNU C library reads them. Several letters may share a word, an argument
+//! may be attached to its letter, and operands may stand between options.
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-/// Options and operands of a command line, one by one.
+/// Reads the options of a command line one by one, and collects its operands.
 pub(super) struct GetOpt<'a> {
     /// The letters, each followed by a colon if it takes an argument.
     letters: &'static [u8],
     words: VecDeque<&'a OsStr>,
-    /// The letters of a word that were not read yet.
+    /// The letters of the current word that are not yet read.
     joined: &'a [u8],
-    /// Options end at the first operand.
+    /// The first operand ends the options.
     posix: bool,
     operands: Vec<OsString>,
 }
 
-/// An option, or what is wrong with it.
+/// An option, or a mistake in one.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Item {
     /// A letter that takes no argument.
@@ -26,7 +26,7 @@ pub(super) enum Item {
     Argument(u8, OsString),
     /// A letter that is no option.
     Unknown(u8),
-    /// A letter without the argument that it takes.
+    /// A letter whose argument is missing.
     Bare(u8),
 }
 
@@ -43,13 +43,13 @@ impl<'a> GetOpt<'a> {
         }
     }
 
-    /// The operands, when all options were read.
+    /// The operands, once all options are read.
     pub(super) fn operands(mut self) -> Vec<OsString> {
         self.operands.extend(self.words.iter().map(|&word| word.to_owned()));
         self.operands
     }
 
-    /// The letters of the next word that has some.
+    /// The letters of the next word that has option letters.
     fn next_letters(&mut self) -> Option<&'a [u8]> {
         while let Some(word) = self.words.pop_front() {
             match word.as_bytes() {

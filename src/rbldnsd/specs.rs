@@ -8,12 +8,12 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// What the specs mean, with files as seen from `folder`. A dataset is named `type:file,file...`
-/// as typed, because rbldnsd's log names it so.
+/// The settings that the specs mean, with files relative to `folder`. A dataset is named
+/// `type:file,file...` as typed, because rbldnsd's log names it so.
 ///
 /// # Errors
 ///
-/// The first spec that means nothing, in rbldnsd's words.
+/// The first invalid spec, in rbldnsd's words.
 pub(super) fn settings(
     specs: &[OsString],
     folder: &Path,
@@ -60,19 +60,19 @@ fn add(settings: &mut Settings, spec: &[u8], folder: &Path) -> anyhow::Result<()
         return Ok(());
     }
     let datasets = &mut settings.zones[place].datasets;
-    // rbldnsd asks a dataset that is given twice twice, which changes no answer.
+    // rbldnsd looks a repeated dataset up twice, which changes no answer.
     if !datasets.contains(&label) {
         datasets.push(label);
     }
     Ok(())
 }
 
-/// Where the zone of this name is in the list, in which it is put if it is not there.
+/// The index of the zone with this name, which is inserted if it is missing.
 fn zone_place(zones: &mut Vec<Zone>, name: NameBuf) -> usize {
     if let Some(place) = zones.iter().position(|zone| zone.name == name) {
         return place;
     }
-    // A zone stands before those that it is a part of, in statistics too.
+    // A zone stands before the zones above it, also in statistics.
     let above = zones.iter().position(|zone| is_below(&name, &zone.name));
     let place = above.unwrap_or(zones.len());
     zones.insert(place, Zone { test_points: false, health: false, ..Zone::new(name, Vec::new()) });

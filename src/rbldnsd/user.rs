@@ -6,19 +6,19 @@ use nix::unistd::{self, Gid, Group, Uid, User};
 use std::io;
 use std::path::Path;
 
-/// The user to become when started by root without `-u`.
+/// The user that the program becomes if root starts it without `-u`.
 const DEFAULT_USER: &str = "rbldns";
 
-/// The user and group to become; none to stay who started the program.
+/// The user and group that the program becomes; `None` keeps those it was started with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Identity(Option<(Uid, Gid)>);
 
 impl Identity {
-    /// Reads `user[:group]`, names or numbers. A number without group is that of the group, too.
+    /// Reads `user[:group]`, names or numbers. A user number without a group is also the group number.
     ///
     /// # Errors
     ///
-    /// When there is no such user or group, or when it is root.
+    /// The user or group does not exist, or the user is root.
     pub(super) fn find(given: Option<&str>) -> anyhow::Result<Self> {
         let given = match given {
             Some(given) => given,
@@ -52,11 +52,11 @@ impl Identity {
         Ok(Self(Some((uid, gid))))
     }
 
-    /// Becomes that user, of that group and no other, for good.
+    /// Changes to that user for good, with that group and no other.
     ///
     /// # Errors
     ///
-    /// When the system refuses.
+    /// The system refuses.
     pub(super) fn assume(self) -> anyhow::Result<()> {
         let Some((uid, gid)) = self.0 else { return Ok(()) };
         unistd::setgroups(&[gid])
@@ -70,14 +70,15 @@ fn number(text: &str) -> Option<u32> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
-/// Enters the root folder and, seen from there, the working folder.
+/// Enters the root folder and then the working folder, a path inside the root folder.
 ///
 /// # Errors
 ///
-/// When the system refuses.
+/// The system refuses.
 pub(super) fn enter(root: Option<&Path>, folder: Option<&Path>) -> anyhow::Result<()> {
     if let Some(root) = root {
-        // From inside, so that a relative path means the same for both steps.
+        // chroot(".") from inside the folder, because a relative path would mean another folder after
+        // the first step.
         std::env::set_current_dir(root)
             .and_then(|()| unistd::chroot(".").map_err(io::Error::from))
             .map_err(|error| failure(format!("unable to chroot to {}", root.display()), &error))?;

@@ -1,4 +1,4 @@
-//! Writes blocks, each in the form that takes the fewest bytes, see the [layout](super).
+//! Writes each block in the form that takes the fewest bytes; see the [layout](super).
 
 use super::decode::{BACKGROUND, BITMAP_SIZE, DENSE, EMPTY, Form, MAX_COUNT, PADDING, SHARED};
 use crate::answer::AnswerId;
@@ -13,7 +13,7 @@ pub(super) struct Run<N> {
     pub(super) answer: AnswerId,
 }
 
-/// A /24 kept as a bitmap.
+/// A /24 that is stored as a bitmap.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Dense {
     pub(super) octet: u8,
@@ -21,27 +21,28 @@ pub(super) struct Dense {
     pub(super) bits: [u8; BITMAP_SIZE],
 }
 
-/// What decides the form of a block, gathered run by run.
+/// The facts that decide the form of a block, gathered run by run.
 #[derive(Clone, Debug)]
 pub(super) struct Shape<N> {
     /// A unit is 2 to this power keys.
     base: u32,
     background: AnswerId,
-    /// The answer of the first run, and whether all others have it too.
+    /// The answer of the first run, and whether all other runs have it, too.
     first: Option<AnswerId>,
     shared: bool,
     greatest: u32,
-    /// Runs, runs if each is cut into powers of two, units in all runs if they have a number.
+    /// The number of runs, of runs if each is cut into powers of two, and of units in all runs (`None`
+    /// if that exceeds the type).
     lasts: usize,
     powers: usize,
     units: Option<N>,
-    /// All starts and ends as bits: the trailing zeros are common to them.
+    /// All starts and ends, combined by OR: its trailing zeros are common to all of them.
     bounds: N,
     top: N,
     dense: usize,
 }
 
-/// What decides the form of a block of short keys with one answer, for [`Shape::add_counted`].
+/// The facts about a block of short keys with one answer, for [`Shape::add_counted`].
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Counts {
     runs: usize,
@@ -52,7 +53,7 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    /// Adds a run of one key behind the runs before.
+    /// Adds a run of one key behind the others.
     #[inline]
     pub(super) fn add_single(&mut self, key: u16) {
         self.runs += 1;
@@ -62,7 +63,7 @@ impl Counts {
         self.top = key;
     }
 
-    /// Adds a run behind the ones before.
+    /// Adds a run behind the others.
     pub(super) fn add(&mut self, start: u16, last: u16) {
         let length = u32::from(last - start) + 1;
         self.runs += 1;
@@ -77,12 +78,12 @@ impl Counts {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Plan {
     form: Form,
-    /// The units of the block in keys and in those that its runs are given in: powers of 2.
+    /// The size of a unit of the block, in keys and in units of its runs, as exponents of 2.
     shift: u32,
     cut: u32,
     width: usize,
     answer_width: usize,
-    /// The number of runs as they will be written.
+    /// The number of runs that will be written.
     pub(super) count: usize,
     /// The size of the block in bytes.
     pub(super) size: usize,
@@ -119,12 +120,12 @@ impl<N: Int> Shape<N> {
         }
     }
 
-    /// Adds a run behind the ones before.
+    /// Adds a run behind the others.
     #[inline]
     pub(super) fn add(&mut self, run: &Run<N>) {
         self.add_answer(run.answer);
         self.lasts += 1;
-        // The length of all 2^128 keys has no number, and no run of units or powers of two.
+        // The length of all 2^128 keys exceeds the type; units and powers of two cannot express it.
         let length = run.length();
         self.powers += length.map_or(MAX_COUNT, |length| length.count_ones() as usize);
         self.units = self.units.zip(length).and_then(|(units, length)| units.checked_add(length));
@@ -137,13 +138,13 @@ impl<N: Int> Shape<N> {
         self.dense += 1;
     }
 
-    /// The form with the fewest bytes among those with up to `most` runs; more runs only if no
-    /// form keeps to that.
+    /// The form with the fewest bytes among those with at most `most` runs. It has more runs only if
+    /// every form does.
     pub(super) fn plan(&self, most: usize) -> Plan {
         let zeros = if self.bounds == N::ZERO { 127 } else { self.bounds.trailing_zeros() };
         let shift = (self.base + zeros).min(127);
         let cut = shift - self.base;
-        // Below its base, the last key of a run is all ones.
+        // The bits of a last key below the base are all ones.
         let top = if self.lasts > 0 { self.base + significant_bits(self.top) } else { 0 };
         let width = bytes_of(top.saturating_sub(shift));
         let answer_width = bytes_of(u32::BITS - self.greatest.leading_zeros());
@@ -184,18 +185,18 @@ impl<N: Int> Shape<N> {
 /// The offset of the first block behind the empty one.
 const FIRST: u32 = 4;
 
-/// An offset of an arena that was [appended](Arena::append) to another.
+/// The new offset of a block whose arena was [appended](Arena::append) to another.
 pub(super) fn moved(offset: u32, by: u32) -> u32 {
     if offset == EMPTY { EMPTY } else { offset + by }
 }
 
-/// The bytes of all blocks, while they are written.
+/// The bytes of all blocks while they are written.
 #[derive(Debug)]
 pub(super) struct Arena {
     bytes: Vec<u8>,
-    /// The last block in which all keys have one answer, which often comes again.
+    /// The last block in which all keys have one answer. The next block is often equal.
     uniform: (AnswerId, u32),
-    /// Where the blocks with offsets of others are.
+    /// The offsets of the blocks that hold offsets of other blocks.
     splits: Vec<u32>,
 }
 
@@ -217,13 +218,13 @@ impl Arena {
         self.bytes
     }
 
-    /// From here on, no block is shared with those before.
+    /// Begins a part: later blocks share nothing with earlier ones.
     pub(super) fn part(&mut self) {
         self.uniform = (AnswerId::NONE, EMPTY);
     }
 
-    /// Appends the blocks of another arena, and gives what their offsets grow by: all but that of the
-    /// empty block, see [`moved`]. Nothing is shared between the two.
+    /// Appends the blocks of another arena and returns the number by which their offsets grow; that of
+    /// the empty block does not change, see [`moved`]. The two arenas share no block.
     pub(super) fn append(&mut self, other: &Self) -> u32 {
         let by = self.offset() - FIRST;
         self.bytes.extend_from_slice(&other.bytes[FIRST as usize..]);
@@ -308,7 +309,7 @@ impl Arena {
         offset
     }
 
-    /// Writes what a block begins with: all before its keys. Returns its offset.
+    /// Writes the part of a block before its keys. Returns the offset of the block.
     fn begin<N: Int>(&mut self, shape: &Shape<N>, plan: &Plan, dense: &[Dense]) -> u32 {
         debug_assert!(plan.count <= MAX_COUNT);
         make_room(&mut self.bytes);
@@ -338,7 +339,7 @@ impl Arena {
         offset
     }
 
-    /// Writes what a block ends with: its bitmaps.
+    /// Writes the bitmaps, which end a block.
     fn end(&mut self, offset: u32, plan: &Plan, dense: &[Dense]) {
         for dense in dense {
             self.bytes.extend_from_slice(&dense.bits);
@@ -346,7 +347,7 @@ impl Arena {
         debug_assert_eq!(self.bytes.len() - offset as usize, plan.size);
     }
 
-    /// Writes a block that only leads to a block for each value of the next octet.
+    /// Writes a block that holds only the offsets of a block for each value of the next octet.
     pub(super) fn split(&mut self, children: &[u32; 256]) -> u32 {
         let offset = self.offset();
         self.splits.push(offset);
@@ -365,12 +366,12 @@ impl Arena {
 }
 
 impl Plan {
-    /// True if every run will be written key by key.
+    /// True if the block lists every key of its runs.
     pub(super) fn is_in_single_keys(&self) -> bool {
         self.form == Form::Units && self.shift == 0
     }
 
-    /// The run in units of the block, cut as the form needs it.
+    /// The run in units of the block, cut into the runs that the form can express.
     #[inline]
     fn cut<N: Int>(&self, run: &Run<N>) -> impl Iterator<Item = Run<N>> + use<N> {
         let (mut rest, form) = (Some(shift_right(run.start, self.cut)), self.form);
@@ -379,8 +380,8 @@ impl Plan {
             let start = rest?;
             let end = match form {
                 Form::Units => start,
-                // The highest bit of the length, then what remains. There is no such run of more
-                // units than have a number.
+                // The highest bit of the length first, then the rest. A run whose length exceeds the
+                // type never has this form.
                 Form::Powers => {
                     let length = (last - start).successor().unwrap_or(start);
                     start + ((N::ONE << (significant_bits(length) - 1)) - N::ONE)
@@ -418,12 +419,12 @@ fn significant_bits<N: Int>(number: N) -> u32 {
 /// Appends the lowest `width` bytes of an integer.
 #[inline]
 fn push_int<N: Int>(number: N, width: usize, bytes: &mut Vec<u8>) {
-    // A copy of a known size needs no call: all bytes are appended, then some removed.
+    // A copy of constant size needs no call, so all bytes are appended and the excess removed.
     bytes.extend_from_slice(&number.widen().to_le_bytes());
     bytes.truncate(bytes.len() - size_of::<u128>() + width);
 }
 
-/// The bytes a number of so many bits needs, at least 1.
+/// The number of bytes that a number of `bits` bits takes, at least 1.
 fn bytes_of(bits: u32) -> usize {
     bits.div_ceil(8).max(1) as usize
 }

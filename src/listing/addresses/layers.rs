@@ -17,15 +17,15 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::net::Ipv4Addr;
 
-/// The most values of one address; more would fit into no answer, and would let a hostile file
-/// make the work quadratic.
+/// The most values of one address. No message has room for more, and without a bound a hostile file
+/// could make the work quadratic.
 const MAX_VALUES: usize = 255;
 
 /// Collects the entries of an `ip4set` dataset.
 #[derive(Clone, Debug, Default)]
 pub struct LayersBuilder {
     singles: Singles,
-    /// Blocks side by side, in tables of single addresses, /24, /16 and /8.
+    /// Runs of adjacent blocks, in tables of single addresses, /24, /16 and /8.
     runs: [Vec<BlockRun>; 4],
 }
 
@@ -36,10 +36,10 @@ struct BlockRun {
     code: u32,
 }
 
-/// An exclusion, in the place of a value.
+/// The code of an exclusion.
 const EXCLUDED: u32 = AnswerId::NONE.0;
 
-/// The number of the answer with this value alone.
+/// The number of the answer with this value alone, or the code of an exclusion.
 fn code(value: Option<ValueId>) -> u32 {
     value.map_or(EXCLUDED, |value| value.alone().0)
 }
@@ -153,8 +153,8 @@ impl<'a> AnswerOf<'a> {
     }
 }
 
-/// Replaces the codes of the sorted `singles` by answers, one for each address, in place. Those
-/// inside one of the sorted `runs` are moved there instead, to be decided with it.
+/// Replaces the codes of the sorted `singles` by answers, one for each address, in place. It moves
+/// addresses inside one of the sorted `runs` to the runs, which are decided later.
 fn settle_singles(singles: &mut Vec<u64>, runs: &mut Vec<BlockRun>, answer_of: &mut AnswerOf<'_>) {
     let runs_given = runs.len();
     let mut next_run = 0;
@@ -202,7 +202,7 @@ fn sweep(mut runs: Vec<BlockRun>, answer_of: &mut AnswerOf<'_>) -> Vec<Range<u32
     runs.sort_unstable_by_key(|run| run.start);
     let mut segments = Vec::new();
     let mut runs = runs.into_iter().peekable();
-    // How often a code is in force, and where that ends.
+    // How many runs with a code cover the position, and where they end.
     let mut active: BTreeMap<u32, u32> = BTreeMap::new();
     let mut ends: BinaryHeap<Reverse<(u32, u32)>> = BinaryHeap::new();
     let mut start = 0;
@@ -238,7 +238,7 @@ fn sweep(mut runs: Vec<BlockRun>, answer_of: &mut AnswerOf<'_>) -> Vec<Range<u32
                 }
             }
         }
-        // The last address ends every run, so that this cannot be needed past it.
+        // Every run ends at the last address at the latest, so nothing uses a start past it.
         start = end.wrapping_add(1);
     }
 }

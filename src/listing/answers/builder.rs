@@ -25,8 +25,8 @@ impl<'a> Hashed<'a> {
     }
 }
 
-/// One for all builders, as what is hashed may get to another one. It is different in each process: no
-/// file can be made of texts that all have one hash.
+/// All builders share one hasher, because one thread hashes texts for the builder of another. Its seed
+/// differs between processes, so that nobody can write a file whose texts all have the same hash.
 static HASHER: LazyLock<foldhash::fast::RandomState> = LazyLock::new(Default::default);
 
 /// Interns values and answers while a file is read.
@@ -115,10 +115,11 @@ impl AnswersBuilder {
         hasher.finish() as u32
     }
 
-    /// Known values that are likely to be these, for [`guessed_value`](Self::guessed_value).
+    /// For each value, a known value that is likely to equal it, for
+    /// [`guessed_value`](Self::guessed_value).
     ///
-    /// Each step is done for all values before the next one: it reads memory that is seldom in the
-    /// cache, and so they wait for it together.
+    /// Each step reads memory that is seldom in the cache. Every step therefore runs for all values
+    /// before the next step starts, so that the reads overlap.
     pub fn guess<const N: usize>(&self, values: &[Option<Hashed<'_>>; N]) -> [Option<ValueId>; N] {
         let touched =
             values.map(|value| value.map_or(0, |value| self.value_index.touch(value.hash)));
@@ -137,8 +138,7 @@ impl AnswersBuilder {
         guesses
     }
 
-    /// The number of a value, of which there is a [`guess`](Self::guess), as
-    /// [`value`](Self::value) gives it.
+    /// [`value`](Self::value) for a value with a [guess](Self::guess).
     #[inline]
     pub fn guessed_value(&mut self, guess: Option<ValueId>, value: Hashed<'_>) -> Option<ValueId> {
         let Hashed { a, text, hash } = value;
@@ -173,8 +173,8 @@ impl AnswersBuilder {
         Some(ValueId(id))
     }
 
-    /// The number of the answer that gives these values, in this order. Where a dataset has so many
-    /// different ones that they cannot be numbered, which takes 16 GiB, it gives the first alone.
+    /// The number of the answer that gives these values, in this order. A dataset can run out of
+    /// numbers, which takes 16 GiB of answers; the answer then gives the first value alone.
     #[inline]
     pub fn answer(&mut self, values: &[ValueId]) -> AnswerId {
         match values {
@@ -213,12 +213,12 @@ impl AnswersBuilder {
         Value { a: Ipv4Addr::from(a), text, gate: gate_of(&self.gates, id.0) }
     }
 
-    /// Numbers for the answers that there can be so far.
+    /// A numbering with room for all answers that exist so far.
     pub fn numbering(&self) -> Numbering {
         Numbering::new(self.values.len(), self.answers.len())
     }
 
-    /// Has numbers also for the answers with several values that came since.
+    /// Makes room in the numbering for answers with several values that came later.
     #[inline]
     pub(in crate::listing) fn extend(&self, numbering: &mut Numbering) {
         numbering.extend(self.answers.len());
@@ -237,7 +237,7 @@ impl AnswersBuilder {
     pub fn finish_as(mut self, numbering: &Numbering) -> Answers {
         let used = numbering.used();
         let (mut answers, mut members) = (Vec::with_capacity(used.len()), Vec::new());
-        // The values in the order of their first use. Nearly always each is used once.
+        // The values in the order of their first use. Nearly every value is used once.
         let mut values = Vec::with_capacity(used.len());
         if self.answers.is_empty() {
             for &id in used {
@@ -292,8 +292,8 @@ impl AnswersBuilder {
             let mut ordered = Vec::with_capacity(order.len());
             let mut its_texts = Vec::with_capacity(texts.len());
             let mut its_gates = Vec::new();
-            // Where the texts are is seldom in the cache, and neither are they: many are read at once,
-            // and so they wait together.
+            // Neither the places of the texts nor the texts are likely to be in the cache. Reading them
+            // in batches lets the reads overlap.
             const BATCH: usize = 16;
             for order in order.chunks(BATCH) {
                 let mut places = [const { 0..0 }; BATCH];
@@ -329,14 +329,14 @@ fn text_of<'a>(values: &[[u32; 2]], texts: &'a [u8], id: u32) -> &'a [u8] {
     &texts[place_of(values, id)]
 }
 
-/// Where the text of a value is.
+/// The place of the text of a value.
 fn place_of(values: &[[u32; 2]], id: u32) -> Range<usize> {
     let index = id as usize;
     let start = index.checked_sub(1).map_or(0, |before| values[before][1]);
     start as usize..values[index][1] as usize
 }
 
-/// Also of values with one text nobody can tell the hashes beforehand.
+/// The hash of a value. Nobody can predict it, not even for values that share a text.
 fn hash_value(text_hash: u32, a: u32, gate: Option<Gate>) -> u32 {
     let plain = u64::from(text_hash) << 32 | u64::from(a);
     let hash = match gate {

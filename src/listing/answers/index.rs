@@ -2,18 +2,18 @@
 
 /// Finds numbers by 32-bit hashes.
 ///
-/// A table with open addressing and linear probing in which the highest bits of a hash say where its
-/// search begins. So all that a search reads and writes is mostly in one cache line, and a table that
-/// grows is read and written in order: there may be millions of values.
+/// A table with open addressing and linear probing. The highest bits of a hash say where its search
+/// begins. A search therefore mostly stays within one cache line, and growing reads and writes the
+/// table in order, which matters with millions of values.
 #[derive(Clone, Debug, Default)]
 pub(super) struct HashIndex {
-    /// A hash in the upper half, one more than its number in the lower; 0 for none. As many as a power of
-    /// two, or none.
+    /// The hash in the upper half, and its number plus one in the lower half; 0 is an empty slot. Their
+    /// count is zero or a power of two.
     slots: Vec<u64>,
     len: usize,
 }
 
-/// The number of slots from the first value on.
+/// The number of slots that the first value makes.
 const FIRST: usize = 16;
 
 impl HashIndex {
@@ -36,7 +36,7 @@ impl HashIndex {
         })
     }
 
-    /// Reads where the search for a hash begins, so that it is in the cache when the search comes.
+    /// Reads the slot where the search for a hash begins, which brings it into the cache.
     #[inline]
     pub(super) fn touch(&self, hash: u32) -> u64 {
         self.slots.get(start(hash, self.slots.len())).copied().unwrap_or(0)

@@ -20,14 +20,14 @@ pub(super) enum ProvisionalId {
     None,
     /// It has one value, this one.
     Single(u32),
-    /// It has several, as in the place with this number.
+    /// It has several values; this is its index among such answers.
     Several(u32),
 }
 
 /// The bit that tells answers with several values from the others.
 const SEVERAL: u32 = 1 << 31;
-/// The most values and the most answers with several: so that there is a number for each, and for what
-/// [`actions`](crate::listing::actions) adds.
+/// The most values, and the most answers with several values. The bound leaves numbers free for the
+/// answers that [`actions`](crate::listing::actions) adds.
 pub(super) const MOST: usize = SEVERAL as usize - 64;
 
 impl ProvisionalId {
@@ -49,7 +49,7 @@ impl ProvisionalId {
 }
 
 impl Numbering {
-    /// None is numbered yet, of so many with one value and with several.
+    /// A numbering of nothing, with room for these counts of answers with one value and with several.
     pub(super) fn new(singles: usize, several: usize) -> Self {
         Self {
             singles: vec![AnswerId::NONE; singles],
@@ -66,7 +66,7 @@ impl Numbering {
         }
     }
 
-    /// The new number of an answer, which it is given at the first time.
+    /// The new number of an answer; the first call for an answer assigns it.
     #[inline]
     pub fn number(&mut self, old: AnswerId) -> AnswerId {
         let slot = match ProvisionalId::of(old) {
@@ -93,8 +93,8 @@ impl Numbering {
         slot.copied().unwrap_or_default()
     }
 
-    /// True if all answers that there can be are numbered. It stays false if some value is given with others
-    /// only.
+    /// True if every possible answer has a number. It stays false if some value occurs only together with
+    /// others.
     pub fn is_complete(&self) -> bool {
         self.used.len() == self.singles.len() + self.several.len()
     }

@@ -5,10 +5,10 @@ use super::window;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
 
-/// How many sorted parts may wait for whoever takes them, of each thread that sorts.
+/// The number of sorted parts of each thread that may wait for the thread that takes them.
 const AHEAD: usize = 1;
 
-/// Eight bytes of a key, and below them the place of the entry: so that integers are sorted.
+/// Eight bytes of a key, and below them the place of the entry, as one integer: integers sort fast.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 struct SortItem(u128);
 
@@ -53,7 +53,7 @@ struct Sorter {
 }
 
 impl Sorter {
-    /// Sorts a part, in memory that was used before.
+    /// Sorts a part. The result reuses the memory of `sorted`.
     fn sort(&mut self, part: Partition, Sorted(mut sorted): Sorted) -> Sorted {
         let (items, blocks) = (&mut self.items, part.blocks);
         items.clear();
@@ -68,7 +68,7 @@ impl Sorter {
     }
 }
 
-/// Sorts further the items that have the same window at `depth` bytes of their keys.
+/// Sorts the items that have equal windows at byte `depth` of their keys by the rest of the keys.
 fn sort_equal(items: &mut [SortItem], blocks: &Chunks, depth: usize) {
     for run in items.chunk_by_mut(|a, b| a.window() == b.window()) {
         // A window of zeros is past the end of all these keys: they are equal.
@@ -84,8 +84,8 @@ fn sort_equal(items: &mut [SortItem], blocks: &Chunks, depth: usize) {
     }
 }
 
-/// Sorts the parts, and hands on one after the other; what of them is not needed any more is freed
-/// before the next. With more than one thread, the others sort ahead of this one, which takes them.
+/// Sorts the parts and gives them to `take` in order. It frees the blocks of a part before it sorts the
+/// next. With more than one thread, the other threads sort ahead, and this thread takes the parts.
 pub(super) fn in_order(parts: Vec<Partition>, threads: usize, mut take: impl FnMut(&Sorted)) {
     let sorters = threads.saturating_sub(1).min(parts.len() - 1);
     if sorters == 0 {
@@ -110,7 +110,7 @@ pub(super) fn in_order(parts: Vec<Partition>, threads: usize, mut take: impl FnM
             .collect();
         for number in 0..count {
             let (waiting, free): &(Receiver<Sorted>, Sender<_>) = &sorters[number % sorters.len()];
-            // A thread that is gone has panicked, and so does the scope.
+            // A sorter that has ended early has panicked; the scope passes the panic on.
             let Ok(sorted) = waiting.recv() else { return };
             take(&sorted);
             let _ = free.send(sorted);
@@ -118,7 +118,7 @@ pub(super) fn in_order(parts: Vec<Partition>, threads: usize, mut take: impl FnM
     });
 }
 
-/// Sorts a share of the parts for as long as somebody takes them; `used` has memory to use again.
+/// Sorts a share of the parts until nobody takes them any more; `used` gives memory to reuse.
 fn sort_ahead(share: Vec<Partition>, sorted: &SyncSender<Sorted>, used: &Receiver<Sorted>) {
     let mut sorter = Sorter::default();
     for part in share {

@@ -3,15 +3,15 @@
 
 use super::{Scope, window};
 
-/// The size of a block. So large ones are mapped each by itself: what is never written to takes no
-/// memory, and when a block is freed, the system has its memory at once.
+/// The size of a block in bytes. The allocator maps each block of this size by itself: pages that
+/// nobody has written to take no memory, and the system gets the memory of a freed block at once.
 const BLOCK: usize = 1 << BLOCK_BITS;
 const BLOCK_BITS: u32 = 19;
-/// From so many entries on a part is split: few in tests, so that their short lists are.
+/// A part with this many entries is split. Tests split early, so that short lists have several parts.
 const SPLIT_AT: usize = if cfg!(any(test, fuzzing)) { 16 } else { 1 << 17 };
-/// Into so many parts at most.
+/// The most parts that one part is split into.
 const PARTS: usize = 256;
-/// How many entries are looked at to find parts of about the same size.
+/// The number of entries that a split samples to find parts of about the same size.
 const SAMPLES: usize = 4096;
 /// The bytes in a block before each key: its length and scope, and its value.
 const HEAD: usize = 6;
@@ -35,7 +35,7 @@ impl Default for NameStore {
 pub(super) struct Partition {
     pub(super) blocks: Chunks,
     len: usize,
-    /// From so many entries on it is split.
+    /// The number of entries at which it is split.
     limit: usize,
 }
 
@@ -75,7 +75,8 @@ impl NameStore {
                 parts[part].push(entry.key, entry.scope, entry.value);
             }
         }
-        // Where the keys begin alike there may be no better parts: that is not tried at each entry.
+        // Keys that begin alike may leave one part large. It has to double before the next split, so
+        // that a split is not tried at every entry.
         parts.iter_mut().for_each(|part| part.limit = SPLIT_AT.max(2 * part.len));
         self.parts.splice(number..=number, parts);
         self.bounds.splice(number..number, bounds);
@@ -83,7 +84,7 @@ impl NameStore {
 }
 
 impl Partition {
-    /// One that will have many entries.
+    /// A part that will have many entries.
     fn large() -> Self {
         Self { blocks: Chunks(vec![Vec::with_capacity(BLOCK)]), ..Self::default() }
     }
@@ -96,7 +97,7 @@ impl Partition {
     /// Windows that make parts of about the same size of this one.
     fn bounds(&self) -> Vec<u64> {
         let entries = self.blocks.0.iter().flat_map(|block| entries(block));
-        // Odd, as what is regular in files is rather not.
+        // An odd step: the regular patterns in files rarely have an odd period.
         let step = (self.len / SAMPLES) | 1;
         let mut samples: Vec<_> = entries.step_by(step).map(|entry| window(entry.key, 0)).collect();
         samples.sort_unstable();
@@ -107,7 +108,7 @@ impl Partition {
     }
 }
 
-/// Where the bytes of entries are.
+/// The bytes of the entries, in blocks.
 #[derive(Debug, Default)]
 pub(super) struct Chunks(Vec<Vec<u8>>);
 
@@ -123,7 +124,7 @@ impl Chunks {
     fn push(&mut self, key: &[u8], scope: Scope, value: u32) {
         let size = HEAD + key.len();
         if self.0.last().is_none_or(|block| block.len() + size > BLOCK) {
-            // A list of few names takes little memory: its only block grows.
+            // The first block grows, so that a list of few names takes little memory.
             let size = if self.0.is_empty() { 0 } else { BLOCK };
             self.0.push(Vec::with_capacity(size));
         }
@@ -175,7 +176,7 @@ impl StoredName<'_> {
     }
 }
 
-/// The entries that stand in these bytes.
+/// The entries that these bytes hold.
 pub(super) fn entries(block: &[u8]) -> impl Iterator<Item = StoredName<'_>> + Clone {
     let mut rest = block;
     std::iter::from_fn(move || {

@@ -1,5 +1,5 @@
-//! Building from single addresses with one answer, the commonest list by far: the same blocks as
-//! [`Builder`](super::build::Builder) makes of them, without a range for each address.
+//! Builds the trie of single addresses with one answer, which are by far the commonest list. The blocks
+//! equal those of [`Builder`](super::build::Builder), but no range is made for each address.
 
 use super::build::{Blocks, MAX_RUNS, Piece};
 use super::free_apart;
@@ -10,11 +10,11 @@ use crate::trie::encode::{Arena, Counts, Dense, Run, Shape, moved};
 use std::panic::resume_unwind;
 use std::thread;
 
-/// A /24 with no more addresses than this is never a bitmap: a run takes 2 bytes, 3 if it is of
-/// several addresses.
+/// A /24 with at most this many addresses never becomes a bitmap, because its runs are smaller: a run
+/// takes 2 bytes, or 3 if it has several addresses.
 const FEW: usize = BITMAP_SIZE / 2;
 
-/// A thread is worth its start from so many addresses on.
+/// The number of addresses that makes another thread worth its start.
 const ENOUGH: usize = if cfg!(test) { 100 } else { 50_000 };
 
 /// The blocks of addresses.
@@ -27,14 +27,14 @@ pub(super) struct BuiltPart {
 }
 
 impl BuiltPart {
-    /// Where the blocks are, and their bytes.
+    /// The root, which says where the blocks are, and their bytes.
     pub(super) fn finish(self) -> (Root, Vec<u8>) {
         (Root::new(&self.entries), self.arena.finish())
     }
 }
 
-/// Writes the blocks of sorted distinct addresses, with up to so many threads. Their number changes
-/// nothing in the outcome.
+/// Writes the blocks of sorted distinct addresses, with up to `threads` threads. The result does not
+/// depend on their number.
 pub(super) fn build(addresses: &[u32], answer: AnswerId, threads: usize) -> BuiltPart {
     let parts = parts(addresses, threads);
     let (first, others) = parts.split_first().unwrap_or((&addresses, &[]));
@@ -55,7 +55,7 @@ pub(super) fn build(addresses: &[u32], answer: AnswerId, threads: usize) -> Buil
             let by = all.arena.append(&other.arena);
             let join = |entry: &BlockSpan| BlockSpan { block: moved(entry.block, by), ..*entry };
             all.entries.extend(other.entries.iter().map(join));
-            // A range may go on from one part to the next.
+            // A range may continue from one part into the next.
             let goes_on = before.zip(part.first()).is_some_and(|(a, b)| b - a == 1);
             all.ranges += other.ranges - usize::from(goes_on);
             before = part.last().or(before);
@@ -71,12 +71,12 @@ fn ranges(addresses: &[u32]) -> usize {
     breaks + usize::from(!addresses.is_empty())
 }
 
-/// Divides addresses into parts of about one size, each of whole /8s.
+/// Divides addresses into parts of about equal size, each of whole /8s.
 fn parts(mut addresses: &[u32], threads: usize) -> Vec<&[u32]> {
     let mut parts = Vec::new();
     let count = threads.min(addresses.len() / ENOUGH).max(1);
     for rest in (1..count).rev() {
-        // The nearer border of the /8 that has the address where the part would end.
+        // The part ends at the nearer border of the /8 around its ideal end.
         let end = addresses.len() / (rest + 1);
         let octet = addresses.get(end).map_or(0, |address| address >> 24);
         let start = addresses.partition_point(|address| address >> 24 < octet);
@@ -90,7 +90,7 @@ fn parts(mut addresses: &[u32], threads: usize) -> Vec<&[u32]> {
     parts
 }
 
-/// Writes the blocks of addresses, those of each /8 for itself.
+/// Writes the blocks of addresses. No two /8s share a block.
 fn write(addresses: &[u32], answer: AnswerId) -> BuiltPart {
     let mut writer =
         Writer { answer, blocks: Blocks::default(), runs: Vec::new(), dense: Vec::new() };
@@ -104,7 +104,7 @@ fn write(addresses: &[u32], answer: AnswerId) -> BuiltPart {
         }
         let (block, count) = writer.block(rest, 0xffff);
         rest = &rest[count..];
-        // Whole /16s side by side in one /8 are one entry.
+        // Adjacent whole /16s of one /8 make one entry.
         let is_whole = count == 1 << 16;
         match before {
             Some(before) if is_whole && before.block == block && before.last == slot - 1 => {
@@ -119,15 +119,15 @@ fn write(addresses: &[u32], answer: AnswerId) -> BuiltPart {
 struct Writer {
     answer: AnswerId,
     blocks: Blocks,
-    /// The first and last keys of the runs of the block at hand.
+    /// The first and last keys of the runs of the current block.
     runs: Vec<(u16, u16)>,
-    /// Its bitmaps.
+    /// The bitmaps of the current block.
     dense: Vec<Dense>,
 }
 
 impl Writer {
-    /// Writes the block of the first addresses, those that differ only in the bits of `mask`, 16 or the
-    /// last 8; returns its offset and their number.
+    /// Writes the block of the leading addresses that differ only in the bits of `mask`, which are the
+    /// last 16 or 8. Returns the offset of the block and the number of these addresses.
     fn block(&mut self, addresses: &[u32], mask: u32) -> (u32, usize) {
         let may_split = mask == 0xffff;
         let gathered = self.gather(addresses, mask);
@@ -136,7 +136,7 @@ impl Writer {
         let (Some(first), Some(last)) = (keys.first(), keys.last()) else {
             return (self.blocks.arena.uniform(AnswerId::NONE), 0);
         };
-        // With both ends listed, there are more runs than gaps, and the gaps are kept.
+        // With both ends listed there are fewer gaps than runs, and the block stores the gaps.
         let has_gaps_kept = first & mask == 0 && last & mask == mask;
         let Some((counts, _)) = gathered.filter(|_| !has_gaps_kept) else {
             return (self.blocks.write(&pieces(keys, mask, self.answer), may_split), count);
@@ -171,8 +171,8 @@ impl Writer {
         self.blocks.arena.split(&children)
     }
 
-    /// Divides the keys of the first addresses into runs and bitmaps, and counts both runs and addresses;
-    /// `None` if a run goes on from one /24 to the next, of which a bitmap may be made and the run be cut.
+    /// Divides the keys of the leading addresses into runs and bitmaps, and counts runs and addresses.
+    /// `None` if a run crosses from one /24 into the next: a bitmap of one of them would cut the run.
     fn gather(&mut self, addresses: &[u32], mask: u32) -> Option<(Counts, usize)> {
         self.runs.clear();
         self.dense.clear();
@@ -213,13 +213,13 @@ impl Writer {
     }
 }
 
-/// How many of the first addresses differ only in the bits of `mask`.
+/// The number of leading addresses that differ only in the bits of `mask`.
 fn prefix(addresses: &[u32], mask: u32) -> usize {
     let is_other = |address: &u32| (address ^ addresses[0]) & !mask != 0;
     addresses.iter().position(is_other).unwrap_or(addresses.len())
 }
 
-/// Runs and gaps, in order, that fill a /16 or a /24.
+/// The runs and gaps, in order, that make up a /16 or a /24.
 fn pieces(keys: &[u32], mask: u32, answer: AnswerId) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut next = 0;
@@ -240,10 +240,10 @@ fn pieces(keys: &[u32], mask: u32, answer: AnswerId) -> Vec<Piece> {
     pieces
 }
 
-/// The bits of the addresses of a /24, if they take less than the runs do.
+/// The bitmap of the addresses of a /24, if it is smaller than their runs.
 fn bitmap(keys: &[u32]) -> Option<[u8; BITMAP_SIZE]> {
     let mut words = [0_u64; BITMAP_SIZE / 8];
-    // Two at a time, so that one need not wait for the other's word.
+    // Two keys at a time into separate words, so that neither waits for the other.
     let mut others = words;
     let (pairs, rest) = keys.as_chunks();
     for [key, other] in pairs {

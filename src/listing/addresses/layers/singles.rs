@@ -1,4 +1,4 @@
-//! Single addresses while they are read: mostly they all have one value.
+//! Single addresses while files are read. In most lists all of them have the same value.
 
 /// Addresses, each with the code of its value.
 #[derive(Clone, Debug)]
