@@ -245,6 +245,36 @@ fn a_slow_dataset_of_new_settings_holds_up_nothing_else() {
     assert!(status.success() && took < END, "{status} after {took:?} in a big load:\n{log}");
 }
 
+/// Regression: a second SIGHUP put the settings into effect that waited for a dataset, without it.
+#[test]
+fn a_dataset_that_a_reload_waits_for_is_awaited_after_a_second_sighup() {
+    let setup = Setup::new();
+    setup.write("list", "10.0.0.1\n");
+    write_slow_file(&setup, "slow");
+    let always = dataset("list", "ip4set", "list") + &zone("bl.test", "list");
+    setup.configure("", &always);
+    let server = setup.start();
+    let slow = always + &dataset("slow", "ip4set", "slow") + &zone("slow.test", "slow");
+    server.configure("", &slow);
+    server.signal(Signal::HUP);
+    server.expect_log(&[&event("load-started", "slow")], SOON);
+
+    server.configure("", &(slow + &zone("other.test", "slow")));
+    server.signal(Signal::HUP);
+    server.expect_log(&["zone other.test is new"], SOON);
+    for name in ["1.0.0.10.slow.test", "1.0.0.10.other.test"] {
+        assert_eq!(server.ask(name, RecordType::A).rcode(), Refused, "{name}: not yet");
+    }
+    assert!(server.log_lines(&["event=\"settings-reloaded\""]).is_empty(), "{}", server.log());
+
+    // The file ends below the reader, which is therefore soon done with it.
+    server.write("slow", "10.0.0.1\n");
+    for name in ["1.0.0.10.slow.test", "1.0.0.10.other.test"] {
+        server.expect_code(name, NoError, Duration::from_secs(20));
+    }
+    assert_eq!(server.log_lines(&["event=\"settings-reloaded\""]).len(), 1, "{}", server.log());
+}
+
 #[test]
 fn sigterm_ends_it_during_the_first_load_too() {
     let setup = Setup::new();
