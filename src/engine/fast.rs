@@ -53,7 +53,8 @@ impl<'a> Attempt<'a, '_> {
     pub(super) fn answer(&mut self) -> Option<usize> {
         match self.question.bytes.get(HEADER..)? {
             [1, _, 1, _, 1, _, 1, _, 1, ..] => self.by_ip6(),
-            [1..=3, ..] => self.by_ip4(),
+            // An octet begins with a digit.
+            [1..=3, b'0'..=b'9', ..] => self.by_ip4(),
             _ => self.by_name(),
         }
     }
