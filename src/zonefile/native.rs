@@ -233,14 +233,19 @@ pub(super) fn may_mean_more(text: &[u8]) -> bool {
     match text {
         [b'-' | 0xe2, ..] => true,
         [b'0'..=b'9', ..] => matches!(ip4::octets(text), Ok((_, 32, _))),
-        _ => is_pass(text),
+        // Few texts begin like one of the words.
+        [first, ..] if PASSES.iter().any(|word| word[0] == first.to_ascii_lowercase()) => {
+            is_pass(text)
+        }
+        _ => false,
     }
 }
 
-/// True if a text is what lets a client pass in a map of Postfix or sendmail, perhaps with a remark
-/// or a text behind it.
+/// The words that let a client pass in a map of Postfix or sendmail.
+const PASSES: [&[u8]; 4] = [b"ok", b"permit", b"dunno", b"relay"];
+
+/// True if a text is such a word, perhaps with a remark or a text behind it.
 fn is_pass(text: &[u8]) -> bool {
-    const WORDS: [&[u8]; 4] = [b"ok", b"permit", b"dunno", b"relay"];
     const LONGEST: usize = 6;
     let head = &text[..text.len().min(LONGEST + 1)];
     // A line ends at a NUL.
@@ -248,7 +253,7 @@ fn is_pass(text: &[u8]) -> bool {
     let (word, rest) = head.split_at(head.iter().position(is_end).unwrap_or(head.len()));
     // Texts begin with `relay`, too.
     let is_alone = || matches!(rest.trim_ascii_start(), [] | [0 | b'#' | b';', ..]);
-    match WORDS.iter().position(|known| word.eq_ignore_ascii_case(known)) {
+    match PASSES.iter().position(|known| word.eq_ignore_ascii_case(known)) {
         Some(3) => is_alone(),
         found => found.is_some(),
     }

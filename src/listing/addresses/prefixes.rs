@@ -95,6 +95,7 @@ struct Flatten<K, I> {
 
 impl<K: Int, I: Iterator<Item = PrefixEntry<K>>> Flatten<K, I> {
     /// Goes into the prefix of the upcoming entry.
+    #[inline]
     fn open(&mut self, entry: &PrefixEntry<K>) {
         self.open.push((entry.start.last_of_prefix(entry.len), entry.answer));
         self.next = Some(entry.start);

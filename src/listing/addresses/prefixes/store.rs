@@ -34,9 +34,10 @@ pub(super) struct PrefixStore<K> {
 /// A prefix of up to 64 bits.
 #[derive(Clone, Copy, Debug, Default)]
 struct ShortPrefix {
-    /// The first 64 bits of the address, of which the one behind the prefix is set.
+    /// IPv4: the first address, and below it the length. IPv6: the first 64 bits of the address, of
+    /// which the one behind the prefix is set.
     network: u64,
-    /// The place, and as its lowest bit whether the prefix has 64 bits, with none behind them.
+    /// The place, and as its lowest bit whether an IPv6 prefix has 64 bits, with none behind them.
     place: u32,
     answer: AnswerId,
 }
@@ -52,33 +53,51 @@ struct LongPrefix {
 }
 
 impl ShortPrefix {
+    #[inline]
     fn pack<K: Int>(PrefixEntry { start, place, answer, len }: PrefixEntry<K>) -> Self {
         let high = (start.widen() << (u128::BITS - K::BITS) >> 64) as u64;
-        let behind = 1_u64.checked_shl(63_u32.wrapping_sub(len.into())).unwrap_or(0);
-        Self { network: high | behind, place: place << 1 | u32::from(behind == 0), answer }
+        let (below, is_full) = if Self::is_ip4::<K>() {
+            (u64::from(len), false)
+        } else {
+            let behind = 1_u64.checked_shl(63_u32.wrapping_sub(len.into())).unwrap_or(0);
+            (behind, behind == 0)
+        };
+        Self { network: high | below, place: place << 1 | u32::from(is_full), answer }
     }
 
     #[inline]
     fn unpack<K: Int>(&self) -> PrefixEntry<K> {
-        let start = K::truncate(u128::from(self.start()) << 64 >> (u128::BITS - K::BITS));
-        PrefixEntry { start, place: self.place >> 1, answer: self.answer, len: self.len() as u8 }
+        let start = u128::from(self.start::<K>()) << 64 >> (u128::BITS - K::BITS);
+        let (start, len) = (K::truncate(start), self.len::<K>() as u8);
+        PrefixEntry { start, place: self.place >> 1, answer: self.answer, len }
+    }
+
+    fn is_ip4<K: Int>() -> bool {
+        K::BITS == u32::BITS
     }
 
     #[inline]
-    fn start(&self) -> u64 {
+    fn start<K: Int>(&self) -> u64 {
+        if Self::is_ip4::<K>() {
+            return self.network >> 32 << 32;
+        }
         self.network & self.network.wrapping_sub(u64::from(self.place & 1 ^ 1))
     }
 
     #[inline]
-    fn len(&self) -> u32 {
+    fn len<K: Int>(&self) -> u32 {
+        if Self::is_ip4::<K>() {
+            return self.network as u32;
+        }
         let len = 63_u32.wrapping_sub(self.network.trailing_zeros());
         if self.place & 1 == 0 { len } else { 64 }
     }
 
     /// The order of [`PrefixEntry::order`] as one integer.
     #[inline]
-    fn rank(&self) -> u128 {
-        u128::from(self.start()) << 64 | u128::from(self.len()) << 32 | u128::from(self.place)
+    fn rank<K: Int>(&self) -> u128 {
+        let (start, len) = (self.start::<K>(), self.len::<K>());
+        u128::from(start) << 64 | u128::from(len) << 32 | u128::from(self.place)
     }
 }
 
@@ -98,7 +117,7 @@ impl LongPrefix {
 
 impl<K: Int> PrefixStore<K> {
     /// Adds an entry behind the others.
-    #[inline]
+    #[inline(always)]
     pub(super) fn push(&mut self, entry: PrefixEntry<K>) {
         if entry.len > 64 {
             make_room(&mut self.long);
@@ -111,21 +130,26 @@ impl<K: Int> PrefixStore<K> {
 
     /// All entries; once they are sorted, in that order.
     pub(super) fn iter(&self) -> impl Iterator<Item = PrefixEntry<K>> {
-        let mut short = self.short.iter().map(ShortPrefix::unpack).peekable();
-        let mut long = self.long.iter().map(LongPrefix::unpack).peekable();
-        std::iter::from_fn(move || match (short.peek(), long.peek()) {
-            (Some(a), Some(b)) if b.order() < a.order() => long.next(),
-            (Some(_), _) => short.next(),
-            (None, _) => long.next(),
+        let mut short = self.short.iter();
+        let mut long = self.long.iter().map(LongPrefix::unpack::<K>).peekable();
+        std::iter::from_fn(move || {
+            // The constant spares walks over IPv4 prefixes a look at the long ones.
+            if K::BITS > u64::BITS
+                && let Some(next) = long.peek()
+                && short.as_slice().first().is_none_or(|a| next.order() < a.unpack().order())
+            {
+                return long.next();
+            }
+            short.next().map(ShortPrefix::unpack)
         })
     }
 
     /// Sorts by first address, length and place.
     pub(super) fn sort(&mut self) {
-        let high = |entry: &ShortPrefix| (entry.start() >> 32) as u32;
+        let high = |entry: &ShortPrefix| (entry.start::<K>() >> 32) as u32;
         sort_by_u32(&mut self.short, |entry| high(&entry));
         let same_high = self.short.chunk_by_mut(|a, b| high(a) == high(b));
-        same_high.for_each(|entries| entries.sort_unstable_by_key(ShortPrefix::rank));
+        same_high.for_each(|entries| entries.sort_unstable_by_key(ShortPrefix::rank::<K>));
         self.long.sort_unstable_by_key(|long| long.unpack::<K>().order());
     }
 
