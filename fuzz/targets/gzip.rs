@@ -5,7 +5,7 @@ use super::file;
 use super::input::Input;
 use dnsbld::source::{Cause, Limits, read};
 use flate2::Compression;
-use flate2::read::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 use flate2::write::GzEncoder;
 use std::convert::Infallible;
 use std::io::{Read, Write};
@@ -108,9 +108,21 @@ fn pack(text: &[u8]) -> Vec<u8> {
     encoder.finish().expect("memory")
 }
 
-/// The content up to a little over the limit, and whether it came without an error.
-fn unpack(file: &[u8], limit: u64) -> (Vec<u8>, bool) {
+/// The content up to a little over the limit, and whether it came without an error: members, behind each of
+/// which zeros may follow (`gzip -t`).
+fn unpack(mut file: &[u8], limit: u64) -> (Vec<u8>, bool) {
+    let most = limit + 300_000;
     let mut content = Vec::new();
-    let result = MultiGzDecoder::new(file).take(limit + 300_000).read_to_end(&mut content);
-    (content, result.is_ok())
+    while !file.is_empty() {
+        let left = most - content.len() as u64;
+        if left == 0 {
+            break;
+        }
+        if GzDecoder::new(&mut file).take(left).read_to_end(&mut content).is_err() {
+            return (content, false);
+        }
+        let zeros = file.iter().take_while(|&&byte| byte == 0).count();
+        file = &file[zeros..];
+    }
+    (content, true)
 }
