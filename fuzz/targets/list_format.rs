@@ -3,7 +3,7 @@
 
 use super::input::Input;
 use dnsbld::wire::name::NameBuf;
-use dnsbld::zonefile::{EntryKey, Format, Kind, Options, Parser, sniff};
+use dnsbld::zonefile::{EntryKey, FatalCause, Format, Kind, Options, Parser, sniff};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Mutex;
@@ -122,10 +122,12 @@ fn read(kind: Kind, options: &Options, pieces: &[&[u8]]) -> Read {
     let refused = {
         let mut parser = Parser::observed(kind, options.clone(), Box::new(observe));
         parser.start_file();
-        for piece in pieces {
-            parser.feed(piece).expect("no line of these forms fails a file");
+        let fed = pieces.iter().try_for_each(|piece| parser.feed(piece));
+        if let Err(fatal) = fed.and_then(|()| parser.end_file()) {
+            let is_cut = matches!(fatal.cause, FatalCause::OpenParenthesis { .. });
+            assert!(is_cut, "nothing else of these forms fails a file: {fatal:?}");
+            return (BTreeSet::from([format!("{fatal:?}")]), 0);
         }
-        parser.end_file().expect("no line of these forms fails a file");
         let entries = parser.entries();
         let parsed = parser.finish();
         assert!(parsed.entries <= entries);
