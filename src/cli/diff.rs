@@ -3,6 +3,7 @@
 use super::preview::{Place, UNKNOWN};
 use super::print;
 use crate::dataset::Preview;
+use crate::status::count;
 use crate::util::text::counted;
 use crate::zone::diff::{Change, Difference, Key, diff};
 use clap::Args;
@@ -88,7 +89,8 @@ struct Count {
     /// The ranges of addresses.
     ranges: u64,
     /// The addresses in them.
-    addresses: u128,
+    #[serde(serialize_with = "count::serialize")]
+    addresses: Option<u128>,
     /// The names, and wildcards of names.
     names: u64,
 }
@@ -121,7 +123,8 @@ impl Report {
         match key {
             Key::Ip4(..) | Key::Ip6(..) => {
                 count.ranges += 1;
-                count.addresses = count.addresses.saturating_add(key.width());
+                let addresses = count.addresses.unwrap_or(0);
+                count.addresses = Some(addresses.saturating_add(key.width()));
             }
             Key::Name(_) | Key::Below(_) | Key::Records(_) => count.names += 1,
         }
@@ -172,8 +175,9 @@ impl std::fmt::Display for Count {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { ranges, addresses, names } = self;
         if *ranges > 0 {
-            let addresses_word = if *addresses == 1 { "address" } else { "addresses" };
-            write!(f, "{addresses} {addresses_word} in {}", counted(*ranges, "range", "ranges"))?;
+            let addresses = addresses.unwrap_or(0);
+            let noun = if addresses == 1 { "address" } else { "addresses" };
+            write!(f, "{addresses} {noun} in {}", counted(*ranges, "range", "ranges"))?;
         }
         if *ranges > 0 && *names > 0 {
             f.write_str(", ")?;

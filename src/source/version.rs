@@ -3,6 +3,7 @@
 use super::identity::Identity;
 use super::read::{CHUNK, fill, identity_of_open, open};
 use std::io::{self, Read};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::Xxh3Default;
 
@@ -19,12 +20,16 @@ pub struct Version {
 
 impl Version {
     /// Hands the bytes of this version to `sink`, and gives their hash; `None` if the file is another
-    /// version now or cannot be read. What the sink got is then of no use.
+    /// version now or cannot be read. What the sink got is then of no use. If the sink has enough, and the hash
+    /// is not known, the rest is not read, and the hash is that of the beginning.
     ///
     /// # Errors
     ///
     /// Those of the sink.
-    pub fn read(&self, sink: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<Option<u128>> {
+    pub fn read(
+        &self,
+        sink: &mut dyn FnMut(&[u8]) -> io::Result<ControlFlow<()>>,
+    ) -> io::Result<Option<u128>> {
         let Ok(file) = open(&self.path) else { return Ok(None) };
         if !self.is_shown_by(&self.path) {
             return Ok(None);
@@ -35,12 +40,17 @@ impl Version {
             if fill(&mut from, &mut chunk).is_err() {
                 return Ok(None);
             }
-            if chunk.is_empty() {
+            if chunk.is_empty() && size == self.identity.size {
                 break;
+            }
+            if chunk.is_empty() {
+                return Ok(None);
             }
             hash.update(&chunk);
             size += chunk.len() as u64;
-            sink(&chunk)?;
+            if sink(&chunk)?.is_break() && self.hash.is_none() {
+                break;
+            }
         }
         let hash = hash.digest128();
         let is_same = match self.hash {
@@ -48,7 +58,7 @@ impl Version {
             // Only its identity tells.
             None => identity_of_open(&file).is_ok_and(|now| now == self.identity),
         };
-        Ok((is_same && size == self.identity.size).then_some(hash))
+        Ok(is_same.then_some(hash))
     }
 
     /// True if the path may show this version still, by its size and place alone where the hash will tell.
@@ -72,7 +82,7 @@ mod tests {
         let mut text = Vec::new();
         let mut take = |chunk: &[u8]| {
             text.extend_from_slice(chunk);
-            Ok(())
+            Ok(ControlFlow::Continue(()))
         };
         version.read(&mut take).unwrap().map(|_| text)
     }
@@ -99,6 +109,23 @@ mod tests {
         }
         std::fs::remove_file(&path).unwrap();
         assert_eq!((text(&read), text(&seen)), (None, None));
+    }
+
+    /// A file of a terabyte is refused at once, and must not be read to its end to be kept.
+    #[test]
+    fn what_is_too_long_is_not_read_to_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("list");
+        std::fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
+        let FileState::File(identity) = FileState::of(&path) else { panic!("no file") };
+        let version = Version { path, identity, hash: None };
+        let mut chunks = 0;
+        let mut take = |_: &[u8]| {
+            chunks += 1;
+            Ok(if chunks < 3 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+        };
+        assert!(version.read(&mut take).unwrap().is_some());
+        assert_eq!(chunks, 3);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Seek, Write};
+use std::ops::ControlFlow;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
@@ -55,7 +56,7 @@ enum Out<'f> {
 }
 
 impl Packer<'_> {
-    fn add(&mut self, chunk: &[u8]) -> io::Result<()> {
+    fn add(&mut self, chunk: &[u8]) -> io::Result<ControlFlow<()>> {
         if matches!(self.out, Out::Nothing) {
             self.out = match chunk.starts_with(GZIP) {
                 true => Out::AsItIs,
@@ -63,7 +64,7 @@ impl Packer<'_> {
             };
         }
         if self.bytes >= LONGEST || self.file.stream_position()? >= self.most {
-            return Ok(());
+            return Ok(ControlFlow::Break(()));
         }
         match &mut self.out {
             Out::Nothing => {}
@@ -71,7 +72,7 @@ impl Packer<'_> {
             Out::Gzip(encoder) => encoder.write_all(chunk)?,
         }
         self.bytes += chunk.len() as u64;
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 
     fn finish(self) -> io::Result<u64> {

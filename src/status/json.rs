@@ -27,7 +27,7 @@ impl<'de> Deserialize<'de> for Time {
 
 /// A count that may be greater than what every reader of JSON holds exactly (2^53, RFC 8259 section 6): then it
 /// is a text of decimal digits.
-pub(super) mod count {
+pub(crate) mod count {
     use super::*;
 
     const EXACT: u128 = 1 << 53;

@@ -6,6 +6,7 @@ mod json;
 mod text;
 
 pub(crate) use build::Sources;
+pub(crate) use json::count;
 
 use crate::util::time::Utc;
 use serde::{Deserialize, Serialize};
