@@ -76,7 +76,8 @@ fn dataset(change: &DatasetChange) -> String {
     match &change.problem {
         None => data,
         Some(problem) => {
-            format!("not reloaded: {}: {}; {data}; {}", problem.file, problem.cause, problem.remedy)
+            let (file, fault, remedy) = (&problem.file, problem.fault(), &problem.remedy);
+            format!("not reloaded: {file}: {fault}; {data}; {remedy}")
         }
     }
 }
@@ -90,7 +91,9 @@ mod tests {
     fn the_report_says_what_changed_or_why_not() {
         let problem = ProblemStatus {
             file: "/lists/one".to_owned(),
+            rule: None,
             cause: "holds no bytes".to_owned(),
+            shown: Vec::new(),
             remedy: "fetch the file again".to_owned(),
             since: Time(0),
             attempts: 1,

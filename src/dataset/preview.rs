@@ -22,7 +22,7 @@ use std::time::SystemTime;
 pub struct Preview {
     /// What was accepted last; `None` if the state folder has nothing of it.
     pub old: Option<Version>,
-    /// What its files would make of it, or what is wrong with them.
+    /// What its files would make of it, whatever the guard says, or why nothing can be made of them.
     pub new: Result<Version, Problem>,
     /// What the guard would say.
     pub verdict: Verdict,
@@ -52,7 +52,7 @@ pub fn preview(
 ) -> anyhow::Result<Preview> {
     let now = unix_time();
     let source = CancelSource::default();
-    let task = |spec: config::Dataset| Task {
+    let task_of = |spec: config::Dataset| Task {
         spec: Arc::new(spec),
         server: Arc::new(server.clone()),
         last_stable: Vec::new(),
@@ -63,7 +63,7 @@ pub fn preview(
         all_cores: cores() > 1,
         token: source.token(),
     };
-    let old = accepted(&task(spec.clone()), now);
+    let old = accepted(&task_of(spec.clone()), now);
     let mut place = None;
     let mut wanted = spec.clone();
     if let Some(file) = file {
@@ -79,7 +79,18 @@ pub fn preview(
             path.clone_from(place);
         }
     };
-    let new = match build(&task(wanted), now, old.is_some()) {
+    let mut task = task_of(wanted);
+    let mut outcome = build(&task, now, old.is_some());
+    let mut refused = None;
+    if let Outcome::Failed(problem, versions) = &outcome
+        && problem.cause.may_be_accepted()
+    {
+        refused = Some(problem.clone());
+        // As `dnsbld accept` would have it.
+        task.accepting = Some(versions.clone());
+        outcome = build(&task, now, old.is_some());
+    }
+    let new = match outcome {
         Outcome::Built(mut built) => {
             built.sources.iter_mut().for_each(|source| in_place(&mut source.path));
             Ok(*built)
@@ -90,9 +101,10 @@ pub fn preview(
         }
         Outcome::Same(_) => anyhow::bail!("{}: nothing was built", spec.name),
     };
-    let verdict = match &new {
-        Err(problem) => Verdict::Quarantine(problem.clone()),
-        Ok(new) => {
+    let verdict = match (&new, refused) {
+        (_, Some(problem)) => Verdict::Quarantine(problem),
+        (Err(problem), None) => Verdict::Quarantine(problem.clone()),
+        (Ok(new), None) => {
             let record = server.state_dir.as_deref().map(Folder::of);
             let record = record.and_then(|folder| Record::read(&folder, &spec.name).ok().flatten());
             judge(spec, old.as_ref(), record.as_ref(), new, now)

@@ -9,7 +9,7 @@
 //! holds something else. It is also the last good data of types that have no snapshots, and of snapshots
 //! that this version cannot use. Who writes here has the lock of the state folder.
 
-use super::packed::{PACKED, entries, make_folder, pack, remove, write};
+use super::packed::{PACKED, entries, make_folder, pack, remove, write_json};
 use crate::snapshot::folder::file_name;
 use crate::source::{Identity, ReadReport, SourceFile, Stamp, Version};
 use serde::{Deserialize, Serialize};
@@ -102,7 +102,7 @@ pub(super) fn keep(state_dir: &Path, accepted: &AcceptedFiles) -> io::Result<()>
     let manifest = Manifest::new(accepted);
     let file = folder.join(MANIFEST);
     if read_manifest(&file).as_ref() != Some(&manifest) {
-        write(&file, &serde_json::to_vec_pretty(&manifest)?)?;
+        write_json(&file, &manifest)?;
     }
     for (name, _) in entries(&folder, false)? {
         let is_used = |file: &ManifestFile| format!("{}{PACKED}", file.hash) == name;

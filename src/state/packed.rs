@@ -4,6 +4,7 @@ use crate::snapshot::{UNFINISHED, Unfinished};
 use crate::source::Version;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use serde::Serialize;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Seek, Write};
 use std::ops::ControlFlow;
@@ -112,10 +113,12 @@ pub(super) fn make_folder(state_dir: &Path, kind: &str, name: &str) -> io::Resul
     Ok(())
 }
 
-/// Writes a small file, whole or not at all.
-pub(super) fn write(path: &Path, text: &[u8]) -> io::Result<()> {
+/// Writes a small file of JSON, whole or not at all.
+pub(super) fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
+    let mut text = serde_json::to_vec_pretty(value)?;
+    text.push(b'\n');
     let new = Unfinished::create(path)?;
-    (&new.file).write_all(text)?;
+    (&new.file).write_all(&text)?;
     new.file.sync_all()?;
     new.finish(path)
 }

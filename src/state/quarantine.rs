@@ -8,7 +8,7 @@
 //! The newest few of each dataset are kept, as far as there is room. Nothing reads them but people and their
 //! tools. Who writes here has the lock of the state folder.
 
-use super::packed::{PACKED, entries, make_folder, pack, remove, write};
+use super::packed::{PACKED, entries, make_folder, pack, remove, write_json};
 use crate::snapshot::folder::file_name;
 use crate::source::{Problem, Version};
 use crate::util::time::Utc;
@@ -115,7 +115,7 @@ impl Quarantine {
             }
             let name = format!("{}-{:032x}", time_name(refused.time), packed.hash);
             let note = note(refused, version, packed.hash, packed.bytes);
-            write(&folder.join(name.clone() + NOTE), &serde_json::to_vec_pretty(&note)?)?;
+            write_json(&folder.join(name.clone() + NOTE), &note)?;
             let path = folder.join(name + PACKED);
             packed.copy.finish(&path)?;
             kept.push(path);

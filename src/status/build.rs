@@ -157,7 +157,9 @@ impl DatasetStatus {
             content_id: served.map(|served| format!("{:016x}", served.content_id)),
             problem: lifecycle.failure().map(|failure| ProblemStatus {
                 file: failure.problem.file.display().to_string(),
+                rule: failure.problem.cause.rule().map(str::to_owned),
                 cause: failure.problem.cause.to_string(),
+                shown: failure.problem.cause.shown().to_vec(),
                 remedy: failure.problem.cause.remedy(name).into_owned(),
                 since: failure.since.into(),
                 attempts: failure.attempts,

@@ -194,14 +194,30 @@ pub struct ChangeStatus {
 pub struct ProblemStatus {
     /// The file that is wrong.
     pub file: String,
-    /// What is wrong with it.
+    /// The rule of the guard that it breaks, if it is one (`docs/guards.md`).
+    #[serde(default)]
+    pub rule: Option<String>,
+    /// What is wrong with it, with the figures.
     pub cause: String,
+    /// The first lines or ranges that are wrong.
+    #[serde(default)]
+    pub shown: Vec<String>,
     /// What to do about it.
     pub remedy: String,
     /// When it was first met.
     pub since: Time,
     /// How often it was met.
     pub attempts: u32,
+}
+
+impl ProblemStatus {
+    /// The rule, if it is one, and what is wrong.
+    pub fn fault(&self) -> String {
+        match &self.rule {
+            Some(rule) => format!("guard {rule}: {}", self.cause),
+            None => self.cause.clone(),
+        }
+    }
 }
 
 /// A time in seconds since 1970, as `2026-11-30T08:30:00Z` (RFC 3339) in text.

@@ -100,7 +100,9 @@ fn dataset(name: &str, problem: Option<ProblemStatus>) -> DatasetStatus {
 fn problem() -> ProblemStatus {
     ProblemStatus {
         file: "/lists/one".to_owned(),
+        rule: None,
         cause: "there is no file".to_owned(),
+        shown: Vec::new(),
         remedy: "put it back".to_owned(),
         since: Time(999_700),
         attempts: 2,

@@ -144,10 +144,10 @@ impl DatasetStatus {
             }
             None => "nothing of it is served".to_owned(),
         };
-        let (file, cause, remedy) = (&problem.file, &problem.cause, &problem.remedy);
+        let (file, fault, remedy) = (&problem.file, problem.fault(), &problem.remedy);
         let since = ago(now, problem.since);
         Some(format!(
-            "dataset {}: {}: {file}: {cause} (met {since}); {kept}; {remedy}",
+            "dataset {}: {}: {file}: {fault} (met {since}); {kept}; {remedy}",
             self.name, self.state
         ))
     }
