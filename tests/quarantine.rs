@@ -141,13 +141,11 @@ fn many_refused_versions_do_not_fill_the_disk() {
     wait_for_snapshot(&server);
     for version in 0..12 {
         server.write("list", format!("<html>{version}</html>\n"));
-        let told = wait_until(SOON, || {
-            let kept = quarantined(&server);
-            kept.iter().any(|path| unpacked(path).contains(&format!(">{version}<")))
-        });
-        assert!(told, "{version}: {:?}:\n{}", quarantined(&server), server.log());
-        let kept = quarantined(&server).len();
-        assert!(kept <= 5, "{kept}");
+        let kept = || server.log_lines(&["event=\"refused-file-kept\""]).len();
+        assert!(wait_until(SOON, || kept() == version + 1), "{version}:\n{}", server.log());
+        let files = quarantined(&server);
+        assert_eq!(files.len(), (version + 1).min(4), "{files:?}");
+        assert!(files.iter().any(|path| unpacked(path).contains(&format!(">{version}<"))));
     }
     expect_quarantined(&server, 4);
     assert_eq!(files(&server, "quarantine", ".json").len(), 4, "each has its note");
@@ -270,7 +268,12 @@ fn guard_and_diff_tell_beforehand_what_would_become_of_a_file() {
     assert!(told.contains("192, before 200") && told.contains("would be served"), "{told}");
     let (code, told) = judge(&page);
     assert_eq!(code, 1, "{told}");
-    assert!(told.contains("would be refused: ") && told.contains("guard foreign"), "{told}");
+    let wanted = [
+        "would be refused: ",
+        "guard foreign             refuses: is an HTML",
+        "nothing-valid       refuses",
+    ];
+    assert!(wanted.iter().all(|words| told.contains(words)), "{told}");
     let (code, told) = judge(&server.path("none"));
     assert_eq!((code, told.contains("cannot tell")), (2, true), "{told}");
 
@@ -311,4 +314,54 @@ added: 1 name
 removed: 2 names
 ";
     assert_eq!(told, want);
+}
+
+/// `0-255` at the end of a list lists all of IPv4.
+#[test]
+fn a_list_that_grew_to_the_world_is_held_back_until_somebody_accepts_it() {
+    let server = setup("ip4set", &addresses(200)).start();
+    wait_for_snapshot(&server);
+    let good = snapshot(&server);
+    let world = addresses(200) + "0-255 :2:everybody\n";
+    server.write("list", &world);
+    let told =
+        ["ERROR", &event("dataset-refused", "list"), "guard grew", "4294967296", "200 before"];
+    server.expect_log(&told, SOON);
+    expect_quarantined(&server, 1);
+    assert_eq!(unpacked(&quarantined(&server)[0]), world);
+    assert_eq!(server.ask("1.2.0.192.bl.test", RecordType::A).rcode(), NXDomain);
+    assert_eq!(server.ask("7.0.0.10.bl.test", RecordType::A).rcode(), NoError);
+
+    let server = server.restart();
+    server.expect_log(&told, SOON);
+    assert_eq!(server.ask("1.2.0.192.bl.test", RecordType::A).rcode(), NXDomain);
+    assert_eq!(server.ask("7.0.0.10.bl.test", RecordType::A).rcode(), NoError);
+    assert_eq!(snapshot(&server), good);
+    let (code, told) = dnsbld(&server, &["status", "list"]);
+    assert_eq!(code, 1, "{told}");
+    assert!(told.contains("guard grew: lists 4294967296 IPv4 addresses"), "{told}");
+    let list = server.path("list");
+    let (code, told) = dnsbld(&server, &["guard", list.to_str().unwrap(), "--as", "list"]);
+    assert_eq!(code, 1, "{told}");
+    let rules = [
+        "guard grew                refuses: lists 4294967296",
+        "guard sentinel            refuses: lists",
+    ];
+    assert!(rules.iter().all(|words| told.contains(words)), "{told}");
+    assert!(told.contains("guard shrank              passes"), "{told}");
+
+    let (code, told) = dnsbld(&server, &["accept", "list"]);
+    assert_eq!(code, 0, "{told}:\n{}", server.log());
+    assert!(told.contains("accepted: 201 entries served now, before 200"), "{told}");
+    assert_eq!(server.ask("1.2.0.192.bl.test", RecordType::A).rcode(), NoError);
+    for rule in ["guard grew", "guard sentinel"] {
+        server.expect_log(&["WARN", &event("dataset-accepted", "list"), rule], SOON);
+    }
+    wait_for_snapshot(&server);
+    let server = server.restart();
+    assert_eq!(server.ask("1.2.0.192.bl.test", RecordType::A).rcode(), NoError);
+    assert!(server.log_lines(&["dataset-refused"]).is_empty(), "{}", server.log());
+    // It is what the next version is compared with.
+    server.write("list", world + "10.9.9.9\n");
+    server.expect_log(&[&event("dataset-reloaded", "list"), "202 entries, before 201"], SOON);
 }

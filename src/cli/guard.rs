@@ -2,9 +2,11 @@
 
 use super::preview::{Place, UNKNOWN};
 use super::print;
+use crate::config::RULES;
 use crate::dataset::{Preview, Version};
 use crate::event::odd;
-use crate::guard::{Facts, Verdict};
+use crate::guard::{Facts, Judgement};
+use crate::source::Problem;
 use clap::Args;
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -47,35 +49,48 @@ impl Guard {
 }
 
 fn judgement(dataset: &str, preview: &Preview) -> (String, u8) {
-    let Preview { old, new, verdict } = preview;
+    let Preview { off, old, new, judgement: Judgement { broken, doubt } } = preview;
     let mut out = format!("dataset {dataset}:\n");
     if let Ok(new) = new {
         out.push_str(&figures(old.as_ref(), new));
     }
-    let code = match verdict {
-        Verdict::Quarantine(problem) if problem.cause.is_absence() => {
+    out.push_str(&rules(off, broken));
+    let code = match &broken[..] {
+        [problem, ..] if problem.cause.is_absence() => {
             let _ = writeln!(out, "cannot tell: {problem}");
             UNKNOWN
         }
-        Verdict::Quarantine(problem) => {
+        [problem, ..] => {
             let remedy = problem.cause.remedy(dataset);
             let _ = writeln!(out, "would be refused: {problem}\n  {remedy}");
             1
         }
-        _ if old.is_none() => {
+        [] if old.is_none() => {
             out.push_str("cannot tell: the state folder has nothing of it to compare with\n");
             UNKNOWN
         }
-        Verdict::Warn(doubt) => {
-            let _ = writeln!(out, "would be served, with a warning: {}", odd(doubt));
-            0
-        }
-        Verdict::Accept => {
-            out.push_str("would be served\n");
+        [] => {
+            let doubt = doubt.as_ref().map(|doubt| format!(", with a warning: {}", odd(doubt)));
+            let _ = writeln!(out, "would be served{}", doubt.unwrap_or_default());
             0
         }
     };
     (out, code)
+}
+
+/// What each rule says.
+fn rules(off: &[&str], broken: &[Problem]) -> String {
+    let mut out = String::new();
+    for (rule, _) in RULES {
+        let breaks = broken.iter().find(|problem| problem.cause.rule() == Some(rule));
+        let says = match breaks {
+            Some(problem) => format!("refuses: {}", problem.cause),
+            None if off.contains(rule) => "is turned off".to_owned(),
+            None => "passes".to_owned(),
+        };
+        let _ = writeln!(out, "  guard {rule:<20}{says}");
+    }
+    out
 }
 
 /// What the rules compare.
@@ -85,7 +100,7 @@ fn figures(old: Option<&Version>, new: &Version) -> String {
     let mut line = |what: &str, now: Option<u128>, before: Option<u128>| {
         let Some(now) = now else { return };
         let before = before.map_or(String::new(), |before| format!(", before {before}"));
-        let _ = writeln!(out, "  {what:<14}{now}{before}");
+        let _ = writeln!(out, "  {what:<26}{now}{before}");
     };
     let facts = &new.facts;
     let (entries, bad) = (u128::from(facts.entries), u128::from(facts.bad_lines));

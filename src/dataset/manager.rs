@@ -603,10 +603,13 @@ impl ManagedDataset {
         let doubt = match guard::judge(&candidate, before.as_ref(), &self.spec.policy) {
             Verdict::Accept => None,
             Verdict::Warn(doubt) => Some(doubt),
-            Verdict::Quarantine(problem) if wanted || self.was_accepted(&new.sources) => {
-                let dataset = self.spec.name.clone();
-                context.sink.emit(&Event::DatasetAccepted { dataset, problem, before: !wanted });
-                None
+            Verdict::Quarantine(_) if wanted || self.was_accepted(&new.sources) => {
+                let all = guard::judge_by_all(&candidate, before.as_ref(), &self.spec.policy);
+                for problem in all.broken {
+                    let (dataset, before) = (self.spec.name.clone(), !wanted);
+                    context.sink.emit(&Event::DatasetAccepted { dataset, problem, before });
+                }
+                all.doubt
             }
             Verdict::Quarantine(problem) => {
                 let versions = RefusedVersions::of(&new.sources);

@@ -3,9 +3,9 @@
 use super::build::build;
 use super::task::{Built, Cached, Outcome, Task};
 use super::{cached, kept};
-use crate::config;
+use crate::config::{self, Policy, RULES};
 use crate::event::{EventSink, Log};
-use crate::guard::{self, Baseline, Candidate, Facts, Verdict};
+use crate::guard::{self, Baseline, Candidate, Facts, Judgement};
 use crate::snapshot::folder::Folder;
 use crate::source::Problem;
 use crate::state::record::Record;
@@ -20,12 +20,14 @@ use std::time::SystemTime;
 /// A dataset as the state folder has it, and as it would be.
 #[derive(Debug)]
 pub struct Preview {
+    /// The rules of the guard that are turned off for it.
+    pub off: Vec<&'static str>,
     /// What was accepted last; `None` if the state folder has nothing of it.
     pub old: Option<Version>,
     /// What its files would make of it, whatever the guard says, or why nothing can be made of them.
     pub new: Result<Version, Problem>,
     /// What the guard would say.
-    pub verdict: Verdict,
+    pub judgement: Judgement,
 }
 
 /// A version of a dataset.
@@ -101,18 +103,28 @@ pub fn preview(
         }
         Outcome::Same(_) => anyhow::bail!("{}: nothing was built", spec.name),
     };
-    let verdict = match (&new, refused) {
-        (_, Some(problem)) => Verdict::Quarantine(problem),
-        (Err(problem), None) => Verdict::Quarantine(problem.clone()),
-        (Ok(new), None) => {
+    let mut judgement = match &new {
+        Ok(new) => {
             let record = server.state_dir.as_deref().map(Folder::of);
             let record = record.and_then(|folder| Record::read(&folder, &spec.name).ok().flatten());
             judge(spec, old.as_ref(), record.as_ref(), new, now)
         }
+        Err(problem) => Judgement { broken: vec![problem.clone()], doubt: None },
     };
+    if let Some(problem) = refused {
+        judgement.broken.retain(|other| *other != problem);
+        judgement.broken.insert(0, problem);
+    }
     let version =
         |built: Built| Version { dataset: built.dataset, facts: built.facts, since: built.since };
-    Ok(Preview { old: old.map(version), new: new.map(version), verdict })
+    let is_off = |turn_off: fn(&mut Policy)| {
+        let mut without = spec.policy;
+        turn_off(&mut without);
+        without == spec.policy
+    };
+    let off =
+        RULES.iter().filter(|(_, turn_off)| is_off(*turn_off)).map(|(rule, _)| *rule).collect();
+    Ok(Preview { off, old: old.map(version), new: new.map(version), judgement })
 }
 
 /// What was accepted last, as the state folder has it.
@@ -134,7 +146,7 @@ fn judge(
     record: Option<&Record>,
     new: &Built,
     now: u64,
-) -> Verdict {
+) -> Judgement {
     let candidate = Candidate {
         spec,
         sources: &new.sources,
@@ -151,7 +163,7 @@ fn judge(
         is_predecessor: old.is_of(&spec.files),
     });
     let old = old.or_else(|| Some(record?.baseline(spec)));
-    guard::judge(&candidate, old.as_ref(), &spec.policy)
+    guard::judge_by_all(&candidate, old.as_ref(), &spec.policy)
 }
 
 /// The number of the file that another one is in place of.

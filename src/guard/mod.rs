@@ -10,6 +10,7 @@
 //! leaves the old data in place.
 
 mod abuse_code;
+mod all;
 mod backwards;
 mod bad_lines;
 mod count;
@@ -32,6 +33,7 @@ mod testing;
 mod zeros;
 
 pub use abuse_code::Abuse;
+pub use all::{Judgement, judge_by_all};
 pub use facts::{Facts, Names};
 pub use foreign::foreign;
 pub use future::future;
