@@ -255,3 +255,6 @@ fn first_file<'a>(candidate: &Candidate<'a>) -> &'a Path {
 fn entries(sources: &[SourceFile]) -> u64 {
     sources.iter().map(|source| source.entries).sum()
 }
+
+#[cfg(test)]
+mod tests;

@@ -299,8 +299,8 @@ impl fmt::Display for Mistake {
             Self::NotLoopback(a) => {
                 write!(
                     f,
-                    "the A value {a} is outside 127.0.0.0/8 (RFC 5782 section 2.1): the line is left \
-                     out, unless its dataset has allow-any-a = true"
+                    "guard outside-127: the A value {a} is outside 127.0.0.0/8 (RFC 5782 section 2.1): \
+                     the line is left out, unless its dataset has allow-any-a = true"
                 )
             }
             Self::AfterA => {

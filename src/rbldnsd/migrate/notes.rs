@@ -206,7 +206,8 @@ pub(super) fn head(
     out.section("What differs from rbldnsd, to protect mail:");
     for text in [
         "A file that is gone, empty, damaged or has no valid entry does not replace the list that \
-         is served. For a list that may become empty, write accept-empty = true at the dataset.",
+         is served, nor does one that lists far more or less than before. A list that you write yourself is \
+         taken as it is: own = true says so. docs/guards.md has all rules.",
         "Entries with a value outside 127.0.0.0/8 are left out, with a warning in the log; \
          allow-any-a = true at the dataset lets them in.",
         "The test points of RFC 5782 (127.0.0.2 listed, 127.0.0.1 not) are answered even if the \

@@ -109,10 +109,11 @@ fn dataset(out: &mut Text, set: &Dataset) -> anyhow::Result<()> {
         out.wrapped(
             "",
             &format!(
-                "A list of your own, it seems: {sign}. If it may lose its last entry, write \
-             accept-empty = true here."
+                "A list of your own, it seems: {sign}. It is taken as you write it, empty, too; for a feed, \
+                 remove this line."
             ),
         );
+        out.set("own", "true".to_owned());
     }
     out.line("");
     Ok(())
