@@ -58,7 +58,7 @@ pub enum Sentinel {
     /// No address of it.
     Prefix(IpNet),
     /// This name, in lower case.
-    Name(NameBuf),
+    Name(Box<NameBuf>),
 }
 
 impl fmt::Display for Sentinel {

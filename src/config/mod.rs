@@ -19,7 +19,7 @@ mod zonespec;
 pub use compare::{Changes, DatasetDifference, SettingChange, ValueChange, reload};
 pub use error::{ConfigDiagnostic, Errors};
 pub use guard::{Guard, Ratio, Sentinel};
-pub use policy::{Policy, RULES};
+pub use policy::{Policy, RULES, TurnOff};
 pub use settings::{
     AgeLimit, ControlPath, Dataset, FreshnessLimits, Loaded, LogTarget, QueryLog, Server, Settings,
     Soa, StalePolicy, StatsFile, TcpLimits, Tls, TtlBounds, Usage, Zone,

@@ -82,8 +82,11 @@ impl Policy {
     }
 }
 
+/// Turns off a rule.
+pub type TurnOff = fn(&mut Policy);
+
 /// The rules that a setting can turn off: the name, as messages of the guard have it, and how.
-pub const RULES: &[(&str, fn(&mut Policy))] = &[
+pub const RULES: &[(&str, TurnOff)] = &[
     ("foreign", |policy| (policy.foreign, policy.zeros) = (false, false)),
     ("wrong-form", |policy| policy.other_form = false),
     ("expansion", |policy| policy.expansion = false),

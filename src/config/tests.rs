@@ -190,7 +190,7 @@ fn every_setting_of_datasets_and_zones_arrives() {
     let sentinels: Arc<[Sentinel]> = Arc::new([
         Sentinel::Prefix("192.0.2.0/24".parse().unwrap()),
         Sentinel::Prefix("2001:db8::1/128".parse().unwrap()),
-        Sentinel::Name("big.example".parse().unwrap()),
+        Sentinel::Name(Box::new("big.example".parse().unwrap())),
     ]);
     let dataset = Dataset {
         soa: Some(soa),

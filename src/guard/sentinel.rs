@@ -54,7 +54,9 @@ struct Watched {
 fn all(guard: &Guard) -> impl Iterator<Item = Watched> {
     let built_in = BUILT_IN.iter().filter_map(|&(text, known_as)| {
         let address = text.parse::<IpAddr>().map(|address| Sentinel::Prefix(address.into()));
-        let sentinel = address.ok().or_else(|| text.parse().ok().map(Sentinel::Name))?;
+        let sentinel = address
+            .ok()
+            .or_else(|| text.parse().ok().map(|name| Sentinel::Name(Box::new(name))))?;
         Some(Watched { sentinel, known_as: Some(known_as) })
     });
     let configured = guard.sentinels.iter();

@@ -113,7 +113,7 @@ fn sentinel(text: &str) -> Result<Sentinel, Problem> {
             let message = format!("{text:?} is not a prefix");
             Err(Problem::new(message, "write it like \"192.0.2.0/24\" or \"2001:db8::/32\""))
         }
-        Err(_) => value::domain(text).map(Sentinel::Name),
+        Err(_) => value::domain(text).map(|name| Sentinel::Name(Box::new(name))),
     }
 }
 
