@@ -7,7 +7,7 @@ use crate::dataset::manager::Loaded;
 use crate::state::serials::Serials;
 use crate::stats::Statistics;
 use crate::wire::name::NameBuf;
-use crate::zone::{Catalog, Chaos, Dataset, Ns, Soa, Zone, ZoneState};
+use crate::zone::{Catalog, Chaos, Dataset, Ns, Soa, Unlisted, Zone, ZoneState};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
@@ -48,15 +48,17 @@ fn build_zone(
         parts(&settings.allow, loaded),
         parts(&settings.acl, loaded),
     );
-    let is_missing = parts.len() < settings.datasets.len() || allow.len() < settings.allow.len();
     let is_overdue = |part: &Loaded<'_>| part.overdue.is_some_and(|overdue| overdue.is_by_setting);
     let is_good = |part: &Loaded<'_>| part.state == State::Live && !is_overdue(part);
     let state = if parts.is_empty() || acl.len() < settings.acl.len() {
         ZoneState::Unloaded
     } else if settings.stale == StalePolicy::ServFail && parts.iter().any(is_overdue) {
         ZoneState::Withheld
-    } else if is_missing {
+    } else if parts.len() < settings.datasets.len() {
         ZoneState::Partial(settings.partial)
+    } else if allow.len() < settings.allow.len() {
+        // What is not listed is certain all the same.
+        ZoneState::Partial(Unlisted::Answer)
     } else if parts.iter().chain(&allow).all(is_good) {
         ZoneState::Live
     } else {

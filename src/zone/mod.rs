@@ -68,7 +68,7 @@ pub enum ZoneState {
     Live,
     /// Some dataset serves older data than its files have.
     Degraded,
-    /// Some dataset or allow list was never loaded: what the zone lists is not known.
+    /// Some dataset or allow list was never loaded: what the zone lists is not known whole.
     Partial(Unlisted),
     /// Some of its data is out of policy, and it is to answer SERVFAIL then.
     Withheld,
@@ -77,7 +77,7 @@ pub enum ZoneState {
     Unloaded,
 }
 
-/// What a zone says of names that it does not list, while a dataset or an allow list was never loaded
+/// What a zone says of names that it does not list, while one of its datasets was never loaded
 /// (docs/decisions/014).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Unlisted {

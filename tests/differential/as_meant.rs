@@ -19,6 +19,7 @@ pub(super) fn rewrite(file: &mut DataFile, mut kind: Kind) -> bool {
     let mut changed = false;
     let mut number = 0;
     let is_open = file.open;
+    let mut cut_line_stays = true;
     file.lines.retain_mut(|line| {
         number += 1;
         if is_combined {
@@ -28,6 +29,7 @@ pub(super) fn rewrite(file: &mut DataFile, mut kind: Kind) -> bool {
             Meant::AsItIs => true,
             Meant::Nothing => {
                 changed = true;
+                cut_line_stays &= number < count;
                 false
             }
             Meant::Line(text) => {
@@ -37,6 +39,8 @@ pub(super) fn rewrite(file: &mut DataFile, mut kind: Kind) -> bool {
             }
         }
     });
+    // The line before one that is cut off has an end.
+    file.open &= cut_line_stays;
     changed
 }
 
