@@ -3,6 +3,7 @@
 
 use super::alarms::Alarms;
 use super::catalog_builder;
+use super::clock::Clock;
 use super::command::Command;
 use super::personality::Personality;
 use super::phase::{Phase, Round};
@@ -53,6 +54,7 @@ pub(super) struct Control {
     pub(super) query_log: Option<QueryLog>,
     pub(super) phase: Phase,
     pub(super) alarms: Alarms,
+    pub(super) clock: Clock,
     /// The reloads whose clients wait for their end.
     pub(super) reloads: Reloads,
 }
@@ -206,6 +208,12 @@ impl Control {
         let is_loaded = |list: &str| self.datasets.is_loaded(list);
         self.alarms.tell_missing(&self.settings, is_loaded, &*self.personality);
         let now = unix_time();
+        if self.clock.was_set(Instant::now(), now) {
+            debug!("the clock was set; what depends on it is looked at again");
+            self.datasets.look_now();
+            self.publish();
+            self.save_serials();
+        }
         let has_expired = self.datasets.tell_expired(&self.settings, now);
         if self.datasets.tell_overdue(SystemTime::now()) || has_expired {
             self.publish();

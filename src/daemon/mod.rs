@@ -11,6 +11,7 @@
 
 mod alarms;
 mod catalog_builder;
+mod clock;
 mod command;
 mod control;
 pub(crate) mod control_place;

@@ -2,6 +2,7 @@
 
 use super::alarms::Alarms;
 use super::catalog_builder;
+use super::clock::Clock;
 use super::command::{Command, commands, send_loads};
 use super::control::{self, Control};
 use super::control_socket::ControlSocket;
@@ -34,6 +35,7 @@ use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
 /// The first load of all datasets.
 struct FirstLoad {
     start: Instant,
+    clock: Clock,
     datasets: DatasetManager,
     builds: UnboundedReceiver<Finished>,
     serials: Serials,
@@ -50,11 +52,12 @@ impl FirstLoad {
         personality: &Arc<dyn Personality>,
     ) -> anyhow::Result<Self> {
         let start = Instant::now();
+        let clock = Clock::new(start, unix_time());
         let sink: Arc<dyn EventSink> = Arc::clone(personality) as _;
         let serials = Serials::open(settings.server.state_dir.as_deref(), lock, &*sink);
         let (datasets, builds) = DatasetManager::new(&settings.server, lock, sink)?;
         let personality = Arc::clone(personality);
-        Ok(Self { start, datasets, builds, serials, personality, later: Vec::new() })
+        Ok(Self { start, clock, datasets, builds, serials, personality, later: Vec::new() })
     }
 
     /// Builds all datasets, and tells who asks meanwhile how far that is.
@@ -156,7 +159,7 @@ pub(super) fn serve(
         let query_log = query_log.context("cannot start the thread of the query log")?;
         let context = Context::new(Arc::clone(&catalog), sink);
         let servers = Servers::start(bound, &settings.server, context, query_log.as_ref())?;
-        let FirstLoad { start, datasets, builds, serials, later, .. } = load;
+        let FirstLoad { start, clock, datasets, builds, serials, later, .. } = load;
         datasets.enter_background();
         datasets.tidy();
         let status = Status::new(Sources {
@@ -182,6 +185,7 @@ pub(super) fn serve(
             query_log,
             phase: Phase::default(),
             alarms: Alarms::default(),
+            clock,
             reloads: Reloads::default(),
         };
         control.run(commands, later).await;

@@ -2,6 +2,7 @@
 //! answers are right, and nothing that was good is lost.
 
 mod bodies;
+mod clock;
 mod flips;
 mod kills;
 mod limits;
