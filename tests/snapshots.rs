@@ -420,6 +420,7 @@ fn a_state_folder_that_another_server_uses_is_no_place_for_other_lists() {
     let first = server.stop();
     other.expect_log(&["event=\"state-folder-taken\""], SOON);
     assert!(wait_until(SOON, || fs::read_to_string(state.join("serials")).is_ok()));
+    written(&other, 1);
     let other = other.restart();
     assert_eq!(other.ask("2.0.0.10.bl.test", RecordType::A).rcode(), NoError);
 

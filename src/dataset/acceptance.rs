@@ -127,3 +127,61 @@ impl fmt::Display for Acceptance {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::{Cause, ReadReport, Stamp};
+
+    fn source(path: &str, hash: u128) -> SourceFile {
+        let nothing = Stamp::default();
+        let identity = Identity {
+            device: 1,
+            inode: hash as u64,
+            size: 9,
+            modified: nothing,
+            changed: nothing,
+        };
+        let report = ReadReport { identity, settled: true, hash, content: 9, compressed: false };
+        SourceFile { path: path.into(), report, entries: 1, bad_lines: 0, first_bad: None }
+    }
+
+    #[test]
+    fn a_version_is_known_by_its_bytes_or_else_by_its_identity() {
+        let (one, two) = (source("one", 1), source("two", 2));
+        let refused = RefusedVersions::of(&[one.clone(), two.clone()]);
+        assert!(refused.are(&[one.clone(), two.clone()]));
+        assert!(!refused.are(&[one.clone(), source("two", 3)]));
+        assert!(!refused.are(&[one.clone()]));
+        // What is served of the others is not kept aside once more.
+        let beside: Vec<_> = refused.beside(&[one.clone()]).into_iter().map(|it| it.path).collect();
+        assert_eq!(beside, ["two"].map(PathBuf::from));
+        let identity = two.report.identity;
+        let version = Version { path: "two".into(), identity, hash: None };
+        let refused = RefusedVersions(vec![version]);
+        assert!(refused.are(&[one.clone(), two.clone()]));
+        assert!(!refused.are(&[one, source("two", 3)]));
+        assert_eq!(refused.unread_identity(Path::new("two")), Some(identity));
+        assert_eq!(refused.unread_identity(Path::new("one")), None);
+        assert!(!RefusedVersions(Vec::new()).are(&[two]), "nothing is known of it");
+    }
+
+    #[test]
+    fn it_is_said_what_came_of_it() {
+        let problem = || Problem { file: "/lists/one".into(), cause: Cause::Empty };
+        let told = |acceptance: Acceptance| acceptance.to_string();
+        let served = Acceptance::Served { entries: 1, before: Some(9), overruled: problem() };
+        assert!(served.is_served());
+        assert_eq!(
+            told(served),
+            "accepted: 1 entry served now, before 9; it was refused: /lists/one: guard empty: holds no bytes"
+        );
+        let changed = Acceptance::Changed { entries: 2 };
+        assert!(changed.is_served());
+        assert!(told(changed).ends_with("they pass the rules as they are now: 2 entries served"));
+        let refused = Acceptance::ChangedAndRefused(problem());
+        assert!(!refused.is_served());
+        assert!(told(refused).contains("have changed since they were refused"));
+        assert!(told(Acceptance::Unfit(problem())).starts_with("cannot be accepted: /lists/one"));
+    }
+}

@@ -42,3 +42,37 @@ pub fn judge_by_all(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{baseline, candidate, spec};
+    use super::*;
+    use crate::zonefile::Kind;
+
+    #[test]
+    fn all_rules_that_are_broken_are_told_once() {
+        let spec = spec(Kind::Ip4Set);
+        let text: String = (0..200).map(|number| format!("10.0.{number}.7\n")).collect();
+        let (good, bad) = (candidate(&spec, &text), candidate(&spec, &(text.clone() + "0-255\n")));
+        let before = baseline(&good);
+        let rules = |policy: &Policy| {
+            let judgement = judge_by_all(&bad.candidate(&spec), Some(&before), policy);
+            judgement.broken.iter().map(|problem| problem.cause.rule()).collect::<Vec<_>>()
+        };
+        assert_eq!(rules(&Policy::NATIVE), [Some("grew"), Some("sentinel")]);
+        assert_eq!(rules(&Policy { grew: false, ..Policy::NATIVE }), [Some("sentinel")]);
+        assert_eq!(rules(&Policy::RBLDNSD), []);
+        let same = judge_by_all(&good.candidate(&spec), Some(&before), &Policy::NATIVE);
+        assert_eq!(same, Judgement::default());
+    }
+
+    /// Each rule that can refuse has a way to be turned off, or the search for all would end early.
+    #[test]
+    fn every_rule_is_turned_off_by_its_setting() {
+        for (rule, turn_off) in RULES {
+            let mut policy = Policy::NATIVE;
+            turn_off(&mut policy);
+            assert_ne!(policy, Policy::NATIVE, "{rule}");
+        }
+    }
+}
