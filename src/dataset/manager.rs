@@ -1,16 +1,16 @@
 //! The datasets: when each is built, and what its lifecycle has come to.
 
+mod aging;
 mod quarantine;
 
 use super::acceptance::RefusedVersions;
 use super::cached;
-use super::freshness::overdue;
 use super::lifecycle::{Failure, Lifecycle, State};
 use super::pool::Pool;
 use super::served::Served;
 use super::task::{Built, Finished, Outcome, Task};
 use crate::config::{self, Settings};
-use crate::event::{Event, EventSink, Overdue, Role};
+use crate::event::{Event, EventSink, Overdue};
 use crate::guard::{self, Baseline, Candidate, Verdict};
 use crate::snapshot::folder::Folder;
 use crate::source::{Identity, SourceFile};
@@ -328,48 +328,6 @@ impl DatasetManager {
         all.map(|(name, managed)| (name.as_str(), managed.spec.kind, &managed.lifecycle))
     }
 
-    /// Tells of the datasets of zones whose data has expired since this was called last. True if that,
-    /// or the contrary after the clock was managed, is so of any.
-    pub(crate) fn tell_expired(&mut self, settings: &Settings, now: u64) -> bool {
-        let mut has_changed = false;
-        let zones = &settings.zones;
-        let blocks = zones.iter().flat_map(|zone| &zone.datasets).map(|name| (name, Role::Block));
-        let allows = zones.iter().flat_map(|zone| &zone.allow).map(|name| (name, Role::Allow));
-        for (name, role) in blocks.chain(allows) {
-            let Some(managed) = self.datasets.get_mut(name) else { continue };
-            let is_expired = managed.spec.policy.leaves_out_expired
-                && managed.lifecycle.served().is_some_and(|served| served.dataset.is_expired(now));
-            let was_expired = std::mem::replace(&mut managed.was_expired, is_expired);
-            has_changed |= is_expired != was_expired;
-            if is_expired && !was_expired {
-                self.context.sink.emit(&Event::DatasetExpired { dataset: name.clone(), role });
-            }
-        }
-        has_changed
-    }
-
-    /// Tells of the datasets whose data is older than their limits allow since this was called last. True if
-    /// that, or the contrary, is so of any.
-    pub(crate) fn tell_overdue(&mut self, now: SystemTime) -> bool {
-        let mut has_changed = false;
-        for (name, managed) in &mut self.datasets {
-            let overdue = managed.overdue(now);
-            let was_overdue = std::mem::replace(&mut managed.was_overdue, overdue);
-            has_changed |= overdue != was_overdue;
-            match overdue {
-                Some(overdue) if was_overdue != Some(overdue) => {
-                    let dataset = name.clone();
-                    self.context.sink.emit(&Event::DatasetOverdue { dataset, overdue });
-                }
-                None if was_overdue.is_some() => {
-                    self.context.sink.emit(&Event::DatasetRenewed { dataset: name.clone() });
-                }
-                _ => {}
-            }
-        }
-        has_changed
-    }
-
     /// Every file, and the version of it that was loaded.
     fn watched(&self) -> Vec<Watched> {
         let mut files: BTreeMap<&Path, Option<Identity>> = BTreeMap::new();
@@ -512,16 +470,6 @@ impl ManagedDataset {
         let served = self.lifecycle.served();
         let data = served.map(|served| (Arc::as_ptr(&served.dataset), served.newest()));
         (self.lifecycle.state(), data)
-    }
-
-    /// What is overdue of it at `now`.
-    fn overdue(&self, now: SystemTime) -> Option<Overdue> {
-        overdue(&self.lifecycle, &self.spec.freshness, self.is_feed(), now)
-    }
-
-    /// True for a list that is fetched from somebody else, as far as its length tells.
-    fn is_feed(&self) -> bool {
-        self.lifecycle.served().is_some_and(|served| served.entries() >= 20)
     }
 
     /// Serves what was good before the start, until the files bring better.
