@@ -83,15 +83,25 @@ impl Serials {
         let Some(file) = self.file.as_ref().filter(|_| self.changed) else { return Ok(()) };
         let folder = file.parent().unwrap_or(Path::new("."));
         create_folder(folder)?;
-        let mut out = create(&file.with_extension("new"))?;
-        for (zone, Known { serial, content }) in &self.known {
-            writeln!(out, "{zone} {serial} {content:016x}")?;
+        let next = file.with_extension("new");
+        if let Err(error) = self.write(&next) {
+            // A disk that is full is not to stay so for this.
+            let _ = fs::remove_file(next);
+            return Err(error);
         }
-        out.sync_all()?;
-        fs::rename(file.with_extension("new"), file)?;
+        fs::rename(next, file)?;
         File::open(folder)?.sync_all()?;
         self.changed = false;
         Ok(())
+    }
+
+    /// Writes all of them to a new file.
+    fn write(&self, next: &Path) -> io::Result<()> {
+        let mut out = create(next)?;
+        for (zone, Known { serial, content }) in &self.known {
+            writeln!(out, "{zone} {serial} {content:016x}")?;
+        }
+        out.sync_all()
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod bodies;
 mod clock;
+mod disk_full;
 mod flips;
 mod kills;
 mod limits;
