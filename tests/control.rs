@@ -201,6 +201,9 @@ fn reload_waits_and_says_what_has_changed_or_why_not() {
     let first = changed.out.lines().next();
     assert_eq!(first, Some("dataset one: reloaded: 4 entries, before 2"), "{}", server.log());
     assert_eq!(server.ask("3.0.0.10.one.test", RecordType::A).rcode(), NoError);
+    let status = dnsbld(&server, &["status", "--json", "one"]).json();
+    let change = &status["datasets"][0]["last_change"];
+    assert_eq!((&change["added"], &change["removed"]), (&2.into(), &0.into()), "{status}");
 
     lists(&server, "check-interval = 0\nworkers = 1", &["one", "three"]);
     let settings = reload();

@@ -12,6 +12,7 @@ use crate::source::{
     Cause, FileState, Problem, ReadReport, SourceFile, read, read_ahead, read_appended,
 };
 use crate::util::threads::cores;
+use crate::zone::diff::Tally;
 use crate::zonefile::{Batches, Diagnostic, Parser};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -139,6 +140,9 @@ pub(super) fn build(task: &Task, now: u64, has_good: bool) -> Outcome {
     let facts = guard::Facts::of(&task.spec, &dataset, &sources, stamp, stated);
     let content_id =
         content_id::of(&dataset, &task.spec, &cached::rules(&task.spec, &task.server), &sources);
+    let entries_before = task.good.iter().flatten().map(|source| source.entries).sum();
+    let before = task.before.as_ref().filter(|_| entries.max(entries_before) <= MAX_COMPARED);
+    let change = before.map(|before| Tally::of(before, &dataset));
     let took = start.elapsed();
     let (is_cached, since) = (false, None);
     Outcome::Built(Box::new(Built {
@@ -148,6 +152,7 @@ pub(super) fn build(task: &Task, now: u64, has_good: bool) -> Outcome {
         counts,
         facts,
         content_id,
+        change,
         is_cached,
         since,
         took,
@@ -228,6 +233,9 @@ fn not_copied(error: std::io::Error) -> String {
 /// The longest quiet period that a build waits for by itself, five times at most, until files that are not
 /// watched yet stay unchanged. After that, the watcher waits.
 const MAX_QUIET_PERIOD: Duration = Duration::from_millis(400);
+
+/// The most entries of a dataset that is compared with what is served: more would make loading dear.
+const MAX_COMPARED: u64 = 1_000_000;
 
 /// The hashes of the files: equal hashes, equal bytes.
 fn hashes(sources: &[SourceFile]) -> impl Iterator<Item = u128> {

@@ -58,6 +58,7 @@ fn build(task: &Task, kept: Kept, now: u64) -> Option<Box<Built>> {
         sources,
         diagnostics: Diagnostics::default(),
         counts,
+        change: None,
         is_cached: false,
         since: Some(kept.since),
         took: start.elapsed(),

@@ -444,6 +444,7 @@ impl ManagedDataset {
                 .map(|path| context.watcher.last_stable(path))
                 .collect(),
             good: self.lifecycle.served().map(|served| served.sources.clone()),
+            before: self.lifecycle.served().map(|served| Arc::clone(&served.dataset)),
             by_these_rules: self.is_read_by(&self.spec, &context.server),
             owns_snapshots: context.writers.is_some(),
             accepting: self.accepting.as_ref().map(|accepting| accepting.versions.clone()),
@@ -494,6 +495,7 @@ impl ManagedDataset {
             counts,
             facts,
             content_id,
+            change,
             since,
             took,
             is_cached: _,
@@ -508,6 +510,7 @@ impl ManagedDataset {
             server: Arc::clone(&context.server),
             facts,
             content_id,
+            change,
             took,
         };
         (served, diagnostics, counts)

@@ -48,6 +48,7 @@ pub fn compile(
         server: Arc::new(server.clone()),
         last_stable: Vec::new(),
         good: None,
+        before: None,
         by_these_rules: false,
         owns_snapshots: true,
         accepting: None,

@@ -4,6 +4,7 @@ use crate::config;
 use crate::guard::Facts;
 use crate::source::SourceFile;
 use crate::zone::Dataset;
+use crate::zone::diff::Tally;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -25,6 +26,8 @@ pub(crate) struct Served {
     pub(crate) facts: Facts,
     /// What tells what is served from anything else that could be, on every machine.
     pub(crate) content_id: u64,
+    /// How it differs from what was served before, if that was counted.
+    pub(crate) change: Option<Tally>,
     /// How long reading and building took.
     pub(crate) took: Duration,
 }

@@ -8,6 +8,7 @@ use crate::snapshot::folder::Folder;
 use crate::source::{FileState, Identity, Limits, Problem, ReadReport, SourceFile, Stable};
 use crate::util::cancel::CancelToken;
 use crate::zone::Dataset;
+use crate::zone::diff::Tally;
 use crate::zonefile::{Counts, Diagnostics};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,6 +28,8 @@ pub(crate) struct Built {
     pub(crate) facts: Facts,
     /// What tells it from any other data, on every machine.
     pub(crate) content_id: u64,
+    /// How it differs from what is served, if that was counted.
+    pub(crate) change: Option<Tally>,
     /// True if the state folder has a snapshot of exactly this data.
     pub(crate) is_cached: bool,
     /// When it was read, if that was before the server was started.
@@ -81,6 +84,8 @@ pub(crate) struct Task {
     pub(crate) last_stable: Vec<Option<Stable>>,
     /// The files of the good data that is served, if there is any.
     pub(crate) good: Option<Vec<SourceFile>>,
+    /// The data that is served, if there is any.
+    pub(crate) before: Option<Arc<Dataset>>,
     /// True if they were read by the rules that hold now.
     pub(crate) by_these_rules: bool,
     /// True if the snapshots in the state folder are this server's own.

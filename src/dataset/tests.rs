@@ -45,6 +45,7 @@ impl Sandbox {
             server: Arc::new(self.server.clone()),
             last_stable: Vec::new(),
             good: None,
+            before: None,
             by_these_rules: false,
             owns_snapshots: true,
             accepting: None,

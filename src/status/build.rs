@@ -1,8 +1,8 @@
 //! The status of a server, made of what it serves.
 
 use super::{
-    DatasetStatus, FileStatus, Health, Listening, ProblemStatus, SCHEMA, ServerStatus, Status,
-    Time, ZoneStatus,
+    ChangeStatus, DatasetStatus, FileStatus, Health, Listening, ProblemStatus, SCHEMA,
+    ServerStatus, Status, Time, ZoneStatus,
 };
 use crate::config::{ConfigSource, Settings, Zone as ZoneSettings};
 use crate::dataset::Lifecycle;
@@ -152,7 +152,11 @@ impl DatasetStatus {
             changed: record.map(|record| time(record.changed)),
             accepted: served.map(|served| served.since.into()),
             expires: served.and_then(|served| served.dataset.expires).map(time),
-            last_change: None,
+            last_change: served.and_then(|served| served.change).map(|change| ChangeStatus {
+                added: change.added,
+                removed: change.removed,
+                changed: change.changed,
+            }),
             load_time: served.map(|served| served.took),
             content_id: served.map(|served| format!("{:016x}", served.content_id)),
             problem: lifecycle.failure().map(|failure| ProblemStatus {

@@ -39,25 +39,39 @@ pub(crate) mod count {
         Text(String),
     }
 
+    pub(crate) fn serialize<S: Serializer>(count: &u128, out: S) -> Result<S::Ok, S::Error> {
+        match u64::try_from(*count) {
+            Ok(number) if *count <= EXACT => Count::Number(number).serialize(out),
+            _ => Count::Text(count.to_string()).serialize(out),
+        }
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<u128, D::Error> {
+        match Count::deserialize(from)? {
+            Count::Number(number) => Ok(number.into()),
+            Count::Text(digits) => digits.parse().map_err(D::Error::custom),
+        }
+    }
+}
+
+/// As [`count`], if it is known.
+pub(super) mod count_or_none {
+    use super::*;
+
+    #[derive(Serialize, Deserialize)]
+    struct Known(#[serde(with = "super::count")] u128);
+
     pub(crate) fn serialize<S: Serializer>(
         count: &Option<u128>,
         out: S,
     ) -> Result<S::Ok, S::Error> {
-        let count = count.map(|count| match u64::try_from(count) {
-            Ok(number) if count <= EXACT => Count::Number(number),
-            _ => Count::Text(count.to_string()),
-        });
-        count.serialize(out)
+        count.map(Known).serialize(out)
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
         from: D,
     ) -> Result<Option<u128>, D::Error> {
-        match Option::deserialize(from)? {
-            None => Ok(None),
-            Some(Count::Number(number)) => Ok(Some(number.into())),
-            Some(Count::Text(digits)) => digits.parse().map(Some).map_err(D::Error::custom),
-        }
+        Ok(Option::<Known>::deserialize(from)?.map(|Known(count)| count))
     }
 }
 

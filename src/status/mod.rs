@@ -81,7 +81,7 @@ pub struct ZoneStatus {
     pub entries: u64,
     /// The listed addresses of both families, those of several datasets several times; `None` for a zone
     /// of names.
-    #[serde(with = "json::count")]
+    #[serde(with = "json::count_or_none")]
     pub addresses: Option<u128>,
     /// The bytes that `datasets` take, in memory or mapped.
     pub bytes: u64,
@@ -135,7 +135,7 @@ pub struct DatasetStatus {
     /// The number of entries that are served.
     pub entries: Option<u64>,
     /// The listed addresses of both families; `None` for a dataset of names, too.
-    #[serde(with = "json::count")]
+    #[serde(with = "json::count_or_none")]
     pub addresses: Option<u128>,
     /// The bytes that it takes, in memory or mapped.
     pub bytes: Option<u64>,
@@ -183,10 +183,13 @@ pub struct FileStatus {
 pub struct ChangeStatus {
     /// Addresses or names that are listed since then.
     #[serde(with = "json::count")]
-    pub added: Option<u128>,
+    pub added: u128,
     /// Addresses or names that are no longer listed.
     #[serde(with = "json::count")]
-    pub removed: Option<u128>,
+    pub removed: u128,
+    /// Addresses or names that are listed with other values.
+    #[serde(with = "json::count")]
+    pub changed: u128,
 }
 
 /// Why the files of a dataset are not what is served.

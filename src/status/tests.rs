@@ -90,7 +90,7 @@ fn dataset(name: &str, problem: Option<ProblemStatus>) -> DatasetStatus {
         changed: Some(Time(999_000)),
         accepted: Some(Time(999_000)),
         expires: None,
-        last_change: Some(ChangeStatus { added: Some(3), removed: None }),
+        last_change: Some(ChangeStatus { added: 3, removed: 0, changed: 1 << 54 }),
         load_time: Some(Duration::from_micros(1500)),
         content_id: Some("1f".to_owned()),
         problem,
@@ -181,6 +181,7 @@ fn json_is_read_as_it_was_written() {
     assert_eq!(value["zones"][0]["addresses"], "9007199254740993");
     assert_eq!(value["zones"][0]["load_seconds"], 0.0015);
     assert_eq!(value["datasets"][0]["last_change"]["added"], 3);
+    assert_eq!(value["datasets"][0]["last_change"]["changed"], "18014398509481984");
     assert_eq!(value["datasets"][0]["fetched"], "1970-01-11T10:00:00Z");
     assert_eq!(value["datasets"][0]["problem"]["remedy"], "put it back");
     assert_eq!(value["datasets"][1]["problem"], serde_json::Value::Null);

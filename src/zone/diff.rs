@@ -128,6 +128,33 @@ pub fn diff(old: &Dataset, new: &Dataset, take: &mut dyn FnMut(Difference)) {
     }
 }
 
+/// How many keys of two versions of a dataset differ: addresses and names.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Tally {
+    /// Those that are listed now.
+    pub added: u128,
+    /// Those that are not listed any more.
+    pub removed: u128,
+    /// Those that are listed with other values, or are exclusions that were none, or the contrary.
+    pub changed: u128,
+}
+
+impl Tally {
+    /// Counts the keys in which two versions of a dataset differ.
+    pub fn of(old: &Dataset, new: &Dataset) -> Self {
+        let mut tally = Self::default();
+        diff(old, new, &mut |difference| {
+            let count = match difference.change {
+                Change::Added => &mut tally.added,
+                Change::Removed => &mut tally.removed,
+                Change::Changed => &mut tally.changed,
+            };
+            *count = count.saturating_add(difference.key.width());
+        });
+        tally
+    }
+}
+
 /// The datasets below each apex.
 fn sections(dataset: &Dataset) -> Vec<(NameBuf, Vec<&Dataset>)> {
     let Some(subzones) = &dataset.subzones else { return vec![(NameBuf::ROOT, vec![dataset])] };
@@ -365,7 +392,7 @@ mod tests {
             new in prop::collection::vec((1u32..9, 0u8..4), 0..20),
         ) {
             let (old, new) = (dataset(&old), dataset(&new));
-            let found = all(&old, &new);
+            let (found, mut tally) = (all(&old, &new), Tally::default());
             for address in 0..200 {
                 let wanted = match (value(&old, address), value(&new, address)) {
                     (before, now) if before == now => None,
@@ -379,7 +406,14 @@ mod tests {
                 };
                 let told: Vec<_> = found.iter().filter(is_in).map(|it| it.change).collect();
                 prop_assert_eq!(told, Vec::from_iter(wanted), "{}", address);
+                match wanted {
+                    None => {}
+                    Some(Change::Added) => tally.added += 1,
+                    Some(Change::Removed) => tally.removed += 1,
+                    Some(Change::Changed) => tally.changed += 1,
+                }
             }
+            prop_assert_eq!(Tally::of(&old, &new), tally);
             for pair in found.windows(2) {
                 let (Key::Ip4(_, end), Key::Ip4(start, _)) = (&pair[0].key, &pair[1].key) else {
                     panic!("{pair:?}")

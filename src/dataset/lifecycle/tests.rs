@@ -51,6 +51,7 @@ fn of(sources: Vec<SourceFile>) -> Served {
         server: Arc::default(),
         facts,
         content_id: 0,
+        change: None,
         took: Duration::ZERO,
     }
 }
