@@ -3,7 +3,7 @@
 use super::preview::{Place, UNKNOWN};
 use super::print;
 use crate::dataset::Preview;
-use crate::status::count;
+use crate::status::count_or_none;
 use crate::util::text::counted;
 use crate::zone::diff::{Change, Difference, Key, diff};
 use clap::Args;
@@ -89,7 +89,7 @@ struct Count {
     /// The ranges of addresses.
     ranges: u64,
     /// The addresses in them.
-    #[serde(serialize_with = "count::serialize")]
+    #[serde(serialize_with = "count_or_none::serialize")]
     addresses: Option<u128>,
     /// The names, and wildcards of names.
     names: u64,

@@ -95,6 +95,6 @@ mod tests {
         let places = of_client(&ControlPath::Usual);
         assert_eq!(places.last(), Some(&PathBuf::from("/run/dnsbld/control")));
         assert_eq!(of_client(&ControlPath::At("/c".into())), [PathBuf::from("/c")]);
-        assert_eq!(of_client(&ControlPath::Off), [PathBuf::new(); 0]);
+        assert!(of_client(&ControlPath::Off).is_empty());
     }
 }

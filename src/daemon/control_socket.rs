@@ -5,7 +5,7 @@
 
 use super::command::Command;
 use super::control_place;
-use super::request::{Answer, Asked, Refused, Reply, Request};
+use super::request::{Answer, Asked, Reply, Request};
 use crate::config::ControlPath;
 use crate::event::{Event, EventSink, SocketFault};
 use rustix::fs::{FlockOperation, flock};
@@ -154,12 +154,12 @@ async fn serve(listener: UnixListener, commands: Sender<Command>) {
 async fn attend(mut stream: UnixStream, commands: Sender<Command>, patience: Duration) {
     let user = stream.peer_cred().ok().map(|peer| peer.uid());
     let answer = match timeout(patience, read_request(&mut stream)).await {
-        Ok(Ok(request)) if request.is_change() && !may_change(user) => Refused::new(
+        Ok(Ok(request)) if request.is_change() && !may_change(user) => Answer::refused(
             "this user may only read; run the command as root or as the user that the server runs as",
         ),
         Ok(Ok(request)) => ask(request, &commands).await,
-        Ok(Err(fault)) => Refused::new(fault),
-        Err(_) => Refused::new("the request did not come in time; send it within 10 s"),
+        Ok(Err(fault)) => Answer::refused(fault),
+        Err(_) => Answer::refused("the request did not come in time; send it within 10 s"),
     };
     let Ok(mut text) = serde_json::to_vec(&answer) else { return };
     text.push(b'\n');
@@ -184,8 +184,8 @@ async fn ask(request: Request, commands: &Sender<Command>) -> Answer {
     };
     match timeout(LONGEST, answer).await {
         Ok(Some(answer)) => answer,
-        Ok(None) => Refused::new("the server is stopping"),
-        Err(_) => Refused::new("the server is still at it after an hour; it goes on"),
+        Ok(None) => Answer::refused("the server is stopping"),
+        Err(_) => Answer::refused("the server is still at it after an hour; it goes on"),
     }
 }
 

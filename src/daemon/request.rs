@@ -65,9 +65,10 @@ pub(crate) struct Refused {
     pub(crate) error: String,
 }
 
-impl Refused {
-    pub(super) fn new(error: impl fmt::Display) -> Answer {
-        Answer::Refused(Self { error: error.to_string() })
+impl Answer {
+    /// The request was not done, for this reason.
+    pub(super) fn refused(error: impl fmt::Display) -> Self {
+        Self::Refused(Refused { error: error.to_string() })
     }
 }
 

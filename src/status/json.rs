@@ -27,7 +27,7 @@ impl<'de> Deserialize<'de> for Time {
 
 /// A count that may be greater than what every reader of JSON holds exactly (2^53, RFC 8259 section 6): then it
 /// is a text of decimal digits.
-pub(crate) mod count {
+pub(super) mod count {
     use super::*;
 
     const EXACT: u128 = 1 << 53;
@@ -55,7 +55,7 @@ pub(crate) mod count {
 }
 
 /// As [`count`], if it is known.
-pub(super) mod count_or_none {
+pub(crate) mod count_or_none {
     use super::*;
 
     #[derive(Serialize, Deserialize)]

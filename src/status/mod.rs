@@ -6,7 +6,7 @@ mod json;
 mod text;
 
 pub(crate) use build::Sources;
-pub(crate) use json::count;
+pub(crate) use json::count_or_none;
 
 use crate::util::time::Utc;
 use serde::{Deserialize, Serialize};

@@ -31,7 +31,7 @@ impl Status {
                 addresses(zone.addresses),
                 bytes(zone.bytes),
                 milliseconds(zone.load_time),
-                zone.state.to_string(),
+                zone.state,
             );
         }
         let _ = writeln!(out, "\nready after {}", milliseconds(took));

@@ -69,9 +69,9 @@ async fn asked(bytes: &[u8], answer: fn() -> Answer) -> String {
 
 #[tokio::test]
 async fn an_answer_is_one_line() {
-    let text = asked(b"{\"command\":\"reload\"}\n", || Refused::new("no \"because\"\nso")).await;
+    let text = asked(b"{\"command\":\"reload\"}\n", || Answer::refused("no \"because\"\nso")).await;
     assert_eq!(text, "{\"error\":\"no \\\"because\\\"\\nso\"}\n");
-    let text = asked(b"reload\n", || Refused::new("")).await;
+    let text = asked(b"reload\n", || Answer::refused("")).await;
     assert!(
         text.starts_with("{\"error\":\"the request is none that this server knows: "),
         "{text}"
@@ -94,7 +94,7 @@ async fn a_client_that_hangs_is_given_up() {
     let Some(Command::Ask(Asked { reply, .. })) = commands.recv().await else {
         panic!("no request")
     };
-    reply.send(Refused::new("x".repeat(16 << 20)));
+    reply.send(Answer::refused("x".repeat(16 << 20)));
     attending.await.unwrap();
     drop(deaf);
 }
