@@ -166,6 +166,12 @@ impl Changes {
         let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "hide".to_owned());
         self.value("server.version", text(&old.version), text(&new.version));
         self.value("server.id", text(&old.id), text(&new.id));
+        let size = |size: Option<u64>| match size {
+            None => "the usual".to_owned(),
+            Some(u64::MAX) => "off".to_owned(),
+            Some(size) => format!("{} MiB", size >> 20),
+        };
+        self.value("server.max-memory", size(old.max_memory), size(new.max_memory));
         self.value("server.accept-host-bits", old.accept_host_bits, new.accept_host_bits);
         let names = |list: &[String]| match list {
             [] => "none".to_owned(),

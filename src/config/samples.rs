@@ -123,12 +123,13 @@ fn what_is_commented_out_is_valid() {
     let shown = Server {
         tls: None,
         state_dir: None,
+        max_memory: None,
         control: ControlPath::Usual,
         query_log: None,
         stats_file: None,
         ..server
     };
-    assert_eq!(shown, Server::default(), "nothing but these five is commented out");
+    assert_eq!(shown, Server::default(), "nothing but these six is commented out");
 }
 
 #[test]

@@ -101,6 +101,9 @@ pub struct Server {
     pub quiet_period: Duration,
     /// The folder for serials and snapshots, which survive a restart; `None` keeps nothing.
     pub state_dir: Option<PathBuf>,
+    /// The most bytes of memory that loading may take the process to; `None` for the
+    /// [usual](crate::util::memory::usual_max) number.
+    pub max_memory: Option<u64>,
     /// Reads `127.2.3.4/24` as `127.2.3.0/24` (rbldnsd's `-e`) instead of refusing the line.
     pub accept_host_bits: bool,
     /// Unpacks compressed data files; if false, they cannot be loaded (rbldnsd's `-C`).
@@ -132,6 +135,7 @@ impl Default for Server {
             check_interval: Some(Duration::from_secs(1)),
             quiet_period: Duration::from_millis(200),
             state_dir: None,
+            max_memory: None,
             accept_host_bits: false,
             decompress: true,
             query_log: None,

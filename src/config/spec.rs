@@ -40,6 +40,7 @@ pub(super) struct ServerSpec {
     pub(super) check_interval: Typed<Time>,
     pub(super) quiet_period: Typed<Time>,
     pub(super) state_dir: Typed<String>,
+    pub(super) max_memory: Typed<String>,
     pub(super) accept_host_bits: Option<bool>,
     pub(super) query_log: Typed<String>,
     pub(super) query_log_flush: Option<bool>,

@@ -66,6 +66,7 @@ fn every_setting_of_the_server_arrives() {
         check-interval = '5s'
         quiet-period = '1s'
         state-dir = 'state'
+        max-memory = '2G'
         accept-host-bits = true
         query-log = 'queries'
         query-log-flush = true
@@ -95,6 +96,7 @@ fn every_setting_of_the_server_arrives() {
         state_dir: Some("/etc/dnsbld/state".into()),
         accept_host_bits: true,
         decompress: true,
+        max_memory: Some(2 << 30),
         query_log: Some(QueryLog {
             target: LogTarget::File("/etc/dnsbld/queries".into()),
             flush: true,

@@ -37,6 +37,22 @@ pub(super) fn duration(text: &str) -> Result<Duration, Problem> {
     }
 }
 
+/// A size in bytes, a number and a unit; "off" is one that nothing reaches.
+pub(super) fn size(text: &str) -> Result<u64, Problem> {
+    if text == "off" {
+        return Ok(u64::MAX);
+    }
+    let unit = text.chars().last().and_then(|unit| "KMGT".find(unit));
+    let number = text.get(..text.len().saturating_sub(1)).and_then(|number| number.parse().ok());
+    let size = unit
+        .zip(number)
+        .and_then(|(unit, number): (usize, u64)| number.checked_mul(1 << (10 * (unit + 1))));
+    let help =
+        "write a number of at least 16 MiB and a unit, such as \"512M\" or \"2G\", or \"off\"";
+    let size = size.filter(|&size| size >= 16 << 20);
+    size.ok_or_else(|| Problem::new(format!("{text:?} is not a size"), help))
+}
+
 /// An address and a port to listen on.
 pub(super) fn address(text: &str) -> Result<SocketAddr, Problem> {
     if let Ok(address) = text.parse() {

@@ -11,6 +11,7 @@ use crate::snapshot::intake::Intake;
 use crate::source::{
     Cause, FileState, Problem, ReadReport, SourceFile, read, read_ahead, read_appended,
 };
+use crate::util::memory::LoadMemory;
 use crate::util::threads::cores;
 use crate::zone::diff::Tally;
 use crate::zonefile::{Batches, Diagnostic, Parser};
@@ -174,8 +175,14 @@ fn read_into(
     let mut first = true;
     let (mut wrong, mut zeros) = (None, guard::Zeros::default());
     let mut intake: Option<Intake> = None;
+    let memory = LoadMemory::begin(task.server.max_memory);
+    let mut copied = 0;
     let mut take = |chunk: &[u8], prepared: Option<Batches>| {
         task.go_on()?;
+        if let Err(shortage) = memory.check(copied) {
+            wrong = Some(Cause::NoMemory(shortage));
+            return Err("takes too much memory".to_owned());
+        }
         if std::mem::take(&mut first) {
             if snapshot::is_snapshot(chunk) && !task.spec.accept_snapshot {
                 wrong = Some(Cause::UnaskedSnapshot);
@@ -189,6 +196,8 @@ fn read_into(
             }
         }
         if let Some(intake) = &mut intake {
+            // Without a folder, the copy is in memory.
+            copied += if task.folder().is_none() { chunk.len() as u64 } else { 0 };
             return intake.add(chunk).map_err(not_copied);
         }
         if has_good && policy.zeros && !is_wanted && wrong.is_none() {

@@ -319,6 +319,7 @@ impl Options {
             accept_host_bits: self.accept_host_bits,
             decompress: self.decompress,
             control: ControlPath::Off,
+            max_memory: Some(u64::MAX),
             ..defaults
         }
     }

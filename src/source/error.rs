@@ -1,6 +1,7 @@
 //! Why data cannot be loaded, and what to do about it.
 
 use super::finding::Finding;
+use crate::util::memory::Shortage;
 use crate::util::text::counted;
 use crate::zonefile::{self, Format};
 use std::borrow::Cow;
@@ -78,6 +79,8 @@ pub enum Cause {
     },
     /// It is one JSON text, and not an object in each line.
     JsonText,
+    /// Loading it takes more memory than the settings allow.
+    NoMemory(Shortage),
     /// It is a compiled dataset that cannot be used here.
     Snapshot(String),
     /// It is a snapshot, where the settings do not say that one may come.
@@ -146,6 +149,7 @@ impl Cause {
                 | Self::Rejected(_)
                 | Self::Fatal(_)
                 | Self::Refused(_)
+                | Self::NoMemory(_)
         )
     }
 
@@ -253,6 +257,10 @@ impl Cause {
                 "make it anew with `dnsbld compile` of this version, with the dataset's type and \
                  options"
             }
+            Self::NoMemory(_) => {
+                "raise max-memory in the [server] settings, or MemoryMax= of the unit, if there \
+                 is more; or serve a smaller list"
+            }
             Self::UnaskedSnapshot => {
                 "fetch the list as text, or set accept-snapshot = true for the dataset if you \
                  compiled it yourself"
@@ -330,6 +338,14 @@ impl fmt::Display for Cause {
             }
             Self::JsonText => f.write_str("is one JSON text, and not an object in each line"),
             Self::Snapshot(reason) => write!(f, "is a snapshot, but {reason}"),
+            Self::NoMemory(Shortage { used, expected, max }) => {
+                let [used, expected, max] = [used, expected, max].map(|bytes| bytes >> 20);
+                write!(
+                    f,
+                    "takes too much memory: the server has {used} MiB and would have {expected} \
+                     MiB of the {max} MiB of max-memory"
+                )
+            }
             Self::UnaskedSnapshot => f.write_str("is a snapshot, and the dataset takes in none"),
             Self::NothingValid { bad_lines, first } => {
                 let lines = counted(*bad_lines, "line is", "lines are");

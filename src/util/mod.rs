@@ -1,7 +1,8 @@
-//! What no field has a word for: text, time, threads, cancellation, signals, the allocator. Imports no other room.
+//! What no field has a word for: text, time, threads, cancellation, signals, memory, the allocator. Imports no other room.
 
 pub(crate) mod allocator;
 pub mod cancel;
+pub mod memory;
 pub mod signals;
 pub mod text;
 pub mod threads;

@@ -5,7 +5,7 @@ use super::super::settings::{
     ControlPath, LogTarget, QueryLog, Server, StatsFile, TcpLimits, Tls, TtlBounds,
 };
 use super::super::spec::{ServerSpec, TlsSpec, Typed};
-use super::super::value::collide;
+use super::super::value::{self, collide};
 use super::{Resolver, span_of};
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -43,6 +43,10 @@ impl Resolver<'_> {
                 "0 to \"1m\"",
             ),
             state_dir: spec.state_dir.as_ref().and_then(|dir| self.file("server.state-dir", dir)),
+            max_memory: spec
+                .max_memory
+                .as_ref()
+                .and_then(|size| self.value("server.max-memory", size, value::size)),
             accept_host_bits: spec.accept_host_bits.unwrap_or(defaults.accept_host_bits),
             decompress: defaults.decompress,
             query_log: self.query_log(spec),
