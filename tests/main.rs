@@ -30,3 +30,4 @@ mod reload_slow;
 mod scenarios;
 mod snapshots;
 mod stats;
+mod worst_cases;

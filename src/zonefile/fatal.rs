@@ -26,6 +26,12 @@ pub enum FatalCause {
     /// The distinct texts have more bytes, or the lines are more, than are counted.
     #[error("more than 4 GiB of texts, or more than 2147483648 entries, in one dataset")]
     TooLarge,
+    /// The ranges of a type of prefixes are made of too many of them.
+    #[error(
+        "the ranges are made of {prefixes} prefixes, more than {0} for each: use the type ip4set",
+        prefixes = .1
+    )]
+    ScatteredRanges(u64, u64),
     /// The TTL of a `generic` record.
     #[error("the TTL of the record is not a time: expected one like 300 or 5m")]
     RecordTtl,

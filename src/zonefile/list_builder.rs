@@ -11,10 +11,11 @@ use super::scan::Scan;
 use super::values::{GROUP, Values};
 use super::{Counts, FatalCause, Kind, Mistake, Options};
 use crate::listing::ValueId;
-use crate::listing::addresses::{LayersBuilder, PrefixesBuilder, SetBuilder4, SetBuilder6};
+use crate::listing::addresses::{
+    LayersBuilder, PREFIXES_OF_RANGE, PrefixesBuilder, SetBuilder4, SetBuilder6,
+};
 use crate::listing::names::NamesBuilder;
 use crate::listing::records::RecordsBuilder;
-use ipnet::Ipv4Subnets;
 
 /// The entries of a dataset so far.
 #[derive(Debug)]
@@ -145,9 +146,8 @@ impl ListBuilder {
                 rules.check_size(start, end)?;
                 let (value, warning) = values.of_entry(value)?;
                 let answer = values.answer(value);
-                for net in Ipv4Subnets::new(start.into(), end.into(), 0) {
-                    trie.add(net.network().to_bits(), net.prefix_len(), answer, number);
-                }
+                trie.add_range(start, end, answer, number)
+                    .map_err(|prefixes| FatalCause::ScatteredRanges(PREFIXES_OF_RANGE, prefixes))?;
                 Ok(warning)
             }
             (Self::Ip6Tset(set), Prefix6 { address, len }) => {

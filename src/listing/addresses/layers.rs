@@ -135,7 +135,8 @@ impl<'a> AnswerOf<'a> {
     fn get(&mut self, start: u32, mut codes: impl Iterator<Item = u32>) -> AnswerId {
         let values = &mut self.values;
         values.clear();
-        for code in codes.by_ref().take(MAX_VALUES) {
+        let most = if self.answers.are_values_used_up() { 1 } else { MAX_VALUES };
+        for code in codes.by_ref().take(most) {
             match ValueId::only_of(AnswerId(code)) {
                 None => return AnswerId::NONE,
                 Some(value) => values.push(value),

@@ -14,7 +14,7 @@ mod stream;
 mod tests;
 
 pub use layers::LayersBuilder;
-pub use prefixes::{Duplicate, PrefixesBuilder};
+pub use prefixes::{Duplicate, PREFIXES_OF_RANGE, PrefixesBuilder};
 pub use sets::{SetBuilder4, SetBuilder6};
 
 use super::answers::Numbering;

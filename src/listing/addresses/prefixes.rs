@@ -6,13 +6,24 @@ mod store;
 use super::{Addresses4, Addresses6, Form4, Form6};
 use crate::answer::AnswerId;
 use crate::range::{Int, Range};
+use ipnet::Ipv4Subnets;
 use store::{PrefixEntry, PrefixStore};
 
 /// Collects the entries of an `ip4trie` or `ip6trie` dataset.
 #[derive(Clone, Debug, Default)]
 pub struct PrefixesBuilder<K> {
     entries: PrefixStore<K>,
+    /// The number of ranges that were added, and of the prefixes they are made of.
+    ranges: u64,
+    of_ranges: u64,
 }
+
+/// How many prefixes ranges may be made of for each of them in the mean: those of real lists are made of ten
+/// and less, the worst of 62.
+pub const PREFIXES_OF_RANGE: u64 = 16;
+
+/// How many more they may be made of in all.
+const FREE_PREFIXES: u64 = 1 << 16;
 
 /// An entry whose prefix had one before.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,6 +57,27 @@ impl<K: Int> PrefixesBuilder<K> {
 }
 
 impl PrefixesBuilder<u32> {
+    /// [`add`](Self::add) for all prefixes of a range.
+    ///
+    /// # Errors
+    ///
+    /// If the ranges are made of so many prefixes, more than are held.
+    pub fn add_range(
+        &mut self,
+        start: u32,
+        end: u32,
+        answer: AnswerId,
+        place: u32,
+    ) -> Result<(), u64> {
+        self.ranges += 1;
+        for net in Ipv4Subnets::new(start.into(), end.into(), 0) {
+            self.of_ranges += 1;
+            self.add(net.network().to_bits(), net.prefix_len(), answer, place);
+        }
+        let most = FREE_PREFIXES + PREFIXES_OF_RANGE * self.ranges;
+        if self.of_ranges > most { Err(self.of_ranges) } else { Ok(()) }
+    }
+
     /// The addresses, and the entries whose prefix had one before, in the order of their places.
     pub fn finish(self) -> (Addresses4, Vec<Duplicate<u32>>) {
         let (prefixes, duplicates) = self.sorted();

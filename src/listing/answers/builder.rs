@@ -29,6 +29,11 @@ impl<'a> Hashed<'a> {
 /// differs between processes, so that nobody can write a file whose texts all have the same hash.
 static HASHER: LazyLock<foldhash::fast::RandomState> = LazyLock::new(Default::default);
 
+/// How many values the answers with several values may have in all, and how many more for each
+/// distinct value.
+const FREE_MEMBERS: usize = 1 << 20;
+const MEMBERS_FOR_EACH_VALUE: usize = 8;
+
 /// Interns values and answers while a file is read.
 ///
 /// ```
@@ -95,6 +100,12 @@ impl AnswersBuilder {
     /// Where they are counted.
     pub(in crate::listing) fn overfull(&mut self) -> &mut Overfull {
         &mut self.overfull
+    }
+
+    /// True if the answers with several values have so many that each further one is to have one: ranges that
+    /// overlap give as many answers as there are ranges, each with as many values as answers may have.
+    pub(in crate::listing) fn are_values_used_up(&self) -> bool {
+        self.members.len() > FREE_MEMBERS + MEMBERS_FOR_EACH_VALUE * self.values.len()
     }
 
     /// The number of this value, new or known. `None` if the texts of the dataset exceed 4 GiB.
