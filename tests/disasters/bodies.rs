@@ -128,6 +128,17 @@ const DISASTERS: &[Disaster] = &[
         |feed| format!("$TIMESTAMP 2037:01:01\n{}", feed.text(2)).into(),
         "in the future",
     ),
+    body(
+        "truncated",
+        |feed| {
+            let text = feed.text(2);
+            let end = text[..text.len() / 3].rfind('\n').expect("it has lines");
+            text[..=end].into()
+        },
+        "guard shrank",
+    ),
+    body("world", |feed| format!("{}0-255\n", feed.text(2)).into(), "guard "),
+    body("resolver", |feed| format!("{}8.8.8.8\n", feed.text(2)).into(), "guard sentinel"),
     here("gone", remove, "there is no such file"),
     here(
         "dangling",
