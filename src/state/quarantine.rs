@@ -120,12 +120,13 @@ impl Quarantine {
             packed.copy.finish(&path)?;
             kept.push(path);
         }
-        self.make_room()?;
+        self.make_room(&kept)?;
         Ok(kept)
     }
 
-    /// Removes the oldest files until what is left fits.
-    fn make_room(&self) -> io::Result<()> {
+    /// Removes the oldest files until what is left fits; those that have come just now are the newest, even if
+    /// the clock was set back.
+    fn make_room(&self, new: &[PathBuf]) -> io::Result<()> {
         let above = self.state_dir.join(NAME);
         let mut files = Vec::new();
         for (dataset, _) in entries(&above, true)? {
@@ -142,13 +143,17 @@ impl Quarantine {
             }
             files.extend(names.into_iter().filter_map(|(name, metadata)| {
                 let stem = name.strip_suffix(PACKED).filter(|stem| is_ours(stem))?.to_owned();
-                Some((stem, dataset.clone(), metadata.len()))
+                let written = metadata.modified().ok()?;
+                // Several within a second are told apart by when they were written.
+                let is_new = new.contains(&folder.join(&name));
+                let age = (is_new, stem.split_once('-')?.0.to_owned(), written);
+                Some((age, stem, dataset.clone(), metadata.len()))
             }));
         }
         files.sort_unstable_by(|a, b| b.cmp(a));
         let mut all = 0;
         let mut of_dataset: BTreeMap<&str, (usize, u64)> = BTreeMap::new();
-        for (place, (stem, dataset, size)) in files.iter().enumerate() {
+        for (place, (_, stem, dataset, size)) in files.iter().enumerate() {
             let (count, sum) = of_dataset.entry(dataset).or_default();
             (*count, *sum, all) = (*count + 1, *sum + size, all + size);
             let has_room = *count <= self.room.files && *sum <= self.room.dataset;
@@ -289,6 +294,13 @@ mod tests {
         let names = case.names("small");
         assert_eq!(names.len(), 6, "{names:?}");
         assert!(names.iter().all(|name| name[..16] >= *"19700101T000017Z"), "{names:?}");
+        // Regression: of those of one second, the newest was the first to go if its hash was small.
+        for version in 0..10 {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+            let kept = case.keep("small", 30, format!("<html>v{version}").as_bytes());
+            assert!(kept[0].exists(), "{version}");
+        }
+        assert!(case.keep("small", 29, b"<html>the clock was set back")[0].exists());
         // What does not pack, a megabyte of it: the beginning.
         let mut random = 1u64;
         let noise: Vec<u8> = std::iter::repeat_with(|| {
