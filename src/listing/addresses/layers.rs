@@ -142,7 +142,8 @@ impl<'a> AnswerOf<'a> {
                 Some(value) => values.push(value),
             }
         }
-        let left_out = codes.count() as u64;
+        // Very many may be in force at each of very many addresses: they are not counted to the last.
+        let left_out = codes.take(MAX_VALUES).count() as u64;
         if left_out > 0 {
             // The entry of a range may be left out of many blocks, and is one.
             let entries = left_out.saturating_sub(self.left_out);
