@@ -4,6 +4,7 @@ use super::Facts;
 use crate::config::Guard;
 use crate::range::Range;
 use crate::source::{Finding, MAX_SHOWN, Measure};
+use crate::trie::{Trie4, Trie6};
 use crate::zone::Dataset;
 use ipnet::{Ipv4Subnets, Ipv6Subnets};
 
@@ -40,7 +41,7 @@ pub(super) fn grew(new: &Facts, before: &Facts, guard: &Guard) -> Option<Finding
 /// The ranges that are looked at for the widest: a refused list must not keep the control loop waiting.
 const MAX_RANGES: usize = 1_000_000;
 
-/// The widest networks that are listed and were not before.
+/// The widest networks that are listed and were not before: a range whose ends were listed is no news.
 pub(super) fn widest(now: &Dataset, before: Option<&Dataset>) -> Vec<String> {
     let mut ranges: Vec<(u128, String)> = Vec::new();
     let mut see = |size: u128, text: &dyn Fn() -> Option<String>| {
@@ -54,22 +55,24 @@ pub(super) fn widest(now: &Dataset, before: Option<&Dataset>) -> Vec<String> {
     let ip4 = now.flat().filter_map(|set| set.ip4.as_ref()).flat_map(|ip4| ip4.iter());
     for Range { start, end, .. } in ip4.take(MAX_RANGES) {
         let was_listed = |set: &Dataset| {
-            let run = set.ip4.as_ref().map(|ip4| ip4.run(start));
-            run.is_some_and(|(answer, last)| answer.is_listed() && last >= end)
+            let is_listed = |ip4: &Trie4, address| ip4.lookup(address).is_listed();
+            set.ip4.as_ref().is_some_and(|ip4| is_listed(ip4, start) && is_listed(ip4, end))
         };
         let is_new = !before.is_some_and(|before| before.flat().any(was_listed));
-        let first = || Ipv4Subnets::new(start.into(), end.into(), 0).next();
-        see(u128::from(end - start), &|| first().filter(|_| is_new).map(|net| net.to_string()));
+        let subnets = || Ipv4Subnets::new(start.into(), end.into(), 0);
+        let widest = || subnets().min_by_key(|net| net.prefix_len());
+        see(u128::from(end - start), &|| widest().filter(|_| is_new).map(|net| net.to_string()));
     }
     let ip6 = now.flat().filter_map(|set| set.ip6.as_ref()).flat_map(|ip6| ip6.iter());
     for Range { start, end, .. } in ip6.take(MAX_RANGES) {
         let was_listed = |set: &Dataset| {
-            let run = set.ip6.as_ref().map(|ip6| ip6.run(start));
-            run.is_some_and(|(answer, last)| answer.is_listed() && last >= end)
+            let is_listed = |ip6: &Trie6, address| ip6.lookup(address).is_listed();
+            set.ip6.as_ref().is_some_and(|ip6| is_listed(ip6, start) && is_listed(ip6, end))
         };
         let is_new = !before.is_some_and(|before| before.flat().any(was_listed));
-        let first = || Ipv6Subnets::new(start.into(), end.into(), 0).next();
-        see(end - start, &|| first().filter(|_| is_new).map(|net| net.to_string()));
+        let subnets = || Ipv6Subnets::new(start.into(), end.into(), 0);
+        let widest = || subnets().min_by_key(|net| net.prefix_len());
+        see(end - start, &|| widest().filter(|_| is_new).map(|net| net.to_string()));
     }
     ranges.into_iter().map(|(_, text)| text).collect()
 }
@@ -77,8 +80,10 @@ pub(super) fn widest(now: &Dataset, before: Option<&Dataset>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::super::facts::Names;
+    use super::super::testing::dataset;
     use super::*;
     use crate::config::Ratio;
+    use crate::zonefile::Kind;
 
     fn of(entries: u64, ip4: Option<u64>, ip6: Option<u128>) -> Facts {
         let names = (ip4.is_none() && ip6.is_none()).then(Names::default);
@@ -104,6 +109,18 @@ mod tests {
         let names = of(1000, None, None);
         assert_eq!(measure(&of(4001, None, None), &names), Some(Measure::Entries));
         assert_eq!(measure(&of(4000, None, None), &names), None);
+    }
+
+    #[test]
+    fn the_widest_new_networks_are_shown() {
+        let before = "10.0.0.0/8\n192.0.2.1 :3:\n";
+        let now = "0-255\n10.0.0.0/8\n192.0.2.1 :3:\n";
+        let [before, now] = [before, now].map(|text| dataset(Kind::Ip4Set, text));
+        assert_eq!(widest(&now, None), ["0.0.0.0/1", "224.0.0.0/3", "192.0.2.1/32"]);
+        let before6 = dataset(Kind::Ip6Trie, "2001:db8::/32\n");
+        let now6 = dataset(Kind::Ip6Trie, "2001:db8::/32\n2a00::/16\n2b00::1\n");
+        assert_eq!(widest(&now6, Some(&before6)), ["2a00::/16", "2b00::1/128"]);
+        assert_eq!(widest(&before, Some(&now)), [""; 0]);
     }
 
     #[test]
