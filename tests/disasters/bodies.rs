@@ -190,7 +190,7 @@ const DISASTERS: &[Disaster] = &[
     ),
     here(
         "forbidden",
-        |file| fs::set_permissions(file, Permissions::from_mode(0)).expect("it is ours"),
+        |file| fs::set_permissions(file, Permissions::from_mode(0o000)).expect("it is ours"),
         "denied",
     ),
     here(
@@ -199,7 +199,7 @@ const DISASTERS: &[Disaster] = &[
             let folder = file.parent().expect("it has one");
             fs::set_permissions(folder, Permissions::from_mode(0o700)).expect("it is ours");
             if !crate::common::is_root() {
-                fs::set_permissions(folder, Permissions::from_mode(0)).expect("it is ours");
+                fs::set_permissions(folder, Permissions::from_mode(0o000)).expect("it is ours");
             }
         },
         "denied",
