@@ -69,6 +69,20 @@ fn a_test_may_use_any_room() {
 }
 
 #[test]
+fn a_name_for_two_types_is_refused_unless_one_is_a_setting_or_a_verb() {
+    let both = |first, second| {
+        verdict(&[(first, "pub struct Zone;\n"), (second, "\npub(crate) enum Zone {}\n")])
+    };
+    let (accepted, said) = both("src/zone/mod.rs", "src/server/mod.rs");
+    assert!(!accepted);
+    assert!(said.contains("Zone is also the name of a type of src/"), "{said}");
+    for room in ["src/config/mod.rs", "src/cli/zone.rs"] {
+        let (accepted, said) = both("src/zone/mod.rs", room);
+        assert!(accepted, "{said}");
+    }
+}
+
+#[test]
 fn an_unknown_room_is_refused() {
     let (accepted, said) = verdict(&[("src/attic/mod.rs", "")]);
     assert!(!accepted);

@@ -3,7 +3,7 @@
 
 use super::input::Input;
 use super::{address_listing, seeds};
-use dnsbld::listing::records::Found;
+use dnsbld::listing::records::NameRecords;
 use dnsbld::listing::{Action, AnswerId, Answers, Range};
 use dnsbld::wire::Type;
 use dnsbld::wire::name::NameBuf;
@@ -284,7 +284,7 @@ fn check_records(parsed: &Parsed) {
     let Some(set) = &parsed.records else { return };
     assert_eq!(set.is_empty(), parsed.entries == 0);
     assert!(set.len() as u64 <= parsed.entries);
-    if let Found::Records(apex) = set.lookup(b"\0") {
+    if let NameRecords::Records(apex) = set.lookup(b"\0") {
         for record in set.records(apex) {
             match record.rtype {
                 Type::A => assert_eq!(record.data.len(), 4),

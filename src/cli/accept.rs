@@ -2,7 +2,7 @@
 
 use super::client::{Answer, Client};
 use super::print;
-use crate::daemon::request::{AcceptReport, Request};
+use crate::daemon::request::{AcceptReport, ControlRequest};
 use clap::Args;
 use std::process::ExitCode;
 
@@ -27,7 +27,7 @@ impl Accept {
     /// If the server refuses, or if the answer cannot be printed.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let Self { client, dataset } = self;
-        let report: AcceptReport = match client.wait(&Request::Accept { dataset })? {
+        let report: AcceptReport = match client.wait(&ControlRequest::Accept { dataset })? {
             Err(unreachable) => return Ok(unreachable.tell()),
             Ok(Answer::Refused(refused)) => anyhow::bail!(refused.error),
             Ok(Answer::Done(report)) => report,

@@ -3,7 +3,7 @@
 
 use crate::config::{ConfigSource, ControlPath};
 use crate::daemon::control_place;
-use crate::daemon::request::{Refused, Request};
+use crate::daemon::request::{ControlRefusal, ControlRequest};
 use anyhow::Context as _;
 use clap::Args;
 use serde::de::DeserializeOwned;
@@ -55,14 +55,14 @@ pub(super) enum Answer<T> {
     /// What was asked for.
     Done(T),
     /// The server did not do it.
-    Refused(Refused),
+    Refused(ControlRefusal),
 }
 
 impl Client {
     /// Asks for what the server has at hand.
     pub(super) fn ask<T: DeserializeOwned>(
         &self,
-        request: &Request,
+        request: &ControlRequest,
     ) -> anyhow::Result<Result<Answer<T>, Unreachable>> {
         self.send(request, Some(PATIENCE))
     }
@@ -70,14 +70,14 @@ impl Client {
     /// Asks for what takes the server its time.
     pub(super) fn wait<T: DeserializeOwned>(
         &self,
-        request: &Request,
+        request: &ControlRequest,
     ) -> anyhow::Result<Result<Answer<T>, Unreachable>> {
         self.send(request, None)
     }
 
     fn send<T: DeserializeOwned>(
         &self,
-        request: &Request,
+        request: &ControlRequest,
         patience: Option<Duration>,
     ) -> anyhow::Result<Result<Answer<T>, Unreachable>> {
         let places = self.places()?;
@@ -146,7 +146,7 @@ fn connect(places: &[PathBuf]) -> Result<(UnixStream, &Path), Unreachable> {
 /// Sends a request and reads the answer to its end.
 fn exchange(
     mut stream: UnixStream,
-    request: &Request,
+    request: &ControlRequest,
     patience: Option<Duration>,
 ) -> std::io::Result<Vec<u8>> {
     stream.set_write_timeout(Some(PATIENCE))?;

@@ -78,7 +78,7 @@ impl Dump {
 
     fn write(&self, catalog: &Catalog) -> anyhow::Result<()> {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let options = dump::Options { now: now.as_secs(), ip4_in_ip6: self.ip4_in_ip6 };
+        let options = dump::SweepOptions { now: now.as_secs(), ip4_in_ip6: self.ip4_in_ip6 };
         // Check all zones before writing: a reader must not take a part for the whole.
         for zone in catalog.zones() {
             let name = &zone.apex;

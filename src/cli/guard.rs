@@ -3,7 +3,7 @@
 use super::preview::{Place, UNKNOWN};
 use super::print;
 use crate::config::RULES;
-use crate::dataset::{Preview, Version};
+use crate::dataset::{DatasetVersion, Preview};
 use crate::event::odd;
 use crate::guard::{Facts, Judgement};
 use crate::source::Problem;
@@ -94,7 +94,7 @@ fn rules(off: &[&str], broken: &[Problem]) -> String {
 }
 
 /// What the rules compare.
-fn figures(old: Option<&Version>, new: &Version) -> String {
+fn figures(old: Option<&DatasetVersion>, new: &DatasetVersion) -> String {
     let mut out = String::new();
     let before = old.map(|old| &old.facts);
     let mut line = |what: &str, now: Option<u128>, before: Option<u128>| {

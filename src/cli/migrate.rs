@@ -1,7 +1,7 @@
 //! `dnsbld migrate`
 
 use crate::config;
-use crate::rbldnsd::migrate::{CommandLines, LARGEST_FILE, Migration, NAMELESS, Origin};
+use crate::rbldnsd::migrate::{CommandLines, CommandSource, LARGEST_FILE, Migration, NAMELESS};
 use anyhow::{Context, bail, ensure};
 use clap::Args;
 use std::ffi::OsString;
@@ -147,7 +147,7 @@ fn of_words(words: &[OsString]) -> anyhow::Result<Migration> {
         Some((first, rest)) if is_program(first) => rest,
         _ => words,
     };
-    Migration::of(words, Origin { name: "the command line", folder: &folder, user: None })
+    Migration::of(words, CommandSource { name: "the command line", folder: &folder, user: None })
 }
 
 fn file_name(instance: &str) -> anyhow::Result<String> {

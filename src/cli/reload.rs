@@ -3,7 +3,7 @@
 use super::client::{Answer, Client};
 use super::print;
 use crate::daemon::reload_report::{DatasetChange, ReloadReport};
-use crate::daemon::request::Request;
+use crate::daemon::request::ControlRequest;
 use crate::util::text::counted;
 use clap::Args;
 use std::fmt::Write as _;
@@ -26,7 +26,7 @@ impl Reload {
     ///
     /// If the server refuses, or if the answer cannot be printed.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let report: ReloadReport = match self.client.wait(&Request::Reload {})? {
+        let report: ReloadReport = match self.client.wait(&ControlRequest::Reload {})? {
             Err(unreachable) => return Ok(unreachable.tell()),
             Ok(Answer::Refused(refused)) => anyhow::bail!(refused.error),
             Ok(Answer::Done(report)) => report,

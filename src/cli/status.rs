@@ -2,7 +2,7 @@
 
 use super::client::{Answer, Client};
 use super::print;
-use crate::daemon::request::Request;
+use crate::daemon::request::ControlRequest;
 use crate::status::Status as ServerStatus;
 use clap::Args;
 use std::process::ExitCode;
@@ -29,7 +29,7 @@ impl Status {
     ///
     /// If the server refuses, if it has no such zone or dataset, or if the answer cannot be printed.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let status: ServerStatus = match self.client.ask(&Request::Status {})? {
+        let status: ServerStatus = match self.client.ask(&ControlRequest::Status {})? {
             Err(unreachable) => return Ok(unreachable.tell()),
             Ok(Answer::Refused(refused)) => anyhow::bail!(refused.error),
             Ok(Answer::Done(status)) => status,

@@ -3,7 +3,7 @@
 use super::zone_health;
 use crate::config::{self, Settings, StalePolicy, TtlBounds, Zone as ZoneSettings};
 use crate::dataset::State;
-use crate::dataset::manager::Loaded;
+use crate::dataset::manager::LoadedDataset;
 use crate::state::serials::Serials;
 use crate::stats::Statistics;
 use crate::wire::name::NameBuf;
@@ -16,7 +16,7 @@ use xxhash_rust::xxh3::xxh3_64;
 /// have expired by `now`, in seconds since 1970, are left out of zones that have others.
 pub(super) fn build(
     settings: &Settings,
-    loaded: &HashMap<&String, Loaded<'_>>,
+    loaded: &HashMap<&String, LoadedDataset<'_>>,
     now: u64,
     serials: &mut Serials,
     statistics: &mut Statistics,
@@ -38,7 +38,7 @@ pub(super) fn build(
 fn build_zone(
     settings: &ZoneSettings,
     all: &Settings,
-    loaded: &HashMap<&String, Loaded<'_>>,
+    loaded: &HashMap<&String, LoadedDataset<'_>>,
     now: u64,
     serials: &mut Serials,
     statistics: &mut Statistics,
@@ -48,8 +48,9 @@ fn build_zone(
         parts(&settings.allow, loaded),
         parts(&settings.acl, loaded),
     );
-    let is_overdue = |part: &Loaded<'_>| part.overdue.is_some_and(|overdue| overdue.is_by_setting);
-    let is_good = |part: &Loaded<'_>| part.state == State::Live && !is_overdue(part);
+    let is_overdue =
+        |part: &LoadedDataset<'_>| part.overdue.is_some_and(|overdue| overdue.is_by_setting);
+    let is_good = |part: &LoadedDataset<'_>| part.state == State::Live && !is_overdue(part);
     let state = if parts.is_empty() || acl.len() < settings.acl.len() {
         ZoneState::Unloaded
     } else if settings.stale == StalePolicy::ServFail && parts.iter().any(is_overdue) {
@@ -110,10 +111,11 @@ fn build_zone(
 fn content_id(
     settings: &ZoneSettings,
     server: &config::Server,
-    parts: &[Loaded<'_>],
-    allow: &[Loaded<'_>],
+    parts: &[LoadedDataset<'_>],
+    allow: &[LoadedDataset<'_>],
 ) -> u64 {
-    let ids = |parts: &[Loaded<'_>]| parts.iter().map(|part| part.served.content_id).collect();
+    let ids =
+        |parts: &[LoadedDataset<'_>]| parts.iter().map(|part| part.served.content_id).collect();
     let (parts, allow): (Vec<u64>, Vec<u64>) = (ids(parts), ids(allow));
     let (ttl, minimal) = (server.ttl, server.minimal_answers);
     let rules = (settings.test_points, settings.partial, ttl, minimal);
@@ -121,14 +123,17 @@ fn content_id(
 }
 
 /// Those of the datasets that were ever loaded.
-fn parts<'a>(names: &[String], loaded: &HashMap<&String, Loaded<'a>>) -> Vec<Loaded<'a>> {
+fn parts<'a>(
+    names: &[String],
+    loaded: &HashMap<&String, LoadedDataset<'a>>,
+) -> Vec<LoadedDataset<'a>> {
     names.iter().filter_map(|name| loaded.get(name).copied()).collect()
 }
 
 /// What has expired is as good as not loaded; if all parts have, the zone has. Under rbldnsd's name, a
 /// part that has expired takes the zone with it.
-fn without_expired(parts: Vec<Loaded<'_>>, now: u64) -> Vec<Loaded<'_>> {
-    let is_served = |part: &Loaded<'_>| {
+fn without_expired(parts: Vec<LoadedDataset<'_>>, now: u64) -> Vec<LoadedDataset<'_>> {
+    let is_served = |part: &LoadedDataset<'_>| {
         !part.served.spec.policy.leaves_out_expired || !part.served.dataset.is_expired(now)
     };
     if parts.iter().any(is_served) { parts.into_iter().filter(is_served).collect() } else { parts }
@@ -136,7 +141,7 @@ fn without_expired(parts: Vec<Loaded<'_>>, now: u64) -> Vec<Loaded<'_>> {
 
 /// When the zone expires: with the last of its parts, if all do; under rbldnsd's name with the first,
 /// and if files are not looked at (`-c 0`), not by itself: only what has expired by `now`, at a reload.
-fn expiry(parts: &[Loaded<'_>], server: &config::Server, now: u64) -> Option<u64> {
+fn expiry(parts: &[LoadedDataset<'_>], server: &config::Server, now: u64) -> Option<u64> {
     let times = || parts.iter().map(|part| part.served.dataset.expires);
     if parts.iter().any(|part| !part.served.spec.policy.leaves_out_expired) {
         let first = times().flatten().min();
@@ -145,7 +150,7 @@ fn expiry(parts: &[Loaded<'_>], server: &config::Server, now: u64) -> Option<u64
     times().collect::<Option<Vec<_>>>()?.into_iter().max()
 }
 
-fn datasets(parts: &[Loaded<'_>]) -> Vec<Arc<Dataset>> {
+fn datasets(parts: &[LoadedDataset<'_>]) -> Vec<Arc<Dataset>> {
     parts.iter().map(|part| Arc::clone(&part.served.dataset)).collect()
 }
 

@@ -4,7 +4,7 @@
 use super::request::Asked;
 use crate::dataset::manager::DatasetManager;
 use crate::dataset::task::Finished;
-use crate::watch::Change;
+use crate::watch::FileChange;
 use tokio::sync::mpsc::{Receiver, Sender, UnboundedReceiver, channel};
 
 /// The most commands that wait; whoever sends more waits, too.
@@ -15,7 +15,7 @@ pub(super) enum Command {
     /// Judge a build that has ended.
     TakeBuild(Box<Finished>),
     /// Build what reads these files, which have changed and are stable again.
-    TakeChanges(Vec<Change>),
+    TakeChanges(Vec<FileChange>),
     /// Look again at the files of datasets whose time to try again has come.
     Retry,
     /// Look at what changes with time: certificates, expired data, the state folder.

@@ -8,7 +8,7 @@ use super::command::Command;
 use super::personality::Personality;
 use super::phase::{Phase, Round};
 use super::reloads::Reloads;
-use super::request::{AcceptReport, Answer, Asked, Reply, Request};
+use super::request::{AcceptReport, Asked, ControlAnswer, ControlRequest, Reply};
 use super::servers::Servers;
 use super::stats_reporter::StatsReporter;
 use crate::config::{ConfigSource, Settings};
@@ -20,7 +20,7 @@ use crate::state::serials::Serials;
 use crate::stats::query_log::QueryLog;
 use crate::status::{SCHEMA, Sources, Status};
 use crate::util::time::unix_time;
-use crate::watch::Change;
+use crate::watch::FileChange;
 use crate::wire::name::NameBuf;
 use crate::zone::{Zone, ZoneState};
 use sd_notify::NotifyState;
@@ -126,13 +126,13 @@ impl Control {
 
     fn answer(&mut self, Asked { request, reply }: Asked) {
         match request {
-            Request::Status {} => reply.send(Answer::Status(Box::new(self.status()))),
-            Request::Reload {} => {
+            ControlRequest::Status {} => reply.send(ControlAnswer::Status(Box::new(self.status()))),
+            ControlRequest::Reload {} => {
                 let (since, before) = (Instant::now(), self.status());
                 let outcome = self.reload();
                 self.reloads.begin(since, before, &outcome, reply);
             }
-            Request::Accept { dataset } => self.accept(dataset, reply),
+            ControlRequest::Accept { dataset } => self.accept(dataset, reply),
         }
     }
 
@@ -141,7 +141,12 @@ impl Control {
         let name = dataset.clone();
         self.datasets.accept(&name, move |acceptance| {
             let (served, outcome) = (acceptance.is_served(), acceptance.to_string());
-            reply.send(Answer::Accept(AcceptReport { schema: SCHEMA, dataset, served, outcome }));
+            reply.send(ControlAnswer::Accept(AcceptReport {
+                schema: SCHEMA,
+                dataset,
+                served,
+                outcome,
+            }));
         });
         self.note_builds();
     }
@@ -172,7 +177,7 @@ impl Control {
         }
     }
 
-    fn take_changes(&mut self, changes: &[Change]) {
+    fn take_changes(&mut self, changes: &[FileChange]) {
         for change in changes {
             debug!("{} has changed: {:?}", change.path.display(), change.state);
         }

@@ -5,7 +5,7 @@
 
 use super::command::Command;
 use super::control_place;
-use super::request::{Answer, Asked, Reply, Request};
+use super::request::{Asked, ControlAnswer, ControlRequest, Reply};
 use crate::config::ControlPath;
 use crate::event::{Event, EventSink, SocketFault};
 use rustix::fs::{FlockOperation, flock};
@@ -154,12 +154,12 @@ async fn serve(listener: UnixListener, commands: Sender<Command>) {
 async fn attend(mut stream: UnixStream, commands: Sender<Command>, patience: Duration) {
     let user = stream.peer_cred().ok().map(|peer| peer.uid());
     let answer = match timeout(patience, read_request(&mut stream)).await {
-        Ok(Ok(request)) if request.is_change() && !may_change(user) => Answer::refused(
+        Ok(Ok(request)) if request.is_change() && !may_change(user) => ControlAnswer::refused(
             "this user may only read; run the command as root or as the user that the server runs as",
         ),
         Ok(Ok(request)) => ask(request, &commands).await,
-        Ok(Err(fault)) => Answer::refused(fault),
-        Err(_) => Answer::refused("the request did not come in time; send it within 10 s"),
+        Ok(Err(fault)) => ControlAnswer::refused(fault),
+        Err(_) => ControlAnswer::refused("the request did not come in time; send it within 10 s"),
     };
     let Ok(mut text) = serde_json::to_vec(&answer) else { return };
     text.push(b'\n');
@@ -175,7 +175,7 @@ fn may_change(user: Option<u32>) -> bool {
 }
 
 /// Has the loop obey a request.
-async fn ask(request: Request, commands: &Sender<Command>) -> Answer {
+async fn ask(request: ControlRequest, commands: &Sender<Command>) -> ControlAnswer {
     let (sender, reply) = oneshot::channel();
     let asked = Command::Ask(Asked { request, reply: Reply(sender) });
     let answer = async {
@@ -184,8 +184,8 @@ async fn ask(request: Request, commands: &Sender<Command>) -> Answer {
     };
     match timeout(LONGEST, answer).await {
         Ok(Some(answer)) => answer,
-        Ok(None) => Answer::refused("the server is stopping"),
-        Err(_) => Answer::refused("the server is still at it after an hour; it goes on"),
+        Ok(None) => ControlAnswer::refused("the server is stopping"),
+        Err(_) => ControlAnswer::refused("the server is still at it after an hour; it goes on"),
     }
 }
 
@@ -205,7 +205,7 @@ enum RequestFault {
 }
 
 /// Reads a request: one line of JSON. What comes after it is not read.
-async fn read_request(from: &mut (impl AsyncRead + Unpin)) -> Result<Request, RequestFault> {
+async fn read_request(from: &mut (impl AsyncRead + Unpin)) -> Result<ControlRequest, RequestFault> {
     let mut text = Vec::new();
     loop {
         let start = text.len();

@@ -1,7 +1,7 @@
 //! The reloads whose clients wait for their end.
 
 use super::reload_report::ReloadReport;
-use super::request::{Answer, Reply};
+use super::request::{ControlAnswer, Reply};
 use crate::config::{Changes, Errors};
 use crate::status::Status;
 use std::time::{Duration, Instant};
@@ -51,7 +51,7 @@ impl Reloads {
     pub(super) fn finish(&mut self, now: &Status) {
         for Waiting { since, before, report, reply } in self.0.drain(..) {
             let report = report.finish(&before, now, since.elapsed());
-            reply.send(Answer::Reload(Box::new(report)));
+            reply.send(ControlAnswer::Reload(Box::new(report)));
         }
     }
 }

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 /// A request, as `{"command":"status"}`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
-pub(crate) enum Request {
+pub(crate) enum ControlRequest {
     /// Tells how the server is.
     Status {},
     /// Reads the settings again and has all files looked at; answers when that is done.
@@ -21,7 +21,7 @@ pub(crate) enum Request {
     },
 }
 
-impl Request {
+impl ControlRequest {
     /// True if it changes anything: then only root and the server's own user may send it.
     pub(super) fn is_change(&self) -> bool {
         match self {
@@ -34,15 +34,22 @@ impl Request {
 /// The answer to a request: the JSON object that was asked for, or one with `error`.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-pub(super) enum Answer {
-    /// To [`Request::Status`].
+pub(super) enum ControlAnswer {
+    /// To [`ControlRequest::Status`].
     Status(Box<Status>),
-    /// To [`Request::Reload`].
+    /// To [`ControlRequest::Reload`].
     Reload(Box<ReloadReport>),
-    /// To [`Request::Accept`].
+    /// To [`ControlRequest::Accept`].
     Accept(AcceptReport),
     /// The request was not done.
-    Refused(Refused),
+    Refused(ControlRefusal),
+}
+
+impl ControlAnswer {
+    /// The answer to a request that is not done.
+    pub(super) fn refused(error: impl fmt::Display) -> Self {
+        Self::Refused(ControlRefusal { error: error.to_string() })
+    }
 }
 
 /// What came of the wish to serve files that are refused.
@@ -60,30 +67,23 @@ pub(crate) struct AcceptReport {
 
 /// Why a request was not done.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(crate) struct Refused {
+pub(crate) struct ControlRefusal {
     /// What is wrong, and what to do about it.
     pub(crate) error: String,
 }
 
-impl Answer {
-    /// The request was not done, for this reason.
-    pub(super) fn refused(error: impl fmt::Display) -> Self {
-        Self::Refused(Refused { error: error.to_string() })
-    }
-}
-
 /// A request that waits for its answer.
 pub(super) struct Asked {
-    pub(super) request: Request,
+    pub(super) request: ControlRequest,
     pub(super) reply: Reply,
 }
 
 /// Where the answer goes.
-pub(super) struct Reply(pub(super) oneshot::Sender<Answer>);
+pub(super) struct Reply(pub(super) oneshot::Sender<ControlAnswer>);
 
 impl Reply {
     /// Answers, unless the client has gone.
-    pub(super) fn send(self, answer: Answer) {
+    pub(super) fn send(self, answer: ControlAnswer) {
         let _ = self.0.send(answer);
     }
 }

@@ -5,7 +5,7 @@ use crate::event::{Event, EventSink};
 use crate::server::Context;
 use crate::server::delay::DelayQueue;
 use crate::server::listen::{self, ListenError, UdpListener};
-use crate::server::tcp::{TcpLimits, TcpServer, TcpService};
+use crate::server::tcp::{TcpServer, TcpService};
 use crate::server::tls::{Certificate, TlsServer};
 use crate::server::udp::UdpServer;
 use crate::stats::Recorders;
@@ -134,13 +134,7 @@ impl Servers {
         let udp = udp
             .collect::<Result<_, _>>()
             .context("cannot start the threads that answer over UDP")?;
-        let limits = TcpLimits {
-            connections: server.tcp.connections,
-            per_client: server.tcp.per_client,
-            idle: server.tcp.idle_timeout,
-            ..TcpLimits::default()
-        };
-        let service = TcpService::new(context.clone(), limits);
+        let service = TcpService::new(context.clone(), server.tcp.into());
         let tcp = bound.tcp.into_iter().map(|listener| service.serve(listener, recorders.take()));
         let tcp = tcp.collect::<Result<_, _>>().context("cannot start to answer over TCP")?;
         let (certificate, listeners) = bound.tls.unzip();

@@ -9,7 +9,7 @@ use super::control_socket::ControlSocket;
 use super::personality::Personality;
 use super::phase::Phase;
 use super::reloads::Reloads;
-use super::request::{Answer, Asked, Request};
+use super::request::{Asked, ControlAnswer, ControlRequest};
 use super::servers::{Bound, Servers};
 use super::signals::Signals;
 use super::stats_reporter::StatsReporter;
@@ -81,11 +81,11 @@ impl FirstLoad {
 
     fn answer(&mut self, command: Command, settings: &Settings, source: &ConfigSource) {
         match command {
-            Command::Ask(Asked { request: Request::Status {}, reply }) => {
+            Command::Ask(Asked { request: ControlRequest::Status {}, reply }) => {
                 let (listening, zones) = (Listening::default(), &[][..]);
                 let datasets = &self.datasets;
                 let sources = Sources { config: source, listening, settings, datasets, zones };
-                reply.send(Answer::Status(Box::new(Status::new(sources))));
+                reply.send(ControlAnswer::Status(Box::new(Status::new(sources))));
             }
             other => self.later.push(other),
         }

@@ -2,7 +2,7 @@
 
 use crate::config::Zone as ZoneSettings;
 use crate::dataset::State;
-use crate::dataset::manager::Loaded;
+use crate::dataset::manager::LoadedDataset;
 use crate::event::{Overdue, Renewal};
 use crate::util::text::age;
 use crate::zone::ZoneHealth;
@@ -15,7 +15,7 @@ const MAX_REASON: usize = 240;
 pub(super) fn of(
     settings: &ZoneSettings,
     server_acl: &[String],
-    loaded: &HashMap<&String, Loaded<'_>>,
+    loaded: &HashMap<&String, LoadedDataset<'_>>,
     content_id: u64,
     now: u64,
 ) -> ZoneHealth {
@@ -61,7 +61,7 @@ enum Condition {
 }
 
 impl Condition {
-    fn of(list: Option<&Loaded<'_>>, now: u64) -> Self {
+    fn of(list: Option<&LoadedDataset<'_>>, now: u64) -> Self {
         match list {
             None => Self::NeverLoaded,
             Some(list) if list.served.dataset.is_expired(now) => Self::Expired,
@@ -88,7 +88,7 @@ impl Condition {
         }
     }
 
-    fn reason(self, name: &str, list: Option<&Loaded<'_>>) -> String {
+    fn reason(self, name: &str, list: Option<&LoadedDataset<'_>>) -> String {
         let problem = list.and_then(|list| list.failure).map(|failure| &failure.problem.cause);
         match (self, problem) {
             (Self::Expired, _) => format!("{name}: the data has expired ($TIMESTAMP)"),

@@ -1,7 +1,7 @@
 //! Reading the files of a dataset and building what can be served of them.
 
 use super::acceptance::RefusedVersions;
-use super::task::{Built, Cached, Outcome, Task};
+use super::task::{BuildOutcome, Built, Cached, Task};
 use super::unchanged::unchanged;
 use super::{cached, content_id, convert, kept};
 use crate::event::Event;
@@ -22,18 +22,22 @@ use std::time::{Duration, Instant, SystemTime};
 /// Reads and builds, and gives the last good data that was kept of it, too, if nothing is served
 /// yet and the files hold something else; what happened on the way is added to `events`. `now` is in
 /// seconds since 1970.
-pub(super) fn run(task: &Task, now: u64, events: &mut Vec<Event>) -> (Outcome, Option<Box<Built>>) {
+pub(super) fn run(
+    task: &Task,
+    now: u64,
+    events: &mut Vec<Event>,
+) -> (BuildOutcome, Option<Box<Built>>) {
     if let Some(unstable) = task.files().find(|(path, readable)| !readable.is_seen(path)) {
-        return (Outcome::Unstable(unstable.0.to_owned()), None);
+        return (BuildOutcome::Unstable(unstable.0.to_owned()), None);
     }
     if let Some(served) = task.served() {
         return match unchanged(task, served, false) {
-            Some(sources) => (Outcome::Same(sources), None),
+            Some(sources) => (BuildOutcome::Same(sources), None),
             None => (build_safely(task, now, true), None),
         };
     }
     match cached::find(task, now, events) {
-        Some(Cached::Current(cached)) => (Outcome::Built(cached), None),
+        Some(Cached::Current(cached)) => (BuildOutcome::Built(cached), None),
         // A snapshot of other files is of another list of that name, perhaps of another server.
         Some(Cached::Former(cached))
             if cached.is_of(&task.spec.files)
@@ -52,7 +56,7 @@ pub(super) fn run(task: &Task, now: u64, events: &mut Vec<Event>) -> (Outcome, O
 
 /// Builds from files of which some are not watched yet, once they stay unchanged: good data is served
 /// meanwhile.
-fn build_when_stable(task: &Task, now: u64) -> Outcome {
+fn build_when_stable(task: &Task, now: u64) -> BuildOutcome {
     let quiet = task.server.quiet_period;
     let is_fresh = |path: &Path| match FileState::of(path) {
         FileState::File(identity) => identity.age(SystemTime::now()).is_some_and(|age| age < quiet),
@@ -63,7 +67,7 @@ fn build_when_stable(task: &Task, now: u64) -> Outcome {
         task.files().find(|(path, readable)| readable.0.is_none() && is_fresh(path))
     {
         if Instant::now() >= deadline || task.token.is_cancelled() {
-            return Outcome::Unstable(path.to_owned());
+            return BuildOutcome::Unstable(path.to_owned());
         }
         std::thread::sleep(quiet.min(MAX_QUIET_PERIOD) / 8);
     }
@@ -71,20 +75,20 @@ fn build_when_stable(task: &Task, now: u64) -> Outcome {
 }
 
 /// Like [`build`]; a panic of the parser or the builder is a fault of this dataset alone.
-fn build_safely(task: &Task, now: u64, has_good: bool) -> Outcome {
+fn build_safely(task: &Task, now: u64, has_good: bool) -> BuildOutcome {
     let build = AssertUnwindSafe(|| build(task, now, has_good));
     catch_unwind(build).unwrap_or_else(|_| panicked(task))
 }
 
 /// The outcome of a build that panicked.
-pub(super) fn panicked(task: &Task) -> Outcome {
+pub(super) fn panicked(task: &Task) -> BuildOutcome {
     let file = task.spec.files.first().cloned().unwrap_or_default();
     let cause = Cause::Refused("building it failed by a fault in dnsbld".to_owned());
-    Outcome::Failed(Problem { file, cause }, RefusedVersions(Vec::new()))
+    BuildOutcome::Failed(Problem { file, cause }, RefusedVersions(Vec::new()))
 }
 
 /// Reads and builds, whatever is served already: `has_good` data, the files are judged more strictly.
-pub(super) fn build(task: &Task, now: u64, has_good: bool) -> Outcome {
+pub(super) fn build(task: &Task, now: u64, has_good: bool) -> BuildOutcome {
     let start = Instant::now();
     let mut parser = Parser::new(task.spec.kind, convert::options(&task.spec, &task.server, now));
     let mut sources: Vec<SourceFile> = Vec::with_capacity(task.spec.files.len());
@@ -94,25 +98,27 @@ pub(super) fn build(task: &Task, now: u64, has_good: bool) -> Outcome {
         let wanted = task.wanted(path);
         let (report, intake) = match read_into(task, &mut parser, path, known, has_good) {
             Ok((report, _)) if known.is_none() && !readable.is_version(&report.identity) => {
-                return Outcome::Unstable(path.to_owned());
+                return BuildOutcome::Unstable(path.to_owned());
             }
             // The rules for the beginning of a file were not asked for another version.
             Ok((report, _)) if wanted.is_some_and(|wanted| wanted != report.identity) => {
-                return Outcome::Unstable(path.to_owned());
+                return BuildOutcome::Unstable(path.to_owned());
             }
             Ok(read) => read,
             Err(problem) if known.is_some() && problem.cause == Cause::Torn => {
-                return Outcome::Rewritten(path.to_owned());
+                return BuildOutcome::Rewritten(path.to_owned());
             }
-            Err(_) if !readable.is_seen(path) => return Outcome::Unstable(path.to_owned()),
-            Err(problem) => return Outcome::Failed(problem, RefusedVersions::unread(path)),
+            Err(_) if !readable.is_seen(path) => return BuildOutcome::Unstable(path.to_owned()),
+            Err(problem) => return BuildOutcome::Failed(problem, RefusedVersions::unread(path)),
         };
         if let Some(intake) = intake {
             return match cached::take_in(task, intake, report, now) {
-                Ok(taken) => Outcome::Built(Box::new(Built { took: start.elapsed(), ..taken })),
+                Ok(taken) => {
+                    BuildOutcome::Built(Box::new(Built { took: start.elapsed(), ..taken }))
+                }
                 Err(cause) => {
                     let problem = Problem { file: path.to_owned(), cause };
-                    Outcome::Failed(problem, RefusedVersions::unread(path))
+                    BuildOutcome::Failed(problem, RefusedVersions::unread(path))
                 }
             };
         }
@@ -132,7 +138,7 @@ pub(super) fn build(task: &Task, now: u64, has_good: bool) -> Outcome {
     }
     // Perhaps only the beginning of a line was appended.
     if task.served().is_some_and(|served| hashes(served).eq(hashes(&sources))) {
-        return Outcome::Same(sources);
+        return BuildOutcome::Same(sources);
     }
     let parsed = parser.finish();
     let (stamp, stated, counts) = (parsed.stamp, parsed.stated, parsed.counts);
@@ -146,7 +152,7 @@ pub(super) fn build(task: &Task, now: u64, has_good: bool) -> Outcome {
     let change = before.map(|before| Tally::of(before, &dataset));
     let took = start.elapsed();
     let (is_cached, since) = (false, None);
-    Outcome::Built(Box::new(Built {
+    BuildOutcome::Built(Box::new(Built {
         dataset,
         sources,
         diagnostics,

@@ -7,7 +7,7 @@ use crate::config;
 use crate::event::Event;
 use crate::guard;
 use crate::snapshot::intake::Intake;
-use crate::snapshot::{self, Difference, Opened, Origin, Rules};
+use crate::snapshot::{self, Opened, Origin, RuleDifference, Rules};
 use crate::source::{Cause, ReadReport, SourceFile};
 use crate::zone::Dataset;
 use crate::zonefile::{Counts, Diagnostics, Dialect, FatalCause, Format, Stated};
@@ -91,7 +91,7 @@ pub(super) fn rules(spec: &config::Dataset, server: &config::Server) -> Rules {
 /// Why a snapshot cannot stand for the files of a dataset.
 enum Unfit {
     /// It was made by other settings.
-    OtherRules(Difference),
+    OtherRules(RuleDifference),
     /// It holds data from the future, made at this time in seconds since 1970. The files are refused while
     /// that lies in the future, and so must their snapshot be.
     FromFuture(u64),
@@ -187,7 +187,7 @@ pub(super) fn take_in(
     let opened = intake.open().map_err(|error| Cause::Snapshot(format!("it {error}")))?;
     let id = opened.id;
     let (dataset, origin) = admit(opened, task, now).map_err(|unfit| match unfit {
-        Unfit::OtherRules(Difference { rule, ours, theirs }) => {
+        Unfit::OtherRules(RuleDifference { rule, ours, theirs }) => {
             Cause::Snapshot(format!("it was made with {rule} {theirs}, and the dataset has {ours}"))
         }
         Unfit::FromFuture(stamp) => Cause::Fatal(FatalCause::FutureTimestamp(stamp).to_string()),

@@ -63,7 +63,7 @@ impl fmt::Display for State {
 /// A load failed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[must_use]
-pub(crate) struct Refused {
+pub(crate) struct RefusedLoad {
     /// What to tell, unless that was told a short time ago.
     pub(crate) refusal: Option<Refusal>,
     /// Load again after this time, even if no file is seen to change. A change of any of the
@@ -187,7 +187,7 @@ impl Lifecycle {
 
     /// Loading failed: a file could not be read, was rejected by the parser, by
     /// the [guard](crate::guard::judge). What is served stays.
-    pub(crate) fn refuse(&mut self, now: SystemTime, problem: Problem) -> Refused {
+    pub(crate) fn refuse(&mut self, now: SystemTime, problem: Problem) -> RefusedLoad {
         let failure = match &mut self.failure {
             Some(failure) if failure.problem == problem => {
                 failure.attempts = failure.attempts.saturating_add(1);
@@ -208,7 +208,7 @@ impl Lifecycle {
                 }),
             }
         });
-        Refused { refusal, retry: self.policy.wait(failure) }
+        RefusedLoad { refusal, retry: self.policy.wait(failure) }
     }
 }
 

@@ -8,19 +8,19 @@ use super::cached;
 use super::lifecycle::{Failure, Lifecycle, State};
 use super::pool::Pool;
 use super::served::Served;
-use super::task::{Built, Finished, Outcome, Task};
+use super::task::{BuildOutcome, Built, Finished, Task};
 use crate::config::{self, Settings};
 use crate::event::{Event, EventSink, Overdue};
 use crate::guard::{self, Baseline, Candidate, Verdict};
 use crate::snapshot::folder::Folder;
 use crate::source::{Identity, SourceFile};
 use crate::state::lock::StateLock;
-use crate::state::record::{self, Record};
+use crate::state::record::{self, DatasetRecord};
 use crate::state::snapshot_writer::WriteJob;
 use crate::state::writers::Writers;
 use crate::util::cancel::CancelSource;
 use crate::util::time::unix_time;
-use crate::watch::{Change, WatchOptions, Watched, Watcher};
+use crate::watch::{FileChange, WatchOptions, Watched, Watcher};
 use crate::zone::Dataset;
 use crate::zonefile::{Counts, Diagnostics, Kind};
 use anyhow::Context;
@@ -44,7 +44,7 @@ pub(crate) struct DatasetManager {
 
 /// What is served of a dataset.
 #[derive(Clone, Copy)]
-pub(crate) struct Loaded<'a> {
+pub(crate) struct LoadedDataset<'a> {
     /// The data.
     pub(crate) served: &'a Served,
     /// Whether it is what the files hold.
@@ -70,7 +70,7 @@ struct ManagedDataset {
     spec: Arc<config::Dataset>,
     lifecycle: Lifecycle,
     /// What is known of the data that was accepted last, also before the start.
-    record: Option<Record>,
+    record: Option<DatasetRecord>,
     /// The files that were refused and may be accepted all the same.
     refused: Option<RefusedVersions>,
     /// The files that were kept aside last.
@@ -235,7 +235,7 @@ impl DatasetManager {
     }
 
     /// Builds the datasets that read one of these files.
-    pub(crate) fn files_changed(&mut self, changes: &[Change]) {
+    pub(crate) fn files_changed(&mut self, changes: &[FileChange]) {
         let has_changed = |file: &PathBuf| changes.iter().any(|change| change.path == *file);
         for managed in
             self.datasets.values_mut().filter(|managed| managed.spec.files.iter().any(has_changed))
@@ -272,21 +272,21 @@ impl DatasetManager {
         let wanted = accepting.as_ref().map(|accepting| &accepting.versions);
         let (mut of_those, mut unstable) = (false, None);
         match outcome {
-            Outcome::Built(built) => {
+            BuildOutcome::Built(built) => {
                 of_those = wanted.is_some_and(|wanted| wanted.are(&built.sources));
                 managed.judge(*built, of_those, &self.context);
             }
-            Outcome::Same(sources) => managed.confirm(sources, &self.context),
-            Outcome::Failed(problem, versions) => {
+            BuildOutcome::Same(sources) => managed.confirm(sources, &self.context),
+            BuildOutcome::Failed(problem, versions) => {
                 of_those = wanted == Some(&versions);
                 managed.refuse(problem, versions, &self.context);
             }
-            Outcome::Unstable(path) => {
+            BuildOutcome::Unstable(path) => {
                 debug!("dataset {name}: waits for {} to become stable", path.display());
                 self.context.watcher.recheck(&path);
                 unstable = Some(path);
             }
-            Outcome::Rewritten(path) => {
+            BuildOutcome::Rewritten(path) => {
                 debug!("dataset {name}: waits for {} to be written anew", path.display());
                 self.context.watcher.recheck_rewritten(&path);
                 unstable = Some(path);
@@ -302,12 +302,12 @@ impl DatasetManager {
     }
 
     /// What is served of each dataset at `now`.
-    pub(crate) fn loaded(&self, now: SystemTime) -> HashMap<&String, Loaded<'_>> {
+    pub(crate) fn loaded(&self, now: SystemTime) -> HashMap<&String, LoadedDataset<'_>> {
         let loaded = self.datasets.iter().filter_map(|(name, managed)| {
             let life = &managed.lifecycle;
             let (state, failure) = (life.state(), life.failure());
             let overdue = managed.overdue(now);
-            Some((name, Loaded { served: life.served()?, state, failure, overdue }))
+            Some((name, LoadedDataset { served: life.served()?, state, failure, overdue }))
         });
         loaded.collect()
     }
@@ -318,7 +318,7 @@ impl DatasetManager {
     }
 
     /// What is known of the data of a dataset that was accepted last, also before the start.
-    pub(crate) fn record(&self, name: &str) -> Option<&Record> {
+    pub(crate) fn record(&self, name: &str) -> Option<&DatasetRecord> {
         self.datasets.get(name)?.record.as_ref()
     }
 
@@ -393,7 +393,7 @@ impl ManagedDataset {
     /// A dataset that was not served before by this process; the state folder may know of it.
     fn first(spec: Arc<config::Dataset>, context: &BuildContext) -> Self {
         let folder = context.server.state_dir.as_deref().map(Folder::of);
-        let record = folder.and_then(|folder| match Record::read(&folder, &spec.name) {
+        let record = folder.and_then(|folder| match DatasetRecord::read(&folder, &spec.name) {
             Ok(record) => record,
             Err(error) => {
                 let (dataset, file) = (spec.name.clone(), folder.record(&spec.name));
@@ -414,7 +414,7 @@ impl ManagedDataset {
         // These differ from the settings of now if the data could not be built by those.
         served.spec = Arc::new(rename(&served.spec));
         let record = self.record.clone();
-        let record = record.map(|record| Record { name: spec.name.clone(), ..record });
+        let record = record.map(|record| DatasetRecord { name: spec.name.clone(), ..record });
         let (refused, kept_aside) = (self.refused.clone(), self.kept_aside.clone());
         Some(Self { lifecycle, record, refused, kept_aside, ..Self::new(Arc::clone(spec)) })
     }
@@ -621,16 +621,16 @@ impl ManagedDataset {
     fn keep_record(&mut self, context: &BuildContext) {
         let Some(served) = self.lifecycle.served() else { return };
         let accepted = served.since.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let new = Record {
+        let new = DatasetRecord {
             name: self.spec.name.clone(),
             origin: record::origin(&self.spec),
             content: record::content(&served.sources),
             accepted,
             fetched: record::fetched(&served.sources, unix_time()),
             facts: served.facts.clone(),
-            ..Record::default()
+            ..DatasetRecord::default()
         };
-        let record = Some(Record::after(self.record.as_ref(), new));
+        let record = Some(DatasetRecord::after(self.record.as_ref(), new));
         if record != self.record {
             self.record = record;
             self.write_record(context);

@@ -1,7 +1,7 @@
 //! A dataset that is served: from its files to what zones answer from.
 //!
 //! ```text
-//! manager -> pool -> build -> cached, convert -> Outcome -> lifecycle -> served
+//! manager -> pool -> build -> cached, convert -> BuildOutcome -> lifecycle -> served
 //! ```
 //!
 //! - `task` holds the plain values: what to build (`Task`), and what came of it.
@@ -33,4 +33,4 @@ mod unchanged;
 pub(crate) use lifecycle::Lifecycle;
 pub use lifecycle::State;
 pub use offline::{Compiled, compile};
-pub use preview::{Preview, Version, preview};
+pub use preview::{DatasetVersion, Preview, preview};

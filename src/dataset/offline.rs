@@ -2,7 +2,7 @@
 
 use super::build::build;
 use super::cached::origin;
-use super::task::{Built, Outcome, Task};
+use super::task::{BuildOutcome, Built, Task};
 use crate::config;
 use crate::guard::{self, Candidate, Verdict};
 use crate::snapshot::{self, Id, Origin};
@@ -61,12 +61,12 @@ pub fn compile(
         anyhow::anyhow!("{}: {problem}; {remedy}", spec.name)
     };
     let Built { dataset, sources, diagnostics, facts, .. } = match build(&task, now, false) {
-        Outcome::Built(built) => *built,
-        Outcome::Failed(problem, _) => return Err(refused(problem)),
-        Outcome::Unstable(file) | Outcome::Rewritten(file) => {
+        BuildOutcome::Built(built) => *built,
+        BuildOutcome::Failed(problem, _) => return Err(refused(problem)),
+        BuildOutcome::Unstable(file) | BuildOutcome::Rewritten(file) => {
             anyhow::bail!("{}: is being written", file.display())
         }
-        Outcome::Same(_) => anyhow::bail!("{}: nothing was built", spec.name),
+        BuildOutcome::Same(_) => anyhow::bail!("{}: nothing was built", spec.name),
     };
     let candidate = Candidate {
         spec,

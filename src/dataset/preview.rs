@@ -1,14 +1,14 @@
 //! What would become of files if a server found them now: what `dnsbld guard` and `dnsbld diff` tell.
 
 use super::build::build;
-use super::task::{Built, Cached, Outcome, Task};
+use super::task::{BuildOutcome, Built, Cached, Task};
 use super::{cached, kept};
 use crate::config::{self, Policy, RULES};
 use crate::event::{EventSink, Log};
 use crate::guard::{self, Baseline, Candidate, Facts, Judgement};
 use crate::snapshot::folder::Folder;
 use crate::source::Problem;
-use crate::state::record::Record;
+use crate::state::record::DatasetRecord;
 use crate::util::cancel::CancelSource;
 use crate::util::threads::cores;
 use crate::util::time::unix_time;
@@ -23,16 +23,16 @@ pub struct Preview {
     /// The rules of the guard that are turned off for it.
     pub off: Vec<&'static str>,
     /// What was accepted last; `None` if the state folder has nothing of it.
-    pub old: Option<Version>,
+    pub old: Option<DatasetVersion>,
     /// What its files would make of it, whatever the guard says, or why nothing can be made of them.
-    pub new: Result<Version, Problem>,
+    pub new: Result<DatasetVersion, Problem>,
     /// What the guard would say.
     pub judgement: Judgement,
 }
 
 /// A version of a dataset.
 #[derive(Debug)]
-pub struct Version {
+pub struct DatasetVersion {
     /// The data.
     pub dataset: Dataset,
     /// What the guard compares.
@@ -85,7 +85,7 @@ pub fn preview(
     let mut task = task_of(wanted);
     let mut outcome = build(&task, now, old.is_some());
     let mut refused = None;
-    if let Outcome::Failed(problem, versions) = &outcome
+    if let BuildOutcome::Failed(problem, versions) = &outcome
         && problem.cause.may_be_accepted()
     {
         refused = Some(problem.clone());
@@ -94,20 +94,21 @@ pub fn preview(
         outcome = build(&task, now, old.is_some());
     }
     let new = match outcome {
-        Outcome::Built(mut built) => {
+        BuildOutcome::Built(mut built) => {
             built.sources.iter_mut().for_each(|source| in_place(&mut source.path));
             Ok(*built)
         }
-        Outcome::Failed(problem, _) => Err(problem),
-        Outcome::Unstable(file) | Outcome::Rewritten(file) => {
+        BuildOutcome::Failed(problem, _) => Err(problem),
+        BuildOutcome::Unstable(file) | BuildOutcome::Rewritten(file) => {
             anyhow::bail!("{}: is being written", file.display())
         }
-        Outcome::Same(_) => anyhow::bail!("{}: nothing was built", spec.name),
+        BuildOutcome::Same(_) => anyhow::bail!("{}: nothing was built", spec.name),
     };
     let mut judgement = match &new {
         Ok(new) => {
             let record = server.state_dir.as_deref().map(Folder::of);
-            let record = record.and_then(|folder| Record::read(&folder, &spec.name).ok().flatten());
+            let record =
+                record.and_then(|folder| DatasetRecord::read(&folder, &spec.name).ok().flatten());
             judge(spec, old.as_ref(), record.as_ref(), new, now)
         }
         Err(problem) => Judgement { broken: vec![problem.clone()], doubt: None },
@@ -116,8 +117,11 @@ pub fn preview(
         judgement.broken.retain(|other| *other != problem);
         judgement.broken.insert(0, problem);
     }
-    let version =
-        |built: Built| Version { dataset: built.dataset, facts: built.facts, since: built.since };
+    let version = |built: Built| DatasetVersion {
+        dataset: built.dataset,
+        facts: built.facts,
+        since: built.since,
+    };
     let is_off = |turn_off: fn(&mut Policy)| {
         let mut without = spec.policy;
         turn_off(&mut without);
@@ -144,7 +148,7 @@ fn accepted(task: &Task, now: u64) -> Option<Built> {
 fn judge(
     spec: &config::Dataset,
     old: Option<&Built>,
-    record: Option<&Record>,
+    record: Option<&DatasetRecord>,
     new: &Built,
     now: u64,
 ) -> Judgement {

@@ -59,7 +59,7 @@ pub(crate) enum Cached {
 }
 
 /// What came of reading and building a dataset.
-pub(crate) enum Outcome {
+pub(crate) enum BuildOutcome {
     /// Other data than is served.
     Built(Box<Built>),
     /// The files hold, byte by byte, what is served; nothing was built.
@@ -165,7 +165,7 @@ pub(crate) struct Finished {
     /// Tells which build this is about.
     pub(crate) token: CancelToken,
     /// What came of it.
-    pub(crate) outcome: Outcome,
+    pub(crate) outcome: BuildOutcome,
     /// The last good data of before the start, if the files hold something else now.
     pub(crate) former: Option<Box<Built>>,
     /// What happened on the way.

@@ -3,12 +3,12 @@
 use super::build::{build, run};
 use super::cached::{find, origin};
 use super::offline::compile;
-use super::task::{Built, Cached, Outcome, Task};
+use super::task::{BuildOutcome, Built, Cached, Task};
 use crate::config;
 use crate::event::{Event, EventSink, Log};
 use crate::snapshot::folder::Folder;
 use crate::source::Cause;
-use crate::state::record::Record;
+use crate::state::record::DatasetRecord;
 use crate::state::snapshot_writer::{SnapshotWriter, WriteJob};
 use crate::util::cancel::CancelSource;
 use crate::zonefile::Kind;
@@ -64,7 +64,9 @@ impl Sandbox {
 #[test]
 fn what_could_not_be_written_is_tried_again() {
     let sandbox = Sandbox::new("10.0.0.1\n");
-    let Outcome::Built(built) = build(&sandbox.task(), MADE, false) else { panic!("it is good") };
+    let BuildOutcome::Built(built) = build(&sandbox.task(), MADE, false) else {
+        panic!("it is good")
+    };
     let Built { dataset, sources, facts, .. } = *built;
     let state_dir = sandbox.server.state_dir.clone().unwrap();
     fs::write(&state_dir, "no folder").unwrap();
@@ -101,7 +103,9 @@ impl EventSink for Fragile {
 #[test]
 fn a_panic_of_the_writer_is_told_and_it_writes_on() {
     let sandbox = Sandbox::new("10.0.0.1\n");
-    let Outcome::Built(built) = build(&sandbox.task(), MADE, false) else { panic!("it is good") };
+    let BuildOutcome::Built(built) = build(&sandbox.task(), MADE, false) else {
+        panic!("it is good")
+    };
     let Built { dataset, sources, facts, .. } = *built;
     let dataset = Arc::new(dataset);
     let sink = Arc::new(Fragile::default());
@@ -129,7 +133,7 @@ fn junk_is_not_read_to_its_end() {
     let file = fs::File::options().append(true).open(&sandbox.spec.files[0]).unwrap();
     file.set_len(3 << 30).unwrap();
     let start = Instant::now();
-    let Outcome::Failed(problem, _) = build(&sandbox.task(), MADE, false) else {
+    let BuildOutcome::Failed(problem, _) = build(&sandbox.task(), MADE, false) else {
         panic!("it is junk")
     };
     assert_eq!(problem.cause, Cause::Binary);
@@ -144,9 +148,11 @@ fn data_from_the_future_is_refused_as_a_snapshot_too() {
     sandbox.spec.accept_snapshot = true;
     compile(&sandbox.spec, &sandbox.server, None).unwrap();
     let outcome = |now| match run(&sandbox.task(), now, &mut Vec::new()).0 {
-        Outcome::Built(built) => (built.dataset.mapped() > 0).to_string(),
-        Outcome::Failed(problem, _) => problem.to_string(),
-        Outcome::Same(_) | Outcome::Unstable(_) | Outcome::Rewritten(_) => String::new(),
+        BuildOutcome::Built(built) => (built.dataset.mapped() > 0).to_string(),
+        BuildOutcome::Failed(problem, _) => problem.to_string(),
+        BuildOutcome::Same(_) | BuildOutcome::Unstable(_) | BuildOutcome::Rewritten(_) => {
+            String::new()
+        }
     };
     assert_eq!(outcome(MADE), "true");
     assert!(outcome(MADE - 1).contains("in the future"), "{}", outcome(MADE - 1));
@@ -251,14 +257,15 @@ fn a_record_that_could_not_be_written_is_tried_again() {
     fs::write(&state_dir, "no folder").unwrap();
     let writer =
         SnapshotWriter::start_with(&state_dir, Arc::new(Log), Duration::from_millis(20)).unwrap();
-    let record = |accepted| Record { name: "list".to_owned(), accepted, ..Record::default() };
+    let record =
+        |accepted| DatasetRecord { name: "list".to_owned(), accepted, ..DatasetRecord::default() };
     writer.write_record(record(1));
     writer.write_record(record(2));
     thread::sleep(Duration::from_millis(100));
     fs::remove_file(&state_dir).unwrap();
     let limit = Instant::now() + Duration::from_secs(5);
     let folder = Folder::of(&state_dir);
-    while Record::read(&folder, "list").unwrap() != Some(record(2)) {
+    while DatasetRecord::read(&folder, "list").unwrap() != Some(record(2)) {
         assert!(Instant::now() < limit, "it is not there");
         thread::sleep(Duration::from_millis(10));
     }
@@ -270,7 +277,9 @@ fn the_content_id_is_that_of_what_is_served() {
     let id = |text: &str, change: fn(&mut config::Dataset)| {
         let mut sandbox = Sandbox::new(text);
         change(&mut sandbox.spec);
-        let Outcome::Built(built) = build(&sandbox.task(), MADE, false) else { panic!("{text}") };
+        let BuildOutcome::Built(built) = build(&sandbox.task(), MADE, false) else {
+            panic!("{text}")
+        };
         let Built { dataset, sources, facts, content_id, .. } = *built;
         let origin = origin(&sandbox.spec, &sandbox.server, facts.stamp, &sources);
         let folder = Folder::of(sandbox.server.state_dir.as_deref().unwrap());

@@ -8,14 +8,14 @@ use crate::wire::name::{Labels, NameBuf, write_text};
 use crate::wire::reversed::{some_nibbles as nibbles, some_octets as octets};
 use crate::zone::Vars;
 use crate::zone::key::{MAPPED, SIX_TO_FOUR};
-use crate::zone::sweep::{Hit, HitKind, Node, Section, Visitor, suffix};
+use crate::zone::sweep::{Hit, HitKind, Node, SweepSection, Visitor, suffix};
 use hashbrown::HashMap;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// Writes the records of a section.
 pub(super) struct Lines<'z, 'o> {
-    section: &'z Section<'z>,
+    section: &'z SweepSection<'z>,
     out: &'o mut dyn Write,
     /// The TTL of lines that name none.
     ttl: u32,
@@ -81,7 +81,7 @@ impl Visitor for Lines<'_, '_> {
 }
 
 impl<'z, 'o> Lines<'z, 'o> {
-    pub(super) fn new(section: &'z Section<'z>, ttl: u32, out: &'o mut dyn Write) -> Self {
+    pub(super) fn new(section: &'z SweepSection<'z>, ttl: u32, out: &'o mut dyn Write) -> Self {
         Self {
             section,
             out,

@@ -10,13 +10,13 @@
 //! - A name that is no key, such as `5.10` of 10.0.0.0/8, is listed under a wildcard.
 //! - Access lists, delays and keys; the order of records; names with the label `*` in them.
 //! - IPv4 addresses written as v4-mapped or 6to4 addresses, unless asked for
-//!   ([`Options::ip4_in_ip6`]).
+//!   ([`SweepOptions::ip4_in_ip6`]).
 
 mod lines;
 
-pub use crate::zone::sweep::Options;
+pub use crate::zone::sweep::SweepOptions;
 
-use crate::listing::records::Found;
+use crate::listing::records::NameRecords;
 use crate::trie::names::NameLookup;
 use crate::wire::Type;
 use crate::wire::name::NameBuf;
@@ -30,7 +30,7 @@ use std::io::{self, Write};
 /// # Errors
 ///
 /// Those of `out` and of [`check`].
-pub fn zone(zone: &Zone, options: Options, out: &mut dyn Write) -> io::Result<()> {
+pub fn zone(zone: &Zone, options: SweepOptions, out: &mut dyn Write) -> io::Result<()> {
     let sections = sections(zone, options).map_err(unsupported)?;
     let mut lists = zone.datasets.iter().flat_map(|set| set.flat()).filter(|set| set.is_list());
     let ttl = lists.next().map_or(zone.soa.ttl, |set| set.ttl);
@@ -50,7 +50,7 @@ pub fn zone(zone: &Zone, options: Options, out: &mut dyn Write) -> io::Result<()
 ///
 /// [`io::ErrorKind::Unsupported`] if a `combined` dataset stands beside others or is an allow list.
 pub fn check(zone: &Zone) -> io::Result<()> {
-    sections(zone, Options { now: 0, ip4_in_ip6: false }).map(drop).map_err(unsupported)
+    sections(zone, SweepOptions { now: 0, ip4_in_ip6: false }).map(drop).map_err(unsupported)
 }
 
 fn unsupported(error: NotAlone) -> io::Error {
@@ -95,8 +95,8 @@ fn has_address(zone: &Zone, name: &NameBuf) -> bool {
             .as_ref()
             .zip(set.records.as_ref().map(|records| records.lookup(name.as_wire())));
         let has_record = records.is_some_and(|(set, found)| match found {
-            Found::Records(name) => set.records(name).any(|record| record.rtype == Type::A),
-            Found::EmptyNonTerminal | Found::Nothing => false,
+            NameRecords::Records(name) => set.records(name).any(|record| record.rtype == Type::A),
+            NameRecords::EmptyNonTerminal | NameRecords::Nothing => false,
         });
         let listed = set.names.as_ref().map(|names| names.lookup(name.as_wire()));
         has_record || matches!(listed, Some(NameLookup::Listed { .. }))

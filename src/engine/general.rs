@@ -5,7 +5,7 @@ use super::compose::{self, Composer, RecordMatch};
 use super::health::{self, HealthQuestion};
 use super::{Answered, Outcome, Reason, Request, Transport, WorkerState};
 use crate::listing::Asker;
-use crate::listing::records::Found as Records;
+use crate::listing::records::NameRecords;
 use crate::wire::message::response;
 use crate::wire::{
     CLASSIC_UDP, Class, Edns, HEADER, MAX_UDP, Query, Rcode, Reject, ResponseWriter, Type,
@@ -236,9 +236,9 @@ impl<'z> Findings<'z> {
     fn look_up_records(&mut self, view: &View<'z, '_>) {
         for records in view.datasets.iter().filter_map(|set| set.records.as_ref()) {
             match records.lookup(view.labels()) {
-                Records::Records(name) => self.records.push(RecordMatch { records, name }),
-                Records::EmptyNonTerminal => self.exists = true,
-                Records::Nothing => {}
+                NameRecords::Records(name) => self.records.push(RecordMatch { records, name }),
+                NameRecords::EmptyNonTerminal => self.exists = true,
+                NameRecords::Nothing => {}
             }
         }
     }

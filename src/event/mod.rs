@@ -15,7 +15,7 @@ pub(crate) use log::{level, odd, setting_change, setting_needs_restart, text};
 
 use crate::config::{self, LogTarget, SettingChange, ValueChange};
 use crate::engine::Transport;
-use crate::snapshot::{Difference, Id};
+use crate::snapshot::{Id, RuleDifference};
 use crate::source::Problem;
 use crate::wire::name::NameBuf;
 use crate::zonefile::{Counts, Kind, Mistake};
@@ -186,7 +186,7 @@ pub enum Event {
         /// The dataset.
         dataset: String,
         /// The first setting that differs.
-        difference: Difference,
+        difference: RuleDifference,
     },
     /// A snapshot in the state folder holds data from the future.
     SnapshotFromFuture {

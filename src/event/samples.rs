@@ -6,7 +6,7 @@ use super::{
 use crate::config::{self, DatasetDifference, LogTarget, SettingChange, ValueChange};
 use crate::engine::Transport;
 use crate::guard::Doubt;
-use crate::snapshot::{Difference, Id};
+use crate::snapshot::{Id, RuleDifference};
 use crate::source::{Cause, Finding, Measure, Problem};
 use crate::zonefile::{Counts, Fatal, FatalCause, Kind, Mistake};
 use std::collections::BTreeSet;
@@ -160,7 +160,7 @@ pub(crate) fn samples() -> Vec<Event> {
         },
         Event::SnapshotOfOtherRules {
             dataset: list(),
-            difference: Difference {
+            difference: RuleDifference {
                 rule: "ttl".to_owned(),
                 ours: "420".to_owned(),
                 theirs: "nothing".to_owned(),

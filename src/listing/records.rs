@@ -61,7 +61,7 @@ pub struct NameId(u32);
 
 /// What a name has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Found {
+pub enum NameRecords {
     /// Records, see [`RecordSet::records`].
     Records(NameId),
     /// None itself, but some name below it has.
@@ -72,7 +72,7 @@ pub enum Found {
 
 impl RecordSet {
     /// What `name` has.
-    pub fn lookup(&self, name: &[u8]) -> Found {
+    pub fn lookup(&self, name: &[u8]) -> NameRecords {
         let mut key = [0; MAX_NAME];
         let key = reverse_labels(name, &mut key);
         let (mut low, mut high) = (0, self.names.len());
@@ -85,10 +85,10 @@ impl RecordSet {
             }
         }
         match self.key(low) {
-            _ if low == self.names.len() => Found::Nothing,
-            found if found == key => Found::Records(NameId(low as u32)),
-            found if found.starts_with(key) => Found::EmptyNonTerminal,
-            _ => Found::Nothing,
+            _ if low == self.names.len() => NameRecords::Nothing,
+            found if found == key => NameRecords::Records(NameId(low as u32)),
+            found if found.starts_with(key) => NameRecords::EmptyNonTerminal,
+            _ => NameRecords::Nothing,
         }
     }
 
@@ -173,14 +173,14 @@ pub struct TooManyRecords;
 /// Collects the records of a dataset in the order of its files.
 ///
 /// ```
-/// use dnsbld::listing::records::{Found, RecordsBuilder};
+/// use dnsbld::listing::records::{NameRecords, RecordsBuilder};
 /// use dnsbld::wire::Type;
 ///
 /// let mut builder = RecordsBuilder::default();
 /// builder.add(b"\x03www\0", Type::A, 300, &[192, 0, 2, 1]).unwrap();
 /// builder.add(b"\x03www\0", Type::A, 200, &[192, 0, 2, 2]).unwrap();
 /// let set = builder.finish();
-/// let Found::Records(www) = set.lookup(b"\x03www\0") else { panic!() };
+/// let NameRecords::Records(www) = set.lookup(b"\x03www\0") else { panic!() };
 /// assert!(set.records(www).all(|record| record.ttl == 200));
 /// ```
 #[derive(Debug, Default)]
@@ -295,7 +295,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     fn records<'a>(set: &'a RecordSet, name: &[u8]) -> Vec<(Type, u32, &'a [u8])> {
-        let Found::Records(name) = set.lookup(name) else { return Vec::new() };
+        let NameRecords::Records(name) = set.lookup(name) else { return Vec::new() };
         set.records(name).map(|Record { rtype, ttl, data }| (rtype, ttl, data)).collect()
     }
 
@@ -322,15 +322,15 @@ mod tests {
 
     #[test]
     fn names_above_a_record_are_empty_non_terminals() {
-        assert_eq!(RecordSet::default().lookup(b"\0"), Found::Nothing);
+        assert_eq!(RecordSet::default().lookup(b"\0"), NameRecords::Nothing);
         let mut builder = RecordsBuilder::default();
         builder.add(b"\x01a\x02bc\x01d\0", Type::A, 1, &[1, 2, 3, 4]).unwrap();
         let set = builder.finish();
-        assert_eq!(set.lookup(b"\x02bc\x01d\0"), Found::EmptyNonTerminal);
-        assert_eq!(set.lookup(b"\x01d\0"), Found::EmptyNonTerminal);
-        assert_eq!(set.lookup(b"\0"), Found::EmptyNonTerminal);
-        assert_eq!(set.lookup(b"\x01c\x01d\0"), Found::Nothing);
-        assert_eq!(set.lookup(b"\x01x\x01a\x02bc\x01d\0"), Found::Nothing);
+        assert_eq!(set.lookup(b"\x02bc\x01d\0"), NameRecords::EmptyNonTerminal);
+        assert_eq!(set.lookup(b"\x01d\0"), NameRecords::EmptyNonTerminal);
+        assert_eq!(set.lookup(b"\0"), NameRecords::EmptyNonTerminal);
+        assert_eq!(set.lookup(b"\x01c\x01d\0"), NameRecords::Nothing);
+        assert_eq!(set.lookup(b"\x01x\x01a\x02bc\x01d\0"), NameRecords::Nothing);
     }
 
     #[test]
@@ -377,7 +377,7 @@ mod tests {
                 .collect();
             prop_assert_eq!(&found, &due);
             let below = added.iter().any(|(labels, ..)| labels.ends_with(&asked));
-            let exists = set.lookup(&name(&asked)) != Found::Nothing;
+            let exists = set.lookup(&name(&asked)) != NameRecords::Nothing;
             prop_assert_eq!(exists, below);
         }
     }

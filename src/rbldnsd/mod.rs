@@ -166,7 +166,7 @@ fn dump(catalog: &Catalog) -> anyhow::Result<ExitCode> {
     }
     let mut out = BufWriter::new(std::io::stdout().lock());
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let options = dump::Options { now: now.as_secs(), ip4_in_ip6: false };
+    let options = dump::SweepOptions { now: now.as_secs(), ip4_in_ip6: false };
     writeln!(out, "; rbldnsd version {VERSION}").context("cannot write")?;
     for zone in catalog.zones() {
         dump::zone(zone, options, &mut out).with_context(|| what(zone))?;

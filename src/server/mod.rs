@@ -74,12 +74,12 @@ impl Context {
 }
 
 /// The function that answers: [`crate::engine::answer`], or a stand-in of the tests.
-pub trait Answer:
+pub trait AnswerFn:
     Fn(&Catalog, &mut WorkerState, &Request<'_>, &mut [u8]) -> Outcome + Clone + Send + Sync + 'static
 {
 }
 
-impl<F> Answer for F where
+impl<F> AnswerFn for F where
     F: Fn(&Catalog, &mut WorkerState, &Request<'_>, &mut [u8]) -> Outcome
         + Clone
         + Send

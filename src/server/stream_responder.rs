@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::shared_catalog::SharedCatalog;
-use super::{Answer, client_address};
+use super::{AnswerFn, client_address};
 use crate::engine::{Outcome, Request, Transport, WorkerState};
 use crate::stats::Recorder;
 use crate::util::time::unix_time;
@@ -39,7 +39,7 @@ struct Inner {
     buffer: Box<[u8]>,
 }
 
-impl<A: Answer> StreamResponder<A> {
+impl<A: AnswerFn> StreamResponder<A> {
     pub(super) fn new(
         catalog: Arc<SharedCatalog>,
         transport: Transport,

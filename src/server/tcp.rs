@@ -14,7 +14,8 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::stream_responder::{Reply, StreamResponder};
 use super::throttle::Throttle;
-use super::{Answer, Context, ServerCounters, client_address};
+use super::{AnswerFn, Context, ServerCounters, client_address};
+use crate::config::TcpLimits;
 use crate::engine::{self, Transport};
 use crate::event::Event;
 use crate::stats::Recorder;
@@ -33,12 +34,15 @@ const FLUSH_ABOVE: usize = 16 * 1024;
 /// The rest after the listener could not accept, above all for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// The time for a client to take its answers.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// How long answers being written may take when the server stops.
 const STOP_GRACE: Duration = Duration::from_secs(1);
 
-/// What clients may hold.
+/// The limits of what clients may hold.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct TcpLimits {
+pub struct ConnectionLimits {
     /// Connections in all.
     pub connections: usize,
     /// Connections of one IPv4 address or one IPv6 /64.
@@ -49,14 +53,17 @@ pub struct TcpLimits {
     pub write: Duration,
 }
 
-impl Default for TcpLimits {
+impl From<TcpLimits> for ConnectionLimits {
+    fn from(limits: TcpLimits) -> Self {
+        let TcpLimits { connections, per_client, idle_timeout } = limits;
+        Self { connections, per_client, idle: idle_timeout, write: WRITE_TIMEOUT }
+    }
+}
+
+#[cfg(test)]
+impl Default for ConnectionLimits {
     fn default() -> Self {
-        Self {
-            connections: 1000,
-            per_client: 20,
-            idle: Duration::from_secs(10),
-            write: Duration::from_secs(10),
-        }
+        TcpLimits::default().into()
     }
 }
 
@@ -64,13 +71,13 @@ impl Default for TcpLimits {
 #[derive(Clone)]
 pub struct TcpService {
     context: Context,
-    limits: TcpLimits,
+    limits: ConnectionLimits,
     connections: Arc<Connections>,
 }
 
 impl TcpService {
     /// Prepares the service; [`TcpService::serve`] opens it on an address.
-    pub fn new(context: Context, limits: TcpLimits) -> Self {
+    pub fn new(context: Context, limits: ConnectionLimits) -> Self {
         let connections = Arc::new(Connections {
             total: limits.connections,
             per_client: limits.per_client,
@@ -97,7 +104,7 @@ impl TcpService {
         &self,
         listener: std::net::TcpListener,
         recorder: Recorder,
-        answer: impl Answer,
+        answer: impl AnswerFn,
     ) -> io::Result<TcpServer> {
         let listener = Arc::new(TcpListener::from_std(listener)?);
         let address = listener.local_addr()?;
@@ -166,7 +173,7 @@ struct Acceptor<A> {
     panics: Throttle,
 }
 
-impl<A: Answer> Acceptor<A> {
+impl<A: AnswerFn> Acceptor<A> {
     async fn run(mut self) {
         loop {
             tokio::select! {
@@ -236,14 +243,14 @@ impl<A: Answer> Acceptor<A> {
 struct Connection<A> {
     stream: TcpStream,
     client: IpAddr,
-    limits: TcpLimits,
+    limits: ConnectionLimits,
     responder: Arc<StreamResponder<A>>,
     input: Input,
     /// Answers not sent yet, with their length prefixes.
     output: Vec<u8>,
 }
 
-impl<A: Answer> Connection<A> {
+impl<A: AnswerFn> Connection<A> {
     /// Answers queries in order until the client closes, misbehaves or is too slow.
     async fn serve(&mut self, stopped: &mut watch::Receiver<()>) -> io::Result<()> {
         self.stream.set_nodelay(true)?;

@@ -26,7 +26,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::stream_responder::{Reply, StreamResponder};
-use super::{Answer, Context};
+use super::{AnswerFn, Context};
 use crate::engine::{self, Transport};
 use crate::event::{Event, EventSink};
 use crate::stats::Recorder;
@@ -184,7 +184,7 @@ impl TlsServer {
         context: &Context,
         idle: Duration,
         recorder: Recorder,
-        answer: impl Answer,
+        answer: impl AnswerFn,
     ) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let (stop, mut stopped) = watch::channel(());
@@ -232,7 +232,7 @@ impl TlsServer {
     }
 }
 
-fn open<A: Answer>(
+fn open<A: AnswerFn>(
     listener: &std::net::TcpListener,
     certificate: &Arc<Certificate>,
     responder: &Arc<StreamResponder<A>>,
@@ -254,7 +254,7 @@ struct Handler<A> {
 }
 
 #[async_trait::async_trait]
-impl<A: Answer> RequestHandler for Handler<A> {
+impl<A: AnswerFn> RequestHandler for Handler<A> {
     async fn handle_request<R: ResponseHandler, T: Time>(
         &self,
         request: &Request,

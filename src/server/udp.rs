@@ -16,7 +16,7 @@ use super::listen::UdpListener;
 use super::mmsg::Batch;
 use super::shared_catalog::CatalogCache;
 use super::throttle::Throttle;
-use super::{Answer, Context, ServerCounters};
+use super::{AnswerFn, Context, ServerCounters};
 use crate::engine::{self, Catalog, Outcome, Request, Transport, WorkerState};
 use crate::event::Event;
 use crate::stats::{Recorder, Recorders};
@@ -64,7 +64,7 @@ impl UdpServer {
         context: &Context,
         delay: &DelayQueue,
         recorders: &mut Recorders<'_>,
-        answer: impl Answer,
+        answer: impl AnswerFn,
     ) -> io::Result<Self> {
         let address = listeners
             .first()
@@ -140,7 +140,7 @@ struct Worker<A> {
     receive_errors: Throttle,
 }
 
-impl<A: Answer> Worker<A> {
+impl<A: AnswerFn> Worker<A> {
     fn run_to_the_end(mut self) {
         let mut panics = Throttle::default();
         while let Err(payload) = catch_unwind(AssertUnwindSafe(|| self.run())) {

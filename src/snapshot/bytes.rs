@@ -1,4 +1,4 @@
-//! Numbers and texts one behind the other, for what is told once.
+//! A sequence of numbers and texts: the form of the facts and of the origin.
 
 use crate::wire::name::NameBuf;
 
@@ -27,7 +27,7 @@ impl Writer {
         self.0.extend_from_slice(&number.to_le_bytes());
     }
 
-    /// A length (u32) and so many bytes. No text here is longer than a configuration file.
+    /// A length (u32), then the bytes. No text here is longer than a configuration file.
     pub(super) fn text(&mut self, text: &[u8]) {
         self.u32(text.len() as u32);
         self.0.extend_from_slice(text);
@@ -45,7 +45,7 @@ impl Writer {
         }
     }
 
-    /// A number (u32), then so many values.
+    /// The number of values (u32), then the values.
     pub(super) fn list<T>(
         &mut self,
         values: impl ExactSizeIterator<Item = T>,
@@ -56,7 +56,7 @@ impl Writer {
     }
 }
 
-/// Takes values off the front; `None` if they are not there.
+/// Takes values from the front; `None` if the bytes end before.
 pub(super) struct Reader<'a>(pub(super) &'a [u8]);
 
 impl<'a> Reader<'a> {
@@ -109,7 +109,7 @@ impl<'a> Reader<'a> {
         NameBuf::from_wire(self.text()?)
     }
 
-    /// `Some(None)` if it is said that there is none.
+    /// `Some(None)` if the bytes say that there is no value.
     pub(super) fn option<T>(
         &mut self,
         take: impl FnOnce(&mut Self) -> Option<T>,
@@ -117,7 +117,7 @@ impl<'a> Reader<'a> {
         if self.flag()? { take(self).map(Some) } else { Some(None) }
     }
 
-    /// A list; it cannot take more memory than the bytes that are there are worth.
+    /// A list. It takes no more memory than the bytes that are left could fill.
     pub(super) fn list<T>(
         &mut self,
         mut take: impl FnMut(&mut Self) -> Option<T>,
@@ -126,7 +126,7 @@ impl<'a> Reader<'a> {
         (0..count).map(|_| take(self)).collect()
     }
 
-    /// Something if nothing is left.
+    /// `Some` if no bytes are left.
     pub(super) fn end(&self) -> Option<()> {
         self.0.is_empty().then_some(())
     }

@@ -1,4 +1,4 @@
-//! What a dataset says once: everything of it that is no array.
+//! The values of a dataset that are no arrays: TTL, SOA, NS, variables and default answer.
 
 use super::bytes::{Reader, Writer};
 use crate::listing::{AnswerId, Answers, AnswersBuilder};
@@ -7,10 +7,10 @@ use crate::zonefile::MAX_VARIABLE;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-/// The most name servers: no settings have as many.
+/// The highest number of name servers; no settings have as many.
 const MAX_NS: usize = 1024;
 
-/// The facts of a dataset.
+/// The bytes of the facts of a dataset.
 pub(super) fn encode(dataset: &Dataset) -> Vec<u8> {
     let Dataset {
         name: _,
@@ -48,7 +48,7 @@ pub(super) fn encode(dataset: &Dataset) -> Vec<u8> {
     out.0
 }
 
-/// A dataset with these facts and nothing else; `None` if they make no sense.
+/// A dataset with these facts and no arrays; `None` if the bytes are not valid.
 pub(super) fn decode(bytes: &[u8]) -> Option<Dataset> {
     let mut from = Reader(bytes);
     let dataset = Dataset {

@@ -1,4 +1,4 @@
-//! The place where a server keeps the snapshots of its datasets, a file for each, and small files beside them.
+//! The folder of a server's snapshots: for each dataset a snapshot and a record of earlier versions.
 
 use super::write::{UNFINISHED, Unfinished};
 use super::{Id, Origin, WriteError};
@@ -12,27 +12,27 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// The folder in the state folder.
+/// The name of the folder in the state folder.
 const NAME: &str = "snapshots";
 /// The end of the name of a snapshot.
 const ENDING: &str = ".snapshot";
 /// The end of the name of a record.
 const RECORD: &str = ".record.json";
-/// Who may look into the folder: the server's user and group.
+/// The mode of the folder: the server's user and group may look into it.
 const FOLDER_MODE: u32 = 0o750;
-/// So much of a dataset's name is in its file's, for people.
+/// The number of characters of a dataset's name that its file's name repeats, for people.
 const SHOWN: usize = 48;
-/// A file that was left unfinished for so long will never be finished.
+/// The age at which an unfinished file is removed.
 const LEFT: Duration = Duration::from_secs(3600);
-/// The same, if its writer seems to be gone.
+/// The age at which an unfinished file is removed if its writer seems to have ended.
 const DOUBTFUL: Duration = Duration::from_secs(60);
 
-/// The folder of snapshots. Nothing in it is touched that is not named as its own files are.
+/// The folder of snapshots. Files whose names are not of its own form are never touched.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Folder(PathBuf);
 
 impl Folder {
-    /// The one in this state folder. It is made when the first snapshot is written.
+    /// The folder in this state folder. The first snapshot that is written creates it.
     pub fn of(state_dir: &Path) -> Self {
         Self(state_dir.join(NAME))
     }
@@ -42,7 +42,7 @@ impl Folder {
         self.named(dataset, ENDING)
     }
 
-    /// The file beside it for what is known of the dataset.
+    /// The file of the record of the dataset with this name.
     pub fn record(&self, dataset: &str) -> PathBuf {
         self.named(dataset, RECORD)
     }
@@ -62,11 +62,11 @@ impl Folder {
         super::write(&self.file(&origin.name), dataset, origin, is_wanted)
     }
 
-    /// Puts bytes at a path in the folder: whole or not at all.
+    /// Writes a file in the folder, whole or not at all.
     ///
     /// # Errors
     ///
-    /// Those of the system.
+    /// The error of the system.
     pub fn put(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         self.create()?;
         let mut new = Unfinished::create(path)?;
@@ -75,7 +75,7 @@ impl Folder {
         new.finish(path)
     }
 
-    /// Makes the folder, unless it is there.
+    /// Creates the folder, unless it is there.
     pub(super) fn create(&self) -> io::Result<()> {
         create_folder(&self.0)
     }
@@ -85,12 +85,12 @@ impl Folder {
         self.file("intake")
     }
 
-    /// Removes the files of all datasets but these, and what was left unfinished; the files
-    /// that are gone.
+    /// Removes the files of all datasets but these, and unfinished files; gives the paths of the
+    /// removed files.
     ///
     /// # Errors
     ///
-    /// The first one met; the others are removed all the same. A folder that is not there is none.
+    /// The first error of the system; the other files are removed all the same. A missing folder is no error.
     pub fn retain<'a>(
         &self,
         datasets: impl IntoIterator<Item = &'a str>,
@@ -122,18 +122,18 @@ impl Folder {
     }
 }
 
-/// A name for files and folders of the dataset with this name: what of it can be in one, and a hash.
+/// The file name of the dataset with this name: the characters of it that a file name can have, and a hash.
 pub(crate) fn file_name(dataset: &str) -> String {
     let shown: String = dataset.chars().take(SHOWN).map(shown).collect();
     format!("{shown}-{:016x}", xxh3_64(dataset.as_bytes()))
 }
 
-/// Makes a folder for the server's user and group, with those above it, unless it is there.
+/// Creates a folder for the server's user and group, with the folders above it, unless it is there.
 pub(crate) fn create_folder(folder: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder)
 }
 
-/// A character as a file's name shows it.
+/// A character as it stands in a file name.
 fn shown(character: char) -> char {
     match character {
         'a'..='z' | 'A'..='Z' | '0'..='9' | '-' | '_' => character,
@@ -141,7 +141,7 @@ fn shown(character: char) -> char {
     }
 }
 
-/// True for the name of a file that this folder gives to a dataset.
+/// True for the name of a file of some dataset.
 fn is_ours(name: &str) -> bool {
     let stem = [ENDING, RECORD].iter().find_map(|ending| name.strip_suffix(ending));
     let Some((start, hash)) = stem.and_then(|stem| stem.rsplit_once('-')) else { return false };
@@ -152,7 +152,7 @@ fn is_ours(name: &str) -> bool {
         && hash.bytes().all(is_hex)
 }
 
-/// The process that writes a file with this name, if it is one of ours with a process and a number behind it.
+/// The number of the process that writes the unfinished file of this name; `None` if the name is not of ours.
 fn writer(name: &str) -> Option<i32> {
     let inside = name.strip_prefix('.')?.strip_suffix(UNFINISHED)?;
     let (name, writer) = inside.rsplit_once('.')?;
@@ -161,9 +161,9 @@ fn writer(name: &str) -> Option<i32> {
     process.parse().ok().filter(|_| is_ours)
 }
 
-/// Whether nobody will finish a file that this process began.
+/// True if nobody will finish a file that the process `writer` began.
 fn is_left(entry: &std::fs::DirEntry, writer: i32) -> bool {
-    // In a container, every server has one number. A process of another container may seem to be gone.
+    // In a container, every server has the same number, and a process of another container seems to have ended.
     let is_us = std::process::id() == writer.cast_unsigned();
     let is_gone = Pid::from_raw(writer)
         .is_none_or(|writer| test_kill_process(writer) == Err(rustix::io::Errno::SRCH));

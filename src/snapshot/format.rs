@@ -1,53 +1,52 @@
-//! The header and the table of sections. `docs/format.md` has the byte map, and a test that both
-//! are the same.
+//! The header and the table of sections. `docs/format.md` has the byte map; a test compares the two.
 
 use std::ops::Range;
 use xxhash_rust::xxh3::Xxh3Default;
 
-/// The first bytes of a snapshot. The first is no ASCII, the last a newline, so that what was sent
-/// as text or as 7 bits shows.
+/// The first bytes of a snapshot. The first byte is no ASCII and the last a newline, so that a transfer
+/// as text or in 7 bits is noticed.
 pub const MAGIC: [u8; 8] = *b"\x89dnsbld\n";
 /// The version of the format: of the header, the sections, the tries and the hash in the names'
 /// tree. Snapshots of other versions are not read.
 pub const VERSION: u32 = 3;
-/// What the four bytes `04 03 02 01` are where the lowest byte of a number comes first.
+/// The bytes `04 03 02 01` as a number of a little-endian machine.
 pub const BYTE_ORDER: u32 = 0x0102_0304;
 
 /// The size of the header.
 pub const HEADER: usize = 128;
-/// Where what stands in the header.
+/// The offset of the version in the header.
 pub const VERSION_AT: usize = 8;
-/// See [`VERSION_AT`]; so for all that follow.
+/// The offset of the byte order.
 pub const BYTE_ORDER_AT: usize = 12;
-/// The size of the whole file.
+/// The offset of the size of the whole file.
 pub const FILE_SIZE_AT: usize = 16;
-/// The size of the data part, which follows the header.
+/// The offset of the size of the data part, which follows the header.
 pub const DATA_SIZE_AT: usize = 24;
-/// The size of the origin, which follows the data part.
+/// The offset of the size of the origin, which follows the data part.
 pub const ORIGIN_SIZE_AT: usize = 32;
-/// Zeros from here to the id.
+/// The offset of the zeros before the id.
 pub const RESERVED_AT: usize = 40;
-/// The hash of the data part.
+/// The offset of the id, the hash of the data part.
 pub const ID_AT: usize = 96;
-/// The hash of the header before it and of the origin.
+/// The offset of the hash of the header before it and of the origin.
 pub const CHECKSUM_AT: usize = 112;
 
 /// The size of the number of sections with the zeros behind it.
 pub const TABLE_HEAD: usize = 8;
 /// The size of an entry of the table of sections.
 pub const TABLE_ENTRY: usize = 24;
-/// The most sections.
+/// The highest number of sections.
 pub const MAX_SECTIONS: usize = 64;
 /// Sections start at multiples of this, from the start of the file.
 pub const ALIGNMENT: usize = 64;
 
-/// What a section belongs to: the upper bits of its tag, above its number.
+/// The part of the dataset that a section belongs to: the upper bits of its tag, above its number.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 #[repr(u32)]
 pub enum Part {
-    /// TTL, SOA, NS, variables and what else is told once.
+    /// TTL, SOA, NS, variables and the other values that are no arrays.
     Facts = 1,
-    /// What listed keys give.
+    /// The answers of listed keys.
     Answers = 2,
     /// IPv4 addresses.
     Ip4 = 3,
@@ -58,7 +57,7 @@ pub enum Part {
 }
 
 impl Part {
-    /// All parts, with the number of sections each has if it is there.
+    /// All parts, with the number of sections of each part that is there.
     pub const ALL: [(Self, u32); 5] =
         [(Self::Facts, 1), (Self::Answers, 4), (Self::Ip4, 7), (Self::Ip6, 5), (Self::Names, 4)];
 
@@ -74,14 +73,14 @@ pub(super) struct Section {
     pub(super) tag: u32,
     /// The size of an item.
     pub(super) item: u32,
-    /// Where it starts, from the start of the file.
+    /// The offset of its first byte in the file.
     pub(super) start: u64,
-    /// How many items it has.
+    /// The number of its items.
     pub(super) items: u64,
 }
 
 impl Section {
-    /// Its bytes; `None` if there cannot be so many.
+    /// The number of its bytes; `None` if no file has so many.
     pub(super) fn range(&self) -> Option<Range<usize>> {
         let size = self.items.checked_mul(self.item.into())?;
         let end = self.start.checked_add(size)?;
@@ -105,12 +104,12 @@ impl Section {
     }
 }
 
-/// The size of the table of so many sections, with the zeros up to the first.
+/// The size of the table of this number of sections, with the zeros up to the first section.
 pub(super) fn table_size(sections: usize) -> usize {
     (TABLE_HEAD + sections * TABLE_ENTRY).next_multiple_of(ALIGNMENT)
 }
 
-/// What the header says.
+/// The fields of the header that vary.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Header {
     pub(super) data_size: u64,
@@ -147,17 +146,17 @@ pub(super) fn checksum(header: &[u8; HEADER], origin: &[u8]) -> u128 {
     hash.digest128()
 }
 
-/// The number at `at`, zero if it is not there.
+/// The number at offset `at`, zero if the bytes end before.
 pub(super) fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(array_at(bytes, at))
 }
 
-/// The number at `at`, zero if it is not there.
+/// The number at offset `at`, zero if the bytes end before.
 pub(super) fn u64_at(bytes: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(array_at(bytes, at))
 }
 
-/// The number at `at`, zero if it is not there.
+/// The number at offset `at`, zero if the bytes end before.
 pub(super) fn u128_at(bytes: &[u8], at: usize) -> u128 {
     u128::from_le_bytes(array_at(bytes, at))
 }

@@ -1,4 +1,4 @@
-//! Taking in a snapshot that others may write to, so that it can be mapped.
+//! Copies a snapshot that others may write to, so that the copy can be mapped.
 
 use super::folder::Folder;
 use super::{OpenError, Opened, open_file};
@@ -10,13 +10,13 @@ use std::fs::{File, OpenOptions, remove_file};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 
-/// A copy that grows, in a file without a name: nobody else can write to it, and it is gone with
-/// the last who uses it.
+/// A growing copy in a file without a name: nobody else can write to it, and the system frees it
+/// with the last map of it.
 #[derive(Debug)]
 pub struct Intake(File);
 
 impl Intake {
-    /// An empty copy, in the folder, or in memory if there is none.
+    /// An empty copy, in the folder, or in memory if there is no folder.
     pub fn new(folder: Option<&Folder>) -> io::Result<Self> {
         let Some(folder) = folder else {
             return Ok(Self(memfd_create(c"snapshot", MFdFlags::MFD_CLOEXEC)?.into()));
@@ -35,8 +35,8 @@ impl Intake {
         self.0.write_all(chunk)
     }
 
-    /// Checks and maps the copy. Whoever wrote it may have meant harm: beside what is checked of every
-    /// snapshot, no query may take longer than with one of our own. The time for it grows with the size.
+    /// Checks and maps the copy. Its writer is not trusted: beside the checks of [`open`](super::open()), this
+    /// one makes sure that no query takes longer than with a snapshot of our own. The time grows with the size.
     pub fn open(self) -> Result<Opened, OpenError> {
         let opened = open_file(&self.0)?;
         let Dataset { ip4, ip6, names, .. } = &opened.dataset;

@@ -1,4 +1,4 @@
-//! Memory that lies in a file. All that is `unsafe` about snapshots is here.
+//! Maps files. All `unsafe` code of snapshots stands here.
 #![allow(unsafe_code)]
 
 use crate::flat_array::{Element, FlatArray};
@@ -8,23 +8,22 @@ use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// A mapped file, unmapped with the last array that lies in it.
+/// A mapped file. It is unmapped when the last array in it is dropped.
 pub(super) struct Mapping(Mmap);
 
 impl Mapping {
-    /// Maps a whole file, as long as it is now.
+    /// Maps a whole file at its present length.
     pub(super) fn of(file: &File) -> io::Result<Arc<Self>> {
-        // SAFETY: the bytes must not change while they are mapped. Whoever opens a snapshot
-        // promises (see `open`) that dnsbld alone writes to the file, and dnsbld never writes to
-        // a snapshot that has its name: `write` makes a new file, which takes the place of the
-        // old one, whose bytes live on for those who have mapped them.
+        // SAFETY: the bytes must not change while they are mapped. The caller of `open` promises that
+        // only dnsbld writes to the file, and dnsbld never writes to a snapshot that has its name:
+        // `write` renames a new file over the old one, whose bytes stay for those who have mapped them.
         let map = unsafe { Mmap::map(file) }?;
         Ok(Arc::new(Self(map)))
     }
 
-    /// Memory of our own with these bytes, laid out as in a mapped file.
+    /// A copy of these bytes in memory, laid out as in a mapped file.
     pub(super) fn copy(bytes: &[u8]) -> io::Result<Arc<Self>> {
-        // The system gives no map of nothing.
+        // The system maps no empty range.
         let mut map = MmapMut::map_anon(bytes.len().max(1))?;
         map[..bytes.len()].copy_from_slice(bytes);
         Ok(Arc::new(Self(map.make_read_only()?)))
@@ -34,19 +33,19 @@ impl Mapping {
         &self.0
     }
 
-    /// The items in a range of bytes; `None` if the range is not whole, or does not start where
-    /// an item can.
+    /// The items in a range of bytes; `None` if the range is outside, holds no whole number of items, or
+    /// is not aligned for them.
     pub(super) fn array<T: Element>(self: &Arc<Self>, range: Range<usize>) -> Option<FlatArray<T>> {
         if range.is_empty() {
             return Some(FlatArray::default());
         }
-        // Elsewhere the bytes of a number would have to be turned round.
+        // A big-endian machine would have to turn the bytes of each number round.
         if cfg!(target_endian = "big") {
             return None;
         }
         let bytes = self.0.get(range)?;
         // SAFETY: `Element` is sealed: only integers and arrays of them, of which any bytes are a
-        // value and none is padding. `align_to` sees to length and alignment.
+        // value and none is padding. `align_to` checks length and alignment.
         let (before, items, after) = unsafe { bytes.align_to::<T>() };
         if !before.is_empty() || !after.is_empty() {
             return None;

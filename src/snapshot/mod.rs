@@ -1,23 +1,23 @@
 //! Snapshots: compiled datasets on disk, used where they lie.
 //!
-//! A snapshot is what a dataset was compiled to, with what tells whether its sources are still the
-//! same. It is mapped, not read: pages come from the cache, and processes share them. The byte map
-//! is `docs/format.md`.
+//! A snapshot holds a compiled dataset and the identity of the files it was made from. The server maps
+//! it and does not read it: pages come from the cache, and processes share them. `docs/format.md` has
+//! the byte map.
 //!
-//! - [`write()`] puts one in place, whole or not at all.
-//! - [`open()`] checks and maps one. What is damaged, cut off or of another version is an error,
-//!   never a dataset.
-//! - [`Origin`] says what it was made from; whoever opens it decides if that is what is wanted.
-//! - [`intake::Intake`] takes in a snapshot that somebody else may change, so that it can be mapped.
-//! - [`folder::Folder`] is the place where a server keeps its own.
-//! - [`verify()`] looks at every key.
+//! - [`write()`] puts a snapshot in place, whole or not at all.
+//! - [`open()`] checks and maps a snapshot. A file that is damaged, cut off or of another version is an
+//!   error, never a dataset.
+//! - [`Origin`] names the files and rules that it was made from; the caller of [`open()`] compares them.
+//! - [`intake::Intake`] copies a snapshot that somebody else may change, so that it can be mapped.
+//! - [`folder::Folder`] is the folder of a server's own snapshots.
+//! - [`verify()`] checks every key, answer and byte.
 //!
-//! This is the only room that maps files. Only files that dnsbld itself has written, that have no
-//! name by which others would write to them, or that are replaced but never changed, are mapped;
-//! a file that is cut off while it is mapped would end the process.
+//! This is the only room that maps files. It maps only files that dnsbld wrote itself, and that nobody
+//! changes: they have no name, or are replaced and never written to again. A file that is cut off while it
+//! is mapped would end the process.
 //!
-//! A checksum tells damage, not malice. Lookups are safe whatever the bytes are, so that a
-//! snapshot made to do harm can lie, but not more.
+//! A checksum detects damage, not malice. Lookups are safe for any bytes: a forged snapshot can give wrong
+//! answers, and can do no other harm.
 
 mod bytes;
 mod facts;
@@ -34,15 +34,15 @@ mod write;
 mod tests;
 
 pub use open::{OpenError, Opened, open, open_bytes, open_file};
-pub use origin::{Difference, Origin, Rules};
+pub use origin::{Origin, RuleDifference, Rules};
 pub use verify::{Fault, Verified, verify, verify_bytes};
 pub(crate) use write::{MODE, UNFINISHED, Unfinished};
 pub use write::{Unfit, WriteError, id_if_fit, write};
 
 use std::fmt;
 
-/// What tells the data of a snapshot from any other: the XXH3 128-bit hash of its data part. Equal
-/// data has equal bytes, on every machine.
+/// The identity of the data of a snapshot: the XXH3 128-bit hash of its data part. Equal data has
+/// equal bytes, on every machine.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Id(pub u128);
 

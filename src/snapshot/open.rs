@@ -1,4 +1,4 @@
-//! Opening a snapshot: everything is checked before anything is believed.
+//! Opens a snapshot: checks all bytes before it uses any.
 
 use super::format::{self, HEADER, Header, Part, Section, u32_at, u64_at, u128_at};
 use super::map::Mapping;
@@ -16,14 +16,14 @@ use std::path::Path;
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_128;
 
-/// A snapshot that is whole.
+/// A snapshot that has passed all checks of [`open`].
 #[derive(Debug)]
 pub struct Opened {
-    /// What it holds; its arrays lie in the mapped file.
+    /// The dataset; its arrays lie in the mapped file.
     pub dataset: Dataset,
-    /// What it was made from.
+    /// The files and rules it was made from.
     pub origin: Origin,
-    /// What tells its data from any other.
+    /// The identity of its data.
     pub id: Id,
     /// The size of the file in bytes.
     pub size: u64,
@@ -32,10 +32,10 @@ pub struct Opened {
 /// Why a file is not used as a snapshot.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The operating system's reason.
+    /// The operating system's error.
     #[error("cannot be read: {0}")]
     Io(#[from] io::Error),
-    /// It starts otherwise.
+    /// Its first bytes are not those of a snapshot.
     #[error("is not a snapshot")]
     NotASnapshot,
     /// It was written by another version of dnsbld.
@@ -44,21 +44,21 @@ pub enum OpenError {
         /// Its version.
         found: u32,
     },
-    /// It was written, or this program runs, where numbers have their highest byte first.
+    /// It was written, or this program runs, on a machine that stores the highest byte of a number first.
     #[error("has its bytes in another order than this machine")]
     ByteOrder,
     /// Its size is not what its header says.
     #[error("is {found} bytes long and should be {wanted}: it was cut off, or added to")]
     WrongSize {
-        /// Its size.
+        /// The size of the file.
         found: u64,
-        /// The size it says.
+        /// The size by its header.
         wanted: u64,
     },
     /// The bytes are not those that were written.
     #[error("is damaged: the checksum of its {0} is wrong")]
     WrongChecksum(&'static str),
-    /// The bytes are those that were written, and make no sense.
+    /// The bytes are those that were written, and are not valid.
     #[error("makes no sense: {0}")]
     Nonsense(&'static str),
 }
@@ -70,18 +70,17 @@ impl OpenError {
     }
 }
 
-/// Opens and maps a snapshot. The file must be one that only dnsbld writes to, as those of the
-/// state folder: if somebody cut it off later, the process would end. Others are to be
-/// [taken in](super::intake) first.
+/// Opens and maps a snapshot. Only dnsbld may write to the file, as in the state folder: if somebody
+/// cut it off later, the process would end. [`Intake`](super::intake::Intake) opens all other files.
 ///
-/// Reads every byte once, for the checksum: about 10 GB in a second where the file is in the cache.
+/// Reads every byte once, for the checksum: about 10 GB/s if the file is in the cache.
 pub fn open(path: &Path) -> Result<Opened, OpenError> {
     let mut options = OpenOptions::new();
     options.read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY);
     open_file(&options.open(path)?)
 }
 
-/// Does the same with an open file.
+/// Opens and maps the snapshot in an open file.
 pub fn open_file(file: &File) -> Result<Opened, OpenError> {
     let metadata = file.metadata()?;
     if !metadata.is_file() || metadata.len() == 0 {
@@ -90,7 +89,7 @@ pub fn open_file(file: &File) -> Result<Opened, OpenError> {
     open_mapping(&Mapping::of(file)?)
 }
 
-/// Does the same with the bytes of a snapshot, which are copied.
+/// Opens a snapshot from its bytes, which it copies.
 pub fn open_bytes(bytes: &[u8]) -> Result<Opened, OpenError> {
     open_mapping(&Mapping::copy(bytes)?)
 }
@@ -149,7 +148,7 @@ fn parts<'a>(bytes: &'a [u8], header: &Header) -> Result<(&'a [u8], &'a [u8]), O
     split().ok_or(OpenError::Nonsense("its parts do not make up the file"))
 }
 
-/// Makes a dataset of bytes, whatever they are.
+/// Makes a dataset of any bytes, or says why it cannot.
 pub(super) fn load(mapping: &Arc<Mapping>, header: &Header) -> Result<Opened, OpenError> {
     let (data, origin) = parts(mapping.bytes(), header)?;
     let origin = Origin::decode(origin).ok_or(OpenError::Nonsense("what it was made from"))?;

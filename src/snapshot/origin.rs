@@ -1,4 +1,4 @@
-//! What a snapshot was made from.
+//! The files and rules that a snapshot was made from.
 
 use super::bytes::{Reader, Writer};
 use crate::source::{Identity, ReadReport, SourceFile, Stamp};
@@ -7,15 +7,14 @@ use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// What a dataset was made from: by which rules, of which files.
+/// The files that a dataset was made from, and the rules by which they were read.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Origin {
-    /// The name of the dataset, for people.
+    /// The name of the dataset, for people; it is not compared.
     pub name: String,
     /// How the files were read.
     pub rules: Rules,
-    /// When the data was made by its own account (`$TIMESTAMP`), in seconds since 1970: it must
-    /// not be served before.
+    /// The `$TIMESTAMP` of the data, in seconds since 1970: the data must not be served earlier.
     pub stamp: Option<u64>,
     /// The files, in the order of reading.
     pub sources: Vec<SourceFile>,
@@ -53,24 +52,25 @@ impl Origin {
     }
 }
 
-/// How the files of a dataset are read: all that decides, beside their bytes, what comes of them.
+/// The settings by which the files of a dataset are read. Files of the same bytes and the same rules
+/// give the same dataset.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Rules(Vec<(String, String)>);
 
 impl Rules {
-    /// Adds a rule. The order counts.
+    /// Adds a rule. Rules in another order are other rules.
     pub fn add(&mut self, key: &str, value: impl fmt::Display) {
         self.0.push((key.to_owned(), value.to_string()));
     }
 
-    /// The first rule in which these are not the same as others.
-    pub fn difference(&self, others: &Self) -> Option<Difference> {
+    /// The first rule that differs from those of `others`.
+    pub fn difference(&self, others: &Self) -> Option<RuleDifference> {
         let value = |rules: &Self, wanted: &str| {
             let found = rules.0.iter().find(|(key, _)| key == wanted);
             found.map_or("nothing".to_owned(), |(_, value)| value.clone())
         };
         let keys = self.0.iter().chain(&others.0).map(|(key, _)| key);
-        let mut differences = keys.map(|key| Difference {
+        let mut differences = keys.map(|key| RuleDifference {
             rule: key.clone(),
             ours: value(self, key),
             theirs: value(others, key),
@@ -88,14 +88,14 @@ impl fmt::Display for Rules {
     }
 }
 
-/// A rule that is not the same.
+/// A rule that differs.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Difference {
-    /// Its name.
+pub struct RuleDifference {
+    /// The name of the rule.
     pub rule: String,
-    /// What it is here.
+    /// Its value here.
     pub ours: String,
-    /// What it is there.
+    /// Its value in the other set.
     pub theirs: String,
 }
 

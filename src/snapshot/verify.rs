@@ -1,5 +1,5 @@
-//! Looking at everything in a snapshot: not only that it is what was written, but that what was
-//! written is what dnsbld would write.
+//! Checks a whole snapshot: its bytes are those that were written, and dnsbld would write the same bytes
+//! for the same data.
 
 use super::format::HEADER;
 use super::open::{OpenError, Opened, open_bytes, read_header};
@@ -10,19 +10,19 @@ use crate::trie::{Trie4, Trie6};
 use crate::zone::Dataset;
 use std::path::Path;
 
-/// The most ranges that are looked at. More do not fit into any trie; a file that is made to have
-/// more must not fill the memory.
+/// The highest number of ranges that are checked. No trie holds more; a forged file with more must not
+/// fill the memory.
 const MAX_RANGES: usize = 100_000_000;
 
-/// The most bytes of names, for the same reason.
+/// The highest number of bytes of names, for the same reason.
 const MAX_KEYS: usize = 3 << 30;
 
-/// A snapshot that is right, in numbers.
+/// The figures of a snapshot that passed.
 #[derive(Debug)]
 pub struct Verified {
-    /// What tells its data from any other.
+    /// The identity of its data.
     pub id: Id,
-    /// What it was made from.
+    /// The files and rules it was made from.
     pub origin: Origin,
     /// The size of the file in bytes.
     pub size: u64,
@@ -36,24 +36,24 @@ pub struct Verified {
     pub answers: usize,
 }
 
-/// What is wrong with a snapshot.
+/// Why a snapshot did not pass.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
-    /// It cannot even be opened.
+    /// It cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// It could be used, but is not what dnsbld writes. The text says where.
+    /// It can be used, but dnsbld would write other bytes. The text says which part differs.
     #[error("is not what dnsbld writes: {0}")]
     Data(String),
 }
 
-/// Looks at every key, answer and byte. Reads the file whole into memory, so that it may be one
-/// that somebody else writes to.
+/// Checks every key, answer and byte. It reads the whole file into memory, so that somebody else may
+/// write to the file meanwhile.
 pub fn verify(path: &Path) -> Result<Verified, Fault> {
     verify_bytes(&std::fs::read(path).map_err(OpenError::Io)?)
 }
 
-/// Does the same with the bytes of a snapshot.
+/// Checks the bytes of a snapshot, as [`verify`].
 pub fn verify_bytes(bytes: &[u8]) -> Result<Verified, Fault> {
     let verified = verify_opened(open_bytes(bytes)?)?;
     let origin = verified.origin.encode();
@@ -94,7 +94,7 @@ fn fault(part: &'static str) -> impl Fn(String) -> Fault {
     move |what| Fault::Data(format!("{part}: {what}"))
 }
 
-/// Answers are numbered in the order of their first use.
+/// Checks that answers are numbered in the order of their first use.
 struct Uses {
     next: u32,
     count: u32,
@@ -127,7 +127,7 @@ fn addresses6(trie: &Trie6, uses: &mut Uses) -> Result<(), String> {
     same(Trie6::build(trie.iter()) == *trie)
 }
 
-/// Ranges are sorted, disjoint, listed, and as few as they can be.
+/// Checks that ranges are sorted, disjoint, listed, and as few as possible.
 fn ranges<K: Copy + Ord + std::fmt::Display>(
     ranges: impl Iterator<Item = Range<K>>,
     wanted: usize,
@@ -191,12 +191,12 @@ fn names(tree: &NameTree, uses: &mut Uses) -> Result<(), String> {
     same(names.finish() == *tree)
 }
 
-/// What is listed was compiled again.
+/// An error unless the data, compiled again, has the same bytes.
 fn same(same: bool) -> Result<(), String> {
     if same { Ok(()) } else { Err("compiled again they have other bytes".to_owned()) }
 }
 
-/// Every answer has values, and these are numbered in the order of their first use too.
+/// Checks that every answer has values, and that values are numbered in the order of their first use.
 fn values(answers: &Answers) -> Result<(), String> {
     let empty =
         (1..=answers.len() as u32).find(|&id| answers.get(AnswerId(id)).values().len() == 0);
@@ -206,7 +206,7 @@ fn values(answers: &Answers) -> Result<(), String> {
     same(answers.is_canonical())
 }
 
-/// The sections lie where they should, with zeros between them.
+/// Checks that the sections lie where the writer puts them, with zeros between them.
 fn layout(dataset: &Dataset, id: Id) -> Result<(), String> {
     let again = write::id(dataset).map_err(|error| error.to_string())?;
     if again == id { Ok(()) } else { Err(format!("written again its id is {again}")) }

@@ -12,52 +12,51 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use xxhash_rust::xxh3::Xxh3Default;
 
-/// Who may read a file of the state folder: the server's user and group.
+/// The mode of a file of the state folder: the server's user and group may read it.
 pub(crate) const MODE: u32 = 0o640;
 
 /// The end of the name of a file that is being written.
 pub(crate) const UNFINISHED: &str = ".new";
 
-/// How many bytes are put together before they are hashed and written.
+/// The number of bytes that are collected before they are hashed and written.
 const CHUNK: usize = 1 << 16;
 
 /// Why a dataset was not written.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// The operating system's reason.
+    /// The operating system's error.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// Somebody said that it is not wanted any more; nothing has happened.
+    /// The caller did not want it any more; nothing has changed.
     #[error("a newer one is wanted")]
     Unwanted,
-    /// The format has no place for it.
+    /// The format cannot hold it.
     #[error(transparent)]
     Unfit(#[from] Unfit),
 }
 
-/// What the format has no place for.
+/// The property of a dataset that the format cannot hold.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Unfit {
-    /// Ordinary records.
+    /// It has ordinary records.
     #[error("a snapshot holds lists only, no records")]
     Records,
-    /// Datasets in a dataset.
+    /// It has datasets below apexes of their own.
     #[error("a snapshot holds one list, no combined ones")]
     Combined,
-    /// Who may ask.
+    /// It is an access list.
     #[error("a snapshot holds no access lists")]
     AccessList,
-    /// Answers with a condition.
+    /// It has answers with conditions.
     #[error("a snapshot holds no entries with conditions")]
     Gates,
-    /// Numbers have their highest byte first here.
+    /// This machine stores the highest byte of a number first.
     #[error("this machine has the bytes of a number in another order than a snapshot")]
     ByteOrder,
 }
 
-/// Writes the snapshot of a dataset, and puts it in the place of what is at `path`: at any time,
-/// also after a crash, that is the old file or the new one, whole. `is_wanted` is asked just before
-/// that.
+/// Writes the snapshot of a dataset to a new file, and renames it to `path`. At any time, also after a
+/// crash, `path` is the whole old file or the whole new one. `is_wanted` is asked just before the rename.
 pub fn write(
     path: &Path,
     dataset: &Dataset,
@@ -75,7 +74,7 @@ pub fn write(
     Ok(id)
 }
 
-/// Whether the format has a place for all of a dataset.
+/// An error if the format cannot hold the whole dataset.
 pub(super) fn fit(dataset: &Dataset) -> Result<(), Unfit> {
     if dataset.records.is_some() {
         return Err(Unfit::Records);
@@ -95,7 +94,7 @@ pub(super) fn fit(dataset: &Dataset) -> Result<(), Unfit> {
     Ok(())
 }
 
-/// A file that is removed again unless it is finished. The server's user and group may read it.
+/// A file that is removed on drop unless it is finished. The server's user and group may read it.
 pub(crate) struct Unfinished {
     path: PathBuf,
     pub(crate) file: File,
@@ -108,7 +107,7 @@ impl Unfinished {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create_new(true).mode(MODE);
         let file = match options.open(&path) {
-            // A process with our number left it when it crashed.
+            // A process of our number crashed and left the file.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 remove_file(&path)?;
                 options.open(&path)?
@@ -118,7 +117,7 @@ impl Unfinished {
         Ok(Self { path, file })
     }
 
-    /// Puts it in the place of what is at `path`, for good.
+    /// Renames the file to `path`, and waits until the rename is on the disk.
     pub(crate) fn finish(self, path: &Path) -> io::Result<()> {
         rename(&self.path, path)?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -128,7 +127,7 @@ impl Unfinished {
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        // Once it is finished there is nothing of this name.
+        // A finished file has been renamed: then there is nothing to remove.
         let _ = remove_file(&self.path);
     }
 }
@@ -162,13 +161,13 @@ pub(super) fn id(dataset: &Dataset) -> io::Result<Id> {
     Ok(Id(data.finish()?.1))
 }
 
-/// The id that the snapshot of a dataset would have; `None` if the format has no place for all of it.
+/// The id that the snapshot of a dataset would have; `None` if the format cannot hold it.
 pub fn id_if_fit(dataset: &Dataset) -> Option<Id> {
     fit(dataset).ok()?;
     id(dataset).ok()
 }
 
-/// Puts out the data part: the table, then the arrays.
+/// Writes the data part: the table, then the arrays.
 fn store(dataset: &Dataset, out: &mut Output<'_>) {
     let facts = facts::encode(dataset);
     let mut table = Table::default();
@@ -177,7 +176,7 @@ fn store(dataset: &Dataset, out: &mut Output<'_>) {
     arrays(dataset, &facts, out);
 }
 
-/// Hands out all arrays of a dataset, part by part.
+/// Gives all arrays of a dataset to `out`, part by part.
 fn arrays(dataset: &Dataset, facts: &[u8], out: &mut impl Parts) {
     out.part(Part::Facts);
     out.array(facts);
@@ -198,11 +197,11 @@ fn arrays(dataset: &Dataset, facts: &[u8], out: &mut impl Parts) {
 }
 
 trait Parts: ArrayWriter {
-    /// The arrays that follow are of this part.
+    /// Begins a part: the arrays that follow belong to it.
     fn part(&mut self, part: Part);
 }
 
-/// Says where each array will be.
+/// Collects where each array will be.
 #[derive(Default)]
 struct Table {
     sections: Vec<Section>,
@@ -220,7 +219,7 @@ impl ArrayWriter for Table {
     fn array<T: Element>(&mut self, items: &[T]) {
         let Some(part) = self.part else { return };
         let (tag, item) = (part.tag(self.number), size_of::<T>() as u32);
-        // Where it starts is known once all are counted.
+        // The start is known once all sections are counted.
         self.sections.push(Section { tag, item, start: 0, items: items.len() as u64 });
         self.number += 1;
     }
@@ -243,15 +242,15 @@ impl Table {
     }
 }
 
-/// Hashes the data part, and writes it if there is a file.
+/// Hashes the data part, and writes it to the file if one is given.
 #[derive(Default)]
 struct Output<'a> {
     file: Option<&'a File>,
-    /// Where the next bytes go.
+    /// The offset of the next bytes in the file.
     at: u64,
     hash: Xxh3Default,
     buffer: Vec<u8>,
-    /// The first error; what comes after it is dropped.
+    /// The first error; bytes after it are dropped.
     error: Option<io::Error>,
 }
 
@@ -264,7 +263,7 @@ impl Output<'_> {
         self.at += bytes.len() as u64;
     }
 
-    /// Zeros up to where the next array can start.
+    /// Writes zeros up to the next place where an array can start.
     fn pad(&mut self) {
         let zeros = self.at.next_multiple_of(ALIGNMENT as u64) - self.at;
         self.put(&[0; ALIGNMENT][..zeros as usize]);

@@ -18,7 +18,7 @@ const MAX_SIZE: u64 = 64 << 10;
 /// What is known of the data of a dataset that was accepted last. Times are in seconds since 1970.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
-pub struct Record {
+pub struct DatasetRecord {
     /// The name of the dataset.
     pub name: String,
     /// What tells its files and the way they are read from others, see [`origin`].
@@ -37,7 +37,7 @@ pub struct Record {
     pub facts: Facts,
 }
 
-impl Record {
+impl DatasetRecord {
     /// The record that follows this one when data is accepted: `new` says what of, and when. A list of
     /// another type or of other files has no past.
     pub fn after(before: Option<&Self>, new: Self) -> Self {
@@ -142,38 +142,38 @@ mod tests {
         Dataset::new("list".to_owned(), Kind::Ip4Set, vec![file.into()])
     }
 
-    fn record(content: &str, accepted: u64, entries: u64) -> Record {
-        Record {
+    fn record(content: &str, accepted: u64, entries: u64) -> DatasetRecord {
+        DatasetRecord {
             name: "list".to_owned(),
             origin: origin(&spec("/lists/one")),
             content: content.to_owned(),
             accepted,
             fetched: accepted - 1,
             facts: Facts { entries, ip6: Some(u128::MAX), ..Facts::default() },
-            ..Record::default()
+            ..DatasetRecord::default()
         }
     }
 
     #[test]
     fn a_record_follows_another_of_the_same_list() {
-        let first = Record::after(None, record("a", 100, 30));
+        let first = DatasetRecord::after(None, record("a", 100, 30));
         assert_eq!((first.changed, first.peak_entries), (100, 30));
-        let same = Record::after(Some(&first), record("a", 200, 30));
+        let same = DatasetRecord::after(Some(&first), record("a", 200, 30));
         assert_eq!((same.accepted, same.changed), (200, 100));
-        let fewer = Record::after(Some(&same), record("b", 300, 10));
+        let fewer = DatasetRecord::after(Some(&same), record("b", 300, 10));
         assert_eq!((fewer.changed, fewer.peak_entries, fewer.facts.entries), (300, 30, 10));
-        let other = Record { origin: origin(&spec("/lists/two")), ..record("b", 400, 10) };
-        assert_eq!(Record::after(Some(&fewer), other).peak_entries, 10);
+        let other = DatasetRecord { origin: origin(&spec("/lists/two")), ..record("b", 400, 10) };
+        assert_eq!(DatasetRecord::after(Some(&fewer), other).peak_entries, 10);
     }
 
     #[test]
     fn a_record_is_read_as_it_was_written() {
         let state = tempfile::tempdir().unwrap();
         let folder = Folder::of(state.path());
-        assert_eq!(Record::read(&folder, "list").unwrap(), None);
+        assert_eq!(DatasetRecord::read(&folder, "list").unwrap(), None);
         let record = record("a", 100, 30);
         record.write(&folder).unwrap();
-        assert_eq!(Record::read(&folder, "list").unwrap(), Some(record.clone()));
+        assert_eq!(DatasetRecord::read(&folder, "list").unwrap(), Some(record.clone()));
         let mode = fs::metadata(folder.record("list")).unwrap().permissions().mode();
         assert_eq!(mode & 0o137, 0, "{mode:o}");
         assert_eq!(folder.retain(["list"]).unwrap(), [""; 0].map(PathBuf::from));
@@ -188,7 +188,7 @@ mod tests {
         let path = folder.record("list");
         let told = |text: &[u8]| {
             fs::write(&path, text).unwrap();
-            Record::read(&folder, "list").unwrap_err().to_string()
+            DatasetRecord::read(&folder, "list").unwrap_err().to_string()
         };
         let good = fs::read(&path).unwrap();
         assert!(told(&good[..good.len() / 2]).contains("EOF"));
@@ -197,6 +197,6 @@ mod tests {
         assert_eq!(told(&b" ".repeat(70_000)), "it is too long");
         fs::remove_file(&path).unwrap();
         symlink("/etc/hostname", &path).unwrap();
-        Record::read(&folder, "list").unwrap_err();
+        DatasetRecord::read(&folder, "list").unwrap_err();
     }
 }

@@ -1,6 +1,6 @@
 //! The thread that writes snapshots and records.
 
-use super::record::Record;
+use super::record::DatasetRecord;
 use crate::event::{Event, EventSink};
 use crate::snapshot::folder::Folder;
 use crate::snapshot::{Origin, WriteError};
@@ -24,7 +24,7 @@ pub(crate) struct WriteJob {
 
 enum Job {
     Write(WriteJob),
-    Record(Box<Record>),
+    Record(Box<DatasetRecord>),
     Retain(Vec<String>),
 }
 
@@ -70,7 +70,7 @@ impl SnapshotWriter {
     }
 
     /// Has a record written.
-    pub(crate) fn write_record(&self, record: Record) {
+    pub(crate) fn write_record(&self, record: DatasetRecord) {
         let _ = self.0.send(Job::Record(Box::new(record)));
     }
 
@@ -90,7 +90,7 @@ struct Writer {
     /// The jobs that failed, by the name of the dataset, until a newer one replaces them.
     failed: BTreeMap<String, WriteJob>,
     /// The records that could not be written, until newer ones can.
-    failed_records: BTreeMap<String, Record>,
+    failed_records: BTreeMap<String, DatasetRecord>,
     /// The datasets whose failure was reported.
     told: BTreeSet<String>,
     /// The datasets whose snapshots are to stay, if others are to be removed.
@@ -168,7 +168,7 @@ impl Writer {
     }
 
     /// A failure is told once until it has passed, however often the record changes meanwhile.
-    fn write_record(&mut self, record: Record) {
+    fn write_record(&mut self, record: DatasetRecord) {
         let was_told = self.failed_records.remove(&record.name).is_some();
         let Err(error) = record.write(&self.folder) else { return };
         if !was_told {

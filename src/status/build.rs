@@ -8,7 +8,7 @@ use crate::config::{ConfigSource, Settings, Zone as ZoneSettings};
 use crate::dataset::Lifecycle;
 use crate::dataset::manager::DatasetManager;
 use crate::source::SourceFile;
-use crate::state::record::Record;
+use crate::state::record::DatasetRecord;
 use crate::trie::{Trie4, Trie6};
 use crate::util::time::unix_time;
 use crate::wire::name::NameBuf;
@@ -132,7 +132,7 @@ impl Health {
 }
 
 impl DatasetStatus {
-    fn new(name: &str, kind: Kind, lifecycle: &Lifecycle, record: Option<&Record>) -> Self {
+    fn new(name: &str, kind: Kind, lifecycle: &Lifecycle, record: Option<&DatasetRecord>) -> Self {
         let served = lifecycle.served();
         // What was remembered of another time is of no use while nothing is served.
         let record = record.filter(|_| served.is_some());

@@ -59,7 +59,7 @@ pub struct Watched {
 
 /// A file that has changed and is stable again.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Change {
+pub struct FileChange {
     /// The file, as given to [`Watcher::set_files`].
     pub path: PathBuf,
     /// What is there now.

@@ -2,7 +2,7 @@
 //! bounded by the number of watched names, however long the thread or the taker is busy.
 
 use super::stability::{FileEvent, FileEvents};
-use super::{Change, Watched};
+use super::{FileChange, Watched};
 use crate::source::{FileState, Stable};
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -193,7 +193,7 @@ impl ReportQueue {
     }
 
     /// Waits for reports and takes them. For one task at a time; cancel safe.
-    pub(super) async fn take(&self) -> Vec<Change> {
+    pub(super) async fn take(&self) -> Vec<FileChange> {
         loop {
             let changes = {
                 let mut reports = self.lock();
@@ -201,7 +201,7 @@ impl ReportQueue {
                 std::mem::take(&mut reports.changes)
             };
             if !changes.is_empty() {
-                let change = |(path, state)| Change { path, state };
+                let change = |(path, state)| FileChange { path, state };
                 return changes.into_iter().map(change).collect();
             }
             self.filled.notified().await;

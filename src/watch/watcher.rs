@@ -12,7 +12,7 @@ use super::inotify::FolderWatches;
 use super::path::ResolvedPath;
 use super::queue::{CommandQueue, Commands, ReportQueue};
 use super::stability::{FileEvent, FileEvents, Observation, Stability, Timing};
-use super::{Change, WatchOptions, Watched};
+use super::{FileChange, WatchOptions, Watched};
 use crate::event::{Event, EventSink, WatchFault};
 use crate::source::{FileState, Stable};
 use crate::util::threads::keep_at;
@@ -125,7 +125,7 @@ impl Watcher {
 
     /// Waits for changes and takes them: each file at most once, with what it shows last. An
     /// absence is reported once, and so is the return. For one task at a time; cancel safe.
-    pub async fn changes(&self) -> Vec<Change> {
+    pub async fn changes(&self) -> Vec<FileChange> {
         self.reports.take().await
     }
 }

@@ -34,7 +34,7 @@ pub struct KeyAcl {
 
 impl Acl {
     /// The served form of an access list that was read.
-    pub fn new(parsed: zonefile::Acl) -> Self {
+    pub fn new(parsed: zonefile::ParsedAcl) -> Self {
         let actions = parsed.actions;
         match parsed.subjects {
             Subjects::Clients(ip4, ip6) => {

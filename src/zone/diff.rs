@@ -5,7 +5,7 @@
 
 use super::Dataset;
 use crate::answer::AnswerId;
-use crate::listing::records::{Found, RecordSet};
+use crate::listing::records::{NameRecords, RecordSet};
 use crate::range::{Int, Range};
 use crate::trie::names::{NameEntry, NameTree, encode_key};
 use crate::wire::name::NameBuf;
@@ -277,14 +277,14 @@ impl Comparison<'_> {
     fn records(&mut self, [old, new]: [&RecordSet; 2]) {
         for (name, id) in new.iter() {
             let change = match old.lookup(name.as_wire()) {
-                Found::Records(before) if old.records(before).eq(new.records(id)) => continue,
-                Found::Records(_) => Change::Changed,
-                Found::EmptyNonTerminal | Found::Nothing => Change::Added,
+                NameRecords::Records(before) if old.records(before).eq(new.records(id)) => continue,
+                NameRecords::Records(_) => Change::Changed,
+                NameRecords::EmptyNonTerminal | NameRecords::Nothing => Change::Added,
             };
             self.tell(change, Key::Records(name));
         }
         for (name, _) in old.iter() {
-            if !matches!(new.lookup(name.as_wire()), Found::Records(_)) {
+            if !matches!(new.lookup(name.as_wire()), NameRecords::Records(_)) {
                 self.tell(Change::Removed, Key::Records(name));
             }
         }

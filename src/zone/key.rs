@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 /// The addresses a name stands for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Key {
+pub(crate) struct QueryKey {
     /// IPv4, from four octets or from nibbles of a v4-mapped or 6to4 address.
     pub(crate) ip4: Option<u32>,
     /// IPv6, from 32 nibbles.
@@ -28,7 +28,7 @@ pub(crate) const MAPPED_END: u128 = 0xffff_ffff_ffff;
 /// 2002::/16 (RFC 3056 section 2).
 pub(crate) const SIX_TO_FOUR: u128 = 0x2002 << 112;
 
-impl Key {
+impl QueryKey {
     /// Reads the labels before the apex, in lower case. `with_ip4` says whether v4-mapped and
     /// 6to4 addresses are to be looked up as IPv4 addresses too; a v4-mapped one then is nothing
     /// else.
@@ -53,7 +53,7 @@ impl Key {
 }
 
 impl Below {
-    /// Reads the labels before the apex, as [`Key::parse`] does; `None` if no address ends in
+    /// Reads the labels before the apex, as [`QueryKey::parse`] does; `None` if no address ends in
     /// them.
     #[inline]
     pub(crate) fn parse(prefix: &[u8], labels: usize, with_ip4: bool) -> Option<Self> {
@@ -149,9 +149,9 @@ mod tests {
     use super::*;
     use crate::wire::name::NameBuf;
 
-    fn key(text: &str, with_ip4: bool) -> Key {
+    fn key(text: &str, with_ip4: bool) -> QueryKey {
         let name: NameBuf = text.parse().unwrap();
-        Key::parse(name.as_wire(), name.labels().count(), with_ip4)
+        QueryKey::parse(name.as_wire(), name.labels().count(), with_ip4)
     }
 
     fn below(text: &str, with_ip4: bool) -> Below {
@@ -182,8 +182,8 @@ mod tests {
     fn nibbles_are_an_ip6_address() {
         let full = key(&reversed("2001:db8::42"), true);
         assert_eq!((full.ip4, full.ip6), (None, Some(ip6("2001:db8::42"))));
-        assert_eq!(key(&format!("{}.1", reversed("2001:db8::42")), true), Key::default());
-        assert_eq!(key(&reversed("2001:db8::42").replacen('2', "g", 1), true), Key::default());
+        assert_eq!(key(&format!("{}.1", reversed("2001:db8::42")), true), QueryKey::default());
+        assert_eq!(key(&reversed("2001:db8::42").replacen('2', "g", 1), true), QueryKey::default());
     }
 
     #[test]

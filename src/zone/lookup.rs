@@ -4,7 +4,7 @@
 //! A `View` is what the datasets below one apex see of a name; a zone has one, and one more for each
 //! `combined` dataset that has a subzone for the name.
 
-use super::key::{Below, Key, MAPPED, TestPoint};
+use super::key::{Below, MAPPED, QueryKey, TestPoint};
 use super::{CompiledZone, Dataset, Subzones};
 use crate::answer::AnswerId;
 use crate::listing::Answer;
@@ -191,7 +191,7 @@ pub(crate) struct View<'z, 'n> {
     /// The name relative to the apex.
     name: Name<'n>,
     /// The addresses it stands for.
-    pub(crate) key: Key,
+    pub(crate) key: QueryKey,
     /// The test point it is, if the zone looks after them.
     pub(crate) test_point: Option<TestPoint>,
 }
@@ -264,13 +264,13 @@ impl<'z, 'n> View<'z, 'n> {
         let apex = (whole.labels() - labels) as u8;
         let name = Name { room: whole.padded(), starts: &whole.starts()[..=labels], apex };
         let with_ip4 = datasets.iter().any(|set| set.ip4.is_some());
-        let key = Key::parse(name.labels(), labels, with_ip4);
+        let key = QueryKey::parse(name.labels(), labels, with_ip4);
         // Those of addresses are points of lists of addresses alone (RFC 5782 section 5).
         let has_addresses = || with_ip4 || datasets.iter().any(|set| set.ip6.is_some());
         let test_point = match key {
             _ if !zone.test_points && zone.unlisted.is_none() => None,
-            Key { ip4: Some(ip4), .. } if has_addresses() => TestPoint::of_ip4(ip4),
-            Key { ip6: Some(ip6), .. } if has_addresses() => TestPoint::of_ip6(ip6),
+            QueryKey { ip4: Some(ip4), .. } if has_addresses() => TestPoint::of_ip4(ip4),
+            QueryKey { ip6: Some(ip6), .. } if has_addresses() => TestPoint::of_ip6(ip6),
             _ => TestPoint::of_name(name.labels()),
         };
         let test_point = match test_point {
@@ -297,8 +297,8 @@ impl<'z, 'n> View<'z, 'n> {
     /// and the zone has all its data: a health check must not call a dead zone well.
     pub(crate) fn test_match(&self) -> Option<Match<'z>> {
         let (key, belongs): (_, fn(&Dataset) -> bool) = match self.key {
-            Key { ip4: Some(ip4), .. } => (MatchedKey::Ip4(ip4), |set| set.ip4.is_some()),
-            Key { ip6: Some(ip6), .. } => (MatchedKey::Ip6(ip6), |set| set.ip6.is_some()),
+            QueryKey { ip4: Some(ip4), .. } => (MatchedKey::Ip4(ip4), |set| set.ip4.is_some()),
+            QueryKey { ip6: Some(ip6), .. } => (MatchedKey::Ip6(ip6), |set| set.ip6.is_some()),
             _ => (MatchedKey::Name { listed: 1, apex: self.name.apex }, |set| set.names.is_some()),
         };
         if !self.zone.is_live || !self.datasets.iter().any(|set| belongs(set)) {

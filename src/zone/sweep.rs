@@ -1,15 +1,15 @@
 //! The sweep: one walk over all that a zone answers, for whoever copies a zone (a master file, a
 //! transfer, an export, a comparison).
 //!
-//! A [`Section`] is what is answered below one apex: a zone is one section, and a zone with a
+//! A [`SweepSection`] is what is answered below one apex: a zone is one section, and a zone with a
 //! `combined` dataset is one for each of its subzones. In a section all datasets count together, as
 //! they do for a query of a client without a key: allow lists are taken off, test points are
 //! included, and values that are not yet listed at that time are left out. What a sweep gives:
 //!
 //! | | in the order of | gives |
 //! |---|---|---|
-//! | [`Section::ip4`], [`Section::ip6`] | addresses | ranges, each with the datasets that list it |
-//! | [`Section::nodes`] | names (RFC 4034 section 6.1) | all names that exist, with wildcards and records |
+//! | [`SweepSection::ip4`], [`SweepSection::ip6`] | addresses | ranges, each with the datasets that list it |
+//! | [`SweepSection::nodes`] | names (RFC 4034 section 6.1) | all names that exist, with wildcards and records |
 //!
 //! A sweep reads the tries as it goes: its memory does not grow with the zone, but for the ordinary
 //! records.
@@ -30,7 +30,7 @@ use std::sync::Arc;
 
 /// Which answers to sweep.
 #[derive(Clone, Copy, Debug)]
-pub struct Options {
+pub struct SweepOptions {
     /// The time, in seconds since 1970: values that are listed later (`ts=`) are left out.
     pub now: u64,
     /// List IPv4 addresses as v4-mapped and 6to4 addresses too, as the server does: the sweep is
@@ -100,7 +100,7 @@ pub struct Node<'n, 'z> {
     pub is_exclusion: bool,
 }
 
-/// Takes what [`Section::nodes`] gives.
+/// Takes what [`SweepSection::nodes`] gives.
 pub trait Visitor {
     /// Why a visitor ends the sweep.
     type Error;
@@ -114,7 +114,7 @@ pub trait Visitor {
 }
 
 /// What the datasets below one apex answer.
-pub struct Section<'z> {
+pub struct SweepSection<'z> {
     zone: &'z Zone,
     datasets: &'z [Arc<Dataset>],
     apex: NameBuf,
@@ -131,8 +131,8 @@ pub struct Section<'z> {
 /// The sections of a zone, in the order of its files.
 pub fn sections(
     zone: &Zone,
-    options: Options,
-) -> Result<impl Iterator<Item = Section<'_>>, NotAlone> {
+    options: SweepOptions,
+) -> Result<impl Iterator<Item = SweepSection<'_>>, NotAlone> {
     let combined = zone.datasets.iter().find_map(|set| set.subzones.as_ref());
     let is_alone = combined.is_none() || zone.datasets.len() == 1;
     if !is_alone || zone.allow.iter().any(|set| set.subzones.is_some()) {
@@ -140,13 +140,13 @@ pub fn sections(
     }
     let whole = combined
         .is_none()
-        .then(|| Section::new(zone, &zone.datasets, zone.apex.clone(), Vec::new(), options));
+        .then(|| SweepSection::new(zone, &zone.datasets, zone.apex.clone(), Vec::new(), options));
     let subzones = combined.map_or(&[][..], Subzones::all);
     let parts = subzones.iter().filter_map(move |subzone| {
         let apex = subzone.apex.join(&zone.apex)?;
         let others = subzones.iter().filter(|other| other.apex != subzone.apex);
         let cuts = others.filter_map(|other| relative(&other.apex, &subzone.apex)).collect();
-        Some(Section::new(zone, &subzone.datasets, apex, cuts, options))
+        Some(SweepSection::new(zone, &subzone.datasets, apex, cuts, options))
     });
     Ok(whole.into_iter().chain(parts))
 }
@@ -157,13 +157,13 @@ impl Hit {
         Self { dataset: u16::MAX, answer: AnswerId::NONE, key: HitKind::Ip4, test_point: false };
 }
 
-impl<'z> Section<'z> {
+impl<'z> SweepSection<'z> {
     fn new(
         zone: &'z Zone,
         datasets: &'z [Arc<Dataset>],
         apex: NameBuf,
         cuts: Vec<NameBuf>,
-        Options { now, ip4_in_ip6 }: Options,
+        SweepOptions { now, ip4_in_ip6 }: SweepOptions,
     ) -> Self {
         let any = |has: fn(&Dataset) -> bool| datasets.iter().any(|set| has(set));
         Self {

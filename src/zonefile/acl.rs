@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 /// An access list, read: who it is about, and the actions that its listing gives by number.
 #[derive(Clone, Debug)]
-pub struct Acl {
+pub struct ParsedAcl {
     /// Who it is about.
     pub subjects: Subjects,
     /// What is done with their queries.
@@ -159,7 +159,7 @@ impl AclBuilder {
     }
 
     /// The finished list; and the places of the entries that came too late.
-    pub(super) fn finish(self, answers: AnswersBuilder) -> (Acl, Vec<(u32, Mistake)>) {
+    pub(super) fn finish(self, answers: AnswersBuilder) -> (ParsedAcl, Vec<(u32, Mistake)>) {
         match self.listed {
             Listed::Clients(trie4, trie6) => {
                 let ((mut ip4, late4), (mut ip6, late6)) = (trie4.finish(), trie6.finish());
@@ -171,7 +171,7 @@ impl AclBuilder {
                 let subjects = Subjects::Clients(ip4, ip6);
                 let late = late4.into_iter().map(duplicate);
                 let late = late.chain(late6.into_iter().map(duplicate)).collect();
-                (Acl { subjects, actions }, late)
+                (ParsedAcl { subjects, actions }, late)
             }
             Listed::Keys(mut keys) => {
                 let ids = keys.known.values().copied().chain([keys.unknown]);
@@ -180,7 +180,7 @@ impl AclBuilder {
                     *action = numbers.get(*action);
                 }
                 keys.unknown = numbers.get(keys.unknown);
-                (Acl { subjects: Subjects::Keys(keys), actions }, Vec::new())
+                (ParsedAcl { subjects: Subjects::Keys(keys), actions }, Vec::new())
             }
         }
     }

@@ -56,7 +56,7 @@ mod tests;
 mod value;
 mod values;
 
-pub use acl::{Acl, Keys, Subjects};
+pub use acl::{Keys, ParsedAcl, Subjects};
 pub use batch::Batches;
 pub use counts::Counts;
 pub use diagnostic::{Diagnostic, Diagnostics, MAX_OF_KIND, Omitted};
@@ -66,7 +66,7 @@ pub use format::{Format, Stated, UnknownFormat, Unread, is_json_text, sniff};
 pub use kind::{Kind, UnknownKind};
 pub use mistake::{Mistake, Special};
 pub use options::{Dialect, Options};
-pub use parsed::{Parsed, Section};
+pub use parsed::{Parsed, ParsedSection};
 pub use parser::Parser;
 pub use special::{MAX_VARIABLE, NsData, SoaData, Vars};
 

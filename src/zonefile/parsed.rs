@@ -1,7 +1,7 @@
 //! What comes of reading a dataset.
 
 use super::special::Local;
-use super::{Acl, Counts, Diagnostics, Kind, NsData, SoaData, Stated, Vars};
+use super::{Counts, Diagnostics, Kind, NsData, ParsedAcl, SoaData, Stated, Vars};
 use crate::listing::Answers;
 use crate::listing::addresses::{Addresses4, Addresses6};
 use crate::listing::records::RecordSet;
@@ -41,9 +41,9 @@ pub struct Parsed {
     /// The records, for `generic`.
     pub records: Option<RecordSet>,
     /// Who may ask, for access lists.
-    pub acl: Option<Acl>,
+    pub acl: Option<ParsedAcl>,
     /// The sections, for `combined`.
-    pub parts: Vec<Section>,
+    pub parts: Vec<ParsedSection>,
     /// What the listed keys give.
     pub answers: Answers,
     /// What the files say of themselves.
@@ -81,7 +81,7 @@ impl Parsed {
 
 /// A section, read.
 #[derive(Clone, Debug)]
-pub struct Section {
+pub struct ParsedSection {
     /// The name that the file gives it, or its type.
     pub name: Box<str>,
     /// The subzones it is for, relative to the zone, in lower case; the root for the zone itself.

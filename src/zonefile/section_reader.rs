@@ -5,7 +5,7 @@ use super::collector::Collector;
 use super::fatal::{Refused, SectionTypes};
 use super::scan::Scan;
 use super::special::Local;
-use super::{Diagnostics, FatalCause, Kind, Mistake, Options, Section, Special};
+use super::{Diagnostics, FatalCause, Kind, Mistake, Options, ParsedSection, Special};
 use crate::wire::name::NameBuf;
 use std::collections::HashMap;
 
@@ -20,7 +20,7 @@ pub(super) const MAX_SECTIONS_OF_SUBZONE: usize = 16;
 /// The sections so far.
 #[derive(Debug, Default)]
 pub(super) struct Sections {
-    pub(super) done: Vec<Section>,
+    pub(super) done: Vec<ParsedSection>,
     /// The last one. It goes on in the next file after any special line.
     pub(super) last: Option<Box<SectionReader>>,
     /// Whether entry lines belong to the last one: not at the start of a file.
@@ -116,8 +116,8 @@ impl SectionReader {
     }
 
     /// Decides what its keys give.
-    pub(super) fn finish(self) -> Section {
+    pub(super) fn finish(self) -> ParsedSection {
         let Self { name, apexes, local, collector } = self;
-        Section { name, apexes, parsed: collector.finish(local) }
+        ParsedSection { name, apexes, parsed: collector.finish(local) }
     }
 }

@@ -4,7 +4,7 @@ use super::master::Master;
 use crate::common::{Random, Reply, in_parallel, query, temp_dir};
 use dnsbld::config::ConfigSource;
 use dnsbld::daemon;
-use dnsbld::dump::{self, Options};
+use dnsbld::dump::{self, SweepOptions};
 use dnsbld::engine::{self, Catalog, Request, Transport, WorkerState};
 use hickory_proto::rr::RecordType;
 use std::collections::BTreeSet;
@@ -174,7 +174,8 @@ fn check(seed: u64) {
     let (catalog, asked, files) = catalog(random, with_key);
     let zone = &catalog.zones()[0];
     let mut dump = Vec::new();
-    dump::zone(zone, Options { now: 1_700_000_000, ip4_in_ip6 }, &mut dump).expect("it is memory");
+    dump::zone(zone, SweepOptions { now: 1_700_000_000, ip4_in_ip6 }, &mut dump)
+        .expect("it is memory");
     let dump = String::from_utf8(dump).expect("a dump is ASCII");
     let master = Master::read(&dump);
     assert!(master.len() < 400_000, "seed {seed}: {} records\n{files}", master.len());

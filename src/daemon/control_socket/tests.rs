@@ -5,7 +5,7 @@ use tokio::sync::mpsc::channel;
 const SHORT: Duration = Duration::from_millis(50);
 
 /// What becomes of these bytes when the client sends no more.
-async fn read(bytes: &[u8]) -> Result<Request, RequestFault> {
+async fn read(bytes: &[u8]) -> Result<ControlRequest, RequestFault> {
     let (mut client, mut server) = duplex(bytes.len().max(1));
     client.write_all(bytes).await.unwrap();
     drop(client);
@@ -14,7 +14,7 @@ async fn read(bytes: &[u8]) -> Result<Request, RequestFault> {
 
 #[tokio::test]
 async fn a_request_is_one_line_of_json() {
-    let status = Request::Status {};
+    let status = ControlRequest::Status {};
     assert_eq!(read(b"{\"command\":\"status\"}\n").await.unwrap(), status);
     assert_eq!(read(b" { \"command\" : \"status\" } \r\nrest").await.unwrap(), status);
     let reload = read(b"{\"command\":\"reload\"}\n").await.unwrap();
@@ -52,7 +52,7 @@ async fn anything_else_is_refused() {
 }
 
 /// A loop that obeys whatever it is asked, and one client of it.
-async fn asked(bytes: &[u8], answer: fn() -> Answer) -> String {
+async fn asked(bytes: &[u8], answer: fn() -> ControlAnswer) -> String {
     let (sender, mut commands) = channel(1);
     let (mut client, server) = UnixStream::pair().unwrap();
     tokio::spawn(async move {
@@ -69,9 +69,10 @@ async fn asked(bytes: &[u8], answer: fn() -> Answer) -> String {
 
 #[tokio::test]
 async fn an_answer_is_one_line() {
-    let text = asked(b"{\"command\":\"reload\"}\n", || Answer::refused("no \"because\"\nso")).await;
+    let text =
+        asked(b"{\"command\":\"reload\"}\n", || ControlAnswer::refused("no \"because\"\nso")).await;
     assert_eq!(text, "{\"error\":\"no \\\"because\\\"\\nso\"}\n");
-    let text = asked(b"reload\n", || Answer::refused("")).await;
+    let text = asked(b"reload\n", || ControlAnswer::refused("")).await;
     assert!(
         text.starts_with("{\"error\":\"the request is none that this server knows: "),
         "{text}"
@@ -94,7 +95,7 @@ async fn a_client_that_hangs_is_given_up() {
     let Some(Command::Ask(Asked { reply, .. })) = commands.recv().await else {
         panic!("no request")
     };
-    reply.send(Answer::refused("x".repeat(16 << 20)));
+    reply.send(ControlAnswer::refused("x".repeat(16 << 20)));
     attending.await.unwrap();
     drop(deaf);
 }

@@ -2,7 +2,7 @@
 
 use super::{BuildContext, DatasetManager, ManagedDataset};
 use crate::dataset::acceptance::{Acceptance, RefusedVersions};
-use crate::dataset::lifecycle::Refused;
+use crate::dataset::lifecycle::RefusedLoad;
 use crate::event::Event;
 use crate::source::Problem;
 use crate::state::accepted::AcceptedFiles;
@@ -96,7 +96,7 @@ impl ManagedDataset {
         context: &BuildContext,
     ) {
         let time = SystemTime::now();
-        let Refused { refusal, retry } = self.lifecycle.refuse(time, problem.clone());
+        let RefusedLoad { refusal, retry } = self.lifecycle.refuse(time, problem.clone());
         self.retry = Some(Instant::now() + retry);
         if let Some(refusal) = refusal {
             context.sink.emit(&Event::DatasetRefused { dataset: self.spec.name.clone(), refusal });

@@ -1,6 +1,6 @@
 //! The command lines that a file has, and the instances of rbldnsd that they start.
 
-use super::{Migration, Origin};
+use super::{CommandSource, Migration};
 use anyhow::Context;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -63,7 +63,8 @@ impl Instance {
             NAMELESS => file.to_owned(),
             name => format!("{file}, instance {name}"),
         };
-        let origin = Origin { name: &name, folder: &self.folder, user: self.user.as_deref() };
+        let origin =
+            CommandSource { name: &name, folder: &self.folder, user: self.user.as_deref() };
         Migration::of(&self.words, origin).context(name.clone())
     }
 }

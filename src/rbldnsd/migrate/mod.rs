@@ -49,7 +49,7 @@ pub struct Migration {
 
 /// Where a command line comes from.
 #[derive(Clone, Copy, Debug)]
-pub struct Origin<'a> {
+pub struct CommandSource<'a> {
     /// The command or the file, for the comments.
     pub name: &'a str,
     /// The folder in which rbldnsd is started: an absolute path.
@@ -64,7 +64,7 @@ impl Migration {
     /// # Errors
     ///
     /// What is wrong with the command line, in rbldnsd's words, or what a configuration cannot say.
-    pub fn of(words: &[OsString], origin: Origin<'_>) -> anyhow::Result<Self> {
+    pub fn of(words: &[OsString], origin: CommandSource<'_>) -> anyhow::Result<Self> {
         let unexpanded = input::unexpanded(words);
         if unexpanded.is_empty() {
             return Self::of_expanded(words, origin, Vec::new());
@@ -79,7 +79,7 @@ impl Migration {
 
     fn of_expanded(
         words: &[OsString],
-        origin: Origin<'_>,
+        origin: CommandSource<'_>,
         mut warnings: Vec<String>,
     ) -> anyhow::Result<Self> {
         let mut objections: Vec<Objection> = Vec::new();
@@ -257,7 +257,10 @@ mod tests {
 
     fn migrate(line: &str) -> anyhow::Result<Migration> {
         let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
-        Migration::of(&words, Origin { name: "a test", folder: Path::new("/home/me"), user: None })
+        Migration::of(
+            &words,
+            CommandSource { name: "a test", folder: Path::new("/home/me"), user: None },
+        )
     }
 
     fn settings(line: &str) -> Settings {
@@ -397,7 +400,7 @@ mod tests {
     fn the_user_is_that_of_u_or_of_the_file() {
         let user = |line: &str, user| {
             let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
-            let origin = Origin { name: "a test", folder: Path::new("/"), user };
+            let origin = CommandSource { name: "a test", folder: Path::new("/"), user };
             let text = Migration::of(&words, origin).unwrap().text;
             text.lines()
                 .find_map(|line| line.split_once("     User=").map(|(_, user)| user.to_owned()))

@@ -18,18 +18,18 @@ struct Fixture {
 }
 
 impl Fixture {
-    fn start(limits: TcpLimits, answer: impl Answer) -> Self {
+    fn start(limits: ConnectionLimits, answer: impl AnswerFn) -> Self {
         Self::start_on("127.0.0.1:0", limits, answer)
     }
 
-    fn start_on(address: &str, limits: TcpLimits, answer: impl Answer) -> Self {
+    fn start_on(address: &str, limits: ConnectionLimits, answer: impl AnswerFn) -> Self {
         Self::start_telling(address, limits, answer, Arc::new(Log))
     }
 
     fn start_telling(
         address: &str,
-        limits: TcpLimits,
-        answer: impl Answer,
+        limits: ConnectionLimits,
+        answer: impl AnswerFn,
         sink: Arc<dyn EventSink>,
     ) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -122,14 +122,14 @@ fn waiting(id: u16, wait: u16) -> Vec<u8> {
     [query(id), wait.to_be_bytes().to_vec()].concat()
 }
 
-fn short_idle() -> TcpLimits {
-    TcpLimits { idle: Duration::from_millis(600), ..TcpLimits::default() }
+fn short_idle() -> ConnectionLimits {
+    ConnectionLimits { idle: Duration::from_millis(600), ..ConnectionLimits::default() }
 }
 
 #[test]
 fn the_engine_answers_over_ipv4_and_ipv6() {
     for address in ["127.0.0.1:0", "[::1]:0"] {
-        let fixture = Fixture::start_on(address, TcpLimits::default(), engine::answer);
+        let fixture = Fixture::start_on(address, ConnectionLimits::default(), engine::answer);
         let mut client = fixture.connect();
         for number in 0..3 {
             let answer = ask(&mut client, &query(number));
@@ -143,7 +143,7 @@ fn the_engine_answers_over_ipv4_and_ipv6() {
 #[test]
 fn requests_carry_client_and_transport() {
     let fixture = Fixture::start(
-        TcpLimits::default(),
+        ConnectionLimits::default(),
         |_: &Catalog, _: &mut WorkerState, request: &Request<'_>, out: &mut [u8]| {
             assert_eq!(request.client.to_string(), "127.0.0.1");
             assert_eq!(request.transport, Transport::Tcp);
@@ -156,7 +156,7 @@ fn requests_carry_client_and_transport() {
 
 #[test]
 fn pipelined_queries_are_answered_in_order_also_around_a_delayed_one() {
-    let fixture = Fixture::start(TcpLimits::default(), later);
+    let fixture = Fixture::start(ConnectionLimits::default(), later);
     let mut client = fixture.connect();
     let wait = |number| if number % 200 == 100 { 500 } else { 0 };
     let queries: Vec<_> =
@@ -174,7 +174,7 @@ fn pipelined_queries_are_answered_in_order_also_around_a_delayed_one() {
 
 #[test]
 fn queries_may_come_byte_by_byte() {
-    let fixture = Fixture::start(TcpLimits::default(), echo);
+    let fixture = Fixture::start(ConnectionLimits::default(), echo);
     let mut client = fixture.connect();
     for number in 0..2 {
         for byte in framed(&query(number)) {
@@ -187,7 +187,7 @@ fn queries_may_come_byte_by_byte() {
 
 #[test]
 fn the_longest_queries_are_taken_at_any_split() {
-    let fixture = Fixture::start(TcpLimits::default(), echo);
+    let fixture = Fixture::start(ConnectionLimits::default(), echo);
     let mut client = fixture.connect();
     for number in 0..20_u8 {
         let long = vec![number; MAX_QUERY];
@@ -202,7 +202,7 @@ fn the_longest_queries_are_taken_at_any_split() {
 
 #[test]
 fn lengths_no_query_has_end_the_connection_at_once() {
-    let fixture = Fixture::start(TcpLimits::default(), echo);
+    let fixture = Fixture::start(ConnectionLimits::default(), echo);
     for garbage in [&b"\0\0"[..], b"\0\x0b", b"\x10\x01", b"\xff\xff", b"GET / HTTP/1.0\r\n\r\n"] {
         let mut client = fixture.connect();
         assert_eq!(ask(&mut client, &query(1)), query(1));
@@ -218,7 +218,7 @@ fn lengths_no_query_has_end_the_connection_at_once() {
 #[test]
 fn dropped_queries_leave_the_connection_open() {
     let fixture = Fixture::start(
-        TcpLimits::default(),
+        ConnectionLimits::default(),
         |catalog: &Catalog, state: &mut WorkerState, request: &Request<'_>, out: &mut [u8]| {
             if id(request.query) == 1 { Outcome::Drop } else { echo(catalog, state, request, out) }
         },
@@ -230,7 +230,7 @@ fn dropped_queries_leave_the_connection_open() {
 
 #[test]
 fn a_client_that_has_said_all_still_gets_its_answers() {
-    let fixture = Fixture::start(TcpLimits::default(), echo);
+    let fixture = Fixture::start(ConnectionLimits::default(), echo);
     let mut client = fixture.connect();
     client.write_all(&[framed(&query(1)), framed(&query(2))].concat()).unwrap();
     client.shutdown(std::net::Shutdown::Write).unwrap();
@@ -271,7 +271,8 @@ fn slow_loris_is_cut_though_it_keeps_sending() {
 
 #[test]
 fn a_client_that_does_not_read_is_cut() {
-    let limits = TcpLimits { write: Duration::from_millis(200), ..TcpLimits::default() };
+    let limits =
+        ConnectionLimits { write: Duration::from_millis(200), ..ConnectionLimits::default() };
     let fixture = Fixture::start(
         limits,
         |_: &Catalog, _: &mut WorkerState, _: &Request<'_>, out: &mut [u8]| {
@@ -291,7 +292,7 @@ fn a_client_that_does_not_read_is_cut() {
 
 #[test]
 fn connections_are_capped_per_client_and_in_all() {
-    let limits = TcpLimits { connections: 5, per_client: 2, ..TcpLimits::default() };
+    let limits = ConnectionLimits { connections: 5, per_client: 2, ..ConnectionLimits::default() };
     let fixture = Fixture::start_on("0.0.0.0:0", limits, echo);
     let from = |source: [u8; 4]| {
         let socket =
@@ -334,7 +335,7 @@ fn ipv6_clients_are_counted_by_their_64() {
 #[test]
 fn a_panic_ends_its_connection_only() {
     let fixture = Fixture::start(
-        TcpLimits::default(),
+        ConnectionLimits::default(),
         |catalog: &Catalog, state: &mut WorkerState, request: &Request<'_>, out: &mut [u8]| {
             assert_ne!(id(request.query), 13, "a test's panic");
             echo(catalog, state, request, out)
@@ -370,7 +371,7 @@ fn a_panic_of_the_acceptor_is_told_and_it_accepts_again() {
     let sink = Arc::new(Fragile::default());
     let fixture = Fixture::start_telling(
         "127.0.0.1:0",
-        TcpLimits::default(),
+        ConnectionLimits::default(),
         |catalog: &Catalog, state: &mut WorkerState, request: &Request<'_>, out: &mut [u8]| {
             assert_ne!(id(request.query), 13, "a test's panic");
             echo(catalog, state, request, out)
@@ -386,7 +387,7 @@ fn a_panic_of_the_acceptor_is_told_and_it_accepts_again() {
 
 #[test]
 fn stopping_lets_answers_finish_for_a_second() {
-    let mut fixture = Fixture::start(TcpLimits::default(), later);
+    let mut fixture = Fixture::start(ConnectionLimits::default(), later);
     let mut soon = fixture.connect();
     let mut never = fixture.connect();
     let mut idle = fixture.connect();
@@ -408,7 +409,7 @@ fn stopping_lets_answers_finish_for_a_second() {
 
 #[test]
 fn stopping_without_answers_under_way_is_quick_and_frees_the_address() {
-    let mut fixture = Fixture::start(TcpLimits::default(), echo);
+    let mut fixture = Fixture::start(ConnectionLimits::default(), echo);
     let address = fixture.address();
     let mut client = fixture.connect();
     assert_eq!(ask(&mut client, &query(1)), query(1));
@@ -428,7 +429,7 @@ fn server_without_descriptors() {
         return;
     }
     tracing_subscriber::fmt().with_writer(io::stderr).init();
-    let limits = TcpLimits { per_client: 1000, ..TcpLimits::default() };
+    let limits = ConnectionLimits { per_client: 1000, ..ConnectionLimits::default() };
     let fixture = Fixture::start(limits, echo);
     println!("\nport {}", fixture.address().port());
     // The parent closes our input when it is done.

@@ -47,7 +47,7 @@ struct Fixture {
 }
 
 impl Fixture {
-    fn start(idle: Duration, answer: impl Answer) -> Self {
+    fn start(idle: Duration, answer: impl AnswerFn) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()

@@ -18,7 +18,7 @@ struct Fixture {
     _delay: DelayQueue,
 }
 
-fn serve(address: &str, workers: usize, answer: impl Answer) -> Fixture {
+fn serve(address: &str, workers: usize, answer: impl AnswerFn) -> Fixture {
     let context = context();
     let delay = DelayQueue::start(Arc::clone(&context.counters), &context.sink).unwrap();
     let listeners = listen::udp(address.parse().unwrap(), workers).unwrap();
@@ -118,7 +118,7 @@ fn wildcard_sockets_reply_from_the_address_asked() {
 }
 
 /// Holds the first query back until the flag is set, so that others pile up behind it.
-fn gated(open: &Arc<AtomicBool>, answer: impl Answer) -> impl Answer {
+fn gated(open: &Arc<AtomicBool>, answer: impl AnswerFn) -> impl AnswerFn {
     let open = Arc::clone(open);
     move |catalog: &Catalog, state: &mut WorkerState, request: &Request<'_>, out: &mut [u8]| {
         while !open.load(Ordering::Relaxed) {

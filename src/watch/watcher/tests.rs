@@ -29,7 +29,7 @@ fn ms(milliseconds: u64) -> Duration {
 /// A watcher whose reports are all kept, one by one.
 struct Received {
     watcher: Arc<Watcher>,
-    received: Receiver<Change>,
+    received: Receiver<FileChange>,
 }
 
 impl Received {

@@ -11,7 +11,7 @@
 //! IPv6 Internet. So the children that are nibbles too are given one by one.
 
 use super::names::{AddressNode, Merge};
-use super::{Hit, HitKind, Hits, Section, Visitor};
+use super::{Hit, HitKind, Hits, SweepSection, Visitor};
 use crate::answer::AnswerId;
 use crate::zone::Dataset;
 use crate::zone::key::{MAPPED, MAPPED_END, SIX_TO_FOUR, TestPoint};
@@ -26,7 +26,7 @@ const SIX_TO_FOUR_END: u128 = SIX_TO_FOUR | u128::MAX >> 16;
 
 /// Gives all names that exist for the addresses listed to `merge`, in canonical order.
 pub(super) fn walk<V: Visitor>(
-    section: &Section<'_>,
+    section: &SweepSection<'_>,
     merge: &mut Merge<'_, '_, V>,
 ) -> Result<(), V::Error> {
     let none = Hits::from([]);
@@ -37,7 +37,7 @@ pub(super) fn walk<V: Visitor>(
 
 struct Walk<'w, 'z, 'm, 'v, V> {
     merge: &'w mut Merge<'m, 'v, V>,
-    section: &'w Section<'z>,
+    section: &'w SweepSection<'z>,
     labels: Rc<[AddressLabel]>,
     none: Hits,
 }
@@ -229,7 +229,7 @@ fn labels() -> Vec<AddressLabel> {
     labels
 }
 
-impl Section<'_> {
+impl SweepSection<'_> {
     /// The hits of an IPv4 address, and the last address up to which they are known to hold.
     pub(super) fn of_ip4(&self, address: u32) -> (Vec<Hit>, u32) {
         if !self.has_ip4 {

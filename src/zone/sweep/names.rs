@@ -5,7 +5,7 @@
 //! it: the answers of these are repeated at the name. A name that must not have the answer of a
 //! wildcard above it, and has nothing below it, is an exclusion.
 
-use super::{Hit, HitKind, Hits, Node, Section, Visitor, label_count, suffix};
+use super::{Hit, HitKind, Hits, Node, SweepSection, Visitor, label_count, suffix};
 use crate::answer::AnswerId;
 use crate::listing::records::Record;
 use crate::trie::names::encode_key;
@@ -80,7 +80,7 @@ struct OpenName {
 
 /// Merges the trees and gives each name to the visitor.
 pub(super) struct Merge<'z, 'v, V> {
-    section: &'z Section<'z>,
+    section: &'z SweepSection<'z>,
     visitor: &'v mut V,
     sources: Vec<NameSource<'z>>,
     /// The names from the apex down to the one given last, which has this key.
@@ -91,7 +91,10 @@ pub(super) struct Merge<'z, 'v, V> {
 
 impl<'z, 'v, V: Visitor> Merge<'z, 'v, V> {
     /// Gives the apex.
-    pub(super) fn start(section: &'z Section<'z>, visitor: &'v mut V) -> Result<Self, V::Error> {
+    pub(super) fn start(
+        section: &'z SweepSection<'z>,
+        visitor: &'v mut V,
+    ) -> Result<Self, V::Error> {
         let (sources, none) = (sources(section), Hits::from([]));
         let mut merge = Self { section, visitor, sources, open: Vec::new(), key: Vec::new(), none };
         let entries = merge.take(&[]);
@@ -265,7 +268,7 @@ fn key_len(key: &[u8], labels: u8) -> usize {
     }
 }
 
-fn sources<'z>(section: &Section<'z>) -> Vec<NameSource<'z>> {
+fn sources<'z>(section: &SweepSection<'z>) -> Vec<NameSource<'z>> {
     let room = MAX_NAME - (section.apex.as_wire().len() - 1);
     let source = |role, entries: Box<dyn Iterator<Item = SourceEntry<'z>> + 'z>| {
         // A label `*` would be a wildcard in a copy of the zone.

@@ -73,8 +73,8 @@ fn zone(datasets: Vec<Arc<Dataset>>, allow: Vec<Arc<Dataset>>) -> Zone {
     }
 }
 
-fn section(zone: &Zone) -> Section<'_> {
-    sections(zone, Options { now: 0, ip4_in_ip6: false }).unwrap().next().unwrap()
+fn section(zone: &Zone) -> SweepSection<'_> {
+    sections(zone, SweepOptions { now: 0, ip4_in_ip6: false }).unwrap().next().unwrap()
 }
 
 /// The ranges, each with the places of the datasets that list it.
@@ -167,7 +167,7 @@ fn nodes_are_all_names_in_canonical_order() {
 fn a_combined_dataset_must_be_alone() {
     let combined =
         || Arc::new(Dataset { subzones: Some(Subzones::default()), ..Dataset::default() });
-    let options = Options { now: 0, ip4_in_ip6: false };
+    let options = SweepOptions { now: 0, ip4_in_ip6: false };
     assert!(sections(&zone(vec![combined()], Vec::new()), options).is_ok());
     for zone in
         [zone(vec![combined(), ip4(&[])], Vec::new()), zone(vec![ip4(&[])], vec![combined()])]

@@ -1,7 +1,7 @@
 //! Combined files: what belongs to which section.
 
 use super::*;
-use crate::listing::records::Found;
+use crate::listing::records::NameRecords;
 use crate::zonefile::section_reader::{MAX_SECTIONS, MAX_SECTIONS_OF_SUBZONE, MAX_SUBZONES};
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ fn combined(files: &[&str]) -> Result<Parsed, Fatal> {
 
 /// The sections as text: `type name apexes ttl $1 entries`.
 fn sections(parsed: &Parsed) -> Vec<String> {
-    let section = |part: &Section| {
-        let Section { name, apexes, parsed } = part;
+    let section = |part: &ParsedSection| {
+        let ParsedSection { name, apexes, parsed } = part;
         let apexes: Vec<_> = apexes.iter().map(ToString::to_string).collect();
         let one = parsed.vars.numbered[1].as_deref().map(String::from_utf8_lossy);
         let (kind, ttl, entries) = (parsed.kind, parsed.ttl, parsed.entries);
@@ -60,7 +60,7 @@ fn records_have_the_ttl_of_their_section() {
     let parsed = parsed.unwrap();
     let set = parsed.parts[0].parsed.records.as_ref().unwrap();
     for (name, ttl) in [(b"\x01a\0", 5), (b"\x01b\0", 6)] {
-        let Found::Records(name) = set.lookup(name) else { panic!() };
+        let NameRecords::Records(name) = set.lookup(name) else { panic!() };
         assert_eq!(set.records(name).next().unwrap().ttl, ttl);
     }
 }

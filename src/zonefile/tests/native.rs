@@ -1,7 +1,7 @@
 //! Lines that say something else to their authors than to rbldnsd.
 
 use super::*;
-use crate::listing::records::Found;
+use crate::listing::records::NameRecords;
 use crate::trie::names::NameLookup;
 use crate::wire::Type;
 
@@ -239,8 +239,8 @@ fn lines_of_bind_are_told() {
     let parsed = native(Kind::Generic, text);
     assert_eq!(told_of(&parsed), [(3, false, Mistake::NoOwner), (4, true, Mistake::Star)]);
     let records = parsed.records.unwrap();
-    assert_eq!(records.lookup(b"\x02in\0"), Found::Nothing);
-    let Found::Records(name) = records.lookup(b"\x01a\0") else { panic!() };
+    assert_eq!(records.lookup(b"\x02in\0"), NameRecords::Nothing);
+    let NameRecords::Records(name) = records.lookup(b"\x01a\0") else { panic!() };
     assert_eq!(records.records(name).next().unwrap().rtype, Type::AAAA);
     let faithful = rbldnsd(Kind::Generic, text);
     assert_eq!(told_of(&faithful), [(6, false, Mistake::RecordType)]);
