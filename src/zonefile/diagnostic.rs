@@ -89,13 +89,23 @@ impl Diagnostics {
     }
 
     fn kind(&mut self, file: u16, reason: Mistake) -> &mut OfKind {
-        let is_it =
-            |of: &OfKind| of.file == file && discriminant(&of.reason) == discriminant(&reason);
+        let is_it = |of: &OfKind| of.file == file && are_of_a_kind(of.reason, reason);
         let index = self.kinds.iter().rposition(is_it).unwrap_or_else(|| {
             self.kinds.push(OfKind { file, reason, total: 0, kept: 0 });
             self.kinds.len() - 1
         });
         &mut self.kinds[index]
+    }
+}
+
+/// True if two mistakes are told with the same words, but for what the lines have there.
+fn are_of_a_kind(one: Mistake, other: Mistake) -> bool {
+    match (one, other) {
+        (Mistake::Unread(one), Mistake::Unread(other)) => one == other,
+        (Mistake::OddName(one), Mistake::OddName(other)) => {
+            one == other || !one.is_ascii() && !other.is_ascii()
+        }
+        _ => discriminant(&one) == discriminant(&other),
     }
 }
 
@@ -146,6 +156,7 @@ fn excerpt(line: &[u8]) -> Box<str> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::format::Unread;
     use super::*;
 
     fn of_lines(lines: impl Iterator<Item = u32>, reason: Mistake) -> Diagnostics {
@@ -167,6 +178,23 @@ mod tests {
         assert_eq!(lines, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 600]);
         let omitted: Vec<_> = diagnostics.omitted().map(|of| (of.reason, of.lines)).collect();
         assert_eq!(omitted, [(Mistake::NoName, 248), (Mistake::BadA, 25)]);
+    }
+
+    #[test]
+    fn kinds_are_told_apart_by_their_words() {
+        let mut diagnostics = of_lines(0..7, Mistake::Unread(Unread::NoKey));
+        diagnostics.add_late(of_lines(7..14, Mistake::Unread(Unread::NotAName)));
+        diagnostics.add_late(of_lines(14..21, Mistake::OddName(b'/')));
+        diagnostics.add_late(of_lines(21..25, Mistake::OddName(0xc3)));
+        diagnostics.add_late(of_lines(25..28, Mistake::OddName(0xe2)));
+        let omitted: Vec<_> = diagnostics.omitted().map(|of| (of.reason, of.lines)).collect();
+        let of_words = [
+            (Mistake::Unread(Unread::NoKey), 2),
+            (Mistake::Unread(Unread::NotAName), 2),
+            (Mistake::OddName(b'/'), 2),
+            (Mistake::OddName(0xc3), 2),
+        ];
+        assert_eq!(omitted, of_words);
     }
 
     #[test]
