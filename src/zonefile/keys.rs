@@ -22,6 +22,9 @@ pub(super) fn read<'k, 't: 'k>(
     name: &'k mut NameBuf,
 ) -> Result<ReadKey<'k>, Mistake> {
     let is_native = dialect == Dialect::Native;
+    if is_native && kind == Kind::Ip4Tset && scan.peek() == b'!' {
+        return Err(Mistake::NotSingle4);
+    }
     let can_exclude = !matches!(kind, Kind::Ip4Tset | Kind::Acl | Kind::AclKey);
     let is_excluded = can_exclude && eat_exclusion(scan);
     let start = scan.clone();

@@ -199,7 +199,7 @@ impl fmt::Display for Mistake {
                 write!(f, "{size} addresses are more than the {max} that $MAXRANGE4 allows")
             }
             Self::NotSingle4 => {
-                f.write_str("ip4tset holds single addresses: use ip4set or ip4trie for networks and ranges")
+                f.write_str("ip4tset holds single addresses: use ip4set or ip4trie for networks, ranges and exclusions")
             }
             Self::NotSingle6 { excluded: false } => {
                 f.write_str("ip6tset holds networks of /64: use ip6trie for others")

@@ -182,12 +182,17 @@ pub(super) fn behind<'k>(
         };
         return (key, doubt.then_some(Mistake::SecondAddress));
     }
+    let may_have_port = match key {
+        EntryKey::Prefix4 { len, .. } => len == 32 && kind != Kind::Ip4Tset,
+        EntryKey::Name { .. } => true,
+        _ => false,
+    };
+    if let Some(port) = port(rest).filter(|_| may_have_port) {
+        return (key, of_value(Some(Mistake::Port(port))));
+    }
     let EntryKey::Prefix4 { address, len: 32 } = key else {
         return (key, of_value(map_word(next)));
     };
-    if let Some(port) = port(rest).filter(|_| kind != Kind::Ip4Tset) {
-        return (key, of_value(Some(Mistake::Port(port))));
-    }
     let Some((second, after)) = whole_address(next) else {
         return (key, of_value(map_word(next)));
     };
@@ -218,12 +223,12 @@ fn whole_address(text: &[u8]) -> Option<(u32, &[u8])> {
     after.first().is_none_or(|&byte| is_blank(byte) || byte == b'#').then_some((address, after))
 }
 
-/// The port of a mail or web server that seems to follow an address: `192.0.2.1:25`.
+/// The port of a well-known service that seems to follow an address or a name: `192.0.2.1:25`.
 fn port(rest: &[u8]) -> Option<u8> {
-    let number = rest.strip_prefix(b":")?.trim_ascii_end();
-    let ports: [(&[u8], u8); 5] =
-        [(b"22", 22), (b"25", 25), (b"53", 53), (b"80", 80), (b"110", 110)];
-    ports.iter().find(|(text, _)| *text == number).map(|(_, port)| *port)
+    const PORTS: [u8; 14] = [21, 22, 23, 25, 53, 80, 81, 88, 110, 111, 123, 135, 139, 143];
+    let number = str::from_utf8(rest.strip_prefix(b":")?.trim_ascii_end()).ok()?;
+    let port = number.parse().ok().filter(|port| PORTS.contains(port))?;
+    number.starts_with(|first: char| matches!(first, '1'..='9')).then_some(port)
 }
 
 /// True if what stands behind a key may be a part of the key, or a word that is told: the general
@@ -248,8 +253,8 @@ const PASSES: [&[u8]; 4] = [b"ok", b"permit", b"dunno", b"relay"];
 fn is_pass(text: &[u8]) -> bool {
     const LONGEST: usize = 6;
     let head = &text[..text.len().min(LONGEST + 1)];
-    // A line ends at a NUL.
-    let is_end = |byte: &u8| is_blank(*byte) || matches!(byte, 0 | b'#' | b';');
+    // A line ends at a NUL; Postfix has `permit_mynetworks` and its like.
+    let is_end = |byte: &u8| is_blank(*byte) || matches!(byte, 0 | b'#' | b';' | b'_');
     let (word, rest) = head.split_at(head.iter().position(is_end).unwrap_or(head.len()));
     // Texts begin with `relay`, too.
     let is_alone = || matches!(rest.trim_ascii_start(), [] | [0 | b'#' | b';', ..]);

@@ -306,14 +306,20 @@ impl<'o> Parser<'o> {
         let is_cut = self.is_cut;
         let (collector, rules, _) = self.collector().ok_or(FatalCause::NoSection)?;
         let (start, text) = (scan.at(), scan.rest());
+        let (kind, dialect) = (collector.kind, rules.options.dialect);
         if let Some(taken) = collector.default_line(scan) {
             if is_cut && native::ends_in_a_value(text) {
                 return Err(Mistake::CutKey.into());
             }
-            return taken.map(|warning| Some((warning?, scan.at())));
+            let is_ip6 = text.starts_with(b"::") && dialect == Dialect::Native;
+            return match taken {
+                Err(Refused::Line(_)) if is_ip6 && kind.lists_ip4() && !kind.lists_ip6() => {
+                    Err(Mistake::Ip6InIp4.into())
+                }
+                taken => taken.map(|warning| Some((warning?, scan.at()))),
+            };
         }
-        let dialect = rules.options.dialect;
-        if collector.kind == Kind::Generic {
+        if kind == Kind::Generic {
             let mut data = generic::Data::default();
             let (name, record) = generic::read(scan, rules, is_indented, &mut data)?;
             // Other data than a text that was cut is other data.
@@ -327,8 +333,7 @@ impl<'o> Parser<'o> {
             return Ok(star.or(warning.map(|reason| (reason, scan.at()))));
         }
         let mut name = NameBuf::ROOT;
-        let ReadKey { key, is_excluded, mut warning } =
-            keys::read(collector.kind, dialect, scan, &mut name)?;
+        let ReadKey { key, is_excluded, mut warning } = keys::read(kind, dialect, scan, &mut name)?;
         let end = scan.at();
         let (spelled, rest) = text.split_at(end - start);
         let may_be_cut = match rest.is_empty() {
@@ -401,7 +406,7 @@ impl<'o> Parser<'o> {
         match &key {
             Key::Name(name) if is_word(name) => return Err(Mistake::NoKey.into()),
             Key::Name(_) => {}
-            _ if self.options.format.is_for_names_alone() => return Err(Mistake::NoKey.into()),
+            _ if !self.options.format.has_addresses(self.kind) => return Err(Mistake::NoKey.into()),
             _ => {}
         }
         let value = || match (&item.text, item.excluded) {

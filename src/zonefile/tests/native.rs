@@ -176,11 +176,15 @@ fn values_that_were_meant_otherwise_are_told() {
     let parsed = native(Kind::Ip4Set, "192.0.2.1:25\n192.0.2.2:2\n192.0.2.3:25:x\n");
     assert_eq!(told_of(&parsed), [(1, true, Mistake::Port(25))]);
     assert_eq!(parsed.entries, 3);
+    let parsed = native(Kind::Dnset, "a.example:143\nb.example:4\n.c.example:80:x\n");
+    assert_eq!(told_of(&parsed), [(1, true, Mistake::Port(143))]);
     let map = "192.0.2.0/24 REJECT\n198.51.100.0/24 OK\n203.0.113.0/24\tdunno \n";
     let parsed = native(Kind::Ip4Trie, map);
     let passes = Mistake::PassesInMap;
     assert_eq!(told_of(&parsed), [(2, true, passes), (3, true, passes)]);
     assert_eq!(told_of(&native(Kind::Dnset, "a.example permit\n")), [(1, true, passes)]);
+    let postfix = native(Kind::Ip4Set, "192.0.2.1 permit_mynetworks\n192.0.2.2 permits\n");
+    assert_eq!(told_of(&postfix), [(1, true, passes)]);
     let values =
         [" OK # ours", " ok a friend", " Relay;x", " relay host", " okay", "\tDunno#", " # ok"];
     for (kind, key) in
@@ -253,6 +257,8 @@ fn sets_take_lengths_that_change_nothing() {
     assert_eq!(listing4(&parsed), ["192.0.2.1-192.0.2.2 127.0.0.2 "]);
     assert_eq!(told_of(&parsed), [3, 4, 5].map(|line| (line, false, Mistake::NotSingle4)));
     assert_eq!(rbldnsd(Kind::Ip4Tset, text).entries, 1);
+    let parsed = native(Kind::Ip4Tset, "192.0.2.1\n!192.0.2.2\n");
+    assert_eq!(told_of(&parsed), [(2, false, Mistake::NotSingle4)]);
     let text = "2001:db8:1:2\n2001:db8:1:3::/64\n2001:db8::/48\n2001:db8:1:4::1/64\n";
     let parsed = native(Kind::Ip6Tset, text);
     let wide = Mistake::NotSingle6 { excluded: false };
@@ -274,6 +280,9 @@ fn the_other_family_is_one_kind_of_fault() {
         let other = Mistake::Ip4InIp6;
         assert_eq!(told_of(&parsed), [(2, false, other), (3, false, other), (4, false, bare)]);
     }
+    let parsed = native(Kind::Ip4Set, "192.0.2.1\n::1\n::ffff:192.0.2.2\n:x\n");
+    let told = [Mistake::Ip6InIp4, Mistake::Ip6InIp4, Mistake::BadA];
+    assert_eq!(parsed.diagnostics.kept.iter().map(|told| told.reason).collect::<Vec<_>>(), told);
 }
 
 /// A file that was cut anywhere never lists more than the whole one.
