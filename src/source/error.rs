@@ -287,11 +287,13 @@ fn other_form_remedy(format: Format, suits: bool) -> &'static str {
         (Format::Hosts, false) => "set type = \"dnset\" and format = \"hosts\" for the dataset",
         (Format::Adblock, true) => "set format = \"adblock\" for the dataset",
         (Format::Adblock, false) => "set type = \"dnset\" and format = \"adblock\" for the dataset",
-        (Format::Urls, _) => "set format = \"urls\" for the dataset, and a type of lists",
+        (Format::Urls, true) => "set format = \"urls\" for the dataset",
+        (Format::Urls, false) => "set format = \"urls\" for the dataset, and a type of lists",
         (Format::Csv, _) => {
             "set format = \"csv\" for the dataset, and column if it is not the first"
         }
-        (Format::Jsonl, _) => "set format = \"jsonl\" for the dataset, and a type of lists",
+        (Format::Jsonl, true) => "set format = \"jsonl\" for the dataset",
+        (Format::Jsonl, false) => "set format = \"jsonl\" for the dataset, and a type of lists",
         (Format::Rpz, true) => "set format = \"rpz\" for the dataset",
         (Format::Rpz, false) => "set type = \"dnset\" and format = \"rpz\" for the dataset",
         (Format::Dnsmasq, true) => "set format = \"dnsmasq\" for the dataset",

@@ -24,7 +24,8 @@ const OWN: [&str; 13] = [
 pub(super) fn line<'l>(line: &'l [u8], say: &mut dyn FnMut(Item<'l>)) -> Result<(), Refusal> {
     let mut words = words(line).take_while(|(_, word)| !is_remark(word));
     let Some((_, address)) = words.next() else { return Ok(()) };
-    if !is_address(address) {
+    // Short lists write `0` for 0.0.0.0 (inet_aton(3)).
+    if !is_address(address) && address != b"0" {
         return Err((0, Unread::NoKey));
     }
     let mut names = words.peekable();

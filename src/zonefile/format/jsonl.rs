@@ -4,7 +4,7 @@
 //! object with `"type":"metadata"` says how many records the file has and when it was made.
 
 use super::super::Kind;
-use super::{Item, Refusal, Unread};
+use super::{Item, Refusal, Unread, scoped};
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;
@@ -70,7 +70,7 @@ impl Jsonl {
         let Some(key) = fields.key else { return Err((0, Unread::NoKey)) };
         let text = fields.sblid.map(into_bytes);
         let item = match into_bytes(key) {
-            Cow::Borrowed(key) => Item::new(key, key.as_ptr() as usize - line.as_ptr() as usize),
+            Cow::Borrowed(key) => scoped(key, key.as_ptr() as usize - line.as_ptr() as usize),
             Cow::Owned(key) => Item { key: key.into(), ..Item::new(b"", 0) },
         };
         say(Item { text, ..item });

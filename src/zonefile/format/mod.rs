@@ -84,7 +84,7 @@ impl Format {
             Self::Csv => "a CSV file",
             Self::Jsonl => "a file of JSON lines",
             Self::Rpz => "a response policy zone",
-            Self::Dnsmasq => "settings of dnsmasq",
+            Self::Dnsmasq => "a configuration of dnsmasq",
             Self::Domains => "a list of domain names",
         }
     }
@@ -104,7 +104,16 @@ impl Format {
         }
     }
 
-    /// True if the keys of this format are always names.
+    /// True if the keys of this format may be addresses, in a dataset of this type. Filters and lists of
+    /// names have some among their names, which `mixed` takes.
+    pub(super) fn has_addresses(self, kind: Kind) -> bool {
+        match self {
+            Self::Adblock | Self::Domains => kind == Kind::Mixed,
+            _ => !self.is_for_names_alone(),
+        }
+    }
+
+    /// True if this format is about names, and no type of addresses alone can be read in it.
     pub fn is_for_names_alone(self) -> bool {
         matches!(self, Self::Hosts | Self::Adblock | Self::Rpz | Self::Dnsmasq | Self::Domains)
     }
@@ -190,6 +199,8 @@ pub enum Unread {
     NoPolicy,
     /// The owner of the record is not below the origin of the zone.
     OutOfZone,
+    /// A directive of a zone that may stand for records (`$INCLUDE`, `$GENERATE`).
+    OtherDirective,
     /// A setting that lists nothing.
     OtherSetting,
     /// No column has this name.
@@ -210,6 +221,9 @@ impl fmt::Display for Unread {
                 "the record lists nothing; expected CNAME with the target `.`, `*.`, `rpz-drop.` or `rpz-passthru.`"
             }
             Self::OutOfZone => "the owner is not below the origin of the zone",
+            Self::OtherDirective => {
+                "the directive is not read: write its records out; expected $ORIGIN or $TTL"
+            }
             Self::OtherSetting => "the setting lists nothing; expected server=, address= or local=",
             Self::NoColumn => "no column of the header has the name that `column` gives",
         })
@@ -302,7 +316,9 @@ fn domain<'l>(line: &'l [u8], say: &mut dyn FnMut(Item<'l>)) {
     if is_remark(word) || word.starts_with(b"!") || word.starts_with(b"//") {
         return;
     }
-    say(scoped(word, at));
+    // A remark may follow the name without a blank.
+    let name = word.split(|&byte| byte == b'#').next().unwrap_or(word);
+    say(scoped(name, at));
 }
 
 /// A name with its scope as `dnset` writes it: `name`, `.name` or `*.name`.

@@ -54,6 +54,8 @@ impl Rpz {
                 && let Some((_, origin)) = words.nth(1)
             {
                 self.origin = Some(self.full(origin));
+            } else if !first.eq_ignore_ascii_case(b"$ttl") {
+                return Err((start, Unread::OtherDirective));
             }
             return Ok(());
         }
@@ -91,6 +93,8 @@ impl Rpz {
             b"." | b"*." => false,
             _ if target.eq_ignore_ascii_case(b"rpz-drop.") => false,
             _ if target.eq_ignore_ascii_case(b"rpz-passthru.") => true,
+            // The older way to write it: the name itself.
+            [target @ .., b'.'] if target.eq_ignore_ascii_case(&name) => true,
             _ => return Err((at, Unread::NoPolicy)),
         };
         let last = name.rsplit(|&byte| byte == b'.').next().unwrap_or_default();

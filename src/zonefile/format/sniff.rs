@@ -18,10 +18,11 @@ pub fn sniff(kind: Kind, start: &[u8]) -> Option<Format> {
     let start = start.strip_prefix(BYTE_ORDER_MARK).unwrap_or(start);
     // The last line may be cut.
     let whole = memchr::memrchr(b'\n', start).map_or(start, |end| &start[..end]);
-    // Exclusions and the remarks of filter lists tell nothing.
+    // Exclusions, the remarks of filter lists, and the head of a zone or list tell nothing.
     let is_data = |line: &&[u8]| {
         let first = words(line).next();
-        first.is_some_and(|(_, word)| !is_remark(word) && !word.starts_with(b"!"))
+        first.is_some_and(|(_, word)| !is_remark(word) && !matches!(word[0], b'!' | b'$'))
+            && !is_head_of_zone(line)
     };
     let lines: Vec<&[u8]> =
         whole.split(|&byte| byte == b'\n').filter(is_data).take(LINES).collect();
@@ -41,7 +42,7 @@ pub fn sniff(kind: Kind, start: &[u8]) -> Option<Format> {
     let half = |count: usize| count > 0 && count * 2 >= lines.len();
     let by_line =
         tests.into_iter().find(|(_, test)| half(lines.iter().filter(|line| test(line)).count()));
-    by_line.map(|(format, _)| format).or_else(|| is_csv(&lines).then_some(Format::Csv))
+    by_line.map(|(format, _)| format).or_else(|| is_csv(kind, &lines).then_some(Format::Csv))
 }
 
 /// True if a file begins as a JSON text of more than a line, or as an array: no reader reads it.
@@ -137,15 +138,32 @@ fn is_url(line: &[u8]) -> bool {
 
 fn is_json(line: &[u8]) -> bool {
     let line = line.trim_ascii();
-    line.starts_with(b"{\"") && line.ends_with(b"}")
+    let begins = |line: &[u8]| {
+        line.strip_prefix(b"{").is_some_and(|rest| rest.trim_ascii_start().starts_with(b"\""))
+    };
+    begins(line) && line.ends_with(b"}")
 }
 
-/// Behind the owner, a TTL and a class alone may stand before the type.
-fn is_rpz(line: &[u8]) -> bool {
-    let mut record = words(line)
+/// The type and the data of a line of a master file. Behind the owner, a TTL and a class alone may
+/// stand before them.
+fn record(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    words(line)
         .map(|(_, word)| word)
         .skip(usize::from(!line.starts_with(b" ") && !line.starts_with(b"\t")))
-        .skip_while(|word| is_ttl_or_class(word));
+        .skip_while(|word| is_ttl_or_class(word))
+}
+
+/// The SOA or the first NS of a zone.
+fn is_head_of_zone(line: &[u8]) -> bool {
+    let is_of_zone = line.starts_with(b"@") || line.starts_with(b" ") || line.starts_with(b"\t");
+    is_of_zone
+        && record(line).next().is_some_and(|word| {
+            word.eq_ignore_ascii_case(b"soa") || word.eq_ignore_ascii_case(b"ns")
+        })
+}
+
+fn is_rpz(line: &[u8]) -> bool {
+    let mut record = record(line);
     let is_cname = record.next().is_some_and(|word| word.eq_ignore_ascii_case(b"cname"));
     let target = record.next().unwrap_or_default();
     is_cname && (matches!(target, b"." | b"*.") || target.starts_with(b"rpz-"))
@@ -155,10 +173,13 @@ fn is_dnsmasq(line: &[u8]) -> bool {
     [&b"server=/"[..], b"address=/", b"local=/"].iter().any(|setting| line.starts_with(setting))
 }
 
-/// Nearly all lines have fields between commas, of which the first is one word.
-fn is_csv(lines: &[&[u8]]) -> bool {
+/// Nearly all lines have fields between commas, of which the first is one word; or between semicolons,
+/// which begin a remark behind an address, but not behind a name.
+fn is_csv(kind: Kind, lines: &[&[u8]]) -> bool {
+    let has_semicolons = kind == Kind::Dnset;
+    let is_separator = |&byte: &u8| byte == b',' || has_semicolons && byte == b';';
     let is_row = |line: &&&[u8]| {
-        let Some(end) = memchr::memchr(b',', line) else { return false };
+        let Some(end) = line.iter().position(is_separator) else { return false };
         let first = &line[..end];
         // What stands behind a colon is a value, and the text of a value may have commas.
         let is_value = first.contains(&b':') && !is_address(first);

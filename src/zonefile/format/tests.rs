@@ -36,6 +36,10 @@ fn hosts_gives_all_names_but_those_of_the_machine() {
     let text = "# a list\n127.0.0.1 localhost\n::1 ip6-localhost ip6-loopback\n0.0.0.0 0.0.0.0\n\
                 0.0.0.0 bad.example worse.example # both\n0.0.0.0\tw3.example#note\n";
     assert_eq!(keys(Format::Hosts, text), ["bad.example", "worse.example", "w3.example"]);
+    assert_eq!(
+        keys(Format::Hosts, "0 bad.example worse.example\n"),
+        ["bad.example", "worse.example"]
+    );
     let (_, refused) = read(Format::Hosts, None, "bad.example\n0.0.0.0\n");
     assert_eq!(refused, [(1, Unread::NoKey), (2, Unread::NoKey)]);
 }
@@ -127,6 +131,9 @@ fn json_lines_give_the_key_and_the_text() {
     assert_eq!(keys(Format::Jsonl, text), ["192.0.2.0/24=SBL1", "2001:db8::/32"]);
     let (keys, _) = read(Format::Jsonl, Some("ip"), "{\"cidr\":\"x\",\"ip\":\"192.0.2.1\"}\n");
     assert_eq!(keys, ["192.0.2.1"]);
+    let (keys, _) =
+        read(Format::Jsonl, None, "{\"name\":\"*.a.example\"}\n{\"host\":\".b.example\"}\n");
+    assert_eq!(keys, ["*.a.example", ".b.example"]);
     let (_, refused) =
         read(Format::Jsonl, None, "[]\n{\"a\":1}\n{\"cidr\":\"1.2.3.4\"} x\nnonsense\n");
     let reasons = [Unread::NotJson, Unread::NoKey, Unread::NotJson, Unread::NotJson];
@@ -137,8 +144,8 @@ fn json_lines_give_the_key_and_the_text() {
 fn a_policy_zone_lists_and_excludes_names() {
     let text = "$TTL 300\n@ SOA localhost. root.localhost. (\n 1 2 3\n 4 5 )\n NS localhost.\n\
                 bad.example CNAME . ; a remark\n*.bad.example 60 IN CNAME *.\nok.example IN CNAME rpz-passthru.\n\
-                dropped.example CNAME rpz-drop.\n";
-    let listed = ["bad.example", "*.bad.example", "!ok.example", "dropped.example"];
+                dropped.example CNAME rpz-drop.\nold.example CNAME old.example.\n";
+    let listed = ["bad.example", "*.bad.example", "!ok.example", "dropped.example", "!old.example"];
     assert_eq!(keys(Format::Rpz, text), listed);
     let text = "$ORIGIN rpz.example.\nbad.example.rpz.example. CNAME .\nworse.example CNAME .\n\
                 elsewhere.test. CNAME .\n32.7.2.0.192.rpz-ip CNAME .\nlocal.example A 127.0.0.1\n";
@@ -146,6 +153,8 @@ fn a_policy_zone_lists_and_excludes_names() {
     assert_eq!(listed, ["bad.example", "worse.example"]);
     let reasons = [(4, Unread::OutOfZone), (5, Unread::NoPolicy), (6, Unread::NoPolicy)];
     assert_eq!(refused, reasons);
+    let (_, refused) = read(Format::Rpz, None, "$INCLUDE x\n$GENERATE 1-3 h$.example CNAME .\n");
+    assert_eq!(refused, [1, 2].map(|line| (line, Unread::OtherDirective)));
     // As BIND writes its zones.
     let text = "$ORIGIN .\nrpz.local IN SOA a. b. 1 2 3 4 5\n\tNS localhost.\n$ORIGIN com.rpz.local.\n\
                 evil CNAME .\nx TXT \"listed (see; us\"\n$ORIGIN evil.org.rpz.local.\n* CNAME .\n";
@@ -159,7 +168,8 @@ fn a_policy_zone_lists_and_excludes_names() {
 #[test]
 fn dnsmasq_lists_names_and_what_is_below() {
     let text = "# no\naddress=/bad.example/0.0.0.0\nserver=/a.example/.b.example/\nlocal=/c.example/\n\
-                server=/ok.example/#\naddress=/null.example/#\nlocal=/*.w.example/\n";
+                server=/ok.example/#\naddress=/null.example/#\nlocal=/*.w.example/\n\
+                --address = /d.example/:: # remark\n";
     let listed = [
         ".bad.example",
         ".a.example",
@@ -168,18 +178,30 @@ fn dnsmasq_lists_names_and_what_is_below() {
         "!.ok.example",
         ".null.example",
         "*.w.example",
+        ".d.example",
     ];
     assert_eq!(keys(Format::Dnsmasq, text), listed);
-    let (_, refused) = read(Format::Dnsmasq, None, "port=53\naddress=//\n");
-    assert_eq!(refused, [(1, Unread::OtherSetting), (2, Unread::NoKey)]);
+    let (_, refused) = read(
+        Format::Dnsmasq,
+        None,
+        "port=53\naddress=//\nno-resolv\nserver=192.0.2.1\naddress=/a.example\n",
+    );
+    let reasons = [
+        (1, Unread::OtherSetting),
+        (2, Unread::NoKey),
+        (3, Unread::OtherSetting),
+        (4, Unread::OtherSetting),
+        (5, Unread::NoKey),
+    ];
+    assert_eq!(refused, reasons);
 }
 
 #[test]
 fn domains_are_one_name_a_line() {
-    let text = "# no\n! no\n// no\nbad.example.\nb\u{fc}cher.example\n.both.example  remark\n\n";
+    let text = "# no\n! no\n// no\nbad.example.\nb\u{fc}cher.example\n.both.example  remark\n\nw.example#remark\n";
     assert_eq!(
         keys(Format::Domains, text),
-        ["bad.example.", "b\u{fc}cher.example", ".both.example"]
+        ["bad.example.", "b\u{fc}cher.example", ".both.example", "w.example"]
     );
 }
 
@@ -229,7 +251,9 @@ fn the_sniffer_knows_each_form_and_leaves_rbldnsd_alone() {
         (Format::Hosts, "192.168.0.1 a.example\n10.0.0.1 b.example\nfe80::1%lo0 localhost\n"),
         (Format::Hosts, "\u{feff}0.0.0.0 bad.example\n"),
         (Format::Adblock, "[Adblock Plus 2.0]\nexample.com##.ad\n/banner/\n/ads/\n"),
-        (Format::Adblock, "\u{feff}[uBlock Origin]\nexample.com##.ad\n"),
+        (Format::Csv, "id;name\n1;bad.example\n"),
+        (Format::Jsonl, "{ \"domain\": \"bad.example\" }\n"),
+        (Format::Rpz, "$TTL 60\n$ORIGIN x.\n@ SOA a. b. 1 2 3 4 5\n\tNS a.\nbad.example CNAME .\n"),
     ];
     for (format, text) in forms {
         assert_eq!(sniff(Kind::Dnset, text.as_bytes()), Some(format), "{text}");

@@ -160,4 +160,14 @@ fn a_mixed_dataset_takes_every_form() {
         parse(Kind::Mixed, Format::Csv, "192.0.2.1-192.0.2.6,x\n2001:db8::/64,y\nbad.example,z\n");
     assert_eq!((parsed.entries, reasons(&parsed)), (3, vec![]));
     assert!(is_listed(&parsed, "192.0.2.6") && !is_listed(&parsed, "192.0.2.7"));
+    // Filters and lists of names have some addresses among their names.
+    for (format, text) in [
+        (Format::Adblock, "||192.0.2.1^\n||bad.example^\n@@||2001:db8::1^\n"),
+        (Format::Domains, "192.0.2.1\nbad.example\n"),
+    ] {
+        let parsed = parse(Kind::Mixed, format, text);
+        assert!(is_listed(&parsed, "192.0.2.1") && is_listed(&parsed, "bad.example"), "{format}");
+        let parsed = parse(Kind::Dnset, format, text);
+        assert_eq!(reasons(&parsed)[0].2, Mistake::NoKey, "{format}");
+    }
 }
