@@ -25,11 +25,12 @@ pub(super) fn unaskable(new: &Facts, before: Option<&Facts>) -> Option<Finding> 
     if are_numbers && names >= MANY {
         return found(Unaskable::Addresses);
     }
-    if new.entries >= MANY && names.saturating_mul(10) <= new.entries {
-        return found(Unaskable::OneWord);
-    }
     let is_mostly_single =
         |names: &Names| names.single_labels.saturating_mul(10) >= 9 * names.names;
+    let is_one_word = names.saturating_mul(10) <= new.entries;
+    if new.entries >= MANY && is_one_word && new.names.as_ref().is_some_and(is_mostly_single) {
+        return found(Unaskable::OneWord);
+    }
     let had_dots = before?.names.is_some_and(|names| names.names > 0 && !is_mostly_single(&names));
     let has_words = names > 0 && single_labels.saturating_mul(10) >= names.saturating_mul(9);
     if had_dots && has_words { found(Unaskable::Words) } else { None }
@@ -77,7 +78,8 @@ mod tests {
         let domains = lines(100, |number| format!(".tld{number}"));
         let reversed = lines(200, |number| format!("{number}.2.0.192")) + "a.example\n";
         let twice = names.clone() + &names;
-        for text in [&names, &hashes, &domains, &reversed, &twice] {
+        let values = lines(200, |number| format!("bad.example :127.0.0.{number}:"));
+        for text in [&names, &hashes, &domains, &reversed, &twice, &values] {
             assert_eq!(found(text, None), None, "{text}");
             assert_eq!(found(text, Some(text)), None, "{text}");
         }

@@ -1,5 +1,6 @@
 //! Ordinary records by name: the content of a `generic` dataset.
 
+use super::Overfull;
 use crate::wire::Type;
 use crate::wire::name::{MAX_NAME, NameBuf, reverse_labels};
 use foldhash::fast::RandomState;
@@ -223,7 +224,13 @@ impl RecordsBuilder {
 
     /// Builds the set: a second record with the same name, type and data is dropped, and all
     /// records of a name and type get the least of their TTLs.
-    pub fn finish(mut self) -> RecordSet {
+    pub fn finish(self) -> RecordSet {
+        self.finish_counted().0
+    }
+
+    /// Builds the set, and counts the records that are more than [`MAX_RECORDS`] of a name and type.
+    pub fn finish_counted(mut self) -> (RecordSet, Overfull) {
+        let mut overfull = Overfull::default();
         let key = |added: &Added| &self.keys[added.key.range()];
         self.entries
             .sort_by(|a, b| key(a).cmp(key(b)).then_with(|| a.entry.rtype.cmp(&b.entry.rtype)));
@@ -235,8 +242,15 @@ impl RecordsBuilder {
                 seen.clear();
                 let ttl = rrset.iter().map(|added| added.entry.ttl).min().unwrap_or(0);
                 let distinct = rrset.iter().filter(|added| seen.insert(added.entry.data));
-                let distinct = distinct.take(MAX_RECORDS);
-                set.records.extend(distinct.map(|added| StoredRecord { ttl, ..added.entry }));
+                let mut distinct = distinct.map(|added| StoredRecord { ttl, ..added.entry });
+                set.records.extend(distinct.by_ref().take(MAX_RECORDS));
+                let left_out = distinct.count() as u64;
+                if left_out > 0 {
+                    overfull.count(left_out, left_out, || match name_of(key(&rrset[0])) {
+                        Some(name) if !name.is_root() => name.to_string(),
+                        _ => "@".to_owned(),
+                    });
+                }
             }
             set.keys.extend_from_slice(key(&name[0]));
             let (keys_end, records_end) = (set.keys.len() as u32, set.records.len() as u32);
@@ -246,7 +260,7 @@ impl RecordsBuilder {
         set.names.shrink_to_fit();
         set.keys.shrink_to_fit();
         set.data.shrink_to_fit();
-        set
+        (set, overfull)
     }
 
     /// The place of this data, new or known.

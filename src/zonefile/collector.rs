@@ -9,6 +9,7 @@ use super::scan::Scan;
 use super::special::Local;
 use super::values::Values;
 use super::{FatalCause, Kind, Mistake, Options, Parsed};
+use crate::listing::Overfull;
 use crate::listing::addresses::{self, PrefixesBuilder};
 
 /// The entries so far.
@@ -102,7 +103,7 @@ impl Collector {
         let mut parsed = Parsed::new(kind, local);
         parsed.default_value = values.dataset_default();
         parsed.counts = list.counts();
-        let (mut names, mut late) = (None, Vec::new());
+        let (mut names, mut late, mut overfull) = (None, Vec::new(), Overfull::default());
         match list {
             ListBuilder::Ip4Set(set) => parsed.ip4 = Some(set.finish(&mut values.answers)),
             ListBuilder::Ip4Tset(set) => parsed.ip4 = Some(set.finish(values.only_answer())),
@@ -120,7 +121,11 @@ impl Collector {
                 late.extend(late6.into_iter().map(duplicate));
             }
             ListBuilder::Dnset(builder) => names = Some(builder),
-            ListBuilder::Generic(records) => parsed.records = Some(records.finish()),
+            ListBuilder::Generic(builder) => {
+                let records;
+                (records, overfull) = builder.finish_counted();
+                parsed.records = Some(records);
+            }
             ListBuilder::Acl(builder) => {
                 let acl;
                 (acl, late) = builder.finish(std::mem::take(&mut values.answers));
@@ -133,7 +138,6 @@ impl Collector {
         for (number, reason) in late {
             parsed.diagnostics.push(places.get(number), 1, (reason, false), None);
         }
-        let overfull;
         parsed.answers = match names {
             Some(builder) => {
                 let base = parsed.vars.base.as_deref().unwrap_or(b"");
@@ -144,7 +148,9 @@ impl Collector {
                 answers
             }
             None => {
-                overfull = values.answers.take_overfull();
+                if parsed.records.is_none() {
+                    overfull = values.answers.take_overfull();
+                }
                 addresses::number(parsed.ip4.as_mut(), parsed.ip6.as_mut(), values.answers)
             }
         };

@@ -337,9 +337,13 @@ pub(super) fn is_address(text: &[u8]) -> bool {
     matches!(ip4::octets(text), Ok((_, 16.., end)) if end == text.len())
 }
 
-/// True if a word is a class or a type, and no name: what a line of BIND begins with that has the
+/// True if a word is a TTL, a class or a type, and no name: what a line of BIND begins with that has the
 /// name of the line before.
 pub(super) fn lacks_owner(word: &[u8]) -> bool {
+    let is_part_of_ttl = |byte: &u8| byte.is_ascii_digit() || b"smhdwSMHDW".contains(byte);
+    if word.first().is_some_and(u8::is_ascii_digit) && word.iter().all(is_part_of_ttl) {
+        return true;
+    }
     const WORDS: [&[u8]; 9] = [b"in", b"ch", b"a", b"aaaa", b"txt", b"mx", b"ns", b"cname", b"ptr"];
     WORDS.iter().any(|known| word.eq_ignore_ascii_case(known))
 }

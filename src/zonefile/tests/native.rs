@@ -239,9 +239,11 @@ fn names_that_nobody_asks_for_are_told() {
 #[test]
 fn lines_of_bind_are_told() {
     let text = "$TTL 3600\n2.0.0.127 IN A 127.0.0.2\n          IN TXT \"test\"\n\
-        *.2.0.192 IN A 127.0.0.2\n  www A 127.0.0.2\na AAAA 2001:db8::1\n";
+        *.2.0.192 IN A 127.0.0.2\n  www A 127.0.0.2\na AAAA 2001:db8::1\n 300 IN A 127.0.0.2\n";
     let parsed = native(Kind::Generic, text);
-    assert_eq!(told_of(&parsed), [(3, false, Mistake::NoOwner), (4, true, Mistake::Star)]);
+    let told = [3, 7].map(|line| (line, false, Mistake::NoOwner));
+    let star = (4, true, Mistake::Star);
+    assert_eq!(told_of(&parsed), [told[0], star, told[1]]);
     let records = parsed.records.unwrap();
     assert_eq!(records.lookup(b"\x02in\0"), NameRecords::Nothing);
     let NameRecords::Records(name) = records.lookup(b"\x01a\0") else { panic!() };
@@ -388,4 +390,9 @@ fn more_values_than_an_answer_holds_are_told() {
         assert_eq!(parsed.diagnostics.kept[0].excerpt.as_deref(), Some(key));
         assert_eq!(parsed.entries, 255, "{kind}");
     }
+    let records: String =
+        (1..=258).map(|n| format!("a.example A 127.0.{}.{}\n", n / 200, 1 + n % 200)).collect();
+    let parsed = native(Kind::Generic, &format!("{records}{records}b.example A 127.0.0.2\n"));
+    assert_eq!(told_of(&parsed), [(0, true, Mistake::ManyValues { values: 3 })]);
+    assert_eq!(parsed.diagnostics.kept[0].excerpt.as_deref(), Some("a.example"));
 }
