@@ -256,16 +256,6 @@ pub struct TtlBounds {
 impl TtlBounds {
     /// The largest time to live there is (RFC 2181 section 8).
     pub const UNBOUNDED: u32 = 0x7fff_ffff;
-
-    /// The TTL of a file, kept within the bounds; 0 becomes the default.
-    ///
-    /// ```
-    /// let ttl = dnsbld::config::TtlBounds { min: 60, max: 3600, ..Default::default() };
-    /// assert_eq!([0, 5, 300, 86400].map(|given| ttl.clamp(given)), [1800, 60, 300, 3600]);
-    /// ```
-    pub fn clamp(&self, given: u32) -> u32 {
-        if given == 0 { self.default } else { given.max(self.min).min(self.max) }
-    }
 }
 
 impl Default for TtlBounds {

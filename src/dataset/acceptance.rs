@@ -152,9 +152,10 @@ mod tests {
         let refused = RefusedVersions::of(&[one.clone(), two.clone()]);
         assert!(refused.are(&[one.clone(), two.clone()]));
         assert!(!refused.are(&[one.clone(), source("two", 3)]));
-        assert!(!refused.are(&[one.clone()]));
+        assert!(!refused.are(std::slice::from_ref(&one)));
         // What is served of the others is not kept aside once more.
-        let beside: Vec<_> = refused.beside(&[one.clone()]).into_iter().map(|it| it.path).collect();
+        let beside: Vec<_> =
+            refused.beside(std::slice::from_ref(&one)).into_iter().map(|it| it.path).collect();
         assert_eq!(beside, ["two"].map(PathBuf::from));
         let identity = two.report.identity;
         let version = Version { path: "two".into(), identity, hash: None };

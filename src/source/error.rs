@@ -137,20 +137,11 @@ impl Cause {
 
     /// True if the same bytes may be found good later: reading them again is worth a try.
     pub fn may_pass_by_itself(&self) -> bool {
-        matches!(
-            self,
-            Self::Vanished
-                | Self::Unreadable(_)
-                | Self::SymlinkLoop
-                | Self::Failing(_)
-                | Self::NoDescriptor
-                | Self::NotAFile(_)
-                | Self::Torn
-                | Self::Rejected(_)
-                | Self::Fatal(_)
-                | Self::Refused(_)
-                | Self::NoMemory(_)
-        )
+        match self {
+            Self::Interrupted => false,
+            Self::Rejected(_) | Self::Fatal(_) | Self::Refused(_) | Self::NoMemory(_) => true,
+            other => other.is_absence(),
+        }
     }
 
     /// The name of the rule of the guard that the data breaks, if it is one; `docs/guards.md` has them all.

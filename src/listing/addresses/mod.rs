@@ -125,14 +125,6 @@ impl Addresses6 {
         }
     }
 
-    /// The size in memory, in bytes.
-    pub fn memory(&self) -> usize {
-        match &self.0 {
-            Form6::Set(set) => set.memory(),
-            Form6::Prefixes(prefixes) => prefixes.memory(),
-        }
-    }
-
     /// Puts other numbers in the place of those of the answers.
     pub(crate) fn renumber(&mut self, number: &impl Fn(AnswerId) -> AnswerId) {
         match &mut self.0 {

@@ -133,10 +133,6 @@ impl Set6 {
         Overlay::new(excluded, networks)
     }
 
-    pub(super) fn memory(&self) -> usize {
-        self.networks.capacity() * size_of::<u64>() + self.exclusions.capacity() * size_of::<u128>()
-    }
-
     pub(super) fn renumber(&mut self, number: &impl Fn(AnswerId) -> AnswerId) {
         self.answer = number(self.answer);
     }

@@ -314,7 +314,8 @@ mod tests {
         assert!(migrate("-b nosuch.invalid z.test:ip4set:/x").is_err());
     }
 
-    /// What the options mean is what the personality makes of them, but for the version.
+    /// Options mean what the personality makes of them. The version, gzip, the control socket and the limit of
+    /// memory are those of a native server.
     #[test]
     fn the_server_is_that_of_the_personality() {
         let lines = [
@@ -341,9 +342,12 @@ mod tests {
             let mut want = options.server();
             want.listen = vec![SocketAddr::from(([127, 0, 0, 1], 530))];
             want.version = want.version.map(|_| "dnsbld".to_owned());
-            want.decompress = true;
+            let native = config::Server::default();
+            want.decompress = native.decompress;
+            want.control = native.control;
+            want.max_memory = native.max_memory;
             if want.check_interval == Some(std::time::Duration::from_secs(60)) {
-                want.check_interval = config::Server::default().check_interval;
+                want.check_interval = native.check_interval;
             }
             assert_eq!(settings(&line).server, want, "{line}");
         }
