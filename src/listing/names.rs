@@ -10,12 +10,12 @@ use crate::trie::names::{
 };
 use store::{NameStore, StoredName};
 
-/// What an entry is about.
+/// The names that an entry is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Scope {
     /// The name only: `name`.
     Itself,
-    /// All names below it, not itself: `*.name`.
+    /// All names below the name, but not itself: `*.name`.
     Below,
     /// Both: `.name`.
     Both,
@@ -33,7 +33,7 @@ impl Scope {
     }
 }
 
-/// A dataset has more names than can be held.
+/// A dataset has more names than a tree can hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("too many names: at most about 50 million fit in one dataset")]
 pub struct TooManyNames;
@@ -66,22 +66,22 @@ pub struct NamesBuilder {
     key: Vec<u8>,
     /// The number of entries for names themselves, and of those for what is below.
     scopes: (u64, u64),
-    /// How many threads may work at the end; 0 is one, too.
+    /// The number of threads that may sort; 0 means one, too.
     threads: usize,
 }
 
-/// The most values of one name and scope, as for addresses: a hostile file must not make the work
-/// quadratic, neither at load nor for every query.
+/// The highest number of values of one name and scope, as for addresses: without a bound, a hostile file
+/// could make the work quadratic, at load and for every query.
 const MAX_VALUES: usize = 255;
 
 /// In place of the number of a value.
 const EXCLUSION: u32 = u32::MAX;
 
-/// What an entry takes while it is sorted, beside its key and what it takes in the tree.
+/// The bytes of memory that sorting takes for each entry, beside its key and its node in the tree.
 const HEAD: usize = 2;
 
-/// Appends what [`NamesBuilder::add_written`] takes of a name as text: labels without NUL, `\001`
-/// and escapes, joined by single dots.
+/// Appends a name as text in the form that [`NamesBuilder::add_written`] takes: labels without NUL,
+/// `\001` and escapes, joined by single dots.
 pub(crate) fn write_plain(name: &[u8], scope: Scope, out: &mut Vec<u8>) {
     let start = out.len();
     out.extend([0; size_of::<u16>()]);
@@ -91,7 +91,7 @@ pub(crate) fn write_plain(name: &[u8], scope: Scope, out: &mut Vec<u8>) {
 }
 
 impl NamesBuilder {
-    /// No entries yet; as many threads as `threads` says may work at the end.
+    /// A builder without entries, which sorts with up to `threads` threads.
     pub fn new(threads: usize) -> Self {
         Self { threads, ..Self::default() }
     }
@@ -117,7 +117,7 @@ impl NamesBuilder {
         Ok(())
     }
 
-    /// Whether there is room for so many names that [`write_plain`] has written.
+    /// True if there is room for this number of names that [`write_plain`] has written.
     pub(crate) fn has_room(&self, written: &[u8], count: usize) -> bool {
         let size = self.key_bytes + written.len() + (self.len + count) * (HEAD + MAX_OVERHEAD);
         size + MAX_OVERHEAD <= u32::MAX as usize
@@ -165,17 +165,17 @@ impl NamesBuilder {
     /// Applies the rules and builds the tree, which does not depend on the order of the names.
     ///
     /// Several values of one name and scope make one answer, in the order they were added and
-    /// without duplicates; an exclusion beats them all, wherever it stands. What changes nothing
-    /// is left out: an exclusion where nothing is listed, and an entry that says what holds for
-    /// the name anyway. The latter is kept if a text may show the listed name (`$`); a text may
-    /// come from `base_template`, the dataset's `$=` line, empty for none.
+    /// without duplicates; an exclusion beats them all, wherever it stands. The tree leaves out
+    /// entries that change nothing: an exclusion where nothing is listed, and an entry that says
+    /// what the name inherits anyway. It keeps the latter if a text may show the listed name (`$`);
+    /// a text may come from `base_template`, the dataset's `$=` line, empty for none.
     pub fn finish(self, answers: AnswersBuilder, base_template: &[u8]) -> (NameTree, Answers) {
         let (tree, answers, _) = self.finish_beside(None, None, answers, base_template);
         (tree, answers)
     }
 
-    /// The same beside addresses that have the same answers, and get their numbers first; and the keys
-    /// with more values than an answer holds.
+    /// As [`finish`](Self::finish), beside addresses that share the answers and whose answers are numbered
+    /// first. Also gives the keys with more values than an answer holds.
     pub fn finish_beside(
         self,
         ip4: Option<&mut Addresses4>,
@@ -186,7 +186,7 @@ impl NamesBuilder {
         let mut numbering = addresses::numbering(ip4.as_deref(), ip6.as_deref(), &answers);
         let mut rules = Rules { answers, base_template, values: Vec::new() };
         let mut tree = NameTreeBuilder::default();
-        // What holds below the names above the one at hand, with the lengths of their keys.
+        // The answers that the names above the current one hand down, with the lengths of their keys.
         let mut above: Vec<(usize, AnswerId)> = Vec::new();
         let mut last = Vec::new();
         sort::in_order(self.entries.into_parts(), self.threads, |part| {
@@ -231,8 +231,8 @@ struct Rules<'a> {
 }
 
 impl Rules<'_> {
-    /// What the entries for one name and scope say, `None` if it is what is inherited; and how many of
-    /// them have values that an answer does not hold.
+    /// The answer of the entries for one name and scope, `None` if it equals the inherited one; and the
+    /// number of entries whose values an answer has no room for.
     fn decide(
         &mut self,
         entries: impl Iterator<Item = Option<ValueId>>,
@@ -269,7 +269,7 @@ impl Rules<'_> {
     }
 }
 
-/// Eight bytes of a key from `depth` on, and zeros after its end: they compare as the keys do.
+/// Eight bytes of a key from `depth` on, with zeros after its end. They compare as the keys do.
 #[inline]
 fn window(key: &[u8], depth: usize) -> u64 {
     let rest = key.get(depth..).unwrap_or(&[]);

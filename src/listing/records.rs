@@ -7,7 +7,7 @@ use foldhash::fast::RandomState;
 use hashbrown::{HashSet, HashTable};
 use std::hash::BuildHasher;
 
-/// The most records of one name and type, as for lists: what is beyond them fits into no answer.
+/// The highest number of records of one name and type, as for lists: no answer has room for more.
 pub const MAX_RECORDS: usize = 255;
 
 /// Records by name and type, each RRset with one TTL (RFC 2181 section 5.2).
@@ -18,9 +18,9 @@ pub const MAX_RECORDS: usize = 255;
 pub struct RecordSet {
     /// Sorted by key. The key and the records of a name start where those of the name before end.
     names: Vec<Name>,
-    /// The labels of the names from right to left, so that what is below a name follows it.
+    /// The labels of the names from right to left, so that the names below a name follow it.
     keys: Vec<u8>,
-    /// Those of one name sorted by type.
+    /// The records; those of one name are sorted by type.
     records: Vec<StoredRecord>,
     data: Vec<u8>,
 }
@@ -38,7 +38,7 @@ struct StoredRecord {
     data: Data,
 }
 
-/// Where the data of a record stands; equal data stands in one place only.
+/// The place of the data of a record; equal data has one place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Data {
     start: u32,
@@ -60,19 +60,19 @@ pub struct Record<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NameId(u32);
 
-/// What a name has.
+/// The result of a lookup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NameRecords {
-    /// Records, see [`RecordSet::records`].
+    /// The name has records, see [`RecordSet::records`].
     Records(NameId),
-    /// None itself, but some name below it has.
+    /// The name has no records, but a name below it has.
     EmptyNonTerminal,
-    /// Nothing here or below.
+    /// Neither the name nor any name below it has records.
     Nothing,
 }
 
 impl RecordSet {
-    /// What `name` has.
+    /// Looks `name` up.
     pub fn lookup(&self, name: &[u8]) -> NameRecords {
         let mut key = [0; MAX_NAME];
         let key = reverse_labels(name, &mut key);
@@ -93,7 +93,7 @@ impl RecordSet {
         }
     }
 
-    /// The names that have records, with what [`RecordSet::records`] takes.
+    /// The names that have records, each with its number for [`RecordSet::records`].
     pub fn iter(&self) -> impl Iterator<Item = (NameBuf, NameId)> + '_ {
         let name = |number: usize| Some((name_of(self.key(number))?, NameId(number as u32)));
         (0..self.names.len()).filter_map(name)
@@ -166,7 +166,7 @@ impl Data {
     }
 }
 
-/// A dataset has more records than can be held.
+/// A dataset has more records than a [`RecordSet`] can hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("more than 4 GiB of names or of data")]
 pub struct TooManyRecords;
@@ -190,7 +190,7 @@ pub struct RecordsBuilder {
     entries: Vec<Added>,
     data: Vec<u8>,
     index: HashTable<Data>,
-    /// Nobody can tell the hashes beforehand, and make data that all have one.
+    /// A random seed, so that nobody can make data whose hashes are all equal.
     hasher: RandomState,
 }
 
@@ -213,7 +213,7 @@ impl RecordsBuilder {
         let mut key = [0; MAX_NAME];
         let key = reverse_labels(name, &mut key);
         let key = match self.entries.last() {
-            // Records of one name mostly stand together.
+            // Records of one name mostly follow each other in files.
             Some(last) if self.keys[last.key.range()] == *key => last.key,
             _ => append(&mut self.keys, key)?,
         };
@@ -222,8 +222,8 @@ impl RecordsBuilder {
         Ok(())
     }
 
-    /// Builds the set: a second record with the same name, type and data is dropped, and all
-    /// records of a name and type get the least of their TTLs.
+    /// Builds the set. It drops a second record with the same name, type and data, and gives all records
+    /// of a name and type the least of their TTLs.
     pub fn finish(self) -> RecordSet {
         self.finish_counted().0
     }
@@ -287,7 +287,7 @@ fn append(bytes: &mut Vec<u8>, more: &[u8]) -> Result<Data, TooManyRecords> {
     Ok(Data { start, len })
 }
 
-/// The name a key was made of.
+/// The name that a key was made of.
 fn name_of(key: &[u8]) -> Option<NameBuf> {
     let mut labels = Vec::new();
     let mut rest = key;

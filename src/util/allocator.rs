@@ -1,24 +1,24 @@
-//! What glibc's allocator is told, and nothing else: all `unsafe` that this takes is here.
+//! The settings of glibc's allocator, and the `unsafe` calls that make them.
 //!
-//! A load needs arrays of many megabytes for a second. By itself, glibc maps the first of them, and
-//! when that is freed it takes all that are not larger from its heaps from then on: these keep
-//! what was freed, and growing an array there means a second one beside it. Measured in
-//! docs/decisions/008.
+//! A load needs arrays of many megabytes for a second. Without a setting, glibc maps only the first of
+//! them. When that is freed, glibc takes all later arrays of that size from its heaps: the heaps keep the
+//! memory of freed arrays, and an array that grows there needs a second one beside it. Decision 008 has
+//! the measurements.
 //!
-//! What smaller arrays have left in the heaps is given back when no build is under way any more.
-//! Nobody who answers waits for that: answering allocates nothing.
+//! When no build is under way any more, the heaps give their free memory back. No answer waits for that,
+//! because answering allocates nothing.
 #![allow(unsafe_code)]
 
-/// Has the system give the memory of large arrays, and get it back as soon as they are freed. To be
-/// called before the threads start that load.
+/// Has glibc map large arrays, so that the system gets their memory back as soon as they are freed. Call
+/// it before the first thread that loads starts.
 pub(crate) fn give_back_large_arrays() {
     #[cfg(target_env = "gnu")]
     {
-        /// From this size on an array is mapped. The buffers for reading are smaller: mapped anew for
-        /// each file, they would slow down the load of a short list.
+        /// The size from which an array is mapped. The buffers for reading are smaller: to map them anew
+        /// for each file would slow down the load of short lists.
         const LARGE: std::ffi::c_int = 512 << 10;
-        // SAFETY: `mallopt` takes numbers only and checks them, it takes the lock of the allocator,
-        // and whatever it sets, memory that was handed out stays as it is.
+        // SAFETY: `mallopt` takes numbers only, checks them, and locks the allocator. No setting
+        // changes memory that was handed out.
         let done = unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE) };
         if done != 1 {
             tracing::debug!("the allocator keeps its own bounds");
@@ -26,11 +26,11 @@ pub(crate) fn give_back_large_arrays() {
     }
 }
 
-/// Gives the system the memory that is free in the heaps. Takes milliseconds, in which other threads
-/// may have to wait when they allocate.
+/// Gives the free memory of the heaps back to the system. This takes milliseconds, in which other threads
+/// may wait when they allocate.
 pub(crate) fn give_back_the_rest() {
-    // SAFETY: `malloc_trim` takes the locks of the heaps and lets go of whole pages that nothing is
-    // in; memory that was handed out stays as it is.
+    // SAFETY: `malloc_trim` locks the heaps and releases whole pages that are free; it does not change
+    // memory that was handed out.
     #[cfg(target_env = "gnu")]
     unsafe {
         libc::malloc_trim(0);

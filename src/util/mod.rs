@@ -1,4 +1,4 @@
-//! What no field has a word for: text, time, threads, cancellation, signals, memory, the allocator. Imports no other room.
+//! Text, time, threads, cancellation, signals, memory and the allocator, for all rooms. This room imports no other.
 
 pub(crate) mod allocator;
 pub mod cancel;

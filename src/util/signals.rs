@@ -2,19 +2,19 @@
 
 use nix::sys::signal::{SigSet, Signal};
 
-/// What a server does something for: until it listens, they wait.
+/// The signals that a server acts on. They wait until it listens.
 const HELD: [Signal; 4] = [Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGALRM];
 
-/// Call it first, on the first thread: those it starts do the same. The signals of a server wait until
-/// [`release`] is called. One that says that a file has reached its greatest size (setrlimit(2)) waits for
-/// ever: who writes the file gets an error and can tell it.
+/// Blocks the signals of a server until [`release`], and SIGXFSZ (a file has reached the size limit of
+/// setrlimit(2)) for ever: the writer of the file gets an error and reports it. Call this first, on the
+/// first thread: the threads that it starts inherit the mask.
 pub fn hold() {
     let held = SigSet::from_iter(HELD.into_iter().chain([Signal::SIGXFSZ]));
-    // An error says that there is no such signal.
+    // The only error is that there is no such signal.
     let _ = held.thread_block();
 }
 
-/// From now on, the signals of a server take their effect on this thread.
+/// Unblocks the signals of a server on this thread.
 pub fn release() {
     let _ = SigSet::from_iter(HELD).thread_unblock();
 }

@@ -6,18 +6,17 @@ use std::sync::LazyLock;
 use std::thread;
 use std::time::Duration;
 
-/// What a thread that has panicked waits before it begins anew, so as never to spin.
+/// The pause before a thread that has panicked begins anew, so that it never spins.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// What a thread that loads takes from its priority once queries are answered. Not more: at the lowest
-/// priority a busy machine would never reload (docs/decisions/007).
+/// The niceness of a thread that loads once queries are answered. With the highest niceness, a busy
+/// machine would never reload (decision 007).
 const NICE: i32 = 5;
 
-/// What takes any thread to the lowest priority.
+/// The niceness of the lowest priority.
 const LOWEST: i32 = 19;
 
-/// The number of cores this process could use when that was first asked: finding it takes a dozen
-/// system calls.
+/// The number of cores that this process could use at the first call. To find it takes a dozen system calls.
 pub fn cores() -> usize {
     static CORES: LazyLock<usize> =
         LazyLock::new(|| thread::available_parallelism().map_or(1, usize::from));
@@ -26,7 +25,7 @@ pub fn cores() -> usize {
 
 /// Makes this thread give way to those that answer queries: on Linux, each thread has its own priority.
 pub fn lower_priority() {
-    // The work is done at the higher priority too.
+    // If the system refuses, the work is done at the higher priority.
     let _ = rustix::process::nice(NICE);
 }
 
@@ -35,17 +34,17 @@ pub fn lowest_priority() {
     let _ = rustix::process::nice(LOWEST);
 }
 
-/// Works until `work` returns. When it panics, `told` gets the text of the panic, and the work begins anew:
-/// what it was at is lost, and it goes on with what comes next.
+/// Calls `work` until it returns. When it panics, `told` gets the text of the panic, and `work` is called
+/// again: the item at hand is lost, and the next one follows.
 pub fn keep_at(told: impl Fn(&str), mut work: impl FnMut()) {
     while let Err(panic) = catch_unwind(AssertUnwindSafe(&mut work)) {
-        // Who cannot tell it has said so by the panic hook.
+        // If `told` panics too, the panic hook has printed both panics.
         let _ = catch_unwind(AssertUnwindSafe(|| told(panic_message(&*panic))));
         thread::sleep(PAUSE);
     }
 }
 
-/// The text a panic was raised with.
+/// The message of a panic.
 pub fn panic_message(payload: &(dyn Any + Send)) -> &str {
     payload
         .downcast_ref::<String>()
