@@ -150,7 +150,7 @@ fn what_breaks_a_rule_leaves_the_last_good_data_in_place_over_a_restart() {
         let format = if before.starts_with('{') { "format = 'jsonl'" } else { "" };
         let server = setup(kind, before, format).start();
         server.expect_code(listed, NoError, SOON);
-        server.expect_log(&["snapshot", "written"], SOON);
+        server.expect_log(&[&event("snapshot-written", "list")], SOON);
         let expect = |server: &Daemon| {
             let (event, guard) = (event("dataset-refused", "list"), format!("guard {rule}"));
             let words = [&["ERROR", &event, &guard], *says].concat();

@@ -52,9 +52,10 @@ fn a_bad_file_at_the_start_costs_its_own_dataset_only() {
     assert_eq!(code("2.0.0.127.stack.test"), ServFail);
     // Nor must it delist what the dead part lists.
     assert_eq!(code("9.0.0.10.stack.test"), ServFail);
-    let dead = "nothing of it is served";
-    server.expect_log(&["ERROR", "dataset garbage", dead, "holds nothing valid"], SOON);
-    server.expect_log(&["ERROR", "dataset absent", dead, "there is no such file"], SOON);
+    server
+        .expect_log(&["ERROR", &event("dataset-refused", "garbage"), "holds nothing valid"], SOON);
+    server
+        .expect_log(&["ERROR", &event("dataset-refused", "absent"), "there is no such file"], SOON);
 
     setup_file(&server, "garbage", "10.0.0.2 :2:healed\n");
     server.expect_code("2.0.0.10.garbage.test", NoError, SOON);
@@ -122,7 +123,7 @@ fn what_is_no_list_is_not_served_at_the_start_either() {
             let reply = server.ask(&format!("{asked}.{name}.test"), RecordType::A);
             assert_eq!(reply.rcode(), ServFail, "{asked} {name}");
         }
-        server.expect_log(&["ERROR", name, "nothing of it is served", what], SOON);
+        server.expect_log(&["ERROR", &event("dataset-refused", name), what], SOON);
     }
 }
 
@@ -281,7 +282,7 @@ fn the_report_of_the_start_says_what_is_served() {
         assert_eq!(server.log_lines(&[zone, state]).len(), 1, "{zone} {}", server.log());
     }
     assert_eq!(server.log_lines(&["try: dig", " part.test SOA"]).len(), 1, "{}", server.log());
-    server.expect_log(&["dataset old", "answer SERVFAIL"], SOON);
+    server.expect_log(&[&event("dataset-expired", "old")], SOON);
 }
 
 /// A time as `$TIMESTAMP` takes it, in UTC.
