@@ -35,9 +35,6 @@ pub const BUILT_IN: [(&str, &str); 19] = [
     ("2620:119:53::53", "Cisco's resolver"),
 ];
 
-/// A list of so many IPv4 addresses is no list: half of them. Lists of whole networks have had 40 %.
-const HALF4: u64 = 1 << 31;
-
 /// So many listed sentinels are remembered.
 const MAX_LISTED: usize = 100;
 
@@ -72,8 +69,8 @@ pub(super) fn listed(dataset: &Dataset, guard: &Guard) -> Vec<String> {
 
 /// A sentinel that is listed and was not before, with the widest network that lists it.
 ///
-/// Without data of before, a configured sentinel counts, and a built-in one if the data lists half of all
-/// addresses: lists of reserved networks have 127.0.0.0/8. A list of one's own may have those that are built
+/// Without data of before, a configured sentinel counts alone: nothing else could be served, and lists of
+/// reserved networks have 127.0.0.0/8. A list of one's own may have those that are built
 /// in, as may a list that does not make zones list.
 pub(super) fn sentinel(
     candidate: &Candidate<'_>,
@@ -82,7 +79,7 @@ pub(super) fn sentinel(
 ) -> Option<(Finding, Vec<String>)> {
     let counts = |watched: &Watched| match watched.known_as {
         None => candidate.spec.own != Some(true),
-        Some(_) => !is_own && (before.is_some() || candidate.facts.ip4 >= Some(HALF4)),
+        Some(_) => !is_own && before.is_some(),
     };
     let Watched { sentinel, known_as } = news(candidate, before).find(counts)?;
     let shown = wide_network(candidate.dataset, &sentinel);
@@ -307,9 +304,9 @@ mod tests {
     }
 
     #[test]
-    fn the_first_data_is_refused_if_it_lists_half_of_all() {
+    fn the_first_data_that_lists_a_built_in_sentinel_is_told() {
         let none = spec(Kind::Ip4Set);
-        assert_eq!(found(&none, Kind::Ip4Set, "0-127\n", None), "127.0.0.1 in 0.0.0.0/1");
+        assert_eq!(found(&none, Kind::Ip4Set, "0-127\n", None), "");
         let reserved = "10/8\n127/8\n172.16/12\n192.168/16\n224-255\n";
         assert_eq!(found(&none, Kind::Ip4Set, reserved, None), "");
         let new = candidate(&none, reserved);
