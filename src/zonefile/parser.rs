@@ -135,9 +135,15 @@ impl<'o> Parser<'o> {
     pub fn end_file(&mut self) -> Result<(), Fatal> {
         if !self.partial.is_empty() || self.overlong {
             self.is_cut = self.options.dialect == Dialect::Native;
+            let told = self.diagnostics.total;
             let result = self.take_partial();
             self.is_cut = false;
             result?;
+            // rbldnsd, too, tells it and takes the line.
+            if self.options.dialect == Dialect::Rbldnsd && self.diagnostics.total == told {
+                let place = Place { file: self.file(), line: self.line };
+                self.diagnostics.push(place, 1, (Mistake::NoNewline, true), None);
+            }
         }
         match self.reader.as_ref().and_then(Reader::open_parenthesis) {
             None => Ok(()),

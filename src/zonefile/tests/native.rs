@@ -331,9 +331,11 @@ fn a_cut_last_line_counts_only_if_its_key_is_whole() {
             _ => Mistake::CutKey,
         };
         assert_eq!(told_of(&parsed), [(1, is_whole, reason)], "{line}");
-        let faithful = rbldnsd(kind, line);
+        let faithful = rbldnsd(kind, &format!("{line}\n"));
         assert_eq!(faithful.entries + faithful.diagnostics.total, 1, "{line}");
     }
+    let parsed = rbldnsd(Kind::Ip4Set, "192.0.2.1\n192.0");
+    assert_eq!((parsed.entries, told_of(&parsed)), (2, vec![(2, true, Mistake::NoNewline)]));
 }
 
 #[test]

@@ -12,7 +12,7 @@ fn accepts(kind: Kind, line: &str) -> bool {
 }
 
 fn accepts_with(kind: Kind, options: Options, line: &str) -> bool {
-    let parsed = parse(kind, options, &[line.as_bytes()]).unwrap();
+    let parsed = parse(kind, options, &[format!("{line}\n").as_bytes()]).unwrap();
     assert_eq!(parsed.entries + parsed.diagnostics.total, 1, "{line:?}");
     parsed.entries == 1
 }
