@@ -63,6 +63,7 @@ impl Facts {
         let ip4 = dataset.flat().filter_map(|set| set.ip4.as_ref()).map(Trie4::covered);
         let ip6 = dataset.flat().filter_map(|set| set.ip6.as_ref()).map(Trie6::covered);
         let ip4 = ip4.reduce(u128::saturating_add);
+        let names = dataset.flat().filter_map(|set| set.names.as_ref());
         // A serial of the settings says nothing of the files.
         let soa = dataset.soa.as_ref().filter(|_| spec.soa.is_none());
         Self {
@@ -70,7 +71,7 @@ impl Facts {
             bad_lines: sources.iter().map(|source| source.bad_lines).sum(),
             ip4: ip4.map(|covered| u64::try_from(covered).unwrap_or(u64::MAX)),
             ip6: ip6.reduce(u128::saturating_add),
-            names: dataset.names.as_ref().map(Names::of),
+            names: names.map(Names::of).reduce(Names::and),
             stamp,
             serial: soa.map(|soa| soa.serial).filter(|&serial| serial != 0),
             records: stated.records,
@@ -78,11 +79,6 @@ impl Facts {
             sentinels: sentinel::listed(dataset, &spec.guard),
             abuse: abuse_code::abuse(dataset).filter(|_| spec.usage.allows),
         }
-    }
-
-    /// True for a list of names alone.
-    pub(super) fn is_of_names(&self) -> bool {
-        self.names.is_some() && self.addresses().is_none()
     }
 
     /// The listed addresses of both families, those of several sections several times; `None` for a dataset
@@ -99,6 +95,15 @@ impl Names {
             names: names.entries() as u64,
             single_labels: top.alone as u64,
             are_numbers: top.labels > 0 && top.numbers == top.labels,
+        }
+    }
+
+    /// Those of two sections together.
+    fn and(self, other: Self) -> Self {
+        Self {
+            names: self.names + other.names,
+            single_labels: self.single_labels + other.single_labels,
+            are_numbers: self.are_numbers && other.are_numbers,
         }
     }
 }

@@ -17,17 +17,18 @@ const MOST_NETWORKS6: u128 = 1 << 40;
 
 /// A slip such as `0-255` is one line more. Ordinary days bring a third more.
 ///
-/// IPv4 is counted in addresses, IPv6 in networks of /64 (one address is as much), names in entries. A list of
-/// single addresses has at least one address for each entry, so that its first network is no fourfold growth of
-/// nothing.
+/// IPv4 is counted in addresses, IPv6 in networks of /64 (one address is as much), and entries where there are
+/// names or records: a list of addresses may have the same networks in more pieces. A list of single addresses
+/// has at least one address for each entry, so that its first network is no fourfold growth of nothing.
 pub(super) fn grew(new: &Facts, before: &Facts, guard: &Guard) -> Option<Finding> {
     let networks = |addresses: Option<u128>| addresses.map(|count| count.div_ceil(1 << 64));
     let ip4 = |facts: &Facts| facts.ip4.map(u128::from);
-    let names = |facts: &Facts| new.is_of_names().then_some(u128::from(facts.entries));
+    let is_counted = new.names.is_some() || new.addresses().is_none();
+    let entries = |facts: &Facts| is_counted.then_some(u128::from(facts.entries));
     let measures = [
         (Measure::Addresses4, ip4(new), ip4(before), MOST_ADDRESSES4),
         (Measure::Networks6, networks(new.ip6), networks(before.ip6), MOST_NETWORKS6),
-        (Measure::Entries, names(new), names(before), u128::MAX),
+        (Measure::Entries, entries(new), entries(before), u128::MAX),
     ];
     measures.into_iter().find_map(|(measure, listed, then, most)| {
         let (listed, before_listed) = (listed?, then.unwrap_or(0));
@@ -132,6 +133,18 @@ mod tests {
         let more = |len: u32| (1 << 112) + (1 << (128 - len)) + 1;
         assert_eq!(measure(&of(1001, None, Some(more(25))), &wide), None);
         assert_eq!(measure(&of(1001, None, Some(more(23))), &wide), Some(Measure::Networks6));
+    }
+
+    /// Regression: names beside addresses, and records, could grow by any amount.
+    #[test]
+    fn entries_count_unless_all_are_addresses() {
+        let names =
+            |entries| Facts { names: Some(Names::default()), ..of(entries, Some(100), None) };
+        assert_eq!(measure(&names(801), &names(200)), Some(Measure::Entries));
+        let records = |entries| Facts { entries, ..Facts::default() };
+        assert_eq!(measure(&records(801), &records(200)), Some(Measure::Entries));
+        let pieces = |entries| of(entries, Some(1 << 16), None);
+        assert_eq!(measure(&pieces(1000), &pieces(200)), None);
     }
 
     #[test]

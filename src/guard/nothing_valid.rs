@@ -13,14 +13,14 @@ pub(super) fn nothing_valid(file: &SourceFile) -> Option<Cause> {
         .then(|| Cause::NothingValid { bad_lines: file.bad_lines, first: file.first_bad.clone() })
 }
 
-/// Names of a list of names that are names by their letters alone: other texts have words at the beginnings of
-/// their lines, too.
+/// Names that are names by their letters alone: other texts have words at the beginnings of their lines, too.
 ///
 /// A settings file has one word at most of them (`zone`); a list of addresses has numbers for top-level
-/// domains; an error page has words where there were names with dots. Lists of hashes and of top-level domains
-/// always had single labels.
+/// domains; an error page has words where there were names with dots, or addresses. Lists of hashes and of
+/// top-level domains always had single labels.
 pub(super) fn unaskable(new: &Facts, before: Option<&Facts>) -> Option<Finding> {
-    let Names { names, single_labels, are_numbers } = new.names.filter(|_| new.is_of_names())?;
+    let has_addresses = |facts: &Facts| facts.addresses().is_some_and(|count| count > 0);
+    let Names { names, single_labels, are_numbers } = new.names.filter(|_| !has_addresses(new))?;
     let found = |what| Some(Finding::NothingValid { what, lines: new.entries, names });
     if are_numbers && names >= MANY {
         return found(Unaskable::Addresses);
@@ -31,9 +31,11 @@ pub(super) fn unaskable(new: &Facts, before: Option<&Facts>) -> Option<Finding> 
     if new.entries >= MANY && is_one_word && new.names.as_ref().is_some_and(is_mostly_single) {
         return found(Unaskable::OneWord);
     }
-    let had_dots = before?.names.is_some_and(|names| names.names > 0 && !is_mostly_single(&names));
+    let had_dots = |names: Names| names.names > 0 && !is_mostly_single(&names);
+    let had_others =
+        before.is_some_and(|before| has_addresses(before) || before.names.is_some_and(had_dots));
     let has_words = names > 0 && single_labels.saturating_mul(10) >= names.saturating_mul(9);
-    if had_dots && has_words { found(Unaskable::Words) } else { None }
+    if had_others && has_words { found(Unaskable::Words) } else { None }
 }
 
 #[cfg(test)]
@@ -69,6 +71,23 @@ mod tests {
         let page = "the server\ncould not\nverify that\nyou are\nauthorized to\n";
         assert_eq!(found(page, Some(&names)), Some(Unaskable::Words));
         assert_eq!(found(page, None), None, "nobody knows what it was");
+    }
+
+    /// Regression: rules for firewalls and log lines were taken in place of a mixed list, as one name.
+    #[test]
+    fn words_are_found_in_lists_that_may_have_addresses() {
+        let mixed = lines(99, |number| format!("bad{number}.example\n192.0.2.{number}"));
+        let addresses = lines(200, |number| format!("192.0.2.{number}"));
+        let rules = lines(200, |number| format!("deny 192.0.2.{number};"));
+        let words = lines(200, |number| format!("word{number} and more"));
+        let found = |kind, text: &str, before: &str| {
+            let (text, before) = (facts(kind, text), facts(kind, before));
+            matches!(unaskable(&text, Some(&before)), Some(Finding::NothingValid { .. }))
+        };
+        for before in [&mixed, &addresses] {
+            assert!(found(Kind::Mixed, &rules, before) && found(Kind::Mixed, &words, before));
+            assert!(!found(Kind::Mixed, &mixed, before) && !found(Kind::Mixed, &addresses, before));
+        }
     }
 
     #[test]

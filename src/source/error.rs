@@ -148,8 +148,7 @@ impl Cause {
     pub fn rule(&self) -> Option<&'static str> {
         match self {
             Self::Guard { finding, .. } => Some(finding.rule()),
-            Self::Foreign(_) | Self::Markup => Some("foreign"),
-            Self::Binary => Some("binary"),
+            Self::Foreign(_) | Self::Markup | Self::Binary => Some("foreign"),
             Self::OtherForm { .. } => Some("wrong-form"),
             Self::Bomb(_) => Some("expansion"),
             Self::Interrupted => Some("interrupted"),

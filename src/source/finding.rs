@@ -165,7 +165,8 @@ impl fmt::Display for Finding {
             }
             Self::NothingValid { what, lines, names } => {
                 let lines = counted(*lines, "line", "lines");
-                write!(f, "has no name that can be asked for: {lines} with {names} keys, {what}")
+                let keys = counted(*names, "key", "keys");
+                write!(f, "has no name that can be asked for: {lines} with {keys}, {what}")
             }
             Self::Backwards { mark, now, before } => {
                 write!(f, "is older than what is served: its {mark} is {now}, and was {before}")
@@ -190,7 +191,7 @@ impl fmt::Display for Unaskable {
                 "which are addresses (for these, set type = \"ip4set\" or \"mixed\")"
             }
             Self::OneWord => "as settings or code have them",
-            Self::Words => "which are single words, and were names with dots before",
+            Self::Words => "which are single words where there were names with dots, or addresses",
         })
     }
 }

@@ -24,8 +24,8 @@ use std::time::Duration;
 pub struct WatchOptions {
     /// The time between two looks at an unchanged file.
     pub poll: Duration,
-    /// How long a file must stay unchanged to be reported. An absence, and an empty file, must last
-    /// five times as long.
+    /// How long a file must stay unchanged to be reported. An absence must last five times as long, an
+    /// empty file three times.
     pub quiet: Duration,
     /// How long a file must stay unchanged while a writer has it open. Also the time after which the log
     /// reports that a file keeps changing.

@@ -3,9 +3,13 @@
 use crate::source::{COARSE_TICK, FileState};
 use std::time::{Duration, Instant};
 
-/// How many quiet periods an absence, or an empty file, must last: the middle of a replacement looks
-/// like that, and there is nothing to load from it.
+/// How many quiet periods an absence must last: the middle of a replacement looks like that, and there is
+/// nothing to load from it.
 const ABSENCE_PERIODS: u32 = 5;
+
+/// How many quiet periods an empty file must last: the middle of a replacement looks like that, too, but
+/// somebody may have removed the last entry, and expects that it counts within a second.
+const EMPTY_PERIODS: u32 = 3;
 
 /// How long a file must stay unchanged to be taken for whole.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -194,7 +198,7 @@ impl Stability {
     fn quiet_period(&self, state: FileState, timing: &Timing) -> Duration {
         match state {
             _ if self.open => timing.quiet_while_open,
-            FileState::File(identity) if identity.size == 0 => timing.quiet * ABSENCE_PERIODS,
+            FileState::File(identity) if identity.size == 0 => timing.quiet * EMPTY_PERIODS,
             FileState::File(identity) if identity.has_coarse_times() => {
                 timing.quiet.max(COARSE_TICK)
             }
@@ -425,15 +429,17 @@ mod tests {
 
     #[test]
     fn an_absence_or_an_empty_file_is_given_time_to_pass() {
-        for gap in [FileState::Vanished, FileState::NotAFile("directory"), file(1, 0, 2)] {
+        let absences = [FileState::Vanished, FileState::NotAFile("directory")];
+        for (gap, time) in absences.map(|gap| (gap, 1000)).into_iter().chain([(file(1, 0, 2), 600)])
+        {
             let old = file(1, 8, 1);
             let mut timeline = Timeline::new(old);
             timeline.look(100, gap);
-            assert_eq!(timeline.look(1000, gap), Observation::Wait(timeline.at(1100)));
-            assert_eq!(timeline.look(1050, old), Observation::Unchanged, "back as it was");
+            assert_eq!(timeline.look(time, gap), Observation::Wait(timeline.at(time + 100)));
+            assert_eq!(timeline.look(time + 50, old), Observation::Unchanged, "back as it was");
             timeline.look(1060, gap);
-            assert_eq!(timeline.look(2060, gap), Observation::Stable(gap));
-            assert_eq!(timeline.look(2061, gap), Observation::Unchanged);
+            assert_eq!(timeline.look(1060 + time, gap), Observation::Stable(gap));
+            assert_eq!(timeline.look(1061 + time, gap), Observation::Unchanged);
             timeline.look(2100, old);
             assert_eq!(timeline.look(2300, old), Observation::Stable(old), "a return is a change");
         }
