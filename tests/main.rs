@@ -29,5 +29,6 @@ mod reload;
 mod reload_slow;
 mod scenarios;
 mod snapshots;
+mod start;
 mod stats;
 mod worst_cases;

@@ -12,11 +12,20 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Builds the catalog of all zones. Datasets that were never loaded are missing in `loaded`; those that
-/// have expired by `now`, in seconds since 1970, are left out of zones that have others.
+/// What zones are built from.
+#[derive(Default)]
+pub(super) struct Loads<'a> {
+    /// What is served of each dataset; those that were never loaded are missing.
+    pub(super) loaded: HashMap<&'a String, LoadedDataset<'a>>,
+    /// The datasets of which nobody knows yet whether they can be loaded.
+    pub(super) awaited: HashSet<&'a String>,
+}
+
+/// Builds the catalog of all zones. A zone with an awaited list serves nothing, and uses up no serial. Datasets
+/// that have expired by `now`, in seconds since 1970, are left out of zones that have others.
 pub(super) fn build(
     settings: &Settings,
-    loaded: &HashMap<&String, LoadedDataset<'_>>,
+    Loads { loaded, awaited }: &Loads<'_>,
     now: u64,
     serials: &mut Serials,
     statistics: &mut Statistics,
@@ -26,7 +35,14 @@ pub(super) fn build(
     let chaos = Chaos { version: text(&server.version), id: text(&server.id) };
     let acl = parts(&server.acl, loaded);
     let has_access_lists = acl.len() == server.acl.len();
-    let mut zone = |zone| {
+    let mut zone = |zone: &ZoneSettings| {
+        if let Some(list) =
+            zone_health::lists(zone, &server.acl).find(|list| awaited.contains(list))
+        {
+            let zone = build_zone(zone, settings, &HashMap::new(), now, serials, statistics);
+            let health = zone.health.map(|health| zone_health::while_loading(health, list));
+            return Zone { health, ..zone };
+        }
         let zone = build_zone(zone, settings, loaded, now, serials, statistics);
         // Who may not ask at all is not known.
         if has_access_lists { zone } else { Zone { state: ZoneState::Unloaded, ..zone } }

@@ -2,7 +2,7 @@
 //! query waits for it.
 
 use super::alarms::Alarms;
-use super::catalog_builder;
+use super::catalog_builder::{self, Loads};
 use super::clock::Clock;
 use super::command::Command;
 use super::personality::Personality;
@@ -191,19 +191,18 @@ impl Control {
     }
 
     pub(super) fn publish(&mut self) {
-        let loaded = self.datasets.loaded(SystemTime::now());
+        // What new settings wait for does not change what the zones of now are served from.
+        let loads = Loads { loaded: self.datasets.loaded(SystemTime::now()), ..Loads::default() };
         let statistics = self.stats.statistics();
         let now = unix_time();
         let catalog =
-            catalog_builder::build(&self.settings, &loaded, now, &mut self.serials, statistics);
+            catalog_builder::build(&self.settings, &loads, now, &mut self.serials, statistics);
         self.catalog.publish(catalog);
         self.save_serials();
     }
 
     fn save_serials(&mut self) {
-        if let Err(error) = self.serials.save() {
-            self.personality.emit(&Event::SerialsNotWritten { error });
-        }
+        save_serials(&mut self.serials, &*self.personality);
     }
 
     fn look_around(&mut self) {
@@ -275,6 +274,13 @@ async fn at(time: Option<Instant>) {
     match time {
         Some(time) => sleep_until(time.into()).await,
         None => std::future::pending().await,
+    }
+}
+
+/// Writes the serials that have changed.
+pub(super) fn save_serials(serials: &mut Serials, personality: &dyn Personality) {
+    if let Err(error) = serials.save() {
+        personality.emit(&Event::SerialsNotWritten { error });
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! 1. The system has room (`room`), and sockets are bound (`servers`), so that what stands in the way is
 //!    told before anything is loaded.
-//! 2. All datasets are built, on all cores (`start`).
+//! 2. All datasets are built, on all cores (`start`). If that takes longer than a moment, what follows begins
+//!    with the zones whose lists are built; the others answer SERVFAIL until theirs are.
 //! 3. The catalog is published (`catalog_builder`), and the threads that answer start.
 //! 4. The control loop (`control`) obeys the commands (`command`) of signals, timers, builds and files; a
 //!    reload of the settings takes several of them (`reload`).

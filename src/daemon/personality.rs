@@ -9,6 +9,9 @@ use tracing::debug;
 
 /// Says what happens, and what to do as it happens.
 pub(crate) trait Personality: EventSink {
+    /// Whether zones are answered whose data is loaded while that of others is not.
+    fn answers_while_loading(&self) -> bool;
+
     /// The first load has ended.
     ///
     /// # Errors
@@ -16,7 +19,7 @@ pub(crate) trait Personality: EventSink {
     /// When what was loaded is not worth starting for.
     fn first_load(&self) -> anyhow::Result<()>;
 
-    /// Queries are answered from now on; the report is for people who want to try it.
+    /// All zones are answered from now on; the report is for people who want to try it.
     ///
     /// # Errors
     ///
@@ -47,6 +50,10 @@ impl EventSink for Plain {
 }
 
 impl Personality for Plain {
+    fn answers_while_loading(&self) -> bool {
+        true
+    }
+
     fn first_load(&self) -> anyhow::Result<()> {
         Ok(())
     }

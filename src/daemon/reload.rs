@@ -43,7 +43,7 @@ impl Control {
         }
         self.datasets.apply(&settings);
         let round = self.phase.round().copied();
-        if self.datasets.awaited() > 0 {
+        if self.datasets.is_awaited() {
             let round = round.unwrap_or_else(Round::begin);
             self.phase = Phase::Reloading(Box::new(settings), round);
         } else {
@@ -63,7 +63,7 @@ impl Control {
             round.changed |= changed;
         }
         match std::mem::take(&mut self.phase) {
-            Phase::Reloading(settings, round) if self.datasets.awaited() == 0 => {
+            Phase::Reloading(settings, round) if !self.datasets.is_awaited() => {
                 self.phase = Phase::Building(Round { changed: true, ..round });
                 self.adopt(*settings);
             }

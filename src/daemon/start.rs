@@ -1,7 +1,8 @@
-//! The start: all datasets are loaded, for a server or without one; then the server answers.
+//! The start: all datasets are loaded, for a server or without one. A server answers as soon as the first are
+//! loaded, each zone as soon as all of its own are.
 
 use super::alarms::Alarms;
-use super::catalog_builder;
+use super::catalog_builder::{self, Loads};
 use super::clock::Clock;
 use super::command::{Command, commands, send_loads};
 use super::control::{self, Control};
@@ -23,19 +24,28 @@ use crate::state::lock::StateLock;
 use crate::state::serials::Serials;
 use crate::stats::Statistics;
 use crate::stats::query_log::QueryLog;
-use crate::status::{Listening, Sources, Status};
+use crate::status::{Sources, Status};
 use crate::util::time::unix_time;
 use crate::zone::Catalog;
 use anyhow::Context as _;
+use std::ops::ControlFlow;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
+use tokio::time::timeout;
+
+/// How long queries wait in the sockets at the start for all zones, before those are answered that are loaded;
+/// then, how long a zone that is loaded waits for others, so that one catalog has all of them. A resolver
+/// would not ask again so soon.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// The first load of all datasets.
 struct FirstLoad {
     start: Instant,
     clock: Clock,
+    settings: Settings,
+    source: ConfigSource,
     datasets: DatasetManager,
     builds: UnboundedReceiver<Finished>,
     serials: Serials,
@@ -44,10 +54,18 @@ struct FirstLoad {
     later: Vec<Command>,
 }
 
+/// What answers queries.
+struct Serving {
+    catalog: Arc<SharedCatalog>,
+    servers: Servers,
+    query_log: Option<QueryLog>,
+}
+
 impl FirstLoad {
-    /// Starts the threads; writes to the state folder only with its lock.
-    fn prepare(
-        settings: &Settings,
+    /// Starts the threads, and to build; writes to the state folder only with its lock.
+    fn begin(
+        settings: Settings,
+        source: ConfigSource,
         lock: Option<&StateLock>,
         personality: &Arc<dyn Personality>,
     ) -> anyhow::Result<Self> {
@@ -55,56 +73,104 @@ impl FirstLoad {
         let clock = Clock::new(start, unix_time());
         let sink: Arc<dyn EventSink> = Arc::clone(personality) as _;
         let serials = Serials::open(settings.server.state_dir.as_deref(), lock, &*sink);
-        let (datasets, builds) = DatasetManager::new(&settings.server, lock, sink)?;
-        let personality = Arc::clone(personality);
-        Ok(Self { start, clock, datasets, builds, serials, personality, later: Vec::new() })
+        let (mut datasets, builds) = DatasetManager::new(&settings.server, lock, sink)?;
+        datasets.apply(&settings);
+        let (personality, later) = (Arc::clone(personality), Vec::new());
+        Ok(Self { start, clock, settings, source, datasets, builds, serials, personality, later })
     }
 
-    /// Builds all datasets, and tells who asks meanwhile how far that is.
-    async fn build(
-        &mut self,
-        settings: &Settings,
-        source: &ConfigSource,
-        commands: &mut Receiver<Command>,
-    ) {
-        self.datasets.apply(settings);
-        while self.datasets.awaited() > 0 {
+    /// Waits until all datasets are built, and tells who asks meanwhile how far that is.
+    async fn build(&mut self, commands: &mut Receiver<Command>, serving: Option<&Serving>) {
+        while self.datasets.is_awaited() {
             tokio::select! {
                 Some(finished) = self.builds.recv() => {
                     self.datasets.take(finished);
                 }
-                Some(command) = commands.recv() => self.answer(command, settings, source),
+                Some(command) = commands.recv() => self.answer(command, serving),
                 else => break,
             }
         }
     }
 
-    fn answer(&mut self, command: Command, settings: &Settings, source: &ConfigSource) {
+    /// As [`build`](Self::build), for that long at most; breaks when a signal says to stop.
+    async fn build_for(
+        &mut self,
+        time: Duration,
+        commands: &mut Receiver<Command>,
+        signals: &mut Signals,
+        serving: Option<&Serving>,
+    ) -> ControlFlow<()> {
+        tokio::select! {
+            _ = timeout(time, self.build(commands, serving)) => ControlFlow::Continue(()),
+            () = signals.stop() => ControlFlow::Break(control::tell_the_end(&*self.personality)),
+        }
+    }
+
+    fn answer(&mut self, command: Command, serving: Option<&Serving>) {
         match command {
             Command::Ask(Asked { request: ControlRequest::Status {}, reply }) => {
-                let (listening, zones) = (Listening::default(), &[][..]);
-                let datasets = &self.datasets;
-                let sources = Sources { config: source, listening, settings, datasets, zones };
-                reply.send(ControlAnswer::Status(Box::new(Status::new(sources))));
+                reply.send(ControlAnswer::Status(Box::new(self.status(serving))));
             }
             other => self.later.push(other),
         }
     }
 
-    /// What is served of them.
-    fn catalog(
-        &mut self,
-        settings: &Settings,
-        statistics: &mut Statistics,
-    ) -> anyhow::Result<Catalog> {
+    fn status(&self, serving: Option<&Serving>) -> Status {
+        let catalog = serving.map(|serving| serving.catalog.load());
+        Status::new(Sources {
+            config: &self.source,
+            listening: serving.map(|serving| serving.servers.listening()).unwrap_or_default(),
+            settings: &self.settings,
+            datasets: &self.datasets,
+            zones: catalog.as_ref().map_or(&[], |catalog| catalog.zones()),
+        })
+    }
+
+    /// What is served of those that are built; tells when they are all.
+    fn catalog(&mut self, statistics: &mut Statistics) -> anyhow::Result<Catalog> {
         let loaded = self.datasets.loaded(SystemTime::now());
-        let catalog =
-            catalog_builder::build(settings, &loaded, unix_time(), &mut self.serials, statistics);
-        let (took, incomplete) =
-            (self.start.elapsed(), control::incomplete(settings, catalog.zones()));
-        self.personality.emit(&Event::LoadsFinished { took, changed: true, incomplete });
-        self.personality.first_load()?;
+        let loads = Loads { loaded, awaited: self.datasets.awaited().collect() };
+        let (now, serials) = (unix_time(), &mut self.serials);
+        let catalog = catalog_builder::build(&self.settings, &loads, now, serials, statistics);
+        if loads.awaited.is_empty() {
+            let incomplete = control::incomplete(&self.settings, catalog.zones());
+            let took = self.start.elapsed();
+            self.personality.emit(&Event::LoadsFinished { took, changed: true, incomplete });
+            self.personality.first_load()?;
+        }
         Ok(catalog)
+    }
+
+    /// Starts to answer.
+    fn serve(&mut self, bound: Bound, statistics: &mut Statistics) -> anyhow::Result<Serving> {
+        let sink: Arc<dyn EventSink> = Arc::clone(&self.personality) as _;
+        let catalog = Arc::new(SharedCatalog::new(self.catalog(statistics)?));
+        let query_log = self.settings.server.query_log.as_ref();
+        let query_log = query_log.map(|log| QueryLog::start(log, &sink)).transpose();
+        let query_log = query_log.context("cannot start the thread of the query log")?;
+        let context = Context::new(Arc::clone(&catalog), sink);
+        let servers = Servers::start(bound, &self.settings.server, context, query_log.as_ref())?;
+        self.datasets.enter_background();
+        control::save_serials(&mut self.serials, &*self.personality);
+        Ok(Serving { catalog, servers, query_log })
+    }
+
+    /// Answers from what is built by now.
+    fn publish(&mut self, serving: &Serving, statistics: &mut Statistics) -> anyhow::Result<()> {
+        serving.catalog.publish(self.catalog(statistics)?);
+        serving.catalog.sweep();
+        control::save_serials(&mut self.serials, &*self.personality);
+        Ok(())
+    }
+}
+
+impl Serving {
+    /// Stops to answer; what is under way is finished.
+    async fn stop(self) {
+        self.servers.stop().await;
+        if let Some(log) = self.query_log {
+            log.stop();
+        }
     }
 }
 
@@ -113,12 +179,13 @@ pub(super) fn load(
     settings: &Settings,
     personality: &Arc<dyn Personality>,
 ) -> anyhow::Result<Catalog> {
-    let mut load = FirstLoad::prepare(settings, None, personality)?;
+    let (settings, source) = (settings.clone(), ConfigSource::given(settings.clone()));
+    let mut load = FirstLoad::begin(settings, source, None, personality)?;
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     let runtime = runtime.context("cannot wait for the threads that load")?;
-    let (source, (_, mut nobody)) = (ConfigSource::given(settings.clone()), commands());
-    runtime.block_on(load.build(settings, &source, &mut nobody));
-    load.catalog(settings, &mut Statistics::new(1, 0))
+    let (_, mut nobody) = commands();
+    runtime.block_on(load.build(&mut nobody, None));
+    load.catalog(&mut Statistics::new(1, 0))
 }
 
 /// Serves until told to stop.
@@ -138,40 +205,38 @@ pub(super) fn serve(
     if let (None, Some(folder)) = (&lock, &settings.server.state_dir) {
         personality.emit(&Event::StateFolderBusy { folder: folder.clone() });
     }
-    let mut load = FirstLoad::prepare(&settings, lock.as_ref(), &personality)?;
+    let mut load = FirstLoad::begin(settings, source, lock.as_ref(), &personality)?;
     runtime.block_on(async {
         let mut signals = Signals::listen().context("cannot listen to signals")?;
         let (sender, mut commands) = commands();
-        let _socket = ControlSocket::open(&settings.server.control, &sender, &*personality);
-        tokio::select! {
-            () = load.build(&settings, &source, &mut commands) => {}
-            () = signals.stop() => {
-                control::tell_the_end(&*personality);
+        let _socket = ControlSocket::open(&load.settings.server.control, &sender, &*personality);
+        let sink: Arc<dyn EventSink> = Arc::clone(&personality) as _;
+        let stats_file = load.settings.server.stats_file.clone();
+        let mut stats = StatsReporter::new(bound.workers(), stats_file, sink);
+
+        let patience = if personality.answers_while_loading() { PATIENCE } else { Duration::MAX };
+        if load.build_for(patience, &mut commands, &mut signals, None).await.is_break() {
+            return Ok(ExitCode::SUCCESS);
+        }
+        let serving = load.serve(bound, stats.statistics())?;
+        while load.datasets.is_awaited() {
+            let awaited = load.datasets.awaited().count();
+            let building = load.build_for(PATIENCE, &mut commands, &mut signals, Some(&serving));
+            if building.await.is_break() {
+                serving.stop().await;
                 return Ok(ExitCode::SUCCESS);
             }
+            if load.datasets.awaited().count() < awaited {
+                load.publish(&serving, stats.statistics())?;
+            }
         }
-        let sink: Arc<dyn EventSink> = Arc::clone(&personality) as _;
-        let stats_file = settings.server.stats_file.clone();
-        let mut stats = StatsReporter::new(bound.workers(), stats_file, Arc::clone(&sink));
-        let catalog = Arc::new(SharedCatalog::new(load.catalog(&settings, stats.statistics())?));
-        let query_log = settings.server.query_log.as_ref();
-        let query_log = query_log.map(|log| QueryLog::start(log, &sink)).transpose();
-        let query_log = query_log.context("cannot start the thread of the query log")?;
-        let context = Context::new(Arc::clone(&catalog), sink);
-        let servers = Servers::start(bound, &settings.server, context, query_log.as_ref())?;
-        let FirstLoad { start, clock, datasets, builds, serials, later, .. } = load;
-        datasets.enter_background();
-        datasets.tidy();
-        let status = Status::new(Sources {
-            config: &source,
-            listening: servers.listening(),
-            settings: &settings,
-            datasets: &datasets,
-            zones: catalog.load().zones(),
-        });
-        personality.ready(&status.start_report(start.elapsed()))?;
+
+        load.datasets.tidy();
+        personality.ready(&load.status(Some(&serving)).start_report(load.start.elapsed()))?;
+        let FirstLoad { clock, settings, source, datasets, builds, serials, later, .. } = load;
         send_loads(&datasets, builds, &sender);
         tokio::spawn(signals.send_to(sender));
+        let Serving { catalog, servers, query_log } = serving;
         let control = Control {
             settings,
             source,
@@ -191,4 +256,69 @@ pub(super) fn serve(
         control.run(commands, later).await;
         Ok(ExitCode::SUCCESS)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::personality::Plain;
+    use super::*;
+    use crate::config;
+    use crate::zone::ZoneState;
+    use std::fs::File;
+
+    /// What zones wait for must use up no serial: a restart would change it though the content is the same.
+    #[test]
+    fn zones_are_served_when_all_their_lists_are_built_with_the_serial_of_the_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let list = |name: &str| {
+            let file = folder.path().join(name);
+            std::fs::write(&file, "192.0.2.1\n").unwrap();
+            let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_600_000_000);
+            File::options().append(true).open(&file).unwrap().set_modified(time).unwrap();
+            config::Dataset::new(name.to_owned(), crate::zonefile::Kind::Ip4Set, vec![file])
+        };
+        let zone = |name: &str, lists: &[&str]| {
+            let lists = lists.iter().map(|&list| list.to_owned()).collect();
+            config::Zone::new(name.parse().unwrap(), lists)
+        };
+        let mut allowing = zone("allowing", &["fast"]);
+        allowing.allow.push("slow".to_owned());
+        let settings = Settings {
+            server: config::Server::default(),
+            datasets: vec![list("fast"), list("slow")],
+            zones: vec![
+                zone("fast", &["fast"]),
+                zone("slow", &["slow"]),
+                zone("both", &["slow", "fast"]),
+                allowing,
+            ],
+        };
+        let personality: Arc<dyn Personality> = Arc::new(Plain::new(&settings.server));
+        let source = ConfigSource::given(settings.clone());
+        let mut load = FirstLoad::begin(settings, source, None, &personality).unwrap();
+        let mut statistics = Statistics::new(1, 0);
+        let mut finished = [(); 2].map(|()| load.builds.blocking_recv().unwrap());
+        finished.sort_by(|one, other| one.name.cmp(&other.name));
+
+        for (finished, states) in finished.into_iter().zip([
+            [ZoneState::Live, ZoneState::Unloaded, ZoneState::Unloaded, ZoneState::Unloaded],
+            [ZoneState::Live; 4],
+        ]) {
+            load.datasets.take(finished);
+            let catalog = load.catalog(&mut statistics).unwrap();
+            assert_eq!(catalog.zones().iter().map(|zone| zone.state).collect::<Vec<_>>(), states);
+            for zone in catalog.zones() {
+                let (is_live, health) =
+                    (zone.state == ZoneState::Live, zone.health.as_ref().unwrap());
+                let reason = if is_live { "" } else { "slow: still loading" };
+                assert_eq!((health.is_ready, &*health.reason), (is_live, reason), "{}", zone.apex);
+                assert_eq!(
+                    zone.soa.serial,
+                    if is_live { 1_600_000_000 } else { 0 },
+                    "{}",
+                    zone.apex
+                );
+            }
+        }
+    }
 }

@@ -11,6 +11,19 @@ use std::collections::HashMap;
 /// The longest reason, in bytes: it fits a character-string.
 const MAX_REASON: usize = 240;
 
+/// All lists that decide what a zone answers, and whom.
+pub(super) fn lists<'a>(
+    settings: &'a ZoneSettings,
+    server_acl: &'a [String],
+) -> impl Iterator<Item = &'a String> {
+    settings.datasets.iter().chain(&settings.allow).chain(&settings.acl).chain(server_acl)
+}
+
+/// The health of a zone that waits for this list at the start.
+pub(super) fn while_loading(health: ZoneHealth, list: &str) -> ZoneHealth {
+    ZoneHealth { reason: shortened(format!("{list}: still loading")).into(), ..health }
+}
+
 /// The health of a zone with these settings at `now`, in seconds since 1970.
 pub(super) fn of(
     settings: &ZoneSettings,
@@ -19,10 +32,7 @@ pub(super) fn of(
     content_id: u64,
     now: u64,
 ) -> ZoneHealth {
-    let names = || {
-        let lists = settings.datasets.iter().chain(&settings.allow);
-        lists.chain(&settings.acl).chain(server_acl)
-    };
+    let names = || lists(settings, server_acl);
     let worst = names().map(|name| Condition::of(loaded.get(name), now)).max();
     let worst = worst.unwrap_or(Condition::Live);
     let culprit = names().find(|name| Condition::of(loaded.get(name), now) == worst);

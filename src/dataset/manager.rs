@@ -160,9 +160,14 @@ impl DatasetManager {
         }
     }
 
-    /// The number of builds that new settings wait for.
-    pub(crate) fn awaited(&self) -> usize {
-        self.datasets.values().filter(|managed| managed.awaited).count()
+    /// The datasets whose builds new settings wait for.
+    pub(crate) fn awaited(&self) -> impl Iterator<Item = &String> {
+        self.datasets.iter().filter(|(_, managed)| managed.awaited).map(|(name, _)| name)
+    }
+
+    /// True while new settings wait for builds.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.awaited().next().is_some()
     }
 
     /// Forgets the datasets that no zone uses, and watches the files of the others.

@@ -133,6 +133,10 @@ impl EventSink for Rbldnsd {
 }
 
 impl Personality for Rbldnsd {
+    fn answers_while_loading(&self) -> bool {
+        false
+    }
+
     fn first_load(&self) -> anyhow::Result<()> {
         if self.refuse_gaps && self.has_gaps.load(Ordering::Relaxed) {
             bail!("zone loading errors, aborting");

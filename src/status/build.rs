@@ -27,7 +27,7 @@ pub(crate) struct Sources<'a> {
     pub(crate) settings: &'a Settings,
     /// Their datasets.
     pub(crate) datasets: &'a DatasetManager,
-    /// The zones that were built of both, in the order of the settings; none before the first load.
+    /// The zones that were built of both, in the order of the settings; none before queries are answered.
     pub(crate) zones: &'a [Zone],
 }
 

@@ -52,7 +52,7 @@ pub struct ServerStatus {
 /// Addresses of sockets.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Listening {
-    /// Those for UDP and TCP; none before the first load has ended.
+    /// Those for UDP and TCP; none before queries are answered.
     pub plain: Vec<SocketAddr>,
     /// Those for TLS.
     pub tls: Vec<SocketAddr>,
@@ -69,7 +69,7 @@ pub struct ZoneStatus {
     pub reason: Option<String>,
     /// What can be expected of it.
     pub state: Health,
-    /// The serial of its SOA record; `None` before the first load.
+    /// The serial of its SOA record; `None` before queries are answered.
     pub serial: Option<u32>,
     /// The datasets whose entries are listed.
     pub datasets: Vec<String>,
@@ -93,7 +93,7 @@ pub struct ZoneStatus {
     /// The queries since the start that were answered with records.
     pub listed: u64,
     /// A hash of all that decides what it answers, in hexadecimal: equal on all servers that answer equally.
-    /// `None` before the first load.
+    /// `None` before queries are answered.
     pub content_id: Option<String>,
     /// A question, as dig takes it, that a zone of this health answers.
     pub question: String,

@@ -4,7 +4,7 @@ use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
@@ -269,6 +269,14 @@ impl Daemon {
         let number = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok());
         number.expect("a figure in kB")
     }
+}
+
+/// Writes a list that takes a second or more to read: a line of zeros, where the file has no blocks. Write
+/// another in its place before that: it is no list.
+pub(crate) fn slow_list(path: &Path) {
+    fs::write(path, "#\n".repeat(1 << 17)).expect("it can be written");
+    let file = fs::File::options().append(true).open(path).expect("it was made");
+    file.set_len(4 << 30).expect("the file system has sparse files");
 }
 
 /// How a line of the log ends that tells of this event of a dataset.

@@ -22,7 +22,7 @@ mod stream;
 mod unbound;
 
 pub(crate) use crate::fuzz::targets::message;
-pub(crate) use daemon::{Daemon, Setup, event, send_signal_to_group};
+pub(crate) use daemon::{Daemon, Setup, event, send_signal_to_group, slow_list};
 pub(crate) use dig::{Shown, dig, kdig};
 pub(crate) use dns::{Client, query, reversed};
 pub(crate) use process::Process;
