@@ -11,9 +11,12 @@ use std::sync::RwLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Threads beside those that load and those that answer: two for control, one each that watches files,
-/// takes their events, writes snapshots, delays replies and logs queries, and some that live for a moment.
-const THREADS: usize = 12;
+/// Threads beside those that load and those that answer: two `control`, `watch` and the one that takes events
+/// for it, `keep`, `archive`, `udp-delay`, `query-log` and `report`.
+const THREADS: usize = 9;
+
+/// Threads that live for a moment; what cannot have one does its work itself.
+const HELPERS: usize = 3;
 
 /// Descriptors beside those of sockets and those that load: of the control threads, of signals, of events,
 /// of the state folder, of logs, and of some connections.
@@ -44,7 +47,7 @@ pub(super) fn ensure(server: &config::Server) -> Result<(), NoRoom> {
     let workers = addresses * server.workers.map_or_else(cores, usize::from);
     let tls = server.tls.as_ref().map_or(0, |tls| tls.listen.len());
     descriptors(workers + addresses + tls + 2 * cores() + DESCRIPTORS)?;
-    threads(workers + 2 * cores() + THREADS)
+    threads(workers + 2 * cores() + THREADS + HELPERS)
 }
 
 /// Takes all the descriptors this process may have: connections, above all those of TLS, must not
