@@ -32,7 +32,7 @@ pub(crate) use rsync::{RsyncDaemon, mirror};
 pub(crate) use sandbox::{Ended, Foreground, LIMIT, NOBODY, Sandbox, as_nobody, ended};
 pub(crate) use sealed::{add_address, hide, is_root, run, sealed, skip};
 pub(crate) use server::Server;
-pub(crate) use stream::{Stream, Style, VersionedFeed};
+pub(crate) use stream::{Keys, Stream, Style, VersionedFeed};
 pub(crate) use unbound::Unbound;
 
 use std::fs;

@@ -32,10 +32,39 @@ pub(crate) enum Style {
     Growing,
 }
 
+/// What a list lists.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Keys {
+    /// IPv4 addresses.
+    Addresses,
+    /// Names.
+    Names,
+}
+
+impl Keys {
+    /// As a line of the list has the key that stands for these octets.
+    fn line(self, octets: [u8; 4]) -> String {
+        let [a, b, c, d] = octets;
+        match self {
+            Self::Addresses => format!("{a}.{b}.{c}.{d}"),
+            Self::Names => format!("host{a}-{b}-{c}-{d}.example"),
+        }
+    }
+
+    /// As one asks a zone for it.
+    fn question(self, octets: [u8; 4], zone: &str) -> String {
+        match self {
+            Self::Addresses => reversed(octets.into(), zone),
+            Self::Names => format!("{}.{zone}", self.line(octets)),
+        }
+    }
+}
+
 /// A list in versions, and what is known of the one that is served.
 #[derive(Debug)]
 pub(crate) struct VersionedFeed {
     zone: String,
+    keys: Keys,
     style: Style,
     /// Lines between the start and the end, so that the file takes a while to write and to read.
     filler: u32,
@@ -53,12 +82,17 @@ impl VersionedFeed {
     /// The version that lists nothing, and comes after all others.
     pub(crate) const EMPTY: u32 = 100;
 
-    /// A list of which version 1 is served.
+    /// A list of addresses of which version 1 is served.
     pub(crate) fn new(zone: &str, style: Style, filler: u32) -> Arc<Self> {
+        Self::of(Keys::Addresses, zone, style, filler)
+    }
+
+    /// A list of such keys of which version 1 is served.
+    pub(crate) fn of(keys: Keys, zone: &str, style: Style, filler: u32) -> Arc<Self> {
         let (allowed, served) = (AtomicU32::new(1), AtomicU32::new(1));
         let zone = zone.to_owned();
         let (judged, wrong) = (AtomicU32::new(0), Mutex::default());
-        Arc::new(Self { zone, style, filler, allowed, served, judged, wrong })
+        Arc::new(Self { zone, keys, style, filler, allowed, served, judged, wrong })
     }
 
     /// The zone that serves it.
@@ -77,17 +111,21 @@ impl VersionedFeed {
 
     /// A part of a file: all of it, or what a version adds.
     fn block(&self, version: u32, start: u32) -> String {
-        let mut text = format!(":2:start {start}\n10.0.0.1\n:2:own\n10.1.{version}.1\n");
+        let third = |key: u32| u8::try_from(key).expect("versions are few");
+        let key = |b, c| self.keys.line([10, b, c, 1]);
+        let (first, own) = (key(0, 0), key(1, third(version)));
+        let mut text = format!(":2:start {start}\n{first}\n:2:own\n{own}\n");
         for line in 0..self.filler {
             let [_, b, c, d] = line.to_be_bytes();
+            let filler = self.keys.line([64 + b, c, d, third(version % 200)]);
             // Writing to a String cannot fail.
-            let _ = writeln!(text, "{}.{c}.{d}.{}", 64 + b, version % 200);
+            let _ = writeln!(text, "{filler}");
         }
         let end = match self.style {
             Style::Replaced => 1,
             Style::Growing => version,
         };
-        let _ = writeln!(text, ":2:end {version}\n10.9.{end}.1");
+        let _ = writeln!(text, ":2:end {version}\n{}", key(9, third(end)));
         text
     }
 
@@ -194,15 +232,15 @@ enum Question {
 }
 
 impl Question {
-    fn message(self, id: u16, zone: &str) -> Vec<u8> {
+    fn message(self, id: u16, feed: &VersionedFeed) -> Vec<u8> {
         let third = |key: u32| u8::try_from(key).expect("versions are few");
-        let (address, qtype) = match self {
-            Self::Start => (Ipv4Addr::new(10, 0, 0, 1), RecordType::TXT),
-            Self::StartAddress => (Ipv4Addr::new(10, 0, 0, 1), RecordType::A),
-            Self::Own(key) => (Ipv4Addr::new(10, 1, third(key), 1), RecordType::TXT),
-            Self::End(key) => (Ipv4Addr::new(10, 9, third(key), 1), RecordType::TXT),
+        let (octets, qtype) = match self {
+            Self::Start => ([10, 0, 0, 1], RecordType::TXT),
+            Self::StartAddress => ([10, 0, 0, 1], RecordType::A),
+            Self::Own(key) => ([10, 1, third(key), 1], RecordType::TXT),
+            Self::End(key) => ([10, 9, third(key), 1], RecordType::TXT),
         };
-        query(id, &reversed(address, zone), qtype)
+        query(id, &feed.keys.question(octets, &feed.zone), qtype)
     }
 }
 
@@ -267,7 +305,7 @@ fn send(
     while !stop.load(Ordering::SeqCst) {
         let feed = usize::try_from(number % feeds.len() as u64).expect("an index");
         let question = feeds[feed].question(number / feeds.len() as u64);
-        let message = question.message(id(number), feeds[feed].zone());
+        let message = question.message(id(number), &feeds[feed]);
         asked.send(Asked { number, feed, question, at: Instant::now() }).expect("it is checked");
         socket.send(&message).expect("the server is there");
         number += 1;

@@ -14,7 +14,7 @@ use std::time::Duration;
 use flate2::{Compression, write::GzEncoder};
 
 use crate::common::{
-    Daemon, Random, RsyncDaemon, Setup, Stream, Style, VersionedFeed, event, mirror,
+    Daemon, Keys, Random, RsyncDaemon, Setup, Stream, Style, VersionedFeed, event, mirror,
 };
 
 /// Lines of a list beside those that are asked for.
@@ -37,6 +37,7 @@ enum Way {
 /// What comes, and words of the line that tells of it.
 struct Disaster {
     zone: &'static str,
+    keys: Keys,
     way: Way,
     says: &'static str,
 }
@@ -46,17 +47,33 @@ const fn body(
     body: fn(&VersionedFeed) -> Vec<u8>,
     says: &'static str,
 ) -> Disaster {
-    Disaster { zone, way: Way::Mirrored(body), says }
+    Disaster { zone, keys: Keys::Addresses, way: Way::Mirrored(body), says }
+}
+
+/// What comes in the place of a list of names.
+const fn for_names(
+    zone: &'static str,
+    body: fn(&VersionedFeed) -> Vec<u8>,
+    says: &'static str,
+) -> Disaster {
+    Disaster { zone, keys: Keys::Names, way: Way::Mirrored(body), says }
 }
 
 const fn here(zone: &'static str, spoil: fn(&Path), says: &'static str) -> Disaster {
-    Disaster { zone, way: Way::Here(spoil), says }
+    Disaster { zone, keys: Keys::Addresses, way: Way::Here(spoil), says }
 }
 
 fn packed(text: &[u8]) -> Vec<u8> {
     let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
     packer.write_all(text).expect("there is room");
     packer.finish().expect("there is room")
+}
+
+/// A line of that form for each of many hosts.
+fn of_hosts(form: &str) -> Vec<u8> {
+    (0..FILLER)
+        .flat_map(|host| form.replace("{}", &format!("h{host}.example")).into_bytes())
+        .collect()
 }
 
 fn remove(file: &Path) {
@@ -139,6 +156,36 @@ const DISASTERS: &[Disaster] = &[
     ),
     body("world", |feed| format!("{}0-255\n", feed.text(2)).into(), "guard "),
     body("resolver", |feed| format!("{}8.8.8.8\n", feed.text(2)).into(), "guard sentinel"),
+    for_names("names-404", |_| b"404: Not Found".into(), NOTHING_VALID),
+    for_names(
+        "names-words",
+        |_| b"This list has moved.\nPlease ask.\n".into(),
+        "which are single words",
+    ),
+    for_names("names-conflict", |_| b"<<<<<<< HEAD\n=======\n>>>>>>> feed\n".into(), NOTHING_VALID),
+    for_names("names-json", |_| b"{\"error\": \"not found\"}\n".into(), "JSON"),
+    for_names("names-page", |_| b"<html><h1>502</h1></html>\n".into(), "is an HTML or XML page"),
+    for_names("names-hosts", |_| of_hosts("0.0.0.0 {}\n"), "is a hosts file"),
+    for_names("names-filters", |_| of_hosts("||{}^\n"), "is a filter list"),
+    for_names("names-urls", |_| of_hosts("https://{}/a?b=c\n"), "is a list of URLs"),
+    for_names(
+        "names-zone",
+        |_| of_hosts("zone \"{}\" { type master; };\n"),
+        "as settings or code have them",
+    ),
+    for_names("names-code", |_| of_hosts("  document.write('{}');\n"), NOTHING_VALID),
+    for_names("names-csv", |_| of_hosts("17,\"{}\",2026-01-01\n"), "is a CSV file"),
+    for_names(
+        "names-addresses",
+        |_| {
+            (0..FILLER)
+                .map(|line| format!("10.2.{}.{}\n", line / 200, line % 200))
+                .collect::<String>()
+                .into()
+        },
+        "which are addresses",
+    ),
+    for_names("names-few", |feed| feed.text(2)[..1000].into(), "guard shrank"),
     here("gone", remove, "there is no such file"),
     here(
         "dangling",
@@ -227,7 +274,7 @@ impl Victim<'_> {
     }
 
     fn suffer(&self, server: &Daemon) -> Result<(), String> {
-        let Disaster { zone, way, says } = self.disaster;
+        let Disaster { zone, way, says, .. } = self.disaster;
         match way {
             Way::Mirrored(body) => {
                 self.publish(body(&self.feed));
@@ -279,7 +326,7 @@ fn what_comes_in_the_place_of_a_list_harms_no_answer_and_loses_nothing() {
     setup.as_ordinary_user();
     let victim = |disaster| Victim {
         disaster,
-        feed: VersionedFeed::new(disaster.zone, Style::Replaced, FILLER),
+        feed: VersionedFeed::of(disaster.keys, disaster.zone, Style::Replaced, FILLER),
         publisher: &publisher,
     };
     let victims: Vec<_> = DISASTERS.iter().map(victim).collect();
@@ -288,11 +335,17 @@ fn what_comes_in_the_place_of_a_list_harms_no_answer_and_loses_nothing() {
         victim.publish(victim.feed.text(1));
         victim.fetch(&setup);
     }
-    let file = |victim: &Victim<'_>| {
-        (victim.disaster.zone.to_owned(), format!("{}/list", victim.disaster.zone))
-    };
-    let files: Vec<_> = victims.iter().map(file).collect();
-    setup.configure_lists("state-dir = \"state\"", &files);
+    let tables = victims.iter().map(|Victim { disaster: Disaster { zone, keys, .. }, .. }| {
+        let kind = match keys {
+            Keys::Addresses => "ip4set",
+            Keys::Names => "dnset",
+        };
+        format!(
+            "[[dataset]]\nname = \"{zone}\"\ntype = \"{kind}\"\nfiles = [\"{zone}/list\"]\n\
+             [[zone]]\nname = \"{zone}\"\ndatasets = [\"{zone}\"]\n"
+        )
+    });
+    setup.configure("state-dir = \"state\"", &tables.collect::<String>());
     let feeds: Vec<_> = victims.iter().map(|victim| Arc::clone(&victim.feed)).collect();
 
     let server = setup.start();
