@@ -220,16 +220,16 @@ fn what_is_accepted_is_served_once_and_over_a_restart() {
 fn a_file_that_has_changed_since_is_judged_as_usual() {
     let setup = setup("ip4set", &addresses(200));
     let text = fs::read_to_string(setup.path("dnsbld.toml")).unwrap();
-    let server = "[server]\nquiet-period = '5s'\ncheck-interval = '100ms'";
+    let server = "[server]\nquiet-period = '2s'\ncheck-interval = '100ms'";
     setup.write("dnsbld.toml", text.replace("[server]", server));
     let server = setup.start();
     server.write("list", PAGE);
     server.expect_log(&["ERROR", &event("dataset-refused", "list")], SOON);
-    // The server has not seen it at rest yet.
+    // The server has not seen it at rest yet, and waits for that.
     server.write("list", "<html>another page</html>\n");
     let (code, told) = dnsbld(&server, &["accept", "list"]);
     assert_eq!(code, 1, "{told}");
-    assert!(told.contains("is being written"), "{told}");
+    assert!(told.contains("have changed since they were refused"), "{told}");
     server.expect_code("7.0.0.10.bl.test", NoError, SOON);
 }
 

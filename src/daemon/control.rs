@@ -209,6 +209,7 @@ impl Control {
         self.catalog.sweep();
         self.servers.reload_certificate(&*self.personality);
         self.lock_again();
+        self.datasets.give_up_acceptances();
         let is_loaded = |list: &str| self.datasets.is_loaded(list);
         self.alarms.tell_missing(&self.settings, is_loaded, &*self.personality);
         let now = unix_time();

@@ -297,8 +297,12 @@ impl DatasetManager {
                 unstable = Some(path);
             }
         }
-        if let Some(accepting) = accepting {
-            self.replies.add(accepting, managed, of_those, unstable);
+        match accepting {
+            Some(accepting) if unstable.is_some() && accepting.is_patient() => {
+                managed.accepting = Some(accepting);
+            }
+            Some(accepting) => self.replies.add(accepting, managed, of_those, unstable),
+            None => {}
         }
         if std::mem::take(&mut managed.again) {
             managed.request(&self.context);

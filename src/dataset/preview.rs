@@ -109,7 +109,14 @@ pub fn preview(
             let record = server.state_dir.as_deref().map(Folder::of);
             let record =
                 record.and_then(|folder| DatasetRecord::read(&folder, &spec.name).ok().flatten());
-            judge(spec, old.as_ref(), record.as_ref(), new, now)
+            let mut judgement = judge(spec, old.as_ref(), record.as_ref(), new, now);
+            // Who reads it gave another file.
+            if let Some((file, place)) = &place {
+                let broken = judgement.broken.iter_mut();
+                let in_place = broken.filter(|problem| problem.file == *place);
+                in_place.for_each(|problem| problem.file.clone_from(file));
+            }
+            judgement
         }
         Err(problem) => Judgement { broken: vec![problem.clone()], doubt: None },
     };

@@ -9,7 +9,7 @@ use crate::state::accepted::AcceptedFiles;
 use crate::state::quarantine::RefusedFiles;
 use crate::util::time::unix_time;
 use std::path::PathBuf;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Takes what came of an acceptance.
 type Reply = Box<dyn FnOnce(Acceptance) + Send>;
@@ -20,6 +20,17 @@ pub(super) struct Accepting {
     overruled: Problem,
     before: Option<u64>,
     reply: Reply,
+    /// Until then, files that are being written are waited for.
+    until: Instant,
+}
+
+/// How long an acceptance waits for files that are being written.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl Accepting {
+    pub(super) fn is_patient(&self) -> bool {
+        Instant::now() < self.until
+    }
 }
 
 /// Replies that wait until what is served is published.
@@ -37,13 +48,27 @@ impl DatasetManager {
                 Err(told) => *told,
                 Ok((versions, overruled)) => {
                     let before = managed.lifecycle.served().map(|served| served.entries());
-                    managed.accepting = Some(Accepting { versions, overruled, before, reply });
+                    let until = Instant::now() + PATIENCE;
+                    let accepting = Accepting { versions, overruled, before, reply, until };
+                    managed.accepting = Some(accepting);
                     managed.building = None;
                     return managed.request(&self.context);
                 }
             },
         };
         self.replies.0.push((reply, at_once));
+    }
+
+    /// Gives up acceptances whose files do not come to rest; their replies are for [`reply`](Self::reply).
+    pub(crate) fn give_up_acceptances(&mut self) {
+        for managed in self.datasets.values_mut().filter(|managed| managed.building.is_none()) {
+            if let Some(Accepting { reply, .. }) =
+                managed.accepting.take_if(|accepting| !accepting.is_patient())
+            {
+                let file = managed.spec.files.first().cloned().unwrap_or_default();
+                self.replies.0.push((reply, Acceptance::Unstable(file)));
+            }
+        }
     }
 
     /// Says what came of acceptances, after that was published.
