@@ -2,6 +2,7 @@
 
 use crate::common::{Daemon, Setup, Shown, dig, wait_until};
 use std::fs::{self, File};
+use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 const SOON: Duration = Duration::from_secs(20);
@@ -15,6 +16,14 @@ fn setup() -> Setup {
 
 fn ask(daemon: &Daemon, arguments: &str) -> Shown {
     dig(daemon.addr(), arguments)
+}
+
+/// What a command says that asks the server.
+fn ask_control(daemon: &Daemon, arguments: &[&str]) -> (Option<i32>, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dnsbld"));
+    command.current_dir(daemon.path("")).env("RUNTIME_DIRECTORY", daemon.path(""));
+    let output = command.args(arguments).output().expect("it starts");
+    (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// The character-string of the health that begins so.
@@ -95,6 +104,15 @@ fn a_feed_that_stays_as_it_is_for_a_week_is_told_and_goes_on() {
     assert_eq!(said(&daemon, "bl.example", "reason"), "feed: unchanged for more than 7 days");
     let age: u64 = said(&daemon, "bl.example", "age").parse().expect("seconds");
     assert!((8 * 24 * HOUR..8 * 24 * HOUR + 600).contains(&age), "{age}");
+    let (code, text) = ask_control(&daemon, &["status", "feed"]);
+    assert_eq!(code, Some(1), "{text}");
+    for want in
+        ["dataset feed: stale: ", "not changed for more than 7 days (met 24 h ago)", "see whether"]
+    {
+        assert!(text.contains(want), "{text}");
+    }
+    let (code, text) = ask_control(&daemon, &["reload"]);
+    assert_eq!(code, Some(0), "age is nothing that a reload could change: {text}");
 }
 
 #[test]

@@ -73,15 +73,19 @@ impl ReloadReport {
             now: None,
             problem: None,
         });
+        // Age is nothing that a reload could change.
+        fn of_files(dataset: &DatasetStatus) -> Option<&ProblemStatus> {
+            dataset.problem.as_ref().filter(|problem| problem.attempts > 0)
+        }
         let changed = now.datasets.iter().filter(|dataset| {
             let same = old(&dataset.name).is_some_and(|old| old.content_id == dataset.content_id);
-            !same || dataset.problem.is_some()
+            !same || of_files(dataset).is_some()
         });
         let changed = changed.map(|dataset| DatasetChange {
             name: dataset.name.clone(),
             before: old(&dataset.name).and_then(|old| old.entries),
             now: dataset.entries,
-            problem: dataset.problem.clone(),
+            problem: of_files(dataset).cloned(),
         });
         self.datasets = changed.chain(gone).collect();
         self.loading = now.server.loading;

@@ -13,8 +13,7 @@ pub(crate) fn overdue(
     is_feed: bool,
     now: SystemTime,
 ) -> Option<Overdue> {
-    let served = lifecycle.served()?;
-    let made = served.facts.stamp.unwrap_or_else(|| served.newest());
+    let made = lifecycle.served()?.made();
     let made = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(made))?;
     let change = match limits.max_age {
         AgeLimit::Alarm(_) if !is_feed => None,

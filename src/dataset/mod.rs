@@ -34,3 +34,4 @@ pub(crate) use lifecycle::Lifecycle;
 pub use lifecycle::State;
 pub use offline::{Compiled, compile};
 pub use preview::{DatasetVersion, Preview, preview};
+pub(crate) use served::Served;

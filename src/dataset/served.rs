@@ -44,6 +44,11 @@ impl Served {
         times.max().and_then(|newest| u64::try_from(newest).ok()).unwrap_or(0)
     }
 
+    /// When it was made, by its own account or else by the time of its files, in seconds since 1970.
+    pub(crate) fn made(&self) -> u64 {
+        self.facts.stamp.unwrap_or_else(|| self.newest())
+    }
+
     /// True if it was read from these files.
     pub(super) fn is_of(&self, files: &[PathBuf]) -> bool {
         self.sources.iter().map(|source| &source.path).eq(files)

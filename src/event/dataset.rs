@@ -2,6 +2,7 @@
 
 use crate::guard::Doubt;
 use crate::source::Problem;
+use crate::util::text::age;
 use std::time::Duration;
 
 /// Data that was accepted, beside what was served before.
@@ -49,6 +50,39 @@ pub struct Overdue {
     /// True if the settings say so: the dataset is out of policy then. False for the default, which is an
     /// alarm and changes nothing.
     pub is_by_setting: bool,
+}
+
+impl Overdue {
+    /// What has not happened for how long, and the setting that says so.
+    pub fn cause(&self) -> String {
+        let what = match self.what {
+            Renewal::Change => "its files have not changed",
+            Renewal::GoodFiles => "its files have been wrong or gone",
+        };
+        let by = if self.is_by_setting { format!(" ({})", self.setting()) } else { String::new() };
+        format!("{what} for more than {}{by}", age(self.limit))
+    }
+
+    /// What to do about it.
+    pub fn remedy(&self) -> String {
+        let remedy = match self.what {
+            Renewal::Change => {
+                "see whether the mirror still fetches it and its publisher still makes it"
+            }
+            Renewal::GoodFiles => "see what was said of its files",
+        };
+        match self.is_by_setting {
+            true => remedy.to_owned(),
+            false => format!("{remedy}, or set {} at the dataset", self.setting()),
+        }
+    }
+
+    fn setting(&self) -> &'static str {
+        match self.what {
+            Renewal::Change => "max-age",
+            Renewal::GoodFiles => "keep-bad-for",
+        }
+    }
 }
 
 /// What data waits for.

@@ -3,7 +3,7 @@
 //! A line says: what it is about, what happened; the consequence; the remedy. The name of the event, and
 //! the dataset, zone and file that it is about, follow as fields.
 
-use super::{Event, EventSink, Load, Overdue, Refusal, Renewal, Role, SocketFault, WatchFault};
+use super::{Event, EventSink, Load, Overdue, Refusal, Role, SocketFault, WatchFault};
 use crate::config::{DatasetDifference, SAMPLE_FILE, SYSTEM_FILE, SettingChange, ValueChange};
 use crate::engine::Transport;
 use crate::guard::Doubt;
@@ -517,26 +517,11 @@ fn state_remedy(error: &io::Error) -> &'static str {
 
 /// What data that was not renewed for too long does, and what to do about it.
 fn too_old(overdue: &Overdue) -> String {
-    let Overdue { what, limit, is_by_setting } = *overdue;
-    let (what, setting, remedy) = match what {
-        Renewal::Change => (
-            "its files have not changed",
-            "max-age",
-            "see whether the mirror still fetches it and its publisher still makes it",
-        ),
-        Renewal::GoodFiles => {
-            ("its files have been wrong or gone", "keep-bad-for", "see what was said of its files")
-        }
+    let consequence = match overdue.is_by_setting {
+        true => "its zones are not ready, and do what their stale setting says",
+        false => "the data goes on answering",
     };
-    let limit = age(limit);
-    match is_by_setting {
-        true => format!(
-            "{what} for more than {limit} ({setting}); its zones are not ready, and do what their stale setting says; {remedy}"
-        ),
-        false => format!(
-            "{what} for more than {limit}; the data goes on answering; {remedy}, or set {setting} at the dataset"
-        ),
-    }
+    format!("{}; {consequence}; {}", overdue.cause(), overdue.remedy())
 }
 
 #[cfg(test)]

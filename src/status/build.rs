@@ -5,8 +5,9 @@ use super::{
     ServerStatus, Status, Time, ZoneStatus,
 };
 use crate::config::{ConfigSource, Settings, Zone as ZoneSettings};
-use crate::dataset::Lifecycle;
 use crate::dataset::manager::DatasetManager;
+use crate::dataset::{Lifecycle, Served, State};
+use crate::event::Overdue;
 use crate::source::SourceFile;
 use crate::state::record::DatasetRecord;
 use crate::trie::{Trie4, Trie6};
@@ -16,6 +17,7 @@ use crate::zone::{Dataset, Figures, Reason, Subzones, Zone, ZoneState};
 use crate::zonefile::Kind;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// What a status is made of.
 pub(crate) struct Sources<'a> {
@@ -57,7 +59,15 @@ impl Status {
         let (now, loading) = (unix_time(), datasets.is_building());
         let datasets: Vec<_> = datasets
             .all()
-            .map(|(name, kind, life)| DatasetStatus::new(name, kind, life, datasets.record(name)))
+            .map(|(name, kind, life)| {
+                let mut status = DatasetStatus::new(name, kind, life, datasets.record(name));
+                let is_current = status.problem.is_none();
+                if let Some(served) = life.served().filter(|_| is_current) {
+                    let overdue = datasets.overdue(name, SystemTime::now());
+                    status.take_age(served, overdue.as_ref(), now);
+                }
+                status
+            })
             .collect();
         let by_name = datasets.iter().map(|dataset| (dataset.name.as_str(), dataset)).collect();
         let zone = |(number, wanted)| ZoneStatus::new(zones.get(number), wanted, &by_name, now);
@@ -169,6 +179,34 @@ impl DatasetStatus {
                 attempts: failure.attempts,
             }),
         }
+    }
+}
+
+impl DatasetStatus {
+    /// The files can be served, and were: tells of data that is too old all the same.
+    fn take_age(&mut self, served: &Served, overdue: Option<&Overdue>, now: u64) {
+        let aged = match (served.dataset.expires, overdue) {
+            (Some(expires), _) if expires < now => {
+                let cause = "its data has expired by its $TIMESTAMP line".to_owned();
+                Some((cause, "fetch newer data".to_owned(), expires))
+            }
+            (_, Some(overdue)) => {
+                let since = served.made().saturating_add(overdue.limit.as_secs());
+                Some((overdue.cause(), overdue.remedy(), since))
+            }
+            (_, None) => None,
+        };
+        let Some((cause, remedy, since)) = aged else { return };
+        self.state = State::Stale.to_string();
+        self.problem = Some(ProblemStatus {
+            file: self.files.first().map(|file| file.path.clone()).unwrap_or_default(),
+            rule: None,
+            cause,
+            shown: Vec::new(),
+            remedy,
+            since: time(since),
+            attempts: 0,
+        });
     }
 }
 

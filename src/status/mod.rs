@@ -159,7 +159,7 @@ pub struct DatasetStatus {
     /// A hash of what is served and of how it is read, in hexadecimal: equal on all servers that serve the
     /// same.
     pub content_id: Option<String>,
-    /// What is wrong with its files.
+    /// What is wrong with its files, or how old they are.
     pub problem: Option<ProblemStatus>,
 }
 
@@ -209,7 +209,7 @@ pub struct ProblemStatus {
     pub remedy: String,
     /// When it was first met.
     pub since: Time,
-    /// How often it was met.
+    /// How often it was met in the files; 0 if these can be served, and are too old.
     pub attempts: u32,
 }
 
@@ -313,7 +313,7 @@ impl ZoneStatus {
 }
 
 impl DatasetStatus {
-    /// True if what is served is what the files hold.
+    /// True if what is served is what the files hold, and not too old.
     pub fn is_well(&self) -> bool {
         self.state == "live" && self.problem.is_none()
     }

@@ -138,7 +138,8 @@ impl DatasetStatus {
     /// What is wrong with its files, since when, and what to do about it.
     fn trouble(&self, now: Time) -> Option<String> {
         let problem = self.problem.as_ref()?;
-        let kept = match self.entries {
+        let is_expired = self.expires.is_some_and(|expires| expires < now);
+        let kept = match self.entries.filter(|_| !is_expired) {
             Some(entries) => {
                 format!("{} in service", counted(entries, "entry stays", "entries stay"))
             }

@@ -27,6 +27,11 @@ impl DatasetManager {
         has_changed
     }
 
+    /// What is overdue of a dataset at `now`.
+    pub(crate) fn overdue(&self, name: &str, now: SystemTime) -> Option<Overdue> {
+        self.datasets.get(name)?.overdue(now)
+    }
+
     /// Tells of the datasets whose data is older than their limits allow since this was called last. True if
     /// that, or the contrary, is so of any.
     pub(crate) fn tell_overdue(&mut self, now: SystemTime) -> bool {
