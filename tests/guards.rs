@@ -79,7 +79,7 @@ fn refusals() -> Vec<Refusal> {
         ),
         named("Not Found\n", "nothing-valid", &["single words"]),
         named(&words, "nothing-valid", &["200 lines"]),
-        named(&code, "nothing-valid", &["1 keys", "as settings or code have them"]),
+        named(&code, "nothing-valid", &["1 key,", "as settings or code have them"]),
         named(&(names(200) + "big.example\n"), "sentinel", &["big.example"]),
         named(&names(900), "grew", &["lists 900 entries, and listed 200 before"]),
         named(&(names(150) + &"b@d\n".repeat(50)), "bad-lines", &["50 bad lines", "line 151"]),

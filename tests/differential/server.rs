@@ -237,6 +237,8 @@ impl Program {
             Self::Dnsbld => {
                 let mut command = Command::new(env!("CARGO_BIN_EXE_dnsbld"));
                 command.args(["serve", "--listen", &address.to_string()]).current_dir(data);
+                // Its control socket is not to be found by clients of other tests.
+                command.env("RUNTIME_DIRECTORY", folder);
                 return command;
             }
             Self::DropIn => folder.join(NAME),
