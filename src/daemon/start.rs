@@ -102,7 +102,10 @@ impl FirstLoad {
     ) -> ControlFlow<()> {
         tokio::select! {
             _ = timeout(time, self.build(commands, serving)) => ControlFlow::Continue(()),
-            () = signals.stop() => ControlFlow::Break(control::tell_the_end(&*self.personality)),
+            () = signals.stop() => {
+                control::tell_the_end(&*self.personality);
+                ControlFlow::Break(())
+            }
         }
     }
 
