@@ -81,6 +81,13 @@ impl Facts {
         }
     }
 
+    /// The entries, each once: no more than there are names and listed addresses.
+    pub(super) fn distinct(&self) -> u64 {
+        let names = self.names.map(|names| u128::from(names.names));
+        let listed = [names, self.addresses()].into_iter().flatten().reduce(u128::saturating_add);
+        listed.map_or(self.entries, |listed| listed.min(self.entries.into()) as u64)
+    }
+
     /// The listed addresses of both families, those of several sections several times; `None` for a dataset
     /// of names.
     pub fn addresses(&self) -> Option<u128> {

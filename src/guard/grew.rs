@@ -24,7 +24,7 @@ pub(super) fn grew(new: &Facts, before: &Facts, guard: &Guard) -> Option<Finding
     let networks = |addresses: Option<u128>| addresses.map(|count| count.div_ceil(1 << 64));
     let ip4 = |facts: &Facts| facts.ip4.map(u128::from);
     let is_counted = new.names.is_some() || new.addresses().is_none();
-    let entries = |facts: &Facts| is_counted.then_some(u128::from(facts.entries));
+    let entries = |facts: &Facts| is_counted.then_some(u128::from(facts.distinct()));
     let measures = [
         (Measure::Addresses4, ip4(new), ip4(before), MOST_ADDRESSES4),
         (Measure::Networks6, networks(new.ip6), networks(before.ip6), MOST_NETWORKS6),
@@ -87,7 +87,8 @@ mod tests {
     use crate::zonefile::Kind;
 
     fn of(entries: u64, ip4: Option<u64>, ip6: Option<u128>) -> Facts {
-        let names = (ip4.is_none() && ip6.is_none()).then(Names::default);
+        let names =
+            (ip4.is_none() && ip6.is_none()).then(|| Names { names: entries, ..Names::default() });
         Facts { entries, ip4, ip6, names, ..Facts::default() }
     }
 
@@ -138,8 +139,10 @@ mod tests {
     /// Regression: names beside addresses, and records, could grow by any amount.
     #[test]
     fn entries_count_unless_all_are_addresses() {
-        let names =
-            |entries| Facts { names: Some(Names::default()), ..of(entries, Some(100), None) };
+        let names = |entries| Facts {
+            names: Some(Names { names: entries, ..Names::default() }),
+            ..of(entries, Some(100), None)
+        };
         assert_eq!(measure(&names(801), &names(200)), Some(Measure::Entries));
         let records = |entries| Facts { entries, ..Facts::default() };
         assert_eq!(measure(&records(801), &records(200)), Some(Measure::Entries));
