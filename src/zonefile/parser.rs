@@ -107,6 +107,11 @@ impl<'o> Parser<'o> {
         }
         loop {
             rest = &rest[self.fast_lines(rest)?..];
+            let empty = self.empty_lines(rest);
+            if empty > 0 {
+                rest = &rest[empty..];
+                continue;
+            }
             let Some(end) = memchr::memchr(b'\n', rest) else { break };
             self.line(&rest[..end], false)?;
             rest = &rest[end + 1..];
@@ -449,6 +454,16 @@ impl<'o> Parser<'o> {
         buffer.clear();
         self.buffer = buffer;
         Ok(end)
+    }
+
+    /// Passes over empty lines of rbldnsd's format, many at a time, and returns their number.
+    fn empty_lines(&mut self, chunk: &[u8]) -> usize {
+        if self.reader.is_some() {
+            return 0;
+        }
+        let count = chunk.iter().take_while(|&&byte| byte == b'\n').count();
+        self.line = self.line.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
+        count
     }
 
     /// Takes a batch of entries, of lines at a place of `chunk`; `false` says that they are of
