@@ -14,6 +14,7 @@ use super::{Addresses4, AnswerId, AnswersBuilder, Form4, Range, SetBuilder4};
 use crate::listing::ValueId;
 use singles::Singles;
 use std::cmp::Reverse;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::net::Ipv4Addr;
 
@@ -132,18 +133,17 @@ impl<'a> AnswerOf<'a> {
 
     /// The answer of the addresses from `start` on. The codes are sorted and distinct, and there is one
     /// at least.
-    fn get(&mut self, start: u32, mut codes: impl Iterator<Item = u32>) -> AnswerId {
+    fn get(&mut self, start: u32, codes: impl ExactSizeIterator<Item = u32>) -> AnswerId {
         let values = &mut self.values;
         values.clear();
         let most = if self.answers.are_values_used_up() { 1 } else { MAX_VALUES };
-        for code in codes.by_ref().take(most) {
+        let left_out = codes.len().saturating_sub(most) as u64;
+        for code in codes.take(most) {
             match ValueId::only_of(AnswerId(code)) {
                 None => return AnswerId::NONE,
                 Some(value) => values.push(value),
             }
         }
-        // Very many may be in force at each of very many addresses: they are not counted to the last.
-        let left_out = codes.take(MAX_VALUES).count() as u64;
         if left_out > 0 {
             // The entry of a range may be left out of many blocks, and is one.
             let entries = left_out.saturating_sub(self.left_out);
@@ -202,15 +202,13 @@ fn settle_singles(singles: &mut Vec<u64>, runs: &mut Vec<BlockRun>, answer_of: &
 /// Cuts overlapping runs into segments that have one answer.
 fn sweep(mut runs: Vec<BlockRun>, answer_of: &mut AnswerOf<'_>) -> Vec<Range<u32>> {
     runs.sort_unstable_by_key(|run| run.start);
-    let mut segments = Vec::new();
+    let mut segments: Vec<Range<u32>> = Vec::new();
     let mut runs = runs.into_iter().peekable();
-    // How many runs with a code cover the position, and where they end.
-    let mut active: BTreeMap<u32, u32> = BTreeMap::new();
-    let mut ends: BinaryHeap<Reverse<(u32, u32)>> = BinaryHeap::new();
+    let mut active = Active::default();
     let mut start = 0;
     answer_of.left_out = 0;
     loop {
-        if ends.is_empty() {
+        if active.codes.is_empty() {
             let Some(run) = runs.next() else { return segments };
             start = run.start;
             if runs.peek().is_none_or(|next| next.start > run.end) {
@@ -218,30 +216,77 @@ fn sweep(mut runs: Vec<BlockRun>, answer_of: &mut AnswerOf<'_>) -> Vec<Range<u32
                 segments.push(Range { start, end: run.end, answer });
                 continue;
             }
-            active.insert(run.code, 1);
-            ends.push(Reverse((run.end, run.code)));
+            active.begin(run);
         }
         while let Some(run) = runs.next_if(|run| run.start == start) {
-            *active.entry(run.code).or_default() += 1;
-            ends.push(Reverse((run.end, run.code)));
+            active.begin(run);
         }
-        let Some(&Reverse((first_end, _))) = ends.peek() else { continue };
+        let Some(first_end) = active.first_end() else { continue };
         let end = runs.peek().map_or(first_end, |run| first_end.min(run.start - 1));
-        let answer = answer_of.get(start, active.keys().copied());
-        segments.push(Range { start, end, answer });
-        while let Some(&Reverse((ended, code))) = ends.peek()
-            && ended == end
-        {
-            ends.pop();
-            if let Some(count) = active.get_mut(&code) {
-                *count -= 1;
-                if *count == 0 {
-                    active.remove(&code);
-                }
+        let answer = answer_of.get(start, active.codes.keys().copied());
+        match segments.last_mut() {
+            Some(last) if last.answer == answer && last.end.checked_add(1) == Some(start) => {
+                last.end = end;
             }
+            _ => segments.push(Range { start, end, answer }),
         }
+        active.end(end);
         // Every run ends at the last address at the latest, so nothing uses a start past it.
         start = end.wrapping_add(1);
+    }
+}
+
+/// The runs that cover an address.
+#[derive(Default)]
+struct Active {
+    /// Their codes, and up to where each code goes: overlapping runs with one code are one.
+    codes: BTreeMap<u32, u32>,
+    /// One end for each code, perhaps one that a later run has put off.
+    ends: BinaryHeap<Reverse<(u32, u32)>>,
+    /// The last of all ends.
+    last_end: u32,
+}
+
+impl Active {
+    /// Adds a run that begins at the address.
+    fn begin(&mut self, BlockRun { end, code, .. }: BlockRun) {
+        self.last_end = self.last_end.max(end);
+        match self.codes.entry(code) {
+            Entry::Vacant(entry) => {
+                entry.insert(end);
+                self.ends.push(Reverse((end, code)));
+            }
+            Entry::Occupied(mut entry) => {
+                let known = entry.get_mut();
+                *known = end.max(*known);
+            }
+        }
+    }
+
+    /// Where the first of them ends.
+    fn first_end(&mut self) -> Option<u32> {
+        loop {
+            let mut first = self.ends.peek_mut()?;
+            let Reverse((end, code)) = *first;
+            match self.codes.get(&code) {
+                Some(&later) if later > end => *first = Reverse((later, code)),
+                _ => return Some(end),
+            }
+        }
+    }
+
+    /// Drops those that end at an address, which is none behind the [first end](Self::first_end).
+    fn end(&mut self, at: u32) {
+        if at == self.last_end {
+            self.codes.clear();
+            self.ends.clear();
+            return;
+        }
+        while self.first_end() == Some(at)
+            && let Some(Reverse((_, code))) = self.ends.pop()
+        {
+            self.codes.remove(&code);
+        }
     }
 }
 

@@ -31,8 +31,8 @@ static HASHER: LazyLock<foldhash::fast::RandomState> = LazyLock::new(Default::de
 
 /// How many values the answers with several values may have in all, and how many more for each
 /// distinct value.
-const FREE_MEMBERS: usize = 1 << 20;
-const MEMBERS_FOR_EACH_VALUE: usize = 8;
+const FREE_MEMBERS: usize = 1 << 18;
+const MEMBERS_FOR_EACH_VALUE: usize = 4;
 
 /// Interns values and answers while a file is read.
 ///
