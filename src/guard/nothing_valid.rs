@@ -22,7 +22,9 @@ pub(super) fn unaskable(new: &Facts, before: Option<&Facts>) -> Option<Finding> 
     let has_addresses = |facts: &Facts| facts.addresses().is_some_and(|count| count > 0);
     let Names { names, single_labels, are_numbers } = new.names.filter(|_| !has_addresses(new))?;
     let found = |what| Some(Finding::NothingValid { what, lines: new.entries, names });
-    if are_numbers && names >= MANY {
+    let had_names =
+        |before: &Facts| before.names.is_some_and(|had| had.names > 0 && !had.are_numbers);
+    if are_numbers && (names >= MANY || before.is_some_and(had_names)) {
         return found(Unaskable::Addresses);
     }
     let is_mostly_single =
@@ -67,6 +69,8 @@ mod tests {
         let addresses = lines(200, |number| format!("192.0.2.{number}"));
         assert_eq!(found(&code, None), Some(Unaskable::OneWord));
         assert_eq!(found(&addresses, None), Some(Unaskable::Addresses));
+        assert_eq!(found("192.0.2.1\n", Some(&names)), Some(Unaskable::Addresses));
+        assert_eq!(found("192.0.2.1\n", None), None, "nobody knows what it was");
         assert_eq!(found("Not Found\n", Some(&names)), Some(Unaskable::Words));
         let page = "the server\ncould not\nverify that\nyou are\nauthorized to\n";
         assert_eq!(found(page, Some(&names)), Some(Unaskable::Words));
