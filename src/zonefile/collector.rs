@@ -132,8 +132,6 @@ impl Collector {
                 parsed.acl = Some(acl);
             }
         }
-        // A range is several prefixes, and one entry.
-        late.dedup_by_key(|(number, _)| *number);
         parsed.entries = accepted - late.len() as u64;
         for (number, reason) in late {
             parsed.diagnostics.push(places.get(number), 1, (reason, false), None);

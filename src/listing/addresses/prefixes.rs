@@ -43,7 +43,7 @@ impl<K: Int> PrefixesBuilder<K> {
         self.entries.push(PrefixEntry { start, place, answer, len });
     }
 
-    /// The distinct prefixes, and the duplicates in the order of their places.
+    /// The distinct prefixes, and the first duplicate of each place in the order of their places.
     fn sorted(self) -> (Prefixes<K>, Vec<Duplicate<K>>) {
         let mut entries = self.entries;
         entries.sort();
@@ -52,6 +52,8 @@ impl<K: Int> PrefixesBuilder<K> {
             duplicates.push(Duplicate { place, start, len });
         });
         duplicates.sort_unstable_by_key(|duplicate| duplicate.place);
+        // A range is several prefixes, and one entry.
+        duplicates.dedup_by_key(|duplicate| duplicate.place);
         (Prefixes { entries }, duplicates)
     }
 }

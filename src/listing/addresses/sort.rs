@@ -11,6 +11,8 @@ const DIGIT_BITS: u32 = 8;
 /// Items of more bytes are put in the order of their highest digit in place, which takes no longer than
 /// faulting in as much memory again.
 const MAX_COPIED: usize = 8;
+/// So many of them are sorted with as much memory again.
+const MAX_OTHER: usize = 1 << 16;
 /// One of so many items at the most may be out of order in a list that is otherwise sorted.
 const MIN_IN_ORDER: usize = 64;
 /// So many items side by side may be out of order because they are too great.
@@ -28,26 +30,37 @@ pub(super) fn sort_by_u32<T: Copy + Default>(items: &mut [T], key: impl Fn(T) ->
     if items.is_sorted_by_key(|&item| key(item)) || sort_stragglers(items, &key) {
         return;
     }
+    if size_of::<T>() > MAX_COPIED {
+        let mut other = vec![T::default(); items.len().min(MAX_OTHER)];
+        return sort_in_place(items, &mut other, 3, &key);
+    }
     let digit = |item: T| digit(key(item), 3);
     let mut ends = [0; DIGITS];
     items.iter().for_each(|&item| ends[digit(item)] += 1);
     let mut start = 0;
-    if size_of::<T>() > MAX_COPIED {
-        let most = ends.iter().copied().max().unwrap_or(0);
-        let mut other = vec![T::default(); most];
-        permute(items, &mut ends, digit);
-        for end in ends {
-            let (items, other) = (&mut items[start..end], &mut other[..end - start]);
-            other.copy_from_slice(items);
-            sort_lower(other, items, &key);
-            start = end;
-        }
-        return;
-    }
     let mut other = vec![T::default(); items.len()];
     scatter(items, &mut other, &mut ends, digit);
     for end in ends {
         sort_lower(&mut other[start..end], &mut items[start..end], &key);
+        start = end;
+    }
+}
+
+/// Sorts items that have the digits above a number in common, with no more memory than `other`.
+fn sort_in_place<T: Copy>(items: &mut [T], other: &mut [T], number: u32, key: &impl Fn(T) -> u32) {
+    let digit = |item: T| digit(key(item), number);
+    let mut ends = [0; DIGITS];
+    items.iter().for_each(|&item| ends[digit(item)] += 1);
+    permute(items, &mut ends, digit);
+    let mut start = 0;
+    for end in ends {
+        let items = &mut items[start..end];
+        if let Some(other) = other.get_mut(..items.len()) {
+            other.copy_from_slice(items);
+            sort_lower(other, items, key);
+        } else if number > 0 {
+            sort_in_place(items, other, number - 1, key);
+        }
         start = end;
     }
 }
@@ -187,7 +200,7 @@ mod tests {
 
     #[test]
     fn large_items_are_sorted_like_small_ones() {
-        for (len, shift) in [(2048, 0), (50_000, 0), (50_000, 9), (50_000, 30)] {
+        for (len, shift) in [(2048, 0), (50_000, 0), (200_000, 9), (200_000, 16), (200_000, 40)] {
             let mix = |n: u64| (n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> shift;
             let mut items: Vec<[u64; 2]> = (0..len).map(|n| [mix(n), n]).collect();
             let mut want = items.clone();
