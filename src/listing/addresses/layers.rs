@@ -110,6 +110,8 @@ impl LayersBuilder {
         runs32.sort_unstable_by_key(|run| run.start);
         let mut answer_of = AnswerOf::new(answers);
         settle_singles(&mut singles, &mut runs32, &mut answer_of);
+        // The entry of a range may have runs in all tables.
+        answer_of.left_out = 0;
         let runs = sweep(runs32, &mut answer_of);
         let [blocks24, blocks16, blocks8] =
             [runs24, runs16, runs8].map(|runs| sweep(runs, &mut answer_of).into_iter());
@@ -122,7 +124,7 @@ impl LayersBuilder {
 struct AnswerOf<'a> {
     answers: &'a mut AnswersBuilder,
     values: Vec<ValueId>,
-    /// The most values that were left out of a block of the table at hand.
+    /// The most values that were left out of a block so far.
     left_out: u64,
 }
 
@@ -206,7 +208,6 @@ fn sweep(mut runs: Vec<BlockRun>, answer_of: &mut AnswerOf<'_>) -> Vec<Range<u32
     let mut runs = runs.into_iter().peekable();
     let mut active = Active::default();
     let mut start = 0;
-    answer_of.left_out = 0;
     loop {
         if active.codes.is_empty() {
             let Some(run) = runs.next() else { return segments };

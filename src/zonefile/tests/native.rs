@@ -374,6 +374,14 @@ fn commas_between_name_servers_are_told() {
 }
 
 /// They were dropped without a word.
+/// The entry of such a range is in up to four tables, and counted as left out once.
+#[test]
+fn entries_that_ranges_leave_out_are_counted_once() {
+    let text: String = (0..1000).map(|n| format!("1.0.0.1-3.255.255.254 :2:{n}\n")).collect();
+    let parsed = parse(Kind::Ip4Set, options(), &[text.as_bytes()]).unwrap();
+    assert_eq!(parsed.entries, 255);
+}
+
 #[test]
 fn more_values_than_an_answer_holds_are_told() {
     let lines = |key: &str, last: u32| -> String {
