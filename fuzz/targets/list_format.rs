@@ -185,6 +185,7 @@ fn name_of_domain(line: &str) -> Vec<String> {
     if word.starts_with(['#', ';', '!']) || word.starts_with("//") {
         return Vec::new();
     }
+    let word = word.split('#').next().unwrap_or(word);
     let name = match (word.strip_prefix("*."), word.strip_prefix('.')) {
         (Some(name), _) => shown("Below", name),
         (_, Some(name)) => shown("Both", name),

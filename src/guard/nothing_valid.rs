@@ -30,7 +30,13 @@ pub(super) fn unaskable(new: &Facts, before: Option<&Facts>) -> Option<Finding> 
     let is_mostly_single =
         |names: &Names| names.single_labels.saturating_mul(10) >= 9 * names.names;
     let is_one_word = names.saturating_mul(10) <= new.entries;
-    if new.entries >= MANY && is_one_word && new.names.as_ref().is_some_and(is_mostly_single) {
+    // One name may have many values: without a past, nobody knows that the list is of names.
+    let has_past = before.is_some();
+    if has_past
+        && new.entries >= MANY
+        && is_one_word
+        && new.names.as_ref().is_some_and(is_mostly_single)
+    {
         return found(Unaskable::OneWord);
     }
     let had_dots = |names: Names| names.names > 0 && !is_mostly_single(&names);
@@ -67,7 +73,9 @@ mod tests {
         let names = lines(200, |number| format!("bad{number}.example"));
         let code = lines(200, |number| format!("zone \"bad{number}.example\" {{ type master; }};"));
         let addresses = lines(200, |number| format!("192.0.2.{number}"));
-        assert_eq!(found(&code, None), Some(Unaskable::OneWord));
+        assert_eq!(found(&code, Some(&names)), Some(Unaskable::OneWord));
+        let values = lines(20, |number| format!(".invalid :{number}:reason {number}"));
+        assert_eq!(found(&values, None), None, "one name with many values");
         assert_eq!(found(&addresses, None), Some(Unaskable::Addresses));
         assert_eq!(found("192.0.2.1\n", Some(&names)), Some(Unaskable::Addresses));
         assert_eq!(found("192.0.2.1\n", None), None, "nobody knows what it was");
