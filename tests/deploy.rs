@@ -219,6 +219,7 @@ fn it_runs_as_the_unit_runs_it() {
             .arg("--bounding-set=-all,+net_bind_service")
             .args(start.split(' '))
             .args(["--listen", "127.0.0.1:53"])
+            .env("RUNTIME_DIRECTORY", folder.path().join("run"))
             .env("NOTIFY_SOCKET", &socket);
         let log = folder.path().join("log");
         let mut server = Process::start(&mut command, &log);

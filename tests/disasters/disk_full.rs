@@ -84,7 +84,11 @@ fn run_with(pages: u32) -> Result<(), String> {
     }
     // The list comes back, and all is written.
     setup_write(&server, &feed.text(3));
-    server.find_in_log(&[&event("snapshot-written", "bl")], LIMIT)
+    server.find_in_log(&[&event("snapshot-written", "bl")], LIMIT)?;
+    // A folder that something is mounted on cannot be removed.
+    let _setup = server.stop();
+    let unmounted = Command::new("umount").arg(&state).status().expect("it runs").success();
+    if unmounted { Ok(()) } else { Err(format!("{pages}: not unmounted")) }
 }
 
 fn setup_write(setup: &Setup, text: &str) {

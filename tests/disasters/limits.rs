@@ -25,7 +25,7 @@ fn serves_with(option: &str, limit: u32, user: Option<u32>) -> bool {
     let serve = setup.command();
     let mut command = Command::new("prlimit");
     command.arg(format!("--{option}={limit}")).arg(serve.get_program()).args(serve.get_args());
-    command.current_dir(setup.path(""));
+    command.current_dir(setup.path("")).env("RUNTIME_DIRECTORY", &state);
     if let Some(user) = user {
         std::fs::create_dir(&state).expect("the folder is empty");
         std::os::unix::fs::chown(&state, Some(user), Some(user)).expect("root may");
