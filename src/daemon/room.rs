@@ -98,11 +98,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_system_has_is_enough_and_what_it_has_not_is_told() {
+    fn what_the_system_has_is_enough() {
+        // What is not enough is tried with a process of its own: other tests need descriptors, too.
         ensure(&config::Server::default()).unwrap();
         threads(64).unwrap();
-        let most = getrlimit(Resource::Nofile).current.unwrap_or(1 << 20);
-        let error = descriptors(usize::try_from(most).unwrap() + 1).unwrap_err().to_string();
-        assert!(error.contains("LimitNOFILE= of a systemd unit"), "{error}");
     }
 }
