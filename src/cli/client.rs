@@ -36,7 +36,7 @@ pub(super) struct Client {
 pub(super) struct Unreachable(String);
 
 impl Unreachable {
-    /// What a command does if no server answers: it says so and ends with its code.
+    /// Says that no server answers, and gives the exit code for it.
     pub(super) fn tell(&self) -> ExitCode {
         // If standard error is closed, nobody can be told.
         let _ = writeln!(std::io::stderr(), "dnsbld: {self}");
@@ -52,7 +52,7 @@ impl fmt::Display for Unreachable {
 
 /// An answer of the server.
 pub(super) enum Answer<T> {
-    /// What was asked for.
+    /// The answer of the server.
     Done(T),
     /// The server did not do it.
     Refused(ControlRefusal),

@@ -69,7 +69,7 @@ fn unknown(reason: &str) -> ExitCode {
     ExitCode::from(UNKNOWN)
 }
 
-/// What is different.
+/// The differences between two versions, as the command prints them.
 #[derive(Serialize)]
 struct Report {
     schema: u32,

@@ -78,7 +78,7 @@ fn judgement(dataset: &str, preview: &Preview) -> (String, u8) {
     (out, code)
 }
 
-/// What each rule says.
+/// A line for each rule, with its verdict.
 fn rules(off: &[&str], broken: &[Problem]) -> String {
     let mut out = String::new();
     for (rule, _) in RULES {

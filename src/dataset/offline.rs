@@ -9,12 +9,10 @@ use crate::snapshot::{self, Id, Origin};
 use crate::source::Problem;
 use crate::util::allocator;
 use crate::util::cancel::CancelSource;
-use crate::util::threads::cores;
 use crate::util::time::unix_time;
 use crate::zonefile::Diagnostics;
 use anyhow::Context;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// A snapshot that was made by `dnsbld compile`.
 #[derive(Debug)]
@@ -43,18 +41,7 @@ pub fn compile(
 ) -> anyhow::Result<Compiled> {
     allocator::give_back_large_arrays();
     let source = CancelSource::default();
-    let task = Task {
-        spec: Arc::new(spec.clone()),
-        server: Arc::new(server.clone()),
-        last_stable: Vec::new(),
-        good: None,
-        before: None,
-        by_these_rules: false,
-        owns_snapshots: true,
-        accepting: None,
-        all_cores: cores() > 1,
-        token: source.token(),
-    };
+    let task = Task::without_server(spec.clone(), server, source.token());
     let now = unix_time();
     let refused = |problem: Problem| {
         let remedy = problem.cause.remedy(&spec.name);

@@ -10,11 +10,9 @@ use crate::snapshot::folder::Folder;
 use crate::source::Problem;
 use crate::state::record::DatasetRecord;
 use crate::util::cancel::CancelSource;
-use crate::util::threads::cores;
 use crate::util::time::unix_time;
 use crate::zone::Dataset;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::SystemTime;
 
 /// A dataset as the state folder has it, and as it would be.
@@ -54,18 +52,7 @@ pub fn preview(
 ) -> anyhow::Result<Preview> {
     let now = unix_time();
     let source = CancelSource::default();
-    let task_of = |spec: config::Dataset| Task {
-        spec: Arc::new(spec),
-        server: Arc::new(server.clone()),
-        last_stable: Vec::new(),
-        good: None,
-        before: None,
-        by_these_rules: false,
-        owns_snapshots: true,
-        accepting: None,
-        all_cores: cores() > 1,
-        token: source.token(),
-    };
+    let task_of = |spec: config::Dataset| Task::without_server(spec, server, source.token());
     let old = accepted(&task_of(spec.clone()), now);
     let mut place = None;
     let mut wanted = spec.clone();

@@ -7,6 +7,7 @@ use crate::guard::Facts;
 use crate::snapshot::folder::Folder;
 use crate::source::{FileState, Identity, Limits, Problem, ReadReport, SourceFile, Stable};
 use crate::util::cancel::CancelToken;
+use crate::util::threads::cores;
 use crate::zone::Dataset;
 use crate::zone::diff::Tally;
 use crate::zonefile::{Counts, Diagnostics};
@@ -99,6 +100,26 @@ pub(crate) struct Task {
 }
 
 impl Task {
+    /// Reads and builds where no server serves the dataset: the files are taken as they are.
+    pub(super) fn without_server(
+        spec: config::Dataset,
+        server: &config::Server,
+        token: CancelToken,
+    ) -> Self {
+        Self {
+            spec: Arc::new(spec),
+            server: Arc::new(server.clone()),
+            last_stable: Vec::new(),
+            good: None,
+            before: None,
+            by_these_rules: false,
+            owns_snapshots: true,
+            accepting: None,
+            all_cores: cores() > 1,
+            token,
+        }
+    }
+
     /// The files, and which version of each may be read.
     pub(super) fn files(&self) -> impl Iterator<Item = (&Path, Readable)> {
         let stable = self.last_stable.iter().copied().chain(std::iter::repeat(None));

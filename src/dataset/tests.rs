@@ -40,18 +40,8 @@ impl Sandbox {
     }
 
     fn task(&self) -> Task {
-        Task {
-            spec: Arc::new(self.spec.clone()),
-            server: Arc::new(self.server.clone()),
-            last_stable: Vec::new(),
-            good: None,
-            before: None,
-            by_these_rules: false,
-            owns_snapshots: true,
-            accepting: None,
-            all_cores: false,
-            token: self.source.token(),
-        }
+        let token = self.source.token();
+        Task { all_cores: false, ..Task::without_server(self.spec.clone(), &self.server, token) }
     }
 
     fn is_found(&self) -> bool {

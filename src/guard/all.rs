@@ -4,7 +4,7 @@ use super::{Baseline, Candidate, Doubt, Verdict, judge};
 use crate::config::{Policy, RULES};
 use crate::source::Problem;
 
-/// What each rule says of a candidate.
+/// The verdicts of all rules on a candidate.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Judgement {
     /// The rules that it breaks, in the order in which they are asked.

@@ -74,7 +74,6 @@ pub(super) enum EntryValue<'s, 't> {
     /// The key has the default value.
     Default,
     /// The key has this text, and the A record of the default value.
-    #[allow(dead_code, reason = "for the readers of other text forms")]
     Text(&'s [u8]),
     /// The rest of the line is a value in rbldnsd's format.
     Rest(&'s mut Scan<'t>),
