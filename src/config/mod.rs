@@ -9,6 +9,7 @@ mod error;
 mod guard;
 mod parse;
 mod policy;
+pub mod preset;
 mod resolve;
 mod settings;
 mod source;
