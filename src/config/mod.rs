@@ -9,7 +9,7 @@ mod error;
 mod guard;
 mod parse;
 mod policy;
-pub mod preset;
+mod preset;
 mod resolve;
 mod settings;
 mod source;
@@ -21,6 +21,7 @@ pub use compare::{Changes, DatasetDifference, SettingChange, ValueChange, reload
 pub use error::{ConfigDiagnostic, Errors};
 pub use guard::{Guard, Ratio, Sentinel};
 pub use policy::{Policy, RULES, TurnOff};
+pub use preset::{IntervalOrigin, PRESETS, Preset, PresetList, preset};
 pub use settings::{
     AgeLimit, ControlPath, Dataset, FreshnessLimits, Loaded, LogTarget, QueryLog, Server, Settings,
     Soa, StalePolicy, StatsFile, TcpLimits, Tls, TtlBounds, Usage, Zone,

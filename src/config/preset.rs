@@ -24,18 +24,20 @@ pub struct Preset {
     /// The least time between two fetches.
     pub min_interval: Duration,
     /// Who says so.
-    pub interval_origin: Origin,
+    pub interval_origin: IntervalOrigin,
     /// Public pages that say all this.
     pub facts: &'static [&'static str],
     /// The least bytes of a file that is the list: some operators hand out a note to those who misuse the feed.
     pub min_size: u64,
+    /// Packs the data on its way.
+    pub compress: bool,
     /// What is served of it, each file once.
     pub lists: &'static [PresetList],
 }
 
 /// Whose word something is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Origin {
+pub enum IntervalOrigin {
     /// The operator's.
     Operator,
     /// Nobody's: the operator's pages say nothing, so this is a careful choice.
@@ -68,9 +70,14 @@ pub struct PresetList {
 }
 
 impl Preset {
-    /// The preset of this name.
-    pub fn find(name: &str) -> Option<&'static Self> {
-        PRESETS.iter().find(|preset| preset.name == name)
+    /// The files to fetch, by their names at the source.
+    pub fn files(&self) -> impl Iterator<Item = &'static str> {
+        self.lists.iter().map(|list| list.file)
+    }
+
+    /// How long all of it may stay unchanged.
+    pub fn max_age(&self) -> Duration {
+        self.lists.iter().map(|list| list.max_age).max().unwrap_or_default()
     }
 
     /// The zones that it is served in, each once.
@@ -104,6 +111,11 @@ const fn hours(number: u64) -> Duration {
     Duration::from_secs(number * 3600)
 }
 
+/// The preset of this name.
+pub fn preset(name: &str) -> Option<&'static Preset> {
+    PRESETS.iter().find(|preset| preset.name == name)
+}
+
 /// All of them, by name.
 pub const PRESETS: &[Preset] = &[
     Preset {
@@ -113,9 +125,10 @@ pub const PRESETS: &[Preset] = &[
         needs: Some("a mirror that hands out l1.apews.org and l2.apews.org: set source"),
         interval: hours(12),
         min_interval: hours(1),
-        interval_origin: Origin::Choice,
+        interval_origin: IntervalOrigin::Choice,
         facts: &["https://en.wikipedia.org/wiki/Anonymous_Postmaster_Early_Warning_System"],
         min_size: 1024,
+        compress: false,
         lists: &[
             PresetList {
                 dataset: "apews-l1",
@@ -142,9 +155,10 @@ pub const PRESETS: &[Preset] = &[
         needs: Some("an account at dnswl.org that has this machine's address registered"),
         interval: hours(1),
         min_interval: hours(1),
-        interval_origin: Origin::Operator,
+        interval_origin: IntervalOrigin::Operator,
         facts: &["https://www.dnswl.org/?page_id=110"],
         min_size: 10 << 10,
+        compress: false,
         lists: &[PresetList {
             dataset: "dnswl",
             file: "rbldnsd-dnswl",
@@ -159,9 +173,10 @@ pub const PRESETS: &[Preset] = &[
         needs: None,
         interval: hours(1),
         min_interval: Duration::from_secs(30 * 60),
-        interval_origin: Origin::Choice,
+        interval_origin: IntervalOrigin::Choice,
         facts: &["http://psbl.surriel.com/howto"],
         min_size: 10 << 10,
+        compress: true,
         lists: &[PresetList {
             dataset: "psbl",
             file: "psbl.txt",
@@ -180,9 +195,10 @@ pub const PRESETS: &[Preset] = &[
         ),
         interval: Duration::from_secs(30 * 60),
         min_interval: Duration::from_secs(5 * 60),
-        interval_origin: Origin::Choice,
+        interval_origin: IntervalOrigin::Choice,
         facts: &["https://www.spamcop.net/fom-serve/cache/340.html"],
         min_size: 10 << 10,
+        compress: false,
         lists: &[PresetList {
             dataset: "spamcop",
             file: "rbldnsdbl.data",
@@ -199,12 +215,13 @@ pub const PRESETS: &[Preset] = &[
         needs: None,
         interval: hours(12),
         min_interval: hours(1),
-        interval_origin: Origin::Operator,
+        interval_origin: IntervalOrigin::Operator,
         facts: &[
             "https://www.spamhaus.org/blocklists/do-not-route-or-peer/",
             "https://www.spamhaus.org/faqs/do-not-route-or-peer-drop/",
         ],
         min_size: 1024,
+        compress: false,
         lists: &[
             PresetList {
                 dataset: "spamhaus-drop-v4",
@@ -237,12 +254,13 @@ pub const PRESETS: &[Preset] = &[
         ),
         interval: Duration::from_secs(30 * 60),
         min_interval: Duration::from_secs(30 * 60),
-        interval_origin: Origin::Operator,
+        interval_origin: IntervalOrigin::Operator,
         facts: &[
             "http://george.surbl.org/rsync-signup.html",
             "https://www.surbl.org/surbl-nameserver-setup",
         ],
         min_size: 1 << 20,
+        compress: false,
         lists: &[PresetList {
             dataset: "surbl",
             file: "multi.surbl.org.rbldnsd",
@@ -259,12 +277,13 @@ pub const PRESETS: &[Preset] = &[
         needs: None,
         interval: hours(1),
         min_interval: Duration::from_secs(30 * 60),
-        interval_origin: Origin::Choice,
+        interval_origin: IntervalOrigin::Choice,
         facts: &[
             "http://www.uceprotect.net/en/index.php?m=12&s=0",
             "http://www.whitelisted.org/?go=policy",
         ],
         min_size: 0,
+        compress: false,
         lists: &[
             PresetList {
                 dataset: "uceprotect-1",
