@@ -8,7 +8,8 @@ use anyhow::Context as _;
 use clap::Args;
 use serde::de::DeserializeOwned;
 use std::fmt;
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
+use std::ops::ControlFlow;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -75,6 +76,42 @@ impl Client {
         self.send(request, None)
     }
 
+    /// Asks for what comes line by line, as it happens, and gives each line to `take`, until that or the server
+    /// ends it.
+    pub(super) fn follow<T: DeserializeOwned>(
+        &self,
+        request: &ControlRequest,
+        mut take: impl FnMut(T) -> anyhow::Result<ControlFlow<()>>,
+    ) -> anyhow::Result<Result<Answer<()>, Unreachable>> {
+        let places = self.places()?;
+        let (mut stream, path) = match connect(&places) {
+            Ok(found) => found,
+            Err(unreachable) => return Ok(Err(unreachable)),
+        };
+        let gone = |why: &dyn fmt::Display| {
+            Unreachable(format!("the server at {} has gone: {why}; see its log", path.display()))
+        };
+        if let Err(error) = write(&mut stream, request) {
+            return Ok(Err(gone(&error)));
+        }
+        for line in BufReader::new(stream).lines() {
+            let line = match line {
+                Ok(line) => line,
+                Err(error) => return Ok(Err(gone(&error))),
+            };
+            match read(line.as_bytes()) {
+                Ok(Answer::Done(line)) => {
+                    if take(line)?.is_break() {
+                        return Ok(Ok(Answer::Done(())));
+                    }
+                }
+                Ok(Answer::Refused(refused)) => return Ok(Ok(Answer::Refused(refused))),
+                Err(error) => return Ok(Err(unreadable(path, &error))),
+            }
+        }
+        Ok(Err(gone(&"it has closed the connection")))
+    }
+
     fn send<T: DeserializeOwned>(
         &self,
         request: &ControlRequest,
@@ -86,13 +123,7 @@ impl Client {
             Err(unreachable) => return Ok(Err(unreachable)),
         };
         Ok(match exchange(stream, request, patience) {
-            Ok(text) => read(&text).map_err(|error| {
-                let path = path.display();
-                Unreachable(format!(
-                    "the answer of the server at {path} cannot be read: {error}; use a dnsbld of the \
-                     server's version"
-                ))
-            }),
+            Ok(text) => read(&text).map_err(|error| unreadable(path, &error)),
             Err(error) => Err(Unreachable(format!(
                 "the server at {} does not answer: {error}; see its log",
                 path.display()
@@ -149,17 +180,29 @@ fn exchange(
     request: &ControlRequest,
     patience: Option<Duration>,
 ) -> std::io::Result<Vec<u8>> {
-    stream.set_write_timeout(Some(PATIENCE))?;
     stream.set_read_timeout(patience)?;
-    let mut text = serde_json::to_vec(request)?;
-    text.push(b'\n');
-    stream.write_all(&text)?;
-    text.clear();
+    write(&mut stream, request)?;
+    let mut text = Vec::new();
     stream.read_to_end(&mut text)?;
     match text.is_empty() {
         true => Err(std::io::Error::new(ErrorKind::UnexpectedEof, "it has closed the connection")),
         false => Ok(text),
     }
+}
+
+/// Sends a request.
+fn write(stream: &mut UnixStream, request: &ControlRequest) -> std::io::Result<()> {
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let mut text = serde_json::to_vec(request)?;
+    text.push(b'\n');
+    stream.write_all(&text)
+}
+
+fn unreadable(path: &Path, error: &serde_json::Error) -> Unreachable {
+    let path = path.display();
+    Unreachable(format!(
+        "the answer of the server at {path} cannot be read: {error}; use a dnsbld of the server's version"
+    ))
 }
 
 fn read<T: DeserializeOwned>(text: &[u8]) -> serde_json::Result<Answer<T>> {

@@ -6,6 +6,7 @@ mod client;
 mod compile;
 mod diff;
 mod dump;
+mod events;
 mod guard;
 mod log;
 mod migrate;
@@ -20,6 +21,7 @@ pub use check_config::CheckConfig;
 pub use compile::Compile;
 pub use diff::Diff;
 pub use dump::Dump;
+pub use events::Events;
 pub use guard::Guard;
 pub use migrate::Migrate;
 pub use reload::Reload;
@@ -66,6 +68,7 @@ pub struct Cli {
 enum Command {
     Serve(Serve),
     Status(Status),
+    Events(Events),
     Reload(Reload),
     Accept(Accept),
     Guard(Guard),
@@ -92,6 +95,7 @@ impl Cli {
             match self.command {
                 Command::Serve(serve) => serve.run(),
                 Command::Status(status) => status.run(),
+                Command::Events(events) => events.run(),
                 Command::Reload(reload) => reload.run(),
                 Command::Accept(accept) => accept.run(),
                 Command::Guard(guard) => guard.run(),

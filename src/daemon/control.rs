@@ -8,7 +8,7 @@ use super::command::Command;
 use super::personality::Personality;
 use super::phase::{Phase, Round};
 use super::reloads::Reloads;
-use super::request::{AcceptReport, Asked, ControlAnswer, ControlRequest, Reply};
+use super::request::{AcceptReport, Asked, ControlAnswer, ControlRequest, EventsReport, Reply};
 use super::servers::Servers;
 use super::stats_reporter::StatsReporter;
 use crate::config::{ConfigSource, Settings};
@@ -133,6 +133,10 @@ impl Control {
                 self.reloads.begin(since, before, &outcome, reply);
             }
             ControlRequest::Accept { dataset } => self.accept(dataset, reply),
+            ControlRequest::Events { last, .. } => {
+                let recent = self.personality.recent_events();
+                reply.send(ControlAnswer::Events(EventsReport::new(&recent, last)));
+            }
         }
     }
 

@@ -3,12 +3,16 @@
 //! Each client has a task of its own, which hands a bounded request to the loop and writes the answer. Neither
 //! the loop nor another client waits for a client that is slow or does not read.
 
+pub(crate) mod follow;
+
 use super::command::Command;
 use super::control_place;
 use super::request::{Asked, ControlAnswer, ControlRequest, Reply};
 use crate::config::ControlPath;
-use crate::event::{Event, EventSink, SocketFault};
+use crate::event::{Event, EventSink, RecentEvents, SocketFault};
+use follow::Followers;
 use rustix::fs::{FlockOperation, flock};
+use serde::Serialize;
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind};
@@ -33,6 +37,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a request may take. What it began goes on.
 const LONGEST: Duration = Duration::from_secs(3600);
 
+/// The same for a client that comes while half of the places are taken: whoever connects to hang leaves the others
+/// places.
+const HURRY: Duration = Duration::from_millis(200);
+
 /// The most clients at one time; more wait.
 const MAX_CLIENTS: usize = 32;
 
@@ -44,6 +52,7 @@ pub(super) struct ControlSocket {
     path: PathBuf,
     /// The device and the number of the file.
     file: (u64, u64),
+    followers: Followers,
 }
 
 impl ControlSocket {
@@ -52,20 +61,28 @@ impl ControlSocket {
     pub(super) fn open(
         place: &ControlPath,
         commands: &Sender<Command>,
+        recent: Arc<RecentEvents>,
         sink: &dyn EventSink,
     ) -> Option<Self> {
         let path = control_place::of_server(place)?;
         let is_usual = matches!(place, ControlPath::Usual);
         match bind(&path, is_usual) {
             Ok((listener, file)) => {
-                tokio::spawn(serve(listener, commands.clone()));
-                Some(Self { path, file })
+                let followers = Followers::of(recent);
+                let server = Server { commands: commands.clone(), followers: followers.clone() };
+                tokio::spawn(server.serve(listener));
+                Some(Self { path, file, followers })
             }
             Err(fault) => {
                 sink.emit(&Event::ControlSocketNotOpened { socket: path, fault });
                 None
             }
         }
+    }
+
+    /// Waits until those who follow the events have the last of them, but not for those who do not read.
+    pub(super) async fn close(self) {
+        self.followers.end().await;
     }
 }
 
@@ -130,42 +147,66 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
     fs::symlink_metadata(path).map(|file| (file.dev(), file.ino()))
 }
 
-async fn serve(listener: UnixListener, commands: Sender<Command>) {
-    let room = Arc::new(Semaphore::new(MAX_CLIENTS));
-    while let Ok(permit) = Arc::clone(&room).acquire_owned().await {
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let commands = commands.clone();
-                tokio::spawn(async move {
-                    attend(stream, commands, PATIENCE).await;
-                    drop(permit);
-                });
+/// What answers clients.
+#[derive(Clone)]
+struct Server {
+    commands: Sender<Command>,
+    followers: Followers,
+}
+
+impl Server {
+    async fn serve(self, listener: UnixListener) {
+        let room = Arc::new(Semaphore::new(MAX_CLIENTS));
+        while let Ok(permit) = Arc::clone(&room).acquire_owned().await {
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    let is_crowded = room.available_permits() < MAX_CLIENTS / 2;
+                    let patience = if is_crowded { HURRY } else { PATIENCE };
+                    let server = self.clone();
+                    tokio::spawn(async move {
+                        server.attend(stream, patience).await;
+                        drop(permit);
+                    });
+                }
+                // No descriptor is left, for example: that passes.
+                Err(error) => {
+                    debug!("control socket: cannot accept: {error}");
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
             }
-            // No descriptor is left, for example: that passes.
-            Err(error) => {
-                debug!("control socket: cannot accept: {error}");
-                tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+
+    /// Takes one request of a client, which has `patience` to send it and to read the answer, and answers it.
+    async fn attend(&self, mut stream: UnixStream, patience: Duration) {
+        let user = stream.peer_cred().ok().map(|peer| peer.uid());
+        let answer = match timeout(patience, read_request(&mut stream)).await {
+            Ok(Ok(request)) if request.is_change() && !may_change(user) => ControlAnswer::refused(
+                "this user may only read; run the command as root or as the user that the server runs as",
+            ),
+            Ok(Ok(ControlRequest::Events { last, follow: true })) => {
+                match self.followers.serve(&mut stream, last).await {
+                    Ok(()) => return,
+                    Err(full) => ControlAnswer::refused(full),
+                }
             }
+            Ok(Ok(request)) => ask(request, &self.commands).await,
+            Ok(Err(fault)) => ControlAnswer::refused(fault),
+            Err(_) => ControlAnswer::refused(format!(
+                "the request did not come in time; send it within {patience:?}"
+            )),
+        };
+        if timeout(patience, send(&mut stream, &answer)).await.is_err() {
+            debug!("control socket: a client does not read its answer");
         }
     }
 }
 
-/// Takes one request of a client, which has `patience` to send it and to read the answer, and answers it.
-async fn attend(mut stream: UnixStream, commands: Sender<Command>, patience: Duration) {
-    let user = stream.peer_cred().ok().map(|peer| peer.uid());
-    let answer = match timeout(patience, read_request(&mut stream)).await {
-        Ok(Ok(request)) if request.is_change() && !may_change(user) => ControlAnswer::refused(
-            "this user may only read; run the command as root or as the user that the server runs as",
-        ),
-        Ok(Ok(request)) => ask(request, &commands).await,
-        Ok(Err(fault)) => ControlAnswer::refused(fault),
-        Err(_) => ControlAnswer::refused("the request did not come in time; send it within 10 s"),
-    };
-    let Ok(mut text) = serde_json::to_vec(&answer) else { return };
+/// Sends a line of JSON.
+async fn send(stream: &mut UnixStream, line: &impl Serialize) -> io::Result<()> {
+    let mut text = serde_json::to_vec(line)?;
     text.push(b'\n');
-    if timeout(patience, stream.write_all(&text)).await.is_err() {
-        debug!("control socket: a client does not read its answer");
-    }
+    stream.write_all(&text).await
 }
 
 /// True for root and the server's own user.

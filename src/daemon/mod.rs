@@ -16,7 +16,7 @@ mod clock;
 mod command;
 mod control;
 pub(crate) mod control_place;
-mod control_socket;
+pub(crate) mod control_socket;
 mod personality;
 mod phase;
 mod reload;

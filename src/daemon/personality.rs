@@ -1,9 +1,10 @@
 //! What a server does beside answering, so that it can behave as dnsbld or as rbldnsd.
 
 use crate::config;
-use crate::event::{Event, EventSink, Log};
+use crate::event::{Event, EventSink, Log, RecentEvents};
 use sd_notify::NotifyState;
 use std::io::Write as _;
+use std::sync::Arc;
 use std::thread;
 use tracing::debug;
 
@@ -28,24 +29,30 @@ pub(crate) trait Personality: EventSink {
 
     /// Tells the manager of services, if there is one.
     fn notify(&self, state: &[NotifyState<'_>]);
+
+    /// The newest events, for those who ask.
+    fn recent_events(&self) -> Arc<RecentEvents>;
 }
 
 /// dnsbld's own: the log, and a table at the start.
 pub(super) struct Plain {
     /// The query log has standard output to itself.
     stdout_is_taken: bool,
+    recent: Arc<RecentEvents>,
 }
 
 impl Plain {
     pub(super) fn new(server: &config::Server) -> Self {
         let target = server.query_log.as_ref().map(|log| &log.target);
-        Self { stdout_is_taken: matches!(target, Some(config::LogTarget::Stdout)) }
+        let stdout_is_taken = matches!(target, Some(config::LogTarget::Stdout));
+        Self { stdout_is_taken, recent: Arc::default() }
     }
 }
 
 impl EventSink for Plain {
     fn emit(&self, event: &Event) {
         Log.emit(event);
+        self.recent.emit(event);
     }
 }
 
@@ -74,5 +81,9 @@ impl Personality for Plain {
         if let Err(error) = sd_notify::notify(state) {
             debug!("cannot tell systemd: {error}");
         }
+    }
+
+    fn recent_events(&self) -> Arc<RecentEvents> {
+        Arc::clone(&self.recent)
     }
 }

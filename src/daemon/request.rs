@@ -1,7 +1,8 @@
 //! What the control socket is asked, and what it answers: one line of JSON each way.
 
 use super::reload_report::ReloadReport;
-use crate::status::Status;
+use crate::event::RecentEvents;
+use crate::status::{EventStatus, SCHEMA, Status};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use tokio::sync::oneshot;
@@ -19,13 +20,23 @@ pub(crate) enum ControlRequest {
         /// The dataset.
         dataset: String,
     },
+    /// Tells what has happened lately.
+    Events {
+        /// The most events to tell, the newest; all that are kept without it.
+        #[serde(default)]
+        last: Option<usize>,
+        /// Goes on with each event that happens, a line of JSON each, until the client closes the connection
+        /// or the server ends.
+        #[serde(default)]
+        follow: bool,
+    },
 }
 
 impl ControlRequest {
     /// True if it changes anything: then only root and the server's own user may send it.
     pub(super) fn is_change(&self) -> bool {
         match self {
-            Self::Status {} => false,
+            Self::Status {} | Self::Events { .. } => false,
             Self::Reload {} | Self::Accept { .. } => true,
         }
     }
@@ -41,6 +52,8 @@ pub(super) enum ControlAnswer {
     Reload(Box<ReloadReport>),
     /// To [`ControlRequest::Accept`].
     Accept(AcceptReport),
+    /// To [`ControlRequest::Events`].
+    Events(EventsReport),
     /// The request was not done.
     Refused(ControlRefusal),
 }
@@ -55,7 +68,7 @@ impl ControlAnswer {
 /// What came of the wish to serve files that are refused.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct AcceptReport {
-    /// [`SCHEMA`](crate::status::SCHEMA) of the server.
+    /// [`SCHEMA`] of the server.
     pub(crate) schema: u32,
     /// The dataset.
     pub(crate) dataset: String,
@@ -63,6 +76,23 @@ pub(crate) struct AcceptReport {
     pub(crate) served: bool,
     /// What happened, as a sentence.
     pub(crate) outcome: String,
+}
+
+/// What has happened lately.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct EventsReport {
+    /// [`SCHEMA`] of the server.
+    pub(crate) schema: u32,
+    /// The events, the oldest first.
+    pub(crate) events: Vec<EventStatus>,
+}
+
+impl EventsReport {
+    /// The newest events, that many at most.
+    pub(super) fn new(recent: &RecentEvents, last: Option<usize>) -> Self {
+        let events = recent.last(last.unwrap_or(usize::MAX));
+        Self { schema: SCHEMA, events: events.iter().map(|event| (&**event).into()).collect() }
+    }
 }
 
 /// Why a request was not done.

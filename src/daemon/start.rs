@@ -10,7 +10,7 @@ use super::control_socket::ControlSocket;
 use super::personality::Personality;
 use super::phase::Phase;
 use super::reloads::Reloads;
-use super::request::{Asked, ControlAnswer, ControlRequest};
+use super::request::{Asked, ControlAnswer, ControlRequest, EventsReport};
 use super::servers::{Bound, Servers};
 use super::signals::Signals;
 use super::stats_reporter::StatsReporter;
@@ -114,6 +114,10 @@ impl FirstLoad {
             Command::Ask(Asked { request: ControlRequest::Status {}, reply }) => {
                 reply.send(ControlAnswer::Status(Box::new(self.status(serving))));
             }
+            Command::Ask(Asked { request: ControlRequest::Events { last, .. }, reply }) => {
+                let recent = self.personality.recent_events();
+                reply.send(ControlAnswer::Events(EventsReport::new(&recent, last)));
+            }
             other => self.later.push(other),
         }
     }
@@ -212,7 +216,12 @@ pub(super) fn serve(
     runtime.block_on(async {
         let mut signals = Signals::listen().context("cannot listen to signals")?;
         let (sender, mut commands) = commands();
-        let _socket = ControlSocket::open(&load.settings.server.control, &sender, &*personality);
+        let socket = ControlSocket::open(
+            &load.settings.server.control,
+            &sender,
+            personality.recent_events(),
+            &*personality,
+        );
         let sink: Arc<dyn EventSink> = Arc::clone(&personality) as _;
         let stats_file = load.settings.server.stats_file.clone();
         let mut stats = StatsReporter::new(bound.workers(), stats_file, sink);
@@ -257,6 +266,9 @@ pub(super) fn serve(
             reloads: Reloads::default(),
         };
         control.run(commands, later).await;
+        if let Some(socket) = socket {
+            socket.close().await;
+        }
         Ok(ExitCode::SUCCESS)
     })
 }

@@ -7,12 +7,14 @@
 mod about;
 mod dataset;
 mod log;
+mod recent;
 #[cfg(test)]
 pub(crate) mod samples;
 
 pub use dataset::{LastGood, Load, Overdue, Refusal, Renewal, Role};
 pub use log::Log;
 pub(crate) use log::{level, odd, setting_change, setting_needs_restart, text};
+pub use recent::{News, RecentEvent, RecentEvents};
 
 use crate::config::{self, LogTarget, SettingChange, ValueChange};
 use crate::engine::Transport;

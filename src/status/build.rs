@@ -211,7 +211,7 @@ impl DatasetStatus {
 }
 
 /// A time in seconds since 1970.
-fn time(seconds: u64) -> Time {
+pub(super) fn time(seconds: u64) -> Time {
     Time(i64::try_from(seconds).unwrap_or(i64::MAX))
 }
 

@@ -2,10 +2,12 @@
 //! are made. `docs/status.md` explains each field.
 
 mod build;
+mod events;
 mod json;
 mod text;
 
 pub(crate) use build::Sources;
+pub use events::{EventStatus, Severity};
 pub(crate) use json::count_or_none;
 
 use crate::util::time::Utc;

@@ -51,6 +51,10 @@ async fn anything_else_is_refused() {
     assert!(too_long(&read(&vec![b' '; 1 << 20]).await.unwrap_err()));
 }
 
+fn of(commands: Sender<Command>) -> Server {
+    Server { commands, followers: Followers::of(Arc::default()) }
+}
+
 /// A loop that obeys whatever it is asked, and one client of it.
 async fn asked(bytes: &[u8], answer: fn() -> ControlAnswer) -> String {
     let (sender, mut commands) = channel(1);
@@ -60,7 +64,7 @@ async fn asked(bytes: &[u8], answer: fn() -> ControlAnswer) -> String {
             reply.send(answer());
         }
     });
-    tokio::spawn(attend(server, sender, PATIENCE));
+    tokio::spawn(async move { of(sender).attend(server, PATIENCE).await });
     client.write_all(bytes).await.unwrap();
     let mut text = String::new();
     client.read_to_string(&mut text).await.unwrap();
@@ -84,14 +88,14 @@ async fn an_answer_is_one_line() {
 async fn a_client_that_hangs_is_given_up() {
     let (sender, mut commands) = channel(1);
     let (mut silent, server) = UnixStream::pair().unwrap();
-    attend(server, sender.clone(), SHORT).await;
+    of(sender.clone()).attend(server, SHORT).await;
     let mut text = String::new();
     silent.read_to_string(&mut text).await.unwrap();
     assert!(text.contains("did not come in time"), "{text}");
 
     let (mut deaf, server) = UnixStream::pair().unwrap();
     deaf.write_all(b"{\"command\":\"status\"}\n").await.unwrap();
-    let attending = tokio::spawn(attend(server, sender, PATIENCE));
+    let attending = tokio::spawn(async move { of(sender).attend(server, PATIENCE).await });
     let Some(Command::Ask(Asked { reply, .. })) = commands.recv().await else {
         panic!("no request")
     };
@@ -105,7 +109,7 @@ async fn a_server_that_stops_says_so() {
     let (sender, commands) = channel(1);
     let (mut client, server) = UnixStream::pair().unwrap();
     drop(commands);
-    tokio::spawn(attend(server, sender, PATIENCE));
+    tokio::spawn(async move { of(sender).attend(server, PATIENCE).await });
     client.write_all(b"{\"command\":\"status\"}\n").await.unwrap();
     let mut text = String::new();
     client.read_to_string(&mut text).await.unwrap();
@@ -133,9 +137,9 @@ async fn the_socket_of_a_dead_server_is_replaced_and_that_of_a_living_one_is_not
     assert!(path.exists(), "a server that was killed leaves its socket");
     let (second, file) = bind(&path, true).unwrap();
     // The file of another is not removed.
-    drop(ControlSocket { path: path.clone(), file: (0, 0) });
+    drop(ControlSocket { path: path.clone(), file: (0, 0), followers: of(channel(1).0).followers });
     assert!(path.exists());
-    drop(ControlSocket { path: path.clone(), file });
+    drop(ControlSocket { path: path.clone(), file, followers: of(channel(1).0).followers });
     assert!(!path.exists());
     drop(second);
 }
