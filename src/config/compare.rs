@@ -250,6 +250,7 @@ mod tests {
             server: Server::default(),
             datasets: vec![dataset("a"), dataset("b")],
             zones: vec![zone("a.example", "a"), zone("b.example", "b")],
+            ..Settings::default()
         }
     }
 

@@ -6,6 +6,7 @@
 
 mod compare;
 mod error;
+mod feed;
 mod guard;
 mod parse;
 mod policy;
@@ -19,6 +20,7 @@ mod zonespec;
 
 pub use compare::{Changes, DatasetDifference, SettingChange, ValueChange, reload};
 pub use error::{ConfigDiagnostic, Errors};
+pub use feed::{Feed, FeedLimits, FeedSchedule, FeedSource, Mirror, Transport};
 pub use guard::{Guard, Ratio, Sentinel};
 pub use policy::{Policy, RULES, TurnOff};
 pub use preset::{IntervalOrigin, PRESETS, Preset, PresetList, preset};
@@ -30,6 +32,8 @@ pub use source::{ConfigSource, SAMPLE_FILE, SYSTEM_FILE, open};
 pub use value::collide;
 pub use zonespec::dataset_spec;
 
+#[cfg(test)]
+mod feed_tests;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]

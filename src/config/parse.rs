@@ -13,7 +13,9 @@ pub(super) fn parse(text: &str) -> Result<Spec, Vec<ConfigDiagnostic>> {
     if !syntax.is_empty() {
         let at = |error: &toml::de::Error| {
             let help = match error.message() {
-                "duplicate key" => "write it once; [[dataset]] and [[zone]] have two brackets",
+                "duplicate key" => {
+                    "write it once; [[dataset]], [[zone]] and [[feed]] have two brackets"
+                }
                 _ => "see https://toml.io for how a TOML file is written",
             };
             let problem = Problem::new(error.message(), help);
@@ -84,6 +86,7 @@ fn describe(message: &str, path: &[String]) -> Problem {
     let help = match message.rsplit_once("expected ").map_or("", |(_, expected)| expected) {
         "a sequence" if path == ["dataset"] => "write [[dataset]], with two brackets",
         "a sequence" if path == ["zone"] => "write [[zone]], with two brackets",
+        "a sequence" if path == ["feed"] => "write [[feed]], with two brackets",
         "a string" => "write a text in quotes, such as \"text\"",
         "a boolean" => "write true or false, without quotes",
         "a sequence" => "write a list, such as [\"first\", \"second\"]",

@@ -1,7 +1,10 @@
 //! The configurations that come with the project: the samples, the reference of all settings, the starter.
 
 use super::parse::parse;
-use super::{ConfigSource, ControlPath, Dataset, Loaded, Server, StalePolicy, StatsFile, Zone};
+use super::{
+    ConfigSource, ControlPath, Dataset, Feed, FeedLimits, Loaded, Mirror, Server, StalePolicy,
+    StatsFile, Zone,
+};
 use crate::wire::name::NameBuf;
 use crate::zone::Unlisted;
 use crate::zonefile::Kind;
@@ -115,7 +118,19 @@ fn the_starter_is_short_and_good() {
 fn what_is_commented_out_is_valid() {
     let copy = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(copy.path(), switched_on()).unwrap();
-    let server = ConfigSource::file(copy.path()).load().unwrap().settings.server;
+    let settings = ConfigSource::file(copy.path()).load().unwrap().settings;
+    let [feed, ..] = &settings.mirror.feeds[..] else { panic!("the reference has feeds") };
+    let usual = Feed::new(feed.name.clone(), feed.source.clone());
+    let shown = Feed {
+        limits: FeedLimits { bandwidth: None, ..feed.limits },
+        files: Vec::new(),
+        verify: Vec::new(),
+        password_file: None,
+        ..feed.clone()
+    };
+    assert_eq!(shown, usual);
+    assert_eq!(settings.mirror.dir, PathBuf::from(Mirror::DIR));
+    let server = settings.server;
     assert!(server.tls.is_some());
     let stats = server.stats_file.as_ref().unwrap();
     assert_eq!((stats.increments, stats.interval), (false, Some(StatsFile::INTERVAL)));
@@ -135,7 +150,7 @@ fn what_is_commented_out_is_valid() {
 #[test]
 fn every_setting_appears_with_its_default() {
     let template: toml::Table = switched_on().parse().unwrap();
-    let sections: [(&str, &[&str]); 8] = [
+    let sections: [(&str, &[&str]); 10] = [
         ("bogus = 1", &[]),
         ("[server]\nbogus = 1", &["server"]),
         ("[server.tls]\nbogus = 1", &["server", "tls"]),
@@ -144,11 +159,15 @@ fn every_setting_appears_with_its_default() {
         ("[guard]\nbogus = 1", &["guard"]),
         ("[[dataset]]\nguard = { bogus = 1 }", &["dataset", "guard"]),
         ("[[zone]]\nbogus = 1", &["zone"]),
+        ("[mirror]\nbogus = 1", &["mirror"]),
+        ("[[feed]]\nbogus = 1", &["feed"]),
     ];
     for (bogus, path) in sections {
         let shown = keys_at(&template, path);
         for key in allowed_keys(bogus) {
-            assert!(shown.contains(key.as_str()), "{key} is not shown in {path:?}");
+            // A preset stands in the place of other settings of a feed.
+            let is_shown = shown.contains(key.as_str()) || key == "preset";
+            assert!(is_shown, "{key} is not shown in {path:?}");
         }
     }
     let spec = parse(&switched_on()).unwrap();

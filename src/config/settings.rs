@@ -1,6 +1,7 @@
 //! The meaning of a configuration: plain structures, checked, with every default filled in.
 
 use super::error::ConfigDiagnostic;
+use super::feed::Mirror;
 use super::guard::Guard;
 use super::policy::Policy;
 use crate::wire::name::NameBuf;
@@ -22,7 +23,7 @@ pub struct Loaded {
 }
 
 /// A whole configuration. Every dataset a zone names exists, names are unique, paths absolute.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Settings {
     /// The settings of the server as a whole.
     pub server: Server,
@@ -30,6 +31,8 @@ pub struct Settings {
     pub datasets: Vec<Dataset>,
     /// The zones, in the order of the configuration.
     pub zones: Vec<Zone>,
+    /// The feeds, which `dnsbld sync` fetches.
+    pub mirror: Mirror,
 }
 
 impl Settings {

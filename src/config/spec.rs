@@ -20,6 +20,8 @@ pub(super) struct Spec {
     pub(super) guard: GuardSpec,
     pub(super) dataset: Vec<Spanned<DatasetSpec>>,
     pub(super) zone: Vec<Spanned<ZoneSpec>>,
+    pub(super) mirror: MirrorSpec,
+    pub(super) feed: Vec<Spanned<FeedSpec>>,
 }
 
 #[derive(Deserialize, Debug, Default)]
@@ -129,6 +131,35 @@ pub(super) struct ZoneSpec {
     pub(super) partial: Typed<String>,
     pub(super) stale: Typed<String>,
     pub(super) example: Typed<String>,
+}
+
+#[derive(Deserialize, Debug, Default)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case", expecting = "a table")]
+pub(super) struct MirrorSpec {
+    pub(super) dir: Typed<String>,
+}
+
+#[derive(Deserialize, Debug, Default)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case", expecting = "a table")]
+pub(super) struct FeedSpec {
+    pub(super) name: Typed<String>,
+    pub(super) preset: Typed<String>,
+    pub(super) source: Typed<String>,
+    pub(super) files: TypedList,
+    pub(super) folder: Typed<String>,
+    pub(super) interval: Typed<Time>,
+    pub(super) jitter: Typed<Time>,
+    pub(super) timeout: Typed<Time>,
+    pub(super) time_limit: Typed<Time>,
+    pub(super) bandwidth_limit: Typed<String>,
+    pub(super) min_size: Typed<String>,
+    pub(super) max_size: Typed<String>,
+    pub(super) max_age: Typed<Time>,
+    pub(super) compress: Option<bool>,
+    pub(super) key: Typed<String>,
+    pub(super) password_file: Typed<String>,
+    pub(super) verify: TypedList,
+    pub(super) plain_http: Option<bool>,
 }
 
 /// A time as written: a text such as `"35m"`, or a number of seconds.

@@ -43,6 +43,7 @@ fn what_is_left_out_has_its_default() {
         server: Server::default(),
         datasets: vec![Dataset { usage: LISTS, ..Dataset::new("d".into(), Kind::Ip4Set, files) }],
         zones: vec![Zone::new("z.example".parse().unwrap(), vec!["d".into()])],
+        ..Settings::default()
     };
     assert_eq!(settings(REST), want);
     assert_eq!(settings(&format!("[server]{REST}")), want);

@@ -53,6 +53,18 @@ pub(super) fn size(text: &str) -> Result<u64, Problem> {
     size.ok_or_else(|| Problem::new(format!("{text:?} is not a size"), help))
 }
 
+/// A number of bytes, with a unit if it is not the byte.
+pub(super) fn bytes(text: &str) -> Result<u64, Problem> {
+    let (number, shift) = match text.chars().last().and_then(|unit| "KMG".find(unit)) {
+        Some(unit) => (&text[..text.len() - 1], 10 * (unit as u32 + 1)),
+        None => (text, 0),
+    };
+    let number = Some(number).filter(|number| number.bytes().all(|byte| byte.is_ascii_digit()));
+    let bytes = number.and_then(|number| number.parse::<u64>().ok()?.checked_mul(1 << shift));
+    let help = "write a number of bytes, such as \"500\", \"100K\", \"20M\" or \"4G\"";
+    bytes.ok_or_else(|| Problem::new(format!("{text:?} is not a size"), help))
+}
+
 /// An address and a port to listen on.
 pub(super) fn address(text: &str) -> Result<SocketAddr, Problem> {
     if let Ok(address) = text.parse() {

@@ -22,7 +22,7 @@ pub(super) fn settings(
     if !listen.is_empty() {
         server.listen = listen.to_vec();
     }
-    let mut settings = Settings { server, datasets: Vec::new(), zones: Vec::new() };
+    let mut settings = Settings { server, ..Settings::default() };
     let mut errors = Vec::new();
     for spec in specs {
         let added = parse(spec, folder).and_then(|parsed| add(&mut settings, parsed));

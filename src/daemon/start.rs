@@ -307,6 +307,7 @@ mod tests {
                 zone("both", &["slow", "fast"]),
                 allowing,
             ],
+            ..Settings::default()
         };
         let personality: Arc<dyn Personality> = Arc::new(Plain::new(&settings.server));
         let source = ConfigSource::given(settings.clone());

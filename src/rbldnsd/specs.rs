@@ -19,7 +19,7 @@ pub(super) fn settings(
     folder: &Path,
     server: Server,
 ) -> anyhow::Result<Settings> {
-    let mut settings = Settings { server, datasets: Vec::new(), zones: Vec::new() };
+    let mut settings = Settings { server, ..Settings::default() };
     for spec in specs {
         add(&mut settings, spec.as_bytes(), folder)?;
     }

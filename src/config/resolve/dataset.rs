@@ -27,7 +27,7 @@ impl Resolver<'_> {
         for typed in specs {
             let spec = typed.get_ref();
             let name = self.required("dataset.name", &spec.name, typed.span());
-            let name = name.and_then(|name| self.dataset_name(name, &mut places));
+            let name = name.and_then(|name| self.entry_name("dataset", name, &mut places));
             let kind = self.required("dataset.type", &spec.kind, typed.span());
             let kind = kind.and_then(|word| self.value("dataset.type", word, value::kind));
             let format = self.format(spec, kind);
@@ -72,20 +72,22 @@ impl Resolver<'_> {
         read
     }
 
-    fn dataset_name(
+    /// The name of a dataset or a feed, if it can be one and is not taken.
+    pub(super) fn entry_name(
         &mut self,
+        what: &str,
         typed: &Spanned<String>,
         places: &mut HashMap<String, Range<usize>>,
     ) -> Option<String> {
-        let name = typed.get_ref();
+        let (name, key) = (typed.get_ref(), format!("{what}.name"));
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
         if name.is_empty() || !name.bytes().all(allowed) || name.starts_with('.') {
-            let message = format!("{name:?} is not a valid dataset name");
+            let message = format!("{name:?} is not a valid {what} name");
             let help = "allowed: letters, digits, -, _ and dots, but no dot at the start";
-            self.error("dataset.name", typed.span(), Problem::new(message, help));
+            self.error(&key, typed.span(), Problem::new(message, help));
             return None;
         }
-        self.first_use("dataset.name", "dataset", name.clone(), typed.span(), places)
+        self.first_use(&key, what, name.clone(), typed.span(), places)
     }
 
     fn files(&mut self, list: &Spanned<Vec<Spanned<String>>>) -> Vec<PathBuf> {

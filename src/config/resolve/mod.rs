@@ -3,6 +3,7 @@
 //! A [`Resolver`] collects what is wrong; `server`, `dataset` and `zone` read the three kinds of tables with it.
 
 mod dataset;
+mod feed;
 mod guard;
 mod server;
 mod zone;
@@ -30,13 +31,15 @@ pub(super) fn resolve(
     let server = resolver.server(&spec.server);
     let guard = resolver.guard(&spec.guard);
     let datasets = resolver.datasets(&spec.dataset, &server.ttl, &guard);
-    let (zones, acl) = resolver.zones(&spec.zone, &spec.dataset, &spec.server);
+    let (zones, acl) =
+        resolver.zones(&spec.zone, &spec.dataset, &spec.server, !spec.feed.is_empty());
+    let mirror = resolver.mirror(spec, server.state_dir.as_deref());
     let server = Server { acl, ..server };
     if !resolver.errors.is_empty() {
         resolver.errors.sort_by_key(|diagnostic| diagnostic.place);
         return Err(resolver.errors);
     }
-    let settings = Settings { server, datasets, zones }.with_neighbours();
+    let settings = Settings { server, datasets, zones, mirror }.with_neighbours();
     Ok(Loaded { settings, warnings: resolver.warnings })
 }
 

@@ -15,10 +15,11 @@ impl Resolver<'_> {
         specs: &[Spanned<ZoneSpec>],
         datasets: &[Spanned<DatasetSpec>],
         server: &ServerSpec,
+        has_feeds: bool,
     ) -> (Vec<Zone>, Vec<String>) {
         let typed_names = datasets.iter().filter_map(|typed| typed.get_ref().name.as_ref());
         let known = Known::of(datasets);
-        if specs.is_empty() {
+        if specs.is_empty() && !has_feeds {
             let help = "add a [[zone]] with a name and its datasets";
             self.errors
                 .push(ConfigDiagnostic::general(Problem::new("there is no zone to serve", help)));
