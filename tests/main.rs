@@ -20,6 +20,7 @@ mod migrate;
 mod mirror;
 mod mirror_script;
 mod postfix;
+mod presets;
 mod quarantine;
 mod rbldnsd;
 mod rbldnsd_answers;

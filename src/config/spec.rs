@@ -62,7 +62,7 @@ pub(super) struct TlsSpec {
     pub(super) key: Typed<String>,
 }
 
-#[derive(Deserialize, Debug, Default)]
+#[derive(Clone, Deserialize, Debug, Default)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case", expecting = "a table")]
 pub(super) struct DatasetSpec {
     pub(super) name: Typed<String>,
@@ -96,7 +96,7 @@ pub(super) struct GuardSpec {
     pub(super) off: TypedList,
 }
 
-#[derive(Deserialize, Debug, Default)]
+#[derive(Clone, Deserialize, Debug, Default)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case", expecting = "a table")]
 pub(super) struct DatasetGuardSpec {
     pub(super) shrink: Typed<f64>,
@@ -106,7 +106,7 @@ pub(super) struct DatasetGuardSpec {
     pub(super) off: TypedList,
 }
 
-#[derive(Deserialize, Debug, Default)]
+#[derive(Clone, Deserialize, Debug, Default)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case", expecting = "a table")]
 pub(super) struct SoaSpec {
     pub(super) mname: Typed<String>,
@@ -119,7 +119,7 @@ pub(super) struct SoaSpec {
     pub(super) ttl: Typed<Time>,
 }
 
-#[derive(Deserialize, Debug, Default)]
+#[derive(Clone, Deserialize, Debug, Default)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case", expecting = "a table")]
 pub(super) struct ZoneSpec {
     pub(super) name: Typed<String>,
@@ -144,6 +144,10 @@ pub(super) struct MirrorSpec {
 pub(super) struct FeedSpec {
     pub(super) name: Typed<String>,
     pub(super) preset: Typed<String>,
+    #[serde(rename = "type")]
+    pub(super) kind: Typed<String>,
+    pub(super) zone: Typed<String>,
+    pub(super) default_text: Typed<String>,
     pub(super) source: Typed<String>,
     pub(super) files: TypedList,
     pub(super) folder: Typed<String>,
@@ -163,7 +167,7 @@ pub(super) struct FeedSpec {
 }
 
 /// A time as written: a text such as `"35m"`, or a number of seconds.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Time(pub(super) String);
 
 impl<'de> Deserialize<'de> for Time {

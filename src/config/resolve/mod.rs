@@ -4,6 +4,7 @@
 
 mod dataset;
 mod feed;
+mod feed_lists;
 mod guard;
 mod server;
 mod zone;
@@ -30,10 +31,11 @@ pub(super) fn resolve(
     let mut resolver = Resolver { text, folder, listen, errors: Vec::new(), warnings: Vec::new() };
     let server = resolver.server(&spec.server);
     let guard = resolver.guard(&spec.guard);
-    let datasets = resolver.datasets(&spec.dataset, &server.ttl, &guard);
-    let (zones, acl) =
-        resolver.zones(&spec.zone, &spec.dataset, &spec.server, !spec.feed.is_empty());
     let mirror = resolver.mirror(spec, server.state_dir.as_deref());
+    let lists = resolver.lists(spec, &mirror);
+    let datasets = resolver.datasets(&lists.datasets, &server.ttl, &guard);
+    let (zones, acl) =
+        resolver.zones(&lists.zones, &lists.datasets, &spec.server, !spec.feed.is_empty());
     let server = Server { acl, ..server };
     if !resolver.errors.is_empty() {
         resolver.errors.sort_by_key(|diagnostic| diagnostic.place);
