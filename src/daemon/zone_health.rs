@@ -7,6 +7,8 @@ use crate::event::{Overdue, Renewal};
 use crate::util::text::age;
 use crate::zone::ZoneHealth;
 use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::LazyLock;
 
 /// The longest reason, in bytes: it fits a character-string.
 const MAX_REASON: usize = 240;
@@ -48,8 +50,12 @@ pub(super) fn of(
         changed: times.collect::<Option<Vec<_>>>().and_then(|times| times.into_iter().min()),
         content_id,
         reason: shortened(reason).into(),
+        instance: *INSTANCE,
     }
 }
+
+/// The number of this process.
+static INSTANCE: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(std::process::id()));
 
 /// How one dataset is, the best first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -1,4 +1,5 @@
-//! The answers to `_health.ZONE` and `_ready.ZONE`: what a zone says of itself, to load balancers and monitors.
+//! The answers to `_health.ZONE` and `_ready.ZONE`: what a zone says of itself, to load balancers and monitors;
+//! and to `_doctor-ANYTHING.ZONE`: which process answers.
 
 use super::Reason;
 use crate::wire::message::response::Section;
@@ -26,17 +27,20 @@ pub(super) struct HealthQuestion<'a> {
 impl HealthQuestion<'_> {
     /// Writes the records: A `127.0.0.2` if the zone is ready, and a TXT record with a character-string for each
     /// of `state`, `age` (seconds since the oldest of its data changed), `id` and, if something is wrong,
-    /// `reason`. `now` is in seconds since 1970.
+    /// `reason`. The names of `dnsbld doctor` have the address at all times, and `instance`, not to be
+    /// remembered. `now` is in seconds since 1970.
     pub(super) fn answer(&self, now: u64, writer: &mut ResponseWriter<'_>) -> Rcode {
         let Self { zone, health, name, query, owner_of_zone } = *self;
-        let exists = health.is_ready || name == HealthName::Health;
+        let is_doctor = name == HealthName::Doctor;
+        let exists = health.is_ready || name != HealthName::Ready;
+        let ttl = if is_doctor { 0 } else { TTL };
         let wants = |rtype| exists && (query.qtype == rtype || query.qtype == Type::ANY);
-        if wants(Type::A) && health.is_ready {
-            writer.record(Section::Answer, HEADER, Type::A, Class::IN, TTL, &[&READY]);
+        if wants(Type::A) && (health.is_ready || is_doctor) {
+            writer.record(Section::Answer, HEADER, Type::A, Class::IN, ttl, &[&READY]);
         }
         if wants(Type::TXT) {
-            let strings = strings(health, now);
-            writer.record(Section::Answer, HEADER, Type::TXT, Class::IN, TTL, &[strings.bytes()]);
+            let strings = if is_doctor { instance(health) } else { strings(health, now) };
+            writer.record(Section::Answer, HEADER, Type::TXT, Class::IN, ttl, &[strings.bytes()]);
         }
         if writer.answers() == 0 && !writer.is_truncated() {
             zone.soa.append(Section::Authority, owner_of_zone, writer);
@@ -58,6 +62,12 @@ fn strings(health: &ZoneHealth, now: u64) -> Strings {
     if !health.reason.is_empty() {
         strings.add(format_args!("reason={}", health.reason));
     }
+    strings
+}
+
+fn instance(health: &ZoneHealth) -> Strings {
+    let mut strings = Strings::default();
+    strings.add(format_args!("instance={:016x}", health.instance));
     strings
 }
 

@@ -15,6 +15,8 @@ pub struct ZoneHealth {
     pub content_id: u64,
     /// What is wrong; empty if nothing is.
     pub reason: Box<str>,
+    /// The process that answers: another number after each start.
+    pub instance: u64,
 }
 
 /// The names that tell the health of a zone. No name of a host begins with an underscore (RFC 8552
@@ -25,7 +27,14 @@ pub(crate) enum HealthName {
     Health,
     /// `_ready` below the apex exists while the zone is ready, for who looks at the response code alone.
     Ready,
+    /// `_doctor-ANYTHING` below the apex always exists, for who makes up a name that no resolver can know yet,
+    /// to see whether a question gets as far as the server. It is one label, so that a resolver that minimises
+    /// query names (RFC 9156) asks for it at once.
+    Doctor,
 }
+
+/// What the label begins with that `dnsbld doctor` makes up.
+pub(crate) const DOCTOR_PREFIX: &str = "_doctor-";
 
 impl HealthName {
     /// The one that this name is, relative to its zone.
@@ -35,6 +44,7 @@ impl HealthName {
             _ if name.labels() != 1 => None,
             b"\x07_health" => Some(Self::Health),
             b"\x06_ready" => Some(Self::Ready),
+            [_, label @ ..] if label.starts_with(DOCTOR_PREFIX.as_bytes()) => Some(Self::Doctor),
             _ => None,
         }
     }

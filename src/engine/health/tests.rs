@@ -11,6 +11,7 @@ fn health(is_ready: bool) -> ZoneHealth {
         changed: Some(0),
         content_id: 0x0123_4567_89ab_cdef,
         reason: "".into(),
+        instance: 0xfeed,
     }
 }
 
@@ -61,6 +62,23 @@ fn a_zone_that_is_not_ready_has_no_address_but_a_reason_even_if_it_does_not_answ
         let (_, answers, answer) = ask(&catalog, "_health.bl.test", 16);
         assert_eq!(answers, 1);
         assert!(holds(&answer, b"\x12reason=l2: nothing"));
+    }
+}
+
+#[test]
+fn a_name_of_the_doctor_tells_the_process_whether_the_zone_is_ready_or_not() {
+    for (is_ready, state) in [(true, ZoneState::Live), (false, ZoneState::Unloaded)] {
+        let catalog = with(Some(health(is_ready)), state);
+        let (rcode, answers, answer) = ask(&catalog, "_doctor-a1.bl.test", 16);
+        assert_eq!((rcode, answers), (0, 1));
+        assert!(answer.ends_with(b"\0\0\0\0\0\x1a\x19instance=000000000000feed"));
+        let (rcode, answers, answer) = ask(&catalog, "_DOCTOR-b2.bl.test", 1);
+        assert_eq!((rcode, answers), (0, 1));
+        assert!(answer.ends_with(&[0, 4, 127, 0, 0, 2]));
+    }
+    let catalog = with(Some(health(true)), ZoneState::Live);
+    for other in ["_doctor.bl.test", "a._doctor-b2.bl.test", "doctor-a.bl.test"] {
+        assert_eq!(ask(&catalog, other, 16).0, 3, "{other}");
     }
 }
 
