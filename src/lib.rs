@@ -30,6 +30,8 @@
 //! | [`watch`] | which files changed, and whether they are at rest |
 //! | [`state`] | the state folder: lock, serials, records of datasets, the writer of snapshots |
 //! | [`dataset`] | from task to candidate to what is served: build, lifecycle, manager |
+//! | [`resolver`] | the resolvers in front: their lines, and how to recognise each |
+//! | [`explain`] | why a running server is as it is: the doctor |
 //! | [`status`] | one plain value that says how the server is; the start report |
 //! | [`stats`] | counters of all zones, the statistics file, the query log |
 //! | [`server`] | UDP, TCP, TLS; the shared catalog |
@@ -71,11 +73,13 @@ pub mod dataset;
 pub mod dump;
 pub mod engine;
 pub mod event;
+pub mod explain;
 pub mod flat_array;
 pub mod guard;
 pub mod listing;
 pub mod range;
 pub mod rbldnsd;
+pub mod resolver;
 pub mod server;
 pub mod snapshot;
 pub mod source;

@@ -131,16 +131,24 @@ impl Client {
         })
     }
 
-    /// Where the socket may be, the likeliest place first.
-    fn places(&self) -> anyhow::Result<Vec<PathBuf>> {
-        let control = match (&self.socket, &self.config) {
-            (Some(socket), _) => ControlPath::At(socket.clone()),
-            (None, Some(file)) => ConfigSource::file(file).control(),
+    /// The configuration of the server to ask; `None` if only its socket is known.
+    pub(super) fn configuration(&self) -> anyhow::Result<Option<ConfigSource>> {
+        Ok(match (&self.socket, &self.config) {
+            (Some(_), _) => None,
+            (None, Some(file)) => Some(ConfigSource::file(file)),
             (None, None) => {
                 let folder =
                     std::env::current_dir().context("cannot determine the current folder")?;
-                ConfigSource::default_file(&folder).control()
+                Some(ConfigSource::default_file(&folder))
             }
+        })
+    }
+
+    /// Where the socket may be, the likeliest place first.
+    fn places(&self) -> anyhow::Result<Vec<PathBuf>> {
+        let control = match (&self.socket, self.configuration()?) {
+            (Some(socket), _) => ControlPath::At(socket.clone()),
+            (None, source) => source.map_or(ControlPath::Usual, |source| source.control()),
         };
         Ok(control_place::of_client(&control))
     }

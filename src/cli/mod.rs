@@ -5,6 +5,7 @@ mod check_config;
 mod client;
 mod compile;
 mod diff;
+mod doctor;
 mod dump;
 mod events;
 mod guard;
@@ -20,6 +21,7 @@ pub use accept::Accept;
 pub use check_config::CheckConfig;
 pub use compile::Compile;
 pub use diff::Diff;
+pub use doctor::Doctor;
 pub use dump::Dump;
 pub use events::Events;
 pub use guard::Guard;
@@ -73,6 +75,7 @@ enum Command {
     Accept(Accept),
     Guard(Guard),
     Diff(Diff),
+    Doctor(Doctor),
     CheckConfig(CheckConfig),
     Compile(Compile),
     Migrate(Migrate),
@@ -100,6 +103,7 @@ impl Cli {
                 Command::Accept(accept) => accept.run(),
                 Command::Guard(guard) => guard.run(),
                 Command::Diff(diff) => diff.run(),
+                Command::Doctor(doctor) => doctor.run(),
                 Command::CheckConfig(check) => check.run(),
                 Command::Compile(compile) => compile.run(),
                 Command::Migrate(migrate) => migrate.run(),
