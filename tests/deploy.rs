@@ -1,5 +1,5 @@
-//! The examples in `deploy/`, as they are, with the programs they are for; `deploy/postfix-main.cf`
-//! has a test of its own.
+//! The examples in `deploy/`, as they are, with the programs they are for; those of resolvers are tested in
+//! `resolvers`, and `deploy/postfix-main.cf` in `postfix`.
 
 use std::fs::{self, File};
 use std::net::SocketAddr;
@@ -36,34 +36,6 @@ fn assert_resolves_the_zones() {
         let unlisted = ask(name);
         assert!(unlisted.is("NXDOMAIN"), "{unlisted:?}");
     }
-}
-
-#[test]
-fn unbound_resolves_the_zones() {
-    sealed(|| {
-        let _server = Server::samples();
-        // It validates, with the key of the real root.
-        let _unbound = Unbound::start(&format!(
-            " module-config: \"validator iterator\"\n trust-anchor: \". DS 20326 8 2 \
-             E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D\"\n\
-             include: {DEPLOY}/unbound.conf\n"
-        ));
-        assert_resolves_the_zones();
-    });
-}
-
-#[test]
-fn bind_resolves_the_zones() {
-    sealed(|| {
-        let folder = temp_dir();
-        let _server = Server::samples();
-        hide(Path::new("/var/cache/bind"));
-        let mut command = Command::new("named");
-        command.args(["-g", "-c", &format!("{DEPLOY}/bind.conf")]);
-        let mut named = Process::start(&mut command, &folder.path().join("log"));
-        named.wait(LIMIT, |_| dig(Unbound::ADDR, "+time=1 l2.apews.org SOA").is("NOERROR"));
-        assert_resolves_the_zones();
-    });
 }
 
 #[test]

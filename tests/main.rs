@@ -28,6 +28,7 @@ mod rbldnsd_service;
 mod readme;
 mod reload;
 mod reload_slow;
+mod resolvers;
 mod scenarios;
 mod snapshots;
 mod start;

@@ -7,7 +7,6 @@
 
 pub mod query_log;
 mod statistics;
-pub mod top;
 
 pub use statistics::Statistics;
 

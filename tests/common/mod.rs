@@ -14,6 +14,7 @@ mod process;
 pub(crate) mod query;
 mod random;
 pub(crate) mod reply;
+pub(crate) mod resolver;
 mod rsync;
 mod sandbox;
 mod sealed;
