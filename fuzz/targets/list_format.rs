@@ -144,7 +144,8 @@ fn listed(text: &[u8], names: fn(&str) -> Vec<String>) -> BTreeSet<String> {
 
 fn names_of_hosts(line: &str) -> Vec<String> {
     let mut words = line.split_ascii_whitespace().take_while(|word| !word.starts_with(['#', ';']));
-    if !words.next().is_some_and(is_address) {
+    // Short lists write `0` for 0.0.0.0.
+    if !words.next().is_some_and(|word| is_address(word) || word == "0") {
         return Vec::new();
     }
     let mut names = Vec::new();
