@@ -325,6 +325,42 @@ fn a_second_server_leaves_the_socket_of_the_first() {
     assert_eq!(before["server"]["pid"], after["server"]["pid"]);
 }
 
+/// Regression: a client that was told a configuration asked the server of another one.
+#[test]
+fn a_client_asks_no_server_of_another_configuration() {
+    let setup = Setup::new();
+    setup.write("good", "10.0.0.1\n");
+    lists(&setup, "", &["good"]);
+    let server = setup.start();
+    assert_eq!(dnsbld(&server, &["status", "--config", "./dnsbld.toml"]).code, Some(0));
+    server.write("other.toml", fs::read(server.path("dnsbld.toml")).expect("it is there"));
+    for verb in ["status", "reload"] {
+        let other = dnsbld(&server, &[verb, "--config", "other.toml"]);
+        assert_eq!((other.code, other.out.as_str()), (Some(2), ""), "{verb}");
+        assert!(other.err.contains("it serves another configuration: "), "{}", other.err);
+        assert!(other.err.contains("(control in the [server] settings)"), "{}", other.err);
+    }
+    assert!(!server.log().contains("settings-reloaded"), "{}", server.log());
+}
+
+/// A reload during the first load has to wait for it, and says so.
+#[test]
+fn who_waits_for_the_first_load_is_told() {
+    let setup = Setup::new();
+    setup.write("good", "10.0.0.1\n");
+    slow_list(&setup.path("slow"));
+    lists(&setup, "", &["good", "slow"]);
+    let server = setup.launch();
+    assert!(wait_until(SOON, || server.path("control").exists()), "{}", server.log());
+    let mut command = client(&server);
+    let mut reload = Process::start(command.arg("reload"), &server.path("reload"));
+    let says = |words: &str| wait_until(SOON, || reload.out().contains(words));
+    assert!(says("dnsbld: waiting: the server is reading files"), "{}", reload.out());
+    fs::write(server.path("slow"), "10.1.2.3\n").expect("it can be written");
+    assert!(says("done in "), "{}", reload.out());
+    assert!(wait_until(SOON, || reload.has_ended()));
+}
+
 #[test]
 fn clients_that_hang_or_talk_nonsense_harm_nobody() {
     let setup = Setup::new();

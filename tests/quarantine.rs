@@ -182,11 +182,11 @@ fn what_is_accepted_is_served_once_and_over_a_restart() {
     assert_eq!((code, told.contains("no such dataset")), (1, true), "{told}");
 
     server.write("list", "# this list was shut down\n");
-    server.expect_log(&["ERROR", &event("dataset-refused", "list"), "`dnsbld accept list`"], SOON);
+    server.expect_log(&["ERROR", &event("dataset-refused", "list"), "`dnsbld accept "], SOON);
     server.expect_code("7.0.0.10.bl.test", NoError, SOON);
     let (code, told) = dnsbld(&server, &["status", "list"]);
     assert_eq!(code, 1, "{told}");
-    let wanted = ["quarantined", "guard delisting", "`dnsbld accept list`"];
+    let wanted = ["quarantined", "guard delisting", "`dnsbld accept "];
     assert!(wanted.iter().all(|words| told.contains(words)), "{told}");
     let (code, told) = dnsbld(&server, &["diff", "list"]);
     assert_eq!(code, 1, "{told}");
@@ -213,6 +213,27 @@ fn what_is_accepted_is_served_once_and_over_a_restart() {
     server.write("list", "# this list was shut down\n");
     server.expect_log(&["ERROR", &event("dataset-refused", "list")], SOON);
     server.expect_code("7.0.0.10.bl.test", NoError, SOON);
+}
+
+/// The command of the log works in any terminal, whatever the server was started with.
+#[test]
+fn the_command_that_accepts_can_be_pasted() {
+    let setup = setup("ip4set", &addresses(200));
+    let text = fs::read_to_string(setup.path("dnsbld.toml")).unwrap();
+    setup.write("dnsbld.toml", text.replace("'control'", "\"run it's/here\""));
+    let server = setup.start();
+    server.write("list", PAGE);
+    server.expect_log(&["ERROR", &event("dataset-refused", "list"), "`dnsbld accept "], SOON);
+    let lines = server.log_lines(&["dataset-refused"]);
+    let (_, told) = dnsbld(&server, &["status", "--config", "dnsbld.toml"]);
+    let command = |text: &str| text.split('`').nth(1).expect("a command").to_owned();
+    assert_eq!(command(&lines[0]), command(&told));
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", &command(&told)]).current_dir("/").env_remove("RUNTIME_DIRECTORY");
+    let folder = Path::new(env!("CARGO_BIN_EXE_dnsbld")).parent().expect("it is in a folder");
+    let output = shell.env("PATH", folder).output().expect("there is a shell");
+    assert!(output.status.success(), "{told}: {output:?}");
+    assert_eq!(server.ask("7.0.0.10.bl.test", RecordType::A).rcode(), NXDomain);
 }
 
 /// What somebody has looked at is accepted, and nothing that came in its place.
@@ -249,7 +270,7 @@ fn what_cannot_be_read_cannot_be_accepted() {
 fn a_page_that_is_accepted_empties_the_list() {
     let server = setup("ip4set", &addresses(200)).start();
     server.write("list", PAGE);
-    server.expect_log(&["ERROR", &event("dataset-refused", "list"), "`dnsbld accept list`"], SOON);
+    server.expect_log(&["ERROR", &event("dataset-refused", "list"), "`dnsbld accept "], SOON);
     let (code, told) = dnsbld(&server, &["accept", "list"]);
     assert_eq!(code, 0, "{told}:\n{}", server.log());
     assert_eq!(server.ask("7.0.0.10.bl.test", RecordType::A).rcode(), NXDomain);

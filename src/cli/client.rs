@@ -3,7 +3,7 @@
 
 use crate::config::{ConfigSource, ControlPath};
 use crate::daemon::control_place;
-use crate::daemon::request::{ControlRefusal, ControlRequest};
+use crate::daemon::request::{ControlRefusal, ControlRequest, SentRequest};
 use anyhow::Context as _;
 use clap::Args;
 use serde::de::DeserializeOwned;
@@ -20,6 +20,9 @@ const UNREACHABLE: u8 = 2;
 
 /// How long the server may take for an answer that it has at hand.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long the server may take for what takes its time, before it is said that it is waited for.
+const QUIET: Duration = Duration::from_secs(2);
 
 /// How to find the server.
 #[derive(Args, Debug)]
@@ -83,33 +86,33 @@ impl Client {
         request: &ControlRequest,
         mut take: impl FnMut(T) -> anyhow::Result<ControlFlow<()>>,
     ) -> anyhow::Result<Result<Answer<()>, Unreachable>> {
-        let places = self.places()?;
-        let (mut stream, path) = match connect(&places) {
-            Ok(found) => found,
-            Err(unreachable) => return Ok(Err(unreachable)),
-        };
-        let gone = |why: &dyn fmt::Display| {
-            Unreachable(format!("the server at {} has gone: {why}; see its log", path.display()))
-        };
-        if let Err(error) = write(&mut stream, request) {
-            return Ok(Err(gone(&error)));
-        }
-        for line in BufReader::new(stream).lines() {
-            let line = match line {
-                Ok(line) => line,
-                Err(error) => return Ok(Err(gone(&error))),
+        self.reach(request, |mut stream, request, path| {
+            let gone = |why: &dyn fmt::Display| {
+                Unreachable(format!(
+                    "the server at {} has gone: {why}; see its log",
+                    path.display()
+                ))
             };
-            match read(line.as_bytes()) {
-                Ok(Answer::Done(line)) => {
-                    if take(line)?.is_break() {
-                        return Ok(Ok(Answer::Done(())));
-                    }
-                }
-                Ok(Answer::Refused(refused)) => return Ok(Ok(Answer::Refused(refused))),
-                Err(error) => return Ok(Err(unreadable(path, &error))),
+            if let Err(error) = write(&mut stream, request) {
+                return Ok(Err(gone(&error)));
             }
-        }
-        Ok(Err(gone(&"it has closed the connection")))
+            for line in BufReader::new(stream).lines() {
+                let line = match line {
+                    Ok(line) => line,
+                    Err(error) => return Ok(Err(gone(&error))),
+                };
+                match read(line.as_bytes()) {
+                    Ok(Answer::Done(line)) => {
+                        if take(line)?.is_break() {
+                            return Ok(Ok(Answer::Done(())));
+                        }
+                    }
+                    Ok(Answer::Refused(refused)) => return Ok(Ok(Answer::Refused(refused))),
+                    Err(error) => return Ok(Err(unreadable(path, &error))),
+                }
+            }
+            Ok(Err(gone(&"it has closed the connection")))
+        })
     }
 
     fn send<T: DeserializeOwned>(
@@ -117,18 +120,44 @@ impl Client {
         request: &ControlRequest,
         patience: Option<Duration>,
     ) -> anyhow::Result<Result<Answer<T>, Unreachable>> {
-        let places = self.places()?;
-        let (stream, path) = match connect(&places) {
-            Ok(found) => found,
-            Err(unreachable) => return Ok(Err(unreachable)),
-        };
-        Ok(match exchange(stream, request, patience) {
-            Ok(text) => read(&text).map_err(|error| unreadable(path, &error)),
-            Err(error) => Err(Unreachable(format!(
-                "the server at {} does not answer: {error}; see its log",
-                path.display()
-            ))),
+        self.reach(request, |stream, request, path| {
+            Ok(match exchange(stream, request, patience) {
+                Ok(text) => read(&text).map_err(|error| unreadable(path, &error)),
+                Err(error) => Err(Unreachable(format!(
+                    "the server at {} does not answer: {error}; see its log",
+                    path.display()
+                ))),
+            })
         })
+    }
+
+    /// Has `talk` ask at the first place where the server is that is meant.
+    fn reach<T>(
+        &self,
+        request: &ControlRequest,
+        mut talk: impl FnMut(
+            UnixStream,
+            &SentRequest<'_>,
+            &Path,
+        ) -> anyhow::Result<Result<Answer<T>, Unreachable>>,
+    ) -> anyhow::Result<Result<Answer<T>, Unreachable>> {
+        let config = self.config.as_deref().map(std::path::absolute).transpose()?;
+        let config = config.map(|file| file.display().to_string());
+        let request = SentRequest { request, config };
+        let mut others = Vec::new();
+        for path in self.places()? {
+            let elsewhere = match UnixStream::connect(&path) {
+                Err(error) => Elsewhere::Nobody(error),
+                Ok(stream) => match talk(stream, &request, &path)? {
+                    Ok(Answer::Refused(refusal)) if refusal.other_server => {
+                        Elsewhere::AnotherServer(refusal.error)
+                    }
+                    told => return Ok(told),
+                },
+            };
+            others.push((path, elsewhere));
+        }
+        Ok(Err(nowhere(&others)))
     }
 
     /// The configuration of the server to ask; `None` if only its socket is known.
@@ -154,43 +183,71 @@ impl Client {
     }
 }
 
-/// Connects to the first of these sockets behind which a server is.
-fn connect(places: &[PathBuf]) -> Result<(UnixStream, &Path), Unreachable> {
-    const REMEDY: &str = "start one (dnsbld serve), or say with --config FILE or --socket PATH which one \
-                          to ask";
-    let mut failures = Vec::new();
-    for path in places {
-        match UnixStream::connect(path) {
-            Ok(stream) => return Ok((stream, path)),
-            Err(error) => failures.push((path, error)),
-        }
-    }
-    let is_refused =
-        |(_, error): &&(&PathBuf, _)| std::io::Error::kind(error) == ErrorKind::PermissionDenied;
-    if let Some((path, error)) = failures.iter().find(is_refused) {
-        return Err(Unreachable(format!(
+/// Why the server is not there.
+enum Elsewhere {
+    /// Nobody can be asked there.
+    Nobody(std::io::Error),
+    /// It is another server, as that says.
+    AnotherServer(String),
+}
+
+/// Says that the server is at none of these places.
+fn nowhere(tried: &[(PathBuf, Elsewhere)]) -> Unreachable {
+    let is_denied = |at: &&(PathBuf, Elsewhere)| matches!(&at.1, Elsewhere::Nobody(error) if error.kind() == ErrorKind::PermissionDenied);
+    if let Some((path, Elsewhere::Nobody(error))) = tried.iter().find(is_denied) {
+        return Unreachable(format!(
             "the control socket {} cannot be opened: {error}; run the command as root, or as a member of \
              the group of the socket",
             path.display()
-        )));
+        ));
     }
-    let tried: Vec<_> =
-        failures.iter().map(|(path, error)| format!("{} ({error})", path.display())).collect();
-    Err(Unreachable(match &tried[..] {
+    let is_another = |(_, why): &(PathBuf, Elsewhere)| matches!(why, Elsewhere::AnotherServer(_));
+    let remedy = match tried.iter().any(is_another) {
+        true => {
+            "start the one that is meant, and give each server of a user a socket of its own (control in the \
+             [server] settings)"
+        }
+        false => {
+            "start one (dnsbld serve), or say with --config FILE or --socket PATH which one to ask"
+        }
+    };
+    let tried: Vec<_> = tried
+        .iter()
+        .map(|(path, why)| match why {
+            Elsewhere::Nobody(error) => format!("{} ({error})", path.display()),
+            Elsewhere::AnotherServer(what) => format!("{} ({what})", path.display()),
+        })
+        .collect();
+    Unreachable(match &tried[..] {
         [] => "the configuration has control = \"off\": its server cannot be asked".to_owned(),
-        tried => format!("no server answers at {}; {REMEDY}", tried.join(" or ")),
-    }))
+        tried => format!("no server answers at {}; {remedy}", tried.join(" or ")),
+    })
 }
 
-/// Sends a request and reads the answer to its end.
+/// Sends a request and reads the answer to its end. Without a bound for its patience, it says that it waits.
 fn exchange(
     mut stream: UnixStream,
-    request: &ControlRequest,
+    request: &SentRequest<'_>,
     patience: Option<Duration>,
 ) -> std::io::Result<Vec<u8>> {
-    stream.set_read_timeout(patience)?;
+    stream.set_read_timeout(Some(patience.unwrap_or(QUIET)))?;
     write(&mut stream, request)?;
-    let mut text = Vec::new();
+    let mut first = [0];
+    let mut start = stream.read(&mut first);
+    let is_late = |error: &std::io::Error| {
+        matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+    };
+    if patience.is_none() && start.as_ref().is_err_and(is_late) {
+        // If standard error is closed, nobody can be told.
+        let _ = writeln!(
+            std::io::stderr(),
+            "dnsbld: waiting: the server is reading files, or files are being written; `dnsbld status` says \
+             how far it is"
+        );
+        stream.set_read_timeout(None)?;
+        start = stream.read(&mut first);
+    }
+    let mut text = first[..start?].to_vec();
     stream.read_to_end(&mut text)?;
     match text.is_empty() {
         true => Err(std::io::Error::new(ErrorKind::UnexpectedEof, "it has closed the connection")),
@@ -199,7 +256,7 @@ fn exchange(
 }
 
 /// Sends a request.
-fn write(stream: &mut UnixStream, request: &ControlRequest) -> std::io::Result<()> {
+fn write(stream: &mut UnixStream, request: &SentRequest<'_>) -> std::io::Result<()> {
     stream.set_write_timeout(Some(PATIENCE))?;
     let mut text = serde_json::to_vec(request)?;
     text.push(b'\n');

@@ -42,13 +42,14 @@ impl Guard {
             }
             Ok(preview) => preview,
         };
-        let (text, code) = judgement(&self.dataset, &preview);
+        let accept = self.place.accept_command(&self.dataset);
+        let (text, code) = judgement(&self.dataset, &preview, &accept);
         print(&text)?;
         Ok(ExitCode::from(code))
     }
 }
 
-fn judgement(dataset: &str, preview: &Preview) -> (String, u8) {
+fn judgement(dataset: &str, preview: &Preview, accept: &str) -> (String, u8) {
     let Preview { off, old, new, judgement: Judgement { broken, doubt } } = preview;
     let mut out = format!("dataset {dataset}:\n");
     if let Ok(new) = new {
@@ -61,7 +62,7 @@ fn judgement(dataset: &str, preview: &Preview) -> (String, u8) {
             UNKNOWN
         }
         [problem, ..] => {
-            let remedy = problem.cause.remedy(dataset);
+            let remedy = problem.cause.remedy(Some(accept));
             let _ = writeln!(out, "would be refused: {problem}\n  {remedy}");
             1
         }

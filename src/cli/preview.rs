@@ -3,6 +3,7 @@
 
 use crate::config::{ConfigSource, Settings};
 use crate::dataset;
+use crate::util::text::shell_word;
 use anyhow::Context as _;
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,14 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// The command by which the server with this configuration accepts what it refuses of a dataset.
+    pub(super) fn accept_command(&self, dataset: &str) -> String {
+        let options = self.config.as_ref().map_or(String::new(), |file| {
+            format!("--config {} ", shell_word(&file.display().to_string()))
+        });
+        format!("dnsbld accept {options}{}", shell_word(dataset))
+    }
+
     /// What would become of a dataset, with this file in place of its own.
     pub(super) fn preview(
         &self,

@@ -85,6 +85,15 @@ impl ConfigSource {
         }
     }
 
+    /// True if this is that configuration file, however the path names it.
+    pub fn is_file(&self, other: &Path) -> bool {
+        let place = |path: &Path| {
+            let absolute = || std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+            path.canonicalize().unwrap_or_else(|_| absolute())
+        };
+        matches!(&self.origin, Origin::File(path) if place(path) == place(other))
+    }
+
     fn of(origin: Origin) -> Self {
         Self { origin, listen: Vec::new(), has_specs: false }
     }
@@ -244,6 +253,21 @@ mod tests {
         std::fs::create_dir(sample.parent().unwrap()).unwrap();
         std::fs::write(&sample, "").unwrap();
         assert_eq!(ConfigSource::default_file(folder.path()), ConfigSource::file(sample));
+    }
+
+    #[test]
+    fn a_file_is_known_by_any_of_its_paths() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("x.toml"), "").unwrap();
+        std::os::unix::fs::symlink("x.toml", path("y.toml")).unwrap();
+        let source = ConfigSource::file(path("y.toml"));
+        assert!(source.is_file(&path("x.toml")) && source.is_file(&path("./y.toml")));
+        assert!(!source.is_file(&path("z.toml")));
+        let gone = ConfigSource::file(path("gone.toml"));
+        assert!(gone.is_file(&path("gone.toml")) && !gone.is_file(&path("x.toml")));
+        let specs = ConfigSource::zone_specs(Vec::new(), folder.path().to_owned());
+        assert!(!specs.is_file(&path("x.toml")));
     }
 
     #[test]

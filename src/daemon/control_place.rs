@@ -1,6 +1,7 @@
 //! Where the control socket is: the server makes it there, and its clients look for it there.
 
-use crate::config::ControlPath;
+use crate::config::{ConfigSource, ControlPath, SYSTEM_FILE};
+use crate::util::text::shell_word;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
@@ -35,10 +36,33 @@ pub(crate) fn of_client(control: &ControlPath) -> Vec<PathBuf> {
     }
 }
 
+/// The options by which a client of this user finds this socket from anywhere, as a shell reads them; none if
+/// it looks there by itself.
+pub(super) fn client_options(socket: &Path) -> String {
+    let places = match ConfigSource::file(SYSTEM_FILE).control() {
+        ControlPath::Off => Vec::new(),
+        ControlPath::At(path) => vec![path],
+        // Another terminal does not know the folder that was made for this process.
+        ControlPath::Usual => {
+            vec![usual_beside("RUNTIME_DIRECTORY"), Path::new(SYSTEM_FOLDER).join(NAME)]
+        }
+    };
+    if places.iter().any(|place| place == socket) {
+        return String::new();
+    }
+    format!("--socket {}", shell_word(&socket.display().to_string()))
+}
+
 fn usual() -> PathBuf {
+    usual_beside("")
+}
+
+/// The usual place, without this variable of the environment.
+fn usual_beside(unknown: &str) -> PathBuf {
     let user = rustix::process::geteuid();
     let is_ours = || fs::metadata(SYSTEM_FOLDER).is_ok_and(|folder| folder.uid() == user.as_raw());
-    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let variable =
+        |name: &str| std::env::var_os(name).filter(|value| name != unknown && !value.is_empty());
     let temporary = std::env::temp_dir().join(format!("dnsbld-{}", user.as_raw()));
     usual_of(user.is_root() || is_ours(), variable, temporary)
 }

@@ -1,19 +1,21 @@
 //! The control socket: programs on this machine ask the server how it is, and tell it what to do.
 //!
 //! Each client has a task of its own, which hands a bounded request to the loop and writes the answer. Neither
-//! the loop nor another client waits for a client that is slow or does not read.
+//! the loop nor another client waits for a client that is slow or does not read: where there are too many that
+//! have not sent their requests, the one that came first gives way.
 
 pub(crate) mod follow;
 
 use super::command::Command;
 use super::control_place;
-use super::request::{Asked, ControlAnswer, ControlRequest, Reply};
-use crate::config::ControlPath;
+use super::request::{Asked, ControlAnswer, ControlRequest, ReceivedRequest, Reply};
+use crate::config::{ConfigSource, ControlPath};
 use crate::event::{Event, EventSink, RecentEvents, SocketFault};
 use follow::Followers;
 use rustix::fs::{FlockOperation, flock};
 use serde::Serialize;
 use socket2::{Domain, SockAddr, Socket, Type};
+use std::collections::VecDeque;
 use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
@@ -22,9 +24,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Sender;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 use tokio::time::timeout;
 use tracing::debug;
 
@@ -37,12 +38,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a request may take. What it began goes on.
 const LONGEST: Duration = Duration::from_secs(3600);
 
-/// The same for a client that comes while half of the places are taken: whoever connects to hang leaves the others
-/// places.
-const HURRY: Duration = Duration::from_millis(200);
-
-/// The most clients at one time; more wait.
+/// The most clients that have not sent their requests; as many may wait to be told something.
 const MAX_CLIENTS: usize = 32;
+
+/// The most clients that wait for the end of a change: it takes as long as the files do.
+const MAX_CHANGES: usize = 16;
 
 /// Who may connect: the server's user and its group.
 const MODE: u32 = 0o660;
@@ -60,6 +60,7 @@ impl ControlSocket {
     /// not be asked.
     pub(super) fn open(
         place: &ControlPath,
+        serves: &ConfigSource,
         commands: &Sender<Command>,
         recent: Arc<RecentEvents>,
         sink: &dyn EventSink,
@@ -69,7 +70,7 @@ impl ControlSocket {
         match bind(&path, is_usual) {
             Ok((listener, file)) => {
                 let followers = Followers::of(recent);
-                let server = Server { commands: commands.clone(), followers: followers.clone() };
+                let server = Server::new(serves.clone(), commands.clone(), followers.clone());
                 tokio::spawn(server.serve(listener));
                 Some(Self { path, file, followers })
             }
@@ -78,6 +79,11 @@ impl ControlSocket {
                 None
             }
         }
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Waits until those who follow the events have the last of them, but not for those who do not read.
@@ -148,25 +154,37 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
 }
 
 /// What answers clients.
-#[derive(Clone)]
 struct Server {
+    /// Its configuration.
+    serves: ConfigSource,
     commands: Sender<Command>,
     followers: Followers,
+    /// Room for those who wait to be told something.
+    asking: Semaphore,
+    /// Room for those who wait for the end of a change.
+    changing: Semaphore,
 }
 
 impl Server {
-    async fn serve(self, listener: UnixListener) {
-        let room = Arc::new(Semaphore::new(MAX_CLIENTS));
-        while let Ok(permit) = Arc::clone(&room).acquire_owned().await {
+    fn new(serves: ConfigSource, commands: Sender<Command>, followers: Followers) -> Arc<Self> {
+        let (asking, changing) = (Semaphore::new(MAX_CLIENTS), Semaphore::new(MAX_CHANGES));
+        Arc::new(Self { serves, commands, followers, asking, changing })
+    }
+
+    async fn serve(self: Arc<Self>, listener: UnixListener) {
+        // Those whose requests have not come, in the order of their arrival.
+        let mut silent: VecDeque<oneshot::Sender<()>> = VecDeque::new();
+        loop {
             match listener.accept().await {
                 Ok((stream, _)) => {
-                    let is_crowded = room.available_permits() < MAX_CLIENTS / 2;
-                    let patience = if is_crowded { HURRY } else { PATIENCE };
-                    let server = self.clone();
-                    tokio::spawn(async move {
-                        server.attend(stream, patience).await;
-                        drop(permit);
-                    });
+                    silent.retain(|client| !client.is_closed());
+                    if silent.len() == MAX_CLIENTS {
+                        silent.pop_front();
+                    }
+                    let (client, gives_way) = oneshot::channel();
+                    silent.push_back(client);
+                    let server = Arc::clone(&self);
+                    tokio::spawn(async move { server.attend(stream, gives_way, PATIENCE).await });
                 }
                 // No descriptor is left, for example: that passes.
                 Err(error) => {
@@ -177,27 +195,85 @@ impl Server {
         }
     }
 
-    /// Takes one request of a client, which has `patience` to send it and to read the answer, and answers it.
-    async fn attend(&self, mut stream: UnixStream, patience: Duration) {
+    /// Takes one request of a client, which has `patience` to send it and to read the answer, and answers it;
+    /// before the request has come, the client may have to give way to another.
+    async fn attend(
+        &self,
+        mut stream: UnixStream,
+        gives_way: oneshot::Receiver<()>,
+        patience: Duration,
+    ) {
         let user = stream.peer_cred().ok().map(|peer| peer.uid());
-        let answer = match timeout(patience, read_request(&mut stream)).await {
-            Ok(Ok(request)) if request.is_change() && !may_change(user) => ControlAnswer::refused(
-                "this user may only read; run the command as root or as the user that the server runs as",
-            ),
-            Ok(Ok(ControlRequest::Events { last, follow: true })) => {
-                match self.followers.serve(&mut stream, last).await {
-                    Ok(()) => return,
-                    Err(full) => ControlAnswer::refused(full),
-                }
+        let request = tokio::select! {
+            request = timeout(patience, read_request(&mut stream)) => request,
+            _ = gives_way => return,
+        };
+        let (answer, _room) = match request {
+            Ok(Ok(ReceivedRequest { config: Some(config), .. }))
+                if !self.serves.is_file(&config) =>
+            {
+                (ControlAnswer::of_another(&self.serves), None)
             }
-            Ok(Ok(request)) => ask(request, &self.commands).await,
-            Ok(Err(fault)) => ControlAnswer::refused(fault),
-            Err(_) => ControlAnswer::refused(format!(
-                "the request did not come in time; send it within {patience:?}"
-            )),
+            Ok(Ok(ReceivedRequest {
+                request: ControlRequest::Events { last, follow: true },
+                ..
+            })) => match self.followers.serve(&mut stream, last).await {
+                Ok(()) => return,
+                Err(full) => (ControlAnswer::refused(full), None),
+            },
+            Ok(Ok(ReceivedRequest { request, .. })) if request.is_change() => {
+                self.change(request, user).await
+            }
+            Ok(Ok(ReceivedRequest { request, .. })) => {
+                let room = self.asking.acquire().await.ok();
+                (self.ask(request).await, room)
+            }
+            Ok(Err(fault)) => (ControlAnswer::refused(fault), None),
+            Err(_) => {
+                let fault = "the request did not come in time; send it within 10 s";
+                (ControlAnswer::refused(fault), None)
+            }
         };
         if timeout(patience, send(&mut stream, &answer)).await.is_err() {
             debug!("control socket: a client does not read its answer");
+        }
+    }
+
+    /// Has the loop change something for this user, who waits for that; with the room that this takes.
+    async fn change(
+        &self,
+        request: ControlRequest,
+        user: Option<u32>,
+    ) -> (ControlAnswer, Option<SemaphorePermit<'_>>) {
+        if !may_change(user) {
+            let fault = "this user may only read; run the command as root or as the user that the server \
+                         runs as";
+            return (ControlAnswer::refused(fault), None);
+        }
+        match self.changing.try_acquire() {
+            Ok(room) => (self.ask(request).await, Some(room)),
+            Err(_) => {
+                let fault = format!(
+                    "{MAX_CHANGES} others wait for the end of such commands; see `dnsbld status`, and try \
+                     again later"
+                );
+                (ControlAnswer::refused(fault), None)
+            }
+        }
+    }
+
+    /// Has the loop obey a request.
+    async fn ask(&self, request: ControlRequest) -> ControlAnswer {
+        let (sender, reply) = oneshot::channel();
+        let asked = Command::Ask(Asked { request, reply: Reply(sender) });
+        let answer = async {
+            self.commands.send(asked).await.ok()?;
+            reply.await.ok()
+        };
+        match timeout(LONGEST, answer).await {
+            Ok(Some(answer)) => answer,
+            Ok(None) => ControlAnswer::refused("the server is stopping"),
+            Err(_) => ControlAnswer::refused("the server is still at it after an hour; it goes on"),
         }
     }
 }
@@ -213,21 +289,6 @@ async fn send(stream: &mut UnixStream, line: &impl Serialize) -> io::Result<()> 
 fn may_change(user: Option<u32>) -> bool {
     let own = rustix::process::geteuid().as_raw();
     user.is_some_and(|user| user == 0 || user == own)
-}
-
-/// Has the loop obey a request.
-async fn ask(request: ControlRequest, commands: &Sender<Command>) -> ControlAnswer {
-    let (sender, reply) = oneshot::channel();
-    let asked = Command::Ask(Asked { request, reply: Reply(sender) });
-    let answer = async {
-        commands.send(asked).await.ok()?;
-        reply.await.ok()
-    };
-    match timeout(LONGEST, answer).await {
-        Ok(Some(answer)) => answer,
-        Ok(None) => ControlAnswer::refused("the server is stopping"),
-        Err(_) => ControlAnswer::refused("the server is still at it after an hour; it goes on"),
-    }
 }
 
 /// What is wrong with a request.
@@ -246,7 +307,9 @@ enum RequestFault {
 }
 
 /// Reads a request: one line of JSON. What comes after it is not read.
-async fn read_request(from: &mut (impl AsyncRead + Unpin)) -> Result<ControlRequest, RequestFault> {
+async fn read_request(
+    from: &mut (impl AsyncRead + Unpin),
+) -> Result<ReceivedRequest, RequestFault> {
     let mut text = Vec::new();
     loop {
         let start = text.len();
@@ -259,7 +322,7 @@ async fn read_request(from: &mut (impl AsyncRead + Unpin)) -> Result<ControlRequ
             });
         }
         if let Some(end) = memchr::memchr(b'\n', &text[start..]) {
-            return Ok(serde_json::from_slice(&text[..start + end])?);
+            return Ok(ReceivedRequest::read(&text[..start + end])?);
         }
     }
 }

@@ -1,10 +1,13 @@
 //! What the control socket is asked, and what it answers: one line of JSON each way.
 
 use super::reload_report::ReloadReport;
+use crate::config::ConfigSource;
 use crate::event::RecentEvents;
 use crate::status::{EventStatus, SCHEMA, Status};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::fmt;
+use std::path::PathBuf;
 use tokio::sync::oneshot;
 
 /// A request, as `{"command":"status"}`.
@@ -30,6 +33,33 @@ pub(crate) enum ControlRequest {
         #[serde(default)]
         follow: bool,
     },
+}
+
+/// A request as it is sent.
+#[derive(Debug, Serialize)]
+pub(crate) struct SentRequest<'a> {
+    #[serde(flatten)]
+    pub(crate) request: &'a ControlRequest,
+    /// The configuration file of the server that is meant: another one refuses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) config: Option<String>,
+}
+
+/// A request as it comes.
+#[derive(PartialEq, Eq, Debug)]
+pub(super) struct ReceivedRequest {
+    pub(super) request: ControlRequest,
+    /// The configuration file of the server that is meant.
+    pub(super) config: Option<PathBuf>,
+}
+
+impl ReceivedRequest {
+    /// Reads a line without its end.
+    pub(super) fn read(line: &[u8]) -> serde_json::Result<Self> {
+        let mut fields: serde_json::Map<String, Value> = serde_json::from_slice(line)?;
+        let config = fields.remove("config").map(serde_json::from_value).transpose()?;
+        Ok(Self { request: serde_json::from_value(Value::Object(fields))?, config })
+    }
 }
 
 impl ControlRequest {
@@ -61,7 +91,13 @@ pub(super) enum ControlAnswer {
 impl ControlAnswer {
     /// The answer to a request that is not done.
     pub(super) fn refused(error: impl fmt::Display) -> Self {
-        Self::Refused(ControlRefusal { error: error.to_string() })
+        Self::Refused(ControlRefusal { error: error.to_string(), other_server: false })
+    }
+
+    /// The answer to a request that is for another server than this one, which serves this configuration.
+    pub(super) fn of_another(serves: &ConfigSource) -> Self {
+        let error = format!("it serves another configuration: {serves}");
+        Self::Refused(ControlRefusal { error, other_server: true })
     }
 }
 
@@ -100,6 +136,9 @@ impl EventsReport {
 pub(crate) struct ControlRefusal {
     /// What is wrong, and what to do about it.
     pub(crate) error: String,
+    /// The request is for another server.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) other_server: bool,
 }
 
 /// A request that waits for its answer.

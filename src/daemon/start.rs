@@ -6,6 +6,7 @@ use super::catalog_builder::{self, Loads};
 use super::clock::Clock;
 use super::command::{Command, commands, send_loads};
 use super::control::{self, Control};
+use super::control_place;
 use super::control_socket::ControlSocket;
 use super::personality::Personality;
 use super::phase::Phase;
@@ -15,6 +16,7 @@ use super::servers::{Bound, Servers};
 use super::signals::Signals;
 use super::stats_reporter::StatsReporter;
 use crate::config::{ConfigSource, Settings};
+use crate::dataset::acceptance::AcceptCommand;
 use crate::dataset::manager::DatasetManager;
 use crate::dataset::task::Finished;
 use crate::event::{Event, EventSink};
@@ -67,13 +69,14 @@ impl FirstLoad {
         settings: Settings,
         source: ConfigSource,
         lock: Option<&StateLock>,
+        accept: AcceptCommand,
         personality: &Arc<dyn Personality>,
     ) -> anyhow::Result<Self> {
         let start = Instant::now();
         let clock = Clock::new(start, unix_time());
         let sink: Arc<dyn EventSink> = Arc::clone(personality) as _;
         let serials = Serials::open(settings.server.state_dir.as_deref(), lock, &*sink);
-        let (mut datasets, builds) = DatasetManager::new(&settings.server, lock, sink)?;
+        let (mut datasets, builds) = DatasetManager::new(&settings.server, lock, accept, sink)?;
         datasets.apply(&settings);
         let (personality, later) = (Arc::clone(personality), Vec::new());
         Ok(Self { start, clock, settings, source, datasets, builds, serials, personality, later })
@@ -187,7 +190,8 @@ pub(super) fn load(
     personality: &Arc<dyn Personality>,
 ) -> anyhow::Result<Catalog> {
     let (settings, source) = (settings.clone(), ConfigSource::given(settings.clone()));
-    let mut load = FirstLoad::begin(settings, source, None, personality)?;
+    let accept = AcceptCommand::default();
+    let mut load = FirstLoad::begin(settings, source, None, accept, personality)?;
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     let runtime = runtime.context("cannot wait for the threads that load")?;
     let (_, mut nobody) = commands();
@@ -212,16 +216,15 @@ pub(super) fn serve(
     if let (None, Some(folder)) = (&lock, &settings.server.state_dir) {
         personality.emit(&Event::StateFolderBusy { folder: folder.clone() });
     }
-    let mut load = FirstLoad::begin(settings, source, lock.as_ref(), &personality)?;
     runtime.block_on(async {
         let mut signals = Signals::listen().context("cannot listen to signals")?;
         let (sender, mut commands) = commands();
-        let socket = ControlSocket::open(
-            &load.settings.server.control,
-            &sender,
-            personality.recent_events(),
-            &*personality,
-        );
+        let place = &settings.server.control;
+        let recent = personality.recent_events();
+        let socket = ControlSocket::open(place, &source, &sender, recent, &*personality);
+        let options = socket.as_ref().map(|socket| control_place::client_options(socket.path()));
+        let accept = options.map_or_else(AcceptCommand::default, AcceptCommand::with_options);
+        let mut load = FirstLoad::begin(settings, source, lock.as_ref(), accept, &personality)?;
         let sink: Arc<dyn EventSink> = Arc::clone(&personality) as _;
         let stats_file = load.settings.server.stats_file.clone();
         let mut stats = StatsReporter::new(bound.workers(), stats_file, sink);
@@ -311,7 +314,8 @@ mod tests {
         };
         let personality: Arc<dyn Personality> = Arc::new(Plain::new(&settings.server));
         let source = ConfigSource::given(settings.clone());
-        let mut load = FirstLoad::begin(settings, source, None, &personality).unwrap();
+        let accept = AcceptCommand::default();
+        let mut load = FirstLoad::begin(settings, source, None, accept, &personality).unwrap();
         let mut statistics = Statistics::new(1, 0);
         let mut finished = [(); 2].map(|()| load.builds.blocking_recv().unwrap());
         finished.sort_by(|one, other| one.name.cmp(&other.name));

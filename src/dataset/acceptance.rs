@@ -1,7 +1,7 @@
 //! Accepting what was refused: exactly those files, once.
 
 use crate::source::{FileState, Identity, Problem, SourceFile, Version};
-use crate::util::text::counted;
+use crate::util::text::{counted, shell_word};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -53,6 +53,25 @@ impl RefusedVersions {
             served.iter().any(|source| version.hash == Some(source.report.hash))
         };
         self.0.iter().filter(|version| !is_served(version)).cloned().collect()
+    }
+}
+
+/// The command by which refused files are accepted, with the options that find the server; none if nobody can
+/// ask it.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct AcceptCommand(Option<String>);
+
+impl AcceptCommand {
+    /// Of a server that is found by these options, as a shell reads them.
+    pub(crate) fn with_options(options: String) -> Self {
+        Self(Some(options))
+    }
+
+    /// The command for this dataset.
+    pub(crate) fn of(&self, dataset: &str) -> Option<String> {
+        let options = self.0.as_ref()?;
+        let blank = if options.is_empty() { "" } else { " " };
+        Some(format!("dnsbld accept{blank}{options} {}", shell_word(dataset)))
     }
 }
 

@@ -3,7 +3,7 @@
 mod aging;
 mod quarantine;
 
-use super::acceptance::RefusedVersions;
+use super::acceptance::{AcceptCommand, RefusedVersions};
 use super::cached;
 use super::lifecycle::{Failure, Lifecycle, State};
 use super::pool::Pool;
@@ -61,6 +61,7 @@ struct BuildContext {
     pool: Pool,
     watcher: Arc<Watcher>,
     sink: Arc<dyn EventSink>,
+    accept: AcceptCommand,
     /// Write to the state folder, if there is one.
     writers: Option<Writers>,
 }
@@ -99,6 +100,7 @@ impl DatasetManager {
     pub(crate) fn new(
         server: &config::Server,
         lock: Option<&StateLock>,
+        accept: AcceptCommand,
         sink: Arc<dyn EventSink>,
     ) -> anyhow::Result<(Self, UnboundedReceiver<Finished>)> {
         let (done, finished) = unbounded_channel();
@@ -122,6 +124,7 @@ impl DatasetManager {
                 .map(|folder| Writers::start(folder, &sink))
                 .transpose()
                 .context("cannot start the threads that write snapshots and keep files")?,
+            accept,
             sink,
         };
         Ok((Self { datasets: BTreeMap::new(), replies: Replies::default(), context }, finished))
@@ -329,6 +332,11 @@ impl DatasetManager {
     /// What is known of the data of a dataset that was accepted last, also before the start.
     pub(crate) fn record(&self, name: &str) -> Option<&DatasetRecord> {
         self.datasets.get(name)?.record.as_ref()
+    }
+
+    /// The command that has the refused files of a dataset served, if anybody can ask the server.
+    pub(crate) fn accept_command(&self, name: &str) -> Option<String> {
+        self.context.accept.of(name)
     }
 
     /// All datasets: name, type and lifecycle.

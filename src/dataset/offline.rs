@@ -44,7 +44,7 @@ pub fn compile(
     let task = Task::without_server(spec.clone(), server, source.token());
     let now = unix_time();
     let refused = |problem: Problem| {
-        let remedy = problem.cause.remedy(&spec.name);
+        let remedy = problem.cause.remedy(None);
         anyhow::anyhow!("{}: {problem}; {remedy}", spec.name)
     };
     let Built { dataset, sources, diagnostics, facts, .. } = match build(&task, now, false) {

@@ -140,8 +140,8 @@ pub(crate) fn text(event: &Event) -> String {
             "dataset {dataset}: recovered after {}: its files hold the data that is served",
             age(*failed_for)
         ),
-        Event::DatasetRefused { dataset, refusal } => {
-            format!("dataset {dataset}: {}", refused(dataset, refusal))
+        Event::DatasetRefused { dataset, refusal, accept } => {
+            format!("dataset {dataset}: {}", refused(refusal, accept.as_deref()))
         }
         Event::DatasetAccepted { dataset, problem, before } => format!(
             "dataset {dataset}: {problem}; it is served all the same: {}",
@@ -488,10 +488,10 @@ pub(crate) fn odd(doubt: &Doubt) -> String {
     }
 }
 
-fn refused(dataset: &str, refusal: &Refusal) -> String {
+fn refused(refusal: &Refusal, accept: Option<&str>) -> String {
     let Refusal { problem, told_for, served } = refusal;
     let still = told_for.map_or(String::new(), |time| format!(" (for {} now)", age(time)));
-    let remedy = problem.cause.remedy(dataset);
+    let remedy = problem.cause.remedy(accept);
     match served {
         None => {
             format!("not loaded{still}: {problem}; nothing of it is served; {remedy}")

@@ -100,6 +100,8 @@ pub enum Event {
         dataset: String,
         /// Why, and what is served instead.
         refusal: Refusal,
+        /// The command that has them served all the same, if anybody can ask the server.
+        accept: Option<String>,
     },
     /// Files are served although a rule refuses them.
     DatasetAccepted {

@@ -48,7 +48,8 @@ fn loaded(before: Option<u64>, failed_for: Option<u64>, doubt: Option<Doubt>) ->
 fn refused(cause: Cause, told_for: Option<u64>, served: Option<LastGood>) -> Event {
     let problem = Problem { file: "/lists/one".into(), cause };
     let refusal = Refusal { problem, told_for: told_for.map(Duration::from_secs), served };
-    Event::DatasetRefused { dataset: list(), refusal }
+    let accept = Some("dnsbld accept list".to_owned());
+    Event::DatasetRefused { dataset: list(), refusal, accept }
 }
 
 fn accepted(before: bool) -> Event {

@@ -33,7 +33,7 @@ pub(super) fn lines(
             let text = format!("{dataset}: good again after {past}: the files hold what is served");
             vec![(Severity::Info, text)]
         }
-        Event::DatasetRefused { dataset, refusal: Refusal { problem, served, .. } } => {
+        Event::DatasetRefused { dataset, refusal: Refusal { problem, served, .. }, .. } => {
             let line = match problem.cause {
                 Cause::Rejected(fatal) => format!("({})", fatal.line),
                 _ => String::new(),

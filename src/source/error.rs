@@ -169,16 +169,16 @@ impl Cause {
         }
     }
 
-    /// What the administrator of this dataset can do, as one sentence without an end.
-    pub fn remedy(&self, dataset: &str) -> Cow<'static, str> {
+    /// What the administrator of the dataset can do, as one sentence without an end. `accept` is the command
+    /// that has the file served all the same, if there is one.
+    pub fn remedy(&self, accept: Option<&str>) -> Cow<'static, str> {
         let Self::Guard { finding, .. } = self else {
             let remedy = self.usual_remedy();
-            return match self.may_be_accepted() {
-                true => {
-                    format!("{remedy}; to serve it all the same, run `dnsbld accept {dataset}`")
-                        .into()
+            return match accept.filter(|_| self.may_be_accepted()) {
+                Some(accept) => {
+                    format!("{remedy}; to serve it all the same, run `{accept}`").into()
                 }
-                false => remedy.into(),
+                None => remedy.into(),
             };
         };
         let rule = finding.rule();
@@ -187,9 +187,9 @@ impl Cause {
             "sentinels" => "sentinels = false".to_owned(),
             setting => format!("another {setting}"),
         };
+        let accept = accept.map_or(String::new(), |accept| format!("run `{accept}`, or "));
         format!(
-            "look at the new file; if it is right, run `dnsbld accept {dataset}`, or set {setting} in the \
-             guard table of the dataset"
+            "look at the new file; if it is right, {accept}set {setting} in the guard table of the dataset"
         )
         .into()
     }
@@ -371,13 +371,16 @@ mod tests {
         assert_eq!(problem.to_string(), text);
         let remedy = "look at the new file; if it is right, run `dnsbld accept l2`, or set another \
                       shrink in the guard table of the dataset";
-        assert_eq!(problem.cause.remedy("l2"), remedy);
+        assert_eq!(problem.cause.remedy(Some("dnsbld accept l2")), remedy);
+        let remedy = "look at the new file; if it is right, set another shrink in the guard table of the \
+                      dataset";
+        assert_eq!(problem.cause.remedy(None), remedy);
     }
 
     /// Whatever the fault, the server's user was to be let read the file.
     #[test]
     fn each_error_of_the_system_has_its_remedy() {
-        let remedy = |error| Cause::unreadable(&io::Error::from_raw_os_error(error)).remedy("l2");
+        let remedy = |error| Cause::unreadable(&io::Error::from_raw_os_error(error)).remedy(None);
         assert!(remedy(libc::EACCES).contains("the server's user"));
         assert!(remedy(libc::ELOOP).contains("symlinks"));
         for error in [libc::EIO, libc::EAGAIN, libc::ESTALE] {
@@ -388,7 +391,7 @@ mod tests {
     /// There is no setting for the limit; each file may be that long.
     #[test]
     fn a_limit_that_nobody_can_raise_is_not_to_be_raised() {
-        let remedy = Cause::TooBig(4 << 30).remedy("l2");
+        let remedy = Cause::TooBig(4 << 30).remedy(None);
         assert!(remedy.contains("split it into several files"), "{remedy}");
     }
 

@@ -192,6 +192,7 @@ mod tests {
                 dataset: "bl".to_owned(),
                 versions,
                 problem,
+                accept: None,
                 time: 1000,
             });
         };

@@ -51,6 +51,8 @@ pub(crate) struct RefusedFiles {
     pub(crate) versions: Vec<Version>,
     /// Why.
     pub(crate) problem: Problem,
+    /// The command that has them served all the same, if anybody can ask the server.
+    pub(crate) accept: Option<String>,
     /// When, in seconds since 1970.
     pub(crate) time: u64,
 }
@@ -170,7 +172,7 @@ impl Quarantine {
 }
 
 fn note<'a>(refused: &'a RefusedFiles, version: &Version, hash: u128, kept_bytes: u64) -> Note<'a> {
-    let RefusedFiles { dataset, problem, time, .. } = refused;
+    let RefusedFiles { dataset, problem, accept, time, .. } = refused;
     Note {
         schema: 1,
         dataset,
@@ -178,7 +180,7 @@ fn note<'a>(refused: &'a RefusedFiles, version: &Version, hash: u128, kept_bytes
         rule: problem.cause.rule(),
         reason: problem.cause.to_string(),
         shown: problem.cause.shown(),
-        remedy: problem.cause.remedy(dataset).into_owned(),
+        remedy: problem.cause.remedy(accept.as_deref()).into_owned(),
         refused: *time,
         modified: version.identity.modified.seconds,
         hash: format!("{hash:032x}"),
@@ -233,7 +235,7 @@ mod tests {
             let FileState::File(identity) = FileState::of(&path) else { panic!("no file") };
             let versions = vec![Version { path: path.clone(), identity, hash: None }];
             let problem = Problem { file: path, cause: Cause::Markup };
-            RefusedFiles { dataset: dataset.to_owned(), versions, problem, time }
+            RefusedFiles { dataset: dataset.to_owned(), versions, problem, accept: None, time }
         }
 
         fn keep(&self, dataset: &str, time: u64, text: &[u8]) -> Vec<PathBuf> {

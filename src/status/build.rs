@@ -60,7 +60,10 @@ impl Status {
         let datasets: Vec<_> = datasets
             .all()
             .map(|(name, kind, life)| {
-                let mut status = DatasetStatus::new(name, kind, life, datasets.record(name));
+                let mut status = {
+                    let accept = datasets.accept_command(name);
+                    DatasetStatus::new(name, kind, life, datasets.record(name), accept.as_deref())
+                };
                 let is_current = status.problem.is_none();
                 if let Some(served) = life.served().filter(|_| is_current) {
                     let overdue = datasets.overdue(name, SystemTime::now());
@@ -142,7 +145,13 @@ impl Health {
 }
 
 impl DatasetStatus {
-    fn new(name: &str, kind: Kind, lifecycle: &Lifecycle, record: Option<&DatasetRecord>) -> Self {
+    fn new(
+        name: &str,
+        kind: Kind,
+        lifecycle: &Lifecycle,
+        record: Option<&DatasetRecord>,
+        accept: Option<&str>,
+    ) -> Self {
         let served = lifecycle.served();
         // What was remembered of another time is of no use while nothing is served.
         let record = record.filter(|_| served.is_some());
@@ -174,7 +183,7 @@ impl DatasetStatus {
                 rule: failure.problem.cause.rule().map(str::to_owned),
                 cause: failure.problem.cause.to_string(),
                 shown: failure.problem.cause.shown().to_vec(),
-                remedy: failure.problem.cause.remedy(name).into_owned(),
+                remedy: failure.problem.cause.remedy(accept).into_owned(),
                 since: failure.since.into(),
                 attempts: failure.attempts,
             }),

@@ -1,5 +1,6 @@
 //! Words for people.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// A number of things: `1 entry`, `2 entries`.
@@ -18,6 +19,15 @@ pub fn age(time: Duration) -> String {
     }
 }
 
+/// A word of a command, for a shell of POSIX to read as it is.
+pub fn shell_word(word: &str) -> Cow<'_, str> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:@%+=,".contains(&byte);
+    match !word.is_empty() && word.bytes().all(is_plain) {
+        true => word.into(),
+        false => format!("'{}'", word.replace('\'', r"'\''")).into(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -26,6 +36,17 @@ mod tests {
     fn only_one_thing_is_singular() {
         let text = |number| counted(number, "entry", "entries");
         assert_eq!([text(0), text(1), text(2)], ["0 entries", "1 entry", "2 entries"]);
+    }
+
+    #[test]
+    fn a_shell_reads_a_word_as_it_was() {
+        let plain = "/run/dnsbld/control";
+        assert_eq!(shell_word(plain), plain);
+        for word in ["", "my list", "it's", "$HOME", "a;b", "#", "~", "gr\u{fc}n"] {
+            let script = format!("printf %s {}", shell_word(word));
+            let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+            assert_eq!(String::from_utf8(output.stdout).unwrap(), word);
+        }
     }
 
     #[test]

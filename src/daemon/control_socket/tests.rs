@@ -9,7 +9,7 @@ async fn read(bytes: &[u8]) -> Result<ControlRequest, RequestFault> {
     let (mut client, mut server) = duplex(bytes.len().max(1));
     client.write_all(bytes).await.unwrap();
     drop(client);
-    read_request(&mut server).await
+    read_request(&mut server).await.map(|received| received.request)
 }
 
 #[tokio::test]
@@ -51,8 +51,15 @@ async fn anything_else_is_refused() {
     assert!(too_long(&read(&vec![b' '; 1 << 20]).await.unwrap_err()));
 }
 
-fn of(commands: Sender<Command>) -> Server {
-    Server { commands, followers: Followers::of(Arc::default()) }
+fn of(commands: Sender<Command>) -> Arc<Server> {
+    let serves = ConfigSource::file("/etc/dnsbld/one.toml");
+    Server::new(serves, commands, Followers::of(Arc::default()))
+}
+
+/// Attends a client that need not give way.
+async fn attend(stream: UnixStream, commands: Sender<Command>, patience: Duration) {
+    let (_first, gives_way) = oneshot::channel();
+    of(commands).attend(stream, gives_way, patience).await;
 }
 
 /// A loop that obeys whatever it is asked, and one client of it.
@@ -64,7 +71,7 @@ async fn asked(bytes: &[u8], answer: fn() -> ControlAnswer) -> String {
             reply.send(answer());
         }
     });
-    tokio::spawn(async move { of(sender).attend(server, PATIENCE).await });
+    tokio::spawn(attend(server, sender, PATIENCE));
     client.write_all(bytes).await.unwrap();
     let mut text = String::new();
     client.read_to_string(&mut text).await.unwrap();
@@ -88,14 +95,14 @@ async fn an_answer_is_one_line() {
 async fn a_client_that_hangs_is_given_up() {
     let (sender, mut commands) = channel(1);
     let (mut silent, server) = UnixStream::pair().unwrap();
-    of(sender.clone()).attend(server, SHORT).await;
+    attend(server, sender.clone(), SHORT).await;
     let mut text = String::new();
     silent.read_to_string(&mut text).await.unwrap();
     assert!(text.contains("did not come in time"), "{text}");
 
     let (mut deaf, server) = UnixStream::pair().unwrap();
     deaf.write_all(b"{\"command\":\"status\"}\n").await.unwrap();
-    let attending = tokio::spawn(async move { of(sender).attend(server, PATIENCE).await });
+    let attending = tokio::spawn(attend(server, sender, PATIENCE));
     let Some(Command::Ask(Asked { reply, .. })) = commands.recv().await else {
         panic!("no request")
     };
@@ -104,12 +111,85 @@ async fn a_client_that_hangs_is_given_up() {
     drop(deaf);
 }
 
+/// Any number of clients that send nothing, or no whole line, and one that asks.
+#[tokio::test]
+async fn those_that_are_silent_give_way_to_those_that_ask() {
+    let (sender, mut commands) = channel(1);
+    tokio::spawn(async move {
+        while let Some(Command::Ask(Asked { reply, .. })) = commands.recv().await {
+            reply.send(ControlAnswer::refused("it is told"));
+        }
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("control");
+    let (listener, _) = bind(&path, false).unwrap();
+    tokio::spawn(of(sender).serve(listener));
+    let mut silent = Vec::new();
+    for number in 0..3 * MAX_CLIENTS {
+        let mut client = UnixStream::connect(&path).await.unwrap();
+        client.write_all([b"".as_slice(), b"{\"comm", &[b' '; 9000]][number % 3]).await.unwrap();
+        silent.push(client);
+    }
+    let mut client = UnixStream::connect(&path).await.unwrap();
+    client.write_all(b"{\"command\":\"status\"}\n").await.unwrap();
+    let mut text = String::new();
+    timeout(PATIENCE / 2, client.read_to_string(&mut text)).await.unwrap().unwrap();
+    assert_eq!(text, "{\"error\":\"it is told\"}\n");
+    // The last ones still have their time.
+    let mut last = silent.pop().unwrap();
+    assert!(timeout(SHORT, last.read_u8()).await.is_err());
+}
+
+/// However many wait for the end of a reload, it can be asked how the server is.
+#[tokio::test]
+async fn those_that_wait_for_a_change_leave_room_for_others() {
+    let (sender, mut commands) = channel(1);
+    let answering = of(sender);
+    let ask = |request: &'static [u8]| {
+        let (mut client, server) = UnixStream::pair().unwrap();
+        let (first, gives_way) = oneshot::channel();
+        let answering = Arc::clone(&answering);
+        tokio::spawn(async move { answering.attend(server, gives_way, PATIENCE).await });
+        async move {
+            let _first = first;
+            client.write_all(request).await.unwrap();
+            let mut text = String::new();
+            client.read_to_string(&mut text).await.unwrap();
+            text
+        }
+    };
+    let mut waiting = Vec::new();
+    for _ in 0..MAX_CHANGES {
+        tokio::spawn(ask(b"{\"command\":\"reload\"}\n"));
+        waiting.push(commands.recv().await);
+    }
+    let text = ask(b"{\"command\":\"reload\"}\n").await;
+    assert!(text.contains("others wait for the end of such commands"), "{text}");
+    let status = tokio::spawn(ask(b"{\"command\":\"status\"}\n"));
+    let Some(Command::Ask(Asked { reply, .. })) = commands.recv().await else { panic!("none") };
+    reply.send(ControlAnswer::refused("it is told"));
+    assert_eq!(status.await.unwrap(), "{\"error\":\"it is told\"}\n");
+}
+
+#[tokio::test]
+async fn a_request_for_the_server_of_another_configuration_is_refused() {
+    let told = || ControlAnswer::refused("it is told");
+    let ask = |config: &str| format!("{{\"command\":\"status\",\"config\":{config}}}\n");
+    let text = asked(ask("\"/etc/dnsbld/one.toml\"").as_bytes(), told).await;
+    assert_eq!(text, "{\"error\":\"it is told\"}\n");
+    let text = asked(ask("\"/etc/dnsbld/two.toml\"").as_bytes(), told).await;
+    let want = "{\"error\":\"it serves another configuration: /etc/dnsbld/one.toml\",\"other_server\":true}\n";
+    assert_eq!(text, want);
+    let text = asked(ask("7").as_bytes(), told).await;
+    assert!(text.contains("is none that this server knows"), "{text}");
+}
+
 #[tokio::test]
 async fn a_server_that_stops_says_so() {
     let (sender, commands) = channel(1);
     let (mut client, server) = UnixStream::pair().unwrap();
     drop(commands);
-    tokio::spawn(async move { of(sender).attend(server, PATIENCE).await });
+    tokio::spawn(attend(server, sender, PATIENCE));
     client.write_all(b"{\"command\":\"status\"}\n").await.unwrap();
     let mut text = String::new();
     client.read_to_string(&mut text).await.unwrap();
@@ -137,9 +217,13 @@ async fn the_socket_of_a_dead_server_is_replaced_and_that_of_a_living_one_is_not
     assert!(path.exists(), "a server that was killed leaves its socket");
     let (second, file) = bind(&path, true).unwrap();
     // The file of another is not removed.
-    drop(ControlSocket { path: path.clone(), file: (0, 0), followers: of(channel(1).0).followers });
+    drop(ControlSocket {
+        path: path.clone(),
+        file: (0, 0),
+        followers: Followers::of(Arc::default()),
+    });
     assert!(path.exists());
-    drop(ControlSocket { path: path.clone(), file, followers: of(channel(1).0).followers });
+    drop(ControlSocket { path: path.clone(), file, followers: Followers::of(Arc::default()) });
     assert!(!path.exists());
     drop(second);
 }

@@ -124,7 +124,8 @@ impl ManagedDataset {
         let RefusedLoad { refusal, retry } = self.lifecycle.refuse(time, problem.clone());
         self.retry = Some(Instant::now() + retry);
         if let Some(refusal) = refusal {
-            context.sink.emit(&Event::DatasetRefused { dataset: self.spec.name.clone(), refusal });
+            let (dataset, accept) = (self.spec.name.clone(), context.accept.of(&self.spec.name));
+            context.sink.emit(&Event::DatasetRefused { dataset, refusal, accept });
         }
         let is_new = self.kept_aside.as_ref() != Some(&versions);
         if let Some(writers) = &context.writers
@@ -136,6 +137,7 @@ impl ManagedDataset {
                 dataset: self.spec.name.clone(),
                 versions: versions.beside(served),
                 problem: problem.clone(),
+                accept: context.accept.of(&self.spec.name),
                 time: unix_time(),
             });
             self.kept_aside = Some(versions.clone());
