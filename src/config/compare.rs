@@ -173,6 +173,9 @@ impl Changes {
         };
         self.value("server.max-memory", size(old.max_memory), size(new.max_memory));
         self.value("server.accept-host-bits", old.accept_host_bits, new.accept_host_bits);
+        self.value("stats.top", old.top.is_on, new.top.is_on);
+        let (before, after) = (old.top.anonymise_clients, new.top.anonymise_clients);
+        self.value("stats.anonymise-clients", before, after);
         let names = |list: &[String]| match list {
             [] => "none".to_owned(),
             list => list.join(", "),
@@ -239,7 +242,7 @@ fn addresses(list: &[SocketAddr]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{ControlPath, LogTarget, QueryLog, TcpLimits, Tls, TtlBounds, Zone};
+    use crate::config::{ControlPath, LogTarget, QueryLog, TcpLimits, Tls, Top, TtlBounds, Zone};
     use std::num::NonZeroUsize;
     use std::time::Duration;
 
@@ -317,6 +320,7 @@ mod tests {
             version: None,
             id: Some("ns1".into()),
             accept_host_bits: true,
+            top: Top { is_on: false, anonymise_clients: true },
             acl: vec!["a".into(), "c".into()],
             ..Server::default()
         };
@@ -337,6 +341,8 @@ mod tests {
             ("server.version", "dnsbld", "hide"),
             ("server.id", "hide", "ns1"),
             ("server.accept-host-bits", "false", "true"),
+            ("stats.top", "true", "false"),
+            ("stats.anonymise-clients", "false", "true"),
             ("server.acl", "none", "a, c"),
         ];
         let changed = |dataset: &str, difference| SettingChange::DatasetChanged {

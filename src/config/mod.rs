@@ -26,7 +26,7 @@ pub use policy::{Policy, RULES, TurnOff};
 pub use preset::{IntervalOrigin, PRESETS, Preset, PresetList, preset};
 pub use settings::{
     AgeLimit, ControlPath, Dataset, FreshnessLimits, Loaded, LogTarget, QueryLog, Server, Settings,
-    Soa, StalePolicy, StatsFile, TcpLimits, Tls, TtlBounds, Usage, Zone,
+    Soa, StalePolicy, StatsFile, TcpLimits, Tls, Top, TtlBounds, Usage, Zone,
 };
 pub use source::{ConfigSource, SAMPLE_FILE, SYSTEM_FILE, open};
 pub use value::collide;

@@ -150,13 +150,14 @@ fn what_is_commented_out_is_valid() {
 #[test]
 fn every_setting_appears_with_its_default() {
     let template: toml::Table = switched_on().parse().unwrap();
-    let sections: [(&str, &[&str]); 10] = [
+    let sections: [(&str, &[&str]); 11] = [
         ("bogus = 1", &[]),
         ("[server]\nbogus = 1", &["server"]),
         ("[server.tls]\nbogus = 1", &["server", "tls"]),
         ("[[dataset]]\nbogus = 1", &["dataset"]),
         ("[[dataset]]\nsoa = { bogus = 1 }", &["dataset", "soa"]),
         ("[guard]\nbogus = 1", &["guard"]),
+        ("[stats]\nbogus = 1", &["stats"]),
         ("[[dataset]]\nguard = { bogus = 1 }", &["dataset", "guard"]),
         ("[[zone]]\nbogus = 1", &["zone"]),
         ("[mirror]\nbogus = 1", &["mirror"]),

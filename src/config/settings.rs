@@ -115,6 +115,8 @@ pub struct Server {
     pub query_log: Option<QueryLog>,
     /// The statistics file, if it is on.
     pub stats_file: Option<StatsFile>,
+    /// What is kept of single queries.
+    pub top: Top,
     /// The names of the access lists that apply to all zones.
     pub acl: Vec<String>,
     /// The socket for those who ask the server how it is, or tell it what to do.
@@ -143,6 +145,7 @@ impl Default for Server {
             decompress: true,
             query_log: None,
             stats_file: None,
+            top: Top::default(),
             acl: Vec::new(),
             control: ControlPath::Usual,
         }
@@ -213,6 +216,21 @@ pub struct StatsFile {
 impl StatsFile {
     /// The interval of rbldnsd.
     pub const INTERVAL: Duration = Duration::from_secs(60);
+}
+
+/// What is kept, in memory alone, of what is asked most and of who asks most.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Top {
+    /// Keeps anything at all.
+    pub is_on: bool,
+    /// Keeps networks (IPv4 /24, IPv6 /48) in place of the addresses of clients.
+    pub anonymise_clients: bool,
+}
+
+impl Default for Top {
+    fn default() -> Self {
+        Self { is_on: true, anonymise_clients: false }
+    }
 }
 
 /// The limits of TCP (RFC 7766 section 6.2).

@@ -18,6 +18,7 @@ pub(super) type TypedList = Typed<Vec<Spanned<String>>>;
 pub(super) struct Spec {
     pub(super) server: ServerSpec,
     pub(super) guard: GuardSpec,
+    pub(super) stats: StatsSpec,
     pub(super) dataset: Vec<Spanned<DatasetSpec>>,
     pub(super) zone: Vec<Spanned<ZoneSpec>>,
     pub(super) mirror: MirrorSpec,
@@ -52,6 +53,13 @@ pub(super) struct ServerSpec {
     pub(super) acl: TypedList,
     pub(super) control: Typed<String>,
     pub(super) tls: Typed<TlsSpec>,
+}
+
+#[derive(Deserialize, Debug, Default)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case", expecting = "a table")]
+pub(super) struct StatsSpec {
+    pub(super) top: Option<bool>,
+    pub(super) anonymise_clients: Option<bool>,
 }
 
 #[derive(Deserialize, Debug, Default)]

@@ -4,7 +4,7 @@ use super::resolve::resolve;
 use super::{
     AgeLimit, ConfigDiagnostic, ControlPath, Dataset, FreshnessLimits, Guard, Loaded, LogTarget,
     Policy, QueryLog, Ratio, Sentinel, Server, Settings, Soa, StalePolicy, StatsFile, TcpLimits,
-    Tls, TtlBounds, Usage, Zone, parse,
+    Tls, Top, TtlBounds, Usage, Zone, parse,
 };
 use crate::zone::Unlisted;
 use crate::zonefile::Kind;
@@ -76,6 +76,9 @@ fn every_setting_of_the_server_arrives() {
         stats-interval = '5m'
         acl = ['clients']
         control = 'run/control'
+        [stats]
+        top = false
+        anonymise-clients = true
         [server.tls]
         listen = ['192.0.2.1:853']
         certificate = 'x.pem'
@@ -107,6 +110,7 @@ fn every_setting_of_the_server_arrives() {
             increments: true,
             interval: Some(Duration::from_secs(300)),
         }),
+        top: Top { is_on: false, anonymise_clients: true },
         acl: vec!["clients".into()],
         control: ControlPath::At("/etc/dnsbld/run/control".into()),
         tls: Some(Tls {

@@ -2,9 +2,11 @@
 
 use crate::config::{self, Settings};
 use crate::event::{Event, EventSink};
+use crate::status::{CertificateStatus, Time};
 use crate::wire::name::NameBuf;
 use crate::zone::Zone;
 use std::collections::HashSet;
+use std::time::Duration;
 
 /// What was told and still is so.
 #[derive(Default)]
@@ -13,6 +15,8 @@ pub(super) struct Alarms {
     expired: HashSet<NameBuf>,
     /// Zones that are without one of their allow or access lists, and the list.
     missing: HashSet<(NameBuf, String)>,
+    /// Certificates that expire soon, and when, and those that have expired.
+    certificates: HashSet<(String, Time, bool)>,
 }
 
 impl Alarms {
@@ -23,6 +27,24 @@ impl Alarms {
                 self.expired.remove(&zone.apex);
             } else if self.expired.insert(zone.apex.clone()) {
                 sink.emit(&Event::ZoneExpired { zone: zone.apex.clone() });
+            }
+        }
+    }
+
+    /// Tells of certificates that expire soon, and again when they have expired.
+    pub(super) fn tell_certificates(
+        &mut self,
+        certificates: &[CertificateStatus],
+        now: u64,
+        sink: &dyn EventSink,
+    ) {
+        let now = Time(now as i64);
+        for certificate in certificates.iter().filter(|certificate| !certificate.is_well(now)) {
+            let Some(expires) = certificate.expires else { continue };
+            let left = u64::try_from(expires.0 - now.0).ok().map(Duration::from_secs);
+            if self.certificates.insert((certificate.file.clone(), expires, left.is_some())) {
+                let (file, names) = (certificate.file.clone().into(), certificate.names.clone());
+                sink.emit(&Event::CertificateExpiring { file, names, left });
             }
         }
     }

@@ -13,17 +13,20 @@ use super::servers::Servers;
 use super::stats_reporter::StatsReporter;
 use crate::config::{ConfigSource, Settings};
 use crate::dataset::manager::DatasetManager;
+use crate::engine::Figures;
 use crate::event::Event;
 use crate::server::shared_catalog::SharedCatalog;
 use crate::state::lock::StateLock;
 use crate::state::serials::Serials;
+use crate::state::traffic::{Count, TrafficHistory};
 use crate::stats::query_log::QueryLog;
-use crate::status::{SCHEMA, Sources, Status};
+use crate::status::{SCHEMA, Sources, Status, TrafficStatus};
 use crate::util::time::unix_time;
 use crate::watch::FileChange;
 use crate::wire::name::NameBuf;
 use crate::zone::{Zone, ZoneState};
 use sd_notify::NotifyState;
+use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -55,6 +58,10 @@ pub(super) struct Control {
     pub(super) phase: Phase,
     pub(super) alarms: Alarms,
     pub(super) clock: Clock,
+    /// When the server was started, in seconds since 1970.
+    pub(super) since: u64,
+    /// How much was asked in the last day.
+    pub(super) traffic: TrafficHistory,
     /// The reloads whose clients wait for their end.
     pub(super) reloads: Reloads,
 }
@@ -86,6 +93,8 @@ impl Control {
         }
         tell_the_end(&*self.personality);
         self.save_serials();
+        self.count_traffic(unix_time());
+        self.report_traffic(TrafficHistory::save);
         self.servers.stop().await;
         self.stats.end(zones(&self.settings));
         if let Some(log) = self.query_log {
@@ -133,6 +142,10 @@ impl Control {
                 self.reloads.begin(since, before, &outcome, reply);
             }
             ControlRequest::Accept { dataset } => self.accept(dataset, reply),
+            ControlRequest::Traffic {} => {
+                let traffic = TrafficStatus::new(&self.traffic, zones(&self.settings));
+                reply.send(ControlAnswer::Traffic(traffic));
+            }
             ControlRequest::Events { last, .. } => {
                 let recent = self.personality.recent_events();
                 reply.send(ControlAnswer::Events(EventsReport::new(&recent, last)));
@@ -165,7 +178,9 @@ impl Control {
     fn status(&self) -> Status {
         Status::new(Sources {
             config: &self.source,
-            listening: self.servers.listening(),
+            since: self.since,
+            sockets: self.servers.sockets(),
+            events: &self.personality.recent_events(),
             settings: &self.settings,
             datasets: &self.datasets,
             zones: self.catalog.load().zones(),
@@ -228,6 +243,27 @@ impl Control {
             self.publish();
         }
         self.alarms.tell_expired(self.catalog.load().zones(), now, &*self.personality);
+        self.alarms.tell_certificates(&self.servers.certificates(), now, &*self.personality);
+        if self.traffic.is_due(now) {
+            self.count_traffic(now);
+            self.report_traffic(|traffic| traffic.save_now_and_then());
+        }
+    }
+
+    /// Adds what was asked since the last time to the history.
+    fn count_traffic(&mut self, now: u64) {
+        let figures: Vec<_> = self.stats.statistics().figures().collect();
+        let count = |figures: &Figures| Count { queries: figures.all(), listed: figures.listed() };
+        let all: Figures = figures.iter().map(|(_, figures)| *figures).sum();
+        let zones =
+            figures.iter().filter_map(|(zone, figures)| Some((Some((*zone)?), count(figures))));
+        self.traffic.count(now, std::iter::once((None, count(&all))).chain(zones));
+    }
+
+    fn report_traffic(&mut self, save: impl FnOnce(&mut TrafficHistory) -> io::Result<()>) {
+        if let Err(error) = save(&mut self.traffic) {
+            self.personality.emit(&Event::TrafficNotWritten { error });
+        }
     }
 
     /// Takes the state folder over when the server that had it has ended, or when it was removed; what
@@ -241,6 +277,7 @@ impl Control {
             Some(lock) if lock.is_locked() => {
                 self.personality.emit(&Event::StateFolderTaken { folder: folder.to_owned() });
                 self.serials.keep(folder, &lock);
+                self.traffic.keep(folder, &lock);
                 if let Err(error) = self.datasets.write_snapshots(folder, &lock) {
                     self.personality.emit(&Event::SnapshotWriterFailed { error });
                 }
@@ -252,6 +289,7 @@ impl Control {
             None if self.lock.is_some() => {
                 self.lock = None;
                 self.serials.keep_no_more();
+                self.traffic.keep_no_more();
                 self.datasets.stop_writing_snapshots();
                 self.personality.emit(&Event::StateFolderBusy { folder: folder.to_owned() });
             }

@@ -3,7 +3,7 @@
 use super::reload_report::ReloadReport;
 use crate::config::ConfigSource;
 use crate::event::RecentEvents;
-use crate::status::{EventStatus, SCHEMA, Status};
+use crate::status::{EventStatus, SCHEMA, Status, TrafficStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
@@ -23,6 +23,8 @@ pub(crate) enum ControlRequest {
         /// The dataset.
         dataset: String,
     },
+    /// Tells how much was asked in each minute of the last day.
+    Traffic {},
     /// Tells what has happened lately.
     Events {
         /// The most events to tell, the newest; all that are kept without it.
@@ -66,7 +68,7 @@ impl ControlRequest {
     /// True if it changes anything: then only root and the server's own user may send it.
     pub(super) fn is_change(&self) -> bool {
         match self {
-            Self::Status {} | Self::Events { .. } => false,
+            Self::Status {} | Self::Traffic {} | Self::Events { .. } => false,
             Self::Reload {} | Self::Accept { .. } => true,
         }
     }
@@ -82,6 +84,8 @@ pub(super) enum ControlAnswer {
     Reload(Box<ReloadReport>),
     /// To [`ControlRequest::Accept`].
     Accept(AcceptReport),
+    /// To [`ControlRequest::Traffic`].
+    Traffic(TrafficStatus),
     /// To [`ControlRequest::Events`].
     Events(EventsReport),
     /// The request was not done.

@@ -10,7 +10,7 @@ use crate::server::tls::{Certificate, TlsServer};
 use crate::server::udp::UdpServer;
 use crate::stats::Recorders;
 use crate::stats::query_log::QueryLog;
-use crate::status::Listening;
+use crate::status::{CertificateStatus, Protocol, Sockets, Time};
 use crate::util::threads::cores;
 use anyhow::Context as _;
 use std::io::ErrorKind;
@@ -104,6 +104,7 @@ impl Bound {
 pub(super) struct Servers {
     udp: Vec<UdpServer>,
     tcp: Vec<TcpServer>,
+    tcp_service: TcpService,
     tls: Vec<TlsServer>,
     certificate: Option<Arc<Certificate>>,
     /// Ends when it is dropped, and the workers would go on filling it.
@@ -146,15 +147,37 @@ impl Servers {
             let server = TlsServer::start(listener, certificate, &context, idle, recorders.take());
             tls.push(server.context("cannot start to answer over TLS")?);
         }
-        Ok(Self { udp, tcp, tls, certificate, delay })
+        Ok(Self { udp, tcp, tcp_service: service, tls, certificate, delay })
     }
 
-    /// The addresses that are served.
-    pub(super) fn listening(&self) -> Listening {
-        Listening {
-            plain: self.udp.iter().map(UdpServer::address).collect(),
-            tls: self.tls.iter().map(TlsServer::address).collect(),
+    /// What is listened on, with which certificates, and how many connections there are.
+    pub(super) fn sockets(&self) -> Sockets {
+        let udp = self.udp.iter().map(|server| (server.address(), Protocol::Udp));
+        let tcp = self.tcp.iter().map(|server| (server.address(), Protocol::Tcp));
+        let tls = self.tls.iter().map(|server| (server.address(), Protocol::Tls));
+        let (open, limit) = self.tcp_service.connections();
+        let mut sockets = Sockets::default();
+        for (address, protocol) in udp.chain(tcp).chain(tls) {
+            sockets.add_listener(address, protocol);
         }
+        sockets.add_connections(Protocol::Tcp, Some(open), Some(limit));
+        if !self.tls.is_empty() {
+            // hickory-server counts none, and has no limit.
+            sockets.add_connections(Protocol::Tls, None, None);
+        }
+        sockets.certificates = self.certificates();
+        sockets
+    }
+
+    /// The certificates in use.
+    pub(super) fn certificates(&self) -> Vec<CertificateStatus> {
+        let status = |certificate: &Arc<Certificate>| {
+            let facts = certificate.facts();
+            let (names, expires) = facts.map(|facts| (facts.names, Time(facts.expires))).unzip();
+            let file = certificate.file().display().to_string();
+            CertificateStatus { file, names: names.unwrap_or_default(), expires }
+        };
+        self.certificate.iter().map(status).collect()
     }
 
     /// Takes a renewed certificate into use.

@@ -24,6 +24,7 @@ use crate::server::Context;
 use crate::server::shared_catalog::SharedCatalog;
 use crate::state::lock::StateLock;
 use crate::state::serials::Serials;
+use crate::state::traffic::TrafficHistory;
 use crate::stats::Statistics;
 use crate::stats::query_log::QueryLog;
 use crate::status::{Sources, Status};
@@ -45,6 +46,8 @@ const PATIENCE: Duration = Duration::from_millis(200);
 /// The first load of all datasets.
 struct FirstLoad {
     start: Instant,
+    /// The same in seconds since 1970.
+    since: u64,
     clock: Clock,
     settings: Settings,
     source: ConfigSource,
@@ -73,13 +76,25 @@ impl FirstLoad {
         personality: &Arc<dyn Personality>,
     ) -> anyhow::Result<Self> {
         let start = Instant::now();
-        let clock = Clock::new(start, unix_time());
+        let since = unix_time();
+        let clock = Clock::new(start, since);
         let sink: Arc<dyn EventSink> = Arc::clone(personality) as _;
         let serials = Serials::open(settings.server.state_dir.as_deref(), lock, &*sink);
         let (mut datasets, builds) = DatasetManager::new(&settings.server, lock, accept, sink)?;
         datasets.apply(&settings);
         let (personality, later) = (Arc::clone(personality), Vec::new());
-        Ok(Self { start, clock, settings, source, datasets, builds, serials, personality, later })
+        Ok(Self {
+            start,
+            since,
+            clock,
+            settings,
+            source,
+            datasets,
+            builds,
+            serials,
+            personality,
+            later,
+        })
     }
 
     /// Waits until all datasets are built, and tells who asks meanwhile how far that is.
@@ -129,7 +144,9 @@ impl FirstLoad {
         let catalog = serving.map(|serving| serving.catalog.load());
         Status::new(Sources {
             config: &self.source,
-            listening: serving.map(|serving| serving.servers.listening()).unwrap_or_default(),
+            since: self.since,
+            sockets: serving.map(|serving| serving.servers.sockets()).unwrap_or_default(),
+            events: &self.personality.recent_events(),
             settings: &self.settings,
             datasets: &self.datasets,
             zones: catalog.as_ref().map_or(&[], |catalog| catalog.zones()),
@@ -248,7 +265,14 @@ pub(super) fn serve(
 
         load.datasets.tidy();
         personality.ready(&load.status(Some(&serving)).start_report(load.start.elapsed()))?;
-        let FirstLoad { clock, settings, source, datasets, builds, serials, later, .. } = load;
+        let traffic = TrafficHistory::open(
+            load.settings.server.state_dir.as_deref(),
+            lock.as_ref(),
+            unix_time(),
+            &*personality,
+        );
+        let FirstLoad { since, clock, settings, source, datasets, builds, serials, later, .. } =
+            load;
         send_loads(&datasets, builds, &sender);
         tokio::spawn(signals.send_to(sender));
         let Serving { catalog, servers, query_log } = serving;
@@ -266,6 +290,8 @@ pub(super) fn serve(
             phase: Phase::default(),
             alarms: Alarms::default(),
             clock,
+            since,
+            traffic,
             reloads: Reloads::default(),
         };
         control.run(commands, later).await;

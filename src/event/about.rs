@@ -80,6 +80,8 @@ impl Event {
             | Self::StateFolderBusy { folder: file }
             | Self::SerialsUnreadable { file, .. }
             | Self::SerialsDamaged { file, .. }
+            | Self::CertificateExpiring { file, .. }
+            | Self::TrafficUnusable { file, .. }
             | Self::StatisticsNotWritten { file, .. }
             | Self::ControlSocketNotOpened { socket: file, .. } => Some(file),
             _ => None,

@@ -80,6 +80,9 @@ pub(crate) fn level(event: &Event) -> Level {
         | Event::SettingDoubtful { .. }
         | Event::SettingNeedsRestart { .. }
         | Event::CertificateRefused { .. }
+        | Event::CertificateExpiring { .. }
+        | Event::TrafficUnusable { .. }
+        | Event::TrafficNotWritten { .. }
         | Event::StatisticsNotWritten { .. }
         | Event::FileKeepsChanging { .. }
         | Event::ControlSocketNotOpened { .. }
@@ -288,6 +291,22 @@ pub(crate) fn text(event: &Event) -> String {
                 "TLS certificate: not renewed: {reason}; the certificate read before stays in use"
             )
         }
+        Event::CertificateExpiring { file, names, left } => {
+            let when = match left {
+                Some(left) => format!("expires in {}; clients refuse it from then on", age(*left)),
+                None => "has expired; clients refuse it".to_owned(),
+            };
+            let names = if names.is_empty() { "no name".to_owned() } else { names.join(", ") };
+            format!("TLS certificate {} of {names}: {when}; renew it", file.display())
+        }
+        Event::TrafficUnusable { file, reason } => format!(
+            "{}: {reason}; how much was asked in the last day is forgotten; nothing is to be done",
+            file.display()
+        ),
+        Event::TrafficNotWritten { error } => format!(
+            "state folder: how much was asked is not written: {error}; a restart forgets it; see that the folder \
+             can be written"
+        ),
         Event::Statistics { line } => line.clone(),
         Event::StatisticsNotWritten { file, error } => format!(
             "statistics file {}: not written: {error}; its lines are lost until it can be written",

@@ -346,6 +346,27 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// A TLS certificate expires soon, or has expired.
+    CertificateExpiring {
+        /// The file.
+        file: PathBuf,
+        /// The names that it is for.
+        names: Vec<String>,
+        /// The time that is left; `None` if it has expired.
+        left: Option<Duration>,
+    },
+    /// What is remembered of the traffic cannot be used.
+    TrafficUnusable {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// What is to be remembered of the traffic could not be written.
+    TrafficNotWritten {
+        /// Why.
+        error: io::Error,
+    },
     /// A line of the statistics was asked for.
     Statistics {
         /// The line.
@@ -570,6 +591,10 @@ names! {
     Event::SettingsReloaded { .. } => "settings-reloaded",
     Event::CertificateRenewed => "certificate-renewed",
     Event::CertificateRefused { .. } => "certificate-refused",
+    Event::CertificateExpiring { left: Some(_), .. } => "certificate-expiring",
+    Event::CertificateExpiring { .. } => "certificate-expired",
+    Event::TrafficUnusable { .. } => "traffic-unusable",
+    Event::TrafficNotWritten { .. } => "traffic-not-written",
     Event::Statistics { .. } => "statistics",
     Event::StatisticsNotWritten { .. } => "statistics-not-written",
     Event::FileKeepsChanging { .. } => "file-keeps-changing",

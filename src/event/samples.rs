@@ -259,6 +259,17 @@ pub(crate) fn samples() -> Vec<Event> {
         Event::SettingsReloaded { source: "/etc/dnsbld/dnsbld.toml".to_owned(), zones: 2 },
         Event::CertificateRenewed,
         Event::CertificateRefused { reason: "certificate file tls.pem: it is empty".to_owned() },
+        Event::CertificateExpiring {
+            file: "/tls.pem".into(),
+            names: vec!["dns.example".to_owned(), "192.0.2.1".to_owned()],
+            left: Some(Duration::from_secs(13 * 86_400)),
+        },
+        Event::CertificateExpiring { file: "/tls.pem".into(), names: Vec::new(), left: None },
+        Event::TrafficUnusable {
+            file: "/state/traffic".into(),
+            reason: "it is damaged".to_owned(),
+        },
+        Event::TrafficNotWritten { error: error(libc::ENOSPC) },
         Event::Statistics { line: "stats for 60secs: tot=2 ok=2".to_owned() },
         Event::StatisticsNotWritten { file: "/stats".into(), error: error(libc::EACCES) },
         Event::FileKeepsChanging { file: "/lists/one".into(), time: Duration::from_secs(30) },

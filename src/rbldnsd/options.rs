@@ -3,7 +3,7 @@
 use super::VERSION;
 use super::getopt::{GetOpt, Item};
 use super::syslog::Facility;
-use crate::config::{ControlPath, LogTarget, QueryLog, Server, StatsFile, TtlBounds};
+use crate::config::{ControlPath, LogTarget, QueryLog, Server, StatsFile, Top, TtlBounds};
 use crate::util::time::read_duration;
 use anyhow::bail;
 use std::ffi::{OsStr, OsString};
@@ -319,6 +319,7 @@ impl Options {
             accept_host_bits: self.accept_host_bits,
             decompress: self.decompress,
             control: ControlPath::Off,
+            top: Top { is_on: false, ..defaults.top },
             max_memory: Some(u64::MAX),
             ..defaults
         }

@@ -21,6 +21,7 @@ mod testing;
 mod throttle;
 pub mod tls;
 pub mod udp;
+mod x509;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::engine::{Catalog, Outcome, Request, WorkerState};
 use crate::event::EventSink;
 use shared_catalog::SharedCatalog;
+pub use x509::CertificateFacts;
 
 /// What went wrong between the network and the engine since the start.
 ///

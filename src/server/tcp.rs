@@ -86,6 +86,12 @@ impl TcpService {
         Self { context, limits, connections }
     }
 
+    /// How many connections are open, and how many may be.
+    pub fn connections(&self) -> (usize, usize) {
+        let open = self.connections.open.lock().unwrap_or_else(PoisonError::into_inner);
+        (open.total, self.connections.total)
+    }
+
     /// Accepts connections from a listener of [`super::listen::tcp`]. Call it inside a tokio
     /// runtime.
     ///

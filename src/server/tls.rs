@@ -26,7 +26,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::stream_responder::{Reply, StreamResponder};
-use super::{AnswerFn, Context};
+use super::{AnswerFn, CertificateFacts, Context};
 use crate::engine::{self, Transport};
 use crate::event::{Event, EventSink};
 use crate::stats::Recorder;
@@ -90,6 +90,16 @@ impl Certificate {
             current: ArcSwap::from_pointee(read_pair(certificate, key)?),
             seen: Mutex::new(seen),
         })
+    }
+
+    /// The file of the chain.
+    pub fn file(&self) -> &Path {
+        &self.certificate
+    }
+
+    /// What the certificate in use says of itself, if it can be read.
+    pub fn facts(&self) -> Option<CertificateFacts> {
+        CertificateFacts::of(self.current.load().cert.first()?)
     }
 
     /// Reads the files again if they changed since the last look; returns whether new

@@ -1,4 +1,4 @@
-//! The state folder: who may write there, the serials of the zones, what is known of each dataset, and the
+//! The state folder: who may write there, the serials of the zones, what was asked, what is known of each dataset, and the
 //! threads that write that and the snapshots, and keep files aside.
 
 pub(crate) mod accepted;
@@ -9,4 +9,5 @@ pub(crate) mod quarantine;
 pub mod record;
 pub mod serials;
 pub(crate) mod snapshot_writer;
+pub(crate) mod traffic;
 pub(crate) mod writers;

@@ -7,6 +7,7 @@
 
 pub mod query_log;
 mod statistics;
+pub mod top;
 
 pub use statistics::Statistics;
 

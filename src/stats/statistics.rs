@@ -61,6 +61,13 @@ impl Statistics {
         self.rest.counters.clone()
     }
 
+    /// What was counted since the start: of each zone there is or was, and of queries that belong to none.
+    pub fn figures(&self) -> impl Iterator<Item = (Option<&NameBuf>, Figures)> {
+        let zones = self.zones.iter().map(|(zone, account)| (Some(zone), account));
+        let all = zones.chain([(None, &self.rest)]);
+        all.map(|(zone, account)| (zone, account.counters.figures()))
+    }
+
     /// Reads all counters.
     pub fn look(&mut self) {
         for account in self.accounts_mut() {

@@ -1,30 +1,37 @@
 //! The status of a server, made of what it serves.
 
 use super::{
-    ChangeStatus, DatasetStatus, FileStatus, Health, Listening, ProblemStatus, SCHEMA,
-    ServerStatus, Status, Time, ZoneStatus,
+    ChangeStatus, DatasetStatus, FileStatus, Health, ProblemStatus, SCHEMA, ServerStatus, Sockets,
+    Status, Time, ZoneStatus,
 };
 use crate::config::{ConfigSource, Settings, Zone as ZoneSettings};
 use crate::dataset::manager::DatasetManager;
 use crate::dataset::{Lifecycle, Served, State};
-use crate::event::Overdue;
+use crate::event::{Overdue, RecentEvents};
 use crate::source::SourceFile;
 use crate::state::record::DatasetRecord;
 use crate::trie::{Trie4, Trie6};
 use crate::util::time::unix_time;
 use crate::wire::name::NameBuf;
-use crate::zone::{Dataset, Figures, Reason, Subzones, Zone, ZoneState};
+use crate::zone::{Dataset, Subzones, Zone, ZoneState};
 use crate::zonefile::Kind;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+/// How many events a status tells.
+const EVENTS: usize = 20;
+
 /// What a status is made of.
 pub(crate) struct Sources<'a> {
     /// Where the settings come from.
     pub(crate) config: &'a ConfigSource,
-    /// The addresses that are listened on.
-    pub(crate) listening: Listening,
+    /// When the server was started, in seconds since 1970.
+    pub(crate) since: u64,
+    /// What is listened on.
+    pub(crate) sockets: Sockets,
+    /// What has happened.
+    pub(crate) events: &'a RecentEvents,
     /// The settings that are served.
     pub(crate) settings: &'a Settings,
     /// Their datasets.
@@ -33,29 +40,10 @@ pub(crate) struct Sources<'a> {
     pub(crate) zones: &'a [Zone],
 }
 
-/// What was asked of a zone since the start.
-struct Traffic {
-    /// The queries.
-    queries: u64,
-    /// Those that were answered with records.
-    listed: u64,
-}
-
-impl Traffic {
-    /// What these counts say.
-    fn of(figures: &Figures) -> Self {
-        let listed = [Reason::Answered, Reason::Truncated];
-        Self {
-            queries: Reason::ALL.iter().map(|reason| figures.queries(*reason)).sum(),
-            listed: listed.iter().map(|reason| figures.queries(*reason)).sum(),
-        }
-    }
-}
-
 impl Status {
     /// The status as it is now.
     pub(crate) fn new(sources: Sources<'_>) -> Self {
-        let Sources { config, listening, settings, datasets, zones } = sources;
+        let Sources { config, since, sockets, events, settings, datasets, zones } = sources;
         let (now, loading) = (unix_time(), datasets.is_building());
         let datasets: Vec<_> = datasets
             .all()
@@ -81,11 +69,16 @@ impl Status {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 pid: std::process::id(),
                 config: config.to_string(),
-                listening,
+                since: self::time(since),
+                listening: sockets.listening(),
+                listeners: sockets.listeners,
+                connections: sockets.connections,
+                certificates: sockets.certificates,
                 loading,
             },
             zones: settings.zones.iter().enumerate().map(zone).collect(),
             datasets,
+            events: events.last(EVENTS).iter().map(|event| (&**event).into()).collect(),
         }
     }
 }
@@ -99,8 +92,7 @@ impl ZoneStatus {
     ) -> Self {
         let all = || wanted.datasets.iter().filter_map(|name| datasets.get(name.as_str()));
         let health = zone.map_or(Health::Unloaded, |zone| Health::of(zone, now));
-        let Traffic { queries, listed } =
-            Traffic::of(&zone.map(|zone| zone.counters.figures()).unwrap_or_default());
+        let figures = zone.map(|zone| zone.counters.figures()).unwrap_or_default();
         let sets = || zone.iter().flat_map(|zone| &zone.datasets);
         Self {
             name: wanted.name.to_string(),
@@ -120,8 +112,8 @@ impl ZoneStatus {
             addresses: addresses(sets()),
             bytes: sets().map(|set| (set.memory() + set.mapped()) as u64).sum(),
             load_time: all().filter_map(|dataset| dataset.load_time).sum(),
-            queries,
-            listed,
+            queries: figures.all(),
+            listed: figures.listed(),
             content_id: zone.map(|zone| format!("{:016x}", zone.content_id)),
             question: zone.map_or_else(
                 || format!("{} SOA", wanted.name),

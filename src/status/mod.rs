@@ -4,11 +4,16 @@
 mod build;
 mod events;
 mod json;
+mod sockets;
 mod text;
+mod traffic;
 
 pub(crate) use build::Sources;
 pub use events::{EventStatus, Severity};
 pub(crate) use json::count_or_none;
+pub(crate) use sockets::Sockets;
+pub use sockets::{CertificateStatus, ConnectionStatus, ListenerStatus, Protocol};
+pub use traffic::{MinutesStatus, TrafficStatus, ZoneTrafficStatus};
 
 use crate::util::time::Utc;
 use serde::{Deserialize, Serialize};
@@ -34,6 +39,9 @@ pub struct Status {
     pub zones: Vec<ZoneStatus>,
     /// Its datasets, by name.
     pub datasets: Vec<DatasetStatus>,
+    /// Its newest events, the oldest first.
+    #[serde(default)]
+    pub events: Vec<EventStatus>,
 }
 
 /// The server as a whole.
@@ -45,8 +53,20 @@ pub struct ServerStatus {
     pub pid: u32,
     /// Where the settings come from.
     pub config: String,
+    /// When it was started.
+    #[serde(default)]
+    pub since: Time,
     /// The addresses that it listens on.
     pub listening: Listening,
+    /// The same, with what each serves.
+    #[serde(default)]
+    pub listeners: Vec<ListenerStatus>,
+    /// The connections of each protocol that has some.
+    #[serde(default)]
+    pub connections: Vec<ConnectionStatus>,
+    /// The TLS certificates in use.
+    #[serde(default)]
+    pub certificates: Vec<CertificateStatus>,
     /// Files are being read: at the start, after a change, or for a reload.
     pub loading: bool,
 }
@@ -226,7 +246,7 @@ impl ProblemStatus {
 }
 
 /// A time in seconds since 1970, as `2026-11-30T08:30:00Z` (RFC 3339) in text.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Time(pub i64);
 
 impl From<SystemTime> for Time {
@@ -277,8 +297,11 @@ impl FromStr for Time {
 pub struct NotATime;
 
 impl Status {
-    /// True if all zones are ready and serve what their files hold.
+    /// True if all zones are ready and serve what their files hold, and no certificate expires soon.
     pub fn is_well(&self) -> bool {
+        if !self.server.certificates.iter().all(|certificate| certificate.is_well(self.time)) {
+            return false;
+        }
         let zones = self.zones.iter().all(|zone| zone.ready && zone.state == Health::Whole);
         zones && self.datasets.iter().all(DatasetStatus::is_well)
     }
@@ -304,7 +327,17 @@ impl Status {
             .cloned()
             .collect();
         let is_known = zone.is_some() || !datasets.is_empty();
-        is_known.then(|| Self { zones, datasets, server: self.server.clone(), ..*self })
+        is_known.then(|| {
+            let is_told = |event: &&EventStatus| {
+                let zone = event.zone.as_ref();
+                event.dataset.as_ref().is_some_and(|name| names.contains(&name.as_str()))
+                    || zone.is_some_and(|name| zones.iter().any(|zone| zone.name == *name))
+            };
+            let events = self.events.iter().filter(is_told).cloned().collect();
+            // Whether that part is well is no matter of certificates.
+            let server = ServerStatus { certificates: Vec::new(), ..self.server.clone() };
+            Self { zones, datasets, events, server, ..*self }
+        })
     }
 }
 

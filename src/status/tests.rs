@@ -31,7 +31,11 @@ fn the_report_has_a_line_for_each_zone_and_a_question_to_the_best() {
             version: "1.2.3".to_owned(),
             pid: 9,
             config: "a.toml".to_owned(),
+            since: Time(999_000),
             listening: Listening { plain: vec!["127.0.0.1:53".parse().unwrap()], tls: vec![] },
+            listeners: Vec::new(),
+            connections: Vec::new(),
+            certificates: Vec::new(),
             loading: false,
         },
         zones: vec![
@@ -39,6 +43,7 @@ fn the_report_has_a_line_for_each_zone_and_a_question_to_the_best() {
             zone("b.example", Health::Whole, Some(1 << 50)),
         ],
         datasets: Vec::new(),
+        events: Vec::new(),
     };
     let want = "\
 dnsbld 1.2.3: 2 zones, 0 datasets from a.toml
@@ -62,11 +67,39 @@ fn status(zones: Vec<ZoneStatus>, datasets: Vec<DatasetStatus>) -> Status {
             version: "1.2.3".to_owned(),
             pid: 9,
             config: "a.toml".to_owned(),
+            since: Time(992_000),
             listening: Listening::default(),
+            listeners: vec![ListenerStatus {
+                address: "192.0.2.1:53".parse().unwrap(),
+                protocols: vec![Protocol::Udp, Protocol::Tcp],
+            }],
+            connections: vec![
+                ConnectionStatus { protocol: Protocol::Tcp, open: Some(3), limit: Some(512) },
+                ConnectionStatus { protocol: Protocol::Tls, open: None, limit: None },
+            ],
+            certificates: vec![CertificateStatus {
+                file: "/tls/c.pem".to_owned(),
+                names: vec!["dns.test".to_owned(), "192.0.2.1".to_owned()],
+                expires: Some(Time(1_000_000 + 20 * 86_400)),
+            }],
             loading: true,
         },
         zones,
         datasets,
+        events: vec![event(8, Some("list"), None), event(9, None, Some("b.example"))],
+    }
+}
+
+fn event(number: u64, dataset: Option<&str>, zone: Option<&str>) -> EventStatus {
+    EventStatus {
+        number,
+        time: Time(990_000 + number as i64),
+        severity: Severity::Warning,
+        event: "some-event".to_owned(),
+        dataset: dataset.map(str::to_owned),
+        zone: zone.map(str::to_owned),
+        file: None,
+        text: "something happened".to_owned(),
     }
 }
 
@@ -115,7 +148,9 @@ fn the_text_has_two_tables_and_what_is_wrong() {
         vec![zone("a.example", Health::Unloaded, None), zone("b.example", Health::Kept, Some(9))];
     let status = status(zones, vec![dataset("list", Some(problem()))]);
     let want = "\
-dnsbld 1.2.3, process 9, with a.toml, reading files
+dnsbld 1.2.3, process 9, up 2 h, with a.toml, reading files
+listening on 192.0.2.1:53 (UDP and TCP), 3 of 512 TCP connections
+certificate /tls/c.pem of dns.test, 192.0.2.1: expires in 20 days
 
 zone       ready  state         serial  entries  addresses  queries  listed
 a.example  NO     never-loaded       7       12          -       30       2
@@ -123,6 +158,10 @@ b.example  yes    kept               7       12          9       30       2
 
 dataset  type    state  entries  addresses  memory  fetched  accepted
 list     ip4set  stale       12     1.2e18  20 KiB  27 h ago  16 min ago
+
+last events
+1970-01-12T11:00:08Z WARN something happened
+1970-01-12T11:00:09Z WARN something happened
 
 dataset list: stale: /lists/one: there is no file (met 5 min ago); 12 entries stay in service; put it back
 zone a.example: nothing of it was ever loaded; the zone answers SERVFAIL
@@ -152,6 +191,26 @@ fn what_is_well_is_ready_live_and_without_a_problem() {
 }
 
 #[test]
+fn a_certificate_that_expires_soon_is_wrong_but_not_for_a_zone() {
+    let expires_in = |seconds: i64| {
+        let mut status =
+            status(vec![zone("a.example", Health::Whole, None)], vec![dataset("list", None)]);
+        status.server.certificates[0].expires = Some(Time(1_000_000 + seconds));
+        status
+    };
+    assert!(expires_in(14 * 86_400).is_well());
+    for (seconds, words) in [(14 * 86_400 - 1, "expires in 13 days"), (-7200, "expired 2 h ago")] {
+        let status = expires_in(seconds);
+        assert!(!status.is_well());
+        let line = format!(
+            "\n\ncertificate /tls/c.pem of dns.test, 192.0.2.1: {words}; clients refuse it from then on; renew it\n"
+        );
+        assert!(status.to_text().ends_with(&line), "{}", status.to_text());
+        assert!(status.of("a.example").unwrap().is_well());
+    }
+}
+
+#[test]
 fn a_zone_brings_its_datasets_and_a_dataset_its_zones() {
     let mut other = zone("b.example", Health::Whole, None);
     (other.datasets, other.allow) = (vec!["second".to_owned()], vec!["list".to_owned()]);
@@ -168,6 +227,11 @@ fn a_zone_brings_its_datasets_and_a_dataset_its_zones() {
     assert_eq!(names(all.of("list")).unwrap(), ["a.example", "b.example", "list"]);
     assert_eq!(names(all.of("second")).unwrap(), ["b.example", "second"]);
     assert_eq!(names(all.of("third")), None);
+    let events = |name: &str| -> Vec<u64> {
+        all.of(name).unwrap().events.iter().map(|event| event.number).collect()
+    };
+    assert_eq!(events("a.example"), [8]);
+    assert_eq!(events("b.example"), [8, 9]);
 }
 
 #[test]

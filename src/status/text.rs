@@ -1,10 +1,16 @@
 //! The status in text: the report of a start, and the answer to `dnsbld status`.
 
-use super::{DatasetStatus, Health, Status, Time, ZoneStatus};
+use super::{
+    CertificateStatus, ConnectionStatus, DatasetStatus, Health, ListenerStatus, Status, Time,
+    ZoneStatus,
+};
 use crate::util::text::{age, counted};
 use std::fmt::{self, Write as _};
 use std::net::SocketAddr;
 use std::time::Duration;
+
+/// How many events the text tells: all of it is to fit on a screen.
+const EVENTS: usize = 5;
 
 impl Status {
     /// A line per zone and a command to try, for people who have just started the server, `took` ago.
@@ -55,10 +61,20 @@ impl Status {
     pub fn to_text(&self) -> String {
         let server = &self.server;
         let loading = if server.loading { ", reading files" } else { "" };
+        let up = age(elapsed(self.time, server.since));
         let mut out = format!(
-            "dnsbld {}, process {}, with {}{loading}\n\n",
+            "dnsbld {}, process {}, up {up}, with {}{loading}\n",
             server.version, server.pid, server.config
         );
+        if !server.listeners.is_empty() {
+            let listeners = server.listeners.iter().map(ListenerStatus::words);
+            let connections = server.connections.iter().filter_map(ConnectionStatus::words);
+            let _ = writeln!(out, "listening on {}", join(listeners.chain(connections)));
+        }
+        for certificate in &server.certificates {
+            let _ = writeln!(out, "{}", certificate.words(self.time));
+        }
+        out.push('\n');
         let zones = self.zones.iter().map(ZoneStatus::cells);
         let head =
             ["zone", "ready", "state", "serial", "entries", "addresses", "queries", "listed"];
@@ -68,14 +84,56 @@ impl Status {
         let head =
             ["dataset", "type", "state", "entries", "addresses", "memory", "fetched", "accepted"];
         table(&mut out, head.map(str::to_owned), datasets.collect());
+        let events = &self.events[self.events.len().saturating_sub(EVENTS)..];
+        if !events.is_empty() {
+            out.push_str("\nlast events\n");
+            events.iter().for_each(|event| _ = writeln!(out, "{event}"));
+        }
         let problems: Vec<_> =
             self.datasets.iter().filter_map(|set| set.trouble(self.time)).collect();
         let zones = self.zones.iter().filter_map(ZoneStatus::trouble);
-        let lines: Vec<_> = problems.into_iter().chain(zones).collect();
+        let certificates = &server.certificates;
+        let certificates = certificates.iter().filter_map(|it| it.trouble(self.time));
+        let lines: Vec<_> = problems.into_iter().chain(zones).chain(certificates).collect();
         if !lines.is_empty() {
             let _ = write!(out, "\n{}\n", lines.join("\n"));
         }
         out
+    }
+}
+
+impl ListenerStatus {
+    fn words(&self) -> String {
+        let protocols: Vec<_> = self.protocols.iter().map(ToString::to_string).collect();
+        format!("{} ({})", self.address, protocols.join(" and "))
+    }
+}
+
+impl ConnectionStatus {
+    fn words(&self) -> Option<String> {
+        let open = self.open?;
+        Some(match self.limit {
+            Some(limit) => format!("{open} of {limit} {} connections", self.protocol),
+            None => format!("{open} {} connections", self.protocol),
+        })
+    }
+}
+
+impl CertificateStatus {
+    fn words(&self, now: Time) -> String {
+        let left = match self.expires {
+            Some(expires) if expires > now => {
+                format!("expires in {}", age(elapsed(expires, now)))
+            }
+            Some(expires) => format!("expired {}", ago(now, expires)),
+            None => "its end cannot be read".to_owned(),
+        };
+        format!("certificate {} of {}: {left}", self.file, join(self.names.iter().cloned()))
+    }
+
+    fn trouble(&self, now: Time) -> Option<String> {
+        let words = || format!("{}; clients refuse it from then on; renew it", self.words(now));
+        (!self.is_well(now)).then(words)
     }
 }
 
@@ -174,8 +232,16 @@ fn table<const N: usize>(out: &mut String, head: [String; N], rows: Vec<[String;
 }
 
 fn ago(now: Time, then: Time) -> String {
-    let seconds = u64::try_from(now.0.saturating_sub(then.0)).unwrap_or(0);
-    format!("{} ago", age(Duration::from_secs(seconds)))
+    format!("{} ago", age(elapsed(now, then)))
+}
+
+/// The time until `now`.
+fn elapsed(now: Time, then: Time) -> Duration {
+    Duration::from_secs(u64::try_from(now.0.saturating_sub(then.0)).unwrap_or(0))
+}
+
+fn join(parts: impl Iterator<Item = String>) -> String {
+    parts.collect::<Vec<_>>().join(", ")
 }
 
 impl Health {

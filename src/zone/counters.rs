@@ -122,6 +122,16 @@ impl Figures {
         self.queries[reason as usize]
     }
 
+    /// The number of all queries.
+    pub fn all(&self) -> u64 {
+        self.queries.iter().sum()
+    }
+
+    /// The number of queries that were answered with records.
+    pub fn listed(&self) -> u64 {
+        self.queries(Reason::Answered) + self.queries(Reason::Truncated)
+    }
+
     /// What was counted since `earlier`.
     pub fn since(&self, earlier: &Self) -> Self {
         self.combine(earlier, u64::wrapping_sub)

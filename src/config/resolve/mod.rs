@@ -36,7 +36,7 @@ pub(super) fn resolve(
     let datasets = resolver.datasets(&lists.datasets, &server.ttl, &guard);
     let (zones, acl) =
         resolver.zones(&lists.zones, &lists.datasets, &spec.server, !spec.feed.is_empty());
-    let server = Server { acl, ..server };
+    let server = Server { acl, top: server::top(&spec.stats), ..server };
     if !resolver.errors.is_empty() {
         resolver.errors.sort_by_key(|diagnostic| diagnostic.place);
         return Err(resolver.errors);

@@ -1,10 +1,10 @@
-//! The table `[server]`, and `[server.tls]` in it.
+//! The table `[server]`, `[server.tls]` in it, and `[stats]`.
 
 use super::super::error::Problem;
 use super::super::settings::{
-    ControlPath, LogTarget, QueryLog, Server, StatsFile, TcpLimits, Tls, TtlBounds,
+    ControlPath, LogTarget, QueryLog, Server, StatsFile, TcpLimits, Tls, Top, TtlBounds,
 };
-use super::super::spec::{ServerSpec, TlsSpec, Typed};
+use super::super::spec::{ServerSpec, StatsSpec, TlsSpec, Typed};
 use super::super::value::{self, collide};
 use super::{Resolver, span_of};
 use std::net::SocketAddr;
@@ -14,6 +14,15 @@ use toml::Spanned;
 
 /// The longest text in one character-string of a TXT record (RFC 1035 section 3.3).
 const MAX_STRING: usize = 255;
+
+/// The table `[stats]`.
+pub(super) fn top(spec: &StatsSpec) -> Top {
+    let defaults = Top::default();
+    Top {
+        is_on: spec.top.unwrap_or(defaults.is_on),
+        anonymise_clients: spec.anonymise_clients.unwrap_or(defaults.anonymise_clients),
+    }
+}
 
 impl Resolver<'_> {
     pub(super) fn server(&mut self, spec: &ServerSpec) -> Server {
@@ -51,6 +60,7 @@ impl Resolver<'_> {
             decompress: defaults.decompress,
             query_log: self.query_log(spec),
             stats_file: self.stats_file(spec),
+            top: defaults.top,
             acl: Vec::new(),
             control: self.control(spec),
             tls,
