@@ -113,7 +113,7 @@ fn answers_stay_the_same() {
         assert_eq!(said.code, 0, "{line}: {said:?}");
         let checked = dnsbld(&sandbox, &["check-config", "new.toml"]);
         assert_eq!(checked.code, 0, "{line}: {checked:?}\n{}", read(&sandbox, "new.toml"));
-        assert!(checked.out.contains(", 0 warnings"), "{line}: {checked:?}");
+        assert!(checked.out.contains("\nOK: "), "{line}: {checked:?}");
 
         let _old = personality(&sandbox, line);
         let old = sandbox.client();
@@ -168,7 +168,7 @@ fn a_defaults_file_with_several_instances() {
             "{config}"
         );
         let checked = dnsbld(&sandbox, &["check-config", &format!("etc/{name}.toml")]);
-        assert!(checked.out.ends_with("OK: 1 zone, 1 dataset, 0 warnings\n"), "{checked:?}");
+        assert!(checked.out.contains("\nOK: 1 zone, 1 dataset, "), "{checked:?}");
     }
 
     let said = dnsbld(&sandbox, &["migrate", "--instance", "two", "defaults"]);

@@ -4,6 +4,7 @@
 use crate::config::{ConfigSource, ControlPath};
 use crate::daemon::control_place;
 use crate::daemon::request::{ControlRefusal, ControlRequest, SentRequest};
+use crate::status::Status;
 use anyhow::Context as _;
 use clap::Args;
 use serde::de::DeserializeOwned;
@@ -181,6 +182,16 @@ impl Client {
         };
         Ok(control_place::of_client(&control))
     }
+}
+
+/// The status of the server behind the control socket of a configuration, whichever server that is, if one
+/// answers.
+pub(super) fn status(control: &ControlPath) -> Option<Status> {
+    let places = control_place::of_client(control);
+    let stream = places.iter().find_map(|path| UnixStream::connect(path).ok())?;
+    let request = SentRequest { request: &ControlRequest::Status {}, config: None };
+    let text = exchange(stream, &request, Some(PATIENCE)).ok()?;
+    serde_json::from_slice(&text).ok()
 }
 
 /// Why the server is not there.

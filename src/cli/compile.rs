@@ -19,8 +19,8 @@ use std::process::ExitCode;
 /// servers, and name it in place of the text in a dataset of the same type and options.
 #[derive(Args, Debug)]
 pub struct Compile {
-    /// The configuration file [default: zones/dnsbld.toml if there is one in the current
-    /// folder, else /etc/dnsbld/dnsbld.toml; none is needed for TYPE:FILE,FILE...].
+    /// The configuration file [default: /etc/dnsbld/dnsbld.toml, in a checkout zones/dnsbld.toml;
+    /// none is needed for TYPE:FILE,FILE...].
     #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
     /// The file to write, for one dataset [default: the snapshots of the state folder].

@@ -19,8 +19,7 @@ use std::time::SystemTime;
 /// not dumped.
 #[derive(Args, Debug)]
 pub struct Dump {
-    /// The configuration file [default: zones/dnsbld.toml if there is one in the current
-    /// folder, else /etc/dnsbld/dnsbld.toml].
+    /// The configuration file [default: /etc/dnsbld/dnsbld.toml, in a checkout zones/dnsbld.toml].
     #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Also list IPv4 addresses as v4-mapped and 6to4 addresses, as the server does. The dump becomes

@@ -13,8 +13,7 @@ use std::process::ExitCode;
 /// SIGHUP reloads the configuration. Changed data files are reloaded without a signal.
 #[derive(Args, Debug)]
 pub struct Serve {
-    /// The configuration file [default: zones/dnsbld.toml if there is one in the current
-    /// folder, else /etc/dnsbld/dnsbld.toml].
+    /// The configuration file [default: /etc/dnsbld/dnsbld.toml, in a checkout zones/dnsbld.toml].
     #[arg(long, short, value_name = "FILE", conflicts_with = "zones")]
     config: Option<PathBuf>,
     /// An address and port for UDP and TCP, in place of those in the configuration; may be

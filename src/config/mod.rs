@@ -25,8 +25,8 @@ pub use guard::{Guard, Ratio, Sentinel};
 pub use policy::{Policy, RULES, TurnOff};
 pub use preset::{IntervalOrigin, PRESETS, Preset, PresetList, preset};
 pub use settings::{
-    AgeLimit, ControlPath, Dataset, FreshnessLimits, Loaded, LogTarget, QueryLog, Server, Settings,
-    Soa, StalePolicy, StatsFile, TcpLimits, Tls, Top, TtlBounds, Usage, Zone,
+    AgeLimit, Checked, ControlPath, Dataset, FreshnessLimits, Loaded, LogTarget, QueryLog, Server,
+    Settings, Soa, StalePolicy, StatsFile, TcpLimits, Tls, Top, TtlBounds, Usage, Zone,
 };
 pub use source::{ConfigSource, SAMPLE_FILE, SYSTEM_FILE, open};
 pub use value::collide;
@@ -49,8 +49,14 @@ use std::path::Path;
 /// If anything in it cannot be used.
 pub fn read(text: &str, folder: &Path) -> Result<Loaded, Errors> {
     let errors = |list| Errors { origin: "configuration".to_owned(), list };
-    let spec = parse::parse(text).map_err(errors)?;
-    resolve::resolve(text, &spec, folder, &[]).map_err(errors)
+    let parsed = parse::parse(text).map_err(errors)?;
+    loaded(resolve::resolve(text, parsed, folder, &[])).map_err(errors)
+}
+
+/// A configuration that can be used, or all mistakes.
+fn loaded(resolved: resolve::Resolved) -> Result<Loaded, Vec<ConfigDiagnostic>> {
+    let resolve::Resolved { settings, errors, warnings } = resolved;
+    if errors.is_empty() { Ok(Loaded { settings, warnings }) } else { Err(errors) }
 }
 
 /// Reads an address and a port to listen on, such as `127.0.0.1:53` or `[::1]:53`.

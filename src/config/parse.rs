@@ -7,8 +7,30 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+/// A text whose syntax is right.
+pub(super) struct Parsed {
+    /// What is left of it without the entries whose form is wrong.
+    pub(super) spec: Spec,
+    /// Those entries.
+    pub(super) faults: Vec<Fault>,
+}
+
+/// An entry whose form is wrong: its key is unknown, or its value is of another type.
+pub(super) struct Fault {
+    /// Where it starts, in bytes.
+    pub(super) start: usize,
+    /// True if it is a table of the whole, with all that is in it.
+    pub(super) is_table: bool,
+    /// What to tell.
+    pub(super) diagnostic: ConfigDiagnostic,
+}
+
 /// Reads the form of `text`: syntax, known keys, types of values.
-pub(super) fn parse(text: &str) -> Result<Spec, Vec<ConfigDiagnostic>> {
+///
+/// # Errors
+///
+/// Mistakes of syntax: nothing else can be told of the text.
+pub(super) fn parse(text: &str) -> Result<Parsed, Vec<ConfigDiagnostic>> {
     let (mut root, syntax) = DeTable::parse_recoverable(text);
     if !syntax.is_empty() {
         let at = |error: &toml::de::Error| {
@@ -25,25 +47,24 @@ pub(super) fn parse(text: &str) -> Result<Spec, Vec<ConfigDiagnostic>> {
         errors.sort_by_key(|diagnostic| diagnostic.place);
         return Err(errors);
     }
-    let mut errors = Vec::new();
+    let mut faults = Vec::new();
     // The deserializer stops at its first error. Remove the faulty entry and try again to find the next
     // one; each round removes an entry, so the loop ends.
     loop {
         let error = match Spec::deserialize(toml::Deserializer::from(root.clone())) {
-            Ok(spec) if errors.is_empty() => return Ok(spec),
-            Ok(_) => break,
+            Ok(spec) => return Ok(Parsed { spec, faults }),
             Err(error) => error,
         };
         let span = error.span().unwrap_or_default();
-        let path = remove_at(root.get_mut(), &span);
+        let (start, path) = (span.start, remove_at(root.get_mut(), &span));
         let problem = describe(error.message(), path.as_deref().unwrap_or_default());
-        errors.push(ConfigDiagnostic::at(text, span, problem));
-        if path.is_none() {
-            break;
-        }
+        let diagnostic = ConfigDiagnostic::at(text, span, problem);
+        let Some(path) = path else {
+            let told = faults.into_iter().map(|fault: Fault| fault.diagnostic);
+            return Err(told.chain([diagnostic]).collect());
+        };
+        faults.push(Fault { start, is_table: path.len() == 1, diagnostic });
     }
-    errors.sort_by_key(|diagnostic| diagnostic.place);
-    Err(errors)
 }
 
 /// Removes the innermost entry whose key or value is at `span`, and returns its path.

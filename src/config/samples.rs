@@ -171,7 +171,7 @@ fn every_setting_appears_with_its_default() {
             assert!(is_shown, "{key} is not shown in {path:?}");
         }
     }
-    let spec = parse(&switched_on()).unwrap();
+    let spec = parse(&switched_on()).unwrap().spec;
     let dataset = Dataset::new(String::new(), Kind::Dnset, Vec::new());
     let shown: Vec<bool> =
         spec.dataset.iter().filter_map(|dataset| dataset.get_ref().allow_any_a).collect();

@@ -22,6 +22,17 @@ pub struct Loaded {
     pub warnings: Vec<ConfigDiagnostic>,
 }
 
+/// What can be told of a configuration, whether or not it can be used.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Checked {
+    /// Its meaning; without what is wrong if there are errors. `None` if it has none.
+    pub settings: Option<Settings>,
+    /// All mistakes, in the order of the file.
+    pub errors: Vec<ConfigDiagnostic>,
+    /// Settings that are allowed, but are probably slips.
+    pub warnings: Vec<ConfigDiagnostic>,
+}
+
 /// A whole configuration. Every dataset a zone names exists, names are unique, paths absolute.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Settings {

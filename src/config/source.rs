@@ -1,7 +1,8 @@
 //! Where a configuration comes from, and how it is read, at the start and on every reload.
 
 use super::error::{Errors, Problem};
-use super::settings::{ControlPath, Loaded, Settings};
+use super::resolve::Resolved;
+use super::settings::{Checked, ControlPath, Loaded, Settings};
 use super::{parse, resolve, value, zonespec};
 use std::fmt;
 use std::fs::File;
@@ -50,11 +51,11 @@ impl ConfigSource {
         Self::of(Origin::File(path.into()))
     }
 
-    /// The file to use when none is named: [`SAMPLE_FILE`] if there is one below `folder`, else
-    /// [`SYSTEM_FILE`].
+    /// The file to use when none is named: [`SYSTEM_FILE`], but [`SAMPLE_FILE`] if `folder` is a checkout.
     pub fn default_file(folder: &Path) -> Self {
-        let sample = folder.join(SAMPLE_FILE);
-        Self::file(if sample.is_file() { sample } else { SYSTEM_FILE.into() })
+        let [sample, manifest] = [SAMPLE_FILE, "Cargo.toml"].map(|file| folder.join(file));
+        let is_checkout = sample.is_file() && manifest.is_file();
+        Self::file(if is_checkout { sample } else { SYSTEM_FILE.into() })
     }
 
     /// Zone specs, `zone:type:file,file...` as rbldnsd takes them, with files relative to
@@ -133,25 +134,45 @@ impl ConfigSource {
     }
 
     fn load_from(&self, turn: Turn) -> Result<Loaded, Errors> {
+        match self.read_from(turn)? {
+            Checked { settings: Some(settings), errors, warnings } if errors.is_empty() => {
+                Ok(Loaded { settings, warnings })
+            }
+            Checked { errors: list, .. } => Err(Errors { origin: self.to_string(), list }),
+        }
+    }
+
+    /// Everything that can be told of the configuration as it is now.
+    pub fn check(&self) -> Checked {
+        let unusable = |errors: Errors| Checked { errors: errors.list, ..Checked::default() };
+        self.read_from(Turn::First).unwrap_or_else(unusable)
+    }
+
+    /// The settings with all mistakes.
+    ///
+    /// # Errors
+    ///
+    /// Mistakes beside which nothing else can be told.
+    fn read_from(&self, turn: Turn) -> Result<Checked, Errors> {
         let errors = |list| Errors { origin: self.to_string(), list };
         self.check_listen()?;
-        match &self.origin {
-            Origin::Given(settings) => {
-                Ok(Loaded { settings: Settings::clone(settings), warnings: Vec::new() })
-            }
+        let settings = match &self.origin {
+            Origin::Given(settings) => Settings::clone(settings),
             Origin::Specs { specs, folder } => {
-                let settings = zonespec::settings(specs, folder, &self.listen).map_err(errors)?;
-                Ok(Loaded { settings, warnings: Vec::new() })
+                zonespec::settings(specs, folder, &self.listen).map_err(errors)?
             }
             Origin::File(path) => {
                 let text = self.read(path, turn)?;
                 let folder =
                     std::path::absolute(path).map_err(|error| self.unreadable(&error, turn))?;
                 let folder = folder.parent().unwrap_or(Path::new("/"));
-                let spec = parse::parse(&text).map_err(errors)?;
-                resolve::resolve(&text, &spec, folder, &self.listen).map_err(errors)
+                let parsed = parse::parse(&text).map_err(errors)?;
+                let Resolved { settings, errors, warnings } =
+                    resolve::resolve(&text, parsed, folder, &self.listen);
+                return Ok(Checked { settings: Some(settings), errors, warnings });
             }
-        }
+        };
+        Ok(Checked { settings: Some(settings), ..Checked::default() })
     }
 
     /// Checks the addresses of the command line; the resolver checks those of a file, with their places.
@@ -246,12 +267,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_sample_zones_of_a_checkout_come_before_the_system() {
+    fn only_in_a_checkout_do_the_sample_zones_come_before_the_system() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(ConfigSource::default_file(folder.path()), ConfigSource::file(SYSTEM_FILE));
         let sample = folder.path().join(SAMPLE_FILE);
         std::fs::create_dir(sample.parent().unwrap()).unwrap();
         std::fs::write(&sample, "").unwrap();
+        assert_eq!(ConfigSource::default_file(folder.path()), ConfigSource::file(SYSTEM_FILE));
+        std::fs::write(folder.path().join("Cargo.toml"), "").unwrap();
         assert_eq!(ConfigSource::default_file(folder.path()), ConfigSource::file(sample));
     }
 

@@ -28,8 +28,7 @@ datasets = ['d']
 const LISTS: Usage = Usage { lists: true, allows: false, admits: false };
 
 fn load(text: &str) -> Result<Loaded, Vec<ConfigDiagnostic>> {
-    let spec = parse::parse(text)?;
-    resolve(text, &spec, Path::new("/etc/dnsbld"), &[])
+    super::loaded(resolve(text, parse::parse(text)?, Path::new("/etc/dnsbld"), &[]))
 }
 
 fn settings(text: &str) -> Settings {
@@ -290,9 +289,54 @@ fn access_lists_and_lists_are_not_mixed_up() {
 fn addresses_from_outside_take_the_place_of_those_in_the_file() {
     let address: SocketAddr = "127.0.0.9:53".parse().unwrap();
     let text = format!("[server]\nlisten = ['127.0.0.1:53']{REST}");
-    let spec = parse::parse(&text).unwrap();
-    let loaded = resolve(&text, &spec, Path::new("/"), &[address]).unwrap();
-    assert_eq!(loaded.settings.server.listen, [address]);
+    let parsed = parse::parse(&text).unwrap();
+    let resolved = resolve(&text, parsed, Path::new("/"), &[address]);
+    assert_eq!(resolved.errors, []);
+    assert_eq!(resolved.settings.server.listen, [address]);
+}
+
+/// One mistake of form hid all others, and what it left out would be told as missing.
+#[test]
+fn mistakes_of_form_and_of_meaning_are_told_together_and_each_once() {
+    let told = |text: &str| {
+        let errors = load(text).unwrap_err().into_iter();
+        errors.map(|error| error.to_string().lines().next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let text = "[server]
+        lisen = []
+        workers = 5000
+        [[dataset]]
+        nam = 'd'
+        type = 'ip4sets'
+        [[dataset]]
+        name = 'e'
+        type = 'ip4set'
+        files = 'g'
+        default-ttl = 1
+        [[zone]]
+        name = 'z.example'
+        dataset = ['d']
+        [[zone]]
+        name = 'z example'
+        datasets = ['d', 'e', 'x']
+        ";
+    let want = [
+        "2:9: unknown key \"lisen\" in server",
+        "3:19: server.workers: 5000 is out of range",
+        "5:9: unknown key \"nam\" in dataset",
+        "6:16: dataset.type: \"ip4sets\" is not a dataset type",
+        "10:17: dataset.files: invalid type: string \"g\", expected a sequence",
+        "11:9: unknown key \"default-ttl\" in dataset",
+        "14:9: unknown key \"dataset\" in zone",
+        "16:16: zone.name: \"z example\" is not a domain name: it has the character ' '",
+    ];
+    assert_eq!(told(text), want);
+    // The name of the dataset that "x" should be may be that which cannot be read.
+    let known = text.replace("nam =", "name =");
+    assert!(told(&known).iter().any(|line| line.contains("there is no dataset \"x\"")));
+    let whole = format!("[[zones]]\nname = 'a'\n[[dataset]]\nname = 5\n{REST}");
+    assert_eq!(told(&whole).len(), 2, "{:?}", told(&whole));
+    assert_eq!(told("[dataset]\nname = 'd'\n[[zone]]\nname = 'z'\ndatasets = ['d']").len(), 1);
 }
 
 #[test]

@@ -35,6 +35,7 @@ pub(crate) use room::NoRoom;
 pub(crate) use servers::Bound;
 
 use crate::config::{self, ConfigSource, Settings};
+use crate::status::Status;
 use crate::zone::Catalog;
 use personality::Plain;
 use std::process::ExitCode;
@@ -55,7 +56,17 @@ pub(crate) fn load_with(
     settings: &Settings,
     personality: Arc<dyn Personality>,
 ) -> anyhow::Result<Catalog> {
-    start::load(settings, &personality)
+    let source = ConfigSource::given(settings.clone());
+    Ok(start::load(settings, source, &personality)?.0)
+}
+
+/// [`load_with`], and what a server would tell of it in its status.
+pub(crate) fn try_out(
+    settings: &Settings,
+    source: ConfigSource,
+    personality: Arc<dyn Personality>,
+) -> anyhow::Result<(Catalog, Status)> {
+    start::load(settings, source, &personality)
 }
 
 /// Serves `settings` until told to stop; `source` says where to read them again on SIGHUP.

@@ -27,9 +27,9 @@ use crate::state::serials::Serials;
 use crate::state::traffic::TrafficHistory;
 use crate::stats::Statistics;
 use crate::stats::query_log::QueryLog;
-use crate::status::{Sources, Status};
+use crate::status::{Sockets, Sources, Status};
 use crate::util::time::unix_time;
-use crate::zone::Catalog;
+use crate::zone::{Catalog, Zone};
 use anyhow::Context as _;
 use std::ops::ControlFlow;
 use std::process::ExitCode;
@@ -142,14 +142,20 @@ impl FirstLoad {
 
     fn status(&self, serving: Option<&Serving>) -> Status {
         let catalog = serving.map(|serving| serving.catalog.load());
+        let sockets = serving.map(|serving| serving.servers.sockets()).unwrap_or_default();
+        let zones = catalog.as_ref().map_or(&[][..], |catalog| catalog.zones());
+        self.status_of(sockets, zones)
+    }
+
+    fn status_of(&self, sockets: Sockets, zones: &[Zone]) -> Status {
         Status::new(Sources {
             config: &self.source,
             since: self.since,
-            sockets: serving.map(|serving| serving.servers.sockets()).unwrap_or_default(),
+            sockets,
             events: &self.personality.recent_events(),
             settings: &self.settings,
             datasets: &self.datasets,
-            zones: catalog.as_ref().map_or(&[], |catalog| catalog.zones()),
+            zones,
         })
     }
 
@@ -201,19 +207,22 @@ impl Serving {
     }
 }
 
-/// Loads all datasets as a server does at its start, and gives what it would answer from.
+/// Loads all datasets as a server does at its start, and gives what it would answer from, and what it would tell
+/// of that. Writes nothing.
 pub(super) fn load(
     settings: &Settings,
+    source: ConfigSource,
     personality: &Arc<dyn Personality>,
-) -> anyhow::Result<Catalog> {
-    let (settings, source) = (settings.clone(), ConfigSource::given(settings.clone()));
-    let accept = AcceptCommand::default();
+) -> anyhow::Result<(Catalog, Status)> {
+    let (settings, accept) = (settings.clone(), AcceptCommand::default());
     let mut load = FirstLoad::begin(settings, source, None, accept, personality)?;
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     let runtime = runtime.context("cannot wait for the threads that load")?;
     let (_, mut nobody) = commands();
     runtime.block_on(load.build(&mut nobody, None));
-    load.catalog(&mut Statistics::new(1, 0))
+    let catalog = load.catalog(&mut Statistics::new(1, 0))?;
+    let status = load.status_of(Sockets::default(), catalog.zones());
+    Ok((catalog, status))
 }
 
 /// Serves until told to stop.

@@ -327,8 +327,8 @@ pub(crate) fn text(event: &Event) -> String {
             watch_remedy(*fault)
         ),
         Event::SettingsChosen { source } => format!(
-            "configuration {source}: used because neither --config nor zones were given \
-             ({SAMPLE_FILE} of the current folder comes before {SYSTEM_FILE})"
+            "configuration {source}: used because neither --config nor zones were given ({SYSTEM_FILE}, but \
+             {SAMPLE_FILE} in a checkout)"
         ),
         Event::ReceiveBufferSmall { address, bytes, wanted } => format!(
             "UDP socket {address}: the system grants a receive buffer of {bytes} bytes; bursts of queries \

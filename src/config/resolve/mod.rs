@@ -10,8 +10,9 @@ mod server;
 mod zone;
 
 use super::error::{ConfigDiagnostic, Problem};
-use super::settings::{AgeLimit, Loaded, Server, Settings, TtlBounds};
-use super::spec::{Spec, Time, Typed};
+use super::parse::{Fault, Parsed};
+use super::settings::{AgeLimit, Server, Settings, TtlBounds};
+use super::spec::{Time, Typed};
 use super::value;
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -20,35 +21,48 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use toml::Spanned;
 
-/// The meaning of `spec`, which was read from `text`. Relative paths are in `folder`; addresses in
-/// `listen` replace those of the file.
+/// The meaning of a text, as far as it has one.
+pub(super) struct Resolved {
+    /// The settings; without what is wrong if there are errors.
+    pub(super) settings: Settings,
+    /// All mistakes, in the order of the text.
+    pub(super) errors: Vec<ConfigDiagnostic>,
+    /// Settings that are probably slips.
+    pub(super) warnings: Vec<ConfigDiagnostic>,
+}
+
+/// The meaning of what was read from `text`. Relative paths are in `folder`; addresses in `listen` replace
+/// those of the file.
 pub(super) fn resolve(
     text: &str,
-    spec: &Spec,
+    parsed: Parsed,
     folder: &Path,
     listen: &[SocketAddr],
-) -> Result<Loaded, Vec<ConfigDiagnostic>> {
-    let mut resolver = Resolver { text, folder, listen, errors: Vec::new(), warnings: Vec::new() };
+) -> Resolved {
+    let Parsed { spec, faults } = parsed;
+    let (errors, warnings) = (Vec::new(), Vec::new());
+    let mut resolver = Resolver { text, folder, listen, faults, errors, warnings };
     let server = resolver.server(&spec.server);
     let guard = resolver.guard(&spec.guard);
-    let mirror = resolver.mirror(spec, server.state_dir.as_deref());
-    let lists = resolver.lists(spec, &mirror);
+    let mirror = resolver.mirror(&spec, server.state_dir.as_deref());
+    let lists = resolver.lists(&spec, &mirror);
     let datasets = resolver.datasets(&lists.datasets, &server.ttl, &guard);
     let (zones, acl) =
         resolver.zones(&lists.zones, &lists.datasets, &spec.server, !spec.feed.is_empty());
     let server = Server { acl, top: server::top(&spec.stats), ..server };
-    if !resolver.errors.is_empty() {
-        resolver.errors.sort_by_key(|diagnostic| diagnostic.place);
-        return Err(resolver.errors);
-    }
+    let Resolver { faults, mut errors, warnings, .. } = resolver;
+    errors.extend(faults.into_iter().map(|fault| fault.diagnostic));
+    errors.sort_by_key(|diagnostic| diagnostic.place);
     let settings = Settings { server, datasets, zones, mirror }.with_neighbours();
-    Ok(Loaded { settings, warnings: resolver.warnings })
+    Resolved { settings, errors, warnings }
 }
 
 struct Resolver<'a> {
     text: &'a str,
     folder: &'a Path,
     listen: &'a [SocketAddr],
+    /// Entries that were left out, so that others are not told to be missing because of them.
+    faults: Vec<Fault>,
     errors: Vec<ConfigDiagnostic>,
     warnings: Vec<ConfigDiagnostic>,
 }
@@ -202,12 +216,27 @@ impl Resolver<'_> {
         typed: &'t Typed<T>,
         table: Range<usize>,
     ) -> Option<&'t Spanned<T>> {
-        if typed.is_none() {
+        if typed.is_none() && !self.is_faulty(&table) {
             let last = key.rsplit('.').next().unwrap_or(key);
             let problem = Problem::new("the key is missing", format!("add {last} = ..."));
             self.error(key, table, problem);
         }
         typed.as_ref()
+    }
+
+    /// True if something was left out of the table at `table`: perhaps the key that is missing, misspelt.
+    fn is_faulty(&self, table: &Range<usize>) -> bool {
+        let rest = self.text.get(table.end..).unwrap_or_default();
+        let mut lines = rest.split_inclusive('\n');
+        let first = lines.next().map_or(0, str::len);
+        let inside = lines.take_while(|line| !line.trim_start().starts_with('['));
+        let end = table.end + first + inside.map(str::len).sum::<usize>();
+        self.faults.iter().any(|fault| (table.start..end).contains(&fault.start))
+    }
+
+    /// True if a whole table was left out, and what is in it is not missing.
+    fn lacks_tables(&self) -> bool {
+        self.faults.iter().any(|fault| fault.is_table)
     }
 
     fn error(&mut self, key: &str, span: Range<usize>, problem: Problem) {

@@ -18,8 +18,11 @@ impl Resolver<'_> {
         has_feeds: bool,
     ) -> (Vec<Zone>, Vec<String>) {
         let typed_names = datasets.iter().filter_map(|typed| typed.get_ref().name.as_ref());
-        let known = Known::of(datasets);
-        if specs.is_empty() && !has_feeds {
+        let nameless = |typed: &&Spanned<DatasetSpec>| typed.get_ref().name.is_none();
+        let all_named = !self.lacks_tables()
+            && !datasets.iter().filter(nameless).any(|typed| self.is_faulty(&typed.span()));
+        let known = Known { is_whole: all_named, ..Known::of(datasets) };
+        if specs.is_empty() && !has_feeds && !self.lacks_tables() {
             let help = "add a [[zone]] with a name and its datasets";
             self.errors
                 .push(ConfigDiagnostic::general(Problem::new("there is no zone to serve", help)));
@@ -119,7 +122,7 @@ impl Resolver<'_> {
             if names.contains(name) {
                 let problem = Problem::new(format!("{name:?} is named twice"), "name it once");
                 self.error(key, typed.span(), problem);
-            } else if let Some(&is_access_list) = known.0.get(name.as_str()) {
+            } else if let Some(&is_access_list) = known.names.get(name.as_str()) {
                 if is_access_list != access_lists {
                     let (message, help) = match access_lists {
                         true => ("is not an access list", "name a dataset of type acl or aclkey"),
@@ -128,9 +131,9 @@ impl Resolver<'_> {
                     let message = format!("{name:?} {message}");
                     self.error(key, typed.span(), Problem::new(message, help));
                 }
-            } else {
+            } else if known.is_whole {
                 let message = format!("there is no dataset {name:?}");
-                let known: Vec<&str> = known.0.keys().copied().collect();
+                let known: Vec<&str> = known.names.keys().copied().collect();
                 let help = match suggest(name, &known) {
                     help if help.is_empty() => "add a [[dataset]] of that name".to_owned(),
                     help => help,
@@ -145,7 +148,11 @@ impl Resolver<'_> {
 
 /// The names of all datasets in the file, and whether each is an access list. Of equal names the first
 /// counts.
-struct Known<'t>(BTreeMap<&'t str, bool>);
+struct Known<'t> {
+    names: BTreeMap<&'t str, bool>,
+    /// False if there are more in the file, whose names are not known for a mistake of form.
+    is_whole: bool,
+}
 
 impl<'t> Known<'t> {
     fn of(datasets: &'t [Spanned<DatasetSpec>]) -> Self {
@@ -158,6 +165,6 @@ impl<'t> Known<'t> {
                     .or_insert_with(|| kind.is_some_and(Kind::is_access_list));
             }
         }
-        Self(known)
+        Self { names: known, is_whole: true }
     }
 }
