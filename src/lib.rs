@@ -31,6 +31,7 @@
 //! | [`state`] | the state folder: lock, serials, records of datasets, the writer of snapshots |
 //! | [`dataset`] | from task to candidate to what is served: build, lifecycle, manager |
 //! | [`resolver`] | the resolvers in front: their lines, and how to recognise each |
+//! | [`setup`] | a first installation: configuration, resolver and mail server that fit together |
 //! | [`explain`] | why a running server is as it is: the doctor |
 //! | [`status`] | one plain value that says how the server is; the start report |
 //! | [`stats`] | counters of all zones, the statistics file, the query log |
@@ -81,6 +82,7 @@ pub mod range;
 pub mod rbldnsd;
 pub mod resolver;
 pub mod server;
+pub mod setup;
 pub mod snapshot;
 pub mod source;
 pub mod state;

@@ -9,6 +9,7 @@ mod doctor;
 mod dump;
 mod events;
 mod guard;
+mod init;
 mod log;
 mod migrate;
 mod preview;
@@ -25,6 +26,7 @@ pub use doctor::Doctor;
 pub use dump::Dump;
 pub use events::Events;
 pub use guard::Guard;
+pub use init::Init;
 pub use migrate::Migrate;
 pub use reload::Reload;
 pub use serve::Serve;
@@ -76,6 +78,7 @@ enum Command {
     Guard(Guard),
     Diff(Diff),
     Doctor(Doctor),
+    Init(Init),
     CheckConfig(CheckConfig),
     Compile(Compile),
     Migrate(Migrate),
@@ -104,6 +107,7 @@ impl Cli {
                 Command::Guard(guard) => guard.run(),
                 Command::Diff(diff) => diff.run(),
                 Command::Doctor(doctor) => doctor.run(),
+                Command::Init(init) => init.run(),
                 Command::CheckConfig(check) => check.run(),
                 Command::Compile(compile) => compile.run(),
                 Command::Migrate(migrate) => migrate.run(),

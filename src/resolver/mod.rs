@@ -78,6 +78,21 @@ impl Resolver {
         self.facts().place
     }
 
+    /// The ending of a file with its lines.
+    pub(crate) fn extension(self) -> &'static str {
+        if self == Self::KnotResolver { "lua" } else { "conf" }
+    }
+
+    /// What to do with a file that has its lines.
+    pub(crate) fn advice(self, path: &str) -> String {
+        let (place, restart) = (self.place(), self.restart());
+        match self {
+            // These read one file, which has more in it.
+            Self::Bind | Self::KnotResolver => format!("cat {path} >> {place} && {restart}"),
+            _ => format!("install -D -m 644 {path} {place} && {restart}"),
+        }
+    }
+
     /// The command that has it read them.
     pub fn restart(self) -> &'static str {
         self.facts().restart

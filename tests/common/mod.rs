@@ -10,6 +10,7 @@ pub(crate) mod data_file;
 mod dig;
 mod dns;
 pub(crate) mod name;
+pub(crate) mod postfix;
 mod process;
 pub(crate) mod query;
 mod random;

@@ -1,0 +1,240 @@
+//! The lines of mail servers and filters that ask the zones.
+
+use super::{Asked, Use};
+use clap::ValueEnum;
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+
+/// A program that asks lists.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum MailServer {
+    /// Postfix.
+    Postfix,
+    /// Exim.
+    Exim,
+    /// rspamd.
+    Rspamd,
+    /// SpamAssassin.
+    Spamassassin,
+    /// Courier.
+    Courier,
+    /// HAProxy, before web servers.
+    Haproxy,
+}
+
+impl MailServer {
+    /// The name of the file that holds its lines.
+    pub(super) fn file(self) -> &'static str {
+        match self {
+            Self::Postfix => "postfix-main.cf",
+            Self::Exim => "exim.acl",
+            Self::Rspamd => "rspamd-rbl.conf",
+            Self::Spamassassin => "spamassassin.cf",
+            Self::Courier => "courier-esmtpd",
+            Self::Haproxy => "haproxy.cfg",
+        }
+    }
+
+    /// What to do with the file at this path.
+    pub(crate) fn advice(self, path: &str) -> String {
+        match self {
+            Self::Postfix => {
+                format!(
+                    "add {path} to /etc/postfix/main.cf, and its restrictions to those that are there; postfix reload"
+                )
+            }
+            Self::Exim => format!(
+                "add {path} to the ACL of acl_smtp_rcpt, after what lets your own clients in; systemctl reload exim4"
+            ),
+            Self::Rspamd => {
+                format!(
+                    "install -m 644 {path} /etc/rspamd/local.d/rbl.conf; systemctl reload rspamd"
+                )
+            }
+            Self::Spamassassin => {
+                format!("install -m 644 {path} /etc/spamassassin/dnsbld.cf; spamassassin --lint")
+            }
+            Self::Courier => {
+                format!("add {path} to /etc/courier/esmtpd; systemctl restart courier-mta")
+            }
+            Self::Haproxy => {
+                format!("add {path} to /etc/haproxy/haproxy.cfg; systemctl reload haproxy")
+            }
+        }
+    }
+
+    /// Its lines for these zones. Most ask the resolver; HAProxy asks the server.
+    pub(super) fn lines(self, zones: &[Asked<'_>], server: Option<SocketAddr>) -> String {
+        match self {
+            Self::Postfix => postfix(zones),
+            Self::Exim => exim(zones),
+            Self::Rspamd => rspamd(zones),
+            Self::Spamassassin => spamassassin(zones),
+            Self::Courier => courier(zones),
+            Self::Haproxy => haproxy(zones, server),
+        }
+    }
+}
+
+fn postfix(zones: &[Asked<'_>]) -> String {
+    let restrictions = |names: bool| {
+        let mut lines = String::new();
+        for asked in zones.iter().filter(|asked| asked.is_names == names) {
+            // If a list answers for everybody one day, it has another value.
+            let values = asked.value.unwrap_or("127.0.0.[2..254]");
+            let zone = asked.zone;
+            let line = match (asked.use_of, names) {
+                (Use::LetIn, false) if asked.zone == "list.dnswl.org" => {
+                    format!("    permit_dnswl_client {zone}=127.0.[0..255].[1..3]\n")
+                }
+                (Use::LetIn, false) => format!("    permit_dnswl_client {zone}={values}\n"),
+                (Use::LetIn, true) => continue,
+                (Use::Refuse, false) => format!("    reject_rbl_client {zone}={values}\n"),
+                (Use::Refuse, true) => format!("    reject_rhsbl_sender {zone}={values}\n"),
+                (Use::Watch(_), false) => {
+                    format!("    warn_if_reject reject_rbl_client {zone}={values}\n")
+                }
+                (Use::Watch(_), true) => {
+                    format!("    warn_if_reject reject_rhsbl_sender {zone}={values}\n")
+                }
+            };
+            lines += &line;
+        }
+        lines
+    };
+    let (clients, senders) = (restrictions(false), restrictions(true));
+    let mut out = watched(zones, "#", "Postfix only logs who is listed there");
+    if !clients.is_empty() {
+        out += &format!("smtpd_client_restrictions =\n    permit_mynetworks\n{clients}");
+    }
+    if !senders.is_empty() {
+        out += &format!("smtpd_sender_restrictions =\n{senders}");
+    }
+    out + "default_rbl_reply = $rbl_code Service unavailable; $rbl_class [$rbl_what] blocked using \
+           $rbl_domain${rbl_reason?; $rbl_reason}\n"
+}
+
+fn exim(zones: &[Asked<'_>]) -> String {
+    let mut out = watched(zones, "#", "Exim only logs who is listed there");
+    for asked in zones {
+        let value = asked.value.map(|value| format!("={value}")).unwrap_or_default();
+        let key = if asked.is_names { "/$sender_address_domain" } else { "" };
+        let item = format!("{}{value}{key}", asked.zone);
+        let _ = match asked.use_of {
+            Use::LetIn => {
+                writeln!(out, "accept  domains = +local_domains\n        dnslists = {item}")
+            }
+            // If the list does not answer, the mail comes again later.
+            Use::Refuse => writeln!(
+                out,
+                "deny    dnslists = +defer_unknown : {item}\n        \
+                 message = blocked using $dnslist_domain; $dnslist_text"
+            ),
+            Use::Watch(_) => writeln!(
+                out,
+                "warn    dnslists = {item}\n        log_message = listed in $dnslist_domain"
+            ),
+        };
+    }
+    out
+}
+
+fn rspamd(zones: &[Asked<'_>]) -> String {
+    let mut out = watched(zones, "#", "they count less");
+    out += "rbls {\n";
+    for asked in zones {
+        let checks = if asked.is_names { "[\"urls\", \"emails\", \"dkim\"]" } else { "[\"from\"]" };
+        let score = match asked.use_of {
+            Use::LetIn => "is_whitelist = true;\n        score = -4.0;",
+            Use::Refuse => "score = 6.0;",
+            Use::Watch(_) => "score = 1.0;",
+        };
+        let key = if asked.is_names { "" } else { "\n        ipv6 = true;" };
+        let _ = writeln!(
+            out,
+            "    \"{0}\" {{\n        symbol = \"{1}\";\n        rbl = \"{0}\";\n        \
+             checks = {checks};{key}\n        {score}\n    }}",
+            asked.zone,
+            symbol(asked.zone),
+        );
+    }
+    out + "}\n"
+}
+
+fn spamassassin(zones: &[Asked<'_>]) -> String {
+    let mut out = watched(zones, "#", "they count less");
+    for asked in zones.iter().filter(|asked| !asked.is_names) {
+        let (name, zone) = (symbol(asked.zone), asked.zone);
+        let score = match asked.use_of {
+            Use::LetIn => "-4.0",
+            Use::Refuse => "4.0",
+            Use::Watch(_) => "0.5",
+        };
+        let set = zone.replace('.', "-");
+        let _ = writeln!(
+            out,
+            "header   {name} eval:check_rbl('{set}-lastexternal', '{zone}.')\n\
+             describe {name} listed in {zone}\ntflags   {name} net\nscore    {name} {score}"
+        );
+    }
+    for asked in zones.iter().filter(|asked| asked.is_names && asked.use_of != Use::LetIn) {
+        let (name, zone) = (symbol(asked.zone), asked.zone);
+        let _ = writeln!(
+            out,
+            "urirhsbl {name} {zone}. A\nbody     {name} eval:check_uridnsbl('{name}')\n\
+             describe {name} names a domain in {zone}\ntflags   {name} net\nscore    {name} 4.0"
+        );
+    }
+    out
+}
+
+fn courier(zones: &[Asked<'_>]) -> String {
+    let mut options = String::new();
+    for asked in zones.iter().filter(|asked| !asked.is_names) {
+        // Without the variable BLOCK, Courier refuses nothing.
+        options += &match asked.use_of {
+            Use::LetIn => format!(" -allow={}", asked.zone),
+            Use::Refuse => format!(" -block={},BLOCK,*", asked.zone),
+            Use::Watch(_) => continue,
+        };
+    }
+    let note = watched(zones, "#", "they are left out");
+    format!("{note}BLACKLISTS='{}'\n", options.trim())
+}
+
+fn haproxy(zones: &[Asked<'_>], server: Option<SocketAddr>) -> String {
+    let server = server.map(|server| server.to_string()).unwrap_or_default();
+    // Without the first two, every address that is not listed waits for two seconds.
+    let mut out = format!(
+        "resolvers dnsbld\n    nameserver dnsbld {server}\n    resolve_retries 1\n    timeout retry 200ms\n    \
+         hold nx 5s\n    hold valid 5s\n\n# In a frontend:\n"
+    );
+    for asked in zones.iter().filter(|asked| !asked.is_names && asked.use_of == Use::Refuse) {
+        let _ = writeln!(
+            out,
+            "http-request set-var(txn.dnsbl) src,'regsub(\"([0-9]+)[.]([0-9]+)[.]([0-9]+)[.]([0-9]+)\",\
+             \"\\4.\\3.\\2.\\1.{}\")'\n\
+             http-request do-resolve(txn.listed,dnsbld,ipv4) var(txn.dnsbl)\n\
+             http-request deny deny_status 403 if {{ var(txn.listed) -m ip 127.0.0.0/8 }}",
+            asked.zone
+        );
+    }
+    out
+}
+
+/// A comment for the lists that are not for refusing.
+fn watched(zones: &[Asked<'_>], sign: &str, what: &str) -> String {
+    let mut out = String::new();
+    for asked in zones {
+        if let Use::Watch(why) = asked.use_of {
+            let _ = writeln!(out, "{sign} {}: {why}; {what}.", asked.zone);
+        }
+    }
+    out
+}
+
+/// The name of a rule for a zone.
+fn symbol(zone: &str) -> String {
+    let is_letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
+    format!("DNSBLD_{}", zone.chars().map(is_letter).collect::<String>())
+}
