@@ -8,8 +8,7 @@ use crate::server::listen::{self, ListenError, UdpListener};
 use crate::server::tcp::{TcpServer, TcpService};
 use crate::server::tls::{Certificate, TlsServer};
 use crate::server::udp::UdpServer;
-use crate::stats::Recorders;
-use crate::stats::query_log::QueryLog;
+use crate::stats::{Recorders, Workers};
 use crate::status::{CertificateStatus, Protocol, Sockets, Time};
 use crate::util::threads::cores;
 use anyhow::Context as _;
@@ -92,11 +91,13 @@ impl Bound {
         Ok(())
     }
 
-    /// How many workers [`Servers::start`] will have: one for each UDP socket, and one for each
-    /// listener of TCP and TLS.
-    pub(super) fn workers(&self) -> usize {
-        let tls = self.tls.as_ref().map_or(0, |(_, listeners)| listeners.len());
-        self.udp.iter().map(Vec::len).sum::<usize>() + self.tcp.len() + tls
+    /// The workers that [`Servers::start`] will have.
+    pub(super) fn workers(&self) -> Workers {
+        Workers {
+            udp: self.udp.iter().map(Vec::len).sum(),
+            tcp: self.tcp.len(),
+            tls: self.tls.as_ref().map_or(0, |(_, listeners)| listeners.len()),
+        }
     }
 }
 
@@ -117,9 +118,8 @@ impl Servers {
         bound: Bound,
         server: &config::Server,
         context: Context,
-        query_log: Option<&QueryLog>,
+        mut recorders: Recorders<'_>,
     ) -> anyhow::Result<Self> {
-        let mut recorders = Recorders::new(query_log);
         let delay = DelayQueue::start(Arc::clone(&context.counters), &context.sink)
             .context("cannot start the thread for delayed replies")?;
         for listener in bound.udp.iter().filter_map(|listeners| listeners.first()) {

@@ -25,8 +25,8 @@ use crate::server::shared_catalog::SharedCatalog;
 use crate::state::lock::StateLock;
 use crate::state::serials::Serials;
 use crate::state::traffic::TrafficHistory;
-use crate::stats::Statistics;
 use crate::stats::query_log::QueryLog;
+use crate::stats::{Recorders, Statistics, Workers};
 use crate::status::{Sockets, Sources, Status};
 use crate::util::time::unix_time;
 use crate::zone::{Catalog, Zone};
@@ -182,7 +182,8 @@ impl FirstLoad {
         let query_log = query_log.map(|log| QueryLog::start(log, &sink)).transpose();
         let query_log = query_log.context("cannot start the thread of the query log")?;
         let context = Context::new(Arc::clone(&catalog), sink);
-        let servers = Servers::start(bound, &self.settings.server, context, query_log.as_ref())?;
+        let recorders = Recorders::new(query_log.as_ref(), statistics.latency().clone());
+        let servers = Servers::start(bound, &self.settings.server, context, recorders)?;
         self.datasets.enter_background();
         control::save_serials(&mut self.serials, &*self.personality);
         Ok(Serving { catalog, servers, query_log })
@@ -220,7 +221,7 @@ pub(super) fn load(
     let runtime = runtime.context("cannot wait for the threads that load")?;
     let (_, mut nobody) = commands();
     runtime.block_on(load.build(&mut nobody, None));
-    let catalog = load.catalog(&mut Statistics::new(1, 0))?;
+    let catalog = load.catalog(&mut Statistics::new(Workers { udp: 1, ..Workers::default() }, 0))?;
     let status = load.status_of(Sockets::default(), catalog.zones());
     Ok((catalog, status))
 }
@@ -351,7 +352,7 @@ mod tests {
         let source = ConfigSource::given(settings.clone());
         let accept = AcceptCommand::default();
         let mut load = FirstLoad::begin(settings, source, None, accept, &personality).unwrap();
-        let mut statistics = Statistics::new(1, 0);
+        let mut statistics = Statistics::new(Workers::default(), 0);
         let mut finished = [(); 2].map(|()| load.builds.blocking_recv().unwrap());
         finished.sort_by(|one, other| one.name.cmp(&other.name));
 

@@ -2,7 +2,7 @@
 
 use crate::config::StatsFile;
 use crate::event::{Event, EventSink};
-use crate::stats::Statistics;
+use crate::stats::{Statistics, Workers};
 use crate::util::time::unix_time;
 use crate::wire::name::NameBuf;
 use std::fs::OpenOptions;
@@ -24,7 +24,7 @@ pub(super) struct StatsReporter {
 
 impl StatsReporter {
     /// Of a server with that many workers.
-    pub(super) fn new(workers: usize, file: Option<StatsFile>, sink: Arc<dyn EventSink>) -> Self {
+    pub(super) fn new(workers: Workers, file: Option<StatsFile>, sink: Arc<dyn EventSink>) -> Self {
         let statistics = Statistics::new(workers, unix_time());
         Self { statistics, sink, file, due: None, failed: false }
     }

@@ -1,6 +1,6 @@
 //! Writes what was found as records.
 
-use super::distinct::Distinct;
+use super::distinct::{Distinct, data_of};
 use super::text::KeyText;
 use super::{Reason, WorkerState};
 use crate::listing::records::{NameId, Record, RecordSet};
@@ -78,7 +78,7 @@ impl Composer<'_> {
         }
         if has_data {
             if self.wants(Type::A) {
-                self.addresses(&mut state.distinct, writer);
+                self.addresses(state, writer);
             }
             if self.wants(Type::TXT) {
                 self.texts(state, writer);
@@ -156,15 +156,20 @@ impl Composer<'_> {
 
     /// One A record per distinct value of all datasets, with the least of their TTLs (RFC 2181
     /// section 5.2).
-    fn addresses(&self, distinct: &mut Distinct, writer: &mut ResponseWriter<'_>) {
+    fn addresses(&self, state: &mut WorkerState, writer: &mut ResponseWriter<'_>) {
         let ttls = self.listed().map(|(_, dataset, _)| dataset.ttl);
         let ttls = ttls.chain(self.records_of(Type::A).map(|record| record.ttl));
         let Some(ttl) = ttls.min() else { return };
-        let mut rrset = RrSet::new(Type::A, ttl, distinct, writer);
+        let mut rrset = RrSet::new(Type::A, ttl, &mut state.distinct, writer);
         for value in self.values().filter_map(|(_, _, value)| value) {
             rrset.add(writer, &value.a.octets());
         }
         self.add_records(&mut rrset, writer);
+        for value in data_of(writer.written(rrset.start)) {
+            if let Ok(octets) = <[u8; 4]>::try_from(value) {
+                self.zone.counters.count_value(state.worker, octets.into());
+            }
+        }
     }
 
     /// One TXT record per distinct text of all datasets, with the least of their TTLs.

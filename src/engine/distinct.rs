@@ -38,13 +38,7 @@ impl Distinct {
     /// grow.
     pub(super) fn has(&mut self, records: &[u8], data: &[u8]) -> bool {
         if records.len() <= FEW {
-            let mut at = 0;
-            return std::iter::from_fn(|| {
-                let (record, end) = data_at(records, at)?;
-                at = end;
-                Some(record)
-            })
-            .any(|record| record == data);
+            return data_of(records).any(|record| record == data);
         }
         self.places.resize(PLACES, [0; 2]);
         while let Some((record, end)) = data_at(records, self.end) {
@@ -74,6 +68,16 @@ impl Distinct {
         }
         None
     }
+}
+
+/// The data of each of these records.
+pub(super) fn data_of(records: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let (data, end) = data_at(records, at)?;
+        at = end;
+        Some(data)
+    })
 }
 
 /// The data of the record at `at`, and where the record ends.

@@ -198,7 +198,7 @@ impl<'a> Attempt<'a, '_> {
             Some(Match { dataset, answer, .. }) => {
                 let (a, template) = dataset.answers.only_value(answer)?;
                 match self.question.qtype {
-                    Type::A => (Reason::Answered, self.a(dataset, a)?),
+                    Type::A => (Reason::Answered, self.a(zone, dataset, a)?),
                     Type::TXT if has_text(template, &dataset.vars) => {
                         (Reason::Answered, self.txt(dataset, template, text)?)
                     }
@@ -211,13 +211,15 @@ impl<'a> Attempt<'a, '_> {
     }
 
     #[inline(always)]
-    fn a(&mut self, dataset: &Dataset, a: Ipv4Addr) -> Option<usize> {
+    fn a(&mut self, zone: &CompiledZone, dataset: &Dataset, a: Ipv4Addr) -> Option<usize> {
         let question = self.question;
         let room: &mut [u8; RECORD_HEAD + 4] = question.room(self.out)?;
         let head = record_head(HEADER, Type::A, Class::IN, dataset.ttl, 4);
         room[..RECORD_HEAD].copy_from_slice(&head);
         room[RECORD_HEAD..].copy_from_slice(&a.octets());
-        question.finish(self.out, RECORD_HEAD + 4, Rcode::NoError, Section::Answer)
+        let len = question.finish(self.out, RECORD_HEAD + 4, Rcode::NoError, Section::Answer)?;
+        zone.counters.count_value(self.state.worker, a);
+        Some(len)
     }
 
     #[inline(always)]

@@ -3,7 +3,7 @@
 use super::admit::{Restriction, Verdict};
 use super::compose::{self, Composer, RecordMatch};
 use super::health::{self, HealthQuestion};
-use super::{Answered, Outcome, Reason, Request, Transport, WorkerState};
+use super::{Answered, Outcome, QueryType, Reason, Request, Transport, WorkerState};
 use crate::listing::Asker;
 use crate::listing::records::NameRecords;
 use crate::wire::message::response;
@@ -28,7 +28,8 @@ pub(super) fn answer<'c>(
     let header_only = |rcode, reason, out: &mut [u8]| {
         let len = response::header_only(request.query, out, rcode);
         let outcome = len.map_or(Outcome::Drop, Outcome::Respond);
-        Answered { counters: catalog.counters(), reason, outcome }
+        let (counters, qtype) = (catalog.counters(), QueryType::Unread);
+        Answered { counters, qtype, reason, outcome }
     };
     match Query::parse_with(request.query, |wire| state.name.read(wire)) {
         Ok(query) => respond(catalog, state, request, verdict, &query, out),
@@ -48,13 +49,14 @@ fn respond<'c>(
     out: &mut [u8],
 ) -> Answered<'c> {
     let mut counters = catalog.counters();
+    let qtype = QueryType::of(query.qtype);
     let limit = limit(request, query.edns);
     let Some(mut writer) = ResponseWriter::new(request.query, query, out, limit) else {
         return Answered::dropped(counters, Reason::Dropped);
     };
     let refuse = |counters, writer: ResponseWriter<'_>, rcode, reason| {
         let outcome = Outcome::Respond(writer.finish(rcode, false));
-        Answered { counters, reason, outcome }
+        Answered { counters, qtype, reason, outcome }
     };
     if query.edns.is_some_and(|edns| edns.version != 0) {
         return refuse(counters, writer, Rcode::BadVers, Reason::BadVers);
@@ -80,7 +82,7 @@ fn respond<'c>(
     verdict.of_client(&compiled.acl, request.client);
     verdict.of_key(&compiled.acl, &mut state.name, query.qtype);
     if verdict.restriction == Restriction::Ignore {
-        return Answered::dropped(counters, Reason::Ignored);
+        return Answered { counters, qtype, reason: Reason::Ignored, outcome: Outcome::Drop };
     }
     if let Some(health) = &compiled.health {
         writer.identify(|| health.content_digits());
@@ -90,7 +92,7 @@ fn respond<'c>(
             let question = HealthQuestion { zone: compiled, health, name, query, owner_of_zone };
             let rcode = question.answer(request.now, &mut writer);
             let outcome = Outcome::Respond(writer.finish(rcode, true));
-            return Answered { counters, reason: health::REASON, outcome };
+            return Answered { counters, qtype, reason: health::REASON, outcome };
         }
     }
     if !zone.is_served(request.now) {
@@ -139,7 +141,7 @@ fn respond<'c>(
         Duration::ZERO => Outcome::Respond(len),
         delay => Outcome::RespondAfter(len, delay),
     };
-    Answered { counters, reason, outcome }
+    Answered { counters, qtype, reason, outcome }
 }
 
 /// The memory of a vector, for items that borrow something else.

@@ -19,7 +19,7 @@ mod health;
 mod tests;
 pub(crate) mod text;
 
-pub use crate::zone::{Catalog, Counters, Figures, Reason};
+pub use crate::zone::{Catalog, Counters, Figures, MAX_VALUES, QueryType, Reason, Values};
 
 use crate::wire::ParsedQuestion;
 use crate::wire::name::LowerName;
@@ -39,6 +39,11 @@ pub enum Transport {
     Tcp,
     /// A TLS stream over TCP (RFC 7858): the same holds.
     Tls,
+}
+
+impl Transport {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Udp, Self::Tcp, Self::Tls];
 }
 
 /// One query as it came from the network.
@@ -105,13 +110,15 @@ impl WorkerState {
 struct Answered<'c> {
     /// Where it counts: of the zone asked, or of the server.
     counters: &'c Counters,
+    qtype: QueryType,
     reason: Reason,
     outcome: Outcome,
 }
 
 impl<'c> Answered<'c> {
+    /// A query that was not read and gets no answer.
     fn dropped(counters: &'c Counters, reason: Reason) -> Self {
-        Self { counters, reason, outcome: Outcome::Drop }
+        Self { counters, qtype: QueryType::Unread, reason, outcome: Outcome::Drop }
     }
 }
 
@@ -151,8 +158,8 @@ fn answer_by<const FAST: bool>(
                     Attempt { catalog, state, request, question, out, counters, reason };
                 if let Some(len) = attempt.answer() {
                     let (counters, reason) = (attempt.counters, attempt.reason);
-                    let outcome = Outcome::Respond(len);
-                    return done(state, request, Answered { counters, reason, outcome });
+                    let (qtype, outcome) = (QueryType::of(question.qtype), Outcome::Respond(len));
+                    return done(state, request, Answered { counters, qtype, reason, outcome });
                 }
             }
             Verdict::default()
@@ -169,7 +176,8 @@ fn answer_by<const FAST: bool>(
 /// The stage behind all others: counts the query.
 #[inline(always)]
 fn done(state: &WorkerState, request: &Request<'_>, answered: Answered<'_>) -> Outcome {
-    let Answered { counters, reason, outcome } = answered;
-    counters.count(state.worker, reason, request.query.len(), outcome.bytes().unwrap_or(0));
+    let Answered { counters, qtype, reason, outcome } = answered;
+    let (bytes_in, bytes_out) = (request.query.len(), outcome.bytes().unwrap_or(0));
+    counters.count(state.worker, qtype, reason, bytes_in, bytes_out);
     outcome
 }

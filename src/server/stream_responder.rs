@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::shared_catalog::SharedCatalog;
 use super::{AnswerFn, client_address};
 use crate::engine::{Outcome, Request, Transport, WorkerState};
-use crate::stats::Recorder;
+use crate::stats::{Recorder, Sampler};
 use crate::util::time::unix_time;
 
 /// The longest message of a stream transport (RFC 1035, 4.2.2).
@@ -36,6 +36,7 @@ pub(super) enum Reply {
 
 struct Inner {
     state: WorkerState,
+    sampler: Sampler,
     buffer: Box<[u8]>,
 }
 
@@ -47,7 +48,8 @@ impl<A: AnswerFn> StreamResponder<A> {
         answer: A,
     ) -> Self {
         let buffer = vec![0; MAX_MESSAGE].into_boxed_slice();
-        let inner = Mutex::new(Inner { state: recorder.state(), buffer });
+        let inner =
+            Mutex::new(Inner { state: recorder.state(), sampler: Sampler::default(), buffer });
         Self { catalog, transport, answer, recorder, inner }
     }
 
@@ -59,8 +61,12 @@ impl<A: AnswerFn> StreamResponder<A> {
         let catalog = self.catalog.load();
         // A panic of the engine costs its connection; the state is still a valid value.
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let Inner { state, buffer } = &mut *inner;
+        let Inner { state, sampler, buffer } = &mut *inner;
+        let start = sampler.pick(1).map(|_| Instant::now());
         let outcome = (self.answer)(&catalog, state, &request, buffer);
+        if let Some(start) = start {
+            self.recorder.took(start.elapsed());
+        }
         self.recorder.log(&request, outcome, buffer);
         let (len, reply) = match outcome {
             Outcome::Respond(len) => (len, Reply::Now),

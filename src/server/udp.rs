@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::Socket;
 
@@ -19,7 +19,7 @@ use super::throttle::Throttle;
 use super::{AnswerFn, Context, ServerCounters};
 use crate::engine::{self, Catalog, Outcome, Request, Transport, WorkerState};
 use crate::event::Event;
-use crate::stats::{Recorder, Recorders};
+use crate::stats::{Recorder, Recorders, Sampler};
 use crate::util::threads::panic_message;
 use crate::util::time::unix_time;
 
@@ -85,6 +85,7 @@ impl UdpServer {
                 answer: answer.clone(),
                 state: recorder.state(),
                 recorder,
+                sampler: Sampler::default(),
                 batch: Batch::new(listener.local)?,
                 received: 0,
                 next: 0,
@@ -132,6 +133,7 @@ struct Worker<A> {
     answer: A,
     state: WorkerState,
     recorder: Recorder,
+    sampler: Sampler,
     batch: Batch,
     /// Datagrams in the batch.
     received: usize,
@@ -186,11 +188,27 @@ impl<A: AnswerFn> Worker<A> {
         }
     }
 
+    /// Answers the rest of the batch.
     fn finish_batch(&mut self) {
         let now = unix_time();
+        if let Some(picked) = self.sampler.pick(self.received - self.next) {
+            self.answer_up_to(self.next + picked, now);
+            let start = Instant::now();
+            self.answer_up_to(self.next + 1, now);
+            self.recorder.took(start.elapsed());
+        }
+        self.answer_up_to(self.received, now);
+        let unsent = self.batch.send(self.socket.as_fd());
+        ServerCounters::add(&self.context.counters.udp_unsent, unsent);
+    }
+
+    /// Answers the queries of the batch before `end`, at that time in seconds since 1970. One function, so that
+    /// the engine is in it once.
+    #[inline(never)]
+    fn answer_up_to(&mut self, end: usize, now: u64) {
         let catalog: &Catalog = self.catalog.load();
         let mut unusable = 0;
-        while self.next < self.received {
+        while self.next < end {
             let index = self.next;
             self.next += 1;
             let Some(exchange) = self.batch.exchange(index) else {
@@ -224,8 +242,6 @@ impl<A: AnswerFn> Worker<A> {
                 Outcome::Drop => {}
             }
         }
-        let unsent = self.batch.send(self.socket.as_fd());
-        ServerCounters::add(&self.context.counters.udp_unsent, unsent);
         ServerCounters::add(&self.context.counters.udp_unusable, unusable);
     }
 

@@ -1,23 +1,30 @@
 //! What the server tells of its queries: statistics and the query log, in the formats of rbldnsd,
 //! so that graphs and log parsers built on these go on.
 //!
-//! Workers count in [`crate::engine::Counters`]; [`Statistics`] reads them on the control thread.
+//! Workers count in [`crate::engine::Counters`], and the time that some queries take in [`Latency`];
+//! [`Statistics`] reads both on the control thread.
 //! Each line of the query log goes into a buffer of its worker, and a thread writes what is in the
 //! buffers.
 
+mod latency;
 pub mod query_log;
 mod statistics;
 pub mod top;
+mod workers;
 
-pub use statistics::Statistics;
+pub use latency::{BUCKETS, Histogram, Latency, Sampler};
+pub use statistics::{Statistics, Traffic};
+pub use workers::Workers;
 
 use crate::engine::{Outcome, Request, WorkerState};
 use query_log::{Lane, QueryLog};
+use std::time::Duration;
 
 /// Where one worker counts and logs what it answers.
 #[derive(Debug, Default)]
 pub struct Recorder {
     worker: usize,
+    latency: Latency,
     log: Option<Lane>,
 }
 
@@ -25,6 +32,11 @@ impl Recorder {
     /// A fresh state for the worker.
     pub fn state(&self) -> WorkerState {
         WorkerState::new(self.worker)
+    }
+
+    /// Counts the time that a query took which a [`Sampler`] picked.
+    pub fn took(&self, time: Duration) {
+        self.latency.count(self.worker, time);
     }
 
     /// Logs a query and what came of it, if there is a log. `out` starts with the answer.
@@ -48,19 +60,20 @@ fn log(lane: &Lane, request: &Request<'_>, outcome: Outcome, out: &[u8]) {
 #[derive(Default)]
 pub struct Recorders<'a> {
     next: usize,
+    latency: Latency,
     log: Option<&'a QueryLog>,
 }
 
 impl<'a> Recorders<'a> {
-    /// For a server with this query log.
-    pub fn new(log: Option<&'a QueryLog>) -> Self {
-        Self { next: 0, log }
+    /// For a server with this query log, whose times are counted there.
+    pub fn new(log: Option<&'a QueryLog>, latency: Latency) -> Self {
+        Self { next: 0, latency, log }
     }
 
     /// The recorder of the next worker.
     pub fn take(&mut self) -> Recorder {
         let worker = self.next;
         self.next += 1;
-        Recorder { worker, log: self.log.map(QueryLog::lane) }
+        Recorder { worker, latency: self.latency.clone(), log: self.log.map(QueryLog::lane) }
     }
 }

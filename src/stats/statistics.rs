@@ -1,9 +1,11 @@
 //! The statistics of all zones since the start or the last reset.
 
-use crate::engine::{Counters, Figures, Reason};
+use super::{Histogram, Latency, Workers};
+use crate::engine::{Counters, Figures, MAX_VALUES, Reason, Transport, Values};
 use crate::wire::name::NameBuf;
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::net::Ipv4Addr;
 
 /// The longest name of a zone in a log line.
 const MAX_LOGGED_NAME: usize = 60;
@@ -15,7 +17,8 @@ const MAX_LOGGED_NAME: usize = 60;
 /// telling and resetting.
 #[derive(Debug)]
 pub struct Statistics {
-    workers: usize,
+    workers: Workers,
+    latency: Latency,
     zones: HashMap<NameBuf, Account>,
     /// Of queries that belong to no zone.
     rest: Account,
@@ -31,6 +34,20 @@ struct Account {
     reset: Figures,
     /// What had been seen when increments were last written to the file.
     written: Figures,
+    /// The A values that are told apart, in the order in which they were seen.
+    values: Vec<Ipv4Addr>,
+}
+
+/// What was counted of a zone since the start, whatever was reset meanwhile.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Traffic {
+    /// The zone; `None` for queries that belong to none.
+    pub zone: Option<NameBuf>,
+    /// What was counted over each transport that the server has workers for.
+    pub transports: Vec<(Transport, Figures)>,
+    /// How many A records were sent, by value: at most [`MAX_VALUES`], the same ones whenever it is asked,
+    /// and all others together.
+    pub values: Values,
 }
 
 impl Account {
@@ -40,20 +57,44 @@ impl Account {
             seen: Figures::default(),
             reset: Figures::default(),
             written: Figures::default(),
+            values: Vec::new(),
         }
+    }
+
+    fn traffic(&mut self, zone: Option<NameBuf>, workers: Workers) -> Traffic {
+        let over = |transport| (transport, self.counters.figures_of(workers.over(transport)));
+        let has_workers = |transport: &Transport| !workers.over(*transport).is_empty();
+        let transports = Transport::ALL.into_iter().filter(has_workers).map(over).collect();
+        let Values { mut counts, mut others } = self.counters.values();
+        let is_new = |value: &&Ipv4Addr| !self.values.contains(value);
+        let room = MAX_VALUES - self.values.len();
+        let new: Vec<_> = counts.keys().filter(is_new).take(room).copied().collect();
+        self.values.extend(new);
+        counts.retain(|value, count| {
+            let is_told = self.values.contains(value);
+            others += if is_told { 0 } else { *count };
+            is_told
+        });
+        Traffic { zone, transports, values: Values { counts, others } }
     }
 }
 
 impl Statistics {
     /// Of a server with that many workers, started at this time in seconds since 1970.
-    pub fn new(workers: usize, now: u64) -> Self {
-        Self { workers, zones: HashMap::new(), rest: Account::new(workers), start: now }
+    pub fn new(workers: Workers, now: u64) -> Self {
+        let (rest, latency) = (Account::new(workers.all()), Latency::new(workers.all()));
+        Self { workers, latency, zones: HashMap::new(), rest, start: now }
+    }
+
+    /// Where workers count how long answers take.
+    pub fn latency(&self) -> &Latency {
+        &self.latency
     }
 
     /// The counters of a zone; the same ones whenever the zone is there.
     pub fn zone(&mut self, apex: &NameBuf) -> Counters {
         let account = self.zones.entry(apex.to_lowercase());
-        account.or_insert_with(|| Account::new(self.workers)).counters.clone()
+        account.or_insert_with(|| Account::new(self.workers.all())).counters.clone()
     }
 
     /// The counters of queries that belong to no zone.
@@ -66,6 +107,23 @@ impl Statistics {
         let zones = self.zones.iter().map(|(zone, account)| (Some(zone), account));
         let all = zones.chain([(None, &self.rest)]);
         all.map(|(zone, account)| (zone, account.counters.figures()))
+    }
+
+    /// What was counted since the start: of each zone there is or was, by name, and of queries that belong to
+    /// none.
+    pub fn traffic(&mut self) -> Vec<Traffic> {
+        let workers = self.workers;
+        let zones = self.zones.iter_mut();
+        let mut all: Vec<_> =
+            zones.map(|(zone, account)| account.traffic(Some(zone.clone()), workers)).collect();
+        all.sort_by_cached_key(|traffic| traffic.zone.as_ref().map(ToString::to_string));
+        all.push(self.rest.traffic(None, workers));
+        all
+    }
+
+    /// How long answers took.
+    pub fn times(&self) -> Histogram {
+        self.latency.histogram()
     }
 
     /// Reads all counters.
@@ -209,6 +267,7 @@ impl Summary {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::QueryType;
 
     fn name(text: &str) -> NameBuf {
         text.parse().unwrap()
@@ -216,16 +275,16 @@ mod tests {
 
     /// Two zones, and queries of two workers.
     fn counted() -> (Statistics, [NameBuf; 2]) {
-        let mut statistics = Statistics::new(2, 1000);
+        let mut statistics = Statistics::new(Workers { udp: 1, tcp: 1, tls: 0 }, 1000);
         let zones = [name("a.test"), name("b.test")];
         let (a, b) = (statistics.zone(&zones[0]), statistics.zone(&zones[1]));
-        a.count(0, Reason::Answered, 40, 100);
-        a.count(1, Reason::NoData, 41, 80);
-        a.count(1, Reason::Dropped, 42, 0);
-        b.count(1, Reason::NxDomain, 43, 90);
-        b.count(0, Reason::ServFail, 44, 45);
-        statistics.rest().count(0, Reason::Refused, 20, 20);
-        statistics.rest().count(1, Reason::Chaos, 30, 50);
+        a.count(0, QueryType::A, Reason::Answered, 40, 100);
+        a.count(1, QueryType::A, Reason::NoData, 41, 80);
+        a.count(1, QueryType::A, Reason::Dropped, 42, 0);
+        b.count(1, QueryType::A, Reason::NxDomain, 43, 90);
+        b.count(0, QueryType::A, Reason::ServFail, 44, 45);
+        statistics.rest().count(0, QueryType::A, Reason::Refused, 20, 20);
+        statistics.rest().count(1, QueryType::A, Reason::Chaos, 30, 50);
         (statistics, zones)
     }
 
@@ -243,7 +302,7 @@ mod tests {
 
     #[test]
     fn a_long_zone_name_is_cut_in_the_log_only() {
-        let mut statistics = Statistics::new(1, 0);
+        let mut statistics = Statistics::new(Workers { udp: 1, ..Workers::default() }, 0);
         let long = name(&format!("{}.{}", "a".repeat(58), "b".repeat(9)));
         let lines = statistics.log_lines([&long], 0);
         assert!(lines[0].starts_with(&format!("stats for 0secs zone {}.b: tot", "a".repeat(58))));
@@ -258,7 +317,7 @@ mod tests {
         statistics.look();
         assert_eq!(statistics.file_line(&zones, 1001, true), first);
         assert_eq!(statistics.file_line(&zones, 1001, false), first);
-        a.count(0, Reason::Answered, 1, 2);
+        a.count(0, QueryType::A, Reason::Answered, 1, 2);
         let same = statistics.file_line(&zones, 1002, true);
         assert_eq!(same, "1002 a.test:0:0:0:0:0 b.test:0:0:0:0:0 *:0:0:0:0:0\n", "not looked");
         statistics.look();
@@ -273,7 +332,7 @@ mod tests {
         let (mut statistics, zones) = counted();
         let a = statistics.zone(&zones[0]);
         statistics.look();
-        a.count(0, Reason::Answered, 1, 2);
+        a.count(0, QueryType::A, Reason::Answered, 1, 2);
         statistics.reset(1010);
         assert!(statistics.log_lines([], 1012)[0].starts_with("stats for 2sec: tot=0 "));
         statistics.look();
@@ -288,8 +347,39 @@ mod tests {
         statistics.look();
         let total = statistics.log_lines([], 0);
         assert!(total[0].contains("tot=7 "), "{total:?}");
-        statistics.zone(&name("A.Test")).count(0, Reason::Answered, 1, 1);
+        statistics.zone(&name("A.Test")).count(0, QueryType::A, Reason::Answered, 1, 1);
         statistics.look();
         assert!(statistics.log_lines(&zones, 0)[0].contains("tot=3 ok=3 "));
+    }
+
+    #[test]
+    fn traffic_is_told_by_transport_and_never_goes_back() {
+        let (mut statistics, zones) = counted();
+        statistics.reset(1010);
+        let traffic = statistics.traffic();
+        let names: Vec<_> = traffic.iter().map(|traffic| traffic.zone.clone()).collect();
+        assert_eq!(names, [Some(zones[0].clone()), Some(zones[1].clone()), None]);
+        let [(Transport::Udp, udp), (Transport::Tcp, tcp)] = &traffic[0].transports[..] else {
+            panic!("{traffic:?}");
+        };
+        assert_eq!((udp.queries_of(QueryType::A), udp.bytes_in), (1, 40));
+        assert_eq!((tcp.queries_of(QueryType::A), tcp.bytes_in), (2, 83));
+    }
+
+    #[test]
+    fn values_that_were_told_apart_stay_so() {
+        let (mut statistics, zones) = counted();
+        let zone = statistics.zone(&zones[0]);
+        let value = |number: u8| Ipv4Addr::new(127, 0, 0, number);
+        (100..112).for_each(|number| zone.count_value(0, value(number)));
+        assert_eq!(statistics.traffic()[0].values.counts.len(), 12);
+        // A second worker sees others, which come first in their order.
+        (0..16).for_each(|number| zone.count_value(1, value(number)));
+        zone.count_value(1, value(100));
+        let Values { counts, others } = &statistics.traffic()[0].values;
+        let told = (0..4).chain(100..112).map(value).collect::<Vec<_>>();
+        assert_eq!(counts.keys().copied().collect::<Vec<_>>(), told);
+        // The cell of the second worker is full.
+        assert_eq!((counts[&value(100)], *others), (1, 12 + 1));
     }
 }

@@ -18,7 +18,7 @@ pub mod sweep;
 pub use crate::zonefile::{SoaData as Soa, Vars};
 pub use acl::{Acl, ClientAcl, KeyAcl};
 pub use catalog::{Catalog, Chaos, CompiledZone, SimpleZone, ZoneMatch};
-pub use counters::{Counters, Figures, Reason};
+pub use counters::{Counters, Figures, MAX_VALUES, QueryType, Reason, Values};
 pub use dataset::Dataset;
 pub use health::ZoneHealth;
 pub(crate) use health::{DOCTOR_PREFIX, HealthName};

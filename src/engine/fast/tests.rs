@@ -4,12 +4,12 @@ use super::Attempt;
 use crate::engine::admit::{Admission, admit};
 use crate::engine::tests::{NOW, catalog, query, zone};
 use crate::engine::{
-    Answered, Outcome, Reason, Request, Transport, WorkerState, answer, answer_by, done,
+    Answered, Outcome, QueryType, Reason, Request, Transport, WorkerState, answer, answer_by, done,
 };
 use crate::listing::AnswersBuilder;
 use crate::trie::{Trie4, Trie6};
 use crate::wire::{HEADER, ParsedQuestion};
-use crate::zone::{Acl, Catalog, Dataset, Figures, Zone};
+use crate::zone::{Acl, Catalog, Counters, Dataset, Figures, Zone};
 use crate::zonefile::{Kind, Options, Parser};
 use proptest::prelude::*;
 use std::net::Ipv4Addr;
@@ -172,7 +172,8 @@ fn take(
     }?;
     let (counters, reason) = (attempt.counters, attempt.reason);
     let outcome = Outcome::Respond(len);
-    Some(done(state, request, Answered { counters, reason, outcome }))
+    let qtype = QueryType::of(attempt.question.qtype);
+    Some(done(state, request, Answered { counters, qtype, reason, outcome }))
 }
 
 /// What a way makes of a query, and what it has counted.
@@ -181,17 +182,21 @@ fn outcome(
     request: &Request<'_>,
     state: &mut WorkerState,
     way: impl Fn(&Catalog, &mut WorkerState, &Request<'_>, &mut [u8]) -> Option<Outcome>,
-) -> Option<(Outcome, Vec<u8>, Vec<Figures>)> {
-    let figures = || -> Vec<Figures> {
-        let zones = catalog.zones().iter().map(|zone| zone.counters.figures());
-        zones.chain([catalog.counters().figures()]).collect()
-    };
-    let before = figures();
+) -> Option<(Outcome, Vec<u8>, Vec<(Figures, Vec<Ipv4Addr>)>)> {
+    let counters = || catalog.zones().iter().map(|zone| &zone.counters).chain([catalog.counters()]);
+    let before: Vec<_> =
+        counters().map(Counters::figures).zip(counters().map(Counters::values)).collect();
     let mut out = vec![0; 1280];
     let outcome = way(catalog, state, request, &mut out)?;
     out.truncate(outcome.bytes().unwrap_or(0));
-    let after = figures();
-    let counted = after.iter().zip(&before).map(|(after, before)| after.since(before));
+    let counted = counters().zip(before).map(|(counters, (figures, values))| {
+        let after = counters.values();
+        let new =
+            after.counts.iter().filter(|(value, count)| values.counts.get(value) != Some(count));
+        let new = new.map(|(value, _)| *value);
+        let others = (values.others..after.others).map(|_| Ipv4Addr::UNSPECIFIED);
+        (counters.figures().since(&figures), new.chain(others).collect())
+    });
     Some((outcome, out, counted.collect()))
 }
 
