@@ -16,6 +16,7 @@ mod feeds;
 mod fuzz;
 mod guards;
 mod health;
+mod http;
 mod init;
 mod layers;
 mod migrate;

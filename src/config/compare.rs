@@ -119,6 +119,14 @@ impl Changes {
                 tls.key.display()
             ),
         });
+        self.keep("http", &running.http, &mut wanted.http, |http| match http {
+            None => "off".to_owned(),
+            Some(http) if http.allow.is_empty() => format!("on {}", addresses(&http.listen)),
+            Some(http) => {
+                let allow: Vec<String> = http.allow.iter().map(ToString::to_string).collect();
+                format!("on {} for {}", addresses(&http.listen), allow.join(", "))
+            }
+        });
         let interval = &mut wanted.check_interval;
         self.keep("server.check-interval", &running.check_interval, interval, |time| {
             time.map_or_else(|| "never".to_owned(), |time| format!("{time:?}"))
@@ -242,7 +250,9 @@ fn addresses(list: &[SocketAddr]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{ControlPath, LogTarget, QueryLog, TcpLimits, Tls, Top, TtlBounds, Zone};
+    use crate::config::{
+        ControlPath, Http, LogTarget, QueryLog, TcpLimits, Tls, Top, TtlBounds, Zone,
+    };
     use std::num::NonZeroUsize;
     use std::time::Duration;
 
@@ -276,6 +286,10 @@ mod tests {
             workers: NonZeroUsize::new(3),
             tcp: TcpLimits { connections: 9, ..TcpLimits::default() },
             tls: Some(Tls { listen: vec![], certificate: "/c".into(), key: "/k".into() }),
+            http: Some(Http {
+                listen: vec!["192.0.2.1:80".parse().unwrap()],
+                allow: vec!["192.0.2.0/24".parse().unwrap()],
+            }),
             check_interval: Some(Duration::from_secs(9)),
             quiet_period: Duration::from_secs(8),
             state_dir: Some("/state".into()),
@@ -300,6 +314,7 @@ mod tests {
                 "9 connections, 16 per client, idle for 10s",
             ),
             ("server.tls", "off", "on nothing with /c and /k"),
+            ("http", "off", "on 192.0.2.1:80 for 192.0.2.0/24"),
             ("server.check-interval", "1s", "9s"),
             ("server.quiet-period", "200ms", "8s"),
             ("server.state-dir", "none", "/state"),

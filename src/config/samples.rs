@@ -132,6 +132,8 @@ fn what_is_commented_out_is_valid() {
     assert_eq!(settings.mirror.dir, PathBuf::from(Mirror::DIR));
     let server = settings.server;
     assert!(server.tls.is_some());
+    let http = server.http.as_ref().unwrap();
+    assert!(http.listen.iter().all(|address| address.ip().is_loopback()));
     let stats = server.stats_file.as_ref().unwrap();
     assert_eq!((stats.increments, stats.interval), (false, Some(StatsFile::INTERVAL)));
     assert!(!server.query_log.as_ref().unwrap().flush);
@@ -140,22 +142,24 @@ fn what_is_commented_out_is_valid() {
         state_dir: None,
         max_memory: None,
         control: ControlPath::Usual,
+        http: None,
         query_log: None,
         stats_file: None,
         ..server
     };
-    assert_eq!(shown, Server::default(), "nothing but these six is commented out");
+    assert_eq!(shown, Server::default(), "nothing but these seven is commented out");
 }
 
 #[test]
 fn every_setting_appears_with_its_default() {
     let template: toml::Table = switched_on().parse().unwrap();
-    let sections: [(&str, &[&str]); 11] = [
+    let sections: [(&str, &[&str]); 12] = [
         ("bogus = 1", &[]),
         ("[server]\nbogus = 1", &["server"]),
         ("[server.tls]\nbogus = 1", &["server", "tls"]),
         ("[[dataset]]\nbogus = 1", &["dataset"]),
         ("[[dataset]]\nsoa = { bogus = 1 }", &["dataset", "soa"]),
+        ("[http]\nbogus = 1", &["http"]),
         ("[guard]\nbogus = 1", &["guard"]),
         ("[stats]\nbogus = 1", &["stats"]),
         ("[[dataset]]\nguard = { bogus = 1 }", &["dataset", "guard"]),

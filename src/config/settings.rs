@@ -7,6 +7,7 @@ use super::policy::Policy;
 use crate::wire::name::NameBuf;
 use crate::zone::Unlisted;
 use crate::zonefile::{Format, Kind};
+use ipnet::IpNet;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
@@ -132,6 +133,8 @@ pub struct Server {
     pub acl: Vec<String>,
     /// The socket for those who ask the server how it is, or tell it what to do.
     pub control: ControlPath,
+    /// Metrics and health over HTTP, if that is on.
+    pub http: Option<Http>,
 }
 
 impl Default for Server {
@@ -159,6 +162,7 @@ impl Default for Server {
             top: Top::default(),
             acl: Vec::new(),
             control: ControlPath::Usual,
+            http: None,
         }
     }
 }
@@ -270,6 +274,15 @@ pub struct Tls {
     pub certificate: PathBuf,
     /// The private key, PEM.
     pub key: PathBuf,
+}
+
+/// Metrics and health over HTTP.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Http {
+    /// The addresses.
+    pub listen: Vec<SocketAddr>,
+    /// The prefixes of those who may ask; none for everybody who can reach the addresses.
+    pub allow: Vec<IpNet>,
 }
 
 /// The times to live of answers, in seconds.

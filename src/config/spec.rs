@@ -17,6 +17,7 @@ pub(super) type TypedList = Typed<Vec<Spanned<String>>>;
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case", expecting = "a table")]
 pub(super) struct Spec {
     pub(super) server: ServerSpec,
+    pub(super) http: Typed<HttpSpec>,
     pub(super) guard: GuardSpec,
     pub(super) stats: StatsSpec,
     pub(super) dataset: Vec<Spanned<DatasetSpec>>,
@@ -68,6 +69,13 @@ pub(super) struct TlsSpec {
     pub(super) listen: TypedList,
     pub(super) certificate: Typed<String>,
     pub(super) key: Typed<String>,
+}
+
+#[derive(Deserialize, Debug, Default)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case", expecting = "a table")]
+pub(super) struct HttpSpec {
+    pub(super) listen: TypedList,
+    pub(super) allow: TypedList,
 }
 
 #[derive(Clone, Deserialize, Debug, Default)]

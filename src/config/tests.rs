@@ -2,9 +2,9 @@
 
 use super::resolve::resolve;
 use super::{
-    AgeLimit, ConfigDiagnostic, ControlPath, Dataset, FreshnessLimits, Guard, Loaded, LogTarget,
-    Policy, QueryLog, Ratio, Sentinel, Server, Settings, Soa, StalePolicy, StatsFile, TcpLimits,
-    Tls, Top, TtlBounds, Usage, Zone, parse,
+    AgeLimit, ConfigDiagnostic, ControlPath, Dataset, FreshnessLimits, Guard, Http, Loaded,
+    LogTarget, Policy, QueryLog, Ratio, Sentinel, Server, Settings, Soa, StalePolicy, StatsFile,
+    TcpLimits, Tls, Top, TtlBounds, Usage, Zone, parse,
 };
 use crate::zone::Unlisted;
 use crate::zonefile::Kind;
@@ -82,6 +82,9 @@ fn every_setting_of_the_server_arrives() {
         listen = ['192.0.2.1:853']
         certificate = 'x.pem'
         key = '/keys/y.pem'
+        [http]
+        listen = ['192.0.2.1:9153']
+        allow = ['192.0.2.0/24', '2001:db8::1']
         [[dataset]]
         name = 'clients'
         type = 'acl'
@@ -116,6 +119,10 @@ fn every_setting_of_the_server_arrives() {
             listen: vec!["192.0.2.1:853".parse().unwrap()],
             certificate: "/etc/dnsbld/x.pem".into(),
             key: "/keys/y.pem".into(),
+        }),
+        http: Some(Http {
+            listen: vec!["192.0.2.1:9153".parse().unwrap()],
+            allow: vec!["192.0.2.0/24".parse().unwrap(), "2001:db8::1/128".parse().unwrap()],
         }),
     };
     assert_eq!(settings(&format!("{text}{REST}")).server, want);
@@ -365,6 +372,20 @@ const MISTAKES: &[(&str, &str)] = &[
     (
         "[server.tls]\nport = 1",
         "2:1: unknown key \"port\" in server.tls\n    help: allowed here: listen, certificate, key",
+    ),
+    ("[http]\nallow = []", "1:1: http.listen: the key is missing"),
+    ("[http]\nlisten = []", "2:10: http.listen: there is nothing to listen on"),
+    (
+        "[http]\nlisten = ['127.0.0.1:5300']",
+        "2:10: http.listen: 127.0.0.1:5300 collides with 127.0.0.1:5300, where queries are answered",
+    ),
+    (
+        "[http]\nlisten = ['[::]:9153']",
+        "2:10: http.listen: [::]:9153 is open to everybody who can reach it",
+    ),
+    (
+        "[http]\nlisten = ['127.0.0.1:9153']\nallow = ['192.0.2.1/24']",
+        "3:10: http.allow: \"192.0.2.1/24\" is not a prefix",
     ),
     (
         "[guard]\noff = ['shrunk']",

@@ -6,6 +6,7 @@ use crate::util::time::read_duration;
 use crate::wire::name::NameBuf;
 use crate::zone::Unlisted;
 use crate::zonefile::{Format, Kind};
+use ipnet::IpNet;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
@@ -63,6 +64,15 @@ pub(super) fn bytes(text: &str) -> Result<u64, Problem> {
     let bytes = number.and_then(|number| number.parse::<u64>().ok()?.checked_mul(1 << shift));
     let help = "write a number of bytes, such as \"500\", \"100K\", \"20M\" or \"4G\"";
     bytes.ok_or_else(|| Problem::new(format!("{text:?} is not a size"), help))
+}
+
+/// A prefix, or an address, which is a prefix of one.
+pub(super) fn prefix(text: &str) -> Result<IpNet, Problem> {
+    let whole = text.parse::<IpNet>().ok().filter(|net| net.addr() == net.network());
+    whole.or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from)).ok_or_else(|| {
+        let help = "write an address, or a prefix without bits behind it, such as \"192.0.2.0/24\"";
+        Problem::new(format!("{text:?} is not a prefix"), help)
+    })
 }
 
 /// An address and a port to listen on.

@@ -4,8 +4,10 @@
 use super::request::Asked;
 use crate::dataset::manager::DatasetManager;
 use crate::dataset::task::Finished;
+use crate::server::http::Observation;
 use crate::watch::FileChange;
 use tokio::sync::mpsc::{Receiver, Sender, UnboundedReceiver, channel};
+use tokio::sync::oneshot;
 
 /// The most commands that wait; whoever sends more waits, too.
 const WAITING: usize = 64;
@@ -33,6 +35,8 @@ pub(super) enum Command {
     Check,
     /// Do what a client of the control socket asks for.
     Ask(Asked),
+    /// Tell a client of HTTP how the server is and what it has counted.
+    Observe(oneshot::Sender<Observation>),
     /// End the server.
     Stop,
 }

@@ -5,6 +5,7 @@ use super::alarms::Alarms;
 use super::catalog_builder::{self, Loads};
 use super::clock::Clock;
 use super::command::Command;
+use super::http::HttpServers;
 use super::personality::Personality;
 use super::phase::{Phase, Round};
 use super::reloads::Reloads;
@@ -15,6 +16,7 @@ use crate::config::{ConfigSource, Settings};
 use crate::dataset::manager::DatasetManager;
 use crate::engine::Figures;
 use crate::event::Event;
+use crate::server::http::Observation;
 use crate::server::shared_catalog::SharedCatalog;
 use crate::state::lock::StateLock;
 use crate::state::serials::Serials;
@@ -52,6 +54,7 @@ pub(super) struct Control {
     pub(super) serials: Serials,
     pub(super) catalog: Arc<SharedCatalog>,
     pub(super) servers: Servers,
+    pub(super) http: HttpServers,
     pub(super) personality: Arc<dyn Personality>,
     pub(super) stats: StatsReporter,
     pub(super) query_log: Option<QueryLog>,
@@ -122,6 +125,9 @@ impl Control {
                     let _ = self.reload();
                 }
                 Command::Ask(asked) => self.answer(asked),
+                Command::Observe(reply) => {
+                    let _ = reply.send(self.observe());
+                }
                 Command::Check => self.check(),
                 Command::Stop => return ControlFlow::Break(()),
             }
@@ -179,12 +185,25 @@ impl Control {
         Status::new(Sources {
             config: &self.source,
             since: self.since,
-            sockets: self.servers.sockets(),
+            sockets: self.http.added_to(self.servers.sockets()),
             events: &self.personality.recent_events(),
             settings: &self.settings,
             datasets: &self.datasets,
             zones: self.catalog.load().zones(),
         })
+    }
+
+    /// How the server is now, and what it has counted.
+    fn observe(&mut self) -> Observation {
+        Observation {
+            status: self.status(),
+            traffic: self.stats.statistics().traffic(),
+            times: self.stats.statistics().times(),
+            faults: Some(Arc::clone(self.servers.counters())),
+            events: self.personality.event_figures(),
+            tcp: self.servers.tcp_connections(),
+            http: self.http.connections(),
+        }
     }
 
     /// Answers those who wait for the end of a reload, if that has come.

@@ -17,6 +17,7 @@ mod command;
 mod control;
 pub(crate) mod control_place;
 pub(crate) mod control_socket;
+mod http;
 mod personality;
 mod phase;
 mod reload;

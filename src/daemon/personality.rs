@@ -1,7 +1,7 @@
 //! What a server does beside answering, so that it can behave as dnsbld or as rbldnsd.
 
 use crate::config;
-use crate::event::{Event, EventSink, Log, RecentEvents};
+use crate::event::{Event, EventCounts, EventFigures, EventSink, Log, RecentEvents};
 use sd_notify::NotifyState;
 use std::io::Write as _;
 use std::sync::Arc;
@@ -32,6 +32,11 @@ pub(crate) trait Personality: EventSink {
 
     /// The newest events, for those who ask.
     fn recent_events(&self) -> Arc<RecentEvents>;
+
+    /// How often what has happened; nothing where there are no metrics.
+    fn event_figures(&self) -> EventFigures {
+        EventCounts::default().figures()
+    }
 }
 
 /// dnsbld's own: the log, and a table at the start.
@@ -39,13 +44,14 @@ pub(super) struct Plain {
     /// The query log has standard output to itself.
     stdout_is_taken: bool,
     recent: Arc<RecentEvents>,
+    counts: EventCounts,
 }
 
 impl Plain {
     pub(super) fn new(server: &config::Server) -> Self {
         let target = server.query_log.as_ref().map(|log| &log.target);
         let stdout_is_taken = matches!(target, Some(config::LogTarget::Stdout));
-        Self { stdout_is_taken, recent: Arc::default() }
+        Self { stdout_is_taken, recent: Arc::default(), counts: EventCounts::default() }
     }
 }
 
@@ -53,6 +59,7 @@ impl EventSink for Plain {
     fn emit(&self, event: &Event) {
         Log.emit(event);
         self.recent.emit(event);
+        self.counts.emit(event);
     }
 }
 
@@ -85,5 +92,9 @@ impl Personality for Plain {
 
     fn recent_events(&self) -> Arc<RecentEvents> {
         Arc::clone(&self.recent)
+    }
+
+    fn event_figures(&self) -> EventFigures {
+        self.counts.figures()
     }
 }

@@ -2,12 +2,12 @@
 
 use crate::config;
 use crate::event::{Event, EventSink};
-use crate::server::Context;
 use crate::server::delay::DelayQueue;
 use crate::server::listen::{self, ListenError, UdpListener};
 use crate::server::tcp::{TcpServer, TcpService};
 use crate::server::tls::{Certificate, TlsServer};
 use crate::server::udp::UdpServer;
+use crate::server::{ConnectionCounts, Context, ServerCounters};
 use crate::stats::{Recorders, Workers};
 use crate::status::{CertificateStatus, Protocol, Sockets, Time};
 use crate::util::threads::cores;
@@ -26,6 +26,7 @@ pub(crate) struct Bound {
     udp: Vec<Vec<UdpListener>>,
     tcp: Vec<TcpListener>,
     tls: Option<(Arc<Certificate>, Vec<TcpListener>)>,
+    http: Vec<TcpListener>,
 }
 
 impl Bound {
@@ -40,6 +41,11 @@ impl Bound {
             let listeners: Result<_, ListenError> =
                 tls.listen.iter().map(|&address| listen::tcp(address)).collect();
             bound.tls = Some((certificate, listeners?));
+        }
+        if let Some(http) = &server.http {
+            let listeners: Result<_, ListenError> =
+                http.listen.iter().map(|&address| listen::tcp(address)).collect();
+            bound.http = listeners?;
         }
         Ok(bound)
     }
@@ -91,6 +97,11 @@ impl Bound {
         Ok(())
     }
 
+    /// Takes out the listeners of HTTP, which is served before queries are.
+    pub(super) fn take_http(&mut self) -> Vec<TcpListener> {
+        std::mem::take(&mut self.http)
+    }
+
     /// The workers that [`Servers::start`] will have.
     pub(super) fn workers(&self) -> Workers {
         Workers {
@@ -108,6 +119,7 @@ pub(super) struct Servers {
     tcp_service: TcpService,
     tls: Vec<TlsServer>,
     certificate: Option<Arc<Certificate>>,
+    counters: Arc<ServerCounters>,
     /// Ends when it is dropped, and the workers would go on filling it.
     delay: DelayQueue,
 }
@@ -147,7 +159,8 @@ impl Servers {
             let server = TlsServer::start(listener, certificate, &context, idle, recorders.take());
             tls.push(server.context("cannot start to answer over TLS")?);
         }
-        Ok(Self { udp, tcp, tcp_service: service, tls, certificate, delay })
+        let counters = context.counters;
+        Ok(Self { udp, tcp, tcp_service: service, tls, certificate, counters, delay })
     }
 
     /// What is listened on, with which certificates, and how many connections there are.
@@ -155,11 +168,11 @@ impl Servers {
         let udp = self.udp.iter().map(|server| (server.address(), Protocol::Udp));
         let tcp = self.tcp.iter().map(|server| (server.address(), Protocol::Tcp));
         let tls = self.tls.iter().map(|server| (server.address(), Protocol::Tls));
-        let (open, limit) = self.tcp_service.connections();
         let mut sockets = Sockets::default();
         for (address, protocol) in udp.chain(tcp).chain(tls) {
             sockets.add_listener(address, protocol);
         }
+        let ConnectionCounts { open, limit, .. } = self.tcp_connections();
         sockets.add_connections(Protocol::Tcp, Some(open), Some(limit));
         if !self.tls.is_empty() {
             // hickory-server counts none, and has no limit.
@@ -178,6 +191,16 @@ impl Servers {
             CertificateStatus { file, names: names.unwrap_or_default(), expires }
         };
         self.certificate.iter().map(status).collect()
+    }
+
+    /// What went wrong between the network and the engine.
+    pub(super) fn counters(&self) -> &Arc<ServerCounters> {
+        &self.counters
+    }
+
+    /// The connections over TCP.
+    pub(super) fn tcp_connections(&self) -> ConnectionCounts {
+        self.tcp_service.connections()
     }
 
     /// Takes a renewed certificate into use.

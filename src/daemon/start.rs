@@ -8,6 +8,7 @@ use super::command::{Command, commands, send_loads};
 use super::control::{self, Control};
 use super::control_place;
 use super::control_socket::ControlSocket;
+use super::http::HttpServers;
 use super::personality::Personality;
 use super::phase::Phase;
 use super::reloads::Reloads;
@@ -21,12 +22,13 @@ use crate::dataset::manager::DatasetManager;
 use crate::dataset::task::Finished;
 use crate::event::{Event, EventSink};
 use crate::server::Context;
+use crate::server::http::Observation;
 use crate::server::shared_catalog::SharedCatalog;
 use crate::state::lock::StateLock;
 use crate::state::serials::Serials;
 use crate::state::traffic::TrafficHistory;
 use crate::stats::query_log::QueryLog;
-use crate::stats::{Recorders, Statistics, Workers};
+use crate::stats::{Recorders, Workers};
 use crate::status::{Sockets, Sources, Status};
 use crate::util::time::unix_time;
 use crate::zone::{Catalog, Zone};
@@ -54,6 +56,8 @@ struct FirstLoad {
     datasets: DatasetManager,
     builds: UnboundedReceiver<Finished>,
     serials: Serials,
+    stats: StatsReporter,
+    http: HttpServers,
     personality: Arc<dyn Personality>,
     /// What clients have asked for that has to wait.
     later: Vec<Command>,
@@ -73,6 +77,7 @@ impl FirstLoad {
         source: ConfigSource,
         lock: Option<&StateLock>,
         accept: AcceptCommand,
+        workers: Workers,
         personality: &Arc<dyn Personality>,
     ) -> anyhow::Result<Self> {
         let start = Instant::now();
@@ -80,20 +85,22 @@ impl FirstLoad {
         let clock = Clock::new(start, since);
         let sink: Arc<dyn EventSink> = Arc::clone(personality) as _;
         let serials = Serials::open(settings.server.state_dir.as_deref(), lock, &*sink);
-        let (mut datasets, builds) = DatasetManager::new(&settings.server, lock, accept, sink)?;
+        let (mut datasets, builds) =
+            DatasetManager::new(&settings.server, lock, accept, Arc::clone(&sink))?;
         datasets.apply(&settings);
-        let (personality, later) = (Arc::clone(personality), Vec::new());
         Ok(Self {
             start,
             since,
             clock,
+            stats: StatsReporter::new(workers, settings.server.stats_file.clone(), sink),
             settings,
             source,
             datasets,
             builds,
             serials,
-            personality,
-            later,
+            http: HttpServers::default(),
+            personality: Arc::clone(personality),
+            later: Vec::new(),
         })
     }
 
@@ -136,6 +143,9 @@ impl FirstLoad {
                 let recent = self.personality.recent_events();
                 reply.send(ControlAnswer::Events(EventsReport::new(&recent, last)));
             }
+            Command::Observe(reply) => {
+                let _ = reply.send(self.observe(serving));
+            }
             other => self.later.push(other),
         }
     }
@@ -143,6 +153,7 @@ impl FirstLoad {
     fn status(&self, serving: Option<&Serving>) -> Status {
         let catalog = serving.map(|serving| serving.catalog.load());
         let sockets = serving.map(|serving| serving.servers.sockets()).unwrap_or_default();
+        let sockets = self.http.added_to(sockets);
         let zones = catalog.as_ref().map_or(&[][..], |catalog| catalog.zones());
         self.status_of(sockets, zones)
     }
@@ -159,11 +170,24 @@ impl FirstLoad {
         })
     }
 
+    fn observe(&mut self, serving: Option<&Serving>) -> Observation {
+        let servers = serving.map(|serving| &serving.servers);
+        Observation {
+            status: self.status(serving),
+            traffic: self.stats.statistics().traffic(),
+            times: self.stats.statistics().times(),
+            faults: servers.map(|servers| Arc::clone(servers.counters())),
+            events: self.personality.event_figures(),
+            tcp: servers.map(Servers::tcp_connections).unwrap_or_default(),
+            http: self.http.connections(),
+        }
+    }
+
     /// What is served of those that are built; tells when they are all.
-    fn catalog(&mut self, statistics: &mut Statistics) -> anyhow::Result<Catalog> {
+    fn catalog(&mut self) -> anyhow::Result<Catalog> {
         let loaded = self.datasets.loaded(SystemTime::now());
         let loads = Loads { loaded, awaited: self.datasets.awaited().collect() };
-        let (now, serials) = (unix_time(), &mut self.serials);
+        let (now, serials, statistics) = (unix_time(), &mut self.serials, self.stats.statistics());
         let catalog = catalog_builder::build(&self.settings, &loads, now, serials, statistics);
         if loads.awaited.is_empty() {
             let incomplete = control::incomplete(&self.settings, catalog.zones());
@@ -175,14 +199,15 @@ impl FirstLoad {
     }
 
     /// Starts to answer.
-    fn serve(&mut self, bound: Bound, statistics: &mut Statistics) -> anyhow::Result<Serving> {
+    fn serve(&mut self, bound: Bound) -> anyhow::Result<Serving> {
         let sink: Arc<dyn EventSink> = Arc::clone(&self.personality) as _;
-        let catalog = Arc::new(SharedCatalog::new(self.catalog(statistics)?));
+        let catalog = Arc::new(SharedCatalog::new(self.catalog()?));
         let query_log = self.settings.server.query_log.as_ref();
         let query_log = query_log.map(|log| QueryLog::start(log, &sink)).transpose();
         let query_log = query_log.context("cannot start the thread of the query log")?;
         let context = Context::new(Arc::clone(&catalog), sink);
-        let recorders = Recorders::new(query_log.as_ref(), statistics.latency().clone());
+        let recorders =
+            Recorders::new(query_log.as_ref(), self.stats.statistics().latency().clone());
         let servers = Servers::start(bound, &self.settings.server, context, recorders)?;
         self.datasets.enter_background();
         control::save_serials(&mut self.serials, &*self.personality);
@@ -190,8 +215,8 @@ impl FirstLoad {
     }
 
     /// Answers from what is built by now.
-    fn publish(&mut self, serving: &Serving, statistics: &mut Statistics) -> anyhow::Result<()> {
-        serving.catalog.publish(self.catalog(statistics)?);
+    fn publish(&mut self, serving: &Serving) -> anyhow::Result<()> {
+        serving.catalog.publish(self.catalog()?);
         serving.catalog.sweep();
         control::save_serials(&mut self.serials, &*self.personality);
         Ok(())
@@ -216,12 +241,13 @@ pub(super) fn load(
     personality: &Arc<dyn Personality>,
 ) -> anyhow::Result<(Catalog, Status)> {
     let (settings, accept) = (settings.clone(), AcceptCommand::default());
-    let mut load = FirstLoad::begin(settings, source, None, accept, personality)?;
+    let workers = Workers { udp: 1, ..Workers::default() };
+    let mut load = FirstLoad::begin(settings, source, None, accept, workers, personality)?;
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     let runtime = runtime.context("cannot wait for the threads that load")?;
     let (_, mut nobody) = commands();
     runtime.block_on(load.build(&mut nobody, None));
-    let catalog = load.catalog(&mut Statistics::new(Workers { udp: 1, ..Workers::default() }, 0))?;
+    let catalog = load.catalog()?;
     let status = load.status_of(Sockets::default(), catalog.zones());
     Ok((catalog, status))
 }
@@ -230,7 +256,7 @@ pub(super) fn load(
 pub(super) fn serve(
     settings: Settings,
     source: ConfigSource,
-    bound: Bound,
+    mut bound: Bound,
     personality: Arc<dyn Personality>,
 ) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -251,16 +277,22 @@ pub(super) fn serve(
         let socket = ControlSocket::open(place, &source, &sender, recent, &*personality);
         let options = socket.as_ref().map(|socket| control_place::client_options(socket.path()));
         let accept = options.map_or_else(AcceptCommand::default, AcceptCommand::with_options);
-        let mut load = FirstLoad::begin(settings, source, lock.as_ref(), accept, &personality)?;
-        let sink: Arc<dyn EventSink> = Arc::clone(&personality) as _;
-        let stats_file = load.settings.server.stats_file.clone();
-        let mut stats = StatsReporter::new(bound.workers(), stats_file, sink);
+        let mut load = FirstLoad::begin(
+            settings,
+            source,
+            lock.as_ref(),
+            accept,
+            bound.workers(),
+            &personality,
+        )?;
+        let (sink, http) = (Arc::clone(&personality) as _, load.settings.server.http.as_ref());
+        load.http = HttpServers::start(bound.take_http(), http, &sender, sink)?;
 
         let patience = if personality.answers_while_loading() { PATIENCE } else { Duration::MAX };
         if load.build_for(patience, &mut commands, &mut signals, None).await.is_break() {
             return Ok(ExitCode::SUCCESS);
         }
-        let serving = load.serve(bound, stats.statistics())?;
+        let serving = load.serve(bound)?;
         while load.datasets.is_awaited() {
             let awaited = load.datasets.awaited().count();
             let building = load.build_for(PATIENCE, &mut commands, &mut signals, Some(&serving));
@@ -269,7 +301,7 @@ pub(super) fn serve(
                 return Ok(ExitCode::SUCCESS);
             }
             if load.datasets.awaited().count() < awaited {
-                load.publish(&serving, stats.statistics())?;
+                load.publish(&serving)?;
             }
         }
 
@@ -281,8 +313,19 @@ pub(super) fn serve(
             unix_time(),
             &*personality,
         );
-        let FirstLoad { since, clock, settings, source, datasets, builds, serials, later, .. } =
-            load;
+        let FirstLoad {
+            since,
+            clock,
+            settings,
+            source,
+            datasets,
+            builds,
+            serials,
+            stats,
+            http,
+            later,
+            ..
+        } = load;
         send_loads(&datasets, builds, &sender);
         tokio::spawn(signals.send_to(sender));
         let Serving { catalog, servers, query_log } = serving;
@@ -294,6 +337,7 @@ pub(super) fn serve(
             serials,
             catalog,
             servers,
+            http,
             personality,
             stats,
             query_log,
@@ -350,9 +394,9 @@ mod tests {
         };
         let personality: Arc<dyn Personality> = Arc::new(Plain::new(&settings.server));
         let source = ConfigSource::given(settings.clone());
-        let accept = AcceptCommand::default();
-        let mut load = FirstLoad::begin(settings, source, None, accept, &personality).unwrap();
-        let mut statistics = Statistics::new(Workers::default(), 0);
+        let (accept, workers) = (AcceptCommand::default(), Workers::default());
+        let mut load =
+            FirstLoad::begin(settings, source, None, accept, workers, &personality).unwrap();
         let mut finished = [(); 2].map(|()| load.builds.blocking_recv().unwrap());
         finished.sort_by(|one, other| one.name.cmp(&other.name));
 
@@ -361,7 +405,7 @@ mod tests {
             [ZoneState::Live; 4],
         ]) {
             load.datasets.take(finished);
-            let catalog = load.catalog(&mut statistics).unwrap();
+            let catalog = load.catalog().unwrap();
             assert_eq!(catalog.zones().iter().map(|zone| zone.state).collect::<Vec<_>>(), states);
             for zone in catalog.zones() {
                 let (is_live, health) =

@@ -5,12 +5,14 @@
 //! stays the same when the words change; `docs/events.md` lists them all.
 
 mod about;
+mod counts;
 mod dataset;
 mod log;
 mod recent;
 #[cfg(test)]
 pub(crate) mod samples;
 
+pub use counts::{EventCounts, EventFigures};
 pub use dataset::{LastGood, Load, Overdue, Refusal, Renewal, Role};
 pub use log::Log;
 pub(crate) use log::{level, odd, setting_change, setting_needs_restart, text};

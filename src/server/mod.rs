@@ -1,16 +1,19 @@
-//! Sockets: UDP by threads of its own, TCP and TLS by tokio, all over one engine.
+//! Sockets: UDP by threads of its own, TCP and TLS by tokio, all over one engine; HTTP for those who watch.
 //!
 //! ```text
 //! listen -> udp (mmsg) ------------> engine::answer(the shared catalog)
 //!        -> tcp -\
 //!        -> tls --- stream_responder -> engine::answer(the shared catalog)
+//!        -> http (metrics, health: what the control loop tells)
 //! ```
 //!
 //! The query path shares nothing that is written per query: every UDP worker has its own socket,
 //! buffers and [`crate::engine::WorkerState`], and reads the catalog through a cache of
 //! [`shared_catalog::SharedCatalog`]. The counters in [`ServerCounters`] move only when something is lost.
 
+mod connections;
 pub mod delay;
+pub mod http;
 pub mod listen;
 mod mmsg;
 pub mod shared_catalog;
@@ -22,6 +25,8 @@ mod throttle;
 pub mod tls;
 pub mod udp;
 mod x509;
+
+pub use connections::ConnectionCounts;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -43,8 +48,6 @@ pub struct ServerCounters {
     pub udp_unsent: AtomicU64,
     /// Replies sent at once instead of later because too many were waiting.
     pub delay_overflow: AtomicU64,
-    /// TCP connections closed at once because of a cap.
-    pub tcp_refused: AtomicU64,
     /// Panics caught while a query was answered.
     pub panics: AtomicU64,
 }

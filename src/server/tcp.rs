@@ -1,9 +1,8 @@
 //! TCP: a small accept loop and one task per connection, with caps and deadlines (RFC 7766).
 
-use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -12,9 +11,10 @@ use tokio::sync::watch;
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
+use super::connections::{ConnectionCounts, Connections};
 use super::stream_responder::{Reply, StreamResponder};
 use super::throttle::Throttle;
-use super::{AnswerFn, Context, ServerCounters, client_address};
+use super::{AnswerFn, Context, ServerCounters};
 use crate::config::TcpLimits;
 use crate::engine::{self, Transport};
 use crate::event::Event;
@@ -78,18 +78,13 @@ pub struct TcpService {
 impl TcpService {
     /// Prepares the service; [`TcpService::serve`] opens it on an address.
     pub fn new(context: Context, limits: ConnectionLimits) -> Self {
-        let connections = Arc::new(Connections {
-            total: limits.connections,
-            per_client: limits.per_client,
-            open: Mutex::default(),
-        });
+        let connections = Connections::new(limits.connections, limits.per_client);
         Self { context, limits, connections }
     }
 
-    /// How many connections are open, and how many may be.
-    pub fn connections(&self) -> (usize, usize) {
-        let open = self.connections.open.lock().unwrap_or_else(PoisonError::into_inner);
-        (open.total, self.connections.total)
+    /// The connections of all listeners together.
+    pub fn connections(&self) -> ConnectionCounts {
+        self.connections.counts()
     }
 
     /// Accepts connections from a listener of [`super::listen::tcp`]. Call it inside a tokio
@@ -200,7 +195,6 @@ impl<A: AnswerFn> Acceptor<A> {
 
     fn open(&mut self, stream: TcpStream, client: IpAddr) {
         let Some(admission) = Connections::admit(&self.service.connections, client) else {
-            ServerCounters::add(&self.service.context.counters.tcp_refused, 1);
             return;
         };
         let mut connection = Connection {
@@ -346,63 +340,6 @@ impl Input {
         let Some(message) = rest.get(..len) else { return Ok(None) };
         self.start += 2 + len;
         Ok(Some(message))
-    }
-}
-
-/// Counts open connections per client; asked only when one opens or closes.
-#[derive(Debug)]
-struct Connections {
-    total: usize,
-    per_client: usize,
-    open: Mutex<Open>,
-}
-
-#[derive(Debug, Default)]
-struct Open {
-    total: usize,
-    clients: HashMap<IpAddr, usize>,
-}
-
-/// A place taken among the connections; given back when dropped.
-struct Admission {
-    connections: Arc<Connections>,
-    client: IpAddr,
-}
-
-impl Connections {
-    fn admit(connections: &Arc<Self>, client: IpAddr) -> Option<Admission> {
-        let client = network(client);
-        let mut open = connections.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_client = open.clients.get(&client).copied().unwrap_or(0);
-        if open.total >= connections.total || of_client >= connections.per_client {
-            return None;
-        }
-        open.total += 1;
-        open.clients.insert(client, of_client + 1);
-        Some(Admission { connections: Arc::clone(connections), client })
-    }
-}
-
-impl Drop for Admission {
-    fn drop(&mut self) {
-        let mut open = self.connections.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.total -= 1;
-        if let Some(count) = open.clients.get_mut(&self.client) {
-            *count -= 1;
-            if *count == 0 {
-                open.clients.remove(&self.client);
-            }
-        }
-    }
-}
-
-/// Whom a connection counts for: an IPv4 address, or an IPv6 /64, the least a site is given.
-fn network(client: IpAddr) -> IpAddr {
-    match client_address(client) {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => {
-            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)))
-        }
     }
 }
 

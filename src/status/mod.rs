@@ -78,6 +78,9 @@ pub struct Listening {
     pub plain: Vec<SocketAddr>,
     /// Those for TLS.
     pub tls: Vec<SocketAddr>,
+    /// Those for HTTP, which gives metrics and health.
+    #[serde(default)]
+    pub http: Vec<SocketAddr>,
 }
 
 /// One zone.

@@ -19,6 +19,8 @@ pub enum Protocol {
     Tcp,
     /// DNS over TLS.
     Tls,
+    /// Metrics and health over HTTP.
+    Http,
 }
 
 /// An address that is listened on.
@@ -87,7 +89,7 @@ impl Sockets {
             let serving = listeners.filter(move |listener| listener.protocols.contains(&protocol));
             serving.map(|listener| listener.address).collect()
         };
-        Listening { plain: of(Protocol::Udp), tls: of(Protocol::Tls) }
+        Listening { plain: of(Protocol::Udp), tls: of(Protocol::Tls), http: of(Protocol::Http) }
     }
 }
 
@@ -107,6 +109,7 @@ impl fmt::Display for Protocol {
             Self::Udp => "UDP",
             Self::Tcp => "TCP",
             Self::Tls => "TLS",
+            Self::Http => "HTTP",
         })
     }
 }

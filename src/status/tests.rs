@@ -32,7 +32,11 @@ fn the_report_has_a_line_for_each_zone_and_a_question_to_the_best() {
             pid: 9,
             config: "a.toml".to_owned(),
             since: Time(999_000),
-            listening: Listening { plain: vec!["127.0.0.1:53".parse().unwrap()], tls: vec![] },
+            listening: Listening {
+                plain: vec!["127.0.0.1:53".parse().unwrap()],
+                http: vec!["127.0.0.1:9153".parse().unwrap()],
+                ..Listening::default()
+            },
             listeners: Vec::new(),
             connections: Vec::new(),
             certificates: Vec::new(),
@@ -54,6 +58,7 @@ b.example         1         12          1.1e15     20 KiB    1.5 ms  serving
 
 ready after 20 ms
 listening on 127.0.0.1:53 (UDP and TCP)
+metrics at http://127.0.0.1:9153/metrics
 try: dig @127.0.0.1 -p 53 b.example SOA
 ";
     assert_eq!(status.start_report(Duration::from_millis(20)), want);

@@ -49,6 +49,9 @@ impl Status {
         if !listening.tls.is_empty() {
             let _ = writeln!(out, "listening on {} (TLS)", list(&listening.tls));
         }
+        if let Some(address) = listening.http.first() {
+            let _ = writeln!(out, "metrics at http://{address}/metrics");
+        }
         if let (Some(address), Some(ZoneStatus { question, .. })) =
             (listening.plain.first(), self.zones.iter().min_by_key(|zone| zone.state))
         {
@@ -245,8 +248,12 @@ fn join(parts: impl Iterator<Item = String>) -> String {
 }
 
 impl Health {
+    /// The words of all, the best first.
+    pub const WORDS: [&'static str; 6] =
+        ["live", "kept", "partial", "withheld", "expired", "never-loaded"];
+
     /// The word of the JSON form.
-    fn word(self) -> &'static str {
+    pub fn word(self) -> &'static str {
         match self {
             Self::Whole => "live",
             Self::Kept => "kept",

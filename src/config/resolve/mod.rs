@@ -6,6 +6,7 @@ mod dataset;
 mod feed;
 mod feed_lists;
 mod guard;
+mod http;
 mod server;
 mod zone;
 
@@ -49,7 +50,8 @@ pub(super) fn resolve(
     let datasets = resolver.datasets(&lists.datasets, &server.ttl, &guard);
     let (zones, acl) =
         resolver.zones(&lists.zones, &lists.datasets, &spec.server, !spec.feed.is_empty());
-    let server = Server { acl, top: server::top(&spec.stats), ..server };
+    let http = spec.http.as_ref().and_then(|http| resolver.http(http, &server));
+    let server = Server { acl, http, top: server::top(&spec.stats), ..server };
     let Resolver { faults, mut errors, warnings, .. } = resolver;
     errors.extend(faults.into_iter().map(|fault| fault.diagnostic));
     errors.sort_by_key(|diagnostic| diagnostic.place);

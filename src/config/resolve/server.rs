@@ -63,6 +63,7 @@ impl Resolver<'_> {
             top: defaults.top,
             acl: Vec::new(),
             control: self.control(spec),
+            http: None,
             tls,
         }
     }

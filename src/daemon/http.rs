@@ -1,0 +1,61 @@
+//! Metrics and health over HTTP: the listeners, and how they get what they tell from the loop.
+
+use super::command::Command;
+use crate::config;
+use crate::event::EventSink;
+use crate::server::ConnectionCounts;
+use crate::server::http::{HttpLimits, HttpServer, HttpService, Observe};
+use crate::status::{Protocol, Sockets};
+use anyhow::Context as _;
+use std::net::TcpListener;
+use std::sync::Arc;
+use tokio::sync::mpsc::Sender;
+use tokio::sync::oneshot;
+
+/// The listeners being served; none if HTTP is off. Dropping it stops them.
+#[derive(Default)]
+pub(super) struct HttpServers {
+    service: Option<HttpService>,
+    servers: Vec<HttpServer>,
+}
+
+impl HttpServers {
+    /// Serves these listeners, inside the tokio runtime.
+    pub(super) fn start(
+        listeners: Vec<TcpListener>,
+        settings: Option<&config::Http>,
+        commands: &Sender<Command>,
+        sink: Arc<dyn EventSink>,
+    ) -> anyhow::Result<Self> {
+        let Some(config::Http { allow, .. }) = settings else { return Ok(Self::default()) };
+        let commands = commands.clone();
+        let observe: Observe = Arc::new(move || {
+            let (sender, observation) = oneshot::channel();
+            // If the loop has too much to do, or has ended, the sender is dropped, which tells it.
+            let _ = commands.try_send(Command::Observe(sender));
+            observation
+        });
+        let service = HttpService::new(observe, allow.clone(), HttpLimits::default(), sink);
+        let servers = listeners.into_iter().map(|listener| service.serve(listener));
+        let servers =
+            servers.collect::<Result<_, _>>().context("cannot start to answer over HTTP")?;
+        Ok(Self { service: Some(service), servers })
+    }
+
+    /// The connections of all listeners together.
+    pub(super) fn connections(&self) -> ConnectionCounts {
+        self.service.as_ref().map(HttpService::connections).unwrap_or_default()
+    }
+
+    /// These sockets, and its own.
+    pub(super) fn added_to(&self, mut sockets: Sockets) -> Sockets {
+        for server in &self.servers {
+            sockets.add_listener(server.address(), Protocol::Http);
+        }
+        if self.service.is_some() {
+            let ConnectionCounts { open, limit, .. } = self.connections();
+            sockets.add_connections(Protocol::Http, Some(open), Some(limit));
+        }
+        sockets
+    }
+}

@@ -1,0 +1,288 @@
+//! Who may connect, for how long, and what is read of a request.
+
+use super::answer::Answer;
+use super::{Observation, Observe, routes};
+use crate::event::{Event, EventSink};
+use crate::server::client_address;
+use crate::server::connections::{ConnectionCounts, Connections};
+use crate::server::throttle::Throttle;
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{self, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use ipnet::IpNet;
+use std::convert::Infallible;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
+
+/// The rest after the listener could not accept, above all for want of descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long an observation is told to others, too.
+const FRESH: Duration = Duration::from_millis(100);
+
+/// How long the control loop may take to tell how the server is.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The most bytes of a request's head.
+const MAX_HEAD: usize = 16 << 10;
+
+/// The most header fields of a request.
+const MAX_FIELDS: usize = 64;
+
+/// The limits of what clients may hold.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct HttpLimits {
+    /// Connections in all.
+    pub connections: usize,
+    /// Connections of one IPv4 address or one IPv6 /64.
+    pub per_client: usize,
+    /// Time to send the head of a request, from the start or the answer before it.
+    pub head: Duration,
+    /// Time that a connection lives.
+    pub life: Duration,
+}
+
+impl Default for HttpLimits {
+    fn default() -> Self {
+        Self {
+            connections: 64,
+            per_client: 16,
+            head: Duration::from_secs(10),
+            life: Duration::from_secs(60),
+        }
+    }
+}
+
+/// What all HTTP listeners share.
+#[derive(Clone)]
+pub struct HttpService(Arc<Shared>);
+
+struct Shared {
+    observe: Observe,
+    /// The last observation and its time. Who waits for the next one waits here.
+    last: Mutex<Option<(Instant, Arc<Observation>)>>,
+    allow: Vec<IpNet>,
+    limits: HttpLimits,
+    connections: Arc<Connections>,
+    sink: Arc<dyn EventSink>,
+}
+
+/// One HTTP listener being served. Dropping it stops it and closes its connections.
+#[derive(Debug)]
+pub struct HttpServer {
+    address: SocketAddr,
+    task: JoinHandle<()>,
+}
+
+impl HttpService {
+    /// For clients in one of these prefixes, or for all if there are none.
+    pub fn new(
+        observe: Observe,
+        allow: Vec<IpNet>,
+        limits: HttpLimits,
+        sink: Arc<dyn EventSink>,
+    ) -> Self {
+        let connections = Connections::new(limits.connections, limits.per_client);
+        Self(Arc::new(Shared { observe, last: Mutex::default(), allow, limits, connections, sink }))
+    }
+
+    /// The connections of all listeners together.
+    pub fn connections(&self) -> ConnectionCounts {
+        self.0.connections.counts()
+    }
+
+    /// Accepts connections from a listener of [`crate::server::listen::tcp`]. Call it inside a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// When the listener cannot be registered with the runtime.
+    pub fn serve(&self, listener: std::net::TcpListener) -> io::Result<HttpServer> {
+        let listener = TcpListener::from_std(listener)?;
+        let address = listener.local_addr()?;
+        let task = tokio::spawn(accept(listener, address, self.clone()));
+        Ok(HttpServer { address, task })
+    }
+}
+
+impl HttpServer {
+    /// The address it listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for HttpServer {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn accept(listener: TcpListener, address: SocketAddr, service: HttpService) {
+    let mut errors = Throttle::default();
+    // Dropped with the task, it ends those of the connections.
+    let mut tasks = tokio::task::JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            Some(_) = tasks.join_next() => continue,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, client)) => {
+                let client = client_address(client.ip());
+                // Whoever may not ask is not answered: the connection is closed.
+                if service.0.admits(client)
+                    && let Some(admission) = Connections::admit(&service.0.connections, client)
+                {
+                    let service = service.clone();
+                    tasks.spawn(async move {
+                        service.attend(stream, address.ip().is_loopback()).await;
+                        drop(admission);
+                    });
+                }
+            }
+            Err(error) => {
+                use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+                if matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {
+                    continue;
+                }
+                if let Some(suppressed) = errors.pass() {
+                    service.0.sink.emit(&Event::AcceptFailed { address, error, suppressed });
+                }
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn admits(&self, client: IpAddr) -> bool {
+        self.allow.is_empty() || self.allow.iter().any(|net| net.contains(&client))
+    }
+}
+
+impl HttpService {
+    /// Answers the requests of a connection until its life is over.
+    async fn attend(&self, stream: TcpStream, is_local: bool) {
+        let HttpLimits { head, life, .. } = self.0.limits;
+        let answer = service_fn(|request| async move {
+            Ok::<_, Infallible>(response(self.answer(&request, is_local).await))
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            // Scripts close their side behind the request, and wait for the answer.
+            .half_close(true)
+            .header_read_timeout(head)
+            .max_buf_size(MAX_HEAD)
+            .max_headers(MAX_FIELDS)
+            .serve_connection(TokioIo::new(stream), answer);
+        // How a connection ends is the client's affair.
+        let _ = timeout(life, pin!(connection)).await;
+    }
+
+    async fn answer(&self, request: &Request<Incoming>, is_local: bool) -> Answer {
+        if ![Method::GET, Method::HEAD].contains(request.method()) {
+            let text = "this server only tells; use GET or HEAD\n";
+            return Answer::text(StatusCode::METHOD_NOT_ALLOWED, text);
+        }
+        if is_local && !is_of_this_machine(request) {
+            let text = "this address is asked by its number, or as localhost\n";
+            return Answer::text(StatusCode::MISDIRECTED_REQUEST, text);
+        }
+        let path = routes::decoded(request.uri().path());
+        let Some((route, asked)) = path.as_deref().and_then(routes::find) else {
+            return Answer::text(StatusCode::NOT_FOUND, "there is nothing at this path\n");
+        };
+        match self.observation().await {
+            Some(observation) => (route.answer)(&observation, &asked),
+            None => {
+                let text = "the control loop of the server does not answer\n";
+                Answer::text(StatusCode::SERVICE_UNAVAILABLE, text)
+            }
+        }
+    }
+
+    /// How the server is. Many who ask at once get what is made once.
+    async fn observation(&self) -> Option<Arc<Observation>> {
+        let mut last = self.0.last.lock().await;
+        if let Some((time, observation)) = &*last
+            && time.elapsed() < FRESH
+        {
+            return Some(Arc::clone(observation));
+        }
+        let observation = Arc::new(timeout(PATIENCE, (self.0.observe)()).await.ok()?.ok()?);
+        *last = Some((Instant::now(), Arc::clone(&observation)));
+        Some(observation)
+    }
+}
+
+/// True unless a name leads here that need not be of this machine: the page of a foreign site, whose name now has
+/// the address 127.0.0.1, must not read what is for this machine alone.
+fn is_of_this_machine(request: &Request<Incoming>) -> bool {
+    let host = request.headers().get(header::HOST).map(HeaderValue::to_str);
+    let Some(host) = host.or_else(|| request.uri().host().map(Ok)) else { return true };
+    host.is_ok_and(is_local_name)
+}
+
+/// True for an address, or `localhost`, with a port or without.
+fn is_local_name(host: &str) -> bool {
+    let is_address = |text: &str| text.parse::<IpAddr>().is_ok();
+    let bare = |text: &str| {
+        let inner = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+        is_address(inner.unwrap_or(text)) || text.eq_ignore_ascii_case("localhost")
+    };
+    host.parse::<SocketAddr>().is_ok()
+        || bare(host)
+        || host.rsplit_once(':').is_some_and(|(name, port)| {
+            port.bytes().all(|byte| byte.is_ascii_digit()) && bare(name)
+        })
+}
+
+fn response(answer: Answer) -> Response<Full<Bytes>> {
+    let Answer { status, content_type, body } = answer;
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_this_machine_are_told_from_others() {
+        for host in
+            ["127.0.0.1", "127.0.0.1:9153", "[::1]:9153", "[::1]", "localhost", "LOCALHOST:80"]
+        {
+            assert!(is_local_name(host), "{host}");
+        }
+        for host in [
+            "",
+            "example.org",
+            "example.org:9153",
+            "localhost.example.org",
+            "127.0.0.1.example.org:80",
+            "localhost:x",
+        ] {
+            assert!(!is_local_name(host), "{host}");
+        }
+    }
+}

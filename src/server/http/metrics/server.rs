@@ -1,0 +1,78 @@
+//! The server as a whole: its settings, its connections, what went wrong.
+
+use super::super::Observation;
+use super::{Exposition, Kind};
+use crate::server::ServerCounters;
+use crate::server::connections::ConnectionCounts;
+use std::sync::atomic::Ordering;
+
+pub(super) fn write(observation: &Observation, out: &mut Exposition) {
+    let Observation { status, events, .. } = observation;
+    let help = "The version of the server.";
+    let mut family = out.family("dnsbld_build_info", Kind::Gauge, help);
+    family.sample(&[("version", &status.server.version)], 1);
+    let help = "1 while files are read: at the start, after a change, or for a reload.";
+    out.single("dnsbld_loading", Kind::Gauge, help, u8::from(status.server.loading));
+
+    let help = "1 if the settings that were read last hold.";
+    let good = u8::from(events.is_last_reload_good);
+    out.single("dnsbld_config_last_reload_successful", Kind::Gauge, help, good);
+    let help = "When settings that hold were read last.";
+    let name = "dnsbld_config_last_reload_success_timestamp_seconds";
+    out.single(name, Kind::Gauge, help, events.last_good_reload);
+    let help = "Reloads of the settings, by result.";
+    let mut family = out.family("dnsbld_config_reloads_total", Kind::Counter, help);
+    family.sample(&[("result", "success")], events.reloads);
+    family.sample(&[("result", "failure")], events.failed_reloads);
+
+    let help = "Events, by the name that docs/events.md explains.";
+    let mut family = out.family("dnsbld_events_total", Kind::Counter, help);
+    for (event, count) in &events.events {
+        family.sample(&[("event", event)], count);
+    }
+    connections(observation, out);
+    if let Some(faults) = &observation.faults {
+        self::faults(faults, out);
+    }
+}
+
+fn connections(observation: &Observation, out: &mut Exposition) {
+    let all = [("tcp", observation.tcp), ("http", observation.http)];
+    let figures: [(_, _, _, fn(ConnectionCounts) -> u64); 3] = [
+        ("dnsbld_connections", Kind::Gauge, "Open connections, by transport.", |counts| {
+            counts.open as u64
+        }),
+        (
+            "dnsbld_connections_total",
+            Kind::Counter,
+            "Connections that were accepted, by transport.",
+            |counts| counts.accepted,
+        ),
+        (
+            "dnsbld_refused_connections_total",
+            Kind::Counter,
+            "Connections that were closed at once because there are too many, by transport.",
+            |counts| counts.refused,
+        ),
+    ];
+    for (name, kind, help, figure) in figures {
+        let mut family = out.family(name, kind, help);
+        for (transport, counts) in all {
+            family.sample(&[("transport", transport)], figure(counts));
+        }
+    }
+}
+
+fn faults(faults: &ServerCounters, out: &mut Exposition) {
+    let help = "Datagrams that were lost: queries that cannot be read, answers that the system did not take.";
+    let mut family = out.family("dnsbld_lost_datagrams_total", Kind::Counter, help);
+    for (reason, counter) in [("unusable", &faults.udp_unusable), ("unsent", &faults.udp_unsent)] {
+        family.sample(&[("reason", reason)], counter.load(Ordering::Relaxed));
+    }
+    let help = "Answers with a delay that were sent at once, because too many were waiting.";
+    let early = faults.delay_overflow.load(Ordering::Relaxed);
+    out.single("dnsbld_undelayed_answers_total", Kind::Counter, help, early);
+    let help = "Faults of the server that cost a query its answer.";
+    let panics = faults.panics.load(Ordering::Relaxed);
+    out.single("dnsbld_panics_total", Kind::Counter, help, panics);
+}

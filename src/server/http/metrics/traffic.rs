@@ -1,0 +1,183 @@
+//! What is asked and answered.
+
+use super::super::Observation;
+use super::{Exposition, Kind};
+use crate::engine::{Figures, QueryType, Reason, Transport};
+use crate::stats::{BUCKETS, Histogram, Traffic};
+use std::iter;
+
+/// The label of queries that belong to no zone.
+const NO_ZONE: &str = "-";
+
+pub(super) fn write(observation: &Observation, out: &mut Exposition) {
+    let traffic = &observation.traffic;
+    queries(traffic, out);
+    answers(traffic, out);
+    values(traffic, out);
+    bytes(traffic, out);
+    times(&observation.times, out);
+}
+
+fn zone(traffic: &Traffic) -> String {
+    traffic.zone.as_ref().map_or_else(|| NO_ZONE.to_owned(), ToString::to_string)
+}
+
+/// What was counted over all transports.
+fn figures(traffic: &Traffic) -> Figures {
+    traffic.transports.iter().map(|(_, figures)| *figures).sum()
+}
+
+fn queries(traffic: &[Traffic], out: &mut Exposition) {
+    let help = "Queries, by zone (- for none), type of the question and transport.";
+    let mut family = out.family("dnsbld_queries_total", Kind::Counter, help);
+    for zone_traffic in traffic {
+        let zone = zone(zone_traffic);
+        for (transport, figures) in &zone_traffic.transports {
+            for qtype in QueryType::ALL {
+                let labels =
+                    [("zone", &*zone), ("type", word(qtype)), ("transport", over(*transport))];
+                // Of what is seldom asked, there is no sample before it is.
+                let count = figures.queries_of(qtype);
+                if count > 0 || matches!(qtype, QueryType::A | QueryType::Txt) {
+                    family.sample(&labels, count);
+                }
+            }
+        }
+    }
+}
+
+fn answers(traffic: &[Traffic], out: &mut Exposition) {
+    let help = "Answers, by zone and response code.";
+    let mut family = out.family("dnsbld_answers_total", Kind::Counter, help);
+    for zone_traffic in traffic {
+        let (zone, figures) = (zone(zone_traffic), figures(zone_traffic));
+        for rcode in RCODES {
+            let is_of = |reason: &Reason| self::rcode(*reason) == Some(rcode);
+            let count: u64 =
+                Reason::ALL.into_iter().filter(is_of).map(|why| figures.queries(why)).sum();
+            if count > 0 || [RCODES[0], RCODES[1]].contains(&rcode) {
+                family.sample(&[("zone", &zone), ("rcode", rcode)], count);
+            }
+        }
+    }
+    let help = "Answers with records of the type asked, by zone.";
+    let mut family = out.family("dnsbld_listed_answers_total", Kind::Counter, help);
+    for zone_traffic in traffic {
+        let figures = figures(zone_traffic);
+        let listed = figures.queries(Reason::Answered) + figures.queries(Reason::Truncated);
+        family.sample(&[("zone", &zone(zone_traffic))], listed);
+    }
+    let help = "Answers that did not fit and told the client to use TCP, by zone.";
+    let mut family = out.family("dnsbld_truncated_answers_total", Kind::Counter, help);
+    for zone_traffic in traffic {
+        let truncated = figures(zone_traffic).queries(Reason::Truncated);
+        family.sample(&[("zone", &zone(zone_traffic))], truncated);
+    }
+    let help = "Queries without an answer, by zone and reason.";
+    let mut family = out.family("dnsbld_dropped_queries_total", Kind::Counter, help);
+    for zone_traffic in traffic {
+        let (zone, figures) = (zone(zone_traffic), figures(zone_traffic));
+        for (reason, word) in [(Reason::Ignored, "access-list"), (Reason::Dropped, "malformed")] {
+            family.sample(&[("zone", &zone), ("reason", word)], figures.queries(reason));
+        }
+    }
+}
+
+fn values(traffic: &[Traffic], out: &mut Exposition) {
+    let help = "A records in answers, by zone and value; other for all but the first 16 values.";
+    let mut family = out.family("dnsbld_answer_values_total", Kind::Counter, help);
+    for zone_traffic in traffic {
+        let (zone, values) = (zone(zone_traffic), &zone_traffic.values);
+        for (value, count) in &values.counts {
+            family.sample(&[("zone", &zone), ("value", &value.to_string())], count);
+        }
+        if values.others > 0 {
+            family.sample(&[("zone", &zone), ("value", "other")], values.others);
+        }
+    }
+}
+
+fn bytes(traffic: &[Traffic], out: &mut Exposition) {
+    let kinds: [(_, _, fn(&Figures) -> u64); 2] = [
+        (
+            "dnsbld_query_bytes_total",
+            "Bytes of queries, without the headers of IP, UDP and TCP.",
+            |figures| figures.bytes_in,
+        ),
+        (
+            "dnsbld_answer_bytes_total",
+            "Bytes of answers, without the headers of IP, UDP and TCP.",
+            |figures| figures.bytes_out,
+        ),
+    ];
+    for (name, help, bytes) in kinds {
+        let mut family = out.family(name, Kind::Counter, help);
+        for zone_traffic in traffic {
+            let zone = zone(zone_traffic);
+            for (transport, figures) in &zone_traffic.transports {
+                let labels = [("zone", &*zone), ("transport", over(*transport))];
+                family.sample(&labels, bytes(figures));
+            }
+        }
+    }
+}
+
+fn times(times: &Histogram, out: &mut Exposition) {
+    let help = "Time to make an answer, without the system's part; of 1 in 1024 queries.";
+    let bounds = (0..BUCKETS).map_while(Histogram::bound).map(|bound| bound.as_secs_f64());
+    let buckets = iter::zip(bounds, times.buckets);
+    let (above, sum) = (times.buckets[BUCKETS - 1], times.sum.as_secs_f64());
+    let mut family = out.family("dnsbld_answer_duration_seconds", Kind::Histogram, help);
+    family.histogram(buckets, above, sum);
+}
+
+fn word(qtype: QueryType) -> &'static str {
+    match qtype {
+        QueryType::A => "A",
+        QueryType::Txt => "TXT",
+        QueryType::Aaaa => "AAAA",
+        QueryType::Ns => "NS",
+        QueryType::Soa => "SOA",
+        QueryType::Mx => "MX",
+        QueryType::Any => "ANY",
+        QueryType::Other => "other",
+        QueryType::Unread => "none",
+    }
+}
+
+fn over(transport: Transport) -> &'static str {
+    match transport {
+        Transport::Udp => "udp",
+        Transport::Tcp => "tcp",
+        Transport::Tls => "tls",
+    }
+}
+
+/// The response codes that there are.
+const RCODES: [&str; 7] =
+    ["NOERROR", "NXDOMAIN", "REFUSED", "SERVFAIL", "FORMERR", "NOTIMP", "BADVERS"];
+
+/// The response code of an answer for this reason; `None` if there is no answer.
+fn rcode(reason: Reason) -> Option<&'static str> {
+    match reason {
+        Reason::Answered | Reason::NoData | Reason::Truncated | Reason::Chaos => Some("NOERROR"),
+        Reason::NxDomain => Some("NXDOMAIN"),
+        Reason::Refused | Reason::Denied => Some("REFUSED"),
+        Reason::ServFail => Some("SERVFAIL"),
+        Reason::FormErr => Some("FORMERR"),
+        Reason::NotImp => Some("NOTIMP"),
+        Reason::BadVers => Some("BADVERS"),
+        Reason::Ignored | Reason::Dropped => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_response_code_is_told() {
+        let used = Reason::ALL.into_iter().filter_map(rcode);
+        assert!(used.into_iter().all(|rcode| RCODES.contains(&rcode)));
+    }
+}

@@ -1,0 +1,47 @@
+//! Metrics, health and the status over HTTP/1.1: read-only, for programs of the same house.
+//!
+//! ```text
+//! listener (caps, deadlines) -> routes (a table) -> metrics | health | api, made of one Observation
+//! ```
+//!
+//! What is told is an [`Observation`], which the control loop makes when it is asked, at most ten times a second.
+//! No query waits for it, and a client that is slow or does not read holds one of few places for a minute.
+
+mod answer;
+mod api;
+mod exposition;
+mod health;
+mod listener;
+mod metrics;
+mod routes;
+
+pub use listener::{HttpLimits, HttpServer, HttpService};
+
+use super::{ConnectionCounts, ServerCounters};
+use crate::event::EventFigures;
+use crate::stats::{Histogram, Traffic};
+use crate::status::Status;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// How the server is at one moment, and what it has counted until then.
+#[derive(Debug)]
+pub struct Observation {
+    /// How it is.
+    pub status: Status,
+    /// What was asked and answered; nothing before queries are answered.
+    pub traffic: Vec<Traffic>,
+    /// How long answers took.
+    pub times: Histogram,
+    /// What went wrong between the network and the engine; `None` before queries are answered.
+    pub faults: Option<Arc<ServerCounters>>,
+    /// What happened.
+    pub events: EventFigures,
+    /// The connections over HTTP.
+    pub http: ConnectionCounts,
+    /// The connections over TCP.
+    pub tcp: ConnectionCounts,
+}
+
+/// Asks for an [`Observation`]. The channel is closed without one if the server has too much to do, or stops.
+pub type Observe = Arc<dyn Fn() -> oneshot::Receiver<Observation> + Send + Sync>;
