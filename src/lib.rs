@@ -28,7 +28,7 @@
 //! | [`guard`] | verdicts on what was read: one file per rule |
 //! | [`event`] | what happened, as typed values; the log is a sink |
 //! | [`watch`] | which files changed, and whether they are at rest |
-//! | [`state`] | the state folder: lock, serials, records of datasets, the writer of snapshots |
+//! | [`state`] | the state folder: lock, serials, records of datasets and feeds, the writer of snapshots |
 //! | [`dataset`] | from task to candidate to what is served: build, lifecycle, manager |
 //! | [`resolver`] | the resolvers in front: their lines, and how to recognise each |
 //! | [`setup`] | a first installation: configuration, resolver and mail server that fit together |
@@ -37,6 +37,7 @@
 //! | [`stats`] | counters of all zones, the statistics file, the query log |
 //! | [`server`] | UDP, TCP, TLS; the shared catalog |
 //! | [`daemon`] | start order, the loop over commands, reload, the builder of the catalog |
+//! | [`mirror`] | `dnsbld sync`: when, by rsync and curl, staging, publishing; a process of its own |
 //! | [`rbldnsd`] | the personality: rbldnsd's command line, log and habits; migrate |
 //! | [`cli`] | one file per verb |
 //!
@@ -78,6 +79,7 @@ pub mod explain;
 pub mod flat_array;
 pub mod guard;
 pub mod listing;
+pub mod mirror;
 pub mod range;
 pub mod rbldnsd;
 pub mod resolver;

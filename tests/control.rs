@@ -124,7 +124,7 @@ fn status_tells_how_the_server_is_during_the_first_load_and_after_it() {
     assert_eq!(part["datasets"][0]["name"], "slow");
     let none = dnsbld(&server, &["status", "absent"]);
     assert_eq!(
-        (none.code, none.err.contains("has no zone or dataset \"absent\"")),
+        (none.code, none.err.contains("has no zone, dataset or feed \"absent\"")),
         (Some(1), true)
     );
 }

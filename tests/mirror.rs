@@ -33,13 +33,13 @@ fn a_feed_changes_under_queries() {
     let folder = temp_dir();
     let source = daemon.url("feed");
     let run_mirror = || {
-        let output = mirror(folder.path()).args([&source, "feed"]).output().expect("sh is there");
+        let output = mirror(folder.path()).args([&source, "list"]).output().expect("sh is there");
         assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
     };
 
     publish(&daemon, 1);
     run_mirror();
-    let file = folder.path().join("feed");
+    let file = folder.path().join("list/feed");
     let server = Server::start(&[&format!("{ZONE}:ip4set:{}", file.display())]);
     let stream = Stream::start(server.addr());
     stream.expect_version(1, &server);
@@ -49,7 +49,8 @@ fn a_feed_changes_under_queries() {
         stream.allow_version(version);
         run_mirror();
         stream.expect_version(version, &server);
-        assert_eq!(names_in(folder.path()), [".mirror.lock", "feed"]);
+        assert_eq!(names_in(folder.path()), [".sync", "list"]);
+        assert_eq!(names_in(&folder.path().join("list")), ["feed"]);
     }
 
     let (asked, took) = stream.finish();

@@ -16,6 +16,7 @@ mod preview;
 mod reload;
 mod serve;
 mod status;
+mod sync;
 mod verify;
 
 pub use accept::Accept;
@@ -31,6 +32,7 @@ pub use migrate::Migrate;
 pub use reload::Reload;
 pub use serve::Serve;
 pub use status::Status;
+pub use sync::Sync;
 pub use verify::Verify;
 
 use crate::config;
@@ -80,6 +82,7 @@ enum Command {
     Doctor(Doctor),
     Init(Init),
     CheckConfig(CheckConfig),
+    Sync(Sync),
     Compile(Compile),
     Migrate(Migrate),
     Verify(Verify),
@@ -109,6 +112,7 @@ impl Cli {
                 Command::Doctor(doctor) => doctor.run(),
                 Command::Init(init) => init.run(),
                 Command::CheckConfig(check) => check.run(),
+                Command::Sync(sync) => sync.run(),
                 Command::Compile(compile) => compile.run(),
                 Command::Migrate(migrate) => migrate.run(),
                 Command::Verify(verify) => verify.run(),

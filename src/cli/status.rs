@@ -7,7 +7,7 @@ use crate::status::Status as ServerStatus;
 use clap::Args;
 use std::process::ExitCode;
 
-/// Tell how the running server is: its zones and datasets, and what is wrong.
+/// Tell how the running server is: its zones, datasets and feeds, and what is wrong.
 ///
 /// The exit code is 0 if all is well, 1 if something is wrong, 2 if no server answers.
 #[derive(Args, Debug)]
@@ -17,8 +17,8 @@ pub struct Status {
     /// Print JSON, as docs/status.md explains it.
     #[arg(long)]
     json: bool,
-    /// Tell of this zone and its datasets, or of this dataset and its zones, alone.
-    #[arg(value_name = "ZONE|DATASET")]
+    /// Tell of this zone and its datasets, of this dataset and its zones, or of this feed, alone.
+    #[arg(value_name = "ZONE|DATASET|FEED")]
     name: Option<String>,
 }
 
@@ -39,7 +39,7 @@ impl Status {
             Some(name) => match status.of(name) {
                 Some(part) => part,
                 None => anyhow::bail!(
-                    "the server has no zone or dataset {name:?}; `dnsbld status` names those that it has"
+                    "the server has no zone, dataset or feed {name:?}; `dnsbld status` names those that it has"
                 ),
             },
         };

@@ -56,10 +56,11 @@ pub(super) fn size(text: &str) -> Result<u64, Problem> {
 
 /// A number of bytes, with a unit if it is not the byte.
 pub(super) fn bytes(text: &str) -> Result<u64, Problem> {
-    let (number, shift) = match text.chars().last().and_then(|unit| "KMG".find(unit)) {
-        Some(unit) => (&text[..text.len() - 1], 10 * (unit as u32 + 1)),
-        None => (text, 0),
-    };
+    let (number, shift) =
+        match text.chars().last().and_then(|unit| "KMG".find(unit.to_ascii_uppercase())) {
+            Some(unit) => (&text[..text.len() - 1], 10 * (unit as u32 + 1)),
+            None => (text, 0),
+        };
     let number = Some(number).filter(|number| number.bytes().all(|byte| byte.is_ascii_digit()));
     let bytes = number.and_then(|number| number.parse::<u64>().ok()?.checked_mul(1 << shift));
     let help = "write a number of bytes, such as \"500\", \"100K\", \"20M\" or \"4G\"";

@@ -3,6 +3,7 @@
 
 pub(crate) mod accepted;
 pub(crate) mod archive;
+pub mod feeds;
 pub mod lock;
 mod packed;
 pub(crate) mod quarantine;

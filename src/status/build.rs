@@ -1,8 +1,8 @@
 //! The status of a server, made of what it serves.
 
 use super::{
-    ChangeStatus, DatasetStatus, FileStatus, Health, ProblemStatus, SCHEMA, ServerStatus, Sockets,
-    Status, Time, ZoneStatus,
+    ChangeStatus, DatasetStatus, FeedStatus, FileStatus, Health, ProblemStatus, SCHEMA,
+    ServerStatus, Sockets, Status, Time, ZoneStatus,
 };
 use crate::config::{ConfigSource, Settings, Zone as ZoneSettings};
 use crate::dataset::manager::DatasetManager;
@@ -45,6 +45,7 @@ impl Status {
     pub(crate) fn new(sources: Sources<'_>) -> Self {
         let Sources { config, since, sockets, events, settings, datasets, zones } = sources;
         let (now, loading) = (unix_time(), datasets.is_building());
+        let feeds = FeedStatus::all(settings, now);
         let datasets: Vec<_> = datasets
             .all()
             .map(|(name, kind, life)| {
@@ -52,6 +53,7 @@ impl Status {
                     let accept = datasets.accept_command(name);
                     DatasetStatus::new(name, kind, life, datasets.record(name), accept.as_deref())
                 };
+                status.take_feeds(&feeds);
                 let is_current = status.problem.is_none();
                 if let Some(served) = life.served().filter(|_| is_current) {
                     let overdue = datasets.overdue(name, SystemTime::now());
@@ -78,6 +80,7 @@ impl Status {
             },
             zones: settings.zones.iter().enumerate().map(zone).collect(),
             datasets,
+            feeds,
             events: events.last(EVENTS).iter().map(|event| (&**event).into()).collect(),
         }
     }
@@ -184,6 +187,13 @@ impl DatasetStatus {
 }
 
 impl DatasetStatus {
+    /// Files of a feed are as fresh as its last success, whether they changed or not.
+    fn take_feeds(&mut self, feeds: &[FeedStatus]) {
+        let is_ours = |feed: &&FeedStatus| feed.datasets.contains(&self.name);
+        let successes = feeds.iter().filter(is_ours).filter_map(|feed| feed.last_success);
+        self.fetched = successes.min().or(self.fetched);
+    }
+
     /// The files can be served, and were: tells of data that is too old all the same.
     fn take_age(&mut self, served: &Served, overdue: Option<&Overdue>, now: u64) {
         let aged = match (served.dataset.expires, overdue) {

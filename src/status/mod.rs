@@ -3,6 +3,7 @@
 
 mod build;
 mod events;
+mod feed;
 mod json;
 mod sockets;
 mod text;
@@ -10,6 +11,7 @@ mod traffic;
 
 pub(crate) use build::Sources;
 pub use events::{EventStatus, Severity};
+pub use feed::{FeedProblem, FeedStatus};
 pub(crate) use json::count_or_none;
 pub(crate) use sockets::Sockets;
 pub use sockets::{CertificateStatus, ConnectionStatus, ListenerStatus, Protocol};
@@ -39,6 +41,9 @@ pub struct Status {
     pub zones: Vec<ZoneStatus>,
     /// Its datasets, by name.
     pub datasets: Vec<DatasetStatus>,
+    /// The feeds that `dnsbld sync` fetches, in the order of the settings.
+    #[serde(default)]
+    pub feeds: Vec<FeedStatus>,
     /// Its newest events, the oldest first.
     #[serde(default)]
     pub events: Vec<EventStatus>,
@@ -168,7 +173,8 @@ pub struct DatasetStatus {
     pub mapped: Option<u64>,
     /// The files that what is served was made of.
     pub files: Vec<FileStatus>,
-    /// The newest change of the files, by their publisher or here, when they were looked at last.
+    /// When the feed of its files was last fetched; of other files, the newest change, by their publisher or here,
+    /// when they were looked at last.
     pub fetched: Option<Time>,
     /// When what is served last changed.
     pub changed: Option<Time>,
@@ -300,17 +306,20 @@ impl FromStr for Time {
 pub struct NotATime;
 
 impl Status {
-    /// True if all zones are ready and serve what their files hold, and no certificate expires soon.
+    /// True if all zones are ready and serve what their files hold, all feeds are fetched, and no certificate
+    /// expires soon.
     pub fn is_well(&self) -> bool {
         if !self.server.certificates.iter().all(|certificate| certificate.is_well(self.time)) {
             return false;
         }
         let zones = self.zones.iter().all(|zone| zone.ready && zone.state == Health::Whole);
-        zones && self.datasets.iter().all(DatasetStatus::is_well)
+        zones
+            && self.datasets.iter().all(DatasetStatus::is_well)
+            && self.feeds.iter().all(FeedStatus::is_well)
     }
 
-    /// The zones and datasets of this name: a zone brings its datasets, a dataset its zones. `None` if there
-    /// are none.
+    /// The zones, datasets and feeds of this name: a zone brings its datasets, a dataset its zones, both the
+    /// feeds of the datasets. `None` if there are none.
     pub fn of(&self, name: &str) -> Option<Self> {
         let apex = name.strip_suffix('.').unwrap_or(name).to_lowercase();
         let zone = self.zones.iter().find(|zone| zone.name == apex);
@@ -329,7 +338,12 @@ impl Status {
             .filter(|dataset| names.contains(&dataset.name.as_str()))
             .cloned()
             .collect();
-        let is_known = zone.is_some() || !datasets.is_empty();
+        let is_used = |feed: &&FeedStatus| {
+            let mut used = feed.datasets.iter();
+            feed.name == name || used.any(|name| datasets.iter().any(|set| set.name == *name))
+        };
+        let feeds: Vec<_> = self.feeds.iter().filter(is_used).cloned().collect();
+        let is_known = zone.is_some() || !datasets.is_empty() || !feeds.is_empty();
         is_known.then(|| {
             let is_told = |event: &&EventStatus| {
                 let zone = event.zone.as_ref();
@@ -339,7 +353,7 @@ impl Status {
             let events = self.events.iter().filter(is_told).cloned().collect();
             // Whether that part is well is no matter of certificates.
             let server = ServerStatus { certificates: Vec::new(), ..self.server.clone() };
-            Self { zones, datasets, events, server, ..*self }
+            Self { zones, datasets, feeds, events, server, ..*self }
         })
     }
 }

@@ -48,6 +48,7 @@ fn the_report_has_a_line_for_each_zone_and_a_question_to_the_best() {
         ],
         datasets: Vec::new(),
         events: Vec::new(),
+        feeds: Vec::new(),
     };
     let want = "\
 dnsbld 1.2.3: 2 zones, 0 datasets from a.toml
@@ -91,6 +92,7 @@ fn status(zones: Vec<ZoneStatus>, datasets: Vec<DatasetStatus>) -> Status {
         },
         zones,
         datasets,
+        feeds: Vec::new(),
         events: vec![event(8, Some("list"), None), event(9, None, Some("b.example"))],
     }
 }
@@ -135,6 +137,25 @@ fn dataset(name: &str, problem: Option<ProblemStatus>) -> DatasetStatus {
     }
 }
 
+fn feed(name: &str, failures: u32) -> FeedStatus {
+    let problem = FeedProblem { cause: "it broke".to_owned(), remedy: "mend it".to_owned() };
+    FeedStatus {
+        name: name.to_owned(),
+        source: "host::module/list".to_owned(),
+        state: if failures > 0 { "failing" } else { "live" }.to_owned(),
+        datasets: vec!["list".to_owned()],
+        last_try: Some(Time(999_900)),
+        last_success: Some(Time(999_000)),
+        last_change: Some(Time(900_000)),
+        next_try: Some(Time(1_003_000)),
+        size: Some(1000),
+        transferred: Some(100),
+        speed_up: Some(10),
+        failures,
+        problem: (failures > 0).then_some(problem),
+    }
+}
+
 fn problem() -> ProblemStatus {
     ProblemStatus {
         file: "/lists/one".to_owned(),
@@ -175,6 +196,31 @@ zone a.example: nothing of it was ever loaded; the zone answers SERVFAIL
         |text: &str| text.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
     assert_eq!(squeezed(&status.to_text()), squeezed(want));
     assert!(!status.is_well());
+}
+
+#[test]
+fn feeds_have_a_table_and_what_is_wrong_with_them() {
+    let mut status = status(vec![zone("a.example", Health::Whole, None)], Vec::new());
+    assert!(!status.to_text().contains("feed"));
+    status.feeds = vec![feed("good", 0)];
+    assert!(status.is_well());
+    let never = FeedStatus { last_success: None, last_try: None, next_try: None, ..feed("new", 1) };
+    status.feeds.extend([feed("bad", 2), never]);
+    assert!(!status.is_well());
+    let want = "
+feed  state    fetched     changed   next try   failures  speed-up
+good  live     16 min ago  27 h ago  in 50 min         0        10
+bad   failing  16 min ago  27 h ago  in 50 min         2        10
+new   failing           -  27 h ago          -         1        10
+
+feed bad: failing: it broke; 2 tries have failed, the last good one was 16 min ago; mend it
+feed new: failing: it broke; 1 try has failed, the last good one was never; mend it
+";
+    let text = status.to_text();
+    assert!(text.ends_with(want), "{text}");
+    let bad = status.of("bad").unwrap();
+    assert_eq!((bad.feeds.len(), bad.zones.len()), (1, 0));
+    assert_eq!(status.of("a.example").unwrap().feeds.len(), 0, "it has no dataset of that name");
 }
 
 #[test]
@@ -295,7 +341,8 @@ fn the_documentation_has_every_field() {
         }
     }
     let zones = vec![zone("a.example", Health::Whole, None)];
-    let status = status(zones, vec![dataset("list", Some(problem()))]);
+    let mut status = status(zones, vec![dataset("list", Some(problem()))]);
+    status.feeds.push(feed("feed", 1));
     let mut told = BTreeSet::new();
     paths(&serde_json::to_value(status).unwrap(), "", &mut told);
     let text = include_str!("../../docs/status.md");

@@ -1,8 +1,8 @@
 //! The status in text: the report of a start, and the answer to `dnsbld status`.
 
 use super::{
-    CertificateStatus, ConnectionStatus, DatasetStatus, Health, ListenerStatus, Status, Time,
-    ZoneStatus,
+    CertificateStatus, ConnectionStatus, DatasetStatus, FeedStatus, Health, ListenerStatus, Status,
+    Time, ZoneStatus,
 };
 use crate::util::text::{age, counted};
 use std::fmt::{self, Write as _};
@@ -87,6 +87,12 @@ impl Status {
         let head =
             ["dataset", "type", "state", "entries", "addresses", "memory", "fetched", "accepted"];
         table(&mut out, head.map(str::to_owned), datasets.collect());
+        if !self.feeds.is_empty() {
+            out.push('\n');
+            let feeds = self.feeds.iter().map(|feed| feed.cells(self.time));
+            let head = ["feed", "state", "fetched", "changed", "next try", "failures", "speed-up"];
+            table(&mut out, head.map(str::to_owned), feeds.collect());
+        }
         let events = &self.events[self.events.len().saturating_sub(EVENTS)..];
         if !events.is_empty() {
             out.push_str("\nlast events\n");
@@ -95,9 +101,11 @@ impl Status {
         let problems: Vec<_> =
             self.datasets.iter().filter_map(|set| set.trouble(self.time)).collect();
         let zones = self.zones.iter().filter_map(ZoneStatus::trouble);
+        let feeds = self.feeds.iter().filter_map(|feed| feed.trouble(self.time));
         let certificates = &server.certificates;
         let certificates = certificates.iter().filter_map(|it| it.trouble(self.time));
-        let lines: Vec<_> = problems.into_iter().chain(zones).chain(certificates).collect();
+        let lines: Vec<_> =
+            problems.into_iter().chain(feeds).chain(zones).chain(certificates).collect();
         if !lines.is_empty() {
             let _ = write!(out, "\n{}\n", lines.join("\n"));
         }
@@ -212,6 +220,41 @@ impl DatasetStatus {
             "dataset {}: {}: {file}: {fault} (met {since}); {kept}; {remedy}",
             self.name, self.state
         ))
+    }
+}
+
+impl FeedStatus {
+    fn cells(&self, now: Time) -> [String; 7] {
+        let none = || "-".to_owned();
+        let ago = |time: Option<Time>| time.map_or_else(none, |time| ago(now, time));
+        let next = self.next_try.map_or_else(none, |next| match next <= now {
+            true => "due".to_owned(),
+            false => format!("in {}", age(Duration::from_secs(next.0.abs_diff(now.0)))),
+        });
+        [
+            self.name.clone(),
+            self.state.clone(),
+            ago(self.last_success),
+            ago(self.last_change),
+            next,
+            self.failures.to_string(),
+            self.speed_up.map_or_else(none, |times| times.to_string()),
+        ]
+    }
+
+    /// What is wrong with it, and what to do about it.
+    fn trouble(&self, now: Time) -> Option<String> {
+        let problem = self.problem.as_ref()?;
+        let tries = match self.failures {
+            0 => String::new(),
+            failures => {
+                let tries = counted(failures.into(), "try has failed", "tries have failed");
+                let last = self.last_success.map(|then| ago(now, then));
+                format!("; {tries}, the last good one was {}", last.as_deref().unwrap_or("never"))
+            }
+        };
+        let (cause, remedy) = (&problem.cause, &problem.remedy);
+        Some(format!("feed {}: {}: {cause}{tries}; {remedy}", self.name, self.state))
     }
 }
 

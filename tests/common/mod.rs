@@ -30,7 +30,7 @@ pub(crate) use dns::{Client, query, reversed};
 pub(crate) use process::Process;
 pub(crate) use random::Random;
 pub(crate) use reply::Reply;
-pub(crate) use rsync::{RsyncDaemon, mirror};
+pub(crate) use rsync::{RsyncDaemon, mirror, sync};
 pub(crate) use sandbox::{Ended, Foreground, LIMIT, NOBODY, Sandbox, as_nobody, ended};
 pub(crate) use sealed::{add_address, hide, is_root, run, sealed, skip};
 pub(crate) use server::Server;

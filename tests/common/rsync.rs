@@ -1,4 +1,4 @@
-//! The script that mirrors, and an rsync daemon to mirror from.
+//! The script that mirrors, `dnsbld sync`, and an rsync daemon to mirror from.
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpStream};
@@ -13,8 +13,23 @@ use super::{Process, free_port, is_root, temp_dir};
 /// `scripts/mirror` with `folder` as the watched folder, and nothing of the caller's settings.
 pub(crate) fn mirror(folder: &Path) -> Command {
     let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/mirror"));
-    command.arg("--dir").arg(folder).env_remove("RSYNC_RSH").env_remove("RSYNC_PROXY");
+    command.arg("--dir").arg(folder).env("DNSBLD", env!("CARGO_BIN_EXE_dnsbld"));
+    without_settings(&mut command);
     command
+}
+
+/// `dnsbld sync` with this configuration, and nothing of the caller's settings.
+pub(crate) fn sync(config: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dnsbld"));
+    command.args(["sync", "--config"]).arg(config);
+    without_settings(&mut command);
+    command
+}
+
+fn without_settings(command: &mut Command) {
+    for name in ["DNSBLD_LOG", "RSYNC_RSH", "RSYNC_PROXY", "http_proxy", "https_proxy"] {
+        command.env_remove(name);
+    }
 }
 
 /// An rsync daemon on a loopback port of its own with one module, `feeds`; ends when dropped.
