@@ -202,7 +202,13 @@ fn a_mirrored_list_is_served_as_the_readme_shows() {
             .replace("/var/lib/dnsbld", &var)
             .replace(" deploy/", &format!(" {CHECKOUT}/deploy/"))
             .replace("psbl-mirror.surriel.com::psbl/psbl.txt", &publisher.url("psbl.txt"))
-            .replace("scripts/mirror ", &format!("{CHECKOUT}/scripts/mirror --dir {var}/mirror "))
+            .replace(
+                "scripts/mirror ",
+                &format!(
+                    "DNSBLD={} {CHECKOUT}/scripts/mirror --dir {var}/mirror ",
+                    env!("CARGO_BIN_EXE_dnsbld")
+                ),
+            )
             .replace("dnsbld check-config", concat!(env!("CARGO_BIN_EXE_dnsbld"), " check-config"))
     };
     let is_shown = |line: &&str| {

@@ -7,9 +7,11 @@ mod ssh;
 mod status;
 mod web;
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -89,8 +91,15 @@ fn daemon() -> RsyncDaemon {
     daemon
 }
 
+/// Puts a file where the daemon serves it, each a minute later than the one before: rsync takes files of one
+/// size and second for the same.
 fn publish(daemon: &RsyncDaemon, file: &str, text: &str) {
-    fs::write(daemon.feeds().join(file), text).expect("our folder");
+    static MINUTES: AtomicU64 = AtomicU64::new(0);
+    let minutes = MINUTES.fetch_add(1, Ordering::Relaxed);
+    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000 + 60 * minutes);
+    let path = daemon.feeds().join(file);
+    fs::write(&path, text).expect("our folder");
+    File::options().write(true).open(path).expect("it is there").set_modified(time).expect("ours");
 }
 
 /// What a run came to.

@@ -14,11 +14,11 @@ pub(super) fn rsync(code: i32, said: &str) -> FeedFailure {
         5 if has("Unknown module") => {
             ("the daemon has no such module", "check the source; its publisher says the right one")
         }
-        255 if has("Permission denied") => (
+        12 | 255 if has("Permission denied (") => (
             "ssh was not let in",
             "check key, and that the publisher has registered its public half",
         ),
-        255 if has("Host key verification failed") => (
+        12 | 255 if has("Host key verification failed") => (
             "ssh does not know the host's key",
             "add the key, as the publisher tells it, to /etc/ssh/ssh_known_hosts",
         ),
@@ -145,7 +145,9 @@ mod tests {
              reached -- try again later)"
         );
         assert!(rsync(5, "@ERROR: Unknown module 'x'").cause.contains("no such module"));
-        assert!(rsync(255, "bl@h: Permission denied (publickey).").remedy.contains("key"));
+        for code in [12, 255] {
+            assert!(rsync(code, "bl@h: Permission denied (publickey).").remedy.contains("key"));
+        }
         assert!(curl(22, 429, "").remedy.contains("interval"));
     }
 

@@ -63,6 +63,7 @@ fn a_module_is_fetched_whole() {
     assert_eq!(names_in(&all.join("sub")), ["c"]);
     // Nothing is deleted: a list that is gone is the server's to judge.
     fs::remove_file(daemon.feeds().join("a")).expect("it is there");
+    fs::remove_file(daemon.feeds().join("link")).expect("it is there");
     publish(&daemon, "sub/c", "127.0.0.5\n127.0.0.6\n");
     feeds.force().expect(OK, &["published 1 file"]);
     assert_eq!(names_in(&all), ["a", "b", "link", "sub"]);
@@ -204,7 +205,7 @@ fn the_script_fetches_one_list_now() {
     fetch(&[&a, "psbl/", "--min-size=5"]).expect(OK, &["psbl: nothing has changed"]);
     fetch(&[&whole, "deep/er"]).expect(OK, &["deep_er: published 2 files"]);
     assert_eq!(names_in(&folder.path().join("deep/er")), ["a", "b"]);
-    fetch(&[&a, "psbl/", "--min-size=1M"]).expect(FAILED, &["fewer than min-size (1048576)"]);
+    fetch(&[&a, "other/", "--min-size=1M"]).expect(FAILED, &["fewer than min-size (1048576)"]);
     fetch(&["/srv/a", "psbl/"]).expect(MISTAKE, &["feed.source", "rsync://host/module/path"]);
     fetch(&[&a, "../psbl"]).expect(MISTAKE, &["feed.folder"]);
     fetch(&[&a]).expect(FAILED, &["--once needs two arguments"]);
