@@ -201,6 +201,7 @@ zone a.example: nothing of it was ever loaded; the zone answers SERVFAIL
 #[test]
 fn feeds_have_a_table_and_what_is_wrong_with_them() {
     let mut status = status(vec![zone("a.example", Health::Whole, None)], Vec::new());
+    status.events.clear();
     assert!(!status.to_text().contains("feed"));
     status.feeds = vec![feed("good", 0)];
     assert!(status.is_well());
@@ -214,7 +215,7 @@ bad   failing  16 min ago  27 h ago  in 50 min         2        10
 new   failing           -  27 h ago          -         1        10
 
 feed bad: failing: it broke; 2 tries have failed, the last good one was 16 min ago; mend it
-feed new: failing: it broke; 1 try has failed, the last good one was never; mend it
+feed new: failing: it broke; 1 try has failed, and none went well; mend it
 ";
     let text = status.to_text();
     assert!(text.ends_with(want), "{text}");

@@ -249,8 +249,10 @@ impl FeedStatus {
             0 => String::new(),
             failures => {
                 let tries = counted(failures.into(), "try has failed", "tries have failed");
-                let last = self.last_success.map(|then| ago(now, then));
-                format!("; {tries}, the last good one was {}", last.as_deref().unwrap_or("never"))
+                match self.last_success {
+                    Some(then) => format!("; {tries}, the last good one was {}", ago(now, then)),
+                    None => format!("; {tries}, and none went well"),
+                }
             }
         };
         let (cause, remedy) = (&problem.cause, &problem.remedy);
