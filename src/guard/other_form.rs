@@ -9,8 +9,13 @@ use crate::zonefile::{Format, Kind, is_json_text, sniff};
 /// The check is needed because most lines of the other forms parse as something that nobody means: a hosts
 /// file as a list of the address 0.0.0.0, URLs as names that nobody asks for.
 pub fn other_form(kind: Kind, format: Format, start: &[u8]) -> Option<Cause> {
-    if kind.is_access_list() || kind == Kind::Combined {
-        return None;
+    let sniffed = || sniff(kind, start);
+    let found = |format: Format| Cause::OtherForm { format, suits: format.suits(kind) };
+    match kind {
+        Kind::AclKey | Kind::Combined => return None,
+        // The words of an access list look like much, but its addresses are not all that of nobody.
+        Kind::Acl => return sniffed().filter(|form| *form == Format::Hosts).map(found),
+        _ => {}
     }
     if matches!(format, Format::Rbldnsd | Format::Jsonl) && is_json_text(start) {
         return Some(Cause::JsonText);
@@ -18,7 +23,7 @@ pub fn other_form(kind: Kind, format: Format, start: &[u8]) -> Option<Cause> {
     if format != Format::Rbldnsd {
         return None;
     }
-    sniff(kind, start).map(|format| Cause::OtherForm { format, suits: format.suits(kind) })
+    sniffed().map(found)
 }
 
 #[cfg(test)]
@@ -32,7 +37,9 @@ mod tests {
         assert_eq!(other_form(Kind::Dnset, Format::Rbldnsd, hosts), cause(true));
         assert_eq!(other_form(Kind::Ip4Set, Format::Rbldnsd, hosts), cause(false));
         assert_eq!(other_form(Kind::Dnset, Format::Hosts, hosts), None);
-        assert_eq!(other_form(Kind::Acl, Format::Rbldnsd, hosts), None);
+        assert_eq!(other_form(Kind::Acl, Format::Rbldnsd, hosts), cause(false));
+        let access = b"0.0.0.0/0 :refuse\n127.0.0.1 :pass\n::1 :pass\n";
+        assert_eq!(other_form(Kind::Acl, Format::Rbldnsd, access), None);
         for format in [Format::Rbldnsd, Format::Jsonl] {
             let array = b"[{\"cidr\":\"192.0.2.0/24\"},\n{\"cidr\":\"198.51.100.0/24\"}]\n";
             assert_eq!(other_form(Kind::Ip4Trie, format, array), Some(Cause::JsonText));
