@@ -20,6 +20,8 @@ pub struct Serials {
     file: Option<PathBuf>,
     known: BTreeMap<NameBuf, Known>,
     changed: bool,
+    /// They could not be written when that was tried last.
+    is_failing: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +39,7 @@ impl Serials {
         if let Some(damage) = damage {
             sink.emit(&damage);
         }
-        Self { file: file.filter(|_| lock.is_some()), known, changed: false }
+        Self { file: file.filter(|_| lock.is_some()), known, changed: false, is_failing: false }
     }
 
     /// The serial of a zone: the time of its newest source in seconds since 1970, but never less
@@ -78,8 +80,14 @@ impl Serials {
     ///
     /// # Errors
     ///
-    /// When the system does not let it write there.
+    /// When the system does not let it write there; once until that has passed.
     pub fn save(&mut self) -> io::Result<()> {
+        let saved = self.try_save();
+        let was_failing = std::mem::replace(&mut self.is_failing, saved.is_err());
+        if was_failing { Ok(()) } else { saved }
+    }
+
+    fn try_save(&mut self) -> io::Result<()> {
         let Some(file) = self.file.as_ref().filter(|_| self.changed) else { return Ok(()) };
         let folder = file.parent().unwrap_or(Path::new("."));
         create_folder(folder)?;

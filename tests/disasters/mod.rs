@@ -8,3 +8,4 @@ mod flips;
 mod kills;
 mod limits;
 mod signals;
+mod state_folder;
