@@ -221,7 +221,7 @@ fn reload_waits_and_says_what_has_changed_or_why_not() {
     assert_eq!(refused.code, Some(1));
     let line = refused.out.lines().find(|line| line.starts_with("dataset three: not reloaded: "));
     let line = line.unwrap_or_else(|| panic!("{}\n{}", refused.out, server.log()));
-    assert!(line.contains("; 2 entries stay in service; "), "{line}");
+    assert!(line.contains("; 2 entries are kept; "), "{line}");
 
     server.write("dnsbld.toml", "[server]\nbogus = 1\n");
     let wrong = reload();

@@ -117,10 +117,10 @@ fn a_feed_that_stays_as_it_is_for_a_week_is_told_and_goes_on() {
 
 #[test]
 fn a_zone_does_with_data_out_of_policy_what_it_is_told_to() {
-    for (stale, code, listed) in [
-        ("", "NOERROR", &["127.0.0.2"][..]),
-        ("stale = \"unlist\"", "NXDOMAIN", &[]),
-        ("stale = \"servfail\"", "SERVFAIL", &[]),
+    for (stale, code, listed, does) in [
+        ("", "NOERROR", &["127.0.0.2"][..], "serves it and is not ready"),
+        ("stale = \"unlist\"", "NXDOMAIN", &[], "lists nothing of it"),
+        ("stale = \"servfail\"", "SERVFAIL", &[], "answers SERVFAIL"),
     ] {
         let daemon = aged("max-age = \"2h\"", stale, 3 * HOUR).launch();
         let answers = |code: &str, listed: &[&str]| {
@@ -131,6 +131,10 @@ fn a_zone_does_with_data_out_of_policy_what_it_is_told_to() {
         assert!(wait_until(SOON, || answers(code, listed)), "{stale}: {:?}", ask(&daemon, KEY));
         let health = ask(&daemon, "_health.bl.example A");
         assert!(health.is("NOERROR") && health.data().is_empty(), "{}", health.0);
+        // Regression: the status said that the entries stay in service, whatever the zone did.
+        let told = format!("; 39 entries are kept, zone bl.example {does}; ");
+        let status = || ask_control(&daemon, &["status", "feed"]);
+        assert!(wait_until(SOON, || status().1.contains(&told)), "{told}: {}", status().1);
         // The data is renewed.
         write_aged(&daemon, "192.0.2.9 :2:x\n192.0.2.10 :2:x\n192.0.2.11 :2:x\n", 60);
         daemon.expect_log(&["event=\"dataset-renewed\""], SOON);

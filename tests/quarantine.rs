@@ -116,6 +116,92 @@ fn an_error_page_leaves_the_good_names_in_service_over_a_restart() {
     assert_eq!(quarantined(&server).len(), 1, "it stays for inspection");
 }
 
+fn set_kind(server: &Setup, from: &str, to: &str) {
+    let text = fs::read_to_string(server.path("dnsbld.toml")).unwrap();
+    server.write("dnsbld.toml", text.replace(&format!("'{from}'"), &format!("'{to}'")));
+}
+
+/// Regression: with another type, a list that had grown to the world was judged as one without a past, and
+/// served.
+#[test]
+fn another_type_is_no_way_around_the_guard() {
+    let server = setup("ip4set", &addresses(200)).start();
+    wait_for_snapshot(&server);
+    let world = addresses(200) + "0-255\n";
+    server.write("list", &world);
+    server.expect_log(&[&event("dataset-refused", "list"), "guard grew"], SOON);
+    set_kind(&server, "ip4set", "ip4trie");
+    let trie = addresses(200) + "0.0.0.0/0\n";
+    server.write("list", trie);
+    let (code, told) = dnsbld(&server, &["reload"]);
+    assert!(
+        code == 1 && told.contains("guard grew") && told.contains("200 entries are kept"),
+        "{told}"
+    );
+    assert_eq!(server.ask("1.1.1.1.bl.test", RecordType::A).rcode(), NXDomain);
+    let server = server.restart();
+    server.expect_log(&["snapshot not used: it was made with type ip4set"], SOON);
+    server.expect_log(&[&event("dataset-refused", "list"), "guard grew"], SOON);
+    assert_eq!(server.ask("7.0.0.10.bl.test", RecordType::A).rcode(), NoError);
+    assert_eq!(server.ask("1.1.1.1.bl.test", RecordType::A).rcode(), NXDomain);
+    let (code, told) = dnsbld(&server, &["guard", "list", "--as", "list"]);
+    assert!(code == 1 && told.contains("before 200"), "{told}");
+
+    // The old lines in the new type are a version like any other.
+    server.write("list", addresses(201));
+    server.expect_code("7.200.0.10.bl.test", NoError, SOON);
+}
+
+/// Regression: a type that refused the file left the zone without its list after a restart.
+#[test]
+fn a_type_that_refuses_the_file_leaves_the_last_good_data_over_a_restart() {
+    let wide = "10.1.0.0/16\n10.2.0.0/16\n";
+    let server = setup("ip4set", wide).start();
+    server.expect_code("7.0.1.10.bl.test", NoError, SOON);
+    wait_for_snapshot(&server);
+    // It holds single addresses alone.
+    set_kind(&server, "ip4set", "ip4tset");
+    let (code, told) = dnsbld(&server, &["reload"]);
+    assert!(code == 1 && told.contains("2 entries are kept"), "{told}");
+    let server = server.restart();
+    server.expect_log(&[&event("dataset-refused", "list"), "2 entries loaded"], SOON);
+    assert_eq!(server.ask("7.0.1.10.bl.test", RecordType::A).rcode(), NoError);
+    let (_, told) = dnsbld(&server, &["status", "list"]);
+    assert!(told.contains("quarantined") && told.contains("2 entries stay in service"), "{told}");
+    // It is no file of the new type, and must not be taken for one.
+    server.write("list", wide);
+    let (_, told) = dnsbld(&server, &["reload"]);
+    assert!(told.contains("2 entries are kept"), "{told}");
+    // Somebody finds the right type: the same bytes are judged on their own.
+    set_kind(&server, "ip4tset", "ip4trie");
+    let (code, told) = dnsbld(&server, &["reload"]);
+    assert!(code == 0 && told.contains("2 entries, before 2"), "{told}");
+}
+
+/// What the last change did is known after a restart, and so is what happened while there was no server.
+#[test]
+fn the_last_change_is_remembered() {
+    let server = setup("ip4set", &addresses(200)).start();
+    wait_for_snapshot(&server);
+    let change = |server: &Daemon| {
+        let (_, told) = dnsbld(server, &["status", "--json"]);
+        let status: serde_json::Value = serde_json::from_str(&told).expect("it is JSON");
+        let change = &status["datasets"][0]["last_change"];
+        (change["added"].as_u64(), change["removed"].as_u64())
+    };
+    assert_eq!(change(&server), (None, None));
+    server.write("list", addresses(203));
+    server.expect_code("7.202.0.10.bl.test", NoError, SOON);
+    assert_eq!(change(&server), (Some(3), Some(0)));
+    let server = server.restart();
+    assert_eq!(change(&server), (Some(3), Some(0)));
+    assert!(wait_until(SOON, || server.log_lines(&["snapshot-"]).len() == 1));
+    let setup = server.stop();
+    setup.write("list", addresses(202));
+    let server = setup.start();
+    assert_eq!(change(&server), (Some(0), Some(1)));
+}
+
 /// Records have no snapshot: their text is the last good data.
 #[test]
 fn records_outlive_a_restart_as_the_text_that_was_accepted() {
@@ -225,10 +311,10 @@ fn the_command_that_accepts_can_be_pasted() {
     server.write("list", PAGE);
     server.expect_log(&["ERROR", &event("dataset-refused", "list"), "`dnsbld accept "], SOON);
     let lines = server.log_lines(&["dataset-refused"]);
-    let (_, told) = dnsbld(&server, &["status", "--config", "dnsbld.toml"]);
+    let (_, told) = dnsbld(&server, &["status"]);
     let command = |text: &str| text.split('`').nth(1).expect("a command").to_owned();
     assert_eq!(command(&lines[0]), command(&told));
-    let mut shell = std::process::Command::new("sh");
+    let mut shell = std::process::Command::new("/bin/sh");
     shell.args(["-c", &command(&told)]).current_dir("/").env_remove("RUNTIME_DIRECTORY");
     let folder = Path::new(env!("CARGO_BIN_EXE_dnsbld")).parent().expect("it is in a folder");
     let output = shell.env("PATH", folder).output().expect("there is a shell");

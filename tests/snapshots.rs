@@ -247,8 +247,9 @@ fn other_settings_read_the_files_and_other_names_remove_the_snapshot() {
     let setup = server.stop();
     configure(&setup, "ip4trie", "ttl = '7m'\n");
     let server = setup.start();
-    let told =
-        ["dataset list: snapshot ignored: it was made with ttl nothing, and the settings have 420"];
+    let told = [
+        "dataset list: snapshot not used: it was made with ttl nothing, and the settings have 420",
+    ];
     assert_eq!(server.log_lines(&told).len(), 1, "{}", server.log());
     check(&server);
     written(&server, 1);
@@ -288,7 +289,7 @@ fn what_is_wrong_with_a_snapshot_is_told_and_the_files_are_read() {
         fs::write(snapshot_of(&setup, "list"), bytes).expect("ours");
         let server = setup.start();
         check(&server);
-        let lines = server.log_lines(&[level, "dataset list: snapshot ignored: ", told]);
+        let lines = server.log_lines(&[level, "dataset list: snapshot ", told]);
         assert_eq!(lines.len(), 1, "{told}:\n{}", server.log());
         written(&server, 1);
         setup = server.stop();

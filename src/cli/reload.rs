@@ -68,9 +68,7 @@ fn dataset(change: &DatasetChange) -> String {
         (Some(before), Some(now)) if change.problem.is_none() => {
             format!("reloaded: {}, before {before}", entries(now))
         }
-        (Some(_), Some(now)) => {
-            format!("{} in service", counted(now, "entry stays", "entries stay"))
-        }
+        (Some(_), Some(now)) => counted(now, "entry is kept", "entries are kept"),
         (Some(before), None) => format!("removed, with {}", entries(before)),
     };
     match &change.problem {
@@ -124,7 +122,7 @@ mod tests {
 dataset a is new
 dataset a: loaded 1 entry
 dataset b: reloaded: 2 entries, before 3
-dataset c: not reloaded: /lists/one: holds no bytes; 3 entries stay in service; fetch the file again
+dataset c: not reloaded: /lists/one: holds no bytes; 3 entries are kept; fetch the file again
 dataset d: not reloaded: /lists/one: holds no bytes; nothing of it is served; fetch the file again
 dataset e: removed, with 3 entries
 done in 7 ms

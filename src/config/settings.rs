@@ -432,6 +432,16 @@ pub enum StalePolicy {
     ServFail,
 }
 
+impl fmt::Display for StalePolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Serve => "serve",
+            Self::Unlist => "unlist",
+            Self::ServFail => "servfail",
+        })
+    }
+}
+
 impl Dataset {
     /// With fewer entries, any list is somebody's own.
     const FEW: u64 = 20;

@@ -115,7 +115,9 @@ impl fmt::Display for Acceptance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let number = |entries: &u64| counted(*entries, "entry", "entries");
         match self {
-            Self::Unknown => f.write_str("the server has no such dataset"),
+            Self::Unknown => f.write_str(
+                "the server has no such dataset; `dnsbld status` names those that it has",
+            ),
             Self::NothingRefused => {
                 f.write_str("nothing to accept: no file of it is refused at present")
             }

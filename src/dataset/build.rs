@@ -13,6 +13,7 @@ use crate::source::{
 };
 use crate::util::memory::LoadMemory;
 use crate::util::threads::cores;
+use crate::zone::Dataset;
 use crate::zone::diff::Tally;
 use crate::zonefile::{Batches, Diagnostic, Parser};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -36,6 +37,23 @@ pub(super) fn run(
             None => (build_safely(task, now, true), None),
         };
     }
+    let (mut outcome, former) = build_first(task, now, events);
+    if let (BuildOutcome::Built(built), Some(former)) = (&mut outcome, &former)
+        && built.change.is_none()
+    {
+        let entries = built.sources.iter().map(|source| source.entries).sum();
+        built.change =
+            change(&former.dataset, &Some(former.sources.clone()), &built.dataset, entries);
+    }
+    (outcome, former)
+}
+
+/// As [`run`], where nothing is served that was read by the rules of now.
+fn build_first(
+    task: &Task,
+    now: u64,
+    events: &mut Vec<Event>,
+) -> (BuildOutcome, Option<Box<Built>>) {
     match cached::find(task, now, events) {
         Some(Cached::Current(cached)) => (BuildOutcome::Built(cached), None),
         // A snapshot of other files is of another list of that name, perhaps of another server.
@@ -46,12 +64,29 @@ pub(super) fn run(
             (build_when_stable(task, now), Some(cached))
         }
         _ if task.good.is_some() => (build_when_stable(task, now), None),
-        None => match kept::find(task, now) {
-            Some(kept) => (build_when_stable(task, now), Some(kept)),
-            None => (build_safely(task, now, false), None),
-        },
         Some(Cached::Former(_)) => (build_safely(task, now, false), None),
+        found => {
+            let read_otherwise = match found {
+                Some(Cached::ReadOtherwise(cached)) => Some(cached),
+                _ => None,
+            };
+            match kept::find(task, now).or(read_otherwise) {
+                Some(former) => (build_when_stable(task, now), Some(former)),
+                None => (build_safely(task, now, false), None),
+            }
+        }
     }
+}
+
+/// How data differs from that of before, unless counting that would make loading dear.
+fn change(
+    before: &Dataset,
+    files: &Option<Vec<SourceFile>>,
+    dataset: &Dataset,
+    entries: u64,
+) -> Option<Tally> {
+    let entries_before = files.iter().flatten().map(|source| source.entries).sum();
+    (entries.max(entries_before) <= MAX_COMPARED).then(|| Tally::of(before, dataset))
 }
 
 /// Builds from files of which some are not watched yet, once they stay unchanged: good data is served
@@ -145,16 +180,16 @@ pub(super) fn build(task: &Task, now: u64, has_good: bool) -> BuildOutcome {
     let threads = if task.all_cores { cores() } else { 1 };
     let (dataset, diagnostics) = convert::dataset(&task.spec, &task.server, parsed, threads);
     let facts = guard::Facts::of(&task.spec, &dataset, &sources, stamp, stated);
-    let content_id =
-        content_id::of(&dataset, &task.spec, &cached::rules(&task.spec, &task.server), &sources);
-    let entries_before = task.good.iter().flatten().map(|source| source.entries).sum();
-    let before = task.before.as_ref().filter(|_| entries.max(entries_before) <= MAX_COMPARED);
-    let change = before.map(|before| Tally::of(before, &dataset));
+    let rules = cached::rules(&task.spec, &task.server);
+    let content_id = content_id::of(&dataset, &task.spec, &rules, &sources);
+    let change =
+        task.before.as_ref().and_then(|before| change(before, &task.good, &dataset, entries));
     let took = start.elapsed();
     let (is_cached, since) = (false, None);
     BuildOutcome::Built(Box::new(Built {
         dataset,
         sources,
+        rules,
         diagnostics,
         counts,
         facts,

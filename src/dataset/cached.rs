@@ -1,6 +1,7 @@
 //! Snapshots in place of the files that they were made of: when one may be used.
 
 use super::content_id;
+use super::lineage::shares_keys;
 use super::task::{Built, Cached, Task};
 use super::unchanged::unchanged;
 use crate::config;
@@ -88,24 +89,12 @@ pub(super) fn rules(spec: &config::Dataset, server: &config::Server) -> Rules {
     rules
 }
 
-/// Why a snapshot cannot stand for the files of a dataset.
-enum Unfit {
-    /// It was made by other settings.
-    OtherRules(RuleDifference),
-    /// It holds data from the future, made at this time in seconds since 1970. The files are refused while
-    /// that lies in the future, and so must their snapshot be.
-    FromFuture(u64),
-}
-
-/// Lets a snapshot stand for the files of a dataset, if it was made by the same settings and not of data
-/// from the future.
-fn admit(opened: Opened, task: &Task, now: u64) -> Result<(Dataset, Origin), Unfit> {
+/// Lets a snapshot stand for the files of a dataset. If it holds data from the future, it gives its time, in
+/// seconds since 1970: the files are refused while that lies in the future, and so must their snapshot be.
+fn admit(opened: Opened, task: &Task, now: u64) -> Result<(Dataset, Origin), u64> {
     let Opened { mut dataset, origin, .. } = opened;
-    if let Some(difference) = rules(&task.spec, &task.server).difference(&origin.rules) {
-        return Err(Unfit::OtherRules(difference));
-    }
     if let Some(stamp) = guard::future(origin.stamp, now) {
-        return Err(Unfit::FromFuture(stamp));
+        return Err(stamp);
     }
     dataset.name.clone_from(&task.spec.name);
     dataset.hides_empty_non_terminals = task.spec.hides_empty_non_terminals;
@@ -128,20 +117,21 @@ pub(super) fn find(task: &Task, now: u64, events: &mut Vec<Event>) -> Option<Cac
         }
     };
     let id = opened.id;
-    let (dataset, origin) = match admit(opened, task, now) {
-        Ok(admitted) => admitted,
-        Err(unfit) => {
-            let dataset = dataset_name();
-            events.push(match unfit {
-                Unfit::OtherRules(difference) => {
-                    Event::SnapshotOfOtherRules { dataset, difference }
-                }
-                Unfit::FromFuture(_) => Event::SnapshotFromFuture { dataset },
-            });
-            return None;
-        }
+    let difference = rules(&task.spec, &task.server).difference(&opened.origin.rules);
+    if let Some(difference) = &difference {
+        let (dataset, difference) = (dataset_name(), difference.clone());
+        events.push(Event::SnapshotOfOtherRules { dataset, difference });
+    }
+    let Ok((dataset, origin)) = admit(opened, task, now) else {
+        events.push(Event::SnapshotFromFuture { dataset: dataset_name() });
+        return None;
     };
-    let now_there = unchanged(task, &origin.sources, true);
+    let is_read_otherwise = difference.is_some();
+    if is_read_otherwise && !shares_keys(&rules(&task.spec, &task.server), &origin.rules) {
+        return None;
+    }
+    // The files hold what they may: they are to be read.
+    let now_there = if is_read_otherwise { None } else { unchanged(task, &origin.sources, true) };
     let is_current = now_there.is_some();
     let is_cached = now_there.as_ref() == Some(&origin.sources);
     let sources = now_there.unwrap_or(origin.sources);
@@ -152,11 +142,15 @@ pub(super) fn find(task: &Task, now: u64, events: &mut Vec<Event>) -> Option<Cac
         change: None,
         is_cached,
         sources,
+        rules: origin.rules,
         diagnostics: Diagnostics::default(),
         counts: Counts::Plain,
         since: std::fs::metadata(&path).and_then(|metadata| metadata.modified()).ok(),
         took: start.elapsed(),
     });
+    if is_read_otherwise {
+        return built.is_of(&task.spec.files).then_some(Cached::ReadOtherwise(built));
+    }
     if !is_current {
         let files = built.sources.iter().map(|source| source.path.clone()).collect();
         events.push(Event::SnapshotOfOtherFiles { dataset: dataset_name(), files });
@@ -186,12 +180,13 @@ pub(super) fn take_in(
     };
     let opened = intake.open().map_err(|error| Cause::Snapshot(format!("it {error}")))?;
     let id = opened.id;
-    let (dataset, origin) = admit(opened, task, now).map_err(|unfit| match unfit {
-        Unfit::OtherRules(RuleDifference { rule, ours, theirs }) => {
-            Cause::Snapshot(format!("it was made with {rule} {theirs}, and the dataset has {ours}"))
-        }
-        Unfit::FromFuture(stamp) => Cause::Fatal(FatalCause::FutureTimestamp(stamp).to_string()),
-    })?;
+    let rules = rules(&task.spec, &task.server);
+    if let Some(RuleDifference { rule, ours, theirs }) = rules.difference(&opened.origin.rules) {
+        let fault = format!("it was made with {rule} {theirs}, and the dataset has {ours}");
+        return Err(Cause::Snapshot(fault));
+    }
+    let (dataset, origin) = admit(opened, task, now)
+        .map_err(|stamp| Cause::Fatal(FatalCause::FutureTimestamp(stamp).to_string()))?;
     debug!("dataset {}: {} is the snapshot {id}", task.spec.name, path.display());
     let source = SourceFile {
         path: path.clone(),
@@ -206,6 +201,7 @@ pub(super) fn take_in(
         content_id: content_id::of_snapshot(id, &task.spec),
         dataset,
         sources,
+        rules,
         diagnostics: Diagnostics::default(),
         counts: Counts::Plain,
         change: None,

@@ -10,6 +10,7 @@ use crate::guard::Facts;
 use crate::snapshot;
 use crate::source::{Limits, SourceFile, read};
 use crate::state::accepted::{self, Kept};
+use crate::state::record::{self, DatasetRecord};
 use crate::zonefile::{Diagnostics, Parser};
 use std::path::Path;
 use std::time::Instant;
@@ -28,8 +29,12 @@ pub(super) fn any(task: &Task, now: u64) -> Option<Box<Built>> {
     build(task, kept(task)?, now)
 }
 
-/// The text that was kept of these very files.
+/// The text that was kept of these very files. Nobody has judged what comes of it in another form or type.
 fn kept(task: &Task) -> Option<Kept> {
+    let record = DatasetRecord::read(&task.folder()?, &task.spec.name).ok().flatten();
+    if record.is_some_and(|record| record.origin != record::origin(&task.spec)) {
+        return None;
+    }
     let kept = accepted::find(task.server.state_dir.as_deref()?, &task.spec.name)?;
     kept.files.iter().map(|(source, _)| &source.path).eq(&task.spec.files).then_some(kept)
 }
@@ -46,16 +51,13 @@ fn build(task: &Task, kept: Kept, now: u64) -> Option<Box<Built>> {
     let parsed = parser.finish();
     let (stamp, stated, counts) = (parsed.stamp, parsed.stated, parsed.counts);
     let (dataset, _) = convert::dataset(&task.spec, &task.server, parsed, 1);
+    let rules = cached::rules(&task.spec, &task.server);
     Some(Box::new(Built {
         facts: Facts::of(&task.spec, &dataset, &sources, stamp, stated),
-        content_id: content_id::of(
-            &dataset,
-            &task.spec,
-            &cached::rules(&task.spec, &task.server),
-            &sources,
-        ),
+        content_id: content_id::of(&dataset, &task.spec, &rules, &sources),
         dataset,
         sources,
+        rules,
         diagnostics: Diagnostics::default(),
         counts,
         change: None,

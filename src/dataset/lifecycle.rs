@@ -102,8 +102,6 @@ impl RetryPolicy {
 pub(crate) struct Lifecycle {
     policy: RetryPolicy,
     served: Option<Served>,
-    /// What is served was read from other files, or by another type, than what comes next.
-    is_unrelated: bool,
     failure: Option<Failure>,
 }
 
@@ -140,17 +138,18 @@ impl Lifecycle {
         }
     }
 
-    /// New settings name other files or another type: what is served stays until these can be,
-    /// but they are no newer version of it and are judged on their own.
-    pub(crate) fn start_over(&mut self) {
-        self.is_unrelated = true;
+    /// New settings name other files: what is served stays until these can be, and what is wrong with the old
+    /// ones is of no matter.
+    pub(crate) fn forget_failure(&mut self) {
         self.failure = None;
     }
 
-    /// What is served, for those who judge its successor.
-    pub(crate) fn baseline(&self) -> Option<Baseline<'_>> {
-        let Served { sources, dataset, facts, .. } = self.served.as_ref()?;
-        let (dataset, is_predecessor) = (Some(&**dataset), !self.is_unrelated);
+    /// What is served, for those who judge `new`.
+    pub(crate) fn baseline(&self, new: &Served) -> Option<Baseline<'_>> {
+        let served = self.served.as_ref()?;
+        let Served { sources, dataset, facts, .. } = served;
+        let (dataset, is_predecessor) =
+            (Some(&**dataset), served.lineage().precedes(new.lineage()));
         Some(Baseline { sources, facts, dataset, is_predecessor })
     }
 
@@ -164,7 +163,6 @@ impl Lifecycle {
             doubt,
         };
         self.served = Some(new);
-        self.is_unrelated = false;
         load
     }
 
@@ -181,7 +179,6 @@ impl Lifecycle {
         sources: Vec<SourceFile>,
     ) -> Option<Duration> {
         self.served.as_mut()?.sources = sources;
-        self.is_unrelated = false;
         self.failure.take().map(|failure| since(now, failure.since))
     }
 
@@ -205,6 +202,7 @@ impl Lifecycle {
                 served: self.served.as_ref().map(|served| event::LastGood {
                     entries: served.entries(),
                     age: since(now, served.since),
+                    is_overdue: false,
                 }),
             }
         });

@@ -4,7 +4,6 @@ mod aging;
 mod quarantine;
 
 use super::acceptance::{AcceptCommand, RefusedVersions};
-use super::cached;
 use super::lifecycle::{Failure, Lifecycle, State};
 use super::pool::Pool;
 use super::served::Served;
@@ -12,10 +11,11 @@ use super::task::{BuildOutcome, Built, Finished, Task};
 use crate::config::{self, Settings};
 use crate::event::{Event, EventSink, Overdue};
 use crate::guard::{self, Baseline, Candidate, Verdict};
+use crate::snapshot::Origin;
 use crate::snapshot::folder::Folder;
 use crate::source::{Identity, SourceFile};
 use crate::state::lock::StateLock;
-use crate::state::record::{self, DatasetRecord};
+use crate::state::record::{self, DatasetRecord, RecordedChange};
 use crate::state::snapshot_writer::WriteJob;
 use crate::state::writers::Writers;
 use crate::util::cancel::CancelSource;
@@ -155,8 +155,10 @@ impl DatasetManager {
             if managed.is_read_by(&spec, &self.context.server) {
                 continue;
             }
-            if record::origin(&managed.spec) != record::origin(&spec) {
-                managed.lifecycle.start_over();
+            match managed.spec.files == spec.files {
+                // Whoever changes the settings wants to know whether that helps.
+                true => managed.lifecycle.tell_again(),
+                false => managed.lifecycle.forget_failure(),
             }
             managed.spec = spec;
             managed.rebuild(&self.context);
@@ -274,7 +276,7 @@ impl DatasetManager {
         let awaited = std::mem::take(&mut managed.awaited);
         let before = managed.published();
         if let Some(former) = former {
-            managed.recall(*former, &self.context);
+            managed.recall(*former);
         }
         let accepting = managed.accepting.take();
         let wanted = accepting.as_ref().map(|accepting| &accepting.versions);
@@ -491,23 +493,20 @@ impl ManagedDataset {
     }
 
     /// Serves what was good before the start, until the files bring better.
-    fn recall(&mut self, former: Built, context: &BuildContext) {
+    fn recall(&mut self, former: Built) {
         if self.lifecycle.served().is_some() || !self.spec.policy.recall {
             return;
         }
-        let former = self.served(former, context).0;
-        let is_same_files = former.is_of(&self.spec.files);
+        let former = self.served(former).0;
         self.lifecycle.recall(former);
-        if !is_same_files {
-            self.lifecycle.start_over();
-        }
     }
 
     /// What would be served of a build, and what is to be told of it.
-    fn served(&self, built: Built, context: &BuildContext) -> (Served, Diagnostics, Counts) {
+    fn served(&self, built: Built) -> (Served, Diagnostics, Counts) {
         let Built {
             dataset,
             sources,
+            rules,
             diagnostics,
             counts,
             facts,
@@ -524,7 +523,7 @@ impl ManagedDataset {
             sources,
             since,
             spec: Arc::clone(&self.spec),
-            server: Arc::clone(&context.server),
+            rules,
             facts,
             content_id,
             change,
@@ -540,24 +539,28 @@ impl ManagedDataset {
         UNIX_EPOCH.checked_add(Duration::from_secs(record.accepted)).filter(|_| is_of_them)
     }
 
-    /// What was accepted last: what is served, or what is remembered of it.
-    fn baseline(&self) -> Option<Baseline<'_>> {
+    /// What was accepted last before `new`: what is served, or what is remembered of it.
+    fn baseline(&self, new: &Served) -> Option<Baseline<'_>> {
         let remembered = || Some(self.record.as_ref()?.baseline(&self.spec));
-        self.lifecycle.baseline().or_else(remembered)
+        self.lifecycle.baseline(new).or_else(remembered)
     }
 
-    /// True if these very files were served before the start: they are not judged once more.
+    /// True if these very files, read in this way, were accepted last: they are not judged once more.
     fn was_accepted(&self, sources: &[SourceFile]) -> bool {
         let origin = record::origin(&self.spec);
         let is_same = self.record.as_ref().is_some_and(|record| record.origin == origin);
-        is_same && self.lifecycle.served().is_none() && self.accepted(sources).is_some()
+        let is_of_them =
+            |served: &Served| record::content(&served.sources) == record::content(sources);
+        is_same
+            && self.accepted(sources).is_some()
+            && self.lifecycle.served().is_none_or(is_of_them)
     }
 
     /// Serves a build unless a rule of the guard refuses it: whatever the rules say, if its files are `wanted` by
     /// somebody, or if they were accepted before the start.
     fn judge(&mut self, built: Built, wanted: bool, context: &BuildContext) {
         let is_cached = built.is_cached;
-        let (new, diagnostics, counts) = self.served(built, context);
+        let (new, diagnostics, counts) = self.served(built);
         let candidate = Candidate {
             spec: &self.spec,
             sources: &new.sources,
@@ -567,7 +570,7 @@ impl ManagedDataset {
             most_entries: self.record.as_ref().and_then(|record| record.most_entries(&self.spec)),
             now: unix_time(),
         };
-        let before = self.baseline();
+        let before = self.baseline(&new);
         let doubt = match guard::judge(&candidate, before.as_ref(), &self.spec.policy) {
             Verdict::Accept => None,
             Verdict::Warn(doubt) => Some(doubt),
@@ -623,11 +626,16 @@ impl ManagedDataset {
         let (Some(writers), Some(served)) = (&context.writers, self.lifecycle.served()) else {
             return;
         };
-        let Served { dataset, sources, spec, server, facts, .. } = served;
+        let Served { dataset, sources, rules, facts, .. } = served;
         let source = CancelSource::default();
         writers.snapshots.write(WriteJob {
             dataset: Arc::clone(dataset),
-            origin: cached::origin(spec, server, facts.stamp, sources),
+            origin: Origin {
+                name: self.spec.name.clone(),
+                rules: rules.clone(),
+                stamp: facts.stamp,
+                sources: sources.clone(),
+            },
             token: source.token(),
         });
         self.writing = Some(source);
@@ -645,6 +653,7 @@ impl ManagedDataset {
             accepted,
             fetched: record::fetched(&served.sources, unix_time()),
             facts: served.facts.clone(),
+            last_change: served.change.map(RecordedChange::from),
             ..DatasetRecord::default()
         };
         let record = Some(DatasetRecord::after(self.record.as_ref(), new));

@@ -9,6 +9,7 @@
 //!   instead of the files, `kept` the text that was accepted last; `convert` makes a dataset of what was parsed.
 //! - `pool` has the threads that build; `lifecycle` owns what is `served` and decides what is told and tried
 //!   again; `manager` has all datasets of a server.
+//! - `lineage` says whether data is a newer version of other data.
 //! - `acceptance` is about files that were refused and are to be served all the same.
 //! - `offline` builds without a server; `preview` tells what would become of files.
 
@@ -20,6 +21,7 @@ mod convert;
 mod freshness;
 mod kept;
 mod lifecycle;
+mod lineage;
 pub(crate) mod manager;
 mod offline;
 mod pool;

@@ -131,6 +131,7 @@ fn accepted(task: &Task, now: u64) -> Option<Built> {
     let mut events = Vec::new();
     let found = match cached::find(task, now, &mut events) {
         Some(Cached::Current(built) | Cached::Former(built)) => Some(built),
+        Some(Cached::ReadOtherwise(built)) => kept::any(task, now).or(Some(built)),
         None => kept::any(task, now),
     };
     if found.is_none() {
@@ -159,7 +160,7 @@ fn judge(
         sources: &old.sources,
         facts: &old.facts,
         dataset: Some(&old.dataset),
-        is_predecessor: old.is_of(&spec.files),
+        is_predecessor: old.lineage().precedes(new.lineage()),
     });
     let old = old.or_else(|| Some(record?.baseline(spec)));
     guard::judge_by_all(&candidate, old.as_ref(), &spec.policy)

@@ -1,11 +1,13 @@
 //! The data of a dataset that is served.
 
+use super::cached;
+use super::lineage::Lineage;
 use crate::config;
 use crate::guard::Facts;
+use crate::snapshot::Rules;
 use crate::source::SourceFile;
 use crate::zone::Dataset;
 use crate::zone::diff::Tally;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -18,10 +20,10 @@ pub(crate) struct Served {
     pub(crate) sources: Vec<SourceFile>,
     /// When it was accepted.
     pub(crate) since: SystemTime,
-    /// The settings it was read by.
+    /// The settings that it was accepted under.
     pub(crate) spec: Arc<config::Dataset>,
-    /// The settings of the server it was read by.
-    pub(crate) server: Arc<config::Server>,
+    /// How it was read.
+    pub(crate) rules: Rules,
     /// What the guards compare with other versions.
     pub(crate) facts: Facts,
     /// What tells what is served from anything else that could be, on every machine.
@@ -49,15 +51,13 @@ impl Served {
         self.facts.stamp.unwrap_or_else(|| self.newest())
     }
 
-    /// True if it was read from these files.
-    pub(super) fn is_of(&self, files: &[PathBuf]) -> bool {
-        self.sources.iter().map(|source| &source.path).eq(files)
+    /// True if it is what these settings make of its files.
+    pub(super) fn is_read_by(&self, spec: &config::Dataset, server: &config::Server) -> bool {
+        *self.spec == *spec && self.rules == cached::rules(spec, server)
     }
 
-    /// True if it was read by these rules.
-    pub(super) fn is_read_by(&self, spec: &config::Dataset, server: &config::Server) -> bool {
-        *self.spec == *spec
-            && self.server.ttl == server.ttl
-            && self.server.accept_host_bits == server.accept_host_bits
+    /// What it is a version of.
+    pub(super) fn lineage(&self) -> Lineage<'_> {
+        Lineage { sources: &self.sources, rules: &self.rules }
     }
 }

@@ -1,9 +1,11 @@
 //! What to build, and what came of it: plain values.
 
 use super::acceptance::RefusedVersions;
+use super::lineage::Lineage;
 use crate::config;
 use crate::event::Event;
 use crate::guard::Facts;
+use crate::snapshot::Rules;
 use crate::snapshot::folder::Folder;
 use crate::source::{FileState, Identity, Limits, Problem, ReadReport, SourceFile, Stable};
 use crate::util::cancel::CancelToken;
@@ -21,6 +23,8 @@ pub(crate) struct Built {
     pub(crate) dataset: Dataset,
     /// What was read, file by file.
     pub(crate) sources: Vec<SourceFile>,
+    /// How it was read.
+    pub(crate) rules: Rules,
     /// What is wrong with single lines; of a snapshot only what the sources tell.
     pub(crate) diagnostics: Diagnostics,
     /// What the entries are, by size or scope; of a snapshot nothing.
@@ -45,6 +49,11 @@ impl Built {
         self.sources.iter().map(|source| &source.path).eq(files)
     }
 
+    /// What it is a version of.
+    pub(super) fn lineage(&self) -> Lineage<'_> {
+        Lineage { sources: &self.sources, rules: &self.rules }
+    }
+
     /// True if it was read from any of them.
     pub(super) fn is_of_any(&self, files: &[PathBuf]) -> bool {
         self.sources.iter().any(|source| files.contains(&source.path))
@@ -57,6 +66,8 @@ pub(crate) enum Cached {
     Current(Box<Built>),
     /// It was made of earlier versions of the files.
     Former(Box<Built>),
+    /// It was made of these files by other settings, in any version: it answers for keys of the same sort.
+    ReadOtherwise(Box<Built>),
 }
 
 /// What came of reading and building a dataset.

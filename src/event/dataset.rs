@@ -38,6 +38,8 @@ pub struct LastGood {
     pub entries: u64,
     /// How long ago it was accepted.
     pub age: Duration,
+    /// It is older than the settings allow: zones do with it as they say.
+    pub is_overdue: bool,
 }
 
 /// Data that is older than a limit allows.

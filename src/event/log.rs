@@ -149,7 +149,7 @@ pub(crate) fn text(event: &Event) -> String {
         Event::DatasetAccepted { dataset, problem, before } => format!(
             "dataset {dataset}: {problem}; it is served all the same: {}",
             match before {
-                true => "it was accepted before the start",
+                true => "it was accepted before",
                 false => "somebody has accepted this version",
             }
         ),
@@ -197,7 +197,7 @@ pub(crate) fn text(event: &Event) -> String {
             file.display()
         ),
         Event::SnapshotOfOtherRules { dataset, difference } => format!(
-            "dataset {dataset}: snapshot ignored: it was made with {} {}, and the settings have {}; reading its \
+            "dataset {dataset}: snapshot not used: it was made with {} {}, and the settings have {}; reading its \
              files instead",
             difference.rule, difference.theirs, difference.ours
         ),
@@ -517,9 +517,11 @@ fn refused(refusal: &Refusal, accept: Option<&str>) -> String {
         }
         Some(served) => {
             let (entries, age) = (counted(served.entries, "entry", "entries"), age(served.age));
-            format!(
-                "not reloaded{still}: {problem}; {entries} loaded {age} ago stay in service; {remedy}"
-            )
+            let kept = match served.is_overdue {
+                true => "are kept, and zones do what their stale setting says",
+                false => "stay in service",
+            };
+            format!("not reloaded{still}: {problem}; {entries} loaded {age} ago {kept}; {remedy}")
         }
     }
 }

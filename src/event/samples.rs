@@ -72,7 +72,7 @@ pub(crate) fn samples() -> Vec<Event> {
     let address = (std::net::Ipv4Addr::LOCALHOST, 5300).into();
     let changed = |change| Event::SettingChanged { change };
     let target = || LogTarget::File("/queries".into());
-    let served = Some(LastGood { entries: 12, age: Duration::from_secs(9000) });
+    let served = Some(LastGood { entries: 12, age: Duration::from_secs(9000), is_overdue: false });
     let fatal = Fatal { file: 0, line: 7, cause: FatalCause::TooLarge };
     let diagnostic = config::ConfigDiagnostic {
         place: Some((3, 18)),

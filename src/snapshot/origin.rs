@@ -63,12 +63,14 @@ impl Rules {
         self.0.push((key.to_owned(), value.to_string()));
     }
 
+    /// The value of a rule, if there is such a rule.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str())
+    }
+
     /// The first rule that differs from those of `others`.
     pub fn difference(&self, others: &Self) -> Option<RuleDifference> {
-        let value = |rules: &Self, wanted: &str| {
-            let found = rules.0.iter().find(|(key, _)| key == wanted);
-            found.map_or("nothing".to_owned(), |(_, value)| value.clone())
-        };
+        let value = |rules: &Self, key: &str| rules.get(key).unwrap_or("nothing").to_owned();
         let keys = self.0.iter().chain(&others.0).map(|(key, _)| key);
         let mut differences = keys.map(|key| RuleDifference {
             rule: key.clone(),

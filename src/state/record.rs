@@ -7,6 +7,7 @@ use crate::config::Dataset;
 use crate::guard::{Baseline, Facts};
 use crate::snapshot::folder::Folder;
 use crate::source::SourceFile;
+use crate::zone::diff::Tally;
 use serde::{Deserialize, Serialize};
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
@@ -35,6 +36,25 @@ pub struct DatasetRecord {
     pub peak_entries: u64,
     /// What the guards compare.
     pub facts: Facts,
+    /// What the last change of its content did, if that was counted.
+    pub last_change: Option<RecordedChange>,
+}
+
+/// How many keys a change of the content has changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct RecordedChange {
+    /// Those that are listed since then.
+    pub added: u128,
+    /// Those that are no longer listed.
+    pub removed: u128,
+    /// Those that are listed with other values.
+    pub changed: u128,
+}
+
+impl From<Tally> for RecordedChange {
+    fn from(Tally { added, removed, changed }: Tally) -> Self {
+        Self { added, removed, changed }
+    }
 }
 
 impl DatasetRecord {
@@ -48,6 +68,7 @@ impl DatasetRecord {
         Self {
             changed: if is_same { before.changed } else { new.accepted },
             peak_entries: before.peak_entries.max(new.facts.entries),
+            last_change: if is_same { before.last_change } else { new.last_change },
             ..new
         }
     }
@@ -150,6 +171,11 @@ mod tests {
             accepted,
             fetched: accepted - 1,
             facts: Facts { entries, ip6: Some(u128::MAX), ..Facts::default() },
+            last_change: Some(RecordedChange {
+                added: u128::MAX,
+                removed: accepted.into(),
+                changed: 0,
+            }),
             ..DatasetRecord::default()
         }
     }
@@ -160,6 +186,7 @@ mod tests {
         assert_eq!((first.changed, first.peak_entries), (100, 30));
         let same = DatasetRecord::after(Some(&first), record("a", 200, 30));
         assert_eq!((same.accepted, same.changed), (200, 100));
+        assert_eq!(same.last_change, first.last_change);
         let fewer = DatasetRecord::after(Some(&same), record("b", 300, 10));
         assert_eq!((fewer.changed, fewer.peak_entries, fewer.facts.entries), (300, 30, 10));
         let other = DatasetRecord { origin: origin(&spec("/lists/two")), ..record("b", 400, 10) };

@@ -54,9 +54,10 @@ impl Status {
                     DatasetStatus::new(name, kind, life, datasets.record(name), accept.as_deref())
                 };
                 status.take_feeds(&feeds);
+                let overdue = datasets.overdue(name, SystemTime::now());
+                status.overdue = overdue.is_some_and(|overdue| overdue.is_by_setting);
                 let is_current = status.problem.is_none();
                 if let Some(served) = life.served().filter(|_| is_current) {
-                    let overdue = datasets.overdue(name, SystemTime::now());
                     status.take_age(served, overdue.as_ref(), now);
                 }
                 status
@@ -118,6 +119,7 @@ impl ZoneStatus {
             queries: figures.all(),
             listed: figures.listed(),
             content_id: zone.map(|zone| format!("{:016x}", zone.content_id)),
+            stale: wanted.stale.to_string(),
             question: zone.map_or_else(
                 || format!("{} SOA", wanted.name),
                 |zone| question(zone, wanted, health),
@@ -166,13 +168,14 @@ impl DatasetStatus {
             changed: record.map(|record| time(record.changed)),
             accepted: served.map(|served| served.since.into()),
             expires: served.and_then(|served| served.dataset.expires).map(time),
-            last_change: served.and_then(|served| served.change).map(|change| ChangeStatus {
+            last_change: record.and_then(|record| record.last_change).map(|change| ChangeStatus {
                 added: change.added,
                 removed: change.removed,
                 changed: change.changed,
             }),
             load_time: served.map(|served| served.took),
             content_id: served.map(|served| format!("{:016x}", served.content_id)),
+            overdue: false,
             problem: lifecycle.failure().map(|failure| ProblemStatus {
                 file: failure.problem.file.display().to_string(),
                 rule: failure.problem.cause.rule().map(str::to_owned),

@@ -125,6 +125,9 @@ pub struct ZoneStatus {
     /// A hash of all that decides what it answers, in hexadecimal: equal on all servers that answer equally.
     /// `None` before queries are answered.
     pub content_id: Option<String>,
+    /// What it does with data that is overdue: `serve`, `unlist` or `servfail`.
+    #[serde(default)]
+    pub stale: String,
     /// A question, as dig takes it, that a zone of this health answers.
     pub question: String,
 }
@@ -190,6 +193,9 @@ pub struct DatasetStatus {
     /// A hash of what is served and of how it is read, in hexadecimal: equal on all servers that serve the
     /// same.
     pub content_id: Option<String>,
+    /// It is older than `max-age` or `keep-bad-for` of its settings allow: its zones do with it as they say.
+    #[serde(default)]
+    pub overdue: bool,
     /// What is wrong with its files, or how old they are.
     pub problem: Option<ProblemStatus>,
 }

@@ -18,6 +18,7 @@ fn zone(name: &str, health: Health, addresses: Option<u128>) -> ZoneStatus {
         queries: 30,
         listed: 2,
         content_id: Some("00ff".to_owned()),
+        stale: "serve".to_owned(),
         question: format!("{name} SOA"),
     }
 }
@@ -133,6 +134,7 @@ fn dataset(name: &str, problem: Option<ProblemStatus>) -> DatasetStatus {
         last_change: Some(ChangeStatus { added: 3, removed: 0, changed: 1 << 54 }),
         load_time: Some(Duration::from_micros(1500)),
         content_id: Some("1f".to_owned()),
+        overdue: false,
         problem,
     }
 }

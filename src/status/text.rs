@@ -99,7 +99,7 @@ impl Status {
             events.iter().for_each(|event| _ = writeln!(out, "{event}"));
         }
         let problems: Vec<_> =
-            self.datasets.iter().filter_map(|set| set.trouble(self.time)).collect();
+            self.datasets.iter().filter_map(|set| set.trouble(self.time, &self.zones)).collect();
         let zones = self.zones.iter().filter_map(ZoneStatus::trouble);
         let feeds = self.feeds.iter().filter_map(|feed| feed.trouble(self.time));
         let certificates = &server.certificates;
@@ -163,6 +163,15 @@ impl ZoneStatus {
         ]
     }
 
+    /// What it does while data of it is overdue.
+    fn does(&self) -> &'static str {
+        match self.stale.as_str() {
+            "unlist" => "lists nothing of it",
+            "servfail" => "answers SERVFAIL",
+            _ => "serves it and is not ready",
+        }
+    }
+
     /// What is wrong with it, beside what is wrong with its datasets.
     fn trouble(&self) -> Option<String> {
         let what = match self.state {
@@ -205,10 +214,16 @@ impl DatasetStatus {
     }
 
     /// What is wrong with its files, since when, and what to do about it.
-    fn trouble(&self, now: Time) -> Option<String> {
+    fn trouble(&self, now: Time, zones: &[ZoneStatus]) -> Option<String> {
         let problem = self.problem.as_ref()?;
         let is_expired = self.expires.is_some_and(|expires| expires < now);
         let kept = match self.entries.filter(|_| !is_expired) {
+            Some(entries) if self.overdue => {
+                let kept = counted(entries, "entry is kept", "entries are kept");
+                let zones = zones.iter().filter(|zone| zone.datasets.contains(&self.name));
+                let told = zones.map(|zone| format!(", zone {} {}", zone.name, zone.does()));
+                kept + &told.collect::<String>()
+            }
             Some(entries) => {
                 format!("{} in service", counted(entries, "entry stays", "entries stay"))
             }

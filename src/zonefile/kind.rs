@@ -68,6 +68,15 @@ impl Kind {
         matches!(self, Self::Ip4Trie | Self::Ip6Tset | Self::Ip6Trie | Self::Mixed)
     }
 
+    /// True if datasets of both types can be asked for keys of one sort.
+    pub(crate) fn shares_keys_with(self, other: Self) -> bool {
+        let names = |kind| matches!(kind, Self::Dnset | Self::Mixed);
+        self == other
+            || self.lists_ip4() && other.lists_ip4()
+            || self.lists_ip6() && other.lists_ip6()
+            || names(self) && names(other)
+    }
+
     /// True if a section of a combined dataset can be of this type.
     pub(crate) fn is_for_section(self) -> bool {
         self != Self::Combined && !self.is_access_list()

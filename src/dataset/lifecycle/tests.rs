@@ -2,6 +2,7 @@ use super::*;
 use crate::config;
 use crate::guard::{Candidate, Facts, Verdict, judge};
 use crate::listing::records::RecordSet;
+use crate::snapshot::Rules;
 use crate::source::Cause;
 use crate::source::{Identity, ReadReport, Stamp};
 use crate::zone::{Dataset, Ns};
@@ -48,7 +49,7 @@ fn of(sources: Vec<SourceFile>) -> Served {
         sources,
         since: at(0),
         spec: Arc::new(feed()),
-        server: Arc::default(),
+        rules: Rules::default(),
         facts,
         content_id: 0,
         change: None,
@@ -70,7 +71,7 @@ impl Lifecycle {
         let most_entries = None;
         let candidate =
             Candidate { spec, sources, dataset, facts, diagnostics, most_entries, now: 0 };
-        match judge(&candidate, self.baseline().as_ref(), &config::Policy::NATIVE) {
+        match judge(&candidate, self.baseline(&new).as_ref(), &config::Policy::NATIVE) {
             Verdict::Accept => Ok((new, None)),
             Verdict::Warn(doubt) => Ok((new, Some(doubt))),
             Verdict::Quarantine(problem) => Err(problem),
@@ -195,7 +196,10 @@ fn a_whole_lifecycle() {
     assert_eq!(lifecycle.take(at(100), candidate), load(1, Some(12), None));
 
     let refusal = lifecycle.refuse(at(400), gone("list")).refusal.unwrap();
-    assert_eq!(refusal.served, Some(event::LastGood { entries: 1, age: Duration::from_secs(400) }));
+    assert_eq!(
+        refusal.served,
+        Some(event::LastGood { entries: 1, age: Duration::from_secs(400), is_overdue: false })
+    );
     assert_eq!(lifecycle.state(), State::Stale);
     assert_eq!(lifecycle.refuse(at(410), gone("list")).refusal, None);
 
@@ -292,10 +296,16 @@ proptest! {
                     (lifecycle.confirm(at(now), sources).is_some(), None)
                 }
                 Event::Loaded { sources, accept_empty } => {
+                    let paths = |sources: &[SourceFile]| -> Vec<_> {
+                        sources.iter().map(|source| source.path.clone()).collect()
+                    };
+                    // Other files are judged on their own.
+                    let old = before.served().map(|served| paths(&served.sources));
+                    let are_others = old.is_some_and(|old| old != paths(&sources));
                     match lifecycle.judge_files(sources, accept_empty) {
                         Ok(candidate) => {
                             let _ = lifecycle.take(at(now), candidate);
-                            may_empty = accept_empty;
+                            may_empty = accept_empty || are_others;
                             (true, None)
                         }
                         Err(problem) => {
@@ -335,13 +345,13 @@ proptest! {
 fn other_files_are_judged_on_their_own_and_replace_what_is_served_only_if_good() {
     let mut lifecycle = live(5);
     let _ = lifecycle.refuse(at(1), gone("list"));
-    lifecycle.start_over();
+    lifecycle.forget_failure();
     assert_eq!((lifecycle.state(), lifecycle.served().unwrap().entries()), (State::Live, 5));
-    let problem = lifecycle.judge_files(vec![source("list", 0, 3, 90)], false).unwrap_err();
+    let problem = lifecycle.judge_files(vec![source("other", 0, 3, 90)], false).unwrap_err();
     let refusal = lifecycle.refuse(at(2), problem).refusal.unwrap();
     assert_eq!(refusal.served.map(|served| served.entries), Some(5));
     assert_eq!(lifecycle.state(), State::Quarantined);
-    let candidate = lifecycle.judge_files(vec![source("list", 0, 0, 90)], false).unwrap();
+    let candidate = lifecycle.judge_files(vec![source("other", 0, 0, 90)], false).unwrap();
     let load = lifecycle.take(at(3), candidate);
     assert_eq!((load.entries, load.before, load.doubt), (0, Some(5), Some(Doubt::Empty)));
     assert_eq!(load.failed_for, Some(Duration::from_secs(1)));

@@ -121,7 +121,10 @@ impl ManagedDataset {
         context: &BuildContext,
     ) {
         let time = SystemTime::now();
-        let RefusedLoad { refusal, retry } = self.lifecycle.refuse(time, problem.clone());
+        let RefusedLoad { mut refusal, retry } = self.lifecycle.refuse(time, problem.clone());
+        let is_overdue = self.overdue(time).is_some_and(|overdue| overdue.is_by_setting);
+        let served = refusal.as_mut().and_then(|refusal| refusal.served.as_mut());
+        served.into_iter().for_each(|served| served.is_overdue = is_overdue);
         self.retry = Some(Instant::now() + retry);
         if let Some(refusal) = refusal {
             let (dataset, accept) = (self.spec.name.clone(), context.accept.of(&self.spec.name));
