@@ -7,6 +7,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use dnsbld::config::preset;
+
 use crate::common::{Process, RsyncDaemon, Server, names_in, run, sealed, skip, temp_dir};
 
 const README: &str = include_str!("../README.md");
@@ -130,8 +132,8 @@ fn the_snippets_of_the_readme_fit_together() {
     let (source, folder) = (mirror[1], mirror[2]);
     let name = source.rsplit('/').next().unwrap_or_default();
     assert!(starter.contains(&format!("\"/var/lib/dnsbld/mirror/{folder}{name}\"")), "{starter}");
-    let feeds = file("deploy/mirror.feeds");
-    assert!(feeds.lines().any(|line| line.contains(&format!("  {source}  {folder}  "))), "{feeds}");
+    let psbl = preset(folder.trim_end_matches('/')).expect("a preset of its name");
+    assert_eq!(format!("{}{name}", psbl.source.expect("it is public")), source);
 }
 
 #[test]
@@ -142,12 +144,14 @@ fn the_files_of_deploy_fit_together() {
     assert_eq!(quoted(&file("deploy/bind.conf"), "zone "), known);
     assert_eq!(asked(&file("deploy/postfix-main.cf")), known);
     assert!(known.is_subset(&zones(&file("zones/dnsbld.toml"))), "{known:?}");
-    // The folders of the recipes are those of the feeds.
-    let feeds = file("deploy/mirror.feeds");
+    // The files and zones of the table are those of the presets.
     for row in file("docs/feeds.md").lines().filter(|line| line.starts_with("| ")).skip(1) {
         let path = row.split('|').nth(4).unwrap_or_default().trim().trim_matches('`');
-        let (folder, _) = path.split_once('/').unwrap_or_else(|| panic!("{row}"));
-        assert!(feeds.contains(&format!("  {folder}/")), "{row}");
+        let (folder, name) = path.split_once('/').unwrap_or_else(|| panic!("{row}"));
+        let preset = preset(folder).unwrap_or_else(|| panic!("{row}"));
+        let list = preset.lists.iter().find(|list| list.file == name);
+        let list = list.unwrap_or_else(|| panic!("{row}"));
+        assert!(row.contains(&format!("| `{}` | `{}` |", list.zone, list.kind)), "{row}");
     }
 }
 

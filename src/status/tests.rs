@@ -211,10 +211,10 @@ fn feeds_have_a_table_and_what_is_wrong_with_them() {
     status.feeds.extend([feed("bad", 2), never]);
     assert!(!status.is_well());
     let want = "
-feed  state    fetched     changed   next try   failures  speed-up
+feed  state    fetched      changed   next try  failures  speed-up
 good  live     16 min ago  27 h ago  in 50 min         0        10
 bad   failing  16 min ago  27 h ago  in 50 min         2        10
-new   failing           -  27 h ago          -         1        10
+new   failing  -           27 h ago          -         1        10
 
 feed bad: failing: it broke; 2 tries have failed, the last good one was 16 min ago; mend it
 feed new: failing: it broke; 1 try has failed, and none went well; mend it
