@@ -1,14 +1,17 @@
 //! Metrics, health and the status over HTTP, from outside.
 
 mod client;
+mod deploy;
 mod exposition;
+mod hung;
 
-use crate::common::{Daemon, Setup, free_port, wait_until};
+use crate::common::{Daemon, Setup, dig, free_port, run, wait_until};
 use client::Http;
 use exposition::Samples;
 use hickory_proto::rr::RecordType;
+use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(10);
@@ -43,7 +46,7 @@ fn what_is_asked_and_answered_is_counted() {
     server.ask("9.9.9.9.bl.example", RecordType::A);
     server.ask("a.late.example", RecordType::A);
     server.ask("a.example.org", RecordType::A);
-    let over_tcp = crate::common::dig(server.addr(), "+tcp 2.2.0.192.bl.example");
+    let over_tcp = dig(server.addr(), "+tcp 2.2.0.192.bl.example");
     assert_eq!(over_tcp.data(), ["127.0.0.2", "127.0.0.4"]);
     assert!(wait_until(LIMIT, || counted(
         &Samples::of(&http),
@@ -99,19 +102,17 @@ fn data_and_its_state_are_told() {
 fn prometheus_finds_no_fault_with_the_metrics() {
     let (server, http) = start();
     server.ask("1.2.0.192.bl.example", RecordType::A);
-    let mut promtool = Command::new("promtool")
-        .args(["check", "metrics"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("promtool is installed");
-    use std::io::Write;
-    let text = http.get("/metrics").body;
-    promtool.stdin.take().expect("a pipe").write_all(text.as_bytes()).expect("it reads");
-    let output = promtool.wait_with_output().expect("it ends");
+    server.write("metrics", http.get("/metrics").body);
+    let mut promtool = Command::new("promtool");
+    let file = File::open(server.path("metrics")).expect("it was written");
+    let output = promtool.args(["check", "metrics"]).stdin(file).output().expect("it is installed");
     let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    assert!(output.status.success() && said.is_empty(), "{said}\n{text}");
+    assert!(output.status.success() && said.is_empty(), "{said}");
+}
+
+/// Runs promtool, which is to find no fault.
+fn promtool(arguments: &[&str]) {
+    run(Command::new("promtool").args(arguments));
 }
 
 #[test]

@@ -92,7 +92,7 @@ fn respond<'c>(
             let question = HealthQuestion { zone: compiled, health, name, query, owner_of_zone };
             let rcode = question.answer(request.now, &mut writer);
             let outcome = Outcome::Respond(writer.finish(rcode, true));
-            return Answered { counters, qtype, reason: health::REASON, outcome };
+            return Answered { counters, qtype, reason: health::reason(rcode), outcome };
         }
     }
     if !zone.is_served(request.now) {

@@ -49,8 +49,11 @@ impl HealthQuestion<'_> {
     }
 }
 
-/// The reason why a question for the health is counted: it is one about the server itself.
-pub(super) const REASON: Reason = Reason::Chaos;
+/// The reason why a question for the health is counted, whose answer has this code: it is one about the server
+/// itself, unless the name does not exist.
+pub(super) fn reason(rcode: Rcode) -> Reason {
+    if rcode == Rcode::NxDomain { Reason::NxDomain } else { Reason::Chaos }
+}
 
 fn strings(health: &ZoneHealth, now: u64) -> Strings {
     let mut strings = Strings::default();

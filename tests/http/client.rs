@@ -23,7 +23,12 @@ impl Http {
 
     /// Sends these bytes, and no others.
     pub(super) fn send(&self, request: &str) -> HttpReply {
-        let mut stream = self.connect();
+        self.send_over(TcpStream::connect(self.0).expect("it listens"), request)
+    }
+
+    /// The same over a connection that is there.
+    pub(super) fn send_over(&self, mut stream: TcpStream, request: &str) -> HttpReply {
+        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("it is not zero");
         // It may have answered before it has read all.
         let _ = stream.write_all(request.as_bytes());
         let _ = stream.shutdown(std::net::Shutdown::Write);
@@ -34,13 +39,6 @@ impl Http {
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
         let status = status.unwrap_or_else(|| panic!("{request:.80}: {text:?}"));
         HttpReply { status, head: head.to_owned(), body: body.to_owned() }
-    }
-
-    /// A connection that says nothing yet.
-    pub(super) fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.0).expect("it listens");
-        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("it is not zero");
-        stream
     }
 }
 

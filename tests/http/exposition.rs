@@ -3,6 +3,29 @@
 use super::client::Http;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The type and the labels of each metric, by name; without the bounds of histograms.
+#[derive(Debug)]
+pub(super) struct Families(pub(super) BTreeMap<String, (String, BTreeSet<String>)>);
+
+impl Families {
+    /// What a server says at `/metrics`.
+    pub(super) fn of(http: &Http) -> Self {
+        let text = http.get("/metrics").body;
+        let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+        let mut families: BTreeMap<_, _> = types
+            .map(|(name, kind)| (name.to_owned(), (kind.to_owned(), BTreeSet::new())))
+            .collect();
+        for (name, labels) in Samples::of(http).values.into_keys() {
+            let labels = labels.iter().map(|label| label.split('=').next().unwrap_or_default());
+            let labels = labels.filter(|label| *label != "le").map(str::to_owned);
+            if let Some((_, all)) = families.get_mut(&name) {
+                all.extend(labels);
+            }
+        }
+        Self(families)
+    }
+}
+
 /// The samples of all metrics, by name and labels.
 #[derive(Debug)]
 pub(super) struct Samples {

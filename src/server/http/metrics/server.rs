@@ -4,6 +4,7 @@ use super::super::Observation;
 use super::{Exposition, Kind};
 use crate::server::ServerCounters;
 use crate::server::connections::ConnectionCounts;
+use crate::status::Time;
 use std::sync::atomic::Ordering;
 
 pub(super) fn write(observation: &Observation, out: &mut Exposition) {
@@ -31,6 +32,14 @@ pub(super) fn write(observation: &Observation, out: &mut Exposition) {
         family.sample(&[("event", event)], count);
     }
     connections(observation, out);
+    let help = "When the TLS certificate expires.";
+    let name = "dnsbld_tls_certificate_expiry_timestamp_seconds";
+    let mut family = out.family(name, Kind::Gauge, help);
+    for certificate in &status.server.certificates {
+        if let Some(Time(expires)) = certificate.expires {
+            family.sample(&[("file", &certificate.file)], expires);
+        }
+    }
     if let Some(faults) = &observation.faults {
         self::faults(faults, out);
     }
