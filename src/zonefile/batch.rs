@@ -2,8 +2,8 @@
 
 use super::Kind;
 use super::fast::addresses::{self, AddressLines};
-use super::fast::prefixes::PrefixLines;
-use super::fast::{FastAddress, FastValue, PrefixEntry, names};
+use super::fast::prefixes::FastLines;
+use super::fast::{FastEntry, FastKey, FastValue, Prefix, Range4, names};
 use super::values::GROUP;
 use crate::listing::names::write_plain;
 use std::ops::Range;
@@ -21,8 +21,9 @@ pub struct Batches {
 pub(super) enum Batch<'a> {
     /// With the default value.
     Addresses(&'a [u32]),
-    Prefixes4(&'a [PrefixEntry<u32>]),
-    Prefixes6(&'a [PrefixEntry<u128>]),
+    Prefixes4(&'a [FastEntry<Prefix<u32>>]),
+    Ranges4(&'a [FastEntry<Range4>]),
+    Prefixes6(&'a [FastEntry<Prefix<u128>>]),
     /// Names, as [`write_plain`] writes them, and what each of them gives.
     Names(&'a [u8], &'a [FastValue]),
 }
@@ -40,6 +41,7 @@ pub(super) struct Run {
 enum Entries {
     Addresses(Range<usize>),
     Prefixes4(Range<usize>),
+    Ranges4(Range<usize>),
     Prefixes6(Range<usize>),
     /// The names, and what each of them gives.
     Names(Range<usize>, Range<usize>),
@@ -83,15 +85,17 @@ impl<'a> Batch<'a> {
         match self {
             Self::Addresses(addresses) => addresses.len(),
             Self::Prefixes4(entries) => entries.len(),
+            Self::Ranges4(entries) => entries.len(),
             Self::Prefixes6(entries) => entries.len(),
             Self::Names(_, values) => values.len(),
         }
     }
 
-    /// The entries behind the first `count`, which are prefixes or all there are.
+    /// The entries behind the first `count`, which are prefixes, ranges or all there are.
     pub(super) fn after(self, count: usize) -> Self {
         match self {
             Self::Prefixes4(entries) => Self::Prefixes4(&entries[count..]),
+            Self::Ranges4(entries) => Self::Ranges4(&entries[count..]),
             Self::Prefixes6(entries) => Self::Prefixes6(&entries[count..]),
             Self::Addresses(_) | Self::Names(..) => Self::Addresses(&[]),
         }
@@ -102,8 +106,9 @@ impl<'a> Batch<'a> {
 #[derive(Clone, Debug, Default)]
 pub(super) struct BatchBuffer {
     addresses: Vec<u32>,
-    prefixes4: Vec<PrefixEntry<u32>>,
-    prefixes6: Vec<PrefixEntry<u128>>,
+    prefixes4: Vec<FastEntry<Prefix<u32>>>,
+    ranges4: Vec<FastEntry<Range4>>,
+    prefixes6: Vec<FastEntry<Prefix<u128>>>,
     names: Vec<u8>,
     values: Vec<FastValue>,
 }
@@ -113,20 +118,16 @@ impl BatchBuffer {
     /// commonest kinds stands there.
     pub(super) fn read(&mut self, kind: Kind, chunk: &[u8], at: usize) -> Option<Run> {
         let (end, entries) = match kind {
-            Kind::Ip4Set => self.addresses(chunk, at).or_else(|| {
-                // Behind so many there may again be addresses alone, which are faster to read.
-                let (end, read) = prefixes(&mut self.prefixes4, chunk, at, GROUP)?;
-                Some((end, Entries::Prefixes4(read)))
-            }),
+            // Behind so many there may again be addresses alone, which are faster to read.
+            Kind::Ip4Set => {
+                self.addresses(chunk, at).or_else(|| self.prefixes_or_ranges4(chunk, at, GROUP))
+            }
             Kind::Ip4Tset => {
                 self.addresses(chunk, at).or_else(|| self.addresses_with_more(chunk, at))
             }
-            Kind::Ip4Trie => {
-                let (end, read) = prefixes(&mut self.prefixes4, chunk, at, usize::MAX)?;
-                Some((end, Entries::Prefixes4(read)))
-            }
+            Kind::Ip4Trie => self.prefixes_or_ranges4(chunk, at, usize::MAX),
             Kind::Ip6Trie => {
-                let (end, read) = prefixes(&mut self.prefixes6, chunk, at, usize::MAX)?;
+                let (end, read) = keyed(&mut self.prefixes6, chunk, at, usize::MAX)?;
                 Some((end, Entries::Prefixes6(read)))
             }
             Kind::Dnset => self.names(chunk, at),
@@ -140,6 +141,7 @@ impl BatchBuffer {
         match &run.entries {
             Entries::Addresses(place) => Batch::Addresses(&self.addresses[place.clone()]),
             Entries::Prefixes4(place) => Batch::Prefixes4(&self.prefixes4[place.clone()]),
+            Entries::Ranges4(place) => Batch::Ranges4(&self.ranges4[place.clone()]),
             Entries::Prefixes6(place) => Batch::Prefixes6(&self.prefixes6[place.clone()]),
             Entries::Names(names, values) => {
                 Batch::Names(&self.names[names.clone()], &self.values[values.clone()])
@@ -149,9 +151,10 @@ impl BatchBuffer {
 
     /// Forgets them.
     pub(super) fn clear(&mut self) {
-        let Self { addresses, prefixes4, prefixes6, names, values } = self;
+        let Self { addresses, prefixes4, ranges4, prefixes6, names, values } = self;
         addresses.clear();
         prefixes4.clear();
+        ranges4.clear();
         prefixes6.clear();
         names.clear();
         values.clear();
@@ -178,6 +181,20 @@ impl BatchBuffer {
         (!read.is_empty()).then_some((at, Entries::Addresses(read)))
     }
 
+    /// At most so many prefixes, or so many ranges; and where they end.
+    fn prefixes_or_ranges4(
+        &mut self,
+        chunk: &[u8],
+        at: usize,
+        most: usize,
+    ) -> Option<(usize, Entries)> {
+        if let Some((end, read)) = keyed(&mut self.prefixes4, chunk, at, most) {
+            return Some((end, Entries::Prefixes4(read)));
+        }
+        let (end, read) = keyed(&mut self.ranges4, chunk, at, most)?;
+        Some((end, Entries::Ranges4(read)))
+    }
+
     /// Some names, and where they end.
     fn names(&mut self, chunk: &[u8], mut at: usize) -> Option<(usize, Entries)> {
         let before = (self.names.len(), self.values.len());
@@ -193,15 +210,15 @@ impl BatchBuffer {
     }
 }
 
-/// At most so many entries for prefixes; and where they end.
-fn prefixes<A: FastAddress>(
-    read: &mut Vec<PrefixEntry<A>>,
+/// At most so many entries with keys of one kind; and where they end.
+fn keyed<K: FastKey>(
+    read: &mut Vec<FastEntry<K>>,
     chunk: &[u8],
     at: usize,
     most: usize,
 ) -> Option<(usize, Range<usize>)> {
     let before = read.len();
-    let mut lines = PrefixLines::new(chunk, at);
+    let mut lines = FastLines::new(chunk, at);
     read.extend(lines.by_ref().take(most));
     let read = before..read.len();
     (!read.is_empty()).then_some((lines.at, read))

@@ -91,7 +91,17 @@ pub(super) fn range(scan: &mut Scan<'_>) -> Result<EntryKey<'static>, Mistake> {
         let (address, len) = after_prefix(scan, start, bits)?;
         return Ok(EntryKey::Prefix4 { address, len });
     }
-    let (mut end, end_bits) = prefix(scan)?;
+    let (start, end) = between((start, bits), prefix(scan)?)?;
+    Ok(EntryKey::Range4 { start, end })
+}
+
+/// The first and the last address of two prefixes with a dash between them, each given by the address it
+/// starts and the number of bits.
+#[inline]
+pub(super) fn between(
+    (start, bits): (u32, u8),
+    (mut end, end_bits): (u32, u8),
+) -> Result<(u32, u32), Mistake> {
     if end_bits == 8 {
         // A single number is the new value of the last octet given: 10.1-3 is 10.1 to 10.3.
         end = (end >> (bits - 8)) | (start & !host_mask(bits - 8));
@@ -102,7 +112,7 @@ pub(super) fn range(scan: &mut Scan<'_>) -> Result<EntryKey<'static>, Mistake> {
     if start > end {
         return Err(Mistake::BackwardRange);
     }
-    Ok(EntryKey::Range4 { start, end })
+    Ok((start, end))
 }
 
 /// An address as inet_aton reads it, the last number given being the last octet: 127.1 is

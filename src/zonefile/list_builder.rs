@@ -4,18 +4,18 @@
 use super::acl::AclBuilder;
 use super::batch::Batch;
 use super::entry::{Entry, EntryKey, EntryValue, net4};
-use super::fast::PrefixEntry;
+use super::fast::{FastEntry, Prefix, Range4};
 use super::fatal::Refused;
 use super::rules::{Address, Rules, mapped_ip4};
 use super::scan::Scan;
 use super::values::{GROUP, Values};
 use super::{Counts, FatalCause, Kind, Mistake, Options};
-use crate::listing::ValueId;
 use crate::listing::addresses::{
     LayersBuilder, PREFIXES_OF_RANGE, PrefixesBuilder, SetBuilder4, SetBuilder6,
 };
 use crate::listing::names::NamesBuilder;
 use crate::listing::records::RecordsBuilder;
+use crate::listing::{AnswerId, ValueId};
 
 /// The entries of a dataset so far.
 #[derive(Debug)]
@@ -145,9 +145,7 @@ impl ListBuilder {
             (Self::Ip4Trie(trie, _) | Self::Mixed(trie, ..), Range4 { start, end }) => {
                 rules.check_size(start, end)?;
                 let (value, warning) = values.of_entry(value)?;
-                let answer = values.answer(value);
-                trie.add_range(start, end, answer, number)
-                    .map_err(|prefixes| FatalCause::ScatteredRanges(PREFIXES_OF_RANGE, prefixes))?;
+                add_scattered(trie, (start, end), values.answer(value), number)?;
                 Ok(warning)
             }
             (Self::Ip6Tset(set), Prefix6 { address, len }) => {
@@ -204,13 +202,35 @@ impl ListBuilder {
                 addresses.len()
             }
             (Self::Ip4Set(set), Batch::Prefixes4(entries)) => {
-                let block =
-                    |entry: &PrefixEntry<u32>| rules.set_block(entry.address, entry.len).ok();
-                let add = |(start, end), value, _: &mut Values| set.add_range(start, end, value);
+                let block = |key: Prefix<u32>| rules.set_block(key.address, key.len).ok();
+                let add = |(start, end), value, _: &mut Values| {
+                    set.add_range(start, end, value);
+                    Ok(())
+                };
                 add_admitted(entries, chunk, values, block, add)?
+            }
+            (Self::Ip4Set(set), Batch::Ranges4(entries)) => {
+                let add = |range: Range4, value, _: &mut Values| {
+                    set.add_range(range.start, range.end, value);
+                    Ok(())
+                };
+                add_admitted(entries, chunk, values, |range| rules.range(range), add)?
             }
             (Self::Ip4Trie(trie, _), Batch::Prefixes4(entries)) => {
                 add_prefixes(trie, entries, chunk, values, rules, number)?
+            }
+            (Self::Ip4Trie(trie, _), Batch::Ranges4(entries)) => {
+                let mut number = entry_numbers(number, entries.len())?;
+                // The general reader refuses or tells the others.
+                let admit = |range: Range4| {
+                    rules.range(range).filter(|_| range.is_whole && rules.is_native())
+                };
+                add_admitted(entries, chunk, values, admit, |range, value, values| {
+                    let answer = values.answer(value);
+                    add_scattered(trie, (range.start, range.end), answer, number)?;
+                    number += 1;
+                    Ok(())
+                })?
             }
             (Self::Ip6Trie(trie), Batch::Prefixes6(entries)) => {
                 add_prefixes(trie, entries, chunk, values, rules, number)?
@@ -248,42 +268,53 @@ fn add_prefix<A: Address>(
     Ok(warning)
 }
 
+/// Adds a range, unless the ranges are made of too many prefixes.
+fn add_scattered(
+    trie: &mut PrefixesBuilder<u32>,
+    (start, end): (u32, u32),
+    answer: AnswerId,
+    number: u32,
+) -> Result<(), FatalCause> {
+    let added = trie.add_range(start, end, answer, number);
+    added.map_err(|prefixes| FatalCause::ScatteredRanges(PREFIXES_OF_RANGE, prefixes))
+}
+
 fn add_prefixes<A: Address>(
     trie: &mut PrefixesBuilder<A>,
-    entries: &[PrefixEntry<A>],
+    entries: &[FastEntry<Prefix<A>>],
     chunk: &[u8],
     values: &mut Values,
     rules: Rules<'_>,
     number: u64,
 ) -> Result<usize, FatalCause> {
-    entry_number(number + entries.len() as u64)?;
-    let mut number = entry_number(number)?;
-    let admit = |entry: &PrefixEntry<A>| match entry.address.is_mapped_ip4() {
+    let mut number = entry_numbers(number, entries.len())?;
+    let admit = |Prefix { address, len }: Prefix<A>| match address.is_mapped_ip4() {
         // The general reader tells it.
         true => None,
-        false => entry.address.admit(entry.len, rules).ok().map(|start| (start, entry.len)),
+        false => address.admit(len, rules).ok().map(|start| (start, len)),
     };
     add_admitted(entries, chunk, values, admit, |(start, len), value, values| {
         trie.add(start, len, values.answer(value), number);
         number += 1;
+        Ok(())
     })
 }
 
 /// Adds entries up to the first that is not admitted, and returns their number.
-fn add_admitted<A, K>(
-    entries: &[PrefixEntry<A>],
+fn add_admitted<K: Copy, L>(
+    entries: &[FastEntry<K>],
     chunk: &[u8],
     values: &mut Values,
-    admit: impl Fn(&PrefixEntry<A>) -> Option<K>,
-    mut add: impl FnMut(K, Option<ValueId>, &mut Values),
+    admit: impl Fn(K) -> Option<L>,
+    mut add: impl FnMut(L, Option<ValueId>, &mut Values) -> Result<(), FatalCause>,
 ) -> Result<usize, FatalCause> {
     let mut count = 0;
     for group in entries.chunks(GROUP) {
-        let good = group.iter().take_while(|entry| admit(entry).is_some()).count();
+        let good = group.iter().take_while(|entry| admit(entry.key).is_some()).count();
         let its_values = values.of_group(group[..good].iter().map(|entry| entry.value), chunk)?;
         for (entry, value) in group[..good].iter().zip(its_values) {
-            if let Some(key) = admit(entry) {
-                add(key, value, values);
+            if let Some(key) = admit(entry.key) {
+                add(key, value, values)?;
             }
         }
         count += good;
@@ -292,6 +323,12 @@ fn add_admitted<A, K>(
         }
     }
     Ok(count)
+}
+
+/// The number of the first of so many entries.
+fn entry_numbers(first: u64, count: usize) -> Result<u32, FatalCause> {
+    entry_number(first + count as u64)?;
+    entry_number(first)
 }
 
 /// The number of an entry, of which there are fewer than 2^31.

@@ -1,6 +1,7 @@
 //! The rules that bound the entries of a dataset, whatever reader they come from.
 
 use super::entry::{net4, net6};
+use super::fast::Range4;
 use super::{Dialect, Mistake, Options, ip4, ip6};
 use crate::listing::addresses::Duplicate;
 use crate::range::Int;
@@ -75,6 +76,12 @@ impl Rules<'_> {
         }
         let start = address.admit(len, self)?;
         Ok((start, start | ip4::host_mask(len)))
+    }
+
+    /// A range, if an entry for it is allowed.
+    #[inline]
+    pub(super) fn range(self, range: Range4) -> Option<Range4> {
+        self.check_size(range.start, range.end).is_ok().then_some(range)
     }
 
     #[inline]

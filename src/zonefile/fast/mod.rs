@@ -6,5 +6,5 @@ pub(super) mod names;
 pub(super) mod prefixes;
 pub(super) mod values;
 
-pub(super) use prefixes::{FastAddress, PrefixEntry};
+pub(super) use prefixes::{FastEntry, FastKey, Prefix, Range4};
 pub(super) use values::FastValue;

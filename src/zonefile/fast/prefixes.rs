@@ -1,40 +1,67 @@
-//! The commonest lines of lists of prefixes: a prefix, and behind it [what it gives](values). The
-//! line may be an exclusion.
+//! The commonest lines of lists of prefixes and ranges: the key, and behind it [what it gives](values).
+//! The line may be an exclusion.
 
 use super::values::{self, FastValue};
-use crate::zonefile::rules::Address;
 use crate::zonefile::{MAX_LINE, ip4, ip6};
 
 /// The entry of a line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(in crate::zonefile) struct PrefixEntry<A> {
-    /// The address as it is written, host bits included.
-    pub(in crate::zonefile) address: A,
-    pub(in crate::zonefile) len: u8,
+pub(in crate::zonefile) struct FastEntry<K> {
+    pub(in crate::zonefile) key: K,
     pub(in crate::zonefile) value: FastValue,
 }
 
-/// An address that such lines can begin with.
-pub(in crate::zonefile) trait FastAddress: Address {
-    /// The prefix that a text begins with: the address, its length, and where it ends.
-    fn read(text: &[u8]) -> Option<(Self, u8, usize)>;
+/// What such lines can begin with.
+pub(in crate::zonefile) trait FastKey: Copy {
+    /// The key that a text begins with, and where it ends.
+    fn read(text: &[u8]) -> Option<(Self, usize)>;
 }
 
-impl FastAddress for u32 {
+/// A prefix: the address as it is written, host bits included, and the length.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::zonefile) struct Prefix<A> {
+    pub(in crate::zonefile) address: A,
+    pub(in crate::zonefile) len: u8,
+}
+
+/// The addresses from a first to a last one, which is not below it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::zonefile) struct Range4 {
+    pub(in crate::zonefile) start: u32,
+    pub(in crate::zonefile) end: u32,
+    /// Both are written with four octets.
+    pub(in crate::zonefile) is_whole: bool,
+}
+
+impl FastKey for Prefix<u32> {
     #[inline]
-    fn read(text: &[u8]) -> Option<(Self, u8, usize)> {
+    fn read(text: &[u8]) -> Option<(Self, usize)> {
         let (address, bits, end) = ip4::octets(text).ok()?;
         let (len, end) = length(text, end, (bits > 8).then_some(bits), 32)?;
-        Some((address, len, end))
+        Some((Self { address, len }, end))
     }
 }
 
-impl FastAddress for u128 {
+impl FastKey for Prefix<u128> {
     #[inline]
-    fn read(text: &[u8]) -> Option<(Self, u8, usize)> {
+    fn read(text: &[u8]) -> Option<(Self, usize)> {
         let (address, bits, end) = ip6::fields(text).ok()?;
         let (len, end) = length(text, end, (bits > 16).then_some(bits), 128)?;
-        Some((address, len, end))
+        Some((Self { address, len }, end))
+    }
+}
+
+impl FastKey for Range4 {
+    #[inline]
+    fn read(text: &[u8]) -> Option<(Self, usize)> {
+        let (start, bits, dash) = ip4::octets(text).ok()?;
+        if *text.get(dash)? != b'-' {
+            return None;
+        }
+        let (end, end_bits, len) = ip4::octets(&text[dash + 1..]).ok()?;
+        let is_whole = bits == 32 && end_bits == 32;
+        let (start, end) = ip4::between((start, bits), (end, end_bits)).ok()?;
+        Some((Self { start, end, is_whole }, dash + 1 + len))
     }
 }
 
@@ -60,29 +87,29 @@ fn length(text: &[u8], at: usize, other: Option<u8>, max: u8) -> Option<(u8, usi
 
 /// The entries of the lines at the beginning of a text, up to the first line that is of another
 /// kind, or not whole.
-pub(in crate::zonefile) struct PrefixLines<'a, A> {
+pub(in crate::zonefile) struct FastLines<'a, K> {
     text: &'a [u8],
     /// Where what was not read yet begins.
     pub(in crate::zonefile) at: usize,
-    family: std::marker::PhantomData<A>,
+    key: std::marker::PhantomData<K>,
 }
 
-impl<'a, A: FastAddress> PrefixLines<'a, A> {
+impl<'a, K: FastKey> FastLines<'a, K> {
     /// Those of a text from a place on, where a line begins.
     pub(in crate::zonefile) fn new(text: &'a [u8], at: usize) -> Self {
-        Self { text, at, family: std::marker::PhantomData }
+        Self { text, at, key: std::marker::PhantomData }
     }
 }
 
-impl<A: FastAddress> Iterator for PrefixLines<'_, A> {
-    type Item = PrefixEntry<A>;
+impl<K: FastKey> Iterator for FastLines<'_, K> {
+    type Item = FastEntry<K>;
 
     #[inline]
-    fn next(&mut self) -> Option<PrefixEntry<A>> {
+    fn next(&mut self) -> Option<FastEntry<K>> {
         let excluded = *self.text.get(self.at)? == b'!';
         let begin = self.at + usize::from(excluded);
-        let (address, len, prefix_len) = A::read(&self.text[begin..])?;
-        let at = begin + prefix_len;
+        let (key, key_len) = K::read(&self.text[begin..])?;
+        let at = begin + key_len;
         let (value, end) = match excluded {
             true => (FastValue::Excluded, values::end_of_line(self.text, at)?),
             false => values::read(self.text, at)?,
@@ -91,7 +118,7 @@ impl<A: FastAddress> Iterator for PrefixLines<'_, A> {
             return None;
         }
         self.at = end;
-        Some(PrefixEntry { address, len, value })
+        Some(FastEntry { key, value })
     }
 }
 
@@ -99,16 +126,34 @@ impl<A: FastAddress> Iterator for PrefixLines<'_, A> {
 mod tests {
     use super::super::values::tests::{check as check_end, ends};
     use super::*;
+    use crate::zonefile::entry::EntryKey;
     use crate::zonefile::scan::Scan;
     use crate::zonefile::{MAX_TEXT, Mistake};
     use proptest::prelude::*;
+    use std::fmt::Debug;
 
-    type Reading<K> = fn(&mut Scan<'_>) -> Result<(K, u8), Mistake>;
+    type Reading<K> = fn(&mut Scan<'_>) -> Result<K, Mistake>;
+
+    fn cidr4(scan: &mut Scan<'_>) -> Result<Prefix<u32>, Mistake> {
+        ip4::cidr(scan).map(|(address, len)| Prefix { address, len })
+    }
+
+    fn cidr6(scan: &mut Scan<'_>) -> Result<Prefix<u128>, Mistake> {
+        ip6::cidr(scan).map(|(address, len)| Prefix { address, len })
+    }
+
+    fn range4(scan: &mut Scan<'_>) -> Result<Range4, Mistake> {
+        let text = scan.rest();
+        let EntryKey::Range4 { start, end } = ip4::range(scan)? else { return Err(Mistake::NoKey) };
+        let spelled = &text[..text.len() - scan.rest().len()];
+        let is_whole = spelled.iter().filter(|&&byte| byte == b'.').count() == 6;
+        Ok(Range4 { start, end, is_whole })
+    }
 
     /// What is taken as such a line is read as any line is.
-    fn check<K: FastAddress>(text: &[u8], cidr: Reading<K>) {
-        let mut lines = PrefixLines::<K>::new(text, 0);
-        let Some(PrefixEntry { address, len, value }) = lines.next() else { return };
+    fn check<K: FastKey + PartialEq + Debug>(text: &[u8], reading: Reading<K>) {
+        let mut lines = FastLines::<K>::new(text, 0);
+        let Some(FastEntry { key, value }) = lines.next() else { return };
         assert_eq!(text.iter().position(|&byte| byte == b'\n'), Some(lines.at - 1));
         let line = text[..lines.at].trim_ascii_end();
         assert!(lines.at <= MAX_LINE);
@@ -116,7 +161,7 @@ mod tests {
         let mut scan = Scan::new(line);
         let is_exclusion = scan.eat(b'!');
         assert_eq!(is_exclusion, value == FastValue::Excluded);
-        assert_eq!(cidr(&mut scan), Ok((address, len)));
+        assert_eq!(reading(&mut scan), Ok(key));
         assert!(scan.is_end_of_address());
         match is_exclusion {
             true => assert!(scan.is_end()),
@@ -126,21 +171,23 @@ mod tests {
 
     proptest! {
         #[test]
-        fn prefixes_are_those_that_any_line_has(
+        fn keys_are_those_that_any_line_has(
             start4 in "!?([0-9]{1,3}[.]){0,4}[0-9]{0,4}",
             start6 in "!?(::)?([0-9a-fA-F]{1,4}:{1,2}){0,8}([0-9a-fA-F]{0,5})",
+            between4 in "!?([0-9]{1,2}[.]){0,3}[0-9]{1,3}-([0-9]{1,3}[.]){0,3}[0-9]{1,3}",
             end in ends(),
         ) {
-            let lines = [start4, start6].map(|start| [start.as_bytes(), &end].concat());
-            lines.iter().for_each(|line| check(line, ip4::cidr));
-            lines.iter().for_each(|line| check(line, ip6::cidr));
+            let lines = [start4, start6, between4].map(|start| [start.as_bytes(), &end].concat());
+            lines.iter().for_each(|line| check(line, cidr4));
+            lines.iter().for_each(|line| check(line, cidr6));
+            lines.iter().for_each(|line| check(line, range4));
         }
     }
 
     #[test]
     fn which_lines_are_plain() {
-        fn taken<K: FastAddress>(text: &str) -> bool {
-            let mut lines = PrefixLines::<K>::new(text.as_bytes(), 0);
+        fn taken<K: FastKey>(text: &str) -> bool {
+            let mut lines = FastLines::<K>::new(text.as_bytes(), 0);
             lines.next().is_some_and(|_| lines.at == text.len())
         }
         for text in [
@@ -156,9 +203,9 @@ mod tests {
             "1.2.3.4/24\n",
             "001.2.3.0004\n",
         ] {
-            assert!(taken::<u32>(text), "{text:?}");
-            assert!(!taken::<u32>(text.trim_end()), "{text:?}");
-            check(text.as_bytes(), ip4::cidr);
+            assert!(taken::<Prefix<u32>>(text), "{text:?}");
+            assert!(!taken::<Prefix<u32>>(text.trim_end()), "{text:?}");
+            check(text.as_bytes(), cidr4);
         }
         for text in [
             "1.2.3.4/33\n",
@@ -170,7 +217,7 @@ mod tests {
             "1.2.3.4\r:2:x\n",
             "::1\n",
         ] {
-            assert!(!taken::<u32>(text), "{text:?}");
+            assert!(!taken::<Prefix<u32>>(text), "{text:?}");
         }
         for text in [
             "::\n",
@@ -189,8 +236,8 @@ mod tests {
             "1::2:\n",
             "1::/8\n",
         ] {
-            assert!(taken::<u128>(text), "{text:?}");
-            check(text.as_bytes(), ip6::cidr);
+            assert!(taken::<Prefix<u128>>(text), "{text:?}");
+            check(text.as_bytes(), cidr6);
         }
         for text in [
             "1\n",
@@ -203,12 +250,31 @@ mod tests {
             "1::/129\n",
             "1.2.3.4\n",
         ] {
-            assert!(!taken::<u128>(text), "{text:?}");
+            assert!(!taken::<Prefix<u128>>(text), "{text:?}");
+        }
+        for text in [
+            "1.2.3.4-1.2.3.5\n",
+            "1.2.3.4-5 :2:text\r\n",
+            "!1.2-1.3\n",
+            "10-11 # x\n",
+            "1.2.3.0-1.2.3.255 text\n",
+        ] {
+            assert!(taken::<Range4>(text) && !taken::<Prefix<u32>>(text), "{text:?}");
+            check(text.as_bytes(), range4);
+        }
+        for text in ["1.2.3.4\n", "1.2.3.5-4\n", "1.2.3.4-1.2\n", "1.2.3.4-5/8\n", "1.2.3.4-\n"] {
+            assert!(!taken::<Range4>(text), "{text:?}");
         }
         let line = |blanks: usize, text: usize| {
             format!("1.2.3.4{}:2:{}\n", " ".repeat(blanks), "x".repeat(text))
         };
-        assert!(taken::<u32>(&line(1, MAX_TEXT)) && !taken::<u32>(&line(1, MAX_TEXT + 1)));
-        assert!(taken::<u32>(&line(MAX_LINE - 20, 5)) && !taken::<u32>(&line(MAX_LINE, 5)));
+        assert!(
+            taken::<Prefix<u32>>(&line(1, MAX_TEXT))
+                && !taken::<Prefix<u32>>(&line(1, MAX_TEXT + 1))
+        );
+        assert!(
+            taken::<Prefix<u32>>(&line(MAX_LINE - 20, 5))
+                && !taken::<Prefix<u32>>(&line(MAX_LINE, 5))
+        );
     }
 }
