@@ -37,6 +37,9 @@ pub(super) fn chaos(catalog: &Catalog, query: &Query<'_>, writer: &mut ResponseW
 /// say very much of one name.
 const MAX_VALUES: usize = 512;
 
+/// So many bytes of texts, and two texts more, are written out for one query at most, for the same reason.
+const MAX_TEXTS: usize = 8192;
+
 /// A name that has ordinary records in a dataset.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RecordMatch<'z> {
@@ -162,7 +165,10 @@ impl Composer<'_> {
         let Some(ttl) = ttls.min() else { return };
         let mut rrset = RrSet::new(Type::A, ttl, &mut state.distinct, writer);
         for value in self.values().filter_map(|(_, _, value)| value) {
-            rrset.add(writer, &value.a.octets());
+            // Where one has no room, none has.
+            if !rrset.add(writer, &value.a.octets()) {
+                return;
+            }
         }
         self.add_records(&mut rrset, writer);
         for value in data_of(writer.written(rrset.start)) {
@@ -179,20 +185,24 @@ impl Composer<'_> {
         let Some(ttl) = ttls.min() else { return };
         let WorkerState { name, text, distinct, key_text, .. } = state;
         let mut rrset = RrSet::new(Type::TXT, ttl, distinct, writer);
-        let mut room = writer.limit() + 2 * MAX_TEXT;
+        let mut room = writer.limit().min(MAX_TEXTS) + 2 * MAX_TEXT;
+        let (mut written, mut misfits) = (None, 0);
         for (key, dataset, template) in self.values_with_text() {
             let base = dataset.vars.base.as_ref().map_or(0, |base| base.len());
-            let Some(rest) = room.checked_sub(template.len().max(base)) else {
+            let Some(rest) = room.checked_sub(template.len().max(base)).filter(|_| misfits < 2)
+            else {
                 writer.leave_out();
                 break;
             };
-            let key = match key {
-                Some(key) => key.text(name, key_text),
-                None => client_text(self.client, key_text),
-            };
-            text.expand(template, &dataset.vars, key);
-            rrset.add(writer, text.character_strings());
             room = rest;
+            if written.replace(key) != Some(key) {
+                match key {
+                    Some(key) => key.text(name, key_text),
+                    None => client_text(self.client, key_text),
+                };
+            }
+            text.expand(template, &dataset.vars, key_text.written());
+            misfits += u8::from(!rrset.add(writer, text.character_strings()));
         }
         self.add_records(&mut rrset, writer);
     }
@@ -284,11 +294,14 @@ impl<'d> RrSet<'d> {
         Self { rtype, ttl, start: writer.position(), distinct }
     }
 
-    /// Writes a record with this data unless it stands in the message.
-    fn add(&mut self, writer: &mut ResponseWriter<'_>, data: &[u8]) {
+    /// Writes a record with this data unless it stands in the message; `false` if it does not fit.
+    fn add(&mut self, writer: &mut ResponseWriter<'_>, data: &[u8]) -> bool {
         let written = writer.written(self.start);
-        if written.is_empty() || !self.distinct.has(written, data) {
-            writer.record(Section::Answer, HEADER, self.rtype, Class::IN, self.ttl, &[data]);
+        if !written.is_empty() && self.distinct.has(written, data) {
+            return true;
         }
+        let position = writer.position();
+        writer.record(Section::Answer, HEADER, self.rtype, Class::IN, self.ttl, &[data]);
+        writer.position() > position
     }
 }

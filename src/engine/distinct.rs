@@ -20,6 +20,8 @@ pub(super) struct Distinct {
     rrset: u16,
     /// Up to where the records are in the index.
     end: usize,
+    /// The free place for what was looked for last, and where its record starts if it was written.
+    next: Option<(usize, usize)>,
     /// Nobody can tell the hashes beforehand, and make records that all have one.
     hasher: RandomState,
 }
@@ -27,7 +29,7 @@ pub(super) struct Distinct {
 impl Distinct {
     /// Begins with the next RRset.
     pub(super) fn begin(&mut self) {
-        self.end = 0;
+        (self.end, self.next) = (0, None);
         self.rrset = self.rrset.checked_add(1).unwrap_or_else(|| {
             self.places.clear();
             1
@@ -35,20 +37,24 @@ impl Distinct {
     }
 
     /// True if one of the records so far has this data. Between two calls for one RRset, `records` only
-    /// grow.
+    /// grow, by nothing or by a record with the data of the first call.
     pub(super) fn has(&mut self, records: &[u8], data: &[u8]) -> bool {
         if records.len() <= FEW {
             return data_of(records).any(|record| record == data);
         }
         self.places.resize(PLACES, [0; 2]);
         while let Some((record, end)) = data_at(records, self.end) {
-            if let Some(free) = self.free_place(record, |_| false) {
+            let known = self.next.take().filter(|(_, at)| *at == self.end);
+            let free = known.map_or_else(|| self.free_place(record, |_| false), |it| Some(it.0));
+            if let Some(free) = free {
                 self.places[free] = [self.rrset, self.end as u16];
             }
             self.end = end;
         }
         let is_it = |at: usize| data_at(records, at).is_some_and(|(record, _)| record == data);
-        self.free_place(data, is_it).is_none()
+        let free = self.free_place(data, is_it);
+        self.next = free.map(|free| (free, records.len()));
+        free.is_none()
     }
 
     /// The first free place for this data; none if one of the records before it is what is looked for.

@@ -6,21 +6,25 @@
 //! address is not listed, whatever the order of the lines; else all entries for the block give
 //! their values.
 
+mod active;
 mod singles;
 
 use super::sort::sort_by_u32;
 use super::stream::Overlay;
 use super::{Addresses4, AnswerId, AnswersBuilder, Form4, Range, SetBuilder4};
 use crate::listing::ValueId;
+use active::Active;
 use singles::Singles;
-use std::cmp::Reverse;
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BinaryHeap};
 use std::net::Ipv4Addr;
 
 /// The most values of one address. No message has room for more, and without a bound a hostile file
 /// could make the work quadratic.
 const MAX_VALUES: usize = 255;
+
+/// How many values are looked at where runs overlap, and how many more for each run: where each of many runs
+/// lies upon many others, looking at all of them at each of its ends would be quadratic.
+const FREE_LOOKS: usize = 1 << 20;
+const LOOKS_FOR_EACH_RUN: usize = 16;
 
 /// Collects the entries of an `ip4set` dataset.
 #[derive(Clone, Debug, Default)]
@@ -30,7 +34,7 @@ pub struct LayersBuilder {
     runs: [Vec<BlockRun>; 4],
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct BlockRun {
     start: u32,
     end: u32,
@@ -107,8 +111,10 @@ impl LayersBuilder {
             singles => singles.into_mixed(),
         };
         sort_by_u32(&mut singles, |single| (single >> 32) as u32);
-        runs32.sort_unstable_by_key(|run| run.start);
-        let mut answer_of = AnswerOf::new(answers);
+        sort_by_u32(&mut runs32, |run| run.start);
+        let runs = runs32.len() + runs24.len() + runs16.len() + runs8.len();
+        let looks = FREE_LOOKS + singles.len() + LOOKS_FOR_EACH_RUN * runs;
+        let mut answer_of = AnswerOf::new(answers, looks);
         settle_singles(&mut singles, &mut runs32, &mut answer_of);
         // The entry of a range may have runs in all tables.
         answer_of.left_out = 0;
@@ -126,20 +132,24 @@ struct AnswerOf<'a> {
     values: Vec<ValueId>,
     /// The most values that were left out of a block so far.
     left_out: u64,
+    /// So many values of answers with several are still looked at.
+    looks: usize,
 }
 
 impl<'a> AnswerOf<'a> {
-    fn new(answers: &'a mut AnswersBuilder) -> Self {
-        Self { answers, values: Vec::new(), left_out: 0 }
+    fn new(answers: &'a mut AnswersBuilder, looks: usize) -> Self {
+        Self { answers, values: Vec::new(), left_out: 0, looks }
     }
 
-    /// The answer of the addresses from `start` on. The codes are sorted and distinct, and there is one
-    /// at least.
-    fn get(&mut self, start: u32, codes: impl ExactSizeIterator<Item = u32>) -> AnswerId {
+    /// The answer of the addresses from `start` on. The codes are sorted and distinct; there are `count` of
+    /// them, one at least.
+    fn get(&mut self, start: u32, count: usize, codes: impl Iterator<Item = u32>) -> AnswerId {
         let values = &mut self.values;
         values.clear();
-        let most = if self.answers.are_values_used_up() { 1 } else { MAX_VALUES };
-        let left_out = codes.len().saturating_sub(most) as u64;
+        let is_used_up = self.answers.are_values_used_up() || self.looks < MAX_VALUES;
+        let most = if is_used_up { 1 } else { MAX_VALUES.min(count) };
+        self.looks -= if is_used_up { 0 } else { most };
+        let left_out = (count - most) as u64;
         for code in codes.take(most) {
             match ValueId::only_of(AnswerId(code)) {
                 None => return AnswerId::NONE,
@@ -193,7 +203,7 @@ fn settle_singles(singles: &mut Vec<u64>, runs: &mut Vec<BlockRun>, answer_of: &
             runs.extend(codes.iter().map(|&code| BlockRun { start: address, end: address, code }));
         } else {
             answer_of.left_out = 0;
-            let answer = answer_of.get(address, codes.iter().copied());
+            let answer = answer_of.get(address, codes.len(), codes.iter().copied());
             singles[written] = u64::from(address) << 32 | u64::from(answer.0);
             written += 1;
         }
@@ -203,91 +213,70 @@ fn settle_singles(singles: &mut Vec<u64>, runs: &mut Vec<BlockRun>, answer_of: &
 
 /// Cuts overlapping runs into segments that have one answer.
 fn sweep(mut runs: Vec<BlockRun>, answer_of: &mut AnswerOf<'_>) -> Vec<Range<u32>> {
-    runs.sort_unstable_by_key(|run| run.start);
+    sort_by_u32(&mut runs, |run| run.start);
     let mut segments: Vec<Range<u32>> = Vec::new();
-    let mut runs = runs.into_iter().peekable();
-    let mut active = Active::default();
-    let mut start = 0;
-    loop {
-        if active.codes.is_empty() {
-            let Some(run) = runs.next() else { return segments };
-            start = run.start;
-            if runs.peek().is_none_or(|next| next.start > run.end) {
-                let answer = answer_of.get(start, std::iter::once(run.code));
-                segments.push(Range { start, end: run.end, answer });
-                continue;
-            }
-            active.begin(run);
+    let mut push = |start: u32, end: u32, answer| match segments.last_mut() {
+        Some(last) if last.answer == answer && last.end.checked_add(1) == Some(start) => {
+            last.end = end;
         }
+        _ => segments.push(Range { start, end, answer }),
+    };
+    let mut active = None;
+    let mut ends = Vec::new();
+    let mut rest = &runs[..];
+    while let Some(first) = rest.first() {
+        // Those behind each other without a gap, or the first alone.
+        let mut last_end = first.end;
+        let count = rest.iter().take_while(|run| {
+            let is_in = run.start <= last_end;
+            last_end = last_end.max(run.end);
+            is_in
+        });
+        let (overlapping, others) = rest.split_at(count.count());
+        rest = others;
+        if overlapping.len() == 1 {
+            push(first.start, first.end, AnswerId(first.code));
+            continue;
+        }
+        let active = active
+            .get_or_insert_with(|| Active::new(runs.iter().map(|run| run.code).max().unwrap_or(0)));
+        ends.clear();
+        ends.extend(overlapping.iter().map(|run| u64::from(run.end) << 32 | u64::from(run.code)));
+        sort_by_u32(&mut ends, |end| (end >> 32) as u32);
+        cut(overlapping, &ends, active, answer_of, &mut push);
+    }
+    segments
+}
+
+/// Cuts runs, which leave no gap, where one begins or ends. They are in order; so are their ends, each with the
+/// code of its run below it.
+fn cut(
+    runs: &[BlockRun],
+    ends: &[u64],
+    active: &mut Active,
+    answer_of: &mut AnswerOf<'_>,
+    push: &mut impl FnMut(u32, u32, AnswerId),
+) {
+    let mut runs = runs.iter().peekable();
+    let mut ends = ends.iter().peekable();
+    let mut start = runs.peek().map_or(0, |run| run.start);
+    let (mut answer, mut is_other) = (AnswerId::NONE, false);
+    while let Some(&&end) = ends.peek() {
         while let Some(run) = runs.next_if(|run| run.start == start) {
-            active.begin(run);
+            is_other |= active.begin(run.code);
         }
-        let Some(first_end) = active.first_end() else { continue };
+        if is_other {
+            answer = answer_of.get(start, active.len(), active.codes());
+            is_other = false;
+        }
+        let first_end = (end >> 32) as u32;
         let end = runs.peek().map_or(first_end, |run| first_end.min(run.start - 1));
-        let answer = answer_of.get(start, active.codes.keys().copied());
-        match segments.last_mut() {
-            Some(last) if last.answer == answer && last.end.checked_add(1) == Some(start) => {
-                last.end = end;
-            }
-            _ => segments.push(Range { start, end, answer }),
+        push(start, end, answer);
+        while let Some(&ended) = ends.next_if(|&&it| (it >> 32) as u32 == end) {
+            is_other |= active.end(ended as u32);
         }
-        active.end(end);
         // Every run ends at the last address at the latest, so nothing uses a start past it.
         start = end.wrapping_add(1);
-    }
-}
-
-/// The runs that cover an address.
-#[derive(Default)]
-struct Active {
-    /// Their codes, and up to where each code goes: overlapping runs with one code are one.
-    codes: BTreeMap<u32, u32>,
-    /// One end for each code, perhaps one that a later run has put off.
-    ends: BinaryHeap<Reverse<(u32, u32)>>,
-    /// The last of all ends.
-    last_end: u32,
-}
-
-impl Active {
-    /// Adds a run that begins at the address.
-    fn begin(&mut self, BlockRun { end, code, .. }: BlockRun) {
-        self.last_end = self.last_end.max(end);
-        match self.codes.entry(code) {
-            Entry::Vacant(entry) => {
-                entry.insert(end);
-                self.ends.push(Reverse((end, code)));
-            }
-            Entry::Occupied(mut entry) => {
-                let known = entry.get_mut();
-                *known = end.max(*known);
-            }
-        }
-    }
-
-    /// Where the first of them ends.
-    fn first_end(&mut self) -> Option<u32> {
-        loop {
-            let mut first = self.ends.peek_mut()?;
-            let Reverse((end, code)) = *first;
-            match self.codes.get(&code) {
-                Some(&later) if later > end => *first = Reverse((later, code)),
-                _ => return Some(end),
-            }
-        }
-    }
-
-    /// Drops those that end at an address, which is none behind the [first end](Self::first_end).
-    fn end(&mut self, at: u32) {
-        if at == self.last_end {
-            self.codes.clear();
-            self.ends.clear();
-            return;
-        }
-        while self.first_end() == Some(at)
-            && let Some(Reverse((_, code))) = self.ends.pop()
-        {
-            self.codes.remove(&code);
-        }
     }
 }
 
