@@ -21,10 +21,12 @@ use std::net::Ipv4Addr;
 /// could make the work quadratic.
 const MAX_VALUES: usize = 255;
 
-/// How many values are looked at where runs overlap, and how many more for each run: where each of many runs
-/// lies upon many others, looking at all of them at each of its ends would be quadratic.
+/// What is done where runs overlap, freely and for each run or value: each end of a run can give another answer
+/// with as many values as an answer has.
 const FREE_LOOKS: usize = 1 << 20;
 const LOOKS_FOR_EACH_RUN: usize = 16;
+const FREE_MEMBERS: usize = 1 << 18;
+const MEMBERS_FOR_EACH_VALUE: usize = 2;
 
 /// Collects the entries of an `ip4set` dataset.
 #[derive(Clone, Debug, Default)]
@@ -112,12 +114,12 @@ impl LayersBuilder {
         };
         sort_by_u32(&mut singles, |single| (single >> 32) as u32);
         sort_by_u32(&mut runs32, |run| run.start);
-        let runs = runs32.len() + runs24.len() + runs16.len() + runs8.len();
-        let looks = FREE_LOOKS + singles.len() + LOOKS_FOR_EACH_RUN * runs;
-        let mut answer_of = AnswerOf::new(answers, looks);
+        let mut answer_of = AnswerOf::new(answers);
         settle_singles(&mut singles, &mut runs32, &mut answer_of);
         // The entry of a range may have runs in all tables.
         answer_of.left_out = 0;
+        let runs = runs32.len() + runs24.len() + runs16.len() + runs8.len();
+        answer_of.budget = Some(Budget::new(answer_of.answers, runs));
         let runs = sweep(runs32, &mut answer_of);
         let [blocks24, blocks16, blocks8] =
             [runs24, runs16, runs8].map(|runs| sweep(runs, &mut answer_of).into_iter());
@@ -132,13 +134,40 @@ struct AnswerOf<'a> {
     values: Vec<ValueId>,
     /// The most values that were left out of a block so far.
     left_out: u64,
+    /// Without one, each entry is looked at once.
+    budget: Option<Budget>,
+}
+
+/// How much may be done where runs overlap; behind it, each answer has one value.
+struct Budget {
     /// So many values of answers with several are still looked at.
     looks: usize,
+    /// So many values answers with several may have in all.
+    members: usize,
+}
+
+impl Budget {
+    /// That for so many runs.
+    fn new(answers: &AnswersBuilder, runs: usize) -> Self {
+        Self {
+            looks: FREE_LOOKS + LOOKS_FOR_EACH_RUN * runs,
+            members: answers.members() + FREE_MEMBERS + MEMBERS_FOR_EACH_VALUE * answers.values(),
+        }
+    }
+
+    /// The most values of an answer, if so many are wanted.
+    fn most(&mut self, count: usize, answers: &AnswersBuilder) -> usize {
+        if self.looks < count || answers.members() > self.members {
+            return 1;
+        }
+        self.looks -= count;
+        count
+    }
 }
 
 impl<'a> AnswerOf<'a> {
-    fn new(answers: &'a mut AnswersBuilder, looks: usize) -> Self {
-        Self { answers, values: Vec::new(), left_out: 0, looks }
+    fn new(answers: &'a mut AnswersBuilder) -> Self {
+        Self { answers, values: Vec::new(), left_out: 0, budget: None }
     }
 
     /// The answer of the addresses from `start` on. The codes are sorted and distinct; there are `count` of
@@ -146,9 +175,10 @@ impl<'a> AnswerOf<'a> {
     fn get(&mut self, start: u32, count: usize, codes: impl Iterator<Item = u32>) -> AnswerId {
         let values = &mut self.values;
         values.clear();
-        let is_used_up = self.answers.are_values_used_up() || self.looks < MAX_VALUES;
-        let most = if is_used_up { 1 } else { MAX_VALUES.min(count) };
-        self.looks -= if is_used_up { 0 } else { most };
+        let mut most = count.min(MAX_VALUES);
+        if let Some(budget) = &mut self.budget {
+            most = budget.most(most, self.answers);
+        }
         let left_out = (count - most) as u64;
         for code in codes.take(most) {
             match ValueId::only_of(AnswerId(code)) {

@@ -3,7 +3,6 @@
 use super::index::HashIndex;
 use super::numbering::{MOST, Numbering, ProvisionalId};
 use super::{AnswerId, Answers, Gate, Value, ValueId, gate_of};
-use hashbrown::HashTable;
 use std::hash::{BuildHasher, Hasher};
 use std::net::Ipv4Addr;
 use std::ops::Range;
@@ -29,11 +28,6 @@ impl<'a> Hashed<'a> {
 /// differs between processes, so that nobody can write a file whose texts all have the same hash.
 static HASHER: LazyLock<foldhash::fast::RandomState> = LazyLock::new(Default::default);
 
-/// How many values the answers with several values may have in all, and how many more for each
-/// distinct value.
-const FREE_MEMBERS: usize = 1 << 18;
-const MEMBERS_FOR_EACH_VALUE: usize = 4;
-
 /// Interns values and answers while a file is read.
 ///
 /// ```
@@ -56,7 +50,7 @@ pub struct AnswersBuilder {
     answers: Vec<u32>,
     members: Vec<ValueId>,
     /// Those answers, by their hashes.
-    answer_index: HashTable<u32>,
+    answer_index: HashIndex,
     overfull: Overfull,
 }
 
@@ -102,10 +96,14 @@ impl AnswersBuilder {
         &mut self.overfull
     }
 
-    /// True if the answers with several values have so many that each further one is to have one: ranges that
-    /// overlap give as many answers as there are ranges, each with as many values as answers may have.
-    pub(in crate::listing) fn are_values_used_up(&self) -> bool {
-        self.members.len() > FREE_MEMBERS + MEMBERS_FOR_EACH_VALUE * self.values.len()
+    /// The number of distinct values.
+    pub(in crate::listing) fn values(&self) -> usize {
+        self.values.len()
+    }
+
+    /// The number of the values of all answers with several.
+    pub(in crate::listing) fn members(&self) -> usize {
+        self.members.len()
     }
 
     /// The number of this value, new or known. `None` if the texts of the dataset exceed 4 GiB.
@@ -199,14 +197,14 @@ impl AnswersBuilder {
 
     fn several(&mut self, values: &[ValueId]) -> Option<u32> {
         let Self { answers, members, answer_index, .. } = self;
-        let members_of = |place: u32| members_of(answers, members, place);
-        let hash = HASHER.hash_one(values);
-        if let Some(&known) = answer_index.find(hash, |&place| members_of(place) == values) {
+        let hash = HASHER.hash_one(values) as u32;
+        let is_it = |&place: &u32| members_of(answers, members, place) == values;
+        if let Some(known) = answer_index.find(hash).find(is_it) {
             return Some(known);
         }
         let end = u32::try_from(members.len() + values.len()).ok()?;
         let place = Some(answers.len()).filter(|&place| place < MOST)? as u32;
-        answer_index.insert_unique(hash, place, |&place| HASHER.hash_one(members_of(place)));
+        answer_index.insert(hash, place);
         members.extend_from_slice(values);
         answers.push(end);
         Some(place)

@@ -1,4 +1,4 @@
-//! The values of an [`AnswersBuilder`](super::AnswersBuilder) by their hashes.
+//! The values and the answers of an [`AnswersBuilder`](super::AnswersBuilder) by their hashes.
 
 /// Finds numbers by 32-bit hashes.
 ///
