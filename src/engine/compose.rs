@@ -32,12 +32,14 @@ pub(super) fn chaos(catalog: &Catalog, query: &Query<'_>, writer: &mut ResponseW
     true
 }
 
-/// The most values of lists, and the most ordinary records of a type, that are looked at for one query.
-/// What is behind them is left out, and the answer says so: a query must not take longer because files
-/// say very much of one name.
-const MAX_VALUES: usize = 512;
+/// The most values of lists that are looked at for one query: as many as one list has. What is behind them is
+/// left out, and the answer says so: a query must not take longer because files say very much of one name.
+const MAX_VALUES: usize = 255;
 
-/// So many bytes of texts, and two texts more, are written out for one query at most, for the same reason.
+/// The most ordinary records of a type, for the same reason.
+const MAX_RECORDS: usize = 512;
+
+/// So many bytes of texts, and two texts more, are written out for one query at most.
 const MAX_TEXTS: usize = 8192;
 
 /// A name that has ordinary records in a dataset.
@@ -154,7 +156,7 @@ impl Composer<'_> {
     fn records_of(&self, rtype: Type) -> impl Iterator<Item = Record<'_>> {
         let records =
             self.records.iter().flat_map(move |found| found.records.rrset(found.name, rtype));
-        records.take(MAX_VALUES)
+        records.take(MAX_RECORDS)
     }
 
     /// One A record per distinct value of all datasets, with the least of their TTLs (RFC 2181
@@ -164,13 +166,20 @@ impl Composer<'_> {
         let ttls = ttls.chain(self.records_of(Type::A).map(|record| record.ttl));
         let Some(ttl) = ttls.min() else { return };
         let mut rrset = RrSet::new(Type::A, ttl, &mut state.distinct, writer);
+        let (mut before, mut has_room) = (None, true);
         for value in self.values().filter_map(|(_, _, value)| value) {
+            if before.replace(value.a) == Some(value.a) {
+                continue;
+            }
             // Where one has no room, none has.
-            if !rrset.add(writer, &value.a.octets()) {
-                return;
+            has_room = rrset.add(writer, &value.a.octets());
+            if !has_room {
+                break;
             }
         }
-        self.add_records(&mut rrset, writer);
+        if has_room {
+            self.add_records(&mut rrset, writer);
+        }
         for value in data_of(writer.written(rrset.start)) {
             if let Ok(octets) = <[u8; 4]>::try_from(value) {
                 self.zone.counters.count_value(state.worker, octets.into());
@@ -186,8 +195,15 @@ impl Composer<'_> {
         let WorkerState { name, text, distinct, key_text, .. } = state;
         let mut rrset = RrSet::new(Type::TXT, ttl, distinct, writer);
         let mut room = writer.limit().min(MAX_TEXTS) + 2 * MAX_TEXT;
-        let (mut written, mut misfits) = (None, 0);
+        let (mut written, mut before, mut misfits) = (None, None, 0);
         for (key, dataset, template) in self.values_with_text() {
+            // Values that differ in their A records may share a text.
+            let is_same = |(last, text): (&Dataset, &[u8])| {
+                std::ptr::eq(last, dataset) && text == template && written == Some(key)
+            };
+            if before.replace((dataset, template)).is_some_and(is_same) {
+                continue;
+            }
             let base = dataset.vars.base.as_ref().map_or(0, |base| base.len());
             let Some(rest) = room.checked_sub(template.len().max(base)).filter(|_| misfits < 2)
             else {
@@ -233,7 +249,7 @@ impl Composer<'_> {
         }
         let counts =
             self.records.iter().map(|found| found.records.rrset(found.name, rrset.rtype).len());
-        if counts.sum::<usize>() > MAX_VALUES {
+        if counts.sum::<usize>() > MAX_RECORDS {
             writer.leave_out();
         }
     }
