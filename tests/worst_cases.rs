@@ -5,10 +5,13 @@
 //! prints a table.
 
 use crate::common::{Setup, temp_dir};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use hickory_proto::op::ResponseCode::NoError;
 use hickory_proto::rr::RecordType;
 use std::fmt::Write as _;
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -87,6 +90,19 @@ const RANGES: &[(&str, Line)] = &[
     }),
     ("ranges that end together", |n| format!("{}-223.255.255.255 :2:{n}\n", ip4(random(n)))),
     ("all of the world, many times", |n| format!("0-255 :2:{n}\n")),
+    ("ranges upon 255 others", |n| match n {
+        0..255 => format!("0-255 :2:{n} of all\n"),
+        _ => {
+            let start = (n as u64 * 4).swap_bytes() >> 32;
+            let end = (n as u64 * 4 + 2).swap_bytes() >> 32;
+            format!("{}-{} :2:{}\n", ip4(start), ip4(end), n % 100)
+        }
+    }),
+    ("short ranges, a text each", |n| format!("{}-255 :2:{n}\n", ip4(random(n)))),
+    ("ranges of 12 prefixes", |n| {
+        let [b, c, a, _] = (n as u32).to_le_bytes();
+        format!("{}.{b}.{c}.2-{}.{b}.{c}.253\n", a + 1, a + 1)
+    }),
     ("ranges that are many prefixes", |n| {
         format!("1.0.{}.1-127.255.{}.254\n", n >> 8 & 255, n & 255)
     }),
@@ -296,9 +312,25 @@ fn no_file_costs_more_than_five_honest_ones() {
     assert!(dear.is_empty(), "{}", dear.join("\n"));
 }
 
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(bytes).expect("memory takes it");
+    packed.finish().expect("memory takes it")
+}
+
 /// Until now the system ended a server that had no room for a list.
 #[test]
 fn a_list_too_big_for_the_memory_is_refused_and_the_last_good_data_serves() {
+    check_that_a_list_too_big_is_refused(<[u8]>::to_vec);
+}
+
+/// The size of the file says little of what it unpacks to.
+#[test]
+fn packed_data_too_big_for_the_memory_is_refused_as_it_is_unpacked() {
+    check_that_a_list_too_big_is_refused(gzip);
+}
+
+fn check_that_a_list_too_big_is_refused(file_of: fn(&[u8]) -> Vec<u8>) {
     let setup = Setup::new();
     setup.write("list", "good.example\n");
     let tables = "[[dataset]]\nname = 'list'\ntype = 'dnset'\nfiles = ['list']\n\
@@ -307,7 +339,7 @@ fn a_list_too_big_for_the_memory_is_refused_and_the_last_good_data_serves() {
     let server = setup.start();
     assert_eq!(server.ask("good.example.bl.test", RecordType::A).rcode(), NoError);
     let names: fn(usize) -> String = |n| format!("{}{n:x}.example\n", word(random(n)));
-    server.write("new", text(names, 30_000_000));
+    server.write("new", file_of(text(names, 30_000_000).as_bytes()));
     fs::rename(server.path("new"), server.path("list")).expect("ours");
     let told =
         ["dataset list: not reloaded", "takes too much memory", "of the 24 MiB of max-memory"];
