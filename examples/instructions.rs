@@ -19,13 +19,15 @@ mod serving;
 #[path = "../benches/common/sets.rs"]
 mod sets;
 
+use dnsbld::config::Top;
 use dnsbld::engine::{self, Outcome, Request, Transport, WorkerState};
 use dnsbld::event::{EventSink, Log};
 use dnsbld::server::delay::DelayQueue;
 use dnsbld::server::shared_catalog::{CatalogCache, SharedCatalog};
 use dnsbld::server::udp::UdpServer;
 use dnsbld::server::{Context, listen};
-use dnsbld::stats::Recorders;
+use dnsbld::stats::top::Tops;
+use dnsbld::stats::{Latency, Recorders};
 use dnsbld::zone::{Catalog, Chaos, Dataset, Zone};
 use sets::{A, Asked, Question, Set, TXT};
 use std::hint::black_box;
@@ -46,6 +48,8 @@ const ENTRIES: usize = 20_000;
 const ALLOWED: usize = 2_000;
 /// Workers of a server that has more than one.
 const WORKERS: usize = 2;
+/// As many workers as all servers may have together.
+const MAX_WORKERS: usize = 64;
 /// Zones of a server that has many.
 const ZONES: usize = 1_000;
 /// The client's sockets: enough for each worker to get its part.
@@ -63,7 +67,10 @@ struct Kind {
 fn main() -> io::Result<()> {
     let sink: Arc<dyn EventSink> = Arc::new(Log);
     let delay = DelayQueue::start(Arc::default(), &sink)?;
-    let mut recorders = Recorders::default();
+    // As of a server: what is asked most is looked at, too.
+    let tops = Tops::new(MAX_WORKERS, 0);
+    tops.apply(Top::default());
+    let mut recorders = Recorders::new(None, Latency::default(), tops);
     let mut servers = Vec::new();
     // This thread is 1, that of the delay queue 2.
     let mut threads = 3..;

@@ -19,6 +19,7 @@ mod health;
 mod http;
 mod init;
 mod layers;
+mod live;
 mod migrate;
 mod mirror;
 mod postfix;

@@ -14,9 +14,12 @@ mod log;
 mod migrate;
 mod preview;
 mod reload;
+mod sample;
 mod serve;
+mod stats;
 mod status;
 mod sync;
+mod top;
 mod verify;
 
 pub use accept::Accept;
@@ -31,8 +34,10 @@ pub use init::Init;
 pub use migrate::Migrate;
 pub use reload::Reload;
 pub use serve::Serve;
+pub use stats::Stats;
 pub use status::Status;
 pub use sync::Sync;
+pub use top::Top;
 pub use verify::Verify;
 
 use crate::config;
@@ -75,6 +80,8 @@ enum Command {
     Serve(Serve),
     Status(Status),
     Events(Events),
+    Stats(Stats),
+    Top(Top),
     Reload(Reload),
     Accept(Accept),
     Guard(Guard),
@@ -105,6 +112,8 @@ impl Cli {
                 Command::Serve(serve) => serve.run(),
                 Command::Status(status) => status.run(),
                 Command::Events(events) => events.run(),
+                Command::Stats(stats) => stats.run(),
+                Command::Top(top) => top.run(),
                 Command::Reload(reload) => reload.run(),
                 Command::Accept(accept) => accept.run(),
                 Command::Guard(guard) => guard.run(),

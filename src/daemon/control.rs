@@ -22,6 +22,7 @@ use crate::state::lock::StateLock;
 use crate::state::serials::Serials;
 use crate::state::traffic::{Count, TrafficHistory};
 use crate::stats::query_log::QueryLog;
+use crate::stats::report::StatsReport;
 use crate::status::{SCHEMA, Sources, Status, TrafficStatus};
 use crate::util::time::unix_time;
 use crate::watch::FileChange;
@@ -61,7 +62,9 @@ pub(super) struct Control {
     pub(super) phase: Phase,
     pub(super) alarms: Alarms,
     pub(super) clock: Clock,
-    /// When the server was started, in seconds since 1970.
+    /// When the server was started.
+    pub(super) started: Instant,
+    /// The same in seconds since 1970.
     pub(super) since: u64,
     /// How much was asked in the last day.
     pub(super) traffic: TrafficHistory,
@@ -148,6 +151,9 @@ impl Control {
                 self.reloads.begin(since, before, &outcome, reply);
             }
             ControlRequest::Accept { dataset } => self.accept(dataset, reply),
+            ControlRequest::Stats {} => {
+                reply.send(ControlAnswer::Stats(Box::new(self.stats_report())));
+            }
             ControlRequest::Traffic {} => {
                 let traffic = TrafficStatus::new(&self.traffic, zones(&self.settings));
                 reply.send(ControlAnswer::Traffic(traffic));
@@ -204,6 +210,14 @@ impl Control {
             tcp: self.servers.tcp_connections(),
             http: self.http.connections(),
         }
+    }
+
+    /// What was counted until now.
+    fn stats_report(&mut self) -> StatsReport {
+        let (now, statistics) = (unix_time(), self.stats.statistics());
+        let zones: Vec<_> = zones(&self.settings).collect();
+        let top = statistics.tops().report(&zones, now);
+        StatsReport::new(&statistics.traffic(), top, self.since, now, self.started.elapsed())
     }
 
     /// Answers those who wait for the end of a reload, if that has come.

@@ -91,6 +91,7 @@ impl Control {
     /// Puts new settings in place of the old.
     fn adopt(&mut self, settings: Settings) {
         self.settings = settings;
+        self.stats.statistics().tops().apply(self.settings.server.top);
         self.datasets.settle_on(&self.settings);
         self.publish();
         let (source, zones) = (self.source.to_string(), self.settings.zones.len());

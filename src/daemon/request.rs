@@ -3,6 +3,7 @@
 use super::reload_report::ReloadReport;
 use crate::config::ConfigSource;
 use crate::event::RecentEvents;
+use crate::stats::report::StatsReport;
 use crate::status::{EventStatus, SCHEMA, Status, TrafficStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -23,6 +24,8 @@ pub(crate) enum ControlRequest {
         /// The dataset.
         dataset: String,
     },
+    /// Tells what was counted since the start, and what is asked most.
+    Stats {},
     /// Tells how much was asked in each minute of the last day.
     Traffic {},
     /// Tells what has happened lately.
@@ -68,7 +71,7 @@ impl ControlRequest {
     /// True if it changes anything: then only root and the server's own user may send it.
     pub(super) fn is_change(&self) -> bool {
         match self {
-            Self::Status {} | Self::Traffic {} | Self::Events { .. } => false,
+            Self::Status {} | Self::Stats {} | Self::Traffic {} | Self::Events { .. } => false,
             Self::Reload {} | Self::Accept { .. } => true,
         }
     }
@@ -84,6 +87,8 @@ pub(super) enum ControlAnswer {
     Reload(Box<ReloadReport>),
     /// To [`ControlRequest::Accept`].
     Accept(AcceptReport),
+    /// To [`ControlRequest::Stats`].
+    Stats(Box<StatsReport>),
     /// To [`ControlRequest::Traffic`].
     Traffic(TrafficStatus),
     /// To [`ControlRequest::Events`].

@@ -206,8 +206,10 @@ impl FirstLoad {
         let query_log = query_log.map(|log| QueryLog::start(log, &sink)).transpose();
         let query_log = query_log.context("cannot start the thread of the query log")?;
         let context = Context::new(Arc::clone(&catalog), sink);
-        let recorders =
-            Recorders::new(query_log.as_ref(), self.stats.statistics().latency().clone());
+        let statistics = self.stats.statistics();
+        let (latency, tops) = (statistics.latency().clone(), statistics.tops().clone());
+        tops.apply(self.settings.server.top);
+        let recorders = Recorders::new(query_log.as_ref(), latency, tops);
         let servers = Servers::start(bound, &self.settings.server, context, recorders)?;
         self.datasets.enter_background();
         control::save_serials(&mut self.serials, &*self.personality);
@@ -314,6 +316,7 @@ pub(super) fn serve(
             &*personality,
         );
         let FirstLoad {
+            start: started,
             since,
             clock,
             settings,
@@ -344,6 +347,7 @@ pub(super) fn serve(
             phase: Phase::default(),
             alarms: Alarms::default(),
             clock,
+            started,
             since,
             traffic,
             reloads: Reloads::default(),

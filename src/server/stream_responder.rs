@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::shared_catalog::SharedCatalog;
 use super::{AnswerFn, client_address};
 use crate::engine::{Outcome, Request, Transport, WorkerState};
+use crate::stats::top::TopSampler;
 use crate::stats::{Recorder, Sampler};
 use crate::util::time::unix_time;
 
@@ -37,6 +38,7 @@ pub(super) enum Reply {
 struct Inner {
     state: WorkerState,
     sampler: Sampler,
+    tops: TopSampler,
     buffer: Box<[u8]>,
 }
 
@@ -48,8 +50,8 @@ impl<A: AnswerFn> StreamResponder<A> {
         answer: A,
     ) -> Self {
         let buffer = vec![0; MAX_MESSAGE].into_boxed_slice();
-        let inner =
-            Mutex::new(Inner { state: recorder.state(), sampler: Sampler::default(), buffer });
+        let (state, tops) = (recorder.state(), recorder.top_sampler());
+        let inner = Mutex::new(Inner { state, sampler: Sampler::default(), tops, buffer });
         Self { catalog, transport, answer, recorder, inner }
     }
 
@@ -61,11 +63,14 @@ impl<A: AnswerFn> StreamResponder<A> {
         let catalog = self.catalog.load();
         // A panic of the engine costs its connection; the state is still a valid value.
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let Inner { state, sampler, buffer } = &mut *inner;
+        let Inner { state, sampler, tops, buffer } = &mut *inner;
         let start = sampler.pick(1).map(|_| Instant::now());
         let outcome = (self.answer)(&catalog, state, &request, buffer);
         if let Some(start) = start {
             self.recorder.took(start.elapsed());
+        }
+        if tops.pick(1, request.now).is_some() {
+            tops.take(&request, buffer);
         }
         self.recorder.log(&request, outcome, buffer);
         let (len, reply) = match outcome {

@@ -19,6 +19,7 @@ use super::throttle::Throttle;
 use super::{AnswerFn, Context, ServerCounters};
 use crate::engine::{self, Catalog, Outcome, Request, Transport, WorkerState};
 use crate::event::Event;
+use crate::stats::top::TopSampler;
 use crate::stats::{Recorder, Recorders, Sampler};
 use crate::util::threads::panic_message;
 use crate::util::time::unix_time;
@@ -84,6 +85,7 @@ impl UdpServer {
                 context: context.clone(),
                 answer: answer.clone(),
                 state: recorder.state(),
+                tops: recorder.top_sampler(),
                 recorder,
                 sampler: Sampler::default(),
                 batch: Batch::new(listener.local)?,
@@ -134,6 +136,7 @@ struct Worker<A> {
     state: WorkerState,
     recorder: Recorder,
     sampler: Sampler,
+    tops: TopSampler,
     batch: Batch,
     /// Datagrams in the batch.
     received: usize,
@@ -191,6 +194,7 @@ impl<A: AnswerFn> Worker<A> {
     /// Answers the rest of the batch.
     fn finish_batch(&mut self) {
         let now = unix_time();
+        let top = self.tops.pick(self.received - self.next, now).map(|picked| self.next + picked);
         if let Some(picked) = self.sampler.pick(self.received - self.next) {
             self.answer_up_to(self.next + picked, now);
             let start = Instant::now();
@@ -198,8 +202,21 @@ impl<A: AnswerFn> Worker<A> {
             self.recorder.took(start.elapsed());
         }
         self.answer_up_to(self.received, now);
+        if let Some(index) = top {
+            self.take_top(index, now);
+        }
         let unsent = self.batch.send(self.socket.as_fd());
         ServerCounters::add(&self.context.counters.udp_unsent, unsent);
+    }
+
+    /// Has a query of the batch, which was answered, counted for what is asked most.
+    #[cold]
+    #[inline(never)]
+    fn take_top(&mut self, index: usize, now: u64) {
+        let Some(exchange) = self.batch.exchange(index) else { return };
+        let Some(client) = exchange.sender.client() else { return };
+        let (query, transport) = (exchange.query, Transport::Udp);
+        self.tops.take(&Request { query, client, transport, now }, exchange.reply);
     }
 
     /// Answers the queries of the batch before `end`, at that time in seconds since 1970. One function, so that

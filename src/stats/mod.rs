@@ -2,12 +2,13 @@
 //! so that graphs and log parsers built on these go on.
 //!
 //! Workers count in [`crate::engine::Counters`], and the time that some queries take in [`Latency`];
-//! [`Statistics`] reads both on the control thread.
+//! [`Statistics`] reads both on the control thread. What is asked most is estimated in [`top`].
 //! Each line of the query log goes into a buffer of its worker, and a thread writes what is in the
 //! buffers.
 
 mod latency;
 pub mod query_log;
+pub mod report;
 mod statistics;
 pub mod top;
 mod workers;
@@ -19,12 +20,14 @@ pub use workers::Workers;
 use crate::engine::{Outcome, Request, WorkerState};
 use query_log::{Lane, QueryLog};
 use std::time::Duration;
+use top::{TopSampler, Tops};
 
 /// Where one worker counts and logs what it answers.
 #[derive(Debug, Default)]
 pub struct Recorder {
     worker: usize,
     latency: Latency,
+    tops: Tops,
     log: Option<Lane>,
 }
 
@@ -32,6 +35,11 @@ impl Recorder {
     /// A fresh state for the worker.
     pub fn state(&self) -> WorkerState {
         WorkerState::new(self.worker)
+    }
+
+    /// What picks queries of the worker to see what is asked most.
+    pub fn top_sampler(&self) -> TopSampler {
+        self.tops.sampler(self.worker)
     }
 
     /// Counts the time that a query took which a [`Sampler`] picked.
@@ -61,19 +69,21 @@ fn log(lane: &Lane, request: &Request<'_>, outcome: Outcome, out: &[u8]) {
 pub struct Recorders<'a> {
     next: usize,
     latency: Latency,
+    tops: Tops,
     log: Option<&'a QueryLog>,
 }
 
 impl<'a> Recorders<'a> {
-    /// For a server with this query log, whose times are counted there.
-    pub fn new(log: Option<&'a QueryLog>, latency: Latency) -> Self {
-        Self { next: 0, latency, log }
+    /// For a server with this query log, whose times and most frequent keys and clients are counted there.
+    pub fn new(log: Option<&'a QueryLog>, latency: Latency, tops: Tops) -> Self {
+        Self { next: 0, latency, tops, log }
     }
 
     /// The recorder of the next worker.
     pub fn take(&mut self) -> Recorder {
         let worker = self.next;
         self.next += 1;
-        Recorder { worker, latency: self.latency.clone(), log: self.log.map(QueryLog::lane) }
+        let (latency, tops) = (self.latency.clone(), self.tops.clone());
+        Recorder { worker, latency, tops, log: self.log.map(QueryLog::lane) }
     }
 }

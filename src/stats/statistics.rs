@@ -1,5 +1,6 @@
 //! The statistics of all zones since the start or the last reset.
 
+use super::top::Tops;
 use super::{Histogram, Latency, Workers};
 use crate::engine::{Counters, Figures, MAX_VALUES, Reason, Transport, Values};
 use crate::wire::name::NameBuf;
@@ -19,6 +20,7 @@ const MAX_LOGGED_NAME: usize = 60;
 pub struct Statistics {
     workers: Workers,
     latency: Latency,
+    tops: Tops,
     zones: HashMap<NameBuf, Account>,
     /// Of queries that belong to no zone.
     rest: Account,
@@ -83,7 +85,13 @@ impl Statistics {
     /// Of a server with that many workers, started at this time in seconds since 1970.
     pub fn new(workers: Workers, now: u64) -> Self {
         let (rest, latency) = (Account::new(workers.all()), Latency::new(workers.all()));
-        Self { workers, latency, zones: HashMap::new(), rest, start: now }
+        let tops = Tops::new(workers.all(), now);
+        Self { workers, latency, tops, zones: HashMap::new(), rest, start: now }
+    }
+
+    /// Where workers count what is asked most.
+    pub fn tops(&self) -> &Tops {
+        &self.tops
     }
 
     /// Where workers count how long answers take.

@@ -4,7 +4,7 @@ use super::{
     CertificateStatus, ConnectionStatus, DatasetStatus, FeedStatus, Health, ListenerStatus, Status,
     Time, ZoneStatus,
 };
-use crate::util::text::{age, counted};
+use crate::util::text::{age, counted, table};
 use std::fmt::{self, Write as _};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -81,17 +81,17 @@ impl Status {
         let zones = self.zones.iter().map(ZoneStatus::cells);
         let head =
             ["zone", "ready", "state", "serial", "entries", "addresses", "queries", "listed"];
-        table(&mut out, head.map(str::to_owned), zones.collect());
+        table(&mut out, head.map(str::to_owned), zones.collect(), 3);
         out.push('\n');
         let datasets = self.datasets.iter().map(|dataset| dataset.cells(self.time));
         let head =
             ["dataset", "type", "state", "entries", "addresses", "memory", "fetched", "accepted"];
-        table(&mut out, head.map(str::to_owned), datasets.collect());
+        table(&mut out, head.map(str::to_owned), datasets.collect(), 3);
         if !self.feeds.is_empty() {
             out.push('\n');
             let feeds = self.feeds.iter().map(|feed| feed.cells(self.time));
             let head = ["feed", "state", "fetched", "changed", "next try", "failures", "speed-up"];
-            table(&mut out, head.map(str::to_owned), feeds.collect());
+            table(&mut out, head.map(str::to_owned), feeds.collect(), 3);
         }
         let events = &self.events[self.events.len().saturating_sub(EVENTS)..];
         if !events.is_empty() {
@@ -272,25 +272,6 @@ impl FeedStatus {
         };
         let (cause, remedy) = (&problem.cause, &problem.remedy);
         Some(format!("feed {}: {}: {cause}{tries}; {remedy}", self.name, self.state))
-    }
-}
-
-/// A table with columns as wide as they need: the first three are words, the others figures.
-fn table<const N: usize>(out: &mut String, head: [String; N], rows: Vec<[String; N]>) {
-    let rows = || std::iter::once(&head).chain(&rows);
-    let widths: [usize; N] = std::array::from_fn(|column| {
-        rows().map(|row| row[column].chars().count()).max().unwrap_or(0)
-    });
-    for row in rows() {
-        for (column, (cell, width)) in row.iter().zip(widths).enumerate() {
-            let _ = match column {
-                0 => write!(out, "{cell:<width$}"),
-                1 | 2 => write!(out, "  {cell:<width$}"),
-                _ => write!(out, "  {cell:>width$}"),
-            };
-        }
-        out.truncate(out.trim_end_matches(' ').len());
-        out.push('\n');
     }
 }
 

@@ -1,6 +1,7 @@
 //! Words for people.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::time::Duration;
 
 /// A number of things: `1 entry`, `2 entries`.
@@ -25,6 +26,32 @@ pub fn shell_word(word: &str) -> Cow<'_, str> {
     match !word.is_empty() && word.bytes().all(is_plain) {
         true => word.into(),
         false => format!("'{}'", word.replace('\'', r"'\''")).into(),
+    }
+}
+
+/// Adds a table with columns as wide as they need: the first `words` are words, the others figures.
+pub fn table<const N: usize>(
+    out: &mut String,
+    head: [String; N],
+    rows: Vec<[String; N]>,
+    words: usize,
+) {
+    let rows = || std::iter::once(&head).chain(&rows);
+    let widths: [usize; N] = std::array::from_fn(|column| {
+        rows().map(|row| row[column].chars().count()).max().unwrap_or(0)
+    });
+    for row in rows() {
+        for (column, (cell, width)) in row.iter().zip(widths).enumerate() {
+            if column > 0 {
+                out.push_str("  ");
+            }
+            let _ = match column < words {
+                true => write!(out, "{cell:<width$}"),
+                false => write!(out, "{cell:>width$}"),
+            };
+        }
+        out.truncate(out.trim_end_matches(' ').len());
+        out.push('\n');
     }
 }
 

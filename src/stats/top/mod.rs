@@ -13,7 +13,7 @@ pub use report::{TopClient, TopKey, TopReport};
 pub use sampler::TopSampler;
 
 use crate::config;
-use crate::engine::{Outcome, Request};
+use crate::engine::Request;
 use heavy::HeavyHitters;
 use name::NameKey;
 use std::net::IpAddr;
@@ -80,10 +80,11 @@ impl Default for Tables {
 }
 
 impl Tops {
-    /// For that many workers, from that time in seconds since 1970 on.
-    pub fn new(workers: usize, settings: config::Top, since: u64) -> Self {
+    /// For that many workers, from that time in seconds since 1970 on. Nothing is kept before
+    /// [`apply`](Self::apply) allows it.
+    pub fn new(workers: usize, since: u64) -> Self {
         let workers = (0..workers).map(|_| Mutex::default()).collect();
-        Self(Arc::new(Shared { mode: AtomicU8::new(Mode::of(settings) as u8), workers, since }))
+        Self(Arc::new(Shared { mode: AtomicU8::new(Mode::Off as u8), workers, since }))
     }
 
     /// Keeps what these settings allow from now on, and nothing of what was kept by others.
@@ -111,13 +112,13 @@ impl Tops {
         self.0.mode.load(Ordering::Relaxed) == mode as u8
     }
 
-    /// Adds a query that stands for `weight` of them, and its answer, with which `out` starts.
-    fn add(&self, worker: usize, weight: f64, request: &Request<'_>, outcome: Outcome, out: &[u8]) {
+    /// Adds a query that stands for `weight` of them. `reply` starts with the answer, if there was one.
+    fn add(&self, worker: usize, weight: f64, request: &Request<'_>, reply: &[u8]) {
         let Some(mut tables) = self.0.workers.get(worker).and_then(|tables| tables.try_lock().ok())
         else {
             return;
         };
-        // What was read before the lock was had may have changed, and what was kept with it.
+        // Looked at under the lock, so that nothing is added that was cleared for other settings.
         let client = match request.client {
             _ if self.has(Mode::Off) => return,
             client if self.has(Mode::Anonymised) => network(client),
@@ -129,8 +130,8 @@ impl Tops {
         };
         tables.clients.add(client, hash, weight, request.now);
         let Some(name) = NameKey::of(request.query) else { return };
-        let answer = outcome.bytes().and_then(|len| out.get(..len)).unwrap_or_default();
-        let table = if has_records(answer) { &mut tables.listed } else { &mut tables.unlisted };
+        let is_listed = has_records(reply) && answers(reply, request.query, name);
+        let table = if is_listed { &mut tables.listed } else { &mut tables.unlisted };
         table.add(name, xxh3_64(name.wire()), weight, request.now);
     }
 }
@@ -150,6 +151,14 @@ fn network(client: IpAddr) -> IpAddr {
 /// True if an answer has records in its answer section (RFC 1035 section 4.1.1).
 fn has_records(answer: &[u8]) -> bool {
     matches!(answer, [_, _, _, flags, _, _, high, low, ..] if flags & 15 == 0 && (*high, *low) != (0, 0))
+}
+
+/// True if this answers the query for that name: what is in the room for an answer may be older.
+fn answers(answer: &[u8], query: &[u8], name: NameKey) -> bool {
+    const RESPONSE: u8 = 0x80;
+    answer.get(..2) == query.get(..2)
+        && answer.get(2).is_some_and(|flags| flags & RESPONSE != 0)
+        && NameKey::of(answer) == Some(name)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Which queries a worker looks at.
 
 use super::Tops;
-use crate::engine::{Outcome, Request};
+use crate::engine::Request;
 
 /// As many queries a worker looks at in a second, or all if there are not more.
 const PER_SECOND: u32 = 64;
@@ -59,7 +59,9 @@ impl TopSampler {
     #[inline(never)]
     fn turn(&mut self, now: u64) {
         if self.picked < PER_SECOND / 2 {
-            let seconds = u32::try_from(now.saturating_sub(self.second)).unwrap_or(u32::MAX);
+            // The first second of all says nothing yet.
+            let before = if self.second == 0 { now } else { self.second };
+            let seconds = u32::try_from(now.saturating_sub(before)).unwrap_or(u32::MAX);
             self.every = (self.every >> seconds.min(u32::BITS - 1)).max(1);
             self.left = self.left.min(2 * self.every as usize - 2);
         }
@@ -82,12 +84,12 @@ impl TopSampler {
         picked
     }
 
-    /// Counts the query that was picked, and its answer, with which `out` starts.
+    /// Counts the query that was picked. `reply` starts with the answer, if there was one.
     #[cold]
     #[inline(never)]
-    pub fn take(&mut self, request: &Request<'_>, outcome: Outcome, out: &[u8]) {
+    pub fn take(&mut self, request: &Request<'_>, reply: &[u8]) {
         let weight = std::mem::take(&mut self.since) as f64;
-        self.tops.add(self.worker, weight, request, outcome, out);
+        self.tops.add(self.worker, weight, request, reply);
     }
 }
 

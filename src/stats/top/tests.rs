@@ -8,7 +8,7 @@ const FULL: Top = Top { is_on: true, anonymise_clients: false };
 /// A query for a name, and an answer with one record or none.
 fn message(name: &str, records: u8) -> Vec<u8> {
     let mut message = vec![0; HEADER];
-    message[7] = records;
+    (message[2], message[7]) = (if records > 0 { 0x80 } else { 0 }, records);
     let name: crate::wire::name::NameBuf = name.parse().unwrap();
     message.extend_from_slice(name.as_wire());
     message
@@ -19,7 +19,13 @@ fn ask(tops: &Tops, worker: usize, client: &str, name: &str, records: u8, weight
     let (client, transport) = (client.parse().unwrap(), Transport::Udp);
     let request = Request { query: &query, client, transport, now: 1000 };
     let answer = message(name, records);
-    tops.add(worker, weight, &request, Outcome::Respond(answer.len()), &answer);
+    tops.add(worker, weight, &request, &answer);
+}
+
+fn tops(workers: usize, settings: Top, since: u64) -> Tops {
+    let tops = Tops::new(workers, since);
+    tops.apply(settings);
+    tops
 }
 
 fn report(tops: &Tops) -> TopReport {
@@ -29,7 +35,7 @@ fn report(tops: &Tops) -> TopReport {
 
 #[test]
 fn keys_and_clients_of_all_workers_are_told_by_zone_the_most_first() {
-    let tops = Tops::new(2, FULL, 999);
+    let tops = tops(2, FULL, 999);
     ask(&tops, 0, "192.0.2.7", "2.0.0.127.BL.example", 1, 4.0);
     ask(&tops, 1, "192.0.2.7", "2.0.0.127.bl.example", 1, 2.0);
     ask(&tops, 1, "2001:db8::1", "spam.sub.bl.example", 1, 1.0);
@@ -58,7 +64,7 @@ fn keys_and_clients_of_all_workers_are_told_by_zone_the_most_first() {
 
 #[test]
 fn clients_can_be_anonymised_and_all_can_be_switched_off() {
-    let tops = Tops::new(1, Top { anonymise_clients: true, ..FULL }, 0);
+    let tops = tops(1, Top { anonymise_clients: true, ..FULL }, 0);
     for client in ["192.0.2.7", "192.0.2.8", "2001:db8:1:2:3::4"] {
         ask(&tops, 0, client, "bl.example", 0, 1.0);
     }
@@ -80,7 +86,7 @@ fn clients_can_be_anonymised_and_all_can_be_switched_off() {
 
 #[test]
 fn of_many_keys_those_that_weigh_nothing_for_certain_are_not_told() {
-    let tops = Tops::new(1, FULL, 0);
+    let tops = tops(1, FULL, 0);
     for number in 0..20_000 {
         ask(
             &tops,
@@ -98,4 +104,21 @@ fn of_many_keys_those_that_weigh_nothing_for_certain_are_not_told() {
     assert_eq!(report.clients.len(), 1, "{:?}", report.clients);
     assert_eq!(report.clients[0].client, "192.0.2.7");
     assert!((0.04..0.06).contains(&report.clients[0].share), "{:?}", report.clients);
+}
+
+#[test]
+fn an_answer_to_another_query_makes_no_key_listed() {
+    let query = message("bl.example", 0);
+    let name = NameKey::of(&query).unwrap();
+    let answer = message("BL.example", 1);
+    assert!(has_records(&answer) && answers(&answer, &query, name));
+    let changed = |at: usize| {
+        let mut other = answer.clone();
+        other[at] ^= 0x80;
+        other
+    };
+    assert!(!answers(&changed(0), &query, name), "its number");
+    assert!(!answers(&changed(2), &query, name), "it is a query");
+    assert!(!answers(&changed(13), &query, name), "its name");
+    assert!(!has_records(&message("bl.example", 0)) && !has_records(b""));
 }

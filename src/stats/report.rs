@@ -1,0 +1,207 @@
+//! What was counted since the start, for people and programs.
+
+use super::Traffic;
+use super::top::TopReport;
+use crate::engine::{Figures, QueryType, Reason, Transport};
+use crate::status::{SCHEMA, Time};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The counters of the server, and estimates of what is asked most.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct StatsReport {
+    /// [`SCHEMA`] of the server.
+    pub schema: u32,
+    /// When this was so.
+    pub time: Time,
+    /// When the server was started, and counting began.
+    pub since: Time,
+    /// The seconds from then to now, by a clock that nobody sets.
+    pub uptime_seconds: f64,
+    /// Each zone that there is or was, by name; then the queries that belong to none.
+    pub zones: Vec<ZoneStats>,
+    /// What is asked most, and who asks most.
+    pub top: TopReport,
+}
+
+/// What was counted of a zone.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct ZoneStats {
+    /// The name; `None` for queries that belong to no zone.
+    pub name: Option<String>,
+    /// The queries.
+    pub queries: u64,
+    /// Those that were answered with records.
+    pub listed: u64,
+    /// Those that got no answer.
+    pub dropped: u64,
+    /// The bytes of queries, without what carried them.
+    pub bytes_in: u64,
+    /// The bytes of answers, without what carried them.
+    pub bytes_out: u64,
+    /// The answers by response code, without codes that were never sent.
+    pub rcodes: BTreeMap<String, u64>,
+    /// The queries by type, without types that were never asked for.
+    pub types: BTreeMap<String, u64>,
+    /// The queries by what carried them.
+    pub transports: BTreeMap<String, u64>,
+    /// The A records that were sent by their value: some of the values, and `other`.
+    pub values: BTreeMap<String, u64>,
+}
+
+impl StatsReport {
+    /// What was counted until now by a server that was started at that time, in seconds since 1970.
+    pub fn new(
+        traffic: &[Traffic],
+        top: TopReport,
+        since: u64,
+        now: u64,
+        uptime: Duration,
+    ) -> Self {
+        let [since, time] = [since, now].map(|time| Time(i64::try_from(time).unwrap_or(i64::MAX)));
+        let zones = traffic.iter().map(ZoneStats::of).collect();
+        let uptime_seconds = uptime.as_secs_f64();
+        Self { schema: SCHEMA, time, since, uptime_seconds, zones, top }
+    }
+
+    /// All zones, and what belongs to none, together.
+    pub fn all(&self) -> ZoneStats {
+        self.zones.iter().fold(ZoneStats::default(), ZoneStats::plus)
+    }
+}
+
+impl ZoneStats {
+    fn of(traffic: &Traffic) -> Self {
+        let figures: Figures = traffic.transports.iter().map(|(_, figures)| *figures).sum();
+        let of_rcode = |rcode| {
+            let reasons =
+                Reason::ALL.into_iter().filter(move |reason| self::rcode(*reason) == rcode);
+            reasons.map(|reason| figures.queries(reason)).sum::<u64>()
+        };
+        let counts = |counts: Vec<(&str, u64)>| -> BTreeMap<String, u64> {
+            let told = counts.into_iter().filter(|(_, count)| *count > 0);
+            told.map(|(name, count)| (name.to_owned(), count)).collect()
+        };
+        let values = traffic.values.counts.iter().map(|(value, count)| (value.to_string(), *count));
+        let others = Some(traffic.values.others).filter(|count| *count > 0);
+        Self {
+            name: traffic.zone.as_ref().map(ToString::to_string),
+            queries: figures.all(),
+            listed: figures.listed(),
+            dropped: of_rcode(None),
+            bytes_in: figures.bytes_in,
+            bytes_out: figures.bytes_out,
+            rcodes: counts(RCODES.iter().map(|rcode| (*rcode, of_rcode(Some(*rcode)))).collect()),
+            types: counts(
+                QueryType::ALL.iter().map(|it| (type_name(*it), figures.queries_of(*it))).collect(),
+            ),
+            transports: counts(
+                traffic
+                    .transports
+                    .iter()
+                    .map(|(it, figures)| (carrier(*it), figures.all()))
+                    .collect(),
+            ),
+            values: values.chain(others.map(|count| ("other".to_owned(), count))).collect(),
+        }
+    }
+
+    fn plus(self, other: &Self) -> Self {
+        let both = |mut one: BTreeMap<String, u64>, other: &BTreeMap<String, u64>| {
+            for (name, count) in other {
+                *one.entry(name.clone()).or_default() += count;
+            }
+            one
+        };
+        Self {
+            name: None,
+            queries: self.queries + other.queries,
+            listed: self.listed + other.listed,
+            dropped: self.dropped + other.dropped,
+            bytes_in: self.bytes_in + other.bytes_in,
+            bytes_out: self.bytes_out + other.bytes_out,
+            rcodes: both(self.rcodes, &other.rcodes),
+            types: both(self.types, &other.types),
+            transports: both(self.transports, &other.transports),
+            values: both(self.values, &other.values),
+        }
+    }
+}
+
+/// The response codes that are sent (RFC 1035 section 4.1.1, RFC 6891 section 9).
+const RCODES: [&str; 7] =
+    ["NOERROR", "NXDOMAIN", "SERVFAIL", "REFUSED", "FORMERR", "NOTIMP", "BADVERS"];
+
+/// The response code of an answer; `None` if there was none.
+fn rcode(reason: Reason) -> Option<&'static str> {
+    match reason {
+        Reason::Answered | Reason::NoData | Reason::Truncated | Reason::Chaos => Some("NOERROR"),
+        Reason::NxDomain => Some("NXDOMAIN"),
+        Reason::ServFail => Some("SERVFAIL"),
+        Reason::Refused | Reason::Denied => Some("REFUSED"),
+        Reason::FormErr => Some("FORMERR"),
+        Reason::NotImp => Some("NOTIMP"),
+        Reason::BadVers => Some("BADVERS"),
+        Reason::Ignored | Reason::Dropped => None,
+    }
+}
+
+fn type_name(qtype: QueryType) -> &'static str {
+    match qtype {
+        QueryType::A => "A",
+        QueryType::Txt => "TXT",
+        QueryType::Aaaa => "AAAA",
+        QueryType::Ns => "NS",
+        QueryType::Soa => "SOA",
+        QueryType::Mx => "MX",
+        QueryType::Any => "ANY",
+        QueryType::Other => "other",
+        QueryType::Unread => "unread",
+    }
+}
+
+fn carrier(transport: Transport) -> &'static str {
+    match transport {
+        Transport::Udp => "udp",
+        Transport::Tcp => "tcp",
+        Transport::Tls => "tls",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Values;
+    use crate::stats::{Statistics, Workers};
+    use std::net::Ipv4Addr;
+
+    #[test]
+    fn what_was_counted_is_told_by_zone_and_in_all() {
+        let workers = Workers { udp: 1, tcp: 1, tls: 0 };
+        let mut statistics = Statistics::new(workers, 0);
+        let zone = statistics.zone(&"bl.example".parse().unwrap());
+        zone.count(0, QueryType::A, Reason::Answered, 40, 100);
+        zone.count(1, QueryType::Txt, Reason::NxDomain, 41, 90);
+        zone.count(0, QueryType::Unread, Reason::Dropped, 5, 0);
+        zone.count_value(0, Ipv4Addr::new(127, 0, 0, 2));
+        statistics.rest().count(0, QueryType::A, Reason::Refused, 20, 20);
+        let mut traffic = statistics.traffic();
+        traffic[0].values = Values { others: 3, ..traffic[0].values.clone() };
+        let report =
+            StatsReport::new(&traffic, TopReport::default(), 7, 9, Duration::from_millis(2500));
+        assert_eq!((report.since, report.time, report.uptime_seconds), (Time(7), Time(9), 2.5));
+        let json = serde_json::to_value(&report).unwrap();
+        let want = serde_json::json!({
+            "name": "bl.example", "queries": 3, "listed": 1, "dropped": 1, "bytes_in": 86, "bytes_out": 190,
+            "rcodes": {"NOERROR": 1, "NXDOMAIN": 1}, "types": {"A": 1, "TXT": 1, "unread": 1},
+            "transports": {"udp": 2, "tcp": 1}, "values": {"127.0.0.2": 1, "other": 3},
+        });
+        assert_eq!(json["zones"][0], want);
+        assert_eq!(json["zones"][1]["name"], serde_json::Value::Null);
+        let all = report.all();
+        assert_eq!((all.queries, all.listed, all.bytes_in), (4, 1, 106));
+        assert_eq!(all.rcodes["REFUSED"], 1);
+        assert_eq!(all.types["A"], 2);
+    }
+}
