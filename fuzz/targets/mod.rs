@@ -3,6 +3,7 @@
 
 mod address_listing;
 mod catalog;
+mod certificate;
 mod config_text;
 mod defaults_file;
 mod file;
@@ -66,6 +67,7 @@ pub(crate) const ALL: &[Target] = &[
     target!("gzip", gzip, 1000),
     target!("defaults_file", defaults_file, 2000),
     target!("snapshot", snapshot, 3000),
+    target!("certificate", certificate, 1000),
     #[cfg(fuzzing)]
     target!("trie_bytes", trie_bytes, 500),
 ];

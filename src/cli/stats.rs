@@ -20,7 +20,7 @@ use std::time::Duration;
 pub struct Stats {
     #[command(flatten)]
     client: Client,
-    /// Print JSON, as docs/status.md explains it.
+    /// Print JSON, as docs/stats.md explains it.
     #[arg(long)]
     json: bool,
     /// The seconds over which rates are measured; 0 for those since the start.

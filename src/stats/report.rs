@@ -199,6 +199,15 @@ mod tests {
         });
         assert_eq!(json["zones"][0], want);
         assert_eq!(json["zones"][1]["name"], serde_json::Value::Null);
+        let text = include_str!("../../docs/stats.md");
+        let fields = |value: &serde_json::Value, above: &str| -> Vec<String> {
+            let fields = value.as_object().unwrap().keys();
+            fields.map(|field| format!("`{above}{field}`")).collect()
+        };
+        let (of_zone, of_top) = (fields(&json["zones"][0], "zones."), fields(&json["top"], "top."));
+        for field in fields(&json, "").into_iter().chain(of_zone).chain(of_top) {
+            assert!(text.contains(&field), "docs/stats.md lacks {field}");
+        }
         let all = report.all();
         assert_eq!((all.queries, all.listed, all.bytes_in), (4, 1, 106));
         assert_eq!(all.rcodes["REFUSED"], 1);
