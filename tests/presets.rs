@@ -4,6 +4,7 @@
 use std::fmt::Write;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use dnsbld::config::{PRESETS, Preset, PresetList};
 use dnsbld::zonefile::{Format, Kind};
@@ -54,8 +55,9 @@ fn sample(list: &PresetList, first: u8, random: &mut Random) -> Sample {
         keys.push((asked, shown));
     }
     if list.format == Format::Jsonl {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("later than 1970").as_secs();
         let metadata = format!(
-            "{{\"type\":\"metadata\",\"timestamp\":1700000000,\"size\":{},\"records\":{ENTRIES}}}",
+            "{{\"type\":\"metadata\",\"timestamp\":{now},\"size\":{},\"records\":{ENTRIES}}}",
             text.len()
         );
         writeln!(text, "{metadata}").expect("memory");

@@ -32,6 +32,9 @@ pub struct Sync {
     /// Print the commands and what is due when, and do nothing.
     #[arg(long)]
     dry_run: bool,
+    /// Print the feeds that are known by name, for `preset`, with where the facts come from.
+    #[arg(long, exclusive = true)]
+    list: bool,
     /// Fetch SOURCE now into FOLDER below the folder of the mirror, whatever the configuration says. SOURCE is
     /// host::module/path, rsync://host/module/path, user@host:path (ssh) or https://host/path.
     #[arg(long, conflicts_with_all = ["config", "watch", "force"], requires = "feeds")]
@@ -107,6 +110,10 @@ impl Sync {
     ///
     /// If the configuration cannot be used, or the folder of the mirror.
     pub fn run(self) -> anyhow::Result<ExitCode> {
+        if self.list {
+            print(&mirror::presets())?;
+            return Ok(ExitCode::SUCCESS);
+        }
         let source = match &self.config {
             Some(file) => ConfigSource::file(file),
             None => {

@@ -282,7 +282,7 @@ pub const PRESETS: &[Preset] = &[
             "http://www.uceprotect.net/en/index.php?m=12&s=0",
             "http://www.whitelisted.org/?go=policy",
         ],
-        min_size: 0,
+        min_size: 100,
         compress: false,
         lists: &[
             PresetList {

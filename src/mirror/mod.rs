@@ -12,6 +12,7 @@ mod console;
 mod curl;
 mod exit;
 mod fetch;
+mod list;
 mod lock;
 mod outcome;
 mod places;
@@ -21,4 +22,5 @@ mod staging;
 mod supervisor;
 
 pub use console::Console;
+pub use list::presets;
 pub use supervisor::{Orders, SyncEnd, dry_run, run};
