@@ -12,6 +12,7 @@ mod deploy;
 mod differential;
 mod disasters;
 mod dump;
+mod fan_out;
 mod feeds;
 mod fuzz;
 mod guards;

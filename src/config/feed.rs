@@ -1,6 +1,8 @@
 //! The feeds that `dnsbld sync` fetches: where from, when, and what must be true of what arrives.
 
 use super::error::Problem;
+use super::preset::PresetList;
+use crate::snapshot::folder::file_name as file_name_of;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -58,6 +60,17 @@ pub struct Feed {
     pub verify: Vec<String>,
     /// The age without a change at which the feed counts as stale.
     pub max_age: Duration,
+    /// The datasets whose accepted files a sibling hands out; none where the source is the publisher's.
+    pub handed: Vec<HandedList>,
+}
+
+/// A dataset of another dnsbld, which hands out the files that it has accepted.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HandedList {
+    /// Its name there.
+    pub dataset: String,
+    /// The names of its files.
+    pub files: Vec<String>,
 }
 
 /// When a feed is fetched.
@@ -112,6 +125,13 @@ impl Default for FeedLimits {
     }
 }
 
+impl From<&PresetList> for HandedList {
+    fn from(list: &PresetList) -> Self {
+        let files = vec![list.file.to_owned()];
+        Self { dataset: list.dataset.to_owned(), files }
+    }
+}
+
 impl Feed {
     /// The age without a change that tells that a feed has died, where nothing is said of it.
     pub const MAX_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -130,12 +150,17 @@ impl Feed {
             password_file: None,
             verify: Vec::new(),
             max_age: Self::MAX_AGE,
+            handed: Vec::new(),
         }
     }
 
     /// What rsync or curl is asked for, a text for each file; one with a slash at its end is a folder.
     pub fn urls(&self) -> Vec<String> {
         let base = &self.source.text;
+        if !self.handed.is_empty() {
+            let folders = self.handed.iter().map(|list| file_name_of(&list.dataset));
+            return folders.map(|folder| format!("{base}{folder}")).collect();
+        }
         match &self.files[..] {
             [] => vec![base.clone()],
             files => {
@@ -148,6 +173,9 @@ impl Feed {
     /// The names of the files that must arrive, as far as the settings tell.
     pub fn known_files(&self) -> Vec<&str> {
         let named: Vec<&str> = match &self.files[..] {
+            _ if !self.handed.is_empty() => {
+                self.handed.iter().flat_map(|list| &list.files).map(String::as_str).collect()
+            }
             [] => self.source.file().into_iter().collect(),
             files => files.iter().map(String::as_str).collect(),
         };

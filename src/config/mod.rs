@@ -20,7 +20,7 @@ mod zonespec;
 
 pub use compare::{Changes, DatasetDifference, SettingChange, ValueChange, reload};
 pub use error::{ConfigDiagnostic, Errors};
-pub use feed::{Feed, FeedLimits, FeedSchedule, FeedSource, Mirror, Transport};
+pub use feed::{Feed, FeedLimits, FeedSchedule, FeedSource, HandedList, Mirror, Transport};
 pub use guard::{Guard, Ratio, Sentinel};
 pub use policy::{Policy, RULES, TurnOff};
 pub use preset::{IntervalOrigin, PRESETS, Preset, PresetList, preset};

@@ -165,6 +165,7 @@ pub(super) struct FeedSpec {
     pub(super) zone: Typed<String>,
     pub(super) default_text: Typed<String>,
     pub(super) source: Typed<String>,
+    pub(super) from: Typed<String>,
     pub(super) files: TypedList,
     pub(super) folder: Typed<String>,
     pub(super) interval: Typed<Time>,

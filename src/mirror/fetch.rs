@@ -5,7 +5,7 @@ use super::console::Bar;
 use super::outcome::{Fetched, NotFetched, Transfer, broken_off, not_started};
 use super::places::Places;
 use super::staging::Staging;
-use super::{curl, exit, rsync};
+use super::{curl, exit, handed, rsync};
 use crate::config::{Feed, Transport};
 use std::path::Path;
 use tokio::process::Command;
@@ -27,6 +27,7 @@ pub(super) async fn fetch(
         Transport::Rsync | Transport::Ssh => by_rsync(feed, places, stop, bar).await?,
         Transport::Web => curl::fetch(feed, places, stop, bar).await?,
     };
+    handed::unpack(feed, places)?;
     staging.check()?;
     if staging.has_files()? && !feed.verify.is_empty() {
         let view = staging.view()?;

@@ -12,6 +12,7 @@ mod console;
 mod curl;
 mod exit;
 mod fetch;
+mod handed;
 mod list;
 mod lock;
 mod outcome;

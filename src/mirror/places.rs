@@ -15,6 +15,8 @@ pub(super) struct Places {
     pub(super) incoming: PathBuf,
     /// Where they are once all have arrived and been checked.
     pub(super) ready: PathBuf,
+    /// Where the packed files of a sibling arrive, and stay.
+    pub(super) packed: PathBuf,
     /// The entity tags of files from the web that are published.
     pub(super) tags: PathBuf,
 }
@@ -26,6 +28,7 @@ impl Places {
             published: mirror.join(&feed.folder),
             incoming: workshop.join("incoming"),
             ready: workshop.join("ready"),
+            packed: workshop.join("packed"),
             tags: workshop.join("tags"),
             workshop,
         }

@@ -24,6 +24,8 @@ fn arguments(feed: &Feed, places: &Places, shows_progress: bool) -> Vec<OsString
         "--recursive",
         "--copy-links",
         "--times",
+        // Lists of one length that follow each other within a second are two.
+        "--modify-window=-1",
         "--omit-dir-times",
         "--perms",
         "--chmod=D755,F644",
@@ -52,7 +54,8 @@ fn arguments(feed: &Feed, places: &Places, shows_progress: bool) -> Vec<OsString
             add(format!("--rsh=ssh -oBatchMode=yes -oConnectTimeout={CONNECT}{key}"));
         }
         _ => {
-            add(format!("--contimeout={CONNECT}"));
+            let connect = feed.limits.timeout.as_secs().clamp(1, CONNECT.into());
+            add(format!("--contimeout={connect}"));
             add("--no-motd".to_owned());
         }
     }
@@ -62,10 +65,13 @@ fn arguments(feed: &Feed, places: &Places, shows_progress: bool) -> Vec<OsString
     if let Some(bytes) = feed.limits.bandwidth {
         add(format!("--bwlimit={}", bytes / 1024));
     }
-    // What is published is the basis of the transfer. It is not linked to: that would touch it.
+    // What is published is the basis of the transfer. It is not linked to: that would touch it. Packed files of
+    // a sibling stay where they arrive, and are the basis themselves.
+    let is_packed = !feed.handed.is_empty();
+    let target = if is_packed { &places.packed } else { &places.incoming };
     for (option, path) in [
         ("--password-file=", feed.password_file.as_ref()),
-        ("--compare-dest=", Some(&places.published)),
+        ("--compare-dest=", (!is_packed).then_some(&places.published)),
     ] {
         if let Some(path) = path {
             let mut option = OsString::from(option);
@@ -75,9 +81,9 @@ fn arguments(feed: &Feed, places: &Places, shows_progress: bool) -> Vec<OsString
     }
     arguments.push("--".into());
     arguments.extend(feed.urls().into_iter().map(OsString::from));
-    let mut incoming = places.incoming.clone().into_os_string();
-    incoming.push("/");
-    arguments.push(incoming);
+    let mut target = target.clone().into_os_string();
+    target.push("/");
+    arguments.push(target);
     arguments
 }
 

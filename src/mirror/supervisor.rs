@@ -203,7 +203,12 @@ impl<'a> Supervisor<'a> {
             let record = record.get_or_insert_with(|| FeedRecord::new(&feed.name));
             let (next, failures) = (record.next_try, record.failures);
             record.next_try = healed(now, next, &feed.schedule, failures, &mut random);
+            let is_healed = record.next_try != next;
             self.records.insert(feed.name.clone(), record.clone());
+            if is_healed {
+                // A cron job decides once: each next one would put the time off again.
+                self.keep(&feed.name);
+            }
         }
     }
 

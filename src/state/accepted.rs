@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! accepted/DATASET-ID/HASH.gz          a file of the dataset, packed
-//! accepted/DATASET-ID/manifest.json    which files, and when they were accepted
+//! accepted/DATASET-ID/manifest.json    which files, when they were accepted, and the content id
 //! ```
 //!
 //! A snapshot has no lines: file and line of an entry can be told of this text, while the file itself
@@ -12,6 +12,7 @@
 use super::packed::{PACKED, entries, make_folder, pack, remove, write_json};
 use crate::snapshot::folder::file_name;
 use crate::source::{Identity, ReadReport, SourceFile, Stamp, Version};
+use crate::zonefile::Kind;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;
@@ -40,6 +41,10 @@ pub(crate) struct AcceptedFiles {
     pub(crate) sources: Vec<SourceFile>,
     /// When.
     pub(crate) since: SystemTime,
+    /// The type of the dataset.
+    pub(crate) kind: Kind,
+    /// The content id of what is served of them.
+    pub(crate) content_id: u64,
 }
 
 /// Text that was kept.
@@ -54,6 +59,11 @@ pub(crate) struct Kept {
 struct Manifest {
     schema: u32,
     dataset: String,
+    /// For those who look at what is handed out to siblings, like the content id.
+    #[serde(rename = "type", default)]
+    kind: String,
+    #[serde(default)]
+    content_id: String,
     /// In seconds since 1970.
     accepted: u64,
     files: Vec<ManifestFile>,
@@ -127,7 +137,11 @@ pub(super) fn retain(state_dir: &Path, datasets: &[String]) -> io::Result<()> {
 
 /// The text of a dataset that was kept, if there is any. Whoever reads it must compare it with the hash.
 pub(crate) fn find(state_dir: &Path, dataset: &str) -> Option<Kept> {
-    let folder = folder(state_dir).join(file_name(dataset));
+    read_folder(&folder(state_dir).join(file_name(dataset)), dataset)
+}
+
+/// The text in a folder that was kept of a dataset, here or by another server.
+pub(crate) fn read_folder(folder: &Path, dataset: &str) -> Option<Kept> {
     let manifest = read_manifest(&folder.join(MANIFEST))?;
     let is_ours = manifest.schema == 1 && manifest.dataset == dataset;
     let files = manifest.files.into_iter().filter(|_| is_ours);
@@ -170,10 +184,16 @@ fn read_manifest(file: &Path) -> Option<Manifest> {
 }
 
 impl Manifest {
-    fn new(AcceptedFiles { dataset, sources, since }: &AcceptedFiles) -> Self {
-        let accepted = since.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let files = sources.iter().map(ManifestFile::new).collect();
-        Self { schema: 1, dataset: dataset.clone(), accepted, files }
+    fn new(files: &AcceptedFiles) -> Self {
+        let AcceptedFiles { dataset, sources, since, kind, content_id } = files;
+        Self {
+            schema: 1,
+            dataset: dataset.clone(),
+            kind: kind.to_string(),
+            content_id: format!("{content_id:016x}"),
+            accepted: since.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
+            files: sources.iter().map(ManifestFile::new).collect(),
+        }
     }
 }
 
@@ -242,8 +262,9 @@ mod tests {
 
         fn keep(&self, sources: Vec<SourceFile>) {
             let since = UNIX_EPOCH + Duration::from_secs(1000);
-            keep(&self.state(), &AcceptedFiles { dataset: "bl".to_owned(), sources, since })
-                .unwrap();
+            let (dataset, kind) = ("bl".to_owned(), Kind::Ip4Set);
+            let files = AcceptedFiles { dataset, sources, since, kind, content_id: 0xff };
+            keep(&self.state(), &files).unwrap();
         }
 
         /// The text that was kept.

@@ -1,7 +1,7 @@
 //! The script that mirrors, `dnsbld sync`, and an rsync daemon to mirror from.
 
 use std::fs;
-use std::net::{Ipv4Addr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -42,17 +42,42 @@ pub(crate) struct RsyncDaemon {
 impl RsyncDaemon {
     /// Starts it with `settings` (lines of rsyncd.conf) for the module besides the usual ones.
     pub(crate) fn start(settings: &str) -> Self {
+        Self::of_feeds("", settings)
+    }
+
+    /// Starts one that is not done with a file long before somebody has read it.
+    pub(crate) fn with_small_buffers() -> Self {
+        Self::of_feeds("socket options = SO_SNDBUF=4096\n", "")
+    }
+
+    /// Starts it with a configuration that is meant for a machine of its own: with another user, without a chroot.
+    pub(crate) fn configured(config: &str) -> Self {
+        let is_other =
+            |line: &&str| !["uid", "gid", "use chroot"].iter().any(|key| line.starts_with(key));
+        let lines: Vec<&str> = config.lines().filter(is_other).collect();
+        Self::run(temp_dir(), "", &lines.join("\n"))
+    }
+
+    fn of_feeds(globals: &str, settings: &str) -> Self {
         let folder = temp_dir();
-        let port = free_port();
         let path = folder.path();
         fs::create_dir(path.join("feeds")).expect("the folder is empty");
+        let module = format!(
+            "[feeds]\npath = {path}/feeds\nread only = yes\n{settings}\n",
+            path = path.display()
+        );
+        Self::run(folder, globals, &module)
+    }
+
+    fn run(folder: TempDir, globals: &str, modules: &str) -> Self {
+        let port = free_port();
+        let path = folder.path();
         // Without users of its own a daemon started by root would serve as nobody; nobody else may
         // change to any.
         let users = if is_root() { "uid = 0\ngid = 0\n" } else { "" };
         let config = format!(
             "address = 127.0.0.1\nport = {port}\nuse chroot = no\nreverse lookup = no\n\
-             log file = {path}/log\n[feeds]\npath = {path}/feeds\nread only = yes\n\
-             {users}{settings}\n",
+             log file = {path}/log\n{globals}{users}{modules}\n",
             path = path.display(),
         );
         fs::write(path.join("rsyncd.conf"), config).expect("the configuration can be written");
@@ -72,6 +97,11 @@ impl RsyncDaemon {
     /// The source to give to rsync for a file of the module.
     pub(crate) fn url(&self, file: &str) -> String {
         format!("rsync://127.0.0.1:{}/feeds/{file}", self.port)
+    }
+
+    /// Where it listens.
+    pub(crate) fn addr(&self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
     }
 
     /// The sessions so far: what each client asked for.

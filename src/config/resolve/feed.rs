@@ -49,6 +49,7 @@ impl Resolver<'_> {
             }
         };
         let source = match (&spec.source, preset) {
+            _ if spec.from.is_some() => self.sibling(spec),
             (None, Some(preset)) if preset.source.is_some() => {
                 preset.source.and_then(|source| FeedSource::parse(source).ok())
             }
@@ -66,6 +67,9 @@ impl Resolver<'_> {
             }
         };
         let usual = match (name.clone(), source.clone(), preset) {
+            (Some(name), Some(source), preset) if spec.from.is_some() => {
+                self.handed_feed(spec, preset, name, source)
+            }
             (Some(name), Some(source), None) => Feed::new(name, source),
             (Some(name), Some(source), Some(preset)) => preset.feed(name, source),
             _ => {
@@ -133,6 +137,7 @@ impl Resolver<'_> {
         let key = path("feed.key", &spec.key);
         let password_file = path("feed.password-file", &spec.password_file);
         let files = match &spec.files {
+            _ if !usual.handed.is_empty() => Vec::new(),
             None => usual.files.clone(),
             Some(list) => self.feed_files(list, transport),
         };
@@ -189,7 +194,7 @@ impl Resolver<'_> {
         let words = "\"1m\" to \"30d\"";
         let interval =
             self.duration("feed.interval", &spec.interval, usual.interval, allowed, words);
-        let min_interval = match spec.preset {
+        let min_interval = match spec.preset.as_ref().or(spec.from.as_ref()) {
             Some(_) => usual.min_interval,
             None => FeedSchedule::every(interval).min_interval,
         };
@@ -241,7 +246,8 @@ impl Resolver<'_> {
     /// All files of a module come in one session: publishers ask for that.
     fn session(&mut self, spec: &FeedSpec, feed: &Feed, taken: &mut Taken) {
         let span = span_of(if spec.source.is_some() { &spec.source } else { &spec.preset });
-        if feed.source.transport != Transport::Rsync || feed.name.is_empty() {
+        let is_publisher = feed.source.transport == Transport::Rsync && feed.handed.is_empty();
+        if !is_publisher || feed.name.is_empty() {
             return;
         }
         let session = feed.source.session.clone();

@@ -6,6 +6,7 @@ mod dataset;
 mod feed;
 mod feed_lists;
 mod guard;
+mod handed;
 mod http;
 mod server;
 mod zone;

@@ -155,6 +155,8 @@ impl ManagedDataset {
                 dataset: self.spec.name.clone(),
                 sources: served.sources.clone(),
                 since: served.since,
+                kind: self.spec.kind,
+                content_id: served.content_id,
             });
         }
     }
