@@ -38,4 +38,5 @@ mod snapshots;
 mod start;
 mod stats;
 mod sync;
+mod sync_disasters;
 mod worst_cases;

@@ -5,6 +5,7 @@
 //! [`Daemon`] have a configuration file and a folder to change, [`Server`] takes a command line,
 //! and [`Sandbox`] runs dnsbld under rbldnsd's name.
 
+mod clock;
 mod daemon;
 pub(crate) mod data_file;
 mod dig;
@@ -12,6 +13,7 @@ mod dns;
 pub(crate) mod name;
 pub(crate) mod postfix;
 mod process;
+mod proxy;
 pub(crate) mod query;
 mod random;
 pub(crate) mod reply;
@@ -24,10 +26,12 @@ mod stream;
 mod unbound;
 
 pub(crate) use crate::fuzz::targets::message;
+pub(crate) use clock::Clock;
 pub(crate) use daemon::{Daemon, Setup, event, send_signal_to_group, slow_list};
 pub(crate) use dig::{Shown, dig, kdig};
 pub(crate) use dns::{Client, query, reversed};
 pub(crate) use process::Process;
+pub(crate) use proxy::{Fault, Proxy};
 pub(crate) use random::Random;
 pub(crate) use reply::Reply;
 pub(crate) use rsync::{RsyncDaemon, mirror, sync};
