@@ -21,6 +21,7 @@ mod http;
 mod init;
 mod layers;
 mod live;
+mod mail_servers;
 mod migrate;
 mod mirror;
 mod postfix;

@@ -97,6 +97,8 @@ fn the_commands_are_these() {
         "cargo run --release -- serve",
         "scripts/test",
         "dig @127.0.0.1",
+        "dnsbld init",
+        "dnsbld doctor",
         "dnsbld serve --listen",
         "install -D",
         "echo",

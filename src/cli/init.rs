@@ -187,15 +187,11 @@ impl Init {
             true => "systemctl enable --now dnsbld".into(),
             false => format!("dnsbld serve{option}"),
         });
-        let path = |name: &str| self.dir.join(name).display().to_string();
-        let mut files = snippets.iter();
-        if let (Some(resolver), Some(file)) =
-            (plan.resolver, plan.resolver.and_then(|_| files.next()))
-        {
-            step(resolver.advice(&path(&file.name)));
+        if let (Some(resolver), Some(file)) = (plan.resolver, snippets.first()) {
+            step(resolver.advice(&self.dir.join(&file.name).display().to_string()));
         }
-        if let (Some(mail), Some(file)) = (plan.mail, files.next()) {
-            step(mail.advice(&path(&file.name)));
+        if let Some(mail) = plan.mail {
+            step(mail.advice(&self.dir.display().to_string()));
         }
         step(format!("dnsbld doctor{option}"));
     }

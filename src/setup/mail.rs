@@ -1,6 +1,6 @@
 //! The lines of mail servers and filters that ask the zones.
 
-use super::{Asked, Use};
+use super::{Asked, Use, Written};
 use clap::ValueEnum;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -23,55 +23,50 @@ pub enum MailServer {
 }
 
 impl MailServer {
-    /// The name of the file that holds its lines.
-    pub(super) fn file(self) -> &'static str {
+    /// Its lines for these zones, as files. Most programs ask the resolver; HAProxy asks the server.
+    pub(super) fn files(self, zones: &[Asked<'_>], server: Option<SocketAddr>) -> Vec<Written> {
+        let file = |name: &str, text| Written { name: name.to_owned(), text };
         match self {
-            Self::Postfix => "postfix-main.cf",
-            Self::Exim => "exim.acl",
-            Self::Rspamd => "rspamd-rbl.conf",
-            Self::Spamassassin => "spamassassin.cf",
-            Self::Courier => "courier-esmtpd",
-            Self::Haproxy => "haproxy.cfg",
+            Self::Postfix => vec![file("postfix-main.cf", postfix(zones))],
+            Self::Exim => vec![file("exim.acl", exim(zones))],
+            Self::Rspamd => vec![
+                file("rspamd-rbl.conf", rspamd(zones)),
+                file("rspamd-rbl_group.conf", rspamd_weights(zones)),
+            ],
+            Self::Spamassassin => vec![file("spamassassin.cf", spamassassin(zones))],
+            Self::Courier => vec![file("courier-esmtpd", courier(zones))],
+            Self::Haproxy => vec![file("haproxy.cfg", haproxy(zones, server))],
         }
     }
 
-    /// What to do with the file at this path.
-    pub(crate) fn advice(self, path: &str) -> String {
+    /// What to do with the files, which are in this folder.
+    pub(crate) fn advice(self, folder: &str) -> String {
         match self {
-            Self::Postfix => {
-                format!(
-                    "add {path} to /etc/postfix/main.cf, and its restrictions to those that are there; postfix reload"
-                )
-            }
-            Self::Exim => format!(
-                "add {path} to the ACL of acl_smtp_rcpt, after what lets your own clients in; systemctl reload exim4"
+            Self::Postfix => format!(
+                "add {folder}/postfix-main.cf to /etc/postfix/main.cf, and its restrictions to those that are there; \
+                 postfix reload"
             ),
-            Self::Rspamd => {
-                format!(
-                    "install -m 644 {path} /etc/rspamd/local.d/rbl.conf; systemctl reload rspamd"
-                )
-            }
-            Self::Spamassassin => {
-                format!("install -m 644 {path} /etc/spamassassin/dnsbld.cf; spamassassin --lint")
-            }
+            Self::Exim => format!(
+                "add {folder}/exim.acl to the ACL of acl_smtp_rcpt, after what lets your own clients in; \
+                 systemctl reload exim4"
+            ),
+            Self::Rspamd => format!(
+                "for file in rbl rbl_group; do install -m 644 {folder}/rspamd-$file.conf \
+                 /etc/rspamd/local.d/$file.conf; done; systemctl reload rspamd"
+            ),
+            Self::Spamassassin => format!(
+                "install -m 644 {folder}/spamassassin.cf /etc/spamassassin/dnsbld.cf; spamassassin --lint"
+            ),
             Self::Courier => {
-                format!("add {path} to /etc/courier/esmtpd; systemctl restart courier-mta")
+                format!(
+                    "add {folder}/courier-esmtpd to /etc/courier/esmtpd; systemctl restart courier-mta"
+                )
             }
             Self::Haproxy => {
-                format!("add {path} to /etc/haproxy/haproxy.cfg; systemctl reload haproxy")
+                format!(
+                    "add {folder}/haproxy.cfg to /etc/haproxy/haproxy.cfg; systemctl reload haproxy"
+                )
             }
-        }
-    }
-
-    /// Its lines for these zones. Most ask the resolver; HAProxy asks the server.
-    pub(super) fn lines(self, zones: &[Asked<'_>], server: Option<SocketAddr>) -> String {
-        match self {
-            Self::Postfix => postfix(zones),
-            Self::Exim => exim(zones),
-            Self::Rspamd => rspamd(zones),
-            Self::Spamassassin => spamassassin(zones),
-            Self::Courier => courier(zones),
-            Self::Haproxy => haproxy(zones, server),
         }
     }
 }
@@ -140,22 +135,35 @@ fn exim(zones: &[Asked<'_>]) -> String {
 }
 
 fn rspamd(zones: &[Asked<'_>]) -> String {
-    let mut out = watched(zones, "#", "they count less");
-    out += "rbls {\n";
+    let mut out = String::from("rbls {\n");
     for asked in zones {
+        let (zone, symbol) = (asked.zone, symbol(asked.zone));
         let checks = if asked.is_names { "[\"urls\", \"emails\", \"dkim\"]" } else { "[\"from\"]" };
-        let score = match asked.use_of {
-            Use::LetIn => "is_whitelist = true;\n        score = -4.0;",
-            Use::Refuse => "score = 6.0;",
-            Use::Watch(_) => "score = 1.0;",
-        };
-        let key = if asked.is_names { "" } else { "\n        ipv6 = true;" };
+        let lets_in =
+            if asked.use_of == Use::LetIn { "        is_whitelist = true;\n" } else { "" };
         let _ = writeln!(
             out,
-            "    \"{0}\" {{\n        symbol = \"{1}\";\n        rbl = \"{0}\";\n        \
-             checks = {checks};{key}\n        {score}\n    }}",
-            asked.zone,
-            symbol(asked.zone),
+            "    \"{zone}\" {{\n        symbol = \"{symbol}\";\n        rbl = \"{zone}\";\n        \
+             checks = {checks};\n{lets_in}    }}"
+        );
+    }
+    out + "}\n"
+}
+
+fn rspamd_weights(zones: &[Asked<'_>]) -> String {
+    let mut out = watched(zones, "#", "they count less");
+    out += "symbols = {\n";
+    for asked in zones {
+        let weight = match asked.use_of {
+            Use::LetIn => "-4.0",
+            Use::Refuse => "6.0",
+            Use::Watch(_) => "1.0",
+        };
+        let (zone, symbol) = (asked.zone, symbol(asked.zone));
+        let _ = writeln!(
+            out,
+            "    \"{symbol}\" {{\n        weight = {weight};\n        \
+             description = \"listed in {zone}\";\n    }}"
         );
     }
     out + "}\n"

@@ -94,11 +94,8 @@ impl Plan {
             name: format!("{}.{}", word(resolver), resolver.extension()),
             text: resolver.snippet(&self.zones(), &self.listen),
         });
-        let mail = self.mail.map(|mail| Written {
-            name: mail.file().to_owned(),
-            text: mail.lines(&self.asked(), self.listen.first().copied()),
-        });
-        resolver.into_iter().chain(mail).collect()
+        let mail = self.mail.map(|mail| mail.files(&self.asked(), self.listen.first().copied()));
+        resolver.into_iter().chain(mail.into_iter().flatten()).collect()
     }
 
     fn asked(&self) -> Vec<Asked<'_>> {

@@ -36,7 +36,7 @@ pub(crate) use random::Random;
 pub(crate) use reply::Reply;
 pub(crate) use rsync::{RsyncDaemon, mirror, sync};
 pub(crate) use sandbox::{Ended, Foreground, LIMIT, NOBODY, Sandbox, as_nobody, ended};
-pub(crate) use sealed::{add_address, hide, is_root, run, sealed, skip};
+pub(crate) use sealed::{add_address, add_user, hide, is_root, run, sealed, skip};
 pub(crate) use server::Server;
 pub(crate) use stream::{Keys, Stream, Style, VersionedFeed};
 pub(crate) use unbound::Unbound;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::{Process, dig, hide, run, temp_dir};
+use super::{Process, add_user, dig, hide, run, temp_dir};
 
 /// Packages that are unpacked, because their installation would change this machine (`scripts/test`).
 pub(crate) const UNPACKED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/debian");
@@ -117,15 +117,7 @@ fn resolved(text: &str) -> Command {
     const USER: u32 = 54321;
     let folder = Path::new("/run/systemd/resolve");
     if !folder.exists() {
-        for (file, line) in [
-            ("passwd", format!("systemd-resolve:x:{USER}:{USER}::/:/bin/false\n")),
-            ("group", format!("systemd-resolve:x:{USER}:\n")),
-        ] {
-            let (system, own) = (format!("/etc/{file}"), format!("/run/{file}"));
-            let known = fs::read_to_string(&system).expect("it is everywhere");
-            fs::write(&own, known + &line).expect("/run is ours");
-            run(Command::new("mount").args(["--bind", &own, &system]));
-        }
+        add_user("systemd-resolve", USER);
         run(Command::new("ip").args("link add uplink type veth peer name downlink".split(' ')));
         run(Command::new("ip").args("addr add 192.0.2.254/24 dev uplink".split(' ')));
         for link in ["uplink", "downlink"] {

@@ -13,7 +13,7 @@ const PATH: &str = "etc/resolv.conf";
 const OF_POSTFIX: &str = "var/spool/postfix/etc/resolv.conf";
 
 /// The port of resolvers.
-const PORT: u16 = 53;
+pub(super) const PORT: u16 = 53;
 
 /// More are not looked at (resolv.conf(5), MAXNS).
 const MOST: usize = 3;

@@ -1,8 +1,10 @@
 //! A diagnosis as text and as JSON.
 
+use super::resolv_conf::PORT;
 use super::{ChainFinding, Conclusion, Diagnosis};
 use crate::util::text::counted;
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 
 impl Diagnosis {
     /// For people: what was asked, then each finding with the line to change.
@@ -12,7 +14,7 @@ impl Diagnosis {
         line(&mut out, format_args!("server    {}", servers.join(", ")));
         for resolver in &self.resolvers {
             let program = resolver.program.as_deref().unwrap_or("unknown program");
-            line(&mut out, format_args!("resolver  {} ({program})", resolver.address));
+            line(&mut out, format_args!("resolver  {} ({program})", shown(resolver.address)));
         }
         for zone in &self.zones {
             let is_bad =
@@ -56,13 +58,18 @@ impl Diagnosis {
 impl ChainFinding {
     fn write(&self, out: &mut String) {
         let zone = self.zone.as_deref().map(|zone| format!("{zone}: ")).unwrap_or_default();
-        let at =
-            self.resolver.map(|resolver| format!(" (resolver {resolver})")).unwrap_or_default();
+        let at = self.resolver.map(|at| format!(" (resolver {})", shown(at)));
+        let at = at.unwrap_or_default();
         line(out, format_args!("{zone}{}{at}", self.text));
         for change in self.change.lines() {
             line(out, format_args!("    {change}"));
         }
     }
+}
+
+/// The address of a resolver, with its port if that is not the usual one.
+fn shown(resolver: SocketAddr) -> String {
+    if resolver.port() == PORT { resolver.ip().to_string() } else { resolver.to_string() }
 }
 
 fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
