@@ -100,8 +100,7 @@ fn data_and_its_state_are_told() {
 
 #[test]
 fn prometheus_finds_no_fault_with_the_metrics() {
-    let (server, http) = start();
-    server.ask("1.2.0.192.bl.example", RecordType::A);
+    let (server, http) = deploy::in_use();
     server.write("metrics", http.get("/metrics").body);
     let mut promtool = Command::new("promtool");
     let file = File::open(server.path("metrics")).expect("it was written");

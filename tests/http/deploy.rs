@@ -13,7 +13,7 @@ use std::process::Command;
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// A server with all that there are metrics of.
-fn in_use() -> (Daemon, Http) {
+pub(super) fn in_use() -> (Daemon, Http) {
     let setup = Setup::new();
     let [http, tls] = [(); 2].map(|()| SocketAddr::from((Ipv4Addr::LOCALHOST, free_port())));
     setup.write("list", "192.0.2.1\n");
@@ -24,6 +24,10 @@ fn in_use() -> (Daemon, Http) {
     openssl.args(["-nodes", "-days", "30", "-subj", "/CN=bl.example", "-keyout", "tls.key"]);
     openssl.args(["-out", "tls.pem"]).current_dir(setup.path("."));
     assert!(openssl.output().expect("openssl is there").status.success());
+    setup.write(
+        "mirror/.sync/one/record.json",
+        r#"{"name": "one", "last-try": 1700000000, "last-success": 1700000000, "last-change": 1700000000}"#,
+    );
     let dataset = |name: &str| {
         format!(
             "[[dataset]]\nname = \"{name}\"\ntype = \"ip4set\"\nfiles = [\"{name}\"]\n\
@@ -33,7 +37,8 @@ fn in_use() -> (Daemon, Http) {
     let datasets: String = ["list", "dated", "page"].map(dataset).concat();
     let tables = format!(
         "[server.tls]\nlisten = [\"{tls}\"]\ncertificate = \"tls.pem\"\nkey = \"tls.key\"\n\
-         [http]\nlisten = [\"{http}\"]\n{datasets}"
+         [http]\nlisten = [\"{http}\"]\n[mirror]\ndir = \"mirror\"\n[[feed]]\n\
+         name = \"one\"\nsource = \"rsync.example::one/\"\n{datasets}"
     );
     setup.configure("state-dir = \"state\"", &tables);
     let server = setup.start();

@@ -1,6 +1,7 @@
 //! `/metrics`: an observation in the form of Prometheus. `docs/metrics.md` has a row for each metric.
 
 mod data;
+mod feeds;
 mod process;
 mod server;
 mod traffic;
@@ -19,6 +20,7 @@ pub(super) fn answer(observation: &Observation, _: &Asked<'_>) -> Answer {
     traffic::write(observation, &mut out);
     data::write_zones(&observation.status, &mut out);
     data::write_datasets(observation, &mut out);
+    feeds::write(&observation.status.feeds, &mut out);
     server::write(observation, &mut out);
     process::write(&mut out);
     Answer::new(StatusCode::OK, CONTENT_TYPE, out.into_text().into_bytes())
