@@ -64,6 +64,11 @@ pub(super) enum Answer<T> {
 }
 
 impl Client {
+    /// The server with this configuration, or the default one.
+    pub(super) fn of_config(config: Option<PathBuf>) -> Self {
+        Self { config, socket: None }
+    }
+
     /// Asks for what the server has at hand.
     pub(super) fn ask<T: DeserializeOwned>(
         &self,

@@ -1,14 +1,17 @@
 //! `dnsbld sync`
 
+use super::client::{Answer, Client};
 use super::{EX_CONFIG, print};
 use crate::config::{self, ConfigSource, Mirror};
-use crate::mirror::{self, Console, Orders, SyncEnd};
+use crate::daemon::request::ControlRequest;
+use crate::mirror::{self, Ask, Console, Orders, SyncEnd};
 use crate::util::time::unix_time;
 use anyhow::Context as _;
 use clap::Args;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// The exit code if another supervisor has the folder.
 const LOCKED: u8 = 2;
@@ -158,8 +161,13 @@ impl Sync {
                 None
             }
         };
+        let client = Client::of_config(self.config.clone());
+        let ask: Ask = Arc::new(move || match client.ask(&ControlRequest::Status {}) {
+            Ok(Ok(Answer::Done(status))) => Some(status),
+            _ => None,
+        });
         let end = runtime
-            .block_on(mirror::run(mirror, &orders, &console, reread))
+            .block_on(mirror::run(mirror, &orders, &console, reread, ask))
             .with_context(|| format!("cannot fetch into {dir}"))?;
         Ok(match end {
             SyncEnd::Well => ExitCode::SUCCESS,

@@ -15,11 +15,13 @@ pub struct Mirror {
     pub dir: PathBuf,
     /// The feeds, in the order of the configuration. Names and folders are unique.
     pub feeds: Vec<Feed>,
+    /// The program, and its arguments, that is run for what goes wrong; none for no such program.
+    pub alert: Vec<String>,
 }
 
 impl Default for Mirror {
     fn default() -> Self {
-        Self { dir: Self::DIR.into(), feeds: Vec::new() }
+        Self { dir: Self::DIR.into(), feeds: Vec::new(), alert: Vec::new() }
     }
 }
 

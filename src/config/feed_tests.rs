@@ -93,6 +93,14 @@ fn presets_say_what_the_settings_do_not() {
 }
 
 #[test]
+fn an_alert_is_a_program_with_arguments() {
+    let told = mirror(&format!("alert.command = ['mail', '-s', 'dnsbld']\n{ZONE}"));
+    assert_eq!(told.alert, ["mail", "-s", "dnsbld"]);
+    let none = read(&format!("alert.command = []\n{ZONE}"), Path::new("/etc")).unwrap_err();
+    assert!(none.to_string().contains("alert.command: there is no program"), "{none}");
+}
+
+#[test]
 fn mistakes_in_feeds_are_told_with_a_remedy() {
     let one = "name = 'one'\nsource = 'h::m/a'\n";
     for (feed, words) in [

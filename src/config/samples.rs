@@ -153,7 +153,7 @@ fn what_is_commented_out_is_valid() {
 #[test]
 fn every_setting_appears_with_its_default() {
     let template: toml::Table = switched_on().parse().unwrap();
-    let sections: [(&str, &[&str]); 12] = [
+    let sections: [(&str, &[&str]); 13] = [
         ("bogus = 1", &[]),
         ("[server]\nbogus = 1", &["server"]),
         ("[server.tls]\nbogus = 1", &["server", "tls"]),
@@ -165,6 +165,7 @@ fn every_setting_appears_with_its_default() {
         ("[[dataset]]\nguard = { bogus = 1 }", &["dataset", "guard"]),
         ("[[zone]]\nbogus = 1", &["zone"]),
         ("[mirror]\nbogus = 1", &["mirror"]),
+        ("[alert]\nbogus = 1", &["alert"]),
         ("[[feed]]\nbogus = 1", &["feed"]),
     ];
     for (bogus, path) in sections {

@@ -23,6 +23,7 @@ pub(super) struct Spec {
     pub(super) dataset: Vec<Spanned<DatasetSpec>>,
     pub(super) zone: Vec<Spanned<ZoneSpec>>,
     pub(super) mirror: MirrorSpec,
+    pub(super) alert: AlertSpec,
     pub(super) feed: Vec<Spanned<FeedSpec>>,
 }
 
@@ -153,6 +154,12 @@ pub(super) struct ZoneSpec {
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case", expecting = "a table")]
 pub(super) struct MirrorSpec {
     pub(super) dir: Typed<String>,
+}
+
+#[derive(Deserialize, Debug, Default)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case", expecting = "a table")]
+pub(super) struct AlertSpec {
+    pub(super) command: TypedList,
 }
 
 #[derive(Deserialize, Debug, Default)]

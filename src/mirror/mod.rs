@@ -5,8 +5,10 @@
 //! feed ([`crate::state::feeds`]), which the server reads for its status.
 //!
 //! [`run`] starts what is due (`schedule`), one transfer per host at a time (`supervisor`). A transfer (`fetch`)
-//! runs rsync or curl (`child`) into a staging folder, checks what has come, and publishes it (`staging`).
+//! runs rsync or curl (`child`) into a staging folder, checks what has come, and publishes it (`staging`). A service
+//! asks the server how it is, too, and runs a command for what goes wrong (`alert`).
 
+mod alert;
 mod child;
 mod console;
 mod curl;
@@ -22,6 +24,7 @@ mod schedule;
 mod staging;
 mod supervisor;
 
+pub use alert::Ask;
 pub use console::Console;
 pub use list::presets;
 pub use supervisor::{Orders, SyncEnd, dry_run, run};

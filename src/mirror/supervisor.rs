@@ -1,5 +1,6 @@
 //! What is due, one transfer per host at a time, until all is done or somebody ends it.
 
+use super::alert::{self, Ask};
 use super::child::Stop;
 use super::console::Console;
 use super::fetch::fetch;
@@ -46,7 +47,8 @@ pub struct Orders {
     pub watch: bool,
 }
 
-/// Fetches the feeds of a mirror. `reread` gives the settings anew when somebody sends SIGHUP.
+/// Fetches the feeds of a mirror. `reread` gives the settings anew when somebody sends SIGHUP, `ask` the status of
+/// the server.
 ///
 /// # Errors
 ///
@@ -56,15 +58,22 @@ pub async fn run(
     orders: &Orders,
     console: &Console,
     reread: impl Fn() -> Option<Mirror>,
+    ask: Ask,
 ) -> anyhow::Result<SyncEnd> {
     let Some(_lock) = MirrorLock::take(&mirror.dir)? else { return Ok(SyncEnd::Locked) };
     let mut signals = Signals::listen()?;
+    let alert = watch::Sender::new(mirror.alert.clone());
     let mut supervisor = Supervisor::new(mirror, orders, console);
+    if orders.watch {
+        let (dir, stop) = (supervisor.mirror.dir.clone(), supervisor.stop.subscribe());
+        tokio::spawn(alert::watch(dir, alert.subscribe(), ask, console.clone(), stop));
+    }
     loop {
         match supervisor.work(&mut signals).await {
             Next::End(end) => return Ok(end),
             Next::Reread => {
                 if let Some(mirror) = reread() {
+                    alert.send_replace(mirror.alert.clone());
                     supervisor.take(mirror);
                 }
             }

@@ -60,7 +60,7 @@ impl From<FeedFailure> for FeedProblem {
 impl FeedStatus {
     /// How the feeds of these settings are at `now`, in seconds since 1970. Reads a small file for each.
     pub(super) fn all(settings: &Settings, now: u64) -> Vec<Self> {
-        let Mirror { dir, feeds } = &settings.mirror;
+        let Mirror { dir, feeds, .. } = &settings.mirror;
         let status = |feed: &Feed| {
             let status = Self::new(feed, FeedRecord::read(dir, &feed.name), now);
             Self { datasets: datasets_of(settings, feed), ..status }

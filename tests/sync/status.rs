@@ -1,13 +1,13 @@
 //! How a feed fails and heals in `dnsbld status`, and what a server answers meanwhile.
 
-use std::fs;
+use std::fs::{self, File};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use hickory_proto::op::ResponseCode::{NXDomain, NoError};
 
 use super::{FAILED, OK, Run, daemon, feed, publish, run};
-use crate::common::{Setup, sync};
+use crate::common::{Process, Setup, sync, wait_until};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -16,6 +16,46 @@ fn status(setup: &Setup, arguments: &[&str]) -> Run {
     command.arg("status").args(arguments);
     command.current_dir(setup.path("")).env("RUNTIME_DIRECTORY", setup.path(""));
     run(command.env_remove("DNSBLD_LOG"))
+}
+
+#[test]
+fn an_alert_is_told_once_and_its_end_too() {
+    let setup = Setup::new();
+    let told = setup.path("told");
+    let script = format!("echo \"$DNSBLD_EVENT $DNSBLD_NAME\" >>{0}; cat >>{0}", told.display());
+    let config = format!(
+        "[mirror]\ndir = 'mirror'\n[alert]\ncommand = ['sh', '-c', '{script}']\n\
+         [[dataset]]\nname = 'list'\ntype = 'ip4set'\nfiles = ['list']\nmax-age = '1h'\n\
+         [[zone]]\nname = 'bl.test'\ndatasets = ['list']\n{}",
+        feed("one", "rsync://127.0.0.1:1/m/a", "")
+    );
+    setup.write("list", "127.0.0.2\n");
+    let then = SystemTime::now() - Duration::from_secs(7200);
+    let list = File::options().append(true).open(setup.path("list")).expect("it is ours");
+    list.set_modified(then).expect("it is ours");
+    setup.configure("", &config);
+    let server = setup.start();
+    let watch = |log: &str| {
+        let mut command = sync(&server.path("dnsbld.toml"));
+        command.arg("--watch").env("RUNTIME_DIRECTORY", server.path(""));
+        Process::start(&mut command, &server.path(log))
+    };
+    let read = || fs::read_to_string(&told).unwrap_or_default();
+    let first = watch("first");
+    assert!(
+        wait_until(SOON, || read().contains("stale list\n{\"event\":\"stale\",")),
+        "{}",
+        read()
+    );
+    // What was told is remembered.
+    assert!(wait_until(SOON, || server.path("mirror/.sync/alerts.json").exists()));
+    drop(first);
+    server.write("list", "127.0.0.2\n127.0.0.3\n");
+    let back = || status(&server, &["list"]).code == OK;
+    assert!(wait_until(SOON, back), "{:?}", status(&server, &["list"]));
+    let _second = watch("second");
+    assert!(wait_until(SOON, || read().contains("recovered list\n")), "{}", read());
+    assert_eq!(read().matches("stale list\n").count(), 1, "{}", read());
 }
 
 #[test]

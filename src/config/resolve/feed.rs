@@ -32,7 +32,9 @@ impl Resolver<'_> {
         let dir = dir.or(beside).unwrap_or_else(|| PathBuf::from(Mirror::DIR));
         let mut taken = Taken::default();
         let feeds = spec.feed.iter().filter_map(|typed| self.feed(typed, &mut taken)).collect();
-        Mirror { dir, feeds }
+        let alert = spec.alert.command.as_ref();
+        let alert = alert.map_or_else(Vec::new, |list| self.command("alert.command", list));
+        Mirror { dir, feeds, alert }
     }
 
     fn feed(&mut self, typed: &Spanned<FeedSpec>, taken: &mut Taken) -> Option<Feed> {
@@ -144,7 +146,10 @@ impl Resolver<'_> {
         Feed {
             schedule: self.schedule(spec, usual.schedule),
             limits: self.feed_limits(spec, usual.limits),
-            verify: spec.verify.as_ref().map_or_else(Vec::new, |list| self.command(list)),
+            verify: spec
+                .verify
+                .as_ref()
+                .map_or_else(Vec::new, |list| self.command("feed.verify", list)),
             compress: spec.compress.unwrap_or(usual.compress),
             max_age: self.duration(
                 "feed.max-age",
@@ -180,11 +185,11 @@ impl Resolver<'_> {
         files
     }
 
-    fn command(&mut self, list: &Spanned<Vec<Spanned<String>>>) -> Vec<String> {
+    fn command(&mut self, key: &str, list: &Spanned<Vec<Spanned<String>>>) -> Vec<String> {
         let words: Vec<String> = list.get_ref().iter().map(|word| word.get_ref().clone()).collect();
         if words.first().is_none_or(String::is_empty) {
             let help = "write a program and its arguments, or leave the key out";
-            self.error("feed.verify", list.span(), Problem::new("there is no program", help));
+            self.error(key, list.span(), Problem::new("there is no program", help));
         }
         words
     }
