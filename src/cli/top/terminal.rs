@@ -95,11 +95,10 @@ pub(super) fn show(
         draw(&view, &mut shown)?;
         if poll(LOOK)? {
             match read()? {
-                Event::Key(key) if key.kind != KeyEventKind::Release => {
-                    if view.press(key) == Wish::Quit {
-                        break;
-                    }
-                }
+                Event::Key(key) if key.kind != KeyEventKind::Release => match view.press(key) {
+                    Wish::Quit => break,
+                    Wish::GoOn => {}
+                },
                 // Whatever was on the screen is another terminal's now.
                 Event::Resize(..) => shown.clear(),
                 _ => {}
