@@ -27,7 +27,7 @@ pub(super) fn unpack(feed: &Feed, places: &Places) -> Result<(), NotFetched> {
             NotFetched::failed(
                 format!("{} has nothing to hand out of dataset {}", feed.source.host, list.dataset),
                 "see `dnsbld status` there: it keeps the text of lists of up to 32 MiB; larger ones go as \
-                 snapshots (docs/feeds.md)",
+                 snapshots (docs/fan-out.md)",
             )
         })?;
         check(feed, list, &kept)?;

@@ -58,3 +58,44 @@ impl Resolver<'_> {
         Some(HandedList { dataset: name.to_owned(), files })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{Errors, Feed, read};
+    use std::path::Path;
+    use std::time::Duration;
+
+    fn feeds(text: &str) -> Result<Vec<Feed>, Errors> {
+        Ok(read(text, Path::new("/etc/dnsbld"))?.settings.mirror.feeds)
+    }
+
+    #[test]
+    fn a_sibling_is_asked_for_the_datasets_of_each_feed() {
+        let feeds = feeds(
+            "[[feed]]\npreset = 'uceprotect'\nfrom = '[::1]:8730'\n\
+             [[feed]]\nname = 'own'\nfrom = '[::1]:8730'\nfiles = ['a', 'b']\ninterval = '1m'\n",
+        );
+        let [uceprotect, own] = &feeds.unwrap()[..] else { panic!("two feeds") };
+        assert_eq!(uceprotect.urls().len(), 5);
+        assert!(uceprotect.urls()[0].starts_with("rsync://[::1]:8730/dnsbld/uceprotect-1-"));
+        assert_eq!(uceprotect.known_files()[4], "ips.whitelisted.org");
+        assert_eq!(uceprotect.schedule.interval, Duration::from_secs(300));
+        assert!(own.urls()[0].starts_with("rsync://[::1]:8730/dnsbld/own-"));
+        assert_eq!(own.known_files(), ["a", "b"]);
+        assert_eq!(own.schedule.interval, Duration::from_secs(60));
+    }
+
+    #[test]
+    fn mistakes_are_told() {
+        for (text, said) in [
+            ("preset = 'psbl'\nfrom = 'a/b'", "is not a host"),
+            ("preset = 'psbl'\nfrom = ''", "is not a host"),
+            ("preset = 'psbl'\nfrom = 'h'\nsource = 'h::m'", "a sibling and a source"),
+            ("preset = 'psbl'\nfrom = 'h'\ninterval = '30s'", "\"1m\""),
+            ("name = 'x'\nfrom = 'h'", "files"),
+        ] {
+            let errors = feeds(&format!("[[feed]]\n{text}\n")).unwrap_err().to_string();
+            assert!(errors.contains(said), "{text}: {errors}");
+        }
+    }
+}
