@@ -27,7 +27,7 @@ use dnsbld::server::shared_catalog::{CatalogCache, SharedCatalog};
 use dnsbld::server::udp::UdpServer;
 use dnsbld::server::{Context, listen};
 use dnsbld::stats::top::Tops;
-use dnsbld::stats::{Latency, Recorders};
+use dnsbld::stats::{Latency, Recorders, Taps};
 use dnsbld::zone::{Catalog, Chaos, Dataset, Zone};
 use sets::{A, Asked, Question, Set, TXT};
 use std::hint::black_box;
@@ -70,7 +70,8 @@ fn main() -> io::Result<()> {
     // As of a server: what is asked most is looked at, too.
     let tops = Tops::new(MAX_WORKERS, 0);
     tops.apply(Top::default());
-    let mut recorders = Recorders::new(None, Latency::default(), tops);
+    let taps = Taps::default();
+    let mut recorders = Recorders::new(&taps, Latency::default(), tops);
     let mut servers = Vec::new();
     // This thread is 1, that of the delay queue 2.
     let mut threads = 3..;

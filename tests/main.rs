@@ -40,4 +40,5 @@ mod start;
 mod stats;
 mod sync;
 mod sync_disasters;
+mod taps;
 mod worst_cases;

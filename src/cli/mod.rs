@@ -11,6 +11,7 @@ mod events;
 mod guard;
 mod init;
 mod log;
+mod log_format;
 mod migrate;
 mod preview;
 mod reload;
@@ -40,12 +41,13 @@ pub use sync::Sync;
 pub use top::Top;
 pub use verify::Verify;
 
-use crate::config;
+use crate::config::{self, LogFormat};
 use crate::daemon::NoRoom;
 use crate::util::signals;
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use log::Lines;
+use serve::Prepared;
 use std::io::{self, IsTerminal, Write as _};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
@@ -106,10 +108,15 @@ impl Cli {
             signals::release();
         }
         let mut log = None;
-        let done = self.start_log().and_then(|lines| {
+        let prepared = match &self.command {
+            Command::Serve(serve) => Some(serve.prepare()),
+            _ => None,
+        };
+        let format = prepared.as_ref().map_or(LogFormat::Text, Prepared::log_format);
+        let done = self.start_log(format).and_then(|lines| {
             log = lines;
             match self.command {
-                Command::Serve(serve) => serve.run(),
+                Command::Serve(serve) => prepared.unwrap_or_else(|| serve.prepare()).run(),
                 Command::Status(status) => status.run(),
                 Command::Events(events) => events.run(),
                 Command::Stats(stats) => stats.run(),
@@ -142,6 +149,10 @@ impl Cli {
             };
             // If standard error is closed, nobody can be told.
             let _ = match &mut log {
+                Some(_) if format != LogFormat::Text => {
+                    tracing::error!("{}", text.trim_end());
+                    Ok(())
+                }
                 Some(lines) => lines.write_all(text.as_bytes()),
                 None => std::io::stderr().write_all(text.as_bytes()),
             };
@@ -154,7 +165,7 @@ impl Cli {
     }
 
     /// Starts the log, and returns that of a server, which must be finished at the end.
-    fn start_log(&self) -> anyhow::Result<Option<Lines>> {
+    fn start_log(&self, format: LogFormat) -> anyhow::Result<Option<Lines>> {
         let level = match (&self.log_level, std::env::var(LOG_VARIABLE)) {
             (Some(level), _) => level.clone(),
             (None, Ok(level)) if !level.is_empty() => {
@@ -183,7 +194,12 @@ impl Cli {
             .with_target(false)
             // Otherwise a failed write to standard error is reported on standard error, which panics.
             .log_internal_errors(false);
-        log.try_init().map_err(|error| anyhow::anyhow!(error))?;
+        let started = match format {
+            LogFormat::Text => log.try_init(),
+            LogFormat::Json => log.event_format(log_format::Json).try_init(),
+            LogFormat::Journald => log.event_format(log_format::Journald).try_init(),
+        };
+        started.map_err(|error| anyhow::anyhow!(error))?;
         Ok(lines)
     }
 }

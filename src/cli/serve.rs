@@ -1,6 +1,6 @@
 //! `dnsbld serve`
 
-use crate::config::ConfigSource;
+use crate::config::{ConfigSource, Errors, Loaded, LogFormat};
 use crate::event::{Event, EventSink as _, Log};
 use anyhow::Context;
 use clap::Args;
@@ -27,25 +27,54 @@ pub struct Serve {
 }
 
 impl Serve {
-    /// Reads the configuration and serves it.
+    /// Reads the configuration. What is to be told waits for the log, whose form the configuration says.
+    pub(super) fn prepare(&self) -> Prepared {
+        let folder = std::env::current_dir().context("cannot determine the current folder");
+        let is_chosen = self.config.is_none() && self.zones.is_empty();
+        let source = folder.map(|folder| {
+            let source = match (&self.config, is_chosen) {
+                (Some(file), _) => ConfigSource::file(file),
+                (None, true) => ConfigSource::default_file(&folder),
+                (None, false) => ConfigSource::zone_specs(self.zones.clone(), folder),
+            };
+            source.or_zone_specs().with_listen(&self.listen)
+        });
+        let loaded = source.map(|source| {
+            let loaded = source.load();
+            (source, loaded)
+        });
+        Prepared { is_chosen, loaded }
+    }
+}
+
+/// A configuration that was read for a server.
+pub(super) struct Prepared {
+    /// Nobody named it.
+    is_chosen: bool,
+    loaded: anyhow::Result<(ConfigSource, Result<Loaded, Errors>)>,
+}
+
+impl Prepared {
+    /// The form of the log; for people if the configuration cannot be used.
+    pub(super) fn log_format(&self) -> LogFormat {
+        match &self.loaded {
+            Ok((_, Ok(loaded))) => loaded.settings.server.log_format,
+            _ => LogFormat::Text,
+        }
+    }
+
+    /// Serves it.
     ///
     /// # Errors
     ///
     /// [`crate::config::Errors`] if the configuration cannot be used; else the failure that stopped
     /// the server.
-    pub fn run(self) -> anyhow::Result<ExitCode> {
-        let folder = std::env::current_dir().context("cannot determine the current folder")?;
-        let source = match (self.config, self.zones.is_empty()) {
-            (Some(file), _) => ConfigSource::file(file),
-            (None, false) => ConfigSource::zone_specs(self.zones, folder),
-            (None, true) => {
-                let source = ConfigSource::default_file(&folder);
-                Log.emit(&Event::SettingsChosen { source: source.to_string() });
-                source
-            }
-        };
-        let source = source.or_zone_specs().with_listen(&self.listen);
-        let loaded = source.load()?;
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let (source, loaded) = self.loaded?;
+        if self.is_chosen {
+            Log.emit(&Event::SettingsChosen { source: source.to_string() });
+        }
+        let loaded = loaded?;
         for warning in loaded.warnings {
             Log.emit(&Event::SettingDoubtful { source: source.to_string(), warning });
         }

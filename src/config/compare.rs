@@ -1,6 +1,6 @@
 //! A reload: what a new configuration changes at once, and what waits for a restart.
 
-use super::settings::{Dataset, Server, Settings, StatsFile};
+use super::settings::{Dataset, QueryLog, QueryLogFormat, Server, Settings, StatsFile};
 use crate::wire::name::NameBuf;
 use crate::zonefile::Kind;
 use std::collections::{HashMap, HashSet};
@@ -139,9 +139,22 @@ impl Changes {
         self.keep("server.control", &running.control, &mut wanted.control, ToString::to_string);
         self.keep("server.query-log", &running.query_log, &mut wanted.query_log, |log| match log {
             None => "off".to_owned(),
-            Some(log) if log.flush => format!("{} without buffering", log.target),
-            Some(log) => log.target.to_string(),
+            Some(QueryLog { target, flush, format, .. }) => {
+                let form = match format {
+                    QueryLogFormat::Rbldnsd => "",
+                    QueryLogFormat::Json => " in JSON",
+                };
+                let buffering = if *flush { " without buffering" } else { "" };
+                format!("{target}{form}{buffering}")
+            }
         });
+        let filter = &mut wanted.query_filter;
+        self.keep("server.query-log-...", &running.query_filter, filter, ToString::to_string);
+        self.keep("server.dnstap", &running.dnstap, &mut wanted.dnstap, |socket| {
+            socket.as_ref().map_or_else(|| "off".to_owned(), |path| path.display().to_string())
+        });
+        let format = &mut wanted.log_format;
+        self.keep("server.log-format", &running.log_format, format, ToString::to_string);
         self.keep("server.stats-...", &running.stats_file, &mut wanted.stats_file, |stats| {
             let Some(StatsFile { path, increments, interval }) = stats else {
                 return "off".to_owned();
@@ -251,7 +264,8 @@ fn addresses(list: &[SocketAddr]) -> String {
 mod tests {
     use super::*;
     use crate::config::{
-        ControlPath, Http, LogTarget, QueryLog, TcpLimits, Tls, Top, TtlBounds, Zone,
+        ControlPath, Http, LogFormat, LogTarget, QueryFilter, QueryLog, TcpLimits, Tls, Top,
+        TtlBounds, Zone,
     };
     use std::num::NonZeroUsize;
     use std::time::Duration;
@@ -294,7 +308,13 @@ mod tests {
             quiet_period: Duration::from_secs(8),
             state_dir: Some("/state".into()),
             control: ControlPath::Off,
-            query_log: Some(QueryLog { target: LogTarget::File("/log".into()), flush: true }),
+            query_log: Some(QueryLog {
+                flush: true,
+                ..QueryLog::new(LogTarget::File("/log".into()))
+            }),
+            dnstap: Some("/tap".into()),
+            query_filter: QueryFilter { sample: 5.try_into().unwrap(), ..Default::default() },
+            log_format: LogFormat::Json,
             stats_file: Some(StatsFile {
                 path: "/stats".into(),
                 increments: true,
@@ -320,6 +340,9 @@ mod tests {
             ("server.state-dir", "none", "/state"),
             ("server.control", "the usual place", "off"),
             ("server.query-log", "off", "/log without buffering"),
+            ("server.query-log-...", "all", "1 of 5"),
+            ("server.dnstap", "off", "/tap"),
+            ("server.log-format", "text", "json"),
             ("server.stats-...", "off", "increments to /stats every 60s"),
         ];
         assert_eq!(changes.restart, want.map(value));

@@ -144,6 +144,7 @@ fn what_is_commented_out_is_valid() {
         control: ControlPath::Usual,
         http: None,
         query_log: None,
+        dnstap: None,
         stats_file: None,
         ..server
     };

@@ -10,7 +10,7 @@ use crate::zonefile::{Format, Kind};
 use ipnet::IpNet;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -123,8 +123,14 @@ pub struct Server {
     pub accept_host_bits: bool,
     /// Unpacks compressed data files; if false, they cannot be loaded (rbldnsd's `-C`).
     pub decompress: bool,
-    /// The log of all queries, if it is on.
+    /// The form of the server's log. Under rbldnsd's name, the log has a form of its own.
+    pub log_format: LogFormat,
+    /// The log of queries, if it is on.
     pub query_log: Option<QueryLog>,
+    /// Where dnstap messages go: a unix socket that a collector listens on, if that is on.
+    pub dnstap: Option<PathBuf>,
+    /// Which queries go to the query log and to dnstap.
+    pub query_filter: QueryFilter,
     /// The statistics file, if it is on.
     pub stats_file: Option<StatsFile>,
     /// What is kept of single queries.
@@ -157,7 +163,10 @@ impl Default for Server {
             max_memory: None,
             accept_host_bits: false,
             decompress: true,
+            log_format: LogFormat::default(),
             query_log: None,
+            dnstap: None,
+            query_filter: QueryFilter::default(),
             stats_file: None,
             top: Top::default(),
             acl: Vec::new(),
@@ -196,6 +205,100 @@ pub struct QueryLog {
     pub target: LogTarget,
     /// Writes each line at once instead of within a second (rbldnsd's `-l +file`).
     pub flush: bool,
+    /// The form of a line.
+    pub format: QueryLogFormat,
+    /// Who may read a file that is made for it: it has the addresses of clients.
+    pub mode: u32,
+}
+
+impl QueryLog {
+    /// The user and the group of the server.
+    pub const MODE: u32 = 0o640;
+
+    /// In rbldnsd's form, and not flushed.
+    pub fn new(target: LogTarget) -> Self {
+        Self { target, flush: false, format: QueryLogFormat::default(), mode: Self::MODE }
+    }
+}
+
+/// The form of the lines of the query log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum QueryLogFormat {
+    /// `time client name type class: code/answers/length` (rbldnsd's manual, `-l`).
+    #[default]
+    Rbldnsd,
+    /// A JSON object.
+    Json,
+}
+
+/// The form of the server's log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// A JSON object for each line.
+    Json,
+    /// For systemd's journal: the priority in front, as sd-daemon(3) has it, and no time.
+    Journald,
+}
+
+impl fmt::Display for LogFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Text => "text",
+            Self::Json => "json",
+            Self::Journald => "journald",
+        })
+    }
+}
+
+/// Which queries are logged: those that pass all of it. By default, all do.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct QueryFilter {
+    /// Only certain answers; `None` for all.
+    pub only: Option<OnlyAnswers>,
+    /// Only names at or below these apexes, in lower case; none for all.
+    pub zones: Vec<NameBuf>,
+    /// One of so many of the rest.
+    pub sample: NonZeroU32,
+}
+
+/// Certain answers, each class if it is true.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct OnlyAnswers {
+    /// Those with records.
+    pub listed: bool,
+    /// REFUSED: of no zone, or to a client that may not ask.
+    pub refused: bool,
+}
+
+impl Default for QueryFilter {
+    fn default() -> Self {
+        Self { only: None, zones: Vec::new(), sample: NonZeroU32::MIN }
+    }
+}
+
+/// `only listed, of a.example b.example, 1 of 100`, or `all`.
+impl fmt::Display for QueryFilter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { only, zones, sample } = self;
+        let mut parts = Vec::new();
+        if let Some(OnlyAnswers { listed, refused }) = only {
+            let words = [(*listed, "listed"), (*refused, "refused")];
+            let words: Vec<_> = words.iter().filter(|(is, _)| *is).map(|(_, word)| *word).collect();
+            parts.push(format!("only {}", words.join(" and ")));
+        }
+        if !zones.is_empty() {
+            let names: Vec<_> = zones.iter().map(ToString::to_string).collect();
+            parts.push(format!("of {}", names.join(" ")));
+        }
+        if *sample != NonZeroU32::MIN {
+            parts.push(format!("1 of {sample}"));
+        }
+        f.write_str(if parts.is_empty() { "all" } else { "" })?;
+        f.write_str(&parts.join(", "))
+    }
 }
 
 /// Where the query log goes.

@@ -3,13 +3,14 @@
 use super::resolve::resolve;
 use super::{
     AgeLimit, ConfigDiagnostic, ControlPath, Dataset, FreshnessLimits, Guard, Http, Loaded,
-    LogTarget, Policy, QueryLog, Ratio, Sentinel, Server, Settings, Soa, StalePolicy, StatsFile,
-    TcpLimits, Tls, Top, TtlBounds, Usage, Zone, parse,
+    LogFormat, LogTarget, OnlyAnswers, Policy, QueryFilter, QueryLog, QueryLogFormat, Ratio,
+    Sentinel, Server, Settings, Soa, StalePolicy, StatsFile, TcpLimits, Tls, Top, TtlBounds, Usage,
+    Zone, parse,
 };
 use crate::zone::Unlisted;
 use crate::zonefile::Kind;
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,6 +71,12 @@ fn every_setting_of_the_server_arrives() {
         accept-host-bits = true
         query-log = 'queries'
         query-log-flush = true
+        query-log-format = 'json'
+        query-log-only = ['listed', 'refused']
+        query-log-zones = ['Z.example']
+        query-log-sample = 100
+        dnstap = '/run/tap'
+        log-format = 'journald'
         stats-file = '/var/stats'
         stats-increments = true
         stats-interval = '5m'
@@ -104,9 +111,17 @@ fn every_setting_of_the_server_arrives() {
         decompress: true,
         max_memory: Some(2 << 30),
         query_log: Some(QueryLog {
-            target: LogTarget::File("/etc/dnsbld/queries".into()),
             flush: true,
+            format: QueryLogFormat::Json,
+            ..QueryLog::new(LogTarget::File("/etc/dnsbld/queries".into()))
         }),
+        query_filter: QueryFilter {
+            only: Some(OnlyAnswers { listed: true, refused: true }),
+            zones: vec!["z.example".parse().unwrap()],
+            sample: NonZeroU32::new(100).unwrap(),
+        },
+        dnstap: Some("/run/tap".into()),
+        log_format: LogFormat::Journald,
         stats_file: Some(StatsFile {
             path: "/var/stats".into(),
             increments: true,
@@ -136,7 +151,7 @@ fn every_setting_of_the_server_arrives() {
 fn the_query_log_may_go_to_standard_output_and_statistics_be_written_on_signals_only() {
     let text = "[server]\nquery-log = '-'\nstats-file = 's'\nstats-interval = 0";
     let server = settings(&format!("{text}{REST}")).server;
-    assert_eq!(server.query_log, Some(QueryLog { target: LogTarget::Stdout, flush: false }));
+    assert_eq!(server.query_log, Some(QueryLog::new(LogTarget::Stdout)));
     let stats = server.stats_file.unwrap();
     assert_eq!((stats.increments, stats.interval), (false, None));
 }
@@ -390,6 +405,18 @@ const MISTAKES: &[(&str, &str)] = &[
     (
         "[guard]\noff = ['shrunk']",
         "2:8: guard.off: \"shrunk\" is not a rule of the guard\n    help: did you mean \"shrank\"?",
+    ),
+    (
+        "[server]\nquery-log-only = ['list']",
+        "2:19: server.query-log-only: \"list\" is no kind of answer\n    help: did you mean \"listed\"?",
+    ),
+    (
+        "[server]\nquery-log-zones = ['y.example']",
+        "2:20: server.query-log-zones: there is no zone \"y.example\"",
+    ),
+    (
+        "[server]\nlog-format = 'jsn'",
+        "2:14: server.log-format: there is no form \"jsn\"\n    help: did you mean \"json\"?",
     ),
     (
         "[guard]\nshrink = -1",

@@ -1,7 +1,7 @@
 //! The values of the configuration: times, addresses, names, dataset types.
 
 use super::error::{Problem, suggest};
-use super::settings::{StalePolicy, TtlBounds};
+use super::settings::{LogFormat, QueryLogFormat, StalePolicy, TtlBounds};
 use crate::util::time::read_duration;
 use crate::wire::name::NameBuf;
 use crate::zone::Unlisted;
@@ -73,6 +73,25 @@ pub(super) fn prefix(text: &str) -> Result<IpNet, Problem> {
     whole.or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from)).ok_or_else(|| {
         let help = "write an address, or a prefix without bits behind it, such as \"192.0.2.0/24\"";
         Problem::new(format!("{text:?} is not a prefix"), help)
+    })
+}
+
+/// The form of the query log.
+pub(super) fn query_log_format(text: &str) -> Result<QueryLogFormat, Problem> {
+    word(text, &[("rbldnsd", QueryLogFormat::Rbldnsd), ("json", QueryLogFormat::Json)])
+}
+
+/// The form of the server's log.
+pub(super) fn log_format(text: &str) -> Result<LogFormat, Problem> {
+    let all = [LogFormat::Text, LogFormat::Json, LogFormat::Journald];
+    word(text, &all.map(|format| (format.to_string(), format)))
+}
+
+fn word<T: Copy>(text: &str, allowed: &[(impl AsRef<str>, T)]) -> Result<T, Problem> {
+    let found = allowed.iter().find(|(word, _)| word.as_ref() == text);
+    found.map(|(_, value)| *value).ok_or_else(|| {
+        let words: Vec<_> = allowed.iter().map(|(word, _)| word.as_ref()).collect();
+        Problem::new(format!("there is no form {text:?}"), suggest(text, &words))
     })
 }
 

@@ -21,7 +21,7 @@ use crate::server::shared_catalog::SharedCatalog;
 use crate::state::lock::StateLock;
 use crate::state::serials::Serials;
 use crate::state::traffic::{Count, TrafficHistory};
-use crate::stats::query_log::QueryLog;
+use crate::stats::Taps;
 use crate::stats::report::StatsReport;
 use crate::status::{SCHEMA, Sources, Status, TrafficStatus};
 use crate::util::time::unix_time;
@@ -58,7 +58,7 @@ pub(super) struct Control {
     pub(super) http: HttpServers,
     pub(super) personality: Arc<dyn Personality>,
     pub(super) stats: StatsReporter,
-    pub(super) query_log: Option<QueryLog>,
+    pub(super) taps: Taps,
     pub(super) phase: Phase,
     pub(super) alarms: Alarms,
     pub(super) clock: Clock,
@@ -103,9 +103,7 @@ impl Control {
         self.report_traffic(TrafficHistory::save);
         self.servers.stop().await;
         self.stats.end(zones(&self.settings));
-        if let Some(log) = self.query_log {
-            log.stop();
-        }
+        self.taps.stop();
     }
 
     fn obey(&mut self, commands: impl Iterator<Item = Command>) -> ControlFlow<()> {
@@ -193,6 +191,7 @@ impl Control {
             since: self.since,
             sockets: self.http.added_to(self.servers.sockets()),
             events: &self.personality.recent_events(),
+            lost: self.taps.lost(),
             settings: &self.settings,
             datasets: &self.datasets,
             zones: self.catalog.load().zones(),

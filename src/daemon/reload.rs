@@ -12,9 +12,7 @@ impl Control {
     /// the settings, or why they do not hold.
     pub(super) fn reload(&mut self) -> Result<Changes, Errors> {
         self.notify_reloading();
-        if let Some(log) = &self.query_log {
-            log.reopen();
-        }
+        self.taps.reopen();
         self.datasets.look_now();
         let loaded = match self.source.load_again() {
             Ok(loaded) => loaded,

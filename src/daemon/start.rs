@@ -27,9 +27,8 @@ use crate::server::shared_catalog::SharedCatalog;
 use crate::state::lock::StateLock;
 use crate::state::serials::Serials;
 use crate::state::traffic::TrafficHistory;
-use crate::stats::query_log::QueryLog;
-use crate::stats::{Recorders, Workers};
-use crate::status::{Sockets, Sources, Status};
+use crate::stats::{Recorders, Taps, Workers};
+use crate::status::{LostQueries, Sockets, Sources, Status};
 use crate::util::time::unix_time;
 use crate::zone::{Catalog, Zone};
 use anyhow::Context as _;
@@ -67,7 +66,7 @@ struct FirstLoad {
 struct Serving {
     catalog: Arc<SharedCatalog>,
     servers: Servers,
-    query_log: Option<QueryLog>,
+    taps: Taps,
 }
 
 impl FirstLoad {
@@ -155,14 +154,15 @@ impl FirstLoad {
         let sockets = serving.map(|serving| serving.servers.sockets()).unwrap_or_default();
         let sockets = self.http.added_to(sockets);
         let zones = catalog.as_ref().map_or(&[][..], |catalog| catalog.zones());
-        self.status_of(sockets, zones)
+        self.status_of(sockets, serving.map(|serving| serving.taps.lost()), zones)
     }
 
-    fn status_of(&self, sockets: Sockets, zones: &[Zone]) -> Status {
+    fn status_of(&self, sockets: Sockets, lost: Option<LostQueries>, zones: &[Zone]) -> Status {
         Status::new(Sources {
             config: &self.source,
             since: self.since,
             sockets,
+            lost: lost.unwrap_or_default(),
             events: &self.personality.recent_events(),
             settings: &self.settings,
             datasets: &self.datasets,
@@ -202,18 +202,17 @@ impl FirstLoad {
     fn serve(&mut self, bound: Bound) -> anyhow::Result<Serving> {
         let sink: Arc<dyn EventSink> = Arc::clone(&self.personality) as _;
         let catalog = Arc::new(SharedCatalog::new(self.catalog()?));
-        let query_log = self.settings.server.query_log.as_ref();
-        let query_log = query_log.map(|log| QueryLog::start(log, &sink)).transpose();
-        let query_log = query_log.context("cannot start the thread of the query log")?;
+        let taps = Taps::start(&self.settings.server, &sink);
+        let taps = taps.context("cannot start the threads of the query log and of dnstap")?;
         let context = Context::new(Arc::clone(&catalog), sink);
         let statistics = self.stats.statistics();
         let (latency, tops) = (statistics.latency().clone(), statistics.tops().clone());
         tops.apply(self.settings.server.top);
-        let recorders = Recorders::new(query_log.as_ref(), latency, tops);
+        let recorders = Recorders::new(&taps, latency, tops);
         let servers = Servers::start(bound, &self.settings.server, context, recorders)?;
         self.datasets.enter_background();
         control::save_serials(&mut self.serials, &*self.personality);
-        Ok(Serving { catalog, servers, query_log })
+        Ok(Serving { catalog, servers, taps })
     }
 
     /// Answers from what is built by now.
@@ -229,9 +228,7 @@ impl Serving {
     /// Stops to answer; what is under way is finished.
     async fn stop(self) {
         self.servers.stop().await;
-        if let Some(log) = self.query_log {
-            log.stop();
-        }
+        self.taps.stop();
     }
 }
 
@@ -250,7 +247,7 @@ pub(super) fn load(
     let (_, mut nobody) = commands();
     runtime.block_on(load.build(&mut nobody, None));
     let catalog = load.catalog()?;
-    let status = load.status_of(Sockets::default(), catalog.zones());
+    let status = load.status_of(Sockets::default(), None, catalog.zones());
     Ok((catalog, status))
 }
 
@@ -331,7 +328,7 @@ pub(super) fn serve(
         } = load;
         send_loads(&datasets, builds, &sender);
         tokio::spawn(signals.send_to(sender));
-        let Serving { catalog, servers, query_log } = serving;
+        let Serving { catalog, servers, taps } = serving;
         let control = Control {
             settings,
             source,
@@ -343,7 +340,7 @@ pub(super) fn serve(
             http,
             personality,
             stats,
-            query_log,
+            taps,
             phase: Phase::default(),
             alarms: Alarms::default(),
             clock,

@@ -83,6 +83,9 @@ impl Event {
             | Self::CertificateExpiring { file, .. }
             | Self::TrafficUnusable { file, .. }
             | Self::StatisticsNotWritten { file, .. }
+            | Self::DnstapConnected { socket: file }
+            | Self::DnstapFailed { socket: file, .. }
+            | Self::DnstapQueriesLost { socket: file, .. }
             | Self::ControlSocketNotOpened { socket: file, .. } => Some(file),
             _ => None,
         }

@@ -90,6 +90,8 @@ pub(crate) fn level(event: &Event) -> Level {
         | Event::ReceiveBufferSmall { .. }
         | Event::QueryLogFailed { .. }
         | Event::QueryLogLinesLost { .. }
+        | Event::DnstapFailed { .. }
+        | Event::DnstapQueriesLost { .. }
         | Event::QueryLogUnfinished { .. } => Level::WARN,
 
         Event::DatasetLoaded { .. }
@@ -104,6 +106,7 @@ pub(crate) fn level(event: &Event) -> Level {
         | Event::StateFolderTaken { .. }
         | Event::FoldersWatched
         | Event::SettingsChosen { .. }
+        | Event::DnstapConnected { .. }
         | Event::SettingChanged { .. }
         | Event::SettingsReloaded { .. }
         | Event::CertificateRenewed
@@ -367,6 +370,19 @@ pub(crate) fn text(event: &Event) -> String {
         Event::QueryLogUnfinished { target } => {
             format!("query log {target}: its last lines are lost: it cannot be written")
         }
+        Event::DnstapConnected { socket } => {
+            format!("dnstap {}: connected: queries are sent there", socket.display())
+        }
+        Event::DnstapFailed { socket, error } => format!(
+            "dnstap {}: no collector takes queries: {error}; those that find no room until one does are lost \
+             to it; start it, and let the server's user write to the socket",
+            socket.display()
+        ),
+        Event::DnstapQueriesLost { socket, queries } => format!(
+            "dnstap {}: {} lost: the collector is away, or not fast enough",
+            socket.display(),
+            counted(*queries, "query is", "queries are")
+        ),
         Event::ControlSocketNotOpened { socket, fault } => {
             let (reason, remedy) = socket_fault(fault);
             format!(

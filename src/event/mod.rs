@@ -480,6 +480,25 @@ pub enum Event {
         /// The log.
         target: LogTarget,
     },
+    /// A dnstap collector takes queries from now on.
+    DnstapConnected {
+        /// Its socket.
+        socket: PathBuf,
+    },
+    /// There is no dnstap collector, or it is gone.
+    DnstapFailed {
+        /// Its socket.
+        socket: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// Queries were not told to the dnstap collector.
+    DnstapQueriesLost {
+        /// Its socket.
+        socket: PathBuf,
+        /// How many.
+        queries: u64,
+    },
     /// The server cannot be asked or told anything by `dnsbld status` and the like.
     ControlSocketNotOpened {
         /// The socket.
@@ -613,6 +632,9 @@ names! {
     Event::QueryLogFailed { .. } => "query-log-failed",
     Event::QueryLogLinesLost { .. } => "query-log-lines-lost",
     Event::QueryLogUnfinished { .. } => "query-log-unfinished",
+    Event::DnstapConnected { .. } => "dnstap-connected",
+    Event::DnstapFailed { .. } => "dnstap-failed",
+    Event::DnstapQueriesLost { .. } => "dnstap-queries-lost",
     Event::ControlSocketNotOpened { .. } => "control-socket-not-opened",
     Event::Stopping => "stopping",
 }

@@ -298,6 +298,12 @@ pub(crate) fn samples() -> Vec<Event> {
         Event::QueryLogFailed { target: target(), error: error(libc::EACCES) },
         Event::QueryLogLinesLost { target: target(), lines: 1000 },
         Event::QueryLogUnfinished { target: target() },
+        Event::DnstapConnected { socket: "/run/dnstap/dnsbld.sock".into() },
+        Event::DnstapFailed {
+            socket: "/run/dnstap/dnsbld.sock".into(),
+            error: error(libc::ECONNREFUSED),
+        },
+        Event::DnstapQueriesLost { socket: "/run/dnstap/dnsbld.sock".into(), queries: 1000 },
         control_socket(SocketFault::InUse),
         control_socket(SocketFault::NotASocket),
         control_socket(SocketFault::ForeignFolder),

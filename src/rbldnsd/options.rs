@@ -256,10 +256,12 @@ impl Options {
             },
             b'l' => {
                 let (flush, file) = plus(word);
+                // As rbldnsd makes it.
+                let log = |target| Some(QueryLog { flush, mode: 0o644, ..QueryLog::new(target) });
                 self.query_log = match file.as_encoded_bytes() {
                     b"" => None,
-                    b"-" => Some(QueryLog { target: LogTarget::Stdout, flush }),
-                    _ => Some(QueryLog { target: LogTarget::File(file.into()), flush }),
+                    b"-" => log(LogTarget::Stdout),
+                    _ => log(LogTarget::File(file.into())),
                 };
             }
             b's' => {
@@ -423,7 +425,11 @@ mod tests {
             check: 600,
             quick: true,
             hide_version: 1,
-            query_log: Some(QueryLog { target: LogTarget::File("log".into()), flush: true }),
+            query_log: Some(QueryLog {
+                flush: true,
+                mode: 0o644,
+                ..QueryLog::new(LogTarget::File("log".into()))
+            }),
             statistics: Some(Statistics { file: "stats".into(), relative: true }),
             facility: Facility::of("mail").unwrap(),
             zones: vec!["a:ip4set:x".into(), "b:dnset:y".into()],

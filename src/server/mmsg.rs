@@ -445,6 +445,11 @@ impl Address {
         libc::sa_family_t::from_ne_bytes(self.field::<2, FAMILY>()).into()
     }
 
+    /// The port of the sender.
+    pub(super) fn port(&self) -> u16 {
+        u16::from_be_bytes(self.field::<2, { Self::PORT }>())
+    }
+
     #[inline(always)]
     fn has_port(&self) -> bool {
         self.field::<2, { Self::PORT }>() != [0, 0]

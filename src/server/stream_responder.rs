@@ -1,12 +1,13 @@
 //! Where the stream transports (TCP, TLS) have their queries answered.
 
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::shared_catalog::SharedCatalog;
 use super::{AnswerFn, client_address};
 use crate::engine::{Outcome, Request, Transport, WorkerState};
+use crate::stats::dnstap::Ends;
 use crate::stats::top::TopSampler;
 use crate::stats::{Recorder, Sampler};
 use crate::util::time::unix_time;
@@ -23,6 +24,8 @@ pub(super) struct StreamResponder<A> {
     transport: Transport,
     answer: A,
     recorder: Recorder,
+    /// The address of the listener.
+    address: SocketAddr,
     inner: Mutex<Inner>,
 }
 
@@ -47,17 +50,18 @@ impl<A: AnswerFn> StreamResponder<A> {
         catalog: Arc<SharedCatalog>,
         transport: Transport,
         recorder: Recorder,
+        address: SocketAddr,
         answer: A,
     ) -> Self {
         let buffer = vec![0; MAX_MESSAGE].into_boxed_slice();
         let (state, tops) = (recorder.state(), recorder.top_sampler());
         let inner = Mutex::new(Inner { state, sampler: Sampler::default(), tops, buffer });
-        Self { catalog, transport, answer, recorder, inner }
+        Self { catalog, transport, answer, recorder, address, inner }
     }
 
     /// Answers one query; `take` gets the answer's bytes.
-    pub(super) fn answer(&self, query: &[u8], client: IpAddr, take: impl FnOnce(&[u8])) -> Reply {
-        let client = client_address(client);
+    pub(super) fn answer(&self, query: &[u8], peer: SocketAddr, take: impl FnOnce(&[u8])) -> Reply {
+        let client = client_address(peer.ip());
         let transport = self.transport;
         let request = Request { query, client, transport, now: unix_time() };
         let catalog = self.catalog.load();
@@ -72,7 +76,10 @@ impl<A: AnswerFn> StreamResponder<A> {
         if tops.pick(1, request.now).is_some() {
             tops.take(&request, buffer);
         }
-        self.recorder.log(&request, outcome, buffer);
+        self.recorder.log(&catalog, &request, outcome, buffer, || Ends {
+            client: (client, peer.port()).into(),
+            server: self.address,
+        });
         let (len, reply) = match outcome {
             Outcome::Respond(len) => (len, Reply::Now),
             Outcome::RespondAfter(len, wait) => (len, Reply::After(wait)),

@@ -1,7 +1,7 @@
 //! TCP: a small accept loop and one task per connection, with caps and deadlines (RFC 7766).
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -114,6 +114,7 @@ impl TcpService {
             Arc::clone(&self.context.catalog),
             Transport::Tcp,
             recorder,
+            address,
             answer,
         ));
         let service = self.clone();
@@ -182,7 +183,7 @@ impl<A: AnswerFn> Acceptor<A> {
                 _ = self.stopped.changed() => break,
                 Some(ended) = self.tasks.join_next() => self.report_panic(ended),
                 accepted = self.listener.accept() => match accepted {
-                    Ok((stream, client)) => self.open(stream, client.ip()),
+                    Ok((stream, client)) => self.open(stream, client),
                     Err(error) => self.after_accept_error(error).await,
                 }
             }
@@ -193,8 +194,8 @@ impl<A: AnswerFn> Acceptor<A> {
         self.tasks.shutdown().await;
     }
 
-    fn open(&mut self, stream: TcpStream, client: IpAddr) {
-        let Some(admission) = Connections::admit(&self.service.connections, client) else {
+    fn open(&mut self, stream: TcpStream, client: SocketAddr) {
+        let Some(admission) = Connections::admit(&self.service.connections, client.ip()) else {
             return;
         };
         let mut connection = Connection {
@@ -242,7 +243,7 @@ impl<A: AnswerFn> Acceptor<A> {
 
 struct Connection<A> {
     stream: TcpStream,
-    client: IpAddr,
+    client: SocketAddr,
     limits: ConnectionLimits,
     responder: Arc<StreamResponder<A>>,
     input: Input,

@@ -199,7 +199,8 @@ impl TlsServer {
         let address = listener.local_addr()?;
         let (stop, mut stopped) = watch::channel(());
         let catalog = Arc::clone(&context.catalog);
-        let responder = Arc::new(StreamResponder::new(catalog, Transport::Tls, recorder, answer));
+        let responder =
+            Arc::new(StreamResponder::new(catalog, Transport::Tls, recorder, address, answer));
         let sink = Arc::clone(&context.sink);
         let open = move || open(&listener, &certificate, &responder, &sink, idle);
         let sink = Arc::clone(&context.sink);
@@ -271,7 +272,7 @@ impl<A: AnswerFn> RequestHandler for Handler<A> {
         mut responder: R,
     ) -> ResponseInfo {
         let mut answer = Vec::new();
-        let reply = self.responder.answer(request.as_slice(), request.src().ip(), |bytes| {
+        let reply = self.responder.answer(request.as_slice(), request.src(), |bytes| {
             answer.extend_from_slice(bytes);
         });
         match reply {

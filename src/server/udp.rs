@@ -19,6 +19,7 @@ use super::throttle::Throttle;
 use super::{AnswerFn, Context, ServerCounters};
 use crate::engine::{self, Catalog, Outcome, Request, Transport, WorkerState};
 use crate::event::Event;
+use crate::stats::dnstap::Ends;
 use crate::stats::top::TopSampler;
 use crate::stats::{Recorder, Recorders, Sampler};
 use crate::util::threads::panic_message;
@@ -247,7 +248,10 @@ impl<A: AnswerFn> Worker<A> {
                 request.client = client;
             }
             let outcome = (self.answer)(catalog, &mut self.state, &request, exchange.reply);
-            self.recorder.log(&request, outcome, exchange.reply);
+            self.recorder.log(catalog, &request, outcome, exchange.reply, || Ends {
+                client: (request.client, exchange.sender.port()).into(),
+                server: self.address,
+            });
             match outcome {
                 Outcome::Respond(len) => self.batch.queue(index, len),
                 Outcome::RespondAfter(len, wait) => {

@@ -1,25 +1,29 @@
 //! What the server tells of its queries: statistics and the query log, in the formats of rbldnsd,
-//! so that graphs and log parsers built on these go on.
+//! so that graphs and log parsers built on these go on, and dnstap.
 //!
 //! Workers count in [`crate::engine::Counters`], and the time that some queries take in [`Latency`];
 //! [`Statistics`] reads both on the control thread. What is asked most is estimated in [`top`].
-//! Each line of the query log goes into a buffer of its worker, and a thread writes what is in the
-//! buffers.
+//! What goes to the query log and to dnstap goes into buffers of the worker, and threads write what is in the
+//! buffers ([`Taps`]).
 
+pub mod dnstap;
 mod latency;
 pub mod query_log;
 pub mod report;
 mod statistics;
+mod taps;
 pub mod top;
 mod workers;
 
 pub use latency::{BUCKETS, Histogram, Latency, Sampler};
 pub use statistics::{Statistics, Traffic};
+pub use taps::Taps;
 pub use workers::Workers;
 
-use crate::engine::{Outcome, Request, WorkerState};
-use query_log::{Lane, QueryLog};
+use crate::engine::{Catalog, Outcome, Request, WorkerState};
+use dnstap::Ends;
 use std::time::Duration;
+use taps::Tap;
 use top::{TopSampler, Tops};
 
 /// Where one worker counts and logs what it answers.
@@ -28,7 +32,7 @@ pub struct Recorder {
     worker: usize,
     latency: Latency,
     tops: Tops,
-    log: Option<Lane>,
+    tap: Option<Box<Tap>>,
 }
 
 impl Recorder {
@@ -47,20 +51,35 @@ impl Recorder {
         self.latency.count(self.worker, time);
     }
 
-    /// Logs a query and what came of it, if there is a log. `out` starts with the answer.
+    /// Logs a query and what came of it, if that is on. `out` starts with the answer; `ends` tells where the
+    /// query came from.
     #[inline(always)]
-    pub fn log(&self, request: &Request<'_>, outcome: Outcome, out: &[u8]) {
-        if let Some(lane) = &self.log {
-            log(lane, request, outcome, out);
+    pub fn log(
+        &self,
+        catalog: &Catalog,
+        request: &Request<'_>,
+        outcome: Outcome,
+        out: &[u8],
+        ends: impl FnOnce() -> Ends,
+    ) {
+        if let Some(tap) = &self.tap {
+            log(tap, catalog, request, outcome, out, ends);
         }
     }
 }
 
 /// Apart, so that without a log next to nothing is done.
 #[inline(never)]
-fn log(lane: &Lane, request: &Request<'_>, outcome: Outcome, out: &[u8]) {
+fn log(
+    tap: &Tap,
+    catalog: &Catalog,
+    request: &Request<'_>,
+    outcome: Outcome,
+    out: &[u8],
+    ends: impl FnOnce() -> Ends,
+) {
     if let Some(answer) = outcome.bytes().and_then(|len| out.get(..len)) {
-        lane.log(request, answer);
+        tap.take(catalog, request, answer, ends);
     }
 }
 
@@ -70,13 +89,13 @@ pub struct Recorders<'a> {
     next: usize,
     latency: Latency,
     tops: Tops,
-    log: Option<&'a QueryLog>,
+    taps: Option<&'a Taps>,
 }
 
 impl<'a> Recorders<'a> {
-    /// For a server with this query log, whose times and most frequent keys and clients are counted there.
-    pub fn new(log: Option<&'a QueryLog>, latency: Latency, tops: Tops) -> Self {
-        Self { next: 0, latency, tops, log }
+    /// For a server that logs queries there, and whose times and most frequent keys and clients are counted there.
+    pub fn new(taps: &'a Taps, latency: Latency, tops: Tops) -> Self {
+        Self { next: 0, latency, tops, taps: Some(taps) }
     }
 
     /// The recorder of the next worker.
@@ -84,6 +103,6 @@ impl<'a> Recorders<'a> {
         let worker = self.next;
         self.next += 1;
         let (latency, tops) = (self.latency.clone(), self.tops.clone());
-        Recorder { worker, latency, tops, log: self.log.map(QueryLog::lane) }
+        Recorder { worker, latency, tops, tap: self.taps.and_then(Taps::tap) }
     }
 }

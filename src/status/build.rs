@@ -1,8 +1,8 @@
 //! The status of a server, made of what it serves.
 
 use super::{
-    ChangeStatus, DatasetStatus, FeedStatus, FileStatus, Health, ProblemStatus, SCHEMA,
-    ServerStatus, Sockets, Status, Time, ZoneStatus,
+    ChangeStatus, DatasetStatus, FeedStatus, FileStatus, Health, LostQueries, ProblemStatus,
+    SCHEMA, ServerStatus, Sockets, Status, Time, ZoneStatus,
 };
 use crate::config::{ConfigSource, Settings, Zone as ZoneSettings};
 use crate::dataset::manager::DatasetManager;
@@ -30,6 +30,8 @@ pub(crate) struct Sources<'a> {
     pub(crate) since: u64,
     /// What is listened on.
     pub(crate) sockets: Sockets,
+    /// What the logs of queries have lost.
+    pub(crate) lost: LostQueries,
     /// What has happened.
     pub(crate) events: &'a RecentEvents,
     /// The settings that are served.
@@ -43,7 +45,7 @@ pub(crate) struct Sources<'a> {
 impl Status {
     /// The status as it is now.
     pub(crate) fn new(sources: Sources<'_>) -> Self {
-        let Sources { config, since, sockets, events, settings, datasets, zones } = sources;
+        let Sources { config, since, sockets, lost, events, settings, datasets, zones } = sources;
         let (now, loading) = (unix_time(), datasets.is_building());
         let feeds = FeedStatus::all(settings, now);
         let datasets: Vec<_> = datasets
@@ -78,6 +80,7 @@ impl Status {
                 connections: sockets.connections,
                 certificates: sockets.certificates,
                 loading,
+                lost,
             },
             zones: settings.zones.iter().enumerate().map(zone).collect(),
             datasets,

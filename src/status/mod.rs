@@ -74,6 +74,19 @@ pub struct ServerStatus {
     pub certificates: Vec<CertificateStatus>,
     /// Files are being read: at the start, after a change, or for a reload.
     pub loading: bool,
+    /// What the logs of queries have lost since the start.
+    #[serde(default)]
+    pub lost: LostQueries,
+}
+
+/// Queries that the logs of queries have lost since the start, because they could not be written or sent, or not
+/// fast enough; `None` for a log that is off.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct LostQueries {
+    /// Lines of the query log.
+    pub query_log: Option<u64>,
+    /// Queries of dnstap.
+    pub dnstap: Option<u64>,
 }
 
 /// Addresses of sockets.

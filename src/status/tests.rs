@@ -42,6 +42,7 @@ fn the_report_has_a_line_for_each_zone_and_a_question_to_the_best() {
             connections: Vec::new(),
             certificates: Vec::new(),
             loading: false,
+            lost: LostQueries { query_log: Some(12), dnstap: Some(0) },
         },
         zones: vec![
             zone("a.example", Health::Unloaded, None),
@@ -90,6 +91,7 @@ fn status(zones: Vec<ZoneStatus>, datasets: Vec<DatasetStatus>) -> Status {
                 expires: Some(Time(1_000_000 + 20 * 86_400)),
             }],
             loading: true,
+            lost: LostQueries { query_log: Some(12), dnstap: Some(0) },
         },
         zones,
         datasets,
@@ -179,6 +181,7 @@ fn the_text_has_two_tables_and_what_is_wrong() {
 dnsbld 1.2.3, process 9, up 2 h, with a.toml, reading files
 listening on 192.0.2.1:53 (UDP and TCP), 3 of 512 TCP connections
 certificate /tls/c.pem of dns.test, 192.0.2.1: expires in 20 days
+query log: 12 queries lost since the start
 
 zone       ready  state         serial  entries  addresses  queries  listed
 a.example  NO     never-loaded       7       12          -       30       2

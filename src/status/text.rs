@@ -1,8 +1,8 @@
 //! The status in text: the report of a start, and the answer to `dnsbld status`.
 
 use super::{
-    CertificateStatus, ConnectionStatus, DatasetStatus, FeedStatus, Health, ListenerStatus, Status,
-    Time, ZoneStatus,
+    CertificateStatus, ConnectionStatus, DatasetStatus, FeedStatus, Health, ListenerStatus,
+    LostQueries, Status, Time, ZoneStatus,
 };
 use crate::util::text::{age, counted, table};
 use std::fmt::{self, Write as _};
@@ -76,6 +76,13 @@ impl Status {
         }
         for certificate in &server.certificates {
             let _ = writeln!(out, "{}", certificate.words(self.time));
+        }
+        let LostQueries { query_log, dnstap } = server.lost;
+        for (log, lost) in [("query log", query_log), ("dnstap", dnstap)] {
+            if let Some(lost) = lost.filter(|lost| *lost > 0) {
+                let queries = counted(lost, "query", "queries");
+                let _ = writeln!(out, "{log}: {queries} lost since the start");
+            }
         }
         out.push('\n');
         let zones = self.zones.iter().map(ZoneStatus::cells);

@@ -51,6 +51,7 @@ pub(super) fn resolve(
     let datasets = resolver.datasets(&lists.datasets, &server.ttl, &guard);
     let (zones, acl) =
         resolver.zones(&lists.zones, &lists.datasets, &spec.server, !spec.feed.is_empty());
+    resolver.logged_zones(&spec.server, &zones);
     let http = spec.http.as_ref().and_then(|http| resolver.http(http, &server));
     let server = Server { acl, http, top: server::top(&spec.stats), ..server };
     let Resolver { faults, mut errors, warnings, .. } = resolver;

@@ -1,14 +1,15 @@
 //! The table `[server]`, `[server.tls]` in it, and `[stats]`.
 
-use super::super::error::Problem;
+use super::super::error::{Problem, suggest};
 use super::super::settings::{
-    ControlPath, LogTarget, QueryLog, Server, StatsFile, TcpLimits, Tls, Top, TtlBounds,
+    ControlPath, LogTarget, OnlyAnswers, QueryFilter, QueryLog, Server, StatsFile, TcpLimits, Tls,
+    Top, TtlBounds, Zone,
 };
 use super::super::spec::{ServerSpec, StatsSpec, TlsSpec, Typed};
 use super::super::value::{self, collide};
 use super::{Resolver, span_of};
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 use toml::Spanned;
 
@@ -58,7 +59,14 @@ impl Resolver<'_> {
                 .and_then(|size| self.value("server.max-memory", size, value::size)),
             accept_host_bits: spec.accept_host_bits.unwrap_or(defaults.accept_host_bits),
             decompress: defaults.decompress,
+            log_format: spec
+                .log_format
+                .as_ref()
+                .and_then(|word| self.value("server.log-format", word, value::log_format))
+                .unwrap_or_default(),
             query_log: self.query_log(spec),
+            dnstap: spec.dnstap.as_ref().and_then(|socket| self.file("server.dnstap", socket)),
+            query_filter: self.query_filter(spec),
             stats_file: self.stats_file(spec),
             top: defaults.top,
             acl: Vec::new(),
@@ -174,7 +182,55 @@ impl Resolver<'_> {
             "-" => LogTarget::Stdout,
             _ => LogTarget::File(self.file("server.query-log", typed)?),
         };
-        Some(QueryLog { target, flush: spec.query_log_flush.unwrap_or(false) })
+        let format = spec.query_log_format.as_ref();
+        let format = format
+            .and_then(|word| self.value("server.query-log-format", word, value::query_log_format));
+        Some(QueryLog {
+            flush: spec.query_log_flush.unwrap_or(false),
+            format: format.unwrap_or_default(),
+            ..QueryLog::new(target)
+        })
+    }
+
+    fn query_filter(&mut self, spec: &ServerSpec) -> QueryFilter {
+        let key = "server.query-log-only";
+        let mut only = OnlyAnswers::default();
+        for typed in spec.query_log_only.iter().flat_map(Spanned::get_ref) {
+            match typed.get_ref().as_str() {
+                "listed" => only.listed = true,
+                "refused" => only.refused = true,
+                word => {
+                    let help = suggest(word, &["listed", "refused"]);
+                    let problem = Problem::new(format!("{word:?} is no kind of answer"), help);
+                    self.error(key, typed.span(), problem);
+                }
+            }
+        }
+        let key = "server.query-log-zones";
+        let typed = spec.query_log_zones.iter().flat_map(Spanned::get_ref);
+        let zones = typed.filter_map(|name| self.value(key, name, value::domain)).collect();
+        let key = "server.query-log-sample";
+        let sample = self.number(key, &spec.query_log_sample, 1, 1..=1_000_000);
+        QueryFilter {
+            only: (only != OnlyAnswers::default()).then_some(only),
+            zones,
+            sample: NonZeroU32::new(sample).unwrap_or(NonZeroU32::MIN),
+        }
+    }
+
+    /// Tells of zones to be logged that are not served.
+    pub(super) fn logged_zones(&mut self, spec: &ServerSpec, zones: &[Zone]) {
+        let is_complete = !self.lacks_tables();
+        for typed in spec.query_log_zones.iter().flat_map(Spanned::get_ref) {
+            let Ok(name) = value::domain(typed.get_ref()) else { continue };
+            if is_complete && !zones.iter().any(|zone| zone.name == name) {
+                let names: Vec<_> = zones.iter().map(|zone| zone.name.to_string()).collect();
+                let names: Vec<_> = names.iter().map(String::as_str).collect();
+                let help = suggest(typed.get_ref(), &names);
+                let problem = Problem::new(format!("there is no zone {:?}", typed.get_ref()), help);
+                self.error("server.query-log-zones", typed.span(), problem);
+            }
+        }
     }
 
     fn stats_file(&mut self, spec: &ServerSpec) -> Option<StatsFile> {

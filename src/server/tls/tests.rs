@@ -256,6 +256,7 @@ fn through_hickory(query: &[u8], answer: &[u8]) -> Option<Vec<u8>> {
         catalog,
         Transport::Tls,
         stats::Recorder::default(),
+        ([127, 0, 0, 1], 853).into(),
         move |_: &Catalog, _: &mut WorkerState, _: &EngineRequest<'_>, out: &mut [u8]| {
             out[..answer.len()].copy_from_slice(&answer);
             Outcome::Respond(answer.len())

@@ -1,12 +1,14 @@
 //! One line of the query log.
 
+use crate::config::QueryLogFormat;
+use crate::engine::{Request, Transport};
 use crate::wire::message::response::OPT_SIZE;
 use crate::wire::{HEADER, Rcode, name};
 use std::io::Write as _;
 use std::net::IpAddr;
 
-/// The longest line: a name of 255 bytes, all escaped, and what stands around it.
-pub(super) const MAX_LINE: usize = 1200;
+/// The longest line: a name of 255 bytes, all escaped, for JSON once more, and what stands around it.
+pub(super) const MAX_LINE: usize = 1600;
 
 /// The names rbldnsd has for types, as dig has them otherwise.
 const TYPES: [&str; 42] = [
@@ -25,46 +27,138 @@ const RCODES: [&str; 11] = [
     "NXRRSET", "NOTAUTH", "NOTZONE",
 ];
 
-/// Appends `time client name type class: code/answers/length` (rbldnsd's manual, `-l`); nothing if
-/// the query has no question that could be read, as rbldnsd does not log those.
-pub(super) fn write(out: &mut Vec<u8>, now: u64, client: IpAddr, query: &[u8], answer: &[u8]) {
-    let Some((wire, [t0, t1, c0, c1])) = question(query) else { return };
+/// What a line says.
+struct Line<'a> {
+    now: u64,
+    client: IpAddr,
+    transport: Transport,
+    /// In wire form.
+    name: &'a [u8],
+    rtype: u16,
+    class: u16,
+    rcode: u16,
+    answers: u16,
+    bytes: usize,
+}
+
+/// Appends a line in this form; nothing if the query has no question that could be read, as rbldnsd does not
+/// log those.
+pub(super) fn write(
+    out: &mut Vec<u8>,
+    format: QueryLogFormat,
+    request: &Request<'_>,
+    answer: &[u8],
+) {
+    let Request { query, client, transport, now } = *request;
+    let Some((name, [t0, t1, c0, c1])) = question(query) else { return };
     let Some(header) = answer.first_chunk::<HEADER>() else { return };
-    // Writing to a vector does not fail.
-    let _ = write!(out, "{now} {client} ");
-    name::write_text(wire, out);
-    out.push(b' ');
-    match u16::from_be_bytes([t0, t1]) {
-        rtype if usize::from(rtype) < TYPES.len() => {
-            out.extend(TYPES[usize::from(rtype)].as_bytes());
-        }
-        rtype @ 250..=256 => out.extend(META_TYPES[usize::from(rtype) - 250].as_bytes()),
-        rtype => {
-            let _ = write!(out, "type{rtype}");
+    let line = Line {
+        now,
+        client,
+        transport,
+        name,
+        rtype: u16::from_be_bytes([t0, t1]),
+        class: u16::from_be_bytes([c0, c1]),
+        rcode: rcode(header, answer),
+        answers: u16::from_be_bytes([header[6], header[7]]),
+        bytes: answer.len(),
+    };
+    match format {
+        QueryLogFormat::Rbldnsd => line.write_text(out),
+        QueryLogFormat::Json => line.write_json(out),
+    }
+}
+
+impl Line<'_> {
+    /// `time client name type class: code/answers/length` (rbldnsd's manual, `-l`).
+    fn write_text(&self, out: &mut Vec<u8>) {
+        // Writing to a vector does not fail.
+        let _ = write!(out, "{} {} ", self.now, self.client);
+        name::write_text(self.name, out);
+        out.push(b' ');
+        self.write_type(out);
+        out.push(b' ');
+        self.write_class(out);
+        out.extend(b": ");
+        self.write_rcode(out);
+        let _ = writeln!(out, "/{}/{}", self.answers, self.bytes);
+    }
+
+    /// A JSON object with the same, and the transport. The time comes first: lines are sorted by it.
+    fn write_json(&self, out: &mut Vec<u8>) {
+        let transport = match self.transport {
+            Transport::Udp => "udp",
+            Transport::Tcp => "tcp",
+            Transport::Tls => "tls",
+        };
+        let _ = write!(
+            out,
+            r#"{{"time":{},"client":"{}","transport":"{transport}","name":""#,
+            self.now, self.client
+        );
+        let start = out.len();
+        name::write_text(self.name, out);
+        escape(out, start);
+        out.extend(br#"","type":""#);
+        self.write_type(out);
+        out.extend(br#"","class":""#);
+        self.write_class(out);
+        out.extend(br#"","rcode":""#);
+        self.write_rcode(out);
+        let _ = writeln!(out, r#"","answers":{},"bytes":{}}}"#, self.answers, self.bytes);
+    }
+
+    fn write_type(&self, out: &mut Vec<u8>) {
+        match self.rtype {
+            rtype if usize::from(rtype) < TYPES.len() => {
+                out.extend(TYPES[usize::from(rtype)].as_bytes());
+            }
+            rtype @ 250..=256 => out.extend(META_TYPES[usize::from(rtype) - 250].as_bytes()),
+            rtype => {
+                let _ = write!(out, "type{rtype}");
+            }
         }
     }
-    out.push(b' ');
-    match u16::from_be_bytes([c0, c1]) {
-        0 => out.extend(b"INVALID"),
-        1 => out.extend(b"IN"),
-        3 => out.extend(b"CH"),
-        4 => out.extend(b"HS"),
-        255 => out.extend(b"ANY"),
-        class => {
-            let _ = write!(out, "class{class}");
+
+    fn write_class(&self, out: &mut Vec<u8>) {
+        match self.class {
+            0 => out.extend(b"INVALID"),
+            1 => out.extend(b"IN"),
+            3 => out.extend(b"CH"),
+            4 => out.extend(b"HS"),
+            255 => out.extend(b"ANY"),
+            class => {
+                let _ = write!(out, "class{class}");
+            }
         }
     }
-    out.extend(b": ");
-    let rcode = rcode(header, answer);
-    match RCODES.get(usize::from(rcode)) {
-        Some(name) => out.extend(name.as_bytes()),
-        None if rcode == Rcode::BadVers as u16 => out.extend(b"BADVERS"),
-        None => {
-            let _ = write!(out, "rcode{rcode}");
+
+    fn write_rcode(&self, out: &mut Vec<u8>) {
+        match RCODES.get(usize::from(self.rcode)) {
+            Some(name) => out.extend(name.as_bytes()),
+            None if self.rcode == Rcode::BadVers as u16 => out.extend(b"BADVERS"),
+            None => {
+                let _ = write!(out, "rcode{}", self.rcode);
+            }
         }
     }
-    let answers = u16::from_be_bytes([header[6], header[7]]);
-    let _ = writeln!(out, "/{answers}/{}", answer.len());
+}
+
+/// Puts a backslash before each quote and backslash of what stands from `start` on: printable ASCII, which needs
+/// nothing else in JSON.
+fn escape(out: &mut Vec<u8>, start: usize) {
+    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\');
+    let added = out[start..].iter().filter(|byte| is_special(byte)).count();
+    let (mut from, mut to) = (out.len(), out.len() + added);
+    out.resize(to, 0);
+    while from < to {
+        (from, to) = (from - 1, to - 1);
+        out[to] = out[from];
+        if is_special(&out[from]) {
+            to -= 1;
+            out[to] = b'\\';
+        }
+    }
 }
 
 /// The response code with its upper bits, which are in the OPT record at the end (RFC 6891 section
@@ -79,7 +173,7 @@ fn rcode(header: &[u8; HEADER], answer: &[u8]) -> u16 {
 }
 
 /// The name, and the bytes of type and class, of the only question of a message.
-fn question(query: &[u8]) -> Option<(&[u8], [u8; 4])> {
+pub(in crate::stats) fn question(query: &[u8]) -> Option<(&[u8], [u8; 4])> {
     let (header, rest) = query.split_first_chunk::<HEADER>()?;
     if header[4..6] != [0, 1] {
         return None;
@@ -94,6 +188,40 @@ fn question(query: &[u8]) -> Option<(&[u8], [u8; 4])> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn write(out: &mut Vec<u8>, now: u64, client: IpAddr, query: &[u8], answer: &[u8]) {
+        write_as(QueryLogFormat::Rbldnsd, out, now, client, query, answer);
+    }
+
+    fn write_as(
+        format: QueryLogFormat,
+        out: &mut Vec<u8>,
+        now: u64,
+        client: IpAddr,
+        query: &[u8],
+        answer: &[u8],
+    ) {
+        let request = Request { query, client, transport: Transport::Tcp, now };
+        super::write(out, format, &request, answer);
+    }
+
+    #[test]
+    fn a_line_of_json_says_the_same_of_any_name() {
+        let name = b"\x05a.\"$\\\x02\xe4\x01\x02bl\0";
+        let query = [&[0, 9, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0], &name[..], &[0, 1, 0, 1]].concat();
+        let (mut text, mut json) = (Vec::new(), Vec::new());
+        let client = "2001:db8::1".parse().unwrap();
+        write(&mut text, 7, client, &query, &query);
+        write_as(QueryLogFormat::Json, &mut json, 7, client, &query, &query);
+        let text = String::from_utf8(text).unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+        let want = serde_json::json!({
+            "time": 7, "client": "2001:db8::1", "transport": "tcp",
+            "name": text.split(' ').nth(2).unwrap(), "type": "A", "class": "IN", "rcode": "NOERROR",
+            "answers": 0, "bytes": query.len(),
+        });
+        assert_eq!(json, want);
+    }
 
     fn line(qname: &[u8], fixed: [u8; 4], code: u8, answers: u8) -> String {
         let mut query = vec![0, 9, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
@@ -152,9 +280,12 @@ mod tests {
         let mut query = vec![0, 9, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
         query.extend(name);
         query.extend([0xff; 4]);
-        let (mut out, client) = (Vec::new(), "1111:2222:3333:4444:5555:6666:7777:8888");
-        write(&mut out, u64::MAX, client.parse().unwrap(), &query, &vec![0xff; 65_535]);
-        assert!((1000..MAX_LINE).contains(&out.len()), "{}", out.len());
+        let client = "1111:2222:3333:4444:5555:6666:7777:8888".parse().unwrap();
+        for format in [QueryLogFormat::Rbldnsd, QueryLogFormat::Json] {
+            let (mut out, answer) = (Vec::new(), vec![0xff; 65_535]);
+            write_as(format, &mut out, u64::MAX, client, &query, &answer);
+            assert!((1000..MAX_LINE).contains(&out.len()), "{}", out.len());
+        }
     }
 
     proptest::proptest! {

@@ -1,4 +1,4 @@
-//! The query log: a line for each answer, in rbldnsd's format (its manual, `-l`).
+//! The query log: a line for each answer, in rbldnsd's format (its manual, `-l`) or in JSON.
 //!
 //! A query thread only appends to a buffer of its own, its lane, which is bounded. A thread of
 //! the log takes what is in the lanes and writes it. When the disk, or the reader of a pipe, is
@@ -7,12 +7,14 @@
 mod line;
 mod writer;
 
+pub(super) use line::question;
+
 use crate::config;
 use crate::engine::Request;
 use crate::event::{Event, EventSink};
 use crate::util::threads::keep_at;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{JoinHandle, Thread};
 use std::time::{Duration, Instant};
@@ -31,9 +33,7 @@ const STOP_GRACE: Duration = Duration::from_secs(2);
 pub struct QueryLog {
     shared: Arc<Shared>,
     thread: JoinHandle<()>,
-    /// Lines are written at once instead of within a second.
-    flush: bool,
-    target: config::LogTarget,
+    settings: config::QueryLog,
     sink: Arc<dyn EventSink>,
 }
 
@@ -42,6 +42,8 @@ struct Shared {
     lanes: Mutex<Vec<Arc<Mutex<Text>>>>,
     reopen: AtomicBool,
     stop: AtomicBool,
+    /// Lines that were lost since the start.
+    lost: AtomicU64,
 }
 
 /// What one worker has logged and nobody has written yet.
@@ -61,27 +63,31 @@ impl QueryLog {
     /// When the system has no thread left.
     pub fn start(settings: &config::QueryLog, sink: &Arc<dyn EventSink>) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
-        let mut writer =
-            Writer::open(settings.target.clone(), Arc::clone(&shared), Arc::clone(sink));
+        let mut writer = Writer::open(settings.clone(), Arc::clone(&shared), Arc::clone(sink));
         let told = Event::thread_panicked(sink, "query-log");
         let thread = std::thread::Builder::new()
             .name("query-log".into())
             .spawn(move || keep_at(told, || writer.run()))?;
-        let (target, sink) = (settings.target.clone(), Arc::clone(sink));
-        Ok(Self { shared, thread, flush: settings.flush, target, sink })
+        Ok(Self { shared, thread, settings: settings.clone(), sink: Arc::clone(sink) })
     }
 
     /// A lane for one worker.
     pub(super) fn lane(&self) -> Lane {
         let text = Arc::default();
         lock(&self.shared.lanes).push(Arc::clone(&text));
-        Lane { text, flush: self.flush, writer: self.thread.thread().clone() }
+        let config::QueryLog { flush, format, .. } = self.settings;
+        Lane { text, flush, format, writer: self.thread.thread().clone() }
     }
 
     /// Writes what was logged until now, and opens the file anew: it may have been renamed.
     pub fn reopen(&self) {
         self.shared.reopen.store(true, Ordering::Release);
         self.thread.thread().unpark();
+    }
+
+    /// How many lines were lost since the start.
+    pub fn lost(&self) -> u64 {
+        self.shared.lost.load(Ordering::Relaxed)
     }
 
     /// Writes what is left, unless that takes too long.
@@ -93,7 +99,7 @@ impl QueryLog {
             std::thread::sleep(Duration::from_millis(5));
         }
         if !self.thread.is_finished() {
-            self.sink.emit(&Event::QueryLogUnfinished { target: self.target });
+            self.sink.emit(&Event::QueryLogUnfinished { target: self.settings.target });
         }
     }
 }
@@ -103,6 +109,7 @@ impl QueryLog {
 pub(super) struct Lane {
     text: Arc<Mutex<Text>>,
     flush: bool,
+    format: config::QueryLogFormat,
     writer: Thread,
 }
 
@@ -115,7 +122,7 @@ impl Lane {
             text.lost += 1;
             return;
         }
-        line::write(&mut text.lines, request.now, request.client, request.query, answer);
+        line::write(&mut text.lines, self.format, request, answer);
         let after = text.lines.len();
         drop(text);
         if self.flush || (before < WAKE_AT && after >= WAKE_AT) {

@@ -8,7 +8,8 @@ use std::path::Path;
 const QUERY: &[u8] = b"\0\x09\x01\0\0\x01\0\0\0\0\0\0\x01a\x04test\0\0\x01\0\x01";
 
 fn start(path: &Path, flush: bool) -> QueryLog {
-    let settings = config::QueryLog { target: LogTarget::File(path.into()), flush };
+    let settings =
+        config::QueryLog { flush, ..config::QueryLog::new(LogTarget::File(path.into())) };
     let sink: Arc<dyn EventSink> = Arc::new(Log);
     QueryLog::start(&settings, &sink).unwrap()
 }

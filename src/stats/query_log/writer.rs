@@ -1,7 +1,7 @@
 //! The thread that writes the query log.
 
 use super::{Shared, lock};
-use crate::config::LogTarget;
+use crate::config::{LogTarget, QueryLog};
 use crate::event::{Event, EventSink};
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
@@ -31,6 +31,8 @@ const PIPE_BUF: usize = 4096;
 /// The log as it is written.
 pub(super) struct Writer {
     target: LogTarget,
+    /// That of a file that is made.
+    mode: u32,
     shared: Arc<Shared>,
     sink: Arc<dyn EventSink>,
     /// Where to write, and whether that is a regular file.
@@ -47,9 +49,10 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn open(target: LogTarget, shared: Arc<Shared>, sink: Arc<dyn EventSink>) -> Self {
+    pub(super) fn open(settings: QueryLog, shared: Arc<Shared>, sink: Arc<dyn EventSink>) -> Self {
         let mut writer = Self {
-            target,
+            target: settings.target,
+            mode: settings.mode,
             shared,
             sink,
             file: None,
@@ -166,7 +169,7 @@ impl Writer {
     }
 
     fn open_file(&mut self) {
-        self.file = match open(&self.target) {
+        self.file = match open(&self.target, self.mode) {
             Ok(file) => {
                 let is_regular = file.metadata().as_ref().is_ok_and(Metadata::is_file);
                 Some((file, is_regular))
@@ -188,6 +191,7 @@ impl Writer {
     fn tell_lost(&mut self, period: Duration) {
         if self.lost > 0 && self.told.is_none_or(|told| told.elapsed() >= period) {
             let (target, lines) = (self.target.clone(), std::mem::take(&mut self.lost));
+            self.shared.lost.fetch_add(lines, Ordering::Relaxed);
             self.sink.emit(&Event::QueryLogLinesLost { target, lines });
             self.told = Some(Instant::now());
         }
@@ -195,21 +199,22 @@ impl Writer {
 }
 
 /// Never waits for the reader of a pipe.
-fn open(target: &LogTarget) -> io::Result<File> {
+fn open(target: &LogTarget, mode: u32) -> io::Result<File> {
     match target {
         LogTarget::Stdout => Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?)),
         LogTarget::File(path) => OpenOptions::new()
             .append(true)
             .create(true)
-            .mode(0o644)
+            .mode(mode)
             .custom_flags(libc::O_NONBLOCK)
             .open(path),
     }
 }
 
-/// The time a line starts with.
+/// The time of a line: the first number in it.
 fn time(line: &[u8]) -> u64 {
-    let digits = line.iter().take_while(|byte| byte.is_ascii_digit());
+    let digits = line.iter().skip_while(|byte| !byte.is_ascii_digit());
+    let digits = digits.take_while(|byte| byte.is_ascii_digit());
     digits.fold(0, |time: u64, digit| time.wrapping_mul(10) + u64::from(digit - b'0'))
 }
 
