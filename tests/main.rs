@@ -11,6 +11,7 @@ mod delayed;
 mod deploy;
 mod differential;
 mod disasters;
+mod doctor;
 mod dump;
 mod fan_out;
 mod feeds;

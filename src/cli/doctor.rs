@@ -38,6 +38,14 @@ pub struct Doctor {
 /// The exit code if it cannot be told.
 const CANNOT_TELL: u8 = 2;
 
+/// What is known of the server.
+struct Known {
+    /// Where it listens, as it is reached from this machine.
+    servers: Vec<SocketAddr>,
+    /// The names of its zones.
+    zones: Vec<String>,
+}
+
 impl Doctor {
     /// Asks, and prints what is wrong.
     ///
@@ -45,7 +53,7 @@ impl Doctor {
     ///
     /// If the server has no such zone, or the result cannot be printed.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let (servers, known) = match self.known()? {
+        let Known { servers, zones: known } = match self.known()? {
             Ok(known) => known,
             Err(why) => {
                 // If standard error is closed, nobody can be told.
@@ -77,11 +85,12 @@ impl Doctor {
 
     /// Where the server listens and its zones: as it says, or if none runs, as the configuration does. Why
     /// neither is known, otherwise.
-    fn known(&self) -> anyhow::Result<Result<(Vec<SocketAddr>, Vec<String>), String>> {
+    fn known(&self) -> anyhow::Result<Result<Known, String>> {
         let unreachable = match self.client.ask::<Status>(&ControlRequest::Status {})? {
             Ok(Answer::Done(status)) => {
                 let zones = status.zones.into_iter().map(|zone| zone.name).collect();
-                return Ok(Ok((reachable(&status.server.listening.plain), zones)));
+                let servers = reachable(&status.server.listening.plain);
+                return Ok(Ok(Known { servers, zones }));
             }
             Ok(Answer::Refused(refused)) => anyhow::bail!(refused.error),
             Err(unreachable) => unreachable,
@@ -93,7 +102,7 @@ impl Doctor {
             Ok(loaded) => {
                 let zones =
                     loaded.settings.zones.iter().map(|zone| zone.name.to_string()).collect();
-                Ok((reachable(&loaded.settings.server.listen), zones))
+                Ok(Known { servers: reachable(&loaded.settings.server.listen), zones })
             }
             Err(_) => Err(format!(
                 "{unreachable}; and {source} cannot be used: see `dnsbld check-config`"

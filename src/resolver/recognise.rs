@@ -36,8 +36,8 @@ pub(crate) fn by_processes(proc: &Path) -> Option<Resolver> {
 
 /// The only one whose files are below this folder.
 pub(crate) fn by_files(root: &Path) -> Option<Resolver> {
-    let exists = |file: &&str| root.join(file.trim_start_matches('/')).exists();
-    only(all().filter(|resolver| resolver.facts().files.iter().any(|file| exists(&file))))
+    let exists = |file: &str| root.join(file.trim_start_matches('/')).exists();
+    only(all().filter(|resolver| resolver.facts().files.iter().any(|file| exists(file))))
 }
 
 fn only(mut found: impl Iterator<Item = Resolver>) -> Option<Resolver> {
