@@ -1,7 +1,7 @@
 //! Zones and datasets: what they hold, and how they are.
 
 use super::super::Observation;
-use super::{Exposition, Kind, states};
+use super::{Exposition, Figure, Kind, states};
 use crate::status::{DatasetStatus, Health, Status, Time};
 
 pub(super) fn write_zones(status: &Status, out: &mut Exposition) {
@@ -80,7 +80,7 @@ pub(super) fn write_datasets(observation: &Observation, out: &mut Exposition) {
 }
 
 fn figures(datasets: &[DatasetStatus], out: &mut Exposition) {
-    let figures: [(_, _, fn(&DatasetStatus) -> Option<u128>); 4] = [
+    let figures: [Figure<DatasetStatus, Option<u128>>; 4] = [
         ("dnsbld_dataset_entries", "Entries of the dataset that are served.", |dataset| {
             dataset.entries.map(u128::from)
         }),
@@ -109,7 +109,7 @@ fn figures(datasets: &[DatasetStatus], out: &mut Exposition) {
 }
 
 fn times(datasets: &[DatasetStatus], out: &mut Exposition) {
-    let times: [(_, _, fn(&DatasetStatus) -> Option<Time>); 4] = [
+    let times: [Figure<DatasetStatus, Option<Time>>; 4] = [
         (
             "dnsbld_dataset_fetched_timestamp_seconds",
             "The newest change of the files of the dataset when they were looked at last.",

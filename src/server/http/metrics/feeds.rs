@@ -1,6 +1,6 @@
 //! Feeds: how `dnsbld sync` fetches them, by the records that it leaves.
 
-use super::{Exposition, Kind, states};
+use super::{Exposition, Figure, Kind, states};
 use crate::status::{FeedStatus, Time};
 
 /// The states of a feed.
@@ -14,7 +14,7 @@ pub(super) fn write(feeds: &[FeedStatus], out: &mut Exposition) {
             family.sample(&[("feed", &feed.name), ("state", state)], value);
         }
     }
-    let times: [(_, _, fn(&FeedStatus) -> Option<Time>); 3] = [
+    let times: [Figure<FeedStatus, Option<Time>>; 3] = [
         ("dnsbld_feed_last_try_timestamp_seconds", "When the last try began.", |feed| {
             feed.last_try
         }),
@@ -42,7 +42,7 @@ pub(super) fn write(feeds: &[FeedStatus], out: &mut Exposition) {
     for feed in feeds {
         family.sample(&[("feed", &feed.name)], feed.failures);
     }
-    let sizes: [(_, _, fn(&FeedStatus) -> Option<u64>); 2] = [
+    let sizes: [Figure<FeedStatus, Option<u64>>; 2] = [
         ("dnsbld_feed_bytes", "Bytes of all files of the feed at the last success.", |feed| {
             feed.size
         }),

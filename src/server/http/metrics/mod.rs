@@ -26,6 +26,9 @@ pub(super) fn answer(observation: &Observation, _: &Asked<'_>) -> Answer {
     Answer::new(StatusCode::OK, CONTENT_TYPE, out.into_text().into_bytes())
 }
 
+/// A metric of each thing: its name, its help, and its value, if there is one.
+type Figure<T, V> = (&'static str, &'static str, fn(&T) -> V);
+
 /// A sample for each of the states that there are: 1 for the one that is, 0 for the others.
 fn states<'a>(all: &[&'a str], is: &str) -> impl Iterator<Item = (&'a str, u8)> {
     all.iter().map(move |&state| (state, u8::from(state == is)))

@@ -1,7 +1,7 @@
 //! The server as a whole: its settings, its connections, what went wrong.
 
 use super::super::Observation;
-use super::{Exposition, Kind};
+use super::{Exposition, Figure, Kind};
 use crate::server::ServerCounters;
 use crate::server::connections::ConnectionCounts;
 use crate::status::Time;
@@ -47,27 +47,32 @@ pub(super) fn write(observation: &Observation, out: &mut Exposition) {
 
 fn connections(observation: &Observation, out: &mut Exposition) {
     let all = [("tcp", observation.tcp), ("http", observation.http)];
-    let figures: [(_, _, _, fn(ConnectionCounts) -> u64); 3] = [
-        ("dnsbld_connections", Kind::Gauge, "Open connections, by transport.", |counts| {
-            counts.open as u64
-        }),
+    let figures: [(Kind, Figure<ConnectionCounts, u64>); 3] = [
         (
-            "dnsbld_connections_total",
-            Kind::Counter,
-            "Connections that were accepted, by transport.",
-            |counts| counts.accepted,
+            Kind::Gauge,
+            ("dnsbld_connections", "Open connections, by transport.", |counts| counts.open as u64),
         ),
         (
-            "dnsbld_refused_connections_total",
             Kind::Counter,
-            "Connections that were closed at once because there are too many, by transport.",
-            |counts| counts.refused,
+            (
+                "dnsbld_connections_total",
+                "Connections that were accepted, by transport.",
+                |counts| counts.accepted,
+            ),
+        ),
+        (
+            Kind::Counter,
+            (
+                "dnsbld_refused_connections_total",
+                "Connections that were closed at once because there are too many, by transport.",
+                |counts| counts.refused,
+            ),
         ),
     ];
-    for (name, kind, help, figure) in figures {
+    for (kind, (name, help, figure)) in figures {
         let mut family = out.family(name, kind, help);
         for (transport, counts) in all {
-            family.sample(&[("transport", transport)], figure(counts));
+            family.sample(&[("transport", transport)], figure(&counts));
         }
     }
 }

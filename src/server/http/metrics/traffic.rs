@@ -1,7 +1,7 @@
 //! What is asked and answered.
 
 use super::super::Observation;
-use super::{Exposition, Kind};
+use super::{Exposition, Figure, Kind};
 use crate::engine::{Figures, QueryType, Reason, Transport};
 use crate::stats::{BUCKETS, Histogram, Traffic};
 use std::iter;
@@ -98,7 +98,7 @@ fn values(traffic: &[Traffic], out: &mut Exposition) {
 }
 
 fn bytes(traffic: &[Traffic], out: &mut Exposition) {
-    let kinds: [(_, _, fn(&Figures) -> u64); 2] = [
+    let kinds: [Figure<Figures, u64>; 2] = [
         (
             "dnsbld_query_bytes_total",
             "Bytes of queries, without the headers of IP, UDP and TCP.",
