@@ -61,7 +61,8 @@ fn check(feed: &Feed, list: &HandedList, kept: &Kept) -> Result<(), NotFetched> 
     let names: Option<Vec<_>> = names.map(|name| name?.to_str()).collect();
     let mut names = names.unwrap_or_default();
     let mut wanted: Vec<&str> = list.files.iter().map(String::as_str).collect();
-    (names.sort_unstable(), wanted.sort_unstable());
+    names.sort_unstable();
+    wanted.sort_unstable();
     if names != wanted {
         return Err(NotFetched::failed(
             format!(
