@@ -99,7 +99,7 @@ const RANGES: &[(&str, Line)] = &[
         }
     }),
     ("short ranges, a text each", |n| format!("{}-255 :2:{n}\n", ip4(random(n)))),
-    ("ranges of 12 prefixes", |n| {
+    ("ranges of 14 prefixes", |n| {
         let [b, c, a, _] = (n as u32).to_le_bytes();
         format!("{}.{b}.{c}.2-{}.{b}.{c}.253\n", a + 1, a + 1)
     }),

@@ -142,8 +142,14 @@ fn listed(text: &[u8], names: fn(&str) -> Vec<String>) -> BTreeSet<String> {
     text.split('\n').flat_map(names).collect()
 }
 
+/// The words of a line, apart by what isspace(3) calls a space.
+fn words(line: &str) -> impl Iterator<Item = &str> {
+    let is_space = |c: char| c.is_ascii_whitespace() || c == '\x0b';
+    line.split(is_space).filter(|word| !word.is_empty())
+}
+
 fn names_of_hosts(line: &str) -> Vec<String> {
-    let mut words = line.split_ascii_whitespace().take_while(|word| !word.starts_with(['#', ';']));
+    let mut words = words(line).take_while(|word| !word.starts_with(['#', ';']));
     // Short lists write `0` for 0.0.0.0.
     if !words.next().is_some_and(|word| is_address(word) || word == "0") {
         return Vec::new();
@@ -182,7 +188,7 @@ fn names_of_hosts(line: &str) -> Vec<String> {
 }
 
 fn name_of_domain(line: &str) -> Vec<String> {
-    let Some(word) = line.split_ascii_whitespace().next() else { return Vec::new() };
+    let Some(word) = words(line).next() else { return Vec::new() };
     if word.starts_with(['#', ';', '!']) || word.starts_with("//") {
         return Vec::new();
     }

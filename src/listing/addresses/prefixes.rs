@@ -19,8 +19,9 @@ pub struct PrefixesBuilder<K> {
 }
 
 /// How many prefixes ranges may be made of for each of them in the mean: those of real lists are made of ten
-/// and less, the worst of 62. So many take five times the memory of a prefix in the file.
-pub const PREFIXES_OF_RANGE: u64 = 12;
+/// and less, all hosts of a network (`.1-.254`) of 14, the worst of 62. So many take six times the memory of a
+/// prefix in the file.
+pub const PREFIXES_OF_RANGE: u64 = 14;
 
 /// How many more they may be made of in all.
 const FREE_PREFIXES: u64 = 1 << 16;

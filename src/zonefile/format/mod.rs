@@ -334,7 +334,8 @@ fn scoped(word: &[u8], at: usize) -> Item<'_> {
 
 /// The words of a line, each with where it starts.
 fn words(line: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
-    let is_blank = |byte: &u8| byte.is_ascii_whitespace();
+    // With the vertical tab: isspace(3) of other readers counts it, and a name must not keep it.
+    let is_blank = |byte: &u8| byte.is_ascii_whitespace() || *byte == b'\x0b';
     let mut end = 0;
     std::iter::from_fn(move || {
         let start = end + line[end..].iter().position(|byte| !is_blank(byte))?;
