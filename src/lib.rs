@@ -32,7 +32,7 @@
 //! | [`dataset`] | from task to candidate to what is served: build, lifecycle, manager |
 //! | [`resolver`] | the resolvers in front: their lines, and how to recognise each |
 //! | [`setup`] | a first installation: configuration, resolver and mail server that fit together |
-//! | [`explain`] | why a running server is as it is: the doctor |
+//! | [`explain`] | what a server says of a key; why it is as it is: the doctor |
 //! | [`status`] | one plain value that says how the server is; the start report |
 //! | [`stats`] | counters of all zones, the statistics file, the query log |
 //! | [`server`] | UDP, TCP, TLS; the shared catalog |

@@ -4,6 +4,8 @@ mod client;
 mod deploy;
 mod exposition;
 mod hung;
+mod markup;
+mod page;
 
 use crate::common::{Daemon, Setup, dig, free_port, run, wait_until};
 use client::Http;
@@ -173,7 +175,7 @@ fn only_what_is_there_is_told_and_nothing_is_changed() {
     let (_server, http) = start();
     for (request, status) in [
         ("GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
-        ("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+        ("GET // HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
         ("POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabc", 405),
         ("DELETE /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", 405),
         ("GET /metrics HTTP/1.1\r\nHost: evil.example\r\n\r\n", 421),

@@ -23,6 +23,7 @@ use crate::state::serials::Serials;
 use crate::state::traffic::{Count, TrafficHistory};
 use crate::stats::Taps;
 use crate::stats::report::StatsReport;
+use crate::stats::top::TopReport;
 use crate::status::{SCHEMA, Sources, Status, TrafficStatus};
 use crate::util::time::unix_time;
 use crate::watch::FileChange;
@@ -208,15 +209,24 @@ impl Control {
             events: self.personality.event_figures(),
             tcp: self.servers.tcp_connections(),
             http: self.http.connections(),
+            uptime: self.started.elapsed(),
+            top: self.top_report(),
+            history: self.http.history(&self.traffic, zones(&self.settings)),
+            catalog: Some(Arc::clone(&self.catalog)),
         }
     }
 
     /// What was counted until now.
     fn stats_report(&mut self) -> StatsReport {
-        let (now, statistics) = (unix_time(), self.stats.statistics());
+        let (now, top) = (unix_time(), self.top_report());
+        let traffic = self.stats.statistics().traffic();
+        StatsReport::new(&traffic, top, self.since, now, self.started.elapsed())
+    }
+
+    /// What is asked most, and who asks most.
+    fn top_report(&mut self) -> TopReport {
         let zones: Vec<_> = zones(&self.settings).collect();
-        let top = statistics.tops().report(&zones, now);
-        StatsReport::new(&statistics.traffic(), top, self.since, now, self.started.elapsed())
+        self.stats.statistics().tops().report(&zones, unix_time())
     }
 
     /// Answers those who wait for the end of a reload, if that has come.
@@ -290,6 +300,7 @@ impl Control {
         let zones =
             figures.iter().filter_map(|(zone, figures)| Some((Some((*zone)?), count(figures))));
         self.traffic.count(now, std::iter::once((None, count(&all))).chain(zones));
+        self.http.forget_history();
     }
 
     fn report_traffic(&mut self, save: impl FnOnce(&mut TrafficHistory) -> io::Result<()>) {

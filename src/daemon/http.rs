@@ -5,7 +5,9 @@ use crate::config;
 use crate::event::EventSink;
 use crate::server::ConnectionCounts;
 use crate::server::http::{HttpLimits, HttpServer, HttpService, Observe};
-use crate::status::{Protocol, Sockets};
+use crate::state::traffic::TrafficHistory;
+use crate::status::{Protocol, Sockets, TrafficStatus};
+use crate::wire::name::NameBuf;
 use anyhow::Context as _;
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -17,6 +19,8 @@ use tokio::sync::oneshot;
 pub(super) struct HttpServers {
     service: Option<HttpService>,
     servers: Vec<HttpServer>,
+    /// The past as it was told last; it grows once a minute.
+    history: Option<Arc<TrafficStatus>>,
 }
 
 impl HttpServers {
@@ -39,7 +43,23 @@ impl HttpServers {
         let servers = listeners.into_iter().map(|listener| service.serve(listener));
         let servers =
             servers.collect::<Result<_, _>>().context("cannot start to answer over HTTP")?;
-        Ok(Self { service: Some(service), servers })
+        Ok(Self { service: Some(service), servers, history: None })
+    }
+
+    /// How much was asked in each minute of the last day.
+    pub(super) fn history<'z>(
+        &mut self,
+        traffic: &TrafficHistory,
+        zones: impl Iterator<Item = &'z NameBuf>,
+    ) -> Arc<TrafficStatus> {
+        let history =
+            self.history.get_or_insert_with(|| Arc::new(TrafficStatus::new(traffic, zones)));
+        Arc::clone(history)
+    }
+
+    /// The past, or the zones, are no longer those that were told.
+    pub(super) fn forget_history(&mut self) {
+        self.history = None;
     }
 
     /// The connections of all listeners together.

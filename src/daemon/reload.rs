@@ -89,6 +89,7 @@ impl Control {
     /// Puts new settings in place of the old.
     fn adopt(&mut self, settings: Settings) {
         self.settings = settings;
+        self.http.forget_history();
         self.stats.statistics().tops().apply(self.settings.server.top);
         self.datasets.settle_on(&self.settings);
         self.publish();

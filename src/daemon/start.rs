@@ -27,6 +27,7 @@ use crate::server::shared_catalog::SharedCatalog;
 use crate::state::lock::StateLock;
 use crate::state::serials::Serials;
 use crate::state::traffic::TrafficHistory;
+use crate::stats::top::TopReport;
 use crate::stats::{Recorders, Taps, Workers};
 use crate::status::{LostQueries, Sockets, Sources, Status};
 use crate::util::time::unix_time;
@@ -180,6 +181,10 @@ impl FirstLoad {
             events: self.personality.event_figures(),
             tcp: servers.map(Servers::tcp_connections).unwrap_or_default(),
             http: self.http.connections(),
+            uptime: self.start.elapsed(),
+            top: TopReport::default(),
+            history: Arc::default(),
+            catalog: serving.map(|serving| Arc::clone(&serving.catalog)),
         }
     }
 

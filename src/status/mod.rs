@@ -8,6 +8,7 @@ mod json;
 mod sockets;
 mod text;
 mod traffic;
+mod trouble;
 
 pub(crate) use build::Sources;
 pub use events::{EventStatus, Severity};
@@ -16,6 +17,7 @@ pub(crate) use json::count_or_none;
 pub(crate) use sockets::Sockets;
 pub use sockets::{CertificateStatus, ConnectionStatus, ListenerStatus, Protocol};
 pub use traffic::{MinutesStatus, TrafficStatus, ZoneTrafficStatus};
+pub use trouble::Trouble;
 
 use crate::util::time::Utc;
 use serde::{Deserialize, Serialize};

@@ -105,16 +105,9 @@ impl Status {
             out.push_str("\nlast events\n");
             events.iter().for_each(|event| _ = writeln!(out, "{event}"));
         }
-        let problems: Vec<_> =
-            self.datasets.iter().filter_map(|set| set.trouble(self.time, &self.zones)).collect();
-        let zones = self.zones.iter().filter_map(ZoneStatus::trouble);
-        let feeds = self.feeds.iter().filter_map(|feed| feed.trouble(self.time));
-        let certificates = &server.certificates;
-        let certificates = certificates.iter().filter_map(|it| it.trouble(self.time));
-        let lines: Vec<_> =
-            problems.into_iter().chain(feeds).chain(zones).chain(certificates).collect();
+        let lines: String = self.troubles().iter().map(|trouble| format!("\n{trouble}")).collect();
         if !lines.is_empty() {
-            let _ = write!(out, "\n{}\n", lines.join("\n"));
+            let _ = writeln!(out, "{lines}");
         }
         out
     }
@@ -139,19 +132,23 @@ impl ConnectionStatus {
 
 impl CertificateStatus {
     fn words(&self, now: Time) -> String {
-        let left = match self.expires {
+        format!("{}: {}", self.subject(), self.left(now))
+    }
+
+    /// The certificate, and whom it is for.
+    pub(super) fn subject(&self) -> String {
+        format!("certificate {} of {}", self.file, join(self.names.iter().cloned()))
+    }
+
+    /// How long it can still be used.
+    pub fn left(&self, now: Time) -> String {
+        match self.expires {
             Some(expires) if expires > now => {
                 format!("expires in {}", age(elapsed(expires, now)))
             }
             Some(expires) => format!("expired {}", ago(now, expires)),
             None => "its end cannot be read".to_owned(),
-        };
-        format!("certificate {} of {}: {left}", self.file, join(self.names.iter().cloned()))
-    }
-
-    fn trouble(&self, now: Time) -> Option<String> {
-        let words = || format!("{}; clients refuse it from then on; renew it", self.words(now));
-        (!self.is_well(now)).then(words)
+        }
     }
 }
 
@@ -169,40 +166,6 @@ impl ZoneStatus {
             self.listed.to_string(),
         ]
     }
-
-    /// What it does while data of it is overdue.
-    fn does(&self) -> &'static str {
-        match self.stale.as_str() {
-            "unlist" => "lists nothing of it",
-            "servfail" => "answers SERVFAIL",
-            _ => "serves it and is not ready",
-        }
-    }
-
-    /// What is wrong with it, beside what is wrong with its datasets.
-    fn trouble(&self) -> Option<String> {
-        let what = match self.state {
-            Health::Whole | Health::Kept if self.ready => return None,
-            Health::Whole | Health::Kept => {
-                return Some(format!(
-                    "zone {}: not ready: {}",
-                    self.name,
-                    self.reason.as_deref().unwrap_or("-")
-                ));
-            }
-            Health::Partial => {
-                "one of its datasets was never loaded or has expired; the zone answers SERVFAIL for what \
-                 only that could list, unless its setting `partial` says otherwise"
-            }
-            Health::Withheld => {
-                "its data is older than max-age or keep-bad-for allows; the zone answers SERVFAIL, as its \
-                 setting `stale` says"
-            }
-            Health::Expired => "its data has expired; the zone answers SERVFAIL; fetch newer data",
-            Health::Unloaded => "nothing of it was ever loaded; the zone answers SERVFAIL",
-        };
-        Some(format!("zone {}: {what}", self.name))
-    }
 }
 
 impl DatasetStatus {
@@ -218,30 +181,6 @@ impl DatasetStatus {
             ago(self.fetched),
             ago(self.accepted),
         ]
-    }
-
-    /// What is wrong with its files, since when, and what to do about it.
-    fn trouble(&self, now: Time, zones: &[ZoneStatus]) -> Option<String> {
-        let problem = self.problem.as_ref()?;
-        let is_expired = self.expires.is_some_and(|expires| expires < now);
-        let kept = match self.entries.filter(|_| !is_expired) {
-            Some(entries) if self.overdue => {
-                let kept = counted(entries, "entry is kept", "entries are kept");
-                let zones = zones.iter().filter(|zone| zone.datasets.contains(&self.name));
-                let told = zones.map(|zone| format!(", zone {} {}", zone.name, zone.does()));
-                kept + &told.collect::<String>()
-            }
-            Some(entries) => {
-                format!("{} in service", counted(entries, "entry stays", "entries stay"))
-            }
-            None => "nothing of it is served".to_owned(),
-        };
-        let (file, fault, remedy) = (&problem.file, problem.fault(), &problem.remedy);
-        let since = ago(now, problem.since);
-        Some(format!(
-            "dataset {}: {}: {file}: {fault} (met {since}); {kept}; {remedy}",
-            self.name, self.state
-        ))
     }
 }
 
@@ -263,26 +202,9 @@ impl FeedStatus {
             self.speed_up.map_or_else(none, |times| times.to_string()),
         ]
     }
-
-    /// What is wrong with it, and what to do about it.
-    fn trouble(&self, now: Time) -> Option<String> {
-        let problem = self.problem.as_ref()?;
-        let tries = match self.failures {
-            0 => String::new(),
-            failures => {
-                let tries = counted(failures.into(), "try has failed", "tries have failed");
-                match self.last_success {
-                    Some(then) => format!("; {tries}, the last good one was {}", ago(now, then)),
-                    None => format!("; {tries}, and none went well"),
-                }
-            }
-        };
-        let (cause, remedy) = (&problem.cause, &problem.remedy);
-        Some(format!("feed {}: {}: {cause}{tries}; {remedy}", self.name, self.state))
-    }
 }
 
-fn ago(now: Time, then: Time) -> String {
+pub(super) fn ago(now: Time, then: Time) -> String {
     format!("{} ago", age(elapsed(now, then)))
 }
 

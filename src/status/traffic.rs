@@ -6,7 +6,7 @@ use crate::wire::name::NameBuf;
 use serde::{Deserialize, Serialize};
 
 /// The minutes of the last day, in all and of each zone.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct TrafficStatus {
     /// [`SCHEMA`] of the server.
     pub schema: u32,

@@ -2,8 +2,72 @@
 
 use super::Observation;
 use super::answer::{Answer, Asked};
+use crate::explain::lookup::{KeyLookup, LookupKey, look_up};
+use crate::stats::report::StatsReport;
+use crate::status::{SCHEMA, Time};
+use crate::util::time::unix_time;
+use hyper::StatusCode;
+use serde::Serialize;
+
+/// What is told of a key.
+#[derive(Serialize)]
+struct LookupReport {
+    schema: u32,
+    time: Time,
+    #[serde(flatten)]
+    lookup: KeyLookup,
+}
+
+/// Why nothing is told.
+#[derive(Serialize)]
+struct Refusal {
+    error: String,
+}
 
 /// `/api/status`: what `dnsbld status --json` prints.
 pub(super) fn status(observation: &Observation, _: &Asked<'_>) -> Answer {
     Answer::json(observation.status.to_json())
+}
+
+/// `/api/stats`: what `dnsbld stats --json` prints.
+pub(super) fn stats(observation: &Observation, _: &Asked<'_>) -> Answer {
+    json(StatusCode::OK, &observation.stats())
+}
+
+/// `/api/history`: how much was asked in each minute of the last day.
+pub(super) fn history(observation: &Observation, _: &Asked<'_>) -> Answer {
+    json(StatusCode::OK, &*observation.history)
+}
+
+/// `/api/lookup?key=`: what is answered for a key.
+pub(super) fn lookup(observation: &Observation, asked: &Asked<'_>) -> Answer {
+    let refusal =
+        |status, error: &dyn std::fmt::Display| json(status, &Refusal { error: error.to_string() });
+    let key = match LookupKey::read(&asked.field("key").unwrap_or_default()) {
+        Ok(key) => key,
+        Err(error) => return refusal(StatusCode::BAD_REQUEST, &error),
+    };
+    let Some(catalog) = &observation.catalog else {
+        return refusal(StatusCode::SERVICE_UNAVAILABLE, &"the data is not loaded yet");
+    };
+    let now = unix_time();
+    let lookup = look_up(&catalog.load(), &key, asked.client, now);
+    let time = Time(i64::try_from(now).unwrap_or(i64::MAX));
+    json(StatusCode::OK, &LookupReport { schema: SCHEMA, time, lookup })
+}
+
+fn json(status: StatusCode, value: &impl Serialize) -> Answer {
+    let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
+    text.push('\n');
+    Answer { status, ..Answer::json(text) }
+}
+
+impl Observation {
+    /// What was counted since the start.
+    pub(super) fn stats(&self) -> StatsReport {
+        let Time(now) = self.status.time;
+        let Time(since) = self.status.server.since;
+        let [now, since] = [now, since].map(|time| u64::try_from(time).unwrap_or(0));
+        StatsReport::new(&self.traffic, self.top.clone(), since, now, self.uptime)
+    }
 }

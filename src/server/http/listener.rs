@@ -1,14 +1,14 @@
 //! Who may connect, for how long, and what is read of a request.
 
-use super::answer::Answer;
-use super::{Observation, Observe, routes};
+use super::answer::{Answer, Asked};
+use super::{Observation, Observe, form, routes};
 use crate::event::{Event, EventSink};
 use crate::server::client_address;
 use crate::server::connections::{ConnectionCounts, Connections};
 use crate::server::throttle::Throttle;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{self, HeaderValue};
+use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
@@ -39,6 +39,21 @@ const MAX_HEAD: usize = 16 << 10;
 
 /// The most header fields of a request.
 const MAX_FIELDS: usize = 64;
+
+/// What a browser may do with an answer: nothing but to show it, with the style, the script and the pictures of this
+/// server, and to ask this server again. It tells no other site where it comes from, and no other site can embed
+/// it.
+const SAFETY: [(&str, &str); 5] = [
+    (
+        "content-security-policy",
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
+         form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    ),
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("cross-origin-opener-policy", "same-origin"),
+];
 
 /// The limits of what clients may hold.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -147,7 +162,7 @@ async fn accept(listener: TcpListener, address: SocketAddr, service: HttpService
                 {
                     let service = service.clone();
                     tasks.spawn(async move {
-                        service.attend(stream, address.ip().is_loopback()).await;
+                        service.attend(stream, client, address.ip().is_loopback()).await;
                         drop(admission);
                     });
                 }
@@ -174,10 +189,10 @@ impl Shared {
 
 impl HttpService {
     /// Answers the requests of a connection until its life is over.
-    async fn attend(&self, stream: TcpStream, is_local: bool) {
+    async fn attend(&self, stream: TcpStream, client: IpAddr, is_local: bool) {
         let HttpLimits { head, life, .. } = self.0.limits;
         let answer = service_fn(|request| async move {
-            Ok::<_, Infallible>(response(self.answer(&request, is_local).await))
+            Ok::<_, Infallible>(response(self.answer(&request, client, is_local).await))
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -191,7 +206,7 @@ impl HttpService {
         let _ = timeout(life, pin!(connection)).await;
     }
 
-    async fn answer(&self, request: &Request<Incoming>, is_local: bool) -> Answer {
+    async fn answer(&self, request: &Request<Incoming>, client: IpAddr, is_local: bool) -> Answer {
         if ![Method::GET, Method::HEAD].contains(request.method()) {
             let text = "this server only tells; use GET or HEAD\n";
             return Answer::text(StatusCode::METHOD_NOT_ALLOWED, text);
@@ -200,12 +215,13 @@ impl HttpService {
             let text = "this address is asked by its number, or as localhost\n";
             return Answer::text(StatusCode::MISDIRECTED_REQUEST, text);
         }
-        let path = routes::decoded(request.uri().path());
-        let Some((route, asked)) = path.as_deref().and_then(routes::find) else {
+        let path = form::path(request.uri().path());
+        let Some((route, rest)) = path.as_deref().and_then(routes::find) else {
             return Answer::text(StatusCode::NOT_FOUND, "there is nothing at this path\n");
         };
+        let query = request.uri().query().unwrap_or_default();
         match self.observation().await {
-            Some(observation) => (route.answer)(&observation, &asked),
+            Some(observation) => (route.answer)(&observation, &Asked { rest, query, client }),
             None => {
                 let text = "the control loop of the server does not answer\n";
                 Answer::text(StatusCode::SERVICE_UNAVAILABLE, text)
@@ -256,7 +272,9 @@ fn response(answer: Answer) -> Response<Full<Bytes>> {
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    for (name, value) in SAFETY {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
     if status == StatusCode::METHOD_NOT_ALLOWED {
         headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
     }

@@ -1,7 +1,7 @@
-//! Metrics, health and the status over HTTP/1.1: read-only, for programs of the same house.
+//! A page for people, metrics, health and the status over HTTP/1.1: read-only.
 //!
 //! ```text
-//! listener (caps, deadlines) -> routes (a table) -> metrics | health | api, made of one Observation
+//! listener (caps, deadlines) -> routes (a table) -> page | metrics | health | api, made of one Observation
 //! ```
 //!
 //! What is told is an [`Observation`], which the control loop makes when it is asked, at most ten times a second.
@@ -10,18 +10,23 @@
 mod answer;
 mod api;
 mod exposition;
+mod form;
 mod health;
 mod listener;
 mod metrics;
+mod page;
 mod routes;
 
 pub use listener::{HttpLimits, HttpServer, HttpService};
 
+use super::shared_catalog::SharedCatalog;
 use super::{ConnectionCounts, ServerCounters};
 use crate::event::EventFigures;
+use crate::stats::top::TopReport;
 use crate::stats::{Histogram, Traffic};
-use crate::status::Status;
+use crate::status::{Status, TrafficStatus};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// How the server is at one moment, and what it has counted until then.
@@ -41,6 +46,14 @@ pub struct Observation {
     pub http: ConnectionCounts,
     /// The connections over TCP.
     pub tcp: ConnectionCounts,
+    /// How long ago the server was started, by a clock that nobody sets.
+    pub uptime: Duration,
+    /// What is asked most, and who asks most.
+    pub top: TopReport,
+    /// How much was asked in each minute of the last day.
+    pub history: Arc<TrafficStatus>,
+    /// What is answered from; `None` before queries are answered.
+    pub catalog: Option<Arc<SharedCatalog>>,
 }
 
 /// Asks for an [`Observation`]. The channel is closed without one if the server has too much to do, or stops.
