@@ -214,6 +214,7 @@ fn of_parsed(parsed: Parsed) -> Dataset {
         soa: parsed.soa,
         ns: parsed.ns.map(|ns| Ns { names: ns.names, ttl: ns.ttl, explicit: true }),
         expires: parsed.expires,
+        next_expiry: None,
     }
 }
 

@@ -280,6 +280,8 @@ impl Control {
             self.publish();
             self.save_serials();
         }
+        self.datasets.drop_expired_entries(now);
+        self.note_builds();
         let has_expired = self.datasets.tell_expired(&self.settings, now);
         if self.datasets.tell_overdue(SystemTime::now()) || has_expired {
             self.publish();

@@ -38,8 +38,9 @@ pub(super) fn dataset(
     let soa = spec.soa.as_ref().map(|soa| configured_soa(soa, server)).or(parsed.soa.take());
     let ns = parsed.ns.take().map(|ns| Ns { names: ns.names, ttl: ns.ttl, explicit: true });
     let ns = configured_ns(&spec.ns, spec.ns_ttl.unwrap_or(server.ttl.default)).or(ns);
-    let expires = parsed.expires;
-    (Dataset { soa, ns, expires, ..content(spec, spec.name.clone(), parsed, threads) }, diagnostics)
+    let (expires, next_expiry) = (parsed.expires, parsed.next_expiry);
+    let content = content(spec, spec.name.clone(), parsed, threads);
+    (Dataset { soa, ns, expires, next_expiry, ..content }, diagnostics)
 }
 
 /// What a dataset, or a section of a combined one, lists.
@@ -73,6 +74,7 @@ fn content(spec: &config::Dataset, name: String, parsed: Parsed, threads: usize)
         soa: None,
         ns: None,
         expires: None,
+        next_expiry: None,
     }
 }
 

@@ -464,7 +464,8 @@ impl ManagedDataset {
                 .collect(),
             good: self.lifecycle.served().map(|served| served.sources.clone()),
             before: self.lifecycle.served().map(|served| Arc::clone(&served.dataset)),
-            by_these_rules: self.is_read_by(&self.spec, &context.server),
+            by_these_rules: self.is_read_by(&self.spec, &context.server)
+                && !self.has_expired_entries(unix_time()),
             owns_snapshots: context.writers.is_some(),
             accepting: self.accepting.as_ref().map(|accepting| accepting.versions.clone()),
             all_cores: context.pool.uses_all_cores(),

@@ -11,7 +11,7 @@ use crate::trie::names::{
 use store::{NameStore, StoredName};
 
 /// The names that an entry is about.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Scope {
     /// The name only: `name`.
     Itself,
@@ -28,7 +28,8 @@ impl Scope {
         self != Self::Below
     }
 
-    fn has_below(self) -> bool {
+    /// True if it is about names below.
+    pub fn has_below(self) -> bool {
         self != Self::Itself
     }
 }

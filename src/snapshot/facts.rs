@@ -28,6 +28,7 @@ pub(super) fn encode(dataset: &Dataset) -> Vec<u8> {
         soa,
         ns,
         expires,
+        next_expiry: _,
     } = dataset;
     let mut out = Writer::default();
     out.u32(*ttl);

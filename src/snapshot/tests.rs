@@ -46,6 +46,7 @@ fn dataset(kind: Kind, text: &str) -> Dataset {
         soa: parsed.soa,
         ns: parsed.ns.map(|ns| Ns { names: ns.names, ttl: ns.ttl, explicit: true }),
         expires: parsed.expires,
+        next_expiry: None,
     }
 }
 

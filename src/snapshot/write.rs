@@ -50,6 +50,9 @@ pub enum Unfit {
     /// It has answers with conditions.
     #[error("a snapshot holds no entries with conditions")]
     Gates,
+    /// It has entries that expire.
+    #[error("a snapshot holds no entries that expire")]
+    Expiry,
     /// This machine stores the highest byte of a number first.
     #[error("this machine has the bytes of a number in another order than a snapshot")]
     ByteOrder,
@@ -87,6 +90,9 @@ pub(super) fn fit(dataset: &Dataset) -> Result<(), Unfit> {
     }
     if dataset.answers.has_gates() {
         return Err(Unfit::Gates);
+    }
+    if dataset.next_expiry.is_some() {
+        return Err(Unfit::Expiry);
     }
     if cfg!(target_endian = "big") {
         return Err(Unfit::ByteOrder);

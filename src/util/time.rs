@@ -1,5 +1,6 @@
 //! Unix time, the calendar, and durations as rbldnsd writes them.
 
+use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The units of a duration in seconds, the longest first (rbldnsd's manual, option `-t`).
@@ -98,6 +99,45 @@ impl Utc {
     }
 }
 
+/// A time in UTC as `2026-12-07T00:00Z`, with seconds if it has some.
+impl fmt::Display for Utc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { year, month, day, hour, minute, second } = self;
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}")?;
+        if *second > 0 { write!(f, ":{second:02}Z") } else { f.write_str("Z") }
+    }
+}
+
+/// Reads a time in UTC at the start of `text`, and gives the rest: `2026-12-07T00:00Z`, the same with seconds, or
+/// `2026-12-07` for its first second. `None` if there is none that the calendar has.
+pub fn read_utc(text: &[u8]) -> Option<(Utc, &[u8])> {
+    let (year, rest) = digits(text, 4)?;
+    let (month, rest) = digits(rest.strip_prefix(b"-")?, 2)?;
+    let (day, rest) = digits(rest.strip_prefix(b"-")?, 2)?;
+    let [month, day] = [month, day].map(|number| number as u8);
+    let mut time = Utc { year: year.into(), month, day, hour: 0, minute: 0, second: 0 };
+    let mut after = rest;
+    if let Some(rest) = rest.strip_prefix(b"T") {
+        let (hour, rest) = digits(rest, 2)?;
+        let (minute, rest) = digits(rest.strip_prefix(b":")?, 2)?;
+        let (second, rest) = match rest.strip_prefix(b":") {
+            Some(rest) => digits(rest, 2)?,
+            None => (0, rest),
+        };
+        [time.hour, time.minute, time.second] = [hour, minute, second].map(|number| number as u8);
+        after = rest.strip_prefix(b"Z")?;
+    }
+    time.to_unix().map(|_| (time, after))
+}
+
+/// Reads exactly so many digits at the start of a text.
+fn digits(text: &[u8], count: usize) -> Option<(u16, &[u8])> {
+    let (digits, rest) = text.split_at_checked(count)?;
+    let is_number = digits.iter().all(u8::is_ascii_digit);
+    let number = digits.iter().fold(0, |number, digit| number * 10 + u16::from(digit & 15));
+    is_number.then_some((number, rest))
+}
+
 /// The days of 400 years, after which the calendar repeats.
 const DAYS_OF_ERA: i64 = 146_097;
 
@@ -161,6 +201,28 @@ mod tests {
                 }
                 assert_eq!(date(year, month, days + 1).to_unix(), None);
             }
+        }
+    }
+
+    #[test]
+    fn a_written_time_is_read_again() {
+        let midnight = date(2026, 12, 7);
+        let late = Utc { hour: 23, minute: 5, second: 9, ..midnight };
+        for (time, text) in [(midnight, "2026-12-07T00:00Z"), (late, "2026-12-07T23:05:09Z")] {
+            assert_eq!(time.to_string(), text);
+            assert_eq!(read_utc(format!("{text} x").as_bytes()), Some((time, &b" x"[..])));
+        }
+        assert_eq!(read_utc(b"2026-12-07;"), Some((midnight, &b";"[..])));
+        for none in [
+            "",
+            "2026",
+            "2026-2-30",
+            "2026-02-30",
+            "2026-12-07T",
+            "2026-12-07T24:00Z",
+            "2026-12-07T00:00",
+        ] {
+            assert_eq!(read_utc(none.as_bytes()), None, "{none}");
         }
     }
 

@@ -40,6 +40,8 @@ pub struct Dataset {
     pub ns: Option<Ns>,
     /// Not to be served after this time, in seconds since 1970.
     pub expires: Option<u64>,
+    /// When the next entry expires, in seconds since 1970: then it is to be built again.
+    pub next_expiry: Option<u64>,
 }
 
 impl Dataset {

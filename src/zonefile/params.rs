@@ -1,14 +1,15 @@
 //! Entry parameters, which rspamd's fork of rbldnsd knows: `value @ ts=N;delay=TIME;key=WORD` (its
-//! manual, "Per-entry parameters").
+//! manual, "Per-entry parameters"), and one of dnsbld's own: `expires=2026-12-07T00:00Z`, or `expires=never`.
 //!
-//! To everybody else, ` @ ` is a part of the text. So a text is cut only if all that follows its
-//! last `@`, which stands after a blank or in front of everything, are parameters that mean
-//! something: names from the list below with values that can be read, and at least one of them.
+//! To everybody else, ` @ ` is a part of the text. So a text is cut only if all that follows an
+//! `@`, which stands after a blank or in front of everything, are parameters that mean
+//! something and perhaps a comment: names from the list below with values that can be read, and at least one of them.
 //! Anything else stays the text that it is in rbldnsd; if it looks like parameters that were meant
 //! as such, there is a warning.
 
 use super::scan::{Scan, is_blank};
 use crate::listing::Gate;
+use crate::util::time::read_utc;
 use std::time::Duration;
 
 /// The longest that a reply waits: longer than any resolver does, and short enough that nobody
@@ -28,19 +29,68 @@ pub(super) enum Params {
 
 /// Looks for parameters in the rest of a line, from the value of the entry on.
 pub(super) fn find(rest: &[u8]) -> Params {
-    let Some(at) = memchr::memrchr(b'@', rest) else { return Params::None };
-    let (value, tail) = (&rest[..at], without_comment(&rest[at + 1..]));
-    if !value.last().is_none_or(|&byte| is_blank(byte)) {
-        return Params::None;
-    }
-    match gate(tail) {
-        Ok(gate) => {
-            let len = value.iter().rposition(|&byte| !is_blank(byte)).map_or(0, |last| last + 1);
-            Params::Some(len, gate)
+    let mut none = Params::None;
+    for (value, tail) in candidates(rest) {
+        match parameters(tail) {
+            Ok(Parameters { gate, .. }) => {
+                let last = value.iter().rposition(|&byte| !is_blank(byte));
+                return Params::Some(last.map_or(0, |last| last + 1), gate);
+            }
+            Err(true) => none = Params::Doubtful,
+            Err(false) => {}
         }
-        Err(true) => Params::Doubtful,
-        Err(false) => Params::None,
     }
+    none
+}
+
+/// Until when the entry counts whose value and parameters are in the rest of a line, in seconds since 1970:
+/// [`u64::MAX`] for ever, if it says so. `None` if it says nothing of that.
+pub(super) fn expires(rest: &[u8]) -> Option<u64> {
+    if matches!(rest.trim_ascii_start(), [b'#' | b';', ..]) {
+        return None;
+    }
+    candidates(rest).find_map(|(_, tail)| parameters(tail).ok())?.expires
+}
+
+/// What stands behind the key of an entry, as it is spelled, without blanks around.
+pub(super) struct Behind<'t> {
+    pub(super) value: &'t [u8],
+    pub(super) params: &'t [u8],
+    /// See [`expires`].
+    pub(super) expires: Option<u64>,
+    /// Without its mark.
+    pub(super) comment: &'t [u8],
+}
+
+/// Takes the rest of a line apart, from the key of the entry on.
+pub(super) fn split(rest: &[u8]) -> Behind<'_> {
+    let rest = rest.trim_ascii();
+    let none = Behind { value: &[], params: &[], expires: None, comment: &[] };
+    if let [b'#' | b';', comment @ ..] = rest {
+        return Behind { comment: comment.trim_ascii(), ..none };
+    }
+    let found = candidates(rest).find_map(|(value, tail)| {
+        let expires = parameters(tail).ok()?.expires;
+        let comment = rest[value.len() + 1 + tail.len()..].get(1..).unwrap_or_default();
+        Some(Behind {
+            value: value.trim_ascii_end(),
+            params: tail.trim_ascii(),
+            expires,
+            comment: comment.trim_ascii(),
+        })
+    });
+    found.unwrap_or(Behind { value: rest, ..none })
+}
+
+/// How many `@` of a line are looked at: a comment behind the parameters may have some, too.
+const MOST_CANDIDATES: usize = 8;
+
+/// The value and the parameters that each `@` may part, without comments.
+fn candidates(rest: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let places = memchr::memchr_iter(b'@', rest).take(MOST_CANDIDATES);
+    places
+        .filter(|&at| at.checked_sub(1).is_none_or(|before| is_blank(rest[before])))
+        .map(|at| (&rest[..at], without_comment(&rest[at + 1..])))
 }
 
 /// A comment starts with `#` or `;` in front, or behind a blank.
@@ -52,16 +102,28 @@ fn without_comment(text: &[u8]) -> &[u8] {
     &text[..end]
 }
 
-/// The condition that parameters make; else whether they look like some.
-fn gate(text: &[u8]) -> Result<Gate, bool> {
+/// What parameters say.
+#[derive(Default)]
+struct Parameters {
+    /// The condition that they make.
+    gate: Gate,
+    /// See [`expires`].
+    expires: Option<u64>,
+}
+
+/// What parameters say; else whether they look like some.
+fn parameters(mut text: &[u8]) -> Result<Parameters, bool> {
     let (mut ts, mut delay) = (None, None);
-    let mut gate = Gate::default();
+    let Parameters { mut gate, mut expires } = Parameters::default();
     let (mut any, mut good) = (false, true);
-    let parts = text.split(|byte| matches!(byte, b';' | b':')).map(<[u8]>::trim_ascii);
-    for part in parts.filter(|part| !part.is_empty()) {
+    while let Some(part) = next_part(&mut text) {
         let Some(equals) = memchr::memchr(b'=', part) else { return Err(false) };
         let (name, value) = (&part[..equals], part[equals + 1..].trim_ascii());
         let fits = match (name, value) {
+            (b"expires", _) => {
+                expires = end(value);
+                expires.is_some()
+            }
             (b"ts", _) => {
                 ts = number(value);
                 ts.is_some()
@@ -94,7 +156,27 @@ fn gate(text: &[u8]) -> Result<Gate, bool> {
         }
         (_, None) => {}
     }
-    Ok(gate)
+    Ok(Parameters { gate, expires })
+}
+
+/// Takes the next part up to a `;` or a `:`, but for those of a time of day.
+pub(super) fn next_part<'t>(text: &mut &'t [u8]) -> Option<&'t [u8]> {
+    let is_end = |byte: &u8| matches!(byte, b';' | b':');
+    let start = text.iter().position(|byte| !is_end(byte) && !is_blank(*byte))?;
+    let part = &text[start..];
+    let time = part.strip_prefix(b"expires=").map(<[u8]>::trim_ascii_start).and_then(read_utc);
+    let past = time.map_or(0, |(_, rest)| part.len() - rest.len());
+    let end = part[past..].iter().position(is_end).map_or(part.len(), |end| past + end);
+    *text = &part[end..];
+    Some(part[..end].trim_ascii())
+}
+
+/// The end of an entry: a date or a time of UTC, or `never`.
+fn end(text: &[u8]) -> Option<u64> {
+    match read_utc(text) {
+        Some((time, [])) => u64::try_from(time.to_unix()?).ok(),
+        _ => (text == b"never").then_some(u64::MAX),
+    }
 }
 
 fn number(text: &[u8]) -> Option<u64> {
@@ -129,6 +211,17 @@ mod tests {
             ("x @ delay=1m ;ts=5", 1, Gate { delay: MAX_DELAY, ..PLAIN }),
             ("x @ delay=1w", 1, Gate { delay: MAX_DELAY, ..PLAIN }),
             ("x @ ts=100", 1, PLAIN),
+            ("x @ expires=2026-12-07T00:00Z", 1, PLAIN),
+            (
+                "@ expires=never # 2026-11-30: asked by joe @ example.org, or jim@example.org",
+                0,
+                PLAIN,
+            ),
+            (
+                "x @ expires=2026-12-07T00:00:30Z:delay=2 : key=require",
+                1,
+                Gate { delay, needs_key: true, ..PLAIN },
+            ),
             ("x @ key=require", 1, Gate { needs_key: true, ..PLAIN }),
             (
                 "x @ key=nodelay; ts= 18446744073709551615 ;:delay=9 # comment",
@@ -161,6 +254,10 @@ mod tests {
             "x @ note",
             "x @ Delay=2",
             "x @ ts = 5",
+            "x @ expires=2026-13-07",
+            "x @ expires=2026-12-07T00:00",
+            "x @ expires=2026-12-07T00:00Z00",
+            "x @ expires=7d",
         ] {
             assert_ne!(std::mem::discriminant(&found(text)), std::mem::discriminant(&some()));
         }
@@ -168,6 +265,23 @@ mod tests {
             assert_eq!(found(text), Params::Doubtful, "{text}");
         }
         assert_eq!(found("abuse @ example.com"), Params::None);
+    }
+
+    #[test]
+    fn an_end_is_a_date_a_time_or_never() {
+        for (text, end) in [
+            ("x @ expires=1970-01-02", Some(86_400)),
+            ("@ delay=2:expires=1970-01-01T00:01Z;ts=5 # x", Some(60)),
+            ("@ expires=1970-01-01T00:01:01Z", Some(61)),
+            ("@ expires=1970-01-02 # from 1970-01-01 @ joe", Some(86_400)),
+            ("@ expires=never", Some(u64::MAX)),
+            ("@ expires=1969-12-31", None),
+            ("@ delay=2", None),
+            ("# @ expires=1970-01-02", None),
+            ("see @ expires=1970-01-02 there", None),
+        ] {
+            assert_eq!(expires(text.as_bytes()), end, "{text}");
+        }
     }
 
     fn some() -> Params {

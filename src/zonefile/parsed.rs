@@ -24,6 +24,9 @@ pub struct Parsed {
     pub vars: Vars,
     /// When the dataset expires, in seconds since 1970: the earliest that was given.
     pub expires: Option<u64>,
+    /// When the next entry expires, in seconds since 1970: what had expired at the time of
+    /// [`Options::now`](super::Options::now) is not listed.
+    pub next_expiry: Option<u64>,
     /// When the data was made, in seconds since 1970: the latest that was given.
     pub stamp: Option<u64>,
     /// The A record and the TXT template of the first default line, or what stands for it.
@@ -62,6 +65,7 @@ impl Parsed {
             ns: None,
             vars,
             expires: None,
+            next_expiry: None,
             stamp: None,
             default_value: (Ipv4Addr::UNSPECIFIED, Box::default()),
             entries: 0,

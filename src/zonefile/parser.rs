@@ -12,7 +12,7 @@ use super::section_reader::{SectionReader, Sections};
 use super::special::Head;
 use super::{
     BYTE_ORDER_MARK, Diagnostics, Dialect, Fatal, FatalCause, Kind, MAX_LINE, Mistake, Options,
-    Parsed, Stated, generic, keys, native,
+    Parsed, Stated, generic, keys, native, params,
 };
 use crate::listing::names::Scope;
 use crate::wire::Type;
@@ -26,6 +26,8 @@ pub struct Parser<'o> {
     head: Head,
     content: Content,
     accepted: u64,
+    /// When the next entry expires, in seconds since 1970.
+    next_expiry: Option<u64>,
     diagnostics: Diagnostics,
     /// The number of `start_file` calls so far.
     files: u32,
@@ -63,6 +65,7 @@ impl<'o> Parser<'o> {
             reader: Reader::new(kind, options.format, options.column.as_deref()),
             options,
             accepted: 0,
+            next_expiry: None,
             diagnostics: Diagnostics::default(),
             files: 0,
             line: 0,
@@ -172,7 +175,7 @@ impl<'o> Parser<'o> {
     /// Decides what every key of the dataset gives.
     pub fn finish(mut self) -> Parsed {
         self.end_section();
-        let Self { kind, head, content, mut diagnostics, reader, .. } = self;
+        let Self { kind, head, content, mut diagnostics, reader, next_expiry, .. } = self;
         let stated = reader.map_or(Stated::default(), |reader| reader.stated());
         let Head { local, soa, ns, stamp, expires, .. } = head;
         let mut parsed = match content {
@@ -186,7 +189,7 @@ impl<'o> Parser<'o> {
         };
         diagnostics.add_late(std::mem::take(&mut parsed.diagnostics));
         let stamp = stamp.max(stated.timestamp);
-        Parsed { soa, ns, stamp, expires, stated, diagnostics, ..parsed }
+        Parsed { soa, ns, stamp, expires, next_expiry, stated, diagnostics, ..parsed }
     }
 
     /// Ends the section of a combined dataset that is being read, if there is one.
@@ -360,6 +363,16 @@ impl<'o> Parser<'o> {
             && native::is_address(spelled)
         {
             warning = Some(Mistake::AddressInNames);
+        }
+        let ends = (dialect == Dialect::Native && !kind.is_access_list())
+            .then(|| params::expires(rest))
+            .flatten()
+            .filter(|&ends| ends < u64::MAX && rules.options.now < u64::MAX);
+        if let Some(ends) = ends {
+            if ends <= rules.options.now {
+                return Ok(None);
+            }
+            self.next_expiry = Some(self.next_expiry.map_or(ends, |next| next.min(ends)));
         }
         let value = match is_excluded {
             true => EntryValue::Excluded,

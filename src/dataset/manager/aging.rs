@@ -7,6 +7,15 @@ use crate::event::{Event, Overdue, Role};
 use std::time::SystemTime;
 
 impl DatasetManager {
+    /// Builds the datasets again of which entries have expired by `now`.
+    pub(crate) fn drop_expired_entries(&mut self, now: u64) {
+        for managed in self.datasets.values_mut() {
+            if managed.building.is_none() && managed.has_expired_entries(now) {
+                managed.request(&self.context);
+            }
+        }
+    }
+
     /// Tells of the datasets of zones whose data has expired since this was called last. True if that,
     /// or the contrary after the clock was managed, is so of any.
     pub(crate) fn tell_expired(&mut self, settings: &Settings, now: u64) -> bool {
@@ -56,6 +65,12 @@ impl DatasetManager {
 }
 
 impl ManagedDataset {
+    /// True if what is served has entries that have expired by `now`.
+    pub(super) fn has_expired_entries(&self, now: u64) -> bool {
+        let next = self.lifecycle.served().and_then(|served| served.dataset.next_expiry);
+        next.is_some_and(|next| next <= now) && self.lifecycle.failure().is_none()
+    }
+
     /// What is overdue of it at `now`.
     pub(super) fn overdue(&self, now: SystemTime) -> Option<Overdue> {
         let most = self.record.as_ref().and_then(|record| record.most_entries(&self.spec));

@@ -156,14 +156,18 @@ pub(in crate::zonefile) fn line_with_more(text: &[u8], at: usize) -> Option<(u32
     let line = &text[at..];
     let Ok((address, 32, len)) = ip4::octets(line) else { return None };
     let end = match line.get(len)? {
-        b' ' | b'\t' => {
+        b' ' | b'\t' | b':' => {
             let end = len + memchr::memchr(b'\n', &line[len..])?;
-            if native::may_mean_more(line[len..end].trim_ascii()) {
+            let rest = line[len..end].trim_ascii();
+            // An `@` may begin parameters, of which one says until when the line counts.
+            let may_expire = !matches!(rest.first(), Some(b'#' | b';')) && rest.contains(&b'@');
+            let is_value = line[len] == b':';
+            if may_expire || !is_value && native::may_mean_more(rest) {
                 return None;
             }
             end + 1
         }
-        b'#' | b';' | b':' => len + memchr::memchr(b'\n', &line[len..])? + 1,
+        b'#' | b';' => len + memchr::memchr(b'\n', &line[len..])? + 1,
         b'\n' => len + 1,
         b'\r' if line.get(len + 1)? == &b'\n' => len + 2,
         _ => return None,
@@ -257,7 +261,16 @@ mod tests {
             assert_eq!(taken(line), Some((0x0102_0304, line.len())), "{line:?}");
             assert_eq!(taken(line.trim_end_matches('\n')), None);
         }
-        for line in ["1.2.3.4/32\n", "1.2.3.4-5\n", "1.2.3\n", "1.2.3.4\rx\n", "1.2.3.4.\n", ""] {
+        for line in [
+            "1.2.3.4/32\n",
+            "1.2.3.4-5\n",
+            "1.2.3\n",
+            "1.2.3.4\rx\n",
+            "1.2.3.4.\n",
+            "1.2.3.4 @ expires=2026-12-07\n",
+            "1.2.3.4:2: @ expires=2026-12-07\n",
+            "",
+        ] {
             assert_eq!(taken(line), None, "{line:?}");
         }
         let long = |blanks: usize| taken(&format!("1.2.3.4{}\n", " ".repeat(blanks)));
