@@ -30,6 +30,7 @@
 //! | [`watch`] | which files changed, and whether they are at rest |
 //! | [`state`] | the state folder: lock, serials, records of datasets and feeds, the writer of snapshots |
 //! | [`dataset`] | from task to candidate to what is served: build, lifecycle, manager |
+//! | `own` | lists of one's own: the editor of their files, and which list takes a key |
 //! | [`resolver`] | the resolvers in front: their lines, and how to recognise each |
 //! | [`setup`] | a first installation: configuration, resolver and mail server that fit together |
 //! | [`explain`] | what a server says of a key; why it is as it is: the doctor |
@@ -80,6 +81,7 @@ pub mod flat_array;
 pub mod guard;
 pub mod listing;
 pub mod mirror;
+mod own;
 pub mod range;
 pub mod rbldnsd;
 pub mod resolver;

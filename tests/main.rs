@@ -25,6 +25,7 @@ mod live;
 mod mail_servers;
 mod migrate;
 mod mirror;
+mod own;
 mod postfix;
 mod presets;
 mod quarantine;

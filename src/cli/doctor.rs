@@ -112,7 +112,7 @@ impl Doctor {
 }
 
 /// The addresses as they are reached from this machine.
-fn reachable(listening: &[SocketAddr]) -> Vec<SocketAddr> {
+pub(super) fn reachable(listening: &[SocketAddr]) -> Vec<SocketAddr> {
     let mut addresses = listening.to_vec();
     for address in &mut addresses {
         match address.ip() {

@@ -13,6 +13,7 @@ mod init;
 mod log;
 mod log_format;
 mod migrate;
+mod own;
 mod preview;
 mod reload;
 mod sample;
@@ -33,6 +34,7 @@ pub use events::Events;
 pub use guard::Guard;
 pub use init::Init;
 pub use migrate::Migrate;
+pub use own::{Allow, Block};
 pub use reload::Reload;
 pub use serve::Serve;
 pub use stats::Stats;
@@ -86,6 +88,8 @@ enum Command {
     Top(Top),
     Reload(Reload),
     Accept(Accept),
+    Allow(Allow),
+    Block(Block),
     Guard(Guard),
     Diff(Diff),
     Doctor(Doctor),
@@ -123,6 +127,8 @@ impl Cli {
                 Command::Top(top) => top.run(),
                 Command::Reload(reload) => reload.run(),
                 Command::Accept(accept) => accept.run(),
+                Command::Allow(allow) => allow.run(),
+                Command::Block(block) => block.run(),
                 Command::Guard(guard) => guard.run(),
                 Command::Diff(diff) => diff.run(),
                 Command::Doctor(doctor) => doctor.run(),

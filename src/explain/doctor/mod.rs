@@ -11,10 +11,23 @@ mod zone;
 pub(crate) use resolv_conf::ResolvConf;
 
 use crate::resolver::{self, Resolver};
+use hickory_proto::op::ResponseCode;
+use hickory_proto::rr::RecordType;
 use serde::Serialize;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::thread;
+
+/// Whether the server at this address lists a key in a zone; `None` if it does not say.
+pub(crate) fn is_listed(server: SocketAddr, key: &str, zone: &str) -> Option<bool> {
+    let name = zone::key_name(key, zone);
+    let question = ask::Question { name: &name, rtype: RecordType::A, unchecked: false };
+    let reply = ask::ask(server, question).ok()?;
+    match reply.code {
+        ResponseCode::NoError | ResponseCode::NXDomain => Some(!reply.addresses.is_empty()),
+        _ => None,
+    }
+}
 
 /// What is examined.
 #[derive(Clone, Debug)]
