@@ -1,6 +1,6 @@
 //! What zones say of themselves at `_health.ZONE`, and as the identifier of the server.
 
-use crate::common::{Daemon, Setup, Shown, dig, wait_until};
+use crate::common::{Daemon, Setup, Shown, dig, names_in, wait_until};
 use std::fs::{self, File};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
@@ -152,6 +152,36 @@ fn data_that_is_kept_for_too_long_makes_its_zone_unready() {
     assert!(wait_until(SOON, || ask(&daemon, "_health.bl.example A").data().is_empty()));
     let reason = said(&daemon, "bl.example", "reason");
     assert!(reason.starts_with("feed: no good files for more than 2 s: "), "{reason}");
+    assert_eq!(ask(&daemon, KEY).data(), ["127.0.0.2"]);
+}
+
+/// The time began anew with each start.
+#[test]
+fn how_long_data_is_kept_is_known_after_a_restart() {
+    let setup = aged("keep-bad-for = \"1h\"", "", HOUR);
+    let settings = fs::read_to_string(setup.path("dnsbld.toml")).expect("it is there");
+    setup.write("dnsbld.toml", settings.replacen("[server]", "[server]\nstate-dir = \"state\"", 1));
+    let daemon = setup.start();
+    daemon.write("list", "<html>oops</html>\n");
+    assert!(wait_until(SOON, || said(&daemon, "bl.example", "state") == "quarantined"));
+    let record = names_in(&daemon.path("state/snapshots"));
+    let record = record.iter().find(|name| name.ends_with(".record.json")).expect("there is one");
+    let record = format!("state/snapshots/{record}");
+    let since = |text: &str| {
+        let record: serde_json::Value = serde_json::from_str(text).expect("it is JSON");
+        record["bad-since"].as_u64()
+    };
+    let read = |path| fs::read_to_string(path).expect("it is there");
+    assert!(wait_until(SOON, || since(&read(daemon.path(&record))).is_some()));
+    let stopped = daemon.stop();
+    let text = read(stopped.path(&record));
+    let then = since(&text).expect("it was there");
+    let earlier = text.replace(&then.to_string(), &(then - 2 * HOUR).to_string());
+    stopped.write(&record, earlier);
+    let daemon = stopped.start();
+    let reason = said(&daemon, "bl.example", "reason");
+    assert!(reason.starts_with("feed: no good files for more than 1 h: "), "{reason}");
+    assert!(ask(&daemon, "_health.bl.example A").data().is_empty());
     assert_eq!(ask(&daemon, KEY).data(), ["127.0.0.2"]);
 }
 

@@ -1,6 +1,6 @@
 //! How long data may go on being served without being renewed. Pure: the caller tells it the time.
 
-use super::lifecycle::{Failure, Lifecycle};
+use super::lifecycle::Lifecycle;
 use crate::config::{AgeLimit, FreshnessLimits};
 use crate::event::{Overdue, Renewal};
 use std::time::{Duration, SystemTime};
@@ -19,9 +19,9 @@ pub(crate) fn overdue(
         AgeLimit::Alarm(_) if !is_feed => None,
         limit => passed(Renewal::Change, limit, made, now),
     };
-    let good = lifecycle.failure().and_then(|Failure { since, .. }| {
-        passed(Renewal::GoodFiles, limits.keep_bad_for, *since, now)
-    });
+    let good = lifecycle
+        .bad_since()
+        .and_then(|since| passed(Renewal::GoodFiles, limits.keep_bad_for, since, now));
     let all = [good, change].into_iter().flatten();
     all.reduce(|first, next| if next.is_by_setting && !first.is_by_setting { next } else { first })
 }

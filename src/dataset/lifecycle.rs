@@ -103,6 +103,8 @@ pub(crate) struct Lifecycle {
     policy: RetryPolicy,
     served: Option<Served>,
     failure: Option<Failure>,
+    /// Since when the files have not been good, whatever was wrong with them meanwhile.
+    bad_since: Option<SystemTime>,
 }
 
 impl Lifecycle {
@@ -131,6 +133,11 @@ impl Lifecycle {
         self.failure.as_ref()
     }
 
+    /// Since when the files have not been good, if something is wrong at present.
+    pub(crate) fn bad_since(&self) -> Option<SystemTime> {
+        self.failure.as_ref().and(self.bad_since)
+    }
+
     /// The next time the same is wrong, it is told again: somebody asks.
     pub(crate) fn tell_again(&mut self) {
         if let Some(failure) = &mut self.failure {
@@ -142,6 +149,7 @@ impl Lifecycle {
     /// ones is of no matter.
     pub(crate) fn forget_failure(&mut self) {
         self.failure = None;
+        self.bad_since = None;
     }
 
     /// What is served, for those who judge `new`.
@@ -163,12 +171,15 @@ impl Lifecycle {
             doubt,
         };
         self.served = Some(new);
+        self.bad_since = None;
         load
     }
 
-    /// Serves data that was accepted before the server was started, until the files bring better.
-    pub(crate) fn recall(&mut self, former: Served) {
+    /// Serves data that was accepted before the server was started, until the files bring better. These have not
+    /// been good since `bad_since`, as far as is remembered.
+    pub(crate) fn recall(&mut self, former: Served, bad_since: Option<SystemTime>) {
         self.served = Some(former);
+        self.bad_since = bad_since;
     }
 
     /// The files hold, byte by byte, what is served: a fault has passed, or a file was only touched. Returns
@@ -179,12 +190,15 @@ impl Lifecycle {
         sources: Vec<SourceFile>,
     ) -> Option<Duration> {
         self.served.as_mut()?.sources = sources;
+        self.bad_since = None;
         self.failure.take().map(|failure| since(now, failure.since))
     }
 
     /// Loading failed: a file could not be read, was rejected by the parser, by
     /// the [guard](crate::guard::judge). What is served stays.
     pub(crate) fn refuse(&mut self, now: SystemTime, problem: Problem) -> RefusedLoad {
+        // A clock that was ahead then is right now.
+        self.bad_since = Some(self.bad_since.map_or(now, |since| since.min(now)));
         let failure = match &mut self.failure {
             Some(failure) if failure.problem == problem => {
                 failure.attempts = failure.attempts.saturating_add(1);

@@ -499,7 +499,10 @@ impl ManagedDataset {
             return;
         }
         let former = self.served(former).0;
-        self.lifecycle.recall(former);
+        let bad_since = self.record.as_ref().and_then(|record| record.bad_since);
+        let bad_since =
+            bad_since.and_then(|since| UNIX_EPOCH.checked_add(Duration::from_secs(since)));
+        self.lifecycle.recall(former, bad_since);
     }
 
     /// What would be served of a build, and what is to be told of it.

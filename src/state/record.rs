@@ -32,6 +32,8 @@ pub struct DatasetRecord {
     pub changed: u64,
     /// The newest change of its files when they were looked at last.
     pub fetched: u64,
+    /// Since when its files have not been good.
+    pub bad_since: Option<u64>,
     /// The most entries that the list ever had.
     pub peak_entries: u64,
     /// What the guards compare.

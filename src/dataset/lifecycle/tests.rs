@@ -380,3 +380,26 @@ fn an_empty_file_beside_others_is_told_at_the_first_load() {
     assert_eq!(lifecycle.judge_files(files(), true).unwrap().1, None);
     assert_eq!(live(5).judge_files(files(), false).unwrap().1, None);
 }
+
+/// A feed that was wrong in another way with each new version was never overdue.
+#[test]
+fn files_are_bad_since_the_first_of_them_until_good_ones_come() {
+    let mut lifecycle = live(5);
+    assert_eq!(lifecycle.bad_since(), None);
+    for (time, file) in [(10, "one"), (20, "two"), (30, "one")] {
+        let _ = lifecycle.refuse(at(time), gone(file));
+        assert_eq!(lifecycle.failure().unwrap().since, at(time));
+        assert_eq!(lifecycle.bad_since(), Some(at(10)));
+    }
+    let mut restarted = Lifecycle::default();
+    restarted.recall(lifecycle.served().unwrap().clone(), Some(at(10)));
+    assert_eq!(restarted.bad_since(), None, "nothing is known of the files");
+    let _ = restarted.refuse(at(40), gone("two"));
+    assert_eq!(restarted.bad_since(), Some(at(10)));
+    let _ = restarted.refuse(at(5), gone("two"));
+    assert_eq!(restarted.bad_since(), Some(at(5)), "the clock was ahead");
+    let sources = restarted.served().unwrap().sources.clone();
+    restarted.confirm(at(50), sources);
+    let _ = restarted.refuse(at(60), gone("two"));
+    assert_eq!(restarted.bad_since(), Some(at(60)));
+}

@@ -9,7 +9,7 @@ use crate::state::accepted::AcceptedFiles;
 use crate::state::quarantine::RefusedFiles;
 use crate::util::time::unix_time;
 use std::path::PathBuf;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Takes what came of an acceptance.
 type Reply = Box<dyn FnOnce(Acceptance) + Send>;
@@ -122,6 +122,7 @@ impl ManagedDataset {
     ) {
         let time = SystemTime::now();
         let RefusedLoad { mut refusal, retry } = self.lifecycle.refuse(time, problem.clone());
+        self.note_bad_since(context);
         let is_overdue = self.overdue(time).is_some_and(|overdue| overdue.is_by_setting);
         let served = refusal.as_mut().and_then(|refusal| refusal.served.as_mut());
         served.into_iter().for_each(|served| served.is_overdue = is_overdue);
@@ -146,6 +147,19 @@ impl ManagedDataset {
             self.kept_aside = Some(versions.clone());
         }
         self.refused = problem.cause.may_be_accepted().then_some(versions);
+    }
+
+    /// Notes since when its files have not been good, and has that written if it is news.
+    fn note_bad_since(&mut self, context: &BuildContext) {
+        let since = self.lifecycle.bad_since();
+        let since = since.and_then(|since| since.duration_since(UNIX_EPOCH).ok());
+        let since = since.map(|since| since.as_secs());
+        if let Some(record) = &mut self.record
+            && record.bad_since != since
+        {
+            record.bad_since = since;
+            self.write_record(context);
+        }
     }
 
     /// Has the text kept of what is served.
