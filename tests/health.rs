@@ -180,7 +180,7 @@ fn how_long_data_is_kept_is_known_after_a_restart() {
     stopped.write(&record, earlier);
     let daemon = stopped.start();
     let reason = said(&daemon, "bl.example", "reason");
-    assert!(reason.starts_with("feed: no good files for more than 1 h: "), "{reason}");
+    assert!(reason.starts_with("feed: no good files for more than 60 min: "), "{reason}");
     assert!(ask(&daemon, "_health.bl.example A").data().is_empty());
     assert_eq!(ask(&daemon, KEY).data(), ["127.0.0.2"]);
 }

@@ -18,12 +18,12 @@ impl Clock {
         Self { instant, time }
     }
 
-    /// Whether the clock was set since this was asked last.
-    pub(super) fn was_set(&mut self, instant: Instant, time: u64) -> bool {
-        let passed = instant.duration_since(self.instant).as_secs();
-        let was_set = time.abs_diff(self.time + passed) > TOLERANCE;
+    /// By how many seconds the clock was set since this was asked last; `None` if it was not.
+    pub(super) fn was_set(&mut self, instant: Instant, time: u64) -> Option<i64> {
+        let due = self.time + instant.duration_since(self.instant).as_secs();
         *self = Self::new(instant, time);
-        was_set
+        let by = time.cast_signed().saturating_sub(due.cast_signed());
+        (by.unsigned_abs() > TOLERANCE).then_some(by)
     }
 }
 
@@ -37,9 +37,9 @@ mod tests {
         let start = Instant::now();
         let mut clock = Clock::new(start, 1000);
         let mut was_set = |passed, time| clock.was_set(start + Duration::from_secs(passed), time);
-        assert!(!was_set(1, 1001) && !was_set(11, 1012), "it goes");
-        assert!(was_set(12, 1_700_000_000), "it is set forward");
-        assert!(!was_set(13, 1_700_000_001), "it goes on from there");
-        assert!(was_set(14, 900), "it is set back");
+        assert_eq!((was_set(1, 1001), was_set(11, 1012)), (None, None), "it goes");
+        assert_eq!(was_set(12, 1_700_000_013), Some(1_700_000_000 - 1000), "it is set forward");
+        assert_eq!(was_set(13, 1_700_000_014), None, "it goes on from there");
+        assert_eq!(was_set(14, 1015), Some(1000 - 1_700_000_000), "it is set back");
     }
 }

@@ -274,8 +274,9 @@ impl Control {
         let is_loaded = |list: &str| self.datasets.is_loaded(list);
         self.alarms.tell_missing(&self.settings, is_loaded, &*self.personality);
         let now = unix_time();
-        if self.clock.was_set(Instant::now(), now) {
-            debug!("the clock was set; what depends on it is looked at again");
+        if let Some(by) = self.clock.was_set(Instant::now(), now) {
+            debug!("the clock was set by {by} s; what depends on it is looked at again");
+            self.datasets.clock_was_set(by);
             self.datasets.look_now();
             self.publish();
             self.save_serials();

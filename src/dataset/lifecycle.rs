@@ -104,7 +104,15 @@ pub(crate) struct Lifecycle {
     served: Option<Served>,
     failure: Option<Failure>,
     /// Since when the files have not been good, whatever was wrong with them meanwhile.
-    bad_since: Option<SystemTime>,
+    bad_since: Option<BadSince>,
+}
+
+/// Since when files have not been good.
+#[derive(Clone, Copy, Debug)]
+struct BadSince {
+    time: SystemTime,
+    /// That was before the start.
+    is_remembered: bool,
 }
 
 impl Lifecycle {
@@ -135,7 +143,23 @@ impl Lifecycle {
 
     /// Since when the files have not been good, if something is wrong at present.
     pub(crate) fn bad_since(&self) -> Option<SystemTime> {
-        self.failure.as_ref().and(self.bad_since)
+        self.failure.as_ref().and(self.bad_since).map(|since| since.time)
+    }
+
+    /// The clock was set by so many seconds: times that it gave before are moved with it. Those from before the
+    /// start are of another clock.
+    pub(crate) fn clock_was_set(&mut self, by: i64) {
+        let step = Duration::from_secs(by.unsigned_abs());
+        let moved = |time: SystemTime| {
+            let moved = if by < 0 { time.checked_sub(step) } else { time.checked_add(step) };
+            moved.unwrap_or(time)
+        };
+        if let Some(failure) = &mut self.failure {
+            failure.since = moved(failure.since);
+        }
+        if let Some(since) = self.bad_since.as_mut().filter(|since| !since.is_remembered) {
+            since.time = moved(since.time);
+        }
     }
 
     /// The next time the same is wrong, it is told again: somebody asks.
@@ -179,7 +203,7 @@ impl Lifecycle {
     /// been good since `bad_since`, as far as is remembered.
     pub(crate) fn recall(&mut self, former: Served, bad_since: Option<SystemTime>) {
         self.served = Some(former);
-        self.bad_since = bad_since;
+        self.bad_since = bad_since.map(|time| BadSince { time, is_remembered: true });
     }
 
     /// The files hold, byte by byte, what is served: a fault has passed, or a file was only touched. Returns
@@ -197,8 +221,7 @@ impl Lifecycle {
     /// Loading failed: a file could not be read, was rejected by the parser, by
     /// the [guard](crate::guard::judge). What is served stays.
     pub(crate) fn refuse(&mut self, now: SystemTime, problem: Problem) -> RefusedLoad {
-        // A clock that was ahead then is right now.
-        self.bad_since = Some(self.bad_since.map_or(now, |since| since.min(now)));
+        self.bad_since.get_or_insert(BadSince { time: now, is_remembered: false });
         let failure = match &mut self.failure {
             Some(failure) if failure.problem == problem => {
                 failure.attempts = failure.attempts.saturating_add(1);

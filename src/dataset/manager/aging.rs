@@ -36,6 +36,14 @@ impl DatasetManager {
         has_changed
     }
 
+    /// The clock was set by so many seconds: what was wrong before stays wrong for as long as it was.
+    pub(crate) fn clock_was_set(&mut self, by: i64) {
+        for managed in self.datasets.values_mut() {
+            managed.lifecycle.clock_was_set(by);
+            managed.note_bad_since(&self.context);
+        }
+    }
+
     /// What is overdue of a dataset at `now`.
     pub(crate) fn overdue(&self, name: &str, now: SystemTime) -> Option<Overdue> {
         self.datasets.get(name)?.overdue(now)

@@ -150,7 +150,7 @@ impl ManagedDataset {
     }
 
     /// Notes since when its files have not been good, and has that written if it is news.
-    fn note_bad_since(&mut self, context: &BuildContext) {
+    pub(super) fn note_bad_since(&mut self, context: &BuildContext) {
         let since = self.lifecycle.bad_since();
         let since = since.and_then(|since| since.duration_since(UNIX_EPOCH).ok());
         let since = since.map(|since| since.as_secs());
