@@ -6,6 +6,7 @@ use super::content_id;
 use super::convert;
 use super::task::{Built, Task};
 use super::unchanged::unchanged;
+use crate::config;
 use crate::guard::Facts;
 use crate::snapshot;
 use crate::source::{Limits, SourceFile, read};
@@ -19,30 +20,37 @@ use xxhash_rust::xxh3::Xxh3Default;
 /// The last good data of a dataset, built of the text that was kept of it; `None` if its files still hold that,
 /// if there is none, or none by the rules of now.
 pub(super) fn find(task: &Task, now: u64) -> Option<Box<Built>> {
-    let kept = kept(task)?;
+    let (kept, spec) = kept(task)?;
     let sources: Vec<SourceFile> = kept.files.iter().map(|(source, _)| source.clone()).collect();
-    if unchanged(task, &sources, false).is_some() { None } else { build(task, kept, now) }
+    let is_read_alike = spec.kind == task.spec.kind;
+    let is_there = is_read_alike && unchanged(task, &sources, false).is_some();
+    if is_there { None } else { build(task, kept, &spec, now) }
 }
 
 /// Like [`find`], whatever the files hold now.
 pub(super) fn any(task: &Task, now: u64) -> Option<Box<Built>> {
-    build(task, kept(task)?, now)
+    let (kept, spec) = kept(task)?;
+    build(task, kept, &spec, now)
 }
 
-/// The text that was kept of these very files. Nobody has judged what comes of it in another form or type.
-fn kept(task: &Task) -> Option<Kept> {
-    let record = DatasetRecord::read(&task.folder()?, &task.spec.name).ok().flatten();
-    if record.is_some_and(|record| record.origin != record::origin(&task.spec)) {
-        return None;
-    }
+/// The text that was kept of these very files, and the settings with the type that it was accepted as. Nobody has
+/// judged what comes of it in another form or type.
+fn kept(task: &Task) -> Option<(Kept, config::Dataset)> {
     let kept = accepted::find(task.server.state_dir.as_deref()?, &task.spec.name)?;
-    kept.files.iter().map(|(source, _)| &source.path).eq(&task.spec.files).then_some(kept)
+    let kind = kept.kind.unwrap_or(task.spec.kind);
+    let spec = config::Dataset { kind, ..(*task.spec).clone() };
+    let record = DatasetRecord::read(&task.folder()?, &task.spec.name).ok().flatten();
+    let is_of_now = record.is_none_or(|record| record.origin == record::origin(&spec))
+        // A list is no access list.
+        && kind.is_access_list() == task.spec.kind.is_access_list()
+        && kept.files.iter().map(|(source, _)| &source.path).eq(&task.spec.files);
+    is_of_now.then_some((kept, spec))
 }
 
-fn build(task: &Task, kept: Kept, now: u64) -> Option<Box<Built>> {
+fn build(task: &Task, kept: Kept, spec: &config::Dataset, now: u64) -> Option<Box<Built>> {
     let start = Instant::now();
     let (sources, copies): (Vec<_>, Vec<_>) = kept.files.into_iter().unzip();
-    let mut parser = Parser::new(task.spec.kind, convert::options(&task.spec, &task.server, now));
+    let mut parser = Parser::new(spec.kind, convert::options(spec, &task.server, now));
     for (source, copy) in sources.iter().zip(&copies) {
         parser.start_file();
         parse(task, source, copy, &mut parser)?;
@@ -50,11 +58,11 @@ fn build(task: &Task, kept: Kept, now: u64) -> Option<Box<Built>> {
     }
     let parsed = parser.finish();
     let (stamp, stated, counts) = (parsed.stamp, parsed.stated, parsed.counts);
-    let (dataset, _) = convert::dataset(&task.spec, &task.server, parsed, 1);
-    let rules = cached::rules(&task.spec, &task.server);
+    let (dataset, _) = convert::dataset(spec, &task.server, parsed, 1);
+    let rules = cached::rules(spec, &task.server);
     Some(Box::new(Built {
-        facts: Facts::of(&task.spec, &dataset, &sources, stamp, stated),
-        content_id: content_id::of(&dataset, &task.spec, &rules, &sources),
+        facts: Facts::of(spec, &dataset, &sources, stamp, stated),
+        content_id: content_id::of(&dataset, spec, &rules, &sources),
         dataset,
         sources,
         rules,

@@ -34,7 +34,7 @@ impl Lineage<'_> {
 }
 
 /// True if data of both rules can be asked for keys of one sort.
-pub(super) fn shares_keys(one: &Rules, other: &Rules) -> bool {
+fn shares_keys(one: &Rules, other: &Rules) -> bool {
     let kind = |rules: &Rules| rules.get("type")?.parse::<Kind>().ok();
     kind(one).zip(kind(other)).is_some_and(|(one, other)| one.shares_keys_with(other))
 }

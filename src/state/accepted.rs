@@ -49,6 +49,8 @@ pub(crate) struct AcceptedFiles {
 
 /// Text that was kept.
 pub(crate) struct Kept {
+    /// The type of the dataset then, if that is known.
+    pub(crate) kind: Option<Kind>,
     /// The files as they were read, and the packed copy of each.
     pub(crate) files: Vec<(SourceFile, PathBuf)>,
     /// When it was accepted.
@@ -144,6 +146,7 @@ pub(crate) fn find(state_dir: &Path, dataset: &str) -> Option<Kept> {
 pub(crate) fn read_folder(folder: &Path, dataset: &str) -> Option<Kept> {
     let manifest = read_manifest(&folder.join(MANIFEST))?;
     let is_ours = manifest.schema == 1 && manifest.dataset == dataset;
+    let kind = manifest.kind.parse().ok();
     let files = manifest.files.into_iter().filter(|_| is_ours);
     let files: Option<Vec<_>> = files
         .map(|file| {
@@ -153,7 +156,7 @@ pub(crate) fn read_folder(folder: &Path, dataset: &str) -> Option<Kept> {
         })
         .collect();
     let since = UNIX_EPOCH.checked_add(Duration::from_secs(manifest.accepted))?;
-    Some(Kept { files: files.filter(|files| !files.is_empty())?, since })
+    Some(Kept { kind, files: files.filter(|files| !files.is_empty())?, since })
 }
 
 /// Where the text of all datasets is.
