@@ -304,13 +304,55 @@ fn the_socket_is_narrow_and_goes_with_the_server() {
     assert!(!again.out().contains("control-socket-not-opened"), "{}", again.out());
 }
 
+/// Regression: nobody could ask a second server of one user.
 #[test]
-fn a_second_server_leaves_the_socket_of_the_first() {
+fn a_second_server_has_a_socket_of_its_own() {
     let setup = Setup::new();
     setup.write("good", "10.0.0.1\n");
     lists(&setup, "", &["good"]);
     let server = setup.start();
     let before = dnsbld(&server, &["status", "--json"]).json();
+    let config = fs::read_to_string(server.path("dnsbld.toml")).expect("it is there");
+    let other = config.replace(&server.addr().port().to_string(), &free_port().to_string());
+    server.write("other.toml", other);
+    let start = |out: &str| {
+        let mut command = client(&server);
+        command.args(["serve", "--config", "other.toml"]);
+        let mut process = Process::start(&mut command, &server.path(out));
+        process.wait(SOON, |process| process.out().contains("ready after"));
+        process
+    };
+    let second = start("second");
+    assert!(!second.out().contains("control-socket-not-opened"), "{}", second.out());
+    let pid = |arguments: &[&str]| {
+        let status = dnsbld(&server, arguments).json();
+        status["server"]["pid"].as_u64()
+    };
+    let [of_first, of_second] =
+        ["dnsbld.toml", "other.toml"].map(|config| pid(&["status", "--json", "--config", config]));
+    assert_eq!(of_first, before["server"]["pid"].as_u64());
+    assert!(of_second.is_some() && of_second != of_first);
+    assert_eq!(pid(&["status", "--json"]), of_first, "the first one is at the usual place");
+    // What is left of one that was killed is in nobody's way.
+    let mut second = second;
+    second.signal(Signal::KILL);
+    assert!(wait_until(SOON, || second.has_ended()));
+    assert_eq!(dnsbld(&server, &["status", "--config", "other.toml"]).code, Some(2));
+    let mut third = start("third");
+    assert_eq!(dnsbld(&server, &["reload", "--config", "other.toml"]).code, Some(0));
+    third.signal(Signal::TERM);
+    assert!(wait_until(SOON, || third.has_ended()));
+    assert!(!server.path("control-2").exists());
+    assert_eq!(pid(&["status", "--json"]), of_first);
+}
+
+/// Regression: with a path of its own, a second server takes nobody's socket.
+#[test]
+fn a_second_server_leaves_the_socket_of_the_first() {
+    let setup = Setup::new();
+    setup.write("good", "10.0.0.1\n");
+    lists(&setup, "control = \"socket\"", &["good"]);
+    let server = setup.start();
     let mut command = server.command();
     command.args(["--listen", &format!("127.0.0.1:{}", free_port())]);
     let mut second = Process::start(&mut command, &server.path("second"));
@@ -321,8 +363,7 @@ fn a_second_server_leaves_the_socket_of_the_first() {
     assert!(line.contains("WARN") && line.contains("another server answers there"), "{line}");
     second.signal(Signal::TERM);
     assert!(wait_until(SOON, || second.has_ended()));
-    let after = dnsbld(&server, &["status", "--json"]).json();
-    assert_eq!(before["server"]["pid"], after["server"]["pid"]);
+    assert!(server.path("socket").exists());
 }
 
 /// Regression: a client that was told a configuration asked the server of another one.

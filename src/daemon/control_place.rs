@@ -11,16 +11,29 @@ use std::path::{Path, PathBuf};
 /// The name of the socket in its folder.
 const NAME: &str = "control";
 
+/// The most servers of one user that have sockets at the usual place: beside `control`, there are `control-2` to
+/// `control-9`.
+const MOST: usize = 9;
+
 /// The folder of a server that the system runs.
 const SYSTEM_FOLDER: &str = "/run/dnsbld";
 
-/// Where a server of this user makes its socket; `None` if it has none.
-pub(super) fn of_server(control: &ControlPath) -> Option<PathBuf> {
+/// Where a server of this user makes its socket: at the first of these places where no other server answers.
+pub(super) fn of_server(control: &ControlPath) -> Vec<PathBuf> {
     match control {
-        ControlPath::Off => None,
-        ControlPath::At(path) => Some(path.clone()),
-        ControlPath::Usual => Some(usual()),
+        ControlPath::Off => Vec::new(),
+        ControlPath::At(path) => vec![path.clone()],
+        ControlPath::Usual => {
+            let first = usual();
+            let others: Vec<PathBuf> = others(&first).collect();
+            std::iter::once(first).chain(others).collect()
+        }
     }
+}
+
+/// Where other servers are while one is at this place.
+fn others(place: &Path) -> impl Iterator<Item = PathBuf> {
+    (2..=MOST).map(|number| place.with_file_name(format!("{NAME}-{number}")))
 }
 
 /// Where a client of this user looks for the socket, the likeliest place first.
@@ -31,7 +44,11 @@ pub(crate) fn of_client(control: &ControlPath) -> Vec<PathBuf> {
         ControlPath::Usual => {
             let mut places = vec![usual(), Path::new(SYSTEM_FOLDER).join(NAME)];
             places.dedup();
-            places
+            let with_others = |place: PathBuf| {
+                let others: Vec<_> = others(&place).filter(|other| other.exists()).collect();
+                std::iter::once(place).chain(others)
+            };
+            places.into_iter().flat_map(with_others).collect()
         }
     }
 }

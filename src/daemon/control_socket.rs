@@ -65,9 +65,16 @@ impl ControlSocket {
         recent: Arc<RecentEvents>,
         sink: &dyn EventSink,
     ) -> Option<Self> {
-        let path = control_place::of_server(place)?;
         let is_usual = matches!(place, ControlPath::Usual);
-        match bind(&path, is_usual) {
+        let mut places = control_place::of_server(place).into_iter();
+        let mut path = places.next()?;
+        let opened = loop {
+            match (bind(&path, is_usual), places.next()) {
+                (Err(SocketFault::InUse), Some(next)) => path = next,
+                (opened, _) => break opened,
+            }
+        };
+        match opened {
             Ok((listener, file)) => {
                 let followers = Followers::of(recent);
                 let server = Server::new(serves.clone(), commands.clone(), followers.clone());
