@@ -101,6 +101,30 @@ fn data_and_its_state_are_told() {
 }
 
 #[test]
+fn what_is_wrong_with_a_dataset_is_told_with_the_remedy() {
+    let (server, http) = start();
+    let text = || http.get("/metrics").body;
+    server.write("list", "<html>oops</html>\n");
+    let told = || {
+        text().lines().any(|line| line.starts_with("dnsbld_dataset_problem_info{dataset=\"list\""))
+    };
+    assert!(wait_until(LIMIT, told), "{}", text());
+    let text = text();
+    let of = |dataset: &str| {
+        let start = format!("dnsbld_dataset_problem_info{{dataset=\"{dataset}\",");
+        text.lines().find(|line| line.starts_with(&start)).unwrap_or_default().to_owned()
+    };
+    let list = of("list");
+    for want in ["rule=\"foreign\"", "cause=\"is an HTML or XML page\"", "dnsbld accept "] {
+        assert!(list.contains(want), "{list}");
+    }
+    assert!(of("late").contains("rule=\"\",cause=\"there is no such file\""), "{text}");
+    server.write("list", "192.0.2.1 :127.0.0.3:three\n");
+    let is_good = || !http.get("/metrics").body.contains("problem_info{dataset=\"list\"");
+    assert!(wait_until(LIMIT, is_good));
+}
+
+#[test]
 fn prometheus_finds_no_fault_with_the_metrics() {
     let (server, http) = deploy::in_use();
     server.write("metrics", http.get("/metrics").body);

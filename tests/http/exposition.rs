@@ -55,7 +55,14 @@ impl Samples {
     }
 }
 
-/// Labels whose values have no comma.
+/// The labels, each with its value in quotation marks.
 fn set(labels: &str) -> BTreeSet<String> {
-    labels.split(',').filter(|label| !label.is_empty()).map(str::to_owned).collect()
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    let ends = |c: char| {
+        let ends = c == ',' && !is_quoted;
+        is_quoted ^= c == '"' && !is_escaped;
+        is_escaped = c == '\\' && !is_escaped;
+        ends
+    };
+    labels.split(ends).filter(|label| !label.is_empty()).map(str::to_owned).collect()
 }

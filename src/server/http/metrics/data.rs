@@ -64,6 +64,20 @@ pub(super) fn write_datasets(observation: &Observation, out: &mut Exposition) {
         let labels = [("dataset", &*dataset.name), ("type", &dataset.kind), ("content_id", id)];
         family.sample(&labels, 1);
     }
+    let help = "What is wrong with the files of the dataset or how old they are, and what to do; no rule if none of the guard is broken.";
+    let mut family = out.family("dnsbld_dataset_problem_info", Kind::Gauge, help);
+    for dataset in datasets {
+        if let Some(problem) = &dataset.problem {
+            let rule = problem.rule.as_deref().unwrap_or_default();
+            let labels = [
+                ("dataset", &*dataset.name),
+                ("rule", rule),
+                ("cause", &problem.cause),
+                ("remedy", &problem.remedy),
+            ];
+            family.sample(&labels, 1);
+        }
+    }
     figures(datasets, out);
     times(datasets, out);
     let help = "Other data of the dataset that was taken into service.";
