@@ -70,6 +70,27 @@ fn a_zone_is_served_as_soon_as_its_own_lists_are_built() {
     assert_eq!(server.ask("9.9.9.9.both.test", RecordType::A).rcode(), NXDomain);
 }
 
+/// Regression: a list that hung at the start held up the changes of all others for as long.
+#[test]
+fn a_list_that_takes_long_holds_up_no_change_of_another() {
+    let server = launched();
+    // It takes a minute now.
+    let slow = fs::File::options().append(true).open(server.path("slow")).expect("it is there");
+    slow.set_len(256 << 30).expect("the file system has sparse files");
+    let client = server.client();
+    for text in ["10.0.0.7\n", "10.0.0.8\n"] {
+        server.write("fast", text);
+        let name = format!("{}.0.0.10.fast.test", text.as_bytes()[7] as char);
+        assert!(wait_until(SOON, || is_listed(&client, &name)), "{}", server.log());
+    }
+    assert!(!is_listed(&client, "7.0.0.10.fast.test"));
+    assert!(!server.log().contains("ready after"), "{}", server.log());
+    server.write("slow", "10.0.0.2\n");
+    server.expect_log(&["ready after"], SOON);
+    assert!(wait_until(SOON, || is_listed(&client, "2.0.0.10.both.test")), "{}", server.log());
+    assert!(is_listed(&client, "8.0.0.10.both.test"));
+}
+
 #[test]
 fn a_server_that_loads_and_answers_ends_when_told_to() {
     let server = launched();

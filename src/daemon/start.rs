@@ -59,6 +59,8 @@ struct FirstLoad {
     stats: StatsReporter,
     http: HttpServers,
     personality: Arc<dyn Personality>,
+    /// A list that was loaded is served in another version.
+    has_changed: bool,
     /// What clients have asked for that has to wait.
     later: Vec<Command>,
 }
@@ -100,17 +102,20 @@ impl FirstLoad {
             serials,
             http: HttpServers::default(),
             personality: Arc::clone(personality),
+            has_changed: false,
             later: Vec::new(),
         })
     }
 
     /// Waits until all datasets are built, and tells who asks meanwhile how far that is.
     async fn build(&mut self, commands: &mut Receiver<Command>, serving: Option<&Serving>) {
+        let watcher = self.datasets.watcher();
         while self.datasets.is_awaited() {
             tokio::select! {
                 Some(finished) = self.builds.recv() => {
-                    self.datasets.take(finished);
+                    self.has_changed |= self.datasets.take(finished);
                 }
+                changes = watcher.changes() => self.datasets.files_changed(&changes),
                 Some(command) = commands.recv() => self.answer(command, serving),
                 else => break,
             }
@@ -298,13 +303,17 @@ pub(super) fn serve(
         }
         let serving = load.serve(bound)?;
         while load.datasets.is_awaited() {
+            // A list that takes long, or that hangs, holds up no change of another one.
+            load.datasets.watch_loaded();
+            load.datasets.retry();
             let awaited = load.datasets.awaited().count();
             let building = load.build_for(PATIENCE, &mut commands, &mut signals, Some(&serving));
             if building.await.is_break() {
                 serving.stop().await;
                 return Ok(ExitCode::SUCCESS);
             }
-            if load.datasets.awaited().count() < awaited {
+            let has_changed = std::mem::take(&mut load.has_changed);
+            if has_changed || load.datasets.awaited().count() < awaited {
                 load.publish(&serving)?;
             }
         }

@@ -10,7 +10,7 @@ use super::served::Served;
 use super::task::{BuildOutcome, Built, Finished, Task};
 use crate::config::{self, Settings};
 use crate::event::{Event, EventSink, Overdue};
-use crate::guard::{self, Baseline, Candidate, Verdict};
+use crate::guard::{self, Baseline, Candidate, Facts, Verdict};
 use crate::snapshot::Origin;
 use crate::snapshot::folder::Folder;
 use crate::source::{Identity, SourceFile};
@@ -179,10 +179,15 @@ impl DatasetManager {
     pub(crate) fn settle_on(&mut self, settings: &Settings) {
         let used = used(settings);
         self.datasets.retain(|name, _| used.contains(name));
-        self.context.watcher.set_files(self.watched());
+        self.context.watcher.set_files(self.watched(|_| true));
         if let Some(writers) = &self.context.writers {
             writers.retain(self.datasets.keys().cloned());
         }
+    }
+
+    /// Watches the files of those datasets that are not waited for: others may load for a long time.
+    pub(crate) fn watch_loaded(&self) {
+        self.context.watcher.set_files(self.watched(|managed| !managed.awaited));
     }
 
     /// From now on, snapshots are kept in the state folder: of what is served, to begin with.
@@ -347,10 +352,10 @@ impl DatasetManager {
         all.map(|(name, managed)| (name.as_str(), managed.spec.kind, &managed.lifecycle))
     }
 
-    /// Every file, and the version of it that was loaded.
-    fn watched(&self) -> Vec<Watched> {
+    /// Every file of these datasets, and the version of it that was loaded.
+    fn watched(&self, is_watched: impl Fn(&ManagedDataset) -> bool) -> Vec<Watched> {
         let mut files: BTreeMap<&Path, Option<Identity>> = BTreeMap::new();
-        for managed in self.datasets.values() {
+        for managed in self.datasets.values().filter(|managed| is_watched(managed)) {
             for path in &managed.spec.files {
                 let sources = managed.lifecycle.served().map_or(&[][..], |served| &served.sources);
                 let loaded = sources
@@ -522,6 +527,11 @@ impl ManagedDataset {
         } = built;
         let since =
             since.map_or_else(SystemTime::now, |since| self.accepted(&sources).unwrap_or(since));
+        // A snapshot does not know what its files said of themselves.
+        let is_of_them = |record: &&DatasetRecord| record.content == record::content(&sources);
+        let remembered = self.record.as_ref().filter(is_of_them);
+        let records = facts.records.or_else(|| remembered?.facts.records);
+        let facts = Facts { records, ..facts };
         let served = Served {
             dataset: Arc::new(dataset),
             sources,
