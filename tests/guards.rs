@@ -140,6 +140,13 @@ fn refusals() -> Vec<Refusal> {
             &["timestamp is 1700000000, and was 1700000001"],
         ),
         addressed("ip4set", json(120), json(119), "count-differs", &["119 records", "120"]),
+        addressed(
+            "ip4set",
+            json(120),
+            json(120).replace("120}\n", ""),
+            "count-differs",
+            &["said 120 before", "its end may be missing"],
+        ),
     ]
 }
 

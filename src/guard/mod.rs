@@ -199,7 +199,7 @@ fn finding(
     let guard = &spec.guard;
     let is_told = policy.abuse_code && spec.own != Some(true);
     let abuse = is_told.then(|| abuse_code::abuse_code(facts.abuse)).flatten();
-    let count = (policy.count && !is_own).then(|| count::count(candidate)).flatten();
+    let count = (policy.count && !is_own).then(|| count::count(candidate, last)).flatten();
     let words =
         (policy.nothing_valid && !is_own).then(|| nothing_valid::unaskable(facts, last)).flatten();
     let shrank =

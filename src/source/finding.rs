@@ -79,6 +79,11 @@ pub enum Finding {
         /// The number of lines that it has, good or bad.
         found: u64,
     },
+    /// It does not say how many entries it has, and did before.
+    CountMissing {
+        /// The number that it said before.
+        before: u64,
+    },
 }
 
 /// What stands where names should.
@@ -124,7 +129,7 @@ impl Finding {
             Self::NothingValid { .. } => "nothing-valid",
             Self::Backwards { .. } => "backwards",
             Self::AbuseCode { .. } => "abuse-code",
-            Self::CountDiffers { .. } => "count-differs",
+            Self::CountDiffers { .. } | Self::CountMissing { .. } => "count-differs",
         }
     }
 
@@ -179,6 +184,12 @@ impl fmt::Display for Finding {
             Self::CountDiffers { stated, found } => {
                 let found = counted(*found, "record", "records");
                 write!(f, "has {found}, and says that it has {stated}")
+            }
+            Self::CountMissing { before } => {
+                write!(
+                    f,
+                    "does not say how many records it has, and said {before} before: its end may be missing"
+                )
             }
         }
     }
