@@ -1,5 +1,7 @@
-//! Metrics, health and the status over HTTP, from outside.
+//! The page, metrics, health and the status over HTTP, from outside.
 
+mod accessible;
+mod browser;
 mod client;
 mod deploy;
 mod exposition;

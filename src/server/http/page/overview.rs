@@ -93,12 +93,12 @@ fn facts(observation: &Observation) -> Markup {
     html! {
         dl.facts data-live="facts" {
             (fact("Queries a second", rate(last as f64 / 60.0)))
-            (fact("Queries in the last hour", count(hour.into())))
+            (fact("Queries last hour", count(hour.into())))
             (fact("Of these listed", share(listed, hour).map_or_else(|| "-".to_owned(), percent)))
             (fact("Zones ready", format!("{ready} of {}", status.zones.len())))
             (fact("Datasets live", format!("{live} of {}", status.datasets.len())))
-            (fact("Oldest data fetched", match oldest {
-                Some(oldest) => format!("{} ago", since(status.time, oldest)),
+            (fact("Oldest data", match oldest {
+                Some(oldest) => since(status.time, oldest),
                 None => "-".to_owned(),
             }))
             (fact("Up", since(status.time, status.server.since)))

@@ -87,7 +87,7 @@ pub(super) fn plot(span: Span, minutes: &MinutesStatus, newest: Time) -> Markup 
     html! {
         figure.plot {
             figcaption {
-                h3 #{ (span.id) "-title" } { (span.title) }
+                h2 #{ (span.id) "-title" } { (span.title) }
                 p {
                     span.key.queries { (count(queries.into())) " queries" }
                     " "

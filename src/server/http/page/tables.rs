@@ -14,7 +14,7 @@ use std::ops::Range;
 const IP4: f64 = 4_294_967_296.0;
 
 /// A table with a heading; of the columns, those in the middle are figures.
-fn table(id: &str, title: &str, head: &[&str], figures: Range<usize>, rows: &Markup) -> Markup {
+fn table(id: &str, title: Markup, head: &[&str], figures: Range<usize>, rows: &Markup) -> Markup {
     html! {
         section aria-labelledby=(id) {
             h2 #(id) { (title) }
@@ -76,7 +76,8 @@ pub(super) fn zones(status: &Status, history: &TrafficStatus) -> Markup {
         }
     };
     let head = ["Zone", "State", "Last hour", "Queries", "Listed", "Entries", "Addresses", "Data"];
-    table("zones", "Zones", &head, 3..7, &rows)
+    let title = html! { "Zones " small { "queries since the start" } };
+    table("zones", title, &head, 3..7, &rows)
 }
 
 fn zone_state(zone: &ZoneStatus) -> Markup {
@@ -121,7 +122,7 @@ pub(super) fn datasets(status: &Status) -> Markup {
     };
     let head =
         ["Dataset", "State", "Entries", "Addresses", "Memory", "Fetched", "Changed", "Last change"];
-    table("datasets", "Datasets", &head, 2..8, &rows)
+    table("datasets", html! { "Datasets" }, &head, 2..8, &rows)
 }
 
 fn dataset_state(dataset: &DatasetStatus) -> Markup {
@@ -133,13 +134,14 @@ fn dataset_state(dataset: &DatasetStatus) -> Markup {
     state(&dataset.state, class)
 }
 
-/// The addresses, and the share of all of IPv4 in a list of these.
+/// The addresses; in a list of those of IPv4, also the share of all of these, if it is one to speak of.
 fn coverage(dataset: &DatasetStatus) -> Markup {
     let Some(addresses) = dataset.addresses else { return none() };
+    let share = addresses as f64 / IP4;
     html! {
         (count(addresses))
-        @if dataset.kind.starts_with("ip4") && addresses > 0 {
-            " " small { (percent(addresses as f64 / IP4)) " of IPv4" }
+        @if dataset.kind.starts_with("ip4") && share >= 0.001 {
+            " " small { (percent(share)) " of IPv4" }
         }
     }
 }
@@ -174,7 +176,7 @@ pub(super) fn feeds(status: &Status) -> Markup {
         }
     };
     let head = ["Feed", "State", "Fetched", "Changed", "Next try", "Size", "Failures", "Source"];
-    table("feeds", "Feeds", &head, 2..7, &rows)
+    table("feeds", html! { "Feeds" }, &head, 2..7, &rows)
 }
 
 fn next_try(feed: &FeedStatus, now: Time) -> Markup {
@@ -201,12 +203,17 @@ pub(super) fn events(status: &Status) -> Markup {
 }
 
 fn event(event: &EventStatus, now: Time) -> Markup {
-    let (class, word) = match event.severity {
-        Severity::Error => ("bad", "error"),
-        Severity::Warning => ("warned", "warning"),
-        Severity::Info => ("info", "info"),
-    };
-    html! { li { p { (ago(now, event.time)) " " (state(word, class)) " " (event.text) } } }
+    html! {
+        li { p {
+            (ago(now, event.time)) " "
+            @match event.severity {
+                Severity::Error => { (state("error", "bad")) " " }
+                Severity::Warning => { (state("warning", "warned")) " " }
+                Severity::Info => {}
+            }
+            (event.text)
+        } }
+    }
 }
 
 /// The sockets, the connections and the certificates.

@@ -44,10 +44,10 @@ pub(super) fn rate(per_second: f64) -> String {
 /// A share of one.
 pub(super) fn percent(share: f64) -> String {
     match share * 100.0 {
-        0.0 => "0 %".to_owned(),
-        few if few < 0.1 => "< 0.1 %".to_owned(),
-        few if few < 10.0 => format!("{few:.1} %"),
-        many => format!("{many:.0} %"),
+        0.0 => "0\u{a0}%".to_owned(),
+        few if few < 0.1 => "< 0.1\u{a0}%".to_owned(),
+        few if few < 10.0 => format!("{few:.1}\u{a0}%"),
+        many => format!("{many:.0}\u{a0}%"),
     }
 }
 
@@ -102,7 +102,10 @@ mod tests {
             [0.0, 0.016, 1.25, 45.4, 12_345.6].map(rate),
             ["0", "0.02", "1.2", "45", "12,346"]
         );
-        assert_eq!([0.0, 0.0001, 0.012, 0.5].map(percent), ["0 %", "< 0.1 %", "1.2 %", "50 %"]);
+        assert_eq!(
+            [0.0, 0.0001, 0.012, 0.5].map(percent),
+            ["0\u{a0}%", "< 0.1\u{a0}%", "1.2\u{a0}%", "50\u{a0}%"]
+        );
         assert_eq!(share(1, 0), None);
         assert_eq!(clock(Time(1_000_000_000)), "01:46");
     }
