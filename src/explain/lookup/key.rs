@@ -10,7 +10,7 @@ pub enum LookupKey {
     /// An address.
     Address(IpAddr),
     /// A name, in lower case.
-    Name(NameBuf),
+    Name(Box<NameBuf>),
 }
 
 /// What was typed is no key.
@@ -40,13 +40,13 @@ impl LookupKey {
             false => idna::domain_to_ascii(name).map_err(|_| NoKey)?,
         };
         let name = NameBuf::from_text(name.as_bytes()).map_err(|_| NoKey)?.to_lowercase();
-        if name.is_root() { Err(NoKey) } else { Ok(Self::Name(name)) }
+        if name.is_root() { Err(NoKey) } else { Ok(Self::Name(Box::new(name))) }
     }
 
     /// The labels that stand before the apex of a zone (RFC 5782 sections 2.1, 2.4 and 3).
     pub(super) fn labels(&self) -> NameBuf {
         match self {
-            Self::Name(name) => name.clone(),
+            Self::Name(name) => NameBuf::clone(name),
             Self::Address(IpAddr::V4(address)) => octets(*address),
             Self::Address(IpAddr::V6(address)) => nibbles(*address),
         }
