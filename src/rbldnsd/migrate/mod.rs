@@ -314,8 +314,8 @@ mod tests {
         assert!(migrate("-b nosuch.invalid z.test:ip4set:/x").is_err());
     }
 
-    /// Options mean what the personality makes of them. The version, gzip, the control socket and the limit of
-    /// memory are those of a native server.
+    /// Options mean what the personality makes of them. The version, gzip, the control socket, the limit of
+    /// memory and the keys and clients asked most are those of a native server.
     #[test]
     fn the_server_is_that_of_the_personality() {
         let lines = [
@@ -346,6 +346,7 @@ mod tests {
             want.decompress = native.decompress;
             want.control = native.control;
             want.max_memory = native.max_memory;
+            want.top = native.top;
             if want.check_interval == Some(std::time::Duration::from_secs(60)) {
                 want.check_interval = native.check_interval;
             }
