@@ -111,6 +111,32 @@ impl fmt::Display for Difference {
 /// Compares two versions of a dataset; `take` gets the differences apex by apex, those of addresses in their
 /// order, before those of names in theirs.
 pub fn diff(old: &Dataset, new: &Dataset, take: &mut dyn FnMut(Difference)) {
+    compare(old, new, false, &mut |difference, _| take(difference));
+}
+
+/// Where a difference is, and what is said of its key now.
+#[derive(Clone, Copy, Debug)]
+pub struct Detail<'d> {
+    /// The number of the list below the apex.
+    pub list: usize,
+    /// The list, as it is now.
+    pub now: &'d Dataset,
+    /// The answer of the key in it; [`AnswerId::NONE`] for an exclusion, `None` if nothing is said of it, and
+    /// for ordinary records.
+    pub answer: Option<AnswerId>,
+}
+
+/// As [`diff`], but all keys of a difference have one answer now, and what that is.
+pub fn diff_by_answer(old: &Dataset, new: &Dataset, take: &mut dyn FnMut(Difference, Detail<'_>)) {
+    compare(old, new, true, take);
+}
+
+fn compare(
+    old: &Dataset,
+    new: &Dataset,
+    by_answer: bool,
+    take: &mut dyn FnMut(Difference, Detail<'_>),
+) {
     let (old, new) = (sections(old), sections(new));
     let apexes: BTreeMap<&[u8], &NameBuf> =
         old.iter().chain(&new).map(|(apex, _)| (apex.as_wire(), apex)).collect();
@@ -120,10 +146,10 @@ pub fn diff(old: &Dataset, new: &Dataset, take: &mut dyn FnMut(Difference)) {
             let section = sections.iter().find(|(other, _)| other == apex);
             section.map_or(&[][..], |(_, datasets)| datasets)
         });
-        for place in 0..old.len().max(new.len()) {
-            let [old, new] = [old, new].map(|sets| sets.get(place).copied().unwrap_or(&empty));
+        for list in 0..old.len().max(new.len()) {
+            let [old, new] = [old, new].map(|sets| sets.get(list).copied().unwrap_or(&empty));
             let same = HashMap::new();
-            Comparison { old, new, apex, same, take }.run();
+            Comparison { old, new, apex, list, by_answer, same, take }.run();
         }
     }
 }
@@ -171,9 +197,13 @@ struct Comparison<'c> {
     old: &'c Dataset,
     new: &'c Dataset,
     apex: &'c NameBuf,
+    /// The number of the lists below the apex.
+    list: usize,
+    /// Whether keys of different answers are told apart.
+    by_answer: bool,
     /// Whether two answers have the same values.
     same: HashMap<(AnswerId, AnswerId), bool>,
-    take: &'c mut dyn FnMut(Difference),
+    take: &'c mut dyn FnMut(Difference, Detail<'_>),
 }
 
 impl Comparison<'_> {
@@ -188,8 +218,9 @@ impl Comparison<'_> {
         self.records([old, new].map(|set| set.records.as_ref().unwrap_or(&none)));
     }
 
-    fn tell(&mut self, change: Change, key: Key) {
-        (self.take)(Difference { change, apex: self.apex.clone(), key });
+    fn tell(&mut self, change: Change, key: Key, answer: Option<AnswerId>) {
+        let detail = Detail { list: self.list, now: self.new, answer };
+        (self.take)(Difference { change, apex: self.apex.clone(), key }, detail);
     }
 
     fn is_same(&mut self, old: AnswerId, new: AnswerId) -> bool {
@@ -212,25 +243,26 @@ impl Comparison<'_> {
         [old, new]: [impl Iterator<Item = Range<K>>; 2],
         key: impl Fn(K, K) -> Key,
     ) {
-        let mut run: Option<(Change, K, K)> = None;
+        let mut run: Option<((Change, Option<AnswerId>), K, K)> = None;
         each_piece(old, new, |start, end, old, new| {
             let Some(change) = self.change(old, new) else { return };
+            let said = (change, Some(new).filter(|new| self.by_answer && new.is_listed()));
             run = match run.take() {
                 Some((before, first, last))
-                    if before == change && last.successor() == Some(start) =>
+                    if before == said && last.successor() == Some(start) =>
                 {
-                    Some((change, first, end))
+                    Some((said, first, end))
                 }
                 before => {
-                    if let Some((change, first, last)) = before {
-                        self.tell(change, key(first, last));
+                    if let Some(((change, answer), first, last)) = before {
+                        self.tell(change, key(first, last), answer);
                     }
-                    Some((change, start, end))
+                    Some((said, start, end))
                 }
             };
         });
-        if let Some((change, first, last)) = run {
-            self.tell(change, key(first, last));
+        if let Some(((change, answer), first, last)) = run {
+            self.tell(change, key(first, last), answer);
         }
     }
 
@@ -259,8 +291,9 @@ impl Comparison<'_> {
                 ),
                 (|entry| entry.below, Key::Below(name)),
             ] {
-                if let Some(change) = self.entry_change(of(&before, part), of(&now, part)) {
-                    self.tell(change, key);
+                let answer = of(&now, part);
+                if let Some(change) = self.entry_change(of(&before, part), answer) {
+                    self.tell(change, key, answer);
                 }
             }
         }
@@ -281,11 +314,11 @@ impl Comparison<'_> {
                 NameRecords::Records(_) => Change::Changed,
                 NameRecords::EmptyNonTerminal | NameRecords::Nothing => Change::Added,
             };
-            self.tell(change, Key::Records(name));
+            self.tell(change, Key::Records(name), None);
         }
         for (name, _) in old.iter() {
             if !matches!(new.lookup(name.as_wire()), NameRecords::Records(_)) {
-                self.tell(Change::Removed, Key::Records(name));
+                self.tell(Change::Removed, Key::Records(name), None);
             }
         }
     }
