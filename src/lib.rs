@@ -24,6 +24,7 @@
 //! | [`dump`] | zones as master files, for other name servers |
 //! | [`source`] | reading one file safely: whole or not at all |
 //! | [`snapshot`] | compiled datasets on disk: format, write, open and map, verify |
+//! | [`history`] | what each load listed and delisted: the log of a dataset, and what it tells |
 //! | [`config`] | dnsbld.toml and zone specs: typed -> resolved -> what a reload changes; policies |
 //! | [`guard`] | verdicts on what was read: one file per rule |
 //! | [`event`] | what happened, as typed values; the log is a sink |
@@ -79,6 +80,7 @@ pub mod event;
 pub mod explain;
 pub mod flat_array;
 pub mod guard;
+pub mod history;
 pub mod listing;
 pub mod mirror;
 mod own;

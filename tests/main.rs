@@ -18,6 +18,7 @@ mod feeds;
 mod fuzz;
 mod guards;
 mod health;
+mod history;
 mod http;
 mod init;
 mod layers;

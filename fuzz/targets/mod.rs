@@ -8,6 +8,7 @@ mod config_text;
 mod defaults_file;
 mod file;
 mod gzip;
+mod history;
 mod input;
 mod list_format;
 pub(crate) mod message;
@@ -68,6 +69,7 @@ pub(crate) const ALL: &[Target] = &[
     target!("defaults_file", defaults_file, 2000),
     target!("snapshot", snapshot, 3000),
     target!("certificate", certificate, 1000),
+    target!("history", history, 1500),
     #[cfg(fuzzing)]
     target!("trie_bytes", trie_bytes, 500),
 ];

@@ -9,6 +9,7 @@ mod doctor;
 mod dump;
 mod events;
 mod guard;
+mod history;
 mod init;
 mod log;
 mod log_format;
@@ -32,6 +33,7 @@ pub use doctor::Doctor;
 pub use dump::Dump;
 pub use events::Events;
 pub use guard::Guard;
+pub use history::History;
 pub use init::Init;
 pub use migrate::Migrate;
 pub use own::{Allow, Block};
@@ -92,6 +94,7 @@ enum Command {
     Block(Block),
     Guard(Guard),
     Diff(Diff),
+    History(History),
     Doctor(Doctor),
     Init(Init),
     CheckConfig(CheckConfig),
@@ -131,6 +134,7 @@ impl Cli {
                 Command::Block(block) => block.run(),
                 Command::Guard(guard) => guard.run(),
                 Command::Diff(diff) => diff.run(),
+                Command::History(history) => history.run(),
                 Command::Doctor(doctor) => doctor.run(),
                 Command::Init(init) => init.run(),
                 Command::CheckConfig(check) => check.run(),

@@ -1,5 +1,5 @@
-//! What `dnsbld guard` and `dnsbld diff` have in common: a dataset of the configuration, and what would become
-//! of it.
+//! What `dnsbld guard`, `dnsbld diff` and `dnsbld history` have in common: the configuration, and what would become of
+//! a dataset of it.
 
 use crate::config::{ConfigSource, Settings};
 use crate::dataset;
@@ -28,18 +28,24 @@ impl Place {
         format!("dnsbld accept {options}{}", shell_word(dataset))
     }
 
+    /// The settings, and where they are from.
+    pub(super) fn settings(&self) -> anyhow::Result<(ConfigSource, Settings)> {
+        let source = match &self.config {
+            Some(file) => ConfigSource::file(file.clone()),
+            None => ConfigSource::default_file(&current_folder()?),
+        };
+        let settings = source.load()?.settings;
+        Ok((source, settings))
+    }
+
     /// What would become of a dataset, with this file in place of its own.
     pub(super) fn preview(
         &self,
         name: &str,
         file: Option<&Path>,
     ) -> anyhow::Result<dataset::Preview> {
-        let folder = std::env::current_dir().context("cannot determine the current folder")?;
-        let source = match &self.config {
-            Some(file) => ConfigSource::file(file.clone()),
-            None => ConfigSource::default_file(&folder),
-        };
-        let Settings { server, datasets, .. } = source.load()?.settings;
+        let folder = current_folder()?;
+        let (source, Settings { server, datasets, .. }) = self.settings()?;
         let Some(spec) = datasets.iter().find(|dataset| dataset.name == name) else {
             let names: Vec<_> = datasets.iter().map(|dataset| dataset.name.as_str()).collect();
             anyhow::bail!("there is no dataset {name:?} in {source}; it has {}", names.join(", "));
@@ -51,4 +57,8 @@ impl Place {
         }
         dataset::preview(spec, &server, file.map(|file| folder.join(file)).as_deref())
     }
+}
+
+fn current_folder() -> anyhow::Result<PathBuf> {
+    std::env::current_dir().context("cannot determine the current folder")
 }

@@ -197,6 +197,9 @@ impl Changes {
         self.value("stats.top", old.top.is_on, new.top.is_on);
         let (before, after) = (old.top.anonymise_clients, new.top.anonymise_clients);
         self.value("stats.anonymise-clients", before, after);
+        self.value("history.days", old.history.days, new.history.days);
+        let (before, after) = (old.history.max_size, new.history.max_size);
+        self.value("history.max-size", size(Some(before)), size(Some(after)));
         let names = |list: &[String]| match list {
             [] => "none".to_owned(),
             list => list.join(", "),
@@ -264,8 +267,8 @@ fn addresses(list: &[SocketAddr]) -> String {
 mod tests {
     use super::*;
     use crate::config::{
-        ControlPath, Http, LogFormat, LogTarget, QueryFilter, QueryLog, TcpLimits, Tls, Top,
-        TtlBounds, Zone,
+        ControlPath, HistoryBounds, Http, LogFormat, LogTarget, QueryFilter, QueryLog, TcpLimits,
+        Tls, Top, TtlBounds, Zone,
     };
     use std::num::NonZeroUsize;
     use std::time::Duration;
@@ -359,6 +362,7 @@ mod tests {
             id: Some("ns1".into()),
             accept_host_bits: true,
             top: Top { is_on: false, anonymise_clients: true },
+            history: HistoryBounds { days: 1, max_size: 16 << 20 },
             acl: vec!["a".into(), "c".into()],
             ..Server::default()
         };
@@ -381,6 +385,8 @@ mod tests {
             ("server.accept-host-bits", "false", "true"),
             ("stats.top", "true", "false"),
             ("stats.anonymise-clients", "false", "true"),
+            ("history.days", "90", "1"),
+            ("history.max-size", "256 MiB", "16 MiB"),
             ("server.acl", "none", "a, c"),
         ];
         let changed = |dataset: &str, difference| SettingChange::DatasetChanged {

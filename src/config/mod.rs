@@ -25,9 +25,9 @@ pub use guard::{Guard, Ratio, Sentinel};
 pub use policy::{Policy, RULES, TurnOff};
 pub use preset::{IntervalOrigin, PRESETS, Preset, PresetList, preset};
 pub use settings::{
-    AgeLimit, Checked, ControlPath, Dataset, FreshnessLimits, Http, Loaded, LogFormat, LogTarget,
-    OnlyAnswers, QueryFilter, QueryLog, QueryLogFormat, Server, Settings, Soa, StalePolicy,
-    StatsFile, TcpLimits, Tls, Top, TtlBounds, Usage, Zone,
+    AgeLimit, Checked, ControlPath, Dataset, FreshnessLimits, HistoryBounds, Http, Loaded,
+    LogFormat, LogTarget, OnlyAnswers, QueryFilter, QueryLog, QueryLogFormat, Server, Settings,
+    Soa, StalePolicy, StatsFile, TcpLimits, Tls, Top, TtlBounds, Usage, Zone,
 };
 pub use source::{ConfigSource, SAMPLE_FILE, SYSTEM_FILE, open};
 pub use value::collide;

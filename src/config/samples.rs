@@ -154,7 +154,7 @@ fn what_is_commented_out_is_valid() {
 #[test]
 fn every_setting_appears_with_its_default() {
     let template: toml::Table = switched_on().parse().unwrap();
-    let sections: [(&str, &[&str]); 13] = [
+    let sections: [(&str, &[&str]); 14] = [
         ("bogus = 1", &[]),
         ("[server]\nbogus = 1", &["server"]),
         ("[server.tls]\nbogus = 1", &["server", "tls"]),
@@ -163,6 +163,7 @@ fn every_setting_appears_with_its_default() {
         ("[http]\nbogus = 1", &["http"]),
         ("[guard]\nbogus = 1", &["guard"]),
         ("[stats]\nbogus = 1", &["stats"]),
+        ("[history]\nbogus = 1", &["history"]),
         ("[[dataset]]\nguard = { bogus = 1 }", &["dataset", "guard"]),
         ("[[zone]]\nbogus = 1", &["zone"]),
         ("[mirror]\nbogus = 1", &["mirror"]),

@@ -135,6 +135,8 @@ pub struct Server {
     pub stats_file: Option<StatsFile>,
     /// What is kept of single queries.
     pub top: Top,
+    /// How much is kept of what loads have listed and delisted, if there is a state folder.
+    pub history: HistoryBounds,
     /// The names of the access lists that apply to all zones.
     pub acl: Vec<String>,
     /// The socket for those who ask the server how it is, or tell it what to do.
@@ -169,6 +171,7 @@ impl Default for Server {
             query_filter: QueryFilter::default(),
             stats_file: None,
             top: Top::default(),
+            history: HistoryBounds::default(),
             acl: Vec::new(),
             control: ControlPath::Usual,
             http: None,
@@ -348,6 +351,21 @@ pub struct Top {
 impl Default for Top {
     fn default() -> Self {
         Self { is_on: true, anonymise_clients: false }
+    }
+}
+
+/// How much is kept of what the loads of each dataset have listed and delisted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct HistoryBounds {
+    /// For how many days; 0 keeps nothing.
+    pub days: u32,
+    /// The most bytes for the loads of a dataset; what it lists is kept besides.
+    pub max_size: u64,
+}
+
+impl Default for HistoryBounds {
+    fn default() -> Self {
+        Self { days: 90, max_size: 256 << 20 }
     }
 }
 

@@ -20,6 +20,7 @@ pub(super) struct Spec {
     pub(super) http: Typed<HttpSpec>,
     pub(super) guard: GuardSpec,
     pub(super) stats: StatsSpec,
+    pub(super) history: HistorySpec,
     pub(super) dataset: Vec<Spanned<DatasetSpec>>,
     pub(super) zone: Vec<Spanned<ZoneSpec>>,
     pub(super) mirror: MirrorSpec,
@@ -68,6 +69,13 @@ pub(super) struct ServerSpec {
 pub(super) struct StatsSpec {
     pub(super) top: Option<bool>,
     pub(super) anonymise_clients: Option<bool>,
+}
+
+#[derive(Deserialize, Debug, Default)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case", expecting = "a table")]
+pub(super) struct HistorySpec {
+    pub(super) days: Typed<i64>,
+    pub(super) max_size: Typed<String>,
 }
 
 #[derive(Deserialize, Debug, Default)]

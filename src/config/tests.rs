@@ -1,5 +1,6 @@
 //! Whole texts: what they mean, and every mistake with its place, words and remedy.
 
+use super::HistoryBounds;
 use super::resolve::resolve;
 use super::{
     AgeLimit, ConfigDiagnostic, ControlPath, Dataset, FreshnessLimits, Guard, Http, Loaded,
@@ -85,6 +86,9 @@ fn every_setting_of_the_server_arrives() {
         [stats]
         top = false
         anonymise-clients = true
+        [history]
+        days = 7
+        max-size = '1G'
         [server.tls]
         listen = ['192.0.2.1:853']
         certificate = 'x.pem'
@@ -128,6 +132,7 @@ fn every_setting_of_the_server_arrives() {
             interval: Some(Duration::from_secs(300)),
         }),
         top: Top { is_on: false, anonymise_clients: true },
+        history: HistoryBounds { days: 7, max_size: 1 << 30 },
         acl: vec!["clients".into()],
         control: ControlPath::At("/etc/dnsbld/run/control".into()),
         tls: Some(Tls {

@@ -14,6 +14,7 @@ use crate::guard::{self, Baseline, Candidate, Facts, Verdict};
 use crate::snapshot::Origin;
 use crate::snapshot::folder::Folder;
 use crate::source::{Identity, SourceFile};
+use crate::state::historian::AcceptedLoad;
 use crate::state::lock::StateLock;
 use crate::state::record::{self, DatasetRecord, RecordedChange};
 use crate::state::snapshot_writer::WriteJob;
@@ -601,7 +602,9 @@ impl ManagedDataset {
                 return self.refuse(problem, versions, context);
             }
         };
+        let former = self.lifecycle.served().cloned();
         let load = self.lifecycle.accept(SystemTime::now(), new, doubt);
+        self.keep_history(former.as_ref(), context);
         (self.retry, self.refused, self.kept_aside) = (None, None, None);
         self.keep_record(context);
         self.tell_bad_lines(&diagnostics, context);
@@ -654,6 +657,23 @@ impl ManagedDataset {
         });
         self.writing = Some(source);
         self.keep_text(context);
+    }
+
+    /// Has written to the history how what is served differs from what was served before.
+    fn keep_history(&self, former: Option<&Served>, context: &BuildContext) {
+        let (Some(writers), Some(served)) = (&context.writers, self.lifecycle.served()) else {
+            return;
+        };
+        let version = |served: &Served| (Arc::clone(&served.dataset), served.content_id);
+        writers.historian.keep_load(AcceptedLoad {
+            dataset: self.spec.name.clone(),
+            before: former.map(version),
+            now: version(served),
+            time: served.since.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+            entries: served.entries(),
+            size: served.sources.iter().map(|source| source.report.identity.size).sum(),
+            bounds: context.server.history,
+        });
     }
 
     /// Notes what is served and that its files were looked at, and has that written if it is news.

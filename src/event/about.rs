@@ -34,6 +34,7 @@ impl Event {
             | Self::SnapshotUnfit { dataset, .. }
             | Self::RefusedFileKept { dataset, .. }
             | Self::FileNotKept { dataset, .. }
+            | Self::HistoryNotWritten { dataset, .. }
             | Self::SettingChanged {
                 change:
                     SettingChange::DatasetAdded { dataset }
@@ -76,6 +77,7 @@ impl Event {
             | Self::SnapshotRemoved { file }
             | Self::RefusedFileKept { file, .. }
             | Self::FileNotKept { folder: file, .. }
+            | Self::HistoryNotWritten { folder: file, .. }
             | Self::StateFolderTaken { folder: file }
             | Self::StateFolderBusy { folder: file }
             | Self::SerialsUnreadable { file, .. }

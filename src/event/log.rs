@@ -73,6 +73,7 @@ pub(crate) fn level(event: &Event) -> Level {
         | Event::SnapshotsNotRemoved { .. }
         | Event::SnapshotWriterFailed { .. }
         | Event::FileNotKept { .. }
+        | Event::HistoryNotWritten { .. }
         | Event::StateFolderBusy { .. }
         | Event::SerialsUnreadable { .. }
         | Event::SerialsDamaged { .. }
@@ -251,6 +252,12 @@ pub(crate) fn text(event: &Event) -> String {
         Event::FileNotKept { dataset, folder, error } => format!(
             "dataset {dataset}: nothing can be kept in {}: {error}; refused files cannot be inspected later, nor \
              lines of the served data told while its files hold something else; {}",
+            folder.display(),
+            state_remedy(error)
+        ),
+        Event::HistoryNotWritten { dataset, folder, error } => format!(
+            "dataset {dataset}: its history in {} cannot be written: {error}; `dnsbld history` does not know of the \
+             last loads until one can be written; {}",
             folder.display(),
             state_remedy(error)
         ),

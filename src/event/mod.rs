@@ -278,6 +278,15 @@ pub enum Event {
         /// Why.
         error: io::Error,
     },
+    /// What a load listed and delisted, or a refusal, could not be written to the history.
+    HistoryNotWritten {
+        /// The dataset.
+        dataset: String,
+        /// The folder of the state folder.
+        folder: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
     /// No thread could be started to write snapshots.
     SnapshotWriterFailed {
         /// Why.
@@ -599,6 +608,7 @@ names! {
     Event::SnapshotsNotRemoved { .. } => "snapshots-not-removed",
     Event::RefusedFileKept { .. } => "refused-file-kept",
     Event::FileNotKept { .. } => "file-not-kept",
+    Event::HistoryNotWritten { .. } => "history-not-written",
     Event::SnapshotWriterFailed { .. } => "snapshot-writer-failed",
     Event::StateFolderTaken { .. } => "state-folder-taken",
     Event::StateFolderBusy { .. } => "state-folder-busy",

@@ -211,6 +211,11 @@ pub(crate) fn samples() -> Vec<Event> {
             folder: "/state/quarantine/list-1f".into(),
             error: error(libc::ENOSPC),
         },
+        Event::HistoryNotWritten {
+            dataset: list(),
+            folder: "/state/history".into(),
+            error: error(libc::ENOSPC),
+        },
         Event::SnapshotWriterFailed { error: error(libc::EAGAIN) },
         Event::StateFolderTaken { folder: "/state".into() },
         Event::StateFolderBusy { folder: "/state".into() },

@@ -4,6 +4,7 @@
 pub(crate) mod accepted;
 pub(crate) mod archive;
 pub mod feeds;
+pub(crate) mod historian;
 pub mod lock;
 mod packed;
 pub(crate) mod quarantine;

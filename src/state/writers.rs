@@ -1,6 +1,7 @@
 //! The threads that write to the state folder.
 
 use super::archive::Archive;
+use super::historian::Historian;
 use super::snapshot_writer::SnapshotWriter;
 use crate::event::EventSink;
 use std::io;
@@ -13,6 +14,8 @@ pub(crate) struct Writers {
     pub(crate) snapshots: SnapshotWriter,
     /// Keeps files aside.
     pub(crate) archive: Archive,
+    /// Writes the history.
+    pub(crate) historian: Historian,
 }
 
 impl Writers {
@@ -25,6 +28,7 @@ impl Writers {
         Ok(Self {
             snapshots: SnapshotWriter::start(state_dir, Arc::clone(sink))?,
             archive: Archive::start(state_dir, Arc::clone(sink))?,
+            historian: Historian::start(state_dir, Arc::clone(sink))?,
         })
     }
 
@@ -32,6 +36,7 @@ impl Writers {
     pub(crate) fn retain(&self, datasets: impl Iterator<Item = String>) {
         let datasets: Vec<_> = datasets.collect();
         self.archive.retain(datasets.clone());
+        self.historian.retain(datasets.clone());
         self.snapshots.retain(datasets);
     }
 }

@@ -53,7 +53,8 @@ pub(super) fn resolve(
         resolver.zones(&lists.zones, &lists.datasets, &spec.server, !spec.feed.is_empty());
     resolver.logged_zones(&spec.server, &zones);
     let http = spec.http.as_ref().and_then(|http| resolver.http(http, &server));
-    let server = Server { acl, http, top: server::top(&spec.stats), ..server };
+    let history = resolver.history(&spec.history);
+    let server = Server { acl, http, history, top: server::top(&spec.stats), ..server };
     let Resolver { faults, mut errors, warnings, .. } = resolver;
     errors.extend(faults.into_iter().map(|fault| fault.diagnostic));
     errors.sort_by_key(|diagnostic| diagnostic.place);

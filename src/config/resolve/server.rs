@@ -2,10 +2,10 @@
 
 use super::super::error::{Problem, suggest};
 use super::super::settings::{
-    ControlPath, LogTarget, OnlyAnswers, QueryFilter, QueryLog, Server, StatsFile, TcpLimits, Tls,
-    Top, TtlBounds, Zone,
+    ControlPath, HistoryBounds, LogTarget, OnlyAnswers, QueryFilter, QueryLog, Server, StatsFile,
+    TcpLimits, Tls, Top, TtlBounds, Zone,
 };
-use super::super::spec::{ServerSpec, StatsSpec, TlsSpec, Typed};
+use super::super::spec::{HistorySpec, ServerSpec, StatsSpec, TlsSpec, Typed};
 use super::super::value::{self, collide};
 use super::{Resolver, span_of};
 use std::net::SocketAddr;
@@ -26,6 +26,17 @@ pub(super) fn top(spec: &StatsSpec) -> Top {
 }
 
 impl Resolver<'_> {
+    /// The table `[history]`.
+    pub(super) fn history(&mut self, spec: &HistorySpec) -> HistoryBounds {
+        let defaults = HistoryBounds::default();
+        let size = spec.max_size.as_ref();
+        let size = size.and_then(|size| self.value("history.max-size", size, value::size));
+        HistoryBounds {
+            days: self.number("history.days", &spec.days, defaults.days, 0..=36_500),
+            max_size: size.unwrap_or(defaults.max_size),
+        }
+    }
+
     pub(super) fn server(&mut self, spec: &ServerSpec) -> Server {
         let defaults = Server::default();
         let tls = spec.tls.as_ref().and_then(|tls| self.tls(tls));
@@ -69,6 +80,7 @@ impl Resolver<'_> {
             query_filter: self.query_filter(spec),
             stats_file: self.stats_file(spec),
             top: defaults.top,
+            history: defaults.history,
             acl: Vec::new(),
             control: self.control(spec),
             http: None,

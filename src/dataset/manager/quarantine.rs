@@ -4,6 +4,7 @@ use super::{BuildContext, DatasetManager, ManagedDataset};
 use crate::dataset::acceptance::{Acceptance, RefusedVersions};
 use crate::dataset::lifecycle::RefusedLoad;
 use crate::event::Event;
+use crate::history::RefusedEntry;
 use crate::source::Problem;
 use crate::state::accepted::AcceptedFiles;
 use crate::state::quarantine::RefusedFiles;
@@ -137,6 +138,14 @@ impl ManagedDataset {
             && is_new
         {
             let served = self.lifecycle.served().map_or(&[][..], |served| &served.sources);
+            if context.server.history.days > 0 {
+                let entry = RefusedEntry {
+                    time: unix_time(),
+                    file: problem.file.display().to_string(),
+                    cause: problem.cause.to_string(),
+                };
+                writers.historian.keep_refusal(self.spec.name.clone(), entry);
+            }
             writers.archive.keep_refused(RefusedFiles {
                 dataset: self.spec.name.clone(),
                 versions: versions.beside(served),

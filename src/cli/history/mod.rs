@@ -1,0 +1,82 @@
+//! `dnsbld history`
+
+mod at;
+mod key;
+mod loads;
+
+use super::preview::{Place, UNKNOWN};
+use super::print;
+use crate::history::Sought;
+use crate::util::time::unix_time;
+use clap::Args;
+use std::process::ExitCode;
+
+/// Tell when an address or a name was listed and delisted, or what the loads of a dataset did.
+///
+/// It reads the state folder of the configuration, whether or not a server runs. The exit code is 0 if there
+/// is something to tell (with --at: if the key was listed then), 1 if there is nothing, 2 if that is not known.
+#[derive(Args, Debug)]
+pub struct History {
+    #[command(flatten)]
+    place: Place,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+    /// Answer as of this time in UTC, as "Nov 12 07:41", "2026-11-12 07:41:30" or "2026-11-12T07:41:30+01:00".
+    #[arg(long, value_name = "TIME", value_parser = |text: &str| at::read(text, unix_time()))]
+    at: Option<u64>,
+    /// The most loads of a dataset to print, the newest; 0 for all.
+    #[arg(long, value_name = "NUMBER", default_value_t = 50)]
+    limit: usize,
+    /// An address, a name as it stands in a list, or a dataset.
+    #[arg(value_name = "KEY|DATASET")]
+    subject: String,
+}
+
+impl History {
+    /// Reads the history, and prints what it tells.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::config::Errors`] if the configuration cannot be used; or if the result cannot be printed.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        match self.tell() {
+            Err(error) if error.is::<crate::config::Errors>() => Err(error),
+            Err(error) => {
+                eprintln!("dnsbld: cannot tell: {error:#}");
+                Ok(ExitCode::from(UNKNOWN))
+            }
+            Ok((text, code)) => {
+                print(&text)?;
+                Ok(ExitCode::from(code))
+            }
+        }
+    }
+
+    fn tell(&self) -> anyhow::Result<(String, u8)> {
+        let (source, settings) = self.place.settings()?;
+        let Some(state_dir) = &settings.server.state_dir else {
+            anyhow::bail!("{source} sets no state-dir, so that its server keeps no history");
+        };
+        if settings.dataset(&self.subject).is_some() {
+            return loads::tell(state_dir, &self.subject, self.at, self.limit, self.json);
+        }
+        let sought: Sought = self.subject.parse().map_err(|error| {
+            anyhow::anyhow!("{:?} is no address, no name and no dataset: {error}", self.subject)
+        })?;
+        let datasets: Vec<_> = settings.datasets.iter().map(|set| set.name.as_str()).collect();
+        key::tell(state_dir, &datasets, &sought, self.at, self.json)
+    }
+}
+
+/// A time in seconds since 1970, as people read it.
+fn time(seconds: u64) -> String {
+    let utc = crate::util::time::Utc::from_unix(seconds.min(i64::MAX as u64) as i64);
+    let crate::util::time::Utc { year, month, day, hour, minute, second } = utc;
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
+}
+
+/// The same as machines read it (RFC 3339).
+fn rfc3339(seconds: u64) -> String {
+    time(seconds).replace(' ', "T") + "Z"
+}

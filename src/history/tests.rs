@@ -1,0 +1,345 @@
+//! The history beside a map of what each key was at each load.
+
+use super::changes::sorted_by;
+use super::files::{BASE, MAGIC, blocks, folder, read_file, segments};
+use super::*;
+use crate::listing::AnswersBuilder;
+use crate::range::Range;
+use crate::trie::names::NameTreeBuilder;
+use crate::trie::{Trie4, Trie6};
+use crate::wire::name::NameBuf;
+use crate::zone::Dataset;
+use proptest::prelude::*;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::Path;
+
+const DAY: u64 = 86_400;
+
+/// The number of keys of each sort.
+const KEYS: usize = 12;
+
+/// What is listed: the value of each key, 0 for none.
+type Listed = [u8; KEYS];
+
+/// A dataset that lists as many IPv4 addresses, IPv6 addresses and names.
+fn dataset(listed: &Listed) -> Dataset {
+    let mut builder = AnswersBuilder::default();
+    let answers = listed.map(|value| {
+        let text = format!("{value} of $");
+        (value > 0).then(|| {
+            let value = builder.value([127, 0, 0, value].into(), text.as_bytes()).unwrap();
+            builder.answer(&[value])
+        })
+    });
+    let (table, numbering) = builder.finish(answers.iter().flatten().copied());
+    let answers = answers.map(|answer| answer.map(|answer| numbering.get(answer)));
+    let mut ranges: Vec<Range<u32>> = Vec::new();
+    let mut names = Vec::new();
+    for (key, answer) in answers.iter().enumerate() {
+        let Some(answer) = *answer else { continue };
+        names.push((sorted_by(&name(key)), answer, (key % 2 == 1).then_some(answer)));
+        let key = key as u32;
+        match ranges.last_mut().filter(|last| last.end + 1 == key && last.answer == answer) {
+            Some(last) => last.end = key,
+            None => ranges.push(Range { start: key, end: key, answer }),
+        }
+    }
+    names.sort();
+    let mut tree = NameTreeBuilder::default();
+    for (name, answer, below) in names {
+        tree.push(&name, Some(answer), below);
+    }
+    let wide = ranges.iter().map(|range| Range {
+        start: u128::from(range.start) << 64,
+        end: (u128::from(range.end) << 64) + u128::from(u64::MAX),
+        answer: range.answer,
+    });
+    Dataset {
+        ip6: Some(Trie6::build(wide)),
+        ip4: Some(Trie4::build(ranges.iter().copied())),
+        names: Some(tree.finish()),
+        answers: table,
+        ..Dataset::default()
+    }
+}
+
+fn name(key: usize) -> NameBuf {
+    format!("k{key}.example").parse().unwrap()
+}
+
+/// The same key in all lists of the dataset.
+fn sought(key: usize) -> Vec<Sought> {
+    let mut all = vec![
+        Sought::Address(IpAddr::V4(Ipv4Addr::from_bits(key as u32))),
+        Sought::Address(IpAddr::V6(Ipv6Addr::from_bits(((key as u128) << 64) + 5))),
+        Sought::Name(name(key)),
+    ];
+    if key % 2 == 1 {
+        all.push(Sought::Name(format!("below.k{key}.example").parse().unwrap()));
+    }
+    all
+}
+
+/// What happens to a log.
+#[derive(Clone, Debug)]
+enum Act {
+    /// A load of this.
+    Load(Listed),
+    /// A load of which the server has forgotten what was before.
+    Whole(Listed),
+    Refuse,
+    /// The server is started again.
+    Reopen,
+}
+
+fn acts() -> impl Strategy<Value = Vec<Act>> {
+    let listed = || prop::array::uniform::<_, KEYS>(prop_oneof![3 => Just(0u8), 2 => 1u8..3]);
+    let act = prop_oneof![
+        6 => listed().prop_map(Act::Load),
+        1 => listed().prop_map(Act::Whole),
+        1 => Just(Act::Refuse),
+        1 => Just(Act::Reopen),
+    ];
+    prop::collection::vec(act, 1..24)
+}
+
+/// The loads that were written: the time of each, and what it left listed. Each is half a day after the one before.
+type Loads = Vec<(u64, Listed)>;
+
+/// Does that to a log, kept within so many days.
+fn write(state: &Path, acts: &[Act], days: u32) -> Loads {
+    let mut log = HistoryLog::open(state, "bl").unwrap();
+    let mut loads: Loads = Vec::new();
+    let mut time = 1000 * DAY;
+    for act in acts {
+        time += DAY / 2;
+        let (listed, is_known) = match act {
+            Act::Load(listed) => (listed, true),
+            Act::Whole(listed) => (listed, false),
+            Act::Refuse => {
+                let entry = RefusedEntry { time, file: "/f".into(), cause: "empty".into() };
+                log.append_refusal(&entry).unwrap();
+                continue;
+            }
+            Act::Reopen => {
+                log = HistoryLog::open(state, "bl").unwrap();
+                continue;
+            }
+        };
+        let before = loads.last().map(|(_, listed)| (dataset(listed), content_id(listed)));
+        let before = before.as_ref().filter(|_| is_known);
+        let before = before.map(|(dataset, id)| LoadedVersion { dataset, content_id: *id });
+        let head = LoadHead { time, content_id: content_id(listed), ..LoadHead::default() };
+        if log.append_load(before, &dataset(listed), head).unwrap() {
+            loads.push((time, *listed));
+        } else {
+            assert_eq!(loads.last().unwrap().1, *listed);
+        }
+        log.keep_within(Bounds { days, size: u64::MAX }, time).unwrap();
+    }
+    loads
+}
+
+fn content_id(listed: &Listed) -> u64 {
+    xxhash_rust::xxh3::xxh3_64(listed)
+}
+
+fn values(value: u8) -> ListedValues {
+    let text = [&[b'0' + value][..], b" of ", &[KEY]].concat();
+    vec![ListedValue { a: [127, 0, 0, value].into(), text }]
+}
+
+/// What became of a key.
+fn model(loads: &[(u64, Listed)], key: usize) -> Vec<(u64, Turn)> {
+    let mut moments = Vec::new();
+    let mut before = 0;
+    for (time, listed) in loads {
+        let now = listed[key];
+        match (before, now) {
+            (before, now) if before == now => {}
+            (0, now) => moments.push((*time, Turn::Listed(values(now)))),
+            (_, 0) => moments.push((*time, Turn::Delisted)),
+            (_, now) => moments.push((*time, Turn::Changed(values(now)))),
+        }
+        before = now;
+    }
+    moments
+}
+
+/// What a history says became of a key.
+fn told(timeline: &Timeline) -> Vec<(u64, Turn)> {
+    let moments = timeline.entries.values().flatten();
+    moments.map(|moment| (moment.time, moment.turn.clone())).collect()
+}
+
+/// The bytes of the files of a log.
+fn files(state: &Path) -> (Option<Vec<u8>>, Vec<Vec<u8>>) {
+    let folder = folder(state, "bl");
+    let segments = segments(&folder).unwrap().into_iter();
+    let segments =
+        segments.map(|(segment, _)| read_file(&folder.join(segment.file_name())).unwrap().unwrap());
+    (read_file(&folder.join(BASE)).unwrap(), segments.collect())
+}
+
+proptest! {
+    #[test]
+    fn a_history_tells_what_a_map_of_all_keys_does(acts in acts(), until in 0u64..14) {
+        let state = tempfile::tempdir().unwrap();
+        let loads = write(state.path(), &acts, 1000);
+        let history = History::read(state.path(), "bl").unwrap();
+        let until = 1000 * DAY + until * DAY;
+        let seen: Vec<_> = loads.iter().filter(|(time, _)| *time <= until).copied().collect();
+        for key in 0..KEYS {
+            for sought in sought(key) {
+                let all = history.timeline(&sought, u64::MAX);
+                prop_assert_eq!(told(&all), model(&loads, key), "{}", sought);
+                let then = history.timeline(&sought, until);
+                prop_assert_eq!(told(&then), model(&seen, key), "{} until {}", sought, until);
+            }
+        }
+        let count = |is: fn(&LoadEntry) -> bool| history.loads().iter().filter(|it| is(it)).count();
+        prop_assert_eq!(count(|it| matches!(it, LoadEntry::Accepted(_))), loads.len());
+        let refused = acts.iter().filter(|act| matches!(act, Act::Refuse)).count();
+        prop_assert_eq!(count(|it| matches!(it, LoadEntry::Refused(_))), refused);
+    }
+
+    /// Of loads that are too old, what is listed since then is kept, and since when.
+    #[test]
+    fn old_loads_leave_what_is_still_listed(acts in acts(), days in 0u32..6) {
+        let state = tempfile::tempdir().unwrap();
+        let loads = write(state.path(), &acts, days);
+        let history = History::read(state.path(), "bl").unwrap();
+        let (base, _) = files(state.path());
+        let base = base.as_deref().map(|base| super::files::base(base).unwrap().0);
+        let through = base.map_or(0, |base| base.time);
+        let old = loads.iter().filter(|(time, _)| *time <= through).count();
+        let is_old = |load: &&(u64, Listed)| load.0 / DAY + u64::from(days) < loads.last().unwrap().0 / DAY;
+        if loads.len() > 1 {
+            let due = loads.iter().filter(is_old).count();
+            prop_assert!(old >= due.min(loads.len() - 2), "{} of {}", old, due);
+        }
+        for key in 0..KEYS {
+            let wanted = model(&loads, key);
+            // Of what the old loads did to a key that they left listed: the listing, and the last change of its values.
+            let (past, rest) = wanted.split_at(wanted.iter().filter(|(time, _)| *time <= through).count());
+            let mut left = Vec::new();
+            for moment in past {
+                match moment.1 {
+                    Turn::Listed(_) => left = vec![moment.clone()],
+                    Turn::Delisted => left.clear(),
+                    _ => {
+                        left.truncate(1);
+                        left.push(moment.clone());
+                    }
+                }
+            }
+            // It was changed back.
+            let back = |left: &[(u64, Turn)]| matches!(left, [(_, Turn::Listed(a)), (_, Turn::Changed(b))] if a == b);
+            if back(&left) {
+                left.pop();
+            }
+            let wanted: Vec<_> = left.into_iter().chain(rest.iter().cloned()).collect();
+            for sought in sought(key) {
+                let timeline = history.timeline(&sought, u64::MAX);
+                prop_assert_eq!(told(&timeline), wanted.clone(), "{}", sought);
+            }
+        }
+    }
+
+    /// A log that ends anywhere tells all of the loads that are whole, and nothing else; so does a server that goes on.
+    #[test]
+    fn a_log_that_is_cut_off_loses_its_end_alone(acts in acts(), cut in any::<prop::sample::Index>(), next in prop::array::uniform::<_, KEYS>(0u8..3)) {
+        let state = tempfile::tempdir().unwrap();
+        let mut loads = write(state.path(), &acts, 1000);
+        let (_, mut bytes) = files(state.path());
+        let Some(last) = bytes.last_mut() else { return Ok(()) };
+        let lost = |bytes: &[u8]| {
+            blocks(bytes).filter(|(block, _)| matches!(block, super::block::Block::Load(..))).count()
+        };
+        let all = lost(last);
+        last.truncate(cut.index(last.len()));
+        loads.truncate(loads.len() - (all - lost(last)));
+        let (segment, _) = segments(&folder(state.path(), "bl")).unwrap().pop().unwrap();
+        std::fs::write(folder(state.path(), "bl").join(segment.file_name()), &last).unwrap();
+        for goes_on in [false, true] {
+            if goes_on {
+                let mut log = HistoryLog::open(state.path(), "bl").unwrap();
+                let time = 2000 * DAY;
+                let head = LoadHead { time, content_id: content_id(&next), ..LoadHead::default() };
+                if log.append_load(None, &dataset(&next), head).unwrap() {
+                    loads.push((time, next));
+                }
+            }
+            let history = History::read(state.path(), "bl").unwrap();
+            for key in 0..KEYS {
+                for sought in sought(key) {
+                    let timeline = history.timeline(&sought, u64::MAX);
+                    prop_assert_eq!(told(&timeline), model(&loads, key), "{}", sought);
+                    prop_assert!(!timeline.is_cut);
+                }
+            }
+        }
+    }
+
+    /// Whatever byte is damaged, what is told was so.
+    #[test]
+    fn damage_makes_a_history_silent_not_wrong(
+        acts in acts(),
+        days in prop_oneof![Just(2u32), Just(1000)],
+        place in any::<prop::sample::Index>(),
+        change in 1u8..,
+    ) {
+        let state = tempfile::tempdir().unwrap();
+        let loads = write(state.path(), &acts, days);
+        let (mut base, mut segments) = files(state.path());
+        let sizes = base.iter().chain(&segments).map(Vec::len).sum::<usize>();
+        if sizes == 0 {
+            return Ok(());
+        }
+        let mut at = place.index(sizes);
+        for bytes in base.iter_mut().chain(&mut segments) {
+            if at < bytes.len() {
+                bytes[at] ^= change;
+                break;
+            }
+            at -= bytes.len();
+        }
+        let history = History::from_bytes(base, segments);
+        for key in 0..KEYS {
+            for sought in sought(key) {
+                let timeline = history.timeline(&sought, u64::MAX);
+                for (time, turn) in told(&timeline) {
+                    let then = loads.iter().rfind(|load| load.0 <= time).map_or(0, |load| load.1[key]);
+                    match turn {
+                        Turn::Listed(told) | Turn::Changed(told) => prop_assert_eq!(told, values(then)),
+                        Turn::Delisted => prop_assert_eq!(then, 0),
+                        Turn::Unknown => {}
+                        Turn::Excluded => prop_assert!(false),
+                    }
+                }
+                if let Some((_, last)) = timeline.known.filter(|_| !timeline.is_cut) {
+                    let then = loads.iter().rfind(|load| load.0 <= last).map_or(0, |load| load.1[key]);
+                    prop_assert_eq!(timeline.is_listed(), then > 0, "{} at {}", sought, last);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_bytes_make_the_reader_fail(
+        base in prop::collection::vec(any::<u8>(), 0..60),
+        segment in prop::collection::vec(any::<u8>(), 0..60),
+        is_framed: bool,
+    ) {
+        let frame = |bytes: Vec<u8>| match is_framed {
+            true => [MAGIC, &super::block::framed(&bytes)].concat(),
+            false => bytes,
+        };
+        let history = History::from_bytes(Some(frame(base)), vec![frame(segment)]);
+        history.loads();
+        for sought in sought(1) {
+            history.timeline(&sought, u64::MAX);
+        }
+        history.fold();
+    }
+}

@@ -1,0 +1,157 @@
+//! `dnsbld history` beside a server: what it tells of addresses, names and loads, also after a kill.
+
+use std::process::Command;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::common::{Setup, wait_until};
+
+const SOON: Duration = Duration::from_secs(10);
+
+/// A server with a list of addresses and one of names, and a state folder.
+fn setup(addresses: &str, names: &str) -> Setup {
+    let setup = Setup::new();
+    setup.write("list", addresses);
+    setup.write("names", names);
+    let tables = "[[dataset]]\nname = 'list'\ntype = 'ip4set'\nfiles = ['list']\n\
+                  [[dataset]]\nname = 'names'\ntype = 'dnset'\nfiles = ['names']\n\
+                  [[zone]]\nname = 'bl.test'\ndatasets = ['list', 'names']\n";
+    setup.configure("state-dir = 'state'", tables);
+    setup
+}
+
+/// Runs `dnsbld history` with the configuration: the exit code, and what it prints on both outputs.
+fn history(setup: &Setup, arguments: &[&str]) -> (i32, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_dnsbld"))
+        .arg("history")
+        .arg("--config")
+        .arg(setup.path("dnsbld.toml"))
+        .args(arguments)
+        .env_remove("DNSBLD_LOG")
+        .output()
+        .expect("the program runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let code = output.status.code().expect("it ends by itself");
+    (code, text(&output.stdout) + &text(&output.stderr))
+}
+
+/// Waits until the history of a key says these words.
+fn expect(setup: &Setup, key: &str, words: &str) -> String {
+    let mut said = String::new();
+    let found = wait_until(SOON, || {
+        said = history(setup, &[key]).1;
+        said.contains(words)
+    });
+    assert!(found, "{key}: no {words:?} in\n{said}");
+    said
+}
+
+#[test]
+fn the_history_tells_when_keys_were_listed_and_what_loads_did() {
+    let setup = setup(
+        ":2:see https://bl.test/$\n10.0.0.1\n10.0.0.8/29 :3:a net\n",
+        ":2:bad\nbad.example\n.worse.example\n",
+    );
+    let (code, said) = history(&setup, &["10.0.0.1"]);
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("has no history"), "{said}");
+    let server = setup.start();
+
+    let said = expect(&server, "10.0.0.1", "listed");
+    assert!(said.contains("dataset list: listed; it was listed 1 time"), "{said}");
+    assert!(said.contains("127.0.0.2 \"see https://bl.test/10.0.0.1\" (or earlier"), "{said}");
+    expect(&server, "10.0.0.12", "127.0.0.3 \"a net\"");
+    expect(&server, "bad.example", "listed     127.0.0.2 \"bad\"");
+    expect(&server, "a.b.worse.example", "by *.worse.example");
+    let (code, said) = history(&server, &["10.0.0.2"]);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("dataset list: not listed; it never was"), "{said}");
+
+    server.write("list", ":2:see https://bl.test/$\n10.0.0.2\n10.0.0.8/29 :4:a net\n");
+    let said = expect(&server, "10.0.0.1", "delisted   after");
+    assert!(said.contains("dataset list: not listed; it was listed 1 time"), "{said}");
+    expect(&server, "10.0.0.2", "listed     127.0.0.2");
+    expect(&server, "10.0.0.9", "changed    127.0.0.4 \"a net\"");
+    let (code, said) = history(&server, &["10.0.0.1", "--at", "2020-01-01"]);
+    assert_eq!(code, 2, "{said}");
+    let (code, said) = history(&server, &["10.0.0.1", "--at", "yesterday"]);
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("write it as \"Nov 12 07:41\""), "{said}");
+
+    server.write("list", "<html><body>404: Not Found</body></html>\n");
+    expect(&server, "list", "refused ");
+    let (code, said) = history(&server, &["list"]);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("2 entries, 57 bytes: 9 keys, all that was listed"), "{said}");
+    assert!(said.contains("2 entries, 57 bytes: +1 -1 ~8"), "{said}");
+
+    // Without a server.
+    let setup = server.stop();
+    let (code, said) = history(&setup, &["10.0.0.9", "--json"]);
+    let told: Value = serde_json::from_str(&said).expect("JSON");
+    assert_eq!(code, 0, "{said}");
+    assert_eq!((&told["schema"], &told["key"]), (&1.into(), &"10.0.0.9".into()));
+    let list = &told["datasets"][0];
+    assert_eq!((&list["dataset"], &list["listed"]), (&"list".into(), &true.into()));
+    let moments = list["entries"][0]["moments"].as_array().expect("a list");
+    let what: Vec<_> = moments.iter().map(|moment| moment["what"].as_str().unwrap()).collect();
+    assert_eq!(what, ["listed", "changed"]);
+    assert_eq!(moments[1]["values"][0]["a"], "127.0.0.4");
+    let then = moments[0]["time"].as_str().expect("a time");
+    let (code, said) = history(&setup, &["10.0.0.9", "--at", then]);
+    assert_eq!(code, 0, "{said}");
+    let (_, said) = history(&setup, &["list", "--json", "--limit", "1"]);
+    let told: Value = serde_json::from_str(&said).expect("JSON");
+    assert_eq!((&told["older"], &told["loads"][0]["what"]), (&2.into(), &"refused".into()));
+
+    // What has not changed is nothing new.
+    let server = setup.start();
+    server.write("list", ":2:see https://bl.test/$\n10.0.0.3\n");
+    expect(&server, "10.0.0.3", "listed     127.0.0.2");
+    let said = expect(&server, "10.0.0.9", "delisted   after");
+    assert!(!said.contains("not known"), "{said}");
+}
+
+#[test]
+fn a_kill_loses_at_most_the_load_under_way() {
+    let list = |round: u32| format!("10.0.0.{round} :2:round\n");
+    let mut setup = setup(&list(0), ".bad.example :2:bad\n");
+    let mut seen = 0;
+    for round in 1..6u32 {
+        let server = setup.start();
+        expect(&server, &format!("10.0.0.{}", round - 1), "dataset list: listed");
+        server.write("list", list(round));
+        // Before the load, while it is written, after it.
+        std::thread::sleep(Duration::from_millis(u64::from(round) * 120));
+        server.signal(Signal::KILL);
+        setup = server.ended();
+        let loads = history(&setup, &["list"]).1.matches("loaded").count();
+        assert!(loads >= seen, "{loads} loads of {seen} are left");
+        seen = loads;
+    }
+    let server = setup.start();
+    expect(&server, "10.0.0.5", "dataset list: listed; it was listed 1 time");
+    for round in 0..5 {
+        let said = expect(&server, &format!("10.0.0.{round}"), "delisted   after");
+        assert!(said.contains("not listed; it was listed 1 time"), "{said}");
+        assert!(!said.contains("not known"), "{said}");
+    }
+}
+
+#[test]
+fn no_history_is_kept_if_that_is_off() {
+    let setup = setup("10.0.0.1\n", ".bad.example\n");
+    let text = std::fs::read_to_string(setup.path("dnsbld.toml")).expect("it is there");
+    setup.write("dnsbld.toml", text + "[history]\ndays = 0\n");
+    let server = setup.start();
+    server.write("list", "10.0.0.2\n");
+    server.expect_log(
+        &["event=\"dataset-loaded\" dataset=\"list\"", "reloaded: 1 entry, before 1"],
+        SOON,
+    );
+    let setup = server.stop();
+    assert!(!setup.path("state/history").exists());
+    assert_eq!(history(&setup, &["10.0.0.1"]).0, 2);
+}
