@@ -176,13 +176,16 @@ fn take(
     Some(done(state, request, Answered { counters, qtype, reason, outcome }))
 }
 
+/// What the counters of a zone have counted: the figures, and the values that are new.
+type Counted = (Figures, Vec<Ipv4Addr>);
+
 /// What a way makes of a query, and what it has counted.
 fn outcome(
     catalog: &Catalog,
     request: &Request<'_>,
     state: &mut WorkerState,
     way: impl Fn(&Catalog, &mut WorkerState, &Request<'_>, &mut [u8]) -> Option<Outcome>,
-) -> Option<(Outcome, Vec<u8>, Vec<(Figures, Vec<Ipv4Addr>)>)> {
+) -> Option<(Outcome, Vec<u8>, Vec<Counted>)> {
     let counters = || catalog.zones().iter().map(|zone| &zone.counters).chain([catalog.counters()]);
     let before: Vec<_> =
         counters().map(Counters::figures).zip(counters().map(Counters::values)).collect();

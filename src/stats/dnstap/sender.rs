@@ -161,7 +161,8 @@ impl Sender {
             self.lose(lost);
             if let Some(mut taken) = taken {
                 self.frame(&taken);
-                (taken.list.clear(), taken.bytes.clear());
+                taken.list.clear();
+                taken.bytes.clear();
                 self.spare = taken;
             }
         }
