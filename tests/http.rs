@@ -9,12 +9,13 @@ mod hung;
 mod markup;
 mod page;
 
-use crate::common::{Daemon, Setup, dig, free_port, run, wait_until};
+use crate::common::{Daemon, Setup, dig, free_port, run, slow_list, wait_until};
 use client::Http;
 use exposition::Samples;
 use hickory_proto::rr::RecordType;
 use std::fs::File;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::io::Read as _;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::Command;
 use std::time::Duration;
 
@@ -29,11 +30,17 @@ const ZONES: &str = "\
 
 /// A server with HTTP, the second zone of which has no data.
 fn start() -> (Daemon, Http) {
+    let (setup, http) = set_up("");
+    (setup.start(), http)
+}
+
+/// What it starts with, and more lines of the table `[http]`.
+fn set_up(settings: &str) -> (Setup, Http) {
     let setup = Setup::new();
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
     setup.write("list", "192.0.2.1 :127.0.0.3:three\n192.0.2.2 :4:four\n192.0.2.0/28 :2:two\n");
-    setup.configure("", &format!("[http]\nlisten = [\"{address}\"]\n{ZONES}"));
-    (setup.start(), Http(address))
+    setup.configure("", &format!("[http]\nlisten = [\"{address}\"]\n{settings}\n{ZONES}"));
+    (setup, Http(address))
 }
 
 #[test]
@@ -205,6 +212,9 @@ fn only_what_is_there_is_told_and_nothing_is_changed() {
         ("POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabc", 405),
         ("DELETE /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", 405),
         ("GET /metrics HTTP/1.1\r\nHost: evil.example\r\n\r\n", 421),
+        ("GET http://evil.example/metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", 421),
+        ("GET /metrics HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n", 421),
+        ("GET http://localhost/healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", 200),
         ("GET /healthz HTTP/1.0\r\n\r\n", 200),
         ("nonsense\r\n\r\n", 400),
     ] {
@@ -219,4 +229,54 @@ fn only_what_is_there_is_told_and_nothing_is_changed() {
     let head = http.send("HEAD /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert_eq!((head.status, &*head.body), (200, ""));
     assert_eq!(head.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+}
+
+#[test]
+fn who_may_not_ask_is_not_answered() {
+    let (setup, http) = set_up("allow = [\"127.0.0.2\", \"192.0.2.0/24\"]");
+    let _server = setup.start();
+    let mut closed = http.connect_from(Ipv4Addr::LOCALHOST);
+    closed.set_read_timeout(Some(LIMIT)).expect("it is not zero");
+    assert_eq!(closed.read(&mut [0; 1]).expect("it is closed"), 0);
+    let allowed = http.connect_from(Ipv4Addr::new(127, 0, 0, 2));
+    assert_eq!(http.send_over(allowed, "GET /healthz HTTP/1.0\r\n\r\n").status, 200);
+}
+
+#[test]
+fn while_the_first_lists_are_read_it_lives_and_is_not_ready() {
+    let (setup, http) = set_up("");
+    slow_list(&setup.path("list"));
+    let server = setup.launch();
+    assert!(wait_until(LIMIT, || TcpStream::connect(http.0).is_ok()), "{}", server.log());
+    let told = |path: &str| {
+        let reply = http.get(path);
+        (reply.status, reply.body)
+    };
+    assert_eq!(told("/healthz"), (200, "ok\n".to_owned()));
+    let (status, why) = told("/readyz");
+    assert_eq!(status, 503, "{why}");
+    let says = |words: &str| told("/readyz").1.contains(words);
+    assert!(wait_until(LIMIT, || says("bl.example: list: still loading\n")), "{}", server.log());
+    assert_eq!(told("/readyz/bl.example").0, 503);
+    assert_eq!(Samples::of(&http).value("dnsbld_loading", ""), Some(1.0));
+    server.write("list", "192.0.2.1\n");
+    assert!(wait_until(LIMIT, || told("/readyz/bl.example").0 == 200), "{}", server.log());
+}
+
+#[test]
+fn without_descriptors_it_answers_when_there_are_some_again() {
+    let (server, http) = start();
+    let status: serde_json::Value =
+        serde_json::from_str(&http.get("/api/status").body).expect("JSON");
+    let pid = status["server"]["pid"].to_string();
+    let limit = |soft: &str| {
+        run(Command::new("prlimit").args(["--pid", &pid, &format!("--nofile={soft}:")]));
+    };
+    // Those that are open stay so.
+    limit("3");
+    let waiting = TcpStream::connect(http.0).expect("the system takes it");
+    server.expect_log(&[&format!("{}", http.0), "event=\"accept-failed\""], LIMIT);
+    assert_eq!(server.ask("1.2.0.192.bl.example", RecordType::A).addresses().len(), 2);
+    limit("256");
+    assert_eq!(http.send_over(waiting, "GET /healthz HTTP/1.0\r\n\r\n").status, 200);
 }

@@ -1,7 +1,8 @@
 //! A client of HTTP that sends what it is told to.
 
+use socket2::{Domain, Socket, Type};
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// A server.
@@ -19,6 +20,17 @@ impl Http {
     /// Asks for a path.
     pub(super) fn get(&self, path: &str) -> HttpReply {
         self.send(&format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.0))
+    }
+
+    /// A connection from an address of this machine.
+    pub(super) fn connect_from(&self, ip: Ipv4Addr) -> TcpStream {
+        let connect = || {
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+            socket.bind(&SocketAddr::from((ip, 0)).into())?;
+            socket.connect(&self.0.into())?;
+            std::io::Result::Ok(socket.into())
+        };
+        connect().expect("all of 127.0.0.0/8 is this machine")
     }
 
     /// Sends these bytes, and no others.

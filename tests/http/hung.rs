@@ -3,7 +3,7 @@
 use super::{LIMIT, start};
 use crate::common::{Process, query};
 use hickory_proto::rr::RecordType;
-use std::net::{Ipv4Addr, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, UdpSocket};
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -85,14 +85,8 @@ fn clients_that_hang_harm_no_query() {
     assert_eq!(answered as u32, RATE * SECONDS, "queries were lost");
 
     // Another client than the one that hangs is told how it is.
-    let other = || {
-        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
-        socket.bind(&std::net::SocketAddr::from(([127, 0, 0, 2], 0)).into())?;
-        socket.connect(&http.0.into())?;
-        std::io::Result::Ok(TcpStream::from(socket))
-    };
     let reply = http.send_over(
-        other().expect("loopback"),
+        http.connect_from(Ipv4Addr::new(127, 0, 0, 2)),
         "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
     );
     assert_eq!((reply.status, &*reply.body), (200, "ok\n"));

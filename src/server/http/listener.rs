@@ -64,7 +64,7 @@ pub struct HttpLimits {
     pub per_client: usize,
     /// Time to send the head of a request, from the start or the answer before it.
     pub head: Duration,
-    /// Time that a connection lives.
+    /// Time that a connection lives; then only the request that is being answered is, for no longer than `head`.
     pub life: Duration,
 }
 
@@ -202,8 +202,13 @@ impl HttpService {
             .max_buf_size(MAX_HEAD)
             .max_headers(MAX_FIELDS)
             .serve_connection(TokioIo::new(stream), answer);
+        let mut connection = pin!(connection);
         // How a connection ends is the client's affair.
-        let _ = timeout(life, pin!(connection)).await;
+        if timeout(life, connection.as_mut()).await.is_err() {
+            // A scrape that comes at that moment is answered yet.
+            connection.as_mut().graceful_shutdown();
+            let _ = timeout(head, connection).await;
+        }
     }
 
     async fn answer(&self, request: &Request<Incoming>, client: IpAddr, is_local: bool) -> Answer {
@@ -246,9 +251,9 @@ impl HttpService {
 /// True unless a name leads here that need not be of this machine: the page of a foreign site, whose name now has
 /// the address 127.0.0.1, must not read what is for this machine alone.
 fn is_of_this_machine(request: &Request<Incoming>) -> bool {
-    let host = request.headers().get(header::HOST).map(HeaderValue::to_str);
-    let Some(host) = host.or_else(|| request.uri().host().map(Ok)) else { return true };
-    host.is_ok_and(is_local_name)
+    let fields = request.headers().get_all(header::HOST).iter().map(HeaderValue::to_str);
+    let mut hosts = fields.chain(request.uri().host().map(Ok));
+    hosts.all(|host| host.is_ok_and(is_local_name))
 }
 
 /// True for an address, or `localhost`, with a port or without.
@@ -284,6 +289,68 @@ fn response(answer: Answer) -> Response<Full<Bytes>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Log;
+    use std::net::Ipv4Addr;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    const REQUEST: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+    /// What the server sends until it closes the connection after these bytes, and how long that takes. An
+    /// observation takes so long, and fails.
+    fn exchange(limits: HttpLimits, busy: Duration, sent: &[u8]) -> (String, Duration) {
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = runtime.worker_threads(1).enable_all().build().unwrap();
+        runtime.block_on(async {
+            let observe: Observe = Arc::new(move || {
+                let (sender, observation) = tokio::sync::oneshot::channel();
+                tokio::spawn(async move {
+                    sleep(busy).await;
+                    drop(sender);
+                });
+                observation
+            });
+            let service = HttpService::new(observe, Vec::new(), limits, Arc::new(Log));
+            let listener = crate::server::listen::tcp((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+            let server = service.serve(listener).unwrap();
+            let start = Instant::now();
+            let mut stream = TcpStream::connect(server.address()).await.unwrap();
+            stream.write_all(sent).await.unwrap();
+            let mut text = String::new();
+            let end = stream.read_to_string(&mut text);
+            timeout(Duration::from_secs(10), end).await.unwrap().unwrap();
+            assert_eq!(service.connections().accepted, 1);
+            (text, start.elapsed())
+        })
+    }
+
+    fn limits(head: u64, life: u64) -> HttpLimits {
+        let [head, life] = [head, life].map(Duration::from_millis);
+        HttpLimits { head, life, ..HttpLimits::default() }
+    }
+
+    #[test]
+    fn a_head_that_does_not_end_is_waited_for_no_longer_than_set() {
+        let (text, took) = exchange(limits(200, 60_000), Duration::ZERO, &REQUEST[..30]);
+        assert!(!text.contains(" 200 "), "{text}");
+        assert!(took >= Duration::from_millis(200), "{took:?}");
+    }
+
+    #[test]
+    fn a_connection_that_is_idle_is_closed_at_the_end_of_its_life() {
+        let (text, took) = exchange(limits(60_000, 300), Duration::ZERO, REQUEST);
+        assert!(text.starts_with("HTTP/1.1 503 "), "{text}");
+        assert!(took >= Duration::from_millis(300), "{took:?}");
+    }
+
+    /// A scrape every 15 seconds over one connection comes when its life of 60 seconds ends.
+    #[test]
+    fn regression_what_is_asked_before_the_end_of_its_life_is_answered() {
+        let (text, _) = exchange(limits(10_000, 1000), Duration::from_secs(2), REQUEST);
+        assert!(text.ends_with("the control loop of the server does not answer\n"), "{text}");
+        // But not for ever.
+        let (text, took) = exchange(limits(200, 100), Duration::from_secs(4), REQUEST);
+        assert!(text.is_empty() && took < Duration::from_secs(3), "{took:?}: {text}");
+    }
 
     #[test]
     fn names_of_this_machine_are_told_from_others() {
