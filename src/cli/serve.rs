@@ -20,6 +20,9 @@ pub struct Serve {
     /// repeated.
     #[arg(long, short, value_name = "ADDR:PORT", value_parser = crate::config::listen_address)]
     listen: Vec<SocketAddr>,
+    /// The form of the log, in place of that in the configuration: text, json or journald.
+    #[arg(long, value_name = "FORM", value_parser = crate::config::log_format)]
+    log_format: Option<LogFormat>,
     /// Zones as rbldnsd takes them, in place of a configuration file. Repeat a zone to give it
     /// several datasets. Files are relative to the current folder.
     #[arg(value_name = "ZONE:TYPE:FILE,FILE...")]
@@ -37,13 +40,13 @@ impl Serve {
                 (None, true) => ConfigSource::default_file(&folder),
                 (None, false) => ConfigSource::zone_specs(self.zones.clone(), folder),
             };
-            source.or_zone_specs().with_listen(&self.listen)
+            source.or_zone_specs().with_listen(&self.listen).with_log_format(self.log_format)
         });
         let loaded = source.map(|source| {
             let loaded = source.load();
             (source, loaded)
         });
-        Prepared { is_chosen, loaded }
+        Prepared { is_chosen, log_format: self.log_format, loaded }
     }
 }
 
@@ -51,15 +54,17 @@ impl Serve {
 pub(super) struct Prepared {
     /// Nobody named it.
     is_chosen: bool,
+    /// The form of the log that the command line says.
+    log_format: Option<LogFormat>,
     loaded: anyhow::Result<(ConfigSource, Result<Loaded, Errors>)>,
 }
 
 impl Prepared {
-    /// The form of the log; for people if the configuration cannot be used.
+    /// The form of the log; if the configuration cannot be used, for people unless the command line says otherwise.
     pub(super) fn log_format(&self) -> LogFormat {
         match &self.loaded {
             Ok((_, Ok(loaded))) => loaded.settings.server.log_format,
-            _ => LogFormat::Text,
+            _ => self.log_format.unwrap_or_default(),
         }
     }
 

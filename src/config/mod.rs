@@ -68,3 +68,12 @@ fn loaded(resolved: resolve::Resolved) -> Result<Loaded, Vec<ConfigDiagnostic>> 
 pub fn listen_address(text: &str) -> Result<SocketAddr, String> {
     value::address(text).map_err(|problem| format!("{}; {}", problem.message, problem.help))
 }
+
+/// Reads the form of the server's log: `text`, `json` or `journald`.
+///
+/// # Errors
+///
+/// The mistake, and what to write instead.
+pub fn log_format(text: &str) -> Result<LogFormat, String> {
+    value::log_format(text).map_err(|problem| format!("{}; {}", problem.message, problem.help))
+}

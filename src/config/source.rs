@@ -2,7 +2,7 @@
 
 use super::error::{Errors, Problem};
 use super::resolve::Resolved;
-use super::settings::{Checked, ControlPath, Loaded, Settings};
+use super::settings::{Checked, ControlPath, Loaded, LogFormat, Settings};
 use super::{parse, resolve, value, zonespec};
 use std::fmt;
 use std::fs::File;
@@ -27,6 +27,7 @@ const MAX_SIZE: u64 = 2 << 20;
 pub struct ConfigSource {
     origin: Origin,
     listen: Vec<SocketAddr>,
+    log_format: Option<LogFormat>,
     /// The command also takes zone specs, so an error may suggest them.
     has_specs: bool,
 }
@@ -96,7 +97,7 @@ impl ConfigSource {
     }
 
     fn of(origin: Origin) -> Self {
-        Self { origin, listen: Vec::new(), has_specs: false }
+        Self { origin, listen: Vec::new(), log_format: None, has_specs: false }
     }
 
     /// Lets errors suggest zone specs, for commands that take them.
@@ -113,6 +114,11 @@ impl ConfigSource {
             }
         }
         self
+    }
+
+    /// Replaces the form of the log of the file by this; `None` keeps that of the file.
+    pub fn with_log_format(self, log_format: Option<LogFormat>) -> Self {
+        Self { log_format, ..self }
     }
 
     /// [`load`](Self::load) for a running server, which must not wait for the writer of a pipe.
@@ -156,10 +162,12 @@ impl ConfigSource {
     fn read_from(&self, turn: Turn) -> Result<Checked, Errors> {
         let errors = |list| Errors { origin: self.to_string(), list };
         self.check_listen()?;
-        let settings = match &self.origin {
-            Origin::Given(settings) => Settings::clone(settings),
+        let without_mistakes =
+            |settings| Checked { settings: Some(settings), ..Checked::default() };
+        let mut checked = match &self.origin {
+            Origin::Given(settings) => without_mistakes(Settings::clone(settings)),
             Origin::Specs { specs, folder } => {
-                zonespec::settings(specs, folder, &self.listen).map_err(errors)?
+                without_mistakes(zonespec::settings(specs, folder, &self.listen).map_err(errors)?)
             }
             Origin::File(path) => {
                 let text = self.read(path, turn)?;
@@ -169,10 +177,13 @@ impl ConfigSource {
                 let parsed = parse::parse(&text).map_err(errors)?;
                 let Resolved { settings, errors, warnings } =
                     resolve::resolve(&text, parsed, folder, &self.listen);
-                return Ok(Checked { settings: Some(settings), errors, warnings });
+                Checked { settings: Some(settings), errors, warnings }
             }
         };
-        Ok(Checked { settings: Some(settings), ..Checked::default() })
+        if let (Some(format), Some(settings)) = (self.log_format, &mut checked.settings) {
+            settings.server.log_format = format;
+        }
+        Ok(checked)
     }
 
     /// Checks the addresses of the command line; the resolver checks those of a file, with their places.
