@@ -65,6 +65,7 @@ files = \"odd\"
 name = \"white\"
 type = \"dnset\"
 files = [\"white\"]
+max-age = \"late\"
 
 [[zone]]
 name = \"spam.test\"
@@ -91,7 +92,9 @@ datasets = [\"spam\", \"od\"]
         "error: dnsbld.toml:3:1: unknown key \"lisen\" in server",
         "error: dnsbld.toml:16:8: dataset.type: \"ip4sets\" is not a dataset type",
         "error: dnsbld.toml:17:9: dataset.files: invalid type: string \"odd\", expected a sequence",
-        "error: dnsbld.toml:31:21: zone.datasets: there is no dataset \"od\"",
+        // It was taken for 0, for which the data is too old.
+        "error: dnsbld.toml:23:11: dataset.max-age: \"late\" is not a time",
+        "error: dnsbld.toml:32:21: zone.datasets: there is no dataset \"od\"",
         "error: cannot listen on 192.0.2.1:53 (UDP): ",
         "error: FOLDER/cert.pem: the server does not start: the file cannot be read: ",
         "error: FOLDER/key.pem: the server does not start: the file cannot be read: ",
@@ -103,7 +106,7 @@ datasets = [\"spam\", \"od\"]
     for (told, want) in problems.iter().zip(want) {
         assert!(told.starts_with(&want.replace("FOLDER", &folder)), "{want}\n{}", checked.out);
     }
-    let end = "NOT OK: a start would not serve all zones: 10 errors, 1 warning\n";
+    let end = "NOT OK: a start would not serve all zones: 11 errors, 1 warning\n";
     assert!(checked.out.ends_with(end), "{}", checked.out);
     assert_eq!(names_in(&setup.path(".")), ["dnsbld.toml", "spam", "white"]);
 }
@@ -304,6 +307,80 @@ fn what_the_servers_user_may_not_do_is_told() {
     let checked = check(&setup, &["--user", "nobody"]);
     assert_eq!(checked.code, Some(1), "{}", checked.out);
     assert!(checked.out.contains("cannot read the configuration: "), "{}", checked.out);
+}
+
+#[test]
+fn what_a_feed_would_bring_is_to_be_fetched() {
+    let setup = Setup::new();
+    let feed = "[mirror]\ndir = \"mirror\"\n[[feed]]\nname = \"far\"\nsource = \"rsync://127.0.0.1/far/\"\n\
+                [[dataset]]\nname = \"list\"\ntype = \"ip4set\"\nfiles = [\"mirror/far/list\"]\n\
+                [[zone]]\nname = \"z.test\"\ndatasets = [\"list\"]\n";
+    setup.configure("", feed);
+    let checked = check(&setup, &[]);
+    assert_eq!(checked.code, Some(1), "{}", checked.out);
+    let want = "    help: fetch it: dnsbld sync --config dnsbld.toml far\n";
+    assert!(checked.out.contains(want), "{}", checked.out);
+}
+
+#[test]
+fn the_port_of_http_is_tried() {
+    let setup = Setup::new();
+    let http = TcpListener::bind("127.0.0.1:0").expect("some port is free");
+    let address = http.local_addr().expect("it is bound");
+    one_list(&setup, "");
+    let text = fs::read_to_string(setup.path("dnsbld.toml")).expect("it was written");
+    setup.write("dnsbld.toml", format!("[http]\nlisten = [\"{address}\"]\n{text}"));
+    let checked = check(&setup, &[]);
+    assert_eq!(checked.code, Some(1), "{}", checked.out);
+    let want = format!("error: cannot listen on {address} (TCP): Address already in use");
+    assert!(checked.out.contains(&want), "{}", checked.out);
+    drop(http);
+    let checked = check(&setup, &[]);
+    assert_eq!(checked.code, Some(0), "{}", checked.out);
+    assert!(checked.out.contains(&format!("listen  {address} (HTTP)\n")), "{}", checked.out);
+
+    let server = setup.start();
+    let checked = check(&server, &[]);
+    assert_eq!(checked.code, Some(0), "{}", checked.out);
+    assert!(
+        checked.out.contains(&format!("listen  {address} (HTTP): process ")),
+        "{}",
+        checked.out
+    );
+}
+
+/// The settings said where it is, and only the start said that it could not be made there.
+#[test]
+fn a_control_socket_that_cannot_be_made_is_told() {
+    let setup = Setup::new();
+    setup.write("file", "");
+    fs::create_dir(setup.path("closed")).expect("it is new");
+    fs::set_permissions(setup.path("closed"), fs::Permissions::from_mode(0o755)).expect("ours");
+    fs::set_permissions(setup.path("."), fs::Permissions::from_mode(0o755)).expect("ours");
+    let long = "x".repeat(108);
+    let mut faults = vec![
+        ("file", "there is a file that is no socket", &[][..]),
+        (&long, "the path is too long for a socket (107 bytes)", &[]),
+    ];
+    if is_root() {
+        faults.push((
+            "closed/new/control",
+            "user nobody cannot make it in ",
+            &["--user", "nobody"],
+        ));
+    }
+    for (place, fault, arguments) in faults {
+        one_list(&setup, &format!("control = \"{place}\""));
+        for name in ["dnsbld.toml", "list"] {
+            let mode = fs::Permissions::from_mode(0o644);
+            fs::set_permissions(setup.path(name), mode).expect("ours");
+        }
+        let checked = check(&setup, arguments);
+        assert_eq!(checked.code, Some(0), "{}", checked.out);
+        let want = format!("/{place}: control socket: {fault}");
+        assert!(checked.out.contains(&want), "{want}\n{}", checked.out);
+        assert!(checked.out.ends_with(" 1 warning\n"), "{}", checked.out);
+    }
 }
 
 #[test]

@@ -5,11 +5,12 @@ use super::report::{DatasetReport, Problem, Report, ZoneReport};
 use crate::config::{self, ConfigSource, Settings};
 use crate::daemon::{self, Personality};
 use crate::event::{self, Event, EventSink, RecentEvents};
-use crate::status::{DatasetStatus, Health, ZoneStatus};
-use crate::util::text::counted;
+use crate::status::{DatasetStatus, FeedStatus, Health, ZoneStatus};
+use crate::util::text::{counted, shell_word};
 use sd_notify::NotifyState;
 use std::fs::File;
 use std::io::ErrorKind;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use tracing::Level;
 
@@ -78,7 +79,7 @@ pub(super) fn read(
     report.datasets =
         settings.datasets.iter().map(|set| dataset(set, entries_of(&set.name))).collect();
     for set in &status.datasets {
-        if let Some(problem) = of_dataset(set) {
+        if let Some(problem) = of_dataset(set, fetch(&report.config, set, &status.feeds)) {
             report.tell(problem);
         }
     }
@@ -164,21 +165,31 @@ fn zone_of(zone: &config::Zone) -> ZoneReport {
     }
 }
 
-/// What is wrong with the files of a dataset. Where there is good data of before, that is served.
-fn of_dataset(set: &DatasetStatus) -> Option<Problem> {
+/// The command that fetches the file of a dataset which is not there, if a feed brings it.
+fn fetch(config: &str, set: &DatasetStatus, feeds: &[FeedStatus]) -> Option<String> {
+    let file = &set.problem.as_ref()?.file;
+    let feed = feeds.iter().find(|feed| feed.datasets.contains(&set.name))?;
+    let command = format!("fetch it: dnsbld sync --config {} {}", shell_word(config), feed.name);
+    (!Path::new(file).exists()).then_some(command)
+}
+
+/// What is wrong with the files of a dataset, and with `fetch` what to do about that. Where there is good data of
+/// before, that is served.
+fn of_dataset(set: &DatasetStatus, fetch: Option<String>) -> Option<Problem> {
     let DatasetStatus { name, entries, problem, .. } = set;
     let problem = problem.as_ref()?;
+    let remedy = fetch.as_ref().unwrap_or(&problem.remedy);
     let shown = problem.shown.iter().map(|line| format!("; {line}")).collect::<String>();
     let fault = format!("dataset {name}: {}{shown}", problem.fault());
     let told = match entries {
         // It is too old, which its files say.
-        Some(_) if problem.attempts == 0 => Problem::warning(fault, &problem.remedy),
+        Some(_) if problem.attempts == 0 => Problem::warning(fault, remedy),
         Some(entries) => {
             let entries = counted(*entries, "entry", "entries");
             let message = format!("{fault}; a start would serve the {entries} accepted before");
-            Problem::warning(message, &problem.remedy)
+            Problem::warning(message, remedy)
         }
-        None => Problem::error(format!("{fault}; nothing of it would be served"), &problem.remedy),
+        None => Problem::error(format!("{fault}; nothing of it would be served"), remedy),
     };
     Some(told.in_file(problem.file.clone()))
 }

@@ -2,15 +2,16 @@
 
 use super::ports::Running;
 use super::report::{Problem, Report};
-use crate::config::{LogTarget, Server, Settings, Tls};
+use crate::config::{ControlPath, LogTarget, Server, Settings, Tls};
 use crate::server::CertificateFacts;
 use crate::server::tls::Certificate;
 use crate::util::text::age;
 use crate::util::time::unix_time;
 use rustix::fs::{Access, access};
+use socket2::SockAddr;
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ const RENEWED_BEFORE: Duration = Duration::from_secs(14 * 24 * 3600);
 
 /// Looks at all of them.
 pub(super) fn check(report: &mut Report, settings: &Settings, running: Option<&Running>) {
-    let Server { tls, state_dir, query_log, stats_file, .. } = &settings.server;
+    let Server { tls, state_dir, query_log, stats_file, control, .. } = &settings.server;
     if let Some(tls) = tls {
         certificate(report, tls);
     }
@@ -31,6 +32,38 @@ pub(super) fn check(report: &mut Report, settings: &Settings, running: Option<&R
     }
     if let Some(file) = stats_file {
         appended(report, "statistics file", &file.path);
+    }
+    // Where the usual one is depends on who starts the server.
+    if let ControlPath::At(path) = control {
+        control_socket(report, path, running);
+    }
+}
+
+/// Without it a server serves all the same, but cannot be asked.
+fn control_socket(report: &mut Report, path: &Path, running: Option<&Running>) {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    let made_in = folder.ancestors().find(|folder| folder.exists());
+    let fault = match fs::symlink_metadata(path) {
+        _ if SockAddr::unix(path).is_err() => {
+            Some("the path is too long for a socket (107 bytes)".to_owned())
+        }
+        Ok(file) if !file.file_type().is_socket() => {
+            Some("there is a file that is no socket".to_owned())
+        }
+        _ if running.is_some_and(|running| running.process().is_none()) => {
+            Some("another server answers there".to_owned())
+        }
+        _ => made_in.and_then(|folder| writable(folder).err()).map(|error| {
+            let (user, folder) = (super::user::name(), folder.display());
+            format!("user {user} cannot make it in {folder}: {error}")
+        }),
+    };
+    if let Some(fault) = fault {
+        let message =
+            format!("control socket: {fault}; dnsbld status, reload and accept do not work");
+        let help = "set another path as control, or let the server's user write to its folder";
+        report.tell(Problem::warning(message, help).in_file(path.display().to_string()));
     }
 }
 

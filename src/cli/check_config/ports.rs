@@ -41,7 +41,7 @@ pub(super) fn check(report: &mut Report, server: &config::Server, running: Optio
         let bound = listen::udp(address, 1).map(drop);
         bound.and_then(|()| listen::tcp(address).map(drop))
     };
-    let tls = |address| listen::tcp(address).map(drop);
+    let tcp = |address| listen::tcp(address).map(drop);
     let listening = running.map(|running| &running.status.server.listening);
     for &address in &server.listen {
         let theirs = listening.is_some_and(|listening| listening.plain.contains(&address));
@@ -49,7 +49,11 @@ pub(super) fn check(report: &mut Report, server: &config::Server, running: Optio
     }
     for &address in server.tls.iter().flat_map(|tls| &tls.listen) {
         let theirs = listening.is_some_and(|listening| listening.tls.contains(&address));
-        one(report, address, "TLS", tls(address), running.filter(|_| theirs));
+        one(report, address, "TLS", tcp(address), running.filter(|_| theirs));
+    }
+    for &address in server.http.iter().flat_map(|http| &http.listen) {
+        let theirs = listening.is_some_and(|listening| listening.http.contains(&address));
+        one(report, address, "HTTP", tcp(address), running.filter(|_| theirs));
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) struct Report {
 #[derive(Serialize, Debug)]
 pub(super) struct Listen {
     pub(super) address: SocketAddr,
-    /// `UDP and TCP`, or `TLS`.
+    /// `UDP and TCP`, `TLS` or `HTTP`.
     pub(super) protocol: &'static str,
     /// The process of the running server of this configuration that has it now.
     pub(super) served_by: Option<u32>,

@@ -165,7 +165,11 @@ impl Resolver<'_> {
         match typed_time {
             None => default,
             Some(Ok(Duration::ZERO)) => None,
-            Some(_) => Some(self.duration(key, typed, Duration::ZERO, allowed, words)),
+            Some(_) => match self.duration(key, typed, Duration::ZERO, allowed, words) {
+                // It cannot be used, which was told: the rest is looked at as if it were not there.
+                Duration::ZERO => default,
+                time => Some(time),
+            },
         }
     }
 
