@@ -116,7 +116,7 @@ fn at_a_terminal_it_asks_for_what_no_option_says() {
         .stdout(Stdio::piped())
         .spawn()
         .expect("util-linux is everywhere");
-    let answers = "nonsense\npsbl\nbl.example:ip4set:bl\n\nunbound\npostfix\n";
+    let answers = "nonsense\npsbl\nbl.example:ip4set:bl\n\nnosuch\nunbound\npostfix\n";
     child.stdin.take().expect("a pipe").write_all(answers.as_bytes()).expect("it reads");
     let output = child.wait_with_output().expect("it ends");
     let said = String::from_utf8_lossy(&output.stdout);
@@ -126,6 +126,7 @@ fn at_a_terminal_it_asks_for_what_no_option_says() {
         "there is no public list \"nonsense\"",
         "A list of your own that lets in, as ZONE:TYPE:FILE (or none)? [white.example:ip4trie:white.example]",
         "Which resolver do mail servers ask (unbound, bind, dnsmasq, ",
+        "there is no \"nosuch\"; known: unbound, bind, dnsmasq, ",
         "next:",
     ] {
         assert!(said.contains(words), "{words}: {said}");

@@ -261,7 +261,9 @@ fn choice<T: ValueEnum + Copy>(question: &str, found: Option<T>) -> anyhow::Resu
     let question = format!("{question} ({}, none)?", words.join(", "));
     asked(&question, &found.map(word).unwrap_or_else(|| "none".into()), |line| match line {
         "" | "none" => Ok(None),
-        line => T::from_str(line, false).map(Some),
+        line => T::from_str(line, false)
+            .map(Some)
+            .map_err(|_| format!("there is no {line:?}; known: {}, none", words.join(", "))),
     })
 }
 

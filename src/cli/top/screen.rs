@@ -172,9 +172,11 @@ fn health(status: &Status) -> Line {
     let datasets = status.datasets.iter().filter(|set| !set.is_well()).count() as u64;
     let certificates = &status.server.certificates;
     let certificates = certificates.iter().filter(|it| !it.is_well(status.time)).count() as u64;
+    let feeds = status.feeds.iter().filter(|feed| !feed.is_well()).count() as u64;
     let wrong: Vec<_> = [
         (zones, "zone is not ready", "zones are not ready"),
         (datasets, "dataset is not as it should be", "datasets are not as they should be"),
+        (feeds, "feed is not fetched as it should be", "feeds are not fetched as they should be"),
         (certificates, "certificate expires soon", "certificates expire soon"),
     ]
     .into_iter()

@@ -184,3 +184,19 @@ fn a_server_that_has_gone_is_an_alarm() {
     view.take(Err("no server answers".to_owned()));
     assert_eq!(screen(&view, 80, 3)[0], Line::alarm("no server answers"));
 }
+
+#[test]
+fn a_feed_that_is_not_fetched_is_an_alarm() {
+    let mut view = view();
+    let status = view.status.as_mut().unwrap();
+    let feed = serde_json::json!({
+        "name": "far", "source": "rsync://far.example/", "state": "failing", "datasets": ["list"],
+        "last_try": null, "last_success": null, "last_change": null, "next_try": null, "size": null,
+        "transferred": null, "speed_up": null, "failures": 2,
+        "problem": {"cause": "it is away", "remedy": "wait"},
+    });
+    status.feeds.push(serde_json::from_value(feed).unwrap());
+    let text = block(&view);
+    let want = "1 zone is not ready, 1 feed is not fetched as it should be: see `dnsbld status`\n";
+    assert!(text.contains(want), "{text}");
+}
