@@ -230,7 +230,8 @@ impl FeedSource {
         let (transport, host, session, path) = match scheme {
             Some((scheme, rest)) => {
                 let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-                let (host, _) = host_and_rest(user_and_rest(authority).1);
+                let (user, place) = user_and_rest(authority);
+                let (host, port) = host_and_rest(place);
                 let transport = match scheme.as_str() {
                     "rsync" => Transport::Rsync,
                     "http" | "https" => Transport::Web,
@@ -238,7 +239,7 @@ impl FeedSource {
                 };
                 let module = path.split('/').next().unwrap_or_default();
                 let session = match transport {
-                    Transport::Rsync => format!("{authority}/{module}"),
+                    Transport::Rsync => session(user, host, port, module)?,
                     _ => authority.to_owned(),
                 };
                 (transport, host, session, path)
@@ -246,11 +247,11 @@ impl FeedSource {
             None => {
                 let (user, place) = user_and_rest(text);
                 let (host, rest) = host_and_rest(place);
-                let user = user.map(|user| format!("{user}@")).unwrap_or_default();
                 if let Some(path) = rest.strip_prefix("::") {
                     let module = path.split('/').next().unwrap_or_default();
-                    (Transport::Rsync, host, format!("{user}{host}/{module}"), path)
+                    (Transport::Rsync, host, session(user, host, "", module)?, path)
                 } else if let Some(path) = rest.strip_prefix(':') {
+                    let user = user.map(|user| format!("{user}@")).unwrap_or_default();
                     (Transport::Ssh, host, format!("{user}{host}:"), path)
                 } else {
                     return Err(wrong("it names no host"));
@@ -307,6 +308,19 @@ impl fmt::Display for FeedSource {
     }
 }
 
+/// The one form of a daemon's module with the user and the port.
+fn session(user: Option<&str>, host: &str, port: &str, module: &str) -> Result<String, Problem> {
+    let user = user.map(|user| format!("{user}@")).unwrap_or_default();
+    if user.contains(':') {
+        return Err(Problem::new(
+            "rsync takes no password in a source, where all users of this machine would see it",
+            "write the user alone, and name a file with the password in password-file",
+        ));
+    }
+    let port = if port == ":873" { "" } else { port };
+    Ok(format!("{user}{}{port}/{module}", host.to_ascii_lowercase()))
+}
+
 /// The user in front of a host, and the host with what follows.
 fn user_and_rest(text: &str) -> (Option<&str>, &str) {
     let end = text.find('/').unwrap_or(text.len());
@@ -336,7 +350,8 @@ pub(super) fn file_name(text: &str, transport: Transport) -> Result<(), Problem>
         return wrong("it begins with a dot or a hyphen", "name another file");
     }
     if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
-        return wrong("it has a blank or a control character", "name another file");
+        let help = "name another file; for rsync, write ? in place of each blank";
+        return wrong("it has a blank or a control character", help);
     }
     if transport == Transport::Web && has_wildcard(text) {
         return wrong("only rsync finds files by a wildcard", "name each file");
@@ -360,9 +375,9 @@ mod tests {
     fn sources_are_told_apart() {
         use Transport::{Rsync, Ssh, Web};
         for (text, transport, host, session, file) in [
-            ("rsync://Host/m/a", Rsync, "host", "Host/m", Some("a")),
+            ("rsync://Host:873/m/a", Rsync, "host", "host/m", Some("a")),
             ("rsync://u@h:8730/m/d/", Rsync, "h", "u@h:8730/m", None),
-            ("rsync://[::1]:8730/m", Rsync, "::1", "[::1]:8730/m", None),
+            ("rsync://[::1]:8730/m", Rsync, "::1", "::1:8730/m", None),
             ("h::m/x", Rsync, "h", "h/m", Some("x")),
             ("h::m", Rsync, "h", "h/m", None),
             ("u@[::1]::m/x", Rsync, "::1", "u@::1/m", Some("x")),
@@ -387,6 +402,8 @@ mod tests {
             "h::/m",
             "rsync://h",
             "a b::m",
+            "u:secret@h::m",
+            "rsync://u:secret@h/m",
         ] {
             assert!(FeedSource::parse(bad).is_err(), "{bad}");
         }

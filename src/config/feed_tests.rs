@@ -129,8 +129,18 @@ fn mistakes_in_feeds_are_told_with_a_remedy() {
         (&format!("{one}[[feed]]\nname = 'one'\nsource = 'h::n'"), "already defined in line"),
         (&format!("{one}[[feed]]\nname = 'two'\nsource = 'h::m/b'"), "name all files of a module"),
         (
+            &format!("{one}[[feed]]\nname = 'two'\nsource = 'rsync://H:873/m/b'"),
+            "name all files of a module",
+        ),
+        ("name = 'x'\nsource = 'rsync://u:secret@h/m'", "password-file"),
+        (&format!("{one}files = ['a b']"), "write ? in place of each blank"),
+        (
             &format!("{one}[[feed]]\nname = 'two'\nsource = 'h::n'\nfolder = 'one'"),
             "folder \"one\"",
+        ),
+        (
+            &format!("{one}[[feed]]\nname = 'two'\nsource = 'h::n'\nfolder = 'one/two'"),
+            "is inside the other",
         ),
     ] {
         let told = mistake(feed);

@@ -271,9 +271,7 @@ impl Resolver<'_> {
         let Some(typed) = &spec.folder else {
             let folder = feed.folder.to_str().filter(|folder| !folder.is_empty())?.to_owned();
             let span = span_of(if spec.name.is_some() { &spec.name } else { &spec.preset });
-            return self
-                .first_use("feed.folder", "folder", folder, span, &mut taken.folders)
-                .map(PathBuf::from);
+            return self.own_folder(folder, span, taken);
         };
         let folder: PathBuf = Path::new(typed.get_ref()).components().collect();
         let is_plain = |part: Component<'_>| matches!(part, Component::Normal(name) if !name.as_encoded_bytes().starts_with(b"."));
@@ -283,9 +281,29 @@ impl Resolver<'_> {
             self.error("feed.folder", typed.span(), Problem::new(message, help));
             return None;
         }
-        let folder = folder.to_str()?.to_owned();
-        self.first_use("feed.folder", "folder", folder, typed.span(), &mut taken.folders)
-            .map(PathBuf::from)
+        self.own_folder(folder.to_str()?.to_owned(), typed.span(), taken)
+    }
+
+    /// A folder that no other feed has, nor one above or below it.
+    fn own_folder(
+        &mut self,
+        folder: String,
+        span: Range<usize>,
+        taken: &mut Taken,
+    ) -> Option<PathBuf> {
+        let path = Path::new(&folder);
+        let is_inside = |other: &&String| {
+            let other = Path::new(other);
+            path != other && (path.starts_with(other) || other.starts_with(path))
+        };
+        if let Some(other) = taken.folders.keys().find(is_inside) {
+            let message =
+                format!("one of the folders {folder:?} and {other:?} is inside the other");
+            let help = "give each feed a folder that is its own";
+            self.error("feed.folder", span, Problem::new(message, help));
+            return None;
+        }
+        self.first_use("feed.folder", "folder", folder, span, &mut taken.folders).map(PathBuf::from)
     }
 }
 
