@@ -40,6 +40,8 @@ pub struct Preset {
 pub enum IntervalOrigin {
     /// The operator's.
     Operator,
+    /// The operator's, who shows it in examples and does not ask for it.
+    Example,
     /// Nobody's: the operator's pages say nothing, so this is a careful choice.
     Choice,
 }
@@ -254,7 +256,7 @@ pub const PRESETS: &[Preset] = &[
         ),
         interval: Duration::from_secs(30 * 60),
         min_interval: Duration::from_secs(30 * 60),
-        interval_origin: IntervalOrigin::Operator,
+        interval_origin: IntervalOrigin::Example,
         facts: &[
             "http://george.surbl.org/rsync-signup.html",
             "https://www.surbl.org/surbl-nameserver-setup",

@@ -11,7 +11,7 @@ pub fn presets() -> String {
         let rows = [
             (
                 "source",
-                preset.source.unwrap_or("told to those who register: set source").to_owned(),
+                preset.source.unwrap_or("none is known: set source, as `needs` says").to_owned(),
             ),
             ("needs", preset.needs.unwrap_or("nothing").to_owned()),
             ("interval", interval(preset)),
@@ -35,6 +35,7 @@ fn interval(preset: &Preset) -> String {
         [preset.interval, preset.min_interval].map(|time| write_duration(time.as_secs()));
     let origin = match preset.interval_origin {
         IntervalOrigin::Operator => "the publisher says so",
+        IntervalOrigin::Example => "as in the publisher's examples of a crontab",
         IntervalOrigin::Choice => "our choice: the publisher says nothing",
     };
     format!("{usual}, at the least {least} ({origin})")
