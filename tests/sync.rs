@@ -5,6 +5,7 @@ mod disturbed;
 mod rules;
 mod ssh;
 mod status;
+mod terminal;
 mod web;
 
 use std::fs::{self, File};

@@ -5,12 +5,14 @@ use super::console::Bar;
 use super::exit;
 use super::outcome::{NotFetched, Transfer, broken_off, not_started};
 use super::places::Places;
+use super::staging::are_equal;
 use crate::config::Feed;
 use crate::state::feeds::create_folder;
+use crate::util::time::Utc;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 use tokio::process::Command;
 
 /// How long a connection may take to be made, in seconds.
@@ -71,7 +73,8 @@ impl<'f> WebFile<'f> {
         let ended = ended.map_err(|error| not_started("curl", &error))?;
         let (status, received) = figures(&ended.out);
         let outcome = match ended.end {
-            End::Code(0) if status == 304 => {
+            // Some servers take no notice of the time.
+            End::Code(0) if status == 304 || self.is_the_same() => {
                 // It has not come, but an empty file may.
                 let _ = (fs::remove_file(&self.incoming), fs::remove_file(&self.new_tag));
                 return Ok(received);
@@ -128,8 +131,10 @@ impl<'f> WebFile<'f> {
         }
         if has_bytes(&self.tag) {
             option("--etag-compare", self.tag.clone().into());
-        } else if self.published.exists() {
-            option("--time-cond", self.published.clone().into());
+        } else if let Some(date) = self.date() {
+            // Not --time-cond: curl itself would leave out a file that its publisher has taken back to an
+            // earlier version, or that had a time to come.
+            option("--header", format!("If-Modified-Since: {date}").into());
         }
         // Its own settings file could say anything.
         arguments.insert(0, "--disable".into());
@@ -143,11 +148,35 @@ impl<'f> WebFile<'f> {
         arguments
     }
 
+    /// The time of the published version as HTTP writes it (RFC 9110, section 5.6.7).
+    fn date(&self) -> Option<String> {
+        let modified = fs::metadata(&self.published).and_then(|data| data.modified()).ok()?;
+        let seconds = modified.duration_since(UNIX_EPOCH).ok()?.as_secs();
+        i64::try_from(seconds).ok().map(http_date)
+    }
+
+    /// Whether what has come is what is published, with its time.
+    fn is_the_same(&self) -> bool {
+        let modified = |path: &Path| fs::metadata(path).and_then(|data| data.modified()).ok();
+        modified(&self.incoming) == modified(&self.published)
+            && are_equal(&self.incoming, &self.published).unwrap_or(false)
+    }
+
     /// The bytes of the file that has come or is published.
     fn size(&self) -> u64 {
         let size = |path: &Path| fs::metadata(path).map(|data| data.len());
         size(&self.incoming).or_else(|_| size(&self.published)).unwrap_or(0)
     }
+}
+
+fn http_date(seconds: i64) -> String {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let Utc { year, month, day, hour, minute, second } = Utc::from_unix(seconds);
+    let week_day = DAYS[seconds.div_euclid(86_400).rem_euclid(7) as usize];
+    let month = MONTHS[usize::from(month) - 1];
+    format!("{week_day}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
 }
 
 fn has_bytes(path: &Path) -> bool {
@@ -179,16 +208,21 @@ mod tests {
         let urls = feed.urls();
         let file = WebFile::new(&urls[0], "a", &places);
         let has = |option: &str| file.arguments(feed).iter().any(|word| word == option);
+        let has_date = || {
+            file.arguments(feed)
+                .iter()
+                .any(|word| word.to_string_lossy().starts_with("If-Modified"))
+        };
         for there in [&places.published, &places.tags, &places.incoming] {
             fs::create_dir_all(there).unwrap();
         }
-        assert!(!has("--etag-compare") && !has("--time-cond"), "nothing is published");
+        assert!(!has("--etag-compare") && !has_date(), "nothing is published");
         fs::write(&file.published, "list").unwrap();
-        assert!(!has("--etag-compare") && has("--time-cond"));
+        assert!(!has("--etag-compare") && has_date());
         // A version arrived, and was published.
         fs::write(&file.new_tag, "\"v1\"\n").unwrap();
         file.settle_tag().unwrap();
-        assert!(has("--etag-compare") && !has("--time-cond"));
+        assert!(has("--etag-compare") && !has_date());
         // Another arrived, and was refused.
         fs::write(&file.new_tag, "\"v2\"\n").unwrap();
         fs::write(&file.incoming, "bad list").unwrap();
@@ -197,10 +231,13 @@ mod tests {
         assert!(!file.new_tag.exists());
         fs::remove_file(&file.published).unwrap();
         file.settle_tag().unwrap();
-        assert!(
-            !has("--etag-compare") && !has("--time-cond"),
-            "regression: nothing ever came again"
-        );
+        assert!(!has("--etag-compare") && !has_date(), "regression: nothing ever came again");
+    }
+
+    #[test]
+    fn times_are_written_as_http_writes_them() {
+        assert_eq!(http_date(784_111_777), "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(http_date(0), "Thu, 01 Jan 1970 00:00:00 GMT");
     }
 
     #[test]

@@ -18,9 +18,18 @@ pub(super) fn rsync(code: i32, said: &str) -> FeedFailure {
             "ssh was not let in",
             "check key, and that the publisher has registered its public half",
         ),
+        12 | 255 if has("IDENTIFICATION HAS CHANGED") => (
+            "the host shows another key than the known one",
+            "ask the publisher whether its key is new; if it is, replace the old one in \
+             /etc/ssh/ssh_known_hosts",
+        ),
         12 | 255 if has("Host key verification failed") => (
             "ssh does not know the host's key",
             "add the key, as the publisher tells it, to /etc/ssh/ssh_known_hosts",
+        ),
+        1 if has("password file") => (
+            "password-file cannot be used",
+            "make it a file of the user that runs `dnsbld sync`, which nobody else may read (chmod 600)",
         ),
         1 => ("rsync does not understand its arguments", "install rsync 3.1 or later"),
         2 => ("the two rsyncs speak no common protocol", "install a newer rsync"),
@@ -107,12 +116,26 @@ fn failure(cause: &str, code: &str, said: &str, remedy: &str) -> FeedFailure {
 
 /// The first line of what a program said that tells the reason, printable and not too long.
 pub(super) fn last_words(said: &str) -> String {
-    const LONGEST: usize = 200;
-    // The last line of rsync repeats its code.
-    let is_reason = |line: &&str| !line.trim().is_empty() && !line.starts_with("rsync error:");
+    // The last line of rsync repeats its code; ssh frames its warnings.
+    let is_reason = |line: &&str| has_words(line) && !line.starts_with("rsync error:");
     let lines = || said.split(['\n', '\r']);
     let line = lines().find(is_reason).or_else(|| lines().find(|line| !line.is_empty()));
-    let line = line.unwrap_or_default().trim();
+    shown(line.unwrap_or_default())
+}
+
+/// The last line of what a program said, which is where those that check signatures come to their verdict;
+/// printable and not too long.
+pub(super) fn verdict(said: &str) -> String {
+    shown(said.lines().rfind(|line| has_words(line)).unwrap_or_default())
+}
+
+fn has_words(line: &str) -> bool {
+    line.contains(char::is_alphanumeric)
+}
+
+fn shown(line: &str) -> String {
+    const LONGEST: usize = 200;
+    let line = line.trim();
     let shown = line.chars().map(|c| if c.is_control() { '?' } else { c });
     let mut text: String = shown.take(LONGEST).collect();
     if line.chars().count() > LONGEST {
@@ -148,6 +171,15 @@ mod tests {
         for code in [12, 255] {
             assert!(rsync(code, "bl@h: Permission denied (publickey).").remedy.contains("key"));
         }
+        let said = "@@@@@@\n@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\n@@@@@@\n\
+                    Host key verification failed.\n";
+        let changed = rsync(255, said);
+        assert!(
+            changed.cause.contains("another key than the known one (rsync's code 255: @ WARNING")
+        );
+        assert!(
+            rsync(1, "ERROR: password file must not be other-accessible").remedy.contains("600")
+        );
         assert!(curl(22, 429, "").remedy.contains("interval"));
     }
 
@@ -156,5 +188,8 @@ mod tests {
         assert_eq!(last_words("\n\x1b[31mred\x07\nrest"), "?[31mred?");
         assert_eq!(last_words("rsync error: x"), "rsync error: x");
         assert_eq!(last_words(&"x".repeat(500)).len(), 203);
+        let said = "gpgv: Signature made today\ngpgv: BAD signature from \"x\"\n\n";
+        assert_eq!(verdict(said), "gpgv: BAD signature from \"x\"");
+        assert_eq!(verdict(""), "");
     }
 }

@@ -34,7 +34,8 @@ pub(super) async fn fetch(
         verify(feed, view.folder(), stop).await?;
     }
     let (published, changed) = staging.publish()?;
-    Ok(Fetched { transfer, published, changed })
+    let orphans = staging.orphans(transfer.files)?;
+    Ok(Fetched { transfer, published, changed, orphans })
 }
 
 async fn by_rsync(
@@ -80,7 +81,7 @@ async fn verify(feed: &Feed, folder: &Path, stop: &mut Stop) -> Result<(), NotFe
             Err(NotFetched::failed(
                 format!(
                     "the new files do not pass verify ({program}, code {code}: {})",
-                    exit::last_words(said)
+                    exit::verdict(said)
                 ),
                 format!("look at them in {}; ask their publisher", folder.display()),
             ))

@@ -11,6 +11,8 @@ pub(super) struct Transfer {
     pub(super) size: u64,
     /// The bytes that came and went.
     pub(super) transferred: u64,
+    /// The files of the source, as far as its transport tells.
+    pub(super) files: Option<u64>,
 }
 
 /// What a fetch that went well has done.
@@ -21,6 +23,8 @@ pub(super) struct Fetched {
     pub(super) published: usize,
     /// Those of them that have other bytes than before.
     pub(super) changed: usize,
+    /// The files that are published and that the source has no more.
+    pub(super) orphans: u64,
 }
 
 /// Why there is nothing to publish.

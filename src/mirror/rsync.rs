@@ -9,10 +9,17 @@ use tokio::process::Command;
 /// How long a connection may take to be made, in seconds.
 const CONNECT: u32 = 30;
 
+/// The variable with the password for a daemon.
+const PASSWORD: &str = "RSYNC_PASSWORD";
+
 /// The command that brings all files of a feed that are not published already into its folder of new files.
 pub(super) fn command(feed: &Feed, places: &Places, shows_progress: bool) -> Command {
     let mut command = Command::new("rsync");
     command.env("LC_ALL", "C").args(arguments(feed, places, shows_progress));
+    if std::env::var_os(PASSWORD).is_none() {
+        // Else it asks the terminal, which stops it: it is not in front.
+        command.env(PASSWORD, "");
+    }
     command
 }
 
@@ -96,6 +103,10 @@ pub(super) fn stats(said: &str) -> Transfer {
     Transfer {
         size: figure("Total file size: "),
         transferred: figure("Total bytes sent: ").saturating_add(figure("Total bytes received: ")),
+        files: said
+            .lines()
+            .find_map(|line| line.strip_prefix("Number of files: "))
+            .map(|line| line.split_once("reg: ").map_or(0, |(_, files)| number(files))),
     }
 }
 
@@ -130,7 +141,7 @@ mod tests {
     const SAID: &str = "\
 a is over max-size
 
-Number of files: 3 (reg: 2, dir: 1)
+Number of files: 1,235 (reg: 1,234, dir: 1)
 Number of regular files transferred: 1
 Total file size: 589,189 bytes
 Total transferred file size: 588897 bytes
@@ -144,11 +155,12 @@ total size is 589189  speedup is 67.96
 
     #[test]
     fn the_figures_are_found() {
-        let want = Transfer { size: 589_189, transferred: 4694 + 3976 };
+        let want = Transfer { size: 589_189, transferred: 4694 + 3976, files: Some(1234) };
         assert_eq!(stats(SAID), want);
         assert_eq!(too_large(SAID), Some("a"));
-        let nothing = Transfer { size: 0, transferred: 0 };
+        let nothing = Transfer { size: 0, transferred: 0, files: None };
         assert_eq!(stats("rsync: x\nTotal file size: many\n"), nothing);
+        assert_eq!(stats("Number of files: 0\n").files, Some(0));
         assert_eq!(number("99999999999999999999999 bytes"), u64::MAX);
     }
 
@@ -176,7 +188,7 @@ total size is 589189  speedup is 67.96
             let said = format!(
                 "x\nTotal file size: {size} bytes\nTotal bytes sent: {sent}\nTotal bytes received: {got}\n"
             );
-            prop_assert_eq!(stats(&said), Transfer { size, transferred: sent + got });
+            prop_assert_eq!(stats(&said), Transfer { size, transferred: sent + got, files: None });
         }
     }
 

@@ -66,7 +66,7 @@ impl<'f> Staging<'f> {
     pub(super) fn check(&self) -> Result<(), NotFetched> {
         let Places { incoming, published, .. } = self.places;
         let known = self.feed.known_files();
-        let is_complete = !known.is_empty() && known.len() == self.feed.urls().len();
+        let is_complete = self.names_all();
         let found = files(incoming).map_err(|error| self.trouble(&error))?;
         for file in &found {
             let path = incoming.join(file);
@@ -86,6 +86,23 @@ impl<'f> Staging<'f> {
             }
         }
         Ok(())
+    }
+
+    /// Whether the settings name each file.
+    fn names_all(&self) -> bool {
+        let known = self.feed.known_files();
+        !known.is_empty() && known.len() == self.feed.urls().len()
+    }
+
+    /// How many files are published that the source, which has `there`, has no more. A file that the settings
+    /// name and that does not come is a failure.
+    pub(super) fn orphans(&self, there: Option<u64>) -> Result<u64, NotFetched> {
+        let Some(there) = there.filter(|_| !self.names_all() && self.feed.handed.is_empty()) else {
+            return Ok(0);
+        };
+        let published =
+            files_or_none(&self.places.published).map_err(|error| self.trouble(&error))?;
+        Ok((published.len() as u64).saturating_sub(there))
     }
 
     fn check_size(&self, path: &Path, file: &Path, size: u64) -> Result<(), NotFetched> {
@@ -254,7 +271,7 @@ fn create_readable(folder: &Path) -> io::Result<()> {
 }
 
 /// Whether two files have the same bytes; one that is not there has none like any other.
-fn are_equal(one: &Path, other: &Path) -> io::Result<bool> {
+pub(super) fn are_equal(one: &Path, other: &Path) -> io::Result<bool> {
     let other = match File::open(other) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
         file => file?,

@@ -194,12 +194,13 @@ impl<'a> Supervisor<'a> {
     fn begin(&mut self) {
         let now = unix_time();
         for feed in &self.mirror.feeds {
+            // A transfer of ours may be publishing it just now.
+            if self.records.contains_key(&feed.name) {
+                continue;
+            }
             let places = Places::new(&self.mirror.dir, feed);
             if let Err(NotFetched::Failed(failure)) = Staging::new(feed, &places).go_on() {
                 self.console.warn(&format!("{}: {}; {}", feed.name, failure.cause, failure.remedy));
-            }
-            if self.records.contains_key(&feed.name) {
-                continue;
             }
             let read = FeedRecord::read(&self.mirror.dir, &feed.name);
             let mut record = read.unwrap_or_else(|error| {
@@ -335,11 +336,12 @@ impl<'a> Supervisor<'a> {
         let Some(record) = self.records.get_mut(&feed.name) else { return };
         let name = &feed.name;
         match outcome {
-            Ok(Fetched { transfer, published, changed }) => {
+            Ok(Fetched { transfer, published, changed, orphans }) => {
                 record.failures = 0;
                 record.failure = None;
                 record.last_success = Some(now);
                 (record.size, record.transferred) = (transfer.size, transfer.transferred);
+                record.orphans = orphans;
                 if changed > 0 || record.last_change.is_none() {
                     record.last_change = Some(now);
                 }

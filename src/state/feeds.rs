@@ -39,6 +39,8 @@ pub struct FeedRecord {
     pub transferred: u64,
     /// The bytes of all files of the source at the last success.
     pub size: u64,
+    /// The published files that the source had no more at the last success.
+    pub orphans: u64,
     /// The tries that have failed since the last success.
     pub failures: u32,
     /// What went wrong at the last try.

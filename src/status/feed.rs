@@ -3,7 +3,7 @@
 use super::Time;
 use crate::config::{Feed, Mirror, Settings};
 use crate::state::feeds::{FeedFailure, FeedRecord};
-use crate::util::text::age;
+use crate::util::text::{age, counted};
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::time::Duration;
@@ -124,6 +124,17 @@ fn verdict(feed: &Feed, record: &FeedRecord, now: u64) -> (&'static str, Option<
     if let (Some(failure), 1..) = (&record.failure, record.failures) {
         return ("failing", Some(failure.clone().into()));
     }
+    if record.orphans > 0 {
+        let cause = format!(
+            "{} published, and not at the source any more",
+            counted(record.orphans, "file is", "files are")
+        );
+        let remedy = format!(
+            "see `rsync --list-only {}`; remove what is gone from its folder and from the datasets",
+            feed.source
+        );
+        return ("stale", problem(cause, &remedy));
+    }
     match record.last_change {
         Some(then) if now.saturating_sub(then) > feed.max_age.as_secs() => {
             let limit = age(feed.max_age);
@@ -202,6 +213,9 @@ mod tests {
         let unchanged = FeedRecord { last_change: Some(NOW - 100 * HOUR), ..good() };
         let cause = "it has not changed for 4 days, max-age is 2 days";
         assert_eq!(told(unchanged), ("stale".into(), cause.into()));
+        let deserted = FeedRecord { orphans: 2, ..good() };
+        let cause = "2 files are published, and not at the source any more";
+        assert_eq!(told(deserted), ("stale".into(), cause.into()));
         let failure = FeedFailure { cause: "it broke".into(), remedy: "mend it".into() };
         let failing = FeedRecord { failures: 1, failure: Some(failure), ..good() };
         assert_eq!(told(failing), ("failing".into(), "it broke".into()));

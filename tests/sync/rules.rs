@@ -68,6 +68,11 @@ fn a_module_is_fetched_whole() {
     feeds.force().expect(OK, &["published 1 file"]);
     assert_eq!(names_in(&all), ["a", "b", "link", "sub"]);
     assert_eq!(feeds.read("deep/er/sub/c"), "127.0.0.5\n127.0.0.6\n");
+    assert_eq!(feeds.record("one")["orphans"], 2, "but it is told");
+    fs::remove_file(all.join("a")).expect("it is there");
+    fs::remove_file(all.join("link")).expect("it is there");
+    feeds.force().expect(OK, &["nothing has changed"]);
+    assert_eq!(feeds.record("one")["orphans"], 0);
 }
 
 #[test]
@@ -122,6 +127,9 @@ fn a_password_comes_from_a_file() {
     let feeds = Feeds::of(&source, &format!("password-file = '{password}'"));
     feeds.sync().expect(FAILED, &["refuses the user or the password", "password-file"]);
     secret("password", "open sesame\n");
+    fs::set_permissions(&password, fs::Permissions::from_mode(0o644)).expect("it is ours");
+    feeds.force().expect(FAILED, &["password-file cannot be used", "chmod 600"]);
+    fs::set_permissions(&password, fs::Permissions::from_mode(0o600)).expect("it is ours");
     feeds.force().expect(OK, &["published 1 file"]);
 }
 
@@ -167,6 +175,53 @@ fn what_does_not_verify_is_not_published() {
     publish(&daemon, "sums", &format!("{}\n", sum("127.0.0.66\n").trim_end()).repeat(2));
     feeds.force().expect(OK, &["published 1 file"]);
     assert_eq!(names_in(&feeds.path("one")), ["a", "sums"]);
+}
+
+/// The programs that docs/feeds.md names, with real signatures.
+#[test]
+fn signatures_are_checked() {
+    let daemon = daemon();
+    let keys = temp_dir();
+    let at = |name: &str| keys.path().join(name).display().to_string();
+    let gpg = |arguments: &[&str]| {
+        let mut gpg = Command::new("gpg");
+        gpg.args(["--batch", "--yes", "--quiet", "--passphrase", "", "--homedir"]).arg(keys.path());
+        run(gpg.args(arguments)).expect(OK, &[]);
+    };
+    let minisign = |arguments: &[&str]| {
+        run(Command::new("minisign").args(arguments)).expect(OK, &[]);
+    };
+    fs::set_permissions(keys.path(), fs::Permissions::from_mode(0o700)).expect("it is ours");
+    gpg(&["--quick-gen-key", "test@example", "ed25519", "sign", "never"]);
+    gpg(&["--output", &at("x.gpg"), "--export", "test@example"]);
+    minisign(&["-G", "-W", "-p", &at("x.pub"), "-s", &at("x.key")]);
+    let list = daemon.feeds().join("a").display().to_string();
+    let sign = || {
+        gpg(&["--output", &format!("{list}.asc"), "--detach-sign", &list]);
+        minisign(&["-S", "-s", &at("x.key"), "-m", &list]);
+    };
+    let by_gpgv = format!("verify = ['gpgv', '--keyring', '{}', 'a.asc', 'a']", at("x.gpg"));
+    let by_minisign = format!("verify = ['minisign', '-V', '-p', '{}', '-m', 'a']", at("x.pub"));
+    for (verify, signature, words) in [
+        (by_gpgv, "a.asc", "(gpgv, code 1: gpgv: BAD signature from "),
+        (by_minisign, "a.minisig", "(minisign, code 1: Signature verification failed"),
+    ] {
+        publish(&daemon, "a", "127.0.0.2\n");
+        sign();
+        let settings = format!("files = ['a', '{signature}']\n{verify}");
+        let feeds = Feeds::of(&daemon.url(""), &settings);
+        feeds.sync().expect(OK, &["published 2 files"]);
+        // The session brings a version of the list and a signature of another one.
+        publish(&daemon, "a", "192.0.2.1\n");
+        feeds.force().expect(FAILED, &[words]);
+        assert_eq!(feeds.read("one/a"), "127.0.0.2\n");
+        sign();
+        feeds.force().expect(OK, &["published 2 files"]);
+        assert_eq!(feeds.read("one/a"), "192.0.2.1\n");
+    }
+    // The agent of gpg.
+    let mut end = Command::new("gpgconf");
+    run(end.args(["--kill", "all", "--homedir"]).arg(keys.path())).expect(OK, &[]);
 }
 
 #[test]

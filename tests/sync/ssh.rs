@@ -46,6 +46,11 @@ fn a_feed_comes_over_ssh_with_a_key_and_no_questions() {
         fs::write("/etc/ssh/ssh_known_hosts", format!("127.0.0.1 {host}")).expect("our folder");
         feeds.force().expect(OK, &["one: published 1 file"]);
         assert_eq!(feeds.read("one/list"), "127.0.0.2\n");
+        let other = fs::read_to_string(at("other.pub")).expect("it was made");
+        fs::write("/etc/ssh/ssh_known_hosts", format!("127.0.0.1 {other}")).expect("our folder");
+        feeds.force().expect(FAILED, &["another key than the known one", "ask the publisher"]);
+        assert_eq!(feeds.read("one/list"), "127.0.0.2\n");
+        fs::write("/etc/ssh/ssh_known_hosts", format!("127.0.0.1 {host}")).expect("our folder");
         let stranger = Feeds::of(&source, &key("other"));
         stranger.sync().expect(FAILED, &["ssh was not let in", "registered its public half"]);
     });

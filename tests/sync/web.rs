@@ -19,6 +19,8 @@ struct Site {
     status: &'static str,
     head: String,
     body: String,
+    /// Answers "304" to those who have the time of the file, too.
+    knows_times: bool,
     /// The heads of the requests so far, in lower case.
     asked: Vec<String>,
 }
@@ -65,7 +67,12 @@ fn serve(mut stream: TcpStream, site: &Mutex<Site>) -> io::Result<()> {
     }
     let mut site = site.lock().expect("nobody panics");
     let tag = site.head.lines().find_map(|line| line.strip_prefix("ETag: ")).map(str::to_owned);
-    let knows = tag.is_some_and(|tag| asked.contains(&format!("if-none-match: {tag}")));
+    let knows = tag.is_some_and(|tag| asked.contains(&format!("if-none-match: {tag}")))
+        || site.knows_times && {
+            let time = site.head.lines().find_map(|line| line.strip_prefix("Last-Modified: "));
+            let since = |time: &str| format!("if-modified-since: {}", time.to_lowercase());
+            time.is_some_and(|time| asked.contains(&since(time)))
+        };
     let (status, body) = if knows { ("304 Not Modified", "") } else { (site.status, &*site.body) };
     let head: String = site.head.lines().map(|line| format!("{line}\r\n")).collect();
     let length = body.len();
@@ -105,6 +112,7 @@ fn a_file_is_sent_when_its_tag_has_changed() {
 #[test]
 fn without_a_tag_the_time_decides() {
     let web = Web::start();
+    web.site.lock().expect("nobody panics").knows_times = true;
     web.set("200 OK", "Last-Modified: Sun, 13 Sep 2020 12:26:40 GMT", "127.0.0.2\n");
     let feeds = Feeds::of(&web.url, "files = ['a']");
     feeds.sync().expect(OK, &["one: published 1 file"]);
@@ -113,6 +121,21 @@ fn without_a_tag_the_time_decides() {
     web.set("200 OK", "Last-Modified: Sun, 13 Sep 2020 13:26:40 GMT", "127.0.0.3\n");
     feeds.force().expect(OK, &["one: published 1 file"]);
     assert_eq!(feeds.read("one/a"), "127.0.0.3\n");
+    // A server that sends the file all the same.
+    web.site.lock().expect("nobody panics").knows_times = false;
+    feeds.force().expect(OK, &["one: nothing has changed"]);
+}
+
+/// Regression: curl's own condition left such a version out, and the status said that all was well.
+#[test]
+fn a_version_that_is_taken_back_arrives() {
+    let web = Web::start();
+    web.set("200 OK", "Last-Modified: Sun, 13 Sep 2099 12:26:40 GMT", "0.0.0.0/0\n");
+    let feeds = Feeds::of(&web.url, "files = ['a']");
+    feeds.sync().expect(OK, &["one: published 1 file"]);
+    web.set("200 OK", "Last-Modified: Sun, 13 Sep 2020 12:26:40 GMT", "127.0.0.2\n");
+    feeds.force().expect(OK, &["one: published 1 file"]);
+    assert_eq!(feeds.read("one/a"), "127.0.0.2\n");
 }
 
 #[test]
