@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::common::{Daemon, RsyncDaemon, Setup, event, sync, wait_until};
+use crate::common::{Daemon, RsyncDaemon, Setup, event, names_in, sync, wait_until};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -107,6 +107,30 @@ fn one_fetch_serves_a_fleet() {
     // The first one alone has asked the publisher.
     assert_eq!(publisher.sessions().len(), 3);
     assert_eq!(daemon.sessions().len(), 4);
+}
+
+#[test]
+fn a_compiled_list_is_handed_out_too() {
+    let first = setup("source = \"rsync://127.0.0.1:1/feeds/\"");
+    first.write("mirror/psbl/psbl.txt", addresses(3000));
+    let first = first.start();
+    let (id, _) = content(&first);
+    let folder = first.path("state/snapshots");
+    let snapshot = || {
+        let names = if folder.is_dir() { names_in(&folder) } else { Vec::new() };
+        names.into_iter().find(|name| name.ends_with(".snapshot"))
+    };
+    assert!(wait_until(LIMIT, || snapshot().is_some()), "{}", first.log());
+    let name = snapshot().expect("it is there");
+
+    let daemon = hands_out(&first);
+    let sibling = setup(&format!(
+        "source = \"rsync://{}/dnsbld-snapshots/\"\nfiles = [\"{name}\"]\n[[dataset]]\nname = \"psbl\"\n\
+         files = [\"mirror/psbl/{name}\"]\naccept-snapshot = true\n",
+        daemon.addr()
+    ));
+    fetch(&sibling);
+    assert_eq!(content(&sibling.start()), (id, 3000));
 }
 
 /// A sibling is believed as far as the hashes of its manifest.

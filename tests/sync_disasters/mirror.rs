@@ -1,8 +1,9 @@
 //! A mirror of two lists beside a server that serves them, both under queries.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::source::Source;
@@ -33,8 +34,17 @@ pub(super) fn lists() -> [Arc<VersionedFeed>; 2] {
 /// Has the source serve a version of both lists.
 pub(super) fn offer(source: &Source, version: u32) {
     for (name, list) in LISTS.iter().zip(lists()) {
-        source.write(name, &list.text(version));
+        source.write(name, &text(&list, version));
     }
+}
+
+/// A version of one of the lists; each is made once, as that takes longer than a session.
+fn text(list: &VersionedFeed, version: u32) -> Arc<str> {
+    static MADE: Mutex<BTreeMap<(String, u32), Arc<str>>> = Mutex::new(BTreeMap::new());
+    let mut made = MADE.lock().expect("nobody panics");
+    let text =
+        made.entry((list.zone().to_owned(), version)).or_insert_with(|| list.text(version).into());
+    Arc::clone(text)
 }
 
 /// How long a source may be silent.
@@ -93,11 +103,11 @@ pub(super) fn published(setup: &Setup, newest: u32) -> [Option<u32>; 2] {
     let mut lists = lists().into_iter();
     LISTS.map(|name| {
         let list = lists.next().expect("there are as many");
-        let text = fs::read_to_string(setup.path(&format!("mirror/lists/{name}"))).ok()?;
-        let start = text.lines().next().and_then(|line| line.strip_prefix(":2:start "));
+        let there = fs::read_to_string(setup.path(&format!("mirror/lists/{name}"))).ok()?;
+        let start = there.lines().next().and_then(|line| line.strip_prefix(":2:start "));
         let version: Option<u32> = start.and_then(|version| version.parse().ok());
-        let is_whole = version.is_some_and(|v| v <= newest && list.text(v) == text);
-        assert!(is_whole, "{name} is no version: {} bytes", text.len());
+        let is_whole = version.is_some_and(|v| v <= newest && *self::text(&list, v) == *there);
+        assert!(is_whole, "{name} is no version: {} bytes", there.len());
         version
     })
 }
@@ -114,7 +124,7 @@ impl Served {
     pub(super) fn start(setup: Setup) -> Self {
         let server = setup.start();
         let lists = lists();
-        let stream = Stream::start(server.addr(), &lists, 500);
+        let stream = Stream::start(server.addr(), &lists, 200);
         let served = Self { server, lists, stream };
         served.expect(1);
         served
