@@ -125,7 +125,7 @@ fn a_compiled_list_is_handed_out_too() {
 
     let daemon = hands_out(&first);
     let sibling = setup(&format!(
-        "source = \"rsync://{}/dnsbld-snapshots/\"\nfiles = [\"{name}\"]\n[[dataset]]\nname = \"psbl\"\n\
+        "source = \"rsync://{}/dnsbld-snapshots/\"\nfiles = [\"{name}\"]\nmin-size = \"1K\"\n[[dataset]]\nname = \"psbl\"\n\
          files = [\"mirror/psbl/{name}\"]\naccept-snapshot = true\n",
         daemon.addr()
     ));
