@@ -10,7 +10,7 @@ use super::served::Served;
 use super::task::{BuildOutcome, Built, Finished, Task};
 use crate::config::{self, Settings};
 use crate::event::{Event, EventSink, Overdue};
-use crate::guard::{self, Baseline, Candidate, Facts, Verdict};
+use crate::guard::{self, Baseline, Candidate, Verdict};
 use crate::snapshot::Origin;
 use crate::snapshot::folder::Folder;
 use crate::source::{Identity, SourceFile};
@@ -519,7 +519,7 @@ impl ManagedDataset {
             rules,
             diagnostics,
             counts,
-            facts,
+            mut facts,
             content_id,
             change,
             since,
@@ -528,11 +528,9 @@ impl ManagedDataset {
         } = built;
         let since =
             since.map_or_else(SystemTime::now, |since| self.accepted(&sources).unwrap_or(since));
-        // A snapshot does not know what its files said of themselves.
-        let is_of_them = |record: &&DatasetRecord| record.content == record::content(&sources);
-        let remembered = self.record.as_ref().filter(is_of_them);
-        let records = facts.records.or_else(|| remembered?.facts.records);
-        let facts = Facts { records, ..facts };
+        if let Some(record) = &self.record {
+            record.complete(&mut facts, &sources);
+        }
         let served = Served {
             dataset: Arc::new(dataset),
             sources,

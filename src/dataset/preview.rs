@@ -156,9 +156,14 @@ fn judge(
         most_entries: record.and_then(|record| record.most_entries(spec)),
         now,
     };
-    let old = old.map(|old| Baseline {
+    let old = old.map(|old| {
+        let mut facts = old.facts.clone();
+        record.into_iter().for_each(|record| record.complete(&mut facts, &old.sources));
+        (old, facts)
+    });
+    let old = old.as_ref().map(|(old, facts)| Baseline {
         sources: &old.sources,
-        facts: &old.facts,
+        facts,
         dataset: Some(&old.dataset),
         is_predecessor: old.lineage().precedes(new.lineage()),
     });

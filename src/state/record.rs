@@ -75,6 +75,13 @@ impl DatasetRecord {
         }
     }
 
+    /// Adds to the facts of data what only the text of its files says: a snapshot of them does not have it.
+    pub fn complete(&self, facts: &mut Facts, sources: &[SourceFile]) {
+        if self.content == content(sources) {
+            facts.records = facts.records.or(self.facts.records);
+        }
+    }
+
     /// What the guard compares a dataset with that has nothing else to be compared with.
     pub fn baseline(&self, spec: &Dataset) -> Baseline<'_> {
         let is_predecessor = self.origin == origin(spec);
@@ -193,6 +200,20 @@ mod tests {
         assert_eq!((fewer.changed, fewer.peak_entries, fewer.facts.entries), (300, 30, 10));
         let other = DatasetRecord { origin: origin(&spec("/lists/two")), ..record("b", 400, 10) };
         assert_eq!(DatasetRecord::after(Some(&fewer), other).peak_entries, 10);
+    }
+
+    #[test]
+    fn a_record_knows_what_files_said_of_themselves() {
+        let facts = Facts { records: Some(120), ..Facts::default() };
+        let record = DatasetRecord { facts, ..record(&content(&[]), 100, 30) };
+        let completed = |record: &DatasetRecord| {
+            let mut facts = Facts::default();
+            record.complete(&mut facts, &[]);
+            facts.records
+        };
+        assert_eq!(completed(&record), Some(120));
+        let of_others = DatasetRecord { content: "other".to_owned(), ..record };
+        assert_eq!(completed(&of_others), None);
     }
 
     #[test]
