@@ -3,7 +3,7 @@
 
 use super::input::Input;
 use dnsbld::wire::name::NameBuf;
-use dnsbld::zonefile::{EntryKey, FatalCause, Format, Kind, Options, Parser, sniff};
+use dnsbld::zonefile::{EntryKey, FatalCause, Format, Kind, Options, Parser, Says, sniff};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Mutex;
@@ -108,12 +108,12 @@ type Read = (BTreeSet<String>, u64);
 
 fn read(kind: Kind, options: &Options, pieces: &[&[u8]]) -> Read {
     let keys = Mutex::new(BTreeSet::new());
-    let observe = |_, key: EntryKey<'_>, excluded: bool| {
+    let observe = |_, key: EntryKey<'_>, says: Says| {
         let key = match key {
             EntryKey::Name { name, scope } => format!("{scope:?} {name:?}"),
             other => format!("{other:?}"),
         };
-        keys.lock().expect("no panic holds it").insert(if excluded {
+        keys.lock().expect("no panic holds it").insert(if says == Says::Excluded {
             format!("!{key}")
         } else {
             key

@@ -9,8 +9,8 @@ use super::scan::Scan;
 use super::special::Local;
 use super::values::Values;
 use super::{FatalCause, Kind, Mistake, Options, Parsed};
-use crate::listing::Overfull;
 use crate::listing::addresses::{self, PrefixesBuilder};
+use crate::listing::{Overfull, ValueId};
 
 /// The entries so far.
 #[derive(Debug)]
@@ -63,6 +63,11 @@ impl Collector {
         self.remember(place);
         self.accepted += 1;
         Ok(warning)
+    }
+
+    /// The value of the entry that was taken last.
+    pub(super) fn last_value(&self) -> ValueId {
+        self.values.last
     }
 
     /// Takes entries of a batch up to the first that breaks a rule, and returns their number; their

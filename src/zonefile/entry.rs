@@ -16,6 +16,7 @@
 //! The fast readers emit the same events many at a time, as a [`Batch`](super::batch::Batch).
 
 use super::scan::Scan;
+use crate::listing::ValueId;
 use crate::listing::names::Scope;
 use crate::wire::Type;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -100,8 +101,19 @@ pub struct Place {
     pub line: u32,
 }
 
-/// Is told of every entry that is taken: the key, whether it is an exclusion, and the place.
-pub type Observer<'o> = dyn FnMut(Place, EntryKey<'_>, bool) + Send + 'o;
+/// What an entry that was taken says about its key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Says {
+    /// The key is not listed.
+    Excluded,
+    /// The key is listed with this value: entries of one dataset, or of one section of a `combined` one, have
+    /// equal values if these are equal. It is 0 in a type of which all entries have one value, and means
+    /// nothing in access lists and for records.
+    Listed(ValueId),
+}
+
+/// Is told of every entry that is taken: its place, its key, and what it says.
+pub type Observer<'o> = dyn FnMut(Place, EntryKey<'_>, Says) + Send + 'o;
 
 /// The IPv4 network that an address lies in.
 pub(super) fn net4(address: u32, len: u8) -> IpNet {

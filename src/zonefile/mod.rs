@@ -61,7 +61,7 @@ pub use acl::{Keys, ParsedAcl, Subjects};
 pub use batch::Batches;
 pub use counts::Counts;
 pub use diagnostic::{Diagnostic, Diagnostics, MAX_OF_KIND, Omitted};
-pub use entry::{EntryKey, Observer, Place};
+pub use entry::{EntryKey, Observer, Place, Says};
 pub use fatal::{Fatal, FatalCause, SectionTypes};
 pub use format::{Format, Stated, UnknownFormat, Unread, is_json_text, sniff};
 pub use kind::{Kind, UnknownKind};

@@ -2,7 +2,7 @@
 
 use super::batch::{Batch, BatchBuffer, Batches};
 use super::collector::Collector;
-use super::entry::{Entry, EntryKey, EntryValue, Observer, Place};
+use super::entry::{Entry, EntryKey, EntryValue, Observer, Place, Says};
 use super::fatal::Refused;
 use super::format::{Item, Key, Reader};
 use super::keys::ReadKey;
@@ -389,9 +389,10 @@ impl<'o> Parser<'o> {
         let (collector, rules, counts) = self.collector().ok_or(FatalCause::NoSection)?;
         let (key, is_excluded) = (entry.key, matches!(entry.value, EntryValue::Excluded));
         let warning = collector.entry(entry, rules, place)?;
+        let says = if is_excluded { Says::Excluded } else { Says::Listed(collector.last_value()) };
         self.accepted += u64::from(counts);
         if let Some(observer) = &mut self.observer {
-            observer(place, key, is_excluded);
+            observer(place, key, says);
         }
         Ok(warning)
     }

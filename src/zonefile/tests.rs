@@ -2,7 +2,7 @@
 
 use super::scan::Scan;
 use super::*;
-use crate::listing::Range;
+use crate::listing::{Range, ValueId};
 use crate::trie::names::NameLookup;
 use std::net::Ipv4Addr;
 
@@ -350,8 +350,8 @@ fn a_rule_is_the_same_for_fast_and_general_readers() {
 fn an_observer_is_told_of_every_entry_that_is_taken() {
     let files: [&[u8]; 2] = [b":2:x\n1.2.3.4\n!1.2.3.0/24\nbad\n", b"\n10.0.0.1-9 :3:\n"];
     let mut seen = Vec::new();
-    let observe = |place: Place, key: EntryKey<'_>, is_excluded: bool| {
-        seen.push((place.file, place.line, format!("{key:?}"), is_excluded));
+    let observe = |place: Place, key: EntryKey<'_>, says: Says| {
+        seen.push((place.file, place.line, format!("{key:?}"), says));
     };
     let mut parser = Parser::observed(Kind::Ip4Set, options(), Box::new(observe));
     for file in files {
@@ -363,9 +363,9 @@ fn an_observer_is_told_of_every_entry_that_is_taken() {
     let prefix = |address: u32, len: u8| format!("{:?}", EntryKey::Prefix4 { address, len });
     let range = format!("{:?}", EntryKey::Range4 { start: 0x0a00_0001, end: 0x0a00_0009 });
     let want = [
-        (0, 2, prefix(0x0102_0304, 32), false),
-        (0, 3, prefix(0x0102_0300, 24), true),
-        (1, 2, range, false),
+        (0, 2, prefix(0x0102_0304, 32), Says::Listed(ValueId(0))),
+        (0, 3, prefix(0x0102_0300, 24), Says::Excluded),
+        (1, 2, range, Says::Listed(ValueId(1))),
     ];
     assert_eq!(seen, want);
 }

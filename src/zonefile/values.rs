@@ -30,6 +30,8 @@ pub(super) struct Values {
     current: OwnedPair,
     current_id: Option<ValueId>,
     first: Option<OwnedPair>,
+    /// The value of the last entry that was read by itself.
+    pub(super) last: ValueId,
 }
 
 #[derive(Clone, Debug)]
@@ -66,6 +68,7 @@ impl Values {
             local_text,
             current_id: None,
             first: None,
+            last: ValueId(0),
         }
     }
 
@@ -132,27 +135,26 @@ impl Values {
         &mut self,
         value: EntryValue<'_, '_>,
     ) -> Result<(Option<ValueId>, Option<Mistake>), Refused> {
-        match value {
-            EntryValue::Excluded => Ok((None, None)),
-            EntryValue::Default => Ok((Some(self.default_id()?), None)),
+        let (value, warning) = match value {
+            EntryValue::Excluded => return Ok((None, None)),
+            EntryValue::Default => (self.default_id()?, None),
             EntryValue::Text(text) => {
                 let used = &text[..text.len().min(MAX_TEXT)];
                 let id = self.answers.value(self.current.a, used).ok_or(FatalCause::TooLarge)?;
-                Ok((Some(id), (used.len() < text.len()).then_some(Mistake::LongText)))
+                (id, (used.len() < text.len()).then_some(Mistake::LongText))
             }
-            EntryValue::Rest(scan) => self.of_rest(scan),
-            EntryValue::Record(_) => Err(Mistake::OtherType.into()),
-        }
+            EntryValue::Rest(scan) => self.of_rest(scan)?,
+            EntryValue::Record(_) => return Err(Mistake::OtherType.into()),
+        };
+        self.last = value;
+        Ok((Some(value), warning))
     }
 
     /// The value that the rest of a line gives, and a warning.
-    fn of_rest(
-        &mut self,
-        scan: &mut Scan<'_>,
-    ) -> Result<(Option<ValueId>, Option<Mistake>), Refused> {
+    fn of_rest(&mut self, scan: &mut Scan<'_>) -> Result<(ValueId, Option<Mistake>), Refused> {
         scan.skip_blanks();
         if scan.is_end_or_comment() {
-            return Ok((Some(self.default_id()?), None));
+            return Ok((self.default_id()?, None));
         }
         let (id, warning) = match params::find(scan.rest()) {
             Params::None => self.value(scan, None)?,
@@ -170,7 +172,7 @@ impl Values {
                 self.value(scan, Some(gate))?
             }
         };
-        Ok((Some(id), warning))
+        Ok((id, warning))
     }
 
     /// The values of entries, at most [`GROUP`], in their order; none for an exclusion. They stand in
