@@ -22,6 +22,7 @@
 //! | [`zone`] | zone, dataset, catalog; the one lookup, the one sweep |
 //! | [`engine`] | what to answer: one function, no I/O, no allocation |
 //! | [`dump`] | zones as master files, for other name servers |
+//! | [`lint`] | what is wrong with a file, and what could be shorter; what can be mended |
 //! | [`source`] | reading one file safely: whole or not at all |
 //! | [`snapshot`] | compiled datasets on disk: format, write, open and map, verify |
 //! | [`history`] | what each load listed and delisted: the log of a dataset, and what it tells |
@@ -81,6 +82,7 @@ pub mod explain;
 pub mod flat_array;
 pub mod guard;
 pub mod history;
+pub mod lint;
 pub mod listing;
 pub mod mirror;
 mod own;

@@ -22,6 +22,7 @@ mod history;
 mod http;
 mod init;
 mod layers;
+mod lint;
 mod live;
 mod mail_servers;
 mod migrate;

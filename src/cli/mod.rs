@@ -11,6 +11,7 @@ mod events;
 mod guard;
 mod history;
 mod init;
+mod lint;
 mod log;
 mod log_format;
 mod migrate;
@@ -35,6 +36,7 @@ pub use events::Events;
 pub use guard::Guard;
 pub use history::History;
 pub use init::Init;
+pub use lint::Lint;
 pub use migrate::Migrate;
 pub use own::{Allow, Block};
 pub use reload::Reload;
@@ -95,6 +97,7 @@ enum Command {
     Guard(Guard),
     Diff(Diff),
     History(History),
+    Lint(Lint),
     Doctor(Doctor),
     Init(Init),
     CheckConfig(CheckConfig),
@@ -135,6 +138,7 @@ impl Cli {
                 Command::Guard(guard) => guard.run(),
                 Command::Diff(diff) => diff.run(),
                 Command::History(history) => history.run(),
+                Command::Lint(lint) => lint.run(),
                 Command::Doctor(doctor) => doctor.run(),
                 Command::Init(init) => init.run(),
                 Command::CheckConfig(check) => check.run(),

@@ -17,6 +17,8 @@ pub struct Diagnostics {
     /// The first of each kind and file, in the order of the files and lines.
     pub kept: Vec<Diagnostic>,
     kinds: Vec<OfKind>,
+    /// How many of a kind are kept beyond [`MAX_OF_KIND`].
+    pub(super) more_of_kind: usize,
 }
 
 /// The diagnostics of a kind in a file.
@@ -51,9 +53,10 @@ impl Diagnostics {
     ) {
         self.total += 1;
         self.refused += u64::from(!is_used);
+        let most = MAX_OF_KIND.saturating_add(self.more_of_kind);
         let kind = self.kind(file, reason);
         kind.total += 1;
-        if kind.kept < MAX_OF_KIND {
+        if kind.kept < most {
             kind.kept += 1;
             let excerpt = line.map(excerpt);
             self.kept.push(Diagnostic { file, line: number, column, reason, is_used, excerpt });
@@ -70,9 +73,10 @@ impl Diagnostics {
         for OfKind { file, reason, total, .. } in late.kinds {
             self.kind(file, reason).total += total;
         }
+        let most = MAX_OF_KIND.saturating_add(self.more_of_kind);
         for diagnostic in late.kept {
             let kind = self.kind(diagnostic.file, diagnostic.reason);
-            if kind.kept < MAX_OF_KIND {
+            if kind.kept < most {
                 kind.kept += 1;
                 self.kept.push(diagnostic);
             }

@@ -83,6 +83,11 @@ impl<'o> Parser<'o> {
         Self { observer: Some(observer), ..Self::new(kind, options) }
     }
 
+    /// Keeps more diagnostics of each kind than [`MAX_OF_KIND`](super::MAX_OF_KIND), so many more.
+    pub fn keep_more_diagnostics(&mut self, more: usize) {
+        self.diagnostics.more_of_kind = more;
+    }
+
     /// Starts the first file, or the next one after [`Parser::end_file`].
     pub fn start_file(&mut self) {
         self.files += 1;
