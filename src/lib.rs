@@ -21,8 +21,8 @@
 //! | [`zonefile`] | text -> entries and diagnostics, for every dataset type |
 //! | [`zone`] | zone, dataset, catalog; the one lookup, the one sweep |
 //! | [`engine`] | what to answer: one function, no I/O, no allocation |
-//! | [`dump`] | zones as master files, for other name servers |
 //! | [`lint`] | what is wrong with a file, and what could be shorter; what can be mended |
+//! | [`dump`] | zones as master files, for other name servers |
 //! | [`source`] | reading one file safely: whole or not at all |
 //! | [`snapshot`] | compiled datasets on disk: format, write, open and map, verify |
 //! | [`history`] | what each load listed and delisted: the log of a dataset, and what it tells |

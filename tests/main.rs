@@ -9,6 +9,7 @@ mod common;
 mod control;
 mod delayed;
 mod deploy;
+mod diff;
 mod differential;
 mod disasters;
 mod doctor;

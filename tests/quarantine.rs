@@ -430,8 +430,8 @@ fn guard_and_diff_tell_beforehand_what_would_become_of_a_file() {
     let (code, told) = dnsbld(&server, &["diff", "list", good.to_str().unwrap(), "--limit", "3"]);
     assert_eq!(code, 1, "{told}");
     let want = "\
-+ 10.0.1.0-10.0.1.6
 + 10.0.1.8-10.0.1.255
++ 10.0.1.0-10.0.1.6
 ~ 10.0.3.7
 ... 10 more differences; --limit 0 prints all
 added: 255 addresses in 2 ranges

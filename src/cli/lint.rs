@@ -51,7 +51,7 @@ pub struct Lint {
 }
 
 /// Reads `TYPE[:FORMAT[:COLUMN]]`.
-fn form(text: &str) -> Result<ListForm, String> {
+pub(super) fn form(text: &str) -> Result<ListForm, String> {
     let mut words = text.splitn(3, ':');
     let kind: Kind = words.next().unwrap_or_default().parse().map_err(shown)?;
     let format: Format = words.next().map_or(Ok(Format::Rbldnsd), str::parse).map_err(shown)?;
@@ -215,9 +215,11 @@ fn to_text(file: &Path, report: &LintReport) -> String {
 
 /// A form as `--as` takes it.
 fn form_word(form: &ListForm) -> String {
-    match form.format {
-        Format::Rbldnsd => form.kind.to_string(),
-        format => format!("{}:{format}", form.kind),
+    let ListForm { kind, format, column } = form;
+    match (format, column) {
+        (Format::Rbldnsd, _) => kind.to_string(),
+        (_, None) => format!("{kind}:{format}"),
+        (_, Some(column)) => format!("{kind}:{format}:{column}"),
     }
 }
 

@@ -35,5 +35,5 @@ mod unchanged;
 pub(crate) use lifecycle::Lifecycle;
 pub use lifecycle::State;
 pub use offline::{Compiled, compile};
-pub use preview::{DatasetVersion, Preview, preview};
+pub use preview::{DatasetVersion, Preview, accepted_version, built_version, preview};
 pub(crate) use served::Served;

@@ -69,17 +69,7 @@ pub fn preview(
             path.clone_from(place);
         }
     };
-    let mut task = task_of(wanted);
-    let mut outcome = build(&task, now, old.is_some());
-    let mut refused = None;
-    if let BuildOutcome::Failed(problem, versions) = &outcome
-        && problem.cause.may_be_accepted()
-    {
-        refused = Some(problem.clone());
-        // As `dnsbld accept` would have it.
-        task.accepting = Some(versions.clone());
-        outcome = build(&task, now, old.is_some());
-    }
+    let (outcome, refused) = build_anyway(task_of(wanted), now, old.is_some());
     let new = match outcome {
         BuildOutcome::Built(mut built) => {
             built.sources.iter_mut().for_each(|source| in_place(&mut source.path));
@@ -111,11 +101,6 @@ pub fn preview(
         judgement.broken.retain(|other| *other != problem);
         judgement.broken.insert(0, problem);
     }
-    let version = |built: Built| DatasetVersion {
-        dataset: built.dataset,
-        facts: built.facts,
-        since: built.since,
-    };
     let is_off = |turn_off: fn(&mut Policy)| {
         let mut without = spec.policy;
         turn_off(&mut without);
@@ -124,6 +109,51 @@ pub fn preview(
     let off =
         RULES.iter().filter(|(_, turn_off)| is_off(*turn_off)).map(|(rule, _)| *rule).collect();
     Ok(Preview { off, old: old.map(version), new: new.map(version), judgement })
+}
+
+/// What was accepted last of a dataset, as the state folder has it; `None` if it has nothing.
+pub fn accepted_version(spec: &config::Dataset, server: &config::Server) -> Option<DatasetVersion> {
+    let source = CancelSource::default();
+    let task = Task::without_server(spec.clone(), server, source.token());
+    accepted(&task, unix_time()).map(version)
+}
+
+/// What the files of a dataset make of it, whatever the guard says.
+///
+/// # Errors
+///
+/// When nothing can be made of them, or a file is being written.
+pub fn built_version(
+    spec: &config::Dataset,
+    server: &config::Server,
+) -> anyhow::Result<DatasetVersion> {
+    let source = CancelSource::default();
+    let task = Task::without_server(spec.clone(), server, source.token());
+    match build_anyway(task, unix_time(), false).0 {
+        BuildOutcome::Built(built) => Ok(version(*built)),
+        BuildOutcome::Failed(problem, _) => anyhow::bail!("{problem}"),
+        BuildOutcome::Unstable(file) | BuildOutcome::Rewritten(file) => {
+            anyhow::bail!("{}: is being written", file.display())
+        }
+        BuildOutcome::Same(_) => anyhow::bail!("{}: nothing was built", spec.name),
+    }
+}
+
+/// Builds also what is refused, as `dnsbld accept` would have it; and why it is.
+fn build_anyway(mut task: Task, now: u64, has_good: bool) -> (BuildOutcome, Option<Problem>) {
+    let outcome = build(&task, now, has_good);
+    match &outcome {
+        BuildOutcome::Failed(problem, versions) if problem.cause.may_be_accepted() => {
+            let refused = problem.clone();
+            task.accepting = Some(versions.clone());
+            (build(&task, now, has_good), Some(refused))
+        }
+        _ => (outcome, None),
+    }
+}
+
+fn version(built: Built) -> DatasetVersion {
+    DatasetVersion { dataset: built.dataset, facts: built.facts, since: built.since }
 }
 
 /// What was accepted last, as the state folder has it.

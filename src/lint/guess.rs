@@ -20,7 +20,7 @@ const KINDS: [Kind; 7] = [
 ];
 
 /// The form and the type of which the fewest lines at the beginning of a file are wrong.
-pub(super) fn guess(text: &[u8]) -> ListForm {
+pub fn guess(text: &[u8]) -> ListForm {
     let sample = &text[..text.len().min(SAMPLE)];
     let whole = match memchr::memrchr(b'\n', sample) {
         Some(end) if sample.len() < text.len() => &sample[..=end],
@@ -28,19 +28,41 @@ pub(super) fn guess(text: &[u8]) -> ListForm {
     };
     if let Some(format) = sniff(Kind::Dnset, whole).or_else(|| sniff(Kind::Ip4Set, whole)) {
         let kind = if format.is_for_names_alone() { Kind::Dnset } else { Kind::Mixed };
-        return ListForm { format, ..ListForm::of(kind) };
+        let form = ListForm { format, ..ListForm::of(kind) };
+        return if format == Format::Csv { with_column(form, whole) } else { form };
     }
     if has_sections(whole) {
         return ListForm::of(Kind::Combined);
     }
-    let kind = KINDS.into_iter().min_by_key(|&kind| wrong(kind, whole)).unwrap_or(Kind::Ip4Set);
-    ListForm::of(kind)
+    // An access list takes the lines of other lists, and tells less of them.
+    let may_be = |kind: &Kind| *kind != Kind::Acl || has_actions(whole);
+    let forms = KINDS.into_iter().filter(may_be).map(ListForm::of);
+    forms.min_by_key(|form| wrong(form, whole)).unwrap_or(ListForm::of(Kind::Ip4Set))
 }
 
-/// The number of lines that are wrong in this type.
-fn wrong(kind: Kind, text: &[u8]) -> u64 {
-    let form = ListForm { format: Format::Rbldnsd, ..ListForm::of(kind) };
-    let mut parser = Parser::new(kind, options(&form));
+/// The column of a CSV file in which the fewest keys are wrong.
+fn with_column(form: ListForm, text: &[u8]) -> ListForm {
+    const MANY: usize = 30;
+    let mut lines = text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+    let head = lines.find(|line| !matches!(line, [] | [b'#' | b';', ..])).unwrap_or_default();
+    let fields = head.split(|byte| b",;\t".contains(byte)).take(MANY);
+    let words = fields.filter_map(|field| str::from_utf8(field.trim_ascii()).ok());
+    let columns = words.map(|word| Some(word.trim_matches('"').into()));
+    let forms =
+        std::iter::once(None).chain(columns).map(|column| ListForm { column, ..form.clone() });
+    forms.min_by_key(|form| wrong(form, text)).unwrap_or(form)
+}
+
+/// True if a line says what is done with a client.
+fn has_actions(text: &[u8]) -> bool {
+    let text = text.to_ascii_lowercase();
+    let actions: [&[u8]; 4] = [b":ignore", b":refuse", b":empty", b":pass"];
+    actions.iter().any(|action| memchr::memmem::find(&text, action).is_some())
+}
+
+/// The number of lines that are wrong in this form.
+fn wrong(form: &ListForm, text: &[u8]) -> u64 {
+    let mut parser = Parser::new(form.kind, options(form));
     parser.start_file();
     match parser.feed(text).and_then(|()| parser.end_file()) {
         Ok(()) => parser.finish().diagnostics.total,
@@ -79,11 +101,21 @@ mod tests {
                 Kind::Dnset,
                 Format::Hosts,
             ),
+            ("192.0.2.1 OK\n192.0.2.1\n", Kind::Ip4Set, Format::Rbldnsd),
             ("||bad.example^\n", Kind::Dnset, Format::Adblock),
             ("{\"cidr\":\"192.0.2.0/24\",\"sblid\":\"SBL1\"}\n", Kind::Mixed, Format::Jsonl),
         ] {
             let told = guess(text.as_bytes());
             assert_eq!((told.kind, told.format), (kind, format), "{text}");
         }
+    }
+
+    #[test]
+    fn the_column_of_the_keys_is_found() {
+        let told =
+            guess(b"# x\nseen,\"host\",why\n2026-01-01,a.example,x\n2026-01-02,b.example,y\n");
+        assert_eq!((told.kind, told.column.as_deref()), (Kind::Mixed, Some("host")));
+        let told = guess(b"host,why\na.example,x\nb.example,y\n");
+        assert_eq!((told.kind, told.column.as_deref()), (Kind::Mixed, None));
     }
 }

@@ -20,6 +20,7 @@ mod report;
 mod variables;
 
 pub use fix::{Fixed, fix};
+pub use guess::guess;
 pub use quote::Quote;
 pub use report::{Lint, LintReport, ListForm, NotShown, Weight};
 
