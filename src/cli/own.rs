@@ -214,8 +214,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How often it is asked whether it does.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// How long entries are waited for that come on standard input right after others.
-const TOGETHER: Duration = Duration::from_millis(50);
+/// How long entries are waited for that come on standard input right after one.
+const TOGETHER: Duration = Duration::from_millis(300);
 
 impl Lists {
     fn all(&self) -> anyhow::Result<Vec<&Dataset>> {
@@ -233,12 +233,11 @@ impl Lists {
         if typed.len() < keys.len() {
             let lines = lines_of_stdin();
             while let Ok(first) = lines.recv() {
-                let mut batch = vec![first];
-                while let Ok(next) = lines.recv_timeout(TOGETHER) {
+                let (mut batch, end) = (vec![first], Instant::now() + TOGETHER);
+                while let Ok(next) =
+                    lines.recv_timeout(end.saturating_duration_since(Instant::now()))
+                {
                     batch.push(next);
-                    if batch.len() == 1 << 20 {
-                        break;
-                    }
                 }
                 is_well &= self.apply(&lists, &batch, change)?;
             }

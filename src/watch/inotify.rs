@@ -119,6 +119,7 @@ fn translate(event: &Event, on_event: &OnEvent) {
         EventKind::Modify(ModifyKind::Data(_)) => FileEvent::Written,
         // Both ends of a rename are told separately too.
         EventKind::Access(_) | EventKind::Modify(ModifyKind::Name(RenameMode::Both)) => return,
+        EventKind::Modify(ModifyKind::Name(RenameMode::To)) => FileEvent::Renamed,
         EventKind::Modify(ModifyKind::Metadata(_)) => FileEvent::Attributes,
         _ => FileEvent::Replaced,
     };

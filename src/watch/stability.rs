@@ -11,6 +11,10 @@ const ABSENCE_PERIODS: u32 = 5;
 /// somebody may have removed the last entry, and expects that it counts within a second.
 const EMPTY_PERIODS: u32 = 3;
 
+/// After so many quiet periods of changes, a file counts that was renamed to its place: it was written before, and
+/// whoever replaces a file several times a second would keep it from ever being stable.
+const RENAMED_PERIODS: u32 = 5;
+
 /// How long a file must stay unchanged to be taken for whole.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Timing {
@@ -30,7 +34,9 @@ pub(super) enum FileEvent {
     Closed,
     /// Its times, mode or owner changed.
     Attributes,
-    /// The name came to mean another file, or nothing.
+    /// Another file was renamed to the name.
+    Renamed,
+    /// The name came to mean another file in another way, or nothing.
     Replaced,
     /// Something may have been missed.
     Unknown,
@@ -45,11 +51,16 @@ pub(super) struct FileEvents {
     pub(super) replaced: bool,
     /// Whether a writer has it open, if any event told.
     open: Option<bool>,
+    /// Whether it was renamed to its place and not written to since, if any event told.
+    renamed: Option<bool>,
 }
 
 impl FileEvents {
     /// Takes note of one more event.
     pub(super) fn add(&mut self, event: FileEvent) {
+        if event != FileEvent::Attributes {
+            self.renamed = Some(event == FileEvent::Renamed);
+        }
         match event {
             FileEvent::Written => {
                 self.written = true;
@@ -57,7 +68,7 @@ impl FileEvents {
             }
             FileEvent::Closed => self.open = Some(false),
             FileEvent::Attributes => {}
-            FileEvent::Replaced | FileEvent::Unknown => {
+            FileEvent::Renamed | FileEvent::Replaced | FileEvent::Unknown => {
                 self.replaced = true;
                 self.open = Some(false);
             }
@@ -105,6 +116,8 @@ pub(super) struct Stability {
     written: bool,
     /// Somebody has written and not yet closed it.
     open: bool,
+    /// It was renamed to its place, and not written to since.
+    renamed: bool,
     /// It was asked for, to be reported even while it is appended to: since it showed this, or since now.
     asked: Option<Option<FileState>>,
     /// When the present change began, and whether it was reported that it goes on.
@@ -122,6 +135,7 @@ impl Stability {
             last_event: None,
             written: false,
             open: false,
+            renamed: false,
             asked: None,
             changing: None,
         }
@@ -148,6 +162,7 @@ impl Stability {
         self.last_event = Some(now);
         self.written |= events.written;
         self.open = events.open.unwrap_or(self.open);
+        self.renamed = events.renamed.unwrap_or(self.renamed);
     }
 
     /// Takes note of what the path shows now.
@@ -162,7 +177,7 @@ impl Stability {
         }
         let last = self.last_event.map_or(self.since, |last_event| last_event.max(self.since));
         let stable_at = last + self.quiet_period(state, timing);
-        if now >= stable_at {
+        if now >= stable_at || self.is_renamed_again(now, state, timing) {
             self.reported = Some(state);
             (self.written, self.wanted) = (false, false);
             (self.changing, self.asked) = (None, None);
@@ -192,6 +207,13 @@ impl Stability {
         } else {
             stable_at
         })
+    }
+
+    /// True for a whole file that is replaced again and again.
+    fn is_renamed_again(&self, now: Instant, state: FileState, timing: &Timing) -> bool {
+        let is_whole = matches!(state, FileState::File(identity) if identity.size > 0 && !identity.has_coarse_times());
+        let began = self.changing.map(|(began, _)| began).filter(|_| self.renamed && is_whole);
+        began.is_some_and(|began| now.duration_since(began) >= timing.quiet * RENAMED_PERIODS)
     }
 
     /// How long after its last change this must stay as it is.
@@ -391,6 +413,23 @@ mod tests {
         let new = file(2, 9, 2);
         timeline.look(200, new);
         assert_eq!(timeline.look(400, new), Observation::Stable(new));
+    }
+
+    #[test]
+    fn a_file_that_is_replaced_all_the_time_is_taken_now_and_then() {
+        let mut timeline = Timeline::new(file(1, 8, 1));
+        let mut taken = Vec::new();
+        for (number, ms) in (2..).zip((100..3000).step_by(100)) {
+            timeline.event(ms, FileEvent::Renamed);
+            if let Observation::Stable(_) = timeline.look(ms, file(number, 8, ms as i64)) {
+                taken.push(ms);
+            }
+        }
+        assert_eq!(taken, [1100, 2200]);
+        // What is written to in its place is not whole.
+        timeline.event(3000, FileEvent::Written);
+        timeline.event(4100, FileEvent::Written);
+        assert!(matches!(timeline.look(4200, file(1, 9, 4100)), Observation::Wait(_)));
     }
 
     #[test]

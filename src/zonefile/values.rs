@@ -162,14 +162,17 @@ impl Values {
                 let (id, warning) = self.value(scan, None)?;
                 (id, warning.or(Some(Mistake::DoubtfulParams)))
             }
-            Params::Some(0, gate) => {
-                let Pair { a, text } = self.current.as_pair();
-                let id = self.answers.gated_value(a, text, Some(gate));
-                (id.ok_or(FatalCause::TooLarge)?, None)
-            }
             Params::Some(len, gate) => {
-                scan.end_after(len);
-                self.value(scan, Some(gate))?
+                // A gate that is open to all would only take the zone off the fast path.
+                let gate = Some(gate).filter(|gate| *gate != Gate::default());
+                if len == 0 {
+                    let Pair { a, text } = self.current.as_pair();
+                    let id = self.answers.gated_value(a, text, gate);
+                    (id.ok_or(FatalCause::TooLarge)?, None)
+                } else {
+                    scan.end_after(len);
+                    self.value(scan, gate)?
+                }
             }
         };
         Ok((id, warning))

@@ -406,3 +406,17 @@ fn more_values_than_an_answer_holds_are_told() {
     assert_eq!(told_of(&parsed), [(0, true, Mistake::ManyValues { values: 3 })]);
     assert_eq!(parsed.diagnostics.kept[0].excerpt.as_deref(), Some("a.example"));
 }
+
+/// Regression: an entry with an end had a condition, too, and the zone answered on the slow path.
+#[test]
+fn an_end_is_no_condition() {
+    let mut parser = Parser::new(Kind::Ip4Trie, Options { now: 0, ..Options::default() });
+    parser.start_file();
+    parser
+        .feed(b"10.0.0.1 @ expires=1970-01-02\n10.0.0.2 :2:x @ expires=1970-01-01T00:01Z\n")
+        .unwrap();
+    parser.end_file().unwrap();
+    let parsed = parser.finish();
+    assert_eq!((parsed.entries, parsed.next_expiry), (2, Some(60)));
+    assert!(!parsed.answers.has_gates());
+}
