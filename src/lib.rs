@@ -35,7 +35,7 @@
 //! | `own` | lists of one's own: the editor of their files, and which list takes a key |
 //! | [`resolver`] | the resolvers in front: their lines, and how to recognise each |
 //! | [`setup`] | a first installation: configuration, resolver and mail server that fit together |
-//! | [`explain`] | what a server says of a key; why it is as it is: the doctor |
+//! | [`explain`] | why a server answers as it does for a key; why it is as it is: the doctor |
 //! | [`status`] | one plain value that says how the server is; the start report |
 //! | [`stats`] | counters of all zones, the statistics file, the query log |
 //! | [`server`] | UDP, TCP, TLS; the shared catalog |

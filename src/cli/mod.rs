@@ -1,6 +1,7 @@
 //! The command line: one file and one structure per subcommand.
 
 mod accept;
+mod check;
 mod check_config;
 mod client;
 mod compile;
@@ -27,6 +28,7 @@ mod top;
 mod verify;
 
 pub use accept::Accept;
+pub use check::Check;
 pub use check_config::CheckConfig;
 pub use compile::Compile;
 pub use diff::Diff;
@@ -94,6 +96,8 @@ enum Command {
     Accept(Accept),
     Allow(Allow),
     Block(Block),
+    #[command(visible_alias = "why")]
+    Check(Check),
     Guard(Guard),
     Diff(Diff),
     History(History),
@@ -135,6 +139,7 @@ impl Cli {
                 Command::Accept(accept) => accept.run(),
                 Command::Allow(allow) => allow.run(),
                 Command::Block(block) => block.run(),
+                Command::Check(check) => check.run(),
                 Command::Guard(guard) => guard.run(),
                 Command::Diff(diff) => diff.run(),
                 Command::History(history) => history.run(),

@@ -9,13 +9,16 @@ use super::http::HttpServers;
 use super::personality::Personality;
 use super::phase::{Phase, Round};
 use super::reloads::Reloads;
-use super::request::{AcceptReport, Asked, ControlAnswer, ControlRequest, EventsReport, Reply};
+use super::request::{
+    AcceptReport, Asked, ControlAnswer, ControlRequest, EventsReport, LookupReport, Reply,
+};
 use super::servers::Servers;
 use super::stats_reporter::StatsReporter;
 use crate::config::{ConfigSource, Settings};
 use crate::dataset::manager::DatasetManager;
 use crate::engine::Figures;
 use crate::event::Event;
+use crate::explain::Oracle;
 use crate::server::http::Observation;
 use crate::server::shared_catalog::SharedCatalog;
 use crate::state::lock::StateLock;
@@ -150,6 +153,7 @@ impl Control {
                 self.reloads.begin(since, before, &outcome, reply);
             }
             ControlRequest::Accept { dataset } => self.accept(dataset, reply),
+            ControlRequest::Lookup { keys } => self.look_up(keys, reply),
             ControlRequest::Stats {} => {
                 reply.send(ControlAnswer::Stats(Box::new(self.stats_report())));
             }
@@ -162,6 +166,18 @@ impl Control {
                 reply.send(ControlAnswer::Events(EventsReport::new(&recent, last)));
             }
         }
+    }
+
+    /// Answers for keys on a thread of its own: a wide prefix takes its time.
+    fn look_up(&self, keys: Vec<String>, reply: Reply) {
+        let catalog = Arc::clone(&self.catalog.load());
+        tokio::task::spawn_blocking(move || {
+            let oracle = Oracle::new(catalog.zones(), unix_time());
+            reply.send(match LookupReport::new(&oracle, &keys) {
+                Ok(report) => ControlAnswer::Lookup(report),
+                Err(error) => ControlAnswer::refused(error),
+            });
+        });
     }
 
     /// Has the files of a dataset served that are refused.

@@ -3,6 +3,7 @@
 use super::reload_report::ReloadReport;
 use crate::config::ConfigSource;
 use crate::event::RecentEvents;
+use crate::explain::{Lookup, Oracle};
 use crate::stats::report::StatsReport;
 use crate::status::{EventStatus, SCHEMA, Status, TrafficStatus};
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,11 @@ pub(crate) enum ControlRequest {
         /// The dataset.
         dataset: String,
     },
+    /// Tells what all zones answer for keys: addresses, prefixes, names, mail addresses or query names.
+    Lookup {
+        /// At most [`MAX_KEYS`] of them.
+        keys: Vec<String>,
+    },
     /// Tells what was counted since the start, and what is asked most.
     Stats {},
     /// Tells how much was asked in each minute of the last day.
@@ -39,6 +45,9 @@ pub(crate) enum ControlRequest {
         follow: bool,
     },
 }
+
+/// The most keys of one request: as many as its line has room for.
+pub(crate) const MAX_KEYS: usize = 1000;
 
 /// A request as it is sent.
 #[derive(Debug, Serialize)]
@@ -71,7 +80,11 @@ impl ControlRequest {
     /// True if it changes anything: then only root and the server's own user may send it.
     pub(super) fn is_change(&self) -> bool {
         match self {
-            Self::Status {} | Self::Stats {} | Self::Traffic {} | Self::Events { .. } => false,
+            Self::Status {}
+            | Self::Lookup { .. }
+            | Self::Stats {}
+            | Self::Traffic {}
+            | Self::Events { .. } => false,
             Self::Reload {} | Self::Accept { .. } => true,
         }
     }
@@ -87,6 +100,8 @@ pub(super) enum ControlAnswer {
     Reload(Box<ReloadReport>),
     /// To [`ControlRequest::Accept`].
     Accept(AcceptReport),
+    /// To [`ControlRequest::Lookup`].
+    Lookup(LookupReport),
     /// To [`ControlRequest::Stats`].
     Stats(Box<StatsReport>),
     /// To [`ControlRequest::Traffic`].
@@ -137,6 +152,27 @@ impl EventsReport {
     pub(super) fn new(recent: &RecentEvents, last: Option<usize>) -> Self {
         let events = recent.last(last.unwrap_or(usize::MAX));
         Self { schema: SCHEMA, events: events.iter().map(|event| (&**event).into()).collect() }
+    }
+}
+
+/// What all zones answer for keys.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct LookupReport {
+    /// [`SCHEMA`] of the server.
+    pub(crate) schema: u32,
+    /// The answers for each key, in their order.
+    pub(crate) lookups: Vec<Lookup>,
+}
+
+impl LookupReport {
+    /// Looks the keys up; why that cannot be done, otherwise. It takes its time for prefixes.
+    pub(super) fn new(oracle: &Oracle, keys: &[String]) -> Result<Self, String> {
+        if keys.len() > MAX_KEYS {
+            return Err(format!("too many keys: send at most {MAX_KEYS} in one request"));
+        }
+        let lookups = keys.iter().map(|key| oracle.lookup(key));
+        let lookups = lookups.collect::<Result<_, _>>().map_err(|error| error.to_string())?;
+        Ok(Self { schema: SCHEMA, lookups })
     }
 }
 

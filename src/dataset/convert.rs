@@ -8,7 +8,7 @@ use crate::zone::{Acl, Dataset, Ns, Soa, Subzones};
 use crate::zonefile::{Diagnostics, Dialect, Kind, Options, Parsed};
 
 /// How the files of a dataset are parsed.
-pub(super) fn options(spec: &config::Dataset, server: &config::Server, now: u64) -> Options {
+pub(crate) fn options(spec: &config::Dataset, server: &config::Server, now: u64) -> Options {
     let bounds = &server.ttl;
     Options {
         dialect: spec.policy.dialect,

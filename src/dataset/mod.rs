@@ -32,8 +32,10 @@ pub(crate) mod task;
 mod tests;
 mod unchanged;
 
+pub(crate) use convert::options as parse_options;
 pub(crate) use lifecycle::Lifecycle;
 pub use lifecycle::State;
 pub use offline::{Compiled, compile};
+pub(crate) use offline::{OfflineDataset, load};
 pub use preview::{DatasetVersion, Preview, accepted_version, built_version, preview};
 pub(crate) use served::Served;

@@ -1,18 +1,21 @@
-//! Building without a server: what `dnsbld compile` does.
+//! Building without a server: what `dnsbld compile` and `dnsbld check` do.
 
 use super::build::build;
 use super::cached::origin;
+use super::preview::accepted;
 use super::task::{BuildOutcome, Built, Task};
 use crate::config;
 use crate::guard::{self, Candidate, Verdict};
 use crate::snapshot::{self, Id, Origin};
-use crate::source::Problem;
+use crate::source::{Problem, SourceFile};
 use crate::util::allocator;
 use crate::util::cancel::CancelSource;
 use crate::util::time::unix_time;
+use crate::zone::Dataset;
 use crate::zonefile::Diagnostics;
 use anyhow::Context;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// A snapshot that was made by `dnsbld compile`.
 #[derive(Debug)]
@@ -25,6 +28,50 @@ pub struct Compiled {
     pub origin: Origin,
     /// What is wrong with single lines.
     pub diagnostics: Diagnostics,
+}
+
+/// A dataset as a server would serve it.
+pub(crate) struct OfflineDataset {
+    /// The data.
+    pub(crate) dataset: Dataset,
+    /// The files it was made of.
+    pub(crate) sources: Vec<SourceFile>,
+    /// When a server accepted it; `None` if nothing is known of a server, and it was made of the files now.
+    pub(crate) accepted: Option<SystemTime>,
+    /// When it was made by its own account, in seconds since 1970.
+    pub(crate) stamp: Option<u64>,
+}
+
+/// Loads what a server accepted last of a dataset, as the state folder has it, or else its files.
+///
+/// # Errors
+///
+/// Why nothing can be made of the files.
+pub(crate) fn load(
+    spec: &config::Dataset,
+    server: &config::Server,
+) -> Result<OfflineDataset, String> {
+    let source = CancelSource::default();
+    let task = Task::without_server(spec.clone(), server, source.token());
+    let now = unix_time();
+    let offline = |built: Built, accepted| OfflineDataset {
+        stamp: built.facts.stamp,
+        dataset: built.dataset,
+        sources: built.sources,
+        accepted,
+    };
+    if let Some(built) = accepted(&task, now) {
+        let since = built.since;
+        return Ok(offline(built, since));
+    }
+    match build(&task, now, false) {
+        BuildOutcome::Built(built) => Ok(offline(*built, None)),
+        BuildOutcome::Failed(problem, _) => Err(problem.to_string()),
+        BuildOutcome::Unstable(file) | BuildOutcome::Rewritten(file) => {
+            Err(format!("{}: is being written", file.display()))
+        }
+        BuildOutcome::Same(_) => Err("nothing was built".to_owned()),
+    }
 }
 
 /// Reads the files of a dataset and writes its snapshot, to `path` or else into the state folder.

@@ -157,7 +157,7 @@ fn version(built: Built) -> DatasetVersion {
 }
 
 /// What was accepted last, as the state folder has it.
-fn accepted(task: &Task, now: u64) -> Option<Built> {
+pub(super) fn accepted(task: &Task, now: u64) -> Option<Built> {
     let mut events = Vec::new();
     let found = match cached::find(task, now, &mut events) {
         Some(Cached::Current(built) | Cached::Former(built)) => Some(built),

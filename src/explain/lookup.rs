@@ -1,7 +1,9 @@
 //! What a server answers for a key, in each of its zones that can have it: as clients see it, by the engine itself.
 
+mod coverage;
 mod key;
 
+pub use coverage::{Coverage, DatasetCoverage};
 pub use key::{LookupKey, NoKey};
 
 use crate::engine::{Request, Transport, WorkerState, answer};
@@ -11,14 +13,14 @@ use crate::zone::lookup::views;
 use crate::zone::{Catalog, Dataset, Subzones, Zone};
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::RData;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// A worker that there is not: what it answers is not counted.
 const NOBODY: usize = usize::MAX;
 
 /// What is answered for a key.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct KeyLookup {
     /// The key, as it was understood.
     pub key: String,
@@ -29,7 +31,7 @@ pub struct KeyLookup {
 }
 
 /// What one zone, or one subzone of a `combined` dataset, answers for a key.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ZoneLookup {
     /// The zone, or the subzone.
     pub zone: String,
@@ -47,10 +49,16 @@ pub struct ZoneLookup {
     pub listed_by: Vec<String>,
     /// The allow lists that have it, so that it is not listed.
     pub allowed_by: Vec<String>,
+    /// How long resolvers may remember the records, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<u32>,
+    /// How much of a prefix is listed; of other keys nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<Coverage>,
 }
 
 /// What an answer says of a key.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum KeyVerdict {
     /// The key is listed.
@@ -75,6 +83,16 @@ pub fn look_up(catalog: &Catalog, key: &LookupKey, client: IpAddr, now: u64) -> 
     };
     let listed = zones.iter().any(|zone| zone.verdict == KeyVerdict::Listed);
     KeyLookup { key: key.to_string(), listed, zones }
+}
+
+/// What `client` is answered in all zones, also for a name that is below the apex of one.
+pub(super) fn look_up_in_all(
+    catalog: &Catalog,
+    key: &LookupKey,
+    client: IpAddr,
+    now: u64,
+) -> Vec<ZoneLookup> {
+    Asker::new(catalog, client, now).in_all_zones(key)
 }
 
 /// Asks as a client does.
@@ -125,6 +143,8 @@ impl<'c> Asker<'c> {
             texts: Vec::new(),
             listed_by,
             allowed_by,
+            ttl: None,
+            coverage: None,
         };
         let text = self.exchange(name, Type::TXT);
         let Some(message) = self.exchange(name, Type::A) else { return found };
@@ -137,8 +157,9 @@ impl<'c> Asker<'c> {
                     let text: Vec<u8> = text.txt_data.iter().flatten().copied().collect();
                     found.texts.push(String::from_utf8_lossy(&text).into_owned());
                 }
-                _ => {}
+                _ => continue,
             }
+            found.ttl = Some(found.ttl.map_or(record.ttl, |ttl| ttl.min(record.ttl)));
         }
         found.verdict = match message.metadata.response_code {
             _ if !found.addresses.is_empty() || !found.texts.is_empty() => KeyVerdict::Listed,

@@ -1,4 +1,14 @@
-//! Answers to questions about a running server: what it says of a key; why it is as it is, and what to do.
+//! Answers to questions about a running server: what it says of a key, and why; why it is as it is, and what to do.
 
+pub(crate) mod check;
+mod check_text;
+mod covering;
 pub mod doctor;
+mod key;
 pub mod lookup;
+pub(crate) mod mail_log;
+pub(crate) mod offline;
+mod oracle;
+
+pub(crate) use key::NotAKey;
+pub(crate) use oracle::{Lookup, Oracle};

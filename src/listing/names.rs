@@ -24,7 +24,8 @@ pub enum Scope {
 impl Scope {
     const ALL: [Self; 3] = [Self::Itself, Self::Below, Self::Both];
 
-    fn has_itself(self) -> bool {
+    /// True if it is about the name itself.
+    pub fn has_itself(self) -> bool {
         self != Self::Below
     }
 
@@ -91,6 +92,15 @@ pub(crate) fn write_plain(name: &[u8], scope: Scope, out: &mut Vec<u8>) {
     out[start..start + size_of::<u16>()].copy_from_slice(&head.to_le_bytes());
 }
 
+/// The first of the names that [`write_plain`] has written, encoded for sorting, and the others.
+#[inline(always)]
+pub(crate) fn read_plain(written: &[u8]) -> Option<(&[u8], Scope, &[u8])> {
+    let (&head, rest) = written.split_first_chunk()?;
+    let head = u16::from_le_bytes(head);
+    let (key, rest) = rest.split_at(usize::from(head >> 2));
+    Some((key, Scope::ALL[usize::from(head & 3)], rest))
+}
+
 impl NamesBuilder {
     /// A builder without entries, which sorts with up to `threads` threads.
     pub fn new(threads: usize) -> Self {
@@ -132,10 +142,7 @@ impl NamesBuilder {
         written: &'w [u8],
         value: Option<ValueId>,
     ) -> &'w [u8] {
-        let Some((&head, rest)) = written.split_first_chunk() else { return written };
-        let head = u16::from_le_bytes(head);
-        let (key, rest) = rest.split_at(usize::from(head >> 2));
-        let scope = Scope::ALL[usize::from(head & 3)];
+        let Some((key, scope, rest)) = read_plain(written) else { return written };
         self.add_encoded(key, scope, value);
         rest
     }

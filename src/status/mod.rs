@@ -290,8 +290,7 @@ impl From<SystemTime> for Time {
 
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Utc { year, month, day, hour, minute, second } = Utc::from_unix(self.0);
-        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+        f.write_str(&Utc::from_unix(self.0).rfc3339())
     }
 }
 

@@ -99,6 +99,14 @@ impl Utc {
     }
 }
 
+impl Utc {
+    /// As `2026-11-30T08:30:00Z` (RFC 3339).
+    pub fn rfc3339(self) -> String {
+        let Self { year, month, day, hour, minute, second } = self;
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    }
+}
+
 /// A time in UTC as `2026-12-07T00:00Z`, with seconds if it has some.
 impl fmt::Display for Utc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -206,6 +206,36 @@ impl<'z> SweepSection<'z> {
         ranges(|address| self.of_ip6(address))
     }
 
+    /// Those of the listed IPv4 addresses that are not before `start`.
+    pub fn ip4_from(&self, start: u32) -> impl Iterator<Item = ListedRange<u32>> + '_ {
+        ranges_from(start, |address| self.of_ip4(address))
+    }
+
+    /// Those of the listed IPv6 addresses that are not before `start`.
+    pub fn ip6_from(&self, start: u128) -> impl Iterator<Item = ListedRange<u128>> + '_ {
+        ranges_from(start, |address| self.of_ip6(address))
+    }
+
+    /// The last IPv4 address before `start` that some dataset lists, whether an allow list has it or not.
+    pub fn last_ip4_before(&self, start: u32) -> Option<u32> {
+        last_before(start, |from, to| {
+            self.datasets
+                .iter()
+                .filter_map(|set| set.ip4.as_ref())
+                .any(|trie| trie.any_in(from, to))
+        })
+    }
+
+    /// The last IPv6 address before `start` that some dataset lists, whether an allow list has it or not.
+    pub fn last_ip6_before(&self, start: u128) -> Option<u128> {
+        last_before(start, |from, to| {
+            self.datasets
+                .iter()
+                .filter_map(|set| set.ip6.as_ref())
+                .any(|trie| trie.any_in(from, to))
+        })
+    }
+
     /// Gives all names that exist to a visitor, in canonical order, the apex first.
     ///
     /// # Errors
@@ -249,7 +279,15 @@ impl<'z> SweepSection<'z> {
 /// The listed ranges of a family of addresses. `at` gives the hits of an address, and the last address
 /// up to which they are known to hold.
 fn ranges<K: Int>(at: impl Fn(K) -> (Vec<Hit>, K)) -> impl Iterator<Item = ListedRange<K>> {
-    let mut next = Some(K::ZERO);
+    ranges_from(K::ZERO, at)
+}
+
+/// The same from an address on.
+fn ranges_from<K: Int>(
+    start: K,
+    at: impl Fn(K) -> (Vec<Hit>, K),
+) -> impl Iterator<Item = ListedRange<K>> {
+    let mut next = Some(start);
     let mut pieces = std::iter::from_fn(move || {
         let start = next?;
         let (mut hits, end) = at(start);
@@ -269,6 +307,25 @@ fn ranges<K: Int>(at: impl Fn(K) -> (Vec<Hit>, K)) -> impl Iterator<Item = Liste
         }
         Some(ListedRange { start, end, hits: hits.into() })
     })
+}
+
+/// The last address before `start` that is listed; `any` says whether one from a first to a last address is.
+fn last_before<K: Int>(start: K, any: impl Fn(K, K) -> bool) -> Option<K> {
+    let end = (start > K::ZERO).then(|| start - K::ONE)?;
+    if !any(K::ZERO, end) {
+        return None;
+    }
+    // It is not before `low`, and not behind `high`.
+    let (mut low, mut high) = (K::ZERO, end);
+    while low < high {
+        // Behind `low`, and not behind `high`.
+        let middle = high - ((high - low - K::ONE) >> 1);
+        match any(middle, high) {
+            true => low = middle,
+            false => high = middle - K::ONE,
+        }
+    }
+    Some(low)
 }
 
 /// A name relative to one that it is at or below.

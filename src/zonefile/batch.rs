@@ -91,6 +91,17 @@ impl<'a> Batch<'a> {
         }
     }
 
+    /// The first `count` entries.
+    pub(super) fn first(self, count: usize) -> Self {
+        match self {
+            Self::Addresses(addresses) => Self::Addresses(&addresses[..count]),
+            Self::Prefixes4(entries) => Self::Prefixes4(&entries[..count]),
+            Self::Ranges4(entries) => Self::Ranges4(&entries[..count]),
+            Self::Prefixes6(entries) => Self::Prefixes6(&entries[..count]),
+            Self::Names(names, values) => Self::Names(names, &values[..count]),
+        }
+    }
+
     /// The entries behind the first `count`, which are prefixes, ranges or all there are.
     pub(super) fn after(self, count: usize) -> Self {
         match self {

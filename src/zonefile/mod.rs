@@ -50,6 +50,7 @@ mod parsed;
 mod parser;
 mod rules;
 mod scan;
+mod search;
 mod section_reader;
 mod special;
 #[cfg(test)]
@@ -68,8 +69,10 @@ pub use kind::{Kind, UnknownKind};
 pub use line::{EntryLine, LineKey};
 pub use mistake::{Mistake, Special};
 pub use options::{Dialect, Options};
+pub use params::not_before;
 pub use parsed::{Parsed, ParsedSection};
 pub use parser::Parser;
+pub use search::{Finder, SectionSeen, Sighting, Wanted};
 pub use special::{MAX_VARIABLE, NsData, SoaData, Vars};
 
 /// What some editors write at the start of a file of UTF-8: it is no part of the first line.

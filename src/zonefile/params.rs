@@ -93,6 +93,14 @@ fn candidates(rest: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
         .map(|at| (&rest[..at], without_comment(&rest[at + 1..])))
 }
 
+/// The time from which on the entry of a line is listed (`ts=`), in seconds since 1970, if it has one.
+pub fn not_before(line: &[u8]) -> Option<u64> {
+    match find(line) {
+        Params::Some(_, gate) if gate.not_before > 0 => Some(gate.not_before),
+        _ => None,
+    }
+}
+
 /// A comment starts with `#` or `;` in front, or behind a blank.
 fn without_comment(text: &[u8]) -> &[u8] {
     let starts = |at: usize| {

@@ -8,6 +8,7 @@ use super::format::{Item, Key, Reader};
 use super::keys::ReadKey;
 use super::rules::Rules;
 use super::scan::{Scan, is_blank};
+use super::search::{Finder, Search, SectionSeen, Wanted};
 use super::section_reader::{SectionReader, Sections};
 use super::special::Head;
 use super::{
@@ -42,6 +43,7 @@ pub struct Parser<'o> {
     /// The line at hand is the last one of its file, has no newline, and may be cut off.
     is_cut: bool,
     observer: Option<Box<Observer<'o>>>,
+    search: Option<Search<'o>>,
     /// Reads lines of another form than rbldnsd's.
     reader: Option<Reader>,
 }
@@ -50,6 +52,20 @@ pub struct Parser<'o> {
 enum Content {
     Whole(Box<Collector>),
     Combined(Sections),
+}
+
+impl Content {
+    /// The type of what entry lines belong to, and which section that is.
+    fn section(&self) -> Option<(Kind, Option<SectionSeen<'_>>)> {
+        match self {
+            Self::Whole(collector) => Some((collector.kind, None)),
+            Self::Combined(sections) => {
+                let section = sections.last.as_deref().filter(|_| sections.is_open)?;
+                let seen = SectionSeen { number: sections.done.len(), apexes: &section.apexes };
+                Some((section.collector.kind, Some(seen)))
+            }
+        }
+    }
 }
 
 impl<'o> Parser<'o> {
@@ -74,6 +90,7 @@ impl<'o> Parser<'o> {
             overlong: false,
             is_cut: false,
             observer: None,
+            search: None,
         }
     }
 
@@ -86,6 +103,23 @@ impl<'o> Parser<'o> {
     /// Keeps more diagnostics of each kind than [`MAX_OF_KIND`](super::MAX_OF_KIND), so many more.
     pub fn keep_more_diagnostics(&mut self, more: usize) {
         self.diagnostics.more_of_kind = more;
+    }
+
+    /// A parser that tells the finder of every entry which is about one of the keys wanted.
+    pub fn searching(kind: Kind, options: Options, wanted: Wanted, find: Box<Finder<'o>>) -> Self {
+        Self { search: Some(Search { wanted, find }), ..Self::new(kind, options) }
+    }
+
+    /// The number of the last line that was read whole, in the file at hand.
+    pub fn line_number(&self) -> u32 {
+        self.line
+    }
+
+    /// When the files were made by their own account (`$TIMESTAMP`, or in the way of their form), in seconds
+    /// since 1970, as far as they were read.
+    pub fn stamp(&self) -> Option<u64> {
+        let stated = self.reader.as_ref().map_or(Stated::default(), Reader::stated);
+        self.head.stamp.max(stated.timestamp)
     }
 
     /// Starts the first file, or the next one after [`Parser::end_file`].
@@ -399,6 +433,9 @@ impl<'o> Parser<'o> {
         if let Some(observer) = &mut self.observer {
             observer(place, key, says);
         }
+        if let (Some(search), Some((kind, section))) = (&mut self.search, self.content.section()) {
+            search.entry(place, key, is_excluded, kind, section);
+        }
         Ok(warning)
     }
 
@@ -503,6 +540,11 @@ impl<'o> Parser<'o> {
                 return Ok(false);
             };
             self.accepted += if counts { taken as u64 } else { 0 };
+            if let (Some(search), Some((kind, section))) =
+                (&mut self.search, self.content.section())
+            {
+                search.batch(batch.first(taken), place, kind, section);
+            }
             self.line = line.saturating_add(u32::try_from(taken).unwrap_or(u32::MAX));
             if taken == batch.len() {
                 return Ok(true);

@@ -1,0 +1,332 @@
+//! `dnsbld check`: what zones answer for a key, which lines of which files say so, and what lets a sender in.
+
+use super::covering::{Covering, CoveringSet, KeyForms, ListFile, on_disk, search};
+use super::key::AskedKey;
+use super::lookup::ZoneLookup;
+use super::oracle::Lookup;
+use crate::config::{self, Settings};
+use crate::dataset::parse_options;
+use crate::resolver::{self, Need};
+use crate::source::SourceFile;
+use crate::state::accepted;
+use crate::util::text::shell_word;
+use crate::util::time::unix_time;
+use crate::zonefile::Kind;
+use serde::Serialize;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+/// The version of the form of [`Explanation`]: new fields do not change it.
+pub(crate) const SCHEMA: u32 = 1;
+
+/// Everything that can be told of a key.
+#[derive(Debug, Serialize)]
+pub(crate) struct Explanation {
+    pub(crate) schema: u32,
+    /// Who answered: the `server`, or the `files` without one.
+    pub(crate) from: &'static str,
+    /// The answers of the zones.
+    #[serde(flatten)]
+    pub(crate) lookup: Lookup,
+    /// Some zone lists it by a dataset that is not an allow list.
+    pub(crate) blocked: bool,
+    /// Some zone cannot tell.
+    pub(crate) unknown: bool,
+    /// The datasets that have entries about it, or whose files could not be read.
+    pub(crate) datasets: Vec<DatasetExplanation>,
+    /// What lets a sender in now, in its order; empty if nothing blocks it.
+    pub(crate) remedy: Vec<String>,
+}
+
+/// What one dataset has about a key.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct DatasetExplanation {
+    pub(crate) dataset: String,
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    /// The state of its data: `live`, `stale`, `quarantined`, `never-loaded`; without a server `accepted` or
+    /// `files`.
+    pub(crate) state: String,
+    /// What is wrong with it.
+    pub(crate) problem: Option<String>,
+    /// When its data was made, by its own account or else by its files.
+    pub(crate) made: Option<String>,
+    /// When it was accepted.
+    pub(crate) accepted: Option<String>,
+    /// The zones that list what it lists.
+    pub(crate) lists_in: Vec<String>,
+    /// The zones that do not list what it lists.
+    pub(crate) allows_in: Vec<String>,
+    /// The entries of what is served; `None` if its text is not at hand.
+    pub(crate) served: Option<CoveringSet>,
+    /// The entries of the files as they are now, if they differ from what is served.
+    pub(crate) on_disk: Option<CoveringSet>,
+}
+
+/// What is known of a dataset.
+#[derive(Clone, Debug)]
+pub(crate) struct DatasetFacts {
+    pub(crate) state: String,
+    pub(crate) problem: Option<String>,
+    pub(crate) made: Option<String>,
+    pub(crate) accepted: Option<String>,
+    /// The files that are served: path, size, and time of the last change in seconds since 1970.
+    pub(crate) files: Vec<ServedFile>,
+}
+
+/// A file that is served, as it was read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct ServedFile {
+    pub(crate) path: PathBuf,
+    pub(crate) size: u64,
+    pub(crate) modified: i64,
+}
+
+impl From<&SourceFile> for ServedFile {
+    fn from(source: &SourceFile) -> Self {
+        let identity = source.report.identity;
+        let (size, modified) = (identity.size, identity.modified.seconds);
+        Self { path: source.path.clone(), size, modified }
+    }
+}
+
+impl ServedFile {
+    /// True if the file on disk is what was read, as far as its size and time tell.
+    fn is_on_disk(&self) -> bool {
+        let modified = on_disk(&self.path).modified;
+        let size = std::fs::metadata(&self.path).map(|metadata| metadata.len());
+        size.is_ok_and(|size| size == self.size) && modified == Some(self.modified)
+    }
+}
+
+/// Explains what was looked up. `facts` says what is known of a dataset.
+pub(crate) fn explain(
+    settings: &Settings,
+    from: &'static str,
+    lookups: Vec<Lookup>,
+    facts: impl Fn(&str) -> DatasetFacts,
+) -> Vec<Explanation> {
+    let keys: Vec<AskedKey> = lookups.iter().filter_map(Lookup::asked).collect();
+    let forms: Vec<KeyForms> = keys.iter().map(KeyForms::of).collect();
+    let used: Vec<_> = settings
+        .datasets
+        .iter()
+        .filter(|set| set.usage.lists || set.usage.allows)
+        .map(|set| (set, facts(&set.name)))
+        .collect();
+    let found: Vec<Vec<DatasetExplanation>> = thread::scope(|scope| {
+        let searches: Vec<_> = used
+            .iter()
+            .map(|(spec, facts)| scope.spawn(|| of_dataset(settings, spec, facts, &forms)))
+            .collect();
+        searches.into_iter().filter_map(|search| search.join().ok()).collect()
+    });
+    let explain = |(number, lookup): (usize, Lookup)| {
+        let all = found.iter().filter_map(|sets| sets.get(number));
+        let datasets: Vec<_> = all.filter(|set| set.has_news()).cloned().collect();
+        let blocking: Vec<_> = lookup.blocking(settings).collect();
+        Explanation {
+            schema: SCHEMA,
+            from,
+            blocked: !blocking.is_empty(),
+            unknown: lookup.is_unknown(),
+            remedy: remedy(settings, &lookup, &blocking),
+            datasets,
+            lookup,
+        }
+    };
+    lookups.into_iter().enumerate().map(explain).collect()
+}
+
+impl Lookup {
+    /// The zones that list it by a dataset that is not an allow list.
+    fn blocking<'l>(&'l self, settings: &'l Settings) -> impl Iterator<Item = &'l ZoneLookup> {
+        // A section of a combined dataset has a name behind that of the dataset.
+        let is_allow = |name: &String| {
+            let whole =
+                settings.dataset(name).or_else(|| settings.dataset(name.rsplit_once('/')?.0));
+            whole.is_some_and(|set| set.usage.allows)
+        };
+        self.zones.iter().filter(move |zone| {
+            zone.is_listed() && (zone.listed_by.is_empty() || !zone.listed_by.iter().all(is_allow))
+        })
+    }
+
+    /// True if there are any.
+    pub(crate) fn is_blocked(&self, settings: &Settings) -> bool {
+        self.blocking(settings).next().is_some()
+    }
+
+    /// True if some zone cannot tell.
+    pub(crate) fn is_unknown(&self) -> bool {
+        self.zones.iter().any(ZoneLookup::is_unknown)
+    }
+}
+
+impl DatasetExplanation {
+    /// True if it has entries about the key, or may have some.
+    fn has_news(&self) -> bool {
+        let has = |set: &CoveringSet| set.total > 0 || set.problem.is_some();
+        self.served.as_ref().is_none_or(has) || self.on_disk.as_ref().is_some_and(has)
+    }
+}
+
+/// What a dataset has about each of the keys.
+fn of_dataset(
+    settings: &Settings,
+    spec: &config::Dataset,
+    facts: &DatasetFacts,
+    forms: &[KeyForms],
+) -> Vec<DatasetExplanation> {
+    let server = &settings.server;
+    let look = |files: &[ListFile]| {
+        let options = parse_options(spec, server, unix_time());
+        search(spec.kind, options, files, forms, server.decompress)
+    };
+    let is_current =
+        facts.files.len() == spec.files.len() && facts.files.iter().all(ServedFile::is_on_disk);
+    let disk = || look(&spec.files.iter().map(|path| on_disk(path)).collect::<Vec<_>>());
+    let (served, on_disk) = match is_current {
+        true => (Some(disk()), None),
+        false => {
+            let kept = server.state_dir.as_deref().and_then(|folder| kept(folder, spec, facts));
+            (kept.map(|files| look(&files)), Some(disk()))
+        }
+    };
+    let zones = |uses: fn(&config::Zone) -> &Vec<String>| {
+        let zones = settings.zones.iter().filter(|zone| uses(zone).contains(&spec.name));
+        zones.map(|zone| zone.name.to_string()).collect::<Vec<_>>()
+    };
+    let (lists_in, allows_in) = (zones(|zone| &zone.datasets), zones(|zone| &zone.allow));
+    let of_key = |number: usize| DatasetExplanation {
+        dataset: spec.name.clone(),
+        kind: spec.kind.to_string(),
+        state: facts.state.clone(),
+        problem: facts.problem.clone(),
+        made: facts.made.clone(),
+        accepted: facts.accepted.clone(),
+        lists_in: lists_in.clone(),
+        allows_in: allows_in.clone(),
+        served: match &served {
+            Some(sets) => sets.get(number).cloned(),
+            // Nothing of it is served.
+            None if facts.files.is_empty() => Some(CoveringSet::default()),
+            None => None,
+        },
+        on_disk: on_disk.as_ref().and_then(|sets| sets.get(number)).cloned(),
+    };
+    (0..forms.len()).map(of_key).collect()
+}
+
+/// The text that was kept of what is served.
+fn kept(folder: &Path, spec: &config::Dataset, facts: &DatasetFacts) -> Option<Vec<ListFile>> {
+    let kept = accepted::find(folder, &spec.name)?;
+    let is_served = kept
+        .files
+        .iter()
+        .map(|(source, _)| ServedFile::from(source))
+        .eq(facts.files.iter().cloned());
+    let files = kept.files.into_iter().map(|(source, copy)| ListFile {
+        modified: Some(source.report.identity.modified.seconds),
+        path: source.path,
+        text: copy,
+    });
+    is_served.then(|| files.collect())
+}
+
+/// What lets a sender in that these zones list.
+fn remedy(settings: &Settings, lookup: &Lookup, blocking: &[&ZoneLookup]) -> Vec<String> {
+    let is_mended = |key: &AskedKey| !blocking.is_empty() && !key.is_test_point();
+    let Some(key) = lookup.asked().filter(is_mended) else { return Vec::new() };
+    let (mut remedy, mut lists, mut without) = (Vec::new(), Vec::new(), Vec::new());
+    let mut zones: Vec<&str> = Vec::new();
+    for blocking in blocking {
+        let below = |zone: &&config::Zone| {
+            let apex = zone.name.to_string();
+            blocking.zone == apex || blocking.zone.ends_with(&format!(".{apex}"))
+        };
+        let zone = settings.zones.iter().filter(below).max_by_key(|zone| zone.name.as_wire().len());
+        let Some(zone) = zone else { continue };
+        zones.push(&blocking.zone);
+        let allow = zone.allow.iter().filter_map(|name| settings.dataset(name));
+        match allow.into_iter().find(|set| takes(set.kind, &key)) {
+            Some(list) if !lists.contains(&list) => lists.push(list),
+            Some(_) => {}
+            None => without.push(&*blocking.zone),
+        }
+    }
+    let line = match &key {
+        AskedKey::Name(name) | AskedKey::Mail(_, name) => format!(".{name}"),
+        key => key.to_string(),
+    };
+    for list in lists {
+        if list.own == Some(true) {
+            remedy.push(format!(
+                "dnsbld allow add {} --list {} --until 7d --reason \"...\"",
+                shell_word(&line),
+                shell_word(&list.name)
+            ));
+        } else if let Some(file) = list.files.last() {
+            let file = file.display().to_string();
+            remedy.push(format!(
+                "add the line {line} to {file}, the file of the allow list {}: echo {} >> {}",
+                list.name,
+                shell_word(&line),
+                shell_word(&file)
+            ));
+        }
+    }
+    if !without.is_empty() {
+        let (noun, verb) = if without.len() == 1 { ("zone", "has") } else { ("zones", "have") };
+        remedy.push(format!(
+            "the {noun} {} {verb} no allow list for such a key: make a dataset of your own, and name it in the \
+             setting allow (docs/own-entries.md)",
+            without.join(", ")
+        ));
+    }
+    let longest = blocking.iter().filter_map(|zone| zone.ttl).max();
+    let root = Path::new("/");
+    let resolver = resolver::by_processes(&root.join("proc")).or_else(|| resolver::by_files(root));
+    let flush = match resolver {
+        Some(resolver) => {
+            let lines =
+                zones.iter().map(|zone| resolver.line(zone, Need::Flush).trim_end().to_owned());
+            format!(
+                "have {resolver} forget what it remembers: {}",
+                lines.collect::<Vec<_>>().join("; ")
+            )
+        }
+        None => format!("have your resolver forget what it remembers of {}", zones.join(", ")),
+    };
+    remedy.push(match longest {
+        Some(ttl) => format!("{flush} (otherwise it may answer as before for up to {ttl} s)"),
+        None => flush,
+    });
+    remedy.push("if Postfix screens with postscreen: postfix reload".to_owned());
+    remedy
+}
+
+/// True if a list of this type can have such a key.
+fn takes(kind: Kind, key: &AskedKey) -> bool {
+    use ipnet::IpNet;
+    match key {
+        AskedKey::Address(IpAddr::V4(_)) => {
+            matches!(kind, Kind::Ip4Set | Kind::Ip4Tset | Kind::Ip4Trie | Kind::Mixed)
+        }
+        AskedKey::Prefix(IpNet::V4(_)) => {
+            matches!(kind, Kind::Ip4Set | Kind::Ip4Trie | Kind::Mixed)
+        }
+        AskedKey::Address(IpAddr::V6(_)) | AskedKey::Prefix(IpNet::V6(_)) => {
+            matches!(kind, Kind::Ip4Trie | Kind::Ip6Trie | Kind::Mixed)
+        }
+        AskedKey::Name(_) | AskedKey::Mail(..) => matches!(kind, Kind::Dnset | Kind::Mixed),
+    }
+}
+
+impl Covering {
+    /// True if it is what lists the key.
+    pub(super) fn lists(&self) -> bool {
+        self.decides && !self.excluded
+    }
+}
