@@ -222,7 +222,9 @@ impl Found<'_, '_> {
         if matches!(self.form.kind, Kind::Ip4Tset | Kind::Ip6Tset) {
             return;
         }
-        for run in cover.runs() {
+        let mut runs = cover.runs();
+        runs.sort_by_key(|run| run.line);
+        for run in runs {
             let pieces = cover::prefixes(run.start, run.end);
             let pieces: Vec<_> = match has_ranges {
                 true => vec![K::shown(run.start, run.end)],

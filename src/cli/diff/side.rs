@@ -74,7 +74,8 @@ impl Finder<'_> {
             }
             Side::Disk(name) => self.built(self.dataset(name)?),
             Side::Earlier(name, age) => bail!(
-                "{name}@{age}: former versions are not kept: name a file, a snapshot, or live:{name}"
+                "{name}@{age}: whole versions of before are not kept: name a file, a snapshot or live:{name}, or \
+                 ask `dnsbld history {name}` what its loads changed"
             ),
             Side::File(path) => self.file(path),
         }
