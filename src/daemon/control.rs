@@ -106,6 +106,7 @@ impl Control {
         self.count_traffic(unix_time());
         self.report_traffic(TrafficHistory::save);
         self.servers.stop().await;
+        self.datasets.finish_writing();
         self.stats.end(zones(&self.settings));
         self.taps.stop();
     }

@@ -33,6 +33,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tracing::debug;
 
+/// How long a server that ends waits for the state folder: systemd and Docker give it longer.
+const PATIENCE_AT_THE_END: Duration = Duration::from_secs(5);
+
 /// Between two looks at files that are not watched: once in ten years.
 const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
@@ -216,6 +219,13 @@ impl DatasetManager {
         self.context.writers = None;
         // What waits to be written is not wanted any more.
         self.datasets.values_mut().for_each(|managed| managed.writing = None);
+    }
+
+    /// Waits until what was accepted is on disk, so that a server that ends at once does not forget it.
+    pub(crate) fn finish_writing(&mut self) {
+        if let Some(writers) = self.context.writers.take() {
+            writers.finish(PATIENCE_AT_THE_END);
+        }
     }
 
     /// Tells of files that have changed and are stable again.

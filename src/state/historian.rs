@@ -15,7 +15,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 /// A load that was accepted.
 pub(crate) struct AcceptedLoad {
@@ -45,6 +45,7 @@ struct Waiting {
 pub(crate) struct Historian {
     waiting: Arc<Mutex<Waiting>>,
     wake: mpsc::Sender<()>,
+    thread: JoinHandle<()>,
 }
 
 impl Historian {
@@ -65,11 +66,16 @@ impl Historian {
             told: BTreeSet::new(),
             days: HistoryBounds::default().days,
         };
-        thread::Builder::new().name("history".to_owned()).spawn(move || {
+        let thread = thread::Builder::new().name("history".to_owned()).spawn(move || {
             lowest_priority();
             keep_at(told, || writer.run(&wakes));
         })?;
-        Ok(Self { waiting, wake })
+        Ok(Self { waiting, wake, thread })
+    }
+
+    /// Gives the thread, which ends when all that was given to it is written.
+    pub(super) fn into_thread(self) -> JoinHandle<()> {
+        self.thread
     }
 
     /// Has a load written.

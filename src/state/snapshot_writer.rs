@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// A dataset to be written as a snapshot.
@@ -30,7 +30,10 @@ enum Job {
 
 /// A thread that writes snapshots, one after the other, so that neither answering nor loading
 /// waits for a disk. It ends, after what it is at, when this is dropped.
-pub(crate) struct SnapshotWriter(mpsc::Sender<Job>);
+pub(crate) struct SnapshotWriter {
+    jobs: mpsc::Sender<Job>,
+    thread: JoinHandle<()>,
+}
 
 impl SnapshotWriter {
     /// Starts the thread.
@@ -56,27 +59,32 @@ impl SnapshotWriter {
             due: None,
             retry_after,
         };
-        thread::Builder::new().name("keep".to_owned()).spawn(move || {
+        let thread = thread::Builder::new().name("keep".to_owned()).spawn(move || {
             lower_priority();
             keep_at(told, || writer.run(&queue));
         })?;
-        Ok(Self(jobs))
+        Ok(Self { jobs, thread })
+    }
+
+    /// Gives the thread, which ends when all jobs that were given to it are done.
+    pub(super) fn into_thread(self) -> JoinHandle<()> {
+        self.thread
     }
 
     /// Has a snapshot written.
     pub(crate) fn write(&self, job: WriteJob) {
         // The thread holds the other end for as long as this lives.
-        let _ = self.0.send(Job::Write(job));
+        let _ = self.jobs.send(Job::Write(job));
     }
 
     /// Has a record written.
     pub(crate) fn write_record(&self, record: DatasetRecord) {
-        let _ = self.0.send(Job::Record(Box::new(record)));
+        let _ = self.jobs.send(Job::Record(Box::new(record)));
     }
 
     /// Has the files of all other datasets removed.
     pub(crate) fn retain(&self, names: Vec<String>) {
-        let _ = self.0.send(Job::Retain(names));
+        let _ = self.jobs.send(Job::Retain(names));
     }
 }
 

@@ -7,6 +7,8 @@ use crate::event::EventSink;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// The threads. They end, after what they are at, when this is dropped.
 pub(crate) struct Writers {
@@ -30,6 +32,17 @@ impl Writers {
             archive: Archive::start(state_dir, Arc::clone(sink))?,
             historian: Historian::start(state_dir, Arc::clone(sink))?,
         })
+    }
+
+    /// Waits until everything that was given to the threads is written, for `patience` at the most.
+    pub(crate) fn finish(self, patience: Duration) {
+        let Self { snapshots, archive, historian } = self;
+        let end = Instant::now() + patience;
+        for thread in [snapshots.into_thread(), archive.into_thread(), historian.into_thread()] {
+            while !thread.is_finished() && Instant::now() < end {
+                thread::sleep(Duration::from_millis(5));
+            }
+        }
     }
 
     /// Has the files of all other datasets removed, but for refused ones.
