@@ -84,8 +84,8 @@ fn the_history_tells_when_keys_were_listed_and_what_loads_did() {
     expect(&server, "list", "refused ");
     let (code, said) = history(&server, &["list"]);
     assert_eq!(code, 0, "{said}");
-    assert!(said.contains("2 entries, 57 bytes: 9 keys, all that was listed"), "{said}");
-    assert!(said.contains("2 entries, 57 bytes: +1 -1 ~8"), "{said}");
+    assert!(said.contains("2 entries, 55 bytes: 9 keys, all that was listed"), "{said}");
+    assert!(said.contains("2 entries, 55 bytes: +1 -1 ~8"), "{said}");
 
     // Without a server.
     let setup = server.stop();

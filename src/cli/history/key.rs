@@ -116,7 +116,7 @@ fn line(moment: &Moment, listed_at: Option<u64>, sought: &Sought) -> String {
         Turn::Excluded => ("excluded", String::new()),
         Turn::Unknown => ("not known", "a load is missing".to_owned()),
     };
-    format!("{}  {word:<9} {more}", time(moment.time)).trim_end().to_owned()
+    format!("{}  {word:<10} {more}", time(moment.time)).trim_end().to_owned()
 }
 
 fn shown(values: &[ListedValue], sought: &Sought) -> String {
