@@ -12,6 +12,7 @@ use std::path::Path;
 
 /// What is looked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one for each command")]
 pub enum Sought {
     /// An address.
     Address(IpAddr),

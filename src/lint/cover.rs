@@ -168,7 +168,8 @@ impl<K: Int> Cover<K> {
 fn mixed<K: Int>(entries: &[Interval<K>]) -> Vec<(K, K)> {
     let mut found: Vec<(K, K)> = Vec::new();
     // The furthest ends so far, of two different values.
-    let (mut far, mut second): (Option<(K, u32)>, Option<(K, u32)>) = (None, None);
+    let mut far: Option<(K, u32)> = None;
+    let mut second: Option<(K, u32)> = None;
     for &Interval { start, end, value, .. } in entries {
         let is_other = |told: &&(K, u32)| told.1 != value;
         let other = far.iter().filter(is_other).chain(second.iter().filter(is_other)).next();

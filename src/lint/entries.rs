@@ -34,7 +34,7 @@ impl Names {
     pub(super) fn shown(&self, entry: &Interval<u64>) -> String {
         let wire = self.sorted.get((entry.start / 2) as usize);
         let name = wire.and_then(|wire| NameBuf::from_wire(wire)).unwrap_or(NameBuf::ROOT);
-        match (entry.start % 2 == 0, entry.end > entry.start) {
+        match (entry.start.is_multiple_of(2), entry.end > entry.start) {
             (true, false) => name.to_string(),
             (true, true) => format!(".{name}"),
             (false, _) => format!("*.{name}"),

@@ -123,7 +123,7 @@ fn keys_of<K: Shown>(cover: &Cover<K>, lines: &HashSet<u32>, keys: &mut HashMap<
 fn rewritten(line: &[u8], told: &Diagnostic, key: &str) -> Option<Vec<u8>> {
     // No type takes it as a prefix.
     let key = if key.ends_with("0.0.0.0/0") { return None } else { key.as_bytes() };
-    let mark = line.starts_with(b"\xef\xbb\xbf").then_some(3).unwrap_or(0);
+    let mark = if line.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
     let (mark, line) = line.split_at(mark);
     let end = match line {
         [.., b'\r', b'\n'] => line.len() - 2,

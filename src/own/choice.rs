@@ -30,7 +30,7 @@ impl fmt::Display for OwnRole {
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub(crate) enum Unfound {
     #[error("there is no zone {zone}; the configuration has {}", zones.join(", "))]
-    Zone { zone: NameBuf, zones: Vec<String> },
+    Zone { zone: Box<NameBuf>, zones: Vec<String> },
     #[error("there is no dataset {list:?}; the configuration has {}", lists.join(", "))]
     List { list: String, lists: Vec<String> },
     #[error(
@@ -88,7 +88,7 @@ pub(crate) fn lists<'s>(
     }
     if let Some(zone) = zone.filter(|zone| settings.zone(zone).is_none()) {
         let zones = settings.zones.iter().map(|zone| zone.name.to_string()).collect();
-        return Err(Unfound::Zone { zone: zone.clone(), zones });
+        return Err(Unfound::Zone { zone: Box::new(zone.clone()), zones });
     }
     let zones = settings.zones.iter().filter(|of| zone.is_none_or(|zone| of.name == *zone));
     let names: Vec<_> = zones
