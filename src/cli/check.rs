@@ -48,7 +48,7 @@ enum Teller {
     /// A running server, and how it is.
     Server(Box<Status>),
     /// The files, and what was read of them.
-    Files(Oracle, BTreeMap<String, DatasetFacts>),
+    Files(Box<Oracle>, BTreeMap<String, DatasetFacts>),
 }
 
 impl Check {
@@ -116,7 +116,7 @@ impl Check {
         let facts = offline_facts(&loaded);
         let now = unix_time();
         let oracle = Oracle::new(&zones(&settings, loaded, now), now);
-        Ok((Teller::Files(oracle, facts), settings))
+        Ok((Teller::Files(Box::new(oracle), facts), settings))
     }
 
     fn look_up(&self, teller: &Teller, keys: &[String]) -> anyhow::Result<Vec<Lookup>> {
