@@ -49,7 +49,7 @@ pub struct Sync {
     feeds: Vec<String>,
 }
 
-/// What `--once` fetches; the settings of a [[feed]] of these names.
+/// What `--once` fetches; the settings of a `[[feed]]` of these names.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "With --once")]
 struct OnceFeed {

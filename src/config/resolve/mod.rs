@@ -1,4 +1,4 @@
-//! [`Spec`] -> [`Settings`]: checks every value and every reference, and fills in the defaults.
+//! the spec -> [`Settings`]: checks every value and every reference, and fills in the defaults.
 //!
 //! A [`Resolver`] collects what is wrong; `server`, `dataset` and `zone` read the three kinds of tables with it.
 
