@@ -64,11 +64,13 @@ fn in_line(line: &[u8]) -> impl Iterator<Item = IpAddr> {
 
 /// The address that a word is, perhaps with a port behind it or a word and a colon before it.
 fn in_word(word: &[u8]) -> Option<IpAddr> {
-    let text = std::str::from_utf8(word).ok()?.trim_end_matches(['.', ':', '-']);
-    if !text.contains(['.', ':']) {
+    let word = std::str::from_utf8(word).ok()?;
+    if !word.contains(['.', ':']) {
         return None;
     }
-    let whole = || text.parse::<IpAddr>().ok();
+    // A sentence ends in a dot, and an address perhaps in two colons.
+    let text = word.trim_end_matches(['.', ':', '-']);
+    let whole = || word.parse::<IpAddr>().or_else(|_| text.parse()).ok();
     let with_port = || text.split_once(':').and_then(|(head, _)| head.parse().ok());
     // As in Received: "IPv6:2001:db8::7", and as in "client:192.0.2.7".
     let behind = || text.split_once(':').and_then(|(_, tail)| tail.parse().ok());
@@ -95,6 +97,7 @@ mod tests {
             ("Received: from x ([IPv6:2001:db8::7])", "2001:db8::7"),
             ("ip: 192.0.2.7.", "192.0.2.7"),
             ("::ffff:192.0.2.7", "192.0.2.7"),
+            ("from 2001:db8:: to", "2001:db8::"),
             ("see https://psbl.example/listing?ip=192.0.2.7", "192.0.2.7"),
         ] {
             assert_eq!(read(line), [(want.to_owned(), 1)], "{line}");

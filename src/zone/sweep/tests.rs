@@ -175,3 +175,41 @@ fn a_combined_dataset_must_be_alone() {
         assert_eq!(sections(&zone, options).err(), Some(NotAlone));
     }
 }
+
+/// The listed addresses on both sides of one are those that a list of them has.
+#[test]
+fn neighbours_are_the_nearest_listed_addresses() {
+    let ranges =
+        [(5, 9), (0x0a00_0001, 0x0a00_0001), (0x0a00_0003, 0x0a00_00ff), (u32::MAX, u32::MAX)];
+    let zone = zone(vec![ip4(&ranges[..2]), ip4(&ranges[2..])], Vec::new());
+    let section = section(&zone);
+    let is_listed =
+        |address: u32| ranges.iter().any(|&(start, end)| (start..=end).contains(&address));
+    let near = ranges.iter().flat_map(|&(start, end)| {
+        [start.saturating_sub(1), start, start.saturating_add(1), end, end.saturating_add(1)]
+    });
+    for address in near.chain([0, 7, 0x0900_0000, 0x8000_0000]) {
+        let before = ranges
+            .iter()
+            .filter(|(start, _)| *start < address)
+            .map(|&(_, end)| end.min(address.saturating_sub(1)))
+            .max();
+        // The test point is no address of a list.
+        assert_eq!(section.last_ip4_before(address), before, "{address:#x}");
+        let first = section.ip4_from(address).find(|range| range.start != 0x7f00_0002);
+        let first = first.map(|range| range.start);
+        let wanted = match is_listed(address) {
+            true => Some(address),
+            false => ranges.iter().map(|&(start, _)| start).find(|&start| start > address),
+        };
+        assert_eq!(first, wanted, "{address:#x}");
+    }
+    let ranges = [(1 << 64, 2 << 64), (u128::MAX, u128::MAX)];
+    let zone = self::zone(vec![ip6(&ranges)], Vec::new());
+    let section = self::section(&zone);
+    for (address, before) in
+        [(0, None), (1 << 64, None), (9 << 64, Some(2 << 64)), (u128::MAX, Some(2 << 64))]
+    {
+        assert_eq!(section.last_ip6_before(address), before, "{address:#x}");
+    }
+}
