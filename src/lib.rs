@@ -32,7 +32,7 @@
 //! | [`watch`] | which files changed, and whether they are at rest |
 //! | [`state`] | the state folder: lock, serials, records of datasets and feeds, the writer of snapshots |
 //! | [`dataset`] | from task to candidate to what is served: build, lifecycle, manager |
-//! | `own` | lists of one's own: the editor of their files, and which list takes a key |
+//! | [`own`] | lists of one's own: the editor of their files, and which list takes a key |
 //! | [`resolver`] | the resolvers in front: their lines, and how to recognise each |
 //! | [`setup`] | a first installation: configuration, resolver and mail server that fit together |
 //! | [`explain`] | why a server answers as it does for a key; why it is as it is: the doctor |
@@ -85,7 +85,7 @@ pub mod history;
 pub mod lint;
 pub mod listing;
 pub mod mirror;
-mod own;
+pub mod own;
 pub mod range;
 pub mod rbldnsd;
 pub mod resolver;
