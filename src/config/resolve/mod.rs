@@ -1,4 +1,4 @@
-//! the spec -> [`Settings`]: checks every value and every reference, and fills in the defaults.
+//! The text, parsed -> [`Settings`]: checks every value and every reference, and fills in the defaults.
 //!
 //! A [`Resolver`] collects what is wrong; `server`, `dataset` and `zone` read the three kinds of tables with it.
 
