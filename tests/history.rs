@@ -148,7 +148,7 @@ fn no_history_is_kept_if_that_is_off() {
     let server = setup.start();
     server.write("list", "10.0.0.2\n");
     server.expect_log(
-        &["event=\"dataset-loaded\" dataset=\"list\"", "reloaded: 1 entry, before 1"],
+        &["event=\"dataset-reloaded\" dataset=\"list\"", "reloaded: 1 entry, before 1"],
         SOON,
     );
     let setup = server.stop();

@@ -347,6 +347,9 @@ mod tests {
             want.control = native.control;
             want.max_memory = native.max_memory;
             want.top = native.top;
+            if let Some(log) = &mut want.query_log {
+                log.mode = 0o640;
+            }
             if want.check_interval == Some(std::time::Duration::from_secs(60)) {
                 want.check_interval = native.check_interval;
             }
