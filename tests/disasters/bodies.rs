@@ -14,7 +14,7 @@ use std::time::Duration;
 use flate2::{Compression, write::GzEncoder};
 
 use crate::common::{
-    Daemon, Keys, Random, RsyncDaemon, Setup, Stream, Style, VersionedFeed, event, mirror,
+    Daemon, Keys, Random, RsyncDaemon, Setup, Stream, Style, VersionedFeed, event,
 };
 
 /// Lines of a list beside those that are asked for.
@@ -268,8 +268,10 @@ impl Victim<'_> {
     /// Fetches what the publisher has.
     fn fetch(&self, setup: &Setup) {
         let zone = self.disaster.zone;
-        let run = mirror(&setup.path(zone)).args([&self.publisher.url(zone), "list"]).output();
-        let output = run.expect("sh is there");
+        let mut rsync = Command::new("rsync");
+        rsync.args(["--times", "--timeout=60", &self.publisher.url(zone)]);
+        let run = rsync.arg(setup.path(zone).join("list")).output();
+        let output = run.expect("rsync is there");
         assert!(output.status.success(), "{zone}: {output:?}");
     }
 
