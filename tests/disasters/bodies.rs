@@ -269,8 +269,8 @@ impl Victim<'_> {
     fn fetch(&self, setup: &Setup) {
         let zone = self.disaster.zone;
         let mut rsync = Command::new("rsync");
-        rsync.args(["--times", "--timeout=60", &self.publisher.url(zone)]);
-        let run = rsync.arg(setup.path(zone).join("list")).output();
+        rsync.args(["--times", "--perms", "--chmod=F644", "--timeout=60"]);
+        let run = rsync.arg(self.publisher.url(zone)).arg(setup.path(zone).join("list")).output();
         let output = run.expect("rsync is there");
         assert!(output.status.success(), "{zone}: {output:?}");
     }
