@@ -1,6 +1,6 @@
 //! Lists of one's own: entries that a command adds and removes, in files that people edit, too.
 //!
-//! [`Editor`] changes the bytes of a file by its lines, `file` reads and writes the file, and `choice` finds the
+//! `Editor` changes the bytes of a file by its lines, `file` reads and writes the file, and `choice` finds the
 //! list in the settings.
 
 mod choice;
