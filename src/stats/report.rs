@@ -2,8 +2,9 @@
 
 use super::Traffic;
 use super::top::TopReport;
-use crate::engine::{Figures, QueryType, Reason, Transport};
+use crate::engine::{Figures, QueryType, Reason};
 use crate::status::{SCHEMA, Time};
+use crate::wire::Rcode;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -75,8 +76,7 @@ impl ZoneStats {
     fn of(traffic: &Traffic) -> Self {
         let figures: Figures = traffic.transports.iter().map(|(_, figures)| *figures).sum();
         let of_rcode = |rcode| {
-            let reasons =
-                Reason::ALL.into_iter().filter(move |reason| self::rcode(*reason) == rcode);
+            let reasons = Reason::ALL.into_iter().filter(move |reason| reason.rcode() == rcode);
             reasons.map(|reason| figures.queries(reason)).sum::<u64>()
         };
         let counts = |counts: Vec<(&str, u64)>| -> BTreeMap<String, u64> {
@@ -92,16 +92,12 @@ impl ZoneStats {
             dropped: of_rcode(None),
             bytes_in: figures.bytes_in,
             bytes_out: figures.bytes_out,
-            rcodes: counts(RCODES.iter().map(|rcode| (*rcode, of_rcode(Some(*rcode)))).collect()),
+            rcodes: counts(Rcode::ALL.map(|rcode| (rcode.name(), of_rcode(Some(rcode)))).to_vec()),
             types: counts(
-                QueryType::ALL.iter().map(|it| (type_name(*it), figures.queries_of(*it))).collect(),
+                QueryType::ALL.iter().map(|it| (it.name(), figures.queries_of(*it))).collect(),
             ),
             transports: counts(
-                traffic
-                    .transports
-                    .iter()
-                    .map(|(it, figures)| (carrier(*it), figures.all()))
-                    .collect(),
+                traffic.transports.iter().map(|(it, figures)| (it.name(), figures.all())).collect(),
             ),
             values: values.chain(others.map(|count| ("other".to_owned(), count))).collect(),
         }
@@ -126,46 +122,6 @@ impl ZoneStats {
             transports: both(self.transports, &other.transports),
             values: both(self.values, &other.values),
         }
-    }
-}
-
-/// The response codes that are sent (RFC 1035 section 4.1.1, RFC 6891 section 9).
-const RCODES: [&str; 7] =
-    ["NOERROR", "NXDOMAIN", "SERVFAIL", "REFUSED", "FORMERR", "NOTIMP", "BADVERS"];
-
-/// The response code of an answer; `None` if there was none.
-fn rcode(reason: Reason) -> Option<&'static str> {
-    match reason {
-        Reason::Answered | Reason::NoData | Reason::Truncated | Reason::Chaos => Some("NOERROR"),
-        Reason::NxDomain => Some("NXDOMAIN"),
-        Reason::ServFail => Some("SERVFAIL"),
-        Reason::Refused | Reason::Denied => Some("REFUSED"),
-        Reason::FormErr => Some("FORMERR"),
-        Reason::NotImp => Some("NOTIMP"),
-        Reason::BadVers => Some("BADVERS"),
-        Reason::Ignored | Reason::Dropped => None,
-    }
-}
-
-fn type_name(qtype: QueryType) -> &'static str {
-    match qtype {
-        QueryType::A => "A",
-        QueryType::Txt => "TXT",
-        QueryType::Aaaa => "AAAA",
-        QueryType::Ns => "NS",
-        QueryType::Soa => "SOA",
-        QueryType::Mx => "MX",
-        QueryType::Any => "ANY",
-        QueryType::Other => "other",
-        QueryType::Unread => "unread",
-    }
-}
-
-fn carrier(transport: Transport) -> &'static str {
-    match transport {
-        Transport::Udp => "udp",
-        Transport::Tcp => "tcp",
-        Transport::Tls => "tls",
     }
 }
 

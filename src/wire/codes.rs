@@ -58,3 +58,29 @@ pub enum Rcode {
     /// The EDNS version is not known; needs an OPT record to be expressed.
     BadVers = 16,
 }
+
+impl Rcode {
+    /// All of them, those that are seen most first.
+    pub const ALL: [Self; 7] = [
+        Self::NoError,
+        Self::NxDomain,
+        Self::ServFail,
+        Self::Refused,
+        Self::FormErr,
+        Self::NotImp,
+        Self::BadVers,
+    ];
+
+    /// The mnemonic (IANA, DNS RCODEs).
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NoError => "NOERROR",
+            Self::FormErr => "FORMERR",
+            Self::ServFail => "SERVFAIL",
+            Self::NxDomain => "NXDOMAIN",
+            Self::NotImp => "NOTIMP",
+            Self::Refused => "REFUSED",
+            Self::BadVers => "BADVERS",
+        }
+    }
+}

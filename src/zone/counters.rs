@@ -1,7 +1,7 @@
 //! What is counted of queries: by the zone they are for, by worker, by what they ask, and by why they got
 //! their answer.
 
-use crate::wire::Type;
+use crate::wire::{Rcode, Type};
 use std::collections::BTreeMap;
 use std::iter::Sum;
 use std::net::Ipv4Addr;
@@ -58,6 +58,20 @@ impl Reason {
         Self::Ignored,
         Self::Dropped,
     ];
+
+    /// The response code of an answer for this reason; `None` if there is no answer.
+    pub fn rcode(self) -> Option<Rcode> {
+        Some(match self {
+            Self::Answered | Self::NoData | Self::Truncated | Self::Chaos => Rcode::NoError,
+            Self::NxDomain => Rcode::NxDomain,
+            Self::ServFail => Rcode::ServFail,
+            Self::Refused | Self::Denied => Rcode::Refused,
+            Self::FormErr => Rcode::FormErr,
+            Self::NotImp => Rcode::NotImp,
+            Self::BadVers => Rcode::BadVers,
+            Self::Ignored | Self::Dropped => return None,
+        })
+    }
 }
 
 /// The type that a query asks for, as far as it is counted apart.
@@ -96,6 +110,21 @@ impl QueryType {
         Self::Other,
         Self::Unread,
     ];
+
+    /// Its mnemonic, `other`, or `unread`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::A => "A",
+            Self::Txt => "TXT",
+            Self::Aaaa => "AAAA",
+            Self::Ns => "NS",
+            Self::Soa => "SOA",
+            Self::Mx => "MX",
+            Self::Any => "ANY",
+            Self::Other => "other",
+            Self::Unread => "unread",
+        }
+    }
 
     /// What this type is counted as.
     #[inline(always)]

@@ -86,11 +86,7 @@ impl Line<'_> {
 
     /// A JSON object with the same, and the transport. The time comes first: lines are sorted by it.
     fn write_json(&self, out: &mut Vec<u8>) {
-        let transport = match self.transport {
-            Transport::Udp => "udp",
-            Transport::Tcp => "tcp",
-            Transport::Tls => "tls",
-        };
+        let transport = self.transport.name();
         let _ = write!(
             out,
             r#"{{"time":{},"client":"{}","transport":"{transport}","name":""#,

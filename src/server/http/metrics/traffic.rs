@@ -2,8 +2,9 @@
 
 use super::super::Observation;
 use super::{Exposition, Figure, Kind};
-use crate::engine::{Figures, QueryType, Reason, Transport};
+use crate::engine::{Figures, QueryType, Reason};
 use crate::stats::{BUCKETS, Histogram, Traffic};
+use crate::wire::Rcode;
 use std::iter;
 
 /// The label of queries that belong to no zone.
@@ -35,7 +36,7 @@ fn queries(traffic: &[Traffic], out: &mut Exposition) {
         for (transport, figures) in &zone_traffic.transports {
             for qtype in QueryType::ALL {
                 let labels =
-                    [("zone", &*zone), ("type", word(qtype)), ("transport", over(*transport))];
+                    [("zone", &*zone), ("type", qtype.name()), ("transport", transport.name())];
                 // Of what is seldom asked, there is no sample before it is.
                 let count = figures.queries_of(qtype);
                 if count > 0 || matches!(qtype, QueryType::A | QueryType::Txt) {
@@ -51,12 +52,12 @@ fn answers(traffic: &[Traffic], out: &mut Exposition) {
     let mut family = out.family("dnsbld_answers_total", Kind::Counter, help);
     for zone_traffic in traffic {
         let (zone, figures) = (zone(zone_traffic), figures(zone_traffic));
-        for rcode in RCODES {
-            let is_of = |reason: &Reason| self::rcode(*reason) == Some(rcode);
+        for rcode in Rcode::ALL {
+            let is_of = |reason: &Reason| reason.rcode() == Some(rcode);
             let count: u64 =
                 Reason::ALL.into_iter().filter(is_of).map(|why| figures.queries(why)).sum();
-            if count > 0 || [RCODES[0], RCODES[1]].contains(&rcode) {
-                family.sample(&[("zone", &zone), ("rcode", rcode)], count);
+            if count > 0 || matches!(rcode, Rcode::NoError | Rcode::NxDomain) {
+                family.sample(&[("zone", &zone), ("rcode", rcode.name())], count);
             }
         }
     }
@@ -115,7 +116,7 @@ fn bytes(traffic: &[Traffic], out: &mut Exposition) {
         for zone_traffic in traffic {
             let zone = zone(zone_traffic);
             for (transport, figures) in &zone_traffic.transports {
-                let labels = [("zone", &*zone), ("transport", over(*transport))];
+                let labels = [("zone", &*zone), ("transport", transport.name())];
                 family.sample(&labels, bytes(figures));
             }
         }
@@ -129,55 +130,4 @@ fn times(times: &Histogram, out: &mut Exposition) {
     let (above, sum) = (times.buckets[BUCKETS - 1], times.sum.as_secs_f64());
     let mut family = out.family("dnsbld_answer_duration_seconds", Kind::Histogram, help);
     family.histogram(buckets, above, sum);
-}
-
-fn word(qtype: QueryType) -> &'static str {
-    match qtype {
-        QueryType::A => "A",
-        QueryType::Txt => "TXT",
-        QueryType::Aaaa => "AAAA",
-        QueryType::Ns => "NS",
-        QueryType::Soa => "SOA",
-        QueryType::Mx => "MX",
-        QueryType::Any => "ANY",
-        QueryType::Other => "other",
-        QueryType::Unread => "none",
-    }
-}
-
-fn over(transport: Transport) -> &'static str {
-    match transport {
-        Transport::Udp => "udp",
-        Transport::Tcp => "tcp",
-        Transport::Tls => "tls",
-    }
-}
-
-/// The response codes that there are.
-const RCODES: [&str; 7] =
-    ["NOERROR", "NXDOMAIN", "REFUSED", "SERVFAIL", "FORMERR", "NOTIMP", "BADVERS"];
-
-/// The response code of an answer for this reason; `None` if there is no answer.
-fn rcode(reason: Reason) -> Option<&'static str> {
-    match reason {
-        Reason::Answered | Reason::NoData | Reason::Truncated | Reason::Chaos => Some("NOERROR"),
-        Reason::NxDomain => Some("NXDOMAIN"),
-        Reason::Refused | Reason::Denied => Some("REFUSED"),
-        Reason::ServFail => Some("SERVFAIL"),
-        Reason::FormErr => Some("FORMERR"),
-        Reason::NotImp => Some("NOTIMP"),
-        Reason::BadVers => Some("BADVERS"),
-        Reason::Ignored | Reason::Dropped => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_response_code_is_told() {
-        let used = Reason::ALL.into_iter().filter_map(rcode);
-        assert!(used.into_iter().all(|rcode| RCODES.contains(&rcode)));
-    }
 }
