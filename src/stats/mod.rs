@@ -7,6 +7,7 @@
 //! buffers ([`Taps`]).
 
 pub mod dnstap;
+mod lanes;
 mod latency;
 pub mod query_log;
 pub mod report;

@@ -1,13 +1,13 @@
 //! The thread that sends to the collector.
 
 use super::frames::{self, Control};
-use super::{Exchange, Exchanges, Shared, lock, message};
+use super::{Exchange, Exchanges, message};
 use crate::event::{Event, EventSink};
+use crate::stats::lanes::{Lanes, lock};
 use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -33,7 +33,7 @@ const TELL_PERIOD: Duration = Duration::from_secs(60);
 pub(super) struct Sender {
     socket: PathBuf,
     identity: String,
-    shared: Arc<Shared>,
+    lanes: Arc<Lanes<Exchanges>>,
     sink: Arc<dyn EventSink>,
     stream: Option<UnixStream>,
     /// When to connect again, and the pause after the next failure.
@@ -56,13 +56,13 @@ impl Sender {
     pub(super) fn new(
         socket: PathBuf,
         identity: String,
-        shared: Arc<Shared>,
+        lanes: Arc<Lanes<Exchanges>>,
         sink: Arc<dyn EventSink>,
     ) -> Self {
         Self {
             socket,
             identity,
-            shared,
+            lanes,
             sink,
             stream: None,
             retry: Instant::now(),
@@ -80,7 +80,7 @@ impl Sender {
         let mut stop_by = None;
         loop {
             // Asked first, so that all that was answered before is still sent.
-            let stop = self.shared.stop.load(Ordering::Acquire);
+            let stop = self.lanes.must_stop();
             if self.stream.is_none() && (stop || Instant::now() >= self.retry) {
                 self.connect();
             }
@@ -142,14 +142,14 @@ impl Sender {
 
     fn lose(&mut self, queries: u64) {
         self.untold += queries;
-        self.shared.lost.fetch_add(queries, Ordering::Relaxed);
+        self.lanes.lose(queries);
     }
 
     /// Makes frames of what is in the lanes, unless some wait; false if they do. Without a collector, the lanes
     /// keep what they have room for.
     fn take_lanes(&mut self) -> bool {
         let take = self.pending.is_empty() && self.stream.is_some();
-        let lanes: Vec<_> = lock(&self.shared.lanes).clone();
+        let lanes: Vec<_> = self.lanes.all().clone();
         for lane in lanes {
             let mut exchanges = lock(&lane);
             let lost = std::mem::take(&mut exchanges.lost);
@@ -208,7 +208,7 @@ impl Sender {
     fn finish(&mut self) {
         let is_whole = self.pending.is_empty();
         self.lose_pending();
-        let lanes: Vec<_> = lock(&self.shared.lanes).clone();
+        let lanes: Vec<_> = self.lanes.all().clone();
         for lane in lanes {
             let left = std::mem::take(&mut *lock(&lane));
             self.lose(left.lost + left.list.len() as u64);

@@ -3,8 +3,10 @@
 use super::frames::{Control, control, expect};
 use super::*;
 use crate::event::Log;
+use crate::stats::lanes::STOP_GRACE;
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::time::{Duration, Instant};
 
 const QUERY: &[u8] = b"\0\x09\x01\0\0\x01\0\0\0\0\0\0\x01a\x04test\0\0\x01\0\x01";
 const APEX: &[u8] = b"\x04test\0";
@@ -75,7 +77,7 @@ fn a_collector_that_comes_late_gets_what_there_was_room_for() {
     (0..most + 10).for_each(|_| take(&lane));
     let listener = UnixListener::bind(&socket).unwrap();
     let collector = std::thread::spawn(move || collect(&listener));
-    while !lock(&lane.exchanges).list.is_empty() {
+    while !lane.0.lock().list.is_empty() {
         std::thread::sleep(Duration::from_millis(5));
     }
     assert_eq!(dnstap.lost(), 10);
@@ -96,7 +98,7 @@ fn a_collector_that_does_not_read_holds_up_nobody() {
     let begin = Instant::now();
     (0..100_000).for_each(|_| take(&lane));
     assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
-    assert!(lock(&lane.exchanges).bytes.len() <= CAPACITY);
+    assert!(lane.0.lock().bytes.len() <= CAPACITY);
     let begin = Instant::now();
     dnstap.stop();
     assert!(begin.elapsed() < STOP_GRACE, "{:?}", begin.elapsed());

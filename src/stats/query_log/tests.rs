@@ -2,8 +2,10 @@ use super::*;
 use crate::config::LogTarget;
 use crate::engine::Transport;
 use crate::event::Log;
+use crate::stats::lanes::STOP_GRACE;
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 const QUERY: &[u8] = b"\0\x09\x01\0\0\x01\0\0\0\0\0\0\x01a\x04test\0\0\x01\0\x01";
 
@@ -43,7 +45,7 @@ fn lines_of_several_workers_are_written_in_the_order_of_their_times() {
     let query_log = start(&path, false);
     let lanes = [query_log.lane(), query_log.lane()];
     // The writer may look between any two of them, so that only within a worker is it certain.
-    let guard = lock(&query_log.shared.lanes);
+    let guard = query_log.reader.lanes();
     for now in [7, 8, 9, 10] {
         log(&lanes[0], now);
         log(&lanes[1], now);
@@ -100,7 +102,7 @@ fn a_pipe_that_is_full_loses_whole_lines_and_never_waits() {
     (0..lines).for_each(|_| log(&lane, 0));
     assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
     let text = |lane: &Lane| {
-        let text = lock(&lane.text);
+        let text = lane.lane.lock();
         (text.lines.len(), text.lost)
     };
     assert!(text(&lane).1 > 0, "{:?}", text(&lane));

@@ -1,14 +1,15 @@
 //! The thread that writes the query log.
 
-use super::{Shared, lock};
+use super::Text;
 use crate::config::{LogTarget, QueryLog};
 use crate::event::{Event, EventSink};
+use crate::stats::lanes::{Lanes, lock};
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -28,12 +29,19 @@ const TELL_PERIOD: Duration = Duration::from_secs(60);
 /// What a pipe takes whole or not at all (POSIX write).
 const PIPE_BUF: usize = 4096;
 
+/// What the log has in common with the thread that writes it.
+pub(super) struct Shared {
+    pub(super) lanes: Arc<Lanes<Text>>,
+    /// The file must be opened anew.
+    pub(super) reopen: Arc<AtomicBool>,
+}
+
 /// The log as it is written.
 pub(super) struct Writer {
     target: LogTarget,
     /// That of a file that is made.
     mode: u32,
-    shared: Arc<Shared>,
+    shared: Shared,
     sink: Arc<dyn EventSink>,
     /// Where to write, and whether that is a regular file.
     file: Option<(File, bool)>,
@@ -49,7 +57,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn open(settings: QueryLog, shared: Arc<Shared>, sink: Arc<dyn EventSink>) -> Self {
+    pub(super) fn open(settings: QueryLog, shared: Shared, sink: Arc<dyn EventSink>) -> Self {
         let mut writer = Self {
             target: settings.target,
             mode: settings.mode,
@@ -71,7 +79,7 @@ impl Writer {
         let mut stop_by = None;
         loop {
             // Asked first, so that all that was logged before is still written.
-            let stop = self.shared.stop.load(Ordering::Acquire);
+            let stop = self.shared.lanes.must_stop();
             let mut reopen = self.shared.reopen.swap(false, Ordering::AcqRel);
             // What waits belongs into the log of before, but into that of now if there is none.
             if reopen && self.file.is_none() {
@@ -109,7 +117,7 @@ impl Writer {
     fn take_lanes(&mut self) -> bool {
         let take = self.pending.is_empty();
         let mut texts = Vec::new();
-        for lane in lock(&self.shared.lanes).iter() {
+        for lane in self.shared.lanes.all().iter() {
             let mut text = lock(lane);
             self.lost += std::mem::take(&mut text.lost);
             if take && !text.lines.is_empty() {
@@ -191,7 +199,7 @@ impl Writer {
     fn tell_lost(&mut self, period: Duration) {
         if self.lost > 0 && self.told.is_none_or(|told| told.elapsed() >= period) {
             let (target, lines) = (self.target.clone(), std::mem::take(&mut self.lost));
-            self.shared.lost.fetch_add(lines, Ordering::Relaxed);
+            self.shared.lanes.lose(lines);
             self.sink.emit(&Event::QueryLogLinesLost { target, lines });
             self.told = Some(Instant::now());
         }
