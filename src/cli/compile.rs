@@ -1,6 +1,7 @@
 //! `dnsbld compile`
 
-use crate::config::{self, ConfigSource, Dataset, Server, Settings};
+use super::{config_source, current_folder};
+use crate::config::{self, Dataset, Server, Settings};
 use crate::dataset;
 use crate::event::{Event, EventSink as _, Log};
 use crate::snapshot;
@@ -40,7 +41,7 @@ impl Compile {
     /// [`crate::config::Errors`] if the configuration cannot be used; else the first failure of a
     /// dataset.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let folder = std::env::current_dir().context("cannot determine the current folder")?;
+        let folder = current_folder()?;
         let (server, datasets) = self.find(&folder)?;
         if self.output.is_some() && datasets.len() != 1 {
             anyhow::bail!("--output takes one dataset, not {}", datasets.len());
@@ -68,10 +69,7 @@ impl Compile {
             let datasets = self.datasets.iter().map(|text| spec(text, folder));
             return Ok((Server::default(), datasets.collect::<Result<_, _>>()?));
         }
-        let source = match &self.config {
-            Some(file) => ConfigSource::file(file.clone()),
-            None => ConfigSource::default_file(folder),
-        };
+        let source = config_source(self.config.as_deref())?;
         let Settings { server, datasets: known, .. } = source.load()?.settings;
         if self.datasets.is_empty() {
             return Ok((server, known));

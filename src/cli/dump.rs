@@ -1,6 +1,7 @@
 //! `dnsbld dump`
 
-use crate::config::{ConfigSource, Settings};
+use super::config_source;
+use crate::config::Settings;
 use crate::daemon;
 use crate::dump;
 use crate::zone::{Catalog, ZoneState};
@@ -38,14 +39,7 @@ impl Dump {
     /// [`crate::config::Errors`] if the configuration cannot be used; an error if a zone is unknown or
     /// incomplete.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let source = match &self.config {
-            Some(file) => ConfigSource::file(file),
-            None => {
-                let folder =
-                    std::env::current_dir().context("cannot determine the current folder")?;
-                ConfigSource::default_file(&folder)
-            }
-        };
+        let source = config_source(self.config.as_deref())?;
         let mut settings = source.load()?.settings;
         self.select(&mut settings)?;
         let catalog = daemon::load(&settings)?;

@@ -1,5 +1,6 @@
 //! `dnsbld migrate`
 
+use super::current_folder;
 use crate::config;
 use crate::rbldnsd::migrate::{CommandLines, CommandSource, LARGEST_FILE, Migration, NAMELESS};
 use anyhow::{Context, bail, ensure};
@@ -139,7 +140,7 @@ impl Migrate {
 }
 
 fn of_words(words: &[OsString]) -> anyhow::Result<Migration> {
-    let folder = std::env::current_dir().context("cannot determine the current folder")?;
+    let folder = current_folder()?;
     let is_program = |word: &OsString| {
         !word.to_string_lossy().contains(':') && Path::new(word).ends_with("rbldnsd")
     };

@@ -49,7 +49,7 @@ pub use sync::Sync;
 pub use top::Top;
 pub use verify::Verify;
 
-use crate::config::{self, LogFormat};
+use crate::config::{self, ConfigSource, LogFormat};
 use crate::daemon::NoRoom;
 use crate::util::signals;
 use anyhow::Context as _;
@@ -57,6 +57,7 @@ use clap::{Parser, Subcommand};
 use log::Lines;
 use serve::Prepared;
 use std::io::{self, IsTerminal, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
@@ -83,6 +84,18 @@ pub struct Cli {
     log_level: Option<String>,
     #[command(subcommand)]
     command: Command,
+}
+
+/// The configuration of this file, or the one that `dnsbld serve` takes without a file.
+fn config_source(file: Option<&Path>) -> anyhow::Result<ConfigSource> {
+    Ok(match file {
+        Some(file) => ConfigSource::file(file),
+        None => ConfigSource::default_file(&current_folder()?),
+    })
+}
+
+fn current_folder() -> anyhow::Result<PathBuf> {
+    std::env::current_dir().context("cannot determine the current folder")
 }
 
 #[derive(Subcommand, Debug)]

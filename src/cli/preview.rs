@@ -1,10 +1,10 @@
 //! What `dnsbld guard`, `dnsbld diff` and `dnsbld history` have in common: the configuration, and what would become of
 //! a dataset of it.
 
+use super::{config_source, current_folder};
 use crate::config::{ConfigSource, Settings};
 use crate::dataset;
 use crate::util::text::shell_word;
-use anyhow::Context as _;
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -30,10 +30,7 @@ impl Place {
 
     /// The settings, and where they are from.
     pub(super) fn settings(&self) -> anyhow::Result<(ConfigSource, Settings)> {
-        let source = match &self.config {
-            Some(file) => ConfigSource::file(file.clone()),
-            None => ConfigSource::default_file(&current_folder()?),
-        };
+        let source = config_source(self.config.as_deref())?;
         let settings = source.load()?.settings;
         Ok((source, settings))
     }
@@ -57,8 +54,4 @@ impl Place {
         }
         dataset::preview(spec, &server, file.map(|file| folder.join(file)).as_deref())
     }
-}
-
-fn current_folder() -> anyhow::Result<PathBuf> {
-    std::env::current_dir().context("cannot determine the current folder")
 }

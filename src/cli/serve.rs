@@ -1,8 +1,8 @@
 //! `dnsbld serve`
 
+use super::current_folder;
 use crate::config::{ConfigSource, Errors, Loaded, LogFormat};
 use crate::event::{Event, EventSink as _, Log};
-use anyhow::Context;
 use clap::Args;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -32,7 +32,7 @@ pub struct Serve {
 impl Serve {
     /// Reads the configuration. What is to be told waits for the log, whose form the configuration says.
     pub(super) fn prepare(&self) -> Prepared {
-        let folder = std::env::current_dir().context("cannot determine the current folder");
+        let folder = current_folder();
         let is_chosen = self.config.is_none() && self.zones.is_empty();
         let source = folder.map(|folder| {
             let source = match (&self.config, is_chosen) {

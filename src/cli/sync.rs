@@ -1,8 +1,8 @@
 //! `dnsbld sync`
 
 use super::client::{Answer, Client};
-use super::{EX_CONFIG, print};
-use crate::config::{self, ConfigSource, Mirror};
+use super::{EX_CONFIG, config_source, current_folder, print};
+use crate::config::{self, Mirror};
 use crate::daemon::request::ControlRequest;
 use crate::mirror::{self, Ask, Console, Orders, SyncEnd};
 use crate::util::time::unix_time;
@@ -101,7 +101,7 @@ impl OnceFeed {
             );
         }
         table.insert("feed".to_owned(), vec![toml::Value::Table(feed)].into());
-        let here = std::env::current_dir().context("cannot determine the current folder")?;
+        let here = current_folder()?;
         Ok(config::read(&table.to_string(), &here)?.settings.mirror)
     }
 }
@@ -117,14 +117,7 @@ impl Sync {
             print(&mirror::presets())?;
             return Ok(ExitCode::SUCCESS);
         }
-        let source = match &self.config {
-            Some(file) => ConfigSource::file(file),
-            None => {
-                let folder =
-                    std::env::current_dir().context("cannot determine the current folder")?;
-                ConfigSource::default_file(&folder)
-            }
-        };
+        let source = config_source(self.config.as_deref())?;
         let (mirror, only) = match &self.feeds[..] {
             [from, to] if self.once => (self.once_feed.settings(from, to)?, Vec::new()),
             _ if self.once => {

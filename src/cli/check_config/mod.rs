@@ -7,9 +7,8 @@ mod ports;
 mod report;
 mod user;
 
-use super::{EX_CONFIG, print};
-use crate::config::{self, Checked, ConfigSource, Settings};
-use anyhow::Context as _;
+use super::{EX_CONFIG, config_source, print};
+use crate::config::{self, Checked, Settings};
 use clap::Args;
 use report::{Problem, Report};
 use std::path::{Path, PathBuf};
@@ -45,14 +44,7 @@ impl CheckConfig {
     /// If the user does not exist or cannot be assumed, or the result cannot be printed.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let user = self.user.as_deref().map(ServerUser::find).transpose()?;
-        let source = match self.file {
-            Some(file) => ConfigSource::file(file),
-            None => {
-                let folder =
-                    std::env::current_dir().context("cannot determine the current folder")?;
-                ConfigSource::default_file(&folder)
-            }
-        };
+        let source = config_source(self.file.as_deref())?;
         let Checked { settings, errors, warnings } = source.check();
         let mut report = Report::new(&source);
         let is_usable = errors.is_empty();
