@@ -2,14 +2,14 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use hickory_proto::rr::RecordType;
 use serde_json::Value;
 
-use crate::common::{Daemon, Setup, wait_until};
+use crate::common::{Daemon, Ended, Setup, ended, wait_until};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -34,15 +34,9 @@ fn client(server: &Daemon, arguments: &[&str]) -> Command {
     command
 }
 
-fn run(command: &mut Command) -> (Option<i32>, String, String) {
-    let Output { status, stdout, stderr } = command.output().expect("it starts");
-    let text = |bytes| String::from_utf8(bytes).expect("text");
-    (status.code(), text(stdout), text(stderr))
-}
-
 fn dnsbld(server: &Daemon, arguments: &[&str]) -> String {
-    let (code, out, err) = run(&mut client(server, arguments));
-    assert_eq!((code, &*err), (Some(0), ""), "{out}");
+    let Ended { code, out, err } = ended(client(server, arguments));
+    assert_eq!((code, &*err), (0, ""), "{out}");
     out
 }
 
@@ -92,7 +86,7 @@ fn events_are_told_and_followed_until_the_server_stops() {
     assert_eq!((&refused["dataset"], &refused["zone"]), (&"two.test".into(), &Value::Null));
     assert!(refused["text"].as_str().is_some_and(|text| text.starts_with("dataset two.test: ")));
     let status: Value =
-        serde_json::from_str(&run(&mut client(&server, &["status", "--json", "two.test"])).1)
+        serde_json::from_str(&ended(client(&server, &["status", "--json", "two.test"])).out)
             .unwrap();
     let kept = status["events"].as_array().expect("a list");
     assert!(kept.contains(&refused), "{status}");
@@ -137,8 +131,8 @@ fn stats_are_told_by_zone_with_their_shares() {
     assert_eq!((&zone["queries"], &zone["listed"]), (&3.into(), &2.into()));
     assert_eq!(zone["queries_per_second"], 0.0, "nobody asks now");
     assert!(json["uptime_seconds"].as_f64() > Some(1.0), "{json}");
-    let (code, _, err) = run(&mut client(&server, &["stats", "absent.test"]));
-    assert_eq!((code, err.contains("has no zone \"absent.test\"")), (Some(1), true), "{err}");
+    let Ended { code, err, .. } = ended(client(&server, &["stats", "absent.test"]));
+    assert_eq!((code, err.contains("has no zone \"absent.test\"")), (1, true), "{err}");
     server.stop();
 }
 
@@ -178,8 +172,8 @@ fn top_prints_blocks_where_there_is_no_terminal() {
         (&false.into(), Some(0))
     );
     server.stop();
-    let (code, out, err) = run(&mut client_of_nobody());
-    assert_eq!((code, &*out), (Some(2), ""), "{err}");
+    let Ended { code, out, err } = ended(client_of_nobody());
+    assert_eq!((code, &*out), (2, ""), "{err}");
 }
 
 fn client_of_nobody() -> Command {
@@ -201,8 +195,8 @@ fn on_a_terminal(server: &Daemon, steps: &[&str]) -> Vec<String> {
         .arg(top.get_program())
         .args(top.get_args());
     command.current_dir(server.path("")).env("RUNTIME_DIRECTORY", server.path(""));
-    let (code, out, err) = run(&mut command);
-    assert_eq!((code, &*err), (Some(0), ""), "{out}");
+    let Ended { code, out, err } = ended(command);
+    assert_eq!((code, &*err), (0, ""), "{out}");
     out.split("--------\n").map(str::to_owned).collect()
 }
 
@@ -297,13 +291,12 @@ fn clients_that_hang_keep_neither_queries_nor_others_waiting() {
         });
         for _ in 0..3 {
             let start = Instant::now();
-            // A silent client gives way to others, and this one is silent for a moment.
-            assert!(wait_until(SOON, || run(&mut client(&server, &["status"])).0 == Some(0)));
+            dnsbld(&server, &["status"]);
             assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
         }
         asking.join().expect("all were answered");
     });
     drop(hanging);
-    assert!(wait_until(SOON, || run(&mut client(&server, &["status"])).0 == Some(0)));
+    assert!(wait_until(SOON, || ended(client(&server, &["status"])).code == 0));
     server.stop();
 }

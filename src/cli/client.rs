@@ -1,11 +1,11 @@
 //! The commands that ask a running server: they find its control socket, send it a request, and read the
 //! answer.
 
+use super::config_source;
 use crate::config::{ConfigSource, ControlPath};
 use crate::daemon::control_place;
 use crate::daemon::request::{ControlRefusal, ControlRequest, SentRequest};
 use crate::status::Status;
-use anyhow::Context as _;
 use clap::Args;
 use serde::de::DeserializeOwned;
 use std::fmt;
@@ -24,6 +24,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long the server may take for what takes its time, before it is said that it is waited for.
 const QUIET: Duration = Duration::from_secs(2);
+
+/// How often a request that the server did not hear is sent again.
+const RETRIES: u32 = 20;
 
 /// How to find the server.
 #[derive(Args, Debug)]
@@ -127,7 +130,15 @@ impl Client {
         patience: Option<Duration>,
     ) -> anyhow::Result<Result<Answer<T>, Unreachable>> {
         self.reach(request, |stream, request, path| {
-            Ok(match exchange(stream, request, patience) {
+            let mut told = exchange(stream, request, patience);
+            for _ in 0..RETRIES {
+                if !told.as_ref().is_err_and(was_not_heard) {
+                    break;
+                }
+                told = UnixStream::connect(path)
+                    .and_then(|stream| exchange(stream, request, patience));
+            }
+            Ok(match told {
                 Ok(text) => read(&text).map_err(|error| unreadable(path, &error)),
                 Err(error) => Err(Unreachable(format!(
                     "the server at {} does not answer: {error}; see its log",
@@ -168,15 +179,10 @@ impl Client {
 
     /// The configuration of the server to ask; `None` if only its socket is known.
     pub(super) fn configuration(&self) -> anyhow::Result<Option<ConfigSource>> {
-        Ok(match (&self.socket, &self.config) {
-            (Some(_), _) => None,
-            (None, Some(file)) => Some(ConfigSource::file(file)),
-            (None, None) => {
-                let folder =
-                    std::env::current_dir().context("cannot determine the current folder")?;
-                Some(ConfigSource::default_file(&folder))
-            }
-        })
+        match self.socket {
+            Some(_) => Ok(None),
+            None => config_source(self.config.as_deref()).map(Some),
+        }
     }
 
     /// Where the socket may be, the likeliest place first.
@@ -238,6 +244,12 @@ fn nowhere(tried: &[(PathBuf, Elsewhere)]) -> Unreachable {
         [] => "the configuration has control = \"off\": its server cannot be asked".to_owned(),
         tried => format!("no server answers at {}; {remedy}", tried.join(" or ")),
     })
+}
+
+/// True if the server has closed the connection before it read the request: where very many clients connect, the
+/// one that has been silent for longest gives way, and each is silent at first.
+fn was_not_heard(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset)
 }
 
 /// Sends a request and reads the answer to its end. Without a bound for its patience, it says that it waits.
