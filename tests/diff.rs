@@ -1,20 +1,12 @@
 //! `dnsbld diff OLD NEW`: files, snapshots, and what is served.
 
-use crate::common::{Setup, temp_dir, wait_until};
+use crate::common::{Setup, dnsbld, temp_dir, wait_until};
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 fn diff(folder: &Path, arguments: &[&str]) -> (i32, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_dnsbld"))
-        .args(arguments)
-        .current_dir(folder)
-        .env_remove("DNSBLD_LOG")
-        .output()
-        .unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.code().unwrap(), text(output.stdout) + &text(output.stderr))
+    dnsbld(folder, arguments).code_and_text()
 }
 
 #[test]

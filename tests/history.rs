@@ -1,12 +1,11 @@
 //! `dnsbld history` beside a server: what it tells of addresses, names and loads, also after a kill.
 
-use std::process::Command;
 use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::common::{Setup, wait_until};
+use crate::common::{Setup, dnsbld, wait_until};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -24,17 +23,9 @@ fn setup(addresses: &str, names: &str) -> Setup {
 
 /// Runs `dnsbld history` with the configuration: the exit code, and what it prints on both outputs.
 fn history(setup: &Setup, arguments: &[&str]) -> (i32, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_dnsbld"))
-        .arg("history")
-        .arg("--config")
-        .arg(setup.path("dnsbld.toml"))
-        .args(arguments)
-        .env_remove("DNSBLD_LOG")
-        .output()
-        .expect("the program runs");
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let code = output.status.code().expect("it ends by itself");
-    (code, text(&output.stdout) + &text(&output.stderr))
+    let config = setup.path("dnsbld.toml");
+    let config = config.to_str().expect("a path of the tests is text");
+    dnsbld(&setup.path(""), &[&["history", "--config", config], arguments].concat()).code_and_text()
 }
 
 /// Waits until the history of a key says these words.

@@ -1,21 +1,13 @@
 //! `dnsbld lint` as authors of lists meet it: output, exit codes and mended files.
 
-use crate::common::temp_dir;
+use crate::common::{Ended, dnsbld, temp_dir};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
 
 fn lint(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_dnsbld"))
-        .arg("lint")
-        .args(arguments)
-        .current_dir(folder)
-        .env_remove("DNSBLD_LOG")
-        .output()
-        .unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    let Ended { code, out, err } = dnsbld(folder, &[&["lint"], arguments].concat());
+    (code, out, err)
 }
 
 const LIST: &str = "\

@@ -4,14 +4,13 @@
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use flate2::read::MultiGzDecoder;
 use hickory_proto::op::ResponseCode::{NXDomain, NoError};
 use hickory_proto::rr::RecordType;
 
-use crate::common::{Daemon, Setup, event, names_in, wait_until};
+use crate::common::{self, Daemon, Setup, event, names_in, wait_until};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -35,17 +34,9 @@ fn setup(kind: &str, text: &str) -> Setup {
 
 /// Runs a command of the program with the configuration: the exit code, and what it prints on both outputs.
 fn dnsbld(setup: &Setup, arguments: &[&str]) -> (i32, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_dnsbld"))
-        .args(arguments)
-        .arg("--config")
-        .arg(setup.path("dnsbld.toml"))
-        .current_dir(setup.path(""))
-        .env_remove("DNSBLD_LOG")
-        .output()
-        .expect("the program runs");
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let code = output.status.code().expect("it ends by itself");
-    (code, text(&output.stdout) + &text(&output.stderr))
+    let config = setup.path("dnsbld.toml");
+    let config = config.to_str().expect("a path of the tests is text");
+    common::dnsbld(&setup.path(""), &[arguments, &["--config", config]].concat()).code_and_text()
 }
 
 /// The files of the dataset below a folder of the state folder, by their ending.

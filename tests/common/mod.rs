@@ -35,7 +35,7 @@ pub(crate) use proxy::{Fault, Proxy};
 pub(crate) use random::Random;
 pub(crate) use reply::Reply;
 pub(crate) use rsync::{RsyncDaemon, mirror, sync};
-pub(crate) use sandbox::{Ended, Foreground, LIMIT, NOBODY, Sandbox, as_nobody, ended};
+pub(crate) use sandbox::{Ended, Foreground, LIMIT, NOBODY, Sandbox, as_nobody, dnsbld, ended};
 pub(crate) use sealed::{add_address, add_user, hide, is_root, run, sealed, skip};
 pub(crate) use server::Server;
 pub(crate) use stream::{Keys, Stream, Style, VersionedFeed};

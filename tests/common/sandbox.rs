@@ -119,11 +119,26 @@ pub(crate) fn as_nobody() -> String {
     if is_root() { format!("-u {NOBODY}") } else { String::new() }
 }
 
+/// How a command has ended, and what it has said.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Ended {
     pub(crate) code: i32,
     pub(crate) out: String,
     pub(crate) err: String,
+}
+
+impl Ended {
+    /// The code, and both outputs one after the other.
+    pub(crate) fn code_and_text(self) -> (i32, String) {
+        (self.code, self.out + &self.err)
+    }
+}
+
+/// Runs a command of the program in a folder.
+pub(crate) fn dnsbld(folder: &Path, arguments: &[&str]) -> Ended {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dnsbld"));
+    command.args(arguments).current_dir(folder).env_remove("DNSBLD_LOG");
+    ended(command)
 }
 
 pub(crate) fn ended(mut command: Command) -> Ended {
