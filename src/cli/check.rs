@@ -43,7 +43,7 @@ pub struct Check {
     keys: Vec<String>,
 }
 
-/// Who answers.
+/// The server or the files that answer.
 enum Teller {
     /// A running server, and how it is.
     Server(Box<Status>),
@@ -88,7 +88,7 @@ impl Check {
         Ok(exit_code(any(|it| it.blocked), any(|it| it.unknown)))
     }
 
-    /// Who answers, and the configuration.
+    /// The server or the files that answer, and the configuration.
     fn teller(&self) -> anyhow::Result<(Teller, Settings)> {
         if !self.offline {
             match self.client.ask::<Status>(&ControlRequest::Status {})? {
@@ -185,7 +185,7 @@ impl Teller {
         }
     }
 
-    /// What is known of a dataset.
+    /// The facts about a dataset.
     fn facts(&self, name: &str) -> DatasetFacts {
         let known = match self {
             Self::Server(status) => {

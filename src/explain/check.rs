@@ -64,7 +64,7 @@ pub(crate) struct DatasetExplanation {
     pub(crate) on_disk: Option<CoveringSet>,
 }
 
-/// What is known of a dataset.
+/// The facts about a dataset.
 #[derive(Clone, Debug)]
 pub(crate) struct DatasetFacts {
     pub(crate) state: String,

@@ -83,7 +83,7 @@ fn block(head: &LoadHead, removed: &mut [u32], added: &mut [u32]) -> Vec<u8> {
 }
 
 #[test]
-#[ignore = "takes a minute, and tells figures of a release build"]
+#[ignore = "a measurement: cargo test --release --lib history::figures -- --ignored --nocapture"]
 fn ninety_days_of_hourly_loads() {
     let state = tempfile::tempdir().unwrap();
     let mut log = HistoryLog::open(state.path(), "bl").unwrap();
