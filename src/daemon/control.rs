@@ -105,8 +105,9 @@ impl Control {
         self.save_serials();
         self.count_traffic(unix_time());
         self.report_traffic(TrafficHistory::save);
-        self.servers.stop().await;
+        // The servers answer meanwhile.
         self.datasets.finish_writing();
+        self.servers.stop().await;
         self.stats.end(zones(&self.settings));
         self.taps.stop();
     }

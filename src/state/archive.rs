@@ -11,7 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc;
-use std::thread::{self, JoinHandle};
+use std::thread;
 
 enum Job {
     Refused(RefusedFiles),
@@ -20,10 +20,7 @@ enum Job {
 }
 
 /// The thread. It ends, after what it is at, when this is dropped.
-pub(crate) struct Archive {
-    jobs: mpsc::Sender<Job>,
-    thread: JoinHandle<()>,
-}
+pub(crate) struct Archive(mpsc::Sender<Job>);
 
 impl Archive {
     /// Starts the thread.
@@ -40,32 +37,27 @@ impl Archive {
             sink,
             told: BTreeSet::new(),
         };
-        let thread = thread::Builder::new().name("archive".to_owned()).spawn(move || {
+        thread::Builder::new().name("archive".to_owned()).spawn(move || {
             lowest_priority();
             keep_at(told, || archivist.run(&queue));
         })?;
-        Ok(Self { jobs, thread })
-    }
-
-    /// Gives the thread, which ends when all that was given to it is kept.
-    pub(super) fn into_thread(self) -> JoinHandle<()> {
-        self.thread
+        Ok(Self(jobs))
     }
 
     /// Has refused files kept aside.
     pub(crate) fn keep_refused(&self, files: RefusedFiles) {
         // The thread holds the other end for as long as this lives.
-        let _ = self.jobs.send(Job::Refused(files));
+        let _ = self.0.send(Job::Refused(files));
     }
 
     /// Has the text of accepted files kept.
     pub(crate) fn keep_accepted(&self, files: AcceptedFiles) {
-        let _ = self.jobs.send(Job::Accepted(files));
+        let _ = self.0.send(Job::Accepted(files));
     }
 
     /// Has the accepted text of all other datasets removed.
     pub(crate) fn retain(&self, datasets: Vec<String>) {
-        let _ = self.jobs.send(Job::Retain(datasets));
+        let _ = self.0.send(Job::Retain(datasets));
     }
 }
 

@@ -15,7 +15,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread;
 
 /// A load that was accepted.
 pub(crate) struct AcceptedLoad {
@@ -45,7 +45,6 @@ struct Waiting {
 pub(crate) struct Historian {
     waiting: Arc<Mutex<Waiting>>,
     wake: mpsc::Sender<()>,
-    thread: JoinHandle<()>,
 }
 
 impl Historian {
@@ -66,16 +65,11 @@ impl Historian {
             told: BTreeSet::new(),
             days: HistoryBounds::default().days,
         };
-        let thread = thread::Builder::new().name("history".to_owned()).spawn(move || {
+        thread::Builder::new().name("history".to_owned()).spawn(move || {
             lowest_priority();
             keep_at(told, || writer.run(&wakes));
         })?;
-        Ok(Self { waiting, wake, thread })
-    }
-
-    /// Gives the thread, which ends when all that was given to it is written.
-    pub(super) fn into_thread(self) -> JoinHandle<()> {
-        self.thread
+        Ok(Self { waiting, wake })
     }
 
     /// Has a load written.

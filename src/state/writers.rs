@@ -34,14 +34,13 @@ impl Writers {
         })
     }
 
-    /// Waits until everything that was given to the threads is written, for `patience` at the most.
+    /// Waits until the snapshots and records that were given to their thread are written, for `patience` at the
+    /// most. The other threads have what a server can do without: they end with the process.
     pub(crate) fn finish(self, patience: Duration) {
-        let Self { snapshots, archive, historian } = self;
+        let thread = self.snapshots.into_thread();
         let end = Instant::now() + patience;
-        for thread in [snapshots.into_thread(), archive.into_thread(), historian.into_thread()] {
-            while !thread.is_finished() && Instant::now() < end {
-                thread::sleep(Duration::from_millis(5));
-            }
+        while !thread.is_finished() && Instant::now() < end {
+            thread::sleep(Duration::from_millis(5));
         }
     }
 
