@@ -302,7 +302,7 @@ impl Lists {
                     // If standard error is closed, nobody can be told.
                     let _ = writeln!(
                         std::io::stderr(),
-                        "dnsbld: {} is written; no server answers, one that starts serves it ({unreachable})",
+                        "dnsbld: {} is written, and the next server that starts serves it: {unreachable}",
                         file.display()
                     );
                     true
