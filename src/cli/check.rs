@@ -4,11 +4,11 @@ use super::client::{Answer, Client};
 use super::print;
 use crate::config::{self, ConfigSource, Settings};
 use crate::daemon::request::{ControlRequest, LookupReport, MAX_KEYS};
-use crate::explain::check::{DatasetFacts, Explanation, SCHEMA, ServedFile, explain};
+use crate::explain::check::{DatasetFacts, Effort, Explanation, ServedFile, explain};
 use crate::explain::mail_log::Addresses;
 use crate::explain::offline::{Loaded, load_all, zones};
-use crate::explain::{Lookup, NotAKey, Oracle};
-use crate::status::{DatasetStatus, Status, Time};
+use crate::explain::{Lookup, NotAKey, Oracle, SCHEMA};
+use crate::status::{Status, Time};
 use crate::util::text::{counted, table};
 use crate::util::time::unix_time;
 use anyhow::Context as _;
@@ -79,7 +79,8 @@ impl Check {
             }
         };
         let from = teller.name();
-        let explanations = explain(&settings, from, lookups, |name| teller.facts(name));
+        let facts = |name: &str| teller.facts(name);
+        let explanations = explain(&settings, from, lookups, Effort::full(), facts);
         print(&match self.json {
             true => to_json(&explanations),
             false => explanations.iter().map(Explanation::to_text).collect::<Vec<_>>().join("\n"),
@@ -187,39 +188,12 @@ impl Teller {
 
     /// The facts about a dataset.
     fn facts(&self, name: &str) -> DatasetFacts {
-        let known = match self {
-            Self::Server(status) => {
-                status.datasets.iter().find(|dataset| dataset.name == name).map(online_facts)
+        match self {
+            Self::Server(status) => status.facts(name),
+            Self::Files(_, facts) => {
+                facts.get(name).cloned().unwrap_or_else(|| DatasetFacts::never_loaded(None))
             }
-            Self::Files(_, facts) => facts.get(name).cloned(),
-        };
-        known.unwrap_or_else(|| DatasetFacts {
-            state: "never-loaded".to_owned(),
-            problem: None,
-            made: None,
-            accepted: None,
-            files: Vec::new(),
-        })
-    }
-}
-
-fn online_facts(status: &DatasetStatus) -> DatasetFacts {
-    let time = |time: Option<Time>| time.map(|time| time.to_string());
-    let problem = status.problem.as_ref();
-    DatasetFacts {
-        state: status.state.clone(),
-        problem: problem.map(|it| format!("{}: {}; {}", it.file, it.fault(), it.remedy)),
-        made: time(status.changed.or(status.fetched)),
-        accepted: time(status.accepted),
-        files: status
-            .files
-            .iter()
-            .map(|file| ServedFile {
-                path: file.path.clone().into(),
-                size: file.size,
-                modified: file.modified.0,
-            })
-            .collect(),
+        }
     }
 }
 
@@ -238,13 +212,7 @@ fn offline_facts(loaded: &Loaded<'_>) -> BTreeMap<String, DatasetFacts> {
                     files: set.sources.iter().map(ServedFile::from).collect(),
                 }
             }
-            Err(problem) => DatasetFacts {
-                state: "never-loaded".to_owned(),
-                problem: Some(problem.clone()),
-                made: None,
-                accepted: None,
-                files: Vec::new(),
-            },
+            Err(problem) => DatasetFacts::never_loaded(Some(problem.clone())),
         };
         ((*name).to_owned(), facts)
     });

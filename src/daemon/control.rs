@@ -51,7 +51,7 @@ const AT_ONCE: usize = 64;
 /// Everything the control loop works on.
 pub(super) struct Control {
     /// The settings that are served.
-    pub(super) settings: Settings,
+    pub(super) settings: Arc<Settings>,
     pub(super) source: ConfigSource,
     pub(super) datasets: DatasetManager,
     /// The right to write to the state folder.
@@ -231,6 +231,7 @@ impl Control {
             top: self.top_report(),
             history: self.http.history(&self.traffic, zones(&self.settings)),
             catalog: Some(Arc::clone(&self.catalog)),
+            settings: Arc::clone(&self.settings),
         }
     }
 

@@ -5,6 +5,7 @@ use super::phase::{Phase, Round};
 use crate::config::{self, Changes, Errors, Settings};
 use crate::event::Event;
 use sd_notify::NotifyState;
+use std::sync::Arc;
 use tracing::debug;
 
 impl Control {
@@ -28,7 +29,7 @@ impl Control {
             let source = self.source.to_string();
             self.personality.emit(&Event::SettingDoubtful { source, warning });
         }
-        let running = match &self.phase {
+        let running: &Settings = match &self.phase {
             Phase::Reloading(settings, _) => settings,
             Phase::Idle | Phase::Building(_) => &self.settings,
         };
@@ -88,7 +89,7 @@ impl Control {
 
     /// Puts new settings in place of the old.
     fn adopt(&mut self, settings: Settings) {
-        self.settings = settings;
+        self.settings = Arc::new(settings);
         self.http.forget_history();
         self.stats.statistics().tops().apply(self.settings.server.top);
         self.datasets.settle_on(&self.settings);

@@ -51,7 +51,7 @@ struct FirstLoad {
     /// The same in seconds since 1970.
     since: u64,
     clock: Clock,
-    settings: Settings,
+    settings: Arc<Settings>,
     source: ConfigSource,
     datasets: DatasetManager,
     builds: UnboundedReceiver<Finished>,
@@ -95,7 +95,7 @@ impl FirstLoad {
             since,
             clock,
             stats: StatsReporter::new(workers, settings.server.stats_file.clone(), sink),
-            settings,
+            settings: Arc::new(settings),
             source,
             datasets,
             builds,
@@ -190,6 +190,7 @@ impl FirstLoad {
             top: TopReport::default(),
             history: Arc::default(),
             catalog: serving.map(|serving| Arc::clone(&serving.catalog)),
+            settings: Arc::clone(&self.settings),
         }
     }
 

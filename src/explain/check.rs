@@ -1,6 +1,6 @@
 //! `dnsbld check`: what zones answer for a key, which lines of which files say so, and what lets a sender in.
 
-use super::covering::{Covering, CoveringSet, KeyForms, ListFile, on_disk, search};
+use super::covering::{Covering, CoveringSet, KeyForms, ListFile, is_over, on_disk, search};
 use super::key::AskedKey;
 use super::lookup::ZoneLookup;
 use super::oracle::Lookup;
@@ -10,20 +10,40 @@ use crate::resolver::{self, Need};
 use crate::source::SourceFile;
 use crate::state::accepted;
 use crate::util::text::shell_word;
+use crate::util::threads::cores;
 use crate::util::time::unix_time;
 use crate::zonefile::Kind;
 use serde::Serialize;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::Instant;
 
-/// The version of the form of [`Explanation`]: new fields do not change it.
-pub(crate) const SCHEMA: u32 = 1;
+/// What the search for entries may cost.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Effort {
+    /// When it ends, whatever was read by then; `None` for when all is read.
+    pub(crate) until: Option<Instant>,
+    /// How many datasets are read at once.
+    pub(crate) threads: usize,
+}
+
+impl Effort {
+    /// All the cores, until all is read.
+    pub(crate) fn full() -> Self {
+        Self { until: None, threads: cores() }
+    }
+
+    /// True if the time is over.
+    pub(crate) fn is_over(self) -> bool {
+        is_over(self.until)
+    }
+}
 
 /// Everything that can be told of a key.
 #[derive(Debug, Serialize)]
 pub(crate) struct Explanation {
-    pub(crate) schema: u32,
     /// Who answered: the `server`, or the `files` without one.
     pub(crate) from: &'static str,
     /// The answers of the zones.
@@ -83,6 +103,14 @@ pub(crate) struct ServedFile {
     pub(crate) modified: i64,
 }
 
+impl DatasetFacts {
+    /// Those about a dataset of which nothing was ever loaded.
+    pub(crate) fn never_loaded(problem: Option<String>) -> Self {
+        let state = "never-loaded".to_owned();
+        Self { state, problem, made: None, accepted: None, files: Vec::new() }
+    }
+}
+
 impl From<&SourceFile> for ServedFile {
     fn from(source: &SourceFile) -> Self {
         let identity = source.report.identity;
@@ -105,6 +133,7 @@ pub(crate) fn explain(
     settings: &Settings,
     from: &'static str,
     lookups: Vec<Lookup>,
+    effort: Effort,
     facts: impl Fn(&str) -> DatasetFacts,
 ) -> Vec<Explanation> {
     let keys: Vec<AskedKey> = lookups.iter().filter_map(Lookup::asked).collect();
@@ -115,19 +144,27 @@ pub(crate) fn explain(
         .filter(|set| set.usage.lists || set.usage.allows)
         .map(|set| (set, facts(&set.name)))
         .collect();
-    let found: Vec<Vec<DatasetExplanation>> = thread::scope(|scope| {
-        let searches: Vec<_> = used
-            .iter()
-            .map(|(spec, facts)| scope.spawn(|| of_dataset(settings, spec, facts, &forms)))
-            .collect();
-        searches.into_iter().filter_map(|search| search.join().ok()).collect()
+    let next = AtomicUsize::new(0);
+    let search = || {
+        let mut found = Vec::new();
+        while let number = next.fetch_add(1, Ordering::Relaxed)
+            && let Some((spec, facts)) = used.get(number)
+        {
+            found.push((number, of_dataset(settings, spec, facts, &forms, effort.until)));
+        }
+        found
+    };
+    let mut found: Vec<(usize, Vec<DatasetExplanation>)> = thread::scope(|scope| {
+        let threads = effort.threads.min(used.len());
+        let searches: Vec<_> = (0..threads).map(|_| scope.spawn(search)).collect();
+        searches.into_iter().filter_map(|search| search.join().ok()).flatten().collect()
     });
+    found.sort_by_key(|(number, _)| *number);
     let explain = |(number, lookup): (usize, Lookup)| {
-        let all = found.iter().filter_map(|sets| sets.get(number));
+        let all = found.iter().filter_map(|(_, sets)| sets.get(number));
         let datasets: Vec<_> = all.filter(|set| set.has_news()).cloned().collect();
         let blocking: Vec<_> = lookup.blocking(settings).collect();
         Explanation {
-            schema: SCHEMA,
             from,
             blocked: !blocking.is_empty(),
             unknown: lookup.is_unknown(),
@@ -165,6 +202,11 @@ impl Lookup {
 }
 
 impl DatasetExplanation {
+    /// True if its files were not read to their end because the time for it was over.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.served.iter().chain(&self.on_disk).any(|set| set.is_cut)
+    }
+
     /// True if it has entries about the key, or may have some.
     fn has_news(&self) -> bool {
         let has = |set: &CoveringSet| set.total > 0 || set.problem.is_some();
@@ -178,11 +220,12 @@ fn of_dataset(
     spec: &config::Dataset,
     facts: &DatasetFacts,
     forms: &[KeyForms],
+    until: Option<Instant>,
 ) -> Vec<DatasetExplanation> {
     let server = &settings.server;
     let look = |files: &[ListFile]| {
         let options = parse_options(spec, server, unix_time());
-        search(spec.kind, options, files, forms, server.decompress)
+        search(spec.kind, options, files, forms, server.decompress, until)
     };
     let is_current =
         facts.files.len() == spec.files.len() && facts.files.iter().all(ServedFile::is_on_disk);

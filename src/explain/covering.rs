@@ -14,6 +14,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 /// The most entries inside of a prefix that are told, and the most about any key.
 const MOST: usize = 20;
@@ -65,6 +66,9 @@ pub(crate) struct CoveringSet {
     pub(crate) total: u64,
     /// Why the files could not be read to their end.
     pub(crate) problem: Option<String>,
+    /// They were not read to their end because the time for it was over.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) is_cut: bool,
 }
 
 /// The forms in which lists can have a key.
@@ -207,13 +211,15 @@ struct Met {
     text: String,
 }
 
-/// Searches the files of a dataset, in their order, for entries about the keys. A set for each key comes back.
+/// Searches the files of a dataset, in their order, for entries about the keys, no longer than `until`. A set for
+/// each key comes back.
 pub(crate) fn search(
     kind: Kind,
     options: Options,
     files: &[ListFile],
     keys: &[KeyForms],
     decompress: bool,
+    until: Option<Instant>,
 ) -> Vec<CoveringSet> {
     let mut all: Vec<Kept> =
         keys.iter().map(|key| Kept { is_prefix: key.is_prefix(), ..Kept::default() }).collect();
@@ -237,11 +243,15 @@ pub(crate) fn search(
         }
     };
     let mut parser = Parser::searching(kind, options, wanted, Box::new(find));
-    let mut problem = None;
+    let (mut problem, mut is_cut) = (None, false);
     for file in files {
         parser.start_file();
         let mut lines = Lines::default();
         let mut take = |chunk: &[u8]| {
+            is_cut = is_over(until);
+            if is_cut {
+                return Err("the time for a search was over".to_owned());
+            }
             if snapshot::is_snapshot(chunk) && parser.line_number() == 0 {
                 return Err("it is a snapshot, which has no lines".to_owned());
             }
@@ -272,8 +282,14 @@ pub(crate) fn search(
         entries: kept.finish(files, stamp),
         total: told.total,
         problem: problem.clone(),
+        is_cut,
     };
     all.into_iter().zip(&seen.keys).map(finish).collect()
+}
+
+/// True if that time has come.
+pub(crate) fn is_over(until: Option<Instant>) -> bool {
+    until.is_some_and(|until| Instant::now() >= until)
 }
 
 /// What the finder has seen.

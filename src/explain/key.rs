@@ -4,6 +4,7 @@ use crate::wire::name::NameBuf;
 use crate::wire::reversed::{nibbles, some_octets};
 use crate::zone::key::TestPoint;
 use ipnet::IpNet;
+use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -135,8 +136,13 @@ impl fmt::Display for AskedKey {
     }
 }
 
-/// A name with at least one label, all of which can stand in a query.
+/// A name with at least one label, all of which can stand in a query; with letters of any language (IDNA).
 fn name(text: &str) -> Option<NameBuf> {
+    let ascii = match text.is_ascii() {
+        true => Cow::Borrowed(text),
+        false => Cow::Owned(idna::domain_to_ascii(text).ok()?),
+    };
+    let text = &*ascii;
     let is_fit = |byte: u8| byte.is_ascii_graphic() && !b"/:[]()<>,;\"'".contains(&byte);
     let name = text.bytes().all(is_fit).then(|| NameBuf::from_text(text.as_bytes()).ok())??;
     (!name.is_root()).then(|| name.to_lowercase())
@@ -196,6 +202,7 @@ mod tests {
             ("2001:db8::7/32", "prefix 2001:db8::/32", ""),
             ("Bad.Test", "name bad.test", ""),
             ("bad.test.", "name bad.test", ""),
+            ("b\u{fc}cher.test", "name xn--bcher-kva.test", ""),
             ("User@Bad.test", "mail User@bad.test", ""),
             ("7.2.0.192.bl.example", "address 192.0.2.7", "bl.example"),
             ("7.2.0.192.ip.bl.example", "address 192.0.2.7", "ip.bl.example"),

@@ -2,13 +2,14 @@
 
 pub(crate) mod check;
 mod check_text;
-mod covering;
+pub(crate) mod covering;
 pub mod doctor;
 mod key;
 pub mod lookup;
 pub(crate) mod mail_log;
 pub(crate) mod offline;
 mod oracle;
+pub(crate) mod past;
 
-pub(crate) use key::NotAKey;
-pub(crate) use oracle::{Lookup, Oracle};
+pub(crate) use key::{AskedKey, NotAKey};
+pub(crate) use oracle::{Lookup, Oracle, SCHEMA};

@@ -2,6 +2,7 @@
 
 use super::key::{AskedKey, NotAKey};
 use super::lookup::{Coverage, KeyVerdict, LookupKey, ZoneLookup, look_up_in_all};
+use crate::history::Sought;
 use crate::wire::name::NameBuf;
 use crate::zone::sweep::{SweepOptions, sections};
 use crate::zone::{Catalog, Chaos, Counters, Dataset, Subzones, Zone};
@@ -11,7 +12,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 /// The version of the form of [`Lookup`]: new fields do not change it.
-const SCHEMA: u32 = 1;
+pub(crate) const SCHEMA: u32 = 1;
 
 /// What all zones answer for a key.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -46,6 +47,15 @@ impl Lookup {
     /// The key.
     pub(super) fn asked(&self) -> Option<AskedKey> {
         AskedKey::again(&self.sort, &self.key)
+    }
+
+    /// The key as histories have it; none for a prefix.
+    pub(crate) fn sought(&self) -> Option<Sought> {
+        match self.asked()? {
+            AskedKey::Address(address) => Some(Sought::Address(address)),
+            AskedKey::Name(name) | AskedKey::Mail(_, name) => Some(Sought::Name(name)),
+            AskedKey::Prefix(_) => None,
+        }
     }
 }
 

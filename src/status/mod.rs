@@ -3,6 +3,7 @@
 
 mod build;
 mod events;
+mod facts;
 mod feed;
 mod json;
 mod sockets;

@@ -7,7 +7,9 @@ use hickory_proto::rr::RecordType;
 use proptest::prelude::*;
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::time::{Duration, SystemTime};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
 
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -35,7 +37,7 @@ impl Site {
         let setup = Setup::new();
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
         let list = format!(
-            "192.0.2.1 :127.0.0.3:see https://bl.example/lookup?key=$\n\
+            "192.0.2.1 :127.0.0.3:see https://bl.example/k/$\n\
                             192.0.2.2 :4:{HOSTILE}\n192.0.2.16/28 :2:a net\n"
         );
         setup.write("list", list);
@@ -46,6 +48,10 @@ impl Site {
         let state = format!("state-dir = {:?}\n", setup.path("state"));
         setup.configure(&state, &format!("[http]\nlisten = [\"{address}\"]\n{ZONES}"));
         Self { server: setup.start(), http: Http(address) }
+    }
+
+    fn json(&self, path: &str) -> serde_json::Value {
+        serde_json::from_str(&self.http.get(path).body).expect("JSON")
     }
 
     /// Has it answer what the page shows.
@@ -99,7 +105,7 @@ fn safe(reply: &HttpReply) -> Vec<Part> {
     let parts = parts(&reply.body);
     for part in &parts {
         let Part::Open(name, attributes) = part else { continue };
-        let known = "html head meta title link script body a header form label input button p main h1 h2 h3 \
+        let known = "html head meta title link script body a header form label input button p main h1 h2 h3 h4 \
                      div span small strong code time ul ol li dl dt dd section figure figcaption svg desc \
                      path rect details summary table thead tbody tr th td";
         assert!(known.split(' ').any(|known| known == name.trim()), "{name}");
@@ -142,43 +148,163 @@ fn the_overview_shows_what_is_wrong_and_what_there_is() {
 }
 
 #[test]
-fn a_key_has_a_page_with_all_answers() {
+fn a_key_has_a_page_with_all_answers_and_why() {
     let site = Site::start();
     let page = |key: &str| text(&safe(&site.http.get(&format!("/lookup?key={key}"))));
+    let has_history = || page("192.0.2.1").contains("or earlier: the history begins with it");
+    assert!(wait_until(LIMIT, has_history), "{}", page("192.0.2.1"));
     let listed = page("192.0.2.1");
+    let line = format!("{}:1", site.server.path("list").display());
     for want in [
         "192.0.2.1 is listed in 1 zone",
         "127.0.0.3",
-        "see https://bl.example/lookup?key=192.0.2.1",
+        "see https://bl.example/k/192.0.2.1",
         "Allowed by white",
         "1.2.0.192.bl.example",
+        "To let it in now",
+        &line,
+        "192.0.2.1 :127.0.0.3:see https://bl.example/k/$",
+        "It decides",
+        "Never listed in names",
     ] {
         assert!(listed.contains(want), "{want}: {listed}");
     }
-    assert!(page("192.0.2.2").contains(HOSTILE));
-    assert!(page("%3Cb%3E.example").contains("<b>.example: not all zones answer"));
-    assert!(page("").contains("is neither an address"));
+    // In the answer, in the line and in the history.
+    assert_eq!(page("192.0.2.2").matches(HOSTILE).count(), 4);
+    for (key, want) in [
+        ("2.2.0.192.bl.example", "192.0.2.2 is listed in 2 zones"),
+        ("192.0.2.0/24", "18 of 256 addresses (7.0\u{a0}%), in 2 ranges"),
+        ("someone@spam.example", "someone@spam.example is listed in 1 zone"),
+        ("b%c3%bccher.example", "xn--bcher-kva.example: not all zones answer"),
+        ("0.0.0.0/0", "A prefix that wide takes a server too long"),
+        ("", "is no address, prefix, name"),
+        ("%3Cb%3E.example", "is no address, prefix, name"),
+    ] {
+        assert!(page(key).contains(want), "{want}: {}", page(key));
+    }
     assert_eq!(site.http.get("/lookup?key=a%20b").status, 400);
-    let json = |key: &str| -> serde_json::Value {
-        serde_json::from_str(&site.http.get(&format!("/api/lookup?key={key}")).body).expect("JSON")
-    };
-    let told = json("192.0.2.1");
+    let told = site.json("/api/lookup?key=192.0.2.1");
     assert_eq!(told["listed"], true);
     assert_eq!(told["zones"][0]["addresses"], serde_json::json!(["127.0.0.3"]));
     assert_eq!(told["zones"][1]["verdict"], "allowed");
-    assert!(json("a%20b")["error"].is_string());
+    assert!(site.json("/api/lookup?key=a%20b")["error"].is_string());
+}
+
+#[test]
+fn a_key_has_a_page_for_everybody() {
+    let site = Site::start();
+    let page = |path: &str| text(&safe(&site.http.get(path)));
+    let has_history = || page("/k/192.0.2.1").contains("or earlier: the history begins with it");
+    assert!(wait_until(LIMIT, has_history), "{}", page("/k/192.0.2.1"));
+    let told = page("/k/192.0.2.1");
+    assert!(told.contains("see https://bl.example/k/192.0.2.1"), "{told}");
+    assert!(!told.contains(&*site.server.path("").to_string_lossy()), "{told}");
+    assert!(!told.contains("To let it in"), "{told}");
+    assert_eq!(page("/k?key=192.0.2.1"), told);
+    for (path, want) in [
+        ("/k", "Is it listed?"),
+        ("/k/2001:db8::7", "2001:db8::7"),
+        ("/k/%3Cb%3E.example", "<b>.example: not all zones answer"),
+        ("/k/192.0.2.0/24", "There is no key"),
+    ] {
+        assert!(page(path).contains(want), "{want}: {}", page(path));
+    }
+    // What an access list keeps from who asks is not in the history either.
+    let text = std::fs::read_to_string(site.server.path("dnsbld.toml")).expect("it was written");
+    let acl = "[[dataset]]\nname = \"closed\"\ntype = \"acl\"\nfiles = [\"closed\"]\n";
+    let text = format!("{text}{acl}");
+    let text = text
+        .replace("name = \"domains.example\"", "name = \"domains.example\"\nacl = [\"closed\"]");
+    assert!(page("/k/spam.example").contains("127.0.0.2"), "{}", page("/k/spam.example"));
+    site.server.write("closed", "127.0.0.0/8 :refuse\n");
+    site.server.write("dnsbld.toml", text);
+    site.server.reload();
+    let is_closed = || page("/k/spam.example").contains("An access list refuses your address");
+    assert!(wait_until(LIMIT, is_closed), "{}", site.server.log());
+    assert!(!page("/k/spam.example").contains("127.0.0.2"), "{}", page("/k/spam.example"));
+}
+
+#[test]
+fn programs_read_what_the_commands_print() {
+    let site = Site::start();
+    let printed = |arguments: &[&str]| -> serde_json::Value {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dnsbld"));
+        let output = command.args(arguments).current_dir(site.server.path(".")).output();
+        serde_json::from_slice(&output.expect("it runs").stdout).expect("JSON")
+    };
+    let check = printed(&["check", "--json", "--socket", "control", "192.0.2.1"]);
+    assert_eq!(check[0]["from"], "server");
+    assert_eq!(site.json("/api/check?key=192.0.2.1"), check);
+    // A load is kept a moment after it is served.
+    let history = || printed(&["history", "--json", "--config", "dnsbld.toml", "192.0.2.1"]);
+    let timeline = || site.json("/api/timeline?key=192.0.2.1");
+    assert!(wait_until(LIMIT, || timeline()["datasets"].as_array().map(Vec::len) == Some(3)));
+    assert_eq!(timeline(), history());
+    let long = format!("/api/timeline?key={}", "a".repeat(64));
+    for (path, status) in [("/api/check?key=a%20b", 400), (&*long, 400)] {
+        let reply = site.http.get(path);
+        assert_eq!(reply.status, status, "{path}");
+        assert!(reply.body.contains("\"error\""), "{}", reply.body);
+    }
+}
+
+/// Reading files takes no core from those who answer queries, and has an end.
+#[test]
+fn many_look_ups_delay_no_answer() {
+    let site = Site::start();
+    let entries: String = (0..400_000_u32)
+        .map(|number| {
+            format!("{} :2:a text of an entry\n", Ipv4Addr::from_bits(0x0a00_0000 + number))
+        })
+        .collect();
+    site.server.write("<i>&late", entries);
+    assert!(wait_until(LIMIT * 3, || site.http.get("/readyz").status == 200));
+    let slowest_of_most = || {
+        let mut times: Vec<_> = (0..200)
+            .map(|_| {
+                let start = Instant::now();
+                let reply = site.server.ask("1.2.0.192.bl.example", RecordType::A);
+                assert_eq!(reply.addresses().len(), 1);
+                start.elapsed()
+            })
+            .collect();
+        times.sort_unstable();
+        times[times.len() * 9 / 10]
+    };
+    let alone = slowest_of_most();
+    let http = &site.http;
+    let clients: Vec<_> = (0..50_u8).map(|number| Ipv4Addr::new(127, 0, 0, 10 + number)).collect();
+    thread::scope(|scope| {
+        let replies: Vec<_> = clients
+            .iter()
+            .map(|client| {
+                let stream = http.connect_from(*client);
+                let request = format!(
+                    "GET /lookup?key=10.0.0.{} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
+                    client.octets()[3],
+                    http.0
+                );
+                scope.spawn(move || http.send_over(stream, &request))
+            })
+            .collect();
+        let beside = slowest_of_most();
+        assert!(beside < alone * 10 + Duration::from_millis(50), "{alone:?} and {beside:?}");
+        for reply in replies {
+            let reply = reply.join().expect("it is answered");
+            assert_eq!(reply.status, 200, "{}", reply.body);
+            let is_told = ["It decides", "The time for a search was over", "Too many look-ups"];
+            assert!(is_told.iter().any(|words| reply.body.contains(words)), "{}", reply.body);
+        }
+    });
 }
 
 #[test]
 fn programs_read_the_past_and_the_figures() {
     let site = Site::start();
-    let json = |path: &str| -> serde_json::Value {
-        serde_json::from_str(&site.http.get(path).body).expect("JSON")
-    };
-    let history = json("/api/history");
+    let history = site.json("/api/history");
     assert_eq!(history["all"]["queries"].as_array().map(Vec::len), Some(1440));
     assert_eq!(history["zones"][0]["name"], "bl.example");
-    assert!(json("/api/stats")["top"]["is_on"].as_bool().expect("it is told"));
+    assert!(site.json("/api/stats")["top"]["is_on"].as_bool().expect("it is told"));
 }
 
 #[test]
@@ -202,14 +328,17 @@ fn files_of_the_page_are_what_they_say() {
 #[test]
 fn any_key_is_escaped() {
     let site = Site::start();
-    let strategy = prop_oneof![
-        prop::collection::vec(any::<u8>(), 0..60),
-        "[<>\"'&;=/ a-z\\\\.@#%]{0,60}".prop_map(String::into_bytes),
-        any::<String>().prop_map(String::into_bytes),
-    ];
+    let strategy = (
+        any::<bool>(),
+        prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..60),
+            "[<>\"'&;=/ a-z\\\\.@#%]{0,60}".prop_map(String::into_bytes),
+            any::<String>().prop_map(String::into_bytes),
+        ],
+    );
     let mut runner = proptest::test_runner::TestRunner::deterministic();
-    let result = runner.run(&strategy, |key| {
-        let mut path = "/lookup?key=".to_owned();
+    let result = runner.run(&strategy, |(is_public, key)| {
+        let mut path = if is_public { "/k?key=" } else { "/lookup?key=" }.to_owned();
         key.iter().for_each(|byte| _ = write!(path, "%{byte:02x}"));
         let reply = site.http.get(&path);
         prop_assert!([200, 400].contains(&reply.status), "{}", reply.status);

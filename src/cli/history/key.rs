@@ -1,11 +1,10 @@
 //! What became of a key.
 
-use super::{rfc3339, time};
-use crate::history::{Entry, History, KEY, ListedValue, Moment, Sought, Timeline, Turn};
+use super::time;
+use crate::explain::past::{KeyHistory, by, text, times_listed};
+use crate::history::{History, ListedValue, Moment, Sought, Timeline, Turn};
 use crate::util::text::{age, counted};
-use crate::wire::name::NameBuf;
 use anyhow::Context as _;
-use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
@@ -34,7 +33,7 @@ pub(super) fn tell(
     };
     let code = u8::from(!timelines.iter().any(is_something));
     let text = match as_json {
-        true => json_of(sought, at, &timelines)?,
+        true => serde_json::to_string_pretty(&KeyHistory::new(sought, at, &timelines))? + "\n",
         false => text_of(sought, at, &timelines),
     };
     Ok((text, code))
@@ -68,11 +67,6 @@ fn text_of(sought: &Sought, at: Option<u64>, timelines: &[(&str, Timeline)]) -> 
     out
 }
 
-fn times_listed(timeline: &Timeline) -> usize {
-    let moments = timeline.entries.values().flatten();
-    moments.filter(|moment| matches!(moment.turn, Turn::Listed(_))).count()
-}
-
 fn summary(timeline: &Timeline) -> String {
     let now = if timeline.is_cut {
         "whether it is listed is not known: a load is missing"
@@ -85,20 +79,6 @@ fn summary(timeline: &Timeline) -> String {
         0 if timeline.entries.is_empty() => format!("{now}; it never was"),
         times => format!("{now}; it was listed {}", counted(times as u64, "time", "times")),
     }
-}
-
-/// What listed a key, if that is not the key itself.
-fn by(entry: &Entry, sought: &Sought) -> Option<String> {
-    let mut by = match &entry.name {
-        Some(name) if matches!(sought, Sought::Name(sought) if sought == name) => String::new(),
-        Some(name) if name.is_root() => "by *".to_owned(),
-        Some(name) => format!("by *.{name}"),
-        None => String::new(),
-    };
-    if entry.place.apex != NameBuf::ROOT {
-        let _ = write!(by, "{}in {}", if by.is_empty() { "" } else { " " }, entry.place.apex);
-    }
-    (!by.is_empty()).then_some(by)
 }
 
 fn line(moment: &Moment, listed_at: Option<u64>, sought: &Sought) -> String {
@@ -125,63 +105,4 @@ fn shown(values: &[ListedValue], sought: &Sought) -> String {
         text => format!("{} {text:?}", value.a),
     };
     values.iter().map(value).collect::<Vec<_>>().join(", ")
-}
-
-/// The text of a value, with the key in it.
-fn text(value: &ListedValue, sought: &Sought) -> String {
-    let key = sought.to_string();
-    let parts: Vec<_> = value.text.split(|byte| *byte == KEY).collect();
-    String::from_utf8_lossy(&parts.join(key.as_bytes())).into_owned()
-}
-
-fn json_of(
-    sought: &Sought,
-    at: Option<u64>,
-    timelines: &[(&str, Timeline)],
-) -> anyhow::Result<String> {
-    let known = timelines.iter().filter(|(_, timeline)| timeline.known.is_some());
-    let datasets = known.map(|(dataset, timeline)| {
-        let entries =
-            timeline.entries.iter().map(|(entry, moments)| entry_json(entry, moments, sought));
-        json!({
-            "dataset": dataset,
-            "listed": if timeline.is_cut { Value::Null } else { timeline.is_listed().into() },
-            "times": times_listed(timeline),
-            "known_from": timeline.known.map(|(first, _)| rfc3339(first)),
-            "known_to": timeline.known.map(|(_, last)| rfc3339(last)),
-            "entries": entries.collect::<Vec<_>>(),
-        })
-    });
-    let report = json!({
-        "schema": 1,
-        "key": sought.to_string(),
-        "at": at.map(rfc3339),
-        "datasets": datasets.collect::<Vec<_>>(),
-    });
-    Ok(serde_json::to_string_pretty(&report)? + "\n")
-}
-
-fn entry_json(entry: &Entry, moments: &[Moment], sought: &Sought) -> Value {
-    let moments = moments.iter().map(|moment| {
-        let (what, values) = match &moment.turn {
-            Turn::Listed(values) => ("listed", &values[..]),
-            Turn::Changed(values) => ("changed", &values[..]),
-            Turn::Delisted => ("delisted", &[][..]),
-            Turn::Excluded => ("excluded", &[][..]),
-            Turn::Unknown => ("unknown", &[][..]),
-        };
-        let values = values.iter().map(|value| json!({"a": value.a, "text": text(value, sought)}));
-        json!({
-            "time": rfc3339(moment.time),
-            "what": what,
-            "or_earlier": moment.is_first_known,
-            "values": values.collect::<Vec<_>>(),
-        })
-    });
-    let apex = Some(&entry.place.apex).filter(|apex| **apex != NameBuf::ROOT);
-    json!({
-        "apex": apex.map(ToString::to_string),
-        "by": by(entry, sought),
-        "moments": moments.collect::<Vec<_>>(),
-    })
 }

@@ -1,6 +1,7 @@
 //! What the loads of a dataset did.
 
-use super::{rfc3339, time};
+use super::time;
+use crate::explain::past::rfc3339;
 use crate::history::{History, LoadEntry, LoadHead, RefusedEntry};
 use crate::util::text::counted;
 use anyhow::Context as _;

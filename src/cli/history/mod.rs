@@ -75,8 +75,3 @@ fn time(seconds: u64) -> String {
     let crate::util::time::Utc { year, month, day, hour, minute, second } = utc;
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
 }
-
-/// The same as machines read it (RFC 3339).
-fn rfc3339(seconds: u64) -> String {
-    time(seconds).replace(' ', "T") + "Z"
-}

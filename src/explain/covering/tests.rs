@@ -148,7 +148,7 @@ fn check(kind: Kind, meant: &[Meant], keys: &[AskedKey]) {
     let served = load(&spec, &server).unwrap_or_else(|error| panic!("{error}\n{text}"));
     let forms: Vec<_> = keys.iter().map(KeyForms::of).collect();
     let options = parse_options(&spec, &server, unix_time());
-    let found = search(kind, options, &[on_disk(&path)], &forms, true);
+    let found = search(kind, options, &[on_disk(&path)], &forms, true, None);
     for (key, set) in keys.iter().zip(found) {
         assert_eq!(set.problem, None);
         let wanted: BTreeSet<u32> = (2..)
@@ -241,7 +241,7 @@ proptest! {
         let wanted = meant.iter().filter(|entry| touches(entry)).count();
         let forms = [KeyForms::of(&AskedKey::Prefix(net.trunc()))];
         let options = parse_options(&spec, &Server::default(), unix_time());
-        let found = search(Kind::Ip4Set, options, &[on_disk(&path)], &forms, true);
+        let found = search(Kind::Ip4Set, options, &[on_disk(&path)], &forms, true, None);
         prop_assert_eq!(found[0].total, wanted as u64);
         prop_assert_eq!(found[0].entries.len(), wanted);
     }
@@ -260,7 +260,7 @@ fn the_widest_entries_of_many_are_told() {
     let forms = ["10.0.0.0/8", "0.0.0.0/0", "11.0.0.0/8"]
         .map(|net| KeyForms::of(&AskedKey::Prefix(net.parse().unwrap())));
     let options = parse_options(&spec, &Server::default(), unix_time());
-    let found = search(Kind::Ip4Set, options, &[on_disk(&path)], &forms, true);
+    let found = search(Kind::Ip4Set, options, &[on_disk(&path)], &forms, true, None);
     for set in &found[..2] {
         assert_eq!((set.total, set.entries.len()), (30_002, MOST));
         let lines: Vec<_> = set.entries.iter().map(|entry| entry.line).take(2).collect();
@@ -278,7 +278,7 @@ fn the_last_line_needs_no_end() {
     let spec = Spec::new("list".to_owned(), Kind::Ip4Set, vec![path.clone()]);
     let forms = [KeyForms::of(&AskedKey::Address("192.0.2.7".parse().unwrap()))];
     let options = parse_options(&spec, &Server::default(), unix_time());
-    let found = search(Kind::Ip4Set, options, &[on_disk(&path)], &forms, true);
+    let found = search(Kind::Ip4Set, options, &[on_disk(&path)], &forms, true, None);
     let [entry] = &found[0].entries[..] else { panic!("{found:?}") };
     assert_eq!((entry.line, &*entry.text), (2, "192.0.2.7 :2:x"));
 }
@@ -302,7 +302,7 @@ fn lines_are_whole_across_chunks() {
         })
         .collect();
     let options = parse_options(&spec, &Server::default(), unix_time());
-    let found = search(Kind::Ip4Set, options, &[on_disk(&path)], &forms, true);
+    let found = search(Kind::Ip4Set, options, &[on_disk(&path)], &forms, true, None);
     for (number, set) in keys.into_iter().zip(found) {
         let [entry] = &set.entries[..] else { panic!("{number}: {set:?}") };
         assert_eq!((entry.line, &entry.text), (number + 1, &line(number).trim_end().to_owned()));

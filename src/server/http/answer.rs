@@ -6,19 +6,19 @@ use maud::Markup;
 use std::net::IpAddr;
 
 /// The part of a request that its route leaves open.
-pub(super) struct Asked<'r> {
+pub(super) struct Asked {
     /// What stands behind the path of a route that ends with `/`; empty for the others.
-    pub(super) rest: &'r str,
+    pub(super) rest: String,
     /// What stands behind the `?`, as it was sent; empty without it.
-    pub(super) query: &'r str,
+    pub(super) query: String,
     /// Who asks.
     pub(super) client: IpAddr,
 }
 
-impl Asked<'_> {
+impl Asked {
     /// The value of a field of a form; `None` if it was not sent.
     pub(super) fn field(&self, name: &str) -> Option<String> {
-        form::field(self.query, name)
+        form::field(&self.query, name)
     }
 }
 

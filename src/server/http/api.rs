@@ -2,7 +2,10 @@
 
 use super::Observation;
 use super::answer::{Answer, Asked};
+use crate::explain::check::{Effort, explain};
 use crate::explain::lookup::{KeyLookup, LookupKey, look_up};
+use crate::explain::past::KeyHistory;
+use crate::history::Sought;
 use crate::stats::report::StatsReport;
 use crate::status::{SCHEMA, Time};
 use crate::util::time::unix_time;
@@ -25,24 +28,22 @@ struct Refusal {
 }
 
 /// `/api/status`: what `dnsbld status --json` prints.
-pub(super) fn status(observation: &Observation, _: &Asked<'_>) -> Answer {
+pub(super) fn status(observation: &Observation, _: &Asked) -> Answer {
     Answer::json(observation.status.to_json())
 }
 
 /// `/api/stats`: what `dnsbld stats --json` prints.
-pub(super) fn stats(observation: &Observation, _: &Asked<'_>) -> Answer {
+pub(super) fn stats(observation: &Observation, _: &Asked) -> Answer {
     json(StatusCode::OK, &observation.stats())
 }
 
 /// `/api/history`: how much was asked in each minute of the last day.
-pub(super) fn history(observation: &Observation, _: &Asked<'_>) -> Answer {
+pub(super) fn history(observation: &Observation, _: &Asked) -> Answer {
     json(StatusCode::OK, &*observation.history)
 }
 
 /// `/api/lookup?key=`: what is answered for a key.
-pub(super) fn lookup(observation: &Observation, asked: &Asked<'_>) -> Answer {
-    let refusal =
-        |status, error: &dyn std::fmt::Display| json(status, &Refusal { error: error.to_string() });
+pub(super) fn lookup(observation: &Observation, asked: &Asked) -> Answer {
     let key = match LookupKey::read(&asked.field("key").unwrap_or_default()) {
         Ok(key) => key,
         Err(error) => return refusal(StatusCode::BAD_REQUEST, &error),
@@ -54,6 +55,44 @@ pub(super) fn lookup(observation: &Observation, asked: &Asked<'_>) -> Answer {
     let lookup = look_up(&catalog.load(), &key, asked.client, now);
     let time = Time(i64::try_from(now).unwrap_or(i64::MAX));
     json(StatusCode::OK, &LookupReport { schema: SCHEMA, time, lookup })
+}
+
+/// `/api/check?key=`: what `dnsbld check --json KEY` prints.
+pub(super) fn check(observation: &Observation, asked: &Asked, effort: Option<Effort>) -> Answer {
+    let Some(effort) = effort else { return busy() };
+    let typed = asked.field("key").unwrap_or_default();
+    match observation.look_up(&typed, Some(effort)) {
+        Ok(lookup) => {
+            let facts = |dataset: &str| observation.status.facts(dataset);
+            let told = explain(&observation.settings, "server", vec![lookup], effort, facts);
+            json(StatusCode::OK, &told)
+        }
+        Err((status, error)) => refusal(status, &error),
+    }
+}
+
+/// `/api/timeline?key=`: what `dnsbld history --json KEY` prints.
+pub(super) fn timeline(observation: &Observation, asked: &Asked, effort: Option<Effort>) -> Answer {
+    let Some(effort) = effort else { return busy() };
+    let sought: Sought = match asked.field("key").unwrap_or_default().parse() {
+        Ok(sought) => sought,
+        Err(error) => return refusal(StatusCode::BAD_REQUEST, &error),
+    };
+    let settings = &observation.settings;
+    let Some(folder) = &settings.server.state_dir else {
+        return refusal(StatusCode::NOT_FOUND, &"no history is kept: that takes a state folder");
+    };
+    let datasets = settings.datasets.iter().map(|set| &*set.name);
+    json(StatusCode::OK, &KeyHistory::read(folder, datasets, &sought, effort))
+}
+
+fn busy() -> Answer {
+    let error = "too many look-ups read files at the moment; ask again in a moment";
+    refusal(StatusCode::SERVICE_UNAVAILABLE, &error)
+}
+
+fn refusal(status: StatusCode, error: &dyn std::fmt::Display) -> Answer {
+    json(status, &Refusal { error: error.to_string() })
 }
 
 fn json(status: StatusCode, value: &impl Serialize) -> Answer {

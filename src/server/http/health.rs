@@ -6,18 +6,18 @@ use crate::status::{Health, ZoneStatus};
 use hyper::StatusCode;
 
 /// `/healthz`: the process answers, and so does its control loop, which made the observation.
-pub(super) fn alive(_: &Observation, _: &Asked<'_>) -> Answer {
+pub(super) fn alive(_: &Observation, _: &Asked) -> Answer {
     Answer::text(StatusCode::OK, "ok\n")
 }
 
 /// `/readyz`: all zones are ready, as `_health.ZONE` says it.
-pub(super) fn ready(observation: &Observation, _: &Asked<'_>) -> Answer {
+pub(super) fn ready(observation: &Observation, _: &Asked) -> Answer {
     verdict(&observation.status.zones.iter().collect::<Vec<_>>())
 }
 
 /// `/readyz/ZONE`: one zone is ready.
-pub(super) fn zone_ready(observation: &Observation, asked: &Asked<'_>) -> Answer {
-    let name = asked.rest.strip_suffix('.').unwrap_or(asked.rest).to_lowercase();
+pub(super) fn zone_ready(observation: &Observation, asked: &Asked) -> Answer {
+    let name = asked.rest.strip_suffix('.').unwrap_or(&asked.rest).to_lowercase();
     let zones: Vec<_> = observation.status.zones.iter().filter(|zone| zone.name == name).collect();
     match zones.is_empty() {
         true => Answer::text(StatusCode::NOT_FOUND, "there is no such zone\n"),

@@ -1,7 +1,9 @@
 //! Who may connect, for how long, and what is read of a request.
 
 use super::answer::{Answer, Asked};
-use super::{Observation, Observe, form, routes};
+use super::readers::{ReadLimits, Readers};
+use super::routes::{self, Teller};
+use super::{Observation, Observe, form};
 use crate::event::{Event, EventSink};
 use crate::server::client_address;
 use crate::server::connections::{ConnectionCounts, Connections};
@@ -90,6 +92,7 @@ struct Shared {
     allow: Vec<IpNet>,
     limits: HttpLimits,
     connections: Arc<Connections>,
+    readers: Readers,
     sink: Arc<dyn EventSink>,
 }
 
@@ -109,7 +112,8 @@ impl HttpService {
         sink: Arc<dyn EventSink>,
     ) -> Self {
         let connections = Connections::new(limits.connections, limits.per_client);
-        Self(Arc::new(Shared { observe, last: Mutex::default(), allow, limits, connections, sink }))
+        let (last, readers) = (Mutex::default(), Readers::new(ReadLimits::default()));
+        Self(Arc::new(Shared { observe, last, allow, limits, connections, readers, sink }))
     }
 
     /// The connections of all listeners together.
@@ -224,12 +228,21 @@ impl HttpService {
         let Some((route, rest)) = path.as_deref().and_then(routes::find) else {
             return Answer::text(StatusCode::NOT_FOUND, "there is nothing at this path\n");
         };
-        let query = request.uri().query().unwrap_or_default();
-        match self.observation().await {
-            Some(observation) => (route.answer)(&observation, &Asked { rest, query, client }),
-            None => {
-                let text = "the control loop of the server does not answer\n";
-                Answer::text(StatusCode::SERVICE_UNAVAILABLE, text)
+        let query = request.uri().query().unwrap_or_default().to_owned();
+        let asked = Asked { rest: rest.to_owned(), query, client };
+        let Some(observation) = self.observation().await else {
+            let text = "the control loop of the server does not answer\n";
+            return Answer::text(StatusCode::SERVICE_UNAVAILABLE, text);
+        };
+        match route.teller {
+            Teller::AtOnce(tell) => tell(&observation, &asked),
+            Teller::Reader(read) => {
+                let made =
+                    self.0.readers.run(move |effort| read(&observation, &asked, effort)).await;
+                made.unwrap_or_else(|| {
+                    let text = "the files of the lists or of the history are not read in time\n";
+                    Answer::text(StatusCode::SERVICE_UNAVAILABLE, text)
+                })
             }
         }
     }

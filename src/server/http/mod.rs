@@ -2,10 +2,12 @@
 //!
 //! ```text
 //! listener (caps, deadlines) -> routes (a table) -> page | metrics | health | api, made of one Observation
+//!                                               `-> readers -> page | api, made of files, too
 //! ```
 //!
 //! What is told is an [`Observation`], which the control loop makes when it is asked, at most ten times a second.
-//! No query waits for it, and a client that is slow or does not read holds one of few places for a minute.
+//! No query waits for it, and a client that is slow or does not read holds one of few places for a minute. What
+//! needs files as well is answered by threads of the lowest priority, few at once and for a short time (`readers`).
 
 mod answer;
 mod api;
@@ -15,12 +17,14 @@ mod health;
 mod listener;
 mod metrics;
 mod page;
+mod readers;
 mod routes;
 
 pub use listener::{HttpLimits, HttpServer, HttpService};
 
 use super::shared_catalog::SharedCatalog;
 use super::{ConnectionCounts, ServerCounters};
+use crate::config::Settings;
 use crate::event::EventFigures;
 use crate::stats::top::TopReport;
 use crate::stats::{Histogram, Traffic};
@@ -54,6 +58,8 @@ pub struct Observation {
     pub history: Arc<TrafficStatus>,
     /// What is answered from; `None` before queries are answered.
     pub catalog: Option<Arc<SharedCatalog>>,
+    /// The settings that are served.
+    pub settings: Arc<Settings>,
 }
 
 /// Asks for an [`Observation`]. The channel is closed without one if the server has too much to do, or stops.

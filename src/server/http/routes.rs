@@ -2,28 +2,48 @@
 
 use super::answer::{Answer, Asked};
 use super::{Observation, api, health, metrics, page};
+use crate::explain::check::Effort;
+
+/// What is answered out of memory.
+pub(super) type Tell = fn(&Observation, &Asked) -> Answer;
+
+/// What needs files; without an effort, what can be told without them.
+pub(super) type Read = fn(&Observation, &Asked, Option<Effort>) -> Answer;
+
+/// Who answers.
+#[derive(Clone, Copy)]
+pub(super) enum Teller {
+    AtOnce(Tell),
+    Reader(Read),
+}
+
+use Teller::{AtOnce, Reader};
 
 /// A path and who answers it.
 pub(super) struct Route {
     /// The path; with a `/` at its end, all paths below it, but for `/` itself.
     path: &'static str,
-    pub(super) answer: fn(&Observation, &Asked<'_>) -> Answer,
+    pub(super) teller: Teller,
 }
 
 const ROUTES: &[Route] = &[
-    Route { path: "/", answer: page::overview },
-    Route { path: "/lookup", answer: page::lookup },
-    Route { path: "/page.css", answer: page::style },
-    Route { path: "/page.js", answer: page::script },
-    Route { path: "/icon/", answer: page::icon },
-    Route { path: "/metrics", answer: metrics::answer },
-    Route { path: "/healthz", answer: health::alive },
-    Route { path: "/readyz", answer: health::ready },
-    Route { path: "/readyz/", answer: health::zone_ready },
-    Route { path: "/api/status", answer: api::status },
-    Route { path: "/api/stats", answer: api::stats },
-    Route { path: "/api/history", answer: api::history },
-    Route { path: "/api/lookup", answer: api::lookup },
+    Route { path: "/", teller: AtOnce(page::overview) },
+    Route { path: "/lookup", teller: Reader(page::lookup) },
+    Route { path: "/k", teller: Reader(page::key) },
+    Route { path: "/k/", teller: Reader(page::key) },
+    Route { path: "/page.css", teller: AtOnce(page::style) },
+    Route { path: "/page.js", teller: AtOnce(page::script) },
+    Route { path: "/icon/", teller: AtOnce(page::icon) },
+    Route { path: "/metrics", teller: AtOnce(metrics::answer) },
+    Route { path: "/healthz", teller: AtOnce(health::alive) },
+    Route { path: "/readyz", teller: AtOnce(health::ready) },
+    Route { path: "/readyz/", teller: AtOnce(health::zone_ready) },
+    Route { path: "/api/status", teller: AtOnce(api::status) },
+    Route { path: "/api/stats", teller: AtOnce(api::stats) },
+    Route { path: "/api/history", teller: AtOnce(api::history) },
+    Route { path: "/api/lookup", teller: AtOnce(api::lookup) },
+    Route { path: "/api/check", teller: Reader(api::check) },
+    Route { path: "/api/timeline", teller: Reader(api::timeline) },
 ];
 
 /// The route of a path, and what it leaves open.

@@ -15,7 +15,7 @@ use hyper::StatusCode;
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// All metrics.
-pub(super) fn answer(observation: &Observation, _: &Asked<'_>) -> Answer {
+pub(super) fn answer(observation: &Observation, _: &Asked) -> Answer {
     let mut out = Exposition::default();
     traffic::write(observation, &mut out);
     data::write_zones(&observation.status, &mut out);

@@ -1,116 +1,118 @@
-//! `/lookup?key=`: what the server answers for a key, in each zone. The address of the page can stand in a TXT record.
+//! `/lookup?key=`: what the server answers for a key, why, since when, and what to do: for those who run it.
 
 use super::super::Observation;
 use super::super::answer::{Answer, Asked};
 use super::super::form;
-use super::{Mood, document};
-use crate::explain::lookup::{KeyLookup, KeyVerdict, LookupKey, ZoneLookup, look_up};
+use super::{Document, Mood, answers, entries, past};
+use crate::explain::check::{Effort, explain};
+use crate::explain::past::KeyHistory;
+use crate::explain::{AskedKey, Lookup, Oracle};
 use crate::util::time::unix_time;
 use hyper::StatusCode;
 use maud::{Markup, html};
-use std::fmt::Display;
-use std::net::IpAddr;
 
 /// What is typed is not shown beyond that.
-const SHOWN: usize = 255;
+pub(super) const SHOWN: usize = 255;
 
 /// The page of a key.
-pub(in super::super) fn lookup(observation: &Observation, asked: &Asked<'_>) -> Answer {
+pub(in super::super) fn lookup(
+    observation: &Observation,
+    asked: &Asked,
+    effort: Option<Effort>,
+) -> Answer {
     let typed: String = asked.field("key").unwrap_or_default().chars().take(SHOWN).collect();
-    let (status, headline, rest) = match (LookupKey::read(&typed), &observation.catalog) {
-        (Err(error), _) => {
-            (StatusCode::BAD_REQUEST, format!("There is no key {typed:?}"), sentence(&error))
+    let (status, title, rest) = match observation.look_up(&typed, effort) {
+        Ok(lookup) => {
+            let headline = answers::headline(&lookup.key, &lookup.zones);
+            (StatusCode::OK, headline, explained(observation, lookup, effort))
         }
-        (Ok(key), None) => {
-            let error = "The data is not loaded yet; look again in a moment";
-            (StatusCode::SERVICE_UNAVAILABLE, key.to_string(), sentence(&error))
-        }
-        (Ok(key), Some(catalog)) => {
-            let lookup = look_up(&catalog.load(), &key, asked.client, unix_time());
-            (StatusCode::OK, headline(&lookup), answers(&lookup, asked.client))
+        Err((status, error)) => {
+            (status, format!("{typed:?} is not looked up"), html! { p { (error) "." } })
         }
     };
-    let content = html! { h1 { (headline) } (rest) };
-    let mood = Mood::of(&observation.status);
-    let page = document(&format!("{headline} - dnsbld"), mood, false, &typed, &content);
-    Answer::page(status, page)
+    let page = Document {
+        title: &title,
+        mood: Mood::of(&observation.status),
+        is_live: false,
+        is_public: false,
+        key: &typed,
+        content: html! { h1 { (title) } (rest) },
+    };
+    Answer::page(status, page.markup())
 }
 
-fn sentence(text: &impl Display) -> Markup {
-    html! { p { (text) "." } }
-}
-
-fn headline(lookup: &KeyLookup) -> String {
-    let key = &lookup.key;
-    let of =
-        |verdict: KeyVerdict| lookup.zones.iter().filter(|zone| zone.verdict == verdict).count();
-    match (of(KeyVerdict::Listed), of(KeyVerdict::NoAnswer), of(KeyVerdict::Allowed)) {
-        (0, 0, 0) => format!("{key} is not listed"),
-        (0, 0, _) => format!("{key} is allowed"),
-        (0, _, _) => format!("{key}: not all zones answer"),
-        (1, ..) => format!("{key} is listed in 1 zone"),
-        (listed, ..) => format!("{key} is listed in {listed} zones"),
-    }
-}
-
-fn answers(lookup: &KeyLookup, client: IpAddr) -> Markup {
-    let of = |verdict: KeyVerdict| lookup.zones.iter().filter(move |zone| zone.verdict == verdict);
-    let quiet: Vec<_> = of(KeyVerdict::NotListed).collect();
-    let link = format!("/lookup?key={}", form::encoded(&lookup.key));
-    html! {
-        @for zone in of(KeyVerdict::Listed) { (found(zone)) }
-        @for zone in of(KeyVerdict::Allowed) { (found(zone)) }
-        @for zone in of(KeyVerdict::NoAnswer) { (found(zone)) }
-        @if !quiet.is_empty() {
-            section.quiet aria-labelledby="quiet" {
-                h2 #quiet { "Not listed in" }
-                ul { @for zone in quiet { li { (zone.zone) } } }
-            }
-        }
-        @if lookup.zones.is_empty() { p { "No zone has such keys." } }
+fn explained(observation: &Observation, lookup: Lookup, effort: Option<Effort>) -> Markup {
+    let key = form::encoded(&lookup.key);
+    let foot = html! {
         p.foot {
-            "Answered as " (client) " is, now. " a href=(link) { "Permanent link" } ", "
-            a href={ "/api" (link) } { "for programs" } "."
+            "What the server answers to clients that no access list knows. " a href={ "/k/" (key) } { "Page for everybody" }
+            ", for programs: " a href={ "/api/check?key=" (key) } { "entries" } ", "
+            a href={ "/api/timeline?key=" (key) } { "history" } "."
+        }
+    };
+    let Some(effort) = effort else {
+        return html! {
+            (busy())
+            (answers::answers(&lookup.zones)) (answers::quiet(&lookup.zones)) (foot)
+        };
+    };
+    let history = observation.history_of(&lookup, effort);
+    let facts = |dataset: &str| observation.status.facts(dataset);
+    let explained = explain(&observation.settings, "server", vec![lookup], effort, facts);
+    html! {
+        @for explanation in &explained {
+            (answers::answers(&explanation.lookup.zones))
+            (entries::remedy(explanation))
+            (entries::entries(explanation))
+            @if explanation.lookup.sought().is_some() { (past::past(history.as_ref())) }
+            (answers::quiet(&explanation.lookup.zones))
+        }
+        (foot)
+    }
+}
+
+/// Why what is in files is not told.
+pub(super) fn busy() -> Markup {
+    html! {
+        p.cut role="status" {
+            "Too many look-ups read files at the moment, so that entries and history are not shown. Look again in a "
+            "moment."
         }
     }
 }
 
-/// A zone with something to tell.
-fn found(zone: &ZoneLookup) -> Markup {
-    let (class, word) = match zone.verdict {
-        KeyVerdict::Listed => ("bad", "listed"),
-        KeyVerdict::Allowed => ("well", "allowed"),
-        KeyVerdict::NotListed => ("info", "not listed"),
-        KeyVerdict::NoAnswer => ("warned", "no answer"),
-    };
-    html! {
-        section.found {
-            h2 { (zone.zone) " " span.state.(class) { (word) } }
-            dl {
-                @if !zone.addresses.is_empty() {
-                    dt { "A" }
-                    dd { ul { @for address in &zone.addresses { li { code { (address) } } } } }
-                }
-                @if !zone.texts.is_empty() {
-                    dt { "TXT" }
-                    dd { ul { @for text in &zone.texts { li.text { (text) } } } }
-                }
-                @if !zone.listed_by.is_empty() { dt { "Listed by" } dd { (zone.listed_by.join(", ")) } }
-                @if !zone.allowed_by.is_empty() { dt { "Allowed by" } dd { (zone.allowed_by.join(", ")) } }
-                @if zone.verdict == KeyVerdict::NoAnswer { dt { "Why" } dd { (why(zone)) } }
-                dt { "Asked for" } dd.long { code { (zone.name) } }
-                @if let Some(rcode) = &zone.rcode { dt { "Answer" } dd { (rcode) } }
+impl Observation {
+    /// What all zones answer for a key, whoever asks; or the status and the reason why that is not told.
+    pub(in super::super) fn look_up(
+        &self,
+        typed: &str,
+        effort: Option<Effort>,
+    ) -> Result<Lookup, (StatusCode, String)> {
+        let catalog = self.catalog.as_ref().ok_or_else(|| {
+            let error = "The data is not loaded yet; look again in a moment".to_owned();
+            (StatusCode::SERVICE_UNAVAILABLE, error)
+        })?;
+        let bad = |error: &dyn std::fmt::Display| (StatusCode::BAD_REQUEST, error.to_string());
+        if let Ok((AskedKey::Prefix(prefix), _)) = AskedKey::read(typed, []) {
+            if prefix.prefix_len() < 8 {
+                return Err(bad(
+                    &"A prefix that wide takes a server too long; dnsbld check tells of it",
+                ));
+            }
+            if effort.is_none() {
+                let error =
+                    "Too many look-ups are made at the moment; look again in a moment".to_owned();
+                return Err((StatusCode::SERVICE_UNAVAILABLE, error));
             }
         }
+        let oracle = Oracle::new(catalog.load().zones(), unix_time());
+        oracle.lookup(typed).map_err(|error| bad(&error))
     }
-}
 
-/// Why there is no answer.
-fn why(zone: &ZoneLookup) -> &'static str {
-    match zone.rcode.as_deref() {
-        None => "An access list says that you get no answer.",
-        Some("REFUSED") => "An access list refuses your address.",
-        Some("SERVFAIL") => "Data of the zone is missing, has expired or is too old.",
-        Some(_) => "The server cannot answer this question.",
+    /// What the histories of all datasets tell of a key, if histories are kept.
+    fn history_of(&self, lookup: &Lookup, effort: Effort) -> Option<KeyHistory> {
+        let folder = self.settings.server.state_dir.as_deref()?;
+        let datasets = self.settings.datasets.iter().map(|set| &*set.name);
+        Some(KeyHistory::read(folder, datasets, &lookup.sought()?, effort))
     }
 }

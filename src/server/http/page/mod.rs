@@ -1,13 +1,18 @@
-//! The page for people: how the server is, and what it answers for a key. Without a script, a picture or a letter
+//! The page for people: how the server is, what it answers for a key, and why. Without a script, a picture or a letter
 //! from elsewhere; whatever comes from outside is escaped by maud.
 
+mod answers;
+mod entries;
+mod key;
 mod lookup;
 mod overview;
+mod past;
 mod plot;
 mod tables;
 mod top;
 mod words;
 
+pub(super) use key::key;
 pub(super) use lookup::lookup;
 pub(super) use overview::overview;
 
@@ -18,18 +23,18 @@ use hyper::StatusCode;
 use maud::{DOCTYPE, Markup, html};
 
 /// The style of all pages.
-pub(super) fn style(_: &Observation, _: &Asked<'_>) -> Answer {
+pub(super) fn style(_: &Observation, _: &Asked) -> Answer {
     Answer::file("text/css; charset=utf-8", include_str!("page.css"))
 }
 
 /// The script that keeps the overview fresh; the page is whole without it.
-pub(super) fn script(_: &Observation, _: &Asked<'_>) -> Answer {
+pub(super) fn script(_: &Observation, _: &Asked) -> Answer {
     Answer::file("text/javascript; charset=utf-8", include_str!("page.js"))
 }
 
 /// The picture of the page among others: a dot in the colour of the state.
-pub(super) fn icon(_: &Observation, asked: &Asked<'_>) -> Answer {
-    let icon = match asked.rest {
+pub(super) fn icon(_: &Observation, asked: &Asked) -> Answer {
+    let icon = match &*asked.rest {
         "well.svg" => include_str!("well.svg"),
         "warned.svg" => include_str!("warned.svg"),
         "bad.svg" => include_str!("bad.svg"),
@@ -69,34 +74,50 @@ impl Mood {
 }
 
 /// A whole page.
-fn document(title: &str, mood: Mood, is_live: bool, key: &str, content: &Markup) -> Markup {
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                meta name="robots" content="noindex";
-                title { (title) }
-                link rel="icon" href={ "/icon/" (mood.word()) ".svg" };
-                link rel="stylesheet" href="/page.css";
-                @if is_live { script src="/page.js" defer {} }
-            }
-            body {
-                a.skip href="#content" { "Skip to the content" }
-                header {
-                    a.home href="/" { "dnsbld" }
-                    form action="/lookup" method="get" role="search" {
-                        label.hidden for="key" { "Address or name" }
-                        input #key name="key" type="search" value=(key) required maxlength="255"
-                            placeholder="Address or name" autocomplete="off" autocapitalize="none"
-                            spellcheck="false";
-                        button { "Look up" }
-                    }
+struct Document<'d> {
+    title: &'d str,
+    mood: Mood,
+    /// What has changed comes by itself.
+    is_live: bool,
+    /// It is for everybody, and leads nowhere but to pages that are.
+    is_public: bool,
+    /// What was looked up.
+    key: &'d str,
+    content: Markup,
+}
+
+impl Document<'_> {
+    fn markup(&self) -> Markup {
+        let Self { title, mood, is_live, is_public, key, content } = self;
+        let (home, lookup) = if *is_public { ("/k", "/k") } else { ("/", "/lookup") };
+        html! {
+            (DOCTYPE)
+            html lang="en" {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    meta name="color-scheme" content="light dark";
+                    meta name="robots" content="noindex";
+                    title { (title) " - dnsbld" }
+                    link rel="icon" href={ "/icon/" (mood.word()) ".svg" };
+                    link rel="stylesheet" href="/page.css";
+                    @if *is_live { script src="/page.js" defer {} }
                 }
-                p.lost role="alert" { "The server does not answer; what is shown is old." }
-                main #content tabindex="-1" { (content) }
+                body {
+                    a.skip href="#content" { "Skip to the content" }
+                    header {
+                        a.home href=(home) { "dnsbld" }
+                        form action=(lookup) method="get" role="search" {
+                            label.hidden for="key" { "Address or name" }
+                            input #key name="key" type="search" value=(key) required maxlength="255"
+                                placeholder="Address or name" autocomplete="off" autocapitalize="none"
+                                spellcheck="false";
+                            button { "Look up" }
+                        }
+                    }
+                    p.lost role="alert" { "The server does not answer; what is shown is old." }
+                    main #content tabindex="-1" { (content) }
+                }
             }
         }
     }

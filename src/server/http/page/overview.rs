@@ -4,14 +4,14 @@ use super::super::Observation;
 use super::super::answer::{Answer, Asked};
 use super::plot::{DAY, HOUR, plot};
 use super::words::{count, percent, rate, share, since};
-use super::{Mood, document, tables, top};
+use super::{Document, Mood, tables, top};
 use crate::status::{Status, Trouble};
 use crate::util::text::counted;
 use hyper::StatusCode;
 use maud::{Markup, html};
 
 /// The overview.
-pub(in super::super) fn overview(observation: &Observation, _: &Asked<'_>) -> Answer {
+pub(in super::super) fn overview(observation: &Observation, _: &Asked) -> Answer {
     let status = &observation.status;
     let mood = Mood::of(status);
     let troubles = status.troubles();
@@ -37,8 +37,9 @@ pub(in super::super) fn overview(observation: &Observation, _: &Asked<'_>) -> An
             a href="/api/history" { "history" } ", " a href="/metrics" { "metrics" } "."
         }
     };
-    let title = format!("{verdict} - dnsbld");
-    Answer::page(StatusCode::OK, document(&title, mood, true, "", &content))
+    let page =
+        Document { title: &verdict, mood, is_live: true, is_public: false, key: "", content };
+    Answer::page(StatusCode::OK, page.markup())
 }
 
 /// How all is, in a few words.

@@ -20,7 +20,7 @@
 
   const look = async () => {
     try {
-      const answer = await fetch("/", { cache: "no-store" });
+      const answer = await fetch(location.href, { cache: "no-store" });
       if (answer.ok) {
         take(new DOMParser().parseFromString(await answer.text(), "text/html"));
         document.body.classList.remove("stale");

@@ -81,6 +81,12 @@ pub(super) fn clock(time: Time) -> String {
     time.to_string().split_once('T').map_or_else(String::new, |(_, clock)| clock[..5].to_owned())
 }
 
+/// A time as RFC 3339 writes it, as people read it.
+pub(super) fn stamp(time: &str) -> Markup {
+    let shown = time.trim_end_matches('Z').replacen('T', " ", 1);
+    html! { time datetime=(time) { (shown) } }
+}
+
 /// The page of a key.
 pub(super) fn link(key: &str) -> Markup {
     html! { a href={ "/lookup?key=" (form::encoded(key)) } { (key) } }

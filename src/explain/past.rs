@@ -1,0 +1,179 @@
+//! What the histories of the datasets tell of a key: `dnsbld history KEY` and the page.
+
+use super::check::Effort;
+use crate::history::{Entry, History, KEY, ListedValue, Moment, Sought, Timeline, Turn};
+use crate::util::time::Utc;
+use crate::wire::name::NameBuf;
+use serde::Serialize;
+use std::fmt::Write as _;
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+/// The version of the form of [`KeyHistory`]: new fields do not change it.
+const SCHEMA: u32 = 1;
+
+/// What the histories tell of a key.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub(crate) struct KeyHistory {
+    pub(crate) schema: u32,
+    pub(crate) key: String,
+    /// The time as of which it is told; `None` for now.
+    pub(crate) at: Option<String>,
+    /// The datasets that have a history, in the order of the settings.
+    pub(crate) datasets: Vec<DatasetPast>,
+    /// The datasets whose histories were not read, each with the cause behind a colon.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) unread: Vec<String>,
+}
+
+/// What the history of one dataset tells of a key.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub(crate) struct DatasetPast {
+    pub(crate) dataset: String,
+    /// It is listed; `None` if that is not known because a load is missing.
+    pub(crate) listed: Option<bool>,
+    /// How often it was listed.
+    pub(crate) times: usize,
+    /// The first and the last load that is known.
+    pub(crate) known_from: Option<String>,
+    pub(crate) known_to: Option<String>,
+    pub(crate) entries: Vec<EntryPast>,
+}
+
+/// What became of an entry about the key.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub(crate) struct EntryPast {
+    /// The apex below the zone, in a combined dataset.
+    pub(crate) apex: Option<String>,
+    /// What listed the key, if that is not the key itself.
+    pub(crate) by: Option<String>,
+    /// What became of it, the oldest first.
+    pub(crate) moments: Vec<MomentPast>,
+}
+
+/// Something that became of an entry.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub(crate) struct MomentPast {
+    pub(crate) time: String,
+    /// `listed`, `changed`, `delisted`, `excluded` or `unknown`.
+    pub(crate) what: &'static str,
+    /// The history begins with it.
+    pub(crate) or_earlier: bool,
+    pub(crate) values: Vec<ValuePast>,
+}
+
+/// A value that the key was listed with.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub(crate) struct ValuePast {
+    pub(crate) a: Ipv4Addr,
+    pub(crate) text: String,
+}
+
+impl KeyHistory {
+    /// Of these datasets, as of a time in seconds since 1970.
+    pub(crate) fn new(sought: &Sought, at: Option<u64>, timelines: &[(&str, Timeline)]) -> Self {
+        let known = timelines.iter().filter(|(_, timeline)| timeline.known.is_some());
+        let datasets = known.map(|(dataset, timeline)| DatasetPast {
+            dataset: (*dataset).to_owned(),
+            listed: (!timeline.is_cut).then(|| timeline.is_listed()),
+            times: times_listed(timeline),
+            known_from: timeline.known.map(|(first, _)| rfc3339(first)),
+            known_to: timeline.known.map(|(_, last)| rfc3339(last)),
+            entries: timeline
+                .entries
+                .iter()
+                .map(|(entry, moments)| EntryPast::new(entry, moments, sought))
+                .collect(),
+        });
+        Self {
+            schema: SCHEMA,
+            key: sought.to_string(),
+            at: at.map(rfc3339),
+            datasets: datasets.collect(),
+            unread: Vec::new(),
+        }
+    }
+
+    /// Reads the histories of these datasets, as far as that can be done in time.
+    pub(crate) fn read<'d>(
+        state_dir: &Path,
+        datasets: impl Iterator<Item = &'d str>,
+        sought: &Sought,
+        effort: Effort,
+    ) -> Self {
+        let (mut timelines, mut unread) = (Vec::new(), Vec::new());
+        for dataset in datasets {
+            if effort.is_over() {
+                unread.push(format!("{dataset}: the time for it was over"));
+                continue;
+            }
+            match History::read(state_dir, dataset) {
+                Ok(history) => timelines.push((dataset, history.timeline(sought, u64::MAX))),
+                Err(error) => unread.push(format!("{dataset}: {error}")),
+            }
+        }
+        Self { unread, ..Self::new(sought, None, &timelines) }
+    }
+}
+
+impl EntryPast {
+    fn new(entry: &Entry, moments: &[Moment], sought: &Sought) -> Self {
+        let apex = Some(&entry.place.apex).filter(|apex| **apex != NameBuf::ROOT);
+        Self {
+            apex: apex.map(ToString::to_string),
+            by: by(entry, sought),
+            moments: moments.iter().map(|moment| MomentPast::new(moment, sought)).collect(),
+        }
+    }
+}
+
+impl MomentPast {
+    fn new(moment: &Moment, sought: &Sought) -> Self {
+        let (what, values) = match &moment.turn {
+            Turn::Listed(values) => ("listed", &values[..]),
+            Turn::Changed(values) => ("changed", &values[..]),
+            Turn::Delisted => ("delisted", &[][..]),
+            Turn::Excluded => ("excluded", &[][..]),
+            Turn::Unknown => ("unknown", &[][..]),
+        };
+        let value = |value: &ListedValue| ValuePast { a: value.a, text: text(value, sought) };
+        Self {
+            time: rfc3339(moment.time),
+            what,
+            or_earlier: moment.is_first_known,
+            values: values.iter().map(value).collect(),
+        }
+    }
+}
+
+/// How often a key was listed.
+pub(crate) fn times_listed(timeline: &Timeline) -> usize {
+    let moments = timeline.entries.values().flatten();
+    moments.filter(|moment| matches!(moment.turn, Turn::Listed(_))).count()
+}
+
+/// What listed a key, if that is not the key itself.
+pub(crate) fn by(entry: &Entry, sought: &Sought) -> Option<String> {
+    let mut by = match &entry.name {
+        Some(name) if matches!(sought, Sought::Name(sought) if sought == name) => String::new(),
+        Some(name) if name.is_root() => "by *".to_owned(),
+        Some(name) => format!("by *.{name}"),
+        None => String::new(),
+    };
+    if entry.place.apex != NameBuf::ROOT {
+        let _ = write!(by, "{}in {}", if by.is_empty() { "" } else { " " }, entry.place.apex);
+    }
+    (!by.is_empty()).then_some(by)
+}
+
+/// The text of a value, with the key in it.
+pub(crate) fn text(value: &ListedValue, sought: &Sought) -> String {
+    let key = sought.to_string();
+    let parts: Vec<_> = value.text.split(|byte| *byte == KEY).collect();
+    String::from_utf8_lossy(&parts.join(key.as_bytes())).into_owned()
+}
+
+/// A time in seconds since 1970 as machines read it (RFC 3339).
+pub(crate) fn rfc3339(seconds: u64) -> String {
+    Utc::from_unix(i64::try_from(seconds).unwrap_or(i64::MAX)).rfc3339()
+}
