@@ -48,7 +48,10 @@ pub(super) fn build(
         if has_access_lists { zone } else { Zone { state: ZoneState::Unloaded, ..zone } }
     };
     let zones = settings.zones.iter().map(&mut zone).collect();
-    Catalog::new(zones, chaos).with_counters(statistics.rest()).with_acl(datasets(&acl))
+    Catalog::new(zones, chaos)
+        .with_counters(statistics.rest())
+        .with_overrides(statistics.overrides().clone())
+        .with_acl(datasets(&acl))
 }
 
 fn build_zone(

@@ -40,10 +40,14 @@ type SingleMatch<'a> = Option<Match<'a>>;
 /// The sink of the lookup.
 #[inline(always)]
 fn keep<'a>(only: &mut SingleMatch<'a>, found: Match<'a>) {
-    if found.allowed_by.is_none() {
-        let answer = if only.is_none() { found.answer } else { AnswerId::NONE };
-        *only = Some(Match { answer, ..found });
-    }
+    let answer = if only.is_none() { found.answer } else { AnswerId::NONE };
+    *only = Some(Match { answer, ..found });
+}
+
+/// True if an allow list has the key.
+#[inline(always)]
+fn is_allowed(only: SingleMatch<'_>) -> bool {
+    only.is_some_and(|only| only.allowed_by.is_some())
 }
 
 impl<'a> Attempt<'a, '_> {
@@ -148,8 +152,7 @@ impl<'a> Attempt<'a, '_> {
         let (mut only, probe) = (None, Name::new(name));
         let found =
             lookup(&zone.datasets, &zone.allow, None, &probe, |found| keep(&mut only, found));
-        let is_allowed = found.listed && only.is_none();
-        let exists = found.empty_non_terminal || is_allowed && exists_below(zone, name);
+        let exists = found.empty_non_terminal || is_allowed(only) && exists_below(zone, name);
         let listed = match only {
             Some(Match { key: MatchedKey::Name { listed, .. }, .. }) => listed,
             _ => 0,
@@ -173,7 +176,8 @@ impl<'a> Attempt<'a, '_> {
         }
         let mut only = None;
         let found = view.lookup(|found| keep(&mut only, found));
-        let exists = only.is_none() && (found.empty_non_terminal || view.exists(found.listed));
+        let is_unlisted = only.is_none() || is_allowed(only);
+        let exists = is_unlisted && (found.empty_non_terminal || view.exists(found.listed));
         self.reply(zone, apex, exists, only, |state, template, vars, room| {
             expand(template, vars, only?.key.text(&state.name, &mut state.key_text), room)
         })
@@ -193,6 +197,9 @@ impl<'a> Attempt<'a, '_> {
         let (reason, len) = match only {
             None if exists => (Reason::NoData, self.negative(zone, apex, Rcode::NoError)?),
             None => (Reason::NxDomain, self.negative(zone, apex, Rcode::NxDomain)?),
+            Some(Match { allowed_by: Some(allow), .. }) => {
+                self.overridden(zone, apex, exists, only?, allow)?
+            }
             // The NS records stand behind the answer.
             Some(_) if zone.shows_ns => return None,
             Some(Match { dataset, answer, .. }) => {
@@ -208,6 +215,31 @@ impl<'a> Attempt<'a, '_> {
         };
         (self.counters, self.reason) = (&zone.counters, reason);
         Some(len)
+    }
+
+    /// Answers for a key that an allow list has, and notes that.
+    #[cold]
+    #[inline(never)]
+    fn overridden(
+        &mut self,
+        zone: &CompiledZone,
+        apex: usize,
+        exists: bool,
+        found: Match<'_>,
+        allow: &Dataset,
+    ) -> Option<(Reason, usize)> {
+        if found.answer == AnswerId::NONE {
+            return None;
+        }
+        let (reason, rcode) = match exists {
+            true => (Reason::NoData, Rcode::NoError),
+            false => (Reason::NxDomain, Rcode::NxDomain),
+        };
+        let len = self.negative(zone, apex, rcode)?;
+        let sender = found.key.sender(self.state.name.labels_before(u8::MAX, 0));
+        let (worker, now) = (self.state.worker, self.request.now);
+        self.catalog.overrides().note(worker, found.dataset, allow, sender, now);
+        Some((reason, len))
     }
 
     #[inline(always)]

@@ -12,7 +12,7 @@ use crate::wire::{
 };
 use crate::zone::key::TestPoint;
 use crate::zone::lookup::{Match, View, is_at_or_above_subzone, views};
-use crate::zone::{Catalog, CompiledZone, HealthName, Unlisted, ZoneMatch};
+use crate::zone::{Catalog, CompiledZone, Dataset, HealthName, Overrides, Unlisted, ZoneMatch};
 use std::mem;
 use std::time::Duration;
 
@@ -109,7 +109,7 @@ fn respond<'c>(
         by_acl: false,
         delay: Duration::ZERO,
     };
-    findings.look_up(compiled, state, verdict.restriction, asker);
+    findings.look_up(compiled, state, verdict.restriction, asker, catalog.overrides());
     let Findings { matches, records, exists, by_acl, delay } = findings;
     let value = verdict.value.filter(|_| by_acl);
     let is_nothing = matches.is_empty() && records.is_empty() && value.is_none() && !exists;
@@ -182,6 +182,7 @@ impl<'z> Findings<'z> {
         state: &WorkerState,
         restriction: Restriction,
         asker: Asker,
+        overrides: &Overrides,
     ) {
         let name = &state.name;
         if name.labels() == 0 && asker.has_key {
@@ -199,7 +200,12 @@ impl<'z> Findings<'z> {
                 self.restrict(&view, restriction);
                 continue;
             }
-            let found = view.lookup(|found| self.take(found, asker));
+            let found = view.lookup(|found| {
+                if let Some(allow) = self.take(found, asker) {
+                    let sender = found.key.sender(view.labels());
+                    overrides.note(state.worker, found.dataset, allow, sender, asker.now);
+                }
+            });
             self.exists |= found.empty_non_terminal;
             if !found.listed && view.test_point == Some(TestPoint::AlwaysListed) {
                 test_match = test_match.or_else(|| view.test_match());
@@ -219,20 +225,22 @@ impl<'z> Findings<'z> {
         self.matches.is_empty() && self.records.is_empty()
     }
 
-    /// Keeps a match that has a value for who asks.
-    fn take(&mut self, found: Match<'z>, asker: Asker) {
-        if found.allowed_by.is_some() {
-            return;
-        }
+    /// Keeps a match that has a value for who asks, unless an allow list has the key: that list is given then.
+    fn take(&mut self, found: Match<'z>, asker: Asker) -> Option<&'z Dataset> {
+        let mut delay = Duration::ZERO;
         if found.dataset.answers.has_gates() {
             let mut values = found.answer().values_for(asker).peekable();
             if values.peek().is_none() {
-                return;
+                return None;
             }
             let waits = values.filter_map(|value| value.gate?.pass(asker));
-            self.delay = waits.fold(self.delay, Duration::max);
+            delay = waits.fold(delay, Duration::max);
         }
-        self.matches.push(found);
+        if found.allowed_by.is_none() {
+            self.delay = self.delay.max(delay);
+            self.matches.push(found);
+        }
+        found.allowed_by
     }
 
     fn look_up_records(&mut self, view: &View<'z, '_>) {

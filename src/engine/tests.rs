@@ -10,7 +10,9 @@ use crate::listing::{AnswersBuilder, Gate, Range};
 use crate::trie::{Trie4, Trie6};
 use crate::wire::Type;
 use crate::wire::name::NameBuf;
-use crate::zone::{Chaos, Dataset, Ns, Soa, Subzones, Unlisted, Zone, ZoneState};
+use crate::zone::{
+    Chaos, Dataset, Ns, Overrides, SenderKey, Soa, Subzones, Unlisted, Zone, ZoneState,
+};
 use crate::zonefile::Kind;
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::RecordType;
@@ -87,7 +89,7 @@ pub(super) fn zone(apex: &str, datasets: Vec<Dataset>) -> Zone {
 
 pub(super) fn catalog(zones: Vec<Zone>) -> Catalog {
     let chaos = Chaos { version: Some(Box::from(*b"dnsbld")), id: None };
-    Catalog::new(zones, chaos).with_counters(Counters::new(2))
+    Catalog::new(zones, chaos).with_counters(Counters::new(2)).with_overrides(Overrides::new(2))
 }
 
 fn listed() -> Catalog {

@@ -4,6 +4,7 @@ use super::top::Tops;
 use super::{Histogram, Latency, Workers};
 use crate::engine::{Counters, Figures, MAX_VALUES, Reason, Transport, Values};
 use crate::wire::name::NameBuf;
+use crate::zone::Overrides;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
@@ -21,6 +22,7 @@ pub struct Statistics {
     workers: Workers,
     latency: Latency,
     tops: Tops,
+    overrides: Overrides,
     zones: HashMap<NameBuf, Account>,
     /// Of queries that belong to no zone.
     rest: Account,
@@ -85,13 +87,18 @@ impl Statistics {
     /// Of a server with that many workers, started at this time in seconds since 1970.
     pub fn new(workers: Workers, now: u64) -> Self {
         let (rest, latency) = (Account::new(workers.all()), Latency::new(workers.all()));
-        let tops = Tops::new(workers.all(), now);
-        Self { workers, latency, tops, zones: HashMap::new(), rest, start: now }
+        let (tops, overrides) = (Tops::new(workers.all(), now), Overrides::new(workers.all()));
+        Self { workers, latency, tops, overrides, zones: HashMap::new(), rest, start: now }
     }
 
     /// Where workers count what is asked most.
     pub fn tops(&self) -> &Tops {
         &self.tops
+    }
+
+    /// Where workers note the answers that allow lists change.
+    pub fn overrides(&self) -> &Overrides {
+        &self.overrides
     }
 
     /// Where workers count how long answers take.

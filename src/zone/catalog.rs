@@ -1,7 +1,9 @@
 //! All zones, found by name.
 
 use super::apexes::Apexes;
-use super::{Acl, Counters, Dataset, NsRecords, SoaRecord, Unlisted, Zone, ZoneHealth, ZoneState};
+use super::{
+    Acl, Counters, Dataset, NsRecords, Overrides, SoaRecord, Unlisted, Zone, ZoneHealth, ZoneState,
+};
 use crate::wire::name::MAX_NAME;
 use crate::wire::reversed::{NIBBLES, OCTETS};
 use std::sync::Arc;
@@ -15,6 +17,7 @@ pub struct Catalog {
     apexes: Apexes,
     chaos: Chaos,
     counters: Counters,
+    overrides: Overrides,
     /// Access lists for all zones.
     acl: Vec<Arc<Dataset>>,
 }
@@ -103,6 +106,11 @@ impl Catalog {
         Self { counters, ..self }
     }
 
+    /// Has the answers that allow lists change noted there.
+    pub fn with_overrides(self, overrides: Overrides) -> Self {
+        Self { overrides, ..self }
+    }
+
     /// The same with access lists that hold for all zones.
     pub fn with_acl(self, acl: Vec<Arc<Dataset>>) -> Self {
         Self { acl, ..self }
@@ -127,6 +135,11 @@ impl Catalog {
     /// Where the queries that belong to no zone are counted.
     pub fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// Where the answers that allow lists change are noted.
+    pub fn overrides(&self) -> &Overrides {
+        &self.overrides
     }
 
     /// The access lists that hold for all zones, and for what is asked of none.

@@ -5,7 +5,7 @@
 //! `combined` dataset that has a subzone for the name.
 
 use super::key::{Below, MAPPED, QueryKey, TestPoint};
-use super::{CompiledZone, Dataset, Subzones};
+use super::{CompiledZone, Dataset, SenderKey, Subzones};
 use crate::answer::AnswerId;
 use crate::listing::Answer;
 use crate::trie::names::NameLookup;
@@ -50,6 +50,17 @@ pub enum MatchedKey {
         /// The number of labels of the apex of the subzone, 0 in the zone itself.
         apex: u8,
     },
+}
+
+impl MatchedKey {
+    /// Who is asked for; `labels` are those of the name that was looked up, without the final zero.
+    pub(crate) fn sender(self, labels: &[u8]) -> SenderKey<'_> {
+        match self {
+            Self::Ip4(address) => SenderKey::Ip4(address),
+            Self::Ip6(address) => SenderKey::Ip6(address),
+            Self::Name { .. } => SenderKey::Name(labels),
+        }
+    }
 }
 
 /// What there is besides the matches.

@@ -11,6 +11,7 @@ mod health;
 pub(crate) mod key;
 pub mod lookup;
 mod ns;
+mod overrides;
 mod soa;
 mod subzones;
 pub mod sweep;
@@ -23,6 +24,8 @@ pub use dataset::Dataset;
 pub use health::ZoneHealth;
 pub(crate) use health::{DOCTOR_PREFIX, HealthName};
 pub use ns::NsRecords;
+pub use overrides::Overrides;
+pub(crate) use overrides::{Overridden, SenderKey, Table};
 pub use soa::{SOA_ROOM, SoaRecord};
 pub use subzones::{Subzone, Subzones};
 

@@ -179,13 +179,19 @@ fn take(
 /// What the counters of a zone have counted: the figures, and the values that are new.
 type Counted = (Figures, Vec<Ipv4Addr>);
 
-/// What a way makes of a query, and what it has counted.
+/// The answers that were noted because an allow list changed them.
+fn noted(catalog: &Catalog) -> Vec<String> {
+    let tables = catalog.overrides().take();
+    tables.iter().flat_map(|table| table.iter().map(|it| format!("{it:?}"))).collect()
+}
+
+/// What a way makes of a query, and what it has counted and noted.
 fn outcome(
     catalog: &Catalog,
     request: &Request<'_>,
     state: &mut WorkerState,
     way: impl Fn(&Catalog, &mut WorkerState, &Request<'_>, &mut [u8]) -> Option<Outcome>,
-) -> Option<(Outcome, Vec<u8>, Vec<Counted>)> {
+) -> Option<(Outcome, Vec<u8>, Vec<Counted>, Vec<String>)> {
     let counters = || catalog.zones().iter().map(|zone| &zone.counters).chain([catalog.counters()]);
     let before: Vec<_> =
         counters().map(Counters::figures).zip(counters().map(Counters::values)).collect();
@@ -200,7 +206,7 @@ fn outcome(
         let others = (values.others..after.others).map(|_| Ipv4Addr::UNSPECIFIED);
         (counters.figures().since(&figures), new.chain(others).collect())
     });
-    Some((outcome, out, counted.collect()))
+    Some((outcome, out, counted.collect(), noted(catalog)))
 }
 
 proptest! {
@@ -232,6 +238,8 @@ proptest! {
                     outcome(&catalog, &request, &mut state, |a, b, c, d| take(way, a, b, c, d));
                 if fast.is_some() {
                     prop_assert_eq!(fast, general.clone(), "{:?}", query);
+                } else {
+                    prop_assert_eq!(noted(&catalog), Vec::<String>::new());
                 }
             }
             let any =

@@ -33,6 +33,42 @@ fn queries_are_counted_by_zone_worker_and_reason() {
     assert_eq!((rest.bytes_in, rest.bytes_out), (63, 63));
 }
 
+/// Each list that an allow list overrules is noted, on the fast and the general way, and nothing else is.
+#[test]
+fn answers_that_an_allow_list_changes_are_noted() {
+    let list = |name: &str, address| Dataset {
+        name: name.to_owned(),
+        ..ip4(300, &[(address, address, [127, 0, 0, 2], "see $")])
+    };
+    let with_allow = |apex, lists: &[(&str, &'static str)]| Zone {
+        allow: vec![Arc::new(list("allow", "1.2.3.4"))],
+        ..zone(apex, lists.iter().map(|(name, address)| list(name, address)).collect())
+    };
+    let one = with_allow("one.test", &[("a", "1.2.3.4"), ("b", "1.2.3.5")]);
+    let two = with_allow("two.test", &[("a", "1.2.3.4"), ("b", "1.2.3.4")]);
+    let catalog = catalog(vec![one, two]);
+    let mut state = WorkerState::new(1);
+    for (now, qname) in [
+        (1, "4.3.2.1.one.test"),
+        (2, "5.3.2.1.one.test"),
+        (3, "6.3.2.1.one.test"),
+        (4, "4.3.2.1.two.test"),
+        (5, "4.3.2.1.one.test"),
+    ] {
+        let query = query(qname, 1, 1, None);
+        let client = Ipv4Addr::LOCALHOST.into();
+        let request = Request { query: &query, client, transport: Transport::Udp, now };
+        let _ = answer(&catalog, &mut state, &request, &mut [0; 1280]);
+    }
+    let tables = catalog.overrides().take();
+    let told: Vec<_> = tables
+        .iter()
+        .flat_map(|table| table.iter().map(|it| (it.list, it.allow, it.sender, it.count, it.last)))
+        .collect();
+    let sender = SenderKey::Ip4(0x0102_0304);
+    assert_eq!(told, [("a", "allow", sender, 3, 5), ("b", "allow", sender, 1, 4)]);
+}
+
 #[test]
 fn a_worker_without_a_place_counts_nothing() {
     let catalog = listed();
