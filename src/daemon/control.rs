@@ -22,12 +22,13 @@ use crate::explain::Oracle;
 use crate::server::http::Observation;
 use crate::server::shared_catalog::SharedCatalog;
 use crate::state::lock::StateLock;
+use crate::state::overrides::OverrideLog;
 use crate::state::serials::Serials;
 use crate::state::traffic::{Count, TrafficHistory};
 use crate::stats::Taps;
 use crate::stats::report::StatsReport;
 use crate::stats::top::TopReport;
-use crate::status::{SCHEMA, Sources, Status, TrafficStatus};
+use crate::status::{OverridesStatus, SCHEMA, Sources, Status, TrafficStatus};
 use crate::util::time::unix_time;
 use crate::watch::FileChange;
 use crate::wire::name::NameBuf;
@@ -72,6 +73,8 @@ pub(super) struct Control {
     pub(super) since: u64,
     /// How much was asked in the last day.
     pub(super) traffic: TrafficHistory,
+    /// Whom allow lists let in.
+    pub(super) overrides: OverrideLog,
     /// The reloads whose clients wait for their end.
     pub(super) reloads: Reloads,
 }
@@ -105,6 +108,9 @@ impl Control {
         self.save_serials();
         self.count_traffic(unix_time());
         self.report_traffic(TrafficHistory::save);
+        self.count_overrides();
+        let now = unix_time();
+        self.report_overrides(|overrides| overrides.save(now));
         // The servers answer meanwhile.
         self.datasets.finish_writing();
         self.servers.stop().await;
@@ -162,6 +168,10 @@ impl Control {
             ControlRequest::Traffic {} => {
                 let traffic = TrafficStatus::new(&self.traffic, zones(&self.settings));
                 reply.send(ControlAnswer::Traffic(traffic));
+            }
+            ControlRequest::Overrides {} => {
+                self.count_overrides();
+                reply.send(ControlAnswer::Overrides(OverridesStatus::new(&self.overrides)));
             }
             ControlRequest::Events { last, .. } => {
                 let recent = self.personality.recent_events();
@@ -308,6 +318,8 @@ impl Control {
         }
         self.alarms.tell_expired(self.catalog.load().zones(), now, &*self.personality);
         self.alarms.tell_certificates(&self.servers.certificates(), now, &*self.personality);
+        self.count_overrides();
+        self.report_overrides(|overrides| overrides.save_now_and_then(now));
         if self.traffic.is_due(now) {
             self.count_traffic(now);
             self.report_traffic(|traffic| traffic.save_now_and_then());
@@ -331,6 +343,17 @@ impl Control {
         }
     }
 
+    /// Adds what workers have noted since the last time.
+    fn count_overrides(&mut self) {
+        self.overrides.add(&self.stats.statistics().overrides().take());
+    }
+
+    fn report_overrides(&mut self, save: impl FnOnce(&mut OverrideLog) -> io::Result<()>) {
+        if let Err(error) = save(&mut self.overrides) {
+            self.personality.emit(&Event::OverridesNotWritten { error });
+        }
+    }
+
     /// Takes the state folder over when the server that had it has ended, or when it was removed; what
     /// could not be locked is tried again.
     fn lock_again(&mut self) {
@@ -343,6 +366,7 @@ impl Control {
                 self.personality.emit(&Event::StateFolderTaken { folder: folder.to_owned() });
                 self.serials.keep(folder, &lock);
                 self.traffic.keep(folder, &lock);
+                self.overrides.keep(folder, &lock);
                 if let Err(error) = self.datasets.write_snapshots(folder, &lock) {
                     self.personality.emit(&Event::SnapshotWriterFailed { error });
                 }
@@ -355,6 +379,7 @@ impl Control {
                 self.lock = None;
                 self.serials.keep_no_more();
                 self.traffic.keep_no_more();
+                self.overrides.keep_no_more();
                 self.datasets.stop_writing_snapshots();
                 self.personality.emit(&Event::StateFolderBusy { folder: folder.to_owned() });
             }

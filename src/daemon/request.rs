@@ -5,7 +5,7 @@ use crate::config::ConfigSource;
 use crate::event::RecentEvents;
 use crate::explain::{Lookup, Oracle};
 use crate::stats::report::StatsReport;
-use crate::status::{EventStatus, SCHEMA, Status, TrafficStatus};
+use crate::status::{EventStatus, OverridesStatus, SCHEMA, Status, TrafficStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
@@ -34,6 +34,8 @@ pub(crate) enum ControlRequest {
     Stats {},
     /// Tells how much was asked in each minute of the last day.
     Traffic {},
+    /// Tells which senders allow lists let in although a list has them.
+    Overrides {},
     /// Tells what has happened lately.
     Events {
         /// The most events to tell, the newest; all that are kept without it.
@@ -84,6 +86,7 @@ impl ControlRequest {
             | Self::Lookup { .. }
             | Self::Stats {}
             | Self::Traffic {}
+            | Self::Overrides {}
             | Self::Events { .. } => false,
             Self::Reload {} | Self::Accept { .. } => true,
         }
@@ -106,6 +109,8 @@ pub(super) enum ControlAnswer {
     Stats(Box<StatsReport>),
     /// To [`ControlRequest::Traffic`].
     Traffic(TrafficStatus),
+    /// To [`ControlRequest::Overrides`].
+    Overrides(OverridesStatus),
     /// To [`ControlRequest::Events`].
     Events(EventsReport),
     /// The request was not done.

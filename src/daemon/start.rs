@@ -25,6 +25,7 @@ use crate::server::Context;
 use crate::server::http::Observation;
 use crate::server::shared_catalog::SharedCatalog;
 use crate::state::lock::StateLock;
+use crate::state::overrides::OverrideLog;
 use crate::state::serials::Serials;
 use crate::state::traffic::TrafficHistory;
 use crate::stats::top::TopReport;
@@ -321,12 +322,9 @@ pub(super) fn serve(
 
         load.datasets.tidy();
         personality.ready(&load.status(Some(&serving)).start_report(load.start.elapsed()))?;
-        let traffic = TrafficHistory::open(
-            load.settings.server.state_dir.as_deref(),
-            lock.as_ref(),
-            unix_time(),
-            &*personality,
-        );
+        let (folder, now) = (load.settings.server.state_dir.as_deref(), unix_time());
+        let traffic = TrafficHistory::open(folder, lock.as_ref(), now, &*personality);
+        let overrides = OverrideLog::open(folder, lock.as_ref(), now, &*personality);
         let FirstLoad {
             start: started,
             since,
@@ -362,6 +360,7 @@ pub(super) fn serve(
             started,
             since,
             traffic,
+            overrides,
             reloads: Reloads::default(),
         };
         control.run(commands, later).await;

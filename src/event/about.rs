@@ -84,6 +84,7 @@ impl Event {
             | Self::SerialsDamaged { file, .. }
             | Self::CertificateExpiring { file, .. }
             | Self::TrafficUnusable { file, .. }
+            | Self::OverridesUnusable { file, .. }
             | Self::StatisticsNotWritten { file, .. }
             | Self::DnstapConnected { socket: file }
             | Self::DnstapFailed { socket: file, .. }

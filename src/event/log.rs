@@ -84,6 +84,8 @@ pub(crate) fn level(event: &Event) -> Level {
         | Event::CertificateExpiring { .. }
         | Event::TrafficUnusable { .. }
         | Event::TrafficNotWritten { .. }
+        | Event::OverridesUnusable { .. }
+        | Event::OverridesNotWritten { .. }
         | Event::StatisticsNotWritten { .. }
         | Event::FileKeepsChanging { .. }
         | Event::ControlSocketNotOpened { .. }
@@ -316,6 +318,14 @@ pub(crate) fn text(event: &Event) -> String {
         Event::TrafficNotWritten { error } => format!(
             "state folder: how much was asked is not written: {error}; a restart forgets it; see that the folder \
              can be written"
+        ),
+        Event::OverridesUnusable { file, reason } => format!(
+            "{}: {reason}; the senders that allow lists let in are counted from now on; nothing is to be done",
+            file.display()
+        ),
+        Event::OverridesNotWritten { error } => format!(
+            "state folder: the senders that allow lists let in are not written: {error}; a restart forgets them; see \
+             that the folder can be written"
         ),
         Event::Statistics { line } => line.clone(),
         Event::StatisticsNotWritten { file, error } => format!(

@@ -378,6 +378,18 @@ pub enum Event {
         /// Why.
         error: io::Error,
     },
+    /// What is remembered of the senders that allow lists let in cannot be used.
+    OverridesUnusable {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// What is to be remembered of the senders that allow lists let in could not be written.
+    OverridesNotWritten {
+        /// Why.
+        error: io::Error,
+    },
     /// A line of the statistics was asked for.
     Statistics {
         /// The line.
@@ -626,6 +638,8 @@ names! {
     Event::CertificateExpiring { .. } => "certificate-expired",
     Event::TrafficUnusable { .. } => "traffic-unusable",
     Event::TrafficNotWritten { .. } => "traffic-not-written",
+    Event::OverridesUnusable { .. } => "overrides-unusable",
+    Event::OverridesNotWritten { .. } => "overrides-not-written",
     Event::Statistics { .. } => "statistics",
     Event::StatisticsNotWritten { .. } => "statistics-not-written",
     Event::FileKeepsChanging { .. } => "file-keeps-changing",

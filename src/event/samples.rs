@@ -275,6 +275,11 @@ pub(crate) fn samples() -> Vec<Event> {
             reason: "it is damaged".to_owned(),
         },
         Event::TrafficNotWritten { error: error(libc::ENOSPC) },
+        Event::OverridesUnusable {
+            file: "/state/overrides".into(),
+            reason: "it is damaged".to_owned(),
+        },
+        Event::OverridesNotWritten { error: error(libc::ENOSPC) },
         Event::Statistics { line: "stats for 60secs: tot=2 ok=2".to_owned() },
         Event::StatisticsNotWritten { file: "/stats".into(), error: error(libc::EACCES) },
         Event::FileKeepsChanging { file: "/lists/one".into(), time: Duration::from_secs(30) },

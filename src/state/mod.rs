@@ -1,4 +1,4 @@
-//! The state folder: who may write there, the serials of the zones, what was asked, what is known of each dataset, and the
+//! The state folder: who may write there, the serials of the zones, what was asked, what allow lists let in, what is known of each dataset, and the
 //! threads that write that and the snapshots, and keep files aside.
 
 pub(crate) mod accepted;
@@ -6,6 +6,7 @@ pub(crate) mod archive;
 pub mod feeds;
 pub(crate) mod historian;
 pub mod lock;
+pub(crate) mod overrides;
 mod packed;
 pub(crate) mod quarantine;
 pub mod record;
