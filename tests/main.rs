@@ -39,6 +39,7 @@ mod rbldnsd_service;
 mod readme;
 mod reload;
 mod reload_slow;
+mod reports;
 mod resolvers;
 mod scenarios;
 mod snapshots;

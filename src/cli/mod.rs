@@ -19,6 +19,7 @@ mod migrate;
 mod own;
 mod preview;
 mod reload;
+mod report;
 mod sample;
 mod serve;
 mod stats;
@@ -42,6 +43,7 @@ pub use lint::Lint;
 pub use migrate::Migrate;
 pub use own::{Allow, Block};
 pub use reload::Reload;
+pub use report::Report;
 pub use serve::Serve;
 pub use stats::Stats;
 pub use status::Status;
@@ -114,6 +116,7 @@ enum Command {
     Guard(Guard),
     Diff(Diff),
     History(History),
+    Report(Report),
     Lint(Lint),
     Doctor(Doctor),
     Init(Init),
@@ -156,6 +159,7 @@ impl Cli {
                 Command::Guard(guard) => guard.run(),
                 Command::Diff(diff) => diff.run(),
                 Command::History(history) => history.run(),
+                Command::Report(report) => report.run(),
                 Command::Lint(lint) => lint.run(),
                 Command::Doctor(doctor) => doctor.run(),
                 Command::Init(init) => init.run(),

@@ -179,12 +179,7 @@ pub(crate) fn explain(
 impl Lookup {
     /// The zones that list it by a dataset that is not an allow list.
     fn blocking<'l>(&'l self, settings: &'l Settings) -> impl Iterator<Item = &'l ZoneLookup> {
-        // A section of a combined dataset has a name behind that of the dataset.
-        let is_allow = |name: &String| {
-            let whole =
-                settings.dataset(name).or_else(|| settings.dataset(name.rsplit_once('/')?.0));
-            whole.is_some_and(|set| set.usage.allows)
-        };
+        let is_allow = |name: &String| whole(settings, name).is_some_and(|set| set.usage.allows);
         self.zones.iter().filter(move |zone| {
             zone.is_listed() && (zone.listed_by.is_empty() || !zone.listed_by.iter().all(is_allow))
         })
@@ -214,8 +209,36 @@ impl DatasetExplanation {
     }
 }
 
+/// The dataset with a name, or the combined one of which that is a section: such a name stands behind that of the
+/// dataset.
+pub(super) fn whole<'s>(settings: &'s Settings, name: &str) -> Option<&'s config::Dataset> {
+    settings.dataset(name).or_else(|| settings.dataset(name.rsplit_once('/')?.0))
+}
+
+/// True if the files of a dataset are those that are served.
+fn is_current(spec: &config::Dataset, facts: &DatasetFacts) -> bool {
+    facts.files.len() == spec.files.len() && facts.files.iter().all(ServedFile::is_on_disk)
+}
+
+/// The files of a dataset as they are now.
+fn files_on_disk(spec: &config::Dataset) -> Vec<ListFile> {
+    spec.files.iter().map(|path| on_disk(path)).collect()
+}
+
+/// The text of what is served of a dataset, as far as it is at hand.
+pub(super) fn served_files(
+    settings: &Settings,
+    spec: &config::Dataset,
+    facts: &DatasetFacts,
+) -> Option<Vec<ListFile>> {
+    match is_current(spec, facts) {
+        true => Some(files_on_disk(spec)),
+        false => kept(settings.server.state_dir.as_deref()?, spec, facts),
+    }
+}
+
 /// What a dataset has about each of the keys.
-fn of_dataset(
+pub(super) fn of_dataset(
     settings: &Settings,
     spec: &config::Dataset,
     facts: &DatasetFacts,
@@ -227,16 +250,8 @@ fn of_dataset(
         let options = parse_options(spec, server, unix_time());
         search(spec.kind, options, files, forms, server.decompress, until)
     };
-    let is_current =
-        facts.files.len() == spec.files.len() && facts.files.iter().all(ServedFile::is_on_disk);
-    let disk = || look(&spec.files.iter().map(|path| on_disk(path)).collect::<Vec<_>>());
-    let (served, on_disk) = match is_current {
-        true => (Some(disk()), None),
-        false => {
-            let kept = server.state_dir.as_deref().and_then(|folder| kept(folder, spec, facts));
-            (kept.map(|files| look(&files)), Some(disk()))
-        }
-    };
+    let served = served_files(settings, spec, facts).map(|files| look(&files));
+    let on_disk = (!is_current(spec, facts)).then(|| look(&files_on_disk(spec)));
     let zones = |uses: fn(&config::Zone) -> &Vec<String>| {
         let zones = settings.zones.iter().filter(|zone| uses(zone).contains(&spec.name));
         zones.map(|zone| zone.name.to_string()).collect::<Vec<_>>()

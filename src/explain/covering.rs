@@ -330,7 +330,7 @@ impl Met {
 }
 
 /// What an entry is about, as people write it.
-fn shown(key: EntryKey<'_>) -> String {
+pub(super) fn shown(key: EntryKey<'_>) -> String {
     match key {
         EntryKey::Prefix4 { address, len: 32 } => Ipv4Addr::from_bits(address).to_string(),
         EntryKey::Prefix4 { address, len } => format!("{}/{len}", Ipv4Addr::from_bits(address)),
@@ -398,7 +398,7 @@ impl Lines {
 }
 
 /// A line for people.
-fn shown_line(line: &[u8]) -> String {
+pub(super) fn shown_line(line: &[u8]) -> String {
     let cut = &line[..line.len().min(MAX_SHOWN)];
     let text = String::from_utf8_lossy(cut);
     let mut text: String = text

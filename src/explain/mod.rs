@@ -9,7 +9,9 @@ pub mod lookup;
 pub(crate) mod mail_log;
 pub(crate) mod offline;
 mod oracle;
+pub(crate) mod overrides;
 pub(crate) mod past;
+pub(crate) mod unused;
 
 pub(crate) use key::{AskedKey, NotAKey};
 pub(crate) use oracle::{Lookup, Oracle, SCHEMA};

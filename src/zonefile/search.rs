@@ -20,6 +20,8 @@ pub struct Wanted {
     names: HashSet<Box<[u8]>>,
     /// Whether one of them has a length.
     lengths: [u64; 5],
+    /// Every key is looked for.
+    all: bool,
 }
 
 /// An entry that is about some of the keys.
@@ -82,8 +84,13 @@ impl Wanted {
         wanted
     }
 
+    /// Looks for every entry.
+    pub fn all() -> Self {
+        Self { all: true, ..Self::default() }
+    }
+
     fn has4(&self, start: u32, end: u32) -> bool {
-        touches(&self.ip4, start, end)
+        self.all || touches(&self.ip4, start, end)
     }
 
     fn has6(&self, start: u128, end: u128) -> bool {
@@ -92,11 +99,14 @@ impl Wanted {
 
     fn has_name(&self, key: &[u8]) -> bool {
         let bits = self.lengths.get(key.len() / 64).copied().unwrap_or(0);
-        bits >> (key.len() % 64) & 1 == 1 && self.names.contains(key)
+        self.all || bits >> (key.len() % 64) & 1 == 1 && self.names.contains(key)
     }
 
     /// True if an entry for this key says something of one of the keys that are looked for.
     fn has(&self, key: EntryKey<'_>) -> bool {
+        if self.all {
+            return true;
+        }
         if let EntryKey::Name { name, .. } = key {
             if self.names.is_empty() {
                 return false;
