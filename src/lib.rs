@@ -23,6 +23,7 @@
 //! | [`engine`] | what to answer: one function, no I/O, no allocation |
 //! | [`lint`] | what is wrong with a file, and what could be shorter; what can be mended |
 //! | [`dump`] | zones as master files, for other name servers |
+//! | [`export`] | what a zone lists, in the forms that other programs load; as a picture |
 //! | [`source`] | reading one file safely: whole or not at all |
 //! | [`snapshot`] | compiled datasets on disk: format, write, open and map, verify |
 //! | [`history`] | what each load listed and delisted: the log of a dataset, and what it tells |
@@ -79,6 +80,7 @@ pub mod dump;
 pub mod engine;
 pub mod event;
 pub mod explain;
+pub mod export;
 pub mod flat_array;
 pub mod guard;
 pub mod history;

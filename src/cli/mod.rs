@@ -9,6 +9,7 @@ mod diff;
 mod doctor;
 mod dump;
 mod events;
+mod export;
 mod guard;
 mod history;
 mod init;
@@ -27,6 +28,7 @@ mod status;
 mod sync;
 mod top;
 mod verify;
+mod zones;
 
 pub use accept::Accept;
 pub use check::Check;
@@ -36,6 +38,7 @@ pub use diff::Diff;
 pub use doctor::Doctor;
 pub use dump::Dump;
 pub use events::Events;
+pub use export::Export;
 pub use guard::Guard;
 pub use history::History;
 pub use init::Init;
@@ -126,6 +129,7 @@ enum Command {
     Migrate(Migrate),
     Verify(Verify),
     Dump(Dump),
+    Export(Export),
 }
 
 impl Cli {
@@ -169,6 +173,7 @@ impl Cli {
                 Command::Migrate(migrate) => migrate.run(),
                 Command::Verify(verify) => verify.run(),
                 Command::Dump(dump) => dump.run(),
+                Command::Export(export) => export.run(),
             }
         });
         let code = done.unwrap_or_else(|error| {

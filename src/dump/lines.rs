@@ -195,7 +195,7 @@ fn key_text(text: &mut KeyText, key: HitKind, name: &[u8]) {
 }
 
 /// Writes a name as a master file has it, without the final dot.
-pub(super) fn write_master_name(name: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn write_master_name(name: &[u8], out: &mut Vec<u8>) {
     let start = out.len();
     write_text(name, out);
     // Parentheses would begin a line that goes on.

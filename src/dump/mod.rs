@@ -22,6 +22,7 @@ use crate::wire::Type;
 use crate::wire::name::NameBuf;
 use crate::zone::Zone;
 use crate::zone::sweep::{NotAlone, relative, sections};
+pub(crate) use lines::write_master_name;
 use lines::{Lines, absolute};
 use std::io::{self, Write};
 

@@ -10,6 +10,7 @@
 //! |---|---|---|
 //! | [`SweepSection::ip4`], [`SweepSection::ip6`] | addresses | ranges, each with the datasets that list it |
 //! | [`SweepSection::nodes`] | names (RFC 4034 section 6.1) | all names that exist, with wildcards and records |
+//! | [`SweepSection::names`] | names | the same without those of addresses |
 //!
 //! A sweep reads the tries as it goes: its memory does not grow with the zone, but for the ordinary
 //! records.
@@ -243,10 +244,29 @@ impl<'z> SweepSection<'z> {
     /// The error of the visitor, which ends the sweep.
     pub fn nodes<V: Visitor>(&self, visitor: &mut V) -> Result<(), V::Error> {
         let mut merge = names::Merge::start(self, visitor)?;
-        if self.has_ip4 || self.has_ip6 {
+        if self.has_addresses() {
             addresses::walk(self, &mut merge)?;
         }
         merge.finish()
+    }
+
+    /// Gives the names that exist but for those of addresses, as [`nodes`](Self::nodes) does.
+    ///
+    /// # Errors
+    ///
+    /// The error of the visitor, which ends the sweep.
+    pub fn names<V: Visitor>(&self, visitor: &mut V) -> Result<(), V::Error> {
+        names::Merge::start(self, visitor)?.finish()
+    }
+
+    /// True if some dataset can list addresses.
+    pub fn has_addresses(&self) -> bool {
+        self.has_ip4 || self.has_ip6
+    }
+
+    /// True if some dataset can list names.
+    pub fn has_names(&self) -> bool {
+        self.has_names
     }
 
     /// The hit of an answer, if it has a value for the client.

@@ -1,0 +1,309 @@
+//! What a zone lists, as the fewest prefixes and names.
+//!
+//! Of names, the most specific entry decides: that of the name itself, or else that below the nearest name above it.
+//! An exclusion takes a name, or all below it, off an entry above.
+
+use super::values::{Renderer, Value};
+use crate::range::Int;
+use crate::trie::names::encode_key;
+use crate::wire::name::write_text;
+use crate::zone::key::{MAPPED, TestPoint};
+use crate::zone::sweep::{Hit, ListedRange, Node, SweepSection, Visitor};
+use ipnet::{Ipv4Net, Ipv6Net};
+use std::fmt;
+use std::io;
+
+/// What is listed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Key<'k> {
+    /// IPv4 addresses.
+    Ip4(Ipv4Net),
+    /// IPv6 addresses.
+    Ip6(Ipv6Net),
+    /// A name in wire form, relative to the apex.
+    Name(&'k [u8], NameScope),
+}
+
+/// What an entry of a name is for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum NameScope {
+    /// The name alone.
+    Itself,
+    /// All names below it, not the name itself.
+    Below,
+    /// The name, and all below it.
+    Both,
+}
+
+/// An entry.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'e> {
+    /// What is listed.
+    pub key: Key<'e>,
+    /// What it is listed with; empty for an exclusion, and if values were not asked for.
+    pub values: &'e [Value],
+    /// The entry takes names off one above it.
+    pub is_excluded: bool,
+}
+
+/// Kinds of keys.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Kinds {
+    /// Addresses.
+    pub addresses: bool,
+    /// Names.
+    pub names: bool,
+}
+
+impl Kinds {
+    /// Addresses and names.
+    pub(super) const ALL: Self = Self { addresses: true, names: true };
+
+    /// Whether a key is of these.
+    pub(super) fn has(self, key: &Key<'_>) -> bool {
+        if matches!(key, Key::Name(..)) { self.names } else { self.addresses }
+    }
+
+    /// Those that are of both.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self { addresses: self.addresses && other.addresses, names: self.names && other.names }
+    }
+
+    /// For people.
+    pub(super) fn words(self) -> &'static str {
+        match (self.addresses, self.names) {
+            (true, true) => "addresses and names",
+            (true, false) => "addresses",
+            (false, true) => "names",
+            (false, false) => "nothing",
+        }
+    }
+}
+
+/// Walks through the entries of a section: IPv4, IPv6, names, each in order.
+#[derive(Clone, Copy)]
+pub(super) struct Walk<'s, 'z> {
+    section: &'s SweepSection<'z>,
+    test_points: bool,
+    kinds: Kinds,
+    /// Prefixes whose answers differ are kept apart, and values are told.
+    has_values: bool,
+}
+
+impl<'s, 'z> Walk<'s, 'z> {
+    pub(super) fn new(section: &'s SweepSection<'z>, test_points: bool) -> Self {
+        Self { section, test_points, kinds: Kinds::ALL, has_values: true }
+    }
+
+    /// The kinds of keys that the section can list.
+    pub(super) fn kinds(&self) -> Kinds {
+        Kinds { addresses: self.section.has_addresses(), names: self.section.has_names() }
+    }
+
+    /// The walk through these keys alone.
+    pub(super) fn of(self, kinds: Kinds, has_values: bool) -> Self {
+        Self { kinds, has_values, ..self }
+    }
+
+    /// Whether values are told.
+    pub(super) fn has_values(&self) -> bool {
+        self.has_values
+    }
+
+    /// Gives all keys, without values; `true` for exclusions.
+    pub(super) fn keys(
+        &self,
+        take: &mut dyn FnMut(&Key<'_>, bool) -> io::Result<()>,
+    ) -> io::Result<()> {
+        self.walk(None, &mut |entry| take(&entry.key, entry.is_excluded))
+    }
+
+    /// Gives all entries.
+    pub(super) fn entries(
+        &self,
+        take: &mut dyn FnMut(&Entry<'_>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        self.walk(self.has_values.then(|| Renderer::new(self.section)), take)
+    }
+
+    fn walk(
+        &self,
+        mut renderer: Option<Renderer<'s, 'z>>,
+        take: &mut dyn FnMut(&Entry<'_>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        if self.kinds.addresses {
+            let point = (!self.test_points).then_some(TestPoint::LISTED);
+            for (start, len, hits) in self.prefixes(self.section.ip4(), point) {
+                let values = renderer.as_mut().map_or(&[][..], |it| it.of_ip4(&hits, start));
+                let key = Key::Ip4(Ipv4Net::new_assert(start.into(), len));
+                take(&Entry { key, values, is_excluded: false })?;
+            }
+            let point = point.map(|point| MAPPED | u128::from(point));
+            for (start, len, hits) in self.prefixes(self.section.ip6(), point) {
+                let values = renderer.as_mut().map_or(&[][..], |it| it.of_ip6(&hits, start));
+                let key = Key::Ip6(Ipv6Net::new_assert(start.into(), len));
+                take(&Entry { key, values, is_excluded: false })?;
+            }
+        }
+        if self.kinds.names {
+            let test_points = self.test_points;
+            self.section.names(&mut Names { renderer, take, above: Vec::new(), test_points })?;
+        }
+        Ok(())
+    }
+
+    /// The fewest prefixes of ranges.
+    fn prefixes<K: Int>(
+        &self,
+        ranges: impl Iterator<Item = ListedRange<K>>,
+        test_point: Option<K>,
+    ) -> impl Iterator<Item = (K, u8, crate::zone::sweep::Hits)> {
+        let has_values = self.has_values;
+        let ranges = ranges.map(|ListedRange { start, end, hits }| (start, end, hits));
+        let ranges = merged(ranges, move |a, b| !has_values || a == b);
+        // The test point alone is left out; a wider range that it is in stays whole.
+        let mut before = None;
+        let mut ranges = ranges.peekable();
+        let ranges = std::iter::from_fn(move || {
+            loop {
+                let (start, end, hits) = ranges.next()?;
+                let touches = before.and_then(K::successor) == Some(start)
+                    || ranges.peek().is_some_and(|next| end.successor() == Some(next.0));
+                before = Some(end);
+                if Some(start) != test_point || start != end || touches {
+                    return Some((start, end, hits));
+                }
+            }
+        });
+        ranges.flat_map(|(start, end, hits)| {
+            prefixes(start, end).map(move |(start, len)| (start, len, hits.clone()))
+        })
+    }
+}
+
+/// Ranges in order, those that touch made one if they may be.
+pub(super) fn merged<K: Int, T>(
+    ranges: impl Iterator<Item = (K, K, T)>,
+    may: impl Fn(&T, &T) -> bool,
+) -> impl Iterator<Item = (K, K, T)> {
+    let mut ranges = ranges.peekable();
+    std::iter::from_fn(move || {
+        let (start, mut end, with) = ranges.next()?;
+        let goes_on = |end: K, next: &(K, K, T)| end.successor() == Some(next.0);
+        while let Some(next) = ranges.next_if(|it| goes_on(end, it) && may(&with, &it.2)) {
+            end = next.1;
+        }
+        Some((start, end, with))
+    })
+}
+
+/// The fewest prefixes that make a range, in order: each with its first address and its length.
+pub(super) fn prefixes<K: Int>(start: K, end: K) -> impl Iterator<Item = (K, u8)> {
+    let mut next = Some(start);
+    std::iter::from_fn(move || {
+        let start = next.filter(|start| *start <= end)?;
+        // As wide as its first address is aligned, and no wider than what is left.
+        let fits = match (end - start).successor() {
+            Some(left) => K::BITS - 1 - left.leading_zeros(),
+            None => K::BITS,
+        };
+        let len = (K::BITS - fits.min(start.trailing_zeros())) as u8;
+        next = start.last_of_prefix(len).successor();
+        Some((start, len))
+    })
+}
+
+/// Makes entries of the names of a sweep.
+struct Names<'s, 'z, 't> {
+    renderer: Option<Renderer<'s, 'z>>,
+    take: &'t mut dyn FnMut(&Entry<'_>) -> io::Result<()>,
+    /// What is listed below the names from the apex down to that above the one at hand.
+    above: Vec<Vec<Hit>>,
+    test_points: bool,
+}
+
+impl Visitor for Names<'_, '_, '_> {
+    type Error = io::Error;
+
+    fn node(&mut self, Node { name, itself, wildcard, .. }: Node<'_, '_>) -> io::Result<()> {
+        let labels = crate::wire::name::Labels::of(name).count();
+        self.above.truncate(labels);
+        let above = self.above.last().map_or(&[][..], Vec::as_slice);
+        // The apex is no key.
+        let is_test = !self.test_points && name == b"\x04test\0" && wildcard.is_empty();
+        let itself_differs = labels > 0 && itself != above && !(is_test && above.is_empty());
+        let below_differs = wildcard != above;
+        if itself_differs && below_differs && itself == wildcard {
+            self.entry(name, NameScope::Both, itself)?;
+        } else {
+            if itself_differs {
+                self.entry(name, NameScope::Itself, itself)?;
+            }
+            if below_differs {
+                self.entry(name, NameScope::Below, wildcard)?;
+            }
+        }
+        self.above.push(wildcard.to_vec());
+        Ok(())
+    }
+
+    /// Only wildcards for addresses ask.
+    fn shows_key(&mut self, _: &Hit) -> bool {
+        false
+    }
+}
+
+impl Names<'_, '_, '_> {
+    fn entry(&mut self, name: &[u8], scope: NameScope, hits: &[Hit]) -> io::Result<()> {
+        let values = self.renderer.as_mut().map_or(&[][..], |it| it.of_name(hits, name));
+        let key = Key::Name(name, scope);
+        (self.take)(&Entry { key, values, is_excluded: hits.is_empty() })
+    }
+}
+
+/// The place of a key in the order of entries.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Place {
+    Ip4(u32, u8),
+    Ip6(u128, u8),
+    Name(Vec<u8>, NameScope),
+}
+
+impl Key<'_> {
+    pub(super) fn place(&self) -> Place {
+        match self {
+            Self::Ip4(net) => Place::Ip4(net.network().into(), net.prefix_len()),
+            Self::Ip6(net) => Place::Ip6(net.network().into(), net.prefix_len()),
+            Self::Name(name, scope) => {
+                let mut key = Vec::with_capacity(name.len());
+                encode_key(name, &mut key);
+                Place::Name(key, *scope)
+            }
+        }
+    }
+}
+
+/// An address without the length of its prefix, or a prefix; a name as the dataset type `dnset` has it: `*.` before it
+/// for all below it, `.` for the name and all below it.
+impl fmt::Display for Key<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ip4(net) if net.prefix_len() == 32 => net.network().fmt(f),
+            Self::Ip4(net) => net.fmt(f),
+            Self::Ip6(net) if net.prefix_len() == 128 => net.network().fmt(f),
+            Self::Ip6(net) => net.fmt(f),
+            Self::Name(name, scope) => {
+                let mut text = Vec::with_capacity(name.len());
+                write_text(name, &mut text);
+                let text = String::from_utf8_lossy(&text);
+                let is_root = text == ".";
+                match scope {
+                    NameScope::Below if is_root => f.write_str("*"),
+                    NameScope::Both if !is_root => write!(f, ".{text}"),
+                    NameScope::Below => write!(f, "*.{text}"),
+                    NameScope::Itself | NameScope::Both => f.write_str(&text),
+                }
+            }
+        }
+    }
+}

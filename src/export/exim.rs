@@ -1,0 +1,64 @@
+//! Files of Exim's single-key lookups: addresses for `net-iplsearch`, names for `partial0-lsearch`. The data is
+//! what to say to the client; that of an exclusion is empty.
+
+use super::entries::{Entry, Key, Kinds, NameScope};
+use super::postfix::reason;
+use super::{About, FormatWriter, is_host_name};
+use std::io::{self, Write};
+
+pub(super) struct Exim {
+    zone: String,
+    names: bool,
+}
+
+impl Exim {
+    pub(super) fn new(zone: &str, names: bool) -> Self {
+        Self { zone: zone.to_owned(), names }
+    }
+}
+
+impl FormatWriter for Exim {
+    fn kinds(&self, zone: Kinds) -> Kinds {
+        one_kind(zone, self.names)
+    }
+
+    fn has_values(&self) -> bool {
+        true
+    }
+
+    fn holds(&self, key: &Key<'_>, _: bool) -> bool {
+        !matches!(key, Key::Name(name, _) if !is_host_name(name))
+    }
+
+    fn head(&mut self, about: &About, out: &mut dyn Write) -> io::Result<()> {
+        about.comment("#", out)
+    }
+
+    fn entry(&mut self, entry: &Entry<'_>, out: &mut dyn Write) -> io::Result<()> {
+        let data = match entry.is_excluded {
+            true => String::new(),
+            false => format!(" {}", reason(&self.zone, entry.values)),
+        };
+        match entry.key {
+            key @ Key::Ip4(_) => writeln!(out, "{key}:{data}"),
+            // Its colons would end the key.
+            key @ Key::Ip6(_) => writeln!(out, "\"{key}\":{data}"),
+            Key::Name(name, scope) => {
+                if scope != NameScope::Below {
+                    writeln!(out, "{}:{data}", Key::Name(name, NameScope::Itself))?;
+                }
+                if scope != NameScope::Itself {
+                    writeln!(out, "{}:{data}", Key::Name(name, NameScope::Below))?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// What a file holds that holds either addresses or names: addresses, unless names are wanted or there is nothing
+/// else.
+pub(super) fn one_kind(zone: Kinds, names: bool) -> Kinds {
+    let addresses = zone.addresses && !(names && zone.names);
+    Kinds { addresses, names: zone.names && !addresses }
+}

@@ -1,0 +1,111 @@
+//! Response policy zones (draft-vixie-dnsop-dns-rpz): names are answered with NXDOMAIN, and so is what has
+//! an address that is listed (`rpz-ip`).
+
+use super::entries::{Entry, Key, Kinds, NameScope};
+use super::{About, FormatWriter};
+use crate::dump::write_master_name;
+use crate::wire::name::MAX_NAME;
+use crate::zone::Soa;
+use ipnet::{Ipv4Net, Ipv6Net};
+use std::io::{self, Write};
+
+/// What is kept free behind a name, for the name of the policy zone and a wildcard.
+const ROOM: usize = 64;
+
+pub(super) struct Rpz<'s> {
+    soa: &'s Soa,
+}
+
+impl<'s> Rpz<'s> {
+    pub(super) fn new(soa: &'s Soa) -> Self {
+        Self { soa }
+    }
+}
+
+impl FormatWriter for Rpz<'_> {
+    fn kinds(&self, zone: Kinds) -> Kinds {
+        zone
+    }
+
+    fn holds(&self, key: &Key<'_>, _: bool) -> bool {
+        !matches!(key, Key::Name(name, _) if name.len() + ROOM > MAX_NAME)
+    }
+
+    /// All owners are relative: the zone takes the name that the resolver gives it.
+    fn head(&mut self, about: &About, out: &mut dyn Write) -> io::Result<()> {
+        about.comment(";", out)?;
+        let Soa { refresh, retry, expire, minimum, ttl, .. } = self.soa;
+        let timers = format!("{refresh} {retry} {expire} {minimum}");
+        writeln!(out, "$TTL {ttl}")?;
+        writeln!(out, "@ SOA localhost. nobody.invalid. {} {timers}", about.serial)?;
+        out.write_all(b"@ NS localhost.\n")
+    }
+
+    fn entry(&mut self, entry: &Entry<'_>, out: &mut dyn Write) -> io::Result<()> {
+        let action = if entry.is_excluded { "rpz-passthru." } else { "." };
+        match entry.key {
+            // No address triggers a prefix of length 0.
+            Key::Ip4(net) if net.prefix_len() == 0 => halves4(net, out),
+            Key::Ip6(net) if net.prefix_len() == 0 => halves6(net, out),
+            Key::Ip4(net) => writeln!(out, "{} CNAME {action}", owner4(net)),
+            Key::Ip6(net) => writeln!(out, "{} CNAME {action}", owner6(net)),
+            Key::Name(name, scope) => {
+                let mut owner = Vec::new();
+                if name != [0] {
+                    write_master_name(name, &mut owner);
+                }
+                let mut line = |wildcard: &[u8]| {
+                    out.write_all(wildcard)?;
+                    out.write_all(&owner)?;
+                    writeln!(out, " CNAME {action}")
+                };
+                let below: &[u8] = if owner.is_empty() { b"*" } else { b"*." };
+                if scope != NameScope::Below {
+                    line(b"")?;
+                }
+                if scope != NameScope::Itself {
+                    line(below)?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+fn halves4(net: Ipv4Net, out: &mut dyn Write) -> io::Result<()> {
+    let mut halves = net.subnets(1).into_iter().flatten();
+    halves.try_for_each(|half| writeln!(out, "{} CNAME .", owner4(half)))
+}
+
+fn halves6(net: Ipv6Net, out: &mut dyn Write) -> io::Result<()> {
+    let mut halves = net.subnets(1).into_iter().flatten();
+    halves.try_for_each(|half| writeln!(out, "{} CNAME .", owner6(half)))
+}
+
+fn owner4(net: Ipv4Net) -> String {
+    let [a, b, c, d] = net.network().octets();
+    format!("{}.{d}.{c}.{b}.{a}.rpz-ip", net.prefix_len())
+}
+
+/// The words in reverse, the longest run of zeros as `zz`.
+fn owner6(net: Ipv6Net) -> String {
+    let words = net.network().segments();
+    let mut longest = 0..0;
+    let mut at = 0;
+    while at < words.len() {
+        let run = words[at..].iter().take_while(|word| **word == 0).count();
+        if run > longest.len() && run > 1 {
+            longest = at..at + run;
+        }
+        at += run.max(1);
+    }
+    let mut owner = net.prefix_len().to_string();
+    for at in (0..words.len()).rev() {
+        if at + 1 == longest.end {
+            owner.push_str(".zz");
+        } else if !longest.contains(&at) {
+            owner.push_str(&format!(".{:x}", words[at]));
+        }
+    }
+    owner + ".rpz-ip"
+}

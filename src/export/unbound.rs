@@ -1,0 +1,59 @@
+//! Lines of unbound for names: `local-zone` for a name and all below it. They are matched by the nearest name,
+//! so that one name alone is a transparent zone with a TXT record of its own: other questions for it have no answer.
+//!
+//! What is listed below a name but not there, and an exclusion of one name alone, cannot be said: use a
+//! response policy zone.
+
+use super::entries::{Entry, Key, Kinds, NameScope};
+use super::postfix::reason;
+use super::{About, FormatWriter, is_host_name};
+use std::io::{self, Write};
+
+pub(super) struct Unbound {
+    zone: String,
+}
+
+impl Unbound {
+    pub(super) fn new(zone: &str) -> Self {
+        Self { zone: zone.to_owned() }
+    }
+}
+
+impl FormatWriter for Unbound {
+    fn kinds(&self, zone: Kinds) -> Kinds {
+        Kinds { addresses: false, ..zone }
+    }
+
+    fn has_values(&self) -> bool {
+        true
+    }
+
+    fn holds(&self, key: &Key<'_>, is_excluded: bool) -> bool {
+        match key {
+            Key::Name(name, NameScope::Both) => is_host_name(name),
+            Key::Name(name, NameScope::Itself) => is_host_name(name) && !is_excluded,
+            _ => false,
+        }
+    }
+
+    fn head(&mut self, about: &About, out: &mut dyn Write) -> io::Result<()> {
+        about.comment("#", out)?;
+        out.write_all(b"server:\n")
+    }
+
+    fn entry(&mut self, entry: &Entry<'_>, out: &mut dyn Write) -> io::Result<()> {
+        let Key::Name(name, scope) = entry.key else { return Ok(()) };
+        let name = Key::Name(name, NameScope::Itself);
+        if entry.is_excluded {
+            return writeln!(out, "local-zone: \"{name}.\" transparent");
+        }
+        if scope == NameScope::Both {
+            return writeln!(out, "local-zone: \"{name}.\" always_nxdomain");
+        }
+        // Quotes and backslashes would end the text.
+        let text = reason(&self.zone, entry.values).replace(['"', '\'', '\\'], "?");
+        let text: String = text.chars().take(255).collect();
+        writeln!(out, "local-zone: \"{name}.\" transparent")?;
+        writeln!(out, "local-data: '{name}. TXT \"{text}\"'")
+    }
+}
