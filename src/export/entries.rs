@@ -64,11 +64,6 @@ impl Kinds {
         if matches!(key, Key::Name(..)) { self.names } else { self.addresses }
     }
 
-    /// Those that are of both.
-    pub(super) fn and(self, other: Self) -> Self {
-        Self { addresses: self.addresses && other.addresses, names: self.names && other.names }
-    }
-
     /// For people.
     pub(super) fn words(self) -> &'static str {
         match (self.addresses, self.names) {
