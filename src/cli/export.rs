@@ -2,7 +2,7 @@
 
 use super::{config_source, zones};
 use crate::daemon;
-use crate::export::{self, Earlier, ExportOptions, Format};
+use crate::export::{self, Earlier, ExportFormat, ExportOptions};
 use crate::wire::name::NameBuf;
 use crate::zone::sweep::{SweepOptions, SweepSection, sections};
 use crate::zone::{Catalog, Zone};
@@ -40,7 +40,7 @@ pub struct Export {
     test_points: bool,
     /// The format.
     #[arg(value_enum)]
-    format: Format,
+    format: ExportFormat,
     /// The zone, or the subzone of one with a `combined` dataset.
     zone: String,
 }

@@ -3,9 +3,8 @@
 //! Both have their entries in one order, so that they are compared as they are read. Memory grows with the changes
 //! alone.
 
-use super::entries::{Entry, Key, NameScope, Place, Walk, prefixes};
-use super::jsonl::{SCOPES, rest_of};
-use super::values::Value;
+use super::entries::{ExportEntry, ExportKey, NameScope, Place, Walk, prefixes};
+use super::values::ExportValue;
 use crate::range::Int as _;
 use crate::wire::name::NameBuf;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -62,7 +61,7 @@ pub(super) enum Change {
 pub(super) struct KeptEntry {
     key: KeptKey,
     pub(super) is_excluded: bool,
-    pub(super) values: Vec<Value>,
+    pub(super) values: Vec<ExportValue>,
 }
 
 #[derive(Clone, Debug)]
@@ -80,19 +79,19 @@ pub(super) struct Changes {
 }
 
 impl KeptEntry {
-    pub(super) fn key(&self) -> Key<'_> {
+    pub(super) fn key(&self) -> ExportKey<'_> {
         match &self.key {
-            KeptKey::Prefix(IpNet::V4(net)) => Key::Ip4(*net),
-            KeptKey::Prefix(IpNet::V6(net)) => Key::Ip6(*net),
-            KeptKey::Name(name, scope) => Key::Name(name.as_wire(), *scope),
+            KeptKey::Prefix(IpNet::V4(net)) => ExportKey::Ip4(*net),
+            KeptKey::Prefix(IpNet::V6(net)) => ExportKey::Ip6(*net),
+            KeptKey::Name(name, scope) => ExportKey::Name(name.as_wire(), *scope),
         }
     }
 
-    fn of(entry: &Entry<'_>) -> Self {
+    fn of(entry: &ExportEntry<'_>) -> Self {
         let key = match entry.key {
-            Key::Ip4(net) => KeptKey::Prefix(net.into()),
-            Key::Ip6(net) => KeptKey::Prefix(net.into()),
-            Key::Name(name, scope) => {
+            ExportKey::Ip4(net) => KeptKey::Prefix(net.into()),
+            ExportKey::Ip6(net) => KeptKey::Prefix(net.into()),
+            ExportKey::Name(name, scope) => {
                 KeptKey::Name(Box::new(NameBuf::from_wire(name).unwrap_or(NameBuf::ROOT)), scope)
             }
         };
@@ -101,6 +100,16 @@ impl KeptEntry {
 
     fn place(&self) -> Place {
         self.key().place()
+    }
+
+    /// Whether an entry with the same key says the same: texts were written as UTF-8.
+    fn is_as(&self, entry: &ExportEntry<'_>) -> bool {
+        let is_equal = |(kept, value): (&ExportValue, &ExportValue)| {
+            kept.a == value.a && kept.text == String::from_utf8_lossy(&value.text).as_bytes()
+        };
+        self.is_excluded == entry.is_excluded
+            && self.values.len() == entry.values.len()
+            && self.values.iter().zip(entry.values).all(is_equal)
     }
 
     fn prefix(net: impl Into<IpNet>) -> Self {
@@ -121,18 +130,14 @@ impl Changes {
         let mut next = old.next()?;
         let mut entries = Vec::new();
         let mut failed = None;
-        let mut take = |entry: &Entry<'_>| -> Result<(), EarlierError> {
+        let mut take = |entry: &ExportEntry<'_>| -> Result<(), EarlierError> {
             let place = entry.key.place();
             while let Some(before) = next.take_if(|old| old.place() < place) {
                 entries.push((Change::Remove, before));
                 next = old.next()?;
             }
             if let Some(same) = next.take_if(|old| old.place() == place) {
-                let is_equal = !walk.has_values() || {
-                    let Entry { key, .. } = *entry;
-                    let (is_excluded, values) = (same.is_excluded, &*same.values);
-                    rest_of(&Entry { key, is_excluded, values }) == rest_of(entry)
-                };
+                let is_equal = !walk.has_values() || same.is_as(entry);
                 next = old.next()?;
                 if is_equal {
                     return Ok(());
@@ -159,9 +164,9 @@ impl Changes {
     }
 
     /// The prefixes that were added or removed.
-    pub(super) fn prefixes(&self, wanted: Change) -> impl Iterator<Item = Key<'_>> {
+    pub(super) fn prefixes(&self, wanted: Change) -> impl Iterator<Item = ExportKey<'_>> {
         let of_kind = self.entries.iter().filter(move |(change, _)| *change == wanted);
-        of_kind.map(|(_, entry)| entry.key()).filter(|key| !matches!(key, Key::Name(..)))
+        of_kind.map(|(_, entry)| entry.key()).filter(|key| !matches!(key, ExportKey::Name(..)))
     }
 }
 
@@ -246,14 +251,14 @@ impl<'r> Lines<'r> {
             }
             (None, Some(name), Some(scope)) => {
                 let name = name.parse().map_err(|error| self.wrong(error))?;
-                let scope = SCOPES.iter().find(|(word, _)| word == scope);
-                let (_, scope) = scope.ok_or_else(|| self.wrong("no scope"))?;
-                KeptKey::Name(Box::new(name), *scope)
+                let scope = NameScope::ALL.into_iter().find(|known| known.word() == scope);
+                let scope = scope.ok_or_else(|| self.wrong("no scope"))?;
+                KeptKey::Name(Box::new(name), scope)
             }
             _ => return Err(self.wrong("neither a prefix nor a name")),
         };
         let values = line.values.into_iter();
-        let values = values.map(|LineValue { a, text }| Value { a, text: text.into_bytes() });
+        let values = values.map(|LineValue { a, text }| ExportValue { a, text: text.into_bytes() });
         let entry = KeptEntry { key, is_excluded: line.excluded, values: values.collect() };
         let place = entry.place();
         if self.last.as_ref().is_some_and(|last| *last >= place) {

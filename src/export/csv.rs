@@ -1,6 +1,6 @@
 //! CSV (RFC 4180): key, values and texts of each entry.
 
-use super::entries::{Entry, Kinds};
+use super::entries::{ExportEntry, Kinds};
 use super::{About, FormatWriter};
 use std::io::{self, Write};
 
@@ -20,7 +20,7 @@ impl FormatWriter for Csv {
         out.write_all(b"key,values,texts\r\n")
     }
 
-    fn entry(&mut self, entry: &Entry<'_>, out: &mut dyn Write) -> io::Result<()> {
+    fn entry(&mut self, entry: &ExportEntry<'_>, out: &mut dyn Write) -> io::Result<()> {
         let sign = if entry.is_excluded { "!" } else { "" };
         field(&format!("{sign}{}", entry.key), out)?;
         out.write_all(b",")?;

@@ -3,7 +3,7 @@
 //! Of names, the most specific entry decides: that of the name itself, or else that below the nearest name above it.
 //! An exclusion takes a name, or all below it, off an entry above.
 
-use super::values::{Renderer, Value};
+use super::values::{ExportValue, Renderer};
 use crate::range::Int;
 use crate::trie::names::encode_key;
 use crate::wire::name::write_text;
@@ -15,7 +15,7 @@ use std::io;
 
 /// What is listed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Key<'k> {
+pub enum ExportKey<'k> {
     /// IPv4 addresses.
     Ip4(Ipv4Net),
     /// IPv6 addresses.
@@ -35,13 +35,26 @@ pub enum NameScope {
     Both,
 }
 
+impl NameScope {
+    pub(super) const ALL: [Self; 3] = [Self::Itself, Self::Below, Self::Both];
+
+    /// As JSON lines have it.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Itself => "name",
+            Self::Below => "below",
+            Self::Both => "both",
+        }
+    }
+}
+
 /// An entry.
 #[derive(Clone, Copy, Debug)]
-pub struct Entry<'e> {
+pub struct ExportEntry<'e> {
     /// What is listed.
-    pub key: Key<'e>,
+    pub key: ExportKey<'e>,
     /// What it is listed with; empty for an exclusion, and if values were not asked for.
-    pub values: &'e [Value],
+    pub values: &'e [ExportValue],
     /// The entry takes names off one above it.
     pub is_excluded: bool,
 }
@@ -60,8 +73,8 @@ impl Kinds {
     pub(super) const ALL: Self = Self { addresses: true, names: true };
 
     /// Whether a key is of these.
-    pub(super) fn has(self, key: &Key<'_>) -> bool {
-        if matches!(key, Key::Name(..)) { self.names } else { self.addresses }
+    pub(super) fn has(self, key: &ExportKey<'_>) -> bool {
+        if matches!(key, ExportKey::Name(..)) { self.names } else { self.addresses }
     }
 
     /// For people.
@@ -108,7 +121,7 @@ impl<'s, 'z> Walk<'s, 'z> {
     /// Gives all keys, without values; `true` for exclusions.
     pub(super) fn keys(
         &self,
-        take: &mut dyn FnMut(&Key<'_>, bool) -> io::Result<()>,
+        take: &mut dyn FnMut(&ExportKey<'_>, bool) -> io::Result<()>,
     ) -> io::Result<()> {
         self.walk(None, &mut |entry| take(&entry.key, entry.is_excluded))
     }
@@ -116,7 +129,7 @@ impl<'s, 'z> Walk<'s, 'z> {
     /// Gives all entries.
     pub(super) fn entries(
         &self,
-        take: &mut dyn FnMut(&Entry<'_>) -> io::Result<()>,
+        take: &mut dyn FnMut(&ExportEntry<'_>) -> io::Result<()>,
     ) -> io::Result<()> {
         self.walk(self.has_values.then(|| Renderer::new(self.section)), take)
     }
@@ -124,20 +137,20 @@ impl<'s, 'z> Walk<'s, 'z> {
     fn walk(
         &self,
         mut renderer: Option<Renderer<'s, 'z>>,
-        take: &mut dyn FnMut(&Entry<'_>) -> io::Result<()>,
+        take: &mut dyn FnMut(&ExportEntry<'_>) -> io::Result<()>,
     ) -> io::Result<()> {
         if self.kinds.addresses {
             let point = (!self.test_points).then_some(TestPoint::LISTED);
             for (start, len, hits) in self.prefixes(self.section.ip4(), point) {
                 let values = renderer.as_mut().map_or(&[][..], |it| it.of_ip4(&hits, start));
-                let key = Key::Ip4(Ipv4Net::new_assert(start.into(), len));
-                take(&Entry { key, values, is_excluded: false })?;
+                let key = ExportKey::Ip4(Ipv4Net::new_assert(start.into(), len));
+                take(&ExportEntry { key, values, is_excluded: false })?;
             }
             let point = point.map(|point| MAPPED | u128::from(point));
             for (start, len, hits) in self.prefixes(self.section.ip6(), point) {
                 let values = renderer.as_mut().map_or(&[][..], |it| it.of_ip6(&hits, start));
-                let key = Key::Ip6(Ipv6Net::new_assert(start.into(), len));
-                take(&Entry { key, values, is_excluded: false })?;
+                let key = ExportKey::Ip6(Ipv6Net::new_assert(start.into(), len));
+                take(&ExportEntry { key, values, is_excluded: false })?;
             }
         }
         if self.kinds.names {
@@ -211,7 +224,7 @@ pub(super) fn prefixes<K: Int>(start: K, end: K) -> impl Iterator<Item = (K, u8)
 /// Makes entries of the names of a sweep.
 struct Names<'s, 'z, 't> {
     renderer: Option<Renderer<'s, 'z>>,
-    take: &'t mut dyn FnMut(&Entry<'_>) -> io::Result<()>,
+    take: &'t mut dyn FnMut(&ExportEntry<'_>) -> io::Result<()>,
     /// What is listed below the names from the apex down to that above the one at hand.
     above: Vec<Vec<Hit>>,
     test_points: bool,
@@ -251,8 +264,8 @@ impl Visitor for Names<'_, '_, '_> {
 impl Names<'_, '_, '_> {
     fn entry(&mut self, name: &[u8], scope: NameScope, hits: &[Hit]) -> io::Result<()> {
         let values = self.renderer.as_mut().map_or(&[][..], |it| it.of_name(hits, name));
-        let key = Key::Name(name, scope);
-        (self.take)(&Entry { key, values, is_excluded: hits.is_empty() })
+        let key = ExportKey::Name(name, scope);
+        (self.take)(&ExportEntry { key, values, is_excluded: hits.is_empty() })
     }
 }
 
@@ -264,7 +277,7 @@ pub(super) enum Place {
     Name(Vec<u8>, NameScope),
 }
 
-impl Key<'_> {
+impl ExportKey<'_> {
     pub(super) fn place(&self) -> Place {
         match self {
             Self::Ip4(net) => Place::Ip4(net.network().into(), net.prefix_len()),
@@ -280,7 +293,7 @@ impl Key<'_> {
 
 /// An address without the length of its prefix, or a prefix; a name as the dataset type `dnset` has it: `*.` before it
 /// for all below it, `.` for the name and all below it.
-impl fmt::Display for Key<'_> {
+impl fmt::Display for ExportKey<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ip4(net) if net.prefix_len() == 32 => net.network().fmt(f),

@@ -1,7 +1,7 @@
 //! Files of Exim's single-key lookups: addresses for `net-iplsearch`, names for `partial0-lsearch`. The data is
 //! what to say to the client; that of an exclusion is empty.
 
-use super::entries::{Entry, Key, Kinds, NameScope};
+use super::entries::{ExportEntry, ExportKey, Kinds, NameScope};
 use super::postfix::reason;
 use super::{About, FormatWriter, is_host_name};
 use std::io::{self, Write};
@@ -26,29 +26,29 @@ impl FormatWriter for Exim {
         true
     }
 
-    fn holds(&self, key: &Key<'_>, _: bool) -> bool {
-        !matches!(key, Key::Name(name, _) if !is_host_name(name))
+    fn holds(&self, key: &ExportKey<'_>, _: bool) -> bool {
+        !matches!(key, ExportKey::Name(name, _) if !is_host_name(name))
     }
 
     fn head(&mut self, about: &About, out: &mut dyn Write) -> io::Result<()> {
         about.comment("#", out)
     }
 
-    fn entry(&mut self, entry: &Entry<'_>, out: &mut dyn Write) -> io::Result<()> {
+    fn entry(&mut self, entry: &ExportEntry<'_>, out: &mut dyn Write) -> io::Result<()> {
         let data = match entry.is_excluded {
             true => String::new(),
             false => format!(" {}", reason(&self.zone, entry.values)),
         };
         match entry.key {
-            key @ Key::Ip4(_) => writeln!(out, "{key}:{data}"),
+            key @ ExportKey::Ip4(_) => writeln!(out, "{key}:{data}"),
             // Its colons would end the key.
-            key @ Key::Ip6(_) => writeln!(out, "\"{key}\":{data}"),
-            Key::Name(name, scope) => {
+            key @ ExportKey::Ip6(_) => writeln!(out, "\"{key}\":{data}"),
+            ExportKey::Name(name, scope) => {
                 if scope != NameScope::Below {
-                    writeln!(out, "{}:{data}", Key::Name(name, NameScope::Itself))?;
+                    writeln!(out, "{}:{data}", ExportKey::Name(name, NameScope::Itself))?;
                 }
                 if scope != NameScope::Itself {
-                    writeln!(out, "{}:{data}", Key::Name(name, NameScope::Below))?;
+                    writeln!(out, "{}:{data}", ExportKey::Name(name, NameScope::Below))?;
                 }
                 Ok(())
             }

@@ -2,7 +2,7 @@
 //! or changes that.
 
 use super::changes::{Change, Changes};
-use super::entries::{Entry, Key, Kinds};
+use super::entries::{ExportEntry, ExportKey, Kinds};
 use super::{About, ExportError, FAMILIES, FormatWriter, family};
 use ipnet::{Ipv4Net, Ipv6Net};
 use std::io::{self, Write};
@@ -30,7 +30,13 @@ impl Ipset {
         Ok(Self { set: set.to_owned() })
     }
 
-    fn line(&self, verb: &str, key: &Key<'_>, end: &str, out: &mut dyn Write) -> io::Result<()> {
+    fn line(
+        &self,
+        verb: &str,
+        key: &ExportKey<'_>,
+        end: &str,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
         let Some(at) = family(key) else { return Ok(()) };
         let (set, family) = (&self.set, FAMILIES[at]);
         let new = if end.is_empty() { NEW } else { "" };
@@ -42,13 +48,13 @@ impl Ipset {
 }
 
 /// A key; the two halves of the one that is all addresses, which ipset does not take.
-fn halves<'k>(key: &Key<'k>) -> Vec<Key<'k>> {
+fn halves<'k>(key: &ExportKey<'k>) -> Vec<ExportKey<'k>> {
     match key {
-        Key::Ip4(net) if net.prefix_len() == 0 => {
-            net.subnets(1).into_iter().flatten().map(|net: Ipv4Net| Key::Ip4(net)).collect()
+        ExportKey::Ip4(net) if net.prefix_len() == 0 => {
+            net.subnets(1).into_iter().flatten().map(|net: Ipv4Net| ExportKey::Ip4(net)).collect()
         }
-        Key::Ip6(net) if net.prefix_len() == 0 => {
-            net.subnets(1).into_iter().flatten().map(|net: Ipv6Net| Key::Ip6(net)).collect()
+        ExportKey::Ip6(net) if net.prefix_len() == 0 => {
+            net.subnets(1).into_iter().flatten().map(|net: Ipv6Net| ExportKey::Ip6(net)).collect()
         }
         other => vec![*other],
     }
@@ -79,7 +85,7 @@ impl FormatWriter for Ipset {
         Ok(())
     }
 
-    fn entry(&mut self, entry: &Entry<'_>, out: &mut dyn Write) -> io::Result<()> {
+    fn entry(&mut self, entry: &ExportEntry<'_>, out: &mut dyn Write) -> io::Result<()> {
         self.line("add", &entry.key, "", out)
     }
 

@@ -11,9 +11,9 @@
 //! same key.
 
 use super::changes::{Change, Changes};
-use super::entries::{Entry, Key, Kinds, NameScope};
-use super::values::Value;
-use super::{About, Counts, FormatWriter};
+use super::entries::{ExportEntry, ExportKey, Kinds, NameScope};
+use super::values::ExportValue;
+use super::{About, ExportCounts, FormatWriter};
 use serde::Serialize;
 use std::io::{self, Write};
 use std::net::Ipv4Addr;
@@ -59,23 +59,19 @@ struct LineValue<'a> {
     text: std::borrow::Cow<'a, str>,
 }
 
-/// The scopes, as they are written.
-pub(super) const SCOPES: [(&str, NameScope); 3] =
-    [("name", NameScope::Itself), ("below", NameScope::Below), ("both", NameScope::Both)];
-
 impl<'a> Line<'a> {
-    fn new(key: &Key<'_>, is_excluded: bool, values: &'a [Value]) -> Self {
-        let is_name = matches!(key, Key::Name(..));
+    fn new(key: &ExportKey<'_>, is_excluded: bool, values: &'a [ExportValue]) -> Self {
+        let is_name = matches!(key, ExportKey::Name(..));
         let (text, scope) = match key {
-            Key::Name(name, scope) => {
-                let word = SCOPES.iter().find(|(_, other)| other == scope).map(|(word, _)| *word);
-                (Key::Name(name, NameScope::Itself).to_string(), word)
+            ExportKey::Name(name, scope) => {
+                (ExportKey::Name(name, NameScope::Itself).to_string(), Some(scope.word()))
             }
             other => (other.to_string(), None),
         };
-        let values = values
-            .iter()
-            .map(|Value { a, text }| LineValue { a: *a, text: String::from_utf8_lossy(text) });
+        let values = values.iter().map(|ExportValue { a, text }| LineValue {
+            a: *a,
+            text: String::from_utf8_lossy(text),
+        });
         Self {
             change: None,
             cidr: (!is_name).then(|| text.clone()),
@@ -92,12 +88,6 @@ impl<'a> Line<'a> {
     }
 }
 
-/// What is written of an entry besides its key, to be compared with that of an earlier one.
-pub(super) fn rest_of(entry: &Entry<'_>) -> Vec<u8> {
-    let line = Line::new(&entry.key, entry.is_excluded, entry.values);
-    serde_json::to_vec(&(line.excluded, line.values)).unwrap_or_default()
-}
-
 impl FormatWriter for Jsonl {
     fn kinds(&self, zone: Kinds) -> Kinds {
         zone
@@ -111,7 +101,7 @@ impl FormatWriter for Jsonl {
         metadata(about, None, out)
     }
 
-    fn entry(&mut self, entry: &Entry<'_>, out: &mut dyn Write) -> io::Result<()> {
+    fn entry(&mut self, entry: &ExportEntry<'_>, out: &mut dyn Write) -> io::Result<()> {
         Line::new(&entry.key, entry.is_excluded, entry.values).write(out)
     }
 
@@ -136,7 +126,7 @@ impl FormatWriter for Jsonl {
 
 fn metadata(about: &About, changes: Option<&Changes>, out: &mut dyn Write) -> io::Result<()> {
     let About { zone, serial, content_id, counts } = about;
-    let Counts { ip4_prefixes, ip4_addresses, ip6_prefixes, names, left_out: _ } = *counts;
+    let ExportCounts { ip4_prefixes, ip4_addresses, ip6_prefixes, names, left_out: _ } = *counts;
     let metadata = Metadata {
         r#type: "metadata",
         zone,

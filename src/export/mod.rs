@@ -31,12 +31,12 @@ use crate::zone::Zone;
 use crate::zone::sweep::SweepSection;
 use changes::Changes;
 use clap::ValueEnum;
-use entries::{Entry, Key, Kinds, Walk};
+use entries::{ExportEntry, ExportKey, Kinds, Walk};
 use std::io::{self, Write};
 
 /// A form that some program loads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub enum Format {
+pub enum ExportFormat {
     /// One prefix or name a line, as the dataset type `mixed` reads them.
     Plain,
     /// One JSON object a line, with values and texts.
@@ -82,12 +82,12 @@ pub struct About {
     /// The content id of the zone.
     pub content_id: u64,
     /// How much it is.
-    pub counts: Counts,
+    pub counts: ExportCounts,
 }
 
 /// How much an export holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Counts {
+pub struct ExportCounts {
     /// Prefixes of IPv4 addresses.
     pub ip4_prefixes: u64,
     /// The addresses in them.
@@ -143,7 +143,7 @@ trait FormatWriter {
     }
 
     /// Whether it can say this of a name.
-    fn holds(&self, _key: &Key<'_>, _is_excluded: bool) -> bool {
+    fn holds(&self, _key: &ExportKey<'_>, _is_excluded: bool) -> bool {
         true
     }
 
@@ -151,7 +151,7 @@ trait FormatWriter {
     fn head(&mut self, about: &About, out: &mut dyn Write) -> io::Result<()>;
 
     /// Writes one entry. They come in order: IPv4, IPv6, names.
-    fn entry(&mut self, entry: &Entry<'_>, out: &mut dyn Write) -> io::Result<()>;
+    fn entry(&mut self, entry: &ExportEntry<'_>, out: &mut dyn Write) -> io::Result<()>;
 
     /// Writes what comes behind all entries.
     fn tail(&mut self, _out: &mut dyn Write) -> io::Result<()> {
@@ -172,7 +172,7 @@ trait FormatWriter {
 /// [`ExportError`].
 pub fn export(
     (zone, section): (&Zone, &SweepSection<'_>),
-    format: Format,
+    format: ExportFormat,
     options: ExportOptions<'_>,
     since: Option<Earlier<'_>>,
     out: &mut dyn Write,
@@ -181,17 +181,17 @@ pub fn export(
     let name = section.apex().to_string();
     let set = options.set.unwrap_or(&name);
     let mut writer: Box<dyn FormatWriter> = match format {
-        Format::Plain => Box::new(plain::Plain),
-        Format::Jsonl => Box::new(jsonl::Jsonl),
-        Format::Csv => Box::new(csv::Csv),
-        Format::Nftables => Box::new(nftables::Nftables::new(set)?),
-        Format::Ipset => Box::new(ipset::Ipset::new(set)?),
-        Format::Rpz => Box::new(rpz::Rpz::new(&zone.soa)),
-        Format::Unbound => Box::new(unbound::Unbound::new(&name)),
-        Format::PostfixCidr => Box::new(postfix::Table::access(&name)),
-        Format::Postscreen => Box::new(postfix::Table::postscreen()),
-        Format::Exim => Box::new(exim::Exim::new(&name, options.names)),
-        Format::Rspamd => Box::new(rspamd::Rspamd { names: options.names }),
+        ExportFormat::Plain => Box::new(plain::Plain),
+        ExportFormat::Jsonl => Box::new(jsonl::Jsonl),
+        ExportFormat::Csv => Box::new(csv::Csv),
+        ExportFormat::Nftables => Box::new(nftables::Nftables::new(set)?),
+        ExportFormat::Ipset => Box::new(ipset::Ipset::new(set)?),
+        ExportFormat::Rpz => Box::new(rpz::Rpz::new(&zone.soa)),
+        ExportFormat::Unbound => Box::new(unbound::Unbound::new(&name)),
+        ExportFormat::PostfixCidr => Box::new(postfix::Table::access(&name)),
+        ExportFormat::Postscreen => Box::new(postfix::Table::postscreen()),
+        ExportFormat::Exim => Box::new(exim::Exim::new(&name, options.names)),
+        ExportFormat::Rspamd => Box::new(rspamd::Rspamd { names: options.names }),
     };
     let all = Walk::new(section, options.test_points);
     let about = |counts| About {
@@ -226,7 +226,7 @@ fn write_whole(
     writer: &mut dyn FormatWriter,
     all: Walk<'_, '_>,
     kinds: Kinds,
-    about: impl Fn(Counts) -> About,
+    about: impl Fn(ExportCounts) -> About,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let about = about(count(writer, all, kinds)?);
@@ -241,28 +241,28 @@ fn write_whole(
     out.flush()
 }
 
-/// Counts what an export holds, and what it leaves out.
-fn count(writer: &dyn FormatWriter, all: Walk<'_, '_>, kinds: Kinds) -> io::Result<Counts> {
-    let mut counts = Counts::default();
+/// ExportCounts what an export holds, and what it leaves out.
+fn count(writer: &dyn FormatWriter, all: Walk<'_, '_>, kinds: Kinds) -> io::Result<ExportCounts> {
+    let mut counts = ExportCounts::default();
     all.of(all.kinds(), writer.has_values()).keys(&mut |key, is_excluded| {
         if !kinds.has(key) || !writer.holds(key, is_excluded) {
             counts.left_out += 1;
             return Ok(());
         }
         match key {
-            Key::Ip4(net) => {
+            ExportKey::Ip4(net) => {
                 counts.ip4_prefixes += 1;
                 counts.ip4_addresses += 1 << (32 - net.prefix_len());
             }
-            Key::Ip6(_) => counts.ip6_prefixes += 1,
-            Key::Name(..) => counts.names += 1,
+            ExportKey::Ip6(_) => counts.ip6_prefixes += 1,
+            ExportKey::Name(..) => counts.names += 1,
         }
         Ok(())
     })?;
     Ok(counts)
 }
 
-impl Format {
+impl ExportFormat {
     /// As it is named on the command line.
     fn name(self) -> String {
         self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
@@ -274,7 +274,7 @@ impl About {
     fn comment(&self, sign: &str, out: &mut dyn Write) -> io::Result<()> {
         let Self { zone, serial, content_id, counts } = self;
         writeln!(out, "{sign} {zone}, serial {serial}, content id {content_id:016x}")?;
-        let Counts { ip4_prefixes, ip4_addresses, ip6_prefixes, names, left_out } = counts;
+        let ExportCounts { ip4_prefixes, ip4_addresses, ip6_prefixes, names, left_out } = counts;
         let mut parts = Vec::new();
         if *ip4_prefixes > 0 {
             parts.push(format!("{ip4_addresses} IPv4 addresses in {ip4_prefixes} prefixes"));
@@ -297,11 +297,11 @@ impl About {
 const FAMILIES: [&str; 2] = ["v4", "v6"];
 
 /// 0 for IPv4, 1 for IPv6, `None` for names.
-fn family(key: &Key<'_>) -> Option<usize> {
+fn family(key: &ExportKey<'_>) -> Option<usize> {
     match key {
-        Key::Ip4(_) => Some(0),
-        Key::Ip6(_) => Some(1),
-        Key::Name(..) => None,
+        ExportKey::Ip4(_) => Some(0),
+        ExportKey::Ip6(_) => Some(1),
+        ExportKey::Name(..) => None,
     }
 }
 

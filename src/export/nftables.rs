@@ -2,7 +2,7 @@
 //! changes it, in one step.
 
 use super::changes::{Change, Changes};
-use super::entries::{Entry, Key, Kinds};
+use super::entries::{ExportEntry, ExportKey, Kinds};
 use super::{About, ExportError, FAMILIES, FormatWriter, family};
 use std::io::{self, Write};
 
@@ -32,7 +32,7 @@ impl Nftables {
         Ok(Self { set: set.to_owned(), open: None })
     }
 
-    fn element(&mut self, verb: &str, key: &Key<'_>, out: &mut dyn Write) -> io::Result<()> {
+    fn element(&mut self, verb: &str, key: &ExportKey<'_>, out: &mut dyn Write) -> io::Result<()> {
         let Some(at) = family(key) else { return Ok(()) };
         if self.open == Some(at) {
             return writeln!(out, "{key},");
@@ -64,7 +64,7 @@ impl FormatWriter for Nftables {
             .try_for_each(|name| writeln!(out, "flush set {TABLE} {}-{name}", self.set))
     }
 
-    fn entry(&mut self, entry: &Entry<'_>, out: &mut dyn Write) -> io::Result<()> {
+    fn entry(&mut self, entry: &ExportEntry<'_>, out: &mut dyn Write) -> io::Result<()> {
         self.element("add", &entry.key, out)
     }
 

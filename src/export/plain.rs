@@ -1,6 +1,6 @@
 //! Plain lists: a key a line. The dataset type `mixed` reads them.
 
-use super::entries::{Entry, Kinds};
+use super::entries::{ExportEntry, Kinds};
 use super::{About, FormatWriter};
 use std::io::{self, Write};
 
@@ -15,7 +15,7 @@ impl FormatWriter for Plain {
         about.comment("#", out)
     }
 
-    fn entry(&mut self, entry: &Entry<'_>, out: &mut dyn Write) -> io::Result<()> {
+    fn entry(&mut self, entry: &ExportEntry<'_>, out: &mut dyn Write) -> io::Result<()> {
         let sign = if entry.is_excluded { "!" } else { "" };
         writeln!(out, "{sign}{}", entry.key)
     }

@@ -1,8 +1,8 @@
 //! Tables of Postfix for addresses, `cidr:` (cidr_table(5)): for `check_client_access`, with texts, and for
 //! `postscreen_access_list`.
 
-use super::entries::{Entry, Kinds};
-use super::values::Value;
+use super::entries::{ExportEntry, Kinds};
+use super::values::ExportValue;
 use super::{About, FormatWriter, one_line};
 use std::io::{self, Write};
 
@@ -36,14 +36,14 @@ impl FormatWriter for Table {
         about.comment("#", out)
     }
 
-    fn entry(&mut self, entry: &Entry<'_>, out: &mut dyn Write) -> io::Result<()> {
+    fn entry(&mut self, entry: &ExportEntry<'_>, out: &mut dyn Write) -> io::Result<()> {
         let Some(zone) = &self.zone else { return writeln!(out, "{} reject", entry.key) };
         writeln!(out, "{} REJECT {}", entry.key, reason(zone, entry.values))
     }
 }
 
 /// What a mail server says to who is listed, on one line.
-pub(super) fn reason(zone: &str, values: &[Value]) -> String {
+pub(super) fn reason(zone: &str, values: &[ExportValue]) -> String {
     let texts = values.iter().map(|value| one_line(&value.text));
     let texts: Vec<_> = texts.filter(|text| !text.is_empty()).collect();
     match texts[..] {

@@ -1,7 +1,7 @@
 //! Response policy zones (draft-vixie-dnsop-dns-rpz): names are answered with NXDOMAIN, and so is what has
 //! an address that is listed (`rpz-ip`).
 
-use super::entries::{Entry, Key, Kinds, NameScope};
+use super::entries::{ExportEntry, ExportKey, Kinds, NameScope};
 use super::{About, FormatWriter};
 use crate::dump::write_master_name;
 use crate::wire::name::MAX_NAME;
@@ -27,8 +27,8 @@ impl FormatWriter for Rpz<'_> {
         zone
     }
 
-    fn holds(&self, key: &Key<'_>, _: bool) -> bool {
-        !matches!(key, Key::Name(name, _) if name.len() + ROOM > MAX_NAME)
+    fn holds(&self, key: &ExportKey<'_>, _: bool) -> bool {
+        !matches!(key, ExportKey::Name(name, _) if name.len() + ROOM > MAX_NAME)
     }
 
     /// All owners are relative: the zone takes the name that the resolver gives it.
@@ -41,15 +41,15 @@ impl FormatWriter for Rpz<'_> {
         out.write_all(b"@ NS localhost.\n")
     }
 
-    fn entry(&mut self, entry: &Entry<'_>, out: &mut dyn Write) -> io::Result<()> {
+    fn entry(&mut self, entry: &ExportEntry<'_>, out: &mut dyn Write) -> io::Result<()> {
         let action = if entry.is_excluded { "rpz-passthru." } else { "." };
         match entry.key {
             // No address triggers a prefix of length 0.
-            Key::Ip4(net) if net.prefix_len() == 0 => halves4(net, out),
-            Key::Ip6(net) if net.prefix_len() == 0 => halves6(net, out),
-            Key::Ip4(net) => writeln!(out, "{} CNAME {action}", owner4(net)),
-            Key::Ip6(net) => writeln!(out, "{} CNAME {action}", owner6(net)),
-            Key::Name(name, scope) => {
+            ExportKey::Ip4(net) if net.prefix_len() == 0 => halves4(net, out),
+            ExportKey::Ip6(net) if net.prefix_len() == 0 => halves6(net, out),
+            ExportKey::Ip4(net) => writeln!(out, "{} CNAME {action}", owner4(net)),
+            ExportKey::Ip6(net) => writeln!(out, "{} CNAME {action}", owner6(net)),
+            ExportKey::Name(name, scope) => {
                 let mut owner = Vec::new();
                 if name != [0] {
                     write_master_name(name, &mut owner);

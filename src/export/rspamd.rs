@@ -1,6 +1,6 @@
 //! Maps of rspamd: keys alone. It reads what stands behind a key as a symbol or a score.
 
-use super::entries::{Entry, Key, Kinds, NameScope};
+use super::entries::{ExportEntry, ExportKey, Kinds, NameScope};
 use super::exim::one_kind;
 use super::{About, FormatWriter, is_host_name};
 use std::io::{self, Write};
@@ -15,21 +15,21 @@ impl FormatWriter for Rspamd {
     }
 
     /// A map has no exclusions.
-    fn holds(&self, key: &Key<'_>, is_excluded: bool) -> bool {
-        !is_excluded && !matches!(key, Key::Name(name, _) if !is_host_name(name))
+    fn holds(&self, key: &ExportKey<'_>, is_excluded: bool) -> bool {
+        !is_excluded && !matches!(key, ExportKey::Name(name, _) if !is_host_name(name))
     }
 
     fn head(&mut self, about: &About, out: &mut dyn Write) -> io::Result<()> {
         about.comment("#", out)
     }
 
-    fn entry(&mut self, entry: &Entry<'_>, out: &mut dyn Write) -> io::Result<()> {
-        let Key::Name(name, scope) = entry.key else { return writeln!(out, "{}", entry.key) };
+    fn entry(&mut self, entry: &ExportEntry<'_>, out: &mut dyn Write) -> io::Result<()> {
+        let ExportKey::Name(name, scope) = entry.key else { return writeln!(out, "{}", entry.key) };
         if scope != NameScope::Below {
-            writeln!(out, "{}", Key::Name(name, NameScope::Itself))?;
+            writeln!(out, "{}", ExportKey::Name(name, NameScope::Itself))?;
         }
         if scope != NameScope::Itself {
-            writeln!(out, "{}", Key::Name(name, NameScope::Below))?;
+            writeln!(out, "{}", ExportKey::Name(name, NameScope::Below))?;
         }
         Ok(())
     }

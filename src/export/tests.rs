@@ -66,13 +66,13 @@ fn section(zone: &Zone) -> SweepSection<'_> {
     sections(zone, SweepOptions { now: 0, ip4_in_ip6: false }).unwrap().next().unwrap()
 }
 
-fn exported(zone: &Zone, format: Format, options: ExportOptions<'_>) -> String {
+fn exported(zone: &Zone, format: ExportFormat, options: ExportOptions<'_>) -> String {
     let mut out = Vec::new();
     export((zone, &section(zone)), format, options, None, &mut out, None).unwrap();
     String::from_utf8(out).unwrap()
 }
 
-fn changed(zone: &Zone, format: Format, earlier: &str) -> Result<String, ExportError> {
+fn changed(zone: &Zone, format: ExportFormat, earlier: &str) -> Result<String, ExportError> {
     let (mut out, mut lines) = (Vec::new(), earlier.as_bytes());
     let since = Some(Earlier { lines: &mut lines });
     export((zone, &section(zone)), format, ExportOptions::default(), since, &mut out, None)?;
@@ -80,24 +80,24 @@ fn changed(zone: &Zone, format: Format, earlier: &str) -> Result<String, ExportE
 }
 
 /// The keys of an export, by a reader that knows no more than where they stand.
-fn keys(format: Format, text: &str) -> Vec<String> {
+fn keys(format: ExportFormat, text: &str) -> Vec<String> {
     let lines = text.lines().filter(|line| !line.starts_with(['#', ';']));
     let key = |line: &str| -> Option<String> {
         let key = match format {
-            Format::Plain | Format::Rspamd => line,
-            Format::Csv => line.split(',').next()?,
-            Format::Nftables => line.strip_suffix(',')?,
-            Format::Ipset => line.strip_prefix("add ")?.split(' ').nth(1)?,
-            Format::PostfixCidr | Format::Postscreen => line.split(' ').next()?,
-            Format::Exim => line
+            ExportFormat::Plain | ExportFormat::Rspamd => line,
+            ExportFormat::Csv => line.split(',').next()?,
+            ExportFormat::Nftables => line.strip_suffix(',')?,
+            ExportFormat::Ipset => line.strip_prefix("add ")?.split(' ').nth(1)?,
+            ExportFormat::PostfixCidr | ExportFormat::Postscreen => line.split(' ').next()?,
+            ExportFormat::Exim => line
                 .strip_prefix('"')
                 .map_or(line.split(':').next()?, |line| line.split('"').next().unwrap_or_default()),
-            Format::Jsonl => {
+            ExportFormat::Jsonl => {
                 let value: serde_json::Value = serde_json::from_str(line).unwrap();
                 return Some(value["cidr"].as_str()?.to_owned());
             }
-            Format::Rpz => return of_rpz(line.split(' ').next()?),
-            Format::Unbound => line,
+            ExportFormat::Rpz => return of_rpz(line.split(' ').next()?),
+            ExportFormat::Unbound => line,
         };
         (key != "key").then(|| key.to_owned())
     };
@@ -128,17 +128,17 @@ fn nets(keys: &[String]) -> Vec<IpNet> {
 }
 
 /// All formats of addresses.
-const OF_ADDRESSES: [Format; 10] = [
-    Format::Plain,
-    Format::Jsonl,
-    Format::Csv,
-    Format::Nftables,
-    Format::Ipset,
-    Format::Rpz,
-    Format::PostfixCidr,
-    Format::Postscreen,
-    Format::Exim,
-    Format::Rspamd,
+const OF_ADDRESSES: [ExportFormat; 10] = [
+    ExportFormat::Plain,
+    ExportFormat::Jsonl,
+    ExportFormat::Csv,
+    ExportFormat::Nftables,
+    ExportFormat::Ipset,
+    ExportFormat::Rpz,
+    ExportFormat::PostfixCidr,
+    ExportFormat::Postscreen,
+    ExportFormat::Exim,
+    ExportFormat::Rspamd,
 ];
 
 /// What the sweep lists, address by address, without the test points: none of the lists here has them.
@@ -239,7 +239,7 @@ proptest! {
             let ends = |net: &Ipv6Net| u128::from(net.network())..=u128::from(net.broadcast());
             let addresses: Vec<_> = found6.iter().flat_map(ends).map(Ipv6Addr::from).collect();
             prop_assert!(addresses.iter().eq(&ip6), "{format:?}: {text}");
-            if format == Format::Plain {
+            if format == ExportFormat::Plain {
                 let single: Vec<_> = ip4.iter().map(|address| Ipv4Net::from(*address)).collect();
                 prop_assert_eq!(found, Ipv4Net::aggregate(&single));
                 let single: Vec<_> = ip6.iter().map(|address| Ipv6Net::from(*address)).collect();
@@ -254,14 +254,14 @@ proptest! {
         let list = list + "x.org\n";
         let (all, allowed) = (dataset(&list), dataset(&allow));
         let zone = zone(vec![dataset(&list)], &allow);
-        let plain = exported(&zone, Format::Plain, ExportOptions::default());
+        let plain = exported(&zone, ExportFormat::Plain, ExportOptions::default());
         let again = dataset(&plain);
-        let rpz = exported(&zone, Format::Rpz, ExportOptions::default());
+        let rpz = exported(&zone, ExportFormat::Rpz, ExportOptions::default());
         let in_rpz = |name: &str| rpz.lines().find_map(|line| {
             let target = line.strip_prefix(name)?.strip_prefix(" CNAME ")?;
             Some(if target == "." { "listed" } else { "excluded" })
         });
-        let exim = exported(&zone, Format::Exim, ExportOptions { names: true, ..Default::default() });
+        let exim = exported(&zone, ExportFormat::Exim, ExportOptions { names: true, ..Default::default() });
         let in_exim = |name: &str| exim.lines().find_map(|line| {
             let data = line.strip_prefix(name)?.strip_prefix(':')?;
             Some(if data.is_empty() { "excluded" } else { "listed" })
@@ -279,8 +279,8 @@ proptest! {
         (old, new) in (any_list(), any_list()), (old_names, new_names) in (any_names(), any_names()),
     ) {
         let [old, new] = [old + &old_names, new + &new_names].map(|text| zone(vec![dataset(&text)], ""));
-        let earlier = exported(&old, Format::Jsonl, ExportOptions::default());
-        for format in [Format::Nftables, Format::Ipset] {
+        let earlier = exported(&old, ExportFormat::Jsonl, ExportOptions::default());
+        for format in [ExportFormat::Nftables, ExportFormat::Ipset] {
             let has = |zone| {
                 BTreeSet::from_iter(keys(format, &exported(zone, format, ExportOptions::default())))
             };
@@ -314,14 +314,14 @@ proptest! {
             lines.map(|line| (key(&line), line)).collect::<std::collections::BTreeMap<_, _>>()
         };
         let mut all = lines(&earlier);
-        for mut line in changed(&new, Format::Jsonl, &earlier).unwrap().lines().skip(1).map(parse) {
+        for mut line in changed(&new, ExportFormat::Jsonl, &earlier).unwrap().lines().skip(1).map(parse) {
             let change = line.as_object_mut().unwrap().remove("change").unwrap();
             match change.as_str() {
                 Some("add") => prop_assert!(all.insert(key(&line), line.clone()) != Some(line)),
                 _ => prop_assert!(all.remove(&key(&line)).is_some()),
             }
         }
-        prop_assert_eq!(all, lines(&exported(&new, Format::Jsonl, ExportOptions::default())));
+        prop_assert_eq!(all, lines(&exported(&new, ExportFormat::Jsonl, ExportOptions::default())));
     }
 }
 
@@ -340,7 +340,7 @@ fn the_test_point_stays_where_it_is_in_a_network_or_is_asked_for() {
     let plain = |text: &str, test_points| {
         let zone = zone(vec![dataset(text)], "");
         let options = ExportOptions { test_points, ..ExportOptions::default() };
-        keys(Format::Plain, &exported(&zone, Format::Plain, options)).join(" ")
+        keys(ExportFormat::Plain, &exported(&zone, ExportFormat::Plain, options)).join(" ")
     };
     assert_eq!(plain("127.0.0.2\n192.0.2.1\na.example\ntest\n", false), "192.0.2.1 a.example");
     let with = "127.0.0.2 192.0.2.1 a.example test";
@@ -354,22 +354,22 @@ fn all_addresses_are_two_halves_where_one_is_not_taken() {
     let list = "0.0.0.0/0\n";
     let whole = Zone { test_points: false, ..zone(vec![dataset(list)], "") };
     let keys = |format| keys(format, &exported(&whole, format, ExportOptions::default()));
-    assert_eq!(keys(Format::Plain), ["0.0.0.0/0"]);
-    assert_eq!(keys(Format::Ipset), ["0.0.0.0/1", "128.0.0.0/1"]);
-    assert_eq!(keys(Format::Rpz), ["0.0.0.0/1", "128.0.0.0/1"]);
+    assert_eq!(keys(ExportFormat::Plain), ["0.0.0.0/0"]);
+    assert_eq!(keys(ExportFormat::Ipset), ["0.0.0.0/1", "128.0.0.0/1"]);
+    assert_eq!(keys(ExportFormat::Rpz), ["0.0.0.0/1", "128.0.0.0/1"]);
 }
 
 #[test]
 fn what_a_format_cannot_say_is_counted() {
     let zone =
         zone(vec![dataset("192.0.2.1\n*.below.example\n.both.example\n!good.both.example\n")], "");
-    let text = exported(&zone, Format::Unbound, ExportOptions::default());
+    let text = exported(&zone, ExportFormat::Unbound, ExportOptions::default());
     // The address, what is below a name alone, and the exclusion of a name alone.
     assert!(
         text.contains("# 1 names\n# left out, because this format cannot say it: 3\n"),
         "{text}"
     );
-    let text = exported(&zone, Format::Nftables, ExportOptions::default());
+    let text = exported(&zone, ExportFormat::Nftables, ExportOptions::default());
     assert!(text.contains("# 1 IPv4 addresses in 1 prefixes\n# left out"), "{text}");
 }
 
@@ -381,9 +381,14 @@ fn sets_have_names_that_the_programs_take() {
         let done = export((&zone, &section(&zone)), format, options, None, &mut Vec::new(), None);
         done.is_err_and(|error| matches!(error, ExportError::SetName { .. }))
     };
-    assert!(refused(Format::Nftables, "0spam.example") && refused(Format::Nftables, "a b"));
-    assert!(refused(Format::Ipset, &"a".repeat(25)) && !refused(Format::Ipset, &"a".repeat(24)));
-    assert!(!refused(Format::Nftables, "dnsbl-1.uceprotect.net"));
+    assert!(
+        refused(ExportFormat::Nftables, "0spam.example") && refused(ExportFormat::Nftables, "a b")
+    );
+    assert!(
+        refused(ExportFormat::Ipset, &"a".repeat(25))
+            && !refused(ExportFormat::Ipset, &"a".repeat(24))
+    );
+    assert!(!refused(ExportFormat::Nftables, "dnsbl-1.uceprotect.net"));
 }
 
 #[test]
@@ -397,7 +402,7 @@ fn a_zone_of_names_has_nothing_for_a_firewall() {
     let zone = only("a.example\n");
     let done = export(
         (&zone, &section(&zone)),
-        Format::Ipset,
+        ExportFormat::Ipset,
         ExportOptions::default(),
         None,
         &mut Vec::new(),
@@ -412,18 +417,19 @@ fn a_zone_of_names_has_nothing_for_a_firewall() {
 #[test]
 fn an_earlier_export_is_whole_and_of_the_zone() {
     let new = zone(vec![dataset("192.0.2.1\n192.0.2.3\n")], "");
-    let earlier = exported(&new, Format::Jsonl, ExportOptions::default());
-    let why = |earlier: &str| changed(&new, Format::Nftables, earlier).unwrap_err().to_string();
+    let earlier = exported(&new, ExportFormat::Jsonl, ExportOptions::default());
+    let why =
+        |earlier: &str| changed(&new, ExportFormat::Nftables, earlier).unwrap_err().to_string();
     let lines: Vec<_> = earlier.lines().collect();
     assert!(why(&lines[..2].join("\n")).contains("it has 1 entries, and should have 2"));
     assert!(why(&format!("{earlier}{}\n", lines[2])).contains("it has 2 entries"));
     assert!(why(&earlier.replace("bl.test", "other.test")).contains("an export of other.test"));
     assert!(why(&[lines[0], lines[2], lines[1]].join("\n")).contains("line 3 is not"));
     assert!(why("192.0.2.1\n").contains("line 1 is not"));
-    let changes = changed(&new, Format::Jsonl, &earlier).unwrap();
+    let changes = changed(&new, ExportFormat::Jsonl, &earlier).unwrap();
     assert!(changes.contains(r#""since":"000000000000beef","records":0"#), "{changes}");
     assert!(why(&changes).contains("it says what has changed only"));
-    let no_form = changed(&new, Format::Plain, &earlier).unwrap_err().to_string();
+    let no_form = changed(&new, ExportFormat::Plain, &earlier).unwrap_err().to_string();
     assert!(no_form.contains("plain has no form for changes"), "{no_form}");
 }
 
@@ -435,19 +441,19 @@ fn values_and_texts_stand_where_there_is_room_for_them() {
         text.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n")
     };
     assert_eq!(
-        text(Format::PostfixCidr),
+        text(ExportFormat::PostfixCidr),
         "192.0.2.8/31 REJECT listed in bl.test: see \"192.0.2.8\", or\n\
          2001:db8::1 REJECT listed in bl.test"
     );
     assert_eq!(
-        text(Format::Csv),
+        text(ExportFormat::Csv),
         "key,values,texts\n192.0.2.8/31,127.0.0.2,\"see \"\"192.0.2.8\"\", or\"\n2001:db8::1,127.0.0.3,"
     );
     assert_eq!(
-        text(Format::Exim),
+        text(ExportFormat::Exim),
         "192.0.2.8/31: listed in bl.test: see \"192.0.2.8\", or\n\"2001:db8::1\": listed in bl.test"
     );
-    let lines = text(Format::Jsonl);
+    let lines = text(ExportFormat::Jsonl);
     assert_eq!(
         lines.lines().skip(1).collect::<Vec<_>>(),
         [

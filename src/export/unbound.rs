@@ -4,7 +4,7 @@
 //! What is listed below a name but not there, and an exclusion of one name alone, cannot be said: use a
 //! response policy zone.
 
-use super::entries::{Entry, Key, Kinds, NameScope};
+use super::entries::{ExportEntry, ExportKey, Kinds, NameScope};
 use super::postfix::reason;
 use super::{About, FormatWriter, is_host_name};
 use std::io::{self, Write};
@@ -28,10 +28,10 @@ impl FormatWriter for Unbound {
         true
     }
 
-    fn holds(&self, key: &Key<'_>, is_excluded: bool) -> bool {
+    fn holds(&self, key: &ExportKey<'_>, is_excluded: bool) -> bool {
         match key {
-            Key::Name(name, NameScope::Both) => is_host_name(name),
-            Key::Name(name, NameScope::Itself) => is_host_name(name) && !is_excluded,
+            ExportKey::Name(name, NameScope::Both) => is_host_name(name),
+            ExportKey::Name(name, NameScope::Itself) => is_host_name(name) && !is_excluded,
             _ => false,
         }
     }
@@ -41,9 +41,9 @@ impl FormatWriter for Unbound {
         out.write_all(b"server:\n")
     }
 
-    fn entry(&mut self, entry: &Entry<'_>, out: &mut dyn Write) -> io::Result<()> {
-        let Key::Name(name, scope) = entry.key else { return Ok(()) };
-        let name = Key::Name(name, NameScope::Itself);
+    fn entry(&mut self, entry: &ExportEntry<'_>, out: &mut dyn Write) -> io::Result<()> {
+        let ExportKey::Name(name, scope) = entry.key else { return Ok(()) };
+        let name = ExportKey::Name(name, NameScope::Itself);
         if entry.is_excluded {
             return writeln!(out, "local-zone: \"{name}.\" transparent");
         }

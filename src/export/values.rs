@@ -8,7 +8,7 @@ use std::net::Ipv4Addr;
 
 /// A value.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Value {
+pub struct ExportValue {
     /// The A record.
     pub a: Ipv4Addr,
     /// The text; empty if there is none.
@@ -20,7 +20,7 @@ pub(super) struct Renderer<'s, 'z> {
     section: &'s SweepSection<'z>,
     text: Text,
     key_text: KeyText,
-    values: Vec<Value>,
+    values: Vec<ExportValue>,
     /// The hits that `values` are of, if these do not show the key.
     hits: Option<Vec<Hit>>,
 }
@@ -31,11 +31,11 @@ impl<'s, 'z> Renderer<'s, 'z> {
         Self { section, text, key_text, values: Vec::new(), hits: None }
     }
 
-    pub(super) fn of_ip4(&mut self, hits: &[Hit], address: u32) -> &[Value] {
+    pub(super) fn of_ip4(&mut self, hits: &[Hit], address: u32) -> &[ExportValue] {
         self.values(hits, |text, _| _ = text.ip4(address))
     }
 
-    pub(super) fn of_ip6(&mut self, hits: &[Hit], address: u128) -> &[Value] {
+    pub(super) fn of_ip6(&mut self, hits: &[Hit], address: u128) -> &[ExportValue] {
         self.values(hits, |text, kind| {
             _ = match kind {
                 HitKind::Ip4 => text.ip4(address as u32),
@@ -44,7 +44,7 @@ impl<'s, 'z> Renderer<'s, 'z> {
         })
     }
 
-    pub(super) fn of_name(&mut self, hits: &[Hit], name: &[u8]) -> &[Value] {
+    pub(super) fn of_name(&mut self, hits: &[Hit], name: &[u8]) -> &[ExportValue] {
         let labels = Labels::of(name).count();
         self.values(hits, |text, kind| {
             if let HitKind::Name(listed) = kind {
@@ -53,7 +53,11 @@ impl<'s, 'z> Renderer<'s, 'z> {
         })
     }
 
-    fn values(&mut self, hits: &[Hit], write_key: impl Fn(&mut KeyText, HitKind)) -> &[Value] {
+    fn values(
+        &mut self,
+        hits: &[Hit],
+        write_key: impl Fn(&mut KeyText, HitKind),
+    ) -> &[ExportValue] {
         if self.hits.as_deref() == Some(hits) {
             return &self.values;
         }
@@ -69,7 +73,7 @@ impl<'s, 'z> Renderer<'s, 'z> {
                     self.text.expand(value.text, &dataset.vars, self.key_text.written());
                     text.extend_from_slice(self.text.bytes());
                 }
-                let value = Value { a: value.a, text };
+                let value = ExportValue { a: value.a, text };
                 if !self.values.contains(&value) {
                     self.values.push(value);
                 }
