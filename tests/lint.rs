@@ -93,6 +93,7 @@ fn the_sample_lists_are_clean() {
         ("clients.acl", "acl"),
         ("dnsbl.example", "combined"),
         ("dnsbl.example.web", "generic"),
+        ("ebl.example", "hashset"),
         ("hosts.example", "dnset in the format hosts"),
         ("ip6.example", "ip6trie"),
         ("l1.apews.org", "dnset"),

@@ -183,6 +183,14 @@ const SECTIONS: &[(&str, Line)] = &[
     ("sections without subzones", |n| format!("$DATASET ip4trie:x{n} ..\n1.2.3.4\n")),
 ];
 
+const HASHES: &[(&str, Line)] = &[
+    ("hashes that begin alike", |n| format!("{n:040x}\n")),
+    ("hashes that are the same", |_| format!("{:040x}\n", 1)),
+    ("a value for each", |n| format!("{:08x}{n:032x} :2:{n}\n", random(n) as u32)),
+    ("short hashes", |n| format!("{n:016x}\n")),
+    ("hashes of other lengths", |n| format!("{n:016x}\n{n:017x}\n")),
+];
+
 const CLIENTS: &[(&str, Line)] = &[
     ("the same client", |_| "192.0.2.1 :refuse\n".to_owned()),
     ("nested prefixes", |n| format!("{}/{} :pass\n", ip4(random(n / 24)), 8 + n % 24)),
@@ -209,6 +217,11 @@ const KINDS: &[Kind] = &[
         name: "dnset",
         honest: |n| format!("{}.{}.com\n", word(random(n)), word(random(n + 7))),
         worst: NAMES,
+    },
+    Kind {
+        name: "hashset",
+        honest: |n| format!("{:08x}{:032x}\n", random(n) as u32, n),
+        worst: HASHES,
     },
     Kind {
         name: "generic",

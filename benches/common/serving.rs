@@ -27,6 +27,7 @@ fn build(parsed: Parsed) -> Dataset {
         ip4: parsed.ip4.map(|addresses| addresses.into_trie(1)),
         ip6: parsed.ip6.map(|addresses| addresses.into_trie()),
         names: parsed.names,
+        digests: parsed.digests,
         records: parsed.records,
         acl: parsed.acl.map(Acl::new),
         subzones,

@@ -31,6 +31,8 @@ const IP6TRIE: &str = ":3:prefix $\n2001:db8::/33\n2001:db8:8000::1\n!2001:db8:4
 const DNSET: &str = "$TTL 900\n:2:name $\nexample.com\n.spam.example.com :3:$ below\n*.wild.test\n\
     !good.wild.test\na.b.c.d.e.f.g :4:deep\nxn--bcher-kva.example\n!.clean.spam.example.com\n\
     TEST.upper :5:\n\\009odd\\.label.example :6:$\n1.2.3.4 :7:digits\n";
+const HASHES: &str = ":2:hash $\n00000000000000aa\n00000000000000AB :3:$\n!00000000000000ac\n\
+    00000000000000ad :4:\n";
 const CLIENTS: &str = "$TTL 9\n192.0.2.0/24 :9:all is listed, $\n::1 :empty\n";
 const KEYS: &str = ":pass\nsecret :pass\nodd :empty\n";
 const GENERIC: &str = "$TTL 60\n@ A 192.0.2.1\n@ 5m MX 10 mail\nwww TXT \"text $\"\nwww A 192.0.2.2\n\
@@ -69,6 +71,7 @@ fn plain_zones() -> Vec<Zone> {
         zone("all.test", vec![text(Kind::Ip4Trie, IP4TRIE), text(Kind::Dnset, DNSET)]),
         zone("six.test", vec![text(Kind::Ip6Trie, IP6TRIE), text(Kind::Ip6Tset, IP6TSET)]),
         zone("dn.test", vec![text(Kind::Dnset, DNSET)]),
+        zone("hash.test", vec![text(Kind::Hashset, HASHES)]),
         Zone {
             allow: vec![Arc::new(text(Kind::Ip4Set, ALLOW4))],
             ..zone("allow.test", vec![text(Kind::Ip4Set, IP4SET)])
@@ -101,6 +104,7 @@ fn usual_zones() -> Vec<Zone> {
         Zone { allow: allow(), ..zone("net.bl.test", vec![text(Kind::Ip4Trie, IP4TRIE)]) },
         zone("six.test", vec![text(Kind::Ip6Tset, IP6TSET), text(Kind::Ip6Trie, IP6TRIE)]),
         zone("dn.test", vec![text(Kind::Dnset, DNSET), records()]),
+        zone("hash.test", vec![text(Kind::Hashset, HASHES), text(Kind::Dnset, DNSET)]),
         Zone { allow: allow(), minimal_answers: false, ..zone("all.test", all) },
         Zone { test_points: false, ..zone("generic.test", vec![records()]) },
         Zone {
@@ -199,6 +203,7 @@ fn of_parsed(parsed: Parsed) -> Dataset {
         ip4: parsed.ip4.map(|addresses| addresses.into_trie(2)),
         ip6: parsed.ip6.map(|addresses| addresses.into_trie()),
         names: parsed.names,
+        digests: parsed.digests,
         hides_empty_non_terminals: false,
         acl: parsed.acl.map(Acl::new),
         records: parsed.records,

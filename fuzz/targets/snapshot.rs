@@ -20,6 +20,7 @@ static GOOD: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
         (Kind::Ip4Set, "10.0.0.1 :2:text $\n10.1.0.0/16\n!10.1.2.3\n192.0.2.0-192.0.2.77 :4:\n"),
         (Kind::Ip4Trie, "10.0.0.0/9 :2:one\n10.1.0.0/16 :3:\n2001:db8::/32\n2001:db8:1::/48 :5:\n"),
         (Kind::Dnset, ".a.example :2:a\nb.example\n!x.a.example\n*.c.d.e.example :3:$\n"),
+        (Kind::Hashset, "0123456789abcdef :2:a\n0023456789abcdef\nf023456789abcdef :3:$\n"),
     ]
     .into_iter()
     .map(|(kind, text)| good(kind, text))
@@ -86,7 +87,7 @@ fn seal(bytes: &mut [u8]) {
 }
 
 fn ask(opened: &Opened) {
-    let Dataset { ip4, ip6, names, answers, default_answer, .. } = &opened.dataset;
+    let Dataset { ip4, ip6, names, digests, answers, default_answer, .. } = &opened.dataset;
     let see = |answer: AnswerId| {
         answers.get(answer).values().for_each(|value| drop(value.text.to_vec()));
     };
@@ -113,6 +114,12 @@ fn ask(opened: &Opened) {
         }
         assert!(tree.iter().count() <= tree.memory() + tree.mapped());
     }
+    if let Some(table) = digests {
+        for label in ["0123456789abcdef", "f023456789abcdef", "ffffffffffffffff"] {
+            see(table.lookup(label.as_bytes()));
+        }
+        assert!(table.iter().count() <= table.memory() + table.mapped());
+    }
 }
 
 fn good(kind: Kind, text: &str) -> Vec<u8> {
@@ -128,6 +135,7 @@ fn good(kind: Kind, text: &str) -> Vec<u8> {
         ip4: parsed.ip4.map(|addresses| addresses.into_trie(2)),
         ip6: parsed.ip6.map(|addresses| addresses.into_trie()),
         names: parsed.names,
+        digests: parsed.digests,
         answers: parsed.answers,
         vars: parsed.vars,
         ttl: parsed.ttl,

@@ -12,7 +12,7 @@ use dnsbld::zonefile::{
 };
 use std::net::Ipv4Addr;
 
-const KINDS: [Kind; 11] = [
+const KINDS: [Kind; 12] = [
     Kind::Ip4Set,
     Kind::Ip4Tset,
     Kind::Ip4Trie,
@@ -24,6 +24,7 @@ const KINDS: [Kind; 11] = [
     Kind::AclKey,
     Kind::Generic,
     Kind::Combined,
+    Kind::Hashset,
 ];
 
 /// Ends a file; the next one follows.
@@ -109,6 +110,10 @@ pub(crate) const TOKENS: &[&[u8]] = &[
     b"$DATASET ip6tset ",
     b"$DATASET dnset a.sub\n",
     b"$DATASET generic @\n",
+    b"$DATASET hashset _email\n",
+    b"0123456789abcdef",
+    b"0123456789ABCDEE\n",
+    b"abcdefghijklmnop234567",
 ];
 
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
@@ -196,6 +201,7 @@ fn assert_same(a: &Parsed, b: &Parsed) {
     assert_eq!(ranges4(a), ranges4(b));
     assert_eq!(ranges6(a), ranges6(b));
     assert!(a.names == b.names, "the names differ");
+    assert!(a.digests == b.digests, "the hashes differ");
     // Maps that were filled in the same order are shown in the same order.
     assert_eq!(format!("{:?}", a.acl), format!("{:?}", b.acl));
     assert!(a.records == b.records, "the records differ");
@@ -242,6 +248,15 @@ fn check_content(parsed: &Parsed, options: &Options) {
             used.extend([entry.itself, entry.below].into_iter().flatten());
         }
         used.retain(|id| id.is_listed());
+    }
+    if let Some(digests) = &parsed.digests {
+        let labels: Vec<_> = digests.iter().names().map(|entry| entry.name).collect();
+        assert!(labels.is_sorted_by(|a, b| a.as_wire() < b.as_wire()));
+        for label in &labels {
+            let answer = digests.lookup(&label.as_wire()[1..label.as_wire().len() - 1]);
+            assert!(answer.is_listed());
+            used.push(answer);
+        }
     }
     assert_numbered(&used, &parsed.answers);
     check_acl(parsed);

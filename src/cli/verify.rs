@@ -56,11 +56,12 @@ impl Verify {
 }
 
 fn text(verified: &Verified) -> String {
-    let Verified { id, origin, size, ip4, ip6, names, answers } = verified;
+    let Verified { id, origin, size, ip4, ip6, names, digests, answers } = verified;
     let counts = [
         (*ip4, "IPv4 range", "IPv4 ranges"),
         (*ip6, "IPv6 range", "IPv6 ranges"),
         (*names, "name", "names"),
+        (*digests, "hash", "hashes"),
         (Some(*answers), "answer", "answers"),
     ];
     let told = |(count, one, many): (Option<usize>, _, _)| Some(counted(count? as u64, one, many));

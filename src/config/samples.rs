@@ -82,6 +82,7 @@ fn every_kind_has_a_sample_and_stands_in_the_reference() {
         Kind::Ip6Tset,
         Kind::Ip6Trie,
         Kind::Dnset,
+        Kind::Hashset,
         Kind::Mixed,
         Kind::Acl,
         Kind::AclKey,

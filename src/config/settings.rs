@@ -6,7 +6,7 @@ use super::guard::Guard;
 use super::policy::Policy;
 use crate::wire::name::NameBuf;
 use crate::zone::Unlisted;
-use crate::zonefile::{Format, Kind};
+use crate::zonefile::{Format, HashForm, Kind};
 use ipnet::IpNet;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -441,6 +441,8 @@ pub struct Dataset {
     pub format: Format,
     /// The column or the field that has the keys, where the format has several; `None` for the first.
     pub column: Option<String>,
+    /// How the hashes of a `hashset` are written; what it leaves open, the first entry tells.
+    pub hash: HashForm,
     /// The files, as absolute paths, in the order in which they are read.
     pub files: Vec<PathBuf>,
     /// The SOA of the zone; overrides the files.
@@ -487,6 +489,7 @@ impl Dataset {
             kind,
             format: Format::Rbldnsd,
             column: None,
+            hash: HashForm::default(),
             files,
             soa: None,
             ns: Vec::new(),

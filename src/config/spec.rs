@@ -101,6 +101,8 @@ pub(super) struct DatasetSpec {
     pub(super) kind: Typed<String>,
     pub(super) format: Typed<String>,
     pub(super) column: Typed<String>,
+    pub(super) encoding: Typed<String>,
+    pub(super) length: Typed<i64>,
     pub(super) files: TypedList,
     pub(super) soa: Typed<SoaSpec>,
     pub(super) ns: TypedList,

@@ -2,6 +2,7 @@
 
 use super::error::{Problem, suggest};
 use super::settings::{LogFormat, QueryLogFormat, StalePolicy, TtlBounds};
+use crate::trie::digests::Alphabet;
 use crate::util::time::read_duration;
 use crate::wire::name::NameBuf;
 use crate::zone::Unlisted;
@@ -244,6 +245,14 @@ pub(super) fn format(word: &str) -> Result<Format, Problem> {
         let message = format!("{word:?} is not a format");
         let names: Vec<&str> = Format::names().collect();
         Problem::new(message, suggest(word, &names))
+    })
+}
+
+/// Reads the encoding of hashes.
+pub(super) fn encoding(word: &str) -> Result<Alphabet, Problem> {
+    word.parse().map_err(|()| {
+        let message = format!("{word:?} is not an encoding of hashes");
+        Problem::new(message, suggest(word, &Alphabet::NAMES.map(|(name, _)| name)))
     })
 }
 

@@ -10,7 +10,7 @@ use crate::snapshot::intake::Intake;
 use crate::snapshot::{self, Opened, Origin, RuleDifference, Rules};
 use crate::source::{Cause, ReadReport, SourceFile};
 use crate::zone::Dataset;
-use crate::zonefile::{Counts, Diagnostics, Dialect, FatalCause, Format, Stated};
+use crate::zonefile::{Counts, Diagnostics, Dialect, FatalCause, Format, HashForm, Stated};
 use std::time::Instant;
 use tracing::debug;
 
@@ -33,6 +33,7 @@ pub(super) fn rules(spec: &config::Dataset, server: &config::Server) -> Rules {
         kind,
         format,
         column,
+        hash,
         files: _,
         soa,
         ns,
@@ -81,6 +82,9 @@ pub(super) fn rules(spec: &config::Dataset, server: &config::Server) -> Rules {
     };
     add("format", (*format != Format::Rbldnsd).then(|| format.to_string()));
     add("column", column.as_ref().map(|column| format!("{column:?}")));
+    let HashForm { alphabet, digits } = hash;
+    add("encoding", alphabet.map(|alphabet| alphabet.to_string()));
+    add("length", digits.map(|digits| digits.to_string()));
     add("ns-ttl", ns_ttl.map(|ttl| ttl.to_string()));
     add("ttl", ttl.map(|ttl| ttl.to_string()));
     add("default-a", default_a.map(|a| a.to_string()));

@@ -6,7 +6,7 @@ use crate::state::record;
 use crate::zonefile::Kind;
 
 /// The rules that say how the lines of files are read.
-const READING: [&str; 3] = ["type", "format", "column"];
+const READING: [&str; 5] = ["type", "format", "column", "encoding", "length"];
 
 /// Files, and the rules that they were read by.
 #[derive(Clone, Copy)]

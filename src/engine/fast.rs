@@ -16,7 +16,7 @@ use crate::wire::name::{LowerName, write_usual_text};
 use crate::wire::reversed::{NIBBLES, nibbles, octets};
 use crate::wire::{Class, HEADER, ParsedQuestion, Rcode, Type};
 use crate::zone::key::TestPoint;
-use crate::zone::lookup::{Ip4, Ip6, Match, MatchedKey, Name, View, lookup};
+use crate::zone::lookup::{Digest, Ip4, Ip6, Match, MatchedKey, Name, View, lookup};
 use crate::zone::{
     Catalog, CompiledZone, Counters, Dataset, HealthName, SimpleZone, Vars, ZoneMatch,
 };
@@ -138,6 +138,7 @@ impl<'a> Attempt<'a, '_> {
         }
         match zone.simple? {
             SimpleZone::Names => self.by_listed_name(zone, apex),
+            SimpleZone::Digests => self.by_digest(zone, apex),
             _ => self.by_any_key(zone, apex),
         }
     }
@@ -158,12 +159,22 @@ impl<'a> Attempt<'a, '_> {
             _ => 0,
         };
         self.reply(zone, apex, exists, only, move |state, template, vars, room| {
-            let key = state.name.labels_before(listed, 0);
-            let write = |room: &mut [u8]| write_usual_text(key, room);
-            match expand_quickly(template, vars, write, room) {
-                None => expand_any(template, vars, state.key_text.name(key), room),
-                len => len,
+            expand_name(state, listed, template, vars, room)
+        })
+    }
+
+    /// Answers a query for a hash where nothing else is listed.
+    #[inline(never)]
+    fn by_digest(&mut self, zone: &'a CompiledZone, apex: usize) -> Option<usize> {
+        let mut only = None;
+        if let Some(digest) = Digest::new(&Name::new(&self.state.name)) {
+            if zone.has_own_names && !digest.has_digits() {
+                return self.by_any_key(zone, apex);
             }
+            lookup(&zone.datasets, &zone.allow, None, &digest, |found| keep(&mut only, found));
+        }
+        self.reply(zone, apex, false, only, |state, template, vars, room| {
+            expand_name(state, 1, template, vars, room)
         })
     }
 
@@ -282,6 +293,23 @@ impl<'a> Attempt<'a, '_> {
     fn refuse(&mut self) -> Option<usize> {
         (self.counters, self.reason) = (self.catalog.counters(), Reason::Refused);
         self.question.refuse(self.out, Rcode::Refused)
+    }
+}
+
+/// Writes out a template for the name of the query that has this many labels before the apex.
+#[inline(always)]
+fn expand_name(
+    state: &mut WorkerState,
+    listed: u8,
+    template: &[u8],
+    vars: &Vars,
+    room: &mut [u8],
+) -> Option<usize> {
+    let key = state.name.labels_before(listed, 0);
+    let write = |room: &mut [u8]| write_usual_text(key, room);
+    match expand_quickly(template, vars, write, room) {
+        None => expand_any(template, vars, state.key_text.name(key), room),
+        len => len,
     }
 }
 

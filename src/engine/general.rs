@@ -262,9 +262,8 @@ impl<'z> Findings<'z> {
         let below = view.below().unwrap_or_default();
         for set in view.datasets {
             let (ip4, ip6) = (set.ip4.is_some(), set.takes_ip6());
-            self.by_acl |= ip4 && view.key.ip4.is_some()
-                || ip6 && view.key.ip6.is_some()
-                || set.names.is_some();
+            self.by_acl |=
+                ip4 && view.key.ip4.is_some() || ip6 && view.key.ip6.is_some() || set.takes_names();
             self.exists |= ip4 && below.ip4.iter().any(Option::is_some)
                 || ip6 && below.ip6.iter().any(Option::is_some);
         }

@@ -450,6 +450,7 @@ fn of_parsed(parsed: crate::zonefile::Parsed) -> Dataset {
         ip4: parsed.ip4.map(|addresses| addresses.into_trie(1)),
         ip6: parsed.ip6.map(|addresses| addresses.into_trie()),
         names: parsed.names,
+        digests: parsed.digests,
         records: parsed.records,
         subzones: (!sections.is_empty()).then(|| Subzones::new(sections)),
         answers: parsed.answers,

@@ -4,7 +4,6 @@ use super::abuse_code::{self, Abuse};
 use super::{sentinel, test_entry};
 use crate::config;
 use crate::source::SourceFile;
-use crate::trie::names::NameTree;
 use crate::trie::{Trie4, Trie6};
 use crate::zone::Dataset;
 use crate::zonefile::Stated;
@@ -63,7 +62,7 @@ impl Facts {
         let ip4 = dataset.flat().filter_map(|set| set.ip4.as_ref()).map(Trie4::covered);
         let ip6 = dataset.flat().filter_map(|set| set.ip6.as_ref()).map(Trie6::covered);
         let ip4 = ip4.reduce(u128::saturating_add);
-        let names = dataset.flat().filter_map(|set| set.names.as_ref());
+        let names = dataset.flat().filter_map(Names::of);
         // A serial of the settings says nothing of the files.
         let soa = dataset.soa.as_ref().filter(|_| spec.soa.is_none());
         Self {
@@ -71,7 +70,7 @@ impl Facts {
             bad_lines: sources.iter().map(|source| source.bad_lines).sum(),
             ip4: ip4.map(|covered| u64::try_from(covered).unwrap_or(u64::MAX)),
             ip6: ip6.reduce(u128::saturating_add),
-            names: names.map(Names::of).reduce(Names::and),
+            names: names.reduce(Names::and),
             stamp,
             serial: soa.map(|soa| soa.serial).filter(|&serial| serial != 0),
             records: stated.records,
@@ -96,13 +95,19 @@ impl Facts {
 }
 
 impl Names {
-    fn of(names: &NameTree) -> Self {
+    /// Those of a dataset of names, or of hashes, which are names of one label.
+    fn of(set: &Dataset) -> Option<Self> {
+        if let Some(digests) = &set.digests {
+            let names = digests.len() as u64;
+            return Some(Self { names, single_labels: names, are_numbers: false });
+        }
+        let names = set.names.as_ref()?;
         let top = names.top_level();
-        Self {
+        Some(Self {
             names: names.entries() as u64,
             single_labels: top.alone as u64,
             are_numbers: top.labels > 0 && top.numbers == top.labels,
-        }
+        })
     }
 
     /// Those of two sections together.

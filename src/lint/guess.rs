@@ -9,11 +9,12 @@ const SAMPLE: usize = 64 * 1024;
 
 /// The types in which a file may be meant, the likeliest first: of those that take it equally well, the first
 /// counts. Nothing tells an `aclkey` from a list of names, and nothing an `ip4tset` from an `ip4set`.
-const KINDS: [Kind; 7] = [
+const KINDS: [Kind; 8] = [
     Kind::Ip4Set,
     Kind::Ip6Trie,
     Kind::Ip4Trie,
     Kind::Generic,
+    Kind::Hashset,
     Kind::Dnset,
     Kind::Mixed,
     Kind::Acl,
@@ -92,6 +93,7 @@ mod tests {
             ("192.0.2.1\n2001:db8::/32\n", Kind::Ip4Trie, Format::Rbldnsd),
             ("2001:db8::/32\n", Kind::Ip6Trie, Format::Rbldnsd),
             ("bad.example\n.worse.example :2:x\n", Kind::Dnset, Format::Rbldnsd),
+            ("d41d8cd98f00b204e9800998ecf8427e\n", Kind::Hashset, Format::Rbldnsd),
             ("bad.example\n192.0.2.0/24\n2001:db8::/32\n", Kind::Mixed, Format::Rbldnsd),
             ("www A 192.0.2.1\n@ MX 10 mail.example\n", Kind::Generic, Format::Rbldnsd),
             ("192.0.2.0/24 :refuse\n:pass\n::/0 :ignore\n", Kind::Acl, Format::Rbldnsd),

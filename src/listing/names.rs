@@ -77,7 +77,7 @@ pub struct NamesBuilder {
 const MAX_VALUES: usize = 255;
 
 /// In place of the number of a value.
-const EXCLUSION: u32 = u32::MAX;
+pub(super) const EXCLUSION: u32 = u32::MAX;
 
 /// The bytes of memory that sorting takes for each entry, beside its key and its node in the tree.
 const HEAD: usize = 2;
@@ -192,7 +192,7 @@ impl NamesBuilder {
         base_template: &[u8],
     ) -> (NameTree, Answers, Overfull) {
         let mut numbering = addresses::numbering(ip4.as_deref(), ip6.as_deref(), &answers);
-        let mut rules = Rules { answers, base_template, values: Vec::new() };
+        let mut rules = Rules::new(answers, base_template);
         let mut tree = NameTreeBuilder::default();
         // The answers that the names above the current one hand down, with the lengths of their keys.
         let mut above: Vec<(usize, AnswerId)> = Vec::new();
@@ -232,16 +232,21 @@ impl NamesBuilder {
     }
 }
 
-struct Rules<'a> {
-    answers: AnswersBuilder,
+/// What the entries of one key give together.
+pub(super) struct Rules<'a> {
+    pub(super) answers: AnswersBuilder,
     base_template: &'a [u8],
     values: Vec<ValueId>,
 }
 
-impl Rules<'_> {
+impl<'a> Rules<'a> {
+    pub(super) fn new(answers: AnswersBuilder, base_template: &'a [u8]) -> Self {
+        Self { answers, base_template, values: Vec::new() }
+    }
+
     /// The answer of the entries for one name and scope, `None` if it equals the inherited one; and the
     /// number of entries whose values an answer has no room for.
-    fn decide(
+    pub(super) fn decide(
         &mut self,
         entries: impl Iterator<Item = Option<ValueId>>,
         inherited: AnswerId,

@@ -88,8 +88,8 @@ fn dataset(spec: &[u8], folder: &Path) -> anyhow::Result<Dataset> {
     let (kind, words) =
         cut(spec).ok_or_else(|| anyhow!("invalid zone data specification `{whole}'"))?;
     let kind_name = String::from_utf8_lossy(kind);
-    let kind: Kind =
-        kind_name.parse().map_err(|_| anyhow!("unknown dataset type `{kind_name}'"))?;
+    let kind = kind_name.parse().ok().filter(|kind: &Kind| kind.is_of_rbldnsd());
+    let kind = kind.ok_or_else(|| anyhow!("unknown dataset type `{kind_name}'"))?;
     let words = words.split(|byte| b",:".contains(byte)).filter(|word| !word.is_empty());
     let files: Vec<_> = words.map(|word| folder.join(OsStr::from_bytes(word))).collect();
     if files.is_empty() {

@@ -39,7 +39,7 @@ Dataset types:
 /// Prints the options.
 pub(super) fn print(code: ExitCode) -> ExitCode {
     let mut text = format!("rbldnsd: rbl dns daemon version {VERSION}\n{OPTIONS}");
-    for kind in Kind::names() {
+    for kind in Kind::names().filter(|name| name.parse().is_ok_and(Kind::is_of_rbldnsd)) {
         text.push_str(&format!(" {kind}\n"));
     }
     // Nobody may be there to read it.

@@ -17,6 +17,7 @@ pub(super) fn encode(dataset: &Dataset) -> Vec<u8> {
         ip4: _,
         ip6: _,
         names: _,
+        digests: _,
         hides_empty_non_terminals: _,
         records: _,
         acl: _,

@@ -54,12 +54,20 @@ pub enum Part {
     Ip6 = 4,
     /// Names.
     Names = 5,
+    /// Hashes.
+    Digests = 6,
 }
 
 impl Part {
     /// All parts, with the number of sections of each part that is there.
-    pub const ALL: [(Self, u32); 5] =
-        [(Self::Facts, 1), (Self::Answers, 4), (Self::Ip4, 7), (Self::Ip6, 5), (Self::Names, 4)];
+    pub const ALL: [(Self, u32); 6] = [
+        (Self::Facts, 1),
+        (Self::Answers, 4),
+        (Self::Ip4, 7),
+        (Self::Ip6, 5),
+        (Self::Names, 4),
+        (Self::Digests, 3),
+    ];
 
     /// The tag of the section with this number.
     pub const fn tag(self, number: u32) -> u32 {

@@ -6,6 +6,7 @@ use super::origin::Origin;
 use super::{Id, facts};
 use crate::flat_array::{ArrayReader, Element, FlatArray};
 use crate::listing::Answers;
+use crate::trie::digests::DigestTable;
 use crate::trie::names::NameTree;
 use crate::trie::{Trie4, Trie6};
 use crate::zone::Dataset;
@@ -171,6 +172,10 @@ pub(super) fn load(mapping: &Arc<Mapping>, header: &Header) -> Result<Opened, Op
     if part(Part::Names).exists() {
         let tree = NameTree::load(&mut part(Part::Names));
         dataset.names = Some(tree.ok_or_else(nonsense("the names"))?);
+    }
+    if part(Part::Digests).exists() {
+        let table = DigestTable::load(&mut part(Part::Digests));
+        dataset.digests = Some(table.ok_or_else(nonsense("the hashes"))?);
     }
     dataset.name.clone_from(&origin.name);
     Ok(Opened { dataset, origin, id: Id(header.id), size: mapping.bytes().len() as u64 })

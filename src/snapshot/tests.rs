@@ -12,8 +12,15 @@ use proptest::prelude::*;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-const KINDS: [Kind; 6] =
-    [Kind::Ip4Set, Kind::Ip4Tset, Kind::Ip4Trie, Kind::Ip6Tset, Kind::Ip6Trie, Kind::Dnset];
+const KINDS: [Kind; 7] = [
+    Kind::Ip4Set,
+    Kind::Ip4Tset,
+    Kind::Ip4Trie,
+    Kind::Ip6Tset,
+    Kind::Ip6Trie,
+    Kind::Dnset,
+    Kind::Hashset,
+];
 
 /// Some of everything a dataset can say once.
 const SPECIALS: &str = "$SOA 3000 ns1.bl.example. Admin.bl.example. 0 600 300 86400 60\n\
@@ -35,6 +42,7 @@ fn dataset(kind: Kind, text: &str) -> Dataset {
         ip4: parsed.ip4.map(|addresses| addresses.into_trie(1)),
         ip6: parsed.ip6.map(|addresses| addresses.into_trie()),
         names: parsed.names,
+        digests: parsed.digests,
         hides_empty_non_terminals: false,
         acl: parsed.acl.map(Acl::new),
         subzones: (kind == Kind::Combined).then(Subzones::default),
@@ -106,6 +114,7 @@ fn line(kind: Kind, a: u8, b: u8, value: u8) -> String {
             let wild = ["", ".", "*."][usize::from(value % 3)];
             format!("{not}{wild}n{a}.d{}.example{tail}", b % 16)
         }
+        Kind::Hashset => format!("{not}{a:02x}{:038x}{tail}", b % 16),
         other => unreachable!("{other} is not among the types above"),
     }
 }
@@ -144,6 +153,9 @@ fn ask(dataset: &Dataset) -> Vec<u64> {
                 see(AnswerId(tree.lists_below(name.as_wire()).into()));
             }
         }
+        if let Some(digests) = &dataset.digests {
+            see(digests.lookup(format!("{:02x}{:038x}", n % 8, n % 16).as_bytes()));
+        }
     }
     found
 }
@@ -152,6 +164,7 @@ fn same(opened: &Dataset, made: &Dataset) {
     assert_eq!(opened.ip4, made.ip4);
     assert_eq!(opened.ip6, made.ip6);
     assert_eq!(opened.names, made.names);
+    assert_eq!(opened.digests, made.digests);
     assert_eq!(opened.answers, made.answers);
     assert_eq!(opened.default_answer, made.default_answer);
     assert_eq!(opened.vars, made.vars);
@@ -226,6 +239,12 @@ fn small() -> Dataset {
     Dataset { names, ..dataset(Kind::Ip4Trie, &lines) }
 }
 
+/// A small dataset with all parts and hashes.
+fn small_with_digests() -> Dataset {
+    let lines: String = (0..40).map(|n| format!("{n:02x}{n:038x}\n")).collect();
+    Dataset { digests: dataset(Kind::Hashset, &lines).digests, ..small() }
+}
+
 #[test]
 fn every_changed_byte_and_every_cut_is_refused() {
     let good = bytes(&small());
@@ -272,7 +291,7 @@ fn an_error_says_what_is_wrong() {
 /// gives anything, but neither panics nor runs on.
 #[test]
 fn damage_with_a_right_checksum_is_safe() {
-    let good = bytes(&small());
+    let good = bytes(&small_with_digests());
     let header = read_header(good.first_chunk::<HEADER>().unwrap());
     let mut random = 1_u64;
     let mut next = || {
@@ -312,7 +331,7 @@ fn damage_with_a_right_checksum_is_safe() {
 
 #[test]
 fn verify_finds_what_the_checksum_does_not() {
-    let good = bytes(&small());
+    let good = bytes(&small_with_digests());
     let header = read_header(good.first_chunk::<HEADER>().unwrap());
     let sections = open::table(&good[HEADER..]).unwrap();
     let damaged = |part: Part, number: u32, at: usize, new: u8| {
@@ -331,6 +350,8 @@ fn verify_finds_what_the_checksum_does_not() {
         (Part::Ip4, 0, 8, 7, "the IPv4 addresses: there are more than 7 ranges"),
         (Part::Ip6, 0, 16, 99, "the IPv6 addresses: there are 1 ranges, not 99"),
         (Part::Names, 0, 4, 99, "the names: there are 80 entries, not 99"),
+        (Part::Digests, 1, 4, 7, "the hashes: compiled again they have other bytes"),
+        (Part::Digests, 2, 0, 99, "the hashes: they are out of order"),
         (Part::Answers, 2, 0, 0, "the answers: answer 1 has no values"),
         (Part::Answers, 3, 0, 1, "the answers: compiled again they have other bytes"),
     ] {
@@ -349,6 +370,8 @@ fn verify_finds_what_the_checksum_does_not() {
 fn the_id_of_a_dataset_never_changes_while_the_version_stays() {
     assert_eq!(format::VERSION, 3);
     assert_eq!(write::id(&small()).unwrap().to_string(), "b17675fa02b5178fdfe9110e71f3424c");
+    let id = write::id(&small_with_digests()).unwrap().to_string();
+    assert_eq!(id, "d12dbc8eb5372e04b99d1293120abd24");
 }
 
 #[test]
@@ -454,7 +477,7 @@ fn the_description_of_the_format_is_true() {
     says(format!("from the start of the file: a multiple of {ALIGNMENT} |"));
 
     // The sections, as they are in a file that has them all.
-    let bytes = bytes(&small());
+    let bytes = bytes(&small_with_digests());
     let sections = open::table(&bytes[HEADER..]).unwrap();
     let tags: Vec<_> = sections.iter().map(|section| section.tag).collect();
     let all = Part::ALL.iter().flat_map(|&(part, count)| (0..count).map(move |n| part.tag(n)));
@@ -465,7 +488,12 @@ fn the_description_of_the_format_is_true() {
     }
     assert_eq!(DOCUMENT.lines().filter(|line| line.starts_with("| 0x")).count(), tags.len());
 
-    for source in [include_str!("../trie/mod.rs"), include_str!("../trie/names.rs")] {
+    let sources = [
+        include_str!("../trie/mod.rs"),
+        include_str!("../trie/names.rs"),
+        include_str!("../trie/digests/mod.rs"),
+    ];
+    for source in sources {
         let maps = source.split("//! ```text\n").skip(1);
         let map = maps.filter_map(|rest| rest.split("//! ```").next()).next().unwrap();
         for line in map.lines() {

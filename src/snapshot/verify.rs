@@ -5,6 +5,7 @@ use super::format::HEADER;
 use super::open::{OpenError, Opened, open_bytes, read_header};
 use super::{Id, Origin, write};
 use crate::listing::{AnswerId, Answers, Range};
+use crate::trie::digests::DigestTable;
 use crate::trie::names::{NameTree, NameTreeBuilder, encode_key};
 use crate::trie::{Trie4, Trie6};
 use crate::zone::Dataset;
@@ -32,6 +33,8 @@ pub struct Verified {
     pub ip6: Option<usize>,
     /// The number of names with an entry, if it can have some.
     pub names: Option<usize>,
+    /// The number of hashes, if it can have some.
+    pub digests: Option<usize>,
     /// The number of distinct answers.
     pub answers: usize,
 }
@@ -77,6 +80,9 @@ pub(super) fn verify_opened(opened: Opened) -> Result<Verified, Fault> {
     if let Some(tree) = &dataset.names {
         names(tree, &mut uses).map_err(fault("the names"))?;
     }
+    if let Some(table) = &dataset.digests {
+        digests(table, &mut uses).map_err(fault("the hashes"))?;
+    }
     uses.end().and_then(|()| values(&dataset.answers)).map_err(fault("the answers"))?;
     layout(&dataset, id).map_err(fault("the layout"))?;
     Ok(Verified {
@@ -86,6 +92,7 @@ pub(super) fn verify_opened(opened: Opened) -> Result<Verified, Fault> {
         ip4: dataset.ip4.as_ref().map(Trie4::ranges),
         ip6: dataset.ip6.as_ref().map(Trie6::ranges),
         names: dataset.names.as_ref().map(NameTree::entries),
+        digests: dataset.digests.as_ref().map(DigestTable::len),
         answers: dataset.answers.len(),
     })
 }
@@ -189,6 +196,27 @@ fn names(tree: &NameTree, uses: &mut Uses) -> Result<(), String> {
         return Err(format!("there are {count} entries, not {}", tree.entries()));
     }
     same(names.finish() == *tree)
+}
+
+fn digests(table: &DigestTable, uses: &mut Uses) -> Result<(), String> {
+    let mut last: Option<Vec<u8>> = None;
+    let (mut count, mut highest) = (0, AnswerId::NONE);
+    for (packed, answer) in table {
+        if last.is_some_and(|last| last >= packed) {
+            return Err("they are out of order".to_owned());
+        }
+        if !answer.is_listed() {
+            return Err(format!("the one with the number {count} lists nothing"));
+        }
+        uses.see(answer)?;
+        highest = AnswerId(highest.0.max(answer.0));
+        count += 1;
+        last = Some(packed);
+    }
+    if count != table.len() {
+        return Err(format!("there are {count} entries, not {}", table.len()));
+    }
+    same(DigestTable::build(table.form(), count, highest, table.iter()) == *table)
 }
 
 /// An error unless the data, compiled again, has the same bytes.

@@ -200,6 +200,10 @@ fn arrays(dataset: &Dataset, facts: &[u8], out: &mut impl Parts) {
         out.part(Part::Names);
         tree.store(out);
     }
+    if let Some(digests) = &dataset.digests {
+        out.part(Part::Digests);
+        digests.store(out);
+    }
 }
 
 trait Parts: ArrayWriter {

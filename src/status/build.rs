@@ -275,7 +275,7 @@ fn test_point(zone: &Zone) -> String {
         format!("2.0.0.127.{apex}")
     } else if sets.iter().any(|set| set.ip6.is_some()) {
         format!("2.0.0.0.0.0.f.7.f.f.f.f{}.{apex}", ".0".repeat(20))
-    } else if sets.iter().any(|set| set.names.is_some()) {
+    } else if sets.iter().any(|set| set.takes_names()) {
         format!("test.{apex}")
     } else {
         apex.to_string()

@@ -1,4 +1,5 @@
-//! The compressed radix trie: addresses in [`Trie4`] and [`Trie6`], names in [`names`].
+//! The compressed radix trie: addresses in [`Trie4`] and [`Trie6`], names in [`names`]; and the
+//! table of hashes, [`digests`].
 //!
 //! # Layout for addresses
 //!
@@ -62,6 +63,7 @@ mod common_block;
 #[cfg(any(test, fuzzing))]
 mod damage;
 mod decode;
+pub mod digests;
 mod encode;
 pub mod names;
 mod v4;

@@ -45,6 +45,8 @@ pub enum SimpleZone {
     Ip6,
     /// Names, and no other zone lies below.
     Names,
+    /// Hashes, and no other zone lies below.
+    Digests,
     /// Of any kind.
     Mixed,
 }
@@ -248,14 +250,21 @@ impl SimpleZone {
             return None;
         }
         let any = |sets: &[Arc<Dataset>], is: fn(&Dataset) -> bool| sets.iter().any(|set| is(set));
-        let [ip4, ip6, names]: [fn(&Dataset) -> bool; 3] =
-            [|set| set.ip4.is_some(), |set| set.ip6.is_some(), |set| set.names.is_some()];
+        let [ip4, ip6, names, digests]: [fn(&Dataset) -> bool; 4] = [
+            |set| set.ip4.is_some(),
+            |set| set.ip6.is_some(),
+            |set| set.names.is_some(),
+            |set| set.digests.is_some(),
+        ];
         let (sets, allow) = (&zone.datasets[..], &zone.allow[..]);
         let fits = |len: usize| len + zone.apex.as_wire().len() <= MAX_NAME;
         let lists = (any(sets, ip4), any(sets, ip6), any(sets, names));
         let allows = (any(allow, ip4) || any(allow, ip6), any(allow, names));
         Some(match (lists, allows) {
             _ if !is_alone => Self::Mixed,
+            ((false, false, false), (_, false)) if any(sets, digests) => Self::Digests,
+            // Hashes are names, too.
+            _ if any(sets, digests) || any(allow, digests) => Self::Mixed,
             // Addresses in names are looked up as IPv4 addresses where there are some.
             ((true, _, false), (_, false)) if fits(OCTETS) => Self::Ip4,
             ((false, true, false), (_, false)) if fits(NIBBLES) => Self::Ip6,

@@ -3,7 +3,8 @@
 use super::{Acl, Ns, Soa, Subzones, Vars};
 use crate::listing::Answers;
 use crate::listing::records::RecordSet;
-use crate::trie::names::NameTree;
+use crate::trie::digests::DigestTable;
+use crate::trie::names::{NameEntry, NameTree};
 use crate::trie::{Trie4, Trie6};
 
 /// The compiled form of one dataset: its listing and what its files say of the zones it is in.
@@ -17,6 +18,8 @@ pub struct Dataset {
     pub ip6: Option<Trie6>,
     /// Domain names, unless the type of the dataset has none.
     pub names: Option<NameTree>,
+    /// Hashes, for the type `hashset`: their labels are names.
+    pub digests: Option<DigestTable>,
     /// A name that is not listed itself does not exist, even if names below it are listed (against
     /// RFC 8020, as the type `dnhash` of rspamd's fork of rbldnsd has it).
     pub hides_empty_non_terminals: bool,
@@ -53,7 +56,19 @@ impl Dataset {
     /// True if a key of this dataset can be an address or a name, so that the test points of
     /// RFC 5782 make sense.
     pub fn is_list(&self) -> bool {
-        self.ip4.is_some() || self.ip6.is_some() || self.names.is_some()
+        self.ip4.is_some() || self.ip6.is_some() || self.takes_names()
+    }
+
+    /// True if names are keys of this dataset: domain names, or the labels of hashes.
+    pub fn takes_names(&self) -> bool {
+        self.names.is_some() || self.digests.is_some()
+    }
+
+    /// What is said of names, in canonical order (RFC 4034 section 6.1).
+    pub fn name_entries(&self) -> impl Iterator<Item = NameEntry> + '_ {
+        // No dataset has both.
+        let names = self.names.iter().flat_map(NameTree::iter);
+        names.chain(self.digests.iter().flat_map(|digests| digests.iter().names()))
     }
 
     /// Itself, or the datasets in it.
@@ -77,6 +92,7 @@ impl Dataset {
         self.ip4.as_ref().map_or(0, Trie4::mapped)
             + self.ip6.as_ref().map_or(0, Trie6::mapped)
             + self.names.as_ref().map_or(0, NameTree::mapped)
+            + self.digests.as_ref().map_or(0, DigestTable::mapped)
             + self.answers.mapped()
     }
 
@@ -87,6 +103,7 @@ impl Dataset {
             + self.ip4.as_ref().map_or(0, Trie4::memory)
             + self.ip6.as_ref().map_or(0, Trie6::memory)
             + self.names.as_ref().map_or(0, NameTree::memory)
+            + self.digests.as_ref().map_or(0, DigestTable::memory)
             + self.acl.as_ref().map_or(0, Acl::memory)
             + self.records.as_ref().map_or(0, RecordSet::memory)
             + self.answers.memory()

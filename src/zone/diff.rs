@@ -7,7 +7,7 @@ use super::Dataset;
 use crate::answer::AnswerId;
 use crate::listing::records::{NameRecords, RecordSet};
 use crate::range::{Int, Range};
-use crate::trie::names::{NameEntry, NameTree, encode_key};
+use crate::trie::names::{NameEntry, encode_key};
 use crate::wire::name::NameBuf;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
@@ -213,7 +213,7 @@ impl Comparison<'_> {
         self.ranges(ip4, Key::Ip4);
         let ip6 = [old, new].map(|set| set.ip6.iter().flat_map(|trie| trie.iter()));
         self.ranges(ip6, Key::Ip6);
-        self.names([old, new].map(|set| set.names.iter().flat_map(NameTree::iter)));
+        self.names([old, new].map(|set| set.name_entries()));
         let none = RecordSet::default();
         self.records([old, new].map(|set| set.records.as_ref().unwrap_or(&none)));
     }

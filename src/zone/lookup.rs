@@ -8,6 +8,7 @@ use super::key::{Below, MAPPED, QueryKey, TestPoint};
 use super::{CompiledZone, Dataset, SenderKey, Subzones};
 use crate::answer::AnswerId;
 use crate::listing::Answer;
+use crate::trie::digests::MIN_DIGITS;
 use crate::trie::names::NameLookup;
 use crate::wire::name::{LowerName, NameBuf, PaddedName};
 use std::sync::Arc;
@@ -193,6 +194,43 @@ impl Probe for Name<'_> {
     }
 }
 
+/// A name of one label in a zone that lists hashes and nothing else.
+#[derive(Clone, Copy)]
+pub(crate) struct Digest<'n> {
+    label: &'n [u8],
+    /// See [`MatchedKey::Name`].
+    apex: u8,
+}
+
+impl<'n> Digest<'n> {
+    /// `None` if the name has another number of labels: no hash has them.
+    #[inline(always)]
+    pub(crate) fn new(name: &Name<'n>) -> Option<Self> {
+        let &[start, end] = name.starts else { return None };
+        let label = name.room.get(usize::from(start) + 1..usize::from(end))?;
+        Some(Self { label, apex: name.apex })
+    }
+
+    /// False for a label that is none of a hash, as those are that a zone has itself.
+    #[inline(always)]
+    pub(crate) fn has_digits(&self) -> bool {
+        self.label.len() >= MIN_DIGITS && self.label.first() != Some(&b'_')
+    }
+}
+
+impl Probe for Digest<'_> {
+    #[inline(always)]
+    fn ask(&self, dataset: &Dataset, mut listed: impl FnMut(AnswerId, MatchedKey)) -> bool {
+        if let Some(digests) = &dataset.digests {
+            let answer = digests.lookup(self.label);
+            if answer.is_listed() {
+                listed(answer, MatchedKey::Name { listed: 1, apex: self.apex });
+            }
+        }
+        false
+    }
+}
+
 /// A name as the datasets below one apex see it: that of the zone or of a subzone.
 pub(crate) struct View<'z, 'n> {
     zone: &'z CompiledZone,
@@ -216,6 +254,9 @@ impl Probe for View<'_, '_> {
         }
         if let Some(ip6) = self.key.ip6 {
             Ip6(ip6).ask(dataset, &mut listed);
+        }
+        if let Some(digest) = Digest::new(&self.name) {
+            digest.ask(dataset, &mut listed);
         }
         self.name.count() > 0 && self.name.ask(dataset, listed)
     }
@@ -310,7 +351,7 @@ impl<'z, 'n> View<'z, 'n> {
         let (key, belongs): (_, fn(&Dataset) -> bool) = match self.key {
             QueryKey { ip4: Some(ip4), .. } => (MatchedKey::Ip4(ip4), |set| set.ip4.is_some()),
             QueryKey { ip6: Some(ip6), .. } => (MatchedKey::Ip6(ip6), |set| set.ip6.is_some()),
-            _ => (MatchedKey::Name { listed: 1, apex: self.name.apex }, |set| set.names.is_some()),
+            _ => (MatchedKey::Name { listed: 1, apex: self.name.apex }, |set| set.takes_names()),
         };
         if !self.zone.is_live || !self.datasets.iter().any(|set| belongs(set)) {
             return None;

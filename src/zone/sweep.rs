@@ -175,7 +175,7 @@ impl<'z> SweepSection<'z> {
             asker: Asker { now, has_key: false },
             has_ip4: any(|set| set.ip4.is_some()),
             has_ip6: any(|set| set.ip6.is_some()),
-            has_names: any(|set| set.names.is_some()),
+            has_names: any(Dataset::takes_names),
             ip4_in_ip6,
         }
     }

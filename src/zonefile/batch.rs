@@ -5,7 +5,7 @@ use super::fast::addresses::{self, AddressLines};
 use super::fast::prefixes::FastLines;
 use super::fast::{FastEntry, FastKey, FastValue, Prefix, Range4, names};
 use super::values::GROUP;
-use crate::listing::names::write_plain;
+use crate::listing::names::{read_plain, write_plain};
 use std::ops::Range;
 
 /// The entries of a chunk of a file that can be read before its turn, on another thread.
@@ -102,13 +102,19 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// The entries behind the first `count`, which are prefixes, ranges or all there are.
+    /// The entries behind the first `count`, which are all there are of single addresses.
     pub(super) fn after(self, count: usize) -> Self {
         match self {
             Self::Prefixes4(entries) => Self::Prefixes4(&entries[count..]),
             Self::Ranges4(entries) => Self::Ranges4(&entries[count..]),
             Self::Prefixes6(entries) => Self::Prefixes6(&entries[count..]),
-            Self::Addresses(_) | Self::Names(..) => Self::Addresses(&[]),
+            Self::Names(mut names, values) => {
+                for _ in 0..count {
+                    names = read_plain(names).map_or(&[], |(.., rest)| rest);
+                }
+                Self::Names(names, &values[count..])
+            }
+            Self::Addresses(_) => Self::Addresses(&[]),
         }
     }
 }
@@ -141,7 +147,7 @@ impl BatchBuffer {
                 let (end, read) = keyed(&mut self.prefixes6, chunk, at, usize::MAX)?;
                 Some((end, Entries::Prefixes6(read)))
             }
-            Kind::Dnset => self.names(chunk, at),
+            Kind::Dnset | Kind::Hashset => self.names(chunk, at),
             _ => None,
         }?;
         Some(Run { place: at..end, entries })

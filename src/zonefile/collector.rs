@@ -8,7 +8,7 @@ use super::rules::{Rules, duplicate};
 use super::scan::Scan;
 use super::special::Local;
 use super::values::Values;
-use super::{FatalCause, Kind, Mistake, Options, Parsed};
+use super::{FatalCause, HashForm, Kind, Mistake, Options, Parsed};
 use crate::listing::addresses::{self, PrefixesBuilder};
 use crate::listing::{Overfull, ValueId};
 
@@ -70,6 +70,14 @@ impl Collector {
         self.values.last
     }
 
+    /// The form that the next hash must have, as far as it is known.
+    pub(super) fn hash_form(&self) -> HashForm {
+        match &self.list {
+            ListBuilder::Hashset(hashes) => hashes.form(),
+            _ => HashForm::default(),
+        }
+    }
+
     /// Takes entries of a batch up to the first that breaks a rule, and returns their number; their
     /// lines are in `chunk`, the first of them at `place`. `None` if the batch is of another type.
     pub(super) fn batch(
@@ -108,7 +116,8 @@ impl Collector {
         let mut parsed = Parsed::new(kind, local);
         parsed.default_value = values.dataset_default();
         parsed.counts = list.counts();
-        let (mut names, mut late, mut overfull) = (None, Vec::new(), Overfull::default());
+        let (mut names, mut hashes) = (None, None);
+        let (mut late, mut overfull) = (Vec::new(), Overfull::default());
         match list {
             ListBuilder::Ip4Set(set) => parsed.ip4 = Some(set.finish(&mut values.answers)),
             ListBuilder::Ip4Tset(set) => parsed.ip4 = Some(set.finish(values.only_answer())),
@@ -126,6 +135,7 @@ impl Collector {
                 late.extend(late6.into_iter().map(duplicate));
             }
             ListBuilder::Dnset(builder) => names = Some(builder),
+            ListBuilder::Hashset(builder) => hashes = Some(builder),
             ListBuilder::Generic(builder) => {
                 let records;
                 (records, overfull) = builder.finish_counted();
@@ -141,8 +151,13 @@ impl Collector {
         for (number, reason) in late {
             parsed.diagnostics.push(places.get(number), 1, (reason, false), None);
         }
-        parsed.answers = match names {
-            Some(builder) => {
+        parsed.answers = match (names, hashes) {
+            (_, Some(builder)) => {
+                let (table, answers, keys) = builder.finish(values.answers);
+                (parsed.digests, overfull) = (Some(table), keys);
+                answers
+            }
+            (Some(builder), None) => {
                 let base = parsed.vars.base.as_deref().unwrap_or(b"");
                 let (ip4, ip6) = (parsed.ip4.as_mut(), parsed.ip6.as_mut());
                 let (names, answers, keys) = builder.finish_beside(ip4, ip6, values.answers, base);
@@ -150,7 +165,7 @@ impl Collector {
                 parsed.names = Some(names);
                 answers
             }
-            None => {
+            (None, None) => {
                 if parsed.records.is_none() {
                     overfull = values.answers.take_overfull();
                 }

@@ -2,7 +2,7 @@
 
 use super::entry::EntryKey;
 use super::scan::{Scan, is_blank};
-use super::{Dialect, Kind, Mistake, ip4, ip6, native};
+use super::{Dialect, HashForm, Kind, Mistake, hashes, ip4, ip6, native};
 use crate::listing::names::Scope;
 use crate::wire::name::{MAX_LABEL, NameBuf};
 
@@ -14,10 +14,11 @@ pub(super) struct ReadKey<'k> {
     pub(super) warning: Option<Mistake>,
 }
 
-/// Reads the key of an entry of this type. A domain name is put into `name`.
+/// Reads the key of an entry of this type. A domain name, or the label of a hash of this form, is put into `name`.
 pub(super) fn read<'k, 't: 'k>(
     kind: Kind,
     dialect: Dialect,
+    hash: HashForm,
     scan: &mut Scan<'t>,
     name: &'k mut NameBuf,
 ) -> Result<ReadKey<'k>, Mistake> {
@@ -41,6 +42,12 @@ pub(super) fn read<'k, 't: 'k>(
         Kind::AclKey => {
             let key = EntryKey::AccessKey(access_key(scan)?);
             return Ok(ReadKey { key, is_excluded, warning: None });
+        }
+        Kind::Hashset => {
+            *name = hashes::read(scan, hash)?;
+            let key = EntryKey::Name { name: name.as_wire(), scope: Scope::Itself };
+            let (key, warning) = native::behind(key, kind, is_excluded, scan);
+            return Ok(ReadKey { key, is_excluded, warning });
         }
         Kind::Mixed => match address_or_none(scan) {
             Ok(Some(key)) => Ok(key),

@@ -18,6 +18,8 @@ pub enum Kind {
     Ip6Trie,
     /// Domain names, each with its value; also called `dnhash`.
     Dnset,
+    /// Hashes of mail addresses, URLs or files, each with its value. rbldnsd does not know it.
+    Hashset,
     /// IPv4 and IPv6 prefixes and domain names in one file, each with its value.
     Mixed,
     /// Ordinary records: A, TXT and MX.
@@ -33,7 +35,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub(super) const NAMES: [(&'static str, Self); 12] = [
+    pub(super) const NAMES: [(&'static str, Self); 13] = [
         ("ip4set", Self::Ip4Set),
         ("ip4tset", Self::Ip4Tset),
         ("ip4trie", Self::Ip4Trie),
@@ -41,6 +43,7 @@ impl Kind {
         ("ip6trie", Self::Ip6Trie),
         ("dnset", Self::Dnset),
         ("dnhash", Self::Dnset),
+        ("hashset", Self::Hashset),
         ("mixed", Self::Mixed),
         ("generic", Self::Generic),
         ("combined", Self::Combined),
@@ -51,6 +54,11 @@ impl Kind {
     /// The names of all types.
     pub fn names() -> impl Iterator<Item = &'static str> {
         Self::NAMES.iter().map(|&(name, _)| name)
+    }
+
+    /// True if rbldnsd knows the type.
+    pub fn is_of_rbldnsd(self) -> bool {
+        self != Self::Hashset
     }
 
     /// True if the dataset says who may ask, and nothing of what is listed.

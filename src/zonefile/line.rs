@@ -3,7 +3,7 @@
 use super::entry::{EntryKey, net4, net6};
 use super::params::{self, Behind};
 use super::scan::{Scan, is_blank};
-use super::{BYTE_ORDER_MARK, Dialect, Kind, Mistake, ip4, ip6, keys};
+use super::{BYTE_ORDER_MARK, Dialect, HashForm, Kind, Mistake, ip4, ip6, keys};
 use crate::listing::names::Scope;
 use crate::wire::name::NameBuf;
 use ipnet::{Ipv4Subnets, Ipv6Subnets};
@@ -105,7 +105,7 @@ impl<'t> EntryLine<'t> {
         }
         let mut scan = Scan::new(text);
         let mut name = NameBuf::ROOT;
-        let read = keys::read(kind, Dialect::Native, &mut scan, &mut name)?;
+        let read = keys::read(kind, Dialect::Native, HashForm::default(), &mut scan, &mut name)?;
         let (key, is_excluded) = (line_key(read.key)?, read.is_excluded);
         let (spelled, rest) = text.split_at(scan.at());
         let Behind { value, params, expires, comment } = params::split(rest);

@@ -6,6 +6,7 @@ use super::batch::Batch;
 use super::entry::{Entry, EntryKey, EntryValue, net4};
 use super::fast::{FastEntry, Prefix, Range4};
 use super::fatal::Refused;
+use super::hashes::HashesBuilder;
 use super::rules::{Address, Rules, mapped_ip4};
 use super::scan::Scan;
 use super::values::{GROUP, Values};
@@ -13,7 +14,7 @@ use super::{Counts, FatalCause, Kind, Mistake, Options};
 use crate::listing::addresses::{
     LayersBuilder, PREFIXES_OF_RANGE, PrefixesBuilder, SetBuilder4, SetBuilder6,
 };
-use crate::listing::names::NamesBuilder;
+use crate::listing::names::{NamesBuilder, Scope};
 use crate::listing::records::RecordsBuilder;
 use crate::listing::{AnswerId, ValueId};
 
@@ -26,6 +27,7 @@ pub(super) enum ListBuilder {
     Ip6Tset(SetBuilder6),
     Ip6Trie(PrefixesBuilder<u128>),
     Dnset(NamesBuilder),
+    Hashset(HashesBuilder),
     Mixed(PrefixesBuilder<u32>, PrefixesBuilder<u128>, NamesBuilder),
     Acl(AclBuilder),
     Generic(RecordsBuilder),
@@ -41,6 +43,7 @@ impl ListBuilder {
             Kind::Ip6Tset => Self::Ip6Tset(SetBuilder6::default()),
             Kind::Ip6Trie => Self::Ip6Trie(PrefixesBuilder::default()),
             Kind::Dnset => Self::Dnset(NamesBuilder::new(options.threads)),
+            Kind::Hashset => Self::Hashset(HashesBuilder::new(options.hash)),
             Kind::Mixed => Self::Mixed(
                 PrefixesBuilder::default(),
                 PrefixesBuilder::default(),
@@ -168,6 +171,11 @@ impl ListBuilder {
                 names.add(name, scope, value).map_err(|_| FatalCause::TooLarge)?;
                 Ok(warning)
             }
+            (Self::Hashset(hashes), Name { name, scope: Scope::Itself }) => {
+                let (value, warning) = values.of_entry(value)?;
+                hashes.add(name, value)?;
+                Ok(warning)
+            }
             (Self::Acl(acl), _) => acl.add(key, value, values, rules, number),
             (Self::Generic(records), Name { name, .. }) => {
                 let EntryValue::Record(record) = value else {
@@ -246,6 +254,20 @@ impl ListBuilder {
                     }
                 }
                 its_values.len()
+            }
+            (Self::Hashset(hashes), Batch::Names(mut written, its_values)) => {
+                let mut taken = 0;
+                for its_values in its_values.chunks(GROUP) {
+                    let count;
+                    (count, written) = hashes.pack_group(written);
+                    let its_values = its_values.iter().copied().take(count);
+                    hashes.add_group(&values.of_group(its_values, chunk)?[..count]);
+                    taken += count;
+                    if count < GROUP {
+                        break;
+                    }
+                }
+                taken
             }
             _ => return Ok(None),
         };

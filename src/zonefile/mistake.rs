@@ -1,8 +1,9 @@
 //! What can be wrong with a line, and the words for it.
 
 use super::format::Unread;
+use crate::trie::digests::{Alphabet, MIN_DIGITS};
 use crate::util::text::counted;
-use crate::wire::name::NameError;
+use crate::wire::name::{MAX_LABEL, NameError};
 use ipnet::IpNet;
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -98,6 +99,25 @@ pub enum Mistake {
     MappedRead(IpNet),
     /// A byte that is no part of a name that is asked for.
     OddName(u8),
+    /// A byte that is no digit of the hashes of the list.
+    HashDigit {
+        /// The byte.
+        byte: u8,
+        /// Their alphabet.
+        alphabet: Alphabet,
+    },
+    /// A hash of another length than those before, or than the settings say.
+    HashLength {
+        /// The digits of the line.
+        found: usize,
+        /// The digits of the others.
+        digits: u8,
+    },
+    /// Not as many digits as a hash has.
+    NoHash {
+        /// The digits of the line.
+        found: usize,
+    },
     /// A record without a name.
     NoOwner,
     /// A star as a label of the name of a record.
@@ -273,6 +293,21 @@ impl fmt::Display for Mistake {
                 f,
                 "`{}` is part of no name that is asked for: put a blank before a value or a comment",
                 char::from(*byte)
+            ),
+            Self::HashDigit { byte, alphabet } => write!(
+                f,
+                "`{}` is no digit of {alphabet}, in which the hashes of this list are: write the hash alone, with a \
+                 blank before a value; if the list is in another alphabet, set encoding",
+                byte.escape_ascii()
+            ),
+            Self::HashLength { found, digits } => write!(
+                f,
+                "a hash of {found} digits among hashes of {digits}: nobody asks for it here; fetch the list again \
+                 if it was cut, or put the hash into a list of its own"
+            ),
+            Self::NoHash { found } => write!(
+                f,
+                "not a hash: it has {found} digits, and a hash has {MIN_DIGITS} to {MAX_LABEL}, or 64 of hex"
             ),
             Self::NoOwner => f.write_str(
                 "the line begins with a blank and has no name: write the name, @ for the zone itself",

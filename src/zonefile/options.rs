@@ -1,6 +1,6 @@
 //! How the files of a dataset are read.
 
-use super::Format;
+use super::{Format, HashForm};
 use std::net::Ipv4Addr;
 
 /// How lines are read that rbldnsd reads in a way that nobody means.
@@ -40,6 +40,8 @@ pub struct Options {
     pub format: Format,
     /// The column or the field that has the keys, where the format has several.
     pub column: Option<Box<str>>,
+    /// How the hashes of a `hashset` are written; what it leaves open, the first entry tells.
+    pub hash: HashForm,
     /// How many threads may work at the end, where they help.
     pub threads: usize,
 }
@@ -61,6 +63,7 @@ impl Default for Options {
             default_text: None,
             format: Format::Rbldnsd,
             column: None,
+            hash: HashForm::default(),
             threads: 1,
         }
     }

@@ -5,6 +5,7 @@ use super::{Counts, Diagnostics, Kind, NsData, ParsedAcl, SoaData, Stated, Vars}
 use crate::listing::Answers;
 use crate::listing::addresses::{Addresses4, Addresses6};
 use crate::listing::records::RecordSet;
+use crate::trie::digests::DigestTable;
 use crate::trie::names::NameTree;
 use crate::wire::name::NameBuf;
 use std::net::Ipv4Addr;
@@ -41,6 +42,8 @@ pub struct Parsed {
     pub ip6: Option<Addresses6>,
     /// The listed names, for the types that have them.
     pub names: Option<NameTree>,
+    /// The listed hashes, for `hashset`.
+    pub digests: Option<DigestTable>,
     /// The records, for `generic`.
     pub records: Option<RecordSet>,
     /// Who may ask, for access lists.
@@ -73,6 +76,7 @@ impl Parsed {
             ip4: None,
             ip6: None,
             names: None,
+            digests: None,
             records: None,
             acl: None,
             parts: Vec::new(),

@@ -386,10 +386,14 @@ impl<'o> Parser<'o> {
             return Ok(star.or(warning.map(|reason| (reason, scan.at()))));
         }
         let mut name = NameBuf::ROOT;
-        let ReadKey { key, is_excluded, mut warning } = keys::read(kind, dialect, scan, &mut name)?;
+        let hash = collector.hash_form();
+        let ReadKey { key, is_excluded, mut warning } =
+            keys::read(kind, dialect, hash, scan, &mut name)?;
         let end = scan.at();
         let (spelled, rest) = text.split_at(end - start);
         let may_be_cut = match rest.is_empty() {
+            // A hash of the length of the others is whole.
+            true if kind == Kind::Hashset => hash.digits.is_none(),
             true => !native::is_whole(key, spelled),
             false => !is_excluded && native::ends_in_a_value(rest),
         };

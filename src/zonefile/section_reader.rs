@@ -5,7 +5,7 @@ use super::collector::Collector;
 use super::fatal::{Refused, SectionTypes};
 use super::scan::Scan;
 use super::special::Local;
-use super::{Diagnostics, FatalCause, Kind, Mistake, Options, ParsedSection, Special};
+use super::{Diagnostics, Dialect, FatalCause, Kind, Mistake, Options, ParsedSection, Special};
 use crate::wire::name::NameBuf;
 use std::collections::HashMap;
 
@@ -93,7 +93,8 @@ impl SectionReader {
         let colon = memchr::memchr(b':', word);
         let (kind, name) = colon.map_or((word, &[][..]), |at| (&word[..at], &word[at + 1..]));
         let kind = str::from_utf8(kind).ok().and_then(|kind| kind.parse::<Kind>().ok());
-        let kind = kind.filter(|kind| kind.is_for_section());
+        let is_known = |kind: &Kind| options.dialect == Dialect::Native || kind.is_of_rbldnsd();
+        let kind = kind.filter(|kind| kind.is_for_section() && is_known(kind));
         let collector = kind
             .and_then(|kind| Collector::new(kind, options))
             .ok_or(FatalCause::SectionType(SectionTypes))?;

@@ -8,6 +8,7 @@ use std::net::Ipv4Addr;
 
 mod combined;
 mod formats;
+mod hashes;
 mod native;
 mod oracle;
 mod syntax;

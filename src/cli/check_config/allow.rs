@@ -25,7 +25,8 @@ impl Keys {
             Kind::Ip4Set | Kind::Ip4Tset => Self::IP4,
             Kind::Ip4Trie => Self::IP4 | Self::IP6,
             Kind::Ip6Tset | Kind::Ip6Trie => Self::IP6,
-            Kind::Dnset => Self::NAMES,
+            // Hashes are names of one label.
+            Kind::Dnset | Kind::Hashset => Self::NAMES,
             Kind::Mixed | Kind::Combined => Self::ALL,
             Kind::Generic | Kind::Acl | Kind::AclKey => Self::default(),
         }
@@ -36,7 +37,8 @@ impl Keys {
         let of_one = |set: &Dataset| Self {
             ip4: set.ip4.as_ref().is_some_and(|ip4| !ip4.is_empty()),
             ip6: set.ip6.as_ref().is_some_and(|ip6| !ip6.is_empty()),
-            names: set.names.as_ref().is_some_and(|names| !names.is_empty()),
+            names: set.names.as_ref().is_some_and(|names| !names.is_empty())
+                || set.digests.as_ref().is_some_and(|digests| !digests.is_empty()),
         };
         dataset.flat().map(of_one).fold(Self::default(), BitOr::bitor)
     }

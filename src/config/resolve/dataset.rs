@@ -8,7 +8,7 @@ use super::super::spec::{DatasetSpec, SoaSpec, Time, Typed};
 use super::super::value;
 use super::Resolver;
 use crate::wire::name::NameBuf;
-use crate::zonefile::{Format, Kind, MAX_TEXT};
+use crate::zonefile::{Format, HashForm, Kind, MAX_TEXT};
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::ops::Range;
@@ -31,6 +31,7 @@ impl Resolver<'_> {
             let kind = self.required("dataset.type", &spec.kind, typed.span());
             let kind = kind.and_then(|word| self.value("dataset.type", word, value::kind));
             let format = self.format(spec, kind);
+            let hash = self.hash_form(spec, kind);
             let files = self.required("dataset.files", &spec.files, typed.span());
             let files = files.map(|files| self.files(files));
             let overrides = self.overrides(spec, bounds);
@@ -41,7 +42,16 @@ impl Resolver<'_> {
                 self.error("dataset.soa", typed.span(), Problem::new(message, help));
             }
             if let (Some(name), Some(kind), Some(files)) = (name, kind, files) {
-                datasets.push(Dataset { name, kind, format, files, guard, policy, ..overrides });
+                datasets.push(Dataset {
+                    name,
+                    kind,
+                    format,
+                    hash,
+                    files,
+                    guard,
+                    policy,
+                    ..overrides
+                });
             }
         }
         datasets
@@ -70,6 +80,35 @@ impl Resolver<'_> {
             self.error("dataset.format", typed.span(), Problem::new(message, help));
         }
         read
+    }
+
+    /// How hashes are written, for the type that has some.
+    fn hash_form(&mut self, spec: &DatasetSpec, kind: Option<Kind>) -> HashForm {
+        let spans = [
+            ("dataset.encoding", spec.encoding.as_ref().map(Spanned::span)),
+            ("dataset.length", spec.length.as_ref().map(Spanned::span)),
+        ];
+        if kind.is_some_and(|kind| kind != Kind::Hashset) {
+            for (key, span) in spans {
+                let Some(span) = span else { continue };
+                let message = format!("{} has no effect on other types than hashset", &key[8..]);
+                let help = format!("set type = \"hashset\", or remove {}", &key[8..]);
+                self.error(key, span, Problem::new(message, help));
+            }
+            return HashForm::default();
+        }
+        let encoding = spec.encoding.as_ref();
+        let encoding =
+            encoding.and_then(|word| self.value("dataset.encoding", word, value::encoding));
+        let length = spec.length.as_ref();
+        let digits = length.map(|length| usize::try_from(*length.get_ref()).unwrap_or(0));
+        HashForm::new(encoding, digits).unwrap_or_else(|| {
+            let (_, span) = &spans[1];
+            let message = "no hash has so many digits";
+            let help = "count the digits of one: 32 for MD5 in hex, 40 for SHA-1 in hex, 52 for SHA-256 in base32";
+            self.error("dataset.length", span.clone().unwrap_or_default(), Problem::new(message, help));
+            HashForm::default()
+        })
     }
 
     /// The name of a dataset or a feed, if it can be one and is not taken.

@@ -28,6 +28,7 @@ fn dataset(kind: Kind, text: &str) -> Dataset {
         ip4: parsed.ip4.map(|addresses| Trie4::build(addresses.ranges())),
         ip6: parsed.ip6.map(|addresses| Trie6::build(addresses.ranges())),
         names: parsed.names,
+        digests: parsed.digests,
         acl: parsed.acl.map(Acl::new),
         answers: parsed.answers,
         default_answer: default.finish([id]).0,
@@ -52,6 +53,7 @@ fn any_dataset() -> impl Strategy<Value = Dataset> {
     let key6 = "200[12]:[0-2]00::[0-2](/(16|32|64))?|::ffff:7f00:[12]|::/96|2002:102:3::/48";
     let names =
         "\\.?([ab]\\.|\\*\\.)?([ab1]\\.)?(test|invalid|com|2\\.1)|1\\.0\\.0\\.127|\\.?(127|0)";
+    let digests = "0{14}[01][abAB]";
     let head = prop::sample::select(vec![
         "",
         "$1 one\n$0 0123456789012345678901234567890123456789\n",
@@ -74,6 +76,7 @@ fn any_dataset() -> impl Strategy<Value = Dataset> {
         1 => (Just(Kind::Ip4Tset), lines("[12]\\.[0-2]\\.[0-2]\\.[0-2]")),
         2 => (Just(Kind::Ip6Trie), lines(key6)),
         3 => (Just(Kind::Dnset), lines(names)),
+        3 => (Just(Kind::Hashset), lines(digests)),
     ];
     (kinds, head, any::<bool>()).prop_map(|((kind, lines), head, hides)| {
         let text = format!("{head}{lines}");
@@ -130,6 +133,7 @@ fn any_query() -> impl Strategy<Value = Vec<u8>> {
         2 => nibbles,
         1 => "[12]\\.0\\.0\\.0\\.0\\.0\\.f\\.7\\.f\\.f\\.f\\.f\\.(0\\.){19}0",
         3 => "([ab1]\\.){0,3}([Tt]est|invalid|com|2\\.1|b)",
+        3 => "([ab1]\\.){0,1}0{14}[01]{1,2}[abAB]|_health|_doctor-0123456789abcdef",
     ];
     let apex = prop::sample::select(vec!["bl.test", "bl.test", "bl.test", "BL.Test", "test", "x"]);
     let qtype = prop::sample::select(vec![1, 1, 1, 16, 16, 255, 28, 2, 6, 15, 250, 41, 0]);
@@ -262,6 +266,7 @@ fn usual_queries_take_the_fast_path() {
         Zone { acl: acl.clone(), ..ip4("acl.test") },
         names("dn.test"),
         Zone { allow: allow(Kind::Dnset, ".com\n"), acl: acl.clone(), ..names("dn.allow") },
+        zone("hash.test", vec![dataset(Kind::Hashset, "00000000000000aa\n")]),
         zone("six.test", vec![dataset(Kind::Ip6Trie, "2001:db8::/32\n")]),
         zone("all.test", vec![dataset(Kind::Ip4Set, text), dataset(Kind::Dnset, "a.com\n")]),
     ])
@@ -283,6 +288,9 @@ fn usual_queries_take_the_fast_path() {
         (Way::Name, "example.com.dn.allow"),
         (Way::Name, "4.3.2.1.all.test"),
         (Way::Name, "a.com.all.test"),
+        (Way::Name, "00000000000000AA.hash.test"),
+        (Way::Name, "00000000000000ab.hash.test"),
+        (Way::Name, "a.00000000000000aa.hash.test"),
         (Way::Name, "elsewhere"),
         (Way::Ip6, &format!("{nibbles}.six.test")),
         (Way::Ip6, &format!("{nibbles}.six.test").to_ascii_uppercase()),

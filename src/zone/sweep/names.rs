@@ -280,7 +280,10 @@ fn sources<'z>(section: &SweepSection<'z>) -> Vec<NameSource<'z>> {
         NameSource { role, entries: entries.peekable() }
     };
     let listed = |role, set: &'z Dataset| {
-        let entries = set.names.as_ref()?.iter().map(|entry| SourceEntry {
+        if !set.takes_names() {
+            return None;
+        }
+        let entries = set.name_entries().map(|entry| SourceEntry {
             itself: entry.itself,
             below: entry.below,
             ..SourceEntry::new(entry.name)

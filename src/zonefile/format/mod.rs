@@ -100,7 +100,7 @@ impl Format {
         match self {
             Self::Rbldnsd => true,
             _ if self.is_for_names_alone() => matches!(kind, Kind::Dnset | Kind::Mixed),
-            _ => is_list,
+            _ => is_list && kind != Kind::Hashset,
         }
     }
 
