@@ -22,6 +22,7 @@ fn load(criterion: &mut Criterion) {
         ("cidr-400k", &["ip4set", "ip4trie"], Set::cidrs(400_000, 60_000)),
         ("name-1M", &["dnset"], Set::names(1_000_000)),
         ("ip6-200k", &["ip6trie"], Set::ip6(200_000)),
+        ("hash-1M", &["hashset", "dnset"], Set::digests(1_000_000)),
     ];
     for (name, kinds, set) in sets {
         let mut text = Vec::new();

@@ -162,6 +162,12 @@ fn kinds() -> Vec<Kind> {
         serving::query(&full(ask, &format!("zone{number}")), ask.qtype)
     };
     add("many-zones", &many, packets(set, Asked::Mix, &mut in_turn), 1);
+    let hashes = Set::digests(ENTRIES);
+    let zone = || alone(serving::zone(&apex("hash"), vec![dataset(&hashes)]));
+    for (mix, name) in [(Asked::Mix, "hash-mix"), (Asked::Txt, "hash-txt")] {
+        let ask = |ask: &Question| serving::query(&full(ask, "hash"), ask.qtype);
+        add(name, &zone(), packets(&hashes, mix, ask), 1);
+    }
     let deep = serving::dataset("dnset", deep_names().as_bytes());
     let deep = live(vec![(apex("deep"), vec![Arc::new(deep)])]);
     add("hostile-names", &deep, hostile_packets(), 1);

@@ -25,6 +25,8 @@ enum Content {
     /// IPv4 prefixes as they are written, and the ranges that they list.
     Prefixes(Vec<Entry>, Vec<Entry>),
     Names(Vec<String>, NameIndex),
+    /// Labels of hashes, sorted.
+    Digests(Vec<String>),
     /// IPv6 prefixes as they are written, and the ranges that they list.
     Prefixes6(Vec<Entry>, Vec<Entry>),
 }
@@ -78,6 +80,14 @@ impl Set {
         Self { kind: "dnset", content: Content::Names(names, index) }
     }
 
+    /// `count` hashes of 160 bits in hex.
+    pub fn digests(count: usize) -> Self {
+        let mut random = Random::new(7);
+        let mut labels: Vec<_> = (0..count).map(|_| digest(&mut random)).collect();
+        labels.sort_unstable();
+        Self { kind: "hashset", content: Content::Digests(labels) }
+    }
+
     /// `count` IPv6 prefixes with one value.
     pub fn ip6(count: usize) -> Self {
         let entries = prefixes(count, true);
@@ -109,6 +119,10 @@ impl Set {
                     writeln!(out, "{}{name}", if is_wide(number) { "." } else { "" })
                 })
             }
+            Content::Digests(labels) => {
+                writeln!(out, ":127.0.0.2:Blocked - see https://bl.test/lookup?hash=$")?;
+                labels.iter().try_for_each(|label| writeln!(out, "{label}"))
+            }
             Content::Prefixes6(entries, _) => {
                 writeln!(out, ":127.0.0.2:Blocked - see https://bl.test/lookup?ip=$")?;
                 entries.iter().try_for_each(|&(start, end, _)| {
@@ -130,6 +144,9 @@ impl Set {
             Content::Names(names, _) => {
                 let bits: f64 = names.iter().map(|name| 1.0 + surprise(name)).sum();
                 (bits - bounds::order(names.len()), None)
+            }
+            Content::Digests(labels) => {
+                (160.0 * labels.len() as f64 - bounds::order(labels.len()), None)
             }
         };
         Bound { bits, by_networks }
@@ -157,6 +174,7 @@ impl Set {
             Content::Addresses(keys) => octets(keys[pick(random, keys)]),
             Content::Prefixes(_, ranges) => octets(ranges[pick(random, ranges)].1 as u32),
             Content::Names(names, _) => names[pick(random, names)].clone(),
+            Content::Digests(labels) => labels[pick(random, labels)].clone(),
             Content::Prefixes6(_, ranges) => nibbles(ranges[pick(random, ranges)].1),
         }
     }
@@ -194,6 +212,12 @@ impl Set {
                 name.push_str(rest);
                 index.is_free(&name).then_some(name)
             }
+            Content::Digests(labels) => {
+                // The first digits of a listed one: it is sought among the same rows.
+                let (head, tail) = (&labels[pick(random, labels)][..8], digest(random));
+                let label = format!("{head}{}", &tail[8..]);
+                labels.binary_search(&label).is_err().then_some(label)
+            }
             Content::Prefixes6(_, ranges) => {
                 let key = ranges[pick(random, ranges)].1 ^ u128::from(near) << 64;
                 is_outside(ranges, key).then(|| nibbles(key))
@@ -214,6 +238,10 @@ impl Set {
             Content::Names(_, index) => {
                 let name = names(random.bits(), 1).next()?;
                 index.is_free(&name).then_some(name)
+            }
+            Content::Digests(labels) => {
+                let label = digest(random);
+                labels.binary_search(&label).is_err().then_some(label)
             }
             Content::Prefixes6(_, ranges) => {
                 let bits = u128::from(random.bits()) << 64 | u128::from(random.bits());
@@ -290,6 +318,12 @@ fn hash(name: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     name.hash(&mut hasher);
     hasher.finish()
+}
+
+/// A hash of 160 bits in hex.
+fn digest(random: &mut Random) -> String {
+    let words = [random.bits(), random.bits(), random.bits() >> 32];
+    format!("{:016x}{:016x}{:08x}", words[0], words[1], words[2])
 }
 
 /// Domain names of two labels (60 %), three (30 %) or four, 17 bytes in wire form in the mean.
