@@ -7,6 +7,7 @@ mod check_config;
 mod cli;
 mod clients;
 mod common;
+mod confinement;
 mod control;
 mod delayed;
 mod deploy;

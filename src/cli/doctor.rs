@@ -44,6 +44,8 @@ struct Known {
     servers: Vec<SocketAddr>,
     /// The names of its zones.
     zones: Vec<String>,
+    /// The rights that it has kept, in words, if it is running.
+    rights: Option<String>,
 }
 
 impl Doctor {
@@ -53,7 +55,7 @@ impl Doctor {
     ///
     /// If the server has no such zone, or the result cannot be printed.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let Known { servers, zones: known } = match self.known()? {
+        let Known { servers, zones: known, rights } = match self.known()? {
             Ok(known) => known,
             Err(why) => {
                 // If standard error is closed, nobody can be told.
@@ -73,7 +75,7 @@ impl Doctor {
             false => self.resolver,
         };
         let zones = if zones.is_empty() { known } else { zones };
-        let case = Case { servers, zones, resolvers, key: self.key };
+        let case = Case { servers, zones, resolvers, rights, key: self.key };
         let diagnosis = examine(&case, Path::new("/"));
         print(&if self.json { diagnosis.to_json() } else { diagnosis.to_text() })?;
         Ok(match diagnosis.conclusion() {
@@ -90,7 +92,8 @@ impl Doctor {
             Ok(Answer::Done(status)) => {
                 let zones = status.zones.into_iter().map(|zone| zone.name).collect();
                 let servers = reachable(&status.server.listening.plain);
-                return Ok(Ok(Known { servers, zones }));
+                let rights = status.server.confinement.map(|it| it.to_string());
+                return Ok(Ok(Known { servers, zones, rights }));
             }
             Ok(Answer::Refused(refused)) => anyhow::bail!(refused.error),
             Err(unreachable) => unreachable,
@@ -102,7 +105,8 @@ impl Doctor {
             Ok(loaded) => {
                 let zones =
                     loaded.settings.zones.iter().map(|zone| zone.name.to_string()).collect();
-                Ok(Known { servers: reachable(&loaded.settings.server.listen), zones })
+                let servers = reachable(&loaded.settings.server.listen);
+                Ok(Known { servers, zones, rights: None })
             }
             Err(_) => Err(format!(
                 "{unreachable}; and {source} cannot be used: see `dnsbld check-config`"

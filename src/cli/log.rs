@@ -1,10 +1,11 @@
 //! The log of a server: lines wait for a thread that writes them to the standard error. Nobody else waits
 //! when that is a pipe that is not read, and nothing ends when it cannot be written to.
 
+use anyhow::Context as _;
 use std::io::{self, Write};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -17,11 +18,16 @@ const AT_ONCE: usize = 64 << 10;
 /// How long the end of the server waits for the lines before it to be written.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// What the thread does.
+type Work = Box<dyn FnOnce() + Send>;
+
 /// Takes lines. A line that finds no place is lost, and their number is told when there is one again.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Lines {
     queue: SyncSender<Entry>,
     lost: Arc<AtomicU64>,
+    /// What the thread is to do, until it is started.
+    work: Arc<Mutex<Option<Work>>>,
 }
 
 #[derive(Debug)]
@@ -32,17 +38,32 @@ enum Entry {
 }
 
 impl Lines {
-    /// Starts the thread.
-    pub(super) fn start(out: impl Write + Send + 'static) -> io::Result<Self> {
+    /// Takes lines, which wait until the thread is [started](Self::begin).
+    pub(super) fn new(out: impl Write + Send + 'static) -> Self {
         let (queue, entries) = sync_channel(WAITING);
         let lost = Arc::default();
         let clerk = Clerk { out, lost: Arc::clone(&lost) };
-        thread::Builder::new().name("log".to_owned()).spawn(move || clerk.run(&entries))?;
-        Ok(Self { queue, lost })
+        let work: Work = Box::new(move || clerk.run(&entries));
+        Self { queue, lost, work: Arc::new(Mutex::new(Some(work))) }
+    }
+
+    /// Starts the thread, if that was not done yet.
+    ///
+    /// # Errors
+    ///
+    /// The system gives no thread; the lines are lost.
+    pub(super) fn begin(&self) -> anyhow::Result<()> {
+        let Some(work) = self.work.lock().unwrap_or_else(PoisonError::into_inner).take() else {
+            return Ok(());
+        };
+        let thread = thread::Builder::new().name("log".to_owned());
+        thread.spawn(work).map(drop).context("cannot start the thread of the log")
     }
 
     /// Waits until what was taken is written, but not for long.
     pub(super) fn finish(&self) {
+        // Without a thread, nobody can be told.
+        let _ = self.begin();
         let (done, all) = sync_channel(1);
         // If there is no place, nobody reads.
         if self.queue.try_send(Entry::Flush(done)).is_ok() {
@@ -114,7 +135,13 @@ mod tests {
 
     fn pipe() -> (PipeReader, Lines) {
         let (reader, writer) = io::pipe().unwrap();
-        (reader, Lines::start(writer).unwrap())
+        (reader, start(writer))
+    }
+
+    fn start(out: impl Write + Send + 'static) -> Lines {
+        let lines = Lines::new(out);
+        lines.begin().unwrap();
+        lines
     }
 
     /// Waits to be let go at the first write, and counts them.
@@ -141,7 +168,7 @@ mod tests {
     fn lines_that_wait_are_written_at_once() {
         let (release, go) = sync_channel(0);
         let writes = Arc::new(AtomicU64::new(0));
-        let mut lines = Lines::start(Held { go, writes: Arc::clone(&writes) }).unwrap();
+        let mut lines = start(Held { go, writes: Arc::clone(&writes) });
         writeln!(lines, "first").unwrap();
         while writes.load(Ordering::Relaxed) == 0 {
             thread::yield_now();

@@ -150,7 +150,9 @@ impl Cli {
         let done = self.start_log(format).and_then(|lines| {
             log = lines;
             match self.command {
-                Command::Serve(serve) => prepared.unwrap_or_else(|| serve.prepare()).run(),
+                Command::Serve(serve) => {
+                    prepared.unwrap_or_else(|| serve.prepare()).run(log.as_ref())
+                }
                 Command::Status(status) => status.run(),
                 Command::Events(events) => events.run(),
                 Command::Stats(stats) => stats.run(),
@@ -218,10 +220,7 @@ impl Cli {
         // client that does not finish its handshake. notify reports each watched folder that was removed.
         let filter = EnvFilter::try_new(format!("hickory_server=error,notify=error,{level}"))?;
         let lines = match self.command {
-            Command::Serve(_) => {
-                let lines = Lines::start(std::io::stderr());
-                Some(lines.context("cannot start the thread of the log")?)
-            }
+            Command::Serve(_) => Some(Lines::new(std::io::stderr())),
             _ => None,
         };
         let writer = match lines.clone() {

@@ -1,6 +1,7 @@
 //! `dnsbld serve`
 
 use super::current_folder;
+use super::log::Lines;
 use crate::config::{ConfigSource, Errors, Loaded, LogFormat};
 use crate::event::{Event, EventSink as _, Log};
 use clap::Args;
@@ -68,13 +69,13 @@ impl Prepared {
         }
     }
 
-    /// Serves it.
+    /// Serves it, once what it has told until then, and will tell, is written by `log`.
     ///
     /// # Errors
     ///
     /// [`crate::config::Errors`] if the configuration cannot be used; else the failure that stopped
     /// the server.
-    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+    pub(super) fn run(self, log: Option<&Lines>) -> anyhow::Result<ExitCode> {
         let (source, loaded) = self.loaded?;
         if self.is_chosen {
             Log.emit(&Event::SettingsChosen { source: source.to_string() });
@@ -83,6 +84,9 @@ impl Prepared {
         for warning in loaded.warnings {
             Log.emit(&Event::SettingDoubtful { source: source.to_string(), warning });
         }
-        crate::daemon::run(loaded.settings, source)
+        let server = crate::daemon::prepare(loaded.settings, source)?;
+        // The thread of the log is confined, too.
+        log.map_or(Ok(()), Lines::begin)?;
+        server.serve()
     }
 }

@@ -137,6 +137,13 @@ impl Changes {
             dir.as_ref().map_or_else(|| "none".to_owned(), |dir| dir.display().to_string())
         });
         self.keep("server.control", &running.control, &mut wanted.control, ToString::to_string);
+        let name = |name: &Option<String>| name.clone().unwrap_or_else(|| "the usual".to_owned());
+        self.keep("server.user", &running.user, &mut wanted.user, name);
+        self.keep("server.group", &running.group, &mut wanted.group, name);
+        self.keep("server.chroot", &running.chroot, &mut wanted.chroot, |folder| {
+            folder.as_ref().map_or_else(|| "none".to_owned(), |folder| folder.display().to_string())
+        });
+        self.keep("server.sandbox", &running.sandbox, &mut wanted.sandbox, bool::to_string);
         self.keep("server.query-log", &running.query_log, &mut wanted.query_log, |log| match log {
             None => "off".to_owned(),
             Some(QueryLog { target, flush, format, .. }) => {
@@ -156,7 +163,7 @@ impl Changes {
         let format = &mut wanted.log_format;
         self.keep("server.log-format", &running.log_format, format, ToString::to_string);
         self.keep("server.stats-...", &running.stats_file, &mut wanted.stats_file, |stats| {
-            let Some(StatsFile { path, increments, interval }) = stats else {
+            let Some(StatsFile { path, increments, interval, .. }) = stats else {
                 return "off".to_owned();
             };
             let what = if *increments { "increments" } else { "counts" };
@@ -311,6 +318,10 @@ mod tests {
             quiet_period: Duration::from_secs(8),
             state_dir: Some("/state".into()),
             control: ControlPath::Off,
+            user: Some("dns".into()),
+            group: Some("list".into()),
+            chroot: Some("/jail".into()),
+            sandbox: false,
             query_log: Some(QueryLog {
                 flush: true,
                 ..QueryLog::new(LogTarget::File("/log".into()))
@@ -322,6 +333,7 @@ mod tests {
                 path: "/stats".into(),
                 increments: true,
                 interval: Some(StatsFile::INTERVAL),
+                mode: StatsFile::MODE,
             }),
             ..Server::default()
         };
@@ -342,6 +354,10 @@ mod tests {
             ("server.quiet-period", "200ms", "8s"),
             ("server.state-dir", "none", "/state"),
             ("server.control", "the usual place", "off"),
+            ("server.user", "the usual", "dns"),
+            ("server.group", "the usual", "list"),
+            ("server.chroot", "none", "/jail"),
+            ("server.sandbox", "true", "false"),
             ("server.query-log", "off", "/log without buffering"),
             ("server.query-log-...", "all", "1 of 5"),
             ("server.dnstap", "off", "/tap"),

@@ -143,13 +143,16 @@ fn what_is_commented_out_is_valid() {
         state_dir: None,
         max_memory: None,
         control: ControlPath::Usual,
+        user: None,
+        group: None,
+        chroot: None,
         http: None,
         query_log: None,
         dnstap: None,
         stats_file: None,
         ..server
     };
-    assert_eq!(shown, Server::default(), "nothing but these seven is commented out");
+    assert_eq!(shown, Server::default(), "nothing but these ten is commented out");
 }
 
 #[test]

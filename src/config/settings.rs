@@ -141,6 +141,14 @@ pub struct Server {
     pub acl: Vec<String>,
     /// The socket for those who ask the server how it is, or tell it what to do.
     pub control: ControlPath,
+    /// The user that a server becomes when root starts it, by name or number; `None` for the usual one.
+    pub user: Option<String>,
+    /// The group that it has then, by name or number; `None` for that of the user.
+    pub group: Option<String>,
+    /// The folder that becomes its root folder.
+    pub chroot: Option<PathBuf>,
+    /// Has the kernel bound the server to the folders that its settings name (Landlock).
+    pub sandbox: bool,
     /// Metrics and health over HTTP, if that is on.
     pub http: Option<Http>,
 }
@@ -174,6 +182,10 @@ impl Default for Server {
             history: HistoryBounds::default(),
             acl: Vec::new(),
             control: ControlPath::Usual,
+            user: None,
+            group: None,
+            chroot: None,
+            sandbox: true,
             http: None,
         }
     }
@@ -332,9 +344,14 @@ pub struct StatsFile {
     pub increments: bool,
     /// How often a line is written, besides those on signals and at the end; `None` for never.
     pub interval: Option<Duration>,
+    /// Who may read a file that is made for it.
+    pub mode: u32,
 }
 
 impl StatsFile {
+    /// The user and the group of the server.
+    pub const MODE: u32 = 0o640;
+
     /// The interval of rbldnsd.
     pub const INTERVAL: Duration = Duration::from_secs(60);
 }

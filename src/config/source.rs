@@ -87,6 +87,12 @@ impl ConfigSource {
         }
     }
 
+    /// The configuration file; `None` if the settings come from elsewhere.
+    pub fn path(&self) -> Option<PathBuf> {
+        let Origin::File(path) = &self.origin else { return None };
+        Some(std::path::absolute(path).unwrap_or_else(|_| path.clone()))
+    }
+
     /// True if this is that configuration file, however the path names it.
     pub fn is_file(&self, other: &Path) -> bool {
         let place = |path: &Path| {

@@ -61,6 +61,10 @@ pub(super) struct ServerSpec {
     pub(super) stats_interval: Typed<Time>,
     pub(super) acl: TypedList,
     pub(super) control: Typed<String>,
+    pub(super) user: Typed<String>,
+    pub(super) group: Typed<String>,
+    pub(super) chroot: Typed<String>,
+    pub(super) sandbox: Option<bool>,
     pub(super) tls: Typed<TlsSpec>,
 }
 

@@ -83,6 +83,10 @@ fn every_setting_of_the_server_arrives() {
         stats-interval = '5m'
         acl = ['clients']
         control = 'run/control'
+        user = 'dns'
+        group = '53'
+        chroot = '/srv/jail'
+        sandbox = false
         [stats]
         top = false
         anonymise-clients = true
@@ -130,11 +134,16 @@ fn every_setting_of_the_server_arrives() {
             path: "/var/stats".into(),
             increments: true,
             interval: Some(Duration::from_secs(300)),
+            mode: 0o640,
         }),
         top: Top { is_on: false, anonymise_clients: true },
         history: HistoryBounds { days: 7, max_size: 1 << 30 },
         acl: vec!["clients".into()],
         control: ControlPath::At("/etc/dnsbld/run/control".into()),
+        user: Some("dns".into()),
+        group: Some("53".into()),
+        chroot: Some("/srv/jail".into()),
+        sandbox: false,
         tls: Some(Tls {
             listen: vec!["192.0.2.1:853".parse().unwrap()],
             certificate: "/etc/dnsbld/x.pem".into(),

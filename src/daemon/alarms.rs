@@ -1,11 +1,13 @@
 //! What is wrong with zones although their datasets are as they were: each is told once.
 
+use super::sandbox::Sandbox;
 use crate::config::{self, Settings};
 use crate::event::{Event, EventSink};
 use crate::status::{CertificateStatus, Time};
 use crate::wire::name::NameBuf;
 use crate::zone::Zone;
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// What was told and still is so.
@@ -17,6 +19,8 @@ pub(super) struct Alarms {
     missing: HashSet<(NameBuf, String)>,
     /// Certificates that expire soon, and when, and those that have expired.
     certificates: HashSet<(String, Time, bool)>,
+    /// Folders that the server may not use any more.
+    outside: HashSet<PathBuf>,
 }
 
 impl Alarms {
@@ -29,6 +33,15 @@ impl Alarms {
                 sink.emit(&Event::ZoneExpired { zone: zone.apex.clone() });
             }
         }
+    }
+
+    /// Tells of folders in whose place there are others.
+    pub(super) fn tell_outside(&mut self, sandbox: &Sandbox, sink: &dyn EventSink) {
+        let now: HashSet<PathBuf> = sandbox.replaced().map(ToOwned::to_owned).collect();
+        for folder in now.difference(&self.outside) {
+            sink.emit(&Event::FolderOutsideSandbox { folder: folder.clone() });
+        }
+        self.outside = now;
     }
 
     /// Tells of certificates that expire soon, and again when they have expired.

@@ -12,6 +12,7 @@ use super::reloads::Reloads;
 use super::request::{
     AcceptReport, Asked, ControlAnswer, ControlRequest, EventsReport, LookupReport, Reply,
 };
+use super::sandbox::Sandbox;
 use super::servers::Servers;
 use super::stats_reporter::StatsReporter;
 use crate::config::{ConfigSource, Settings};
@@ -28,7 +29,7 @@ use crate::state::traffic::{Count, TrafficHistory};
 use crate::stats::Taps;
 use crate::stats::report::StatsReport;
 use crate::stats::top::TopReport;
-use crate::status::{OverridesStatus, SCHEMA, Sources, Status, TrafficStatus};
+use crate::status::{ConfinementStatus, OverridesStatus, SCHEMA, Sources, Status, TrafficStatus};
 use crate::util::time::unix_time;
 use crate::watch::FileChange;
 use crate::wire::name::NameBuf;
@@ -54,6 +55,9 @@ pub(super) struct Control {
     /// The settings that are served.
     pub(super) settings: Arc<Settings>,
     pub(super) source: ConfigSource,
+    pub(super) sandbox: Sandbox,
+    /// The rights that the server has kept.
+    pub(super) confinement: Option<ConfinementStatus>,
     pub(super) datasets: DatasetManager,
     /// The right to write to the state folder.
     pub(super) lock: Option<StateLock>,
@@ -221,6 +225,7 @@ impl Control {
             sockets: self.http.added_to(self.servers.sockets()),
             events: &self.personality.recent_events(),
             lost: self.taps.lost(),
+            confinement: self.confinement.as_ref(),
             settings: &self.settings,
             datasets: &self.datasets,
             zones: self.catalog.load().zones(),
@@ -317,6 +322,7 @@ impl Control {
             self.publish();
         }
         self.alarms.tell_expired(self.catalog.load().zones(), now, &*self.personality);
+        self.alarms.tell_outside(&self.sandbox, &*self.personality);
         self.alarms.tell_certificates(&self.servers.certificates(), now, &*self.personality);
         self.count_overrides();
         self.report_overrides(|overrides| overrides.save_now_and_then(now));

@@ -2,10 +2,12 @@
 //!
 //! 1. The system has room (`room`), and sockets are bound (`servers`), so that what stands in the way is
 //!    told before anything is loaded.
-//! 2. All datasets are built, on all cores (`start`). If that takes longer than a moment, what follows begins
+//! 2. What no running server needs is given up (`confinement`): the user root, capabilities (`privileges`), and what
+//!    lies outside the folders of the settings (`sandbox`).
+//! 3. All datasets are built, on all cores (`start`). If that takes longer than a moment, what follows begins
 //!    with the zones whose lists are built; the others answer SERVFAIL until theirs are.
-//! 3. The catalog is published (`catalog_builder`), and the threads that answer start.
-//! 4. The control loop (`control`) obeys the commands (`command`) of signals, timers, builds and files; a
+//! 4. The catalog is published (`catalog_builder`), and the threads that answer start.
+//! 5. The control loop (`control`) obeys the commands (`command`) of signals, timers, builds and files; a
 //!    reload of the settings takes several of them (`reload`).
 //!
 //! What is answered never waits for what is loaded: see [`crate::server`].
@@ -14,17 +16,20 @@ mod alarms;
 mod catalog_builder;
 mod clock;
 mod command;
+mod confinement;
 mod control;
 pub(crate) mod control_place;
 pub(crate) mod control_socket;
 mod http;
 mod personality;
 mod phase;
+mod privileges;
 mod reload;
 pub(crate) mod reload_report;
 mod reloads;
 pub(crate) mod request;
 mod room;
+mod sandbox;
 mod servers;
 mod signals;
 mod start;
@@ -38,16 +43,17 @@ pub(crate) use servers::Bound;
 use crate::config::{self, ConfigSource, Settings};
 use crate::status::Status;
 use crate::zone::Catalog;
+use confinement::Confinement;
 use personality::Plain;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-/// Loads `settings` as [`run`] does at its start, and gives what it would answer from: for those
+/// Loads `settings` as a server does at its start, and gives what it would answer from: for those
 /// who ask [`crate::engine::answer`] without a socket. Not to be called from async code.
 ///
 /// # Errors
 ///
-/// When the system gives no thread. Data that cannot be loaded is no error, as in [`run`].
+/// When the system gives no thread. Data that cannot be loaded is no error, as for a server.
 pub fn load(settings: &Settings) -> anyhow::Result<Catalog> {
     load_with(settings, Arc::new(Plain::new(&settings.server)))
 }
@@ -70,18 +76,41 @@ pub(crate) fn try_out(
     start::load(settings, source, &personality)
 }
 
-/// Serves `settings` until told to stop; `source` says where to read them again on SIGHUP.
+/// A server whose sockets are bound, and which has given up what it does not need.
+pub struct Prepared {
+    settings: Settings,
+    source: ConfigSource,
+    bound: Bound,
+    confinement: Confinement,
+    personality: Arc<dyn Personality>,
+}
+
+/// Binds the sockets of a server with these settings, and confines this process for good: user, capabilities, files.
+/// `source` says where to read the settings again on SIGHUP. To be called while the process has one thread.
 ///
 /// # Errors
 ///
-/// When an address cannot be listened on, a certificate cannot be used, or the system gives no
-/// thread. Data that cannot be loaded is no error: zones that have nothing else answer SERVFAIL until
-/// it can.
-pub fn run(settings: Settings, source: ConfigSource) -> anyhow::Result<ExitCode> {
+/// When an address cannot be listened on, a certificate cannot be used, or the system gives no thread, or not the
+/// user of the settings.
+pub fn prepare(settings: Settings, source: ConfigSource) -> anyhow::Result<Prepared> {
     ensure_room(&settings.server)?;
     let bound = Bound::bind(&settings.server)?;
     let personality = Arc::new(Plain::new(&settings.server));
-    serve(settings, source, bound, personality)
+    let confinement = Confinement::enter(&settings, &source, &*personality)?;
+    Ok(Prepared { settings, source, bound, confinement, personality })
+}
+
+impl Prepared {
+    /// Serves until told to stop.
+    ///
+    /// # Errors
+    ///
+    /// When the system gives no thread. Data that cannot be loaded is no error: zones that have nothing else answer
+    /// SERVFAIL until it can.
+    pub fn serve(self) -> anyhow::Result<ExitCode> {
+        let Self { settings, source, bound, confinement, personality } = self;
+        start::serve(settings, source, bound, confinement, personality)
+    }
 }
 
 /// Makes sure that the system gives what a server with these settings needs: to be called before its
@@ -94,12 +123,12 @@ pub(crate) fn ensure_room(server: &config::Server) -> Result<(), NoRoom> {
     room::ensure(server)
 }
 
-/// [`run`] with sockets that are bound already, and this personality.
+/// Serves with sockets that are bound already, as this personality, which confines the process itself.
 pub(crate) fn serve(
     settings: Settings,
     source: ConfigSource,
     bound: Bound,
     personality: Arc<dyn Personality>,
 ) -> anyhow::Result<ExitCode> {
-    start::serve(settings, source, bound, personality)
+    start::serve(settings, source, bound, Confinement::default(), personality)
 }

@@ -2,7 +2,7 @@
 
 use super::control::Control;
 use super::phase::{Phase, Round};
-use crate::config::{self, Changes, Errors, Settings};
+use crate::config::{self, Changes, Errors, Loaded, Settings};
 use crate::event::Event;
 use sd_notify::NotifyState;
 use std::sync::Arc;
@@ -15,7 +15,11 @@ impl Control {
         self.notify_reloading();
         self.taps.reopen();
         self.datasets.look_now();
-        let loaded = match self.source.load_again() {
+        let allowed = |loaded: Loaded| match self.sandbox.outside(&loaded.settings) {
+            list if list.is_empty() => Ok(loaded),
+            list => Err(Errors { origin: self.source.to_string(), list }),
+        };
+        let loaded = match self.source.load_again().and_then(allowed) {
             Ok(loaded) => loaded,
             Err(errors) => {
                 self.personality.emit(&Event::SettingsRefused { errors: errors.clone() });

@@ -5,6 +5,7 @@ use super::alarms::Alarms;
 use super::catalog_builder::{self, Loads};
 use super::clock::Clock;
 use super::command::{Command, commands, send_loads};
+use super::confinement::Confinement;
 use super::control::{self, Control};
 use super::control_place;
 use super::control_socket::ControlSocket;
@@ -30,7 +31,7 @@ use crate::state::serials::Serials;
 use crate::state::traffic::TrafficHistory;
 use crate::stats::top::TopReport;
 use crate::stats::{Recorders, Taps, Workers};
-use crate::status::{LostQueries, Sockets, Sources, Status};
+use crate::status::{ConfinementStatus, LostQueries, Sockets, Sources, Status};
 use crate::util::time::unix_time;
 use crate::zone::{Catalog, Zone};
 use anyhow::Context as _;
@@ -54,6 +55,7 @@ struct FirstLoad {
     clock: Clock,
     settings: Arc<Settings>,
     source: ConfigSource,
+    confinement: Option<ConfinementStatus>,
     datasets: DatasetManager,
     builds: UnboundedReceiver<Finished>,
     serials: Serials,
@@ -98,6 +100,7 @@ impl FirstLoad {
             stats: StatsReporter::new(workers, settings.server.stats_file.clone(), sink),
             settings: Arc::new(settings),
             source,
+            confinement: None,
             datasets,
             builds,
             serials,
@@ -170,6 +173,7 @@ impl FirstLoad {
             since: self.since,
             sockets,
             lost: lost.unwrap_or_default(),
+            confinement: self.confinement.as_ref(),
             events: &self.personality.recent_events(),
             settings: &self.settings,
             datasets: &self.datasets,
@@ -268,6 +272,7 @@ pub(super) fn serve(
     settings: Settings,
     source: ConfigSource,
     mut bound: Bound,
+    Confinement { sandbox, status: confinement }: Confinement,
     personality: Arc<dyn Personality>,
 ) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -296,6 +301,7 @@ pub(super) fn serve(
             bound.workers(),
             &personality,
         )?;
+        load.confinement = confinement;
         let (sink, http) = (Arc::clone(&personality) as _, load.settings.server.http.as_ref());
         load.http = HttpServers::start(bound.take_http(), http, &sender, sink)?;
 
@@ -331,6 +337,7 @@ pub(super) fn serve(
             clock,
             settings,
             source,
+            confinement,
             datasets,
             builds,
             serials,
@@ -345,6 +352,8 @@ pub(super) fn serve(
         let control = Control {
             settings,
             source,
+            sandbox,
+            confinement,
             datasets,
             lock,
             serials,

@@ -100,10 +100,10 @@ impl StatsReporter {
     /// The file is opened for each line, as it may have been renamed, and written to at once, so
     /// that no reader sees half a line.
     fn append(&mut self, line: &str) {
-        let Some(StatsFile { path, .. }) = &self.file else { return };
+        let Some(StatsFile { path, mode, .. }) = &self.file else { return };
         // A pipe that nobody reads must not stop the server.
         let mut options = OpenOptions::new();
-        options.append(true).create(true).custom_flags(libc::O_NONBLOCK);
+        options.append(true).create(true).mode(*mode).custom_flags(libc::O_NONBLOCK);
         let file = options.open(path);
         let written = file.and_then(|mut file| file.write_all(line.as_bytes()));
         let failed = written.is_err();

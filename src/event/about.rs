@@ -80,6 +80,7 @@ impl Event {
             | Self::HistoryNotWritten { folder: file, .. }
             | Self::StateFolderTaken { folder: file }
             | Self::StateFolderBusy { folder: file }
+            | Self::FolderOutsideSandbox { folder: file }
             | Self::SerialsUnreadable { file, .. }
             | Self::SerialsDamaged { file, .. }
             | Self::CertificateExpiring { file, .. }

@@ -75,6 +75,8 @@ pub(crate) fn level(event: &Event) -> Level {
         | Event::FileNotKept { .. }
         | Event::HistoryNotWritten { .. }
         | Event::StateFolderBusy { .. }
+        | Event::StaysRoot
+        | Event::FolderOutsideSandbox { .. }
         | Event::SerialsUnreadable { .. }
         | Event::SerialsDamaged { .. }
         | Event::SerialsNotWritten { .. }
@@ -107,6 +109,7 @@ pub(crate) fn level(event: &Event) -> Level {
         | Event::SnapshotWritten { recovered: true, .. }
         | Event::RefusedFileKept { .. }
         | Event::StateFolderTaken { .. }
+        | Event::SandboxUnavailable { .. }
         | Event::FoldersWatched
         | Event::SettingsChosen { .. }
         | Event::DnstapConnected { .. }
@@ -274,6 +277,19 @@ pub(crate) fn text(event: &Event) -> String {
         Event::StateFolderBusy { folder } => format!(
             "state folder {}: locked by another dnsbld process; this server reads snapshots from it but \
              writes neither snapshots nor serials; set a separate state-dir, unless both serve the same",
+            folder.display()
+        ),
+        Event::StaysRoot => "user: the server stays root, because there is no user dnsbld; a fault in it could do what \
+                             root may; make that user (adduser --system --group --no-create-home dnsbld), or set \
+                             server.user"
+            .to_owned(),
+        Event::SandboxUnavailable { reason } => format!(
+            "sandbox: {reason}; the server may use all files that its user may; boot a kernel with Landlock, or set \
+             server.sandbox = false"
+        ),
+        Event::FolderOutsideSandbox { folder } => format!(
+            "folder {}: another folder is in its place, which the running server may not use (server.sandbox); what \
+             was loaded before stays in place; restart the server",
             folder.display()
         ),
         Event::SerialsUnreadable { file, error } => {

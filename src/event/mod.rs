@@ -302,6 +302,18 @@ pub enum Event {
         /// The folder.
         folder: PathBuf,
     },
+    /// Root has started the server, and there is no other user for it.
+    StaysRoot,
+    /// The kernel does not keep the server to its folders.
+    SandboxUnavailable {
+        /// Why.
+        reason: String,
+    },
+    /// Another folder is in the place of one that the kernel lets the server use.
+    FolderOutsideSandbox {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// The file of serials cannot be read.
     SerialsUnreadable {
         /// The file.
@@ -624,6 +636,9 @@ names! {
     Event::SnapshotWriterFailed { .. } => "snapshot-writer-failed",
     Event::StateFolderTaken { .. } => "state-folder-taken",
     Event::StateFolderBusy { .. } => "state-folder-busy",
+    Event::StaysRoot => "stays-root",
+    Event::SandboxUnavailable { .. } => "sandbox-unavailable",
+    Event::FolderOutsideSandbox { .. } => "folder-outside-sandbox",
     Event::SerialsUnreadable { .. } => "serials-unreadable",
     Event::SerialsDamaged { .. } => "serials-damaged",
     Event::SerialsNotWritten { .. } => "serials-not-written",

@@ -305,6 +305,7 @@ impl Options {
             path: given.file.clone(),
             increments: given.relative,
             interval,
+            mode: 0o666,
         };
         Server {
             workers: self.workers,
@@ -441,8 +442,12 @@ mod tests {
         assert_eq!(server.check_interval, Some(Duration::from_secs(600)));
         assert_eq!(server.version.as_deref(), Some("rbldnsd"));
         assert_eq!(server.query_log, want.query_log);
-        let stats =
-            StatsFile { path: "stats".into(), increments: true, interval: server.check_interval };
+        let stats = StatsFile {
+            path: "stats".into(),
+            increments: true,
+            interval: server.check_interval,
+            mode: 0o666,
+        };
         assert_eq!(server.stats_file, Some(stats));
     }
 

@@ -1,8 +1,8 @@
 //! The status of a server, made of what it serves.
 
 use super::{
-    ChangeStatus, DatasetStatus, FeedStatus, FileStatus, Health, LostQueries, ProblemStatus,
-    SCHEMA, ServerStatus, Sockets, Status, Time, ZoneStatus,
+    ChangeStatus, ConfinementStatus, DatasetStatus, FeedStatus, FileStatus, Health, LostQueries,
+    ProblemStatus, SCHEMA, ServerStatus, Sockets, Status, Time, ZoneStatus,
 };
 use crate::config::{ConfigSource, Settings, Zone as ZoneSettings};
 use crate::dataset::manager::DatasetManager;
@@ -32,6 +32,8 @@ pub(crate) struct Sources<'a> {
     pub(crate) sockets: Sockets,
     /// What the logs of queries have lost.
     pub(crate) lost: LostQueries,
+    /// The rights that the server has kept.
+    pub(crate) confinement: Option<&'a ConfinementStatus>,
     /// What has happened.
     pub(crate) events: &'a RecentEvents,
     /// The settings that are served.
@@ -45,7 +47,8 @@ pub(crate) struct Sources<'a> {
 impl Status {
     /// The status as it is now.
     pub(crate) fn new(sources: Sources<'_>) -> Self {
-        let Sources { config, since, sockets, lost, events, settings, datasets, zones } = sources;
+        let Sources { config, since, sockets, lost, events, settings, datasets, zones, .. } =
+            sources;
         let (now, loading) = (unix_time(), datasets.is_building());
         let feeds = FeedStatus::all(settings, now);
         let datasets: Vec<_> = datasets
@@ -81,6 +84,7 @@ impl Status {
                 certificates: sockets.certificates,
                 loading,
                 lost,
+                confinement: sources.confinement.cloned(),
             },
             zones: settings.zones.iter().enumerate().map(zone).collect(),
             datasets,

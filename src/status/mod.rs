@@ -2,6 +2,7 @@
 //! are made. `docs/status.md` explains each field.
 
 mod build;
+mod confinement;
 mod events;
 mod facts;
 mod feed;
@@ -13,6 +14,7 @@ mod traffic;
 mod trouble;
 
 pub(crate) use build::Sources;
+pub use confinement::{ConfinementStatus, SandboxState};
 pub use events::{EventStatus, Severity};
 pub use feed::{FeedProblem, FeedStatus};
 pub(crate) use json::count_or_none;
@@ -82,6 +84,9 @@ pub struct ServerStatus {
     /// What the logs of queries have lost since the start.
     #[serde(default)]
     pub lost: LostQueries,
+    /// The rights that it has kept; `None` under rbldnsd's name.
+    #[serde(default)]
+    pub confinement: Option<ConfinementStatus>,
 }
 
 /// Queries that the logs of queries have lost since the start, because they could not be written or sent, or not

@@ -43,6 +43,7 @@ fn the_report_has_a_line_for_each_zone_and_a_question_to_the_best() {
             certificates: Vec::new(),
             loading: false,
             lost: LostQueries { query_log: Some(12), dnstap: Some(0) },
+            confinement: None,
         },
         zones: vec![
             zone("a.example", Health::Unloaded, None),
@@ -92,6 +93,12 @@ fn status(zones: Vec<ZoneStatus>, datasets: Vec<DatasetStatus>) -> Status {
             }],
             loading: true,
             lost: LostQueries { query_log: Some(12), dnstap: Some(0) },
+            confinement: Some(ConfinementStatus {
+                user: "dnsbld".to_owned(),
+                sandbox: SandboxState::On,
+                reads: vec!["/lists".to_owned()],
+                ..ConfinementStatus::default()
+            }),
         },
         zones,
         datasets,
@@ -179,6 +186,7 @@ fn the_text_has_two_tables_and_what_is_wrong() {
     let status = status(zones, vec![dataset("list", Some(problem()))]);
     let want = "\
 dnsbld 1.2.3, process 9, up 2 h, with a.toml, reading files
+user dnsbld, no capabilities, sandbox on (reads 1 folder, writes 0)
 listening on 192.0.2.1:53 (UDP and TCP), 3 of 512 TCP connections
 certificate /tls/c.pem of dns.test, 192.0.2.1: expires in 20 days
 query log: 12 queries lost since the start

@@ -69,6 +69,9 @@ impl Status {
             "dnsbld {}, process {}, up {up}, with {}{loading}\n",
             server.version, server.pid, server.config
         );
+        if let Some(confinement) = &server.confinement {
+            let _ = writeln!(out, "{confinement}");
+        }
         if !server.listeners.is_empty() {
             let listeners = server.listeners.iter().map(ListenerStatus::words);
             let connections = server.connections.iter().filter_map(ConnectionStatus::words);

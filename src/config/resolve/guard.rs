@@ -121,7 +121,9 @@ fn sentinel(text: &str) -> Result<Sentinel, Problem> {
 fn sentinels_in(file: &Path) -> Result<Vec<Sentinel>, Problem> {
     let unreadable = |error: std::io::Error| {
         let message = format!("{} cannot be read: {error}", file.display());
-        Problem::new(message, "let the server's user read the file, or remove it from the list")
+        let help = "let the server's user read the file (restart a running server if the file is in a new folder), \
+                    or remove it from the list";
+        Problem::new(message, help)
     };
     let size = std::fs::metadata(file).map_err(unreadable)?;
     if !size.is_file() || size.len() > MAX_SENTINEL_FILE {

@@ -83,6 +83,10 @@ impl Resolver<'_> {
             history: defaults.history,
             acl: Vec::new(),
             control: self.control(spec),
+            user: self.account("server.user", &spec.user),
+            group: self.account("server.group", &spec.group),
+            chroot: spec.chroot.as_ref().and_then(|folder| self.file("server.chroot", folder)),
+            sandbox: spec.sandbox.unwrap_or(defaults.sandbox),
             http: None,
             tls,
         }
@@ -188,6 +192,16 @@ impl Resolver<'_> {
         }
     }
 
+    /// A user or a group, by name or number.
+    fn account(&mut self, key: &str, typed: &Typed<String>) -> Option<String> {
+        let typed = typed.as_ref()?;
+        if typed.get_ref().is_empty() || typed.get_ref().contains([':', '\n', '\0']) {
+            let problem = Problem::new("it is no name", "write one name or number");
+            self.error(key, typed.span(), problem);
+        }
+        Some(typed.get_ref().clone())
+    }
+
     fn query_log(&mut self, spec: &ServerSpec) -> Option<QueryLog> {
         let typed = spec.query_log.as_ref()?;
         let target = match typed.get_ref().as_str() {
@@ -257,6 +271,7 @@ impl Resolver<'_> {
             path: self.file("server.stats-file", spec.stats_file.as_ref()?)?,
             increments: spec.stats_increments.unwrap_or(false),
             interval,
+            mode: StatsFile::MODE,
         })
     }
 

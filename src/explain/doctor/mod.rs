@@ -38,6 +38,8 @@ pub(crate) struct Case {
     pub(crate) zones: Vec<String>,
     /// The resolvers to ask.
     pub(crate) resolvers: Vec<SocketAddr>,
+    /// The rights that the server has kept, in words, if it is running.
+    pub(crate) rights: Option<String>,
     /// A key whose answers are compared: an address or a name.
     pub(crate) key: Option<String>,
 }
@@ -49,6 +51,8 @@ pub(crate) struct Diagnosis {
     pub(crate) servers: Vec<SocketAddr>,
     /// The resolvers that were asked.
     pub(crate) resolvers: Vec<Recognised>,
+    /// The rights that the server has kept, in words, if it is running.
+    pub(crate) rights: Option<String>,
     /// The zones that were asked for.
     pub(crate) zones: Vec<String>,
     /// What is wrong or cannot be told, in the order in which it should be looked at.
@@ -166,7 +170,13 @@ pub(crate) fn examine(case: &Case, root: &Path) -> Diagnosis {
         }
     }
     findings.sort_by_key(|finding| finding.fault);
-    Diagnosis { servers: case.servers.clone(), resolvers, zones: case.zones.clone(), findings }
+    Diagnosis {
+        servers: case.servers.clone(),
+        resolvers,
+        rights: case.rights.clone(),
+        zones: case.zones.clone(),
+        findings,
+    }
 }
 
 /// Which program answers there: as it says itself, or as this machine tells if it runs here.

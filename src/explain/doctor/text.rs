@@ -12,6 +12,9 @@ impl Diagnosis {
         let mut out = String::new();
         let servers: Vec<_> = self.servers.iter().map(ToString::to_string).collect();
         line(&mut out, format_args!("server    {}", servers.join(", ")));
+        if let Some(rights) = &self.rights {
+            line(&mut out, format_args!("process   {rights}"));
+        }
         for resolver in &self.resolvers {
             let program = resolver.program.as_deref().unwrap_or("unknown program");
             line(&mut out, format_args!("resolver  {} ({program})", shown(resolver.address)));

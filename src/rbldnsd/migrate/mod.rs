@@ -350,6 +350,9 @@ mod tests {
             if let Some(log) = &mut want.query_log {
                 log.mode = 0o640;
             }
+            if let Some(stats) = &mut want.stats_file {
+                stats.mode = 0o640;
+            }
             if want.check_interval == Some(std::time::Duration::from_secs(60)) {
                 want.check_interval = native.check_interval;
             }
