@@ -3,14 +3,12 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
-use crate::common::resolver::UNPACKED;
 use crate::common::{
-    Process, Server, Unbound, add_address, add_user, hide, is_root, run, sealed, skip, temp_dir,
+    Exim, Process, Server, Unbound, add_address, hide, is_root, run, sealed, skip, temp_dir,
 };
 use socket2::{Domain, Socket, Type};
 
@@ -46,51 +44,10 @@ fn exim_refuses_who_is_listed_and_puts_mail_off_while_nobody_answers() {
         return skip("Exim changes its user, which only root may");
     }
     sealed(|| {
-        let folder = temp_dir();
         let server = Server::samples();
         let _unbound = Unbound::start(&format!("include: {DEPLOY}/unbound.conf\n"));
-        add_user("Debian-exim", 54322);
-        let program = Path::new(UNPACKED).join("usr/sbin/exim4");
-        assert!(program.exists(), "there is no {}: scripts/test unpacks it", program.display());
-        let config = folder.path().join("exim.conf");
-        let text = format!(
-            "primary_hostname = mx.test\nspool_directory = {}\ndomainlist local_domains = rcpt.test\n\
-             acl_smtp_rcpt = rcpt\nhost_lookup =\nexim_path = {}\nkeep_environment =\nadd_environment =\n\
-             rfc1413_query_timeout = 0s\ntls_advertise_hosts =\nbegin acl\nrcpt:\n{}accept domains = +local_domains\n\
-             begin routers\nr:\n driver = accept\n transport = t\nbegin transports\nt:\n driver = appendfile\n \
-             file = /dev/null\n user = nobody\n",
-            folder.path().display(),
-            program.display(),
-            example("exim.acl"),
-        );
-        fs::write(&config, text).expect("our folder");
-        fs::set_permissions(&config, fs::Permissions::from_mode(0o644)).expect("it is ours");
-        let reply = |client: [u8; 4], sender: &str| {
-            let mut child = Command::new(&program)
-                .args([
-                    "-C",
-                    config.to_str().expect("ASCII"),
-                    "-bh",
-                    &Ipv4Addr::from(client).to_string(),
-                ])
-                .env("LD_LIBRARY_PATH", format!("{UNPACKED}/usr/lib/x86_64-linux-gnu"))
-                .stdin(Stdio::piped())
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped())
-                .spawn()
-                .expect("it starts");
-            let lines = format!(
-                "EHLO client.test\r\nMAIL FROM:<{sender}>\r\nRCPT TO:<joe@rcpt.test>\r\nQUIT\r\n"
-            );
-            child.stdin.take().expect("a pipe").write_all(lines.as_bytes()).expect("it reads");
-            let output = child.wait_with_output().expect("it ends");
-            let said = String::from_utf8_lossy(&output.stdout).into_owned();
-            // Behind the reply to MAIL FROM.
-            let (_, rest) = said
-                .split_once("250 OK\r\n")
-                .unwrap_or_else(|| panic!("{said}{}", String::from_utf8_lossy(&output.stderr)));
-            rest.to_owned()
-        };
+        let exim = Exim::new(&example("exim.acl"));
+        let reply = |client: [u8; 4], sender: &str| exim.reply(client, sender);
         let refused = reply(LISTED, "joe@clean.example");
         assert!(
             refused.starts_with("550")

@@ -49,4 +49,5 @@ mod stats;
 mod sync;
 mod sync_disasters;
 mod taps;
+mod verdict;
 mod worst_cases;

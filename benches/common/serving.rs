@@ -81,6 +81,7 @@ pub fn zone(apex: &str, datasets: Vec<Arc<Dataset>>) -> Zone {
         ns: Ns { names: vec![host("ns")], ttl: 3600, explicit: true },
         datasets,
         allow: Vec::new(),
+        scoring: None,
         acl: Vec::new(),
         state: ZoneState::Live,
         expires: None,

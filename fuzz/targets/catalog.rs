@@ -167,6 +167,7 @@ fn zone(apex: &str, datasets: Vec<Dataset>) -> Zone {
         ns: ns.unwrap_or(stand_in),
         datasets: datasets.into_iter().map(Arc::new).collect(),
         allow: Vec::new(),
+        scoring: None,
         acl: Vec::new(),
         state: ZoneState::Live,
         expires: None,

@@ -12,6 +12,7 @@ mod parse;
 mod policy;
 mod preset;
 mod resolve;
+mod scoring;
 mod settings;
 mod source;
 mod spec;
@@ -24,6 +25,7 @@ pub use feed::{Feed, FeedLimits, FeedSchedule, FeedSource, HandedList, Mirror, T
 pub use guard::{Guard, Ratio, Sentinel};
 pub use policy::{Policy, RULES, TurnOff};
 pub use preset::{IntervalOrigin, PRESETS, Preset, PresetList, preset};
+pub use scoring::Scoring;
 pub use settings::{
     AgeLimit, Checked, ControlPath, Dataset, FreshnessLimits, HistoryBounds, Http, Loaded,
     LogFormat, LogTarget, OnlyAnswers, QueryFilter, QueryLog, QueryLogFormat, Server, Settings,
@@ -39,6 +41,8 @@ mod feed_tests;
 mod samples;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod verdict_tests;
 
 use std::net::SocketAddr;
 use std::path::Path;

@@ -4,6 +4,7 @@ use super::error::ConfigDiagnostic;
 use super::feed::Mirror;
 use super::guard::Guard;
 use super::policy::Policy;
+use super::scoring::Scoring;
 use crate::wire::name::NameBuf;
 use crate::zone::Unlisted;
 use crate::zonefile::{Format, HashForm, Kind};
@@ -643,8 +644,11 @@ pub struct Zone {
     pub name: NameBuf,
     /// The names of the datasets; every query asks all of them.
     pub datasets: Vec<String>,
-    /// The names of the allow lists: the zone does not list what they list.
+    /// The names of the allow lists: the zone does not list what they list. Those of a verdict zone are the
+    /// datasets with a negative weight.
     pub allow: Vec<String>,
+    /// Makes it a verdict zone, which lists a key by the sum of the weights of the lists that have it.
+    pub scoring: Option<Scoring>,
     /// The names of the access lists, which say who may ask this zone.
     pub acl: Vec<String>,
     /// Answers the test points of RFC 5782 section 5 even if the files lack them.
@@ -666,6 +670,7 @@ impl Zone {
             name,
             datasets,
             allow: Vec::new(),
+            scoring: None,
             acl: Vec::new(),
             test_points: true,
             health: true,

@@ -5,6 +5,7 @@
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Visitor};
+use std::collections::BTreeMap;
 use std::fmt;
 use toml::Spanned;
 
@@ -12,6 +13,8 @@ use toml::Spanned;
 pub(super) type Typed<T> = Option<Spanned<T>>;
 /// A list, and each of its values, with their places.
 pub(super) type TypedList = Typed<Vec<Spanned<String>>>;
+/// A table with any keys, and each of its keys and values, with their places.
+pub(super) type TypedMap<T> = Typed<BTreeMap<Spanned<String>, Spanned<T>>>;
 
 #[derive(Deserialize, Debug, Default)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case", expecting = "a table")]
@@ -161,6 +164,8 @@ pub(super) struct SoaSpec {
 pub(super) struct ZoneSpec {
     pub(super) name: Typed<String>,
     pub(super) datasets: TypedList,
+    pub(super) sum: TypedMap<i64>,
+    pub(super) at: TypedMap<String>,
     pub(super) allow: TypedList,
     pub(super) acl: TypedList,
     pub(super) test_points: Option<bool>,

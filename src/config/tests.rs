@@ -271,6 +271,7 @@ fn every_setting_of_datasets_and_zones_arrives() {
         name: "z.example".parse().unwrap(),
         datasets: vec!["d".into()],
         allow: vec!["white".into()],
+        scoring: None,
         acl: vec!["keys".into()],
         test_points: false,
         health: false,

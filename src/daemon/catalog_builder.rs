@@ -9,6 +9,7 @@ use crate::stats::Statistics;
 use crate::wire::name::NameBuf;
 use crate::zone::{Catalog, Chaos, Dataset, Ns, Soa, Unlisted, Zone, ZoneState};
 use std::collections::{HashMap, HashSet};
+use std::fmt::Write as _;
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -90,6 +91,11 @@ fn build_zone(
     if settings.stale == StalePolicy::Unlist {
         listed.retain(|part| !is_overdue(part));
     }
+    let scoring = settings.scoring.as_ref().map(|scoring| {
+        let parts = listed.iter().chain(&allow);
+        let lists = parts.map(|part| (&*part.served.spec.name, &part.served.dataset));
+        Arc::new(scoring.of(lists))
+    });
     let content_id = content_id(settings, &all.server, &listed, &allow);
     let found_soa = parts.iter().find_map(|part| part.served.dataset.soa.clone());
     let found_ns = parts.iter().find_map(|part| part.served.dataset.ns.clone());
@@ -114,6 +120,7 @@ fn build_zone(
         expires: expiry(&parts, &all.server, now),
         datasets: datasets(&listed),
         allow: datasets(&allow),
+        scoring,
         acl: datasets(&acl),
         state,
         test_points: settings.test_points,
@@ -138,7 +145,12 @@ fn content_id(
     let (parts, allow): (Vec<u64>, Vec<u64>) = (ids(parts), ids(allow));
     let (ttl, minimal) = (server.ttl, server.minimal_answers);
     let rules = (settings.test_points, settings.partial, ttl, minimal);
-    xxh3_64(format!("{parts:?} {allow:?} {rules:?}").as_bytes())
+    let mut all = format!("{parts:?} {allow:?} {rules:?}");
+    // Other zones keep the ids that they have, and with these their serials.
+    if let Some(scoring) = &settings.scoring {
+        let _ = write!(all, " {scoring:?}");
+    }
+    xxh3_64(all.as_bytes())
 }
 
 /// Those of the datasets that were ever loaded.

@@ -21,7 +21,7 @@ use crate::trie::names::NameLookup;
 use crate::wire::Type;
 use crate::wire::name::NameBuf;
 use crate::zone::Zone;
-use crate::zone::sweep::{NotAlone, relative, sections};
+use crate::zone::sweep::{Unswept, relative, sections};
 pub(crate) use lines::write_master_name;
 use lines::{Lines, absolute};
 use std::io::{self, Write};
@@ -49,12 +49,12 @@ pub fn zone(zone: &Zone, options: SweepOptions, out: &mut dyn Write) -> io::Resu
 ///
 /// # Errors
 ///
-/// [`io::ErrorKind::Unsupported`] if a `combined` dataset stands beside others or is an allow list.
+/// [`io::ErrorKind::Unsupported`] if a `combined` dataset stands beside others or is an allow list, and of verdict zones.
 pub fn check(zone: &Zone) -> io::Result<()> {
     sections(zone, SweepOptions { now: 0, ip4_in_ip6: false }).map(drop).map_err(unsupported)
 }
 
-fn unsupported(error: NotAlone) -> io::Error {
+fn unsupported(error: Unswept) -> io::Error {
     io::Error::new(io::ErrorKind::Unsupported, error)
 }
 

@@ -1,6 +1,7 @@
-//! Writes what was found as records.
+//! Writes what was found as records. One unit with `score.rs`, which writes those of verdict zones.
 
 use super::distinct::{Distinct, data_of};
+use super::score::Score;
 use super::text::KeyText;
 use super::{Reason, WorkerState};
 use crate::listing::records::{NameId, Record, RecordSet};
@@ -57,6 +58,8 @@ pub(super) struct Composer<'a> {
     pub(super) matches: &'a [Match<'a>],
     /// The ordinary records the name has.
     pub(super) records: &'a [RecordMatch<'a>],
+    /// What the lists make together in a verdict zone.
+    pub(super) score: Option<Score<'a>>,
     /// The name exists, whether it is listed or not.
     pub(super) exists: bool,
     /// Where in the message the name of the zone stands.
@@ -81,7 +84,9 @@ impl Composer<'_> {
         if is_apex {
             self.apex_records(writer);
         }
-        if has_data {
+        if let Some(score) = &self.score {
+            score.write(self, state, writer);
+        } else if has_data {
             if self.wants(Type::A) {
                 self.addresses(state, writer);
             }
@@ -105,7 +110,7 @@ impl Composer<'_> {
         self.zone.soa.append(Section::Authority, self.owner_of_zone, writer);
     }
 
-    fn wants(&self, rtype: Type) -> bool {
+    pub(super) fn wants(&self, rtype: Type) -> bool {
         self.query.qtype == rtype || self.query.qtype == Type::ANY
     }
 

@@ -3,6 +3,7 @@
 use super::admit::{Restriction, Verdict};
 use super::compose::{self, Composer, RecordMatch};
 use super::health::{self, HealthQuestion};
+use super::score::Score;
 use super::{Answered, Outcome, QueryType, Reason, Request, Transport, WorkerState};
 use crate::listing::Asker;
 use crate::listing::records::NameRecords;
@@ -11,8 +12,10 @@ use crate::wire::{
     CLASSIC_UDP, Class, Edns, HEADER, MAX_UDP, Query, Rcode, Reject, ResponseWriter, Type,
 };
 use crate::zone::key::TestPoint;
-use crate::zone::lookup::{Match, View, is_at_or_above_subzone, views};
-use crate::zone::{Catalog, CompiledZone, Dataset, HealthName, Overrides, Unlisted, ZoneMatch};
+use crate::zone::lookup::{Found, Match, View, Weighed, is_at_or_above_subzone, views};
+use crate::zone::{
+    Catalog, CompiledZone, Dataset, HealthName, Overrides, Scoring, Unlisted, ZoneMatch,
+};
 use std::mem;
 use std::time::Duration;
 
@@ -105,12 +108,13 @@ fn respond<'c>(
     let mut findings = Findings {
         matches: mem::take(&mut state.matches),
         records: mem::take(&mut state.records),
+        score: None,
         exists: is_above_apex,
         by_acl: false,
         delay: Duration::ZERO,
     };
     findings.look_up(compiled, state, verdict.restriction, asker, catalog.overrides());
-    let Findings { matches, records, exists, by_acl, delay } = findings;
+    let Findings { matches, records, score, exists, by_acl, delay } = findings;
     let value = verdict.value.filter(|_| by_acl);
     let is_nothing = matches.is_empty() && records.is_empty() && value.is_none() && !exists;
     if is_nothing && owner_of_zone != HEADER && compiled.unlisted == Some(Unlisted::ServFail) {
@@ -121,6 +125,7 @@ fn respond<'c>(
         query,
         matches: &matches,
         records: &records,
+        score,
         exists,
         owner_of_zone,
         asker,
@@ -160,12 +165,24 @@ fn limit(request: &Request<'_>, edns: Option<Edns>) -> usize {
     }
 }
 
+/// How long the answer waits for a match; `None` if it has no value for who asks.
+fn wait(found: &Match<'_>, asker: Asker) -> Option<Duration> {
+    if !found.dataset.answers.has_gates() {
+        return Some(Duration::ZERO);
+    }
+    let mut values = found.answer().values_for(asker).peekable();
+    values.peek()?;
+    Some(values.filter_map(|value| value.gate?.pass(asker)).fold(Duration::ZERO, Duration::max))
+}
+
 /// What a name is in a zone.
 struct Findings<'z> {
     /// The lists that have it, and give it to who asks.
     matches: Vec<Match<'z>>,
     /// The ordinary records it has.
     records: Vec<RecordMatch<'z>>,
+    /// What these lists make together in a verdict zone.
+    score: Option<Score<'z>>,
     /// The name exists; said only where it has no matches and no records.
     exists: bool,
     /// The name is a key of some list, and an access list has the value for all of them.
@@ -200,14 +217,23 @@ impl<'z> Findings<'z> {
                 self.restrict(&view, restriction);
                 continue;
             }
-            let found = view.lookup(|found| {
-                if let Some(allow) = self.take(found, asker) {
-                    let sender = found.key.sender(view.labels());
-                    overrides.note(state.worker, found.dataset, allow, sender, asker.now);
-                }
-            });
+            let note = |found: &Match<'_>, allow: &Dataset| {
+                let sender = found.key.sender(view.labels());
+                overrides.note(state.worker, found.dataset, allow, sender, asker.now);
+            };
+            let found = match &zone.scoring {
+                Some(scoring) => self.weigh(&view, scoring, asker, note),
+                None => view.lookup(|found| {
+                    if let Some(allow) = self.take(found, asker) {
+                        note(&found, allow);
+                    }
+                }),
+            };
             self.exists |= found.empty_non_terminal;
-            if !found.listed && view.test_point == Some(TestPoint::AlwaysListed) {
+            if !found.listed
+                && zone.scoring.is_none()
+                && view.test_point == Some(TestPoint::AlwaysListed)
+            {
                 test_match = test_match.or_else(|| view.test_match());
             }
             if self.is_empty() && !self.exists {
@@ -227,20 +253,47 @@ impl<'z> Findings<'z> {
 
     /// Keeps a match that has a value for who asks, unless an allow list has the key: that list is given then.
     fn take(&mut self, found: Match<'z>, asker: Asker) -> Option<&'z Dataset> {
-        let mut delay = Duration::ZERO;
-        if found.dataset.answers.has_gates() {
-            let mut values = found.answer().values_for(asker).peekable();
-            if values.peek().is_none() {
-                return None;
-            }
-            let waits = values.filter_map(|value| value.gate?.pass(asker));
-            delay = waits.fold(delay, Duration::max);
-        }
+        let delay = wait(&found, asker)?;
         if found.allowed_by.is_none() {
             self.delay = self.delay.max(delay);
             self.matches.push(found);
         }
         found.allowed_by
+    }
+
+    /// Looks a name up in a verdict zone. What reaches no threshold is not listed, and not late; if allow lists
+    /// are the reason, each match is given to `note` with the strongest of them.
+    fn weigh(
+        &mut self,
+        view: &View<'z, '_>,
+        scoring: &'z Scoring,
+        asker: Asker,
+        note: impl Fn(&Match<'_>, &Dataset),
+    ) -> Found {
+        let (mut listed, mut allow) = (0, None);
+        let Weighed { sum, found } = view.weigh(scoring, |found, weight| {
+            let Some(delay) = wait(&found, asker) else { return false };
+            self.delay = self.delay.max(delay);
+            if weight < 0 {
+                allow = allow.or(Some(found.dataset));
+            } else {
+                listed += weight;
+            }
+            self.matches.push(found);
+            true
+        });
+        if let Some(a) = scoring.value(sum) {
+            self.score = Some(Score { a, scoring });
+            return found;
+        }
+        if let (Some(allow), Some(_)) = (allow, scoring.value(listed)) {
+            let blocking =
+                self.matches.iter().take_while(|found| !std::ptr::eq(found.dataset, allow));
+            blocking.for_each(|found| note(found, allow));
+        }
+        self.matches.clear();
+        self.delay = Duration::ZERO;
+        found
     }
 
     fn look_up_records(&mut self, view: &View<'z, '_>) {

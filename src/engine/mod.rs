@@ -15,6 +15,7 @@ mod distinct;
 mod fast;
 mod general;
 mod health;
+mod score;
 #[cfg(test)]
 mod tests;
 pub(crate) mod text;

@@ -30,7 +30,11 @@ pub(super) fn ip4(ttl: u32, entries: &[(&str, &str, [u8; 4], &str)]) -> Dataset 
     gated(ttl, entries, None)
 }
 
-fn gated(ttl: u32, entries: &[(&str, &str, [u8; 4], &str)], gate: Option<Gate>) -> Dataset {
+pub(super) fn gated(
+    ttl: u32,
+    entries: &[(&str, &str, [u8; 4], &str)],
+    gate: Option<Gate>,
+) -> Dataset {
     let mut builder = AnswersBuilder::default();
     let ranges: Vec<_> = entries
         .iter()
@@ -76,6 +80,7 @@ pub(super) fn zone(apex: &str, datasets: Vec<Dataset>) -> Zone {
         ns,
         datasets: datasets.into_iter().map(Arc::new).collect(),
         allow: Vec::new(),
+        scoring: None,
         acl: Vec::new(),
         state: ZoneState::Live,
         expires: None,
@@ -130,12 +135,12 @@ pub(super) fn raw(catalog: &Catalog, query: &[u8], transport: Transport) -> (Out
     (outcome, out)
 }
 
-fn ask(catalog: &Catalog, qname: &str, qtype: RecordType) -> Message {
+pub(super) fn ask(catalog: &Catalog, qname: &str, qtype: RecordType) -> Message {
     let (_, bytes) = raw(catalog, &query(qname, qtype.into(), 1, None), Transport::Udp);
     Message::from_vec(&bytes).unwrap()
 }
 
-fn code(catalog: &Catalog, qname: &str) -> ResponseCode {
+pub(super) fn code(catalog: &Catalog, qname: &str) -> ResponseCode {
     ask(catalog, qname, RecordType::A).metadata.response_code
 }
 

@@ -5,6 +5,7 @@ use crate::wire::name::write_text;
 use crate::zone::Vars;
 use crate::zonefile::MAX_TEXT;
 use bytemuck::cast;
+use std::fmt;
 use wide::{i8x16, u8x16, u16x8};
 
 /// A place for one text.
@@ -32,6 +33,32 @@ impl Text {
         self.bytes[0] = (self.len - 1) as u8;
     }
 
+    /// Begins an empty text.
+    pub(super) fn clear(&mut self) {
+        self.grow_to(1);
+    }
+
+    /// Adds a piece. What is too long is cut.
+    pub(super) fn push(&mut self, piece: &[u8]) {
+        let room = &mut self.bytes[self.len..];
+        let take = piece.len().min(room.len());
+        room[..take].copy_from_slice(&piece[..take]);
+        self.grow_to(self.len + take);
+    }
+
+    /// Adds what [`expand`](Self::expand) writes.
+    pub(super) fn append(&mut self, template: &[u8], vars: &Vars, key: &[u8]) {
+        let room = &mut self.bytes[self.len..];
+        let most = room.len();
+        let added = expand(template, vars, key, room).unwrap_or(most);
+        self.grow_to(self.len + added);
+    }
+
+    fn grow_to(&mut self, len: usize) {
+        self.len = len;
+        self.bytes[0] = (len - 1) as u8;
+    }
+
     /// The text.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes[1..self.len]
@@ -48,6 +75,14 @@ impl Text {
             string[1..].copy_from_slice(text);
         }
         strings
+    }
+}
+
+impl fmt::Write for Text {
+    /// Adds a piece; an error if there is no room for all of it.
+    fn write_str(&mut self, piece: &str) -> fmt::Result {
+        self.push(piece.as_bytes());
+        if self.len < self.bytes.len() { Ok(()) } else { Err(fmt::Error) }
     }
 }
 

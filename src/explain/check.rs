@@ -307,8 +307,23 @@ fn remedy(settings: &Settings, lookup: &Lookup, blocking: &[&ZoneLookup]) -> Vec
         let zone = settings.zones.iter().filter(below).max_by_key(|zone| zone.name.as_wire().len());
         let Some(zone) = zone else { continue };
         zones.push(&blocking.zone);
+        let is_enough = |set: &&config::Dataset| {
+            let (scoring, score) = (zone.scoring.as_ref(), blocking.score.as_ref());
+            let weight = scoring.and_then(|scoring| scoring.weights.get(&set.name));
+            weight.zip(score).is_none_or(|(weight, score)| score.sum + weight < score.lowest)
+        };
         let allow = zone.allow.iter().filter_map(|name| settings.dataset(name));
-        match allow.into_iter().find(|set| takes(set.kind, &key)) {
+        let fit = allow.filter(|set| takes(set.kind, &key)).find(is_enough);
+        if fit.is_none() && zone.scoring.is_some() {
+            remedy.push(format!(
+                "no allow list of the verdict zone {} takes its sum below {}: give one that you write a lower \
+                 weight in sum (docs/verdict-zones.md)",
+                blocking.zone,
+                blocking.score.as_ref().map_or(1, |score| score.lowest)
+            ));
+            continue;
+        }
+        match fit {
             Some(list) if !lists.contains(&list) => lists.push(list),
             Some(_) => {}
             None => without.push(&*blocking.zone),

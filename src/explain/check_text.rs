@@ -2,7 +2,7 @@
 
 use super::check::{DatasetExplanation, Explanation};
 use super::covering::{Covering, CoveringSet};
-use super::lookup::{Coverage, KeyVerdict, ZoneLookup};
+use super::lookup::{Coverage, KeyVerdict, ZoneLookup, ZoneScore};
 use crate::util::text::counted;
 use std::fmt::Write as _;
 
@@ -10,11 +10,10 @@ impl Explanation {
     /// For people.
     pub(crate) fn to_text(&self) -> String {
         let mut out = String::new();
-        let (listed, others): (Vec<_>, Vec<_>) = self
-            .lookup
-            .zones
-            .iter()
-            .partition(|zone| matches!(zone.verdict, KeyVerdict::Listed | KeyVerdict::Allowed));
+        let (listed, others): (Vec<_>, Vec<_>) = self.lookup.zones.iter().partition(|zone| {
+            let is_told = matches!(zone.verdict, KeyVerdict::Listed | KeyVerdict::Allowed);
+            is_told || zone.verdict == KeyVerdict::NotListed && zone.score.is_some()
+        });
         self.head(&mut out, listed.iter().filter(|zone| zone.is_listed()).count());
         for zone in &listed {
             of_zone(&mut out, zone);
@@ -57,13 +56,15 @@ impl Explanation {
 }
 
 fn of_zone(out: &mut String, zone: &ZoneLookup) {
-    let what = match zone.is_listed() {
-        true => "listed".to_owned(),
-        false => {
+    let what = match (zone.is_listed(), &zone.score) {
+        (true, _) => "listed".to_owned(),
+        (false, Some(_)) => "not listed".to_owned(),
+        (false, None) => {
             format!("not listed, because the allow list {} has it", zone.allowed_by.join(", "))
         }
     };
     let by = match zone.listed_by.is_empty() {
+        true if zone.score.is_some() => String::new(),
         true => " (no list has it: a test point of RFC 5782, or a record of the zone)".to_owned(),
         false => format!(" (in {})", zone.listed_by.join(", ")),
     };
@@ -74,6 +75,10 @@ fn of_zone(out: &mut String, zone: &ZoneLookup) {
     }
     for text in &zone.texts {
         let _ = writeln!(out, "  TXT  \"{}\"", printable(text));
+    }
+    if let Some(ZoneScore { sum, of, lowest }) = &zone.score {
+        let of: Vec<_> = of.iter().map(|(list, weight)| format!("{list} {weight:+}")).collect();
+        let _ = writeln!(out, "  sum  {sum}, listed from {lowest} on: {}", of.join(", "));
     }
     if let Some(coverage) = &zone.coverage {
         of_coverage(out, coverage);

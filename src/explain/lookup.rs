@@ -7,10 +7,11 @@ pub use coverage::{Coverage, DatasetCoverage};
 pub use key::{LookupKey, NoKey};
 
 use crate::engine::{Request, Transport, WorkerState, answer};
+use crate::listing;
 use crate::wire::name::{LowerName, NameBuf};
 use crate::wire::{Class, Type};
-use crate::zone::lookup::views;
-use crate::zone::{Catalog, Dataset, Subzones, Zone};
+use crate::zone::lookup::{View, views};
+use crate::zone::{Catalog, Dataset, Scoring, Subzones, Zone};
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::RData;
 use serde::{Deserialize, Serialize};
@@ -49,12 +50,26 @@ pub struct ZoneLookup {
     pub listed_by: Vec<String>,
     /// The allow lists that have it, so that it is not listed.
     pub allowed_by: Vec<String>,
+    /// What these lists make together in a verdict zone, if some list has the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<ZoneScore>,
     /// How long resolvers may remember the records, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl: Option<u32>,
     /// How much of a prefix is listed; of other keys nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coverage: Option<Coverage>,
+}
+
+/// What the lists of a verdict zone make together.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ZoneScore {
+    /// The sum of the weights.
+    pub sum: i32,
+    /// The lists that have the key, with their weights, the strongest first.
+    pub of: Vec<(String, i32)>,
+    /// The sum from which on a key is listed.
+    pub lowest: i32,
 }
 
 /// What an answer says of a key.
@@ -133,7 +148,7 @@ impl<'c> Asker<'c> {
     }
 
     fn ask(&mut self, zone: String, name: &NameBuf) -> ZoneLookup {
-        let (listed_by, allowed_by) = self.lists(name);
+        let Lists { listed_by, allowed_by, score } = self.lists(name);
         let mut found = ZoneLookup {
             zone,
             name: name.to_string(),
@@ -143,6 +158,7 @@ impl<'c> Asker<'c> {
             texts: Vec::new(),
             listed_by,
             allowed_by,
+            score,
             ttl: None,
             coverage: None,
         };
@@ -163,7 +179,9 @@ impl<'c> Asker<'c> {
         }
         found.verdict = match message.metadata.response_code {
             _ if !found.addresses.is_empty() || !found.texts.is_empty() => KeyVerdict::Listed,
-            ResponseCode::NoError | ResponseCode::NXDomain if found.allowed_by.is_empty() => {
+            ResponseCode::NoError | ResponseCode::NXDomain
+                if found.allowed_by.is_empty() || found.score.is_some() =>
+            {
                 KeyVerdict::NotListed
             }
             ResponseCode::NoError | ResponseCode::NXDomain => KeyVerdict::Allowed,
@@ -181,25 +199,57 @@ impl<'c> Asker<'c> {
         Message::from_vec(self.room.get(..len)?).ok()
     }
 
-    /// The datasets that list a name, and the allow lists that have it.
-    fn lists(&self, name: &NameBuf) -> (Vec<String>, Vec<String>) {
-        let (mut listed_by, mut allowed_by) = (Vec::new(), Vec::new());
+    /// The lists of a zone that have a name.
+    fn lists(&self, name: &NameBuf) -> Lists {
+        let mut lists = Lists::default();
         let mut lower = LowerName::default();
         let found = lower
             .read(name.as_wire())
             .and_then(|_| self.catalog.find(lower.wire(), lower.starts(), &mut 0));
-        let Some(zone) = found else { return (listed_by, allowed_by) };
+        let Some(zone) = found else { return lists };
         lower.cut(zone.before);
         for view in views(zone.compiled, &lower) {
             if view.labels().is_empty() {
                 continue;
             }
-            view.lookup(|found| {
-                add(&mut listed_by, &found.dataset.name);
-                found.allowed_by.iter().for_each(|list| add(&mut allowed_by, &list.name));
-            });
+            match &zone.compiled.scoring {
+                Some(scoring) => lists.weigh(&view, scoring, self.now),
+                None => {
+                    view.lookup(|found| {
+                        add(&mut lists.listed_by, &found.dataset.name);
+                        let allowed_by = &mut lists.allowed_by;
+                        found.allowed_by.iter().for_each(|list| add(allowed_by, &list.name));
+                    });
+                }
+            }
         }
-        (listed_by, allowed_by)
+        lists
+    }
+}
+
+/// The lists of a zone that have a key.
+#[derive(Default)]
+struct Lists {
+    listed_by: Vec<String>,
+    allowed_by: Vec<String>,
+    score: Option<ZoneScore>,
+}
+
+impl Lists {
+    fn weigh(&mut self, view: &View<'_, '_>, scoring: &Scoring, now: u64) {
+        let asker = listing::Asker { now, has_key: false };
+        let mut of = Vec::new();
+        let weighed = view.weigh(scoring, |found, weight| {
+            let counts = found.test_point || found.answer().values_for(asker).next().is_some();
+            if counts {
+                let names = if weight > 0 { &mut self.listed_by } else { &mut self.allowed_by };
+                names.push(found.dataset.name.clone());
+                of.push((found.dataset.name.clone(), weight));
+            }
+            counts
+        });
+        let score = ZoneScore { sum: weighed.sum, of, lowest: scoring.lowest() };
+        self.score = (!score.of.is_empty()).then_some(score);
     }
 }
 

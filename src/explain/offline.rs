@@ -55,6 +55,14 @@ fn build(
     };
     let nobody = || NameBuf::from_text(b"nobody.invalid").unwrap_or(NameBuf::ROOT);
     let ttl = all.server.ttl;
+    let scoring = settings.scoring.as_ref().map(|scoring| {
+        let names = settings.datasets.iter().chain(&settings.allow);
+        let found = names.filter_map(|name| Some((&**name, datasets.get(&**name)?)));
+        let is_served = |(_, set): &(&str, &Arc<Dataset>)| {
+            lists.iter().chain(&allow).any(|served| Arc::ptr_eq(served, set))
+        };
+        Arc::new(scoring.of(found.filter(is_served)))
+    });
     Zone {
         apex: settings.name.clone(),
         // Negative answers have one, whatever is in it.
@@ -71,6 +79,7 @@ fn build(
         ns: Ns { names: vec![nobody()], ttl: ttl.default, explicit: false },
         datasets: lists,
         allow,
+        scoring,
         acl: Vec::new(),
         state,
         expires,

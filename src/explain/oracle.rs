@@ -125,6 +125,7 @@ impl Oracle {
                 .map(|by| by.dataset.clone())
                 .collect(),
             allowed_by: Vec::new(),
+            score: None,
             ttl: None,
             coverage,
         };
@@ -161,13 +162,14 @@ fn parts(zone: &Zone, net: IpNet) -> Vec<Zone> {
 
 /// A zone that answers everybody, and counts nothing.
 fn without_clients(zone: &Zone) -> Zone {
-    let Zone { apex, soa, ns, datasets, allow, acl: _, health, counters: _, .. } = zone;
+    let Zone { apex, soa, ns, datasets, allow, scoring, acl: _, health, counters: _, .. } = zone;
     Zone {
         apex: apex.clone(),
         soa: soa.clone(),
         ns: ns.clone(),
         datasets: datasets.clone(),
         allow: allow.clone(),
+        scoring: scoring.clone(),
         acl: Vec::new(),
         health: health.clone(),
         counters: Counters::default(),

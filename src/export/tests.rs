@@ -51,6 +51,7 @@ fn zone(datasets: Vec<Dataset>, allow: &str) -> Zone {
         ns: Ns { names: Vec::new(), ttl: 1, explicit: false },
         datasets: datasets.into_iter().map(Arc::new).collect(),
         allow: vec![Arc::new(dataset(allow))],
+        scoring: None,
         acl: Vec::new(),
         state: ZoneState::Live,
         expires: None,

@@ -2,7 +2,8 @@
 
 use super::apexes::Apexes;
 use super::{
-    Acl, Counters, Dataset, NsRecords, Overrides, SoaRecord, Unlisted, Zone, ZoneHealth, ZoneState,
+    Acl, Counters, Dataset, NsRecords, Overrides, Scoring, SoaRecord, Unlisted, Zone, ZoneHealth,
+    ZoneState,
 };
 use crate::wire::name::MAX_NAME;
 use crate::wire::reversed::{NIBBLES, OCTETS};
@@ -60,8 +61,10 @@ pub struct CompiledZone {
     pub ns: NsRecords,
     /// See [`Zone::datasets`].
     pub datasets: Box<[Arc<Dataset>]>,
-    /// See [`Zone::allow`].
+    /// See [`Zone::allow`]; none of a verdict zone.
     pub allow: Box<[Arc<Dataset>]>,
+    /// See [`Zone::scoring`].
+    pub scoring: Option<Arc<Scoring>>,
     /// See [`Zone::acl`].
     pub acl: Box<[Arc<Dataset>]>,
     /// See [`Zone::counters`].
@@ -218,7 +221,8 @@ impl CompiledZone {
             soa: SoaRecord::new(&zone.soa, &zone.apex),
             ns: NsRecords::new(&zone.ns, &zone.apex),
             datasets: zone.datasets.clone().into(),
-            allow: zone.allow.clone().into(),
+            allow: if zone.scoring.is_some() { Box::default() } else { zone.allow.clone().into() },
+            scoring: zone.scoring.clone(),
             acl: zone.acl.clone().into(),
             counters: zone.counters.clone(),
             test_points: zone.test_points,
@@ -242,6 +246,7 @@ impl SimpleZone {
         let by_client = |set: &Dataset| matches!(set.acl, Some(Acl::Clients(_)));
         let is_simple = !matches!(zone.state, ZoneState::Unloaded | ZoneState::Withheld)
             && zone.unlisted().is_none()
+            && zone.scoring.is_none()
             && zone.datasets.iter().all(|set| is_list(set))
             && zone.allow.iter().all(|set| set.subzones.is_none())
             && zone.acl.iter().all(|set| by_client(set))

@@ -5,7 +5,7 @@
 //! `combined` dataset that has a subzone for the name.
 
 use super::key::{Below, MAPPED, QueryKey, TestPoint};
-use super::{CompiledZone, Dataset, SenderKey, Subzones};
+use super::{CompiledZone, Dataset, Scoring, SenderKey, Subzones};
 use crate::answer::AnswerId;
 use crate::listing::Answer;
 use crate::trie::digests::MIN_DIGITS;
@@ -71,6 +71,15 @@ pub struct Found {
     pub listed: bool,
     /// A name below the one asked is listed.
     pub empty_non_terminal: bool,
+}
+
+/// What the lists of a verdict zone have of a name.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Weighed {
+    /// The sum of the weights that count.
+    pub(crate) sum: i32,
+    /// What there is besides.
+    pub(crate) found: Found,
 }
 
 /// What is looked up in each dataset.
@@ -345,19 +354,67 @@ impl<'z, 'n> View<'z, 'n> {
         lookup(self.datasets, &self.zone.allow, self.test_point, self, sink)
     }
 
+    /// The sum of the weights of the lists of a verdict zone that have the name. Each match is given to `counts`,
+    /// the strongest first and one of a list at the most, and counts if that is true.
+    ///
+    /// Of the test points, the one that is always listed is so by every list with a positive weight that can
+    /// have it, as long as the zone has all its data, and by no list with a negative one.
+    pub(crate) fn weigh(
+        &self,
+        scoring: &'z Scoring,
+        mut counts: impl FnMut(Match<'z>, i32) -> bool,
+    ) -> Weighed {
+        let mut weighed = Weighed::default();
+        if self.test_point == Some(TestPoint::NeverListed) {
+            return weighed;
+        }
+        for (dataset, weight) in scoring.lists() {
+            if weight < 0 && self.test_point.is_some() {
+                continue;
+            }
+            let mut is_counted = false;
+            let exists = self.ask(dataset, |answer, key| {
+                weighed.found.listed = true;
+                let found = Match { dataset, answer, key, test_point: false, allowed_by: None };
+                is_counted = is_counted || counts(found, weight);
+            });
+            if let (false, Some(key)) = (is_counted, self.test_key(dataset)) {
+                let answer = AnswerId(1);
+                let found = Match { dataset, answer, key, test_point: true, allowed_by: None };
+                is_counted = counts(found, weight);
+            }
+            weighed.sum += if is_counted { weight } else { 0 };
+            weighed.found.empty_non_terminal |= exists && weight > 0;
+        }
+        weighed
+    }
+
     /// The default value of the first list, if there is a dataset that the test point asked belongs to
     /// and the zone has all its data: a health check must not call a dead zone well.
     pub(crate) fn test_match(&self) -> Option<Match<'z>> {
-        let (key, belongs): (_, fn(&Dataset) -> bool) = match self.key {
-            QueryKey { ip4: Some(ip4), .. } => (MatchedKey::Ip4(ip4), |set| set.ip4.is_some()),
-            QueryKey { ip6: Some(ip6), .. } => (MatchedKey::Ip6(ip6), |set| set.ip6.is_some()),
-            _ => (MatchedKey::Name { listed: 1, apex: self.name.apex }, |set| set.takes_names()),
-        };
-        if !self.zone.is_live || !self.datasets.iter().any(|set| belongs(set)) {
-            return None;
-        }
+        let key = self.datasets.iter().find_map(|set| self.test_key(set))?;
         let dataset = self.datasets.iter().find(|set| set.is_list())?;
         Some(Match { dataset, answer: AnswerId(1), key, test_point: true, allowed_by: None })
+    }
+
+    /// The test point that is always listed, if it is asked, can be in this dataset, and the zone has all its
+    /// data.
+    fn test_key(&self, dataset: &Dataset) -> Option<MatchedKey> {
+        if self.test_point != Some(TestPoint::AlwaysListed) || !self.zone.is_live {
+            return None;
+        }
+        match self.key {
+            QueryKey { ip4: Some(ip4), .. } => {
+                dataset.ip4.is_some().then_some(MatchedKey::Ip4(ip4))
+            }
+            QueryKey { ip6: Some(ip6), .. } => {
+                dataset.ip6.is_some().then_some(MatchedKey::Ip6(ip6))
+            }
+            _ => {
+                let key = MatchedKey::Name { listed: 1, apex: self.name.apex };
+                dataset.takes_names().then_some(key)
+            }
+        }
     }
 
     /// True if the name exists although it has no answer: something below it is listed. `was_listed`

@@ -12,6 +12,7 @@ pub(crate) mod key;
 pub mod lookup;
 mod ns;
 mod overrides;
+mod scoring;
 mod soa;
 mod subzones;
 pub mod sweep;
@@ -26,6 +27,7 @@ pub(crate) use health::{DOCTOR_PREFIX, HealthName};
 pub use ns::NsRecords;
 pub use overrides::Overrides;
 pub(crate) use overrides::{Overridden, SenderKey, Table};
+pub use scoring::{Scoring, Threshold};
 pub use soa::{SOA_ROOM, SoaRecord};
 pub use subzones::{Subzone, Subzones};
 
@@ -43,8 +45,11 @@ pub struct Zone {
     pub ns: Ns,
     /// What is listed, in the order of the configuration.
     pub datasets: Vec<Arc<Dataset>>,
-    /// Allow lists: a key listed in one of them is not listed in this zone.
+    /// Allow lists: a key listed in one of them is not listed in this zone. Those of a verdict zone are the
+    /// lists with a negative weight, which take that off the sum.
     pub allow: Vec<Arc<Dataset>>,
+    /// Makes it a verdict zone: how the weights of all these lists make one answer.
+    pub scoring: Option<Arc<Scoring>>,
     /// Access lists: who may ask this zone. Those that hold for all zones are in the catalog.
     pub acl: Vec<Arc<Dataset>>,
     /// Whether the zone is answered from, and how far it can be trusted.

@@ -39,11 +39,17 @@ pub struct SweepOptions {
     pub ip4_in_ip6: bool,
 }
 
-/// A zone that cannot be swept: a `combined` dataset stands beside others or is an allow list, and the
-/// answers of several subzones for one name are not merged.
+/// Why a zone cannot be swept.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("its combined dataset is not alone in it")]
-pub struct NotAlone;
+pub enum Unswept {
+    /// A `combined` dataset stands beside others or is an allow list, and the answers of several subzones for
+    /// one name are not merged.
+    #[error("its combined dataset is not alone in it")]
+    NotAlone,
+    /// It is a verdict zone: what it lists is in no dataset.
+    #[error("it is a verdict zone, which lists sums; take the zones of its datasets")]
+    Verdict,
+}
 
 /// A dataset that lists a key.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -133,11 +139,14 @@ pub struct SweepSection<'z> {
 pub fn sections(
     zone: &Zone,
     options: SweepOptions,
-) -> Result<impl Iterator<Item = SweepSection<'_>>, NotAlone> {
+) -> Result<impl Iterator<Item = SweepSection<'_>>, Unswept> {
+    if zone.scoring.is_some() {
+        return Err(Unswept::Verdict);
+    }
     let combined = zone.datasets.iter().find_map(|set| set.subzones.as_ref());
     let is_alone = combined.is_none() || zone.datasets.len() == 1;
     if !is_alone || zone.allow.iter().any(|set| set.subzones.is_some()) {
-        return Err(NotAlone);
+        return Err(Unswept::NotAlone);
     }
     let whole = combined
         .is_none()

@@ -91,11 +91,14 @@ impl Lists {
     /// Drops datasets behind the first `own` ones that no zone uses, because one in the file serves others.
     fn drop_unused(&mut self, own: usize, server: &ServerSpec) {
         let zones = self.zones.iter().map(Spanned::get_ref);
+        let summed = zones.clone().filter_map(|zone| zone.sum.as_ref());
+        let summed = summed.flat_map(|sum| sum.get_ref().keys());
         let lists = zones.flat_map(|zone| [&zone.datasets, &zone.allow, &zone.acl]);
         let used: Vec<String> = lists
             .chain([&server.acl])
             .flatten()
             .flat_map(|list| list.get_ref())
+            .chain(summed)
             .map(|name| name.get_ref().clone())
             .collect();
         let mut place = 0..;
@@ -200,8 +203,11 @@ impl DatasetSpec {
 }
 
 impl ZoneSpec {
-    /// Takes the values that it does not have.
+    /// Takes the values that it does not have. A verdict zone has its lists in its sum.
     fn take_missing(&mut self, made: Self) {
+        if self.sum.is_some() {
+            return;
+        }
         take(&mut self.datasets, made.datasets);
         take(&mut self.allow, made.allow);
     }

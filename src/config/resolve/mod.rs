@@ -9,6 +9,7 @@ mod guard;
 mod handed;
 mod http;
 mod server;
+mod verdict;
 mod zone;
 
 use super::error::{ConfigDiagnostic, Problem};

@@ -1,8 +1,9 @@
 //! The tables `[[zone]]`, and the access lists of the server.
 
 use super::super::error::{ConfigDiagnostic, Problem, suggest};
+use super::super::scoring::Scoring;
 use super::super::settings::Zone;
-use super::super::spec::{DatasetSpec, ServerSpec, Typed, TypedList, ZoneSpec};
+use super::super::spec::{DatasetSpec, ServerSpec, TypedList, ZoneSpec};
 use super::super::value;
 use super::{Resolver, span_of};
 use crate::zonefile::Kind;
@@ -21,7 +22,7 @@ impl Resolver<'_> {
         let nameless = |typed: &&Spanned<DatasetSpec>| typed.get_ref().name.is_none();
         let all_named = !self.lacks_tables()
             && !datasets.iter().filter(nameless).any(|typed| self.is_faulty(&typed.span()));
-        let known = Known { is_whole: all_named, ..Known::of(datasets) };
+        let known = Known { is_whole: all_named, ..Known::of(datasets, specs) };
         if specs.is_empty() && !has_feeds && !self.lacks_tables() {
             let help = "add a [[zone]] with a name and its datasets";
             self.errors
@@ -40,37 +41,10 @@ impl Resolver<'_> {
         let mut zones = Vec::new();
         for (typed, acl) in specs.iter().zip(acls) {
             let spec = typed.get_ref();
-            let served = match self.required("zone.datasets", &spec.datasets, typed.span()) {
-                Some(list) => self.references("zone.datasets", list, &known, false, &mut used),
-                None => Vec::new(),
+            let Lists { datasets: served, allow, scoring } = match &spec.sum {
+                Some(sum) => self.summed(spec, sum, &known, &mut used),
+                None => self.listed(typed, &known, &mut used),
             };
-            if let Some(list) = spec.datasets.as_ref().filter(|list| list.get_ref().is_empty()) {
-                let problem = Problem::new("the zone has no dataset", "name at least one");
-                self.error("zone.datasets", list.span(), problem);
-            }
-            let allow = match &spec.allow {
-                Some(list) => self.references("zone.allow", list, &known, false, &mut used),
-                None => Vec::new(),
-            };
-            if let Some(both) = allow.iter().find(|name| served.contains(name)) {
-                let message =
-                    format!("{both:?} is in datasets too, so the zone lists nothing of it");
-                let span = span_of(&spec.allow);
-                self.error("zone.allow", span, Problem::new(message, "keep it in one of the two"));
-            }
-            let is = |typed: &Typed<String>, word: &str| {
-                typed.as_ref().is_some_and(|t| t.get_ref() == word)
-            };
-            let lists_nothing = |name: &&String| {
-                let specs = datasets.iter().map(Spanned::get_ref);
-                specs.into_iter().any(|set| is(&set.name, name) && is(&set.kind, "generic"))
-            };
-            if let Some(name) = allow.iter().find(lists_nothing) {
-                let message = format!("{name:?} is of type generic, which has no entries to allow");
-                let help =
-                    "allow a list; if the zone is to serve these records, name them in datasets";
-                self.error("zone.allow", span_of(&spec.allow), Problem::new(message, help));
-            }
             let Some(text) = self.required("zone.name", &spec.name, typed.span()) else { continue };
             let Some(name) = self.value("zone.name", text, value::domain) else { continue };
             let print = name.to_string();
@@ -90,6 +64,7 @@ impl Resolver<'_> {
             });
             zones.push(Zone {
                 allow,
+                scoring,
                 acl,
                 test_points,
                 health,
@@ -107,7 +82,44 @@ impl Resolver<'_> {
         (zones, server_acl)
     }
 
-    fn references(
+    /// The lists of a zone that gives the values of all its datasets.
+    fn listed(
+        &mut self,
+        typed: &Spanned<ZoneSpec>,
+        known: &Known<'_>,
+        used: &mut HashSet<String>,
+    ) -> Lists {
+        let spec = typed.get_ref();
+        let datasets = match self.required("zone.datasets", &spec.datasets, typed.span()) {
+            Some(list) => self.references("zone.datasets", list, known, false, used),
+            None => Vec::new(),
+        };
+        if let Some(list) = spec.datasets.as_ref().filter(|list| list.get_ref().is_empty()) {
+            let problem = Problem::new("the zone has no dataset", "name at least one");
+            self.error("zone.datasets", list.span(), problem);
+        }
+        if let Some(at) = &spec.at {
+            let problem = Problem::new("at has no effect without sum", "add sum, or remove at");
+            self.error("zone.at", at.span(), problem);
+        }
+        let allow = match &spec.allow {
+            Some(list) => self.references("zone.allow", list, known, false, used),
+            None => Vec::new(),
+        };
+        if let Some(both) = allow.iter().find(|name| datasets.contains(name)) {
+            let message = format!("{both:?} is in datasets too, so the zone lists nothing of it");
+            let span = span_of(&spec.allow);
+            self.error("zone.allow", span, Problem::new(message, "keep it in one of the two"));
+        }
+        if let Some(name) = allow.iter().find(|name| known.kind(name) == Some(Kind::Generic)) {
+            let message = format!("{name:?} is of type generic, which has no entries to allow");
+            let help = "allow a list; if the zone is to serve these records, name them in datasets";
+            self.error("zone.allow", span_of(&spec.allow), Problem::new(message, help));
+        }
+        Lists { datasets, allow, scoring: None }
+    }
+
+    pub(super) fn references(
         &mut self,
         key: &str,
         list: &Spanned<Vec<Spanned<String>>>,
@@ -122,8 +134,8 @@ impl Resolver<'_> {
             if names.contains(name) {
                 let problem = Problem::new(format!("{name:?} is named twice"), "name it once");
                 self.error(key, typed.span(), problem);
-            } else if let Some(&is_access_list) = known.names.get(name.as_str()) {
-                if is_access_list != access_lists {
+            } else if let Some(kind) = known.names.get(name.as_str()) {
+                if kind.is_some_and(Kind::is_access_list) != access_lists {
                     let (message, help) = match access_lists {
                         true => ("is not an access list", "name a dataset of type acl or aclkey"),
                         false => ("is an access list", "name it in the acl of the zone or server"),
@@ -131,6 +143,10 @@ impl Resolver<'_> {
                     let message = format!("{name:?} {message}");
                     self.error(key, typed.span(), Problem::new(message, help));
                 }
+            } else if known.zones.contains(&name.as_str()) {
+                let message = format!("{name:?} is a zone");
+                let help = "name the datasets of that zone: zones are made of datasets alone";
+                self.error(key, typed.span(), Problem::new(message, help));
             } else if known.is_whole {
                 let message = format!("there is no dataset {name:?}");
                 let known: Vec<&str> = known.names.keys().copied().collect();
@@ -146,25 +162,38 @@ impl Resolver<'_> {
     }
 }
 
-/// The names of all datasets in the file, and whether each is an access list. Of equal names the first
-/// counts.
-struct Known<'t> {
-    names: BTreeMap<&'t str, bool>,
+/// The lists of a zone.
+pub(super) struct Lists {
+    pub(super) datasets: Vec<String>,
+    pub(super) allow: Vec<String>,
+    pub(super) scoring: Option<Scoring>,
+}
+
+/// The names of all datasets in the file, each with its type if that is a valid one, and of all zones. Of equal
+/// names the first counts.
+pub(super) struct Known<'t> {
+    names: BTreeMap<&'t str, Option<Kind>>,
+    zones: Vec<&'t str>,
     /// False if there are more in the file, whose names are not known for a mistake of form.
     is_whole: bool,
 }
 
 impl<'t> Known<'t> {
-    fn of(datasets: &'t [Spanned<DatasetSpec>]) -> Self {
-        let mut known = BTreeMap::new();
+    fn of(datasets: &'t [Spanned<DatasetSpec>], zones: &'t [Spanned<ZoneSpec>]) -> Self {
+        let mut names = BTreeMap::new();
         for spec in datasets.iter().map(Spanned::get_ref) {
             let kind = spec.kind.as_ref().and_then(|word| word.get_ref().parse().ok());
             if let Some(name) = &spec.name {
-                known
-                    .entry(name.get_ref().as_str())
-                    .or_insert_with(|| kind.is_some_and(Kind::is_access_list));
+                names.entry(name.get_ref().as_str()).or_insert(kind);
             }
         }
-        Self { names: known, is_whole: true }
+        let zones = zones.iter().filter_map(|zone| zone.get_ref().name.as_ref());
+        let zones = zones.map(|name| name.get_ref().as_str()).collect();
+        Self { names, zones, is_whole: true }
+    }
+
+    /// The type of the dataset of this name.
+    pub(super) fn kind(&self, name: &str) -> Option<Kind> {
+        self.names.get(name).copied().flatten()
     }
 }

@@ -62,6 +62,7 @@ fn zone(datasets: Vec<Arc<Dataset>>, allow: Vec<Arc<Dataset>>) -> Zone {
         ns: Ns { names: Vec::new(), ttl: 1, explicit: false },
         datasets,
         allow,
+        scoring: None,
         acl: Vec::new(),
         state: ZoneState::Live,
         expires: None,
@@ -172,7 +173,7 @@ fn a_combined_dataset_must_be_alone() {
     for zone in
         [zone(vec![combined(), ip4(&[])], Vec::new()), zone(vec![ip4(&[])], vec![combined()])]
     {
-        assert_eq!(sections(&zone, options).err(), Some(NotAlone));
+        assert_eq!(sections(&zone, options).err(), Some(Unswept::NotAlone));
     }
 }
 
