@@ -64,6 +64,22 @@ fn it_writes_files_that_fit_together_and_says_what_comes_next() {
     });
 }
 
+/// The package has it as `/etc/dnsbld/dnsbld.toml`.
+#[test]
+fn an_untouched_starter_configuration_makes_way() {
+    sealed(|| {
+        let folder = temp_dir();
+        let config = folder.path().join("dnsbld.toml");
+        let starter = include_str!("../deploy/dnsbld.toml");
+        let line = format!("init --yes --dir DIR {OWN}");
+        fs::write(&config, format!("{starter}\n# mine\n")).expect("our folder");
+        assert_eq!(dnsbld(&line, folder.path()).code, 1);
+        fs::write(&config, starter).expect("our folder");
+        assert_eq!(dnsbld(&line, folder.path()).code, 0);
+        assert!(fs::read_to_string(&config).unwrap().contains("bl.example"));
+    });
+}
+
 #[test]
 fn a_port_that_is_in_use_is_named_and_another_offered() {
     sealed(|| {

@@ -94,6 +94,9 @@ fn the_commands_are_these() {
     let commands = commands();
     let want = [
         "cargo install --locked --path .",
+        // The tests of the package run both.
+        "scripts/package",
+        "apt-get install ./target/package/",
         "cargo run --release -- serve",
         "scripts/test",
         "dig @127.0.0.1",

@@ -58,6 +58,12 @@ const SYSTEM_STATE: &str = "/var/lib/dnsbld/state";
 /// The name of the configuration.
 const CONFIG: &str = "dnsbld.toml";
 
+/// The settings of Postfix.
+const POSTFIX: &str = "/etc/postfix/main.cf";
+
+/// The configuration that a package brings. Nobody misses it.
+const STARTER: &str = include_str!("../../deploy/dnsbld.toml");
+
 impl Init {
     /// Asks, writes the files, and says what comes next.
     ///
@@ -119,8 +125,10 @@ impl Init {
         let snippets = plan.snippets();
         let path = |name: &str| self.dir.join(name);
         for file in [&config].into_iter().chain(&snippets) {
+            let path_of = path(&file.name);
+            let is_starter = || fs::read_to_string(&path_of).is_ok_and(|text| text == STARTER);
             anyhow::ensure!(
-                self.force || !path(&file.name).exists(),
+                self.force || !path_of.exists() || is_starter(),
                 "{} is there already; --force overwrites it, --dir FOLDER takes another folder",
                 path(&file.name).display()
             );
@@ -184,14 +192,16 @@ impl Init {
         }
         step(format!("dnsbld check-config {}", config.display()));
         step(match option.is_empty() {
-            true => "systemctl enable --now dnsbld".into(),
+            true if plan.feeds.is_empty() => "systemctl enable --now dnsbld".into(),
+            true => "systemctl enable --now dnsbld dnsbld-sync".into(),
             false => format!("dnsbld serve{option}"),
         });
         if let (Some(resolver), Some(file)) = (plan.resolver, snippets.first()) {
             step(resolver.advice(&self.dir.join(&file.name).display().to_string()));
         }
         if let Some(mail) = plan.mail {
-            step(mail.advice(&self.dir.display().to_string()));
+            let settings = fs::read_to_string(POSTFIX).unwrap_or_default();
+            step(mail.advice(&self.dir.display().to_string(), &settings));
         }
         step(format!("dnsbld doctor{option}"));
     }
@@ -222,7 +232,7 @@ impl Init {
             self.resolver = choice("Which resolver do mail servers ask", found)?;
         }
         if self.mta.is_none() {
-            let found = Path::new("/etc/postfix/main.cf").exists().then_some(MailServer::Postfix);
+            let found = Path::new(POSTFIX).exists().then_some(MailServer::Postfix);
             self.mta = choice("Which mail server or filter", found)?;
         }
         Ok(())

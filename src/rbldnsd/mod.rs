@@ -62,6 +62,11 @@ pub fn is_meant_by(name: &OsStr) -> bool {
     Path::new(name).file_name() == Some(NAME.as_ref())
 }
 
+/// The list of options that `rbldnsd -h` prints: an option a line, indented by a space.
+pub fn help() -> String {
+    usage::text()
+}
+
 /// Runs as rbldnsd with this command line, the first argument of which is the program's name.
 /// The exit code is 0 for well and 1 for anything else.
 pub fn run(arguments: &[OsString]) -> ExitCode {

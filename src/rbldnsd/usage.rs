@@ -11,7 +11,7 @@ Zones that are given several times have several datasets.
  -b host[/port]  listen on this address, UDP and TCP (needed; may be repeated)
  -4              only IPv4 addresses of a host
  -6              only IPv6 addresses of a host
- -u user[:group] become this user (rbldns, if started by root)
+ -u user[:group]  become this user (rbldns, if started by root)
  -r folder       have this folder as root folder
  -w folder       take the files from this folder, inside the root folder
  -p file         write the process id to this file
@@ -36,13 +36,18 @@ Of the rspamd fork:
 Dataset types:
 ";
 
-/// Prints the options.
-pub(super) fn print(code: ExitCode) -> ExitCode {
+/// The list of options.
+pub(super) fn text() -> String {
     let mut text = format!("rbldnsd: rbl dns daemon version {VERSION}\n{OPTIONS}");
     for kind in Kind::names().filter(|name| name.parse().is_ok_and(Kind::is_of_rbldnsd)) {
         text.push_str(&format!(" {kind}\n"));
     }
+    text
+}
+
+/// Prints it.
+pub(super) fn print(code: ExitCode) -> ExitCode {
     // Nobody may be there to read it.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    let _ = std::io::stdout().write_all(text().as_bytes());
     code
 }

@@ -39,9 +39,13 @@ impl MailServer {
         }
     }
 
-    /// What to do with the files, which are in this folder.
-    pub(crate) fn advice(self, folder: &str) -> String {
+    /// What to do with the files, which are in this folder; `main_cf` has the settings of Postfix.
+    pub(crate) fn advice(self, folder: &str, main_cf: &str) -> String {
         match self {
+            // A second line of a setting would undo the first one.
+            Self::Postfix if !main_cf.is_empty() && !has_restrictions(main_cf) => {
+                format!("cat {folder}/postfix-main.cf >> /etc/postfix/main.cf && postfix reload")
+            }
             Self::Postfix => format!(
                 "add {folder}/postfix-main.cf to /etc/postfix/main.cf, and its restrictions to those that are there; \
                  postfix reload"
@@ -69,6 +73,12 @@ impl MailServer {
             }
         }
     }
+}
+
+/// Whether Postfix's settings have one of those that [`postfix`] writes.
+fn has_restrictions(main_cf: &str) -> bool {
+    let ours = ["smtpd_client_restrictions", "smtpd_sender_restrictions", "default_rbl_reply"];
+    main_cf.lines().any(|line| ours.iter().any(|name| line.starts_with(name)))
 }
 
 fn postfix(zones: &[Asked<'_>]) -> String {

@@ -89,3 +89,13 @@ fn the_examples_are_the_lines_for_the_sample_zones() {
         }
     }
 }
+
+#[test]
+fn lines_are_added_to_postfix_unless_they_would_undo_what_is_there() {
+    let advice = |main_cf: &str| MailServer::Postfix.advice("/etc/dnsbld", main_cf);
+    let adds = "cat /etc/dnsbld/postfix-main.cf >> /etc/postfix/main.cf && postfix reload";
+    assert_eq!(advice("myhostname = mail.example\n"), adds);
+    for main_cf in ["", "a = b\nsmtpd_client_restrictions = permit\n", "default_rbl_reply = no\n"] {
+        assert!(advice(main_cf).starts_with("add /etc/dnsbld/postfix-main.cf to "), "{main_cf}");
+    }
+}
