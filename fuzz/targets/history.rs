@@ -1,6 +1,6 @@
 //! Any bytes as the files of a history: the first byte says where the base ends.
 
-use dnsbld::history::{History, LoadEntry, Sought, framed};
+use dnsbld::history::{History, LoadEntry, Recent, Sought, framed};
 
 pub(crate) const TOKENS: &[&[u8]] =
     &[b"dnsbld history 1\n", b"\x00\x01", b"\x02\x01", b"\x80\x80\x01", b"\x01\x00\x00\x02\x00"];
@@ -19,6 +19,13 @@ pub(crate) fn run(bytes: &[u8]) {
     // As they are, and with a sum that is right.
     for [base, segment] in [[base.to_vec(), segment.to_vec()], [framed(base), framed(segment)]] {
         let magic = |bytes: Vec<u8>| [b"dnsbld history 1\n".to_vec(), bytes].concat();
+        let recent = Recent::from_bytes(vec![magic(segment.clone())]);
+        for load in recent.loads(100, 5) {
+            if let LoadEntry::Accepted(head) = load.entry {
+                let keys = recent.load(head.number, 1, 5).expect("it was told");
+                assert!(keys.keys.len() <= 5);
+            }
+        }
         let history = History::from_bytes(Some(magic(base)), vec![magic(segment)]);
         for entry in history.loads() {
             if let LoadEntry::Refused(refused) = entry {

@@ -1,7 +1,11 @@
-//! What the histories of the datasets tell of a key: `dnsbld history KEY` and the page.
+//! What the histories of the datasets tell of a key, and of the newest loads: `dnsbld history` and the page.
 
 use super::check::Effort;
-use crate::history::{Entry, History, KEY, ListedValue, Moment, Sought, Timeline, Turn};
+use crate::history::{
+    Entry, History, KEY, ListedValue, LoadEntry, LoadHead, LoadedKeys, Moment, RecentLoad,
+    RefusedEntry, Sought, Timeline, Turn,
+};
+use crate::util::json;
 use crate::util::time::Utc;
 use crate::wire::name::NameBuf;
 use serde::Serialize;
@@ -129,13 +133,7 @@ impl EntryPast {
 
 impl MomentPast {
     fn new(moment: &Moment, sought: &Sought) -> Self {
-        let (what, values) = match &moment.turn {
-            Turn::Listed(values) => ("listed", &values[..]),
-            Turn::Changed(values) => ("changed", &values[..]),
-            Turn::Delisted => ("delisted", &[][..]),
-            Turn::Excluded => ("excluded", &[][..]),
-            Turn::Unknown => ("unknown", &[][..]),
-        };
+        let (what, values) = turned(&moment.turn);
         let value = |value: &ListedValue| ValuePast { a: value.a, text: text(value, sought) };
         Self {
             time: rfc3339(moment.time),
@@ -143,6 +141,127 @@ impl MomentPast {
             or_earlier: moment.is_first_known,
             values: values.iter().map(value).collect(),
         }
+    }
+}
+
+/// A load or a refusal, and the first keys that it is about.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[serde(tag = "what", rename_all = "lowercase")]
+pub(crate) enum LoadPast {
+    /// A load.
+    Loaded {
+        #[serde(flatten)]
+        load: LoadFigures,
+        /// The first keys that it lists, or lists with other values.
+        listed: Vec<String>,
+        /// The first keys that it delists.
+        delisted: Vec<String>,
+    },
+    /// Files that were refused.
+    Refused { time: String, file: String, cause: String },
+}
+
+/// The figures of a load.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub(crate) struct LoadFigures {
+    pub(crate) time: String,
+    /// By which it can be asked for.
+    pub(crate) number: u64,
+    pub(crate) entries: u64,
+    pub(crate) size: u64,
+    /// It states all that was listed.
+    pub(crate) whole: bool,
+    #[serde(with = "json::count")]
+    pub(crate) added: u128,
+    #[serde(with = "json::count")]
+    pub(crate) removed: u128,
+    #[serde(with = "json::count")]
+    pub(crate) changed: u128,
+}
+
+/// Some of the keys that a load is about.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub(crate) struct LoadKeysPast {
+    #[serde(flatten)]
+    pub(crate) load: LoadFigures,
+    pub(crate) keys: Vec<LoadedKeyPast>,
+    /// There are more behind them.
+    pub(crate) more: bool,
+}
+
+/// A key that a load is about.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub(crate) struct LoadedKeyPast {
+    pub(crate) key: String,
+    /// The apex below the zone, in a combined dataset.
+    pub(crate) apex: Option<String>,
+    /// `listed` (or changed), `delisted` or `excluded`.
+    pub(crate) what: &'static str,
+    /// The values, with `$` for the key.
+    pub(crate) values: Vec<ValuePast>,
+}
+
+impl From<RecentLoad> for LoadPast {
+    fn from(load: RecentLoad) -> Self {
+        let RecentLoad { entry, listed, delisted } = load;
+        match entry {
+            LoadEntry::Accepted(head) => Self::Loaded { load: (&head).into(), listed, delisted },
+            LoadEntry::Refused(RefusedEntry { time, file, cause }) => {
+                Self::Refused { time: rfc3339(time), file, cause }
+            }
+        }
+    }
+}
+
+impl From<&LoadHead> for LoadFigures {
+    fn from(head: &LoadHead) -> Self {
+        let LoadHead { number, time, entries, size, is_whole, tally, .. } = *head;
+        Self {
+            time: rfc3339(time),
+            number,
+            entries,
+            size,
+            whole: is_whole,
+            added: tally.added,
+            removed: tally.removed,
+            changed: tally.changed,
+        }
+    }
+}
+
+impl From<LoadedKeys> for LoadKeysPast {
+    fn from(loaded: LoadedKeys) -> Self {
+        let key = |loaded: crate::history::LoadedKey| {
+            let (what, values) = turned(&loaded.turn);
+            let text = |text: &[u8]| {
+                let parts: Vec<_> = text.split(|byte| *byte == KEY).collect();
+                String::from_utf8_lossy(&parts.join(&b"$"[..])).into_owned()
+            };
+            let value = |value: &ListedValue| ValuePast { a: value.a, text: text(&value.text) };
+            let apex = Some(loaded.place.apex).filter(|apex| *apex != NameBuf::ROOT);
+            LoadedKeyPast {
+                key: loaded.key,
+                apex: apex.map(|apex| apex.to_string()),
+                what,
+                values: values.iter().map(value).collect(),
+            }
+        };
+        Self {
+            load: (&loaded.head).into(),
+            keys: loaded.keys.into_iter().map(key).collect(),
+            more: loaded.has_more,
+        }
+    }
+}
+
+/// What became of a key in a word, and its values.
+fn turned(turn: &Turn) -> (&'static str, &[ListedValue]) {
+    match turn {
+        Turn::Listed(values) => ("listed", values),
+        Turn::Changed(values) => ("changed", values),
+        Turn::Delisted => ("delisted", &[]),
+        Turn::Excluded => ("excluded", &[]),
+        Turn::Unknown => ("unknown", &[]),
     }
 }
 

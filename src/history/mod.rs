@@ -11,12 +11,14 @@ mod files;
 mod fold;
 mod log;
 mod query;
+mod recent;
 
 pub use block::{
     KEY, ListPlace, ListedValue, ListedValues, LoadHead, Operation, RefusedEntry, Space, framed,
 };
 pub use log::{Bounds, HistoryLog, LoadedVersion, retain};
 pub use query::{Entry, History, LoadEntry, Moment, Sought, Timeline, Turn};
+pub use recent::{LoadedKey, LoadedKeys, Recent, RecentLoad};
 
 #[cfg(test)]
 mod figures;

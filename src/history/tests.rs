@@ -203,6 +203,49 @@ proptest! {
         prop_assert_eq!(count(|it| matches!(it, LoadEntry::Refused(_))), refused);
     }
 
+    /// Each load tells the names that it lists and delists, in parts as well as at once.
+    #[test]
+    fn a_load_tells_what_it_is_about(acts in acts(), most in 1usize..5) {
+        let state = tempfile::tempdir().unwrap();
+        let loads = write(state.path(), &acts, 1000);
+        let recent = Recent::read(state.path(), "bl", usize::MAX).unwrap();
+        let told = recent.loads(usize::MAX, usize::MAX);
+        let heads: Vec<_> = told.iter().rev().filter_map(|load| match &load.entry {
+            LoadEntry::Accepted(head) => Some((head, load)),
+            LoadEntry::Refused(_) => None,
+        }).collect();
+        prop_assert_eq!(heads.len(), loads.len());
+        prop_assert_eq!(told.len(), recent.loads(told.len(), 0).len());
+        for (at, (head, load)) in heads.iter().enumerate() {
+            let recent = Recent::read_load(state.path(), "bl", head.number).unwrap();
+            let all = recent.load(head.number, 0, usize::MAX - 1).unwrap();
+            prop_assert!(!all.has_more && all.head == **head);
+            let mut parts = Vec::new();
+            while let Some(part) = recent.load(head.number, parts.len(), most) {
+                parts.extend(part.keys);
+                if !part.has_more { break }
+            }
+            prop_assert_eq!(&parts, &all.keys);
+            if head.is_whole { continue }
+            let (old, new) = (loads[at - 1].1, loads[at].1);
+            let names = |is: fn(u8, u8) -> bool| -> Vec<String> {
+                let keys = (0..KEYS).filter(|key| is(old[*key], new[*key]));
+                let mut names: Vec<_> = keys.map(|key| name(key).to_string()).collect();
+                names.sort();
+                names
+            };
+            let told = |keys: &[String]| {
+                let own = (0..KEYS).map(|key| name(key).to_string());
+                let mut own: Vec<_> = own.filter(|name| keys.contains(name)).collect();
+                own.sort();
+                own
+            };
+            prop_assert_eq!(told(&load.listed), names(|old, new| new > 0 && old != new));
+            prop_assert_eq!(told(&load.delisted), names(|old, new| new == 0 && old > 0));
+        }
+        prop_assert_eq!(Recent::read_load(state.path(), "bl", 0).unwrap().load(0, 0, 1), None);
+    }
+
     /// Of loads that are too old, what is listed since then is kept, and since when.
     #[test]
     fn old_loads_leave_what_is_still_listed(acts in acts(), days in 0u32..6) {
@@ -335,6 +378,12 @@ proptest! {
             true => [MAGIC, &super::block::framed(&bytes)].concat(),
             false => bytes,
         };
+        let recent = Recent::from_bytes(vec![frame(segment.clone())]);
+        for load in recent.loads(9, 9) {
+            if let LoadEntry::Accepted(head) = load.entry {
+                recent.load(head.number, 1, 9);
+            }
+        }
         let history = History::from_bytes(Some(frame(base)), vec![frame(segment)]);
         history.loads();
         for sought in sought(1) {

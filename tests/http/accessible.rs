@@ -48,6 +48,8 @@ fn everybody_can_read_the_pages() {
         ("/lookup?key=9.9.9.9", &LOOKS[2..3]),
         ("/lookup?key=192.0.2.0/24", &LOOKS[2..3]),
         ("/k/192.0.2.2", &LOOKS[1..3]),
+        ("/zone/bl.example", &LOOKS[1..3]),
+        ("/load/list/1", &LOOKS[1..3]),
     ] {
         for look in looks {
             browser.open(&url(&site, path), *look);

@@ -106,7 +106,7 @@ fn safe(reply: &HttpReply) -> Vec<Part> {
     for part in &parts {
         let Part::Open(name, attributes) = part else { continue };
         let known = "html head meta title link script body a header form label input button p main h1 h2 h3 h4 \
-                     div span small strong code time ul ol li dl dt dd section figure figcaption svg desc \
+                     div nav span small strong code time ul ol li dl dt dd section figure figcaption svg desc \
                      path rect details summary table thead tbody tr th td";
         assert!(known.split(' ').any(|known| known == name.trim()), "{name}");
         for (attribute, value) in attributes {
@@ -222,6 +222,58 @@ fn a_key_has_a_page_for_everybody() {
     let is_closed = || page("/k/spam.example").contains("An access list refuses your address");
     assert!(wait_until(LIMIT, is_closed), "{}", site.server.log());
     assert!(!page("/k/spam.example").contains("127.0.0.2"), "{}", page("/k/spam.example"));
+}
+
+#[test]
+fn a_zone_has_a_page_with_its_last_loads() {
+    let site = Site::start();
+    let page = |path: &str| text(&safe(&site.http.get(path)));
+    let has_history = || page("/zone/BL.example.").contains("all that was listed");
+    assert!(wait_until(LIMIT, has_history), "{}", page("/zone/bl.example"));
+    let hostile =
+        format!("192.0.2.1 :127.0.0.3:new {HOSTILE}\n192.0.2.32/27\n192.0.2.200-192.0.2.202\n");
+    site.server.write("list", hostile);
+    let has_changed = || page("/zone/bl.example").contains("Delisted:");
+    assert!(wait_until(LIMIT, has_changed), "{}", page("/zone/bl.example"));
+    let told = page("/zone/bl.example");
+    for want in [
+        "Zone bl.example",
+        "+35",
+        "\u{2212}17",
+        "~1",
+        "192.0.2.32/27",
+        "192.0.2.16/28",
+        "Entries",
+        "dig ",
+    ] {
+        assert!(told.contains(want), "{want}: {told}");
+    }
+    let zone = site.json("/api/zone/bl.example");
+    assert_eq!(zone["zone"]["name"], "bl.example");
+    assert_eq!(zone["datasets"][0]["name"], "list");
+    let load = &zone["loads"][0]["loads"][0];
+    assert_eq!((&load["what"], &load["added"]), (&"loaded".into(), &35.into()), "{zone:#}");
+    assert_eq!(load["delisted"], serde_json::json!(["192.0.2.2", "192.0.2.16/28"]));
+    let path = format!("/load/list/{}", load["number"]);
+    let told = page(&path);
+    for want in ["Load of list", "delisted", "192.0.2.200-192.0.2.202", HOSTILE] {
+        assert!(told.contains(want), "{want}: {told}");
+    }
+    let load = site.json(&format!("/api{path}"));
+    assert_eq!(load["keys"].as_array().map(Vec::len), Some(5), "{load:#}");
+    // A load that was refused.
+    site.server.write("list", "<html>oops</html>\n");
+    let is_refused = || page("/zone/bl.example").contains("is an HTML or XML page");
+    assert!(wait_until(LIMIT, is_refused), "{}", page("/zone/bl.example"));
+    assert!(page("/zone/%3Cu%3Elate.example").contains("Zone <u>late.example"));
+    for path in
+        ["/zone/other.example", "/zone/%3Cb%3E", "/load/list/99", "/load/other/1", "/load/list/x"]
+    {
+        let reply = site.http.get(path);
+        assert_eq!(reply.status, 404, "{path}");
+        safe(&reply);
+        assert_eq!(site.http.get(&format!("/api{path}")).status, 404, "{path}");
+    }
 }
 
 #[test]

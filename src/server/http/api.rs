@@ -2,8 +2,9 @@
 
 use super::Observation;
 use super::answer::{Answer, Asked};
+use super::page::ZonePast;
 use crate::explain::check::{Effort, explain};
-use crate::explain::lookup::{KeyLookup, LookupKey, look_up};
+use crate::explain::lookup::{LookupKey, look_up};
 use crate::explain::past::KeyHistory;
 use crate::history::Sought;
 use crate::stats::report::StatsReport;
@@ -12,13 +13,19 @@ use crate::util::time::unix_time;
 use hyper::StatusCode;
 use serde::Serialize;
 
-/// What is told of a key.
+/// Something that is told, and when.
 #[derive(Serialize)]
-struct LookupReport {
+struct Told<T> {
     schema: u32,
     time: Time,
     #[serde(flatten)]
-    lookup: KeyLookup,
+    told: T,
+}
+
+impl<T> Told<T> {
+    fn now(observation: &Observation, told: T) -> Self {
+        Self { schema: SCHEMA, time: observation.status.time, told }
+    }
 }
 
 /// Why nothing is told.
@@ -54,7 +61,7 @@ pub(super) fn lookup(observation: &Observation, asked: &Asked) -> Answer {
     let now = unix_time();
     let lookup = look_up(&catalog.load(), &key, asked.client, now);
     let time = Time(i64::try_from(now).unwrap_or(i64::MAX));
-    json(StatusCode::OK, &LookupReport { schema: SCHEMA, time, lookup })
+    json(StatusCode::OK, &Told { schema: SCHEMA, time, told: lookup })
 }
 
 /// `/api/check?key=`: what `dnsbld check --json KEY` prints.
@@ -84,6 +91,23 @@ pub(super) fn timeline(observation: &Observation, asked: &Asked, effort: Option<
     };
     let datasets = settings.datasets.iter().map(|set| &*set.name);
     json(StatusCode::OK, &KeyHistory::read(folder, datasets, &sought, effort))
+}
+
+/// `/api/zone/NAME`: a zone, its datasets, and their last loads.
+pub(super) fn zone(observation: &Observation, asked: &Asked, effort: Option<Effort>) -> Answer {
+    match ZonePast::read(observation, &asked.rest, effort) {
+        Some(zone) => json(StatusCode::OK, &Told::now(observation, zone)),
+        None => refusal(StatusCode::NOT_FOUND, &"there is no such zone"),
+    }
+}
+
+/// `/api/load/DATASET/NUMBER`: what one load listed and delisted.
+pub(super) fn load(observation: &Observation, asked: &Asked, effort: Option<Effort>) -> Answer {
+    match observation.load(asked, effort) {
+        Ok((_, load)) => json(StatusCode::OK, &Told::now(observation, load)),
+        Err(StatusCode::SERVICE_UNAVAILABLE) => busy(),
+        Err(status) => refusal(status, &"there was no such load, or it is too old"),
+    }
 }
 
 fn busy() -> Answer {

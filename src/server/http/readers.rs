@@ -54,9 +54,10 @@ impl Readers {
             lowest_priority();
             let until = Some(Instant::now() + time);
             let effort = place.is_some().then_some(Effort { until, threads: 1 });
-            // Whoever has asked may be gone.
-            let _ = sender.send(read(effort));
+            let made = read(effort);
             drop(place);
+            // Whoever has asked may be gone.
+            let _ = sender.send(made);
         };
         thread::Builder::new().name("page".to_owned()).spawn(work).ok()?;
         timeout(time + grace, made).await.ok()?.ok()

@@ -31,6 +31,8 @@ const ROUTES: &[Route] = &[
     Route { path: "/lookup", teller: Reader(page::lookup) },
     Route { path: "/k", teller: Reader(page::key) },
     Route { path: "/k/", teller: Reader(page::key) },
+    Route { path: "/zone/", teller: Reader(page::zone) },
+    Route { path: "/load/", teller: Reader(page::load) },
     Route { path: "/page.css", teller: AtOnce(page::style) },
     Route { path: "/page.js", teller: AtOnce(page::script) },
     Route { path: "/icon/", teller: AtOnce(page::icon) },
@@ -44,6 +46,8 @@ const ROUTES: &[Route] = &[
     Route { path: "/api/lookup", teller: AtOnce(api::lookup) },
     Route { path: "/api/check", teller: Reader(api::check) },
     Route { path: "/api/timeline", teller: Reader(api::timeline) },
+    Route { path: "/api/zone/", teller: Reader(api::zone) },
+    Route { path: "/api/load/", teller: Reader(api::load) },
 ];
 
 /// The route of a path, and what it leaves open.

@@ -4,17 +4,22 @@
 mod answers;
 mod entries;
 mod key;
+mod load;
 mod lookup;
 mod overview;
+mod pages;
 mod past;
 mod plot;
 mod tables;
 mod top;
 mod words;
+mod zone;
 
 pub(super) use key::key;
+pub(super) use load::load;
 pub(super) use lookup::lookup;
 pub(super) use overview::overview;
+pub(super) use zone::{ZonePast, zone};
 
 use super::Observation;
 use super::answer::{Answer, Asked};

@@ -2,6 +2,7 @@
 
 use super::super::Observation;
 use super::super::answer::{Answer, Asked};
+use super::pages::Part;
 use super::plot::{DAY, HOUR, plot};
 use super::words::{count, percent, rate, share, since};
 use super::{Document, Mood, tables, top};
@@ -11,12 +12,15 @@ use hyper::StatusCode;
 use maud::{Markup, html};
 
 /// The overview.
-pub(in super::super) fn overview(observation: &Observation, _: &Asked) -> Answer {
+pub(in super::super) fn overview(observation: &Observation, asked: &Asked) -> Answer {
     let status = &observation.status;
     let mood = Mood::of(status);
     let troubles = status.troubles();
     let verdict = verdict(status, mood, troubles.len());
     let history = &observation.history;
+    let part = |table, total| Part::of(asked, table, total);
+    let datasets = part("datasets", status.datasets.len());
+    let shown = status.datasets.get(datasets.rows()).unwrap_or_default();
     let content = html! {
         div role="status" data-live="verdict" { h1.verdict.(mood.word()) { (verdict) } }
         div data-live="troubles" { (self::troubles(&troubles)) }
@@ -25,10 +29,10 @@ pub(in super::super) fn overview(observation: &Observation, _: &Asked) -> Answer
             (plot(HOUR, &history.all, history.newest))
             (plot(DAY, &history.all, history.newest))
         }
-        (tables::zones(status, history))
-        (tables::datasets(status))
+        (tables::zones(status, history, &part("zones", status.zones.len())))
+        (tables::datasets(status.time, shown.iter(), &datasets.ways()))
         (top::tops(observation))
-        (tables::feeds(status))
+        (tables::feeds(status, &part("feeds", status.feeds.len())))
         (tables::events(status))
         (tables::server(status))
         p.foot {

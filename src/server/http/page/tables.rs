@@ -1,6 +1,8 @@
 //! Zones, datasets, feeds and events, each in a table; on a narrow screen, each row is a card, whose figures say
 //! themselves what they are.
 
+use super::super::form;
+use super::pages::Part;
 use super::plot::sparkline;
 use super::words::{ago, ago_or_none, bytes, count, percent, share, since};
 use crate::status::{
@@ -14,7 +16,14 @@ use std::ops::Range;
 const IP4: f64 = 4_294_967_296.0;
 
 /// A table with a heading; of the columns, those in the middle are figures.
-fn table(id: &str, title: Markup, head: &[&str], figures: Range<usize>, rows: &Markup) -> Markup {
+fn table(
+    id: &str,
+    title: Markup,
+    head: &[&str],
+    figures: Range<usize>,
+    rows: &Markup,
+    ways: &Markup,
+) -> Markup {
     html! {
         section aria-labelledby=(id) {
             h2 #(id) { (title) }
@@ -27,6 +36,7 @@ fn table(id: &str, title: Markup, head: &[&str], figures: Range<usize>, rows: &M
                 } }
                 tbody role="rowgroup" data-live=(id) { (rows) }
             }
+            (ways)
         }
     }
 }
@@ -54,11 +64,11 @@ fn known(value: Option<u128>) -> Markup {
 }
 
 /// The zones.
-pub(super) fn zones(status: &Status, history: &TrafficStatus) -> Markup {
+pub(super) fn zones(status: &Status, history: &TrafficStatus, part: &Part) -> Markup {
     let rows = html! {
-        @for zone in &status.zones {
+        @for zone in status.zones.get(part.rows()).unwrap_or_default() {
             tr role="row" {
-                th role="rowheader" scope="row" { (zone.name) }
+                th role="rowheader" scope="row" { a href={ "/zone/" (form::encoded(&zone.name)) } { (zone.name) } }
                 (cell("State", zone_state(zone)))
                 (cell("Last hour", {
                     let minutes = history.zones.iter().find(|other| other.name == zone.name);
@@ -77,10 +87,10 @@ pub(super) fn zones(status: &Status, history: &TrafficStatus) -> Markup {
     };
     let head = ["Zone", "State", "Last hour", "Queries", "Listed", "Entries", "Addresses", "Data"];
     let title = html! { "Zones " small { "queries since the start" } };
-    table("zones", title, &head, 3..7, &rows)
+    table("zones", title, &head, 3..7, &rows, &part.ways())
 }
 
-fn zone_state(zone: &ZoneStatus) -> Markup {
+pub(super) fn zone_state(zone: &ZoneStatus) -> Markup {
     let class = match zone.state {
         _ if !zone.ready => "bad",
         Health::Whole => "well",
@@ -104,10 +114,13 @@ fn lists(zone: &ZoneStatus) -> Markup {
 }
 
 /// The datasets.
-pub(super) fn datasets(status: &Status) -> Markup {
-    let now = status.time;
+pub(super) fn datasets<'d>(
+    now: Time,
+    datasets: impl Iterator<Item = &'d DatasetStatus>,
+    ways: &Markup,
+) -> Markup {
     let rows = html! {
-        @for dataset in &status.datasets {
+        @for dataset in datasets {
             tr role="row" {
                 th role="rowheader" scope="row" { (dataset.name) " " small { (dataset.kind) } }
                 (cell("State", dataset_state(dataset)))
@@ -122,7 +135,7 @@ pub(super) fn datasets(status: &Status) -> Markup {
     };
     let head =
         ["Dataset", "State", "Entries", "Addresses", "Memory", "Fetched", "Changed", "Last change"];
-    table("datasets", html! { "Datasets" }, &head, 2..8, &rows)
+    table("datasets", html! { "Datasets" }, &head, 2..8, &rows, ways)
 }
 
 fn dataset_state(dataset: &DatasetStatus) -> Markup {
@@ -140,7 +153,8 @@ fn coverage(dataset: &DatasetStatus) -> Markup {
     let share = addresses as f64 / IP4;
     html! {
         (count(addresses))
-        @if dataset.kind.starts_with("ip4") && share >= 0.001 {
+        // A trie of IPv4 can have IPv6, too.
+        @if dataset.kind.starts_with("ip4") && (0.001..=1.0).contains(&share) {
             " " small { (percent(share)) " of IPv4" }
         }
     }
@@ -156,13 +170,13 @@ fn change(dataset: &DatasetStatus) -> Markup {
 }
 
 /// The feeds, if there are some.
-pub(super) fn feeds(status: &Status) -> Markup {
+pub(super) fn feeds(status: &Status, part: &Part) -> Markup {
     if status.feeds.is_empty() {
         return Markup::default();
     }
     let now = status.time;
     let rows = html! {
-        @for feed in &status.feeds {
+        @for feed in status.feeds.get(part.rows()).unwrap_or_default() {
             tr role="row" {
                 th role="rowheader" scope="row" { (feed.name) }
                 (cell("State", state(&feed.state, if feed.is_well() { "well" } else { "warned" })))
@@ -176,7 +190,7 @@ pub(super) fn feeds(status: &Status) -> Markup {
         }
     };
     let head = ["Feed", "State", "Fetched", "Changed", "Next try", "Size", "Failures", "Source"];
-    table("feeds", html! { "Feeds" }, &head, 2..7, &rows)
+    table("feeds", html! { "Feeds" }, &head, 2..7, &rows, &part.ways())
 }
 
 fn next_try(feed: &FeedStatus, now: Time) -> Markup {

@@ -4,6 +4,7 @@ use super::super::form;
 use crate::status::Time;
 use crate::util::text::age;
 use maud::{Markup, html};
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// A count with its digits in groups of three; a very large one as a power of ten.
@@ -87,9 +88,13 @@ pub(super) fn stamp(time: &str) -> Markup {
     html! { time datetime=(time) { (shown) } }
 }
 
-/// The page of a key.
+/// The page of a key; that of a range is the one of its first address, and that of all names below one is that of
+/// this.
 pub(super) fn link(key: &str) -> Markup {
-    html! { a href={ "/lookup?key=" (form::encoded(key)) } { (key) } }
+    let first = key.split_once('-').map(|(first, _)| first);
+    let first = first.filter(|first| first.parse::<IpAddr>().is_ok());
+    let target = first.or_else(|| key.strip_prefix("*.")).unwrap_or(key);
+    html! { a href={ "/lookup?key=" (form::encoded(target)) } { (key) } }
 }
 
 #[cfg(test)]
@@ -112,6 +117,15 @@ mod tests {
             [0.0, 0.0001, 0.012, 0.5].map(percent),
             ["0\u{a0}%", "< 0.1\u{a0}%", "1.2\u{a0}%", "50\u{a0}%"]
         );
+        for (key, target) in [
+            ("192.0.2.1", "192.0.2.1"),
+            ("192.0.2.1-192.0.2.9", "192.0.2.1"),
+            ("a-b.example", "a-b.example"),
+            ("*.<b>", "%3Cb%3E"),
+        ] {
+            let link = link(key).into_string();
+            assert!(link.contains(&format!("\"/lookup?key={target}\"")), "{link}");
+        }
         assert_eq!(share(1, 0), None);
         assert_eq!(clock(Time(1_000_000_000)), "01:46");
     }
