@@ -4,15 +4,16 @@
 //! `DNSBLD_WORST_CASES=20000000 cargo test --release worst_cases:: -- --nocapture` does so with files of 20 MB, and
 //! prints a table.
 
-use crate::common::{Setup, temp_dir};
+use crate::common::{Client, Process, Setup, skip, temp_dir, wait_until};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use hickory_proto::op::ResponseCode::NoError;
 use hickory_proto::rr::RecordType;
+use rustix::process::Signal;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -361,4 +362,72 @@ fn check_that_a_list_too_big_is_refused(file_of: fn(&[u8]) -> Vec<u8>) {
     server.write("new", "good.example\nother.example\n");
     fs::rename(server.path("new"), server.path("list")).expect("ours");
     server.expect_code("other.example.bl.test", NoError, Duration::from_secs(5));
+}
+
+/// A control group with so many bytes of memory for a server; `None` where none can be made.
+fn memory_group(bytes: u64) -> Option<PathBuf> {
+    let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
+    let own = groups.lines().find_map(|line| line.split_once(":memory:/")).map(|(_, path)| path);
+    let name = format!("dnsbld-test-{}", std::process::id());
+    let root = Path::new("/sys/fs/cgroup");
+    let (folder, file) = match own {
+        Some(own) => {
+            let tree = root.join("memory");
+            let above = [tree.join(own), tree].into_iter().find(|it| it.exists())?;
+            (above.join(name), "memory.limit_in_bytes")
+        }
+        None => (root.join(name), "memory.max"),
+    };
+    fs::create_dir(&folder).ok()?;
+    if fs::write(folder.join(file), bytes.to_string()).is_err() {
+        fs::remove_dir(&folder).ok()?;
+        return None;
+    }
+    Some(folder)
+}
+
+/// The server ended, and so did each start after that: nothing was refused before the system was out of memory.
+#[test]
+fn a_list_too_big_for_the_control_group_is_refused_and_the_next_start_serves_the_last_good_one() {
+    let Some(group) = memory_group(72 << 20) else {
+        return skip("no control group for memory can be made");
+    };
+    let setup = Setup::new();
+    setup.write("list", "good.example\n");
+    let tables = "[[dataset]]\nname = 'list'\ntype = 'dnset'\nfiles = ['list']\n\
+                  [[zone]]\nname = 'bl.test'\ndatasets = ['list']\n";
+    setup.configure("state-dir = 'state'", tables);
+    let start = |log: &str| {
+        let server = setup.command();
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo $$ >\"$0\" && exec \"$@\""]).arg(group.join("cgroup.procs"));
+        command.arg(server.get_program()).args(server.get_args()).current_dir(setup.path(""));
+        command.env("RUNTIME_DIRECTORY", setup.path("")).env_remove("NOTIFY_SOCKET");
+        let mut process = Process::start(&mut command, &setup.path(log));
+        process.wait(Duration::from_secs(60), |process| process.out().contains("ready after"));
+        process
+    };
+    let client = Client::new(setup.addr());
+    let is_served = || client.ask("good.example.bl.test", RecordType::A).map(|it| it.rcode());
+    let refused = |server: &Process| {
+        wait_until(Duration::from_secs(60), || {
+            let log = server.out();
+            log.contains("takes too much memory") && log.contains("raise max-memory")
+        })
+    };
+    let mut server = start("first");
+    assert_eq!(is_served().ok(), Some(NoError));
+    let names: fn(usize) -> String = |n| format!("{}{n:x}.example\n", word(random(n)));
+    setup.write("new", text(names, 40_000_000));
+    fs::rename(setup.path("new"), setup.path("list")).expect("ours");
+    assert!(refused(&server), "{}", server.out());
+    assert!(!server.has_ended() && is_served().ok() == Some(NoError), "{}", server.out());
+    server.signal(Signal::TERM);
+    assert!(wait_until(Duration::from_secs(20), || server.has_ended()));
+
+    let mut server = start("second");
+    assert!(refused(&server), "{}", server.out());
+    assert!(!server.has_ended() && is_served().ok() == Some(NoError), "{}", server.out());
+    drop(server);
+    assert!(wait_until(Duration::from_secs(5), || fs::remove_dir(&group).is_ok()));
 }

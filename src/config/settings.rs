@@ -117,8 +117,8 @@ pub struct Server {
     pub quiet_period: Duration,
     /// The folder for serials and snapshots, which survive a restart; `None` keeps nothing.
     pub state_dir: Option<PathBuf>,
-    /// The most bytes of memory that loading may take the process to; `None` for the
-    /// [usual](crate::util::memory::usual_max) number.
+    /// The most bytes of memory that loading may take the process to; `None` for what the system
+    /// [allows](crate::util::memory::LoadMemory::begin).
     pub max_memory: Option<u64>,
     /// Reads `127.2.3.4/24` as `127.2.3.0/24` (rbldnsd's `-e`) instead of refusing the line.
     pub accept_host_bits: bool,

@@ -26,17 +26,14 @@ pub struct Shortage {
 }
 
 impl LoadMemory {
-    /// Begins a load in a process that may have so many bytes; `None` for the [usual](usual_max) number.
-    /// Where the system does not say, nothing is bounded.
+    /// Begins a load in a process that may have so many bytes; `None` for four fifths of what its control group,
+    /// the machine, or what the machine has left, allows. Where the system does not say, nothing is bounded.
     pub fn begin(max: Option<u64>) -> Self {
         let statm = File::open("/proc/self/statm").ok();
-        let mut memory = Self {
-            statm,
-            page: rustix::param::page_size() as u64,
-            before: 0,
-            max: max.or_else(usual_max).unwrap_or(u64::MAX),
-        };
+        let mut memory =
+            Self { statm, page: rustix::param::page_size() as u64, before: 0, max: u64::MAX };
         memory.before = memory.used();
+        memory.max = max.or_else(|| usual_max(memory.before)).unwrap_or(u64::MAX);
         memory
     }
 
@@ -65,31 +62,41 @@ impl LoadMemory {
     }
 }
 
-/// Four fifths of what the control group of the process may have (`MemoryMax=` of a unit), or else of the
-/// machine's memory, in bytes.
-pub fn usual_max() -> Option<u64> {
-    let group = std::fs::read_to_string("/proc/self/cgroup").ok();
-    let group =
-        group.as_deref().and_then(|text| text.lines().find_map(|it| it.strip_prefix("0::/")));
-    let of_group = group.and_then(|group| least_of_groups(Path::new("/sys/fs/cgroup"), group));
-    let machine = std::fs::read_to_string("/proc/meminfo").ok();
-    let machine = machine.as_deref().and_then(total);
-    let max = [of_group, machine].into_iter().flatten().min()?;
-    Some(max / 5 * 4)
+/// Four fifths of the least of three, in bytes: what the control group of the process may have (`MemoryMax=` of a
+/// unit), the machine's memory, and what the process has beside what the machine can still give. The rest is for what
+/// a load does not count: caches of the system, answers under way, other lists that grow meanwhile.
+fn usual_max(used: u64) -> Option<u64> {
+    let groups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let of_group = least_of_groups(Path::new("/sys/fs/cgroup"), &groups);
+    let machine = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let of_machine = amount(&machine, "MemTotal:");
+    let left = amount(&machine, "MemAvailable:").map(|available| used + available);
+    Some([of_group, of_machine, left].into_iter().flatten().min()? / 5 * 4)
 }
 
-/// The least `memory.max` of a group and those above it.
-fn least_of_groups(root: &Path, group: &str) -> Option<u64> {
-    let folder = root.join(group);
-    let groups = folder.ancestors().take_while(|folder| folder.starts_with(root));
-    let bounds =
-        groups.filter_map(|folder| std::fs::read_to_string(folder.join("memory.max")).ok());
-    bounds.filter_map(|bound| bound.trim().parse().ok()).min()
+/// The least bound of memory of the groups of a process (`man 5 proc_pid_cgroup`), and of those above them.
+fn least_of_groups(root: &Path, groups: &str) -> Option<u64> {
+    let bounds = groups.lines().filter_map(|line| {
+        let mut fields = line.splitn(3, ':').skip(1);
+        let (controllers, group) = (fields.next()?, fields.next()?);
+        let (root, file) = match controllers {
+            "" => (root.to_owned(), "memory.max"),
+            _ if controllers.split(',').any(|it| it == "memory") => {
+                (root.join("memory"), "memory.limit_in_bytes")
+            }
+            _ => return None,
+        };
+        let folder = root.join(group.trim_start_matches('/'));
+        let groups = folder.ancestors().take_while(|folder| folder.starts_with(&root));
+        let bounds = groups.filter_map(|folder| std::fs::read_to_string(folder.join(file)).ok());
+        bounds.filter_map(|bound| bound.trim().parse::<u64>().ok()).min()
+    });
+    bounds.min()
 }
 
-/// The memory of the machine, from the text of `/proc/meminfo`.
-fn total(meminfo: &str) -> Option<u64> {
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+/// An amount of bytes in the text of `/proc/meminfo`.
+fn amount(meminfo: &str, name: &str) -> Option<u64> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix(name))?;
     let kibibytes = line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?;
     Some(kibibytes << 10)
 }
@@ -103,15 +110,20 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let folder = root.path().join("system.slice/dnsbld.service");
         std::fs::create_dir_all(&folder).unwrap();
-        let least = || least_of_groups(root.path(), "system.slice/dnsbld.service");
+        let least =
+            || least_of_groups(root.path(), "1:name=x:/y\n0::/system.slice/dnsbld.service\n");
         assert_eq!(least(), None);
         std::fs::write(folder.join("memory.max"), "max\n").unwrap();
         std::fs::write(root.path().join("system.slice/memory.max"), "1000\n").unwrap();
         assert_eq!(least(), Some(1000));
         std::fs::write(folder.join("memory.max"), "999\n").unwrap();
         assert_eq!(least(), Some(999));
-        assert_eq!(total("MemFree: 1 kB\nMemTotal:       16 kB\n"), Some(16_384));
-        assert!(usual_max().is_none_or(|max| max > 1 << 20));
+        // The first version of control groups has a tree for memory.
+        std::fs::create_dir_all(root.path().join("memory/a/b")).unwrap();
+        std::fs::write(root.path().join("memory/a/memory.limit_in_bytes"), "77\n").unwrap();
+        assert_eq!(least_of_groups(root.path(), "4:cpu,memory:/a/b\n0::/\n"), Some(77));
+        assert_eq!(amount("MemFree: 1 kB\nMemTotal:       16 kB\n", "MemTotal:"), Some(16_384));
+        assert!(usual_max(0).is_none_or(|max| max > 1 << 20));
     }
 
     #[test]
