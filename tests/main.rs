@@ -52,4 +52,5 @@ mod sync;
 mod sync_disasters;
 mod taps;
 mod verdict;
+mod watchdog;
 mod worst_cases;

@@ -15,6 +15,7 @@ use super::request::{
 use super::sandbox::Sandbox;
 use super::servers::Servers;
 use super::stats_reporter::StatsReporter;
+use super::watchdog::Watchdog;
 use crate::config::{ConfigSource, Settings};
 use crate::dataset::manager::DatasetManager;
 use crate::engine::Figures;
@@ -70,6 +71,7 @@ pub(super) struct Control {
     pub(super) taps: Taps,
     pub(super) phase: Phase,
     pub(super) alarms: Alarms,
+    pub(super) watchdog: Watchdog,
     pub(super) clock: Clock,
     /// When the server was started.
     pub(super) started: Instant,
@@ -322,6 +324,10 @@ impl Control {
             self.publish();
         }
         self.alarms.tell_expired(self.catalog.load().zones(), now, &*self.personality);
+        let (rounds, sink) = (self.servers.rounds(), &*self.personality);
+        if self.watchdog.is_to_be_told(rounds, Instant::now(), sink) {
+            self.personality.notify(&[NotifyState::Watchdog]);
+        }
         self.alarms.tell_outside(&self.sandbox, &*self.personality);
         self.alarms.tell_certificates(&self.servers.certificates(), now, &*self.personality);
         self.count_overrides();

@@ -34,6 +34,7 @@ mod servers;
 mod signals;
 mod start;
 mod stats_reporter;
+mod watchdog;
 mod zone_health;
 
 pub(crate) use personality::Personality;

@@ -193,6 +193,15 @@ impl Servers {
         self.certificate.iter().map(status).collect()
     }
 
+    /// Of each thread that answers over UDP: its address, its number, and how often it has looked for queries.
+    pub(super) fn rounds(&self) -> impl Iterator<Item = (SocketAddr, usize, u64)> {
+        let of = |server: &UdpServer| {
+            let (address, rounds) = (server.address(), server.rounds().collect::<Vec<_>>());
+            rounds.into_iter().enumerate().map(move |(number, rounds)| (address, number, rounds))
+        };
+        self.udp.iter().flat_map(of)
+    }
+
     /// What went wrong between the network and the engine.
     pub(super) fn counters(&self) -> &Arc<ServerCounters> {
         &self.counters

@@ -17,6 +17,7 @@ use super::request::{Asked, ControlAnswer, ControlRequest, EventsReport};
 use super::servers::{Bound, Servers};
 use super::signals::Signals;
 use super::stats_reporter::StatsReporter;
+use super::watchdog::Watchdog;
 use crate::config::{ConfigSource, Settings};
 use crate::dataset::acceptance::AcceptCommand;
 use crate::dataset::manager::DatasetManager;
@@ -365,6 +366,7 @@ pub(super) fn serve(
             taps,
             phase: Phase::default(),
             alarms: Alarms::default(),
+            watchdog: Watchdog::from_environment(),
             clock,
             started,
             since,

@@ -54,6 +54,7 @@ pub(crate) fn level(event: &Event) -> Level {
         | Event::AcceptFailed { .. }
         | Event::AnswerPanicked { .. }
         | Event::ThreadPanicked { .. }
+        | Event::WorkerHangs { .. }
         | Event::TlsListenerFailed { .. }
         | Event::AnswerUnreadable { .. } => Level::ERROR,
 
@@ -278,6 +279,11 @@ pub(crate) fn text(event: &Event) -> String {
             "state folder {}: locked by another dnsbld process; this server reads snapshots from it but \
              writes neither snapshots nor serials; set a separate state-dir, unless both serve the same",
             folder.display()
+        ),
+        Event::WorkerHangs { address, number, time } => format!(
+            "UDP {address}: thread udp-{number} has not gone on for {time:?}; the queries that it has taken get no \
+             answer; WatchdogSec= of the unit restarts the server, otherwise restart it, and report this as a fault of \
+             dnsbld"
         ),
         Event::StaysRoot => "user: the server stays root, because there is no user dnsbld; a fault in it could do what \
                              root may; make that user (adduser --system --group --no-create-home dnsbld), or set \

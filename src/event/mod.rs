@@ -302,6 +302,15 @@ pub enum Event {
         /// The folder.
         folder: PathBuf,
     },
+    /// A thread that answers over UDP does not go on.
+    WorkerHangs {
+        /// Its address.
+        address: SocketAddr,
+        /// Its number among those of the address.
+        number: usize,
+        /// For how long.
+        time: Duration,
+    },
     /// Root has started the server, and there is no other user for it.
     StaysRoot,
     /// The kernel does not keep the server to its folders.
@@ -636,6 +645,7 @@ names! {
     Event::SnapshotWriterFailed { .. } => "snapshot-writer-failed",
     Event::StateFolderTaken { .. } => "state-folder-taken",
     Event::StateFolderBusy { .. } => "state-folder-busy",
+    Event::WorkerHangs { .. } => "worker-hangs",
     Event::StaysRoot => "stays-root",
     Event::SandboxUnavailable { .. } => "sandbox-unavailable",
     Event::FolderOutsideSandbox { .. } => "folder-outside-sandbox",

@@ -219,6 +219,7 @@ pub(crate) fn samples() -> Vec<Event> {
         Event::SnapshotWriterFailed { error: error(libc::EAGAIN) },
         Event::StateFolderTaken { folder: "/state".into() },
         Event::StateFolderBusy { folder: "/state".into() },
+        Event::WorkerHangs { address, number: 1, time: Duration::from_secs(5) },
         Event::StaysRoot,
         Event::SandboxUnavailable { reason: "this kernel has no Landlock".to_owned() },
         Event::FolderOutsideSandbox { folder: "/lists".into() },

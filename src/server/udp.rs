@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -38,6 +38,8 @@ pub struct UdpServer {
     stop: Arc<AtomicBool>,
     /// The socket of each, unless another process has it, too.
     workers: Vec<(Option<Arc<Socket>>, JoinHandle<()>)>,
+    /// How often each has looked for queries.
+    rounds: Vec<Arc<AtomicU64>>,
 }
 
 impl UdpServer {
@@ -72,11 +74,14 @@ impl UdpServer {
             .first()
             .map(UdpListener::address)
             .ok_or_else(|| io::Error::other("a UDP server needs at least one worker"))?;
-        let mut server = Self { address, stop: Arc::default(), workers: Vec::new() };
+        let mut server =
+            Self { address, stop: Arc::default(), workers: Vec::new(), rounds: Vec::new() };
         for (number, listener) in listeners.into_iter().enumerate() {
             let socket = Arc::new(listener.socket);
             let own = (!listener.shared).then(|| Arc::clone(&socket));
             let recorder = recorders.take();
+            let rounds = Arc::new(AtomicU64::new(0));
+            server.rounds.push(Arc::clone(&rounds));
             let worker = Worker {
                 address,
                 socket,
@@ -92,6 +97,7 @@ impl UdpServer {
                 batch: Batch::new(listener.local)?,
                 received: 0,
                 next: 0,
+                rounds,
                 receive_errors: Throttle::default(),
             };
             let thread = thread::Builder::new()
@@ -105,6 +111,11 @@ impl UdpServer {
     /// The address it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How often each worker has looked for queries: at least once a second, unless it hangs.
+    pub fn rounds(&self) -> impl Iterator<Item = u64> {
+        self.rounds.iter().map(|rounds| rounds.load(Ordering::Relaxed))
     }
 
     /// Stops the workers, after they have answered what had arrived.
@@ -143,6 +154,7 @@ struct Worker<A> {
     received: usize,
     /// The first of them not looked at yet. Kept here so that a panic costs one query only.
     next: usize,
+    rounds: Arc<AtomicU64>,
     receive_errors: Throttle,
 }
 
@@ -178,6 +190,8 @@ impl<A: AnswerFn> Worker<A> {
 
     /// Answers what is there; returns whether there was anything.
     fn serve_batch(&mut self, wait: bool) -> bool {
+        // Nobody else writes it.
+        self.rounds.store(self.rounds.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         match self.batch.receive(self.socket.as_fd(), wait) {
             Ok(received) => {
                 self.received = received;

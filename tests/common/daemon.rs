@@ -214,6 +214,11 @@ impl Daemon {
         (self.process.status().expect("it has ended"), took, self.log())
     }
 
+    /// The process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Whether it has ended by itself.
     pub(crate) fn has_ended(&mut self) -> bool {
         self.process.has_ended()
