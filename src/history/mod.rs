@@ -9,6 +9,7 @@ mod changes;
 mod codec;
 mod files;
 mod fold;
+mod known;
 mod log;
 mod query;
 mod recent;
@@ -16,6 +17,7 @@ mod recent;
 pub use block::{
     KEY, ListPlace, ListedValue, ListedValues, LoadHead, Operation, RefusedEntry, Space, framed,
 };
+pub use known::Known;
 pub use log::{Bounds, HistoryLog, LoadedVersion, retain};
 pub use query::{Entry, History, LoadEntry, Moment, Sought, Timeline, Turn};
 pub use recent::{LoadedKey, LoadedKeys, Recent, RecentLoad};

@@ -94,6 +94,10 @@ impl History {
         Self(LogBytes { base, segments })
     }
 
+    pub(super) fn bytes(&self) -> &LogBytes {
+        &self.0
+    }
+
     /// The base that it would become if all of it were old; `None` if its end does not tell what is listed.
     pub fn fold(&self) -> Option<Vec<u8>> {
         fold::base(&self.0)

@@ -172,6 +172,47 @@ fn told(timeline: &Timeline) -> Vec<(u64, Turn)> {
     moments.map(|moment| (moment.time, moment.turn.clone())).collect()
 }
 
+/// What a timeline says of a key around a moment.
+fn known(timeline: &Timeline, at: u64) -> Known {
+    let of_entry = |moments: &Vec<Moment>| {
+        let mut since: Option<(u64, bool)> = None;
+        for moment in moments.iter().filter(|moment| moment.time <= at) {
+            since = match moment.turn {
+                Turn::Listed(_) => Some((moment.time, moment.is_first_known)),
+                Turn::Changed(_) => since,
+                _ => None,
+            };
+        }
+        let later = |moment: &&Moment| moment.time > at && matches!(moment.turn, Turn::Listed(_));
+        (since, moments.iter().find(later).map(|moment| moment.time))
+    };
+    let entries: Vec<_> = timeline.entries.values().map(of_entry).collect();
+    let since = entries.iter().filter_map(|(since, _)| *since).min();
+    let later = entries.iter().filter_map(|(_, later)| *later).min();
+    Known {
+        since: since.map(|(time, _)| time),
+        or_earlier: since.is_some_and(|(_, or_earlier)| or_earlier),
+        later: later.filter(|_| since.is_none()),
+    }
+}
+
+/// Compares what is known of all addresses at once with what their timelines say.
+fn compare_known(history: &History, at: u64) -> Result<(), TestCaseError> {
+    let mut asked = Vec::new();
+    for key in 0..KEYS {
+        for sought in sought(key) {
+            if let Sought::Address(address) = sought {
+                asked.push((address, at + key as u64 % 3 * DAY / 2));
+            }
+        }
+    }
+    for ((address, at), told) in asked.iter().zip(history.known(&asked)) {
+        let timeline = history.timeline(&Sought::Address(*address), u64::MAX);
+        prop_assert_eq!(told, known(&timeline, *at), "{} at {}", address, at);
+    }
+    Ok(())
+}
+
 /// The bytes of the files of a log.
 fn files(state: &Path) -> (Option<Vec<u8>>, Vec<Vec<u8>>) {
     let folder = folder(state, "bl");
@@ -197,6 +238,7 @@ proptest! {
                 prop_assert_eq!(told(&then), model(&seen, key), "{} until {}", sought, until);
             }
         }
+        compare_known(&history, until)?;
         let count = |is: fn(&LoadEntry) -> bool| history.loads().iter().filter(|it| is(it)).count();
         prop_assert_eq!(count(|it| matches!(it, LoadEntry::Accepted(_))), loads.len());
         let refused = acts.iter().filter(|act| matches!(act, Act::Refuse)).count();
@@ -252,6 +294,7 @@ proptest! {
         let state = tempfile::tempdir().unwrap();
         let loads = write(state.path(), &acts, days);
         let history = History::read(state.path(), "bl").unwrap();
+        compare_known(&history, 1000 * DAY + u64::from(days) * 2 * DAY)?;
         let (base, _) = files(state.path());
         let base = base.as_deref().map(|base| super::files::base(base).unwrap().0);
         let through = base.map_or(0, |base| base.time);
