@@ -37,6 +37,7 @@
 //! | [`resolver`] | the resolvers in front: their lines, and how to recognise each |
 //! | [`setup`] | a first installation: configuration, resolver and mail server that fit together |
 //! | [`explain`] | why a server answers as it does for a key; why it is as it is: the doctor |
+//! | [`replay`] | what lists would have done to the mail of a log: hits, other lists and weights |
 //! | [`status`] | one plain value that says how the server is; the start report |
 //! | [`stats`] | counters of all zones, the statistics file, the query log |
 //! | [`server`] | UDP, TCP, TLS; the shared catalog |
@@ -90,6 +91,7 @@ pub mod mirror;
 pub mod own;
 pub mod range;
 pub mod rbldnsd;
+pub mod replay;
 pub mod resolver;
 pub mod server;
 pub mod setup;

@@ -42,6 +42,7 @@ mod rbldnsd_service;
 mod readme;
 mod reload;
 mod reload_slow;
+mod replay;
 mod reports;
 mod resolvers;
 mod scenarios;

@@ -11,6 +11,7 @@ mod gzip;
 mod history;
 mod input;
 mod list_format;
+mod mail_log;
 pub(crate) mod message;
 mod name_text;
 mod names_model;
@@ -70,6 +71,7 @@ pub(crate) const ALL: &[Target] = &[
     target!("snapshot", snapshot, 3000),
     target!("certificate", certificate, 1000),
     target!("history", history, 1500),
+    target!("mail_log", mail_log, 400),
     #[cfg(fuzzing)]
     target!("trie_bytes", trie_bytes, 500),
 ];

@@ -20,6 +20,7 @@ mod migrate;
 mod own;
 mod preview;
 mod reload;
+mod replay;
 mod report;
 mod sample;
 mod serve;
@@ -46,6 +47,7 @@ pub use lint::Lint;
 pub use migrate::Migrate;
 pub use own::{Allow, Block};
 pub use reload::Reload;
+pub use replay::Replay;
 pub use report::Report;
 pub use serve::Serve;
 pub use stats::Stats;
@@ -120,6 +122,7 @@ enum Command {
     Diff(Diff),
     History(History),
     Report(Report),
+    Replay(Replay),
     Lint(Lint),
     Doctor(Doctor),
     Init(Init),
@@ -166,6 +169,7 @@ impl Cli {
                 Command::Diff(diff) => diff.run(),
                 Command::History(history) => history.run(),
                 Command::Report(report) => report.run(),
+                Command::Replay(replay) => replay.run(),
                 Command::Lint(lint) => lint.run(),
                 Command::Doctor(doctor) => doctor.run(),
                 Command::Init(init) => init.run(),
