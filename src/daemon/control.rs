@@ -51,6 +51,9 @@ const TICK: Duration = Duration::from_secs(1);
 /// The most commands that are taken at once: what builds of them have changed is published together.
 const AT_ONCE: usize = 64;
 
+/// How many of the senders that allow lists let in are told over HTTP.
+const OVERRIDES: usize = 200;
+
 /// Everything the control loop works on.
 pub(super) struct Control {
     /// The settings that are served.
@@ -249,6 +252,7 @@ impl Control {
             history: self.http.history(&self.traffic, zones(&self.settings)),
             catalog: Some(Arc::clone(&self.catalog)),
             settings: Arc::clone(&self.settings),
+            overrides: Some(OverridesStatus::commonest(&self.overrides, OVERRIDES)),
         }
     }
 

@@ -197,6 +197,7 @@ impl FirstLoad {
             history: Arc::default(),
             catalog: serving.map(|serving| Arc::clone(&serving.catalog)),
             settings: Arc::clone(&self.settings),
+            overrides: None,
         }
     }
 

@@ -41,7 +41,12 @@ pub(crate) struct OverrideStatus {
 impl OverridesStatus {
     /// What was counted until now.
     pub(crate) fn new(log: &OverrideLog) -> Self {
-        let told = log.tallies().into_iter().map(|(key, tally)| OverrideStatus {
+        Self::commonest(log, usize::MAX)
+    }
+
+    /// The same, of so many senders at most.
+    pub(crate) fn commonest(log: &OverrideLog, most: usize) -> Self {
+        let told = log.tallies().into_iter().take(most).map(|(key, tally)| OverrideStatus {
             key: key.clone(),
             count: tally.count,
             error: tally.error,

@@ -110,6 +110,14 @@ pub(super) fn load(observation: &Observation, asked: &Asked, effort: Option<Effo
     }
 }
 
+/// `/api/overrides`: the senders that a list has and an allow list lets in, the commonest.
+pub(super) fn overrides(observation: &Observation, _: &Asked) -> Answer {
+    match &observation.overrides {
+        Some(told) => json(StatusCode::OK, told),
+        None => refusal(StatusCode::SERVICE_UNAVAILABLE, &"the data is not loaded yet"),
+    }
+}
+
 fn busy() -> Answer {
     let error = "too many look-ups read files at the moment; ask again in a moment";
     refusal(StatusCode::SERVICE_UNAVAILABLE, &error)

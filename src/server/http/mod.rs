@@ -7,7 +7,7 @@
 //!
 //! What is told is an [`Observation`], which the control loop makes when it is asked, at most ten times a second.
 //! No query waits for it, and a client that is slow or does not read holds one of few places for a minute. What
-//! needs files as well is answered by threads of the lowest priority, few at once and for a short time (`readers`).
+//! needs files as well is answered by threads of a lower priority, few at once and for a short time (`readers`).
 
 mod answer;
 mod api;
@@ -28,7 +28,7 @@ use crate::config::Settings;
 use crate::event::EventFigures;
 use crate::stats::top::TopReport;
 use crate::stats::{Histogram, Traffic};
-use crate::status::{Status, TrafficStatus};
+use crate::status::{OverridesStatus, Status, TrafficStatus};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -60,6 +60,8 @@ pub struct Observation {
     pub catalog: Option<Arc<SharedCatalog>>,
     /// The settings that are served.
     pub settings: Arc<Settings>,
+    /// The commonest senders that allow lists let in; `None` before queries are answered.
+    pub(crate) overrides: Option<OverridesStatus>,
 }
 
 /// Asks for an [`Observation`]. The channel is closed without one if the server has too much to do, or stops.

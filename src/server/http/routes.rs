@@ -33,6 +33,7 @@ const ROUTES: &[Route] = &[
     Route { path: "/k/", teller: Reader(page::key) },
     Route { path: "/zone/", teller: Reader(page::zone) },
     Route { path: "/load/", teller: Reader(page::load) },
+    Route { path: "/overrides", teller: AtOnce(page::overrides) },
     Route { path: "/page.css", teller: AtOnce(page::style) },
     Route { path: "/page.js", teller: AtOnce(page::script) },
     Route { path: "/icon/", teller: AtOnce(page::icon) },
@@ -46,6 +47,7 @@ const ROUTES: &[Route] = &[
     Route { path: "/api/lookup", teller: AtOnce(api::lookup) },
     Route { path: "/api/check", teller: Reader(api::check) },
     Route { path: "/api/timeline", teller: Reader(api::timeline) },
+    Route { path: "/api/overrides", teller: AtOnce(api::overrides) },
     Route { path: "/api/zone/", teller: Reader(api::zone) },
     Route { path: "/api/load/", teller: Reader(api::load) },
 ];

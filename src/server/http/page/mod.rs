@@ -6,6 +6,7 @@ mod entries;
 mod key;
 mod load;
 mod lookup;
+mod overrides;
 mod overview;
 mod pages;
 mod past;
@@ -18,6 +19,7 @@ mod zone;
 pub(super) use key::key;
 pub(super) use load::load;
 pub(super) use lookup::lookup;
+pub(super) use overrides::overrides;
 pub(super) use overview::overview;
 pub(super) use zone::{ZonePast, zone};
 

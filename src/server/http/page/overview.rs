@@ -36,7 +36,7 @@ pub(in super::super) fn overview(observation: &Observation, asked: &Asked) -> An
         (tables::events(status))
         (tables::server(status))
         p.foot {
-            "As of " time datetime=(status.time) data-live="time" { (status.time) } ". For programs: "
+            a href="/overrides" { "Senders that allow lists let in" } ". As of " time datetime=(status.time) data-live="time" { (status.time) } ". For programs: "
             a href="/api/status" { "status" } ", " a href="/api/stats" { "figures" } ", "
             a href="/api/history" { "history" } ", " a href="/metrics" { "metrics" } "."
         }

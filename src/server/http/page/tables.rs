@@ -16,7 +16,7 @@ use std::ops::Range;
 const IP4: f64 = 4_294_967_296.0;
 
 /// A table with a heading; of the columns, those in the middle are figures.
-fn table(
+pub(super) fn table(
     id: &str,
     title: Markup,
     head: &[&str],
@@ -42,11 +42,11 @@ fn table(
 }
 
 /// A cell that says itself what it is where there is no head.
-fn cell(name: &str, content: impl Render) -> Markup {
+pub(super) fn cell(name: &str, content: impl Render) -> Markup {
     html! { td role="cell" data-name=(name) { (content) } }
 }
 
-fn figure(name: &str, content: impl Render) -> Markup {
+pub(super) fn figure(name: &str, content: impl Render) -> Markup {
     html! { td.figure role="cell" data-name=(name) { (content) } }
 }
 
