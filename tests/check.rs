@@ -94,6 +94,24 @@ fn the_sample_zones_are_explained_without_a_server() {
         ],
     );
 
+    // By its hash, however it is written, in a list of hashes.
+    for key in ["Spammer+list@bad.example", "86851c79306bed218940ba4542ae0c8ce320264e"] {
+        let (code, told) = sample(key);
+        assert_eq!(code, 1, "{told}");
+        expect(
+            &told,
+            &[
+                &format!("{key}: listed in "),
+                "ebl.example: listed (in ebl)\n  A    127.0.0.2\n  TXT  \"86851c79",
+                "=> ",
+                "zones/ebl.example:12: 86851c79306bed218940ba4542ae0c8ce320264e",
+            ],
+        );
+    }
+    let (_, told) = sample("partner@bad.example");
+    assert!(!told.contains("ebl.example: listed"), "{told}");
+    expect(&told, &["zones/ebl.example:16: !7b25be85"]);
+
     let (code, told) = sample("nobody@nowhere.test");
     assert_eq!(code, 0, "{told}");
     expect(&told, &["nobody@nowhere.test: not listed in any of "]);

@@ -11,6 +11,7 @@ mod dump;
 mod events;
 mod export;
 mod guard;
+mod hash;
 mod history;
 mod init;
 mod lint;
@@ -41,6 +42,7 @@ pub use dump::Dump;
 pub use events::Events;
 pub use export::Export;
 pub use guard::Guard;
+pub use hash::Hash;
 pub use history::History;
 pub use init::Init;
 pub use lint::Lint;
@@ -119,6 +121,7 @@ enum Command {
     #[command(visible_alias = "why")]
     Check(Check),
     Guard(Guard),
+    Hash(Hash),
     Diff(Diff),
     History(History),
     Report(Report),
@@ -166,6 +169,7 @@ impl Cli {
                 Command::Block(block) => block.run(),
                 Command::Check(check) => check.run(),
                 Command::Guard(guard) => guard.run(),
+                Command::Hash(hash) => hash.run(),
                 Command::Diff(diff) => diff.run(),
                 Command::History(history) => history.run(),
                 Command::Report(report) => report.run(),

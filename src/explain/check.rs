@@ -307,13 +307,25 @@ fn remedy(settings: &Settings, lookup: &Lookup, blocking: &[&ZoneLookup]) -> Vec
         let zone = settings.zones.iter().filter(below).max_by_key(|zone| zone.name.as_wire().len());
         let Some(zone) = zone else { continue };
         zones.push(&blocking.zone);
+        let asked = blocking.name.strip_suffix(&format!(".{}", blocking.zone));
+        let asked = asked.unwrap_or(&blocking.name);
+        // A list of hashes knows a mail address by its hash.
+        let is_hash = match &key {
+            AskedKey::Mail(_, domain) => domain.to_string() != asked,
+            AskedKey::Name(name) => name.labels().count() == 1,
+            _ => false,
+        };
+        let fits = |set: &&config::Dataset| match set.kind {
+            Kind::Hashset => is_hash,
+            kind => takes(kind, &key),
+        };
         let is_enough = |set: &&config::Dataset| {
             let (scoring, score) = (zone.scoring.as_ref(), blocking.score.as_ref());
             let weight = scoring.and_then(|scoring| scoring.weights.get(&set.name));
             weight.zip(score).is_none_or(|(weight, score)| score.sum + weight < score.lowest)
         };
         let allow = zone.allow.iter().filter_map(|name| settings.dataset(name));
-        let fit = allow.filter(|set| takes(set.kind, &key)).find(is_enough);
+        let fit = allow.filter(fits).find(is_enough);
         if fit.is_none() && zone.scoring.is_some() {
             remedy.push(format!(
                 "no allow list of the verdict zone {} takes its sum below {}: give one that you write a lower \
@@ -323,17 +335,21 @@ fn remedy(settings: &Settings, lookup: &Lookup, blocking: &[&ZoneLookup]) -> Vec
             ));
             continue;
         }
-        match fit {
-            Some(list) if !lists.contains(&list) => lists.push(list),
-            Some(_) => {}
-            None => without.push(&*blocking.zone),
+        let Some(list) = fit else {
+            without.push(&*blocking.zone);
+            continue;
+        };
+        let line = match &key {
+            AskedKey::Mail(..) if is_hash => asked.to_owned(),
+            AskedKey::Name(_) if list.kind == Kind::Hashset => asked.to_owned(),
+            AskedKey::Name(name) | AskedKey::Mail(_, name) => format!(".{name}"),
+            key => key.to_string(),
+        };
+        if !lists.contains(&(list, line.clone())) {
+            lists.push((list, line));
         }
     }
-    let line = match &key {
-        AskedKey::Name(name) | AskedKey::Mail(_, name) => format!(".{name}"),
-        key => key.to_string(),
-    };
-    for list in lists {
+    for (list, line) in lists {
         if list.own == Some(true) {
             remedy.push(format!(
                 "dnsbld allow add {} --list {} --until 7d --reason \"...\"",

@@ -76,19 +76,20 @@ pub(crate) struct CoveringSet {
 pub(crate) struct KeyForms {
     ip4: Option<RangeInclusive<u32>>,
     ip6: Option<RangeInclusive<u128>>,
-    name: Option<NameBuf>,
+    /// Of an address its labels, of a mail address its domain and its hashes.
+    names: Vec<NameBuf>,
 }
 
 impl KeyForms {
     /// The forms of a key: an address is also the name that its labels make.
     pub(crate) fn of(key: &AskedKey) -> Self {
-        let mut forms = Self { ip4: None, ip6: None, name: key.labels() };
+        let mut forms = Self { ip4: None, ip6: None, names: key.names() };
         match key {
             AskedKey::Address(IpAddr::V4(address)) => {
                 forms.ip4 = Some(address.to_bits()..=address.to_bits());
             }
             AskedKey::Address(IpAddr::V6(address)) => {
-                let labels = forms.name.clone().unwrap_or(NameBuf::ROOT);
+                let labels = forms.names.first().cloned().unwrap_or(NameBuf::ROOT);
                 let ip4 = QueryKey::parse(labels.as_wire(), 32, true).ip4;
                 forms.ip4 = ip4.map(|address| address..=address);
                 forms.ip6 = Some(address.to_bits()..=address.to_bits());
@@ -105,7 +106,7 @@ impl KeyForms {
     }
 
     fn is_prefix(&self) -> bool {
-        self.name.is_none()
+        self.names.is_empty()
     }
 
     /// What an entry of a list of this type has to do with it.
@@ -114,14 +115,16 @@ impl KeyForms {
         let is_ip4 = matches!(entry, EntryKey::Prefix4 { .. } | EntryKey::Range4 { .. });
         match entry {
             EntryKey::Name { name, scope } => {
-                let wanted = self.name.as_ref()?.as_wire();
-                let above = wanted.len().checked_sub(name.len())?;
-                let is_at = above == 0;
-                let reaches = if is_at { scope.has_itself() } else { scope.has_below() };
-                let is_name = wanted.ends_with(name) && is_label_start(wanted, above);
+                let is_about = |wanted: &NameBuf| {
+                    let wanted = wanted.as_wire();
+                    let Some(above) = wanted.len().checked_sub(name.len()) else { return false };
+                    let reaches = if above == 0 { scope.has_itself() } else { scope.has_below() };
+                    reaches && wanted.ends_with(name) && is_label_start(wanted, above)
+                };
+                let number = self.names.iter().position(is_about)?;
                 let labels = NameBuf::from_wire(name).map_or(0, |name| name.labels().count());
-                let rank = Rank { family: 2, depth: labels as u32 };
-                (reaches && is_name).then_some(Touch { rank, width: 1 })
+                let rank = Rank { family: 2 + number as u8, depth: labels as u32 };
+                Some(Touch { rank, width: 1 })
             }
             EntryKey::AccessKey(_) => None,
             _ if is_ip4 || takes_mapped && entry.range4().is_some() => {
@@ -156,7 +159,7 @@ struct Touch {
 /// Which entries count: of one family those of the greatest depth.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 struct Rank {
-    /// IPv4 addresses, IPv6 addresses or names, which are looked up apart.
+    /// IPv4 addresses, IPv6 addresses, or one of the names, which are looked up apart.
     family: u8,
     depth: u32,
 }
@@ -226,7 +229,7 @@ pub(crate) fn search(
     let wanted = Wanted::new(
         keys.iter().filter_map(|key| key.ip4.clone()).collect(),
         keys.iter().filter_map(|key| key.ip6.clone()).collect(),
-        &keys.iter().filter_map(|key| key.name.clone()).collect::<Vec<_>>(),
+        &keys.iter().flat_map(|key| key.names.iter().cloned()).collect::<Vec<_>>(),
     );
     let seen = Mutex::new(Seen { met: Vec::new(), keys: vec![Told::default(); keys.len()] });
     let find = |sighting: Sighting<'_>| {

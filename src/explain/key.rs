@@ -1,5 +1,6 @@
 //! What people ask about: an address, a prefix, a name, a mail address, or what stands in a log.
 
+use super::mail_hash::HashScheme;
 use crate::wire::name::NameBuf;
 use crate::wire::reversed::{nibbles, some_octets};
 use crate::zone::key::TestPoint;
@@ -98,6 +99,21 @@ impl AskedKey {
             Self::Name(name) | Self::Mail(_, name) => Some(name.clone()),
             Self::Prefix(_) => None,
         }
+    }
+
+    /// The names that lists can have it by: a mail address by its domain and by its hashes.
+    pub(super) fn names(&self) -> Vec<NameBuf> {
+        let mut names: Vec<_> = self.labels().into_iter().collect();
+        if let Self::Mail(user, domain) = self {
+            let labels = HashScheme::ALL.map(|scheme| scheme.label(user, domain));
+            for name in labels.iter().filter_map(|label| NameBuf::from_text(label.as_bytes()).ok())
+            {
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+            }
+        }
+        names
     }
 
     /// True for a key that every healthy zone lists (RFC 5782 section 5).

@@ -282,7 +282,9 @@ fn takes(set: &Dataset, key: &LookupKey) -> bool {
         LookupKey::Address(IpAddr::V4(_)) => set.ip4.is_some(),
         // An address that stands for one of IPv4 is in lists of these, too.
         LookupKey::Address(IpAddr::V6(_)) => set.ip6.is_some() || set.ip4.is_some(),
-        LookupKey::Name(_) => set.takes_names(),
+        LookupKey::Name(name) => {
+            set.names.is_some() || set.digests.as_ref().is_some_and(|digests| digests.takes(name))
+        }
     };
     is_of_kind || set.records.is_some()
 }

@@ -6,6 +6,7 @@ pub(crate) mod covering;
 pub mod doctor;
 mod key;
 pub mod lookup;
+mod mail_hash;
 pub(crate) mod mail_log;
 pub(crate) mod offline;
 mod oracle;
@@ -14,4 +15,5 @@ pub(crate) mod past;
 pub(crate) mod unused;
 
 pub(crate) use key::{AskedKey, NotAKey};
+pub(crate) use mail_hash::HashScheme;
 pub(crate) use oracle::{Lookup, Oracle, SCHEMA};

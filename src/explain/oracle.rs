@@ -91,8 +91,21 @@ impl Oracle {
                 self.catalog.zones().iter().flat_map(|zone| self.of_prefix(zone, *net)).collect()
             }
             AskedKey::Address(address) => in_all(LookupKey::Address(*address)),
-            AskedKey::Name(name) | AskedKey::Mail(_, name) => {
-                in_all(LookupKey::Name(Box::new(name.clone())))
+            AskedKey::Name(name) => in_all(LookupKey::Name(Box::new(name.clone()))),
+            AskedKey::Mail(..) => {
+                let mut zones: Vec<ZoneLookup> = Vec::new();
+                for name in key.names() {
+                    for found in in_all(LookupKey::Name(Box::new(name))) {
+                        match zones.iter_mut().find(|known| known.zone == found.zone) {
+                            Some(known) if found.is_listed() && !known.is_listed() => {
+                                *known = found
+                            }
+                            Some(_) => {}
+                            None => zones.push(found),
+                        }
+                    }
+                }
+                zones
             }
         };
         Ok(Lookup {

@@ -137,6 +137,13 @@ impl DigestTable {
         self.rows.get(start..start.checked_add(stride)?)?.split_at_checked(width)
     }
 
+    /// True if a name is a label of the form.
+    pub fn takes(&self, name: &NameBuf) -> bool {
+        let mut labels = name.labels();
+        let only = labels.next().filter(|_| labels.next().is_none());
+        only.is_some_and(|label| self.form.pack(label, &mut [0; ROOM]))
+    }
+
     /// The form of the digests.
     pub fn form(&self) -> DigestForm {
         self.form
