@@ -16,6 +16,7 @@ mod differential;
 mod disasters;
 mod doctor;
 mod dump;
+mod export;
 mod fan_out;
 mod feeds;
 mod fuzz;

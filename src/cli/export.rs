@@ -1,15 +1,13 @@
 //! `dnsbld export`
 
 use super::{config_source, zones};
-use crate::daemon;
 use crate::export::{self, Earlier, ExportFormat, ExportOptions};
 use crate::wire::name::NameBuf;
-use crate::zone::sweep::{SweepOptions, SweepSection, sections};
-use crate::zone::{Catalog, Zone};
+use crate::zone::Catalog;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter};
+use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -53,17 +51,8 @@ impl Export {
     /// [`crate::config::Errors`] if the configuration cannot be used; an error if the zone is unknown or
     /// incomplete, or cannot be written so.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let source = config_source(self.config.as_deref())?;
-        let mut settings = source.load()?.settings;
-        let apex: NameBuf = self.zone.parse().context("the zone")?;
-        let apex = apex.to_lowercase();
-        // The subzone of a zone is in no configuration.
-        let above = settings.zones.iter().map(|zone| &zone.name);
-        let above = above.filter(|zone| apex.labels_before(zone).is_some());
-        let nearest = above.max_by_key(|zone| zone.labels().count());
-        let zone = nearest.map_or_else(|| self.zone.clone(), NameBuf::to_string);
-        zones::select(&mut settings, &[zone])?;
-        let catalog = daemon::load(&settings)?;
+        let settings = config_source(self.config.as_deref())?.load()?.settings;
+        let (catalog, apex) = zones::load(settings, &self.zone)?;
         match self.write(&catalog, &apex) {
             // The reader closed the pipe, as `head` does.
             Err(error) if zones::is_broken_pipe(&error) => Ok(ExitCode::FAILURE),
@@ -72,17 +61,8 @@ impl Export {
     }
 
     fn write(&self, catalog: &Catalog, apex: &NameBuf) -> anyhow::Result<()> {
-        let options = SweepOptions { now: zones::now(), ip4_in_ip6: false };
-        let zone = catalog.zones().first().context("the zone is not there")?;
-        zones::ensure_whole(zone, options.now, "exported")?;
-        let section = section(zone, apex, options)?;
-        let mut earlier = match &self.since {
-            Some(file) => {
-                let open = File::open(file).with_context(|| file.display().to_string())?;
-                Some(BufReader::with_capacity(1 << 16, open))
-            }
-            None => None,
-        };
+        let (zone, section) = zones::section(catalog, apex, "exported")?;
+        let mut earlier = self.since.as_deref().map(zones::open).transpose()?;
         let since = earlier.as_mut().map(|lines| Earlier { lines });
         let mut saved = self.save.as_deref().map(Saved::create).transpose()?;
         let written = export::export(
@@ -100,30 +80,12 @@ impl Export {
         match written {
             Err(export::ExportError::Earlier(error)) => {
                 let file = self.since.as_deref().unwrap_or(Path::new("")).display();
-                bail!("{file}: {error}; nothing is exported: export the whole zone once more");
+                bail!("{file}: {error}; nothing is exported; export the whole zone once more");
             }
             done => done?,
         }
         saved.map_or(Ok(()), Saved::keep)
     }
-}
-
-/// The part of a zone with this apex.
-fn section<'z>(
-    zone: &'z Zone,
-    apex: &NameBuf,
-    options: SweepOptions,
-) -> anyhow::Result<SweepSection<'z>> {
-    let all = sections(zone, options);
-    let all = all.with_context(|| format!("cannot export zone {}", zone.apex))?;
-    let mut others = Vec::new();
-    for section in all {
-        if section.apex() == apex {
-            return Ok(section);
-        }
-        others.push(section.apex().to_string());
-    }
-    bail!("there is nothing to export at {apex}, but at {}", others.join(", "))
 }
 
 /// A file that takes its name once it is whole.

@@ -17,6 +17,7 @@ mod init;
 mod lint;
 mod log;
 mod log_format;
+mod map;
 mod migrate;
 mod own;
 mod preview;
@@ -46,6 +47,7 @@ pub use hash::Hash;
 pub use history::History;
 pub use init::Init;
 pub use lint::Lint;
+pub use map::Map;
 pub use migrate::Migrate;
 pub use own::{Allow, Block};
 pub use reload::Reload;
@@ -136,6 +138,7 @@ enum Command {
     Verify(Verify),
     Dump(Dump),
     Export(Export),
+    Map(Map),
 }
 
 impl Cli {
@@ -184,6 +187,7 @@ impl Cli {
                 Command::Verify(verify) => verify.run(),
                 Command::Dump(dump) => dump.run(),
                 Command::Export(export) => export.run(),
+                Command::Map(map) => map.run(),
             }
         });
         let code = done.unwrap_or_else(|error| {

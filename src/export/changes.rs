@@ -117,6 +117,27 @@ impl KeptEntry {
     }
 }
 
+/// Ranges of IPv4 addresses, in order: the first and the last of each.
+type Ranges = Vec<(u32, u32)>;
+
+impl Earlier<'_> {
+    /// The content id of an export of this zone, and its IPv4 addresses.
+    ///
+    /// # Errors
+    ///
+    /// [`EarlierError`].
+    pub fn ip4(self, zone: &str) -> Result<(String, Ranges), EarlierError> {
+        let (since, mut lines) = Lines::open(self.lines, zone)?;
+        let mut ranges = Vec::new();
+        while let Some(entry) = lines.next()? {
+            if let ExportKey::Ip4(net) = entry.key() {
+                ranges.push((net.network().into(), net.broadcast().into()));
+            }
+        }
+        Ok((since, ranges))
+    }
+}
+
 impl Changes {
     /// Compares an earlier export with what a walk gives.
     pub(super) fn since(

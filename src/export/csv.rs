@@ -1,6 +1,6 @@
 //! CSV (RFC 4180): key, values and texts of each entry.
 
-use super::entries::{ExportEntry, Kinds};
+use super::entries::{Detail, ExportEntry, Kinds};
 use super::{About, FormatWriter};
 use std::io::{self, Write};
 
@@ -11,8 +11,8 @@ impl FormatWriter for Csv {
         zone
     }
 
-    fn has_values(&self) -> bool {
-        true
+    fn detail(&self) -> Detail {
+        Detail { values: true, ..Detail::default() }
     }
 
     /// The names of the columns: CSV has no comments.

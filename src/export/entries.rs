@@ -8,7 +8,7 @@ use crate::range::Int;
 use crate::trie::names::encode_key;
 use crate::wire::name::write_text;
 use crate::zone::key::{MAPPED, TestPoint};
-use crate::zone::sweep::{Hit, ListedRange, Node, SweepSection, Visitor};
+use crate::zone::sweep::{Hit, Hits, ListedRange, Node, SweepSection, Visitor};
 use ipnet::{Ipv4Net, Ipv6Net};
 use std::fmt;
 use std::io;
@@ -59,6 +59,16 @@ pub struct ExportEntry<'e> {
     pub is_excluded: bool,
 }
 
+/// How much is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Detail {
+    /// Values; then prefixes whose answers differ are kept apart.
+    pub(super) values: bool,
+    /// Names that are listed by what is listed below a name above them, if they exist for another reason. A reader
+    /// that holds with RFC 4592 needs them: a name that exists hides the wildcards above it.
+    pub(super) hidden_names: bool,
+}
+
 /// Kinds of keys.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Kinds {
@@ -94,13 +104,12 @@ pub(super) struct Walk<'s, 'z> {
     section: &'s SweepSection<'z>,
     test_points: bool,
     kinds: Kinds,
-    /// Prefixes whose answers differ are kept apart, and values are told.
-    has_values: bool,
+    detail: Detail,
 }
 
 impl<'s, 'z> Walk<'s, 'z> {
     pub(super) fn new(section: &'s SweepSection<'z>, test_points: bool) -> Self {
-        Self { section, test_points, kinds: Kinds::ALL, has_values: true }
+        Self { section, test_points, kinds: Kinds::ALL, detail: Detail::default() }
     }
 
     /// The kinds of keys that the section can list.
@@ -109,13 +118,13 @@ impl<'s, 'z> Walk<'s, 'z> {
     }
 
     /// The walk through these keys alone.
-    pub(super) fn of(self, kinds: Kinds, has_values: bool) -> Self {
-        Self { kinds, has_values, ..self }
+    pub(super) fn of(self, kinds: Kinds, detail: Detail) -> Self {
+        Self { kinds, detail, ..self }
     }
 
     /// Whether values are told.
     pub(super) fn has_values(&self) -> bool {
-        self.has_values
+        self.detail.values
     }
 
     /// Gives all keys, without values; `true` for exclusions.
@@ -131,7 +140,7 @@ impl<'s, 'z> Walk<'s, 'z> {
         &self,
         take: &mut dyn FnMut(&ExportEntry<'_>) -> io::Result<()>,
     ) -> io::Result<()> {
-        self.walk(self.has_values.then(|| Renderer::new(self.section)), take)
+        self.walk(self.detail.values.then(|| Renderer::new(self.section)), take)
     }
 
     fn walk(
@@ -154,8 +163,9 @@ impl<'s, 'z> Walk<'s, 'z> {
             }
         }
         if self.kinds.names {
-            let test_points = self.test_points;
-            self.section.names(&mut Names { renderer, take, above: Vec::new(), test_points })?;
+            let (test_points, hidden) = (self.test_points, self.detail.hidden_names);
+            let mut names = Names { renderer, take, above: Vec::new(), test_points, hidden };
+            self.section.names(&mut names)?;
         }
         Ok(())
     }
@@ -165,43 +175,54 @@ impl<'s, 'z> Walk<'s, 'z> {
         &self,
         ranges: impl Iterator<Item = ListedRange<K>>,
         test_point: Option<K>,
-    ) -> impl Iterator<Item = (K, u8, crate::zone::sweep::Hits)> {
-        let has_values = self.has_values;
-        let ranges = ranges.map(|ListedRange { start, end, hits }| (start, end, hits));
-        let ranges = merged(ranges, move |a, b| !has_values || a == b);
-        // The test point alone is left out; a wider range that it is in stays whole.
-        let mut before = None;
-        let mut ranges = ranges.peekable();
-        let ranges = std::iter::from_fn(move || {
-            loop {
-                let (start, end, hits) = ranges.next()?;
-                let touches = before.and_then(K::successor) == Some(start)
-                    || ranges.peek().is_some_and(|next| end.successor() == Some(next.0));
-                before = Some(end);
-                if Some(start) != test_point || start != end || touches {
-                    return Some((start, end, hits));
-                }
-            }
-        });
-        ranges.flat_map(|(start, end, hits)| {
+    ) -> impl Iterator<Item = (K, u8, Hits)> {
+        without(test_point, merged(ranges, self.detail.values)).flat_map(|range| {
+            let ListedRange { start, end, hits } = range;
             prefixes(start, end).map(move |(start, len)| (start, len, hits.clone()))
         })
     }
 }
 
-/// Ranges in order, those that touch made one if they may be.
-pub(super) fn merged<K: Int, T>(
-    ranges: impl Iterator<Item = (K, K, T)>,
-    may: impl Fn(&T, &T) -> bool,
-) -> impl Iterator<Item = (K, K, T)> {
+/// The ranges of IPv4 addresses that a section lists, without the test point: the first and the last of each.
+pub fn ip4_ranges(section: &SweepSection<'_>) -> impl Iterator<Item = (u32, u32)> {
+    without(Some(TestPoint::LISTED), merged(section.ip4(), false))
+        .map(|ListedRange { start, end, .. }| (start, end))
+}
+
+/// Ranges in order without that of the test point alone; a wider one that it is in stays whole.
+fn without<K: Int>(
+    test_point: Option<K>,
+    ranges: impl Iterator<Item = ListedRange<K>>,
+) -> impl Iterator<Item = ListedRange<K>> {
+    let (mut ranges, mut before) = (ranges.peekable(), None);
+    std::iter::from_fn(move || {
+        loop {
+            let range = ranges.next()?;
+            let touches = before.and_then(K::successor) == Some(range.start)
+                || ranges.peek().is_some_and(|next| range.end.successor() == Some(next.start));
+            before = Some(range.end);
+            if Some(range.start) != test_point || range.start != range.end || touches {
+                return Some(range);
+            }
+        }
+    })
+}
+
+/// Ranges in order, those that touch made one, whatever lists them if values are of no account.
+fn merged<K: Int>(
+    ranges: impl Iterator<Item = ListedRange<K>>,
+    has_values: bool,
+) -> impl Iterator<Item = ListedRange<K>> {
     let mut ranges = ranges.peekable();
     std::iter::from_fn(move || {
-        let (start, mut end, with) = ranges.next()?;
-        let goes_on = |end: K, next: &(K, K, T)| end.successor() == Some(next.0);
-        while let Some(next) = ranges.next_if(|it| goes_on(end, it) && may(&with, &it.2)) {
-            end = next.1;
+        let mut range = ranges.next()?;
+        let goes_on = |range: &ListedRange<K>, next: &ListedRange<K>| {
+            range.end.successor() == Some(next.start) && (!has_values || range.hits == next.hits)
+        };
+        while let Some(next) = ranges.next_if(|next| goes_on(&range, next)) {
+            range.end = next.end;
         }
-        Some((start, end, with))
+        Some(range)
     })
 }
 
@@ -228,6 +249,8 @@ struct Names<'s, 'z, 't> {
     /// What is listed below the names from the apex down to that above the one at hand.
     above: Vec<Vec<Hit>>,
     test_points: bool,
+    /// See [`Detail::hidden_names`].
+    hidden: bool,
 }
 
 impl Visitor for Names<'_, '_, '_> {
@@ -239,15 +262,16 @@ impl Visitor for Names<'_, '_, '_> {
         let above = self.above.last().map_or(&[][..], Vec::as_slice);
         // The apex is no key.
         let is_test = !self.test_points && name == b"\x04test\0" && wildcard.is_empty();
-        let itself_differs = labels > 0 && itself != above && !(is_test && above.is_empty());
-        let below_differs = wildcard != above;
-        if itself_differs && below_differs && itself == wildcard {
+        let is_told = |hits: &[Hit]| hits != above || self.hidden && !hits.is_empty();
+        let itself_told = labels > 0 && is_told(itself) && !(is_test && above.is_empty());
+        let below_told = is_told(wildcard);
+        if itself_told && below_told && itself == wildcard {
             self.entry(name, NameScope::Both, itself)?;
         } else {
-            if itself_differs {
+            if itself_told {
                 self.entry(name, NameScope::Itself, itself)?;
             }
-            if below_differs {
+            if below_told {
                 self.entry(name, NameScope::Below, wildcard)?;
             }
         }

@@ -1,7 +1,7 @@
 //! Files of Exim's single-key lookups: addresses for `net-iplsearch`, names for `partial0-lsearch`. The data is
 //! what to say to the client; that of an exclusion is empty.
 
-use super::entries::{ExportEntry, ExportKey, Kinds, NameScope};
+use super::entries::{Detail, ExportEntry, ExportKey, Kinds, NameScope};
 use super::postfix::reason;
 use super::{About, FormatWriter, is_host_name};
 use std::io::{self, Write};
@@ -22,8 +22,8 @@ impl FormatWriter for Exim {
         one_kind(zone, self.names)
     }
 
-    fn has_values(&self) -> bool {
-        true
+    fn detail(&self) -> Detail {
+        Detail { values: true, ..Detail::default() }
     }
 
     fn holds(&self, key: &ExportKey<'_>, _: bool) -> bool {

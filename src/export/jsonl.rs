@@ -11,7 +11,7 @@
 //! same key.
 
 use super::changes::{Change, Changes};
-use super::entries::{ExportEntry, ExportKey, Kinds, NameScope};
+use super::entries::{Detail, ExportEntry, ExportKey, Kinds, NameScope};
 use super::values::ExportValue;
 use super::{About, ExportCounts, FormatWriter};
 use serde::Serialize;
@@ -93,8 +93,8 @@ impl FormatWriter for Jsonl {
         zone
     }
 
-    fn has_values(&self) -> bool {
-        true
+    fn detail(&self) -> Detail {
+        Detail { values: true, ..Detail::default() }
     }
 
     fn head(&mut self, about: &About, out: &mut dyn Write) -> io::Result<()> {

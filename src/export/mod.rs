@@ -7,7 +7,7 @@
 //!
 //! An export says in its head what it holds: zone, serial, content id and counts, but no time, so that equal
 //! content gives equal bytes. It is written as the sweep goes, after another sweep that counts: memory does not grow with
-//! the zone. [`changes`] tells the difference from an earlier one.
+//! the zone. [`changes`] tells the difference from an earlier one. [`map`] draws a picture of the addresses.
 
 mod changes;
 mod csv;
@@ -15,6 +15,7 @@ pub mod entries;
 mod exim;
 mod ipset;
 mod jsonl;
+pub mod map;
 mod nftables;
 mod plain;
 mod postfix;
@@ -31,7 +32,7 @@ use crate::zone::Zone;
 use crate::zone::sweep::SweepSection;
 use changes::Changes;
 use clap::ValueEnum;
-use entries::{ExportEntry, ExportKey, Kinds, Walk};
+use entries::{Detail, ExportEntry, ExportKey, Kinds, Walk};
 use std::io::{self, Write};
 
 /// A form that some program loads.
@@ -137,9 +138,9 @@ trait FormatWriter {
     /// What it can hold of a zone with these kinds of keys.
     fn kinds(&self, zone: Kinds) -> Kinds;
 
-    /// Whether it says what an answer is: then prefixes with different answers stay apart.
-    fn has_values(&self) -> bool {
-        false
+    /// How much it says of an entry.
+    fn detail(&self) -> Detail {
+        Detail::default()
     }
 
     /// Whether it can say this of a name.
@@ -216,7 +217,7 @@ pub fn export(
         return Ok(write_whole(&mut *writer, all, kinds, about, out)?);
     };
     let counts = count(&*writer, all, kinds)?;
-    let changes = Changes::since(earlier, all.of(kinds, writer.has_values()), &name)?;
+    let changes = Changes::since(earlier, all.of(kinds, writer.detail()), &name)?;
     let written = writer.changes(&about(counts), &changes, out);
     written.ok_or_else(|| ExportError::NoChanges(format.name()))??;
     Ok(out.flush()?)
@@ -231,7 +232,7 @@ fn write_whole(
 ) -> io::Result<()> {
     let about = about(count(writer, all, kinds)?);
     writer.head(&about, out)?;
-    all.of(kinds, writer.has_values()).entries(&mut |entry| {
+    all.of(kinds, writer.detail()).entries(&mut |entry| {
         if writer.holds(&entry.key, entry.is_excluded) {
             writer.entry(entry, out)?;
         }
@@ -244,7 +245,7 @@ fn write_whole(
 /// ExportCounts what an export holds, and what it leaves out.
 fn count(writer: &dyn FormatWriter, all: Walk<'_, '_>, kinds: Kinds) -> io::Result<ExportCounts> {
     let mut counts = ExportCounts::default();
-    all.of(all.kinds(), writer.has_values()).keys(&mut |key, is_excluded| {
+    all.of(all.kinds(), writer.detail()).keys(&mut |key, is_excluded| {
         if !kinds.has(key) || !writer.holds(key, is_excluded) {
             counts.left_out += 1;
             return Ok(());

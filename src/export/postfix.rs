@@ -1,7 +1,7 @@
 //! Tables of Postfix for addresses, `cidr:` (cidr_table(5)): for `check_client_access`, with texts, and for
 //! `postscreen_access_list`.
 
-use super::entries::{ExportEntry, Kinds};
+use super::entries::{Detail, ExportEntry, Kinds};
 use super::values::ExportValue;
 use super::{About, FormatWriter, one_line};
 use std::io::{self, Write};
@@ -28,8 +28,8 @@ impl FormatWriter for Table {
         Kinds { names: false, ..zone }
     }
 
-    fn has_values(&self) -> bool {
-        self.zone.is_some()
+    fn detail(&self) -> Detail {
+        Detail { values: self.zone.is_some(), ..Detail::default() }
     }
 
     fn head(&mut self, about: &About, out: &mut dyn Write) -> io::Result<()> {

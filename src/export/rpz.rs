@@ -1,7 +1,7 @@
 //! Response policy zones (draft-vixie-dnsop-dns-rpz): names are answered with NXDOMAIN, and so is what has
 //! an address that is listed (`rpz-ip`).
 
-use super::entries::{ExportEntry, ExportKey, Kinds, NameScope};
+use super::entries::{Detail, ExportEntry, ExportKey, Kinds, NameScope};
 use super::{About, FormatWriter};
 use crate::dump::write_master_name;
 use crate::wire::name::MAX_NAME;
@@ -25,6 +25,10 @@ impl<'s> Rpz<'s> {
 impl FormatWriter for Rpz<'_> {
     fn kinds(&self, zone: Kinds) -> Kinds {
         zone
+    }
+
+    fn detail(&self) -> Detail {
+        Detail { hidden_names: true, ..Detail::default() }
     }
 
     fn holds(&self, key: &ExportKey<'_>, _: bool) -> bool {

@@ -1,4 +1,5 @@
-//! Maps of rspamd: keys alone. It reads what stands behind a key as a symbol or a score.
+//! Maps of rspamd: keys alone, as it reads what stands behind one as a symbol or a score. Names are regular expressions,
+//! because its globs match in the middle of a name.
 
 use super::entries::{ExportEntry, ExportKey, Kinds, NameScope};
 use super::exim::one_kind;
@@ -25,12 +26,11 @@ impl FormatWriter for Rspamd {
 
     fn entry(&mut self, entry: &ExportEntry<'_>, out: &mut dyn Write) -> io::Result<()> {
         let ExportKey::Name(name, scope) = entry.key else { return writeln!(out, "{}", entry.key) };
-        if scope != NameScope::Below {
-            writeln!(out, "{}", ExportKey::Name(name, NameScope::Itself))?;
+        let name = ExportKey::Name(name, NameScope::Itself).to_string().replace('.', "\\.");
+        match scope {
+            NameScope::Itself => writeln!(out, "/^{name}$/"),
+            NameScope::Below => writeln!(out, "/\\.{name}$/"),
+            NameScope::Both => writeln!(out, "/(^|\\.){name}$/"),
         }
-        if scope != NameScope::Itself {
-            writeln!(out, "{}", ExportKey::Name(name, NameScope::Below))?;
-        }
-        Ok(())
     }
 }

@@ -4,7 +4,7 @@
 //! What is listed below a name but not there, and an exclusion of one name alone, cannot be said: use a
 //! response policy zone.
 
-use super::entries::{ExportEntry, ExportKey, Kinds, NameScope};
+use super::entries::{Detail, ExportEntry, ExportKey, Kinds, NameScope};
 use super::postfix::reason;
 use super::{About, FormatWriter, is_host_name};
 use std::io::{self, Write};
@@ -24,8 +24,8 @@ impl FormatWriter for Unbound {
         Kinds { addresses: false, ..zone }
     }
 
-    fn has_values(&self) -> bool {
-        true
+    fn detail(&self) -> Detail {
+        Detail { values: true, ..Detail::default() }
     }
 
     fn holds(&self, key: &ExportKey<'_>, is_excluded: bool) -> bool {
