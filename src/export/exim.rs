@@ -1,5 +1,7 @@
 //! Files of Exim's single-key lookups: addresses for `net-iplsearch`, names for `partial0-lsearch`. The data is
-//! what to say to the client; that of an exclusion is empty.
+//! what to say to the client; that of a name that is not listed is empty.
+//!
+//! A partial lookup tries the name, then `*.` before the name itself, then before those above it.
 
 use super::entries::{Detail, ExportEntry, ExportKey, Kinds, NameScope};
 use super::postfix::reason;
@@ -9,11 +11,13 @@ use std::io::{self, Write};
 pub(super) struct Exim {
     zone: String,
     names: bool,
+    /// The name that the last line is for, in wire form.
+    last: Vec<u8>,
 }
 
 impl Exim {
     pub(super) fn new(zone: &str, names: bool) -> Self {
-        Self { zone: zone.to_owned(), names }
+        Self { zone: zone.to_owned(), names, last: Vec::new() }
     }
 }
 
@@ -23,7 +27,7 @@ impl FormatWriter for Exim {
     }
 
     fn detail(&self) -> Detail {
-        Detail { values: true, ..Detail::default() }
+        Detail { values: true, hidden_names: true }
     }
 
     fn holds(&self, key: &ExportKey<'_>, _: bool) -> bool {
@@ -44,13 +48,13 @@ impl FormatWriter for Exim {
             // Its colons would end the key.
             key @ ExportKey::Ip6(_) => writeln!(out, "\"{key}\":{data}"),
             ExportKey::Name(name, scope) => {
-                if scope != NameScope::Below {
-                    writeln!(out, "{}:{data}", ExportKey::Name(name, NameScope::Itself))?;
+                // What is listed below a name only would be found for the name, too.
+                if scope == NameScope::Below && self.last != name {
+                    writeln!(out, "{}:", ExportKey::Name(name, NameScope::Itself))?;
                 }
-                if scope != NameScope::Itself {
-                    writeln!(out, "{}:{data}", ExportKey::Name(name, NameScope::Below))?;
-                }
-                Ok(())
+                self.last = name.to_vec();
+                let scope = if scope == NameScope::Itself { scope } else { NameScope::Below };
+                writeln!(out, "{}:{data}", ExportKey::Name(name, scope))
             }
         }
     }
