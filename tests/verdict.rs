@@ -133,6 +133,9 @@ fn commands_know_verdict_zones() {
         "{text}"
     );
     assert_eq!(code, Some(1), "{text}");
+    let (code, text) = run(&setup, &["check", "--config", "dnsbld.toml", "198.51.100.0/24"]);
+    assert!(text.contains("10 of 256 addresses") && text.contains("before it 127.0.0.2"), "{text}");
+    assert_eq!(code, Some(1), "{text}");
     let (code, text) = run(&setup, &["check-config", "dnsbld.toml"]);
     assert!(text.contains("all.bl.example: psbl uceprotect-1 apews-l2, allow own-white"), "{text}");
     assert_eq!(code, Some(0), "{text}");

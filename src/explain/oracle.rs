@@ -4,7 +4,7 @@ use super::key::{AskedKey, NotAKey};
 use super::lookup::{Coverage, KeyVerdict, LookupKey, ZoneLookup, look_up_in_all};
 use crate::history::Sought;
 use crate::wire::name::NameBuf;
-use crate::zone::sweep::{SweepOptions, sections};
+use crate::zone::sweep::{SweepOptions, address_sections};
 use crate::zone::{Catalog, Chaos, Counters, Dataset, Subzones, Zone};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -144,7 +144,7 @@ impl Oracle {
         };
         let mut found = Vec::new();
         for part in parts(zone, net) {
-            match sections(&part, options) {
+            match address_sections(&part, options) {
                 Ok(sections) if zone.is_served(self.now) => {
                     found
                         .extend(sections.map(|section| {

@@ -40,6 +40,16 @@ impl Scoring {
         self.datasets.iter().zip(self.weights.iter().copied())
     }
 
+    /// The lists, the strongest first.
+    pub fn datasets(&self) -> &[Arc<Dataset>] {
+        &self.datasets
+    }
+
+    /// The weight of each of them.
+    pub fn weights(&self) -> &[i32] {
+        &self.weights
+    }
+
     /// The weight of one of the lists.
     pub fn weight(&self, dataset: &Dataset) -> Option<i32> {
         self.lists().find(|(list, _)| std::ptr::eq(&***list, dataset)).map(|(_, weight)| weight)

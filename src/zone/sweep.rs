@@ -20,7 +20,7 @@ mod names;
 #[cfg(test)]
 mod tests;
 
-use super::{Dataset, Subzones, Zone};
+use super::{Dataset, Scoring, Subzones, Zone};
 use crate::answer::AnswerId;
 use crate::listing::records::Record;
 use crate::listing::{Answer, Asker};
@@ -140,17 +140,24 @@ pub fn sections(
     zone: &Zone,
     options: SweepOptions,
 ) -> Result<impl Iterator<Item = SweepSection<'_>>, Unswept> {
-    if zone.scoring.is_some() {
-        return Err(Unswept::Verdict);
-    }
+    if zone.scoring.is_some() { Err(Unswept::Verdict) } else { address_sections(zone, options) }
+}
+
+/// The same, of verdict zones, too, but for addresses alone: an address has hits there if its sum reaches a
+/// threshold, those of the lists with positive weights.
+pub fn address_sections(
+    zone: &Zone,
+    options: SweepOptions,
+) -> Result<impl Iterator<Item = SweepSection<'_>>, Unswept> {
     let combined = zone.datasets.iter().find_map(|set| set.subzones.as_ref());
     let is_alone = combined.is_none() || zone.datasets.len() == 1;
     if !is_alone || zone.allow.iter().any(|set| set.subzones.is_some()) {
         return Err(Unswept::NotAlone);
     }
+    let datasets = zone.scoring.as_ref().map_or(&zone.datasets[..], |scoring| scoring.datasets());
     let whole = combined
         .is_none()
-        .then(|| SweepSection::new(zone, &zone.datasets, zone.apex.clone(), Vec::new(), options));
+        .then(|| SweepSection::new(zone, datasets, zone.apex.clone(), Vec::new(), options));
     let subzones = combined.map_or(&[][..], Subzones::all);
     let parts = subzones.iter().filter_map(move |subzone| {
         let apex = subzone.apex.join(&zone.apex)?;
@@ -226,23 +233,18 @@ impl<'z> SweepSection<'z> {
         ranges_from(start, |address| self.of_ip6(address))
     }
 
-    /// The last IPv4 address before `start` that some dataset lists, whether an allow list has it or not.
+    /// The last IPv4 address before `start` that some dataset lists, whether an allow list has it or not, and
+    /// whatever the sum is of a verdict zone.
     pub fn last_ip4_before(&self, start: u32) -> Option<u32> {
         last_before(start, |from, to| {
-            self.datasets
-                .iter()
-                .filter_map(|set| set.ip4.as_ref())
-                .any(|trie| trie.any_in(from, to))
+            self.lists().filter_map(|set| set.ip4.as_ref()).any(|trie| trie.any_in(from, to))
         })
     }
 
-    /// The last IPv6 address before `start` that some dataset lists, whether an allow list has it or not.
+    /// The last IPv6 address before `start` that some dataset lists, as [`last_ip4_before`](Self::last_ip4_before).
     pub fn last_ip6_before(&self, start: u128) -> Option<u128> {
         last_before(start, |from, to| {
-            self.datasets
-                .iter()
-                .filter_map(|set| set.ip6.as_ref())
-                .any(|trie| trie.any_in(from, to))
+            self.lists().filter_map(|set| set.ip6.as_ref()).any(|trie| trie.any_in(from, to))
         })
     }
 
@@ -276,6 +278,28 @@ impl<'z> SweepSection<'z> {
     /// True if some dataset can list names.
     pub fn has_names(&self) -> bool {
         self.has_names
+    }
+
+    /// The weight of the dataset at this place; 1 in other zones than verdict zones.
+    fn weight(&self, dataset: usize) -> i32 {
+        let scoring = self.zone.scoring.as_ref();
+        scoring.map_or(1, |scoring| scoring.weights().get(dataset).copied().unwrap_or(0))
+    }
+
+    /// The datasets that list what they have.
+    fn lists(&self) -> impl Iterator<Item = &'z Dataset> {
+        let lists = self.datasets.iter().enumerate();
+        lists.filter(|(number, _)| self.weight(*number) > 0).map(|(_, list)| &**list)
+    }
+
+    /// What is left in a verdict zone of the hits of an address: those that list it, if the sum of all is enough.
+    fn weigh(&self, scoring: &Scoring, hits: &mut Vec<Hit>) {
+        let place = |hit: &Hit| usize::from(hit.dataset);
+        let mut counted: Vec<usize> = hits.iter().map(place).collect();
+        counted.dedup();
+        let sum = counted.into_iter().map(|number| self.weight(number)).sum();
+        let is_listed = scoring.value(sum).is_some();
+        hits.retain(|hit| is_listed && self.weight(place(hit)) > 0);
     }
 
     /// The hit of an answer, if it has a value for the client.

@@ -13,8 +13,8 @@
 use super::names::{AddressNode, Merge};
 use super::{Hit, HitKind, Hits, SweepSection, Visitor};
 use crate::answer::AnswerId;
-use crate::zone::Dataset;
 use crate::zone::key::{MAPPED, MAPPED_END, SIX_TO_FOUR, TestPoint};
+use crate::zone::{Dataset, ZoneState};
 use hashbrown::HashMap;
 use std::rc::Rc;
 
@@ -290,11 +290,18 @@ impl SweepSection<'_> {
             hits.extend(ip4.filter(|_| with_ip4).and_then(|id| self.hit(number, id, HitKind::Ip4)));
             hits.extend(ip6.and_then(|id| self.hit(number, id, HitKind::Ip6)));
         }
-        let is_allowed = self.zone.allow.iter().fold(false, |allowed, set| {
+        // Those of a verdict zone stand among its lists.
+        let allow = if self.zone.scoring.is_some() { &[][..] } else { &self.zone.allow };
+        let is_allowed = allow.iter().fold(false, |allowed, set| {
             let (ip4, ip6) = runs(set);
             allowed || ip4.is_some() || ip6.is_some()
         });
         let never = match self.test_point(ip4, ip6, &mut last4, &mut last6) {
+            Some(true) if self.zone.scoring.is_some() => {
+                let key = if ip4.is_some() { HitKind::Ip4 } else { HitKind::Ip6 };
+                self.list_test_point(&mut hits, key);
+                false
+            }
             Some(true) => {
                 let key = if ip4.is_some() { HitKind::Ip4 } else { HitKind::Ip6 };
                 if hits.is_empty() && (with_ip4 || ip4.is_none()) {
@@ -309,7 +316,30 @@ impl SweepSection<'_> {
             hits.clear();
             hits.extend(self.has_names.then_some(Hit::NEVER));
         }
+        if let Some(scoring) = &self.zone.scoring {
+            self.weigh(scoring, &mut hits);
+        }
         (hits, last4, last6)
+    }
+
+    /// Has all lists of a verdict zone with positive weights list the test point, if the zone has all its data.
+    fn list_test_point(&self, hits: &mut Vec<Hit>, key: HitKind) {
+        hits.retain(|hit| self.weight(hit.dataset.into()) > 0);
+        let is_live = self.zone.state == ZoneState::Live;
+        for (number, set) in self.datasets.iter().enumerate() {
+            let (place, has_key) = (
+                number as u16,
+                match key {
+                    HitKind::Ip4 => set.ip4.is_some(),
+                    _ => set.ip6.is_some(),
+                },
+            );
+            let is_missing = hits.iter().all(|hit| hit.dataset != place);
+            if is_live && has_key && is_missing && self.weight(number) > 0 {
+                hits.push(Hit { dataset: place, answer: AnswerId(1), key, test_point: true });
+            }
+        }
+        hits.sort_by_key(|hit| hit.dataset);
     }
 
     /// True if the key is the test point that is always listed, false if it is the one that is never

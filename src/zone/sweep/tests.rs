@@ -3,7 +3,7 @@ use crate::listing::AnswersBuilder;
 use crate::listing::names::{NamesBuilder, Scope};
 use crate::range::Range;
 use crate::trie::{Trie4, Trie6};
-use crate::zone::{Counters, Ns, Soa, ZoneState};
+use crate::zone::{Counters, Ns, Soa, Threshold, ZoneState};
 
 fn name(text: &str) -> NameBuf {
     text.parse().unwrap()
@@ -213,4 +213,39 @@ fn neighbours_are_the_nearest_listed_addresses() {
     {
         assert_eq!(section.last_ip6_before(address), before, "{address:#x}");
     }
+}
+
+/// The slow sum of each address.
+#[test]
+fn ranges_of_a_verdict_zone_are_those_whose_sum_is_enough() {
+    let weighed: [(&[(u32, u32)], i32); 4] = [
+        (&[(3, 9), (20, 30)], 5),
+        (&[(8, 12), (25, 27), (40, 50)], 3),
+        (&[(9, 9), (22, 26), (45, 45)], -3),
+        (&[(50, 60)], 1),
+    ];
+    let lists: Vec<_> = weighed.iter().map(|(ranges, weight)| (ip4(ranges), *weight)).collect();
+    let thresholds = vec![Threshold { sum: 4, a: [127, 0, 0, 4].into() }];
+    let of_sign = |is_positive: bool| {
+        let lists = lists.iter().filter(move |(_, weight)| (*weight > 0) == is_positive);
+        lists.map(|(list, _)| Arc::clone(list)).collect()
+    };
+    let verdict = Zone {
+        scoring: Some(Arc::new(Scoring::new(lists.clone(), thresholds))),
+        ..zone(of_sign(true), of_sign(false))
+    };
+    let options = SweepOptions { now: 0, ip4_in_ip6: false };
+    assert_eq!(sections(&verdict, options).err(), Some(Unswept::Verdict));
+    let section = address_sections(&verdict, options).unwrap().next().unwrap();
+    let found: Vec<_> = section.ip4().map(|range| (range.start, range.end)).collect();
+    for address in 0..70 {
+        let having = weighed.iter().filter(|(ranges, _)| {
+            ranges.iter().any(|&(start, end)| (start..=end).contains(&address))
+        });
+        let sum: i32 = having.map(|(_, weight)| weight).sum();
+        let is_found = found.iter().any(|&(start, end)| (start..=end).contains(&address));
+        assert_eq!(is_found, sum >= 4, "{address}");
+    }
+    assert_eq!(found.last(), Some(&(0x7f00_0002, 0x7f00_0002)));
+    assert_eq!(section.last_ip4_before(100), Some(60));
 }
