@@ -8,6 +8,7 @@ mod cli;
 mod clients;
 mod common;
 mod confinement;
+mod container;
 mod control;
 mod delayed;
 mod deploy;
