@@ -6,9 +6,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
-use crate::common::{
-    Ended, LIMIT, Process, dig, ended, is_root, run, sealed, skip, temp_dir, wait_until,
-};
+use crate::common::{LIMIT, Process, dig, ended, is_root, run, sealed, skip, temp_dir, wait_until};
 
 const CONTAINER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/container");
 const FILE: &str = include_str!("../deploy/container/Containerfile");
@@ -50,16 +48,19 @@ fn the_image_of_the_server_has_all_it_needs_and_is_healthy_with_its_lists() {
         let server_addr: SocketAddr = "127.0.0.1:5300".parse().expect("an address");
         let answers = |name: &str| dig(server_addr, &format!("{name} A")).data() == ["127.0.0.2"];
         server.wait(LIMIT, |_| answers("2.0.0.127.white.example"));
-        let health = || -> Ended { ended(inside(&root, &words(check))) };
+        let health = || ended(inside(&root, &words(check)));
         assert_eq!(health().code, 1, "without its list");
 
         let list = root.join("var/lib/dnsbld/mirror/psbl");
         fs::create_dir(&list).expect("our folder");
         fs::write(list.join("psbl.txt"), "192.0.2.1\n127.0.0.2\n").expect("our folder");
         assert!(wait_until(LIMIT, || answers("1.2.0.192.psbl.surriel.com")), "{}", server.out());
-        // A feed that nobody has fetched is no fault of the server.
+        // The other container fetches the feed, which is all that is wrong here.
         let said = health();
-        assert_eq!(said.code, 0, "{said:?}");
+        let wrong: Vec<_> = said.out.lines().rev().take_while(|line| !line.is_empty()).collect();
+        assert!(wrong.len() == 1 && wrong[0].starts_with("feed psbl: never-fetched"), "{said:?}");
+        let of_zone = [words(check), vec!["white.example".to_owned()]].concat();
+        assert_eq!(ended(inside(&root, &of_zone)).code, 0);
         assert!(fs::read_dir(root.join("var/lib/dnsbld/state")).expect("a folder").count() > 0);
     });
 }
