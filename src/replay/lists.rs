@@ -3,7 +3,7 @@
 use crate::config::Settings;
 use crate::listing::Asker;
 use crate::zone::lookup::{Ip4, Ip6, Match, lookup};
-use crate::zone::{Dataset, Zone};
+use crate::zone::{Dataset, Scoring, Zone};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -14,6 +14,8 @@ pub(crate) struct List {
     pub(crate) name: String,
     pub(super) datasets: Vec<Arc<Dataset>>,
     pub(super) allow: Vec<Arc<Dataset>>,
+    /// It is a verdict zone: the sum of its lists decides.
+    pub(super) scoring: Option<Arc<Scoring>>,
     /// It lists whom to let in: being on it rejects nobody.
     pub(crate) is_allow_list: bool,
     /// It lacks data.
@@ -44,11 +46,12 @@ pub(crate) fn of_zones(settings: &Settings, zones: &[Zone]) -> Vec<List> {
         let allow: Vec<_> = zone.allow.iter().flat_map(flat).collect();
         let mut add = |name: String, datasets: Vec<Arc<Dataset>>, is_section: bool| {
             if datasets.iter().any(|set| set.ip4.is_some() || set.ip6.is_some()) {
-                let allow = allow.clone();
+                let (allow, scoring) = (allow.clone(), zone.scoring.clone());
                 lists.push(List {
                     name,
                     datasets,
                     allow,
+                    scoring,
                     is_allow_list,
                     is_incomplete,
                     is_section,
@@ -80,14 +83,10 @@ fn flat(set: &Arc<Dataset>) -> Vec<Arc<Dataset>> {
 impl List {
     /// What it says of an address at that time, in seconds since 1970.
     pub(crate) fn verdict(&self, address: IpAddr, now: u64) -> ListVerdict {
-        let mut verdict = ListVerdict::NotListed;
-        self.matches(address, now, |found| {
-            verdict = match found.allowed_by {
-                Some(_) => ListVerdict::Allowed,
-                None => ListVerdict::Listed,
-            };
-        });
-        verdict
+        match &self.scoring {
+            None => verdict(&self.datasets, &self.allow, address, now),
+            Some(scoring) => weigh(scoring, address, now),
+        }
     }
 
     /// The names of the datasets whose histories are its own: a combined dataset has one for all its sections.
@@ -95,20 +94,45 @@ impl List {
         let names = self.datasets.iter().map(|set| set.name.as_str());
         names.filter(|_| !self.is_section)
     }
+}
 
-    fn matches(&self, address: IpAddr, now: u64, mut take: impl FnMut(Match<'_>)) {
-        let asker = Asker { now, has_key: false };
-        let sink = |found: Match<'_>| {
-            let is_given = !found.dataset.answers.has_gates()
-                || found.answer().values_for(asker).next().is_some();
-            if is_given {
-                take(found);
-            }
+/// What datasets say of an address, and allow lists before them.
+fn verdict(
+    datasets: &[Arc<Dataset>],
+    allow: &[Arc<Dataset>],
+    address: IpAddr,
+    now: u64,
+) -> ListVerdict {
+    let asker = Asker { now, has_key: false };
+    let mut verdict = ListVerdict::NotListed;
+    let sink = |found: Match<'_>| {
+        let is_given =
+            !found.dataset.answers.has_gates() || found.answer().values_for(asker).next().is_some();
+        verdict = match found.allowed_by {
+            _ if !is_given => verdict,
+            Some(_) => ListVerdict::Allowed,
+            None => ListVerdict::Listed,
         };
-        let Self { datasets, allow, .. } = self;
-        match address {
-            IpAddr::V4(address) => lookup(datasets, allow, None, &Ip4(address.to_bits()), sink),
-            IpAddr::V6(address) => lookup(datasets, allow, None, &Ip6(address.to_bits()), sink),
-        };
+    };
+    match address {
+        IpAddr::V4(address) => lookup(datasets, allow, None, &Ip4(address.to_bits()), sink),
+        IpAddr::V6(address) => lookup(datasets, allow, None, &Ip6(address.to_bits()), sink),
+    };
+    verdict
+}
+
+/// What a verdict zone says of an address.
+fn weigh(scoring: &Scoring, address: IpAddr, now: u64) -> ListVerdict {
+    let (mut sum, mut listed) = (0, 0);
+    for (dataset, weight) in scoring.lists() {
+        if verdict(std::slice::from_ref(dataset), &[], address, now) == ListVerdict::Listed {
+            sum += weight;
+            listed += weight.max(0);
+        }
+    }
+    match (scoring.value(sum), scoring.value(listed)) {
+        (Some(_), _) => ListVerdict::Listed,
+        (None, Some(_)) => ListVerdict::Allowed,
+        (None, None) => ListVerdict::NotListed,
     }
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::listing::AnswersBuilder;
 use crate::range::Range;
 use crate::trie::Trie4;
-use crate::zone::Dataset;
+use crate::zone::{Dataset, Scoring, Threshold};
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -27,6 +27,7 @@ fn lists(bits: &[(u8, u8, bool)]) -> Vec<List> {
         name: format!("l{number}.test"),
         datasets: vec![dataset(*listed)],
         allow: vec![dataset(*allowed)],
+        scoring: None,
         is_allow_list: *is_allow_list,
         is_incomplete: false,
         is_section: false,
@@ -125,6 +126,19 @@ proptest! {
         compare(outcomes.next().unwrap(), &|it| !sum(it).is_empty() && sum(it).iter().sum::<i64>() >= at);
         prop_assert!(outcomes.next().is_none());
     }
+}
+
+/// Address 0 is on no list of a verdict zone, the next ones on one, the other, both, and both with an allow list.
+#[test]
+fn a_verdict_zone_lists_by_the_sum() {
+    let weighed = vec![(dataset(0b11010), 3), (dataset(0b11100), 2), (dataset(0b10000), -4)];
+    let thresholds = vec![Threshold { sum: 3, a: [127, 0, 0, 3].into() }];
+    let mut lists = lists(&[(0, 0, false)]);
+    lists[0].scoring = Some(Arc::new(Scoring::new(weighed, thresholds)));
+    let verdicts =
+        (0..5_u32).map(|it| lists[0].verdict(std::net::Ipv4Addr::from_bits(it).into(), 0));
+    use ListVerdict::{Allowed, Listed, NotListed};
+    assert_eq!(verdicts.collect::<Vec<_>>(), [NotListed, Listed, NotListed, Listed, Allowed]);
 }
 
 #[test]
