@@ -50,6 +50,7 @@ fn everybody_can_read_the_pages() {
         ("/k/192.0.2.2", &LOOKS[1..3]),
         ("/zone/bl.example", &LOOKS[1..3]),
         ("/load/list/1", &LOOKS[1..3]),
+        ("/map/bl.example?net=192.0.2.0/24", &LOOKS[1..3]),
         ("/overrides", &LOOKS[1..3]),
     ] {
         for look in looks {

@@ -10,7 +10,7 @@ pub(super) enum Part {
 }
 
 /// Elements that have no end (HTML, section 13.1.2).
-const VOID: [&str; 5] = ["meta", "link", "input", "br", "img"];
+const VOID: [&str; 6] = ["meta", "link", "input", "br", "img", "area"];
 
 /// All parts of a page.
 ///

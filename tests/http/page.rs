@@ -107,7 +107,7 @@ fn safe(reply: &HttpReply) -> Vec<Part> {
         let Part::Open(name, attributes) = part else { continue };
         let known = "html head meta title link script body a header form label input button p main h1 h2 h3 h4 \
                      div nav span small strong code time ul ol li dl dt dd section figure figcaption svg desc \
-                     path rect details summary table thead tbody tr th td";
+                     path rect details summary img map area caption table thead tbody tr th td";
         assert!(known.split(' ').any(|known| known == name.trim()), "{name}");
         for (attribute, value) in attributes {
             assert!(!attribute.starts_with("on") && attribute != "style", "{attribute}");
@@ -121,7 +121,10 @@ fn safe(reply: &HttpReply) -> Vec<Part> {
         }
     }
     let scripts: Vec<_> = attributes(&parts, "src").collect();
-    assert!(scripts.iter().all(|source| *source == "/page.js"), "{scripts:?}");
+    assert!(
+        scripts.iter().all(|source| *source == "/page.js" || source.starts_with("/picture/")),
+        "{scripts:?}"
+    );
     parts
 }
 
@@ -292,6 +295,33 @@ fn senders_that_allow_lists_let_in_have_a_page() {
     assert_eq!((&told()["list"], &told()["allow"]), (&"list".into(), &"white".into()));
     for want in ["192.0.2.1", "list", "white"] {
         assert!(page().contains(want), "{want}: {}", page());
+    }
+}
+
+#[test]
+fn a_zone_has_a_map_that_leads_to_entries() {
+    let site = Site::start();
+    let links = |path: &str| {
+        let parts = safe(&site.http.get(path));
+        attributes(&parts, "href").map(str::to_owned).collect::<Vec<_>>()
+    };
+    let has = |links: &[String], link: &str| links.iter().any(|other| other == link);
+    assert!(has(&links("/zone/bl.example"), "/map/bl.example"));
+    let whole = links("/map/bl.example");
+    assert!(has(&whole, "/map/bl.example?net=192.0.0.0%2F8"), "{whole:?}");
+    let part = links("/map/bl.example?net=192.0.0.0%2F8");
+    assert!(has(&part, "/lookup?key=192.0.0.0%2F16"), "{part:?}");
+    let mut curl = Command::new("curl");
+    let url = format!("http://{}/picture/bl.example?net=192.0.2.0/24", site.http.0);
+    let picture = curl.args(["-sS", &url]).output().expect("it is installed").stdout;
+    let reader = png::Decoder::new(std::io::Cursor::new(picture)).read_info().expect("a picture");
+    assert_eq!((reader.info().width, reader.info().height), (1088, 1192));
+    assert!(!has(&links("/zone/domains.example"), "/map/domains.example"));
+    for path in
+        ["domains.example", "other.example", "bl.example?net=x", "bl.example?net=10.0.0.0/25"]
+    {
+        assert_eq!(site.http.get(&format!("/map/{path}")).status, 404, "{path}");
+        assert_eq!(site.http.get(&format!("/picture/{path}")).status, 404, "{path}");
     }
 }
 

@@ -54,6 +54,21 @@ pub struct Map {
     is_of_changes: bool,
 }
 
+/// A square of the grid: a part of what the map is of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Square {
+    /// The network.
+    pub net: Ipv4Net,
+    /// How many of its addresses are listed.
+    pub listed: u64,
+    /// Where it begins in the picture, from the left and from the top, and its side, in points.
+    pub left: usize,
+    /// From the top.
+    pub top: usize,
+    /// The side.
+    pub side: usize,
+}
+
 /// How many addresses there are of each sort.
 #[derive(Clone, Copy, Default)]
 struct Cell {
@@ -141,6 +156,40 @@ impl Map {
         self.draw_legend(&mut points);
         Picture { width: WIDTH, points, colours: colours() }
     }
+
+    /// The squares of the grid in which something of these ranges is, in the order of their addresses.
+    pub fn squares(&self, ranges: impl Iterator<Item = (u32, u32)>) -> Vec<Square> {
+        let bits = SQUARES_BITS.min(self.side_bits);
+        let len = u32::from(self.net.prefix_len()) + 2 * bits;
+        let size = 1_u64 << (32 - len);
+        let (first, last) = (u32::from(self.net.network()), u32::from(self.net.broadcast()));
+        let mut listed = vec![0; 1 << (2 * bits)];
+        for (start, end) in ranges {
+            let (mut start, end) = (u64::from(start.max(first)), u64::from(end.min(last)));
+            while start <= end {
+                let number = (start - u64::from(first)) / size;
+                let until = (u64::from(first) + (number + 1) * size - 1).min(end);
+                listed[number as usize] += until - start + 1;
+                start = until + 1;
+            }
+        }
+        let (scale, side) = (SIDE >> self.side_bits, SIDE >> bits);
+        let square = |(number, listed): (usize, u64)| {
+            let first = first + (number as u64 * size) as u32;
+            let (column, row) = self.column_and_row(first);
+            Square {
+                net: Ipv4Net::new_assert(first.into(), len as u8),
+                listed,
+                left: MARGIN + column * scale / side * side,
+                top: TITLE + row * scale / side * side,
+                side,
+            }
+        };
+        listed.into_iter().enumerate().filter(|(_, listed)| *listed > 0).map(square).collect()
+    }
+
+    /// The width and the height of the picture, in points.
+    pub const SIZE: (usize, usize) = (WIDTH, TITLE + SIDE + LEGEND);
 
     fn draw_cells(&self, points: &mut [u8]) {
         let scale = SIDE >> self.side_bits;
@@ -412,6 +461,23 @@ mod tests {
         assert_eq!(point(&picture, SIDE - 1, 0), LISTED);
         let listed = (0..SIDE * SIDE).filter(|at| point(&picture, at % SIDE, at / SIDE) >= LISTED);
         assert_eq!(listed.count(), 64 * 64 + 1);
+    }
+
+    #[test]
+    fn squares_are_where_their_networks_are() {
+        let ranges = [(0x0a00_0000, 0x0b00_0000), (u32::MAX, u32::MAX)];
+        let map = |net: &str| Map::new(net.parse().unwrap(), false);
+        let picture = map("0.0.0.0/0").picture("");
+        assert_eq!(Map::SIZE, (picture.width, picture.points.len() / picture.width));
+        let squares = map("0.0.0.0/0").squares(ranges.into_iter());
+        let told: Vec<_> = squares.iter().map(|it| (it.net.to_string(), it.listed)).collect();
+        let wanted = [("10.0.0.0/8", 1 << 24), ("11.0.0.0/8", 1), ("255.0.0.0/8", 1)];
+        assert_eq!(told, wanted.map(|(net, listed)| (net.to_owned(), listed)));
+        let Square { left, top, side, .. } = squares[0];
+        assert_eq!((left, top, side), (MARGIN + 192, TITLE + 192, 64));
+        let part = map("10.0.0.0/8").squares(ranges.into_iter());
+        assert_eq!((part.len(), part[7].net.to_string()), (256, "10.7.0.0/16".to_owned()));
+        assert_eq!(map("10.0.0.7/32").squares(ranges.into_iter())[0].side, SIDE);
     }
 
     #[test]

@@ -33,6 +33,8 @@ const ROUTES: &[Route] = &[
     Route { path: "/k/", teller: Reader(page::key) },
     Route { path: "/zone/", teller: Reader(page::zone) },
     Route { path: "/load/", teller: Reader(page::load) },
+    Route { path: "/map/", teller: Reader(page::map) },
+    Route { path: "/picture/", teller: Reader(page::picture) },
     Route { path: "/overrides", teller: AtOnce(page::overrides) },
     Route { path: "/page.css", teller: AtOnce(page::style) },
     Route { path: "/page.js", teller: AtOnce(page::script) },

@@ -5,7 +5,7 @@ use super::super::answer::{Answer, Asked};
 use super::super::form;
 use super::plot::{DAY, HOUR, plot};
 use super::words::{ago_or_none, bytes, count, link, percent, share, stamp};
-use super::{Document, Mood, tables};
+use super::{Document, Mood, map, tables};
 use crate::explain::check::Effort;
 use crate::explain::past::{LoadFigures, LoadPast};
 use crate::history::Recent;
@@ -106,6 +106,9 @@ fn whole(observation: &Observation, told: &ZonePast<'_>) -> Markup {
                 (plot(DAY, &minutes.minutes, history.newest))
             }
         }
+        @if has_map(observation, &zone.name) {
+            p { a href={ "/map/" (form::encoded(&zone.name)) } { "Map of the IPv4 addresses that it lists" } }
+        }
         (tables::datasets(now, datasets.iter().copied(), &Markup::default()))
         section aria-labelledby="loads" {
             h2 #loads { "Last loads " small { "times in UTC" } }
@@ -121,6 +124,13 @@ fn whole(observation: &Observation, told: &ZonePast<'_>) -> Markup {
             a href={ "/api/zone/" (form::encoded(&zone.name)) } { "zone" } "."
         }
     }
+}
+
+fn has_map(observation: &Observation, name: &str) -> bool {
+    observation.catalog.as_ref().is_some_and(|catalog| {
+        let catalog = catalog.load();
+        catalog.zones().iter().any(|zone| map::is_there(zone) && zone.apex.to_string() == name)
+    })
 }
 
 fn facts(observation: &Observation, told: &ZonePast<'_>) -> Markup {
