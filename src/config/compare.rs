@@ -1,6 +1,8 @@
 //! A reload: what a new configuration changes at once, and what waits for a restart.
 
-use super::settings::{Dataset, QueryLog, QueryLogFormat, Server, Settings, StatsFile};
+use super::settings::{
+    Dataset, QueryLog, QueryLogFormat, Server, Settings, StatsFile, WatchEntry,
+};
 use crate::wire::name::NameBuf;
 use crate::zonefile::Kind;
 use std::collections::{HashMap, HashSet};
@@ -90,6 +92,7 @@ pub fn reload(running: &Settings, mut wanted: Settings) -> (Settings, Changes) {
     let mut changes = Changes::default();
     changes.keep_what_needs_a_restart(&running.server, &mut wanted.server);
     changes.compare_server(&running.server, &wanted.server);
+    changes.compare_watch(&running.watch, &wanted.watch);
     changes.compare_datasets(running, &wanted);
     changes.compare_zones(running, &wanted);
     (wanted, changes)
@@ -212,6 +215,15 @@ impl Changes {
             list => list.join(", "),
         };
         self.value("server.acl", names(&old.acl), names(&new.acl));
+    }
+
+    fn compare_watch(&mut self, old: &[WatchEntry], new: &[WatchEntry]) {
+        let named = |WatchEntry { subject, label }: &WatchEntry| format!("{subject} ({label})");
+        let list = |watch: &[WatchEntry]| match watch {
+            [] => "none".to_owned(),
+            watch => watch.iter().map(named).collect::<Vec<_>>().join(", "),
+        };
+        self.value("watch", list(old), list(new));
     }
 
     fn value<T: PartialEq + Display>(&mut self, key: &'static str, old: T, new: T) {

@@ -46,6 +46,39 @@ pub struct Settings {
     pub zones: Vec<Zone>,
     /// The feeds, which `dnsbld sync` fetches.
     pub mirror: Mirror,
+    /// The networks and domains of one's own, of which is told when a list has them, in the order of the
+    /// configuration.
+    pub watch: Vec<WatchEntry>,
+}
+
+/// What is watched, and what people call it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WatchEntry {
+    /// What.
+    pub subject: WatchSubject,
+    /// Its name for people.
+    pub label: String,
+}
+
+/// A network or a domain of one's own.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum WatchSubject {
+    /// All addresses of a prefix.
+    Prefix(IpNet),
+    /// A domain, in lower case, and all names below it.
+    Domain(Box<NameBuf>),
+}
+
+impl fmt::Display for WatchSubject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Prefix(prefix) if prefix.prefix_len() == prefix.max_prefix_len() => {
+                prefix.addr().fmt(f)
+            }
+            Self::Prefix(prefix) => prefix.fmt(f),
+            Self::Domain(name) => name.fmt(f),
+        }
+    }
 }
 
 impl Settings {

@@ -5,7 +5,7 @@
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Visitor};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use toml::Spanned;
 
@@ -24,6 +24,7 @@ pub(super) struct Spec {
     pub(super) guard: GuardSpec,
     pub(super) stats: StatsSpec,
     pub(super) history: HistorySpec,
+    pub(super) watch: HashMap<Spanned<String>, Spanned<String>>,
     pub(super) dataset: Vec<Spanned<DatasetSpec>>,
     pub(super) zone: Vec<Spanned<ZoneSpec>>,
     pub(super) mirror: MirrorSpec,

@@ -73,6 +73,7 @@ pub use lookup::NameLookup;
 pub use top_level::TopLevel;
 
 use crate::flat_array::{ArrayReader, ArrayWriter, FlatArray};
+use crate::wire::name::NameBuf;
 use table::Bucket;
 use tld_index::TldEntry;
 
@@ -93,6 +94,12 @@ impl NameTree {
     /// 6.1).
     pub fn iter(&self) -> Iter<'_> {
         Iter::new(self)
+    }
+
+    /// Of the [canonical listing](Self::iter), the entries of the names above a name, given in wire form and lower
+    /// case, of the name itself, and of those below it. Nothing else is walked through.
+    pub fn iter_along(&self, name: &NameBuf) -> impl Iterator<Item = NameEntry> {
+        Iter::along(self, name)
     }
 
     /// The number of names that have an entry.

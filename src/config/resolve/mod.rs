@@ -10,6 +10,7 @@ mod handed;
 mod http;
 mod server;
 mod verdict;
+mod watch;
 mod zone;
 
 use super::error::{ConfigDiagnostic, Problem};
@@ -55,11 +56,12 @@ pub(super) fn resolve(
     resolver.logged_zones(&spec.server, &zones);
     let http = spec.http.as_ref().and_then(|http| resolver.http(http, &server));
     let history = resolver.history(&spec.history);
+    let watch = resolver.watch(&spec.watch);
     let server = Server { acl, http, history, top: server::top(&spec.stats), ..server };
     let Resolver { faults, mut errors, warnings, .. } = resolver;
     errors.extend(faults.into_iter().map(|fault| fault.diagnostic));
     errors.sort_by_key(|diagnostic| diagnostic.place);
-    let settings = Settings { server, datasets, zones, mirror }.with_neighbours();
+    let settings = Settings { server, datasets, zones, mirror, watch }.with_neighbours();
     Resolved { settings, errors, warnings }
 }
 

@@ -1,6 +1,7 @@
 //! Walking a tree in canonical order.
 
 use super::NameTree;
+use super::label::Label;
 use super::record::{self, Children, Node, NodeEntry};
 use crate::answer::AnswerId;
 use crate::wire::name::{MAX_NAME, NameBuf};
@@ -26,6 +27,8 @@ pub struct Iter<'a> {
     name: [u8; MAX_NAME],
     /// How many records may still be read: damaged bytes could lead around in circles.
     budget: usize,
+    /// The name whose way through the tree is gone alone.
+    along: Option<NameBuf>,
 }
 
 #[derive(Clone, Copy)]
@@ -39,12 +42,22 @@ struct Pending {
 
 impl<'a> Iter<'a> {
     pub(super) fn new(tree: &'a NameTree) -> Self {
+        Self::start(tree, None)
+    }
+
+    /// Goes the way of one name alone, and through what is below it.
+    pub(super) fn along(tree: &'a NameTree, name: &NameBuf) -> Self {
+        Self::start(tree, Some(name.clone()))
+    }
+
+    fn start(tree: &'a NameTree, along: Option<NameBuf>) -> Self {
         let bytes = &tree.records;
         let root = Node::root(bytes, tree.root as usize);
         let root = root.and_then(|mut root| Some((root.take_answers(bytes)?, root)));
         let budget = tree.records.len();
         let said = root.map(|(said, _)| said);
-        let mut iter = Self { tree, root: said, pending: Vec::new(), name: [0; MAX_NAME], budget };
+        let name = [0; MAX_NAME];
+        let mut iter = Self { tree, root: said, pending: Vec::new(), name, budget, along };
         if let Some(children) = root.and_then(|(_, root)| root.children(bytes)) {
             iter.push(children, 1);
         }
@@ -53,6 +66,9 @@ impl<'a> Iter<'a> {
 
     /// Adds the records of a node's children to those to come.
     fn push(&mut self, children: Children, parent_len: u8) {
+        if let Some(label) = self.label_below(parent_len) {
+            return self.push_child(children, &label, parent_len);
+        }
         let first = self.pending.len();
         match children {
             Children::None => {}
@@ -68,6 +84,54 @@ impl<'a> Iter<'a> {
         };
         self.pending[first..]
             .sort_unstable_by(|a, b| b.prefix.cmp(&a.prefix).then_with(|| label(b).cmp(&label(a))));
+    }
+
+    /// The label that the way of the name goes on with below one of its parents.
+    fn label_below(&self, parent_len: u8) -> Option<Vec<u8>> {
+        let name = self.along.as_ref()?.as_wire();
+        let above = name.len().checked_sub(usize::from(parent_len))?;
+        let mut at = 0;
+        while at < above {
+            let next = at + 1 + usize::from(name[at]);
+            if next == above {
+                return Some(name[at + 1..next].to_vec());
+            }
+            at = next;
+        }
+        None
+    }
+
+    /// Adds the record of one child to those to come.
+    fn push_child(&mut self, children: Children, label: &[u8], parent_len: u8) {
+        let (bytes, buckets) = (&self.tree.records, &self.tree.buckets);
+        let first = match children {
+            Children::None => None,
+            Children::Inline(start) => Some(start),
+            Children::Table(table) => {
+                let first = table.find(buckets, Label::of(label));
+                first.and_then(|first| match record::sorted(bytes, first) {
+                    None => Some(first),
+                    Some(table) => table.find_sorted(buckets, bytes, label),
+                })
+            }
+        };
+        let mut at = first.unwrap_or(bytes.len());
+        for record in record::records(bytes, at).take(self.budget) {
+            if record.label == label {
+                self.pending.push(Pending { prefix: [0; 8], at: at as u32, parent_len });
+            }
+            self.budget -= 1;
+            at = record.end;
+        }
+    }
+
+    /// True if a name is on the way of the name that is looked for, or below that.
+    fn is_along(&self, len: u8) -> bool {
+        let Some(wanted) = &self.along else { return true };
+        let name = NameBuf::from_wire(&self.name[MAX_NAME - usize::from(len)..]);
+        name.is_some_and(|name| {
+            name.labels_before(wanted).is_some() || wanted.labels_before(&name).is_some()
+        })
     }
 
     fn push_records(&mut self, start: usize, parent_len: u8) {
@@ -128,6 +192,9 @@ impl Iterator for Iter<'_> {
         }
         while let Some(pending) = self.pending.pop() {
             let Some((said, children, len)) = self.enter(pending) else { continue };
+            if !self.is_along(len) {
+                continue;
+            }
             self.push(children, len);
             if let Some(entry) = self.entry(said, len) {
                 return Some(entry);

@@ -195,6 +195,26 @@ proptest! {
     }
 
     #[test]
+    fn the_way_of_a_name_has_the_names_above_and_below_it(
+        lines in proptest::collection::vec(any_line(), 0..40),
+        names in proptest::collection::vec(any_name(), 1..10),
+    ) {
+        let wide = wide_lines(300);
+        for lines in [&lines, &wide] {
+            let (tree, _) = build(lines);
+            let listed = lines.iter().map(|(name, ..)| name);
+            for name in names.iter().chain(listed).chain([&NameBuf::ROOT]) {
+                let is_along = |entry: &NameEntry| {
+                    let other = &entry.name;
+                    other.labels_before(name).is_some() || name.labels_before(other).is_some()
+                };
+                let want: Vec<_> = tree.iter().filter(is_along).collect();
+                prop_assert_eq!(tree.iter_along(name).collect::<Vec<_>>(), want, "{}", name);
+            }
+        }
+    }
+
+    #[test]
     fn listing_has_nothing_without_effect(lines in proptest::collection::vec(any_line(), 0..40)) {
         let (tree, answers) = build(&lines);
         for entry in &tree {
