@@ -56,4 +56,5 @@ mod sync_disasters;
 mod taps;
 mod verdict;
 mod watchdog;
+mod watch;
 mod worst_cases;

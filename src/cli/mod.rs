@@ -31,6 +31,7 @@ mod status;
 mod sync;
 mod top;
 mod verify;
+mod watch;
 mod zones;
 
 pub use accept::Accept;
@@ -59,6 +60,7 @@ pub use status::Status;
 pub use sync::Sync;
 pub use top::Top;
 pub use verify::Verify;
+pub use watch::Watch;
 
 use crate::config::{self, ConfigSource, LogFormat};
 use crate::daemon::NoRoom;
@@ -128,6 +130,7 @@ enum Command {
     History(History),
     Report(Report),
     Replay(Replay),
+    Watch(Watch),
     Lint(Lint),
     Doctor(Doctor),
     Init(Init),
@@ -177,6 +180,7 @@ impl Cli {
                 Command::History(history) => history.run(),
                 Command::Report(report) => report.run(),
                 Command::Replay(replay) => replay.run(),
+                Command::Watch(watch) => watch.run(),
                 Command::Lint(lint) => lint.run(),
                 Command::Doctor(doctor) => doctor.run(),
                 Command::Init(init) => init.run(),

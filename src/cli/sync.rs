@@ -125,7 +125,8 @@ impl Sync {
             }
             names => (source.load()?.settings.mirror, names.to_vec()),
         };
-        if let Err(problem) = check(&mirror, &only) {
+        let only_alerts = self.watch && !mirror.alert.is_empty() && only.is_empty();
+        if let Err(problem) = check(&mirror, &only, only_alerts) {
             // If standard error is closed, nobody can be told.
             let _ = writeln!(std::io::stderr(), "dnsbld: {source}: {problem}");
             return Ok(ExitCode::from(EX_CONFIG));
@@ -177,9 +178,9 @@ impl Sync {
     }
 }
 
-/// Checks that there is something to fetch.
-fn check(mirror: &Mirror, only: &[String]) -> Result<(), String> {
-    if mirror.feeds.is_empty() {
+/// Checks that there is something to fetch, unless it is run for the alerts alone.
+fn check(mirror: &Mirror, only: &[String], only_alerts: bool) -> Result<(), String> {
+    if mirror.feeds.is_empty() && !only_alerts {
         return Err("there is no feed to fetch; add a [[feed]]".to_owned());
     }
     let is_known = |name: &&String| mirror.feeds.iter().any(|feed| feed.name == **name);

@@ -1,8 +1,6 @@
 //! A reload: what a new configuration changes at once, and what waits for a restart.
 
-use super::settings::{
-    Dataset, QueryLog, QueryLogFormat, Server, Settings, StatsFile, WatchEntry,
-};
+use super::settings::{Dataset, QueryLog, QueryLogFormat, Server, Settings, StatsFile, WatchEntry};
 use crate::wire::name::NameBuf;
 use crate::zonefile::Kind;
 use std::collections::{HashMap, HashSet};

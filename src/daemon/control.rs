@@ -21,6 +21,7 @@ use crate::dataset::manager::DatasetManager;
 use crate::engine::Figures;
 use crate::event::Event;
 use crate::explain::Oracle;
+use crate::monitor::Monitor;
 use crate::server::http::Observation;
 use crate::server::shared_catalog::SharedCatalog;
 use crate::state::lock::StateLock;
@@ -86,12 +87,15 @@ pub(super) struct Control {
     pub(super) overrides: OverrideLog,
     /// The reloads whose clients wait for their end.
     pub(super) reloads: Reloads,
+    /// Looks what is listed of the networks and domains that are watched.
+    pub(super) monitor: Monitor,
 }
 
 impl Control {
     /// Runs until a command says to stop. `batch` is what was told before.
     pub(super) async fn run(mut self, mut commands: Receiver<Command>, mut batch: Vec<Command>) {
         self.datasets.settle_on(&self.settings);
+        self.look_for_watched();
         self.save_serials();
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -232,6 +236,7 @@ impl Control {
             lost: self.taps.lost(),
             confinement: self.confinement.as_ref(),
             settings: &self.settings,
+            watched: &self.monitor.record(),
             datasets: &self.datasets,
             zones: self.catalog.load().zones(),
         })
@@ -299,7 +304,17 @@ impl Control {
         let catalog =
             catalog_builder::build(&self.settings, &loads, now, &mut self.serials, statistics);
         self.catalog.publish(catalog);
+        self.look_for_watched();
         self.save_serials();
+    }
+
+    /// Has the datasets looked through for what is watched, as far as they have changed.
+    fn look_for_watched(&mut self) {
+        let folder = self.settings.server.state_dir.as_deref().filter(|_| self.lock.is_some());
+        let loaded = self.datasets.loaded(SystemTime::now());
+        if let Err(error) = self.monitor.look(&self.settings, &loaded, folder) {
+            self.personality.emit(&Event::MonitorFailed { error });
+        }
     }
 
     fn save_serials(&mut self) {

@@ -23,6 +23,7 @@ use crate::dataset::acceptance::AcceptCommand;
 use crate::dataset::manager::DatasetManager;
 use crate::dataset::task::Finished;
 use crate::event::{Event, EventSink};
+use crate::monitor::{Monitor, WatchRecord};
 use crate::server::Context;
 use crate::server::http::Observation;
 use crate::server::shared_catalog::SharedCatalog;
@@ -177,6 +178,7 @@ impl FirstLoad {
             confinement: self.confinement.as_ref(),
             events: &self.personality.recent_events(),
             settings: &self.settings,
+            watched: &WatchRecord::default(),
             datasets: &self.datasets,
             zones,
         })
@@ -351,6 +353,7 @@ pub(super) fn serve(
         send_loads(&datasets, builds, &sender);
         tokio::spawn(signals.send_to(sender));
         let Serving { catalog, servers, taps } = serving;
+        let monitor = Monitor::new(Arc::clone(&personality) as _);
         let control = Control {
             settings,
             source,
@@ -374,6 +377,7 @@ pub(super) fn serve(
             traffic,
             overrides,
             reloads: Reloads::default(),
+            monitor,
         };
         control.run(commands, later).await;
         if let Some(socket) = socket {

@@ -41,6 +41,9 @@ impl Event {
                     | SettingChange::DatasetChanged { dataset, .. }
                     | SettingChange::DatasetRemoved { dataset },
             } => Some(dataset),
+            Self::WatchedListed { change } | Self::WatchedDelisted { change, .. } => {
+                Some(&change.dataset)
+            }
             _ => None,
         }
     }
@@ -66,6 +69,9 @@ impl Event {
         match self {
             Self::DatasetRefused { refusal, .. } => Some(&refusal.problem.file),
             Self::DatasetAccepted { problem, .. } => Some(&problem.file),
+            Self::WatchedListed { change } | Self::WatchedDelisted { change, .. } => {
+                change.line.as_ref().map(|line| &*line.file)
+            }
             Self::BadLine { file, .. }
             | Self::BadLinesOmitted { file, .. }
             | Self::FileKeepsChanging { file, .. }
@@ -78,6 +84,7 @@ impl Event {
             | Self::RefusedFileKept { file, .. }
             | Self::FileNotKept { folder: file, .. }
             | Self::HistoryNotWritten { folder: file, .. }
+            | Self::WatchedNotWritten { file, .. }
             | Self::StateFolderTaken { folder: file }
             | Self::StateFolderBusy { folder: file }
             | Self::FolderOutsideSandbox { folder: file }

@@ -1,8 +1,11 @@
 //! What happens to a dataset.
 
+use crate::config::WatchSubject;
 use crate::guard::Doubt;
 use crate::source::Problem;
 use crate::util::text::age;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Data that was accepted, beside what was served before.
@@ -18,6 +21,36 @@ pub struct Load {
     pub failed_for: Option<Duration>,
     /// What is odd about the data.
     pub doubt: Option<Doubt>,
+}
+
+/// What became of a network or a domain that is watched, in one dataset.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WatchedChange {
+    /// What is watched.
+    pub subject: WatchSubject,
+    /// What people call it.
+    pub label: String,
+    /// The dataset.
+    pub dataset: String,
+    /// The zones that list what the dataset lists.
+    pub zones: Vec<String>,
+    /// The first addresses, prefixes, ranges or names of it that this has become of, in their order.
+    pub keys: Vec<String>,
+    /// How many there are.
+    pub total: u64,
+    /// The line that lists, or listed, the first of them, as far as that is known.
+    pub line: Option<ListingLine>,
+}
+
+/// A line of a list.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ListingLine {
+    /// The file.
+    pub file: PathBuf,
+    /// The line, from 1.
+    pub line: u32,
+    /// The line itself; a long one is cut.
+    pub text: String,
 }
 
 /// Files that cannot be served.

@@ -3,12 +3,15 @@
 //! A line says: what it is about, what happened; the consequence; the remedy. The name of the event, and
 //! the dataset, zone and file that it is about, follow as fields.
 
-use super::{Event, EventSink, Load, Overdue, Refusal, Role, SocketFault, WatchFault};
+use super::{
+    Event, EventSink, Load, Overdue, Refusal, Role, SocketFault, WatchFault, WatchedChange,
+};
 use crate::config::{DatasetDifference, SAMPLE_FILE, SYSTEM_FILE, SettingChange, ValueChange};
 use crate::engine::Transport;
 use crate::guard::Doubt;
-use crate::util::text::{age, counted};
+use crate::util::text::{age, counted, shell_word};
 use std::io;
+use std::time::Duration;
 use tracing::{Level, debug, error, info, warn};
 
 /// The log of the process.
@@ -75,6 +78,9 @@ pub(crate) fn level(event: &Event) -> Level {
         | Event::SnapshotWriterFailed { .. }
         | Event::FileNotKept { .. }
         | Event::HistoryNotWritten { .. }
+        | Event::WatchedListed { .. }
+        | Event::WatchedNotWritten { .. }
+        | Event::MonitorFailed { .. }
         | Event::StateFolderBusy { .. }
         | Event::StaysRoot
         | Event::FolderOutsideSandbox { .. }
@@ -109,6 +115,7 @@ pub(crate) fn level(event: &Event) -> Level {
         | Event::SnapshotOfOtherFiles { .. }
         | Event::SnapshotWritten { recovered: true, .. }
         | Event::RefusedFileKept { .. }
+        | Event::WatchedDelisted { .. }
         | Event::StateFolderTaken { .. }
         | Event::SandboxUnavailable { .. }
         | Event::FoldersWatched
@@ -266,6 +273,20 @@ pub(crate) fn text(event: &Event) -> String {
              last loads until one can be written; {}",
             folder.display(),
             state_remedy(error)
+        ),
+        Event::WatchedListed { change } => watched_listed(change),
+        Event::WatchedDelisted { change, after, is_part } => {
+            watched_delisted(change, *after, *is_part)
+        }
+        Event::WatchedNotWritten { file, error } => format!(
+            "{}: cannot be written: {error}; after a restart, listings of watched networks and domains may be \
+             told once more; {}",
+            file.display(),
+            state_remedy(error)
+        ),
+        Event::MonitorFailed { error } => format!(
+            "the thread that looks for watched networks and domains cannot be started: {error}; they are not \
+             watched until the next load; raise the limit of threads"
         ),
         Event::SnapshotWriterFailed { error } => format!(
             "state folder: the threads that write snapshots and keep files cannot be started: {error}; the next \
@@ -578,6 +599,39 @@ fn refused(refusal: &Refusal, accept: Option<&str>) -> String {
             };
             format!("not reloaded{still}: {problem}; {entries} loaded {age} ago {kept}; {remedy}")
         }
+    }
+}
+
+fn watched_listed(change: &WatchedChange) -> String {
+    let WatchedChange { subject, label, dataset, zones, keys, line, .. } = change;
+    let by = line.as_ref().map_or(String::new(), |line| {
+        format!(" by {}:{}: {:?}", line.file.display(), line.line, line.text)
+    });
+    let key = keys.first().map_or("", String::as_str);
+    format!(
+        "watched {subject} ({label}): dataset {dataset} lists {}{by}; it is listed in {}; `dnsbld check {}` says \
+         why",
+        shown_keys(change),
+        if zones.is_empty() { "no zone".to_owned() } else { zones.join(", ") },
+        shell_word(key.trim_start_matches("*.")),
+    )
+}
+
+fn watched_delisted(change: &WatchedChange, after: Duration, is_part: bool) -> String {
+    let WatchedChange { subject, label, dataset, .. } = change;
+    let rest = if is_part { "; something else of it is still listed there" } else { "" };
+    format!(
+        "watched {subject} ({label}): dataset {dataset} does not list {} any more, after {}{rest}",
+        shown_keys(change),
+        age(after)
+    )
+}
+
+fn shown_keys(change: &WatchedChange) -> String {
+    let keys = change.keys.join(", ");
+    match change.total.saturating_sub(change.keys.len() as u64) {
+        0 => keys,
+        more => format!("{keys} and {more} more"),
     }
 }
 

@@ -13,7 +13,7 @@ mod recent;
 pub(crate) mod samples;
 
 pub use counts::{EventCounts, EventFigures};
-pub use dataset::{LastGood, Load, Overdue, Refusal, Renewal, Role};
+pub use dataset::{LastGood, ListingLine, Load, Overdue, Refusal, Renewal, Role, WatchedChange};
 pub use log::Log;
 pub(crate) use log::{level, odd, setting_change, setting_needs_restart, text};
 pub use recent::{News, RecentEvent, RecentEvents};
@@ -284,6 +284,32 @@ pub enum Event {
         dataset: String,
         /// The folder of the state folder.
         folder: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// A dataset lists something of a network or a domain that is watched, which it did not before.
+    WatchedListed {
+        /// What, and by which line.
+        change: Box<WatchedChange>,
+    },
+    /// A dataset does not list any more what it listed of a network or a domain that is watched.
+    WatchedDelisted {
+        /// What, and by which line it was listed.
+        change: Box<WatchedChange>,
+        /// For how long the first of it was listed.
+        after: Duration,
+        /// Something else of it is still listed there.
+        is_part: bool,
+    },
+    /// What is listed of the networks and domains that are watched could not be written to the state folder.
+    WatchedNotWritten {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// No thread could be started that looks for what is watched.
+    MonitorFailed {
         /// Why.
         error: io::Error,
     },
@@ -642,6 +668,10 @@ names! {
     Event::RefusedFileKept { .. } => "refused-file-kept",
     Event::FileNotKept { .. } => "file-not-kept",
     Event::HistoryNotWritten { .. } => "history-not-written",
+    Event::WatchedListed { .. } => "watched-listed",
+    Event::WatchedDelisted { .. } => "watched-delisted",
+    Event::WatchedNotWritten { .. } => "watched-not-written",
+    Event::MonitorFailed { .. } => "monitor-failed",
     Event::SnapshotWriterFailed { .. } => "snapshot-writer-failed",
     Event::StateFolderTaken { .. } => "state-folder-taken",
     Event::StateFolderBusy { .. } => "state-folder-busy",

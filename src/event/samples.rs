@@ -1,9 +1,10 @@
 //! One of every event, and the file that shows them all in words.
 
 use super::{
-    Event, LastGood, Load, NAMES, Overdue, Refusal, Renewal, Role, SocketFault, WatchFault,
+    Event, LastGood, ListingLine, Load, NAMES, Overdue, Refusal, Renewal, Role, SocketFault,
+    WatchFault, WatchedChange,
 };
-use crate::config::{self, DatasetDifference, LogTarget, SettingChange, ValueChange};
+use crate::config::{self, DatasetDifference, LogTarget, SettingChange, ValueChange, WatchSubject};
 use crate::engine::Transport;
 use crate::guard::Doubt;
 use crate::snapshot::{Id, RuleDifference};
@@ -55,6 +56,23 @@ fn refused(cause: Cause, told_for: Option<u64>, served: Option<LastGood>) -> Eve
 fn accepted(before: bool) -> Event {
     let problem = Problem { file: "/lists/one".into(), cause: Cause::Empty };
     Event::DatasetAccepted { dataset: list(), problem, before }
+}
+
+fn watched(keys: &[&str], total: u64) -> Box<WatchedChange> {
+    let prefix = "203.0.113.0/24".parse().expect("it is a prefix");
+    Box::new(WatchedChange {
+        subject: WatchSubject::Prefix(prefix),
+        label: "our mail".to_owned(),
+        dataset: list(),
+        zones: vec!["bl.example".to_owned()],
+        keys: keys.iter().map(|&key| key.to_owned()).collect(),
+        total,
+        line: Some(ListingLine {
+            file: "/lists/one".into(),
+            line: 12,
+            text: "203.0.113.7 spam".to_owned(),
+        }),
+    })
 }
 
 fn folders_not_watched(fault: WatchFault) -> Event {
@@ -216,6 +234,14 @@ pub(crate) fn samples() -> Vec<Event> {
             folder: "/state/history".into(),
             error: error(libc::ENOSPC),
         },
+        Event::WatchedListed { change: watched(&["203.0.113.7"], 1) },
+        Event::WatchedDelisted {
+            change: watched(&["203.0.113.8", "203.0.113.16/28"], 5),
+            after: Duration::from_secs(200_000),
+            is_part: true,
+        },
+        Event::WatchedNotWritten { file: "/state/watched.json".into(), error: error(libc::ENOSPC) },
+        Event::MonitorFailed { error: error(libc::EAGAIN) },
         Event::SnapshotWriterFailed { error: error(libc::EAGAIN) },
         Event::StateFolderTaken { folder: "/state".into() },
         Event::StateFolderBusy { folder: "/state".into() },

@@ -216,8 +216,8 @@ pub(super) fn whole<'s>(settings: &'s Settings, name: &str) -> Option<&'s config
 }
 
 /// True if the files of a dataset are those that are served.
-fn is_current(spec: &config::Dataset, facts: &DatasetFacts) -> bool {
-    facts.files.len() == spec.files.len() && facts.files.iter().all(ServedFile::is_on_disk)
+fn is_current(spec: &config::Dataset, served: &[ServedFile]) -> bool {
+    served.len() == spec.files.len() && served.iter().all(ServedFile::is_on_disk)
 }
 
 /// The files of a dataset as they are now.
@@ -227,13 +227,13 @@ fn files_on_disk(spec: &config::Dataset) -> Vec<ListFile> {
 
 /// The text of what is served of a dataset, as far as it is at hand.
 pub(super) fn served_files(
-    settings: &Settings,
+    state_dir: Option<&Path>,
     spec: &config::Dataset,
-    facts: &DatasetFacts,
+    served: &[ServedFile],
 ) -> Option<Vec<ListFile>> {
-    match is_current(spec, facts) {
+    match is_current(spec, served) {
         true => Some(files_on_disk(spec)),
-        false => kept(settings.server.state_dir.as_deref()?, spec, facts),
+        false => kept(state_dir?, spec, served),
     }
 }
 
@@ -250,8 +250,9 @@ pub(super) fn of_dataset(
         let options = parse_options(spec, server, unix_time());
         search(spec.kind, options, files, forms, server.decompress, until)
     };
-    let served = served_files(settings, spec, facts).map(|files| look(&files));
-    let on_disk = (!is_current(spec, facts)).then(|| look(&files_on_disk(spec)));
+    let served = served_files(server.state_dir.as_deref(), spec, &facts.files);
+    let served = served.map(|files| look(&files));
+    let on_disk = (!is_current(spec, &facts.files)).then(|| look(&files_on_disk(spec)));
     let zones = |uses: fn(&config::Zone) -> &Vec<String>| {
         let zones = settings.zones.iter().filter(|zone| uses(zone).contains(&spec.name));
         zones.map(|zone| zone.name.to_string()).collect::<Vec<_>>()
@@ -278,13 +279,13 @@ pub(super) fn of_dataset(
 }
 
 /// The text that was kept of what is served.
-fn kept(folder: &Path, spec: &config::Dataset, facts: &DatasetFacts) -> Option<Vec<ListFile>> {
+fn kept(folder: &Path, spec: &config::Dataset, served: &[ServedFile]) -> Option<Vec<ListFile>> {
     let kept = accepted::find(folder, &spec.name)?;
     let is_served = kept
         .files
         .iter()
         .map(|(source, _)| ServedFile::from(source))
-        .eq(facts.files.iter().cloned());
+        .eq(served.iter().cloned());
     let files = kept.files.into_iter().map(|(source, copy)| ListFile {
         modified: Some(source.report.identity.modified.seconds),
         path: source.path,

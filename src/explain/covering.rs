@@ -5,6 +5,7 @@ use crate::snapshot;
 use crate::source::{Limits, read};
 use crate::util::time::Utc;
 use crate::wire::name::NameBuf;
+use crate::zone::diff;
 use crate::zone::key::QueryKey;
 use crate::zonefile::{EntryKey, Kind, Options, Parser, Sighting, Wanted, not_before};
 use ipnet::{IpNet, Ipv4Subnets};
@@ -101,6 +102,27 @@ impl KeyForms {
                 forms.ip6 = Some(net.network().to_bits()..=net.broadcast().to_bits());
             }
             AskedKey::Name(_) | AskedKey::Mail(..) => {}
+        }
+        forms
+    }
+
+    /// The forms of what a list has: the key itself, a range of addresses, or any name below one.
+    pub(super) fn of_listed(key: &diff::Key) -> Self {
+        let mut forms = Self { ip4: None, ip6: None, names: Vec::new() };
+        match key {
+            diff::Key::Ip4(start, end) if start == end => {
+                return Self::of(&AskedKey::Address(Ipv4Addr::from_bits(*start).into()));
+            }
+            diff::Key::Ip6(start, end) if start == end => {
+                return Self::of(&AskedKey::Address(Ipv6Addr::from_bits(*start).into()));
+            }
+            diff::Key::Ip4(start, end) => forms.ip4 = Some(*start..=*end),
+            diff::Key::Ip6(start, end) => forms.ip6 = Some(*start..=*end),
+            diff::Key::Name(name) | diff::Key::Records(name) => forms.names.push(name.clone()),
+            diff::Key::Below(name) => {
+                let any = NameBuf::from_labels(b"\x01*");
+                forms.names.push(any.join(name).unwrap_or_else(|| name.clone()));
+            }
         }
         forms
     }

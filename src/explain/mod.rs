@@ -5,6 +5,7 @@ mod check_text;
 pub(crate) mod covering;
 pub mod doctor;
 mod key;
+pub(crate) mod lines;
 pub mod lookup;
 mod mail_hash;
 pub(crate) mod mail_log;

@@ -73,7 +73,7 @@ fn of_list(
 ) -> UnusedAllow {
     let mut report =
         UnusedAllow { allow: spec.name.clone(), entries: 0, unused: Vec::new(), problem: None };
-    let Some(files) = served_files(settings, spec, facts) else {
+    let Some(files) = served_files(settings.server.state_dir.as_deref(), spec, &facts.files) else {
         report.problem = Some("the text of what is served is not at hand".to_owned());
         return report;
     };

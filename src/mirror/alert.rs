@@ -4,7 +4,7 @@
 use super::child::{self, End, Stop};
 use super::console::Console;
 use crate::state::feeds::WORKSHOP;
-use crate::status::{CertificateStatus, Status};
+use crate::status::{CertificateStatus, Status, Time};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
@@ -31,9 +31,9 @@ pub type Ask = Arc<dyn Fn() -> Option<Status> + Send + Sync>;
 /// What has happened.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 struct Alert {
-    /// `quarantine`, `stale`, `certificate`, or `recovered` from one of these.
+    /// `quarantine`, `stale`, `certificate`, `listed`, or `recovered` from one of these.
     event: String,
-    /// `dataset`, `feed` or `certificate`.
+    /// `dataset`, `feed`, `certificate` or `watched`.
     subject: String,
     /// The name of that.
     name: String,
@@ -41,6 +41,9 @@ struct Alert {
     cause: String,
     /// What to do about it.
     remedy: String,
+    /// When it happened last, of what can happen once more before it is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    since: Option<Time>,
 }
 
 /// Asks again and again, and runs `command` (the newest value of it) for what has changed, until `stop`.
@@ -98,7 +101,9 @@ fn changes(
         .into_iter()
         .map(|alert| (format!("{} {} {}", alert.event, alert.subject, alert.name), alert))
         .collect();
-    let is_new = |(key, _): &(&String, &Alert)| !told.contains_key(*key);
+    let is_new = |(key, alert): &(&String, &Alert)| {
+        told.get(*key).is_none_or(|told| told.since < alert.since)
+    };
     let begun = now.iter().filter(is_new).map(|(_, alert)| alert.clone());
     let ended = told.iter().filter(|(key, _)| !now.contains_key(*key));
     let ended = ended.map(|(_, alert)| Alert {
@@ -117,6 +122,7 @@ fn wrong(status: &Status) -> Vec<Alert> {
         name: name.to_owned(),
         cause,
         remedy: remedy.to_owned(),
+        since: None,
     };
     let datasets = status.datasets.iter().filter_map(|set| {
         let problem = set.problem.as_ref()?;
@@ -141,7 +147,18 @@ fn wrong(status: &Status) -> Vec<Alert> {
         let expires = it.expires.map_or_else(|| "soon".to_owned(), |time| format!("at {time}"));
         alert("certificate", "certificate", &it.file, format!("it expires {expires}"), "renew it")
     });
-    datasets.chain(feeds).chain(certificates).collect()
+    let watched = status.watched.iter().flat_map(|it| {
+        it.listed.iter().map(|listing| {
+            let name = format!("{} in {}", it.watched, listing.dataset);
+            let remedy = "see dnsbld watch, and ask the list's operator to delist it";
+            let cause = format!("{}: {}", it.label, listing.words());
+            Alert {
+                since: Some(listing.newest()),
+                ..alert("listed", "watched", &name, cause, remedy)
+            }
+        })
+    });
+    datasets.chain(feeds).chain(certificates).chain(watched).collect()
 }
 
 /// Runs the command with an alert as JSON on its standard input, and in its environment.
@@ -149,7 +166,7 @@ async fn run(words: &[String], alert: &Alert, stop: &mut Stop) -> Result<(), Str
     let [program, arguments @ ..] = words else { return Ok(()) };
     let mut command = Command::new(program);
     command.args(arguments);
-    let Alert { event, subject, name, cause, remedy } = alert;
+    let Alert { event, subject, name, cause, remedy, since: _ } = alert;
     for (variable, value) in [
         ("DNSBLD_EVENT", event),
         ("DNSBLD_SUBJECT", subject),

@@ -2,12 +2,13 @@
 
 use super::{
     ChangeStatus, ConfinementStatus, DatasetStatus, FeedStatus, FileStatus, Health, LostQueries,
-    ProblemStatus, SCHEMA, ServerStatus, Sockets, Status, Time, ZoneStatus,
+    ProblemStatus, SCHEMA, ServerStatus, Sockets, Status, Time, WatchedStatus, ZoneStatus,
 };
 use crate::config::{ConfigSource, Settings, Zone as ZoneSettings};
 use crate::dataset::manager::DatasetManager;
 use crate::dataset::{Lifecycle, Served, State};
 use crate::event::{Overdue, RecentEvents};
+use crate::monitor::WatchRecord;
 use crate::source::SourceFile;
 use crate::state::record::DatasetRecord;
 use crate::trie::{Trie4, Trie6};
@@ -38,6 +39,8 @@ pub(crate) struct Sources<'a> {
     pub(crate) events: &'a RecentEvents,
     /// The settings that are served.
     pub(crate) settings: &'a Settings,
+    /// What is listed of the networks and domains that they watch.
+    pub(crate) watched: &'a WatchRecord,
     /// Their datasets.
     pub(crate) datasets: &'a DatasetManager,
     /// The zones that were built of both, in the order of the settings; none before queries are answered.
@@ -47,7 +50,7 @@ pub(crate) struct Sources<'a> {
 impl Status {
     /// The status as it is now.
     pub(crate) fn new(sources: Sources<'_>) -> Self {
-        let Sources { config, since, sockets, lost, events, settings, datasets, zones, .. } =
+        let Sources { config, since, sockets, lost, events, settings, watched, datasets, zones, .. } =
             sources;
         let (now, loading) = (unix_time(), datasets.is_building());
         let feeds = FeedStatus::all(settings, now);
@@ -89,6 +92,7 @@ impl Status {
             zones: settings.zones.iter().enumerate().map(zone).collect(),
             datasets,
             feeds,
+            watched: WatchedStatus::all(settings, watched),
             events: events.last(EVENTS).iter().map(|event| (&**event).into()).collect(),
         }
     }

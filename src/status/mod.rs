@@ -12,6 +12,7 @@ mod sockets;
 mod text;
 mod traffic;
 mod trouble;
+mod watched;
 
 pub(crate) use build::Sources;
 pub use confinement::{ConfinementStatus, SandboxState};
@@ -23,6 +24,7 @@ pub(crate) use sockets::Sockets;
 pub use sockets::{CertificateStatus, ConnectionStatus, ListenerStatus, Protocol};
 pub use traffic::{MinutesStatus, TrafficStatus, ZoneTrafficStatus};
 pub use trouble::Trouble;
+pub use watched::{WatchedKey, WatchedListing, WatchedStatus};
 
 use crate::util::time::Utc;
 use serde::{Deserialize, Serialize};
@@ -51,6 +53,9 @@ pub struct Status {
     /// The feeds that `dnsbld sync` fetches, in the order of the settings.
     #[serde(default)]
     pub feeds: Vec<FeedStatus>,
+    /// The networks and domains that are watched, in the order of the settings.
+    #[serde(default)]
+    pub watched: Vec<WatchedStatus>,
     /// Its newest events, the oldest first.
     #[serde(default)]
     pub events: Vec<EventStatus>,
@@ -381,7 +386,7 @@ impl Status {
             let events = self.events.iter().filter(is_told).cloned().collect();
             // Whether that part is well is no matter of certificates.
             let server = ServerStatus { certificates: Vec::new(), ..self.server.clone() };
-            Self { zones, datasets, feeds, events, server, ..*self }
+            Self { zones, datasets, feeds, watched: Vec::new(), events, server, ..*self }
         })
     }
 }

@@ -52,6 +52,7 @@ fn the_report_has_a_line_for_each_zone_and_a_question_to_the_best() {
         datasets: Vec::new(),
         events: Vec::new(),
         feeds: Vec::new(),
+        watched: Vec::new(),
     };
     let want = "\
 dnsbld 1.2.3: 2 zones, 0 datasets from a.toml
@@ -103,6 +104,7 @@ fn status(zones: Vec<ZoneStatus>, datasets: Vec<DatasetStatus>) -> Status {
         zones,
         datasets,
         feeds: Vec::new(),
+        watched: Vec::new(),
         events: vec![event(8, Some("list"), None), event(9, None, Some("b.example"))],
     }
 }
@@ -165,6 +167,37 @@ fn feed(name: &str, failures: u32) -> FeedStatus {
         failures,
         problem: (failures > 0).then_some(problem),
     }
+}
+
+fn watched() -> WatchedStatus {
+    let key = |key: &str, since| WatchedKey {
+        key: key.to_owned(),
+        since: Time(since),
+        file: Some("/lists/one".to_owned()),
+        line: Some(7),
+        text: Some("203.0.113.0/24 spam".to_owned()),
+    };
+    WatchedStatus {
+        watched: "203.0.113.0/24".to_owned(),
+        label: "our mail".to_owned(),
+        listed: vec![WatchedListing {
+            dataset: "list".to_owned(),
+            zones: vec!["bl.example".to_owned()],
+            total: 3,
+            keys: vec![key("203.0.113.8/31", 900_000), key("203.0.113.7", 800_000)],
+            more: 1,
+        }],
+    }
+}
+
+#[test]
+fn a_listing_is_told_in_one_line() {
+    let listing = &watched().listed[0];
+    assert_eq!(
+        listing.words(),
+        "list lists 203.0.113.8/31, 203.0.113.7 and 1 more in bl.example by /lists/one:7: 203.0.113.0/24 spam"
+    );
+    assert_eq!(listing.newest(), Time(900_000));
 }
 
 fn problem() -> ProblemStatus {
@@ -357,6 +390,7 @@ fn the_documentation_has_every_field() {
     let zones = vec![zone("a.example", Health::Whole, None)];
     let mut status = status(zones, vec![dataset("list", Some(problem()))]);
     status.feeds.push(feed("feed", 1));
+    status.watched.push(watched());
     let mut told = BTreeSet::new();
     paths(&serde_json::to_value(status).unwrap(), "", &mut told);
     let text = include_str!("../../docs/status.md");

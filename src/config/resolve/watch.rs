@@ -81,3 +81,48 @@ fn watch_label(text: &str) -> Result<String, Problem> {
         text => Ok(text.to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::read;
+    use std::path::Path;
+
+    const ZONE: &str = "[[dataset]]\nname = 'a'\ntype = 'ip4set'\nfiles = ['a']\n\
+                        [[zone]]\nname = 'a.example'\ndatasets = ['a']\n";
+
+    #[test]
+    fn networks_and_domains_are_read_in_their_order() {
+        let text = "[watch]\n'203.0.113.0/24' = 'our mail'\n\"Example.ORG\" = 'our domain'\n\
+                    '2001:db8::1' = 'a host'\n'::ffff:192.0.2.1' = 'another'\n192 = 'a label'\n";
+        let watch = read(&format!("{ZONE}{text}"), Path::new("/")).unwrap().settings.watch;
+        let shown: Vec<_> =
+            watch.iter().map(|entry| format!("{} {}", entry.subject, entry.label)).collect();
+        assert_eq!(
+            shown,
+            [
+                "203.0.113.0/24 our mail",
+                "example.org our domain",
+                "2001:db8::1 a host",
+                "192.0.2.1 another",
+                "192 a label"
+            ]
+        );
+    }
+
+    #[test]
+    fn mistakes_are_told_with_their_place() {
+        for (line, place, message) in [
+            ("'192.0.2.0/33' = 'x'", (9, 1), "watch: \"192.0.2.0/33\" is not a prefix"),
+            ("'::ffff:192.0.2.0/120' = 'x'", (9, 1), "has IPv4 addresses in the form of IPv6"),
+            ("'a..example' = 'x'", (9, 1), "it has an empty label"),
+            ("'192.0.2.1' = ''", (9, 15), "watch.192.0.2.1: the name is empty"),
+            ("'a.example' = 'x'\n'A.example' = 'x'", (10, 1), "a.example is there twice"),
+            ("'a.example' = 1", (9, 15), "expected a string"),
+        ] {
+            let errors = read(&format!("{ZONE}[watch]\n{line}\n"), Path::new("/")).unwrap_err();
+            assert_eq!(errors.list.len(), 1, "{line}: {errors}");
+            assert_eq!(errors.list[0].place, Some(place), "{line}");
+            assert!(errors.list[0].message.contains(message), "{line}: {errors}");
+        }
+    }
+}

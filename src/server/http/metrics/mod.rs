@@ -5,6 +5,7 @@ mod feeds;
 mod process;
 mod server;
 mod traffic;
+mod watched;
 
 use super::Observation;
 use super::answer::{Answer, Asked};
@@ -21,6 +22,7 @@ pub(super) fn answer(observation: &Observation, _: &Asked) -> Answer {
     data::write_zones(&observation.status, &mut out);
     data::write_datasets(observation, &mut out);
     feeds::write(&observation.status.feeds, &mut out);
+    watched::write(&observation.status.watched, &mut out);
     server::write(observation, &mut out);
     process::write(&mut out);
     Answer::new(StatusCode::OK, CONTENT_TYPE, out.into_text().into_bytes())
