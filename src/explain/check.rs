@@ -281,11 +281,8 @@ pub(super) fn of_dataset(
 /// The text that was kept of what is served.
 fn kept(folder: &Path, spec: &config::Dataset, served: &[ServedFile]) -> Option<Vec<ListFile>> {
     let kept = accepted::find(folder, &spec.name)?;
-    let is_served = kept
-        .files
-        .iter()
-        .map(|(source, _)| ServedFile::from(source))
-        .eq(served.iter().cloned());
+    let is_served =
+        kept.files.iter().map(|(source, _)| ServedFile::from(source)).eq(served.iter().cloned());
     let files = kept.files.into_iter().map(|(source, copy)| ListFile {
         modified: Some(source.report.identity.modified.seconds),
         path: source.path,

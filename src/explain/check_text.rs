@@ -165,6 +165,9 @@ fn of_entry(out: &mut String, entry: &Covering) {
     } else if entry.lists() {
         notes.push("it decides".to_owned());
     }
+    if let Some(expired) = &entry.expired {
+        notes.push(format!("expired on {expired}"));
+    }
     if !entry.subzones.is_empty() {
         notes.push(format!("for {}", entry.subzones.join(", ")));
     }

@@ -49,6 +49,8 @@ pub(crate) struct Covering {
     pub(crate) excluded: bool,
     /// It decides what is answered.
     pub(crate) decides: bool,
+    /// When it has ended, of an entry that says nothing any more.
+    pub(crate) expired: Option<String>,
     /// The subzones that its section of a combined dataset is for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) subzones: Vec<String>,
@@ -232,6 +234,7 @@ struct Met {
     touch: Touch,
     entry: String,
     excluded: bool,
+    expired: Option<u64>,
     subzones: Vec<String>,
     text: String,
 }
@@ -346,6 +349,7 @@ impl Met {
             touch,
             entry: shown(sighting.key),
             excluded: sighting.is_excluded,
+            expired: sighting.expired,
             subzones: subzones
                 .map(|apex| if apex.is_root() { "@".to_owned() } else { apex.to_string() })
                 .collect(),
@@ -488,6 +492,7 @@ impl Kept {
                 entry: met.entry,
                 excluded: met.excluded,
                 decides,
+                expired: met.expired.and_then(seconds).map(|time| Utc::from_unix(time).rfc3339()),
                 subzones: met.subzones,
                 date: date.map(|(time, _)| Utc::from_unix(time).rfc3339()),
                 date_of: date.map(|(_, of)| of),
@@ -500,12 +505,13 @@ impl Kept {
     fn decides(&self, met: &Met) -> bool {
         let rivals = || {
             self.met.iter().filter(|other| {
-                other.section == met.section && other.touch.rank.family == met.touch.rank.family
+                let is_of_family = other.touch.rank.family == met.touch.rank.family;
+                other.section == met.section && is_of_family && other.expired.is_none()
             })
         };
         let deepest = rivals().map(|other| other.touch.rank.depth).max();
         let equals = || rivals().filter(|other| Some(other.touch.rank.depth) == deepest);
-        if Some(met.touch.rank.depth) != deepest {
+        if met.expired.is_some() || Some(met.touch.rank.depth) != deepest {
             return false;
         }
         let is_trie = match met.kind {

@@ -28,7 +28,9 @@ pub(crate) fn listing_lines(
 /// Of an address or a name, the first entry that decides; of a range, the widest.
 fn deciding(set: CoveringSet) -> Option<ListingLine> {
     let decided = set.entries.iter().position(|entry| entry.lists());
-    let place = decided.or_else(|| set.entries.iter().position(|entry| !entry.excluded))?;
+    let place = decided.or_else(|| {
+        set.entries.iter().position(|entry| !entry.excluded && entry.expired.is_none())
+    })?;
     let entry = set.entries.into_iter().nth(place)?;
     Some(ListingLine { file: entry.file.into(), line: entry.line, text: entry.text })
 }

@@ -413,6 +413,12 @@ impl<'o> Parser<'o> {
             .filter(|&ends| ends < u64::MAX && rules.options.now < u64::MAX);
         if let Some(ends) = ends {
             if ends <= rules.options.now {
+                let place = Place { file: self.file(), line: self.line };
+                if let (Some(search), Some((kind, section))) =
+                    (&mut self.search, self.content.section())
+                {
+                    search.entry(place, key, is_excluded, Some(ends), kind, section);
+                }
                 return Ok(None);
             }
             self.next_expiry = Some(self.next_expiry.map_or(ends, |next| next.min(ends)));
@@ -438,7 +444,7 @@ impl<'o> Parser<'o> {
             observer(place, key, says);
         }
         if let (Some(search), Some((kind, section))) = (&mut self.search, self.content.section()) {
-            search.entry(place, key, is_excluded, kind, section);
+            search.entry(place, key, is_excluded, None, kind, section);
         }
         Ok(warning)
     }

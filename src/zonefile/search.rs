@@ -33,6 +33,8 @@ pub struct Sighting<'a> {
     pub key: EntryKey<'a>,
     /// It is an exclusion.
     pub is_excluded: bool,
+    /// When it has ended, in seconds since 1970: it says nothing any more.
+    pub expired: Option<u64>,
     /// The type of the dataset, or of the section of a combined one.
     pub kind: Kind,
     /// The section of a combined dataset.
@@ -175,7 +177,8 @@ impl Search<'_> {
         let Self { wanted, find } = self;
         let mut tell = |number: usize, key: EntryKey<'_>, is_excluded: bool| {
             let line = place.line.saturating_add(u32::try_from(number).unwrap_or(u32::MAX));
-            find(Sighting { place: Place { line, ..place }, key, is_excluded, kind, section });
+            let place = Place { line, ..place };
+            find(Sighting { place, key, is_excluded, expired: None, kind, section });
         };
         let is_excluded = |value: &FastValue| *value == FastValue::Excluded;
         match batch {
@@ -230,11 +233,12 @@ impl Search<'_> {
         place: Place,
         key: EntryKey<'_>,
         is_excluded: bool,
+        expired: Option<u64>,
         kind: Kind,
         section: Option<SectionSeen<'_>>,
     ) {
         if self.wanted.has(key) {
-            (self.find)(Sighting { place, key, is_excluded, kind, section });
+            (self.find)(Sighting { place, key, is_excluded, expired, kind, section });
         }
     }
 }
