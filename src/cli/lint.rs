@@ -111,7 +111,7 @@ impl Lint {
 
     /// Writes a mended file, and says what was mended.
     fn write(&self, file: &Path, fixed: &Fixed, is_packed: bool) -> anyhow::Result<()> {
-        let Fixed { removed, rewritten, has_new_end, .. } = *fixed;
+        let Fixed { removed, merged, rewritten, has_new_end, .. } = *fixed;
         let target = self.output.as_deref().unwrap_or(file);
         let is_in_place = self.output.is_none();
         if is_in_place {
@@ -126,6 +126,9 @@ impl Lint {
         let mut told = Vec::new();
         if removed > 0 {
             told.push(format!("left out {}", counted(removed, "line", "lines")));
+        }
+        if merged > 0 {
+            told.push(format!("put {} together", counted(merged, "line", "lines")));
         }
         if rewritten > 0 {
             told.push(format!("wrote {} anew", counted(rewritten, "line", "lines")));

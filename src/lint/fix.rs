@@ -2,6 +2,7 @@
 
 use super::cover::{Cover, EXCLUDED, Interval};
 use super::entries::{self, Entries, Shown};
+use super::merge::{Merged, merged};
 use super::quote::Lines;
 use super::{ListForm, may_go};
 use crate::range::Int;
@@ -10,6 +11,12 @@ use ipnet::IpNet;
 use std::collections::{HashMap, HashSet};
 use std::net::Ipv6Addr;
 
+/// The mark that some editors put in front of UTF-8.
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
+/// How often what was mended is looked at once more.
+const MORE: usize = 8;
+
 /// A mended file.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Fixed {
@@ -17,6 +24,8 @@ pub struct Fixed {
     pub text: Vec<u8>,
     /// How many lines were left out, since another line says the same.
     pub removed: u64,
+    /// How many lines were put together with others.
+    pub merged: u64,
     /// How many lines were written in the form that every server reads as dnsbld does.
     pub rewritten: u64,
     /// True if the last line was ended.
@@ -26,16 +35,37 @@ pub struct Fixed {
 impl Fixed {
     /// True if anything is other than it was.
     pub fn is_changed(&self) -> bool {
-        self.removed > 0 || self.rewritten > 0 || self.has_new_end
+        self.removed > 0 || self.merged > 0 || self.rewritten > 0 || self.has_new_end
     }
 }
 
-/// Leaves out entries that say nothing new, and writes keys as they are read. The file lists what it listed. A
-/// file in another form than rbldnsd's, and one that is not read at all, stays as it is.
+/// Leaves out entries that say nothing new, puts those together that fewer can say, and writes keys as they are
+/// read. The file lists what it listed. A file in another form than rbldnsd's, and one that is not read at all,
+/// stays as it is.
 pub fn fix(text: &[u8], form: &ListForm) -> Fixed {
+    let mut fixed = fix_once(text, form);
+    // What was written anew can be put together with more.
+    for _ in 0..MORE {
+        let more = fix_once(&fixed.text, form);
+        if !more.is_changed() {
+            break;
+        }
+        fixed = Fixed {
+            text: more.text,
+            removed: fixed.removed + more.removed,
+            merged: fixed.merged + more.merged,
+            rewritten: fixed.rewritten + more.rewritten,
+            has_new_end: fixed.has_new_end || more.has_new_end,
+        };
+    }
+    fixed
+}
+
+fn fix_once(text: &[u8], form: &ListForm) -> Fixed {
     let mut fixed = Fixed {
         text: Vec::with_capacity(text.len()),
         removed: 0,
+        merged: 0,
         rewritten: 0,
         has_new_end: false,
     };
@@ -50,6 +80,17 @@ pub fn fix(text: &[u8], form: &ListForm) -> Fixed {
     redundant(form.kind, &ip4, &mut gone);
     redundant(form.kind, &ip6, &mut gone);
     redundant(form.kind, &names.cover, &mut gone);
+    let mut together = HashMap::new();
+    if memchr::memmem::find(text, b"MAXRANGE4").is_none() {
+        let of_ip4 = merged(form.kind, &ip4, &lines, &gone);
+        let all = of_ip4.into_iter().chain(merged(form.kind, &ip6, &lines, &gone));
+        for Merged { lines, keys, rest } in all {
+            let keys = keys.iter().map(|key| [key.as_bytes(), &rest].concat());
+            // The first line has the new keys in its place.
+            let mut keys = Some(keys.collect::<Vec<_>>());
+            together.extend(lines.into_iter().map(|line| (line, keys.take().unwrap_or_default())));
+        }
+    }
     let keys = written(&parsed.diagnostics.kept, &ip4, &ip6);
     let misread: HashMap<u32, &Diagnostic> = parsed
         .diagnostics
@@ -63,6 +104,14 @@ pub fn fix(text: &[u8], form: &ListForm) -> Fixed {
     for (line, number) in text.split_inclusive(|&byte| byte == b'\n').zip(1..) {
         if gone.contains(&number) {
             fixed.removed += 1;
+            continue;
+        }
+        if let Some(keys) = together.get(&number) {
+            fixed.merged += 1;
+            let mark = if line.starts_with(BOM) { BOM } else { b"" };
+            let newline: &[u8] = if line.ends_with(b"\r\n") { b"\r\n" } else { b"\n" };
+            fixed.text.extend_from_slice(mark);
+            keys.iter().for_each(|key| fixed.text.extend([key, newline].concat()));
             continue;
         }
         match misread.get(&number).and_then(|it| rewritten(line, it, keys.get(&number)?)) {
@@ -123,7 +172,7 @@ fn keys_of<K: Shown>(cover: &Cover<K>, lines: &HashSet<u32>, keys: &mut HashMap<
 fn rewritten(line: &[u8], told: &Diagnostic, key: &str) -> Option<Vec<u8>> {
     // No type takes it as a prefix.
     let key = if key.ends_with("0.0.0.0/0") { return None } else { key.as_bytes() };
-    let mark = if line.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+    let mark = if line.starts_with(BOM) { BOM.len() } else { 0 };
     let (mark, line) = line.split_at(mark);
     let end = match line {
         [.., b'\r', b'\n'] => line.len() - 2,

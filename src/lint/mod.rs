@@ -14,6 +14,7 @@ mod cover;
 mod entries;
 mod fix;
 mod guess;
+mod merge;
 mod mistakes;
 mod quote;
 mod report;

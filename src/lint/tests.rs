@@ -99,11 +99,39 @@ fn keys_are_written_as_they_are_read() {
         (Kind::Ip4Trie, "! ::ffff:1.2.3.0/120\n", "!1.2.3.0/24\n"),
         (Kind::Ip6Trie, "1:: - 1::ffff x\n", "1::/112 x\n"),
         (Kind::Ip4Set, "0.0.0.0 - 255.255.255.255\n", "0.0.0.0 - 255.255.255.255\n"),
-        (Kind::Ip4Set, "1.2.3.4\n1.2.3.5", "1.2.3.4\n1.2.3.5\n"),
+        (Kind::Ip4Set, "1.2.3.4\n1.2.3.9", "1.2.3.4\n1.2.3.9\n"),
         // Perhaps the line is cut, and is not read.
         (Kind::Ip4Set, "1.2.3.4\n1.2", "1.2.3.4\n1.2"),
         (Kind::Ip4Set, "# a\n1.2.3.4\n# b\n1.2.3.4\n", "# a\n1.2.3.4\n# b\n"),
         (Kind::Generic, "a A 1.2.3.4\na A 1.2.3.4\n", "a A 1.2.3.4\na A 1.2.3.4\n"),
+    ] {
+        assert_eq!(fixed(text, kind), want, "{kind} {text:?}");
+    }
+}
+
+#[test]
+fn entries_side_by_side_are_put_together() {
+    for (kind, text, want) in [
+        (Kind::Ip4Set, "1.2.3.4 x\n9.9.9.9 x\n1.2.3.5 x\n", "1.2.3.4/31 x\n9.9.9.9 x\n"),
+        (Kind::Ip4Set, "1.2.3.4\r\n1.2.3.5\r\n1.2.3.6\r\n", "1.2.3.4-1.2.3.6\r\n"),
+        (Kind::Ip4Trie, "1.2.3.4\n1.2.3.5\n1.2.3.6\n", "1.2.3.4/31\n1.2.3.6\n"),
+        (Kind::Ip4Trie, "1.2.2.0/24 :3:x\n1.2.3.0/24 :3:x\n", "1.2.2.0/23 :3:x\n"),
+        (Kind::Ip6Trie, "1::/64\n1:0:0:1::/64\n", "1::/63\n"),
+        // Another comment, another value, an exclusion, an end: the line says more than its key.
+        (Kind::Ip4Set, "1.2.3.4 # a\n1.2.3.5 # b\n", "1.2.3.4 # a\n1.2.3.5 # b\n"),
+        (Kind::Ip4Set, "1.2.3.4 a\n1.2.3.5 b\n", "1.2.3.4 a\n1.2.3.5 b\n"),
+        (Kind::Ip4Set, "!1.2.3.4\n!1.2.3.5\n", "!1.2.3.4\n!1.2.3.5\n"),
+        (
+            Kind::Ip4Set,
+            "1.2.3.4 @ expires=2100-01-01\n1.2.3.5 @ expires=2100-01-01\n",
+            "1.2.3.4 @ expires=2100-01-01\n1.2.3.5 @ expires=2100-01-01\n",
+        ),
+        (Kind::Ip4Set, ":2:a\n1.2.3.4\n:3:b\n1.2.3.5\n", ":2:a\n1.2.3.4\n:3:b\n1.2.3.5\n"),
+        (Kind::Ip4Set, "$MAXRANGE4 /32\n1.2.3.4\n1.2.3.5\n", "$MAXRANGE4 /32\n1.2.3.4\n1.2.3.5\n"),
+        (Kind::Ip4Tset, "1.2.3.4\n1.2.3.5\n", "1.2.3.4\n1.2.3.5\n"),
+        (Kind::Dnset, "a.example\nb.example\n", "a.example\nb.example\n"),
+        // What is written anew is put together, too.
+        (Kind::Ip4Set, "1.2.3.4 - 1.2.3.7\n1.2.3.8/29\n", "1.2.3.4-1.2.3.15\n"),
     ] {
         assert_eq!(fixed(text, kind), want, "{kind} {text:?}");
     }
