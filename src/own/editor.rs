@@ -1,7 +1,9 @@
 //! Changes the bytes of a list by its lines. What is not changed stays as it is: the other lines, their order, their
 //! comments and their ends.
 
+use crate::listing::names::Scope;
 use crate::util::time::Utc;
+use crate::wire::name::NameBuf;
 use crate::zonefile::{EntryLine, Kind, LineKey, Mistake};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -13,8 +15,8 @@ pub(crate) struct Editor<'f> {
     lines: Vec<Cow<'f, [u8]>>,
     /// What is about a key, by the number of the line.
     entries: HashMap<LineKey, Vec<u32>>,
-    /// The lines about more than one address or name.
-    wide: BTreeMap<u32, LineKey>,
+    /// The lines about a range of addresses that is no prefix.
+    ranges: BTreeMap<u32, LineKey>,
     /// The lines that expire, and when.
     dated: BTreeMap<u32, u64>,
     /// What a new line ends with.
@@ -116,7 +118,7 @@ impl<'f> Editor<'f> {
             kind,
             lines: text.split_inclusive(|&byte| byte == b'\n').map(Cow::Borrowed).collect(),
             entries: HashMap::new(),
-            wide: BTreeMap::new(),
+            ranges: BTreeMap::new(),
             dated: BTreeMap::new(),
             end: if text.ends_with(b"\r\n") { b"\r\n" } else { b"\n" },
         };
@@ -156,7 +158,7 @@ impl<'f> Editor<'f> {
                 let old = std::mem::take(&mut self.lines[number as usize]);
                 self.lines[number as usize] = Cow::Owned(self.renewed(&old, key, note));
                 // It may have been an exclusion.
-                self.wide.remove(&number);
+                self.ranges.remove(&number);
                 self.dated.remove(&number);
                 if let Some(numbers) = self.entries.get_mut(key) {
                     numbers.remove(0);
@@ -219,7 +221,7 @@ impl<'f> Editor<'f> {
         if let Some(numbers) = self.entries.get_mut(&entry.key) {
             numbers.retain(|other| *other != number);
         }
-        self.wide.remove(&number);
+        self.ranges.remove(&number);
         self.dated.remove(&number);
     }
 
@@ -229,13 +231,13 @@ impl<'f> Editor<'f> {
         else {
             return;
         };
-        let is_wide = match &entry.key {
-            LineKey::Ip4(start, end) => start < end,
-            LineKey::Ip6(start, end) => start < end,
-            LineKey::Name(_, scope) => scope.has_below(),
+        let is_prefix = match &entry.key {
+            LineKey::Ip4(start, end) => is_prefix((*start).into(), (*end).into()),
+            LineKey::Ip6(start, end) => is_prefix(*start, *end),
+            LineKey::Name(..) => true,
         };
-        if is_wide && !entry.is_excluded {
-            self.wide.insert(number, entry.key.clone());
+        if !is_prefix {
+            self.ranges.insert(number, entry.key.clone());
         }
         self.dated.extend(entry.expires.filter(|&ends| ends < u64::MAX).map(|ends| (number, ends)));
         self.entries.entry(entry.key).or_default().push(number);
@@ -250,9 +252,13 @@ impl<'f> Editor<'f> {
 
     /// The narrowest entry that covers a key, but for that of the key, and has not expired.
     fn cover(&self, key: &LineKey, now: u64) -> Option<OwnEntry> {
-        let wider = self.wide.iter().filter(|(_, wide)| *wide != key && wide.covers(key));
-        let entries = wider.filter_map(|(number, _)| self.entry(*number));
-        let mut live = entries.filter(|entry| !entry.is_expired(now));
+        let ranges = self.ranges.iter().filter(|(_, range)| *range != key && range.covers(key));
+        let above = above(key).into_iter().filter_map(|above| self.entries.get(&above));
+        let mut numbers: Vec<u32> = above.flatten().copied().collect();
+        numbers.extend(ranges.map(|(number, _)| *number));
+        numbers.sort_unstable();
+        let entries = numbers.into_iter().filter_map(|number| self.entry(number));
+        let mut live = entries.filter(|entry| !entry.is_excluded && !entry.is_expired(now));
         let first = live.next()?;
         Some(live.fold(first, |best, next| if best.key.covers(&next.key) { next } else { best }))
     }
@@ -287,6 +293,40 @@ impl<'f> Editor<'f> {
         new.extend_from_slice(end);
         new
     }
+}
+
+/// True for the first and the last address of a prefix.
+fn is_prefix(start: u128, end: u128) -> bool {
+    let size = end.wrapping_sub(start);
+    size & size.wrapping_add(1) == 0 && start & size == 0
+}
+
+/// The prefixes and names that cover a key, but for itself.
+fn above(key: &LineKey) -> Vec<LineKey> {
+    let mut all = Vec::new();
+    match key {
+        LineKey::Ip4(start, end) => {
+            let nets = (0..=32).map(|hosts| u32::MAX.checked_shr(32 - hosts).unwrap_or(0));
+            let nets = nets.map(|size| (start & !size, start | size));
+            all.extend(nets.filter(|(_, last)| last >= end).map(|(at, to)| LineKey::Ip4(at, to)));
+        }
+        LineKey::Ip6(start, end) => {
+            let nets = (0..=128).map(|hosts| u128::MAX.checked_shr(128 - hosts).unwrap_or(0));
+            let nets = nets.map(|size| (start & !size, start | size));
+            all.extend(nets.filter(|(_, last)| last >= end).map(|(at, to)| LineKey::Ip6(at, to)));
+        }
+        LineKey::Name(name, _) => {
+            let mut wire = name.as_wire();
+            while let Some(name) = NameBuf::from_wire(wire) {
+                let scopes = [Scope::Below, Scope::Both].into_iter();
+                all.extend(scopes.map(|scope| LineKey::Name(Box::new(name.clone()), scope)));
+                let Some((&length @ 1.., _)) = wire.split_first() else { break };
+                wire = &wire[usize::from(length) + 1..];
+            }
+        }
+    }
+    all.retain(|above| above != key && above.covers(key));
+    all
 }
 
 /// A line without its end.
