@@ -146,3 +146,39 @@ fn no_history_is_kept_if_that_is_off() {
     assert!(!setup.path("state/history").exists());
     assert_eq!(history(&setup, &["10.0.0.1"]).0, 2);
 }
+
+#[test]
+fn a_version_of_the_history_is_compared() {
+    let server =
+        setup(":2:see https://bl.test/$\n10.0.0.1\n10.0.0.8/29\n", ".bad.example\n").start();
+    expect(&server, "10.0.0.1", "listed");
+    // The history has times of whole seconds.
+    std::thread::sleep(Duration::from_millis(1100));
+    server.write("list", ":2:see https://bl.test/$\n10.0.0.2\n10.0.0.8/29\n10.0.0.12 :4:x\n");
+    expect(&server, "10.0.0.1", "delisted   after");
+    let loads: Value =
+        serde_json::from_str(&history(&server, &["list", "--json"]).1).expect("JSON");
+    let first = loads["loads"][0]["time"].as_str().expect("a time");
+    let diff = |arguments: &[&str]| {
+        let config = server.path("dnsbld.toml");
+        let config = config.to_str().expect("a path of the tests is text");
+        let all = [&["diff", "--config", config], arguments].concat();
+        dnsbld(&server.path(""), &all).code_and_text()
+    };
+    let (old, new) = (format!("list@{first}"), "live:list");
+    let want = format!(
+        "{old}: as the load of {first} left it\n- 10.0.0.1\n+ 10.0.0.2\n~ 10.0.0.12\n\
+         added: 1 address in 1 range\nremoved: 1 address in 1 range\nchanged: 1 address in 1 range\n"
+    );
+    assert_eq!(diff(&[&old, new]), (1, want));
+    let (code, said) = diff(&["list@0s", new]);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("list@0s and live:list list the same\n"), "{said}");
+    let (code, said) = diff(&["--json", new, &old]);
+    let json: Value = serde_json::from_str(&said).expect("JSON");
+    assert_eq!((code, &json["loads"][0]["loaded"]), (1, &first.into()), "{said}");
+    let (code, said) = diff(&["list@24h", new]);
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("list@24h: the history does not know what was listed then"), "{said}");
+    assert_eq!(diff(&["names@0s", "disk:names"]).0, 0);
+}

@@ -131,15 +131,22 @@ impl EntryPast {
     }
 }
 
+impl ValuePast {
+    /// The values of a key.
+    pub(crate) fn all(values: &[ListedValue], key: &str) -> Vec<Self> {
+        values.iter().map(|value| Self { a: value.a, text: text(value, key) }).collect()
+    }
+}
+
 impl MomentPast {
     fn new(moment: &Moment, sought: &Sought) -> Self {
         let (what, values) = turned(&moment.turn);
-        let value = |value: &ListedValue| ValuePast { a: value.a, text: text(value, sought) };
+        let key = sought.to_string();
         Self {
             time: rfc3339(moment.time),
             what,
             or_earlier: moment.is_first_known,
-            values: values.iter().map(value).collect(),
+            values: ValuePast::all(values, &key),
         }
     }
 }
@@ -286,8 +293,7 @@ pub(crate) fn by(entry: &Entry, sought: &Sought) -> Option<String> {
 }
 
 /// The text of a value, with the key in it.
-pub(crate) fn text(value: &ListedValue, sought: &Sought) -> String {
-    let key = sought.to_string();
+pub(crate) fn text(value: &ListedValue, key: &str) -> String {
     let parts: Vec<_> = value.text.split(|byte| *byte == KEY).collect();
     String::from_utf8_lossy(&parts.join(key.as_bytes())).into_owned()
 }

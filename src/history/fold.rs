@@ -3,33 +3,92 @@
 use super::block::{
     self, BaseHead, Body, Group, Keys, ListPlace, ListedValues, LoadBuilder, LoadHead, Operation,
 };
-use super::files::{LogBytes, MAGIC, Step};
+use super::files::{self, LogBytes, MAGIC, Step};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
 
 /// The base that a base and the segments after it make. `None` if the end of them does not tell what is listed.
 pub(super) fn base(log: &LogBytes) -> Option<Vec<u8>> {
     let mut loads = Vec::new();
+    // The newest load in the base may have left nothing.
+    let mut newest = log.base.as_deref().and_then(files::base).map(|(head, _)| head);
     log.walk(&mut |step| match step {
-        Step::Load(head, body) => loads.push((head, body)),
-        Step::Unconnected(_) => loads.clear(),
+        Step::Load(head, body) => {
+            if newest.is_none_or(|newest| newest.number < head.number) {
+                let LoadHead { number, time, content_id, .. } = head;
+                newest = Some(BaseHead { number, time, content_id, blocks: 0 });
+            }
+            loads.push((head, body));
+        }
+        Step::Unconnected(_) => {
+            newest = None;
+            loads.clear();
+        }
         Step::Refusal(_) => {}
     });
-    let (newest, _) = loads.last()?;
-    let mut head = BaseHead {
-        number: newest.number,
-        time: newest.time,
-        content_id: newest.content_id,
-        blocks: 0,
-    };
+    let mut head = BaseHead { blocks: 0, ..newest? };
     let mut blocks = Vec::new();
-    for (load, block) in Fold::of(&loads).run() {
+    for (load, block) in fold_blocks(&loads) {
         let pruned = LoadHead { is_whole: false, is_pruned: true, ..loads[load].0.clone() };
         blocks.extend(block.finish(&pruned)?);
         head.blocks += 1;
     }
     Some([MAGIC, &block::base(&head), &blocks].concat())
 }
+
+/// The blocks that are left of loads, by the place of each load.
+fn fold_blocks(loads: &[(LoadHead, Body<'_>)]) -> BTreeMap<usize, LoadBuilder> {
+    let mut blocks: BTreeMap<usize, LoadBuilder> = BTreeMap::new();
+    Fold::of(loads).run(&mut |place, key, left, answers| {
+        let mut in_block = |load: usize, answer: Option<usize>| {
+            let block = blocks.entry(load).or_default();
+            let operation = answer.map_or(Operation::Exclude, |answer| {
+                Operation::List(block.answer(answers[answer].clone()))
+            });
+            let place = block.place(place);
+            match key {
+                LeftKey::Range(first, last) => block.add_range(place, operation, (first, last)),
+                LeftKey::Name(name) => block.add_name(place, operation, name),
+            }
+        };
+        match left {
+            Left::Nothing => {}
+            Left::Exclusion(load) => in_block(load, None),
+            Left::Listing { since, now } => {
+                in_block(since.0, Some(since.1));
+                if now != since {
+                    in_block(now.0, Some(now.1));
+                }
+            }
+        }
+    });
+    blocks
+}
+
+/// What loads have left in the end: `take` gets each place with its keys, in their order, and the values of each;
+/// `None` for an exclusion.
+pub(super) fn each_left(
+    loads: &[(LoadHead, Body<'_>)],
+    take: &mut dyn FnMut(&ListPlace, LeftKey<'_>, Option<&ListedValues>),
+) {
+    Fold::of(loads).run(&mut |place, key, left, answers| match left {
+        Left::Nothing => {}
+        Left::Exclusion(_) => take(place, key, None),
+        Left::Listing { now, .. } => take(place, key, Some(&answers[now.1])),
+    });
+}
+
+/// A key of which something is left.
+#[derive(Clone, Copy)]
+pub(super) enum LeftKey<'k> {
+    /// The first and the last of a range of addresses.
+    Range(u128, u128),
+    /// A name, as it is sorted.
+    Name(&'k [u8]),
+}
+
+/// Takes what is left of each key, with all answers.
+type TakeLeft<'t> = &'t mut dyn FnMut(&ListPlace, LeftKey<'_>, Left, &[ListedValues]);
 
 /// The keys of one load that one thing becomes of.
 struct Source<'b> {
@@ -53,7 +112,6 @@ struct Fold<'b> {
     /// All answers, and the number of each of each load.
     answers: Vec<ListedValues>,
     numbers: Vec<Vec<usize>>,
-    blocks: BTreeMap<usize, LoadBuilder>,
 }
 
 impl<'b> Fold<'b> {
@@ -63,7 +121,6 @@ impl<'b> Fold<'b> {
             whole: Vec::new(),
             answers: Vec::new(),
             numbers: Vec::new(),
-            blocks: BTreeMap::new(),
         };
         let mut known = HashMap::new();
         for (load, (head, body)) in loads.iter().enumerate() {
@@ -84,18 +141,17 @@ impl<'b> Fold<'b> {
         fold
     }
 
-    fn run(mut self) -> BTreeMap<usize, LoadBuilder> {
+    fn run(mut self, take: TakeLeft<'_>) {
         for (place, sources) in std::mem::take(&mut self.places) {
             if place.space.is_of_addresses() {
-                self.ranges(&place, sources);
+                self.ranges(&place, sources, take);
             } else {
-                self.names(&place, sources);
+                self.names(&place, sources, take);
             }
         }
-        self.blocks
     }
 
-    fn ranges(&mut self, place: &ListPlace, mut sources: Vec<Source<'b>>) {
+    fn ranges(&self, place: &ListPlace, mut sources: Vec<Source<'b>>, take: TakeLeft<'_>) {
         let mut waiting = BinaryHeap::new();
         for (source, keys) in sources.iter_mut().enumerate() {
             waiting.extend(keys.keys.next_range().map(|range| Reverse((range, source))));
@@ -137,9 +193,7 @@ impl<'b> Fold<'b> {
                 }
                 before => {
                     if let Some((before, first, last)) = before {
-                        self.keep(place, before, &|block, place, operation| {
-                            block.add_range(place, operation, (first, last));
-                        });
+                        take(place, LeftKey::Range(first, last), before, &self.answers);
                     }
                     Some((left, at, end))
                 }
@@ -151,13 +205,11 @@ impl<'b> Fold<'b> {
             };
         }
         if let Some((left, first, last)) = run {
-            self.keep(place, left, &|block, place, operation| {
-                block.add_range(place, operation, (first, last));
-            });
+            take(place, LeftKey::Range(first, last), left, &self.answers);
         }
     }
 
-    fn names(&mut self, place: &ListPlace, mut sources: Vec<Source<'b>>) {
+    fn names(&self, place: &ListPlace, mut sources: Vec<Source<'b>>, take: TakeLeft<'_>) {
         let mut waiting = BinaryHeap::new();
         let count = sources.len();
         let mut wait = |waiting: &mut BinaryHeap<_>, source: usize| {
@@ -177,9 +229,7 @@ impl<'b> Fold<'b> {
                 events.push((load, operation));
             }
             let left = self.left(events);
-            self.keep(place, left, &|block, place, operation| {
-                block.add_name(place, operation, &name);
-            });
+            take(place, LeftKey::Name(&name), left, &self.answers);
         }
     }
 
@@ -210,32 +260,5 @@ impl<'b> Fold<'b> {
         }
         let is_ended = self.whole.iter().any(|whole| *whole >= done);
         if is_ended { Left::Nothing } else { left }
-    }
-
-    /// Has what is left of a key added to the blocks of the loads that it comes from.
-    fn keep(
-        &mut self,
-        place: &ListPlace,
-        left: Left,
-        add: &dyn Fn(&mut LoadBuilder, usize, Operation),
-    ) {
-        let mut in_block = |load: usize, answer: Option<usize>| {
-            let block = self.blocks.entry(load).or_default();
-            let operation = answer.map_or(Operation::Exclude, |answer| {
-                Operation::List(block.answer(self.answers[answer].clone()))
-            });
-            let place = block.place(place);
-            add(block, place, operation);
-        };
-        match left {
-            Left::Nothing => {}
-            Left::Exclusion(load) => in_block(load, None),
-            Left::Listing { since, now } => {
-                in_block(since.0, Some(since.1));
-                if now != since {
-                    in_block(now.0, Some(now.1));
-                }
-            }
-        }
     }
 }

@@ -11,16 +11,20 @@ mod files;
 mod fold;
 mod known;
 mod log;
+mod prefix;
 mod query;
 mod recent;
+mod version;
 
 pub use block::{
     KEY, ListPlace, ListedValue, ListedValues, LoadHead, Operation, RefusedEntry, Space, framed,
 };
 pub use known::Known;
 pub use log::{Bounds, HistoryLog, LoadedVersion, retain};
+pub use prefix::{PrefixMoment, PrefixTimeline};
 pub use query::{Entry, History, LoadEntry, Moment, Sought, Timeline, Turn};
 pub use recent::{LoadedKey, LoadedKeys, Recent, RecentLoad};
+pub use version::comparable;
 
 #[cfg(test)]
 mod figures;

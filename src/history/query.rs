@@ -76,7 +76,7 @@ pub enum LoadEntry {
 }
 
 /// The bytes of a log, to be asked several times.
-pub struct History(LogBytes);
+pub struct History(pub(super) LogBytes);
 
 impl History {
     /// Reads the log of a dataset, which a server may go on with meanwhile; an empty one if there is none.

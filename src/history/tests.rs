@@ -9,6 +9,7 @@ use crate::trie::names::NameTreeBuilder;
 use crate::trie::{Trie4, Trie6};
 use crate::wire::name::NameBuf;
 use crate::zone::Dataset;
+use crate::zone::diff::diff;
 use proptest::prelude::*;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
@@ -147,6 +148,89 @@ fn content_id(listed: &Listed) -> u64 {
 fn values(value: u8) -> ListedValues {
     let text = [&[b'0' + value][..], b" of ", &[KEY]].concat();
     vec![ListedValue { a: [127, 0, 0, value].into(), text }]
+}
+
+/// The keys in which two datasets differ.
+fn differences(old: &Dataset, new: &Dataset) -> Vec<String> {
+    let mut told = Vec::new();
+    diff(old, new, &mut |difference| told.push(difference.to_string()));
+    told
+}
+
+/// A day of refusals alone becomes part of a base that lists nothing, or whose newest load has left nothing.
+#[test]
+fn regression_a_base_stays_when_only_refusals_are_added() {
+    let state = tempfile::tempdir().unwrap();
+    let one = |value| std::array::from_fn(|key| if key == 1 { value } else { 0 });
+    for first in [0, 1] {
+        let loads = [one(first), one(1), one(first)].map(Act::Load);
+        let refusals = [Act::Refuse, Act::Refuse];
+        let more = [one(first), one(2), one(1), one(0), one(2), one(1)].map(Act::Load);
+        let acts: Vec<_> = loads.into_iter().chain(refusals).chain(more).collect();
+        let folder = state.path().join(first.to_string());
+        std::fs::create_dir(&folder).unwrap();
+        let loads = write(&folder, &acts, 1);
+        let history = History::read(&folder, "bl").unwrap();
+        let timeline = history.timeline(&sought(1)[0], u64::MAX);
+        assert!(!timeline.is_cut);
+        assert_eq!(history.as_of(u64::MAX).unwrap().0.number, loads.len() as u64);
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_was_listed_at_each_load_comes_back(acts in acts(), days in 0..8u32) {
+        let state = tempfile::tempdir().unwrap();
+        let loads = write(state.path(), &acts, days);
+        let history = History::read(state.path(), "bl").unwrap();
+        let first = loads.first().map_or(u64::MAX, |(time, _)| *time);
+        prop_assert!(history.as_of(first - 1).is_none());
+        let mut is_known = false;
+        for (time, listed) in &loads {
+            let Some((head, found)) = history.as_of(time + 5) else {
+                prop_assert!(!is_known, "a later load is not known, and an earlier one is");
+                continue;
+            };
+            is_known = true;
+            prop_assert_eq!(head.time, *time);
+            let want = comparable(&dataset(listed)).unwrap();
+            prop_assert_eq!(differences(&want, &found), [""; 0]);
+        }
+        prop_assert_eq!(is_known, !loads.is_empty());
+    }
+}
+
+proptest! {
+    /// Told of a prefix, the moments of each address in it are those of the address.
+    #[test]
+    fn a_prefix_has_the_moments_of_its_addresses(acts in acts(), days in 0..8u32) {
+        let state = tempfile::tempdir().unwrap();
+        let loads = write(state.path(), &acts, days);
+        let history = History::read(state.path(), "bl").unwrap();
+        let net: ipnet::IpNet = "0.0.0.0/29".parse().unwrap();
+        let all = history.within(net, u64::MAX, usize::MAX);
+        let last = loads.last().map_or([0; KEYS], |(_, listed)| *listed);
+        prop_assert_eq!(all.listed, last[..8].iter().filter(|value| **value > 0).count() as u128);
+        for key in 0..KEYS as u32 {
+            let of = all.moments.iter().filter(|moment| match moment.key {
+                crate::zone::diff::Key::Ip4(start, end) => (start..=end).contains(&key),
+                _ => false,
+            });
+            let told: Vec<_> = of.map(|it| (it.time, it.turn.clone())).collect();
+            let address = Sought::Address(Ipv4Addr::from_bits(key).into());
+            let single = history.timeline(&address, u64::MAX).entries.into_values().flatten();
+            // A load that states all does not say what has changed since.
+            let wanted = single.map(|it| (it.time, it.turn));
+            let is_told = |turn: &Turn| !matches!(turn, Turn::Changed(_));
+            let told: Vec<_> = told.into_iter().filter(|(_, turn)| is_told(turn)).collect();
+            let wanted: Vec<_> = wanted.filter(|(_, turn)| is_told(turn)).collect();
+            prop_assert_eq!(told, if key < 8 { wanted } else { Vec::new() }, "{}", key);
+        }
+        let newest = history.within(net, u64::MAX, 3);
+        let skipped = all.moments.len().saturating_sub(3);
+        prop_assert_eq!(newest.older as usize, skipped);
+        prop_assert_eq!(newest.moments, all.moments.into_iter().skip(skipped).collect::<Vec<_>>());
+    }
 }
 
 /// What became of a key.

@@ -50,8 +50,18 @@ pub(crate) struct Sources<'a> {
 impl Status {
     /// The status as it is now.
     pub(crate) fn new(sources: Sources<'_>) -> Self {
-        let Sources { config, since, sockets, lost, events, settings, watched, datasets, zones, .. } =
-            sources;
+        let Sources {
+            config,
+            since,
+            sockets,
+            lost,
+            events,
+            settings,
+            watched,
+            datasets,
+            zones,
+            ..
+        } = sources;
         let (now, loading) = (unix_time(), datasets.is_building());
         let feeds = FeedStatus::all(settings, now);
         let datasets: Vec<_> = datasets

@@ -8,12 +8,15 @@ use super::preview::{Place, UNKNOWN};
 use super::print;
 use crate::config::Settings;
 use crate::dataset::Preview;
-use crate::zone::Dataset;
+use crate::history::comparable;
+use crate::status::Time;
+use crate::util::time::unix_time;
 use crate::zone::diff::diff;
+use anyhow::Context as _;
 use clap::Args;
 use own::Own;
-use report::{Report, What};
-use side::{Finder, Side};
+use report::{HistoryVersion, Report, What};
+use side::{Finder, Side, Version};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -24,8 +27,8 @@ use std::process::ExitCode;
 /// nothing is different, 1 if something is, 2 if that cannot be told.
 ///
 /// A version is a list file, a snapshot, `live:DATASET` (what the server accepted last, by the state folder
-/// of the configuration), or `disk:DATASET` (its files as they are now). `dnsbld diff DATASET [FILE]` tells what its
-/// own files, or this one in place of its own, would change beside what is served.
+/// of the configuration), `disk:DATASET` (its files as they are now), or `DATASET@TIME` (what it listed then, by the
+/// history: `bl@24h`, "bl@Nov 12 07:41", bl@2026-11-12). `dnsbld diff DATASET [FILE]` tells what its own files, or this one in place of its own, would change beside what is served.
 #[derive(Args, Debug)]
 pub struct Diff {
     #[command(flatten)]
@@ -61,7 +64,7 @@ impl Diff {
             Some((old, new)) => {
                 let finder =
                     Finder { settings: settings.as_ref(), read_as: self.read_as.as_deref() };
-                finder.find(&old).and_then(|old| Ok((old, finder.find(&new)?)))
+                finder.find(&old).and_then(|old| alike(old, finder.find(&new)?))
             }
         };
         let (old, new) = match found {
@@ -69,6 +72,13 @@ impl Diff {
             Err(error) if error.is::<crate::config::Errors>() => return Err(error),
             Err(error) => return Ok(unknown(&format!("{error:#}"))),
         };
+        let sides = [(&self.old, &old.load), (self.new.as_ref().unwrap_or(&self.old), &new.load)];
+        let loads = sides.into_iter().filter_map(|(side, load)| {
+            let loaded = Time(i64::try_from(load.as_ref()?.time).ok()?);
+            Some(HistoryVersion { version: side.clone(), loaded })
+        });
+        let loads = loads.collect();
+        let (old, new) = (old.dataset, new.dataset);
         if old.acl.is_some() || new.acl.is_some() {
             return Ok(unknown("an access list lists nothing; compare its files"));
         }
@@ -76,7 +86,7 @@ impl Diff {
             (Some(new), Some(_)) => What::Versions { old: self.old.clone(), new: new.clone() },
             _ => What::Dataset { dataset: self.old.clone() },
         };
-        let mut report = Report::new(what, Own::new(settings.as_ref().ok()), self.limit);
+        let mut report = Report::new(what, loads, Own::new(settings.as_ref().ok()), self.limit);
         diff(&old, &new, &mut |difference| report.add(&difference));
         report.sort();
         print(&if self.json { report.to_json() } else { report.to_text() })?;
@@ -86,7 +96,8 @@ impl Diff {
     /// The versions to compare; `None` if a dataset as it is served is compared with what it would be: the
     /// name of a dataset comes before that of a file.
     fn versions(&self, settings: Option<&Settings>) -> Option<(Side, Side)> {
-        let (old, new) = (Side::of(&self.old), Side::of(self.new.as_ref()?));
+        let now = unix_time();
+        let (old, new) = (Side::of(&self.old, now), Side::of(self.new.as_ref()?, now));
         let is_dataset = |name: &str| {
             settings.is_some_and(|settings| settings.datasets.iter().any(|it| it.name == name))
         };
@@ -96,7 +107,7 @@ impl Diff {
     }
 
     /// What is served of a dataset, and what its files or another one would make of it.
-    fn preview(&self) -> anyhow::Result<(Dataset, Dataset)> {
+    fn preview(&self) -> anyhow::Result<(Version, Version)> {
         let file = self.new.as_deref().map(Path::new);
         let Preview { old, new, .. } = self.place.preview(&self.old, file)?;
         let old = old.ok_or_else(|| {
@@ -106,8 +117,20 @@ impl Diff {
             )
         })?;
         let new = new.map_err(|problem| anyhow::anyhow!("{problem}"))?;
-        Ok((old.dataset, new.dataset))
+        Ok((old.dataset.into(), new.dataset.into()))
     }
+}
+
+/// Both versions in the form that the history has, if one is from there.
+fn alike(old: Version, new: Version) -> anyhow::Result<(Version, Version)> {
+    let is_one = old.load.is_some() != new.load.is_some();
+    let alike = |version: Version| match version.load {
+        None if is_one && version.dataset.acl.is_none() => comparable(&version.dataset)
+            .map(Version::from)
+            .context("it lists too much to be compared with the history"),
+        _ => Ok(version),
+    };
+    Ok((alike(old)?, alike(new)?))
 }
 
 fn unknown(reason: &str) -> ExitCode {

@@ -40,7 +40,9 @@ impl Own {
         let finder = Finder { settings: Ok(settings), read_as: None };
         for spec in settings.datasets.iter().filter(|spec| spec.usage.allows) {
             match finder.find(&Side::Disk(spec.name.clone())) {
-                Ok(dataset) => own.allowed.push((format!("allow list {}", spec.name), dataset)),
+                Ok(found) => {
+                    own.allowed.push((format!("allow list {}", spec.name), found.dataset));
+                }
                 Err(error) => eprintln!("dnsbld: allow list {}: {error:#}", spec.name),
             }
         }

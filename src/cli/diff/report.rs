@@ -1,7 +1,7 @@
 //! The differences between two versions of a dataset, as `dnsbld diff` prints them.
 
 use super::own::Own;
-use crate::status::count_or_none;
+use crate::status::{Time, count_or_none};
 use crate::util::text::counted;
 use crate::zone::diff::{Change, Difference, Key};
 use serde::Serialize;
@@ -14,6 +14,9 @@ pub(super) struct Report {
     schema: u32,
     #[serde(flatten)]
     what: What,
+    /// The versions that are of the history.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    loads: Vec<HistoryVersion>,
     added: Count,
     removed: Count,
     changed: Count,
@@ -33,6 +36,15 @@ pub(super) enum What {
     Dataset { dataset: String },
     /// Two versions.
     Versions { old: String, new: String },
+}
+
+/// A version of the history.
+#[derive(Serialize)]
+pub(super) struct HistoryVersion {
+    /// The version, as it was named.
+    pub(super) version: String,
+    /// When the load was accepted that left it.
+    pub(super) loaded: Time,
 }
 
 /// How much is different in one way.
@@ -64,10 +76,20 @@ struct Line {
 }
 
 impl Report {
-    pub(super) fn new(what: What, own: Own, limit: usize) -> Self {
+    pub(super) fn new(what: What, loads: Vec<HistoryVersion>, own: Own, limit: usize) -> Self {
         let limit = if limit == 0 { usize::MAX } else { limit };
         let [added, removed, changed] = [(); 3].map(|()| Count::default());
-        Self { schema: 1, what, added, removed, changed, differences: Vec::new(), own, limit }
+        Self {
+            schema: 1,
+            what,
+            loads,
+            added,
+            removed,
+            changed,
+            differences: Vec::new(),
+            own,
+            limit,
+        }
     }
 
     pub(super) fn add(&mut self, difference: &Difference) {
@@ -110,6 +132,9 @@ impl Report {
 
     pub(super) fn to_text(&self) -> String {
         let mut out = String::new();
+        for HistoryVersion { version, loaded } in &self.loads {
+            let _ = writeln!(out, "{version}: as the load of {loaded} left it");
+        }
         for line in &self.differences {
             let _ = match &line.hits[..] {
                 [] => writeln!(out, "{}", line.text),

@@ -1,8 +1,10 @@
 //! What `dnsbld diff` compares: versions of datasets by where they are.
 
+use super::super::history::at;
 use super::super::lint::form;
 use crate::config::{self, Settings};
 use crate::dataset;
+use crate::history::{History, LoadHead};
 use crate::lint::{ListForm, guess};
 use crate::snapshot;
 use crate::source::{self, Limits};
@@ -18,27 +20,51 @@ pub(super) enum Side {
     Live(String),
     /// What its own files are now.
     Disk(String),
-    /// What it was, this long ago.
-    Earlier(String, String),
+    /// What it was at this time, in seconds since 1970, as it is written.
+    Earlier { dataset: String, time: u64, written: String },
     /// A list or a snapshot.
     File(PathBuf),
 }
 
 impl Side {
-    pub(super) fn of(text: &str) -> Self {
+    /// The version that is meant by a text at `now`, in seconds since 1970.
+    pub(super) fn of(text: &str, now: u64) -> Self {
         if let Some(name) = text.strip_prefix("live:") {
             return Self::Live(name.to_owned());
         }
         if let Some(name) = text.strip_prefix("disk:") {
             return Self::Disk(name.to_owned());
         }
-        let is_age = |age: &str| matches!(read_duration(age.as_bytes()), Some((_, b"")));
-        match text.rsplit_once('@') {
-            Some((name, age)) if is_age(age) && !Path::new(text).exists() => {
-                Self::Earlier(name.to_owned(), age.to_owned())
-            }
-            _ => Self::File(text.into()),
+        if let Some((name, when)) = text.rsplit_once('@')
+            && let Some(time) = time_of(when, now)
+            && !Path::new(text).exists()
+        {
+            let (dataset, written) = (name.to_owned(), text.to_owned());
+            return Self::Earlier { dataset, time, written };
         }
+        Self::File(text.into())
+    }
+}
+
+/// A time in seconds since 1970: so long before now, or as people write it.
+fn time_of(text: &str, now: u64) -> Option<u64> {
+    match read_duration(text.as_bytes()) {
+        Some((age, b"")) => Some(now.saturating_sub(age.into())),
+        _ => at::read(text, now).ok(),
+    }
+}
+
+/// A version that was found.
+pub(super) struct Version {
+    /// What it lists.
+    pub(super) dataset: Dataset,
+    /// The load that left it, if it is one of the history.
+    pub(super) load: Option<LoadHead>,
+}
+
+impl From<Dataset> for Version {
+    fn from(dataset: Dataset) -> Self {
+        Self { dataset, load: None }
     }
 }
 
@@ -56,8 +82,8 @@ impl Finder<'_> {
     /// # Errors
     ///
     /// When it cannot be found or read.
-    pub(super) fn find(&self, side: &Side) -> anyhow::Result<Dataset> {
-        match side {
+    pub(super) fn find(&self, side: &Side) -> anyhow::Result<Version> {
+        let found = match side {
             Side::Live(name) => {
                 let settings = self.settings()?;
                 let server = &settings.server;
@@ -70,15 +96,32 @@ impl Finder<'_> {
                 let version = version.with_context(|| {
                     format!("live:{name}: the state folder has nothing of it to compare with")
                 })?;
-                Ok(version.dataset)
+                anyhow::Ok(version.dataset)
             }
             Side::Disk(name) => self.built(self.dataset(name)?),
-            Side::Earlier(name, age) => bail!(
-                "{name}@{age}: whole versions of before are not kept: name a file, a snapshot or live:{name}, or \
-                 ask `dnsbld history {name}` what its loads changed"
-            ),
+            Side::Earlier { dataset, time, written } => {
+                return self.earlier(dataset, *time, written);
+            }
             Side::File(path) => self.file(path),
-        }
+        };
+        Ok(found?.into())
+    }
+
+    /// What the history says was listed at a time.
+    fn earlier(&self, name: &str, time: u64, written: &str) -> anyhow::Result<Version> {
+        self.dataset(name)?;
+        let state_dir = self.settings()?.server.state_dir.as_deref();
+        let state_dir = state_dir.with_context(|| {
+            format!("{written}: the configuration sets no state-dir, so that there is no history")
+        })?;
+        let history = History::read(state_dir, name)
+            .with_context(|| format!("the history of dataset {name} cannot be read"))?;
+        let (load, dataset) = history.as_of(time).with_context(|| {
+            format!(
+                "{written}: the history does not know what was listed then; `dnsbld history {name}` tells its loads"
+            )
+        })?;
+        Ok(Version { dataset, load: Some(load) })
     }
 
     fn settings(&self) -> anyhow::Result<&Settings> {
@@ -153,14 +196,20 @@ mod tests {
 
     #[test]
     fn sides_are_told_by_how_they_are_written() {
+        let earlier = |written: &str, time| {
+            let (dataset, written) = ("a".to_owned(), written.to_owned());
+            Side::Earlier { dataset, time, written }
+        };
         for (text, want) in [
             ("live:a", Side::Live("a".to_owned())),
             ("disk:a@b", Side::Disk("a@b".to_owned())),
-            ("a@24h", Side::Earlier("a".to_owned(), "24h".to_owned())),
+            ("a@24h", earlier("a@24h", 1_796_040_000 - 86_400)),
+            ("a@2026-11-30 11:00", earlier("a@2026-11-30 11:00", 1_796_040_000 - 3600)),
+            ("a@Nov 30 11:00", earlier("a@Nov 30 11:00", 1_796_040_000 - 3600)),
             ("a@b", Side::File("a@b".into())),
             ("./a", Side::File("./a".into())),
         ] {
-            assert_eq!(Side::of(text), want);
+            assert_eq!(Side::of(text, 1_796_040_000), want);
         }
     }
 }

@@ -7,7 +7,7 @@ const MONTHS: [&str; 12] =
 
 /// Reads a time, in seconds since 1970: as syslog writes it (RFC 3164 section 4.1.2), in the last twelve months
 /// before `now`, or as RFC 3339 has it, of which the end may be left out. Without an offset, it is in UTC.
-pub(super) fn read(text: &str, now: u64) -> Result<u64, String> {
+pub(in crate::cli) fn read(text: &str, now: u64) -> Result<u64, String> {
     let seconds = syslog(text, now).or_else(|| iso(text));
     seconds.and_then(|seconds| u64::try_from(seconds).ok()).ok_or_else(|| {
         "write it as \"Nov 12 07:41\", \"2026-11-12 07:41\" or \"2026-11-12T07:41:00Z\"".to_owned()

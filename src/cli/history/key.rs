@@ -17,16 +17,9 @@ pub(super) fn tell(
     at: Option<u64>,
     as_json: bool,
 ) -> anyhow::Result<(String, u8)> {
-    let mut timelines = Vec::new();
-    for dataset in datasets {
-        let history = History::read(state_dir, dataset)
-            .with_context(|| format!("the history of dataset {dataset} cannot be read"))?;
-        timelines.push((*dataset, history.timeline(sought, at.unwrap_or(u64::MAX))));
-    }
-    if timelines.iter().all(|(_, timeline)| timeline.known.is_none()) {
-        let when = at.map_or(String::new(), |at| format!(" from before {}", time(at)));
-        anyhow::bail!("{} has no history{when}", state_dir.display());
-    }
+    let look = |history: &History| history.timeline(sought, at.unwrap_or(u64::MAX));
+    let known = |timeline: &Timeline| timeline.known.is_some();
+    let timelines = read_all(state_dir, datasets, at, look, known)?;
     let is_something = |(_, timeline): &(_, Timeline)| match at {
         Some(_) => timeline.is_listed(),
         None => !timeline.entries.is_empty(),
@@ -37,6 +30,27 @@ pub(super) fn tell(
         false => text_of(sought, at, &timelines),
     };
     Ok((text, code))
+}
+
+/// What each history tells; there must be one that knows something.
+pub(super) fn read_all<'d, T>(
+    state_dir: &Path,
+    datasets: &[&'d str],
+    at: Option<u64>,
+    look: impl Fn(&History) -> T,
+    is_known: impl Fn(&T) -> bool,
+) -> anyhow::Result<Vec<(&'d str, T)>> {
+    let mut told = Vec::new();
+    for dataset in datasets {
+        let history = History::read(state_dir, dataset)
+            .with_context(|| format!("the history of dataset {dataset} cannot be read"))?;
+        told.push((*dataset, look(&history)));
+    }
+    if !told.iter().any(|(_, told)| is_known(told)) {
+        let when = at.map_or(String::new(), |at| format!(" from before {}", time(at)));
+        anyhow::bail!("{} has no history{when}", state_dir.display());
+    }
+    Ok(told)
 }
 
 fn text_of(sought: &Sought, at: Option<u64>, timelines: &[(&str, Timeline)]) -> String {
@@ -85,10 +99,13 @@ fn line(moment: &Moment, listed_at: Option<u64>, sought: &Sought) -> String {
     let (word, more) = match &moment.turn {
         Turn::Listed(values) if moment.is_first_known => (
             "listed",
-            format!("{} (or earlier: the first load that is known)", shown(values, sought)),
+            format!(
+                "{} (or earlier: the first load that is known)",
+                shown(values, &sought.to_string())
+            ),
         ),
-        Turn::Listed(values) => ("listed", shown(values, sought)),
-        Turn::Changed(values) => ("changed", shown(values, sought)),
+        Turn::Listed(values) => ("listed", shown(values, &sought.to_string())),
+        Turn::Changed(values) => ("changed", shown(values, &sought.to_string())),
         Turn::Delisted => {
             let after = listed_at.map(|at| Duration::from_secs(moment.time.saturating_sub(at)));
             ("delisted", after.map_or(String::new(), |after| format!("after {}", age(after))))
@@ -99,8 +116,9 @@ fn line(moment: &Moment, listed_at: Option<u64>, sought: &Sought) -> String {
     format!("{}  {word:<10} {more}", time(moment.time)).trim_end().to_owned()
 }
 
-fn shown(values: &[ListedValue], sought: &Sought) -> String {
-    let value = |value: &ListedValue| match &*text(value, sought) {
+/// The values of a key.
+pub(super) fn shown(values: &[ListedValue], key: &str) -> String {
+    let value = |value: &ListedValue| match &*text(value, key) {
         "" => value.a.to_string(),
         text => format!("{} {text:?}", value.a),
     };

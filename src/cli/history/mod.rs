@@ -1,17 +1,19 @@
 //! `dnsbld history`
 
-mod at;
+pub(super) mod at;
 mod key;
 mod loads;
+mod prefix;
 
 use super::preview::{Place, UNKNOWN};
 use super::print;
 use crate::history::Sought;
 use crate::util::time::unix_time;
 use clap::Args;
+use ipnet::IpNet;
 use std::process::ExitCode;
 
-/// Tell when an address or a name was listed and delisted, or what the loads of a dataset did.
+/// Tell when an address, addresses of a prefix, or a name were listed and delisted, or what the loads of a dataset did.
 ///
 /// It reads the state folder of the configuration, whether or not a server runs. The exit code is 0 if there
 /// is something to tell (with --at: if the key was listed then), 1 if there is nothing, 2 if that is not known.
@@ -25,10 +27,10 @@ pub struct History {
     /// Answer as of this time in UTC, as "Nov 12 07:41", "2026-11-12 07:41:30" or "2026-11-12T07:41:30+01:00".
     #[arg(long, value_name = "TIME", value_parser = |text: &str| at::read(text, unix_time()))]
     at: Option<u64>,
-    /// The most loads of a dataset to print, the newest; 0 for all.
+    /// The most loads of a dataset, or changes in a prefix, to print, the newest; 0 for all.
     #[arg(long, value_name = "NUMBER", default_value_t = 50)]
     limit: usize,
-    /// An address, a name as it stands in a list, or a dataset.
+    /// An address, a prefix, a name as it stands in a list, or a dataset.
     #[arg(value_name = "KEY|DATASET")]
     subject: String,
 }
@@ -61,10 +63,14 @@ impl History {
         if settings.dataset(&self.subject).is_some() {
             return loads::tell(state_dir, &self.subject, self.at, self.limit, self.json);
         }
+        let datasets: Vec<_> = settings.datasets.iter().map(|set| set.name.as_str()).collect();
+        let net = self.subject.parse::<IpNet>().map(|net| net.trunc());
+        if let Some(net) = net.ok().filter(|net| net.prefix_len() < net.max_prefix_len()) {
+            return prefix::tell(state_dir, &datasets, net, self.at, self.limit, self.json);
+        }
         let sought: Sought = self.subject.parse().map_err(|error| {
             anyhow::anyhow!("{:?} is no address, no name and no dataset: {error}", self.subject)
         })?;
-        let datasets: Vec<_> = settings.datasets.iter().map(|set| set.name.as_str()).collect();
         key::tell(state_dir, &datasets, &sought, self.at, self.json)
     }
 }
