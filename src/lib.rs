@@ -38,7 +38,7 @@
 //! | [`setup`] | a first installation: configuration, resolver and mail server that fit together |
 //! | [`explain`] | why a server answers as it does for a key; why it is as it is: the doctor |
 //! | [`replay`] | what lists would have done to the mail of a log: hits, other lists and weights |
-//! | `monitor` | which of the networks and domains that are watched are listed, since when and by which line |
+//! | [`monitor`] | which of the networks and domains that are watched are listed, since when and by which line |
 //! | [`status`] | one plain value that says how the server is; the start report |
 //! | [`stats`] | counters of all zones, the statistics file, the query log |
 //! | [`server`] | UDP, TCP, TLS; the shared catalog |
@@ -89,7 +89,7 @@ pub mod history;
 pub mod lint;
 pub mod listing;
 pub mod mirror;
-mod monitor;
+pub mod monitor;
 pub mod own;
 pub mod range;
 pub mod rbldnsd;

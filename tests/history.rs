@@ -181,4 +181,30 @@ fn a_version_of_the_history_is_compared() {
     assert_eq!(code, 2, "{said}");
     assert!(said.contains("list@24h: the history does not know what was listed then"), "{said}");
     assert_eq!(diff(&["names@0s", "disk:names"]).0, 0);
+
+    let (code, said) = history(&server, &["10.0.0.0/29"]);
+    assert_eq!(code, 0, "{said}");
+    let lines: Vec<_> = said.lines().collect();
+    assert_eq!(
+        lines[..2],
+        ["10.0.0.0/29 (times in UTC)", "dataset list: 1 address of it is listed"]
+    );
+    assert!(
+        lines[2].ends_with(
+            "listed     10.0.0.1  127.0.0.2 \"see https://bl.test/10.0.0.1\" (or earlier)"
+        )
+    );
+    assert!(lines[3].ends_with("delisted   10.0.0.1"), "{said}");
+    assert!(
+        lines[4].ends_with("listed     10.0.0.2  127.0.0.2 \"see https://bl.test/10.0.0.2\""),
+        "{said}"
+    );
+    let (_, said) = history(&server, &["10.0.0.0/28", "--limit", "1"]);
+    assert!(
+        said.contains("dataset list: 9 addresses of it are listed\n  ... 4 older changes;"),
+        "{said}"
+    );
+    let (code, said) = history(&server, &["10.1.0.0/16", "--json"]);
+    let json: Value = serde_json::from_str(&said).expect("JSON");
+    assert_eq!((code, &json["datasets"][0]["listed"]), (1, &"0".into()), "{said}");
 }

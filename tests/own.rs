@@ -141,6 +141,9 @@ fn an_entry_expires_by_itself() {
     let (_, told) = dnsbld(&server, &["block", "list", "--json"]);
     let rows: serde_json::Value = serde_json::from_str(&told).expect("it is JSON");
     assert_eq!((&rows[0]["key"], &rows[0]["expired"]), (&"198.51.100.7".into(), &true.into()));
+    let (exit, told) = dnsbld(&server, &["check", "198.51.100.7"]);
+    let ended = format!("expired on {}", time.rfc3339());
+    assert!(exit == 0 && told.contains(&ended) && !told.contains("=>"), "{told}");
     // It is taken out with the next change, and told.
     let (exit, told) = dnsbld(&server, &["block", "add", "198.51.100.8"]);
     assert!(exit == 0 && told.contains("198.51.100.7: had expired, and is taken out"), "{told}");
