@@ -55,6 +55,6 @@ mod sync;
 mod sync_disasters;
 mod taps;
 mod verdict;
-mod watchdog;
 mod watch;
+mod watchdog;
 mod worst_cases;
