@@ -2,6 +2,7 @@
 //! snapshots::` runs those of one module.
 
 mod acl;
+mod advise;
 mod check;
 mod check_config;
 mod cli;

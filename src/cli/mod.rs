@@ -1,6 +1,7 @@
 //! The command line: one file and one structure per subcommand.
 
 mod accept;
+mod advise;
 mod check;
 mod check_config;
 mod client;
@@ -35,6 +36,7 @@ mod watch;
 mod zones;
 
 pub use accept::Accept;
+pub use advise::Advise;
 pub use check::Check;
 pub use check_config::CheckConfig;
 pub use compile::Compile;
@@ -133,6 +135,7 @@ enum Command {
     Watch(Watch),
     Lint(Lint),
     Doctor(Doctor),
+    Advise(Advise),
     Init(Init),
     CheckConfig(CheckConfig),
     Sync(Sync),
@@ -183,6 +186,7 @@ impl Cli {
                 Command::Watch(watch) => watch.run(),
                 Command::Lint(lint) => lint.run(),
                 Command::Doctor(doctor) => doctor.run(),
+                Command::Advise(advise) => advise.run(),
                 Command::Init(init) => init.run(),
                 Command::CheckConfig(check) => check.run(),
                 Command::Sync(sync) => sync.run(),

@@ -10,7 +10,8 @@ use super::personality::Personality;
 use super::phase::{Phase, Round};
 use super::reloads::Reloads;
 use super::request::{
-    AcceptReport, Asked, ControlAnswer, ControlRequest, EventsReport, LookupReport, Reply,
+    AcceptReport, Asked, CodesReport, ControlAnswer, ControlRequest, EventsReport, LookupReport,
+    Reply,
 };
 use super::sandbox::Sandbox;
 use super::servers::Servers;
@@ -21,6 +22,7 @@ use crate::dataset::manager::DatasetManager;
 use crate::engine::Figures;
 use crate::event::Event;
 use crate::explain::Oracle;
+use crate::explain::advise::codes;
 use crate::monitor::Monitor;
 use crate::server::http::Observation;
 use crate::server::shared_catalog::SharedCatalog;
@@ -175,6 +177,7 @@ impl Control {
             }
             ControlRequest::Accept { dataset } => self.accept(dataset, reply),
             ControlRequest::Lookup { keys } => self.look_up(keys, reply),
+            ControlRequest::Codes {} => self.codes(reply),
             ControlRequest::Stats {} => {
                 reply.send(ControlAnswer::Stats(Box::new(self.stats_report())));
             }
@@ -202,6 +205,15 @@ impl Control {
                 Ok(report) => ControlAnswer::Lookup(report),
                 Err(error) => ControlAnswer::refused(error),
             });
+        });
+    }
+
+    /// Tells the values of all zones on a thread of its own: it walks through all that is listed.
+    fn codes(&self, reply: Reply) {
+        let (catalog, settings) = (Arc::clone(&self.catalog.load()), Arc::clone(&self.settings));
+        tokio::task::spawn_blocking(move || {
+            let zones = codes(&settings, catalog.zones(), unix_time());
+            reply.send(ControlAnswer::Codes(CodesReport { schema: SCHEMA, zones }));
         });
     }
 

@@ -3,6 +3,7 @@
 use super::reload_report::ReloadReport;
 use crate::config::ConfigSource;
 use crate::event::RecentEvents;
+use crate::explain::advise::ZoneCodes;
 use crate::explain::{Lookup, Oracle};
 use crate::stats::report::StatsReport;
 use crate::status::{EventStatus, OverridesStatus, SCHEMA, Status, TrafficStatus};
@@ -30,6 +31,8 @@ pub(crate) enum ControlRequest {
         /// At most [`MAX_KEYS`] of them.
         keys: Vec<String>,
     },
+    /// Tells which values the zones have, and how much lists each.
+    Codes {},
     /// Tells what was counted since the start, and what is asked most.
     Stats {},
     /// Tells how much was asked in each minute of the last day.
@@ -84,6 +87,7 @@ impl ControlRequest {
         match self {
             Self::Status {}
             | Self::Lookup { .. }
+            | Self::Codes {}
             | Self::Stats {}
             | Self::Traffic {}
             | Self::Overrides {}
@@ -105,6 +109,8 @@ pub(super) enum ControlAnswer {
     Accept(AcceptReport),
     /// To [`ControlRequest::Lookup`].
     Lookup(LookupReport),
+    /// To [`ControlRequest::Codes`].
+    Codes(CodesReport),
     /// To [`ControlRequest::Stats`].
     Stats(Box<StatsReport>),
     /// To [`ControlRequest::Traffic`].
@@ -179,6 +185,15 @@ impl LookupReport {
         let lookups = lookups.collect::<Result<_, _>>().map_err(|error| error.to_string())?;
         Ok(Self { schema: SCHEMA, lookups })
     }
+}
+
+/// Which values the zones have.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct CodesReport {
+    /// [`SCHEMA`] of the server.
+    pub(crate) schema: u32,
+    /// The zones, in the order of the configuration.
+    pub(crate) zones: Vec<ZoneCodes>,
 }
 
 /// Why a request was not done.

@@ -1,5 +1,6 @@
 //! Answers to questions about a running server: what it says of a key, and why; why it is as it is, and what to do.
 
+pub(crate) mod advise;
 pub(crate) mod check;
 mod check_text;
 pub(crate) mod covering;

@@ -75,7 +75,17 @@ const WATCHED: [(&str, &str); 6] = [
 ];
 
 /// Zones of public lists that let in.
-const LETS_IN: [&str; 2] = ["ips.whitelisted.org", "list.dnswl.org"];
+pub(crate) const LETS_IN: [&str; 2] = ["ips.whitelisted.org", "list.dnswl.org"];
+
+/// Why mail is not to be refused for this zone of a public list alone, if it is not.
+pub(crate) fn watched(zone: &str) -> Option<&'static str> {
+    WATCHED.iter().find(|(name, _)| *name == zone).map(|(_, why)| *why)
+}
+
+/// Whether this zone of a public list lets in.
+pub(crate) fn lets_in(zone: &str) -> bool {
+    LETS_IN.contains(&zone)
+}
 
 impl Plan {
     /// The zones, in the order in which they are served.
@@ -124,8 +134,8 @@ impl Plan {
 
 fn of_feed(feed: &'static Preset, zone: &'static str) -> Asked<'static> {
     let list: Option<&PresetList> = feed.lists.iter().find(|list| list.zone == zone);
-    let watched = WATCHED.iter().find(|(name, _)| *name == zone).map(|(_, why)| Use::Watch(why));
-    let lets_in = LETS_IN.contains(&zone).then_some(Use::LetIn);
+    let watched = watched(zone).map(Use::Watch);
+    let lets_in = lets_in(zone).then_some(Use::LetIn);
     let own_value = list.is_some_and(|list| list.default_a.is_some());
     Asked {
         zone,

@@ -55,6 +55,11 @@ impl Scoring {
         self.lists().find(|(list, _)| std::ptr::eq(&***list, dataset)).map(|(_, weight)| weight)
     }
 
+    /// The sums from which on it has a value, the highest first.
+    pub fn thresholds(&self) -> impl Iterator<Item = &Threshold> {
+        self.thresholds.iter()
+    }
+
     /// The sum from which on a key is listed.
     pub fn lowest(&self) -> i32 {
         self.thresholds.last().map_or(i32::MAX, |threshold| threshold.sum)

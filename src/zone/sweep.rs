@@ -201,6 +201,11 @@ impl<'z> SweepSection<'z> {
         &self.apex
     }
 
+    /// The datasets, in their order.
+    pub fn datasets(&self) -> impl Iterator<Item = &'z Arc<Dataset>> + use<'z> {
+        self.datasets.iter()
+    }
+
     /// The client that the answers are for.
     pub fn asker(&self) -> Asker {
         self.asker
