@@ -68,10 +68,19 @@ impl LoadMemory {
 fn usual_max(used: u64) -> Option<u64> {
     let groups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let of_group = least_of_groups(Path::new("/sys/fs/cgroup"), &groups);
-    let machine = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let of_machine = amount(&machine, "MemTotal:");
-    let left = amount(&machine, "MemAvailable:").map(|available| used + available);
-    Some([of_group, of_machine, left].into_iter().flatten().min()? / 5 * 4)
+    let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let left = amount(&meminfo, "MemAvailable:").map(|available| used + available);
+    Some([of_group, of_machine(&meminfo), left].into_iter().flatten().min()? / 5 * 4)
+}
+
+/// The machine's memory, in bytes; also where a unit hides the file (`ProcSubset=pid`).
+fn of_machine(meminfo: &str) -> Option<u64> {
+    let asked = || {
+        let machine = rustix::system::sysinfo();
+        let total = machine.totalram as u64 * u64::from(machine.mem_unit);
+        (total > 0).then_some(total)
+    };
+    amount(meminfo, "MemTotal:").or_else(asked)
 }
 
 /// The least bound of memory of the groups of a process (`man 5 proc_pid_cgroup`), and of those above them.
@@ -123,7 +132,16 @@ mod tests {
         std::fs::write(root.path().join("memory/a/memory.limit_in_bytes"), "77\n").unwrap();
         assert_eq!(least_of_groups(root.path(), "4:cpu,memory:/a/b\n0::/\n"), Some(77));
         assert_eq!(amount("MemFree: 1 kB\nMemTotal:       16 kB\n", "MemTotal:"), Some(16_384));
-        assert!(usual_max(0).is_none_or(|max| max > 1 << 20));
+        assert!(usual_max(0).is_some_and(|max| max > 1 << 20));
+    }
+
+    /// The files of the machine are out of sight of a unit with `ProcSubset=pid`: without the system's word, nothing
+    /// was bounded there.
+    #[test]
+    fn the_machine_tells_its_memory_without_its_file() {
+        let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap();
+        assert_eq!(of_machine(""), amount(&meminfo, "MemTotal:"));
+        assert_eq!(of_machine("MemTotal: 16 kB\n"), Some(16_384));
     }
 
     #[test]
