@@ -192,11 +192,14 @@ impl Places {
         }
     }
 
-    /// The folder of a log, where it is made anew after it was renamed; a pipe or a device alone.
+    /// The folder of a log, where it is made anew after it was renamed; a named pipe or a device alone.
     fn add_log(&mut self, file: &Path) {
-        match fs::metadata(file) {
-            Ok(there) if !there.is_file() => self.add(file, APPEND & AccessFs::from_file(VERSION)),
-            _ => self.add_folder_of(file, APPEND),
+        match fs::canonicalize(file) {
+            Ok(real) if real.is_file() => self.add_folder_of(&real, APPEND),
+            Ok(real) => self.add(&real, APPEND & AccessFs::from_file(VERSION)),
+            // A pipe or a socket without a name, as /dev/stdout may be: no rule is about those.
+            Err(_) if file.exists() => {}
+            Err(_) => self.add_folder_of(file, APPEND),
         }
     }
 }
@@ -225,4 +228,34 @@ fn nearest(path: &Path) -> Option<PathBuf> {
 
 fn node(metadata: &fs::Metadata) -> (u64, u64) {
     (metadata.dev(), metadata.ino())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsRawFd as _;
+    use std::os::unix::fs::symlink;
+
+    fn of_log(file: &Path) -> Vec<PathBuf> {
+        let mut places = Places::default();
+        places.add_log(file);
+        places.0.into_values().map(|(path, _)| path).collect()
+    }
+
+    /// `/dev/stdout` let the server write to all devices.
+    #[test]
+    fn a_log_behind_a_link_opens_no_folder_of_the_link() {
+        let (_reader, writer) = std::io::pipe().unwrap();
+        let pipe = PathBuf::from(format!("/proc/self/fd/{}", writer.as_raw_fd()));
+        assert_eq!(of_log(&pipe), [PathBuf::new(); 0]);
+        assert_eq!(of_log(Path::new("/dev/null")), [PathBuf::from("/dev/null")]);
+        let folder = tempfile::tempdir().unwrap();
+        let [folder, link] = [folder.path().join("real"), folder.path().join("link")];
+        fs::create_dir(&folder).unwrap();
+        let folder = fs::canonicalize(folder).unwrap();
+        assert_eq!(of_log(&folder.join("log")), [folder.clone()]);
+        fs::write(folder.join("log"), "").unwrap();
+        symlink(folder.join("log"), &link).unwrap();
+        assert_eq!(of_log(&link), [folder]);
+    }
 }
