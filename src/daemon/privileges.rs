@@ -146,7 +146,8 @@ fn refused(what: &str, error: rustix::io::Errno) -> anyhow::Error {
     )
 }
 
-/// Enters the root folder of the settings.
+/// Enters the root folder of the settings, and in it the folder of the same path as before, in which names without
+/// a path are looked for.
 ///
 /// # Errors
 ///
@@ -159,9 +160,10 @@ pub(super) fn enter_root(folder: &Path) -> anyhow::Result<()> {
             folder.display()
         );
     }
+    let place = std::env::current_dir().unwrap_or_else(|_| "/".into());
     std::env::set_current_dir(folder)
         .and_then(|()| unistd::chroot(".").map_err(io::Error::from))
-        .and_then(|()| std::env::set_current_dir("/"))
+        .and_then(|()| std::env::set_current_dir(place).or_else(|_| std::env::set_current_dir("/")))
         .with_context(|| {
             format!(
                 "server.chroot: {} cannot become the root folder; start the server as root, or leave the setting out",
