@@ -238,6 +238,24 @@ fn a_folder_put_in_place_of_another_is_out_of_reach_and_told() {
     assert!(is_listed(&daemon, "9.2.0.192.bl.test", NoError));
 }
 
+/// The system says no more than that it may not be read: modes are not all that could be looked for.
+#[test]
+fn a_link_to_a_file_elsewhere_is_refused_with_the_word_restart() {
+    let elsewhere = temp_dir();
+    let file = elsewhere.path().join("list");
+    fs::write(&file, "192.0.2.9\n").unwrap();
+    let daemon = setup("").start();
+    if !is_sandboxed(&daemon) {
+        return;
+    }
+    symlink(&file, daemon.path("link")).unwrap();
+    fs::rename(daemon.path("link"), daemon.path("lists/list")).unwrap();
+    daemon.expect_log(&["dataset-refused", "server.sandbox", "restart the server"], SOON);
+    assert_eq!(daemon.ask("1.2.0.192.bl.test", RecordType::A).rcode(), NoError);
+    let daemon = daemon.restart();
+    assert!(is_listed(&daemon, "9.2.0.192.bl.test", NoError));
+}
+
 #[test]
 fn a_link_to_the_folder_of_each_version_is_followed() {
     let setup = setup("");
@@ -291,4 +309,10 @@ fn in_a_root_folder_it_sees_nothing_else() {
     assert!(is_listed(&daemon, "5.2.0.192.bl.test", NoError), "{}", daemon.log());
     assert_eq!(daemon.ask("1.2.0.192.bl.test", RecordType::A).rcode(), NXDomain);
     assert!(daemon.reload().contains("settings-reloaded"), "{}", daemon.log());
+    // A name of the configuration without a folder is that of the same folder in there.
+    let setup = daemon.stop();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dnsbld"));
+    command.args(["serve", "--config", "dnsbld.toml"]).current_dir(setup.path(""));
+    let mut server = Process::start(command.env_remove("NOTIFY_SOCKET"), &setup.path("log"));
+    server.wait(SOON, |server| server.out().contains("ready after"));
 }

@@ -204,7 +204,8 @@ impl Cause {
         match self {
             Self::Vanished => "check the mirror job and the path in the configuration",
             Self::Unreadable(_) => {
-                "let the server's user read the file and search every folder on the way to it"
+                "let the server's user read the file and search every folder on the way to it; if that user may, \
+                 the folder was not there at the start (server.sandbox): restart the server"
             }
             Self::SymlinkLoop => "mend the symlinks on the way to it: they lead in a circle",
             Self::Failing(_) => {
