@@ -69,6 +69,9 @@ fn it_is_installed_started_upgraded_and_purged() {
         let user = "stat -c %U /proc/$(systemctl show --property=MainPID --value dnsbld)/task";
         assert_eq!(machine.must(user), "dnsbld\n");
         assert!(machine.must("dnsbld status white.example").contains("white.example"));
+        // The unit lets the server give up its capability, and keep itself to its folders.
+        let said = machine.run("dnsbld status").out;
+        assert!(said.contains("\nuser dnsbld, no capabilities, sandbox on "), "{said}");
 
         machine.must("dnsbld allow add 203.0.113.8 && echo '# mine' >> /etc/dnsbld/dnsbld.toml");
         let process = "systemctl show --property=MainPID --value dnsbld";

@@ -9,6 +9,7 @@ use super::control_place;
 use crate::config::{self, ConfigDiagnostic, ConfigSource, LogTarget, Settings};
 use crate::event::{Event, EventSink};
 use crate::status::SandboxState;
+use anyhow::ensure;
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, LandlockStatus, PathBeneath, PathFd, Ruleset,
     RulesetAttr, RulesetCreatedAttr, RulesetStatus, Scope, make_bitflags,
@@ -70,7 +71,9 @@ impl Sandbox {
                 return Self { state: SandboxState::On, places };
             }
             Ok(LandlockStatus::NotEnabled) => "it is off in this kernel (lsm=)".to_owned(),
-            Ok(LandlockStatus::NotImplemented) => "this kernel has no Landlock".to_owned(),
+            Ok(LandlockStatus::NotImplemented) => {
+                "this kernel has no Landlock, or a filter of system calls hides it".to_owned()
+            }
             Err(error) => error.to_string(),
         };
         sink.emit(&Event::SandboxUnavailable { reason });
@@ -215,10 +218,12 @@ fn restrict(places: &[Place]) -> anyhow::Result<LandlockStatus> {
         rules = rules.add_rule(PathBeneath::new(PathFd::new(path)?, *rights))?;
     }
     let done = rules.restrict_self()?;
-    Ok(match done.ruleset {
-        RulesetStatus::NotEnforced => LandlockStatus::NotEnabled,
-        _ => done.landlock,
-    })
+    let is_available = matches!(done.landlock, LandlockStatus::Available { .. });
+    ensure!(
+        !is_available || done.ruleset != RulesetStatus::NotEnforced,
+        "the kernel holds no rule"
+    );
+    Ok(done.landlock)
 }
 
 /// The path without links, or that of the nearest folder above it that is there.

@@ -247,7 +247,9 @@ pub(crate) fn samples() -> Vec<Event> {
         Event::StateFolderBusy { folder: "/state".into() },
         Event::WorkerHangs { address, number: 1, time: Duration::from_secs(5) },
         Event::StaysRoot,
-        Event::SandboxUnavailable { reason: "this kernel has no Landlock".to_owned() },
+        Event::SandboxUnavailable {
+            reason: "this kernel has no Landlock, or a filter of system calls hides it".to_owned(),
+        },
         Event::FolderOutsideSandbox { folder: "/lists".into() },
         Event::SerialsUnreadable { file: "/state/serials".into(), error: error(libc::EACCES) },
         Event::SerialsDamaged { file: "/state/serials".into(), lines: 1 },

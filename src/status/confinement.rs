@@ -42,7 +42,7 @@ impl fmt::Display for ConfinementStatus {
         write!(f, "user {}, {capabilities}, sandbox ", self.user)?;
         match self.sandbox {
             SandboxState::Off => f.write_str("off"),
-            SandboxState::Unavailable => f.write_str("unavailable in this kernel"),
+            SandboxState::Unavailable => f.write_str("unavailable"),
             SandboxState::On => {
                 let reads = counted(self.reads.len() as u64, "folder", "folders");
                 write!(f, "on (reads {reads}, writes {})", self.writes.len())
