@@ -3,7 +3,7 @@
 
 use clap::{Command, CommandFactory as _};
 use clap_mangen::Man;
-use clap_mangen::roff::{Inline, Roff, bold, roman};
+use clap_mangen::roff::{Roff, bold, roman};
 
 const MANUAL: &str = "dnsbld";
 const SOURCE: &str = concat!("dnsbld ", env!("CARGO_PKG_VERSION"));
@@ -165,7 +165,7 @@ fn files(roff: &mut Roff, files: &[(&str, &str)]) {
 fn verbatim(roff: &mut Roff, lines: &[&str]) {
     roff.control("PP", []).control("RS", ["4"]).control("EX", []);
     for line in lines {
-        roff.text([Inline::from(roman(*line))]);
+        roff.text([roman(*line)]);
     }
     roff.control("EE", []).control("RE", []);
 }

@@ -80,7 +80,7 @@ impl Watch {
     }
 
     fn report(&self) -> anyhow::Result<Report> {
-        let report = match self.from_server()? {
+        let report = match self.ask_server()? {
             Some(report) => report,
             None => {
                 let source = self.client.configuration()?;
@@ -96,7 +96,7 @@ impl Watch {
         Ok(report)
     }
 
-    fn from_server(&self) -> anyhow::Result<Option<Report>> {
+    fn ask_server(&self) -> anyhow::Result<Option<Report>> {
         if self.offline {
             return Ok(None);
         }

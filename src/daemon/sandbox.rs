@@ -252,13 +252,13 @@ mod tests {
     fn a_log_behind_a_link_opens_no_folder_of_the_link() {
         let (_reader, writer) = std::io::pipe().unwrap();
         let pipe = PathBuf::from(format!("/proc/self/fd/{}", writer.as_raw_fd()));
-        assert_eq!(of_log(&pipe), [PathBuf::new(); 0]);
+        assert!(of_log(&pipe).is_empty());
         assert_eq!(of_log(Path::new("/dev/null")), [PathBuf::from("/dev/null")]);
         let folder = tempfile::tempdir().unwrap();
         let [folder, link] = [folder.path().join("real"), folder.path().join("link")];
         fs::create_dir(&folder).unwrap();
         let folder = fs::canonicalize(folder).unwrap();
-        assert_eq!(of_log(&folder.join("log")), [folder.clone()]);
+        assert_eq!(of_log(&folder.join("log")), std::slice::from_ref(&folder));
         fs::write(folder.join("log"), "").unwrap();
         symlink(folder.join("log"), &link).unwrap();
         assert_eq!(of_log(&link), [folder]);

@@ -98,11 +98,11 @@ pub(super) fn ends(key: &Key) -> Option<(u128, u128)> {
     }
 }
 
+/// Both ends of a range of addresses.
+type Ends = (u128, u128);
+
 /// The parts of a range that are in others, which are sorted and disjoint, and those that are not.
-fn split(
-    (start, end): (u128, u128),
-    others: &[(u128, u128)],
-) -> (Vec<(u128, u128)>, Vec<(u128, u128)>) {
+fn split((start, end): Ends, others: &[Ends]) -> (Vec<Ends>, Vec<Ends>) {
     let (mut inside, mut outside) = (Vec::new(), Vec::new());
     let first = others.partition_point(|(_, last)| *last < start);
     let mut next = Some(start);
@@ -152,7 +152,7 @@ mod tests {
         ) {
             let mut pieces = Vec::new();
             let mut before = vec![false; 24];
-            let mut since = vec![0; 24];
+            let mut since = [0; 24];
             for (time, now) in loads.iter().enumerate() {
                 let time = time as u64 + 1;
                 let Changes { kept, came, went } = Changes::of(pieces, &ranges(now));

@@ -173,7 +173,7 @@ mod tests {
 
     fn piece(key: Key, since: u64) -> Piece {
         let line = ListingLine { file: "/lists/one".into(), line: 7, text: "a line".to_owned() };
-        Piece { key, since, line: Some(line).filter(|_| since % 2 == 0) }
+        Piece { key, since, line: Some(line).filter(|_| since.is_multiple_of(2)) }
     }
 
     #[test]

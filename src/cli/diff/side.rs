@@ -49,7 +49,7 @@ impl Side {
 /// A time in seconds since 1970: so long before now, or as people write it.
 fn time_of(text: &str, now: u64) -> Option<u64> {
     match read_duration(text.as_bytes()) {
-        Some((age, b"")) => Some(now.saturating_sub(age.into())),
+        Some((age, b"")) => Some(now.saturating_sub(age)),
         _ => at::read(text, now).ok(),
     }
 }

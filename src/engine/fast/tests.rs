@@ -189,13 +189,16 @@ fn noted(catalog: &Catalog) -> Vec<String> {
     tables.iter().flat_map(|table| table.iter().map(|it| format!("{it:?}"))).collect()
 }
 
-/// What a way makes of a query, and what it has counted and noted.
+/// What a way makes of a query: the outcome, the message, what it has counted, what it has noted.
+type Made = (Outcome, Vec<u8>, Vec<Counted>, Vec<String>);
+
+/// What a way makes of a query.
 fn outcome(
     catalog: &Catalog,
     request: &Request<'_>,
     state: &mut WorkerState,
     way: impl Fn(&Catalog, &mut WorkerState, &Request<'_>, &mut [u8]) -> Option<Outcome>,
-) -> Option<(Outcome, Vec<u8>, Vec<Counted>, Vec<String>)> {
+) -> Option<Made> {
     let counters = || catalog.zones().iter().map(|zone| &zone.counters).chain([catalog.counters()]);
     let before: Vec<_> =
         counters().map(Counters::figures).zip(counters().map(Counters::values)).collect();
