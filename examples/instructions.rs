@@ -28,7 +28,7 @@ use dnsbld::server::udp::UdpServer;
 use dnsbld::server::{Context, listen};
 use dnsbld::stats::top::Tops;
 use dnsbld::stats::{Latency, Recorders, Taps};
-use dnsbld::zone::{Catalog, Chaos, Dataset, Zone};
+use dnsbld::zone::{Catalog, Chaos, Dataset, Scoring, Threshold, Zone};
 use sets::{A, Asked, Question, Set, TXT};
 use std::hint::black_box;
 use std::io;
@@ -141,6 +141,7 @@ fn kinds() -> Vec<Kind> {
     );
     let acl = Arc::new(serving::dataset("acl", b"0.0.0.0/0 :refuse\n127.0.0.0/8 :pass\n"));
     add("ip4-acl", &alone(Zone { acl: vec![acl], ..with(0) }), packets(set, Asked::Mix, mix), 1);
+    add("verdict-three", &alone(verdict(&datasets[0].1, set)), packets(set, Asked::Mix, mix), 1);
     let (zone, names) = &sets[2];
     let name_mix = |ask: &Question| serving::query(&full(ask, zone), ask.qtype);
     // The first names of the list itself.
@@ -172,6 +173,17 @@ fn kinds() -> Vec<Kind> {
     let deep = live(vec![(apex("deep"), vec![Arc::new(deep)])]);
     add("hostile-names", &deep, hostile_packets(), 1);
     kinds
+}
+
+/// A verdict zone of three lists: the one given, the same once more, and an allow list.
+fn verdict(list: &Arc<Dataset>, set: &Set) -> Zone {
+    let datasets = vec![Arc::clone(list), dataset(set)];
+    let allow = dataset(&Set::cidrs(ALLOWED, 1));
+    let mut lists: Vec<_> = datasets.iter().map(|list| (Arc::clone(list), 5)).collect();
+    lists.push((Arc::clone(&allow), -10));
+    let at = |sum: u8| Threshold { sum: sum.into(), a: Ipv4Addr::new(127, 0, 0, sum) };
+    let scoring = Some(Arc::new(Scoring::new(lists, vec![at(5), at(10)])));
+    Zone { allow: vec![allow], scoring, ..serving::zone(&apex("ip4"), datasets) }
 }
 
 /// Names one below the other, as deep as a name can be, all listed: nothing ends the way down early.
