@@ -58,7 +58,24 @@ fn the_history_tells_when_keys_were_listed_and_what_loads_did() {
     expect(&server, "a.b.worse.example", "by *.worse.example");
     let (code, said) = history(&server, &["10.0.0.2"]);
     assert_eq!(code, 1, "{said}");
-    assert!(said.contains("dataset list: not listed; it never was"), "{said}");
+    let never = said.lines().nth(1).expect("a line");
+    let is_told = never.starts_with("never listed since 2") && never.ends_with(", in: list, names");
+    assert!(is_told, "{said}");
+    // As a log has it, and what the history is not that of.
+    let (code, said) = history(&server, &["1.0.0.10.bl.test"]);
+    assert_eq!(
+        (code, said.starts_with("10.0.0.1 (times in UTC)\ndataset list: listed")),
+        (0, true),
+        "{said}"
+    );
+    for (bad, words) in [
+        ("a@bad.example", "name bad.example, or the hash that `dnsbld hash` prints"),
+        ("", "\"\" is no address, prefix, name"),
+        ("x y", "\"x y\" is no address"),
+    ] {
+        let (code, said) = history(&server, &[bad]);
+        assert_eq!((code, said.contains(words)), (2, true), "{bad}: {said}");
+    }
 
     server.write("list", ":2:see https://bl.test/$\n10.0.0.2\n10.0.0.8/29 :4:a net\n");
     let said = expect(&server, "10.0.0.1", "delisted   after");

@@ -58,9 +58,14 @@ fn text_of(sought: &Sought, at: Option<u64>, timelines: &[(&str, Timeline)]) -> 
         Some(at) => format!("{sought} at {} UTC\n", time(at)),
         None => format!("{sought} (times in UTC)\n"),
     };
-    let known = timelines.iter().filter(|(_, timeline)| timeline.known.is_some());
-    for (dataset, timeline) in known {
+    let (mut never, mut since) = (Vec::new(), 0);
+    for (dataset, timeline) in timelines {
         let Some((first, last)) = timeline.known else { continue };
+        if timeline.entries.is_empty() && !timeline.is_cut {
+            never.push(*dataset);
+            since = since.max(first);
+            continue;
+        }
         let _ = writeln!(out, "dataset {dataset}: {}", summary(timeline));
         for (entry, moments) in &timeline.entries {
             if let Some(by) = by(entry, sought) {
@@ -78,6 +83,9 @@ fn text_of(sought: &Sought, at: Option<u64>, timelines: &[(&str, Timeline)]) -> 
         }
         let _ = writeln!(out, "  known from the loads from {} to {}", time(first), time(last));
     }
+    if !never.is_empty() {
+        let _ = writeln!(out, "never listed since {}, in: {}", time(since), never.join(", "));
+    }
     out
 }
 
@@ -90,7 +98,7 @@ fn summary(timeline: &Timeline) -> String {
         "not listed"
     };
     match times_listed(timeline) {
-        0 if timeline.entries.is_empty() => format!("{now}; it never was"),
+        0 if timeline.entries.is_empty() => now.to_owned(),
         times => format!("{now}; it was listed {}", counted(times as u64, "time", "times")),
     }
 }

@@ -7,10 +7,10 @@ mod prefix;
 
 use super::preview::{Place, UNKNOWN};
 use super::print;
+use crate::explain::AskedKey;
 use crate::history::Sought;
 use crate::util::time::unix_time;
 use clap::Args;
-use ipnet::IpNet;
 use std::process::ExitCode;
 
 /// Tell when an address, addresses of a prefix, or a name were listed and delisted, or what the loads of a dataset did.
@@ -30,7 +30,7 @@ pub struct History {
     /// The most loads of a dataset, or changes in a prefix, to print, the newest; 0 for all.
     #[arg(long, value_name = "NUMBER", default_value_t = 50)]
     limit: usize,
-    /// An address, a prefix, a name as it stands in a list, or a dataset.
+    /// An address, a prefix, a name as it stands in a list, a query name as a log has it, or a dataset.
     #[arg(value_name = "KEY|DATASET")]
     subject: String,
 }
@@ -64,13 +64,17 @@ impl History {
             return loads::tell(state_dir, &self.subject, self.at, self.limit, self.json);
         }
         let datasets: Vec<_> = settings.datasets.iter().map(|set| set.name.as_str()).collect();
-        let net = self.subject.parse::<IpNet>().map(|net| net.trunc());
-        if let Some(net) = net.ok().filter(|net| net.prefix_len() < net.max_prefix_len()) {
-            return prefix::tell(state_dir, &datasets, net, self.at, self.limit, self.json);
-        }
-        let sought: Sought = self.subject.parse().map_err(|error| {
-            anyhow::anyhow!("{:?} is no address, no name and no dataset: {error}", self.subject)
-        })?;
+        let apexes = settings.zones.iter().map(|zone| &zone.name);
+        let sought = match AskedKey::read(&self.subject, apexes)?.0 {
+            AskedKey::Address(address) => Sought::Address(address),
+            AskedKey::Name(name) => Sought::Name(name),
+            AskedKey::Prefix(net) => {
+                return prefix::tell(state_dir, &datasets, net, self.at, self.limit, self.json);
+            }
+            AskedKey::Mail(_, domain) => anyhow::bail!(
+                "the history is that of one key: name {domain}, or the hash that `dnsbld hash` prints"
+            ),
+        };
         key::tell(state_dir, &datasets, &sought, self.at, self.json)
     }
 }
