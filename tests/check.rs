@@ -119,6 +119,14 @@ fn the_sample_zones_are_explained_without_a_server() {
 }
 
 #[test]
+fn nobody_is_told_to_let_everything_in() {
+    let (code, said) = sample("::/0");
+    assert_eq!(code, 1, "{said}");
+    expect(&said, &["::/0 is much to let in by one entry of own-white"]);
+    assert!(!said.contains("allow add ::/0"), "{said}");
+}
+
+#[test]
 fn what_is_no_key_cannot_be_told() {
     let (code, out, err) = check(env!("CARGO_MANIFEST_DIR").as_ref(), &["--offline", "a/b"], "");
     assert_eq!((code, &*out), (2, ""));
@@ -271,4 +279,12 @@ fn without_a_server_the_files_are_read() {
     let (code, told, _) = check(&folder, &arguments, "");
     assert_eq!(code, 2, "{told}");
     expect(&told, &["cannot tell: bl.test", "dataset addresses (ip4trie): never-loaded"]);
+}
+
+#[test]
+fn the_hash_is_that_of_the_name_as_it_is_sent() {
+    let folder = crate::common::temp_dir();
+    let arguments = ["hash", "--as", "surbl", "x@b\u{fc}cher.example"];
+    let said = crate::common::dnsbld(folder.path(), &arguments);
+    assert!(said.out.ends_with(" x@xn--bcher-kva.example\n"), "{said:?}");
 }

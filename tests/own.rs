@@ -50,7 +50,7 @@ fn dnsbld(setup: &Setup, arguments: &[&str]) -> (i32, String) {
     with_input(setup, arguments, "")
 }
 
-fn with_input(setup: &Setup, arguments: &[&str], input: &str) -> (i32, String) {
+fn with_input(setup: &Setup, arguments: &[&str], input: impl AsRef<[u8]>) -> (i32, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_dnsbld"))
         .args(arguments)
         .arg("--config")
@@ -62,7 +62,7 @@ fn with_input(setup: &Setup, arguments: &[&str], input: &str) -> (i32, String) {
         .stderr(Stdio::piped())
         .spawn()
         .expect("it was built");
-    child.stdin.take().expect("it is ours").write_all(input.as_bytes()).expect("it reads");
+    child.stdin.take().expect("it is ours").write_all(input.as_ref()).expect("it reads");
     let output = child.wait_with_output().expect("it was started");
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8(text).expect("it is text");
@@ -222,6 +222,29 @@ fn what_no_list_has_and_what_is_there_already_is_told() {
             && told.contains("; before (line 3, of "),
         "{told}"
     );
+}
+
+#[test]
+fn nothing_is_served_anew_when_nothing_was_removed() {
+    let server = setup().start();
+    let (exit, told) = dnsbld(&server, &["allow", "remove", "192.0.2.7"]);
+    assert_eq!((exit, &*told), (1, "192.0.2.7: is not in own-white\n"));
+}
+
+/// One line that is no key costs no other.
+#[test]
+fn what_is_no_key_on_standard_input_is_left_out() {
+    let setup = setup();
+    let keys = b"198.51.100.1\n\xff\n0.0.0.0/0\nexample.org\n198.51.100.2\n";
+    let (exit, told) = with_input(&setup, &["block", "add", "-"], keys);
+    assert_eq!(exit, 1, "{told}");
+    for part in
+        ["0.0.0.0/0 is much to block", "\"example.org\" is no key of own-black (ip4trie); left out"]
+    {
+        assert!(told.contains(part), "{told}");
+    }
+    let text = fs::read_to_string(setup.path("own-black")).unwrap();
+    assert!(text.contains("\n198.51.100.1") && text.contains("\n198.51.100.2"), "{text}");
 }
 
 /// Many writers lose nothing, and what comes on standard input is one change.

@@ -1,9 +1,8 @@
 //! `dnsbld hash`
 
 use super::print;
-use crate::explain::HashScheme;
+use crate::explain::{AskedKey, HashScheme};
 use crate::wire::name::NameBuf;
-use anyhow::Context as _;
 use clap::Args;
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -36,12 +35,11 @@ impl Hash {
             self.zone.as_ref().map_or_else(|| self.scheme.zone().to_owned(), NameBuf::to_string);
         let mut out = String::new();
         for address in &self.addresses {
-            let wrong = || format!("{address:?} is no mail address; write it as user@example.com");
-            let (user, domain) = address.rsplit_once('@').with_context(wrong)?;
-            let name = NameBuf::from_text(domain.as_bytes()).ok().filter(|name| !name.is_root());
-            let domain = name.filter(|_| !user.is_empty()).with_context(wrong)?;
-            let label = self.scheme.label(user, &domain);
-            let _ = writeln!(out, "{label} {label}.{zone} {}", self.scheme.hashed(user, &domain));
+            let Ok((AskedKey::Mail(user, domain), _)) = AskedKey::read(address, []) else {
+                anyhow::bail!("{address:?} is no mail address; write it as user@example.com");
+            };
+            let label = self.scheme.label(&user, &domain);
+            let _ = writeln!(out, "{label} {label}.{zone} {}", self.scheme.hashed(&user, &domain));
         }
         print(&out)?;
         Ok(ExitCode::SUCCESS)

@@ -239,6 +239,16 @@ impl Lists {
                 {
                     batch.push(next);
                 }
+                let typed = batch.len();
+                batch.retain(|key| match self.chosen(&lists, key, change) {
+                    Ok(_) => true,
+                    Err(error) => {
+                        // If standard error is closed, nobody can be told.
+                        let _ = writeln!(std::io::stderr(), "dnsbld: {error:#}; left out");
+                        false
+                    }
+                });
+                is_well &= batch.len() == typed;
                 is_well &= self.apply(&lists, &batch, change)?;
             }
         }
@@ -249,14 +259,7 @@ impl Lists {
     fn apply(&self, lists: &[&Dataset], typed: &[String], change: &Change) -> anyhow::Result<bool> {
         let mut by_list: BTreeMap<&str, (&Dataset, Vec<LineKey>)> = BTreeMap::new();
         for typed in typed {
-            let (list, key) = own::choose(lists, typed)?;
-            if let Change::Add { force: false, .. } = change {
-                anyhow::ensure!(
-                    !is_broad(&key),
-                    "{typed} is much to {} by one entry; nothing has changed; --force writes it",
-                    self.role
-                );
-            }
+            let (list, key) = self.chosen(lists, typed, change).context("nothing has changed")?;
             by_list.entry(&list.name).or_insert_with(|| (list, Vec::new())).1.push(key);
         }
         let status = self.status()?;
@@ -267,14 +270,15 @@ impl Lists {
                 _ => Vec::new(),
             };
             let file = list.files.first().context("the dataset has no file")?;
-            let (mut told, is_done) = match change {
+            let (mut told, is_done, is_changed) = match change {
                 Change::Add { until, reason, .. } => {
                     let note = Note { now: unix_time(), until: *until, reason };
                     let (added, dropped) = own::change(file, list.kind, |editor| {
                         let added: Vec<_> = keys.iter().map(|key| editor.add(key, note)).collect();
                         (added, editor.drop_expired(note.now))
                     })?;
-                    (tell_added(&list.name, keys, &added, note) + &tell_dropped(&dropped), true)
+                    let told = tell_added(&list.name, keys, &added, note);
+                    (told + &tell_dropped(&dropped), true, true)
                 }
                 Change::Remove => {
                     let now = unix_time();
@@ -283,9 +287,11 @@ impl Lists {
                             keys.iter().map(|key| editor.remove(key, now)).collect();
                         (removed, editor.drop_expired(now))
                     })?;
-                    let is_done = removed.iter().all(|one| matches!(one, Removed::Done(_)));
+                    let is_gone = |one: &Removed| matches!(one, Removed::Done(_));
+                    let is_done = removed.iter().all(is_gone);
+                    let is_changed = !dropped.is_empty() || removed.iter().any(is_gone);
                     let told = tell_removed(&list.name, file, keys, &removed);
-                    (told + &tell_dropped(&dropped), is_done)
+                    (told + &tell_dropped(&dropped), is_done, is_changed)
                 }
             };
             for key in needless {
@@ -297,6 +303,7 @@ impl Lists {
             }
             print(&told)?;
             let is_served = match &status {
+                _ if !is_changed => true,
                 Ok(_) => self.wait(list, file)?,
                 Err(unreachable) => {
                     // If standard error is closed, nobody can be told.
@@ -311,6 +318,24 @@ impl Lists {
             is_well &= is_done && is_served;
         }
         Ok(is_well)
+    }
+
+    /// The list that takes a key, and the key as it stands there.
+    fn chosen<'s>(
+        &self,
+        lists: &[&'s Dataset],
+        typed: &str,
+        change: &Change,
+    ) -> anyhow::Result<(&'s Dataset, LineKey)> {
+        let (list, key) = own::choose(lists, typed)?;
+        if let Change::Add { force: false, .. } = change {
+            anyhow::ensure!(
+                !is_broad(&key),
+                "{typed} is much to {} by one entry; --force writes it",
+                self.role
+            );
+        }
+        Ok((list, key))
     }
 
     /// How the server is; why it is not reached, otherwise.
@@ -412,7 +437,9 @@ fn lines_of_stdin() -> Receiver<String> {
     // What is not written yet is not read.
     let (sender, lines) = sync_channel(1 << 16);
     std::thread::spawn(move || {
-        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+        // What is no text is no key, and is told as such.
+        for line in std::io::stdin().lock().split(b'\n').map_while(Result::ok) {
+            let line = String::from_utf8_lossy(&line);
             let key = line.split(['#', ';']).next().unwrap_or_default().trim();
             if !key.is_empty() && sender.send(key.to_owned()).is_err() {
                 return;
@@ -425,8 +452,8 @@ fn lines_of_stdin() -> Receiver<String> {
 /// True for a network larger than a /8 (IPv6: a /32), and a name of one label.
 fn is_broad(key: &LineKey) -> bool {
     match key {
-        LineKey::Ip4(start, end) => end - start >= 1 << 24,
-        LineKey::Ip6(start, end) => end - start >= 1 << 96,
+        LineKey::Ip4(start, end) => end - start >= 1 << (32 - own::WIDEST_IP4),
+        LineKey::Ip6(start, end) => end - start >= 1 << (128 - own::WIDEST_IP6),
         LineKey::Name(name, _) => name.labels().count() < 2,
     }
 }

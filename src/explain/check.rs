@@ -6,6 +6,7 @@ use super::lookup::ZoneLookup;
 use super::oracle::Lookup;
 use crate::config::{self, Settings};
 use crate::dataset::parse_options;
+use crate::own::{WIDEST_IP4, WIDEST_IP6};
 use crate::resolver::{self, Need};
 use crate::source::SourceFile;
 use crate::state::accepted;
@@ -13,6 +14,7 @@ use crate::util::text::shell_word;
 use crate::util::threads::cores;
 use crate::util::time::unix_time;
 use crate::zonefile::Kind;
+use ipnet::IpNet;
 use serde::Serialize;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -291,6 +293,15 @@ fn kept(folder: &Path, spec: &config::Dataset, served: &[ServedFile]) -> Option<
     is_served.then(|| files.collect())
 }
 
+/// True for a network that `dnsbld allow add` does not take without more ado.
+fn is_broad(key: &AskedKey) -> bool {
+    match key {
+        AskedKey::Prefix(IpNet::V4(net)) => net.prefix_len() < WIDEST_IP4,
+        AskedKey::Prefix(IpNet::V6(net)) => net.prefix_len() < WIDEST_IP6,
+        AskedKey::Address(_) | AskedKey::Name(_) | AskedKey::Mail(..) => false,
+    }
+}
+
 /// What lets a sender in that these zones list.
 fn remedy(settings: &Settings, lookup: &Lookup, blocking: &[&ZoneLookup]) -> Vec<String> {
     let is_mended = |key: &AskedKey| !blocking.is_empty() && !key.is_test_point();
@@ -348,7 +359,12 @@ fn remedy(settings: &Settings, lookup: &Lookup, blocking: &[&ZoneLookup]) -> Vec
         }
     }
     for (list, line) in lists {
-        if list.own == Some(true) {
+        if is_broad(&key) {
+            remedy.push(format!(
+                "{line} is much to let in by one entry of {}: name the addresses or networks in it that you trust",
+                list.name
+            ));
+        } else if list.own == Some(true) {
             remedy.push(format!(
                 "dnsbld allow add {} --list {} --until 7d --reason \"...\"",
                 shell_word(&line),

@@ -10,3 +10,9 @@ mod file;
 pub(crate) use choice::{OwnRole, choose, lists};
 pub(crate) use editor::{Added, Editor, Note, OwnEntry, Removed};
 pub(crate) use file::{change, read};
+
+/// The length of the widest prefix of IPv4 that one entry may have without more ado.
+pub(crate) const WIDEST_IP4: u8 = 8;
+
+/// The length of the widest prefix of IPv6 that one entry may have without more ado.
+pub(crate) const WIDEST_IP6: u8 = 32;
