@@ -25,6 +25,15 @@ $0 nobody has it
 127.0.0.1";
 
 #[test]
+fn what_cannot_be_written_is_told() {
+    let folder = temp_dir();
+    fs::write(folder.path().join("list"), "127.0.0.2\n192.0.2.7\n192.0.2.7\n").unwrap();
+    let (code, out, err) = lint(folder.path(), &["--fix", "-o", "none/list", "list"]);
+    assert_eq!((code, &*out), (2, ""), "{err}");
+    assert!(err.contains("cannot write none/list: "), "{err}");
+}
+
+#[test]
 fn findings_have_line_and_caret_and_the_file_is_mended() {
     let folder = temp_dir();
     fs::write(folder.path().join("list"), LIST).unwrap();

@@ -179,9 +179,9 @@ fn the_history_tells_how_much_earlier_lists_knew_a_client() {
     assert_eq!(
         table,
         "list        had before         median  had later  median  had first
-one.test             2  5.0 h or more          0   0.0 h          1
+one.test             2  5.0 h or more          0       -          1
 two.test             1  2.0 h or more          1   8.0 h          1
-three.test           0          0.0 h          0   0.0 h          0
+three.test           0              -          0       -          0
 "
     );
 }
@@ -197,12 +197,13 @@ fn mistakes_are_told() {
         (1, "1 line, 0 with a client\n0 addresses, 0 connections\n")
     );
     let unknown = replay(&folder, &["--with", "four.test", "log"]);
-    assert_eq!(unknown.code, 1);
+    assert_eq!(unknown.code, 2);
     assert!(
         unknown.err.contains("no list of addresses \"four.test\"; there are: one.test"),
         "{unknown:?}"
     );
     let missing = replay(&folder, &["missing"]);
+    assert_eq!(missing.code, 2, "{missing:?}");
     assert!(missing.err.contains("cannot read the log missing: "), "{missing:?}");
     std::fs::remove_file(setup.path("three")).expect("it is there");
     let told = replay(&folder, &["log"]);

@@ -83,6 +83,12 @@ fn what_an_allow_list_lets_in_is_counted_and_kept() {
     assert_eq!(none.code, 1, "{none:?}");
     assert!(none.out.contains("own-names: of 1 entry, none changed no answer"), "{none:?}");
 
+    for report_of in ["overrides", "unused-allow"] {
+        let unknown = report(&folder, &[report_of, "nets"]);
+        assert_eq!(unknown.code, 1, "{unknown:?}");
+        assert!(unknown.err.contains("there is no dataset \"nets\"; there are net"), "{unknown:?}");
+    }
+
     // A restart forgets nothing, and goes on.
     let server = server.restart();
     server.expect_code("9.2.0.192.bl.test", NoError, SOON);

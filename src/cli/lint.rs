@@ -25,7 +25,7 @@ const STDIN: &str = "-";
 ///
 /// For authors and mirrors of lists, without a server: lines that list nothing or something else than is
 /// meant, entries that say nothing new, texts and numbers of values that other programs cut. The exit code is 0
-/// if there are neither errors nor warnings, 1 if there are, 2 if a file cannot be read.
+/// if there are neither errors nor warnings, 1 if there are, 2 if a file cannot be read or written.
 #[derive(Args, Debug)]
 pub struct Lint {
     /// The type of the dataset, perhaps with the format of the lines and the column or field that has the
@@ -71,7 +71,7 @@ impl Lint {
     ///
     /// # Errors
     ///
-    /// When the result cannot be printed, or a mended file cannot be written.
+    /// When the result cannot be printed, or --output is given for several files.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         ensure!(
             self.output.is_none() || self.files.len() == 1,
@@ -92,7 +92,13 @@ impl Lint {
             let mut report = lint::lint(&text, self.form.as_ref(), most);
             if self.fix {
                 let fixed = lint::fix(&text, &report.form);
-                self.write(file, &fixed, is_packed)?;
+                if let Err(error) = self.write(file, &fixed, is_packed) {
+                    eprintln!("dnsbld: {error:#}");
+                    code = UNREAD;
+                    continue;
+                }
+                let target = self.output.as_deref().unwrap_or(file);
+                print(&format!("{}: {}\n", target.display(), mended(&fixed)))?;
                 // What is left to do by hand.
                 report = lint::lint(&fixed.text, Some(&report.form), most);
             }
@@ -109,9 +115,8 @@ impl Lint {
         Ok(ExitCode::from(code))
     }
 
-    /// Writes a mended file, and says what was mended.
+    /// Writes a mended file.
     fn write(&self, file: &Path, fixed: &Fixed, is_packed: bool) -> anyhow::Result<()> {
-        let Fixed { removed, merged, rewritten, has_new_end, .. } = *fixed;
         let target = self.output.as_deref().unwrap_or(file);
         let is_in_place = self.output.is_none();
         if is_in_place {
@@ -123,24 +128,30 @@ impl Lint {
             replace(target, &fixed.text)
                 .with_context(|| format!("cannot write {}", target.display()))?;
         }
-        let mut told = Vec::new();
-        if removed > 0 {
-            told.push(format!("left out {}", counted(removed, "line", "lines")));
-        }
-        if merged > 0 {
-            told.push(format!("put {} together", counted(merged, "line", "lines")));
-        }
-        if rewritten > 0 {
-            told.push(format!("wrote {} anew", counted(rewritten, "line", "lines")));
-        }
-        if has_new_end {
-            told.push("ended the last line".to_owned());
-        }
-        if told.is_empty() {
-            told.push("nothing to mend".to_owned());
-        }
-        print(&format!("{}: {}\n", target.display(), told.join(", ")))
+        Ok(())
     }
+}
+
+/// What was mended.
+fn mended(fixed: &Fixed) -> String {
+    let Fixed { removed, merged, rewritten, has_new_end, .. } = *fixed;
+    let mut told = Vec::new();
+    if removed > 0 {
+        told.push(format!("left out {}", counted(removed, "line", "lines")));
+    }
+    if merged > 0 {
+        told.push(format!("put {} together", counted(merged, "line", "lines")));
+    }
+    if rewritten > 0 {
+        told.push(format!("wrote {} anew", counted(rewritten, "line", "lines")));
+    }
+    if has_new_end {
+        told.push("ended the last line".to_owned());
+    }
+    if told.is_empty() {
+        told.push("nothing to mend".to_owned());
+    }
+    told.join(", ")
 }
 
 /// The unpacked content of a file, and whether it was packed.

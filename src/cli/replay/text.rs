@@ -123,15 +123,18 @@ fn earlier(out: &mut String, report: &Report) {
         return;
     }
     let head = ["list", "had before", "median", "had later", "median", "had first"];
-    let hours = |hours: f64| format!("{hours:.1} h");
+    let hours = |addresses: u64, hours: f64| match addresses {
+        0 => "-".to_owned(),
+        _ => format!("{hours:.1} h"),
+    };
     let rows = report.earlier.iter().map(|it| {
         let more = if it.or_earlier > 0 { " or more" } else { "" };
         [
             it.list.clone(),
             it.before.addresses.to_string(),
-            hours(it.before.median_hours) + more,
+            hours(it.before.addresses, it.before.median_hours) + more,
             it.after.addresses.to_string(),
-            hours(it.after.median_hours),
+            hours(it.after.addresses, it.after.median_hours),
             it.first.to_string(),
         ]
     });

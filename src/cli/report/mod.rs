@@ -70,6 +70,19 @@ impl Counted {
         Ok(Ok(Self { overrides, status, settings }))
     }
 
+    /// Makes sure that the lists that were named are there: datasets, or sections of combined ones.
+    fn know(&self, lists: &[String]) -> anyhow::Result<()> {
+        for list in lists {
+            let dataset = list.split_once('/').map_or(&**list, |(dataset, _)| dataset);
+            anyhow::ensure!(
+                self.settings.dataset(list).or_else(|| self.settings.dataset(dataset)).is_some(),
+                "there is no dataset {dataset:?}; there are {}",
+                self.settings.datasets.iter().map(|set| &*set.name).collect::<Vec<_>>().join(", ")
+            );
+        }
+        Ok(())
+    }
+
     fn facts(&self, dataset: &str) -> DatasetFacts {
         self.status.facts(dataset)
     }

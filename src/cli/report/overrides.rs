@@ -28,7 +28,7 @@ pub(super) struct OverridesReport {
     #[arg(long, value_name = "NUMBER", default_value_t = 50)]
     limit: usize,
     /// Tell of senders that were let in within the last so many days.
-    #[arg(long, value_name = "DAYS")]
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u64).range(1..))]
     days: Option<u64>,
     /// Tell of these blocklists alone: datasets, or sections of combined ones.
     #[arg(value_name = "LIST")]
@@ -74,6 +74,7 @@ impl OverridesReport {
             Ok(counted) => counted,
             Err(code) => return Ok(code),
         };
+        counted.know(&self.lists)?;
         let lists = self.lists(&counted);
         print(&if self.json {
             json(&counted, &lists)?

@@ -24,7 +24,7 @@ pub(super) struct UnusedAllowReport {
     #[arg(long)]
     csv: bool,
     /// Look at the last so many days; otherwise at all that was counted.
-    #[arg(long, value_name = "DAYS")]
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u64).range(1..))]
     days: Option<u64>,
     /// Tell of these allow lists alone.
     #[arg(value_name = "LIST")]
@@ -47,6 +47,7 @@ impl UnusedAllowReport {
             Ok(counted) => counted,
             Err(code) => return Ok(code),
         };
+        counted.know(&self.lists)?;
         let told = &counted.overrides;
         let began = told.since.0;
         let after = self.days.map_or(began, |days| counted.days_ago(days).max(began));
