@@ -24,7 +24,8 @@ const ZONES: &str = "\
     [[zone]]\nname = \"bl.example\"\ndatasets = [\"list\"]\n\
     [[zone]]\nname = \"net.bl.example\"\ndatasets = [\"list\"]\nallow = [\"white\"]\n\
     [[zone]]\nname = \"domains.example\"\ndatasets = [\"names\"]\n\
-    [[zone]]\nname = \"<u>late.example\"\ndatasets = [\"late\"]\n";
+    [[zone]]\nname = \"<u>late.example\"\ndatasets = [\"late\"]\n\
+    [watch]\n\"192.0.2.0/24\" = \"our <b>mail\"\n\"example.org\" = \"our domain\"\n";
 
 /// A server with a past, one list of which is missing, all with names that are to be escaped.
 pub(super) struct Site {
@@ -281,6 +282,26 @@ fn a_zone_has_a_page_with_its_last_loads() {
         assert_eq!(reply.status, 404, "{path}");
         safe(&reply);
         assert_eq!(site.http.get(&format!("/api{path}")).status, 404, "{path}");
+    }
+}
+
+#[test]
+fn what_is_watched_is_a_table_of_the_overview() {
+    let site = Site::start();
+    let page = || text(&safe(&site.http.get("/")));
+    assert!(wait_until(LIMIT, || page().contains("listed in 1 list")), "{}", page());
+    let page = page();
+    for want in [
+        "192.0.2.0/24",
+        "our <b>mail",
+        "in bl.example, net.bl.example",
+        "192.0.2.1-192.0.2.2",
+        "list:1",
+        "192.0.2.16/28 :2:a net",
+        "our domain",
+        "not listed",
+    ] {
+        assert!(page.contains(want), "{want}: {page}");
     }
 }
 

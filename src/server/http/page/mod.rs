@@ -14,6 +14,7 @@ mod past;
 mod plot;
 mod tables;
 mod top;
+mod watched;
 mod words;
 mod zone;
 

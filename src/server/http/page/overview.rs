@@ -4,6 +4,7 @@ use super::super::Observation;
 use super::super::answer::{Answer, Asked};
 use super::pages::Part;
 use super::plot::{DAY, HOUR, plot};
+use super::watched::watched;
 use super::words::{count, percent, rate, share, since};
 use super::{Document, Mood, tables, top};
 use crate::status::{Status, Trouble};
@@ -29,6 +30,7 @@ pub(in super::super) fn overview(observation: &Observation, asked: &Asked) -> An
             (plot(HOUR, &history.all, history.newest))
             (plot(DAY, &history.all, history.newest))
         }
+        (watched(status, &part("watched", status.watched.len())))
         (tables::zones(status, history, &part("zones", status.zones.len())))
         (tables::datasets(status.time, shown.iter(), &datasets.ways()))
         (top::tops(observation))

@@ -8,7 +8,7 @@ use std::ops::Range;
 const ROWS: usize = 100;
 
 /// The tables of the overview that can be long; the field of its address that says which part of each is shown.
-const TABLES: [&str; 3] = ["zones", "datasets", "feeds"];
+const TABLES: [&str; 4] = ["watched", "zones", "datasets", "feeds"];
 
 /// The part of a table that is shown.
 pub(super) struct Part {

@@ -51,7 +51,7 @@ pub(super) fn figure(name: &str, content: impl Render) -> Markup {
 }
 
 /// A word in the colour of its mood, with a sign for those who see no colours.
-fn state(word: &str, class: &str) -> Markup {
+pub(super) fn state(word: &str, class: &str) -> Markup {
     html! { span.state.(class) { (word) } }
 }
 
