@@ -136,7 +136,7 @@ struct Page<'a> {
 impl Page<'_> {
     fn say(&mut self, text: &str) {
         let gap = if self.text.is_empty() { "" } else { "\n" };
-        let _ = write!(self.text, "{gap}{text}\n");
+        let _ = writeln!(self.text, "{gap}{text}");
     }
 
     /// Runs a command that must succeed, and shows it and what it prints.
