@@ -448,7 +448,10 @@ fn what_cannot_be_exported_is_told_before_anything_is_written() {
     fs::write(zone.path("short"), saved.lines().take(3).collect::<Vec<_>>().join("\n"))
         .expect("it is ours");
     for (arguments, why) in [
-        (&["plain", "other.example"][..], "there is no zone other.example"),
+        (
+            &["plain", "other.example"][..],
+            "there is no zone other.example; the configuration has bl.example",
+        ),
         (&["plain", "x.bl.example"], "nothing is listed at x.bl.example, but at bl.example"),
         (
             &["ipset", "bl.example", "--set", "much-too-long-for-a-set-of-ipset"],
@@ -472,11 +475,14 @@ fn what_cannot_be_exported_is_told_before_anything_is_written() {
 fn maps_are_drawn_of_zones_datasets_and_changes() {
     let zone = Zone::new();
     zone.export("nftables", &["--save", "saved"]);
-    let map = |arguments: &[&str]| {
+    let ended_map = |arguments: &[&str]| {
         let command = ["map", "--config", "conf", "-o", "map.png"];
         let mut map = Command::new(env!("CARGO_BIN_EXE_dnsbld"));
         map.args([&command[..], arguments].concat()).current_dir(zone.folder.path());
-        let done = ended(map);
+        ended(map)
+    };
+    let map = |arguments: &[&str]| {
+        let done = ended_map(arguments);
         assert_eq!((done.code, &*done.out), (0, ""), "{}", done.err);
         let picture = fs::read(zone.path("map.png")).expect("it was drawn");
         let mut reader = png::Decoder::new(std::io::Cursor::new(picture)).read_info().expect("PNG");
@@ -495,4 +501,14 @@ fn maps_are_drawn_of_zones_datasets_and_changes() {
     let changes = map(&["bl.example", "--diff", "saved"]);
     assert_ne!(changes, map(&["bl.example"]));
     assert_ne!(changes, whole);
+    fs::write(zone.path("names"), "a.example\n").expect("it is ours");
+    fs::write(
+        zone.path("conf"),
+        "[[dataset]]\nname = \"names\"\ntype = \"dnset\"\nfiles = [\"names\"]\n\
+         [[zone]]\nname = \"names.example\"\ndatasets = [\"names\"]\n",
+    )
+    .expect("it is ours");
+    let done = ended_map(&["names.example"]);
+    assert_eq!((done.code, &*done.out), (1, ""));
+    assert!(done.err.contains("lists names alone"), "{}", done.err);
 }

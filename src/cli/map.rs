@@ -5,7 +5,7 @@ use crate::config;
 use crate::export::Earlier;
 use crate::export::entries::ip4_ranges;
 use crate::export::map::Map as Drawing;
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use clap::Args;
 use ipnet::Ipv4Net;
 use std::fs::File;
@@ -54,6 +54,7 @@ impl Map {
         }
         let (catalog, apex) = zones::load(settings, &self.zone)?;
         let (_, section) = zones::section(&catalog, &apex, "drawn")?;
+        ensure!(section.has_addresses(), "{apex} lists names alone, which have no place on a map");
         let listed = ip4_ranges(&section);
         let mut map = Drawing::new(self.prefix, self.diff.is_some());
         let title = match &self.diff {

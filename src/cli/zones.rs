@@ -20,9 +20,10 @@ use std::time::SystemTime;
 pub(super) fn select(settings: &mut Settings, zones: &[String]) -> anyhow::Result<()> {
     let wanted: Vec<_> =
         zones.iter().map(|zone| zone.trim_end_matches('.').to_lowercase()).collect();
+    let known: Vec<_> = settings.zones.iter().map(|zone| zone.name.to_string()).collect();
     for zone in &wanted {
-        let known = settings.zones.iter().any(|other| other.name.to_string() == *zone);
-        ensure!(known, "there is no zone {zone} in the configuration");
+        let names = || known.join(", ");
+        ensure!(known.contains(zone), "there is no zone {zone}; the configuration has {}", names());
     }
     if !wanted.is_empty() {
         settings.zones.retain(|zone| wanted.contains(&zone.name.to_string()));
