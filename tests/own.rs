@@ -168,8 +168,10 @@ fn mistakes_are_told_and_change_nothing() {
     refused(&["allow", "add", "192.0.2.7", "--list", "feed"], "own = true");
     refused(&["block", "add", "example.org"], "is no key of own-black (ip4trie)");
     refused(&["allow", "remove", "192.0.2.7"], "192.0.2.7: is not in own-white");
-    let (exit, told) = dnsbld(&setup, &["allow", "add", "192.0.2.7", "--until", "2020-01-01"]);
-    assert!(exit == 2 && told.contains("that has passed"), "{told}");
+    for until in ["2020-01-01", "0m"] {
+        let (exit, told) = dnsbld(&setup, &["allow", "add", "192.0.2.7", "--until", until]);
+        assert!(exit == 2 && told.contains("that has passed"), "{told}");
+    }
     assert_eq!(fs::read(setup.path("own-white")).unwrap(), before);
     setup.configure("", &SETTINGS.replace("own = true", ""));
     refused(&["allow", "add", "192.0.2.7"], "own-white is not said to be your own");

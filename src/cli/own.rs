@@ -137,6 +137,7 @@ fn until(text: &str) -> Result<u64, String> {
     let now = unix_time();
     let ends = match (read_utc(text.as_bytes()), read_duration(text.as_bytes())) {
         (Some((time, [])), _) => time.to_unix().and_then(|time| u64::try_from(time).ok()),
+        (None, Some((0, []))) => Some(now),
         (None, Some((seconds, []))) if !text.ends_with(|last: char| last.is_ascii_digit()) => {
             // A minute that is said is a whole one.
             now.checked_add(seconds)
