@@ -271,7 +271,7 @@ impl Found<'_, '_> {
         if !ip4.entries().is_empty() {
             let found = [LISTED, NOT_LISTED].map(|key| ip4.narrowest(key).copied());
             self.test_entry(found, ["127.0.0.2", "127.0.0.1"]);
-        } else if !names.cover.entries().is_empty() {
+        } else if !names.cover.entries().is_empty() && self.form.kind != Kind::Hashset {
             let found = ["test", "invalid"].map(|name| {
                 let place = names.place(&name.parse().ok()?)?;
                 names.cover.narrowest(place).copied()

@@ -68,6 +68,7 @@ fn a_list_without_a_test_entry_is_noted() {
     };
     assert!(rules("1.2.3.4\n", Kind::Ip4Set) && rules("a.example\n", Kind::Dnset));
     assert!(!rules("127.0.0.0/24\n!127.0.0.1\n", Kind::Ip4Set) && !rules("test\n", Kind::Dnset));
+    assert!(!rules("0cc175b9c0f1b6a831c399e269772661\n", Kind::Hashset));
     assert!(!rules("", Kind::Ip4Set) && !rules("2001:db8::/32\n", Kind::Ip6Trie));
 }
 
