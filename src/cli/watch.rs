@@ -25,7 +25,7 @@ const CANNOT_TELL: u8 = 2;
 /// The version of the form of [`Report`].
 const SCHEMA: u32 = 1;
 
-/// Tell which of your networks and domains (the table [watch] of the configuration) are listed now, where, since
+/// Tell which of your networks and domains (`[watch]` of the configuration) are listed now, where, since
 /// when and by which line.
 ///
 /// It asks the running server, or reads the files of the configuration if none answers. The exit code is 0 if

@@ -7,7 +7,7 @@
 //!
 //! An export says in its head what it holds: zone, serial, content id and counts, but no time, so that equal
 //! content gives equal bytes. It is written as the sweep goes, after another sweep that counts: memory does not grow with
-//! the zone. [`changes`] tells the difference from an earlier one. [`map`] draws a picture of the addresses.
+//! the zone. `changes` tells the difference from an earlier one. [`map`] draws a picture of the addresses.
 
 mod changes;
 mod csv;
