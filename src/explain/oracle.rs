@@ -45,7 +45,7 @@ impl ZoneLookup {
 
 impl Lookup {
     /// The key.
-    pub(super) fn asked(&self) -> Option<AskedKey> {
+    pub(crate) fn asked(&self) -> Option<AskedKey> {
         AskedKey::again(&self.sort, &self.key)
     }
 

@@ -2,12 +2,13 @@
 
 use super::check::Effort;
 use crate::history::{
-    Entry, History, KEY, ListedValue, LoadEntry, LoadHead, LoadedKeys, Moment, RecentLoad,
-    RefusedEntry, Sought, Timeline, Turn,
+    Entry, History, KEY, ListedValue, LoadEntry, LoadHead, LoadedKeys, Moment, PrefixMoment,
+    PrefixTimeline, RecentLoad, RefusedEntry, Sought, Timeline, Turn,
 };
 use crate::util::json;
 use crate::util::time::Utc;
 use crate::wire::name::NameBuf;
+use ipnet::IpNet;
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
@@ -105,19 +106,55 @@ impl KeyHistory {
         sought: &Sought,
         effort: Effort,
     ) -> Self {
-        let (mut timelines, mut unread) = (Vec::new(), Vec::new());
-        for dataset in datasets {
-            if effort.is_over() {
-                unread.push(format!("{dataset}: the time for it was over"));
-                continue;
-            }
-            match History::read(state_dir, dataset) {
-                Ok(history) => timelines.push((dataset, history.timeline(sought, u64::MAX))),
-                Err(error) => unread.push(format!("{dataset}: {error}")),
-            }
-        }
+        let look = |history: &History| history.timeline(sought, u64::MAX);
+        let (timelines, unread) = read_each(state_dir, datasets, effort, look);
         Self { unread, ..Self::new(sought, None, &timelines) }
     }
+}
+
+/// What the histories tell of a prefix.
+pub(crate) struct PrefixHistory<'d> {
+    /// What became of its addresses, by dataset, in the order of the settings.
+    pub(crate) timelines: Vec<(&'d str, PrefixTimeline)>,
+    /// The datasets whose histories were not read, each with the cause behind a colon.
+    pub(crate) unread: Vec<String>,
+}
+
+impl<'d> PrefixHistory<'d> {
+    /// Reads the histories of these datasets, as far as that can be done in time: the newest `most` changes of each.
+    pub(crate) fn read(
+        state_dir: &Path,
+        datasets: impl Iterator<Item = &'d str>,
+        net: IpNet,
+        most: usize,
+        effort: Effort,
+    ) -> Self {
+        let look = |history: &History| history.within(net, u64::MAX, most);
+        let (mut timelines, unread) = read_each(state_dir, datasets, effort, look);
+        timelines.retain(|(_, timeline)| timeline.known.is_some());
+        Self { timelines, unread }
+    }
+}
+
+/// What is looked for in the histories of these datasets, and those that were not read in time.
+fn read_each<'d, T>(
+    state_dir: &Path,
+    datasets: impl Iterator<Item = &'d str>,
+    effort: Effort,
+    look: impl Fn(&History) -> T,
+) -> (Vec<(&'d str, T)>, Vec<String>) {
+    let (mut told, mut unread) = (Vec::new(), Vec::new());
+    for dataset in datasets {
+        if effort.is_over() {
+            unread.push(format!("{dataset}: the time for it was over"));
+            continue;
+        }
+        match History::read(state_dir, dataset) {
+            Ok(history) => told.push((dataset, look(&history))),
+            Err(error) => unread.push(format!("{dataset}: {error}")),
+        }
+    }
+    (told, unread)
 }
 
 impl EntryPast {
@@ -147,6 +184,18 @@ impl MomentPast {
             what,
             or_earlier: moment.is_first_known,
             values: ValuePast::all(values, &key),
+        }
+    }
+}
+
+impl From<&PrefixMoment> for MomentPast {
+    fn from(moment: &PrefixMoment) -> Self {
+        let (what, values) = turned(&moment.turn);
+        Self {
+            time: rfc3339(moment.time),
+            what,
+            or_earlier: moment.is_first_known,
+            values: ValuePast::all(values, &moment.key.to_string()),
         }
     }
 }

@@ -178,6 +178,10 @@ fn a_key_has_a_page_with_all_answers_and_why() {
     ] {
         assert!(listed.contains(want), "{want}: {listed}");
     }
+    let prefix = page("192.0.2.0/24");
+    for want in ["addresses of it are listed", "None of it was ever listed in", HOSTILE] {
+        assert!(prefix.contains(want), "{want}: {prefix}");
+    }
     // In the answer, in the line and in the history.
     assert_eq!(page("192.0.2.2").matches(HOSTILE).count(), 4);
     for (key, want) in [

@@ -72,7 +72,7 @@ fn told(
     html! {
         @if effort.is_none() { (busy()) }
         (answers::answers(&lookup.zones))
-        @if history.is_some() { (past::past(history.as_ref())) }
+        @if history.is_some() { (past::of_key(history.as_ref())) }
         (answers::quiet(&lookup.zones))
         p.foot {
             "Answered as " (asked.client) " is, now. "

@@ -5,7 +5,7 @@ use super::super::answer::{Answer, Asked};
 use super::super::form;
 use super::{Document, Mood, answers, entries, past};
 use crate::explain::check::{Effort, explain};
-use crate::explain::past::KeyHistory;
+use crate::explain::past::{KeyHistory, PrefixHistory};
 use crate::explain::{AskedKey, Lookup, Oracle};
 use crate::util::time::unix_time;
 use hyper::StatusCode;
@@ -43,11 +43,14 @@ pub(in super::super) fn lookup(
 
 fn explained(observation: &Observation, lookup: Lookup, effort: Option<Effort>) -> Markup {
     let key = form::encoded(&lookup.key);
+    let is_prefix = matches!(lookup.asked(), Some(AskedKey::Prefix(_)));
     let foot = html! {
         p.foot {
-            "What the server answers to clients that no access list knows. " a href={ "/k/" (key) } { "Page for everybody" }
-            ", for programs: " a href={ "/api/check?key=" (key) } { "entries" } ", "
-            a href={ "/api/timeline?key=" (key) } { "history" } "."
+            "What the server answers to clients that no access list knows. "
+            @if !is_prefix { a href={ "/k/" (key) } { "Page for everybody" } "; " }
+            "for programs: " a href={ "/api/check?key=" (key) } { "entries" }
+            @if !is_prefix { ", " a href={ "/api/timeline?key=" (key) } { "history" } }
+            "."
         }
     };
     let Some(effort) = effort else {
@@ -56,7 +59,7 @@ fn explained(observation: &Observation, lookup: Lookup, effort: Option<Effort>) 
             (answers::answers(&lookup.zones)) (answers::quiet(&lookup.zones)) (foot)
         };
     };
-    let history = observation.history_of(&lookup, effort);
+    let past = observation.past_of(&lookup, effort);
     let facts = |dataset: &str| observation.status.facts(dataset);
     let explained = explain(&observation.settings, "server", vec![lookup], effort, facts);
     html! {
@@ -64,7 +67,7 @@ fn explained(observation: &Observation, lookup: Lookup, effort: Option<Effort>) 
             (answers::answers(&explanation.lookup.zones))
             (entries::remedy(explanation))
             (entries::entries(explanation))
-            @if explanation.lookup.sought().is_some() { (past::past(history.as_ref())) }
+            (past)
             (answers::quiet(&explanation.lookup.zones))
         }
         (foot)
@@ -109,10 +112,16 @@ impl Observation {
         oracle.lookup(typed).map_err(|error| bad(&error))
     }
 
-    /// What the histories of all datasets tell of a key, if histories are kept.
-    fn history_of(&self, lookup: &Lookup, effort: Effort) -> Option<KeyHistory> {
-        let folder = self.settings.server.state_dir.as_deref()?;
+    /// What the histories of all datasets tell of a key.
+    fn past_of(&self, lookup: &Lookup, effort: Effort) -> Markup {
+        let folder = self.settings.server.state_dir.as_deref();
         let datasets = self.settings.datasets.iter().map(|set| &*set.name);
-        Some(KeyHistory::read(folder, datasets, &lookup.sought()?, effort))
+        if let Some(AskedKey::Prefix(net)) = lookup.asked() {
+            let read = |folder| PrefixHistory::read(folder, datasets, net, past::SHOWN, effort);
+            return past::of_prefix(folder.map(read).as_ref());
+        }
+        let Some(sought) = lookup.sought() else { return Markup::default() };
+        let read = |folder| KeyHistory::read(folder, datasets, &sought, effort);
+        past::of_key(folder.map(read).as_ref())
     }
 }
