@@ -18,8 +18,15 @@ const AT_ONCE: usize = 64 << 10;
 /// How long the end of the server waits for the lines before it to be written.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// What the thread does.
-type Work = Box<dyn FnOnce() + Send>;
+/// Writes lines: for good, or only those that wait.
+type Work = Box<dyn FnOnce(Lasting) + Send>;
+
+/// For how long lines are written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lasting {
+    ForGood,
+    WhileSomeWait,
+}
 
 /// Takes lines. A line that finds no place is lost, and their number is told when there is one again.
 #[derive(Clone)]
@@ -43,7 +50,7 @@ impl Lines {
         let (queue, entries) = sync_channel(WAITING);
         let lost = Arc::default();
         let clerk = Clerk { out, lost: Arc::clone(&lost) };
-        let work: Work = Box::new(move || clerk.run(&entries));
+        let work: Work = Box::new(move |lasting| clerk.run(&entries, lasting));
         Self { queue, lost, work: Arc::new(Mutex::new(Some(work))) }
     }
 
@@ -51,25 +58,41 @@ impl Lines {
     ///
     /// # Errors
     ///
-    /// The system gives no thread; the lines are lost.
+    /// The system gives no thread; the lines wait.
     pub(super) fn begin(&self) -> anyhow::Result<()> {
-        let Some(work) = self.work.lock().unwrap_or_else(PoisonError::into_inner).take() else {
+        if self.work.lock().unwrap_or_else(PoisonError::into_inner).is_none() {
             return Ok(());
-        };
+        }
+        // What is given to a thread is lost if there is none: the thread takes it.
+        let work = Arc::clone(&self.work);
         let thread = thread::Builder::new().name("log".to_owned());
-        thread.spawn(work).map(drop).context("cannot start the thread of the log")
+        let spawned = thread.spawn(move || {
+            if let Some(work) = take(&work) {
+                work(Lasting::ForGood);
+            }
+        });
+        spawned.map(drop).context("cannot start the thread of the log")
     }
 
     /// Waits until what was taken is written, but not for long.
     pub(super) fn finish(&self) {
-        // Without a thread, nobody can be told.
-        let _ = self.begin();
+        if self.begin().is_err() {
+            // Why there is no thread waits, too.
+            if let Some(work) = take(&self.work) {
+                work(Lasting::WhileSomeWait);
+            }
+            return;
+        }
         let (done, all) = sync_channel(1);
         // If there is no place, nobody reads.
         if self.queue.try_send(Entry::Flush(done)).is_ok() {
             let _ = all.recv_timeout(PATIENCE);
         }
     }
+}
+
+fn take(work: &Mutex<Option<Work>>) -> Option<Work> {
+    work.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 impl Write for Lines {
@@ -91,9 +114,13 @@ struct Clerk<W> {
 }
 
 impl<W: Write> Clerk<W> {
-    fn run(mut self, entries: &Receiver<Entry>) {
+    fn run(mut self, entries: &Receiver<Entry>, lasting: Lasting) {
         let mut lines = Vec::new();
-        for entry in entries {
+        let take_next = || match lasting {
+            Lasting::ForGood => entries.recv().ok(),
+            Lasting::WhileSomeWait => entries.try_recv().ok(),
+        };
+        while let Some(entry) = take_next() {
             // What waits is written at once, so that this keeps up with a thread that tells of thousands
             // of zones.
             let mut next = Some(entry);
