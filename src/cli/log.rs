@@ -18,23 +18,13 @@ const AT_ONCE: usize = 64 << 10;
 /// How long the end of the server waits for the lines before it to be written.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Writes lines: for good, or only those that wait.
-type Work = Box<dyn FnOnce(Lasting) + Send>;
-
-/// For how long lines are written.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Lasting {
-    ForGood,
-    WhileSomeWait,
-}
-
 /// Takes lines. A line that finds no place is lost, and their number is told when there is one again.
 #[derive(Clone)]
 pub(super) struct Lines {
     queue: SyncSender<Entry>,
     lost: Arc<AtomicU64>,
-    /// What the thread is to do, until it is started.
-    work: Arc<Mutex<Option<Work>>>,
+    /// Writes the lines; the thread takes it.
+    clerk: Arc<Mutex<Option<Clerk>>>,
 }
 
 #[derive(Debug)]
@@ -49,9 +39,8 @@ impl Lines {
     pub(super) fn new(out: impl Write + Send + 'static) -> Self {
         let (queue, entries) = sync_channel(WAITING);
         let lost = Arc::default();
-        let clerk = Clerk { out, lost: Arc::clone(&lost) };
-        let work: Work = Box::new(move |lasting| clerk.run(&entries, lasting));
-        Self { queue, lost, work: Arc::new(Mutex::new(Some(work))) }
+        let clerk = Clerk { out: Box::new(out), entries, lost: Arc::clone(&lost) };
+        Self { queue, lost, clerk: Arc::new(Mutex::new(Some(clerk))) }
     }
 
     /// Starts the thread, if that was not done yet.
@@ -60,15 +49,15 @@ impl Lines {
     ///
     /// The system gives no thread; the lines wait.
     pub(super) fn begin(&self) -> anyhow::Result<()> {
-        if self.work.lock().unwrap_or_else(PoisonError::into_inner).is_none() {
+        if self.clerk.lock().unwrap_or_else(PoisonError::into_inner).is_none() {
             return Ok(());
         }
-        // What is given to a thread is lost if there is none: the thread takes it.
-        let work = Arc::clone(&self.work);
+        // A closure that finds no thread is dropped with all that it owns, so it does not own the clerk.
+        let clerk = Arc::clone(&self.clerk);
         let thread = thread::Builder::new().name("log".to_owned());
         let spawned = thread.spawn(move || {
-            if let Some(work) = take(&work) {
-                work(Lasting::ForGood);
+            if let Some(mut clerk) = take(&clerk) {
+                clerk.run();
             }
         });
         spawned.map(drop).context("cannot start the thread of the log")
@@ -77,9 +66,9 @@ impl Lines {
     /// Waits until what was taken is written, but not for long.
     pub(super) fn finish(&self) {
         if self.begin().is_err() {
-            // Why there is no thread waits, too.
-            if let Some(work) = take(&self.work) {
-                work(Lasting::WhileSomeWait);
+            // Among the lines that wait is the one that says why there is no thread.
+            if let Some(mut clerk) = take(&self.clerk) {
+                clerk.write_waiting();
             }
             return;
         }
@@ -91,8 +80,8 @@ impl Lines {
     }
 }
 
-fn take(work: &Mutex<Option<Work>>) -> Option<Work> {
-    work.lock().unwrap_or_else(PoisonError::into_inner).take()
+fn take(clerk: &Mutex<Option<Clerk>>) -> Option<Clerk> {
+    clerk.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 impl Write for Lines {
@@ -108,34 +97,43 @@ impl Write for Lines {
     }
 }
 
-struct Clerk<W> {
-    out: W,
+struct Clerk {
+    out: Box<dyn Write + Send>,
+    entries: Receiver<Entry>,
     lost: Arc<AtomicU64>,
 }
 
-impl<W: Write> Clerk<W> {
-    fn run(mut self, entries: &Receiver<Entry>, lasting: Lasting) {
-        let mut lines = Vec::new();
-        let take_next = || match lasting {
-            Lasting::ForGood => entries.recv().ok(),
-            Lasting::WhileSomeWait => entries.try_recv().ok(),
-        };
-        while let Some(entry) = take_next() {
-            // What waits is written at once, so that this keeps up with a thread that tells of thousands
-            // of zones.
-            let mut next = Some(entry);
-            while let Some(entry) = next {
-                match entry {
-                    Entry::Line(line) => lines.extend(line),
-                    Entry::Flush(done) => {
-                        self.write(&mut lines);
-                        let _ = done.try_send(());
-                    }
-                }
-                next = if lines.len() < AT_ONCE { entries.try_recv().ok() } else { None };
-            }
-            self.write(&mut lines);
+impl Clerk {
+    /// Writes lines until nobody takes any more.
+    fn run(&mut self) {
+        while let Ok(first) = self.entries.recv() {
+            self.write_from(first);
         }
+    }
+
+    /// Writes the lines that wait.
+    fn write_waiting(&mut self) {
+        while let Ok(first) = self.entries.try_recv() {
+            self.write_from(first);
+        }
+    }
+
+    /// Writes a line, and at once those that wait behind it, so that this keeps up with a thread that tells of
+    /// thousands of zones.
+    fn write_from(&mut self, first: Entry) {
+        let mut lines = Vec::new();
+        let mut next = Some(first);
+        while let Some(entry) = next {
+            match entry {
+                Entry::Line(line) => lines.extend(line),
+                Entry::Flush(done) => {
+                    self.write(&mut lines);
+                    let _ = done.try_send(());
+                }
+            }
+            next = if lines.len() < AT_ONCE { self.entries.try_recv().ok() } else { None };
+        }
+        self.write(&mut lines);
     }
 
     fn write(&mut self, lines: &mut Vec<u8>) {
