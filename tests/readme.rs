@@ -88,6 +88,14 @@ fn shell(line: &str) -> String {
     out
 }
 
+/// Regression: pages that were written side by side had the same number.
+#[test]
+fn each_decision_has_a_number_of_its_own() {
+    let names = names_in(&Path::new(CHECKOUT).join("docs/decisions"));
+    let numbers: BTreeSet<_> = names.iter().map(|name| &name[..3]).collect();
+    assert_eq!(numbers.len(), names.len(), "{names:?}");
+}
+
 /// A command that is new in the README must be run by a test here.
 #[test]
 fn the_commands_are_these() {
