@@ -159,8 +159,11 @@ fn started_by_root_it_is_a_user_without_rights_and_its_files_are_for_nobody_else
         for name in ["state", "lock", "serials", "snapshots", "history", "accepted", "quarantine"] {
             assert!(seen.iter().any(|it| it == name), "there is no {name}: {seen:?}");
         }
-        // Their parents are root's.
-        assert_eq!(fs::metadata(path("var/lib")).unwrap().uid(), 0);
+        // Their parents are root's, and nobody else may write to them.
+        for parent in ["var", "var/lib", "var/lib/dnsbld"] {
+            let parent = fs::metadata(path(parent)).unwrap();
+            assert_eq!((parent.uid(), parent.mode() & 0o7777), (0, 0o755));
+        }
         server.signal(rustix::process::Signal::TERM);
         assert!(wait_until(SOON, || server.has_ended()));
         assert!(server.status().unwrap().success(), "{}", server.out());

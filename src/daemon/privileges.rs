@@ -67,13 +67,14 @@ impl Identity {
         Ok(if user.0.is_root() { Self::AsStarted } else { Self::Other(user.0, group) })
     }
 
-    /// Makes a folder of the server's own, unless it is there, for this user and group alone. Its parents stay root's.
+    /// Makes a folder of the server's own, unless it is there, for this user and group alone. Its parents stay root's,
+    /// and no umask lets others write to them, who could put another folder in its place.
     pub(super) fn make_folder(self, folder: &Path) -> io::Result<()> {
         if folder.exists() {
             return Ok(());
         }
         if let Some(parent) = folder.parent() {
-            fs::create_dir_all(parent)?;
+            fs::DirBuilder::new().recursive(true).mode(0o755).create(parent)?;
         }
         fs::DirBuilder::new().mode(0o750).create(folder)?;
         match self {
