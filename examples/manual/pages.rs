@@ -84,7 +84,7 @@ fn of_configuration(tour: &str) -> String {
     })
 }
 
-/// What a line of the tour is.
+/// The kinds of lines in the tour.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Line {
     /// A comment.

@@ -46,8 +46,7 @@ pub struct Settings {
     pub zones: Vec<Zone>,
     /// The feeds, which `dnsbld sync` fetches.
     pub mirror: Mirror,
-    /// The networks and domains of one's own, of which is told when a list has them, in the order of the
-    /// configuration.
+    /// One's own networks and domains, in the order of the configuration: the log tells when a list has one.
     pub watch: Vec<WatchEntry>,
 }
 

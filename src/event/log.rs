@@ -315,8 +315,8 @@ pub(crate) fn text(event: &Event) -> String {
              server.sandbox = false"
         ),
         Event::FolderOutsideSandbox { folder } => format!(
-            "folder {}: another folder is in its place, which the running server may not use (server.sandbox); what \
-             was loaded before stays in place; restart the server",
+            "folder {}: another folder is in its place, which the running server may not use (server.sandbox); the \
+             data loaded before stays in place; restart the server",
             folder.display()
         ),
         Event::SerialsUnreadable { file, error } => {
