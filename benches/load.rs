@@ -23,6 +23,10 @@ fn load(criterion: &mut Criterion) {
         ("name-1M", &["dnset"], Set::names(1_000_000)),
         ("ip6-200k", &["ip6trie"], Set::ip6(200_000)),
         ("hash-1M", &["hashset", "dnset"], Set::digests(1_000_000)),
+        ("two-lengths-480k", &["ip4set", "ip4trie"], Set::two_lengths(480_000)),
+        ("ip4-400-texts", &["ip4set"], Set::addresses_with(950_000, 30_000, 400)),
+        ("ip4-own-texts", &["ip4set"], Set::addresses_with_own(950_000, 30_000)),
+        ("name-own-texts", &["dnset"], Set::names_with_own(1_000_000)),
     ];
     for (name, kinds, set) in sets {
         let mut text = Vec::new();

@@ -17,7 +17,31 @@ pub struct Set {
     /// The type of the dataset, the one that suits it best, for dnsbld as for rbldnsd.
     pub kind: &'static str,
     content: Content,
+    texts: Texts,
+    order: Order,
 }
+
+/// The texts on the lines.
+#[derive(Clone, Copy)]
+enum Texts {
+    /// None: the first line has the text of all entries.
+    Default,
+    /// One of so many for each entry.
+    Of(u64),
+}
+
+/// In which order the lines of addresses and names stand.
+#[derive(Clone, Copy)]
+enum Order {
+    /// That of the content.
+    Content,
+    Shuffled,
+    /// That of the content, but for one line of the end, which stands near the beginning.
+    OneAstray,
+}
+
+/// So many texts that nearly every entry has its own.
+const OWN: u64 = 100_000_000;
 
 enum Content {
     /// Single addresses, sorted.
@@ -63,21 +87,59 @@ pub struct Bound {
 impl Set {
     /// `count` single IPv4 addresses with one value, most of them in one of `networks` /24s.
     pub fn addresses(count: usize, networks: usize) -> Self {
-        Self { kind: "ip4tset", content: Content::Addresses(addresses(count, networks)) }
+        Self::new("ip4tset", Content::Addresses(addresses(count, networks)))
+    }
+
+    fn new(kind: &'static str, content: Content) -> Self {
+        Self { kind, content, texts: Texts::Default, order: Order::Content }
+    }
+
+    /// [`addresses`](Self::addresses), each with one of `texts` texts.
+    pub fn addresses_with(count: usize, networks: usize, texts: u64) -> Self {
+        let set = Self::addresses(count, networks);
+        Self { kind: "ip4set", texts: Texts::Of(texts), ..set }
+    }
+
+    /// [`addresses`](Self::addresses), nearly each with a text of its own.
+    pub fn addresses_with_own(count: usize, networks: usize) -> Self {
+        Self::addresses_with(count, networks, OWN)
+    }
+
+    /// [`names`](Self::names), nearly each with a text of its own.
+    pub fn names_with_own(count: usize) -> Self {
+        Self { texts: Texts::Of(OWN), ..Self::names(count) }
+    }
+
+    /// The same entries on lines in any order.
+    pub fn shuffled(self) -> Self {
+        Self { order: Order::Shuffled, ..self }
+    }
+
+    /// The same entries, one line out of order.
+    pub fn one_astray(self) -> Self {
+        Self { order: Order::OneAstray, ..self }
+    }
+
+    /// `count` IPv4 prefixes /24 and /32 with one value, sorted.
+    pub fn two_lengths(count: usize) -> Self {
+        let entries = two_lengths(count);
+        let ranges = flatten(entries.clone());
+        Self::new("ip4set", Content::Prefixes(entries, ranges))
     }
 
     /// `count` IPv4 prefixes with some of `texts` texts.
     pub fn cidrs(count: usize, texts: u64) -> Self {
         let entries = cidrs(count, texts);
         let ranges = flatten(entries.clone());
-        Self { kind: "ip4trie", content: Content::Prefixes(entries, ranges) }
+        let set = Self::new("ip4trie", Content::Prefixes(entries, ranges));
+        Self { texts: Texts::Of(texts), ..set }
     }
 
     /// `count` domain names, half of them with all names below them.
     pub fn names(count: usize) -> Self {
         let names: Vec<_> = names(1, count).collect();
         let index = NameIndex::new(&names);
-        Self { kind: "dnset", content: Content::Names(names, index) }
+        Self::new("dnset", Content::Names(names, index))
     }
 
     /// `count` hashes of 160 bits in hex.
@@ -85,50 +147,79 @@ impl Set {
         let mut random = Random::new(7);
         let mut labels: Vec<_> = (0..count).map(|_| digest(&mut random)).collect();
         labels.sort_unstable();
-        Self { kind: "hashset", content: Content::Digests(labels) }
+        Self::new("hashset", Content::Digests(labels))
     }
 
     /// `count` IPv6 prefixes with one value.
     pub fn ip6(count: usize) -> Self {
         let entries = prefixes(count, true);
         let ranges = flatten(entries.clone());
-        Self { kind: "ip6trie", content: Content::Prefixes6(entries, ranges) }
+        Self::new("ip6trie", Content::Prefixes6(entries, ranges))
     }
 
     /// Writes the file.
     pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        let parameter = match &self.content {
+            Content::Names(..) => "name",
+            Content::Digests(_) => "hash",
+            _ => "ip",
+        };
+        if let Texts::Default = self.texts {
+            writeln!(out, ":127.0.0.2:Blocked - see https://bl.test/lookup?{parameter}=$")?;
+        }
         match &self.content {
-            Content::Addresses(keys) => {
-                writeln!(out, ":127.0.0.2:Blocked - see https://bl.test/lookup?ip=$")?;
-                keys.iter().try_for_each(|&key| writeln!(out, "{}", Ipv4Addr::from(key)))
-            }
+            Content::Addresses(keys) => self.places(keys.len()).try_for_each(|place| {
+                let address = Ipv4Addr::from(keys[place]);
+                writeln!(out, "{address}{}", self.value(place))
+            }),
             Content::Prefixes(entries, _) => entries.iter().try_for_each(|&(start, end, answer)| {
                 let prefix = Ipv4Addr::from(start as u32);
                 let length = 32 - (end - start + 1).ilog2();
-                match answer {
-                    0 => writeln!(out, "!{prefix}/{length}"),
-                    _ => writeln!(
+                match (answer, self.texts) {
+                    (0, _) => writeln!(out, "!{prefix}/{length}"),
+                    (_, Texts::Default) => writeln!(out, "{prefix}/{length}"),
+                    (_, Texts::Of(_)) => writeln!(
                         out,
                         "{prefix}/{length} :2:See http://www.bl.test/?page=test&C=2&E={answer}&ip=$"
                     ),
                 }
             }),
-            Content::Names(names, _) => {
-                writeln!(out, ":127.0.0.2:Blocked - see https://bl.test/lookup?name=$")?;
-                names.iter().enumerate().try_for_each(|(number, name)| {
-                    writeln!(out, "{}{name}", if is_wide(number) { "." } else { "" })
-                })
+            Content::Names(names, _) => self.places(names.len()).try_for_each(|place| {
+                let dot = if is_wide(place) { "." } else { "" };
+                writeln!(out, "{dot}{}{}", names[place], self.value(place))
+            }),
+            Content::Digests(labels) => labels.iter().try_for_each(|label| writeln!(out, "{label}")),
+            Content::Prefixes6(entries, _) => entries.iter().try_for_each(|&(start, end, _)| {
+                let length = 128 - (end - start + 1).ilog2();
+                writeln!(out, "{}/{length}", Ipv6Addr::from(start))
+            }),
+        }
+    }
+
+    /// The places of so many entries, in the order of their lines.
+    fn places(&self, count: usize) -> impl Iterator<Item = usize> {
+        let mut places: Vec<usize> = (0..count).collect();
+        match self.order {
+            Order::Content => {}
+            Order::Shuffled => {
+                let mut random = Random::new(9);
+                (1..count)
+                    .for_each(|last| places.swap(last, random.below(last as u64 + 1) as usize));
             }
-            Content::Digests(labels) => {
-                writeln!(out, ":127.0.0.2:Blocked - see https://bl.test/lookup?hash=$")?;
-                labels.iter().try_for_each(|label| writeln!(out, "{label}"))
-            }
-            Content::Prefixes6(entries, _) => {
-                writeln!(out, ":127.0.0.2:Blocked - see https://bl.test/lookup?ip=$")?;
-                entries.iter().try_for_each(|&(start, end, _)| {
-                    let length = 128 - (end - start + 1).ilog2();
-                    writeln!(out, "{}/{length}", Ipv6Addr::from(start))
-                })
+            Order::OneAstray => places[count / 100..=count / 100 * 95].rotate_right(1),
+        }
+        places.into_iter()
+    }
+
+    /// What stands behind the key of the entry at this place.
+    fn value(&self, place: usize) -> String {
+        match self.texts {
+            Texts::Default => String::new(),
+            Texts::Of(texts) => {
+                let case = Random::new(place as u64).below(texts);
+                format!(
+                    " :127.0.0.2:Spam seen, evidence at https://bl.test/evidence?case={case:08}"
+                )
             }
         }
     }
@@ -250,6 +341,23 @@ impl Set {
             }
         }
     }
+}
+
+/// Distinct prefixes /24 and /32, half of each, sorted; the shorter ones do not cover others.
+fn two_lengths(count: usize) -> Vec<Entry> {
+    let keys = addresses(4 * count, count);
+    let networks = keys.chunk_by(|a, b| a >> 8 == b >> 8);
+    let mut entries = Vec::with_capacity(count);
+    for (number, network) in networks.enumerate() {
+        let first = u128::from(network[0]);
+        entries.push(if number % 2 == 0 {
+            (first & !255, first | 255, 1)
+        } else {
+            (first, first, 1)
+        });
+    }
+    entries.truncate(count);
+    entries
 }
 
 /// Whether the name with this place in the file stands for the names below it too.

@@ -58,7 +58,7 @@ struct Args {
     #[arg(value_enum)]
     tables: Vec<Section>,
     /// Only these data sets.
-    #[arg(long, value_delimiter = ',', default_values = SETS.map(|set| set.0))]
+    #[arg(long, value_delimiter = ',', default_values = all_sets().map(|set| set.0))]
     sets: Vec<String>,
     /// The data sets to reload.
     #[arg(long, value_delimiter = ',', default_values = ["ip4-10M", "name-1M"])]
@@ -109,9 +109,23 @@ const SETS: [Named; 6] = [
     ("ip6-200k", 200_000, Set::ip6),
 ];
 
+/// Lists of which only the load is measured: their queries cost what those of the others do.
+const LOADED: [Named; 6] = [
+    ("two-lengths-480k", 480_000, Set::two_lengths),
+    ("ip4-400-texts", 950_000, |count| Set::addresses_with(count, 30_000, 400)),
+    ("ip4-own-texts", 950_000, |count| Set::addresses_with_own(count, 30_000)),
+    ("ip4-own-shuffled", 950_000, |count| Set::addresses_with_own(count, 30_000).shuffled()),
+    ("ip4-own-one-astray", 950_000, |count| Set::addresses_with_own(count, 30_000).one_astray()),
+    ("name-own-texts", 1_000_000, Set::names_with_own),
+];
+
+fn all_sets() -> impl Iterator<Item = Named> {
+    SETS.into_iter().chain(LOADED)
+}
+
 fn main() -> Result<()> {
     let args = Args::parse();
-    let known = |name: &String| SETS.iter().any(|set| set.0 == name);
+    let known = |name: &String| all_sets().any(|set| set.0 == name);
     let asked = || args.sets.iter().chain(&args.reload_sets);
     ensure!(asked().all(known), "no such set: {:?}", asked().find(|name| !known(name)));
     let folder = tempfile::tempdir()?;
@@ -130,12 +144,13 @@ fn run(args: &Args, folder: &Path) -> Result<()> {
     };
     let [mut asked, mut memory, mut started, mut reloaded] =
         [queries::table(), memory::table(), start::table(), reload::table()];
-    for (name, entries, make) in SETS {
+    for (name, entries, make) in all_sets() {
         let is_in = |sets: &[String]| sets.iter().any(|set| set == name);
         let compared = is_in(&args.sets);
         let is_reloaded = is_in(&args.reload_sets) && args.wants(Section::Reload);
-        let per_set = [Section::Queries, Section::Memory, Section::Start];
-        if !(compared && per_set.iter().any(|&section| args.wants(section)) || is_reloaded) {
+        let is_asked = args.wants(Section::Queries) && SETS.iter().any(|set| set.0 == name);
+        let is_loaded = args.wants(Section::Memory) || args.wants(Section::Start);
+        if !(compared && (is_asked || is_loaded) || is_reloaded) {
             continue;
         }
         let set = make(entries);
@@ -143,7 +158,7 @@ fn run(args: &Args, folder: &Path) -> Result<()> {
         let mix = queries::queries(&set, Asked::Mix, &[APEX]);
         let probe = mix.iter().find(|query| query.expect == load::Expect::Listed);
         let probe = probe.context("one in ten is listed")?;
-        if compared && args.wants(Section::Queries) {
+        if compared && is_asked {
             let data = &files.data;
             queries::run(&mut asked, &programs, (name, &set), data, args.count, args.rounds)
                 .with_context(|| name)?;

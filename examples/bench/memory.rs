@@ -36,7 +36,7 @@ pub(crate) fn run(
     probe: &Query,
 ) -> Result<()> {
     let mut lines = vec![(Program::Dnsbld, set.kind), (Program::Rbldnsd, set.kind)];
-    if set.kind.starts_with("ip4") {
+    if set.kind.starts_with("ip4") && set.kind != "ip4set" {
         lines.push((Program::Rbldnsd, "ip4set"));
     }
     let per_entry = |bits: f64| format!("{:.2}", bits / 8.0 / entries as f64);
