@@ -89,6 +89,25 @@ fn dig_sees_what_is_listed_and_what_is_not() {
 }
 
 #[test]
+fn dig_gets_one_type_for_any_over_udp_if_the_server_is_told_so() {
+    let folder = temp_dir();
+    zones(&folder);
+    let config = folder.path().join("dnsbld.toml");
+    let text = "[server]\nminimal-any = true\n\
+        [[dataset]]\nname = 'bl'\ntype = 'ip4set'\nfiles = ['bl.example']\n\
+        [[zone]]\nname = 'bl.example'\ndatasets = ['bl']\n";
+    fs::write(&config, text).expect("the folder is ours");
+    let config = config.to_string_lossy();
+    let arguments = ["--config", &*config, "--listen", "127.0.0.1:0"];
+    let server = Server::reporting(&arguments, folder.path());
+    let ask = |arguments: &str| dig(server.addr(), arguments).section("ANSWER").len();
+    assert_eq!(ask("+notcp 99.2.0.192.bl.example ANY"), 1);
+    assert_eq!(ask("+tcp 99.2.0.192.bl.example ANY"), 2);
+    assert_eq!(ask("+notcp bl.example ANY"), 1);
+    assert_eq!(ask("+tcp bl.example ANY"), 2);
+}
+
+#[test]
 fn the_question_comes_back_in_its_letter_case() {
     let folder = temp_dir();
     let server = serve(&folder);

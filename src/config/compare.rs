@@ -192,6 +192,7 @@ impl Changes {
         self.value("server.max-ttl", old.ttl.max, new.ttl.max);
         self.value("server.negative-ttl", old.ttl.negative, new.ttl.negative);
         self.value("server.minimal-answers", old.minimal_answers, new.minimal_answers);
+        self.value("server.minimal-any", old.minimal_any, new.minimal_any);
         let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "hide".to_owned());
         self.value("server.version", text(&old.version), text(&new.version));
         self.value("server.id", text(&old.id), text(&new.id));
@@ -384,6 +385,7 @@ mod tests {
         wanted.server = Server {
             ttl: TtlBounds { default: 1, min: 2, max: 3, negative: 4 },
             minimal_answers: false,
+            minimal_any: true,
             version: None,
             id: Some("ns1".into()),
             accept_host_bits: true,
@@ -406,6 +408,7 @@ mod tests {
             ("server.max-ttl", "2147483647", "3"),
             ("server.negative-ttl", "300", "4"),
             ("server.minimal-answers", "true", "false"),
+            ("server.minimal-any", "false", "true"),
             ("server.version", "dnsbld", "hide"),
             ("server.id", "hide", "ns1"),
             ("server.accept-host-bits", "false", "true"),

@@ -138,6 +138,8 @@ pub struct Server {
     pub ttl: TtlBounds,
     /// Leaves the NS records out of answers that do not need them.
     pub minimal_answers: bool,
+    /// Answers a question for all types (ANY) over UDP with one RRset (RFC 8482).
+    pub minimal_any: bool,
     /// The answer to `version.bind` CH TXT; `None` refuses it.
     pub version: Option<String>,
     /// The answer to `id.server` CH TXT (RFC 4892); `None` refuses it.
@@ -198,6 +200,7 @@ impl Default for Server {
             tls: None,
             ttl: TtlBounds::default(),
             minimal_answers: true,
+            minimal_any: false,
             version: Some("dnsbld".to_owned()),
             id: None,
             check_interval: Some(Duration::from_secs(1)),

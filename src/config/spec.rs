@@ -45,6 +45,7 @@ pub(super) struct ServerSpec {
     pub(super) max_ttl: Typed<Time>,
     pub(super) negative_ttl: Typed<Time>,
     pub(super) minimal_answers: Option<bool>,
+    pub(super) minimal_any: Option<bool>,
     pub(super) version: Typed<String>,
     pub(super) id: Typed<String>,
     pub(super) check_interval: Typed<Time>,

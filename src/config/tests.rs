@@ -63,6 +63,7 @@ fn every_setting_of_the_server_arrives() {
         max-ttl = '1d'
         negative-ttl = '90s'
         minimal-answers = false
+        minimal-any = true
         version = 'some text'
         id = 'ns1'
         check-interval = '5s'
@@ -110,6 +111,7 @@ fn every_setting_of_the_server_arrives() {
         tcp: TcpLimits { connections: 100, per_client: 10, idle_timeout: Duration::from_secs(2) },
         ttl: TtlBounds { default: 7200, min: 60, max: 86400, negative: 90 },
         minimal_answers: false,
+        minimal_any: true,
         version: Some("some text".into()),
         id: Some("ns1".into()),
         check_interval: Some(Duration::from_secs(5)),

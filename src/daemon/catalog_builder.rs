@@ -53,6 +53,7 @@ pub(super) fn build(
         .with_counters(statistics.rest())
         .with_overrides(statistics.overrides().clone())
         .with_acl(datasets(&acl))
+        .with_minimal_any(server.minimal_any)
 }
 
 fn build_zone(

@@ -87,10 +87,10 @@ impl Composer<'_> {
         if let Some(score) = &self.score {
             score.write(self, state, writer);
         } else if has_data {
-            if self.wants(Type::A) {
+            if writer.wants(self.query.qtype, Type::A) {
                 self.addresses(state, writer);
             }
-            if self.wants(Type::TXT) {
+            if writer.wants(self.query.qtype, Type::TXT) {
                 self.texts(state, writer);
             }
             self.other_records(&mut state.distinct, writer);
@@ -110,15 +110,11 @@ impl Composer<'_> {
         self.zone.soa.append(Section::Authority, self.owner_of_zone, writer);
     }
 
-    pub(super) fn wants(&self, rtype: Type) -> bool {
-        self.query.qtype == rtype || self.query.qtype == Type::ANY
-    }
-
     fn apex_records(&self, writer: &mut ResponseWriter<'_>) {
-        if self.wants(Type::SOA) {
+        if writer.wants(self.query.qtype, Type::SOA) {
             self.zone.soa.append(Section::Answer, self.owner_of_zone, writer);
         }
-        if self.wants(Type::NS) {
+        if writer.wants(self.query.qtype, Type::NS) {
             self.zone.ns.write(Section::Answer, self.owner_of_zone, writer);
         }
     }
@@ -238,7 +234,8 @@ impl Composer<'_> {
         let mut last = Type(0);
         while let Some(rtype) = next(last) {
             last = rtype;
-            if [Type::A, Type::TXT].contains(&rtype) || !self.wants(rtype) {
+            let is_wanted = writer.wants(self.query.qtype, rtype);
+            if [Type::A, Type::TXT].contains(&rtype) || !is_wanted {
                 continue;
             }
             let Some(ttl) = self.records_of(rtype).map(|record| record.ttl).min() else { continue };
@@ -261,7 +258,7 @@ impl Composer<'_> {
 
     /// The NS records behind an answer, unless they are not wanted or do not fit.
     fn name_servers(&self, is_apex: bool, writer: &mut ResponseWriter<'_>) {
-        let in_answer = is_apex && self.wants(Type::NS);
+        let in_answer = is_apex && [Type::NS, Type::ANY].contains(&self.query.qtype);
         if !self.zone.shows_ns || in_answer || writer.is_truncated() {
             return;
         }

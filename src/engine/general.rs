@@ -57,6 +57,10 @@ fn respond<'c>(
     let Some(mut writer) = ResponseWriter::new(request.query, query, out, limit) else {
         return Answered::dropped(counters, Reason::Dropped);
     };
+    // The source of a datagram may be forged: it gets no more than it needs (RFC 8482).
+    if query.qtype == Type::ANY && catalog.minimal_any() && request.transport == Transport::Udp {
+        writer.minimize_any();
+    }
     let refuse = |counters, writer: ResponseWriter<'_>, rcode, reason| {
         let outcome = Outcome::Respond(writer.finish(rcode, false));
         Answered { counters, qtype, reason, outcome }

@@ -34,11 +34,11 @@ impl HealthQuestion<'_> {
         let is_doctor = name == HealthName::Doctor;
         let exists = health.is_ready || name != HealthName::Ready;
         let ttl = if is_doctor { 0 } else { TTL };
-        let wants = |rtype| exists && (query.qtype == rtype || query.qtype == Type::ANY);
-        if wants(Type::A) && (health.is_ready || is_doctor) {
+        let qtype = query.qtype;
+        if exists && writer.wants(qtype, Type::A) && (health.is_ready || is_doctor) {
             writer.record(Section::Answer, HEADER, Type::A, Class::IN, ttl, &[&READY]);
         }
-        if wants(Type::TXT) {
+        if exists && writer.wants(qtype, Type::TXT) {
             let strings = if is_doctor { instance(health) } else { strings(health, now) };
             writer.record(Section::Answer, HEADER, Type::TXT, Class::IN, ttl, &[strings.bytes()]);
         }

@@ -28,16 +28,17 @@ impl Score<'_> {
         let Some(ttl) = composer.matches.iter().map(|found| found.dataset.ttl).min() else {
             return;
         };
-        let mut record = |rtype, data: &[u8]| {
+        let qtype = composer.query.qtype;
+        let record = |rtype, data: &[u8], writer: &mut ResponseWriter<'_>| {
             writer.record(Section::Answer, HEADER, rtype, Class::IN, ttl, &[data]);
         };
-        if composer.wants(Type::A) {
-            record(Type::A, &self.a.octets());
+        if writer.wants(qtype, Type::A) {
+            record(Type::A, &self.a.octets(), writer);
             composer.zone.counters.count_value(state.worker, self.a);
         }
-        if composer.wants(Type::TXT) {
+        if writer.wants(qtype, Type::TXT) {
             self.reasons(composer, state);
-            record(Type::TXT, state.text.character_strings());
+            record(Type::TXT, state.text.character_strings(), writer);
         }
     }
 

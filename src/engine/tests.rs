@@ -165,6 +165,43 @@ fn a_listed_address_has_a_and_txt() {
 }
 
 #[test]
+fn a_minimal_answer_to_any_has_the_records_of_one_type() {
+    let records = "w MX 1 a\nw MX 2 b\nw A 1.2.3.4\nm MX 1 a\nm MX 2 b\nt TXT one\nt MX 1 a\n";
+    let lists = vec![
+        ip4(300, &[("1.2.3.4", "1.2.3.4", [127, 0, 0, 2], "one")]),
+        ip4(300, &[("1.2.3.4", "1.2.3.4", [127, 0, 0, 3], "two")]),
+        of_text(Kind::Generic, records),
+    ];
+    let full = catalog(vec![zone("bl.test", lists)]);
+    let asked = |catalog: &Catalog, qname: &str, transport| {
+        let query = query(qname, RecordType::ANY.into(), 1, None);
+        let message = Message::from_vec(&raw(catalog, &query, transport).1).unwrap();
+        assert!(!message.metadata.truncation, "{qname}");
+        let soa = message.authorities.len();
+        (message.answers.iter().map(|record| record.record_type()).collect::<Vec<_>>(), soa)
+    };
+    use RecordType::{A, MX, NS, SOA, TXT};
+    let cases = [
+        ("4.3.2.1.bl.test", vec![A, A, TXT, TXT], vec![A, A]),
+        ("w.bl.test", vec![A, MX, MX], vec![A]),
+        ("m.bl.test", vec![MX, MX], vec![MX, MX]),
+        ("t.bl.test", vec![TXT, MX], vec![TXT]),
+        ("bl.test", vec![SOA, NS, NS], vec![SOA]),
+    ];
+    for (qname, all, _) in &cases {
+        assert_eq!(asked(&full, qname, Transport::Udp), (all.clone(), 0), "{qname}");
+    }
+    let minimal = full.with_minimal_any(true);
+    for (qname, all, one) in cases {
+        assert_eq!(asked(&minimal, qname, Transport::Udp), (one, 0), "{qname}");
+        for stream in [Transport::Tcp, Transport::Tls] {
+            assert_eq!(asked(&minimal, qname, stream), (all.clone(), 0), "{qname}");
+        }
+    }
+    assert_eq!(asked(&minimal, "5.3.2.1.bl.test", Transport::Udp), (vec![], 1));
+}
+
+#[test]
 fn negative_answers_carry_the_soa_with_the_minimum_as_ttl() {
     let catalog = listed();
     let soa = ["bl.test. 120 ns1.example.org. admin.bl.test. 7 1 2 3 120"];

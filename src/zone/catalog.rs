@@ -21,6 +21,7 @@ pub struct Catalog {
     overrides: Overrides,
     /// Access lists for all zones.
     acl: Vec<Arc<Dataset>>,
+    minimal_any: bool,
 }
 
 /// The zone that a name belongs to.
@@ -121,6 +122,11 @@ impl Catalog {
         Self { acl, ..self }
     }
 
+    /// The same, but if `minimal_any` is true, a question for all types over UDP gets one RRset (RFC 8482).
+    pub fn with_minimal_any(self, minimal_any: bool) -> Self {
+        Self { minimal_any, ..self }
+    }
+
     /// True if this name (wire form, lower case) lies below the apex of one zone and above that of
     /// another: it exists, whatever the upper zone lists.
     pub fn is_above_apex(&self, name: &[u8]) -> bool {
@@ -145,6 +151,11 @@ impl Catalog {
     /// Where the answers that allow lists change are noted.
     pub fn overrides(&self) -> &Overrides {
         &self.overrides
+    }
+
+    /// True if a question for all types over UDP gets one RRset.
+    pub fn minimal_any(&self) -> bool {
+        self.minimal_any
     }
 
     /// The access lists that hold for all zones, and for what is asked of none.

@@ -47,6 +47,7 @@ impl Resolver<'_> {
             tcp: self.tcp(spec),
             ttl: self.ttl_bounds(spec),
             minimal_answers: spec.minimal_answers.unwrap_or(defaults.minimal_answers),
+            minimal_any: spec.minimal_any.unwrap_or(defaults.minimal_any),
             version: self.text_or_hide("server.version", &spec.version, defaults.version),
             id: self.text_or_hide("server.id", &spec.id, defaults.id),
             check_interval: self.duration_or_never(

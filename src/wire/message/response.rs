@@ -25,6 +25,8 @@ pub struct ResponseWriter<'a> {
     /// The identifier that stands in the OPT record; `None` for no such option.
     nsid: Option<Nsid>,
     truncated: bool,
+    /// See [`minimize_any`](Self::minimize_any).
+    minimal_any: bool,
 }
 
 /// The code of the option for the identifier of a server (RFC 5001 section 2.3).
@@ -67,6 +69,7 @@ impl<'a> ResponseWriter<'a> {
             edns: query.edns,
             nsid: None,
             truncated: false,
+            minimal_any: false,
         })
     }
 
@@ -80,6 +83,18 @@ impl<'a> ResponseWriter<'a> {
             self.limit = limit;
             self.nsid = Some(nsid());
         }
+    }
+
+    /// Has the answer to a question for all types be one RRset (RFC 8482 section 4.1).
+    pub fn minimize_any(&mut self) {
+        self.minimal_any = true;
+    }
+
+    /// True if records of this type belong to the answer to a question for `qtype`, behind those that are in it.
+    #[inline(always)]
+    pub fn wants(&self, qtype: Type, rtype: Type) -> bool {
+        let is_complete = || self.minimal_any && (self.answers > 0 || self.truncated);
+        qtype == rtype || qtype == Type::ANY && !is_complete()
     }
 
     /// Where the next record will start.
