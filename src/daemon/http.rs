@@ -3,8 +3,8 @@
 use super::command::Command;
 use crate::config;
 use crate::event::EventSink;
-use crate::server::ConnectionCounts;
-use crate::server::http::{HttpLimits, HttpServer, HttpService, Observe};
+use crate::server::accept::{ConnectionCounts, StreamServer};
+use crate::server::http::{HttpLimits, HttpService, Observe};
 use crate::state::traffic::TrafficHistory;
 use crate::status::{Protocol, Sockets, TrafficStatus};
 use crate::wire::name::NameBuf;
@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 #[derive(Default)]
 pub(super) struct HttpServers {
     service: Option<HttpService>,
-    servers: Vec<HttpServer>,
+    servers: Vec<StreamServer>,
     /// The past as it was told last; it grows once a minute.
     history: Option<Arc<TrafficStatus>>,
 }
@@ -62,9 +62,13 @@ impl HttpServers {
         self.history = None;
     }
 
-    /// The connections of all listeners together.
-    pub(super) fn connections(&self) -> ConnectionCounts {
-        self.service.as_ref().map(HttpService::connections).unwrap_or_default()
+    /// These connections, and its own.
+    pub(super) fn with_connections(
+        &self,
+        others: Option<Vec<(Protocol, ConnectionCounts)>>,
+    ) -> Vec<(Protocol, ConnectionCounts)> {
+        let own = self.service.iter().map(|service| (Protocol::Http, service.connections()));
+        others.into_iter().flatten().chain(own).collect()
     }
 
     /// These sockets, and its own.
@@ -72,9 +76,8 @@ impl HttpServers {
         for server in &self.servers {
             sockets.add_listener(server.address(), Protocol::Http);
         }
-        if self.service.is_some() {
-            let ConnectionCounts { open, limit, .. } = self.connections();
-            sockets.add_connections(Protocol::Http, Some(open), Some(limit));
+        for (protocol, counts) in self.with_connections(None) {
+            sockets.connections.push(counts.status(protocol));
         }
         sockets
     }

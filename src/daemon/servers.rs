@@ -2,12 +2,14 @@
 
 use crate::config;
 use crate::event::{Event, EventSink};
+use crate::server::accept::{ConnectionCounts, StreamServer};
+use crate::server::certificate::Certificate;
 use crate::server::delay::DelayQueue;
 use crate::server::listen::{self, ListenError, UdpListener};
-use crate::server::tcp::{TcpServer, TcpService};
-use crate::server::tls::{Certificate, TlsServer};
+use crate::server::tcp::TcpService;
+use crate::server::tls::TlsService;
 use crate::server::udp::UdpServer;
-use crate::server::{ConnectionCounts, Context, ServerCounters};
+use crate::server::{Context, ServerCounters};
 use crate::stats::{Recorders, Workers};
 use crate::status::{CertificateStatus, Protocol, Sockets, Time};
 use crate::util::threads::cores;
@@ -115,9 +117,10 @@ impl Bound {
 /// Everything that answers queries.
 pub(super) struct Servers {
     udp: Vec<UdpServer>,
-    tcp: Vec<TcpServer>,
+    tcp: Vec<StreamServer>,
     tcp_service: TcpService,
-    tls: Vec<TlsServer>,
+    tls: Vec<StreamServer>,
+    tls_service: Option<TlsService>,
     certificate: Option<Arc<Certificate>>,
     counters: Arc<ServerCounters>,
     /// Ends when it is dropped, and the workers would go on filling it.
@@ -151,16 +154,18 @@ impl Servers {
         let tcp = bound.tcp.into_iter().map(|listener| service.serve(listener, recorders.take()));
         let tcp = tcp.collect::<Result<_, _>>().context("cannot start to answer over TCP")?;
         let (certificate, listeners) = bound.tls.unzip();
+        let tls_service =
+            certificate.iter().map(|held| TlsService::new(&service, Arc::clone(held))).next();
+        let tls_service = tls_service.transpose().context("cannot prepare TLS")?;
         let mut tls = Vec::new();
-        for listener in listeners.into_iter().flatten() {
-            let Some(certificate) = &certificate else { break };
-            let idle = server.tcp.idle_timeout;
-            let certificate = Arc::clone(certificate);
-            let server = TlsServer::start(listener, certificate, &context, idle, recorders.take());
-            tls.push(server.context("cannot start to answer over TLS")?);
+        if let Some(service) = &tls_service {
+            for listener in listeners.into_iter().flatten() {
+                let server = service.serve(listener, recorders.take());
+                tls.push(server.context("cannot start to answer over TLS")?);
+            }
         }
-        let counters = context.counters;
-        Ok(Self { udp, tcp, tcp_service: service, tls, certificate, counters, delay })
+        let (tcp_service, counters) = (service, context.counters);
+        Ok(Self { udp, tcp, tcp_service, tls, tls_service, certificate, counters, delay })
     }
 
     /// What is listened on, with which certificates, and how many connections there are.
@@ -172,11 +177,8 @@ impl Servers {
         for (address, protocol) in udp.chain(tcp).chain(tls) {
             sockets.add_listener(address, protocol);
         }
-        let ConnectionCounts { open, limit, .. } = self.tcp_connections();
-        sockets.add_connections(Protocol::Tcp, Some(open), Some(limit));
-        if !self.tls.is_empty() {
-            // hickory-server counts none, and has no limit.
-            sockets.add_connections(Protocol::Tls, None, None);
+        for (protocol, counts) in self.connections() {
+            sockets.connections.push(counts.status(protocol));
         }
         sockets.certificates = self.certificates();
         sockets
@@ -207,9 +209,10 @@ impl Servers {
         &self.counters
     }
 
-    /// The connections over TCP.
-    pub(super) fn tcp_connections(&self) -> ConnectionCounts {
-        self.tcp_service.connections()
+    /// The connections of each protocol.
+    pub(super) fn connections(&self) -> Vec<(Protocol, ConnectionCounts)> {
+        let tls = self.tls_service.iter().map(|tls| (Protocol::Tls, tls.connections()));
+        [(Protocol::Tcp, self.tcp_service.connections())].into_iter().chain(tls).collect()
     }
 
     /// Takes a renewed certificate into use.

@@ -1,22 +1,24 @@
 //! Sockets: UDP by threads of its own, TCP and TLS by tokio, all over one engine; HTTP for those who watch.
 //!
 //! ```text
-//! listen -> udp (mmsg) ------------> engine::answer(the shared catalog)
-//!        -> tcp -\
-//!        -> tls --- stream_responder -> engine::answer(the shared catalog)
-//!        -> http (metrics, health: what the control loop tells)
+//! listen -> udp (mmsg) -------------------------> engine::answer(the shared catalog)
+//!        -> accept (places) -> tcp -> stream --\
+//!                           -> tls -> stream ---> stream_responder -> engine::answer(the shared catalog)
+//!                           -> http (metrics, health: what the control loop tells)
 //! ```
 //!
 //! The query path shares nothing that is written per query: every UDP worker has its own socket,
 //! buffers and [`crate::engine::WorkerState`], and reads the catalog through a cache of
 //! [`shared_catalog::SharedCatalog`]. The counters in [`ServerCounters`] move only when something is lost.
 
-mod connections;
+pub mod accept;
+pub mod certificate;
 pub mod delay;
 pub mod http;
 pub mod listen;
 mod mmsg;
 pub mod shared_catalog;
+pub mod stream;
 mod stream_responder;
 pub mod tcp;
 #[cfg(test)]
@@ -26,7 +28,7 @@ pub mod tls;
 pub mod udp;
 mod x509;
 
-pub use connections::ConnectionCounts;
+pub use accept::ConnectionCounts;
 
 use std::net::IpAddr;
 use std::sync::Arc;

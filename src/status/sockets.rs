@@ -37,10 +37,13 @@ pub struct ListenerStatus {
 pub struct ConnectionStatus {
     /// The protocol.
     pub protocol: Protocol,
-    /// How many are open; `None` if nobody counts.
-    pub open: Option<u64>,
-    /// How many may be open; `None` if there is no limit.
-    pub limit: Option<u64>,
+    /// How many are open.
+    pub open: u64,
+    /// How many may be open; those of TCP and TLS together.
+    pub limit: u64,
+    /// How many have given way to others since the start, because there was no room for both.
+    #[serde(default)]
+    pub gave_way: u64,
 }
 
 /// A TLS certificate.
@@ -69,17 +72,6 @@ impl Sockets {
             Some(listener) => listener.protocols.push(protocol),
             None => self.listeners.push(ListenerStatus { address, protocols: vec![protocol] }),
         }
-    }
-
-    /// Adds the connections of a protocol: how many are open, and how many may be.
-    pub(crate) fn add_connections(
-        &mut self,
-        protocol: Protocol,
-        open: Option<usize>,
-        limit: Option<usize>,
-    ) {
-        let [open, limit] = [open, limit].map(|count| count.map(|count| count as u64));
-        self.connections.push(ConnectionStatus { protocol, open, limit });
     }
 
     /// The addresses alone.

@@ -84,8 +84,8 @@ fn status(zones: Vec<ZoneStatus>, datasets: Vec<DatasetStatus>) -> Status {
                 protocols: vec![Protocol::Udp, Protocol::Tcp],
             }],
             connections: vec![
-                ConnectionStatus { protocol: Protocol::Tcp, open: Some(3), limit: Some(512) },
-                ConnectionStatus { protocol: Protocol::Tls, open: None, limit: None },
+                ConnectionStatus { protocol: Protocol::Tcp, open: 3, limit: 512, gave_way: 0 },
+                ConnectionStatus { protocol: Protocol::Tls, open: 1, limit: 512, gave_way: 7 },
             ],
             certificates: vec![CertificateStatus {
                 file: "/tls/c.pem".to_owned(),
@@ -220,7 +220,7 @@ fn the_text_has_two_tables_and_what_is_wrong() {
     let want = "\
 dnsbld 1.2.3, process 9, up 2 h, with a.toml, reading files
 user dnsbld, no capabilities, sandbox on (reads 1 folder, writes 0)
-listening on 192.0.2.1:53 (UDP and TCP), 3 of 512 TCP connections
+listening on 192.0.2.1:53 (UDP and TCP), 3 of 512 TCP connections, 1 of 512 TLS connections (7 gave way to others)
 certificate /tls/c.pem of dns.test, 192.0.2.1: expires in 20 days
 query log: 12 queries lost since the start
 

@@ -74,7 +74,7 @@ impl Status {
         }
         if !server.listeners.is_empty() {
             let listeners = server.listeners.iter().map(ListenerStatus::words);
-            let connections = server.connections.iter().filter_map(ConnectionStatus::words);
+            let connections = server.connections.iter().map(ConnectionStatus::words);
             let _ = writeln!(out, "listening on {}", join(listeners.chain(connections)));
         }
         for certificate in &server.certificates {
@@ -124,12 +124,14 @@ impl ListenerStatus {
 }
 
 impl ConnectionStatus {
-    fn words(&self) -> Option<String> {
-        let open = self.open?;
-        Some(match self.limit {
-            Some(limit) => format!("{open} of {limit} {} connections", self.protocol),
-            None => format!("{open} {} connections", self.protocol),
-        })
+    fn words(&self) -> String {
+        let Self { protocol, open, limit, gave_way } = self;
+        match gave_way {
+            0 => format!("{open} of {limit} {protocol} connections"),
+            _ => {
+                format!("{open} of {limit} {protocol} connections ({gave_way} gave way to others)")
+            }
+        }
     }
 }
 

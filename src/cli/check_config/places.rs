@@ -4,7 +4,7 @@ use super::ports::Running;
 use super::report::{Problem, Report};
 use crate::config::{ControlPath, LogTarget, Server, Settings, Tls};
 use crate::server::CertificateFacts;
-use crate::server::tls::Certificate;
+use crate::server::certificate::Certificate;
 use crate::util::text::age;
 use crate::util::time::unix_time;
 use rustix::fs::{Access, access};

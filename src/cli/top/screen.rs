@@ -160,9 +160,8 @@ fn rates(view: &View, status: &Status) -> String {
         scaled(sum(|zone| zone.bytes_out))
     );
     for connections in &status.server.connections {
-        if let (Some(open), Some(limit)) = (connections.open, connections.limit) {
-            let _ = write!(out, ", {} {open}/{limit}", connections.protocol);
-        }
+        let _ =
+            write!(out, ", {} {}/{}", connections.protocol, connections.open, connections.limit);
     }
     out
 }

@@ -5,9 +5,10 @@ use super::readers::{ReadLimits, Readers};
 use super::routes::{self, Teller};
 use super::{Observation, Observe, form};
 use crate::event::{Event, EventSink};
+use crate::server::accept::{
+    Accepted, Activity, Caps, ClientPrefixes, ConnectionCounts, Front, StreamServer,
+};
 use crate::server::client_address;
-use crate::server::connections::{ConnectionCounts, Connections};
-use crate::server::throttle::Throttle;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{self, HeaderName, HeaderValue};
@@ -22,13 +23,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::Mutex;
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout};
-
-/// The rest after the listener could not accept, above all for want of descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+use tokio::time::{Instant, timeout};
 
 /// How long an observation is told to others, too.
 const FRESH: Duration = Duration::from_millis(100);
@@ -60,10 +57,8 @@ const SAFETY: [(&str, &str); 5] = [
 /// The limits of what clients may hold.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct HttpLimits {
-    /// Connections in all.
-    pub connections: usize,
-    /// Connections of one IPv4 address or one IPv6 /64.
-    pub per_client: usize,
+    /// How many connections there may be; idle ones have not asked.
+    pub caps: Caps,
     /// Time to send the head of a request, from the start or the answer before it.
     pub head: Duration,
     /// Time that a connection lives; then only the request that is being answered is, for no longer than `head`.
@@ -72,12 +67,10 @@ pub struct HttpLimits {
 
 impl Default for HttpLimits {
     fn default() -> Self {
-        Self {
-            connections: 64,
-            per_client: 16,
-            head: Duration::from_secs(10),
-            life: Duration::from_secs(60),
-        }
+        let [head, life] = [10, 60].map(Duration::from_secs);
+        let prefixes = ClientPrefixes::default();
+        let caps = Caps { connections: 64, per_client: 16, prefixes, idle: life };
+        Self { caps, head, life }
     }
 }
 
@@ -89,18 +82,9 @@ struct Shared {
     observe: Observe,
     /// The last observation and its time. Who waits for the next one waits here.
     last: Mutex<Option<(Instant, Arc<Observation>)>>,
-    allow: Vec<IpNet>,
     limits: HttpLimits,
-    connections: Arc<Connections>,
+    front: Front,
     readers: Readers,
-    sink: Arc<dyn EventSink>,
-}
-
-/// One HTTP listener being served. Dropping it stops it and closes its connections.
-#[derive(Debug)]
-pub struct HttpServer {
-    address: SocketAddr,
-    task: JoinHandle<()>,
 }
 
 impl HttpService {
@@ -111,14 +95,20 @@ impl HttpService {
         limits: HttpLimits,
         sink: Arc<dyn EventSink>,
     ) -> Self {
-        let connections = Connections::new(limits.connections, limits.per_client);
+        let told = Arc::clone(&sink);
+        let panicked = move |address: SocketAddr, panic: &str, is_told: Option<u64>| {
+            if is_told.is_some() {
+                Event::thread_panicked(&told, &format!("http {address}"))(panic);
+            }
+        };
+        let front = Front::new(limits.caps, allow, sink, panicked);
         let (last, readers) = (Mutex::default(), Readers::new(ReadLimits::default()));
-        Self(Arc::new(Shared { observe, last, allow, limits, connections, readers, sink }))
+        Self(Arc::new(Shared { observe, last, limits, front, readers }))
     }
 
     /// The connections of all listeners together.
     pub fn connections(&self) -> ConnectionCounts {
-        self.0.connections.counts()
+        self.0.front.counts()
     }
 
     /// Accepts connections from a listener of [`crate::server::listen::tcp`]. Call it inside a tokio runtime.
@@ -126,77 +116,41 @@ impl HttpService {
     /// # Errors
     ///
     /// When the listener cannot be registered with the runtime.
-    pub fn serve(&self, listener: std::net::TcpListener) -> io::Result<HttpServer> {
-        let listener = TcpListener::from_std(listener)?;
-        let address = listener.local_addr()?;
-        let task = tokio::spawn(accept(listener, address, self.clone()));
-        Ok(HttpServer { address, task })
-    }
-}
-
-impl HttpServer {
-    /// The address it listens on.
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-}
-
-impl Drop for HttpServer {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-async fn accept(listener: TcpListener, address: SocketAddr, service: HttpService) {
-    let mut errors = Throttle::default();
-    // Dropped with the task, it ends those of the connections.
-    let mut tasks = tokio::task::JoinSet::new();
-    loop {
-        let accepted = tokio::select! {
-            biased;
-            Some(_) = tasks.join_next() => continue,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
-            Ok((stream, client)) => {
-                let client = client_address(client.ip());
-                // Whoever may not ask is not answered: the connection is closed.
-                if service.0.admits(client)
-                    && let Some(admission) = Connections::admit(&service.0.connections, client)
-                {
-                    let service = service.clone();
-                    tasks.spawn(async move {
-                        service.attend(stream, client, address.ip().is_loopback()).await;
-                        drop(admission);
-                    });
-                }
-            }
-            Err(error) => {
-                use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
-                if matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {
-                    continue;
-                }
-                if let Some(suppressed) = errors.pass() {
-                    service.0.sink.emit(&Event::AcceptFailed { address, error, suppressed });
-                }
-                sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
-}
-
-impl Shared {
-    fn admits(&self, client: IpAddr) -> bool {
-        self.allow.is_empty() || self.allow.iter().any(|net| net.contains(&client))
+    pub fn serve(&self, listener: std::net::TcpListener) -> io::Result<StreamServer> {
+        let is_local = listener.local_addr()?.ip().is_loopback();
+        let service = self.clone();
+        self.0.front.serve(listener, "http", move |accepted| {
+            let service = service.clone();
+            async move { service.attend(accepted, is_local).await }
+        })
     }
 }
 
 impl HttpService {
-    /// Answers the requests of a connection until its life is over.
-    async fn attend(&self, stream: TcpStream, client: IpAddr, is_local: bool) {
+    /// Answers the requests of a connection until its life is over, or the server stops.
+    async fn attend(&self, accepted: Accepted, is_local: bool) {
+        let Accepted { stream, client, activity, mut stopped, .. } = accepted;
+        let client = client_address(client.ip());
+        tokio::select! {
+            biased;
+            _ = stopped.changed() => {}
+            () = self.answer_all(stream, client, &activity, is_local) => {}
+        }
+    }
+
+    async fn answer_all(
+        &self,
+        stream: TcpStream,
+        client: IpAddr,
+        activity: &Activity,
+        is_local: bool,
+    ) {
         let HttpLimits { head, life, .. } = self.0.limits;
         let answer = service_fn(|request| async move {
-            Ok::<_, Infallible>(response(self.answer(&request, client, is_local).await))
+            activity.mark();
+            let answer = self.answer(&request, client, is_local).await;
+            activity.mark();
+            Ok::<_, Infallible>(response(answer))
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -317,7 +271,7 @@ mod tests {
             let observe: Observe = Arc::new(move || {
                 let (sender, observation) = tokio::sync::oneshot::channel();
                 tokio::spawn(async move {
-                    sleep(busy).await;
+                    tokio::time::sleep(busy).await;
                     drop(sender);
                 });
                 observation

@@ -20,7 +20,7 @@ mod page;
 mod readers;
 mod routes;
 
-pub use listener::{HttpLimits, HttpServer, HttpService};
+pub use listener::{HttpLimits, HttpService};
 
 use super::shared_catalog::SharedCatalog;
 use super::{ConnectionCounts, ServerCounters};
@@ -28,7 +28,7 @@ use crate::config::Settings;
 use crate::event::EventFigures;
 use crate::stats::top::TopReport;
 use crate::stats::{Histogram, Traffic};
-use crate::status::{OverridesStatus, Status, TrafficStatus};
+use crate::status::{OverridesStatus, Protocol, Status, TrafficStatus};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -46,10 +46,8 @@ pub struct Observation {
     pub faults: Option<Arc<ServerCounters>>,
     /// What happened.
     pub events: EventFigures,
-    /// The connections over HTTP.
-    pub http: ConnectionCounts,
-    /// The connections over TCP.
-    pub tcp: ConnectionCounts,
+    /// The connections of each protocol that is served over streams.
+    pub connections: Vec<(Protocol, ConnectionCounts)>,
     /// How long ago the server was started, by a clock that nobody sets.
     pub uptime: Duration,
     /// What is asked most, and who asks most.

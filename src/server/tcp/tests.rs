@@ -1,34 +1,36 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream as Client;
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::*;
 use crate::engine::{Catalog, Outcome, Request, Transport, WorkerState};
 use crate::event::{EventSink, Log};
+use crate::server::accept::{Caps, Closed};
 use crate::server::listen;
 use crate::server::shared_catalog::SharedCatalog;
+use crate::server::stream::MAX_QUERY;
 use crate::server::testing::{eventually, id, query};
 
 /// A server on a runtime of its own, so that clients can be plain blocking sockets.
 struct Fixture {
     runtime: tokio::runtime::Runtime,
-    server: Option<TcpServer>,
+    server: Option<StreamServer>,
     service: TcpService,
 }
 
 impl Fixture {
-    fn start(limits: ConnectionLimits, answer: impl AnswerFn) -> Self {
+    fn start(limits: StreamLimits, answer: impl AnswerFn) -> Self {
         Self::start_on("127.0.0.1:0", limits, answer)
     }
 
-    fn start_on(address: &str, limits: ConnectionLimits, answer: impl AnswerFn) -> Self {
+    fn start_on(address: &str, limits: StreamLimits, answer: impl AnswerFn) -> Self {
         Self::start_telling(address, limits, answer, Arc::new(Log))
     }
 
     fn start_telling(
         address: &str,
-        limits: ConnectionLimits,
+        limits: StreamLimits,
         answer: impl AnswerFn,
         sink: Arc<dyn EventSink>,
     ) -> Self {
@@ -68,6 +70,15 @@ fn connect(address: SocketAddr) -> Client {
     client.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
     client.set_nodelay(true).unwrap();
     client
+}
+
+/// From this address of this machine.
+fn connect_from(source: [u8; 4], server: SocketAddr) -> Client {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from((source, 0)).into()).unwrap();
+    socket.connect(&server.into()).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    Client::from(socket)
 }
 
 fn framed(message: &[u8]) -> Vec<u8> {
@@ -122,14 +133,17 @@ fn waiting(id: u16, wait: u16) -> Vec<u8> {
     [query(id), wait.to_be_bytes().to_vec()].concat()
 }
 
-fn short_idle() -> ConnectionLimits {
-    ConnectionLimits { idle: Duration::from_millis(600), ..ConnectionLimits::default() }
+fn short_idle() -> StreamLimits {
+    let mut limits = StreamLimits::default();
+    limits.caps.idle = Duration::from_millis(600);
+    limits.first_query = limits.caps.idle;
+    limits
 }
 
 #[test]
 fn the_engine_answers_over_ipv4_and_ipv6() {
     for address in ["127.0.0.1:0", "[::1]:0"] {
-        let fixture = Fixture::start_on(address, ConnectionLimits::default(), engine::answer);
+        let fixture = Fixture::start_on(address, StreamLimits::default(), engine::answer);
         let mut client = fixture.connect();
         for number in 0..3 {
             let answer = ask(&mut client, &query(number));
@@ -143,7 +157,7 @@ fn the_engine_answers_over_ipv4_and_ipv6() {
 #[test]
 fn requests_carry_client_and_transport() {
     let fixture = Fixture::start(
-        ConnectionLimits::default(),
+        StreamLimits::default(),
         |_: &Catalog, _: &mut WorkerState, request: &Request<'_>, out: &mut [u8]| {
             assert_eq!(request.client.to_string(), "127.0.0.1");
             assert_eq!(request.transport, Transport::Tcp);
@@ -156,7 +170,7 @@ fn requests_carry_client_and_transport() {
 
 #[test]
 fn pipelined_queries_are_answered_in_order_also_around_a_delayed_one() {
-    let fixture = Fixture::start(ConnectionLimits::default(), later);
+    let fixture = Fixture::start(StreamLimits::default(), later);
     let mut client = fixture.connect();
     let wait = |number| if number % 200 == 100 { 500 } else { 0 };
     let queries: Vec<_> =
@@ -174,7 +188,7 @@ fn pipelined_queries_are_answered_in_order_also_around_a_delayed_one() {
 
 #[test]
 fn queries_may_come_byte_by_byte() {
-    let fixture = Fixture::start(ConnectionLimits::default(), echo);
+    let fixture = Fixture::start(StreamLimits::default(), echo);
     let mut client = fixture.connect();
     for number in 0..2 {
         for byte in framed(&query(number)) {
@@ -187,7 +201,7 @@ fn queries_may_come_byte_by_byte() {
 
 #[test]
 fn the_longest_queries_are_taken_at_any_split() {
-    let fixture = Fixture::start(ConnectionLimits::default(), echo);
+    let fixture = Fixture::start(StreamLimits::default(), echo);
     let mut client = fixture.connect();
     for number in 0..20_u8 {
         let long = vec![number; MAX_QUERY];
@@ -202,7 +216,7 @@ fn the_longest_queries_are_taken_at_any_split() {
 
 #[test]
 fn lengths_no_query_has_end_the_connection_at_once() {
-    let fixture = Fixture::start(ConnectionLimits::default(), echo);
+    let fixture = Fixture::start(StreamLimits::default(), echo);
     for garbage in [&b"\0\0"[..], b"\0\x0b", b"\x10\x01", b"\xff\xff", b"GET / HTTP/1.0\r\n\r\n"] {
         let mut client = fixture.connect();
         assert_eq!(ask(&mut client, &query(1)), query(1));
@@ -218,7 +232,7 @@ fn lengths_no_query_has_end_the_connection_at_once() {
 #[test]
 fn dropped_queries_leave_the_connection_open() {
     let fixture = Fixture::start(
-        ConnectionLimits::default(),
+        StreamLimits::default(),
         |catalog: &Catalog, state: &mut WorkerState, request: &Request<'_>, out: &mut [u8]| {
             if id(request.query) == 1 { Outcome::Drop } else { echo(catalog, state, request, out) }
         },
@@ -230,7 +244,7 @@ fn dropped_queries_leave_the_connection_open() {
 
 #[test]
 fn a_client_that_has_said_all_still_gets_its_answers() {
-    let fixture = Fixture::start(ConnectionLimits::default(), echo);
+    let fixture = Fixture::start(StreamLimits::default(), echo);
     let mut client = fixture.connect();
     client.write_all(&[framed(&query(1)), framed(&query(2))].concat()).unwrap();
     client.shutdown(std::net::Shutdown::Write).unwrap();
@@ -271,8 +285,7 @@ fn slow_loris_is_cut_though_it_keeps_sending() {
 
 #[test]
 fn a_client_that_does_not_read_is_cut() {
-    let limits =
-        ConnectionLimits { write: Duration::from_millis(200), ..ConnectionLimits::default() };
+    let limits = StreamLimits { write: Duration::from_millis(200), ..StreamLimits::default() };
     let fixture = Fixture::start(
         limits,
         |_: &Catalog, _: &mut WorkerState, _: &Request<'_>, out: &mut [u8]| {
@@ -292,40 +305,55 @@ fn a_client_that_does_not_read_is_cut() {
 
 #[test]
 fn connections_are_capped_per_client_and_in_all() {
-    let limits = ConnectionLimits { connections: 5, per_client: 2, ..ConnectionLimits::default() };
+    let mut limits = StreamLimits::default();
+    limits.caps = Caps { connections: 5, per_client: 2, ..limits.caps };
     let fixture = Fixture::start_on("0.0.0.0:0", limits, echo);
-    let from = |source: [u8; 4]| {
-        let socket =
-            socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-        socket.bind(&SocketAddr::from((source, 0)).into()).unwrap();
-        let server = SocketAddr::from(([127, 0, 0, 1], fixture.address().port()));
-        socket.connect(&server.into()).unwrap();
-        socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-        Client::from(socket)
-    };
-    let mut first = from([127, 0, 0, 1]);
-    let mut second = from([127, 0, 0, 1]);
+    let port = fixture.address().port();
+    let from = |last| connect_from([127, 0, 0, last], ([127, 0, 0, 1], port).into());
+    let mut first = from(1);
+    let mut second = from(1);
     assert_eq!(ask(&mut first, &query(1)), query(1));
     assert_eq!(ask(&mut second, &query(2)), query(2));
-    assert!(closed(&mut from([127, 0, 0, 1])), "a third of the same client");
+    assert_eq!(ask(&mut first, &query(1)), query(1));
+    let mut third = from(1);
+    assert_eq!(ask(&mut third, &query(3)), query(3), "a third of the same client");
+    assert!(closed(&mut second), "the idlest of its client gave way");
 
-    let mut others = [2, 3, 4].map(|last| from([127, 0, 0, last]));
+    let mut others = [2, 3, 4].map(from);
     for other in &mut others {
-        assert_eq!(ask(other, &query(3)), query(3));
+        assert_eq!(ask(other, &query(4)), query(4));
     }
-    assert!(closed(&mut from([127, 0, 0, 5])), "a sixth in all");
-    let counts = ConnectionCounts { open: 5, accepted: 5, refused: 2, limit: 5 };
-    assert_eq!(fixture.service.connections(), counts);
-
-    drop(first);
+    assert_eq!(ask(&mut from(5), &query(5)), query(5), "a sixth in all");
+    assert!(closed(&mut first), "the idlest of all gave way");
     assert!(eventually(|| fixture.open() == 4));
-    assert_eq!(ask(&mut from([127, 0, 0, 5]), &query(4)), query(4), "a place was given back");
+    let counts = fixture.service.connections();
+    assert_eq!((counts.accepted, counts.limit, counts.gave_way()), (7, 5, 2));
+    assert_eq!((counts.closed(Closed::Client), counts.closed(Closed::Full)), (1, 1));
+    assert_eq!(ask(&mut third, &query(6)), query(6), "the others stay");
+}
+
+/// Ends that the server decides are counted by their reasons.
+#[test]
+fn ends_are_counted() {
+    let mut limits = short_idle();
+    limits.first_query = Duration::from_millis(200);
+    let fixture = Fixture::start(limits, echo);
+    let (mut mute, mut idle, mut stranger) =
+        (fixture.connect(), fixture.connect(), fixture.connect());
+    assert_eq!(ask(&mut idle, &query(1)), query(1));
+    stranger.write_all(b"GET / HTTP/1.1").unwrap();
+    assert!(closed(&mut stranger) && closed(&mut mute) && closed(&mut idle));
+    let counts = fixture.service.connections();
+    for reason in Closed::ALL {
+        let expected = matches!(reason, Closed::FirstQuery | Closed::Idle | Closed::Malformed);
+        assert_eq!(counts.closed(reason), u64::from(expected), "{reason:?}");
+    }
 }
 
 #[test]
 fn a_panic_ends_its_connection_only() {
     let fixture = Fixture::start(
-        ConnectionLimits::default(),
+        StreamLimits::default(),
         |catalog: &Catalog, state: &mut WorkerState, request: &Request<'_>, out: &mut [u8]| {
             assert_ne!(id(request.query), 13, "a test's panic");
             echo(catalog, state, request, out)
@@ -361,7 +389,7 @@ fn a_panic_of_the_acceptor_is_told_and_it_accepts_again() {
     let sink = Arc::new(Fragile::default());
     let fixture = Fixture::start_telling(
         "127.0.0.1:0",
-        ConnectionLimits::default(),
+        StreamLimits::default(),
         |catalog: &Catalog, state: &mut WorkerState, request: &Request<'_>, out: &mut [u8]| {
             assert_ne!(id(request.query), 13, "a test's panic");
             echo(catalog, state, request, out)
@@ -379,7 +407,7 @@ fn a_panic_of_the_acceptor_is_told_and_it_accepts_again() {
 
 #[test]
 fn stopping_lets_answers_finish_for_a_second() {
-    let mut fixture = Fixture::start(ConnectionLimits::default(), later);
+    let mut fixture = Fixture::start(StreamLimits::default(), later);
     let mut soon = fixture.connect();
     let mut never = fixture.connect();
     let mut idle = fixture.connect();
@@ -401,7 +429,7 @@ fn stopping_lets_answers_finish_for_a_second() {
 
 #[test]
 fn stopping_without_answers_under_way_is_quick_and_frees_the_address() {
-    let mut fixture = Fixture::start(ConnectionLimits::default(), echo);
+    let mut fixture = Fixture::start(StreamLimits::default(), echo);
     let address = fixture.address();
     let mut client = fixture.connect();
     assert_eq!(ask(&mut client, &query(1)), query(1));
@@ -421,7 +449,8 @@ fn server_without_descriptors() {
         return;
     }
     tracing_subscriber::fmt().with_writer(io::stderr).init();
-    let limits = ConnectionLimits { per_client: 1000, ..ConnectionLimits::default() };
+    let mut limits = StreamLimits::default();
+    limits.caps.per_client = limits.caps.connections;
     let fixture = Fixture::start(limits, echo);
     println!("\nport {}", fixture.address().port());
     // The parent closes our input when it is done.
@@ -447,27 +476,27 @@ fn without_descriptors_the_listener_stays_calm() {
         .expect("the child's port");
     let address = SocketAddr::from(([127, 0, 0, 1], port));
 
-    let mut clients: Vec<_> = (0..60).map(|_| connect(address)).collect();
-    assert_eq!(ask(&mut clients[0], &query(1)), query(1), "those accepted are served");
-    clients[59].set_read_timeout(Some(Duration::from_millis(100))).unwrap();
-    clients[59].write_all(&framed(&query(2))).unwrap();
-    clients[59].read(&mut [0; 1]).expect_err("no descriptor is left for the last ones");
-
+    let clients: Vec<_> = (0..60).map(|_| connect(address)).collect();
     let before = processor_ticks(child.id());
     std::thread::sleep(Duration::from_secs(1));
     let spent = processor_ticks(child.id()) - before;
     assert!(spent <= 10, "{spent} ticks of 10 ms in a second: it spins");
+    let open = std::fs::read_dir(format!("/proc/{}/fd", child.id())).unwrap().count();
+    assert!(open <= 31, "{open} descriptors of 40 are used: the reserve is used as well");
 
-    let mut last = clients.pop().unwrap();
-    clients.truncate(10);
-    last.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-    assert_eq!(receive(&mut last), query(2), "it goes on once descriptors are free");
+    let mut last = connect(address);
+    assert_eq!(ask(&mut last, &query(2)), query(2), "a new client is served");
+    let ended = clients.into_iter().map(|mut client| {
+        client.set_read_timeout(Some(Duration::from_millis(10))).unwrap();
+        usize::from(closed(&mut client))
+    });
+    assert!(ended.sum::<usize>() >= 60 - 31, "the idlest gave way");
 
     drop(child.stdin.take());
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success());
     let log = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(log.matches("cannot accept").count(), 1, "{log}");
+    assert_eq!(log.matches("cannot accept").count(), 0, "{log}");
 }
 
 /// User and system time of a process, in ticks of 10 ms.

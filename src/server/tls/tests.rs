@@ -1,21 +1,20 @@
+use std::fs;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::Path;
 use std::process::Command;
 
-use hickory_server::net::runtime::TokioTime;
-use hickory_server::net::xfer::Protocol;
-use hickory_server::proto::op::{Edns, MessageType, OpCode, Query};
-use hickory_server::proto::rr::rdata::opt::EdnsOption;
-use hickory_server::proto::rr::rdata::{A, MX, NS, SOA, TXT};
-use hickory_server::proto::rr::{Name, RData, Record, RecordType};
-use hickory_server::proto::serialize::binary::BinEncoder;
-use hickory_server::zone_handler::MessageResponse;
-use rustls::pki_types::ServerName;
+use hickory_proto::op::{Message, MessageType, OpCode};
+use hickory_proto::rr::rdata::A;
+use hickory_proto::rr::{RData, Record};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
 use tempfile::TempDir;
 
 use super::*;
-use crate::engine::{Catalog, Outcome, Request as EngineRequest, Transport, WorkerState};
+use crate::engine::{Catalog, Outcome, Request as EngineRequest, WorkerState};
 use crate::event::Log;
+use crate::server::certificate::CertificateError;
 use crate::server::listen;
 use crate::server::shared_catalog::SharedCatalog;
 use crate::server::testing::{id, query};
@@ -41,13 +40,14 @@ fn load(folder: &TempDir) -> Result<Certificate, CertificateError> {
 
 struct Fixture {
     runtime: tokio::runtime::Runtime,
-    server: Option<TlsServer>,
+    server: Option<StreamServer>,
+    service: TlsService,
     certificate: Arc<Certificate>,
     folder: TempDir,
 }
 
 impl Fixture {
-    fn start(idle: Duration, answer: impl AnswerFn) -> Self {
+    fn start(limits: StreamLimits, answer: impl AnswerFn) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -59,18 +59,11 @@ impl Fixture {
         let catalog = Arc::new(SharedCatalog::new(Catalog::default()));
         let context = Context::new(catalog, Arc::new(Log));
         let listener = listen::tcp("127.0.0.1:0".parse().unwrap()).unwrap();
-        let server = runtime.block_on(async {
-            TlsServer::start_with(
-                listener,
-                Arc::clone(&certificate),
-                &context,
-                idle,
-                stats::Recorder::default(),
-                answer,
-            )
-            .unwrap()
-        });
-        Self { runtime, server: Some(server), certificate, folder }
+        let tcp = TcpService::new(context, limits);
+        let service = TlsService::new(&tcp, Arc::clone(&certificate)).unwrap();
+        let recorder = stats::Recorder::default();
+        let server = runtime.block_on(async { service.serve_with(listener, recorder, answer) });
+        Self { runtime, server: Some(server.unwrap()), service, certificate, folder }
     }
 
     fn address(&self) -> SocketAddr {
@@ -111,7 +104,7 @@ fn ask(stream: &mut (impl Read + Write), message: &[u8]) -> io::Result<Vec<u8>> 
 
 #[test]
 fn the_engine_answers_over_tls() {
-    let mut fixture = Fixture::start(Duration::from_secs(5), engine::answer);
+    let mut fixture = Fixture::start(StreamLimits::default(), engine::answer);
     let mut client = fixture.connect("dns.test");
     for number in 0..3 {
         let answer = ask(&mut client, &query(number)).unwrap();
@@ -127,7 +120,7 @@ fn the_engine_answers_over_tls() {
 
 #[test]
 fn kdig_gets_an_answer_if_the_certificate_is_right() {
-    let fixture = Fixture::start(Duration::from_secs(5), listed);
+    let fixture = Fixture::start(StreamLimits::default(), listed);
     let port = fixture.address().port().to_string();
     let authority = format!("+tls-ca={}", fixture.folder.path().join("cert.pem").display());
     for (name, answered) in [("dns.test", true), ("other.test", false)] {
@@ -145,7 +138,7 @@ fn kdig_gets_an_answer_if_the_certificate_is_right() {
 #[test]
 fn a_dropped_query_leaves_the_connection_open_and_a_delayed_one_comes_later() {
     let fixture = Fixture::start(
-        Duration::from_secs(5),
+        StreamLimits::default(),
         |catalog: &Catalog,
          state: &mut WorkerState,
          request: &EngineRequest<'_>,
@@ -170,18 +163,33 @@ fn a_dropped_query_leaves_the_connection_open_and_a_delayed_one_comes_later() {
 
 #[test]
 fn idle_clients_and_those_without_a_handshake_are_cut() {
-    let fixture = Fixture::start(Duration::from_millis(300), engine::answer);
+    let mut limits = StreamLimits::default();
+    limits.caps.idle = Duration::from_millis(600);
+    limits.first_query = limits.caps.idle;
+    limits.handshake = Duration::from_millis(300);
+    let fixture = Fixture::start(limits, engine::answer);
     let mut client = fixture.connect("dns.test");
     ask(&mut client, &query(1)).unwrap();
+    let mut shaken = fixture.connect("dns.test");
+    while shaken.conn.is_handshaking() {
+        shaken.conn.complete_io(&mut shaken.sock).unwrap();
+    }
     let mut mute = TcpStream::connect(fixture.address()).unwrap();
     mute.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
     assert_eq!(mute.read(&mut [0; 1]).unwrap(), 0, "no handshake");
-    assert!(!matches!(client.read(&mut [0; 1]), Ok(1..)), "idle");
+    // The end is told (RFC 8446 section 6.1): it is none that an attacker made.
+    assert_eq!(client.read(&mut [0; 1]).unwrap(), 0, "idle");
+    assert_eq!(shaken.read(&mut [0; 1]).unwrap(), 0, "no query");
+    let counts = fixture.service.connections();
+    for reason in Closed::ALL {
+        let expected = matches!(reason, Closed::Handshake | Closed::FirstQuery | Closed::Idle);
+        assert_eq!(counts.closed(reason), u64::from(expected), "{reason:?}");
+    }
 }
 
 #[test]
 fn renewed_certificates_are_taken_up_without_a_restart() {
-    let fixture = Fixture::start(Duration::from_secs(5), engine::answer);
+    let fixture = Fixture::start(StreamLimits::default(), engine::answer);
     assert!(!fixture.certificate.reload_if_changed().unwrap(), "nothing changed");
     ask(&mut fixture.connect("dns.test"), &query(1)).unwrap();
 
@@ -222,138 +230,6 @@ fn certificate_errors_name_the_file_and_the_reason() {
 
     fs::remove_file(folder.path().join("key.pem")).unwrap();
     assert!(error(&folder).contains("key.pem: "), "{}", error(&folder));
-}
-
-/// Keeps what hickory would have sent.
-#[derive(Clone, Default)]
-struct Recorder(Arc<Mutex<Option<Vec<u8>>>>);
-
-#[async_trait::async_trait]
-impl ResponseHandler for Recorder {
-    async fn send_response<'a>(
-        &mut self,
-        response: MessageResponse<
-            '_,
-            'a,
-            impl Iterator<Item = &'a Record> + Send + 'a,
-            impl Iterator<Item = &'a Record> + Send + 'a,
-            impl Iterator<Item = &'a Record> + Send + 'a,
-            impl Iterator<Item = &'a Record> + Send + 'a,
-        >,
-    ) -> Result<ResponseInfo, NetError> {
-        let mut bytes = Vec::new();
-        let info = response.destructive_emit(&mut BinEncoder::new(&mut bytes))?;
-        *self.0.lock().unwrap() = Some(bytes);
-        Ok(info)
-    }
-}
-
-/// What goes out when the engine answers with these bytes.
-fn through_hickory(query: &[u8], answer: &[u8]) -> Option<Vec<u8>> {
-    let answer = answer.to_vec();
-    let catalog = Arc::new(SharedCatalog::new(Catalog::default()));
-    let responder = StreamResponder::new(
-        catalog,
-        Transport::Tls,
-        stats::Recorder::default(),
-        ([127, 0, 0, 1], 853).into(),
-        move |_: &Catalog, _: &mut WorkerState, _: &EngineRequest<'_>, out: &mut [u8]| {
-            out[..answer.len()].copy_from_slice(&answer);
-            Outcome::Respond(answer.len())
-        },
-    );
-    let handler = Handler { responder: Arc::new(responder), sink: Arc::new(Log) };
-    let client = "192.0.2.1:4000".parse().unwrap();
-    let request = Request::from_bytes(query.to_vec(), client, Protocol::Tls).unwrap();
-    let recorder = Recorder::default();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(handler.handle_request::<_, TokioTime>(&request, recorder.clone()));
-    recorder.0.lock().unwrap().take()
-}
-
-fn name(text: &str) -> Name {
-    Name::from_ascii(text).unwrap()
-}
-
-/// A response with everything an answer of ours can have.
-fn rich() -> Message {
-    let mut message = Message::new(7, MessageType::Response, OpCode::Query);
-    message.metadata.authoritative = true;
-    message.metadata.recursion_desired = true;
-    message.add_query(Query::query(name("ExAmple."), RecordType::A));
-    let owner = name("ExAmple.");
-    let text = TXT::from_bytes(vec![b"Blocked \xff", b"", &[b'x'; 255]]);
-    message.add_answer(Record::from_rdata(
-        owner.clone(),
-        2100,
-        RData::A(A(Ipv4Addr::new(127, 0, 0, 2))),
-    ));
-    message.add_answer(Record::from_rdata(owner.clone(), 2100, RData::TXT(text)));
-    message.add_answer(Record::from_rdata(
-        owner.clone(),
-        1,
-        RData::MX(MX::new(10, name("mx.test."))),
-    ));
-    message.add_authority(Record::from_rdata(owner.clone(), 3, RData::NS(NS(name("ns.test.")))));
-    let soa = SOA::new(name("ns.test."), name("host\\.master.test."), 1, 2, 3, 4, 5);
-    message.add_authority(Record::from_rdata(owner, 4, RData::SOA(soa)));
-    message.add_additional(Record::from_rdata(
-        name("ns.test."),
-        5,
-        RData::A(A(Ipv4Addr::LOCALHOST)),
-    ));
-    message
-}
-
-#[test]
-fn what_goes_out_equals_the_engines_message() {
-    let mut messages = vec![rich()];
-    for (code, edns) in [
-        (ResponseCode::NXDomain, false),
-        (ResponseCode::Refused, true),
-        (ResponseCode::NotImp, true),
-        (ResponseCode::BADVERS, true),
-    ] {
-        let mut message = rich();
-        message.metadata.response_code = code;
-        message.metadata.authoritative = edns;
-        message.metadata.recursion_desired = !edns;
-        message.metadata.truncation = edns;
-        if edns {
-            let mut edns = Edns::new();
-            edns.set_max_payload(1232);
-            edns.set_dnssec_ok(true);
-            edns.set_rcode_high(code.high());
-            edns.options_mut().insert(EdnsOption::Unknown(3, b"site".to_vec()));
-            message.set_edns(edns);
-        }
-        messages.push(message);
-    }
-    let mut empty = Message::new(7, MessageType::Response, OpCode::Query);
-    empty.metadata.response_code = ResponseCode::FormErr;
-    messages.push(empty);
-
-    let mut query = query(7);
-    query[13..20].copy_from_slice(b"ExAmple");
-    for message in messages {
-        let engine = message.to_vec().unwrap();
-        let sent = through_hickory(&query, &engine).expect("an answer");
-        let sent_message = Message::from_vec(&sent).unwrap();
-        assert_eq!(sent_message, Message::from_vec(&engine).unwrap());
-        assert_eq!(
-            sent_message.queries.first().map(|query| query.name().to_string()),
-            message.queries.first().map(|query| query.name().to_string()),
-            "letter case of the question"
-        );
-    }
-}
-
-#[test]
-fn bytes_that_are_no_message_become_servfail() {
-    let sent = through_hickory(&query(7), &[0, 7, 0x80, 0, 0, 1, 0, 0, 0, 0, 0, 0]).unwrap();
-    let sent = Message::from_vec(&sent).unwrap();
-    assert_eq!(sent.metadata.response_code, ResponseCode::ServFail);
-    assert_eq!(sent.metadata.id, 7);
 }
 
 /// Answers every question with 127.0.0.2.

@@ -3,8 +3,8 @@
 use super::super::Observation;
 use super::{Exposition, Figure, Kind};
 use crate::server::ServerCounters;
-use crate::server::connections::ConnectionCounts;
-use crate::status::Time;
+use crate::server::accept::{Closed, ConnectionCounts};
+use crate::status::{Protocol, Time};
 use std::sync::atomic::Ordering;
 
 pub(super) fn write(observation: &Observation, out: &mut Exposition) {
@@ -46,11 +46,18 @@ pub(super) fn write(observation: &Observation, out: &mut Exposition) {
 }
 
 fn connections(observation: &Observation, out: &mut Exposition) {
-    let all = [("tcp", observation.tcp), ("http", observation.http)];
-    let figures: [(Kind, Figure<ConnectionCounts, u64>); 3] = [
+    let figures: [(Kind, Figure<ConnectionCounts, u64>); 4] = [
         (
             Kind::Gauge,
             ("dnsbld_connections", "Open connections, by transport.", |counts| counts.open as u64),
+        ),
+        (
+            Kind::Gauge,
+            (
+                "dnsbld_connections_limit",
+                "The most connections, by transport; those of TCP and TLS together.",
+                |counts| counts.limit as u64,
+            ),
         ),
         (
             Kind::Counter,
@@ -63,17 +70,34 @@ fn connections(observation: &Observation, out: &mut Exposition) {
         (
             Kind::Counter,
             (
-                "dnsbld_refused_connections_total",
-                "Connections that were closed at once because there are too many, by transport.",
-                |counts| counts.refused,
+                "dnsbld_accept_failures_total",
+                "How often the system gave no connection, above all for want of descriptors, by transport.",
+                |counts| counts.failed,
             ),
         ),
     ];
     for (kind, (name, help, figure)) in figures {
         let mut family = out.family(name, kind, help);
-        for (transport, counts) in all {
-            family.sample(&[("transport", transport)], figure(&counts));
+        for (protocol, counts) in &observation.connections {
+            family.sample(&[("transport", transport(*protocol))], figure(counts));
         }
+    }
+    let help = "Connections that the server has ended, by transport and reason.";
+    let mut family = out.family("dnsbld_closed_connections_total", Kind::Counter, help);
+    for (protocol, counts) in &observation.connections {
+        for reason in Closed::ALL {
+            let labels = [("transport", transport(*protocol)), ("reason", reason.name())];
+            family.sample(&labels, counts.closed(reason));
+        }
+    }
+}
+
+fn transport(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Udp => "udp",
+        Protocol::Tcp => "tcp",
+        Protocol::Tls => "tls",
+        Protocol::Http => "http",
     }
 }
 

@@ -247,9 +247,12 @@ pub(super) fn server(status: &Status) -> Markup {
                 } } }
                 dt { "Connections" }
                 dd { ul { @for connections in &server.connections {
-                    @if let Some(open) = connections.open {
-                        li { (open) @if let Some(limit) = connections.limit { " of " (limit) } " "
-                            small { (connections.protocol) } }
+                    li {
+                        (connections.open) " of " (connections.limit) " "
+                        small {
+                            (connections.protocol)
+                            @if connections.gave_way > 0 { ", " (connections.gave_way) " gave way to others" }
+                        }
                     }
                 } } }
                 @if !server.certificates.is_empty() {
