@@ -7,6 +7,7 @@ mod certificate;
 mod config_text;
 mod defaults_file;
 mod file;
+mod frame;
 mod gzip;
 mod history;
 mod input;
@@ -72,6 +73,7 @@ pub(crate) const ALL: &[Target] = &[
     target!("certificate", certificate, 1000),
     target!("history", history, 1500),
     target!("mail_log", mail_log, 400),
+    target!("frame", frame, 400),
     #[cfg(fuzzing)]
     target!("trie_bytes", trie_bytes, 500),
 ];

@@ -145,6 +145,12 @@ impl Changes {
             folder.as_ref().map_or_else(|| "none".to_owned(), |folder| folder.display().to_string())
         });
         self.keep("server.sandbox", &running.sandbox, &mut wanted.sandbox, bool::to_string);
+        self.keep("server.xdp", &running.xdp, &mut wanted.xdp, |devices| {
+            match devices.is_empty() {
+                true => "off".to_owned(),
+                false => devices.join(", "),
+            }
+        });
         self.keep("server.query-log", &running.query_log, &mut wanted.query_log, |log| match log {
             None => "off".to_owned(),
             Some(QueryLog { target, flush, format, .. }) => {
@@ -333,6 +339,7 @@ mod tests {
             group: Some("list".into()),
             chroot: Some("/jail".into()),
             sandbox: false,
+            xdp: vec!["eth0".into(), "eth1".into()],
             query_log: Some(QueryLog {
                 flush: true,
                 ..QueryLog::new(LogTarget::File("/log".into()))
@@ -369,6 +376,7 @@ mod tests {
             ("server.group", "the usual", "list"),
             ("server.chroot", "none", "/jail"),
             ("server.sandbox", "true", "false"),
+            ("server.xdp", "off", "eth0, eth1"),
             ("server.query-log", "off", "/log without buffering"),
             ("server.query-log-...", "all", "1 of 5"),
             ("server.dnstap", "off", "/tap"),

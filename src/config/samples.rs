@@ -146,13 +146,14 @@ fn what_is_commented_out_is_valid() {
         user: None,
         group: None,
         chroot: None,
+        xdp: Vec::new(),
         http: None,
         query_log: None,
         dnstap: None,
         stats_file: None,
         ..server
     };
-    assert_eq!(shown, Server::default(), "nothing but these ten is commented out");
+    assert_eq!(shown, Server::default(), "nothing but these twelve is commented out");
 }
 
 #[test]

@@ -184,6 +184,8 @@ pub struct Server {
     pub chroot: Option<PathBuf>,
     /// Has the kernel bound the server to the folders that its settings name (Landlock).
     pub sandbox: bool,
+    /// The network devices whose queries are taken past the kernel's stack (AF_XDP), as far as that can be had.
+    pub xdp: Vec<String>,
     /// Metrics and health over HTTP, if that is on.
     pub http: Option<Http>,
 }
@@ -222,6 +224,7 @@ impl Default for Server {
             group: None,
             chroot: None,
             sandbox: true,
+            xdp: Vec::new(),
             http: None,
         }
     }

@@ -70,6 +70,7 @@ pub(super) struct ServerSpec {
     pub(super) group: Typed<String>,
     pub(super) chroot: Typed<String>,
     pub(super) sandbox: Option<bool>,
+    pub(super) xdp: TypedList,
     pub(super) tls: Typed<TlsSpec>,
 }
 

@@ -88,6 +88,7 @@ fn every_setting_of_the_server_arrives() {
         group = '53'
         chroot = '/srv/jail'
         sandbox = false
+        xdp = ['eth0', 'enp1s0f0.v']
         [stats]
         top = false
         anonymise-clients = true
@@ -146,6 +147,7 @@ fn every_setting_of_the_server_arrives() {
         group: Some("53".into()),
         chroot: Some("/srv/jail".into()),
         sandbox: false,
+        xdp: vec!["eth0".into(), "enp1s0f0.v".into()],
         tls: Some(Tls {
             listen: vec!["192.0.2.1:853".parse().unwrap()],
             certificate: "/etc/dnsbld/x.pem".into(),

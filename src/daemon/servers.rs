@@ -1,6 +1,7 @@
 //! The sockets and the threads and tasks behind them.
 
 use crate::config;
+use crate::engine;
 use crate::event::{Event, EventSink};
 use crate::server::accept::{ConnectionCounts, StreamServer};
 use crate::server::certificate::Certificate;
@@ -9,6 +10,7 @@ use crate::server::listen::{self, ListenError, UdpListener};
 use crate::server::tcp::TcpService;
 use crate::server::tls::TlsService;
 use crate::server::udp::UdpServer;
+use crate::server::xdp::{Ways, XdpDevice, XdpError, XdpServer};
 use crate::server::{Context, ServerCounters};
 use crate::stats::{Recorders, Workers};
 use crate::status::{CertificateStatus, Protocol, Sockets, Time};
@@ -29,6 +31,8 @@ pub(crate) struct Bound {
     tcp: Vec<TcpListener>,
     tls: Option<(Arc<Certificate>, Vec<TcpListener>)>,
     http: Vec<TcpListener>,
+    /// The devices of the settings, or why one cannot be used.
+    xdp: Vec<(String, Result<XdpDevice, XdpError>)>,
 }
 
 impl Bound {
@@ -38,6 +42,7 @@ impl Bound {
         for &address in &server.listen {
             bound.add(address, server.workers)?;
         }
+        bound.open_devices(&server.xdp);
         if let Some(tls) = &server.tls {
             let certificate = Arc::new(Certificate::load(&tls.certificate, &tls.key)?);
             let listeners: Result<_, ListenError> =
@@ -85,6 +90,18 @@ impl Bound {
         Ok(taken)
     }
 
+    /// Makes the devices ready whose queries are taken past the kernel's stack.
+    fn open_devices(&mut self, names: &[String]) {
+        let listened: Vec<_> = self.listeners().map(UdpListener::address).collect();
+        let open = |name: &String| (name.clone(), XdpDevice::open(name, &listened));
+        self.xdp = names.iter().map(open).collect();
+    }
+
+    /// One listener of each address.
+    fn listeners(&self) -> impl Iterator<Item = &UdpListener> {
+        self.udp.iter().filter_map(|listeners| listeners.first())
+    }
+
     /// Takes a UDP socket that another process has bound and keeps: its address.
     pub(crate) fn take_udp(&mut self, socket: UdpSocket) -> std::io::Result<SocketAddr> {
         let listener = listen::udp_handed_over(socket)?;
@@ -107,7 +124,13 @@ impl Bound {
     /// The workers that [`Servers::start`] will have.
     pub(super) fn workers(&self) -> Workers {
         Workers {
-            udp: self.udp.iter().map(Vec::len).sum(),
+            udp: self.udp.iter().map(Vec::len).sum::<usize>()
+                + self
+                    .xdp
+                    .iter()
+                    .flat_map(|(_, device)| device)
+                    .map(XdpDevice::queues)
+                    .sum::<usize>(),
             tcp: self.tcp.len(),
             tls: self.tls.as_ref().map_or(0, |(_, listeners)| listeners.len()),
         }
@@ -117,6 +140,7 @@ impl Bound {
 /// Everything that answers queries.
 pub(super) struct Servers {
     udp: Vec<UdpServer>,
+    xdp: Vec<XdpServer>,
     tcp: Vec<StreamServer>,
     tcp_service: TcpService,
     tls: Vec<StreamServer>,
@@ -137,12 +161,16 @@ impl Servers {
     ) -> anyhow::Result<Self> {
         let delay = DelayQueue::start(Arc::clone(&context.counters), &context.sink)
             .context("cannot start the thread for delayed replies")?;
-        for listener in bound.udp.iter().filter_map(|listeners| listeners.first()) {
+        for listener in bound.listeners() {
             if let Some((bytes, wanted)) = listener.too_small_buffer() {
                 let address = listener.address();
                 context.sink.emit(&Event::ReceiveBufferSmall { address, bytes, wanted });
             }
         }
+        let ways = match bound.xdp.is_empty() {
+            true => Ways::default(),
+            false => Ways::new(bound.listeners()).context("no descriptor is left")?,
+        };
         let udp = bound
             .udp
             .into_iter()
@@ -150,6 +178,23 @@ impl Servers {
         let udp = udp
             .collect::<Result<_, _>>()
             .context("cannot start the threads that answer over UDP")?;
+        let ways = Arc::new(ways);
+        let mut xdp = Vec::new();
+        for (name, device) in bound.xdp {
+            let device = match device {
+                Ok(device) => device,
+                Err(error) => {
+                    let reason = error.to_string();
+                    context.sink.emit(&Event::XdpUnavailable { device: name, reason });
+                    continue;
+                }
+            };
+            let (queues, is_zero_copy) = (device.queues(), device.is_zero_copy());
+            let server =
+                XdpServer::start(device, &ways, &context, &delay, &mut recorders, engine::answer);
+            xdp.push(server.context("cannot start the threads that take queries from a device")?);
+            context.sink.emit(&Event::XdpStarted { device: name, queues, is_zero_copy });
+        }
         let service = TcpService::new(context.clone(), server.tcp.into());
         let tcp = bound.tcp.into_iter().map(|listener| service.serve(listener, recorders.take()));
         let tcp = tcp.collect::<Result<_, _>>().context("cannot start to answer over TCP")?;
@@ -165,7 +210,7 @@ impl Servers {
             }
         }
         let (tcp_service, counters) = (service, context.counters);
-        Ok(Self { udp, tcp, tcp_service, tls, tls_service, certificate, counters, delay })
+        Ok(Self { udp, xdp, tcp, tcp_service, tls, tls_service, certificate, counters, delay })
     }
 
     /// What is listened on, with which certificates, and how many connections there are.
@@ -201,7 +246,14 @@ impl Servers {
             let (address, rounds) = (server.address(), server.rounds().collect::<Vec<_>>());
             rounds.into_iter().enumerate().map(move |(number, rounds)| (address, number, rounds))
         };
-        self.udp.iter().flat_map(of)
+        let of_sockets = self.udp.iter().flat_map(of);
+        // A device has no address; its threads are numbered behind those of the first one.
+        let first = self.udp.first().map(|server| (server.address(), server.rounds().count()));
+        let rounds = self.xdp.iter().flat_map(XdpServer::rounds);
+        let of_devices = rounds.enumerate().filter_map(move |(number, rounds)| {
+            first.map(|(address, sockets)| (address, sockets + number, rounds))
+        });
+        of_sockets.chain(of_devices)
     }
 
     /// What went wrong between the network and the engine.
@@ -232,6 +284,10 @@ impl Servers {
         }
         for server in self.tls {
             server.stop().await;
+        }
+        // They leave new queries to the sockets.
+        for server in self.xdp {
+            server.stop();
         }
         for server in self.udp {
             server.stop();

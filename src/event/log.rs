@@ -100,6 +100,7 @@ pub(crate) fn level(event: &Event) -> Level {
         | Event::ControlSocketNotOpened { .. }
         | Event::FoldersNotWatched { .. }
         | Event::ReceiveBufferSmall { .. }
+        | Event::XdpUnavailable { .. }
         | Event::QueryLogFailed { .. }
         | Event::QueryLogLinesLost { .. }
         | Event::DnstapFailed { .. }
@@ -119,6 +120,7 @@ pub(crate) fn level(event: &Event) -> Level {
         | Event::StateFolderTaken { .. }
         | Event::SandboxUnavailable { .. }
         | Event::FoldersWatched
+        | Event::XdpStarted { .. }
         | Event::SettingsChosen { .. }
         | Event::DnstapConnected { .. }
         | Event::SettingChanged { .. }
@@ -397,6 +399,15 @@ pub(crate) fn text(event: &Event) -> String {
             "UDP socket {address}: the system grants a receive buffer of {bytes} bytes; bursts of queries \
              may be lost; set the sysctl net.core.rmem_max={wanted}"
         ),
+        Event::XdpStarted { device, queues, is_zero_copy } => format!(
+            "xdp {device}: queries over UDP are taken from {} past the kernel's stack, {} copies; a firewall and tcpdump \
+             do not see them",
+            counted(*queues as u64, "queue", "queues"),
+            if *is_zero_copy { "without" } else { "with" }
+        ),
+        Event::XdpUnavailable { device, reason } => {
+            format!("xdp {device}: {reason}; until then, the sockets have its queries")
+        }
         Event::ReceiveFailed { address, error, suppressed } => {
             format!("UDP socket {address}: cannot receive{}: {error}", times(*suppressed))
         }

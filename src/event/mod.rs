@@ -458,6 +458,22 @@ pub enum Event {
         /// The bytes it should have.
         wanted: usize,
     },
+    /// Queries are taken from a network device past the kernel's stack.
+    XdpStarted {
+        /// The device.
+        device: String,
+        /// How many queues it receives by.
+        queues: usize,
+        /// True if its driver needs no copies.
+        is_zero_copy: bool,
+    },
+    /// Queries cannot be taken from a network device: the sockets have them.
+    XdpUnavailable {
+        /// The device.
+        device: String,
+        /// Why, and what helps.
+        reason: String,
+    },
     /// A UDP socket gives no datagrams.
     ReceiveFailed {
         /// The address of the socket.
@@ -702,6 +718,8 @@ names! {
     Event::FoldersNotWatched { .. } => "folders-not-watched",
     Event::SettingsChosen { .. } => "settings-chosen",
     Event::ReceiveBufferSmall { .. } => "receive-buffer-small",
+    Event::XdpStarted { .. } => "xdp-started",
+    Event::XdpUnavailable { .. } => "xdp-unavailable",
     Event::ReceiveFailed { .. } => "receive-failed",
     Event::AcceptFailed { .. } => "accept-failed",
     Event::AnswerPanicked { .. } => "answer-panicked",

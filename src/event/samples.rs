@@ -323,6 +323,13 @@ pub(crate) fn samples() -> Vec<Event> {
         folders_not_watched(WatchFault::Other),
         Event::SettingsChosen { source: "/etc/dnsbld/dnsbld.toml".to_owned() },
         Event::ReceiveBufferSmall { address, bytes: 212_992, wanted: 1 << 20 },
+        Event::XdpStarted { device: "eth0".to_owned(), queues: 4, is_zero_copy: false },
+        Event::XdpUnavailable {
+            device: "eth0".to_owned(),
+            reason: "the device does not run the program: Operation not supported (os error 95); its driver cannot; \
+                     leave it out of server.xdp"
+                .to_owned(),
+        },
         Event::ReceiveFailed { address, error: error(libc::ENOMEM), suppressed: 0 },
         Event::AcceptFailed { address, error: error(libc::EMFILE), suppressed: 12 },
         Event::AnswerPanicked {

@@ -1,5 +1,5 @@
 //! Many datagrams per system call: `recvmmsg`, `sendmmsg`, and the socket options that no safe
-//! crate offers. All `unsafe` of the network layer is in this file.
+//! crate offers. All `unsafe` of the network layer is in this file and in `xdp/sys.rs`.
 //!
 //! A [`Batch`] is allocated once per worker. Its headers point into its own buffers and mostly stay as
 //! they are: per datagram only lengths are written, and pointers only where one before it in the batch
@@ -10,7 +10,7 @@
 use memmap2::MmapMut;
 use std::io;
 use std::mem::{MaybeUninit, offset_of, size_of};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::{self, NonNull};
 
@@ -45,6 +45,16 @@ pub(super) struct Route {
     address_len: libc::socklen_t,
     control: Control,
     control_len: usize,
+}
+
+impl Route {
+    /// The way to a client from an address of this machine, by a socket that is bound so. The kernel chooses the
+    /// interface.
+    pub(super) fn new(client: SocketAddr, from: IpAddr, local: LocalAddress) -> Self {
+        let (address, address_len) = Address::new(client);
+        let (control, control_len) = Control::new(from, local);
+        Self { address, address_len, control, control_len }
+    }
 }
 
 /// One query of a batch and the room for its answer.
@@ -411,6 +421,34 @@ struct Datagram {
 pub(super) struct Address([u8; 32]);
 
 impl Address {
+    /// That of a client, and the length of it. Scopes of IPv6 are left out.
+    fn new(client: SocketAddr) -> (Self, libc::socklen_t) {
+        let mut bytes = [0; 32];
+        let (family, octets, at, len) = match client.ip() {
+            IpAddr::V4(ip) => (
+                libc::AF_INET,
+                ip.octets().to_vec(),
+                offset_of!(libc::sockaddr_in, sin_addr),
+                size_of::<libc::sockaddr_in>(),
+            ),
+            IpAddr::V6(ip) => (
+                libc::AF_INET6,
+                ip.octets().to_vec(),
+                offset_of!(libc::sockaddr_in6, sin6_addr),
+                size_of::<libc::sockaddr_in6>(),
+            ),
+        };
+        let mut write =
+            |at: usize, field: &[u8]| bytes[at..at + field.len()].copy_from_slice(field);
+        write(
+            offset_of!(libc::sockaddr_in, sin_family),
+            &(family as libc::sa_family_t).to_ne_bytes(),
+        );
+        write(Self::PORT, &client.port().to_be_bytes());
+        write(at, &octets);
+        (Self(bytes), len as libc::socklen_t)
+    }
+
     const PORT: usize = offset_of!(libc::sockaddr_in, sin_port);
 
     /// The sender, taken for an IPv4 address: [`Address::is_ip4`] says whether it is one.
@@ -473,6 +511,41 @@ impl Control {
     /// Where the data of the message begins. The header is a whole number of machine words, so
     /// there is no padding after it.
     const DATA: usize = size_of::<libc::cmsghdr>();
+
+    /// The message that has an answer sent from this address, and its length.
+    fn new(from: IpAddr, local: LocalAddress) -> (Self, usize) {
+        let mut control = Self([0; 40]);
+        let (level, kind, at, size) = match local {
+            LocalAddress::Bound => return (control, 0),
+            LocalAddress::AnyIpv4 => (
+                libc::IPPROTO_IP,
+                libc::IP_PKTINFO,
+                offset_of!(libc::in_pktinfo, ipi_spec_dst),
+                size_of::<libc::in_pktinfo>(),
+            ),
+            LocalAddress::AnyIpv6 => (
+                libc::IPPROTO_IPV6,
+                libc::IPV6_PKTINFO,
+                offset_of!(libc::in6_pktinfo, ipi6_addr),
+                size_of::<libc::in6_pktinfo>(),
+            ),
+        };
+        let len = Self::DATA + size;
+        let octets = match from {
+            IpAddr::V4(ip) => ip.octets().to_vec(),
+            IpAddr::V6(ip) => ip.octets().to_vec(),
+        };
+        let mut write =
+            |at: usize, field: &[u8]| control.0[at..at + field.len()].copy_from_slice(field);
+        // Its type differs between C libraries, its width is that of the space before the level.
+        let len_field =
+            &len.to_ne_bytes()[..offset_of!(libc::cmsghdr, cmsg_level).min(size_of::<usize>())];
+        write(offset_of!(libc::cmsghdr, cmsg_len), len_field);
+        write(offset_of!(libc::cmsghdr, cmsg_level), &level.to_ne_bytes());
+        write(offset_of!(libc::cmsghdr, cmsg_type), &kind.to_ne_bytes());
+        write(Self::DATA + at, &octets);
+        (control, len)
+    }
 
     /// Makes a received message of `len` bytes fit for the answer; returns its length, or 0 if it
     /// is not the message expected.

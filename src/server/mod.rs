@@ -1,10 +1,12 @@
-//! Sockets: UDP by threads of its own, TCP and TLS by tokio, all over one engine; HTTP for those who watch.
+//! Sockets: UDP by threads of its own, TCP and TLS by tokio, all over one engine; UDP past the kernel's stack; HTTP for
+//! those who watch.
 //!
 //! ```text
 //! listen -> udp (mmsg) -------------------------> engine::answer(the shared catalog)
 //!        -> accept (places) -> tcp -> stream --\
 //!                           -> tls -> stream ---> stream_responder -> engine::answer(the shared catalog)
 //!                           -> http (metrics, health: what the control loop tells)
+//! device -> xdp -------------------------------> engine::answer(the shared catalog)
 //! ```
 //!
 //! The query path shares nothing that is written per query: every UDP worker has its own socket,
@@ -27,6 +29,7 @@ mod throttle;
 pub mod tls;
 pub mod udp;
 mod x509;
+pub mod xdp;
 
 pub use accept::ConnectionCounts;
 

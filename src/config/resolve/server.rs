@@ -88,6 +88,7 @@ impl Resolver<'_> {
             group: self.account("server.group", &spec.group),
             chroot: spec.chroot.as_ref().and_then(|folder| self.file("server.chroot", folder)),
             sandbox: spec.sandbox.unwrap_or(defaults.sandbox),
+            xdp: self.devices(spec),
             http: None,
             tls,
         }
@@ -201,6 +202,30 @@ impl Resolver<'_> {
             self.error(key, typed.span(), problem);
         }
         Some(typed.get_ref().clone())
+    }
+
+    /// The names of network devices, each once.
+    fn devices(&mut self, spec: &ServerSpec) -> Vec<String> {
+        let mut devices: Vec<String> = Vec::new();
+        for typed in spec.xdp.iter().flat_map(|list| list.get_ref()) {
+            let name = typed.get_ref();
+            // As the kernel takes them (dev_valid_name).
+            let is_name = (1..=15).contains(&name.len())
+                && name.chars().all(|letter| letter.is_ascii_graphic() && !"/:".contains(letter));
+            let problem = match (is_name, devices.contains(name)) {
+                (false, _) => Problem::new(
+                    format!("{name:?} is no name of a network device"),
+                    "name one that `ip link` shows, such as \"eth0\"",
+                ),
+                (true, true) => Problem::new(format!("{name:?} is named twice"), "name it once"),
+                (true, false) => {
+                    devices.push(name.clone());
+                    continue;
+                }
+            };
+            self.error("server.xdp", typed.span(), problem);
+        }
+        devices
     }
 
     fn query_log(&mut self, spec: &ServerSpec) -> Option<QueryLog> {

@@ -1,0 +1,269 @@
+//! Queries taken from a network device past the kernel's stack (AF_XDP): experimental, and off by default.
+//!
+//! ```text
+//! device -> program -> a queue's worker -> engine::answer -> device
+//!              \-> the kernel's stack, for all that is no query for us -> the sockets
+//! ```
+//!
+//! The program ([`program`]) sends queries for the addresses that are listened on to one worker for each queue
+//! ([`worker`]), which reads and writes whole frames ([`frame`]) in memory that it shares with the kernel ([`sys`]).
+//! The ordinary sockets stay open: what is late or long is sent by them ([`way`]), and they have all queries before the
+//! workers start, after they stop, and where the mode cannot be had.
+//!
+//! All that takes privileges is done by [`XdpDevice::open`]. The program and the sockets end with the process, however
+//! it ends.
+
+mod error;
+pub mod frame;
+#[cfg(test)]
+#[path = "../../../fuzz/targets/frame.rs"]
+mod model;
+mod program;
+mod sys;
+mod way;
+mod worker;
+
+pub use error::XdpError;
+pub use way::Ways;
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use nix::ifaddrs::{InterfaceAddress, getifaddrs};
+use nix::sys::socket::SockaddrStorage;
+
+use super::delay::DelayQueue;
+use super::{AnswerFn, Context};
+use crate::stats::{Recorders, Sampler};
+use error::Step;
+use program::{MAX_ENDPOINTS, Rules};
+use sys::{Device, Link, Program, XdpSocket};
+use worker::Worker;
+
+/// How long another process may take to let a queue go that it has just left.
+const BUSY_FOR: Duration = Duration::from_secs(2);
+
+/// A device whose queries can be taken: nothing is yet.
+pub struct XdpDevice {
+    name: String,
+    device: Device,
+    sockets: Vec<XdpSocket>,
+    // Before the program, which it belongs to.
+    link: Link,
+    program: Program,
+}
+
+impl XdpDevice {
+    /// Makes a device of this name ready to take the queries for these addresses. Takes CAP_NET_RAW, CAP_NET_ADMIN and
+    /// CAP_BPF.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses something, or none of the addresses can be reached by the device.
+    pub fn open(name: &str, listen: &[SocketAddr]) -> Result<Self, XdpError> {
+        let fail = |step| move |cause| XdpError::new(step, cause);
+        let device = Device::find(name).map_err(fail(Step::Find))?;
+        let rules = rules(name, device.hardware, listen).map_err(fail(Step::Addresses))?;
+        let program = Program::new(device.queues, |maps| program::program(&rules, maps))
+            .map_err(fail(Step::Load))?;
+        let link = retry(|| program.attach(device.index)).map_err(fail(Step::Attach))?;
+        let mut sockets = Vec::new();
+        for queue in 0..device.queues {
+            let socket = XdpSocket::new().map_err(fail(Step::Socket))?;
+            retry(|| socket.bind(device.index, queue)).map_err(fail(Step::Bind))?;
+            program.add(queue, &socket).map_err(fail(Step::Bind))?;
+            sockets.push(socket);
+        }
+        Ok(Self { name: name.to_owned(), device, sockets, link, program })
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The queues that queries are taken from: one worker for each.
+    pub fn queues(&self) -> usize {
+        self.sockets.len()
+    }
+
+    /// Whether the driver needs no copies.
+    pub fn is_zero_copy(&self) -> bool {
+        self.sockets.iter().all(XdpSocket::is_zero_copy)
+    }
+}
+
+impl std::fmt::Debug for XdpDevice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("XdpDevice").field("device", &self.device).finish_non_exhaustive()
+    }
+}
+
+/// The workers of one device. Dropping it stops them.
+#[derive(Debug)]
+pub struct XdpServer {
+    program: Shut,
+    stop: Arc<AtomicBool>,
+    workers: Vec<JoinHandle<()>>,
+    /// How often each has looked for queries.
+    rounds: Vec<Arc<AtomicU64>>,
+}
+
+/// A program that is attached to a device.
+struct Shut {
+    _link: Link,
+    program: Program,
+}
+
+impl std::fmt::Debug for Shut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Program").finish_non_exhaustive()
+    }
+}
+
+impl XdpServer {
+    /// Starts a worker for each queue.
+    ///
+    /// # Errors
+    ///
+    /// When the system has no thread left.
+    pub fn start(
+        device: XdpDevice,
+        ways: &Arc<Ways>,
+        context: &Context,
+        delay: &DelayQueue,
+        recorders: &mut Recorders<'_>,
+        answer: impl AnswerFn,
+    ) -> io::Result<Self> {
+        let XdpDevice { device, sockets, link, program, .. } = device;
+        let program = Shut { _link: link, program };
+        let mut server =
+            Self { program, stop: Arc::default(), workers: Vec::new(), rounds: Vec::new() };
+        for (number, socket) in sockets.into_iter().enumerate() {
+            let recorder = recorders.take();
+            let rounds = Arc::new(AtomicU64::new(0));
+            server.rounds.push(Arc::clone(&rounds));
+            let worker = Worker {
+                socket,
+                mtu: device.mtu,
+                ways: Arc::clone(ways),
+                stop: Arc::clone(&server.stop),
+                catalog: context.catalog.cache(),
+                delay: delay.sender(),
+                context: context.clone(),
+                answer: answer.clone(),
+                state: recorder.state(),
+                tops: recorder.top_sampler(),
+                recorder,
+                sampler: Sampler::default(),
+                received: 0,
+                next: 0,
+                rounds,
+            };
+            let thread = thread::Builder::new()
+                .name(format!("xdp-{number}"))
+                .spawn(move || worker.run_to_the_end())?;
+            server.workers.push(thread);
+        }
+        server.program.program.switch(true);
+        Ok(server)
+    }
+
+    /// How often each worker has looked for queries: at least once a second, unless it hangs.
+    pub fn rounds(&self) -> impl Iterator<Item = u64> {
+        self.rounds.iter().map(|rounds| rounds.load(Ordering::Relaxed))
+    }
+
+    /// Stops the workers, after they have answered what had arrived. New queries go to the sockets.
+    pub fn stop(self) {}
+}
+
+impl Drop for XdpServer {
+    fn drop(&mut self) {
+        self.program.program.switch(false);
+        self.stop.store(true, Ordering::Relaxed);
+        for thread in self.workers.drain(..) {
+            // Panics were caught and logged in the thread.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Tries again for a while what fails because a process that has ended has not let go yet.
+fn retry<T>(mut attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    let start = Instant::now();
+    loop {
+        match attempt() {
+            Err(error)
+                if error.kind() == io::ErrorKind::ResourceBusy && start.elapsed() < BUSY_FOR =>
+            {
+                thread::sleep(Duration::from_millis(20));
+            }
+            done => return done,
+        }
+    }
+}
+
+/// What the program of a device is for: the addresses listened on that queries can come to by it.
+fn rules(name: &str, hardware: [u8; 6], listen: &[SocketAddr]) -> io::Result<Rules> {
+    let (mut of_device, mut local, mut own) = (Vec::new(), Vec::new(), Vec::new());
+    for InterfaceAddress { interface_name, address, broadcast, .. } in getifaddrs()? {
+        let is_device = interface_name == name;
+        let address = address.as_ref().and_then(ip);
+        if is_device {
+            of_device.extend(address);
+            own.extend(broadcast.as_ref().and_then(ip));
+        } else if interface_name == "lo" {
+            local.extend(address);
+        }
+    }
+    own.extend(&of_device);
+    let mut endpoints = Vec::new();
+    for &endpoint in listen {
+        let (ip, port) = (endpoint.ip(), endpoint.port());
+        match ip.is_unspecified() {
+            // Addresses of services often stand at the loopback interface.
+            true => endpoints.extend(
+                of_device
+                    .iter()
+                    .chain(&local)
+                    .filter(|address| address.is_ipv4() == ip.is_ipv4())
+                    .map(|&address| SocketAddr::from((address, port))),
+            ),
+            false => endpoints.push(SocketAddr::from((ip, port))),
+        }
+    }
+    endpoints.retain(|endpoint| can_be_reached(endpoint.ip()));
+    endpoints.sort_unstable();
+    endpoints.dedup();
+    own.extend(endpoints.iter().map(SocketAddr::ip));
+    own.sort_unstable();
+    own.dedup();
+    match endpoints.len() {
+        0 => Err(io::Error::other(format!(
+            "server.listen has no address that can be reached by {name}"
+        ))),
+        len if len > MAX_ENDPOINTS => Err(io::Error::other(format!(
+            "{len} addresses are listened on, and there may be {MAX_ENDPOINTS}"
+        ))),
+        _ => Ok(Rules { hardware, endpoints, own }),
+    }
+}
+
+/// Whether queries for an address come from other machines, and mean the same by each device.
+fn can_be_reached(address: IpAddr) -> bool {
+    let is_link_local = match address {
+        IpAddr::V4(_) => false,
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    };
+    !(address.is_loopback() || address.is_multicast() || is_link_local)
+}
+
+fn ip(address: &SockaddrStorage) -> Option<IpAddr> {
+    let ipv4 = address.as_sockaddr_in().map(|address| address.ip().into());
+    ipv4.or_else(|| address.as_sockaddr_in6().map(|address| address.ip().into()))
+}

@@ -1,0 +1,190 @@
+//! One thread for one queue of a device: what [`crate::server::udp`] does for a socket.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::frame::{Datagram, ETHERNET};
+use super::sys::XdpSocket;
+use super::way::Ways;
+use crate::engine::{Catalog, Outcome, Request, Transport, WorkerState};
+use crate::event::Event;
+use crate::server::delay::DelaySender;
+use crate::server::mmsg::REPLY_SPACE;
+use crate::server::shared_catalog::CatalogCache;
+use crate::server::throttle::Throttle;
+use crate::server::{AnswerFn, Context, ServerCounters};
+use crate::stats::dnstap::Ends;
+use crate::stats::top::TopSampler;
+use crate::stats::{Recorder, Sampler};
+use crate::util::threads::panic_message;
+use crate::util::time::unix_time;
+
+/// How long an idle worker waits: it must notice by itself when it is to stop.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// How long a worker that stops waits for queries that were on their way to it, and then for each look whether its answers
+/// are sent.
+const LAST_LOOK: Duration = Duration::from_millis(5);
+
+/// How often it looks: a device that is down sends nothing.
+const LAST_LOOKS: usize = 20;
+
+/// What a worker waits after a panic or an unexpected error, so as never to spin.
+const PAUSE: Duration = Duration::from_millis(10);
+
+pub(super) struct Worker<A> {
+    pub(super) socket: XdpSocket,
+    /// The bytes that a packet may have.
+    pub(super) mtu: usize,
+    pub(super) ways: Arc<Ways>,
+    pub(super) stop: Arc<AtomicBool>,
+    pub(super) catalog: CatalogCache,
+    pub(super) delay: DelaySender,
+    pub(super) context: Context,
+    pub(super) answer: A,
+    pub(super) state: WorkerState,
+    pub(super) recorder: Recorder,
+    pub(super) sampler: Sampler,
+    pub(super) tops: TopSampler,
+    /// Frames in the batch.
+    pub(super) received: usize,
+    /// The first of them not looked at yet. Kept here so that a panic costs one query only.
+    pub(super) next: usize,
+    pub(super) rounds: Arc<AtomicU64>,
+}
+
+impl<A: AnswerFn> Worker<A> {
+    pub(super) fn run_to_the_end(mut self) {
+        let mut panics = Throttle::default();
+        while let Err(payload) = catch_unwind(AssertUnwindSafe(|| self.run())) {
+            ServerCounters::add(&self.context.counters.panics, 1);
+            if let Some(suppressed) = panics.pass() {
+                self.context.sink.emit(&Event::AnswerPanicked {
+                    transport: Transport::Udp,
+                    address: self.ways.first(),
+                    panic: panic_message(&*payload).to_owned(),
+                    suppressed,
+                });
+            }
+            self.state = self.recorder.state();
+            thread::sleep(PAUSE);
+        }
+    }
+
+    fn run(&mut self) {
+        self.finish_batch();
+        while !self.stop.load(Ordering::Relaxed) {
+            // Nobody else writes it.
+            self.rounds.store(self.rounds.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+            if !self.serve_batch() {
+                self.wait(PATIENCE);
+            }
+        }
+        self.wait(LAST_LOOK);
+        while self.serve_batch() {}
+        for _ in 0..LAST_LOOKS {
+            if self.socket.has_sent_all() {
+                break;
+            }
+            self.socket.kick();
+            thread::sleep(LAST_LOOK);
+        }
+    }
+
+    fn wait(&mut self, time: Duration) {
+        // An idle worker wakes now and then: the catalog it holds may have been replaced.
+        self.catalog.load();
+        if self.socket.wait(time).is_err() {
+            thread::sleep(PAUSE);
+        }
+        self.socket.kick();
+    }
+
+    /// Answers what is there; returns whether there was anything.
+    fn serve_batch(&mut self) -> bool {
+        self.received = self.socket.receive();
+        self.next = 0;
+        if self.received == 0 {
+            return false;
+        }
+        self.finish_batch();
+        true
+    }
+
+    /// Answers the rest of the batch.
+    fn finish_batch(&mut self) {
+        let now = unix_time();
+        let left = self.received - self.next;
+        let top = self.tops.pick(left, now).map(|picked| self.next + picked);
+        if let Some(picked) = self.sampler.pick(left) {
+            self.answer_up_to(self.next + picked, now, top);
+            let start = Instant::now();
+            self.answer_up_to(self.next + 1, now, top);
+            self.recorder.took(start.elapsed());
+        }
+        self.answer_up_to(self.received, now, top);
+        self.socket.finish();
+    }
+
+    /// Answers the queries of the batch before `end`, at that time in seconds since 1970, and has the one with the
+    /// number `top` counted for what is asked most. One function, so that the engine is in it once.
+    #[inline(never)]
+    fn answer_up_to(&mut self, end: usize, now: u64, top: Option<usize>) {
+        let catalog: &Catalog = self.catalog.load();
+        let mut unusable = 0;
+        while self.next < end {
+            let index = self.next;
+            self.next += 1;
+            let (frame, room) = self.socket.exchange(index);
+            let Some(datagram) = Datagram::read(frame) else {
+                unusable += 1;
+                continue;
+            };
+            let Some(way) = self.ways.of(datagram.server) else {
+                unusable += 1;
+                continue;
+            };
+            let start = datagram.headers();
+            let Some(reply) = room.get_mut(start..start + REPLY_SPACE) else { continue };
+            let request = Request {
+                query: datagram.payload,
+                client: datagram.client.ip(),
+                transport: Transport::Udp,
+                now,
+            };
+            let outcome = (self.answer)(catalog, &mut self.state, &request, reply);
+            let (client, server) = (datagram.client, way.address);
+            self.recorder.log(catalog, &request, outcome, reply, || Ends { client, server });
+            if top == Some(index) {
+                self.tops.take(&request, reply);
+            }
+            let (len, wait) = match outcome {
+                Outcome::Respond(len) => (len, None),
+                Outcome::RespondAfter(len, wait) => (len, Some(wait)),
+                Outcome::Drop => continue,
+            };
+            let len = len.min(reply.len());
+            let answer = &reply[..len];
+            let waits = wait.is_some_and(|wait| {
+                self.delay.push(wait, &way.socket, way.route(&datagram), answer)
+            });
+            if waits {
+                continue;
+            }
+            // The kernel may cut an answer into fragments; here, nobody does.
+            if start - ETHERNET + len > self.mtu {
+                if way.send(&datagram, answer).is_err() {
+                    ServerCounters::add(&self.context.counters.udp_unsent, 1);
+                }
+                continue;
+            }
+            if let Some(len) = datagram.write_answer_headers(room, len) {
+                self.socket.send(len);
+            }
+        }
+        ServerCounters::add(&self.context.counters.udp_unusable, unusable);
+    }
+}
