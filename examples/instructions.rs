@@ -28,7 +28,7 @@ use dnsbld::server::udp::UdpServer;
 use dnsbld::server::{Context, listen};
 use dnsbld::stats::top::Tops;
 use dnsbld::stats::{Latency, Recorders, Taps};
-use dnsbld::zone::{Catalog, Chaos, Dataset, Scoring, Threshold, Zone};
+use dnsbld::zone::{Catalog, Chaos, Dataset, RateLimit, Scoring, Threshold, Zone};
 use sets::{A, Asked, Question, Set, TXT};
 use std::hint::black_box;
 use std::io;
@@ -50,6 +50,8 @@ const ALLOWED: usize = 2_000;
 const WORKERS: usize = 2;
 /// As many workers as all servers may have together.
 const MAX_WORKERS: usize = 64;
+/// Queries a second and at once that are never reached.
+const RATE: u32 = 100_000;
 /// Zones of a server that has many.
 const ZONES: usize = 1_000;
 /// The client's sockets: enough for each worker to get its part.
@@ -141,6 +143,15 @@ fn kinds() -> Vec<Kind> {
     );
     let acl = Arc::new(serving::dataset("acl", b"0.0.0.0/0 :refuse\n127.0.0.0/8 :pass\n"));
     add("ip4-acl", &alone(Zone { acl: vec![acl], ..with(0) }), packets(set, Asked::Mix, mix), 1);
+    let limit = || Some(RateLimit::new(RATE, RATE, false, Vec::new(), 1));
+    for (number, name) in [(0, "ip4-limit"), (3, "ip6-limit")] {
+        let (zone, set) = &sets[number];
+        let mix = |ask: &Question| serving::query(&full(ask, zone), ask.qtype);
+        let zone = vec![with(number)];
+        let catalog = Catalog::new(zone, Chaos::default()).with_rate_limit(limit());
+        let live = Arc::new(SharedCatalog::new(catalog));
+        add(name, &live, packets(set, Asked::Mix, mix), 1);
+    }
     add("verdict-three", &alone(verdict(&datasets[0].1, set)), packets(set, Asked::Mix, mix), 1);
     let (zone, names) = &sets[2];
     let name_mix = |ask: &Question| serving::query(&full(ask, zone), ask.qtype);

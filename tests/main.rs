@@ -28,6 +28,7 @@ mod history;
 mod http;
 mod init;
 mod layers;
+mod limits;
 mod lint;
 mod live;
 mod mail_servers;

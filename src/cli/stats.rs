@@ -5,7 +5,7 @@ use super::print;
 use super::sample::{Sample, rate, scaled};
 use crate::daemon::request::ControlRequest;
 use crate::stats::report::{StatsReport, ZoneStats};
-use crate::util::text::{age, table};
+use crate::util::text::{age, counted, table};
 use clap::Args;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -116,6 +116,13 @@ impl Stats {
         }
         table(&mut out, HEAD.map(str::to_owned), rows, 1);
         out.push('\n');
+        for (count, what) in [(all.limited, "told to use TCP"), (all.spared, "let pass (dry run)")]
+        {
+            if count > 0 {
+                let queries = counted(count, "query", "queries");
+                let _ = writeln!(out, "rate limit: {queries} beyond it, {what}");
+            }
+        }
         for (title, counts) in [
             ("answers", &all.rcodes),
             ("types", &all.types),

@@ -212,6 +212,7 @@ impl Changes {
         self.value("stats.top", old.top.is_on, new.top.is_on);
         let (before, after) = (old.top.anonymise_clients, new.top.anonymise_clients);
         self.value("stats.anonymise-clients", before, after);
+        self.value("limit", &old.rate_limit, &new.rate_limit);
         self.value("history.days", old.history.days, new.history.days);
         let (before, after) = (old.history.max_size, new.history.max_size);
         self.value("history.max-size", size(Some(before)), size(Some(after)));

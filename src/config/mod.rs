@@ -8,6 +8,7 @@ mod compare;
 mod error;
 mod feed;
 mod guard;
+mod limit;
 mod parse;
 mod policy;
 mod preset;
@@ -23,6 +24,7 @@ pub use compare::{Changes, DatasetDifference, SettingChange, ValueChange, reload
 pub use error::{ConfigDiagnostic, Errors};
 pub use feed::{Feed, FeedLimits, FeedSchedule, FeedSource, HandedList, Mirror, Transport};
 pub use guard::{Guard, Ratio, Sentinel};
+pub use limit::RateLimit;
 pub use policy::{Policy, RULES, TurnOff};
 pub use preset::{IntervalOrigin, PRESETS, Preset, PresetList, preset};
 pub use scoring::Scoring;
@@ -38,6 +40,8 @@ pub use zonespec::dataset_spec;
 
 #[cfg(test)]
 mod feed_tests;
+#[cfg(test)]
+mod limit_tests;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]

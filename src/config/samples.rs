@@ -159,7 +159,7 @@ fn what_is_commented_out_is_valid() {
 #[test]
 fn every_setting_appears_with_its_default() {
     let template: toml::Table = switched_on().parse().unwrap();
-    let sections: [(&str, &[&str]); 14] = [
+    let sections: [(&str, &[&str]); 15] = [
         ("bogus = 1", &[]),
         ("[server]\nbogus = 1", &["server"]),
         ("[server.tls]\nbogus = 1", &["server", "tls"]),
@@ -167,6 +167,7 @@ fn every_setting_appears_with_its_default() {
         ("[[dataset]]\nsoa = { bogus = 1 }", &["dataset", "soa"]),
         ("[http]\nbogus = 1", &["http"]),
         ("[guard]\nbogus = 1", &["guard"]),
+        ("[limit]\nbogus = 1", &["limit"]),
         ("[stats]\nbogus = 1", &["stats"]),
         ("[history]\nbogus = 1", &["history"]),
         ("[[dataset]]\nguard = { bogus = 1 }", &["dataset", "guard"]),

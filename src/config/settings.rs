@@ -3,6 +3,7 @@
 use super::error::ConfigDiagnostic;
 use super::feed::Mirror;
 use super::guard::Guard;
+use super::limit::RateLimit;
 use super::policy::Policy;
 use super::scoring::Scoring;
 use crate::wire::name::NameBuf;
@@ -170,6 +171,8 @@ pub struct Server {
     pub stats_file: Option<StatsFile>,
     /// What is kept of single queries.
     pub top: Top,
+    /// How often clients may ask over UDP.
+    pub rate_limit: RateLimit,
     /// How much is kept of what loads have listed and delisted, if there is a state folder.
     pub history: HistoryBounds,
     /// The names of the access lists that apply to all zones.
@@ -217,6 +220,7 @@ impl Default for Server {
             query_filter: QueryFilter::default(),
             stats_file: None,
             top: Top::default(),
+            rate_limit: RateLimit::default(),
             history: HistoryBounds::default(),
             acl: Vec::new(),
             control: ControlPath::Usual,

@@ -22,6 +22,7 @@ pub(super) struct Spec {
     pub(super) server: ServerSpec,
     pub(super) http: Typed<HttpSpec>,
     pub(super) guard: GuardSpec,
+    pub(super) limit: LimitSpec,
     pub(super) stats: StatsSpec,
     pub(super) history: HistorySpec,
     pub(super) watch: HashMap<Spanned<String>, Spanned<String>>,
@@ -72,6 +73,15 @@ pub(super) struct ServerSpec {
     pub(super) sandbox: Option<bool>,
     pub(super) xdp: TypedList,
     pub(super) tls: Typed<TlsSpec>,
+}
+
+#[derive(Deserialize, Debug, Default)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case", expecting = "a table")]
+pub(super) struct LimitSpec {
+    pub(super) queries_per_second: Typed<i64>,
+    pub(super) burst: Typed<i64>,
+    pub(super) dry_run: Option<bool>,
+    pub(super) exempt: TypedList,
 }
 
 #[derive(Deserialize, Debug, Default)]

@@ -1,6 +1,5 @@
 //! Whole texts: what they mean, and every mistake with its place, words and remedy.
 
-use super::HistoryBounds;
 use super::resolve::resolve;
 use super::{
     AgeLimit, ConfigDiagnostic, ControlPath, Dataset, FreshnessLimits, Guard, Http, Loaded,
@@ -8,6 +7,7 @@ use super::{
     Sentinel, Server, Settings, Soa, StalePolicy, StatsFile, TcpLimits, Tls, Top, TtlBounds, Usage,
     Zone, parse,
 };
+use super::{HistoryBounds, RateLimit};
 use crate::zone::Unlisted;
 use crate::zonefile::Kind;
 use std::net::SocketAddr;
@@ -92,6 +92,11 @@ fn every_setting_of_the_server_arrives() {
         [stats]
         top = false
         anonymise-clients = true
+        [limit]
+        queries-per-second = 50
+        burst = 75
+        dry-run = true
+        exempt = ['192.0.2.1']
         [history]
         days = 7
         max-size = '1G'
@@ -140,6 +145,12 @@ fn every_setting_of_the_server_arrives() {
             mode: 0o640,
         }),
         top: Top { is_on: false, anonymise_clients: true },
+        rate_limit: RateLimit {
+            queries_per_second: 50,
+            burst: 75,
+            dry_run: true,
+            exempt: vec!["192.0.2.1/32".parse().unwrap()],
+        },
         history: HistoryBounds { days: 7, max_size: 1 << 30 },
         acl: vec!["clients".into()],
         control: ControlPath::At("/etc/dnsbld/run/control".into()),

@@ -5,9 +5,9 @@ use crate::config::{self, Settings, StalePolicy, TtlBounds, Zone as ZoneSettings
 use crate::dataset::State;
 use crate::dataset::manager::LoadedDataset;
 use crate::state::serials::Serials;
-use crate::stats::Statistics;
+use crate::stats::{Statistics, Workers};
 use crate::wire::name::NameBuf;
-use crate::zone::{Catalog, Chaos, Dataset, Ns, Soa, Unlisted, Zone, ZoneState};
+use crate::zone::{Catalog, Chaos, Dataset, Ns, RateLimit, Soa, Unlisted, Zone, ZoneState};
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -54,6 +54,15 @@ pub(super) fn build(
         .with_overrides(statistics.overrides().clone())
         .with_acl(datasets(&acl))
         .with_minimal_any(server.minimal_any)
+        .with_rate_limit(rate_limit(server, statistics.workers()))
+}
+
+/// What each of the workers of an address lets clients ask.
+fn rate_limit(server: &config::Server, workers: Workers) -> Option<RateLimit> {
+    let config::RateLimit { queries_per_second, burst, dry_run, exempt } = &server.rate_limit;
+    let workers = workers.udp.div_ceil(server.listen.len().max(1)).max(1);
+    (*queries_per_second > 0)
+        .then(|| RateLimit::new(*queries_per_second, *burst, *dry_run, exempt.clone(), workers))
 }
 
 fn build_zone(

@@ -1,18 +1,19 @@
-//! The stage before the lookup: whether a query is answered at all, and what access lists make of it.
+//! The stage before the lookup: whether a query is answered at all, and what limits and access lists make of it.
 
 use super::Request;
+use super::limit::Limiter;
 use crate::listing::{Action, Answer, Keyword};
 use crate::wire::Type;
 use crate::wire::name::LowerName;
-use crate::zone::{Acl, Catalog, CompiledZone, Dataset, KeyAcl};
+use crate::zone::{Acl, Catalog, CompiledZone, Dataset, KeyAcl, RateLimit};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Whether a query is answered, as far as that is known before it is read.
 pub(super) enum Admission<'a> {
-    /// It is, and no access list of the server restricts it.
+    /// It is, and neither limits nor access lists of the server restrict it.
     Open,
-    /// It is, but access lists of the server have a say.
+    /// It is, but they have a say.
     Restricted(Verdict<'a>),
     /// It gets no answer.
     Ignored,
@@ -20,7 +21,16 @@ pub(super) enum Admission<'a> {
 
 /// Admits a query: an access list of the whole server can ignore its client.
 #[inline(always)]
-pub(super) fn admit<'a>(catalog: &'a Catalog, request: &Request<'_>) -> Admission<'a> {
+pub(super) fn admit<'a>(
+    catalog: &'a Catalog,
+    limiter: &mut Limiter,
+    request: &Request<'_>,
+) -> Admission<'a> {
+    if let Some(limit) = catalog.rate_limit()
+        && limiter.is_beyond(limit, request)
+    {
+        return Admission::beyond(limit, catalog.acl(), request.client);
+    }
     match catalog.acl() {
         [] => Admission::Open,
         acl => Admission::of(acl, request.client),
@@ -33,7 +43,21 @@ impl<'a> Admission<'a> {
         if all_pass(acl, client) {
             return Self::Open;
         }
-        let mut verdict = Verdict::default();
+        Self::restricted(Verdict::default(), acl, client)
+    }
+
+    /// A client that asks too often.
+    #[cold]
+    #[inline(never)]
+    fn beyond(limit: &RateLimit, acl: &'a [Arc<Dataset>], client: IpAddr) -> Self {
+        let verdict = match limit.is_dry_run {
+            true => Verdict { is_spared: true, ..Verdict::default() },
+            false => Verdict { restriction: Restriction::Truncate, ..Verdict::default() },
+        };
+        Self::restricted(verdict, acl, client)
+    }
+
+    fn restricted(mut verdict: Verdict<'a>, acl: &'a [Arc<Dataset>], client: IpAddr) -> Self {
         verdict.of_client(acl, client);
         match verdict.restriction {
             Restriction::Ignore => Self::Ignored,
@@ -64,7 +88,7 @@ fn all_pass_ip6(acl: &[Arc<Dataset>], client: IpAddr) -> bool {
     acl.iter().all(|set| set.acl.as_ref().is_none_or(|acl| acl.passes(client)))
 }
 
-/// What the access lists say of a query, together: the strictest action of any of them counts
+/// What limits and access lists say of a query, together: the strictest action of any of them counts
 /// (rbldnsd's manual, "acl Dataset").
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Verdict<'a> {
@@ -73,6 +97,8 @@ pub(super) struct Verdict<'a> {
     pub(super) value: Option<(&'a Dataset, Answer<'a>)>,
     /// A known key was in the name.
     pub(super) has_key: bool,
+    /// The client asks too often, but the limit is in a dry run.
+    pub(super) is_spared: bool,
 }
 
 /// How far a query is restricted, the strictest last.
@@ -85,6 +111,8 @@ pub(super) enum Restriction {
     Listed,
     /// No key of the lists is listed.
     Empty,
+    /// The answer is empty and tells the client to use TCP.
+    Truncate,
     /// The answer is REFUSED.
     Refuse,
     /// There is no answer.

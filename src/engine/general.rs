@@ -19,7 +19,7 @@ use crate::zone::{
 use std::mem;
 use std::time::Duration;
 
-/// Answers one query of any kind. `verdict` is what access lists of the server say of the client.
+/// Answers one query of any kind. `verdict` is what limits and access lists of the server say of the client.
 #[inline(never)]
 pub(super) fn answer<'c>(
     catalog: &'c Catalog,
@@ -68,7 +68,15 @@ fn respond<'c>(
     if query.edns.is_some_and(|edns| edns.version != 0) {
         return refuse(counters, writer, Rcode::BadVers, Reason::BadVers);
     }
+    let is_truncated = |verdict: &Verdict<'_>| verdict.restriction == Restriction::Truncate;
+    let truncate = |counters, mut writer: ResponseWriter<'_>| {
+        writer.leave_out();
+        refuse(counters, writer, Rcode::NoError, Reason::RateLimited)
+    };
     if query.class != Class::IN && query.class != Class::ANY {
+        if is_truncated(&verdict) {
+            return truncate(counters, writer);
+        }
         return match compose::chaos(catalog, query, &mut writer) {
             true => refuse(counters, writer, Rcode::NoError, Reason::Chaos),
             false => refuse(counters, writer, Rcode::Refused, Reason::Refused),
@@ -90,6 +98,9 @@ fn respond<'c>(
     verdict.of_key(&compiled.acl, &mut state.name, query.qtype);
     if verdict.restriction == Restriction::Ignore {
         return Answered { counters, qtype, reason: Reason::Ignored, outcome: Outcome::Drop };
+    }
+    if is_truncated(&verdict) {
+        return truncate(counters, writer);
     }
     if let Some(health) = &compiled.health {
         writer.identify(|| health.content_digits());

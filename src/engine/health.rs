@@ -118,4 +118,4 @@ impl Write for Strings {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

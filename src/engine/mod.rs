@@ -2,7 +2,7 @@
 //!
 //! UDP, TCP, TLS, tests, fuzzers and benchmarks all call it. Its stages:
 //!
-//! 1. `admit`: access lists of the server, which can ignore a client;
+//! 1. `admit`: limits and access lists of the server, which can cut an answer short or ignore a client;
 //! 2. the first parse ([`ParsedQuestion`]), which all queries share;
 //! 3. `fast`, for usual questions in zones of lists, or else `general`: both find the zone in the
 //!    [`Catalog`] and look the key up by [`crate::zone::lookup`]; `general` has `compose` write the
@@ -15,6 +15,7 @@ mod distinct;
 mod fast;
 mod general;
 mod health;
+mod limit;
 mod score;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ use crate::zone::lookup::Match;
 use admit::{Admission, Verdict, admit};
 use compose::RecordMatch;
 use fast::Attempt;
+use limit::Limiter;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -102,6 +104,7 @@ pub struct WorkerState {
     text: text::Text,
     distinct: distinct::Distinct,
     key_text: text::KeyText,
+    limiter: Limiter,
     worker: usize,
     /// The number of the zone asked last.
     recent: u32,
@@ -152,7 +155,7 @@ fn answer_by<const FAST: bool>(
     request: &Request<'_>,
     out: &mut [u8],
 ) -> Outcome {
-    let verdict = match admit(catalog, request) {
+    let verdict = match admit(catalog, &mut state.limiter, request) {
         Admission::Ignored => {
             let ignored = Answered::dropped(catalog.counters(), Reason::Ignored);
             return done(state, request, ignored);
@@ -175,7 +178,11 @@ fn answer_by<const FAST: bool>(
             Verdict::default()
         }
     };
+    let is_spared = verdict.is_spared;
     let answered = general::answer(catalog, state, request, verdict, out);
+    if is_spared {
+        answered.counters.count_spared(state.worker);
+    }
     // As by rbldnsd, an empty message is not counted: a socket that is shut down gives one, too.
     if request.query.is_empty() {
         return Outcome::Drop;

@@ -37,6 +37,12 @@ pub struct ZoneStats {
     pub listed: u64,
     /// Those that got no answer.
     pub dropped: u64,
+    /// Those beyond the rate limit, which were told to use TCP.
+    #[serde(default)]
+    pub limited: u64,
+    /// Those beyond the rate limit that its dry run let pass.
+    #[serde(default)]
+    pub spared: u64,
     /// The bytes of queries, without what carried them.
     pub bytes_in: u64,
     /// The bytes of answers, without what carried them.
@@ -90,6 +96,8 @@ impl ZoneStats {
             queries: figures.all(),
             listed: figures.listed(),
             dropped: of_rcode(None),
+            limited: figures.queries(Reason::RateLimited),
+            spared: figures.spared,
             bytes_in: figures.bytes_in,
             bytes_out: figures.bytes_out,
             rcodes: counts(Rcode::ALL.map(|rcode| (rcode.name(), of_rcode(Some(rcode)))).to_vec()),
@@ -115,6 +123,8 @@ impl ZoneStats {
             queries: self.queries + other.queries,
             listed: self.listed + other.listed,
             dropped: self.dropped + other.dropped,
+            limited: self.limited + other.limited,
+            spared: self.spared + other.spared,
             bytes_in: self.bytes_in + other.bytes_in,
             bytes_out: self.bytes_out + other.bytes_out,
             rcodes: both(self.rcodes, &other.rcodes),
@@ -140,6 +150,8 @@ mod tests {
         zone.count(0, QueryType::A, Reason::Answered, 40, 100);
         zone.count(1, QueryType::Txt, Reason::NxDomain, 41, 90);
         zone.count(0, QueryType::Unread, Reason::Dropped, 5, 0);
+        zone.count(0, QueryType::A, Reason::RateLimited, 0, 0);
+        zone.count_spared(0);
         zone.count_value(0, Ipv4Addr::new(127, 0, 0, 2));
         statistics.rest().count(0, QueryType::A, Reason::Refused, 20, 20);
         let mut traffic = statistics.traffic();
@@ -149,9 +161,9 @@ mod tests {
         assert_eq!((report.since, report.time, report.uptime_seconds), (Time(7), Time(9), 2.5));
         let json = serde_json::to_value(&report).unwrap();
         let want = serde_json::json!({
-            "name": "bl.example", "queries": 3, "listed": 1, "dropped": 1, "bytes_in": 86, "bytes_out": 190,
-            "rcodes": {"NOERROR": 1, "NXDOMAIN": 1}, "types": {"A": 1, "TXT": 1, "unread": 1},
-            "transports": {"udp": 2, "tcp": 1}, "values": {"127.0.0.2": 1, "other": 3},
+            "name": "bl.example", "queries": 4, "listed": 1, "dropped": 1, "limited": 1, "spared": 1, "bytes_in": 86, "bytes_out": 190,
+            "rcodes": {"NOERROR": 2, "NXDOMAIN": 1}, "types": {"A": 2, "TXT": 1, "unread": 1},
+            "transports": {"udp": 3, "tcp": 1}, "values": {"127.0.0.2": 1, "other": 3},
         });
         assert_eq!(json["zones"][0], want);
         assert_eq!(json["zones"][1]["name"], serde_json::Value::Null);
@@ -165,8 +177,8 @@ mod tests {
             assert!(text.contains(&field), "docs/stats.md lacks {field}");
         }
         let all = report.all();
-        assert_eq!((all.queries, all.listed, all.bytes_in), (4, 1, 106));
+        assert_eq!((all.queries, all.listed, all.bytes_in), (5, 1, 106));
         assert_eq!(all.rcodes["REFUSED"], 1);
-        assert_eq!(all.types["A"], 2);
+        assert_eq!((all.types["A"], all.limited, all.spared), (3, 1, 1));
     }
 }

@@ -91,6 +91,11 @@ impl Statistics {
         Self { workers, latency, tops, overrides, zones: HashMap::new(), rest, start: now }
     }
 
+    /// The workers of the server.
+    pub fn workers(&self) -> Workers {
+        self.workers
+    }
+
     /// Where workers count what is asked most.
     pub fn tops(&self) -> &Tops {
         &self.tops
@@ -248,9 +253,11 @@ impl Summary {
             Self { bytes_in: figures.bytes_in, bytes_out: figures.bytes_out, ..Self::default() };
         for reason in Reason::ALL {
             let sum = match reason {
-                Reason::Answered | Reason::NoData | Reason::Truncated | Reason::Chaos => {
-                    &mut summary.ok
-                }
+                Reason::Answered
+                | Reason::NoData
+                | Reason::Truncated
+                | Reason::RateLimited
+                | Reason::Chaos => &mut summary.ok,
                 Reason::NxDomain => &mut summary.nxdomain,
                 Reason::Refused
                 | Reason::ServFail

@@ -2,11 +2,13 @@
 
 use super::{
     ChangeStatus, ConfinementStatus, DatasetStatus, FeedStatus, FileStatus, Health, LostQueries,
-    ProblemStatus, SCHEMA, ServerStatus, Sockets, Status, Time, WatchedStatus, ZoneStatus,
+    ProblemStatus, RateLimitStatus, SCHEMA, ServerStatus, Sockets, Status, Time, WatchedStatus,
+    ZoneStatus,
 };
-use crate::config::{ConfigSource, Settings, Zone as ZoneSettings};
+use crate::config::{self, ConfigSource, Settings, Zone as ZoneSettings};
 use crate::dataset::manager::DatasetManager;
 use crate::dataset::{Lifecycle, Served, State};
+use crate::engine::{Figures, Reason};
 use crate::event::{Overdue, RecentEvents};
 use crate::monitor::WatchRecord;
 use crate::source::SourceFile;
@@ -97,6 +99,7 @@ impl Status {
                 certificates: sockets.certificates,
                 loading,
                 lost,
+                rate_limit: RateLimitStatus::new(&settings.server.rate_limit, zones),
                 confinement: sources.confinement.cloned(),
             },
             zones: settings.zones.iter().enumerate().map(zone).collect(),
@@ -105,6 +108,16 @@ impl Status {
             watched: WatchedStatus::all(settings, watched),
             events: events.last(EVENTS).iter().map(|event| (&**event).into()).collect(),
         }
+    }
+}
+
+impl RateLimitStatus {
+    fn new(limit: &config::RateLimit, zones: &[Zone]) -> Option<Self> {
+        let config::RateLimit { queries_per_second, burst, dry_run, .. } = *limit;
+        let figures: Figures = zones.iter().map(|zone| zone.counters.figures()).sum();
+        let (limited, spared) = (figures.queries(Reason::RateLimited), figures.spared);
+        let status = Self { queries_per_second, burst, dry_run, limited, spared };
+        (queries_per_second > 0).then_some(status)
     }
 }
 

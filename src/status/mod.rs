@@ -89,9 +89,27 @@ pub struct ServerStatus {
     /// What the logs of queries have lost since the start.
     #[serde(default)]
     pub lost: LostQueries,
+    /// The rate limit; `None` if there is none.
+    #[serde(default)]
+    pub rate_limit: Option<RateLimitStatus>,
     /// The rights that it has kept; `None` under rbldnsd's name.
     #[serde(default)]
     pub confinement: Option<ConfinementStatus>,
+}
+
+/// How often clients may ask over UDP, and how many queries were beyond that.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct RateLimitStatus {
+    /// The queries a second of each address.
+    pub queries_per_second: u32,
+    /// The queries at once of each address.
+    pub burst: u32,
+    /// Queries beyond the limit are counted alone.
+    pub dry_run: bool,
+    /// The queries for all zones since the start that were told to use TCP.
+    pub limited: u64,
+    /// Those that a dry run let pass.
+    pub spared: u64,
 }
 
 /// Queries that the logs of queries have lost since the start, because they could not be written or sent, or not

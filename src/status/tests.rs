@@ -43,6 +43,7 @@ fn the_report_has_a_line_for_each_zone_and_a_question_to_the_best() {
             certificates: Vec::new(),
             loading: false,
             lost: LostQueries { query_log: Some(12), dnstap: Some(0) },
+            rate_limit: None,
             confinement: None,
         },
         zones: vec![
@@ -94,6 +95,13 @@ fn status(zones: Vec<ZoneStatus>, datasets: Vec<DatasetStatus>) -> Status {
             }],
             loading: true,
             lost: LostQueries { query_log: Some(12), dnstap: Some(0) },
+            rate_limit: Some(RateLimitStatus {
+                queries_per_second: 50,
+                burst: 100,
+                dry_run: true,
+                limited: 1,
+                spared: 12,
+            }),
             confinement: Some(ConfinementStatus {
                 user: "dnsbld".to_owned(),
                 sandbox: SandboxState::On,
@@ -223,6 +231,7 @@ user dnsbld, no capabilities, sandbox on (reads 1 folder, writes 0)
 listening on 192.0.2.1:53 (UDP and TCP), 3 of 512 TCP connections, 1 of 512 TLS connections (7 gave way to others)
 certificate /tls/c.pem of dns.test, 192.0.2.1: expires in 20 days
 query log: 12 queries lost since the start
+rate limit of 50 queries a second for an address: 1 query told to use TCP, 12 queries let pass (dry run)
 
 zone       ready  state         serial  entries  addresses  queries  listed
 a.example  NO     never-loaded       7       12          -       30       2

@@ -2,7 +2,7 @@
 
 use super::{
     CertificateStatus, ConnectionStatus, DatasetStatus, FeedStatus, Health, ListenerStatus,
-    LostQueries, Status, Time, ZoneStatus,
+    LostQueries, RateLimitStatus, Status, Time, ZoneStatus,
 };
 use crate::util::text::{age, counted, table};
 use std::fmt::{self, Write as _};
@@ -87,6 +87,9 @@ impl Status {
                 let _ = writeln!(out, "{log}: {queries} lost since the start");
             }
         }
+        if let Some(limit) = &server.rate_limit {
+            let _ = writeln!(out, "{limit}");
+        }
         out.push('\n');
         let zones = self.zones.iter().map(ZoneStatus::cells);
         let head =
@@ -113,6 +116,18 @@ impl Status {
             let _ = writeln!(out, "{lines}");
         }
         out
+    }
+}
+
+impl fmt::Display for RateLimitStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { queries_per_second, dry_run, limited, spared, .. } = self;
+        write!(f, "rate limit of {queries_per_second} queries a second for an address: ")?;
+        write!(f, "{} told to use TCP", counted(*limited, "query", "queries"))?;
+        if *dry_run || *spared > 0 {
+            write!(f, ", {} let pass", counted(*spared, "query", "queries"))?;
+        }
+        f.write_str(if *dry_run { " (dry run)" } else { "" })
     }
 }
 

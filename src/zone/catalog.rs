@@ -2,8 +2,8 @@
 
 use super::apexes::Apexes;
 use super::{
-    Acl, Counters, Dataset, NsRecords, Overrides, Scoring, SoaRecord, Unlisted, Zone, ZoneHealth,
-    ZoneState,
+    Acl, Counters, Dataset, NsRecords, Overrides, RateLimit, Scoring, SoaRecord, Unlisted, Zone,
+    ZoneHealth, ZoneState,
 };
 use crate::wire::name::MAX_NAME;
 use crate::wire::reversed::{NIBBLES, OCTETS};
@@ -19,6 +19,7 @@ pub struct Catalog {
     chaos: Chaos,
     counters: Counters,
     overrides: Overrides,
+    rate_limit: Option<RateLimit>,
     /// Access lists for all zones.
     acl: Vec<Arc<Dataset>>,
     minimal_any: bool,
@@ -117,6 +118,11 @@ impl Catalog {
         Self { overrides, ..self }
     }
 
+    /// Limits how often clients may ask over UDP.
+    pub fn with_rate_limit(self, rate_limit: Option<RateLimit>) -> Self {
+        Self { rate_limit, ..self }
+    }
+
     /// The same with access lists that hold for all zones.
     pub fn with_acl(self, acl: Vec<Arc<Dataset>>) -> Self {
         Self { acl, ..self }
@@ -156,6 +162,12 @@ impl Catalog {
     /// True if a question for all types over UDP gets one RRset.
     pub fn minimal_any(&self) -> bool {
         self.minimal_any
+    }
+
+    /// How often clients may ask over UDP, if that is limited.
+    #[inline(always)]
+    pub fn rate_limit(&self) -> Option<&RateLimit> {
+        self.rate_limit.as_ref()
     }
 
     /// The access lists that hold for all zones, and for what is asked of none.

@@ -37,13 +37,15 @@ pub enum Reason {
     Denied,
     /// An access list says not to answer the client or its key.
     Ignored,
+    /// The client asks too often, and was told to use TCP.
+    RateLimited,
     /// Not a query at all.
     Dropped,
 }
 
 impl Reason {
     /// All reasons, in the order of their numbers.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Answered,
         Self::NoData,
         Self::NxDomain,
@@ -56,13 +58,16 @@ impl Reason {
         Self::Truncated,
         Self::Denied,
         Self::Ignored,
+        Self::RateLimited,
         Self::Dropped,
     ];
 
     /// The response code of an answer for this reason; `None` if there is no answer.
     pub fn rcode(self) -> Option<Rcode> {
         Some(match self {
-            Self::Answered | Self::NoData | Self::Truncated | Self::Chaos => Rcode::NoError,
+            Self::Answered | Self::NoData | Self::Truncated | Self::RateLimited | Self::Chaos => {
+                Rcode::NoError
+            }
             Self::NxDomain => Rcode::NxDomain,
             Self::ServFail => Rcode::ServFail,
             Self::Refused | Self::Denied => Rcode::Refused,
@@ -162,6 +167,7 @@ struct Cell {
     bytes_out: AtomicU64,
     queries: [AtomicU64; Reason::ALL.len()],
     types: [AtomicU64; QueryType::ALL.len()],
+    spared: AtomicU64,
     values: ValueCell,
 }
 
@@ -186,6 +192,13 @@ impl Counters {
         add(&cell.bytes_out, bytes_out as u64);
         add(&cell.queries[reason as usize], 1);
         add(&cell.types[qtype as usize], 1);
+    }
+
+    /// Counts a query that a rate limit in a dry run let pass.
+    pub(crate) fn count_spared(&self, worker: usize) {
+        if let Some(cell) = self.0.get(worker) {
+            add(&cell.spared, 1);
+        }
     }
 
     /// Counts an A record of an answer.
@@ -223,6 +236,7 @@ impl Cell {
             bytes_out: self.bytes_out.load(Ordering::Relaxed),
             queries: load_all(&self.queries),
             types: load_all(&self.types),
+            spared: self.spared.load(Ordering::Relaxed),
         }
     }
 }
@@ -304,6 +318,8 @@ pub struct Figures {
     pub bytes_in: u64,
     /// Bytes of the answers, without what carried them.
     pub bytes_out: u64,
+    /// Queries that a rate limit would have limited, but for its dry run.
+    pub spared: u64,
     queries: [u64; Reason::ALL.len()],
     types: [u64; QueryType::ALL.len()],
 }
@@ -338,6 +354,7 @@ impl Figures {
         Self {
             bytes_in: how(self.bytes_in, other.bytes_in),
             bytes_out: how(self.bytes_out, other.bytes_out),
+            spared: how(self.spared, other.spared),
             queries: std::array::from_fn(|index| how(self.queries[index], other.queries[index])),
             types: std::array::from_fn(|index| how(self.types[index], other.types[index])),
         }

@@ -8,6 +8,7 @@ mod feed_lists;
 mod guard;
 mod handed;
 mod http;
+mod limit;
 mod server;
 mod verdict;
 mod watch;
@@ -57,7 +58,9 @@ pub(super) fn resolve(
     let http = spec.http.as_ref().and_then(|http| resolver.http(http, &server));
     let history = resolver.history(&spec.history);
     let watch = resolver.watch(&spec.watch);
-    let server = Server { acl, http, history, top: server::top(&spec.stats), ..server };
+    let rate_limit = resolver.rate_limit(&spec.limit);
+    let top = server::top(&spec.stats);
+    let server = Server { acl, http, history, rate_limit, top, ..server };
     let Resolver { faults, mut errors, warnings, .. } = resolver;
     errors.extend(faults.into_iter().map(|fault| fault.diagnostic));
     errors.sort_by_key(|diagnostic| diagnostic.place);

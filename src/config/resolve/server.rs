@@ -81,6 +81,7 @@ impl Resolver<'_> {
             query_filter: self.query_filter(spec),
             stats_file: self.stats_file(spec),
             top: defaults.top,
+            rate_limit: defaults.rate_limit,
             history: defaults.history,
             acl: Vec::new(),
             control: self.control(spec),

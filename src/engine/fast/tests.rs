@@ -165,7 +165,7 @@ fn take(
     request: &Request<'_>,
     out: &mut [u8],
 ) -> Option<Outcome> {
-    let Admission::Open = admit(catalog, request) else { return None };
+    let Admission::Open = admit(catalog, &mut state.limiter, request) else { return None };
     let (question, out) = (ParsedQuestion::read(request.query)?, out.first_chunk_mut()?);
     let (counters, reason) = (catalog.counters(), Reason::Dropped);
     let mut attempt = Attempt { catalog, state, request, question, out, counters, reason };

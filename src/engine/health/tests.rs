@@ -4,7 +4,7 @@ use crate::zone::{Catalog, Zone, ZoneHealth, ZoneState};
 
 const NSID: u16 = 3;
 
-fn health(is_ready: bool) -> ZoneHealth {
+pub(in crate::engine) fn health(is_ready: bool) -> ZoneHealth {
     ZoneHealth {
         is_ready,
         state: "live",

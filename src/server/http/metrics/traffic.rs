@@ -74,6 +74,15 @@ fn answers(traffic: &[Traffic], out: &mut Exposition) {
         let truncated = figures(zone_traffic).queries(Reason::Truncated);
         family.sample(&[("zone", &zone(zone_traffic))], truncated);
     }
+    let help = "Queries beyond the rate limit, by zone and what was done; none in a dry run.";
+    let mut family = out.family("dnsbld_rate_limited_queries_total", Kind::Counter, help);
+    for zone_traffic in traffic {
+        let (zone, figures) = (zone(zone_traffic), figures(zone_traffic));
+        let truncated = figures.queries(Reason::RateLimited);
+        for (action, count) in [("truncated", truncated), ("none", figures.spared)] {
+            family.sample(&[("zone", &zone), ("action", action)], count);
+        }
+    }
     let help = "Queries without an answer, by zone and reason.";
     let mut family = out.family("dnsbld_dropped_queries_total", Kind::Counter, help);
     for zone_traffic in traffic {

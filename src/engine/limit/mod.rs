@@ -1,0 +1,47 @@
+//! Response rate limiting: how often a client may ask over UDP.
+//!
+//! A forged source address makes a server send its answers to somebody else, and answers are larger than
+//! queries. Beyond the limit, a query gets the question and the TC bit alone, which is no larger than the query:
+//! a true client asks again over TCP, and the victim of a forger gets next to nothing. Silence would have
+//! resolvers take the server for dead.
+//!
+//! Each worker has a table of its own, so that no query waits for another worker.
+
+mod table;
+
+use super::{Request, Transport};
+use crate::zone::RateLimit;
+use std::net::IpAddr;
+use table::Table;
+
+/// The allowances of one worker. The table is made for the first query that is limited by something.
+#[derive(Debug, Default)]
+pub(super) struct Limiter {
+    table: Option<Table>,
+}
+
+impl Limiter {
+    /// Takes a query off the allowances of its client, and tells whether it is beyond one of them.
+    #[inline(always)]
+    pub(super) fn is_beyond(&mut self, limit: &RateLimit, request: &Request<'_>) -> bool {
+        if source_is_proved(request) {
+            return false;
+        }
+        let table = self.table.get_or_insert_with(Table::new);
+        let is_within = match request.client {
+            IpAddr::V4(client) => table.take_ip4(limit, client.to_bits(), request.now),
+            IpAddr::V6(client) => table.take_ip6(limit, client.to_bits(), request.now),
+        };
+        !is_within && !limit.exempts(request.client)
+    }
+}
+
+/// True if the client has shown that it has the address that the query came from: what is sent there was asked
+/// for there.
+#[inline(always)]
+fn source_is_proved(request: &Request<'_>) -> bool {
+    request.transport != Transport::Udp
+}
+
+#[cfg(test)]
+mod tests;
