@@ -297,16 +297,10 @@ impl SweepSection<'_> {
             allowed || ip4.is_some() || ip6.is_some()
         });
         let never = match self.test_point(ip4, ip6, &mut last4, &mut last6) {
-            Some(true) if self.zone.scoring.is_some() => {
-                let key = if ip4.is_some() { HitKind::Ip4 } else { HitKind::Ip6 };
-                self.list_test_point(&mut hits, key);
-                false
-            }
             Some(true) => {
+                // Without `with_ip4`, an address of 6to4 is none of IPv4.
                 let key = if ip4.is_some() { HitKind::Ip4 } else { HitKind::Ip6 };
-                if hits.is_empty() && (with_ip4 || ip4.is_none()) {
-                    hits.extend(self.test_hit(key));
-                }
+                self.list_test_point(&mut hits, (with_ip4 || ip4.is_none()).then_some(key));
                 false
             }
             Some(false) => true,
@@ -322,21 +316,23 @@ impl SweepSection<'_> {
         (hits, last4, last6)
     }
 
-    /// Has all lists of a verdict zone with positive weights list the test point, if the zone has all its data.
-    fn list_test_point(&self, hits: &mut Vec<Hit>, key: HitKind) {
+    /// Lists the test point that is always listed, if nothing else does; in a verdict zone that has all its data, by
+    /// all lists with positive weights, and by none with a negative one. Without a `key` only what is listed anyway.
+    fn list_test_point(&self, hits: &mut Vec<Hit>, key: Option<HitKind>) {
+        if self.zone.scoring.is_none() {
+            if hits.is_empty() {
+                hits.extend(key.and_then(|key| self.test_hit(key)));
+            }
+            return;
+        }
         hits.retain(|hit| self.weight(hit.dataset.into()) > 0);
-        let is_live = self.zone.state == ZoneState::Live;
+        let Some(key) = key.filter(|_| self.zone.state == ZoneState::Live) else { return };
         for (number, set) in self.datasets.iter().enumerate() {
-            let (place, has_key) = (
-                number as u16,
-                match key {
-                    HitKind::Ip4 => set.ip4.is_some(),
-                    _ => set.ip6.is_some(),
-                },
-            );
-            let is_missing = hits.iter().all(|hit| hit.dataset != place);
-            if is_live && has_key && is_missing && self.weight(number) > 0 {
-                hits.push(Hit { dataset: place, answer: AnswerId(1), key, test_point: true });
+            let has_key = if key == HitKind::Ip4 { set.ip4.is_some() } else { set.ip6.is_some() };
+            let dataset = number as u16;
+            let is_missing = hits.iter().all(|hit| hit.dataset != dataset);
+            if has_key && is_missing && self.weight(number) > 0 {
+                hits.push(Hit { dataset, answer: AnswerId(1), key, test_point: true });
             }
         }
         hits.sort_by_key(|hit| hit.dataset);

@@ -249,3 +249,23 @@ fn ranges_of_a_verdict_zone_are_those_whose_sum_is_enough() {
     assert_eq!(found.last(), Some(&(0x7f00_0002, 0x7f00_0002)));
     assert_eq!(section.last_ip4_before(100), Some(60));
 }
+
+/// The test point as an address of 6to4 is one of IPv4, which a sweep without these leaves out.
+#[test]
+fn a_verdict_zone_does_not_list_the_test_point_among_addresses_of_6to4() {
+    let lists = vec![(ip4(&[(1, 1)]), 2), (ip6(&[(1 << 100, 1 << 100)]), 2)];
+    let thresholds = vec![Threshold { sum: 2, a: [127, 0, 0, 2].into() }];
+    let verdict = Zone {
+        scoring: Some(Arc::new(Scoring::new(lists, thresholds))),
+        ..zone(Vec::new(), Vec::new())
+    };
+    let ip6 = |ip4_in_ip6| {
+        let options = SweepOptions { now: 0, ip4_in_ip6 };
+        let section = address_sections(&verdict, options).unwrap().next().unwrap();
+        section.ip6().map(|range| range.start).collect::<Vec<_>>()
+    };
+    assert_eq!(ip6(false), [1 << 100]);
+    let [of_6to4, mapped] = [0x2002_7f00_0002 << 80, 0xffff_7f00_0002];
+    let one = 1_u128;
+    assert_eq!(ip6(true), [0xffff_0000_0001, mapped, one << 100, 0x2002_0000_0001 << 80, of_6to4]);
+}
