@@ -3,6 +3,7 @@
 //! Both have their entries in one order, so that they are compared as they are read. Memory grows with the changes
 //! alone.
 
+use super::About;
 use super::entries::{ExportEntry, ExportKey, NameScope, Place, Walk, prefixes};
 use super::values::ExportValue;
 use crate::range::Int as _;
@@ -10,7 +11,7 @@ use crate::wire::name::NameBuf;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::Deserialize;
 use std::collections::VecDeque;
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Write};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// An earlier export as JSON lines, to be read.
@@ -182,6 +183,12 @@ impl Changes {
             next = old.next()?;
         }
         Ok(Self { since, entries })
+    }
+
+    /// Writes, as comments, what a script for sets changes.
+    pub(super) fn comment(&self, about: &About, out: &mut dyn Write) -> io::Result<()> {
+        about.comment("#", out)?;
+        writeln!(out, "# changes since content id {}", self.since)
     }
 
     /// The prefixes that were added or removed.

@@ -3,8 +3,7 @@
 
 use super::changes::{Change, Changes};
 use super::entries::{ExportEntry, ExportKey, Kinds};
-use super::{About, ExportError, FAMILIES, FormatWriter, family};
-use ipnet::{Ipv4Net, Ipv6Net};
+use super::{About, ExportError, FAMILIES, FormatWriter, family, halves};
 use std::io::{self, Write};
 
 /// What the new set is called until it takes the place of the old one: the set's name and this.
@@ -33,30 +32,14 @@ impl Ipset {
     fn line(
         &self,
         verb: &str,
+        new: &str,
         key: &ExportKey<'_>,
         end: &str,
         out: &mut dyn Write,
     ) -> io::Result<()> {
         let Some(at) = family(key) else { return Ok(()) };
         let (set, family) = (&self.set, FAMILIES[at]);
-        let new = if end.is_empty() { NEW } else { "" };
-        for key in halves(key) {
-            writeln!(out, "{verb} {set}-{family}{new} {key}{end}")?;
-        }
-        Ok(())
-    }
-}
-
-/// A key; the two halves of the one that is all addresses, which ipset does not take.
-fn halves<'k>(key: &ExportKey<'k>) -> Vec<ExportKey<'k>> {
-    match key {
-        ExportKey::Ip4(net) if net.prefix_len() == 0 => {
-            net.subnets(1).into_iter().flatten().map(|net: Ipv4Net| ExportKey::Ip4(net)).collect()
-        }
-        ExportKey::Ip6(net) if net.prefix_len() == 0 => {
-            net.subnets(1).into_iter().flatten().map(|net: Ipv6Net| ExportKey::Ip6(net)).collect()
-        }
-        other => vec![*other],
+        halves(key).try_for_each(|key| writeln!(out, "{verb} {set}-{family}{new} {key}{end}"))
     }
 }
 
@@ -70,7 +53,7 @@ impl FormatWriter for Ipset {
         let (set, counts) = (&self.set, about.counts);
         for (at, family) in ["inet", "inet6"].into_iter().enumerate() {
             let count = [counts.ip4_prefixes, counts.ip6_prefixes][at];
-            // The greatest power of two below the count: the table need not grow often.
+            // The greatest power of two up to the count: the table need not grow often.
             let buckets = (count / 2 + 1).next_power_of_two().clamp(64, 1 << 24);
             let name = FAMILIES[at];
             for (new, buckets) in [("", 64), (NEW, buckets)] {
@@ -86,7 +69,7 @@ impl FormatWriter for Ipset {
     }
 
     fn entry(&mut self, entry: &ExportEntry<'_>, out: &mut dyn Write) -> io::Result<()> {
-        self.line("add", &entry.key, "", out)
+        self.line("add", NEW, &entry.key, "", out)
     }
 
     fn tail(&mut self, out: &mut dyn Write) -> io::Result<()> {
@@ -96,22 +79,22 @@ impl FormatWriter for Ipset {
         })
     }
 
+    fn has_changes(&self) -> bool {
+        true
+    }
+
     fn changes(
         &mut self,
         about: &About,
         changes: &Changes,
         out: &mut dyn Write,
-    ) -> Option<io::Result<()>> {
-        let mut write = || {
-            about.comment("#", out)?;
-            writeln!(out, "# changes since content id {}", changes.since)?;
-            for (verb, change) in [("del", Change::Remove), ("add", Change::Add)] {
-                for key in changes.prefixes(change) {
-                    self.line(verb, &key, " -exist", out)?;
-                }
+    ) -> io::Result<()> {
+        changes.comment(about, out)?;
+        for (verb, change) in [("del", Change::Remove), ("add", Change::Add)] {
+            for key in changes.prefixes(change) {
+                self.line(verb, "", &key, " -exist", out)?;
             }
-            Ok(())
-        };
-        Some(write())
+        }
+        Ok(())
     }
 }

@@ -105,22 +105,25 @@ impl FormatWriter for Jsonl {
         Line::new(&entry.key, entry.is_excluded, entry.values).write(out)
     }
 
+    fn has_changes(&self) -> bool {
+        true
+    }
+
     fn changes(
         &mut self,
         about: &About,
         changes: &Changes,
         out: &mut dyn Write,
-    ) -> Option<io::Result<()>> {
-        Some(metadata(about, Some(changes), out).and_then(|()| {
-            changes.entries.iter().try_for_each(|(change, entry)| {
-                let key = entry.key();
-                let (word, line) = match change {
-                    Change::Remove => ("remove", Line::new(&key, false, &[])),
-                    Change::Add => ("add", Line::new(&key, entry.is_excluded, &entry.values)),
-                };
-                Line { change: Some(word), ..line }.write(out)
-            })
-        }))
+    ) -> io::Result<()> {
+        metadata(about, Some(changes), out)?;
+        changes.entries.iter().try_for_each(|(change, entry)| {
+            let key = entry.key();
+            let (word, line) = match change {
+                Change::Remove => ("remove", Line::new(&key, false, &[])),
+                Change::Add => ("add", Line::new(&key, entry.is_excluded, &entry.values)),
+            };
+            Line { change: Some(word), ..line }.write(out)
+        })
     }
 }
 

@@ -28,6 +28,7 @@ mod values;
 
 pub use changes::{Earlier, EarlierError};
 
+use crate::util::text::counted;
 use crate::zone::Zone;
 use crate::zone::sweep::SweepSection;
 use changes::Changes;
@@ -159,9 +160,14 @@ trait FormatWriter {
         Ok(())
     }
 
-    /// Writes what has changed; `None` for a format that cannot say it.
-    fn changes(&mut self, _: &About, _: &Changes, _: &mut dyn Write) -> Option<io::Result<()>> {
-        None
+    /// Whether it has a form for changes.
+    fn has_changes(&self) -> bool {
+        false
+    }
+
+    /// Writes what has changed, if there is a form for it.
+    fn changes(&mut self, _: &About, _: &Changes, _: &mut dyn Write) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -210,6 +216,9 @@ pub fn export(
             holds: writer.kinds(Kinds { addresses: true, names: true }).words(),
         });
     }
+    if since.is_some() && !writer.has_changes() {
+        return Err(ExportError::NoChanges(format.name()));
+    }
     if let Some(save) = save {
         write_whole(&mut jsonl::Jsonl, all, has, about, save)?;
     }
@@ -218,8 +227,7 @@ pub fn export(
     };
     let counts = count(&*writer, all, kinds)?;
     let changes = Changes::since(earlier, all.of(kinds, writer.detail()), &name)?;
-    let written = writer.changes(&about(counts), &changes, out);
-    written.ok_or_else(|| ExportError::NoChanges(format.name()))??;
+    writer.changes(&about(counts), &changes, out)?;
     Ok(out.flush()?)
 }
 
@@ -242,7 +250,7 @@ fn write_whole(
     out.flush()
 }
 
-/// ExportCounts what an export holds, and what it leaves out.
+/// Counts what an export holds, and what it leaves out.
 fn count(writer: &dyn FormatWriter, all: Walk<'_, '_>, kinds: Kinds) -> io::Result<ExportCounts> {
     let mut counts = ExportCounts::default();
     all.of(all.kinds(), writer.detail()).keys(&mut |key, is_excluded| {
@@ -278,13 +286,14 @@ impl About {
         let ExportCounts { ip4_prefixes, ip4_addresses, ip6_prefixes, names, left_out } = counts;
         let mut parts = Vec::new();
         if *ip4_prefixes > 0 {
-            parts.push(format!("{ip4_addresses} IPv4 addresses in {ip4_prefixes} prefixes"));
+            let addresses = counted(*ip4_addresses, "IPv4 address", "IPv4 addresses");
+            parts.push(format!("{addresses} in {}", counted(*ip4_prefixes, "prefix", "prefixes")));
         }
         if *ip6_prefixes > 0 {
-            parts.push(format!("{ip6_prefixes} IPv6 prefixes"));
+            parts.push(counted(*ip6_prefixes, "IPv6 prefix", "IPv6 prefixes"));
         }
         if *names > 0 || parts.is_empty() {
-            parts.push(format!("{names} names"));
+            parts.push(counted(*names, "name", "names"));
         }
         writeln!(out, "{sign} {}", parts.join(", "))?;
         match left_out {
@@ -304,6 +313,19 @@ fn family(key: &ExportKey<'_>) -> Option<usize> {
         ExportKey::Ip6(_) => Some(1),
         ExportKey::Name(..) => None,
     }
+}
+
+/// A key; the two halves of the one that is all addresses, for programs that do not take it.
+fn halves<'k>(key: &ExportKey<'k>) -> impl Iterator<Item = ExportKey<'k>> {
+    let (mut ip4, mut ip6, mut other) = (None, None, None);
+    match key {
+        ExportKey::Ip4(net) if net.prefix_len() == 0 => ip4 = net.subnets(1).ok(),
+        ExportKey::Ip6(net) if net.prefix_len() == 0 => ip6 = net.subnets(1).ok(),
+        key => other = Some(*key),
+    }
+    let ip4 = ip4.into_iter().flatten().map(ExportKey::Ip4);
+    let ip6 = ip6.into_iter().flatten().map(ExportKey::Ip6);
+    ip4.chain(ip6).chain(other)
 }
 
 /// A name as hosts have it: its text needs no quotes anywhere. The root is none.

@@ -72,24 +72,24 @@ impl FormatWriter for Nftables {
         self.close(out)
     }
 
+    fn has_changes(&self) -> bool {
+        true
+    }
+
     fn changes(
         &mut self,
         about: &About,
         changes: &Changes,
         out: &mut dyn Write,
-    ) -> Option<io::Result<()>> {
-        let mut write = || {
-            about.comment("#", out)?;
-            writeln!(out, "# changes since content id {}", changes.since)?;
-            // What is added may lie in what is removed.
-            for (verb, change) in [("delete", Change::Remove), ("add", Change::Add)] {
-                for key in changes.prefixes(change) {
-                    self.element(verb, &key, out)?;
-                }
-                self.close(out)?;
+    ) -> io::Result<()> {
+        changes.comment(about, out)?;
+        // What is added may lie in what is removed.
+        for (verb, change) in [("delete", Change::Remove), ("add", Change::Add)] {
+            for key in changes.prefixes(change) {
+                self.element(verb, &key, out)?;
             }
-            Ok(())
-        };
-        Some(write())
+            self.close(out)?;
+        }
+        Ok(())
     }
 }

@@ -2,9 +2,9 @@
 //! an address that is listed (`rpz-ip`).
 
 use super::entries::{Detail, ExportEntry, ExportKey, Kinds, NameScope};
-use super::{About, FormatWriter};
+use super::{About, FormatWriter, halves};
 use crate::dump::write_master_name;
-use crate::wire::name::MAX_NAME;
+use crate::wire::name::{Labels, MAX_NAME};
 use crate::zone::Soa;
 use ipnet::{Ipv4Net, Ipv6Net};
 use std::io::{self, Write};
@@ -31,8 +31,11 @@ impl FormatWriter for Rpz<'_> {
         Detail { hidden_names: true, ..Detail::default() }
     }
 
+    /// What ends in `rpz-ip` and the like is no name there, but says whom or what to block.
     fn holds(&self, key: &ExportKey<'_>, _: bool) -> bool {
-        !matches!(key, ExportKey::Name(name, _) if name.len() + ROOM > MAX_NAME)
+        let ExportKey::Name(name, _) = key else { return true };
+        let is_trigger = Labels::of(name).last().is_some_and(|last| last.starts_with(b"rpz-"));
+        name.len() + ROOM <= MAX_NAME && !is_trigger
     }
 
     /// All owners are relative: the zone takes the name that the resolver gives it.
@@ -47,10 +50,8 @@ impl FormatWriter for Rpz<'_> {
 
     fn entry(&mut self, entry: &ExportEntry<'_>, out: &mut dyn Write) -> io::Result<()> {
         let action = if entry.is_excluded { "rpz-passthru." } else { "." };
-        match entry.key {
-            // No address triggers a prefix of length 0.
-            ExportKey::Ip4(net) if net.prefix_len() == 0 => halves4(net, out),
-            ExportKey::Ip6(net) if net.prefix_len() == 0 => halves6(net, out),
+        // No address triggers a prefix of length 0.
+        halves(&entry.key).try_for_each(|key| match key {
             ExportKey::Ip4(net) => writeln!(out, "{} CNAME {action}", owner4(net)),
             ExportKey::Ip6(net) => writeln!(out, "{} CNAME {action}", owner6(net)),
             ExportKey::Name(name, scope) => {
@@ -72,18 +73,8 @@ impl FormatWriter for Rpz<'_> {
                 }
                 Ok(())
             }
-        }
+        })
     }
-}
-
-fn halves4(net: Ipv4Net, out: &mut dyn Write) -> io::Result<()> {
-    let mut halves = net.subnets(1).into_iter().flatten();
-    halves.try_for_each(|half| writeln!(out, "{} CNAME .", owner4(half)))
-}
-
-fn halves6(net: Ipv6Net, out: &mut dyn Write) -> io::Result<()> {
-    let mut halves = net.subnets(1).into_iter().flatten();
-    halves.try_for_each(|half| writeln!(out, "{} CNAME .", owner6(half)))
 }
 
 fn owner4(net: Ipv4Net) -> String {

@@ -401,11 +401,11 @@ fn what_a_format_cannot_say_is_counted() {
     let text = exported(&zone, ExportFormat::Unbound, ExportOptions::default());
     // The address, what is below a name alone, and the exclusion of a name alone.
     assert!(
-        text.contains("# 1 names\n# left out, because this format cannot say it: 3\n"),
+        text.contains("# 1 name\n# left out, because this format cannot say it: 3\n"),
         "{text}"
     );
     let text = exported(&zone, ExportFormat::Nftables, ExportOptions::default());
-    assert!(text.contains("# 1 IPv4 addresses in 1 prefixes\n# left out"), "{text}");
+    assert!(text.contains("# 1 IPv4 address in 1 prefix\n# left out"), "{text}");
 }
 
 #[test]
@@ -496,4 +496,14 @@ fn values_and_texts_stand_where_there_is_room_for_them() {
             r#"{"cidr":"2001:db8::1","values":[{"a":"127.0.0.3"}]}"#
         ]
     );
+}
+
+#[test]
+fn a_listed_name_is_no_trigger_of_a_policy_zone() {
+    let list = "bad.example\n.rpz-ip\n!32.1.2.0.192.rpz-ip\n8.0.0.0.10.rpz-client-ip\nrpz-ip.example\n";
+    let text =
+        exported(&zone(vec![dataset(list)], ""), ExportFormat::Rpz, ExportOptions::default());
+    let owners = text.lines().filter_map(|line| Some(line.split_once(" CNAME ")?.0));
+    assert_eq!(owners.collect::<Vec<_>>(), ["bad.example", "rpz-ip.example"], "{text}");
+    assert!(text.contains("; left out, because this format cannot say it: "), "{text}");
 }
