@@ -1,6 +1,7 @@
 //! Any bytes as the files of a history: the first byte says where the base ends.
 
 use dnsbld::history::{History, LoadEntry, Recent, Sought, framed};
+use std::net::Ipv4Addr;
 
 pub(crate) const TOKENS: &[&[u8]] =
     &[b"dnsbld history 1\n", b"\x00\x01", b"\x02\x01", b"\x80\x80\x01", b"\x01\x00\x00\x02\x00"];
@@ -39,6 +40,9 @@ pub(crate) fn run(bytes: &[u8]) {
             let timeline = history.timeline(&sought, u64::MAX);
             assert!(timeline.known.is_some() || timeline.entries.is_empty());
         }
+        history.within("0.0.0.0/1".parse().expect("a prefix"), u64::MAX, 9);
+        history.known(&[(Ipv4Addr::from_bits(1).into(), 1)]);
+        history.as_of(u64::MAX);
         history.fold();
     }
 }

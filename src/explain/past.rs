@@ -145,11 +145,7 @@ fn read_each<'d, T>(
 ) -> (Vec<(&'d str, T)>, Vec<String>) {
     let (mut told, mut unread) = (Vec::new(), Vec::new());
     for dataset in datasets {
-        if effort.is_over() {
-            unread.push(format!("{dataset}: the time for it was over"));
-            continue;
-        }
-        match History::read(state_dir, dataset) {
+        match History::read_until(state_dir, dataset, effort.until) {
             Ok(history) => told.push((dataset, look(&history))),
             Err(error) => unread.push(format!("{dataset}: {error}")),
         }

@@ -25,6 +25,9 @@ pub(super) const HEAD: usize = 12;
 /// The longest payload that is read or written, in bytes.
 const MAX_PAYLOAD: usize = 1 << 30;
 
+/// The most lists below one apex: more than a `combined` dataset can have.
+const MAX_LISTS: usize = 1 << 10;
+
 /// The longest text of a refusal in bytes.
 const MAX_TEXT: usize = 2000;
 
@@ -267,7 +270,7 @@ impl<'b> Body<'b> {
         std::iter::from_fn(move || {
             let place = ListPlace {
                 apex: NameBuf::from_wire(bytes.bytes()?)?,
-                number: bytes.small()?,
+                number: bytes.small().filter(|number| *number < MAX_LISTS)?,
                 space: Space::from_byte(bytes.byte()?)?,
             };
             let operation = Operation::from_number(bytes.number()?)?;

@@ -9,8 +9,10 @@ use super::block::{self, BaseHead, Block, Body, LoadHead, RefusedEntry};
 use crate::snapshot::folder::file_name;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
+use std::ops::ControlFlow;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 /// The folder in the state folder.
 pub(super) const NAME: &str = "history";
@@ -32,7 +34,7 @@ pub(super) fn folder(state_dir: &Path, dataset: &str) -> PathBuf {
 /// A segment of a log.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct Segment {
-    /// The number of its first load, or of the load before if it begins with a refusal.
+    /// The number of the first load in it, or of the next load if it has none.
     pub(super) number: u64,
     /// The day of its first block, in days since 1970.
     pub(super) day: u64,
@@ -113,23 +115,51 @@ pub(super) enum Step<'b> {
 }
 
 impl LogBytes {
-    /// Reads a log, which a server may go on with meanwhile.
-    pub(super) fn read(folder: &Path) -> io::Result<Self> {
+    /// Reads a log, which a server may go on with meanwhile; no further file once `until` is reached, which is an
+    /// error then.
+    pub(super) fn read(folder: &Path, until: Option<Instant>) -> io::Result<Self> {
+        let read = |name: &str| match until.is_some_and(|until| Instant::now() >= until) {
+            true => Err(io::Error::new(ErrorKind::TimedOut, "the time for it was over")),
+            false => read_file(&folder.join(name)),
+        };
         let mut bytes = Self::default();
         // The base last: what becomes part of it meanwhile is skipped, or missed without harm.
         for (segment, _) in segments(folder)? {
-            bytes.segments.extend(read_file(&folder.join(segment.file_name()))?);
+            bytes.segments.extend(read(&segment.file_name())?);
         }
-        bytes.base = read_file(&folder.join(BASE))?;
+        bytes.base = read(BASE)?;
         Ok(bytes)
     }
 
     /// Walks through a log, the oldest load first.
     pub(super) fn walk<'b>(&'b self, take: &mut dyn FnMut(Step<'b>)) {
+        let _ = self.try_walk(&mut |step| {
+            take(step);
+            ControlFlow::Continue(())
+        });
+    }
+
+    /// Walks through a log up to a time, in seconds since 1970: it ends in front of the first load after it.
+    pub(super) fn walk_until<'b>(&'b self, until: u64, take: &mut dyn FnMut(Step<'b>)) {
+        let _ = self.try_walk(&mut |step| {
+            if let Step::Load(head, _) | Step::Unconnected(head) = &step
+                && head.time > until
+            {
+                return ControlFlow::Break(());
+            }
+            take(step);
+            ControlFlow::Continue(())
+        });
+    }
+
+    fn try_walk<'b>(
+        &'b self,
+        take: &mut dyn FnMut(Step<'b>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
         let mut through = 0;
         let mut next = None;
         if let Some((head, loads)) = self.base.as_deref().and_then(base) {
-            loads.into_iter().for_each(|(head, body)| take(Step::Load(head, body)));
+            loads.into_iter().try_for_each(|(head, body)| take(Step::Load(head, body)))?;
             (through, next) = (head.number, Some(head.number + 1));
         }
         for segment in &self.segments {
@@ -138,17 +168,18 @@ impl LogBytes {
                     Block::Load(head, _) if head.number <= through => {}
                     Block::Load(head, body) if head.is_whole || next == Some(head.number) => {
                         next = head.number.checked_add(1);
-                        take(Step::Load(head, body));
+                        take(Step::Load(head, body))?;
                     }
                     Block::Load(head, _) => {
                         next = None;
-                        take(Step::Unconnected(head));
+                        take(Step::Unconnected(head))?;
                     }
-                    Block::Refusal(refusal) => take(Step::Refusal(refusal)),
+                    Block::Refusal(refusal) => take(Step::Refusal(refusal))?,
                     Block::Base(_) => {}
                 }
             }
         }
+        ControlFlow::Continue(())
     }
 }
 

@@ -29,7 +29,7 @@ impl History {
     /// What it tells of each of these addresses around a moment, in seconds since 1970.
     pub fn known(&self, asked: &[(IpAddr, u64)]) -> Vec<Known> {
         let mut watch = Watch::new(asked);
-        self.bytes().walk(&mut |step| match step {
+        self.0.walk(&mut |step| match step {
             Step::Load(head, body) => watch.load(&head, body),
             Step::Unconnected(head) => watch.cut(head.time),
             Step::Refusal(_) => {}

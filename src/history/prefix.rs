@@ -48,11 +48,9 @@ impl History {
         };
         let timeline = PrefixTimeline::default();
         let mut walk = Walk { space, first, last, most, listed: BTreeMap::new(), timeline };
-        let mut is_over = false;
-        self.0.walk(&mut |step| match step {
-            Step::Load(head, body) if head.time <= until && !is_over => walk.load(&head, body),
-            Step::Unconnected(head) if head.time <= until && !is_over => walk.cut(&head),
-            Step::Load(..) | Step::Unconnected(_) => is_over = true,
+        self.0.walk_until(until, &mut |step| match step {
+            Step::Load(head, body) => walk.load(&head, body),
+            Step::Unconnected(head) => walk.cut(&head),
             Step::Refusal(_) => {}
         });
         let Walk { listed, mut timeline, .. } = walk;

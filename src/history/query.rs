@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
+use std::time::Instant;
 
 /// What is looked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -85,17 +86,22 @@ impl History {
     ///
     /// Those of the system.
     pub fn read(state_dir: &Path, dataset: &str) -> io::Result<Self> {
-        Ok(Self(LogBytes::read(&folder(state_dir, dataset))?))
+        Self::read_until(state_dir, dataset, None)
+    }
+
+    /// As [`read`](Self::read), but no further file once `until` is reached.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system; [`io::ErrorKind::TimedOut`] if not all was read by then.
+    pub fn read_until(state_dir: &Path, dataset: &str, until: Option<Instant>) -> io::Result<Self> {
+        Ok(Self(LogBytes::read(&folder(state_dir, dataset), until)?))
     }
 
     /// A history from the bytes of its files: of the base, and of the segments, the oldest first. For those who try
     /// what damaged bytes do.
     pub fn from_bytes(base: Option<Vec<u8>>, segments: Vec<Vec<u8>>) -> Self {
         Self(LogBytes { base, segments })
-    }
-
-    pub(super) fn bytes(&self) -> &LogBytes {
-        &self.0
     }
 
     /// The base that it would become if all of it were old; `None` if its end does not tell what is listed.
@@ -107,13 +113,9 @@ impl History {
     pub fn timeline(&self, sought: &Sought, until: u64) -> Timeline {
         let mut timeline = Timeline::default();
         let keys = Keys::of(sought);
-        let mut is_over = false;
-        self.0.walk(&mut |step| match step {
-            Step::Load(head, body) if head.time <= until && !is_over => {
-                timeline.load(&head, body, &keys);
-            }
-            Step::Unconnected(head) if head.time <= until && !is_over => timeline.cut(head.time),
-            Step::Load(..) | Step::Unconnected(_) => is_over = true,
+        self.0.walk_until(until, &mut |step| match step {
+            Step::Load(head, body) => timeline.load(&head, body, &keys),
+            Step::Unconnected(head) => timeline.cut(head.time),
             Step::Refusal(_) => {}
         });
         timeline

@@ -1,7 +1,7 @@
 //! The newest loads, and the keys that one of them is about.
 
 use super::block::{Block, Body, Keys, ListPlace, ListedValues, LoadHead, Operation, Space};
-use super::files::{LogBytes, blocks, folder, read_file, segments};
+use super::files::{LogBytes, Segment, blocks, folder, read_file, segments};
 use super::query::{LoadEntry, Turn};
 use crate::trie::names::key_text;
 use crate::zone::diff::Key;
@@ -73,16 +73,11 @@ impl Recent {
     /// Those of the system.
     pub fn read_load(state_dir: &Path, dataset: &str, number: u64) -> io::Result<Self> {
         let folder = folder(state_dir, dataset);
-        let mut log = LogBytes::default();
         let segments = segments(&folder)?;
-        // One that begins with a refusal has the number of the load before.
-        let last = segments.iter().rev().filter(|(segment, _)| segment.number <= number);
-        for (segment, _) in last.take(2) {
-            if let Some(bytes) = read_file(&folder.join(segment.file_name()))? {
-                log.segments.insert(0, bytes);
-            }
-        }
-        Ok(Self(log))
+        let segment = segments.iter().rev().find(|(segment, _)| segment.number <= number);
+        let read = |(segment, _): &(Segment, u64)| read_file(&folder.join(segment.file_name()));
+        let bytes = segment.map(read).transpose()?.flatten();
+        Ok(Self(LogBytes { base: None, segments: bytes.into_iter().collect() }))
     }
 
     /// The newest part of a log from the bytes of segments, the oldest first. For those who try what damaged bytes

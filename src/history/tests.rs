@@ -157,6 +157,34 @@ fn differences(old: &Dataset, new: &Dataset) -> Vec<String> {
     told
 }
 
+#[test]
+fn no_file_is_read_when_the_time_is_over() {
+    let state = tempfile::tempdir().unwrap();
+    write(state.path(), &[Act::Load([1; KEYS])], 1000);
+    let read =
+        |until| History::read_until(state.path(), "bl", Some(until)).map(|it| it.loads().len());
+    let now = std::time::Instant::now();
+    assert_eq!(read(now).unwrap_err().kind(), std::io::ErrorKind::TimedOut);
+    assert_eq!(read(now + std::time::Duration::from_secs(600)).unwrap(), 1);
+}
+
+/// Damaged bytes, whose sum is right, name a list that no dataset can have.
+#[test]
+fn regression_the_number_of_a_list_makes_no_version_grow() {
+    let mut load = vec![0, 1, 1, 1, 1, 1];
+    load.extend([0; 8]);
+    load.extend([1, 0, 0, 0, 1, 0]);
+    for (number, is_listed) in [(&[0u8][..], true), (&[0xff, 0xff, 0xff, 0xff, 0xff, 0x7f], false)]
+    {
+        let group = [number, &[0, 1, 0, 1, 1]].concat();
+        let block = super::block::framed(&[&load[..], &group].concat());
+        let history = History::from_bytes(None, vec![[MAGIC, &block].concat()]);
+        let (_, dataset) = history.as_of(u64::MAX).unwrap();
+        assert_eq!(dataset.ip4.is_some(), is_listed);
+        assert!(dataset.subzones.is_none());
+    }
+}
+
 /// A day of refusals alone becomes part of a base that lists nothing, or whose newest load has left nothing.
 #[test]
 fn regression_a_base_stays_when_only_refusals_are_added() {
@@ -516,6 +544,9 @@ proptest! {
         for sought in sought(1) {
             history.timeline(&sought, u64::MAX);
         }
+        history.within("0.0.0.0/1".parse().unwrap(), u64::MAX, 9);
+        history.known(&[(Ipv4Addr::from_bits(1).into(), 1)]);
+        history.as_of(u64::MAX);
         history.fold();
     }
 }

@@ -50,17 +50,16 @@ pub fn comparable(dataset: &Dataset) -> Option<Dataset> {
 /// The newest load up to a time, if one is left, and what was listed then. `None` if a load is missing.
 fn version(log: &LogBytes, time: u64) -> Option<(Option<LoadHead>, Dataset)> {
     let mut loads: Vec<(LoadHead, Body<'_>)> = Vec::new();
-    let (mut is_cut, mut is_over) = (false, false);
-    log.walk(&mut |step| match step {
-        Step::Load(head, body) if head.time <= time && !is_over => {
+    let mut is_cut = false;
+    log.walk_until(time, &mut |step| match step {
+        Step::Load(head, body) => {
             is_cut = false;
             loads.push((head, body));
         }
-        Step::Unconnected(head) if head.time <= time && !is_over => {
+        Step::Unconnected(_) => {
             is_cut = true;
             loads.clear();
         }
-        Step::Load(..) | Step::Unconnected(_) => is_over = true,
         Step::Refusal(_) => {}
     });
     if is_cut {
