@@ -12,21 +12,24 @@ use crate::common::{Daemon, Ended, Setup, dnsbld};
 
 const SOON: Duration = Duration::from_secs(10);
 
-/// Two lists, with an allow list before both zones.
+/// Two lists, with an allow list before both zones, and one without.
 fn setup() -> Setup {
     let setup = Setup::new();
     setup.write("net", "# of a feed\n192.0.2.0/24 :3:E-4711 see $\n");
     setup.write("names", ".bad.example\n");
+    setup.write("other", "192.0.2.1\n");
     setup.write("own", "192.0.2.7 # ticket 4711\n198.51.100.1 # an old customer\n203.0.113.0/24\n");
     setup.write("own-names", "mail.bad.example\n");
     setup.configure(
         "state-dir = 'state'\ncontrol = 'control'",
         "[[dataset]]\nname = 'net'\ntype = 'ip4trie'\nfiles = ['net']\n\
          [[dataset]]\nname = 'names'\ntype = 'dnset'\nfiles = ['names']\n\
+         [[dataset]]\nname = 'other'\ntype = 'ip4trie'\nfiles = ['other']\n\
          [[dataset]]\nname = 'own'\ntype = 'ip4trie'\nfiles = ['own']\n\
          [[dataset]]\nname = 'own-names'\ntype = 'dnset'\nfiles = ['own-names']\n\
          [[zone]]\nname = 'bl.test'\ndatasets = ['net']\nallow = ['own']\n\
-         [[zone]]\nname = 'names.test'\ndatasets = ['names']\nallow = ['own-names']\n",
+         [[zone]]\nname = 'names.test'\ndatasets = ['names']\nallow = ['own-names']\n\
+         [[zone]]\nname = 'other.test'\ndatasets = ['other']\n",
     );
     setup
 }
@@ -48,7 +51,7 @@ fn what_an_allow_list_lets_in_is_counted_and_kept() {
     let folder = server.path("");
     let nothing = report(&folder, &["overrides"]);
     assert_eq!(nothing.code, 1, "{nothing:?}");
-    assert!(nothing.out.contains("no allow list has changed an answer"), "{nothing:?}");
+    assert!(nothing.out.ends_with(", no allow list has changed an answer\n"), "{nothing:?}");
 
     ask(&server, "7.2.0.192.bl.test", NXDomain, 3);
     // Names below it are listed.
@@ -73,6 +76,10 @@ fn what_an_allow_list_lets_in_is_counted_and_kept() {
     }
     assert!(!told.out.contains("203.0.113"), "{}", told.out);
 
+    let none = report(&folder, &["overrides", "--days", "1", "other"]);
+    assert_eq!(none.code, 1, "{none:?}");
+    assert!(none.out.ends_with(", no allow list has changed an answer of other\n"), "{none:?}");
+
     let unused = report(&folder, &["unused-allow", "own"]);
     assert_eq!(unused.code, 0, "{unused:?}");
     assert!(unused.out.contains("own: of 3 entries, 2 changed no answer since 20"), "{unused:?}");
@@ -83,10 +90,16 @@ fn what_an_allow_list_lets_in_is_counted_and_kept() {
     assert_eq!(none.code, 1, "{none:?}");
     assert!(none.out.contains("own-names: of 1 entry, none changed no answer"), "{none:?}");
 
-    for report_of in ["overrides", "unused-allow"] {
-        let unknown = report(&folder, &[report_of, "nets"]);
-        assert_eq!(unknown.code, 1, "{unknown:?}");
-        assert!(unknown.err.contains("there is no dataset \"nets\"; there are net"), "{unknown:?}");
+    // 1 would say that there is nothing to tell.
+    for (report_of, list, known) in [
+        ("overrides", "nets", "net, names, other"),
+        ("overrides", "own", "net, names, other"),
+        ("unused-allow", "net", "own, own-names"),
+    ] {
+        let unknown = report(&folder, &[report_of, list]);
+        assert_eq!((unknown.code, &*unknown.out), (2, ""), "{unknown:?}");
+        let says = format!("there is no such list: {list:?}; there are {known}\n");
+        assert!(unknown.err.ends_with(&says), "{unknown:?}");
     }
 
     // A restart forgets nothing, and goes on.
@@ -104,6 +117,13 @@ fn what_an_allow_list_lets_in_is_counted_and_kept() {
     assert_eq!(sender["allowed_by"]["text"], "192.0.2.7 # ticket 4711");
     let text = include_str!("../docs/reports.md");
     for object in [&json, list, sender] {
+        for field in object.as_object().expect("an object").keys() {
+            assert!(text.contains(&format!("`{field}`")), "docs/reports.md lacks {field}");
+        }
+    }
+    let json = report(&folder, &["unused-allow", "--json", "own"]).out;
+    let json: Value = serde_json::from_str(&json).expect("it is JSON");
+    for object in [&json, &json["lists"][0], &json["lists"][0]["unused"][0]] {
         for field in object.as_object().expect("an object").keys() {
             assert!(text.contains(&format!("`{field}`")), "docs/reports.md lacks {field}");
         }

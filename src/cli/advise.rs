@@ -1,8 +1,7 @@
 //! `dnsbld advise`
 
 use super::client::{Answer, Client};
-use super::print;
-use crate::config;
+use super::{print, with_failures_apart};
 use crate::daemon::request::{CodesReport, ControlRequest};
 use crate::explain::advise::{AdviceFinding, ListClient, ZoneCodes, codes, judge};
 use crate::explain::offline::{load_all, zones};
@@ -17,9 +16,6 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-
-/// The exit code if it could not be done.
-const FAILED: u8 = 2;
 
 /// Print the configuration of a program that asks the zones, made of the values that are in the data; or judge one
 /// that exists.
@@ -68,16 +64,9 @@ impl Advise {
     ///
     /// # Errors
     ///
-    /// [`config::Errors`] if the configuration cannot be used.
+    /// [`crate::config::Errors`] if the configuration cannot be used.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        match self.advise() {
-            Err(error) if !error.is::<config::Errors>() => {
-                // If standard error is closed, nobody can be told.
-                let _ = writeln!(io::stderr(), "dnsbld: {error:#}");
-                Ok(ExitCode::from(FAILED))
-            }
-            done => done,
-        }
+        with_failures_apart(self.advise())
     }
 
     fn advise(&self) -> anyhow::Result<ExitCode> {

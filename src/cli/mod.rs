@@ -70,6 +70,7 @@ use crate::util::signals;
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use log::Lines;
+use preview::UNKNOWN;
 use serve::Prepared;
 use std::io::{self, IsTerminal, Write as _};
 use std::path::{Path, PathBuf};
@@ -272,6 +273,19 @@ fn is_want_of_room(error: &anyhow::Error) -> bool {
             .chain()
             .filter_map(|cause| cause.downcast_ref().and_then(code))
             .any(|code| [libc::EAGAIN, libc::EMFILE, libc::ENFILE, libc::ENOMEM].contains(&code))
+}
+
+/// The outcome of a command whose exit code 1 is an answer: its failures are told here, and have a code of their own.
+/// What is wrong with the configuration has one already.
+fn with_failures_apart(done: anyhow::Result<ExitCode>) -> anyhow::Result<ExitCode> {
+    match done {
+        Err(error) if !error.is::<config::Errors>() => {
+            // If standard error is closed, nobody can be told.
+            let _ = writeln!(io::stderr(), "dnsbld: {error:#}");
+            Ok(ExitCode::from(UNKNOWN))
+        }
+        done => done,
+    }
 }
 
 /// Writes a result to standard output.

@@ -2,8 +2,7 @@
 
 mod text;
 
-use super::preview::UNKNOWN;
-use super::print;
+use super::{print, with_failures_apart};
 use crate::explain::offline::{load_all, zones};
 use crate::replay::{
     ClientTally, Clients, EarlierListing, ListFigures, LogFormat, Question, ReplayFigures,
@@ -32,8 +31,7 @@ const BUFFER: usize = 1 << 20;
 ///
 /// It reads logs of Postfix, Exim, rspamd and MDaemon, which may be packed by gzip; the sort of each line is
 /// recognised. The lists are what the server accepted last, or else the files of the configuration; no server is
-/// asked. The exit code is 0, or 1 if no line has a
-/// client, 2 if that cannot be told.
+/// asked. The exit code is 0, or 1 if no line has a client, 2 if that cannot be told.
 #[derive(Args, Debug)]
 pub struct Replay {
     /// The configuration with the lists [default: as for `dnsbld serve`].
@@ -115,24 +113,12 @@ impl Replay {
     ///
     /// # Errors
     ///
-    /// [`crate::config::Errors`] if the configuration cannot be used; or if the result cannot be printed.
+    /// [`crate::config::Errors`] if the configuration cannot be used.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        match self.tell() {
-            Err(error) if error.is::<crate::config::Errors>() => Err(error),
-            Err(error) => {
-                // If standard error is closed, nobody can be told.
-                let _ = writeln!(io::stderr(), "dnsbld: {error:#}");
-                Ok(ExitCode::from(UNKNOWN))
-            }
-            Ok((text, code)) => {
-                print(&text)?;
-                Ok(ExitCode::from(code))
-            }
-        }
+        with_failures_apart(self.tell())
     }
 
-    /// What comes of it, and the exit code.
-    fn tell(&self) -> anyhow::Result<(String, u8)> {
+    fn tell(&self) -> anyhow::Result<ExitCode> {
         let settings = super::config_source(self.config.as_deref())?.load()?.settings;
         let now = unix_time();
         let rules =
@@ -160,11 +146,11 @@ impl Replay {
         let earlier = state_dir.map(|folder| earlier(folder, &lists, &sorted)).transpose();
         let earlier = earlier.context("the history of a list cannot be read")?.unwrap_or_default();
         let report = Report::new(&clients, &sorted, figures, earlier);
-        let text = match self.json {
+        print(&match self.json {
             true => serde_json::to_string_pretty(&report)? + "\n",
             false => text::of(&report),
-        };
-        Ok((text, u8::from(sorted.is_empty())))
+        })?;
+        Ok(ExitCode::from(u8::from(sorted.is_empty())))
     }
 
     fn question(&self) -> Question {

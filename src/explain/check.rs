@@ -213,7 +213,7 @@ impl DatasetExplanation {
 
 /// The dataset with a name, or the combined one of which that is a section: such a name stands behind that of the
 /// dataset.
-pub(super) fn whole<'s>(settings: &'s Settings, name: &str) -> Option<&'s config::Dataset> {
+pub(crate) fn whole<'s>(settings: &'s Settings, name: &str) -> Option<&'s config::Dataset> {
     settings.dataset(name).or_else(|| settings.dataset(name.rsplit_once('/')?.0))
 }
 

@@ -4,17 +4,22 @@ mod overrides;
 mod unused;
 
 use super::client::{Answer, Client};
-use crate::config::{ConfigSource, Settings};
+use super::{print, with_failures_apart};
+use crate::config::{ConfigSource, Settings, Usage};
 use crate::daemon::request::ControlRequest;
-use crate::explain::check::DatasetFacts;
-use crate::status::{OverridesStatus, Status};
+use crate::explain::check::{DatasetFacts, whole};
+use crate::status::{OverridesStatus, SCHEMA, Status, Time};
+use anyhow::ensure;
 use clap::{Args, Subcommand};
+use overrides::OverridesReport;
+use serde::Serialize;
 use std::process::ExitCode;
+use unused::UnusedAllowReport;
 
 /// Tell what allow lists do, for the operators of blocklists and for your own: reports of what the running server
 /// has counted.
 ///
-/// The exit code is 0 if there is something to tell, 1 if there is nothing, 2 if no server answers.
+/// The exit code is 0 if there is something to tell, 1 if there is nothing, 2 if that cannot be told.
 #[derive(Args, Debug)]
 pub struct Report {
     #[command(subcommand)]
@@ -23,8 +28,8 @@ pub struct Report {
 
 #[derive(Subcommand, Debug)]
 enum What {
-    Overrides(overrides::OverridesReport),
-    UnusedAllow(unused::UnusedAllowReport),
+    Overrides(OverridesReport),
+    UnusedAllow(UnusedAllowReport),
 }
 
 impl Report {
@@ -32,26 +37,57 @@ impl Report {
     ///
     /// # Errors
     ///
-    /// [`crate::config::Errors`] if the configuration cannot be used; if the server refuses, or if the report
-    /// cannot be printed.
+    /// [`crate::config::Errors`] if the configuration cannot be used.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        match self.what {
+        with_failures_apart(match self.what {
             What::Overrides(report) => report.run(),
             What::UnusedAllow(report) => report.run(),
-        }
+        })
     }
+}
+
+/// Of which server a report is, of which days, and its form.
+#[derive(Args, Debug)]
+struct Options {
+    #[command(flatten)]
+    client: Client,
+    /// Print JSON, as docs/reports.md explains it.
+    #[arg(long, conflicts_with = "csv")]
+    json: bool,
+    /// Print CSV with a head line (RFC 4180).
+    #[arg(long)]
+    csv: bool,
+    /// Look at the last so many days [default: at all that was counted].
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u64).range(1..))]
+    days: Option<u64>,
+    /// Tell of these lists alone: datasets, or sections of combined ones.
+    #[arg(value_name = "LIST")]
+    lists: Vec<String>,
 }
 
 /// What a server has counted, and what it serves.
 struct Counted {
     overrides: OverridesStatus,
+    /// The time from which on the report tells.
+    since: Time,
     status: Status,
     settings: Settings,
 }
 
-impl Counted {
-    /// Asks the server; the exit code if none answers.
-    fn ask(client: &Client) -> anyhow::Result<Result<Self, ExitCode>> {
+#[derive(Serialize)]
+struct JsonReport<'a, L> {
+    schema: u32,
+    time: Time,
+    since: Time,
+    floor: u64,
+    unnamed: u64,
+    lists: &'a [L],
+}
+
+impl Options {
+    /// Asks the server; the exit code if none answers. The lists that are named must be of this use.
+    fn ask(&self, is_of_use: fn(&Usage) -> bool) -> anyhow::Result<Result<Counted, ExitCode>> {
+        let client = &self.client;
         let overrides: OverridesStatus = match client.ask(&ControlRequest::Overrides {})? {
             Err(unreachable) => return Ok(Err(unreachable.tell())),
             Ok(Answer::Refused(refused)) => anyhow::bail!(refused.error),
@@ -67,30 +103,49 @@ impl Counted {
             None => ConfigSource::file(&status.server.config),
         };
         let settings = source.load()?.settings;
-        Ok(Ok(Self { overrides, status, settings }))
-    }
-
-    /// Makes sure that the lists that were named are there: datasets, or sections of combined ones.
-    fn know(&self, lists: &[String]) -> anyhow::Result<()> {
-        for list in lists {
-            let dataset = list.split_once('/').map_or(&**list, |(dataset, _)| dataset);
-            anyhow::ensure!(
-                self.settings.dataset(list).or_else(|| self.settings.dataset(dataset)).is_some(),
-                "there is no dataset {dataset:?}; there are {}",
-                self.settings.datasets.iter().map(|set| &*set.name).collect::<Vec<_>>().join(", ")
+        for list in &self.lists {
+            let known = settings.datasets.iter().filter(|set| is_of_use(&set.usage));
+            ensure!(
+                whole(&settings, list).is_some_and(|set| is_of_use(&set.usage)),
+                "there is no such list: {list:?}; there are {}",
+                known.map(|set| &*set.name).collect::<Vec<_>>().join(", ")
             );
         }
-        Ok(())
+        let days_ago = |days: u64| {
+            let seconds = i64::try_from(days.saturating_mul(86_400)).unwrap_or(i64::MAX);
+            overrides.time.0.saturating_sub(seconds)
+        };
+        let since = Time(self.days.map_or(i64::MIN, days_ago).max(overrides.since.0));
+        Ok(Ok(Counted { overrides, since, status, settings }))
     }
 
+    /// Prints the report in the form that is wanted.
+    fn print<L: Serialize>(
+        &self,
+        counted: &Counted,
+        lists: &[L],
+        csv: impl FnOnce() -> String,
+        text: impl FnOnce() -> String,
+    ) -> anyhow::Result<()> {
+        print(&if self.json {
+            counted.to_json(lists)?
+        } else if self.csv {
+            csv()
+        } else {
+            text()
+        })
+    }
+}
+
+impl Counted {
     fn facts(&self, dataset: &str) -> DatasetFacts {
         self.status.facts(dataset)
     }
 
-    /// The time so many days ago, in seconds since 1970.
-    fn days_ago(&self, days: u64) -> i64 {
-        let seconds = i64::try_from(days.saturating_mul(86_400)).unwrap_or(i64::MAX);
-        self.overrides.time.0.saturating_sub(seconds)
+    fn to_json<L: Serialize>(&self, lists: &[L]) -> anyhow::Result<String> {
+        let OverridesStatus { time, floor, unnamed, .. } = self.overrides;
+        let report = JsonReport { schema: SCHEMA, time, since: self.since, floor, unnamed, lists };
+        Ok(serde_json::to_string_pretty(&report)? + "\n")
     }
 
     /// What must be known of a count that is not whole.

@@ -1,11 +1,11 @@
 //! `dnsbld report overrides`
 
-use super::{Counted, csv_line};
-use crate::cli::client::Client;
-use crate::cli::print;
+use super::{Counted, Options, csv_line};
+use crate::config;
+use crate::explain::check::whole;
 use crate::explain::covering::Covering;
 use crate::explain::overrides::{OverrideEntries, entries_of};
-use crate::status::{OverrideStatus, SCHEMA, Time};
+use crate::status::{OverrideStatus, Time};
 use crate::util::text::counted;
 use clap::Args;
 use serde::Serialize;
@@ -17,22 +17,10 @@ use std::process::ExitCode;
 #[derive(Args, Debug)]
 pub(super) struct OverridesReport {
     #[command(flatten)]
-    client: Client,
-    /// Print JSON, as docs/reports.md explains it.
-    #[arg(long, conflicts_with = "csv")]
-    json: bool,
-    /// Print CSV with a head line (RFC 4180).
-    #[arg(long)]
-    csv: bool,
+    options: Options,
     /// Tell of that many senders of each blocklist, the commonest; 0 for all.
     #[arg(long, value_name = "NUMBER", default_value_t = 50)]
     limit: usize,
-    /// Tell of senders that were let in within the last so many days.
-    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u64).range(1..))]
-    days: Option<u64>,
-    /// Tell of these blocklists alone: datasets, or sections of combined ones.
-    #[arg(value_name = "LIST")]
-    lists: Vec<String>,
 }
 
 /// The senders that one blocklist has.
@@ -58,39 +46,23 @@ struct SenderReport {
     allowed_by: Option<Covering>,
 }
 
-#[derive(Serialize)]
-struct JsonReport<'a> {
-    schema: u32,
-    time: Time,
-    since: Time,
-    floor: u64,
-    unnamed: u64,
-    lists: &'a [ListReport],
-}
-
 impl OverridesReport {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let counted = match Counted::ask(&self.client)? {
+        let counted = match self.options.ask(|usage| usage.lists)? {
             Ok(counted) => counted,
             Err(code) => return Ok(code),
         };
-        counted.know(&self.lists)?;
         let lists = self.lists(&counted);
-        print(&if self.json {
-            json(&counted, &lists)?
-        } else if self.csv {
-            csv(&lists)
-        } else {
-            text(&counted, &lists)
-        })?;
+        let text = || text(&counted, &lists, &self.options.lists);
+        self.options.print(&counted, &lists, || csv(&lists), text)?;
         Ok(ExitCode::from(u8::from(lists.is_empty())))
     }
 
     /// What is to be told, by list.
     fn lists(&self, counted: &Counted) -> Vec<ListReport> {
-        let after = self.days.map_or(i64::MIN, |days| counted.days_ago(days));
+        let named = &self.options.lists;
         let is_told = |it: &&OverrideStatus| {
-            it.last.0 >= after && (self.lists.is_empty() || self.lists.contains(&it.key.list))
+            it.last >= counted.since && (named.is_empty() || named.contains(&it.key.list))
         };
         let told: Vec<_> = counted.overrides.overrides.iter().filter(is_told).collect();
         let mut names: Vec<_> = told.iter().map(|it| &it.key.list).collect();
@@ -122,10 +94,9 @@ impl OverridesReport {
 
 /// The zones that list what a dataset, or a section of it, lists.
 fn zones(counted: &Counted, list: &str) -> Vec<String> {
-    let has = |name: &String| {
-        name == list || list.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('/'))
-    };
-    let zones = counted.settings.zones.iter().filter(|zone| zone.datasets.iter().any(has));
+    let set = whole(&counted.settings, list);
+    let lists = |zone: &&config::Zone| set.is_some_and(|set| zone.datasets.contains(&set.name));
+    let zones = counted.settings.zones.iter().filter(lists);
     zones.map(|zone| zone.name.to_string()).collect()
 }
 
@@ -150,19 +121,6 @@ impl SenderReport {
         let most = if self.error > 0 { "up to " } else { "" };
         format!("{most}{}", counted(self.count, "time", "times"))
     }
-}
-
-fn json(counted: &Counted, lists: &[ListReport]) -> anyhow::Result<String> {
-    let told = &counted.overrides;
-    let report = JsonReport {
-        schema: SCHEMA,
-        time: told.time,
-        since: told.since,
-        floor: told.floor,
-        unnamed: told.unnamed,
-        lists,
-    };
-    Ok(serde_json::to_string_pretty(&report)? + "\n")
 }
 
 fn csv(lists: &[ListReport]) -> String {
@@ -210,14 +168,15 @@ fn cells(entry: Option<&Covering>) -> [String; 3] {
         .map_or_else(Default::default, |it| [it.text.clone(), it.file.clone(), it.line.to_string()])
 }
 
-fn text(counted: &Counted, lists: &[ListReport]) -> String {
-    let told = &counted.overrides;
+fn text(counted: &Counted, lists: &[ListReport], named: &[String]) -> String {
+    let (since, now) = (counted.since, counted.overrides.time);
     let mut out = String::new();
     if lists.is_empty() {
-        let _ = writeln!(out, "since {}, no allow list has changed an answer", told.since);
+        let of = if named.is_empty() { String::new() } else { format!(" of {}", named.join(", ")) };
+        let _ = writeln!(out, "since {since}, no allow list has changed an answer{of}");
     }
     for list in lists {
-        of_list(&mut out, list, told.since, told.time);
+        of_list(&mut out, list, since, now);
     }
     out.extend(counted.caveat());
     out
