@@ -83,12 +83,7 @@ impl FormatWriter for Ipset {
         true
     }
 
-    fn changes(
-        &mut self,
-        about: &About,
-        changes: &Changes,
-        out: &mut dyn Write,
-    ) -> io::Result<()> {
+    fn changes(&mut self, about: &About, changes: &Changes, out: &mut dyn Write) -> io::Result<()> {
         changes.comment(about, out)?;
         for (verb, change) in [("del", Change::Remove), ("add", Change::Add)] {
             for key in changes.prefixes(change) {

@@ -109,12 +109,7 @@ impl FormatWriter for Jsonl {
         true
     }
 
-    fn changes(
-        &mut self,
-        about: &About,
-        changes: &Changes,
-        out: &mut dyn Write,
-    ) -> io::Result<()> {
+    fn changes(&mut self, about: &About, changes: &Changes, out: &mut dyn Write) -> io::Result<()> {
         metadata(about, Some(changes), out)?;
         changes.entries.iter().try_for_each(|(change, entry)| {
             let key = entry.key();

@@ -76,12 +76,7 @@ impl FormatWriter for Nftables {
         true
     }
 
-    fn changes(
-        &mut self,
-        about: &About,
-        changes: &Changes,
-        out: &mut dyn Write,
-    ) -> io::Result<()> {
+    fn changes(&mut self, about: &About, changes: &Changes, out: &mut dyn Write) -> io::Result<()> {
         changes.comment(about, out)?;
         // What is added may lie in what is removed.
         for (verb, change) in [("delete", Change::Remove), ("add", Change::Add)] {

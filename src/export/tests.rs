@@ -500,7 +500,8 @@ fn values_and_texts_stand_where_there_is_room_for_them() {
 
 #[test]
 fn a_listed_name_is_no_trigger_of_a_policy_zone() {
-    let list = "bad.example\n.rpz-ip\n!32.1.2.0.192.rpz-ip\n8.0.0.0.10.rpz-client-ip\nrpz-ip.example\n";
+    let list =
+        "bad.example\n.rpz-ip\n!32.1.2.0.192.rpz-ip\n8.0.0.0.10.rpz-client-ip\nrpz-ip.example\n";
     let text =
         exported(&zone(vec![dataset(list)], ""), ExportFormat::Rpz, ExportOptions::default());
     let owners = text.lines().filter_map(|line| Some(line.split_once(" CNAME ")?.0));

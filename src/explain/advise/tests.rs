@@ -189,3 +189,67 @@ fn patterns_of_postfix_are_read() {
         assert_eq!(Test::pattern(bad), None, "{bad}");
     }
 }
+
+/// Pieces of which configurations are made, and some that no program writes.
+const PIECES: &[&str] = &[
+    "reject_rbl_client ",
+    "permit_dnswl_client ",
+    "reject_rhsbl_sender ",
+    "postscreen_dnsbl_sites = ",
+    "smtpd_client_restrictions =\n ",
+    "dnslists = ",
+    "!dnslists = ",
+    "rbls {",
+    "rbl = ",
+    "returncodes {",
+    "urirhssub ",
+    "header X eval:check_rbl('a', ",
+    "check_rbl_sub('a', ",
+    "bl.example",
+    "wl.example.",
+    "[2..11]",
+    "[0..255]",
+    "[9..2]",
+    "[1;2;",
+    "=127.0.0.",
+    "=127.[0..9].0.[2;4]",
+    "*-3",
+    "&0.0.0.255",
+    "==",
+    "!=&",
+    "127.0.0.2",
+    "'^127\\.0\\.0\\.(2|3)$'",
+    "=",
+    ",",
+    ":",
+    "<",
+    "{",
+    "}",
+    "\"",
+    "'",
+    "(",
+    ")",
+    "\\",
+    "#",
+    "\n",
+    "\n  ",
+    " ",
+    "\u{e9}",
+    "\0",
+];
+
+proptest::proptest! {
+    /// A configuration is of whoever wrote it.
+    #[test]
+    fn any_text_is_read(pieces in proptest::collection::vec(proptest::sample::select(PIECES), 0..40)) {
+        let text = pieces.concat();
+        let lines = text.split('\n').count();
+        for program in ListClient::value_variants() {
+            for place in program.asked(&text).unwrap_or_default() {
+                assert!((1..=lines).contains(&(place.line as usize)), "{place:?}");
+                assert!(text.to_ascii_lowercase().contains(&place.zone), "{place:?}");
+                judge(&[place], &zones(), &[]);
+            }
+        }
+    }
+}
