@@ -11,6 +11,7 @@ mod common;
 mod confinement;
 mod container;
 mod control;
+mod cookies;
 mod delayed;
 mod deploy;
 mod diff;

@@ -6,6 +6,7 @@ use crate::zonefile::Kind;
 use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// The changes of a reload.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -221,6 +222,12 @@ impl Changes {
             list => list.join(", "),
         };
         self.value("server.acl", names(&old.acl), names(&new.acl));
+        self.value("server.cookies", old.cookies, new.cookies);
+        let file = |file: &Option<PathBuf>| {
+            file.as_ref().map_or_else(|| "its own".to_owned(), |file| file.display().to_string())
+        };
+        let (before, after) = (file(&old.cookie_secrets), file(&new.cookie_secrets));
+        self.value("server.cookie-secrets", before, after);
     }
 
     fn compare_watch(&mut self, old: &[WatchEntry], new: &[WatchEntry]) {
@@ -292,8 +299,8 @@ fn addresses(list: &[SocketAddr]) -> String {
 mod tests {
     use super::*;
     use crate::config::{
-        ControlPath, HistoryBounds, Http, LogFormat, LogTarget, QueryFilter, QueryLog, TcpLimits,
-        Tls, Top, TtlBounds, Zone,
+        ControlPath, CookieMode, HistoryBounds, Http, LogFormat, LogTarget, QueryFilter, QueryLog,
+        TcpLimits, Tls, Top, TtlBounds, Zone,
     };
     use std::num::NonZeroUsize;
     use std::time::Duration;
@@ -401,6 +408,8 @@ mod tests {
             top: Top { is_on: false, anonymise_clients: true },
             history: HistoryBounds { days: 1, max_size: 16 << 20 },
             acl: vec!["a".into(), "c".into()],
+            cookies: CookieMode::Demand,
+            cookie_secrets: Some("/secrets".into()),
             ..Server::default()
         };
         wanted.datasets[0].files.push("/g".into());
@@ -426,6 +435,8 @@ mod tests {
             ("history.days", "90", "1"),
             ("history.max-size", "256 MiB", "16 MiB"),
             ("server.acl", "none", "a, c"),
+            ("server.cookies", "off", "demand"),
+            ("server.cookie-secrets", "its own", "/secrets"),
         ];
         let changed = |dataset: &str, difference| SettingChange::DatasetChanged {
             dataset: dataset.into(),

@@ -29,10 +29,10 @@ pub use policy::{Policy, RULES, TurnOff};
 pub use preset::{IntervalOrigin, PRESETS, Preset, PresetList, preset};
 pub use scoring::Scoring;
 pub use settings::{
-    AgeLimit, Checked, ControlPath, Dataset, FreshnessLimits, HistoryBounds, Http, Loaded,
-    LogFormat, LogTarget, OnlyAnswers, QueryFilter, QueryLog, QueryLogFormat, Server, Settings,
-    Soa, StalePolicy, StatsFile, TcpLimits, Tls, Top, TtlBounds, Usage, WatchEntry, WatchSubject,
-    Zone,
+    AgeLimit, Checked, ControlPath, CookieMode, Dataset, FreshnessLimits, HistoryBounds, Http,
+    Loaded, LogFormat, LogTarget, OnlyAnswers, QueryFilter, QueryLog, QueryLogFormat, Server,
+    Settings, Soa, StalePolicy, StatsFile, TcpLimits, Tls, Top, TtlBounds, Usage, WatchEntry,
+    WatchSubject, Zone,
 };
 pub use source::{ConfigSource, SAMPLE_FILE, SYSTEM_FILE, open};
 pub use value::collide;

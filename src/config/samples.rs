@@ -143,6 +143,7 @@ fn what_is_commented_out_is_valid() {
         state_dir: None,
         max_memory: None,
         control: ControlPath::Usual,
+        cookie_secrets: None,
         user: None,
         group: None,
         chroot: None,
@@ -153,7 +154,7 @@ fn what_is_commented_out_is_valid() {
         stats_file: None,
         ..server
     };
-    assert_eq!(shown, Server::default(), "nothing but these twelve is commented out");
+    assert_eq!(shown, Server::default(), "nothing but these thirteen is commented out");
 }
 
 #[test]

@@ -177,6 +177,10 @@ pub struct Server {
     pub history: HistoryBounds,
     /// The names of the access lists that apply to all zones.
     pub acl: Vec<String>,
+    /// The DNS cookies (RFC 7873).
+    pub cookies: CookieMode,
+    /// The file of the secrets that cookies are made with; `None` for a secret of the server's own.
+    pub cookie_secrets: Option<PathBuf>,
     /// The socket for those who ask the server how it is, or tell it what to do.
     pub control: ControlPath,
     /// The user that a server becomes when root starts it, by name or number; `None` for the usual one.
@@ -223,6 +227,8 @@ impl Default for Server {
             rate_limit: RateLimit::default(),
             history: HistoryBounds::default(),
             acl: Vec::new(),
+            cookies: CookieMode::Off,
+            cookie_secrets: None,
             control: ControlPath::Usual,
             user: None,
             group: None,
@@ -231,6 +237,33 @@ impl Default for Server {
             xdp: Vec::new(),
             http: None,
         }
+    }
+}
+
+/// What the server does about DNS cookies (RFC 7873).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum CookieMode {
+    /// Nothing: it reads none and sends none.
+    #[default]
+    Off,
+    /// It sends cookies to clients that do.
+    On,
+    /// Over UDP, such clients get an answer only when they show one.
+    Demand,
+}
+
+impl CookieMode {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Off, Self::On, Self::Demand];
+}
+
+impl fmt::Display for CookieMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Off => "off",
+            Self::On => "on",
+            Self::Demand => "demand",
+        })
     }
 }
 

@@ -66,6 +66,8 @@ pub(super) struct ServerSpec {
     pub(super) stats_increments: Option<bool>,
     pub(super) stats_interval: Typed<Time>,
     pub(super) acl: TypedList,
+    pub(super) cookies: Typed<String>,
+    pub(super) cookie_secrets: Typed<String>,
     pub(super) control: Typed<String>,
     pub(super) user: Typed<String>,
     pub(super) group: Typed<String>,

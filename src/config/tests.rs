@@ -2,10 +2,10 @@
 
 use super::resolve::resolve;
 use super::{
-    AgeLimit, ConfigDiagnostic, ControlPath, Dataset, FreshnessLimits, Guard, Http, Loaded,
-    LogFormat, LogTarget, OnlyAnswers, Policy, QueryFilter, QueryLog, QueryLogFormat, Ratio,
-    Sentinel, Server, Settings, Soa, StalePolicy, StatsFile, TcpLimits, Tls, Top, TtlBounds, Usage,
-    Zone, parse,
+    AgeLimit, ConfigDiagnostic, ControlPath, CookieMode, Dataset, FreshnessLimits, Guard, Http,
+    Loaded, LogFormat, LogTarget, OnlyAnswers, Policy, QueryFilter, QueryLog, QueryLogFormat,
+    Ratio, Sentinel, Server, Settings, Soa, StalePolicy, StatsFile, TcpLimits, Tls, Top, TtlBounds,
+    Usage, Zone, parse,
 };
 use super::{HistoryBounds, RateLimit};
 use crate::zone::Unlisted;
@@ -64,6 +64,8 @@ fn every_setting_of_the_server_arrives() {
         negative-ttl = '90s'
         minimal-answers = false
         minimal-any = true
+        cookies = 'demand'
+        cookie-secrets = 'secrets'
         version = 'some text'
         id = 'ns1'
         check-interval = '5s'
@@ -118,6 +120,8 @@ fn every_setting_of_the_server_arrives() {
         ttl: TtlBounds { default: 7200, min: 60, max: 86400, negative: 90 },
         minimal_answers: false,
         minimal_any: true,
+        cookies: CookieMode::Demand,
+        cookie_secrets: Some("/etc/dnsbld/secrets".into()),
         version: Some("some text".into()),
         id: Some("ns1".into()),
         check_interval: Some(Duration::from_secs(5)),

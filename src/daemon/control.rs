@@ -5,6 +5,7 @@ use super::alarms::Alarms;
 use super::catalog_builder::{self, Loads};
 use super::clock::Clock;
 use super::command::Command;
+use super::cookies::CookieKeeper;
 use super::http::HttpServers;
 use super::personality::Personality;
 use super::phase::{Phase, Round};
@@ -69,6 +70,7 @@ pub(super) struct Control {
     /// The right to write to the state folder.
     pub(super) lock: Option<StateLock>,
     pub(super) serials: Serials,
+    pub(super) cookies: CookieKeeper,
     pub(super) catalog: Arc<SharedCatalog>,
     pub(super) servers: Servers,
     pub(super) http: HttpServers,
@@ -314,7 +316,7 @@ impl Control {
         let now = unix_time();
         let catalog =
             catalog_builder::build(&self.settings, &loads, now, &mut self.serials, statistics);
-        self.catalog.publish(catalog);
+        self.catalog.publish(catalog.with_cookies(self.cookies.cookies(&self.settings.server)));
         self.look_for_watched();
         self.save_serials();
     }

@@ -20,6 +20,7 @@ mod confinement;
 mod control;
 pub(crate) mod control_place;
 pub(crate) mod control_socket;
+mod cookies;
 mod http;
 mod personality;
 mod phase;

@@ -96,6 +96,7 @@ impl Control {
         self.settings = Arc::new(settings);
         self.http.forget_history();
         self.stats.statistics().tops().apply(self.settings.server.top);
+        self.cookies.reload(&self.settings.server, self.lock.as_ref(), &*self.personality);
         self.datasets.settle_on(&self.settings);
         self.publish();
         let (source, zones) = (self.source.to_string(), self.settings.zones.len());

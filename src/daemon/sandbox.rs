@@ -105,8 +105,11 @@ impl Sandbox {
         });
         let feeds = !settings.mirror.feeds.is_empty();
         let mirror = feeds.then(|| ("mirror.dir".to_owned(), settings.mirror.dir.as_path()));
+        let secrets = settings.server.cookie_secrets.as_ref();
+        let secrets = secrets.map(|file| ("server.cookie-secrets".to_owned(), file.as_path()));
         of_sets
             .chain(mirror)
+            .chain(secrets)
             .filter(|(_, path)| !self.lets_read(path))
             .map(|(subject, path)| ConfigDiagnostic {
                 place: None,
@@ -148,7 +151,8 @@ impl Sandbox {
 /// What a server with these settings needs, each place once.
 fn places(settings: &Settings, source: &ConfigSource) -> Vec<Place> {
     let mut all = Places::default();
-    let config::Server { state_dir, query_log, stats_file, tls, control, .. } = &settings.server;
+    let config::Server { state_dir, query_log, stats_file, tls, control, cookie_secrets, .. } =
+        &settings.server;
     OF_SYSTEM.iter().for_each(|folder| all.add(Path::new(folder), READ));
     source.path().iter().for_each(|file| all.add_folder_of(file, READ));
     let files = settings.datasets.iter().flat_map(|dataset| &dataset.files);
@@ -160,6 +164,7 @@ fn places(settings: &Settings, source: &ConfigSource) -> Vec<Place> {
         all.add_folder_of(&tls.certificate, READ);
         all.add_folder_of(&tls.key, READ);
     }
+    cookie_secrets.iter().for_each(|file| all.add_folder_of(file, READ));
     state_dir.iter().for_each(|folder| all.add(folder, KEEP));
     if let Some(LogTarget::File(path)) = query_log.as_ref().map(|log| &log.target) {
         all.add_log(path);

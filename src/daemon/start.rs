@@ -9,6 +9,7 @@ use super::confinement::Confinement;
 use super::control::{self, Control};
 use super::control_place;
 use super::control_socket::ControlSocket;
+use super::cookies::CookieKeeper;
 use super::http::HttpServers;
 use super::personality::Personality;
 use super::phase::Phase;
@@ -61,6 +62,7 @@ struct FirstLoad {
     datasets: DatasetManager,
     builds: UnboundedReceiver<Finished>,
     serials: Serials,
+    cookies: CookieKeeper,
     stats: StatsReporter,
     http: HttpServers,
     personality: Arc<dyn Personality>,
@@ -92,6 +94,7 @@ impl FirstLoad {
         let clock = Clock::new(start, since);
         let sink: Arc<dyn EventSink> = Arc::clone(personality) as _;
         let serials = Serials::open(settings.server.state_dir.as_deref(), lock, &*sink);
+        let cookies = CookieKeeper::open(&settings.server, lock, &*sink)?;
         let (mut datasets, builds) =
             DatasetManager::new(&settings.server, lock, accept, Arc::clone(&sink))?;
         datasets.apply(&settings);
@@ -106,6 +109,7 @@ impl FirstLoad {
             datasets,
             builds,
             serials,
+            cookies,
             http: HttpServers::default(),
             personality: Arc::clone(personality),
             has_changed: false,
@@ -214,7 +218,7 @@ impl FirstLoad {
             self.personality.emit(&Event::LoadsFinished { took, changed: true, incomplete });
             self.personality.first_load()?;
         }
-        Ok(catalog)
+        Ok(catalog.with_cookies(self.cookies.cookies(&self.settings.server)))
     }
 
     /// Starts to answer.
@@ -344,6 +348,7 @@ pub(super) fn serve(
             datasets,
             builds,
             serials,
+            cookies,
             stats,
             http,
             later,
@@ -361,6 +366,7 @@ pub(super) fn serve(
             datasets,
             lock,
             serials,
+            cookies,
             catalog,
             servers,
             http,

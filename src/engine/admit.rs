@@ -1,6 +1,7 @@
 //! The stage before the lookup: whether a query is answered at all, and what limits and access lists make of it.
 
 use super::Request;
+use super::cookie::Cookie;
 use super::limit::Limiter;
 use crate::listing::{Action, Answer, Keyword};
 use crate::wire::Type;
@@ -25,9 +26,10 @@ pub(super) fn admit<'a>(
     catalog: &'a Catalog,
     limiter: &mut Limiter,
     request: &Request<'_>,
+    cookie: &Cookie,
 ) -> Admission<'a> {
     if let Some(limit) = catalog.rate_limit()
-        && limiter.is_beyond(limit, request)
+        && limiter.is_beyond(limit, request, cookie)
     {
         return Admission::beyond(limit, catalog.acl(), request.client);
     }

@@ -2,6 +2,7 @@
 
 use super::admit::{Restriction, Verdict};
 use super::compose::{self, Composer, RecordMatch};
+use super::cookie::Cookie;
 use super::health::{self, HealthQuestion};
 use super::score::Score;
 use super::{Answered, Outcome, QueryType, Reason, Request, Transport, WorkerState};
@@ -26,6 +27,7 @@ pub(super) fn answer<'c>(
     state: &mut WorkerState,
     request: &Request<'_>,
     verdict: Verdict<'c>,
+    cookie: &Cookie,
     out: &mut [u8],
 ) -> Answered<'c> {
     let header_only = |rcode, reason, out: &mut [u8]| {
@@ -35,7 +37,10 @@ pub(super) fn answer<'c>(
         Answered { counters, qtype, reason, outcome }
     };
     match Query::parse_with(request.query, |wire| state.name.read(wire)) {
-        Ok(query) => respond(catalog, state, request, verdict, &query, out),
+        Ok(_) if matches!(cookie, Cookie::Malformed) => {
+            header_only(Rcode::FormErr, Reason::FormErr, out)
+        }
+        Ok(query) => respond(catalog, state, request, verdict, cookie, &query, out),
         Err(Reject::Drop) => Answered::dropped(catalog.counters(), Reason::Dropped),
         Err(Reject::Malformed) => header_only(Rcode::FormErr, Reason::FormErr, out),
         Err(Reject::Opcode) => header_only(Rcode::NotImp, Reason::NotImp, out),
@@ -48,6 +53,7 @@ fn respond<'c>(
     state: &mut WorkerState,
     request: &Request<'_>,
     mut verdict: Verdict<'c>,
+    cookie: &Cookie,
     query: &Query<'_>,
     out: &mut [u8],
 ) -> Answered<'c> {
@@ -57,6 +63,9 @@ fn respond<'c>(
     let Some(mut writer) = ResponseWriter::new(request.query, query, out, limit) else {
         return Answered::dropped(counters, Reason::Dropped);
     };
+    if let Some(option) = cookie.option() {
+        writer.add_cookie(option);
+    }
     // The source of a datagram may be forged: it gets no more than it needs (RFC 8482).
     if query.qtype == Type::ANY && catalog.minimal_any() && request.transport == Transport::Udp {
         writer.minimize_any();
@@ -101,6 +110,9 @@ fn respond<'c>(
     }
     if is_truncated(&verdict) {
         return truncate(counters, writer);
+    }
+    if !cookie.is_accepted() {
+        return refuse(counters, writer, Rcode::BadCookie, Reason::BadCookie);
     }
     if let Some(health) = &compiled.health {
         writer.identify(|| health.content_digits());

@@ -2,6 +2,7 @@
 //!
 //! UDP, TCP, TLS, tests, fuzzers and benchmarks all call it. Its stages:
 //!
+//! 0. `cookie`, where cookies are on: what those of the query prove;
 //! 1. `admit`: limits and access lists of the server, which can cut an answer short or ignore a client;
 //! 2. the first parse ([`ParsedQuestion`]), which all queries share;
 //! 3. `fast`, for usual questions in zones of lists, or else `general`: both find the zone in the
@@ -11,6 +12,7 @@
 
 mod admit;
 pub(crate) mod compose;
+mod cookie;
 mod distinct;
 mod fast;
 mod general;
@@ -23,11 +25,13 @@ pub(crate) mod text;
 
 pub use crate::zone::{Catalog, Counters, Figures, MAX_VALUES, QueryType, Reason, Values};
 
-use crate::wire::ParsedQuestion;
+use crate::wire::cookie::CookieOption;
 use crate::wire::name::LowerName;
+use crate::wire::{CLASSIC_UDP, Edns, ParsedQuestion};
 use crate::zone::lookup::Match;
 use admit::{Admission, Verdict, admit};
 use compose::RecordMatch;
+use cookie::Cookie;
 use fast::Attempt;
 use limit::Limiter;
 use std::net::IpAddr;
@@ -144,7 +148,22 @@ pub fn answer(
     request: &Request<'_>,
     out: &mut [u8],
 ) -> Outcome {
-    answer_by::<true>(catalog, state, request, out)
+    match catalog.cookies() {
+        None => answer_by::<true>(catalog, state, request, &Cookie::None, out),
+        Some(cookies) => answer_with(&Cookie::of(cookies, request), catalog, state, request, out),
+    }
+}
+
+/// Apart, so that the usual case has no instruction for cookies.
+#[inline(never)]
+fn answer_with(
+    cookie: &Cookie,
+    catalog: &Catalog,
+    state: &mut WorkerState,
+    request: &Request<'_>,
+    out: &mut [u8],
+) -> Outcome {
+    answer_by::<true>(catalog, state, request, cookie, out)
 }
 
 /// The stages of a query. `FAST` is false for tests of the general path alone.
@@ -153,9 +172,10 @@ fn answer_by<const FAST: bool>(
     catalog: &Catalog,
     state: &mut WorkerState,
     request: &Request<'_>,
+    cookie: &Cookie,
     out: &mut [u8],
 ) -> Outcome {
-    let verdict = match admit(catalog, &mut state.limiter, request) {
+    let verdict = match admit(catalog, &mut state.limiter, request, cookie) {
         Admission::Ignored => {
             let ignored = Answered::dropped(catalog.counters(), Reason::Ignored);
             return done(state, request, ignored);
@@ -163,14 +183,20 @@ fn answer_by<const FAST: bool>(
         Admission::Restricted(verdict) => verdict,
         Admission::Open => {
             if FAST
+                && cookie.is_accepted()
                 && let Some(question) = ParsedQuestion::read(request.query)
-                && let Some(out) = out.first_chunk_mut()
+                && has_room(question.edns, cookie)
+                && let Some(room) = out.first_chunk_mut()
             {
                 let (counters, reason) = (catalog.counters(), Reason::Dropped);
                 let mut attempt =
-                    Attempt { catalog, state, request, question, out, counters, reason };
+                    Attempt { catalog, state, request, question, out: room, counters, reason };
                 if let Some(len) = attempt.answer() {
                     let (counters, reason) = (attempt.counters, attempt.reason);
+                    let len = match cookie.option() {
+                        Some(option) => append(option, out, len),
+                        None => len,
+                    };
                     let (qtype, outcome) = (QueryType::of(question.qtype), Outcome::Respond(len));
                     return done(state, request, Answered { counters, qtype, reason, outcome });
                 }
@@ -179,7 +205,7 @@ fn answer_by<const FAST: bool>(
         }
     };
     let is_spared = verdict.is_spared;
-    let answered = general::answer(catalog, state, request, verdict, out);
+    let answered = general::answer(catalog, state, request, verdict, cookie, out);
     if is_spared {
         answered.counters.count_spared(state.worker);
     }
@@ -188,6 +214,26 @@ fn answer_by<const FAST: bool>(
         return Outcome::Drop;
     }
     done(state, request, answered)
+}
+
+/// True if a client that takes the answers of the fast path takes them with cookies, too.
+#[inline(always)]
+fn has_room(edns: Option<Edns>, cookie: &Cookie) -> bool {
+    match (cookie.option(), edns) {
+        (None, _) => true,
+        (Some(option), Some(edns)) => usize::from(edns.payload) >= CLASSIC_UDP + option.len(),
+        (Some(_), None) => false,
+    }
+}
+
+/// Appends an option to a message of this length that ends in an OPT record without options; gives its length then.
+fn append(option: &CookieOption, out: &mut [u8], len: usize) -> usize {
+    let end = len + option.len();
+    let rest = len.checked_sub(2).and_then(|size_at| out.get_mut(size_at..end));
+    let Some((size, data)) = rest.and_then(|rest| rest.split_first_chunk_mut()) else { return len };
+    *size = (option.len() as u16).to_be_bytes();
+    data.copy_from_slice(option);
+    end
 }
 
 /// The stage behind all others: counts the query.

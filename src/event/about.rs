@@ -91,6 +91,9 @@ impl Event {
             | Self::SerialsUnreadable { file, .. }
             | Self::SerialsDamaged { file, .. }
             | Self::CertificateExpiring { file, .. }
+            | Self::CookieSecretsRefused { file, .. }
+            | Self::CookieSecretsExposed { file }
+            | Self::CookieSecretsNotKept { file, .. }
             | Self::TrafficUnusable { file, .. }
             | Self::OverridesUnusable { file, .. }
             | Self::StatisticsNotWritten { file, .. }

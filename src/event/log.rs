@@ -90,6 +90,9 @@ pub(crate) fn level(event: &Event) -> Level {
         | Event::SettingDoubtful { .. }
         | Event::SettingNeedsRestart { .. }
         | Event::CertificateRefused { .. }
+        | Event::CookieSecretsRefused { .. }
+        | Event::CookieSecretsExposed { .. }
+        | Event::CookieSecretsNotKept { .. }
         | Event::CertificateExpiring { .. }
         | Event::TrafficUnusable { .. }
         | Event::TrafficNotWritten { .. }
@@ -348,6 +351,26 @@ pub(crate) fn text(event: &Event) -> String {
                 "TLS certificate: not renewed: {reason}; the certificate read before stays in use"
             )
         }
+        Event::CookieSecretsRefused { file, reason, has_others } => {
+            let outcome = match has_others {
+                true => "cookies are made with those read before",
+                false => "no cookies are sent",
+            };
+            format!(
+                "cookie secrets {}: not read: {reason}; {outcome}; correct the file, then reload",
+                file.display()
+            )
+        }
+        Event::CookieSecretsExposed { file } => format!(
+            "cookie secrets {0}: every user of this machine can use the file, and so forge cookies; \
+             chmod o= {0}, and write new secrets to it",
+            file.display()
+        ),
+        Event::CookieSecretsNotKept { file, reason } => format!(
+            "cookie secrets {}: not kept: {reason}; after a restart, clients need new cookies; see \
+             that the file can be written, or remove it if it is damaged",
+            file.display()
+        ),
         Event::CertificateExpiring { file, names, left } => {
             let when = match left {
                 Some(left) => format!("expires in {}; clients refuse it from then on", age(*left)),

@@ -404,6 +404,27 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// A file of secrets for DNS cookies cannot be used.
+    CookieSecretsRefused {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        reason: String,
+        /// Those that were read before stay in use.
+        has_others: bool,
+    },
+    /// A file of secrets for DNS cookies is open to everybody.
+    CookieSecretsExposed {
+        /// The file.
+        file: PathBuf,
+    },
+    /// The server cannot keep its own secret for DNS cookies.
+    CookieSecretsNotKept {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// A TLS certificate expires soon, or has expired.
     CertificateExpiring {
         /// The file.
@@ -705,6 +726,9 @@ names! {
     Event::SettingsReloaded { .. } => "settings-reloaded",
     Event::CertificateRenewed => "certificate-renewed",
     Event::CertificateRefused { .. } => "certificate-refused",
+    Event::CookieSecretsRefused { .. } => "cookie-secrets-refused",
+    Event::CookieSecretsExposed { .. } => "cookie-secrets-exposed",
+    Event::CookieSecretsNotKept { .. } => "cookie-secrets-not-kept",
     Event::CertificateExpiring { left: Some(_), .. } => "certificate-expiring",
     Event::CertificateExpiring { .. } => "certificate-expired",
     Event::TrafficUnusable { .. } => "traffic-unusable",

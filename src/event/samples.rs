@@ -296,6 +296,21 @@ pub(crate) fn samples() -> Vec<Event> {
         Event::SettingsReloaded { source: "/etc/dnsbld/dnsbld.toml".to_owned(), zones: 2 },
         Event::CertificateRenewed,
         Event::CertificateRefused { reason: "certificate file tls.pem: it is empty".to_owned() },
+        Event::CookieSecretsRefused {
+            file: "/secrets".into(),
+            reason: "it has 3 secrets in place of one or two".to_owned(),
+            has_others: true,
+        },
+        Event::CookieSecretsRefused {
+            file: "/secrets".into(),
+            reason: "it cannot be read: permission denied".to_owned(),
+            has_others: false,
+        },
+        Event::CookieSecretsExposed { file: "/secrets".into() },
+        Event::CookieSecretsNotKept {
+            file: "/state/cookie-secrets".into(),
+            reason: "it cannot be read: permission denied".to_owned(),
+        },
         Event::CertificateExpiring {
             file: "/tls.pem".into(),
             names: vec!["dns.example".to_owned(), "192.0.2.1".to_owned()],

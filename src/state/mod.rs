@@ -3,6 +3,7 @@
 
 pub(crate) mod accepted;
 pub(crate) mod archive;
+pub mod cookie_secrets;
 pub mod feeds;
 pub(crate) mod historian;
 pub mod lock;

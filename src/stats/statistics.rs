@@ -264,6 +264,7 @@ impl Summary {
                 | Reason::FormErr
                 | Reason::NotImp
                 | Reason::BadVers
+                | Reason::BadCookie
                 | Reason::Denied
                 | Reason::Ignored
                 | Reason::Dropped => &mut summary.errors,

@@ -57,11 +57,13 @@ pub enum Rcode {
     Refused = 5,
     /// The EDNS version is not known; needs an OPT record to be expressed.
     BadVers = 16,
+    /// The client has to show the cookie of the answer (RFC 7873 section 5.2.3).
+    BadCookie = 23,
 }
 
 impl Rcode {
     /// All of them, those that are seen most first.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::NoError,
         Self::NxDomain,
         Self::ServFail,
@@ -69,6 +71,7 @@ impl Rcode {
         Self::FormErr,
         Self::NotImp,
         Self::BadVers,
+        Self::BadCookie,
     ];
 
     /// The mnemonic (IANA, DNS RCODEs).
@@ -81,6 +84,7 @@ impl Rcode {
             Self::NotImp => "NOTIMP",
             Self::Refused => "REFUSED",
             Self::BadVers => "BADVERS",
+            Self::BadCookie => "BADCOOKIE",
         }
     }
 }

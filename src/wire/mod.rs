@@ -4,6 +4,7 @@
 //! a response is written by [`ResponseWriter`] into the caller's buffer.
 
 pub mod codes;
+pub mod cookie;
 pub(crate) mod copy;
 pub mod message;
 pub mod name;

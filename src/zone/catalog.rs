@@ -5,6 +5,7 @@ use super::{
     Acl, Counters, Dataset, NsRecords, Overrides, RateLimit, Scoring, SoaRecord, Unlisted, Zone,
     ZoneHealth, ZoneState,
 };
+use crate::wire::cookie::CookieSecrets;
 use crate::wire::name::MAX_NAME;
 use crate::wire::reversed::{NIBBLES, OCTETS};
 use std::sync::Arc;
@@ -23,6 +24,7 @@ pub struct Catalog {
     /// Access lists for all zones.
     acl: Vec<Arc<Dataset>>,
     minimal_any: bool,
+    cookies: Option<Cookies>,
 }
 
 /// The zone that a name belongs to.
@@ -89,6 +91,15 @@ pub struct CompiledZone {
     pub expires: u64,
 }
 
+/// The DNS cookies of a server (RFC 7873).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Cookies {
+    /// What they are made with.
+    pub secrets: CookieSecrets,
+    /// Over UDP, a client that makes cookies gets no answer before it shows one of the server.
+    pub is_demanded: bool,
+}
+
 /// What the server says about itself in class CH (RFC 4892); `None` is REFUSED.
 #[derive(Clone, Debug, Default)]
 pub struct Chaos {
@@ -133,6 +144,11 @@ impl Catalog {
         Self { minimal_any, ..self }
     }
 
+    /// The same with cookies.
+    pub fn with_cookies(self, cookies: Option<Cookies>) -> Self {
+        Self { cookies, ..self }
+    }
+
     /// True if this name (wire form, lower case) lies below the apex of one zone and above that of
     /// another: it exists, whatever the upper zone lists.
     pub fn is_above_apex(&self, name: &[u8]) -> bool {
@@ -157,6 +173,12 @@ impl Catalog {
     /// Where the answers that allow lists change are noted.
     pub fn overrides(&self) -> &Overrides {
         &self.overrides
+    }
+
+    /// The cookies, if they are on.
+    #[inline(always)]
+    pub fn cookies(&self) -> Option<&Cookies> {
+        self.cookies.as_ref()
     }
 
     /// True if a question for all types over UDP gets one RRset.

@@ -28,6 +28,8 @@ pub enum Reason {
     NotImp,
     /// An EDNS version we do not know.
     BadVers,
+    /// A cookie was demanded that the client did not show.
+    BadCookie,
     /// A question about the server itself.
     Chaos,
     /// Some records of the answer did not fit, and the client was told to use TCP. A negative answer
@@ -45,7 +47,7 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons, in the order of their numbers.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Answered,
         Self::NoData,
         Self::NxDomain,
@@ -54,6 +56,7 @@ impl Reason {
         Self::FormErr,
         Self::NotImp,
         Self::BadVers,
+        Self::BadCookie,
         Self::Chaos,
         Self::Truncated,
         Self::Denied,
@@ -74,6 +77,7 @@ impl Reason {
             Self::FormErr => Rcode::FormErr,
             Self::NotImp => Rcode::NotImp,
             Self::BadVers => Rcode::BadVers,
+            Self::BadCookie => Rcode::BadCookie,
             Self::Ignored | Self::Dropped => return None,
         })
     }

@@ -20,7 +20,7 @@ pub mod sweep;
 
 pub use crate::zonefile::{SoaData as Soa, Vars};
 pub use acl::{Acl, ClientAcl, KeyAcl};
-pub use catalog::{Catalog, Chaos, CompiledZone, SimpleZone, ZoneMatch};
+pub use catalog::{Catalog, Chaos, CompiledZone, Cookies, SimpleZone, ZoneMatch};
 pub use counters::{Counters, Figures, MAX_VALUES, QueryType, Reason, Values};
 pub use dataset::Dataset;
 pub use health::ZoneHealth;

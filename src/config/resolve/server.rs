@@ -2,8 +2,8 @@
 
 use super::super::error::{Problem, suggest};
 use super::super::settings::{
-    ControlPath, HistoryBounds, LogTarget, OnlyAnswers, QueryFilter, QueryLog, Server, StatsFile,
-    TcpLimits, Tls, Top, TtlBounds, Zone,
+    ControlPath, CookieMode, HistoryBounds, LogTarget, OnlyAnswers, QueryFilter, QueryLog, Server,
+    StatsFile, TcpLimits, Tls, Top, TtlBounds, Zone,
 };
 use super::super::spec::{HistorySpec, ServerSpec, StatsSpec, TlsSpec, Typed};
 use super::super::value::{self, collide};
@@ -84,6 +84,9 @@ impl Resolver<'_> {
             rate_limit: defaults.rate_limit,
             history: defaults.history,
             acl: Vec::new(),
+            cookies: self.cookies(spec),
+            cookie_secrets: (spec.cookie_secrets.as_ref())
+                .and_then(|file| self.file("server.cookie-secrets", file)),
             control: self.control(spec),
             user: self.account("server.user", &spec.user),
             group: self.account("server.group", &spec.group),
@@ -193,6 +196,21 @@ impl Resolver<'_> {
                 self.file("server.control", typed).map_or(ControlPath::Off, ControlPath::At)
             }
         }
+    }
+
+    fn cookies(&mut self, spec: &ServerSpec) -> CookieMode {
+        let Some(typed) = &spec.cookies else { return CookieMode::default() };
+        let mode = CookieMode::ALL.into_iter().find(|mode| mode.to_string() == *typed.get_ref());
+        mode.unwrap_or_else(|| {
+            let word = typed.get_ref();
+            let help = suggest(
+                word,
+                &CookieMode::ALL.map(|mode| mode.to_string()).each_ref().map(|word| &**word),
+            );
+            let problem = Problem::new(format!("cookies cannot be {word:?}"), help);
+            self.error("server.cookies", typed.span(), problem);
+            CookieMode::default()
+        })
     }
 
     /// A user or a group, by name or number.

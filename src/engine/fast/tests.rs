@@ -2,6 +2,7 @@
 
 use super::Attempt;
 use crate::engine::admit::{Admission, admit};
+use crate::engine::cookie::Cookie;
 use crate::engine::tests::{NOW, catalog, query, zone};
 use crate::engine::{
     Answered, Outcome, QueryType, Reason, Request, Transport, WorkerState, answer, answer_by, done,
@@ -165,7 +166,9 @@ fn take(
     request: &Request<'_>,
     out: &mut [u8],
 ) -> Option<Outcome> {
-    let Admission::Open = admit(catalog, &mut state.limiter, request) else { return None };
+    let Admission::Open = admit(catalog, &mut state.limiter, request, &Cookie::None) else {
+        return None;
+    };
     let (question, out) = (ParsedQuestion::read(request.query)?, out.first_chunk_mut()?);
     let (counters, reason) = (catalog.counters(), Reason::Dropped);
     let mut attempt = Attempt { catalog, state, request, question, out, counters, reason };
@@ -236,7 +239,7 @@ proptest! {
             let request = Request { query: &query, client, transport, now: NOW };
             let mut fresh = WorkerState::new(1);
             let general = outcome(&catalog, &request, &mut fresh, |a, b, c, d| {
-                Some(answer_by::<false>(a, b, c, d))
+                Some(answer_by::<false>(a, b, c, &Cookie::None, d))
             });
             for way in [Way::Ip4, Way::Ip6, Way::Name] {
                 // It may be a number from before a reload.

@@ -9,6 +9,7 @@
 
 mod table;
 
+use super::cookie::Cookie;
 use super::{Request, Transport};
 use crate::zone::RateLimit;
 use std::net::IpAddr;
@@ -23,8 +24,13 @@ pub(super) struct Limiter {
 impl Limiter {
     /// Takes a query off the allowances of its client, and tells whether it is beyond one of them.
     #[inline(always)]
-    pub(super) fn is_beyond(&mut self, limit: &RateLimit, request: &Request<'_>) -> bool {
-        if source_is_proved(request) {
+    pub(super) fn is_beyond(
+        &mut self,
+        limit: &RateLimit,
+        request: &Request<'_>,
+        cookie: &Cookie,
+    ) -> bool {
+        if source_is_proved(request, cookie) {
             return false;
         }
         let table = self.table.get_or_insert_with(Table::new);
@@ -39,8 +45,8 @@ impl Limiter {
 /// True if the client has shown that it has the address that the query came from: what is sent there was asked
 /// for there.
 #[inline(always)]
-fn source_is_proved(request: &Request<'_>) -> bool {
-    request.transport != Transport::Udp
+fn source_is_proved(request: &Request<'_>, cookie: &Cookie) -> bool {
+    request.transport != Transport::Udp || matches!(cookie, Cookie::Proved(_))
 }
 
 #[cfg(test)]

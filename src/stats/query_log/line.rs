@@ -133,6 +133,7 @@ impl Line<'_> {
         match RCODES.get(usize::from(self.rcode)) {
             Some(name) => out.extend(name.as_bytes()),
             None if self.rcode == Rcode::BadVers as u16 => out.extend(b"BADVERS"),
+            None if self.rcode == Rcode::BadCookie as u16 => out.extend(b"BADCOOKIE"),
             None => {
                 let _ = write!(out, "rcode{}", self.rcode);
             }
@@ -259,10 +260,15 @@ mod tests {
     #[test]
     fn the_upper_bits_of_the_code_are_in_the_opt_record() {
         let query = [&[0, 9, 1, 0, 0, 1, 0, 0, 0, 0, 0, 1][..], &[0, 0, 1, 0, 1]].concat();
-        let answer = |upper| [&query[..], &[0, 0, 41, 4, 208, upper, 0, 0, 0, 0, 0]].concat();
-        for (upper, code) in [(0, "NOERROR"), (1, "BADVERS"), (2, "rcode32")] {
+        let answer = |upper, lower| {
+            let mut answer = [&query[..], &[0, 0, 41, 4, 208, upper, 0, 0, 0, 0, 0]].concat();
+            answer[3] = lower;
+            answer
+        };
+        let codes = [(0, 0, "NOERROR"), (1, 0, "BADVERS"), (1, 7, "BADCOOKIE"), (2, 0, "rcode32")];
+        for (upper, lower, code) in codes {
             let mut out = Vec::new();
-            write(&mut out, 0, "192.0.2.1".parse().unwrap(), &query, &answer(upper));
+            write(&mut out, 0, "192.0.2.1".parse().unwrap(), &query, &answer(upper, lower));
             let line = String::from_utf8(out).unwrap();
             assert!(line.ends_with(&format!(" A IN: {code}/0/28\n")), "{line}");
         }

@@ -1,6 +1,7 @@
 //! A query as it came from the network.
 
 use super::response::{NSID, OPT_SIZE};
+use crate::wire::cookie::COOKIE;
 use crate::wire::name::{LabelStarts, MAX_LABEL};
 use crate::wire::{Class, HEADER, Type};
 
@@ -98,7 +99,7 @@ fn split_opt<const SIZE: usize>(message: &[u8]) -> Option<(&[u8], Edns)> {
     let (bytes, opt) = rest.split_last_chunk()?;
     let is_usual = usize::from(u16::from_be_bytes([opt[9], opt[10]])) == SIZE
         && is_opt(opt)
-        && (SIZE == 0 || data.starts_with(&[0, COOKIE, 0, SIZE as u8 - 4]));
+        && (SIZE == 0 || data.starts_with(&[0, COOKIE as u8, 0, SIZE as u8 - 4]));
     is_usual.then(|| (bytes, Edns::of(opt)))
 }
 
@@ -109,7 +110,8 @@ fn split_options(message: &[u8]) -> Option<(&[u8], Edns)> {
     let (bytes, rest) = message.split_at_checked(HEADER + len + 4)?;
     let (opt, data) = rest.split_first_chunk()?;
     let size = usize::from(u16::from_be_bytes([opt[9], opt[10]]));
-    let is_usual = is_opt(opt) && read_options(data.get(..size)?)? == Options { wants_nsid: false };
+    let is_usual =
+        is_opt(opt) && read_options(data.get(..size)?)? == OptionFacts { wants_nsid: false };
     is_usual.then(|| (bytes, Edns::of(opt)))
 }
 
@@ -190,45 +192,80 @@ impl<'a> Query<'a> {
     }
 }
 
+/// The data of the first COOKIE option of a query (RFC 7873 section 4), if it has one and can be read that far.
+pub fn cookie_data(message: &[u8]) -> Option<&[u8]> {
+    let (header, rest) = message.split_first_chunk::<HEADER>()?;
+    if header[10..] == [0, 0] {
+        return None;
+    }
+    let question = LabelStarts::default().read(rest)? + 4;
+    let Opt { options, .. } = find_opt(header, rest.get(question..)?).ok()??;
+    Options(options).find(|(code, _)| *code == COOKIE).map(|(_, data)| data)
+}
+
+/// The OPT record of a message.
+#[derive(Clone, Copy)]
+struct Opt<'a> {
+    /// All before its data, if its owner is the root.
+    fixed: &'a [u8; OPT_SIZE],
+    /// Its data.
+    options: &'a [u8],
+}
+
+/// Reads the OPT record of the additional section.
+fn find_edns(header: &[u8; HEADER], rest: &[u8]) -> Result<Option<Edns>, Reject> {
+    let Some(Opt { fixed, options }) = find_opt(header, rest)? else { return Ok(None) };
+    let OptionFacts { wants_nsid } = read_options(options).ok_or(Reject::Malformed)?;
+    Ok(Some(Edns { wants_nsid, ..Edns::of(fixed) }))
+}
+
 /// Walks the records behind the question to the OPT record of the additional section.
-fn find_edns(header: &[u8; HEADER], mut rest: &[u8]) -> Result<Option<Edns>, Reject> {
+fn find_opt<'a>(header: &[u8; HEADER], mut rest: &'a [u8]) -> Result<Option<Opt<'a>>, Reject> {
     let count = |at: usize| u32::from(u16::from_be_bytes([header[at], header[at + 1]]));
     let before_additional = count(6) + count(8);
-    let mut edns = None;
+    let mut found = None;
     for index in 0..before_additional + count(10) {
         let Record { start, rtype, data, after } = split_record(rest).ok_or(Reject::Malformed)?;
-        let opt = rest.first_chunk();
+        let fixed = rest.first_chunk();
         rest = after;
         if rtype != Type::OPT || index < before_additional {
             continue;
         }
         // RFC 6891 section 6.1.1: more than one OPT is malformed, its owner must be the root.
-        let (Some(opt), 1, None, Some(options)) = (opt, start, edns, read_options(data)) else {
-            return Err(Reject::Malformed);
-        };
-        edns = Some(Edns { wants_nsid: options.wants_nsid, ..Edns::of(opt) });
+        let (Some(fixed), 1, None) = (fixed, start, found) else { return Err(Reject::Malformed) };
+        found = Some(Opt { fixed, options: data });
     }
-    Ok(edns)
+    Ok(found)
 }
 
-/// The code of the cookie option (RFC 7873 section 4).
-const COOKIE: u8 = 10;
+/// The data of an OPT record: options, each with its length (RFC 6891 section 6.1.2). It ends before what is none.
+struct Options<'a>(&'a [u8]);
+
+impl<'a> Iterator for Options<'a> {
+    /// The code and the data.
+    type Item = (u16, &'a [u8]);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let (&[code_high, code_low, high, low], rest) = self.0.split_first_chunk()?;
+        let size = usize::from(u16::from_be_bytes([high, low]));
+        let (data, rest) = rest.split_at_checked(size)?;
+        self.0 = rest;
+        Some((u16::from_be_bytes([code_high, code_low]), data))
+    }
+}
 
 /// What the options of an OPT record say.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Options {
+struct OptionFacts {
     wants_nsid: bool,
 }
 
-/// Reads the data of an OPT record: options, each with its length (RFC 6891 section 6.1.2). `None` if it is
-/// something else.
-fn read_options(mut data: &[u8]) -> Option<Options> {
-    let mut wants_nsid = false;
-    while let Some(&[code_high, code_low, high, low]) = data.first_chunk() {
-        wants_nsid |= u16::from_be_bytes([code_high, code_low]) == NSID;
-        data = data.get(4 + usize::from(u16::from_be_bytes([high, low]))..)?;
-    }
-    data.is_empty().then_some(Options { wants_nsid })
+/// Reads the data of an OPT record. `None` if it has anything but options.
+fn read_options(data: &[u8]) -> Option<OptionFacts> {
+    let mut options = Options(data);
+    let wants_nsid = options.by_ref().fold(false, |wants, (code, _)| wants | (code == NSID));
+    options.0.is_empty().then_some(OptionFacts { wants_nsid })
 }
 
 /// The record at the start of some bytes.

@@ -2,6 +2,7 @@
 
 pub mod single;
 
+use crate::wire::cookie::CookieOption;
 use crate::wire::{Class, Edns, HEADER, MAX_UDP, Query, Rcode, Type};
 
 /// The size of the OPT record we send, without options.
@@ -24,6 +25,8 @@ pub struct ResponseWriter<'a> {
     edns: Option<Edns>,
     /// The identifier that stands in the OPT record; `None` for no such option.
     nsid: Option<Nsid>,
+    /// The cookies that stand in the OPT record.
+    cookie: Option<CookieOption>,
     truncated: bool,
     /// See [`minimize_any`](Self::minimize_any).
     minimal_any: bool,
@@ -68,6 +71,7 @@ impl<'a> ResponseWriter<'a> {
             authorities: 0,
             edns: query.edns,
             nsid: None,
+            cookie: None,
             truncated: false,
             minimal_any: false,
         })
@@ -82,6 +86,17 @@ impl<'a> ResponseWriter<'a> {
         {
             self.limit = limit;
             self.nsid = Some(nsid());
+        }
+    }
+
+    /// Adds cookies, if the client speaks EDNS: to be called before records are written.
+    pub fn add_cookie(&mut self, cookie: &CookieOption) {
+        if self.edns.is_some()
+            && let Some(limit) = self.limit.checked_sub(cookie.len())
+            && limit >= self.at
+        {
+            self.limit = limit;
+            self.cookie = Some(*cookie);
         }
     }
 
@@ -213,8 +228,8 @@ impl<'a> ResponseWriter<'a> {
         if let Some(edns) = self.edns {
             self.out[self.at..self.at + OPT_SIZE].copy_from_slice(&opt_record(edns, rcode));
             self.at += OPT_SIZE;
-            if let Some(nsid) = self.nsid {
-                self.append_nsid(&nsid);
+            if self.nsid.is_some() || self.cookie.is_some() {
+                self.append_options();
             }
         }
         self.at
@@ -222,14 +237,25 @@ impl<'a> ResponseWriter<'a> {
 }
 
 impl ResponseWriter<'_> {
-    /// Appends an option to the OPT record, which is the last of the message.
+    /// Appends the options to the OPT record, which is the last of the message.
     #[cold]
-    fn append_nsid(&mut self, nsid: &Nsid) {
-        let head = u32::from(NSID) << 16 | size_of::<Nsid>() as u32;
-        self.out[self.at - 2..self.at].copy_from_slice(&(NSID_SIZE as u16).to_be_bytes());
-        self.out[self.at..self.at + 4].copy_from_slice(&head.to_be_bytes());
-        self.out[self.at + 4..self.at + NSID_SIZE].copy_from_slice(nsid);
-        self.at += NSID_SIZE;
+    fn append_options(&mut self) {
+        let start = self.at;
+        if let Some(cookie) = self.cookie {
+            self.append(&cookie);
+        }
+        if let Some(nsid) = self.nsid {
+            let head = u32::from(NSID) << 16 | size_of::<Nsid>() as u32;
+            self.append(&head.to_be_bytes());
+            self.append(&nsid);
+        }
+        let size = (self.at - start) as u16;
+        self.out[start - 2..start].copy_from_slice(&size.to_be_bytes());
+    }
+
+    fn append(&mut self, bytes: &[u8]) {
+        self.out[self.at..self.at + bytes.len()].copy_from_slice(bytes);
+        self.at += bytes.len();
     }
 }
 
