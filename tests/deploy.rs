@@ -140,6 +140,10 @@ fn the_units_are_sound() {
             command.args(["security", "--offline=true", threshold, &file]);
             run(&mut command);
         }
+        let units =
+            ["dnsbld.socket", "dnsbld.service"].map(|unit| format!("{DEPLOY}/systemd/{unit}"));
+        let said = run(Command::new("systemd-analyze").args(["verify", "--man=no"]).args(units));
+        assert_eq!(said, "", "dnsbld.socket");
     });
 }
 

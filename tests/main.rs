@@ -24,6 +24,7 @@ mod fan_out;
 mod feeds;
 mod fuzz;
 mod guards;
+mod handover;
 mod health;
 mod history;
 mod http;

@@ -24,6 +24,10 @@ pub struct Serve {
     /// The form of the log, in place of that in the configuration: text, json or journald.
     #[arg(long, value_name = "FORM", value_parser = crate::config::log_format)]
     log_format: Option<LogFormat>,
+    /// Take the place of the server that runs with this configuration: it answers until all lists are loaded here, and no
+    /// query is lost. If there is none, start as usual.
+    #[arg(long, conflicts_with = "zones")]
+    replace: bool,
     /// Zones as rbldnsd takes them, in place of a configuration file. Repeat a zone to give it
     /// several datasets. Files are relative to the current folder.
     #[arg(value_name = "ZONE:TYPE:FILE,FILE...")]
@@ -47,7 +51,7 @@ impl Serve {
             let loaded = source.load();
             (source, loaded)
         });
-        Prepared { is_chosen, log_format: self.log_format, loaded }
+        Prepared { is_chosen, replaces: self.replace, log_format: self.log_format, loaded }
     }
 }
 
@@ -55,6 +59,8 @@ impl Serve {
 pub(super) struct Prepared {
     /// Nobody named it.
     is_chosen: bool,
+    /// It takes the place of the one that runs.
+    replaces: bool,
     /// The form of the log that the command line says.
     log_format: Option<LogFormat>,
     loaded: anyhow::Result<(ConfigSource, Result<Loaded, Errors>)>,
@@ -84,7 +90,7 @@ impl Prepared {
         for warning in loaded.warnings {
             Log.emit(&Event::SettingDoubtful { source: source.to_string(), warning });
         }
-        let server = crate::daemon::prepare(loaded.settings, source)?;
+        let server = crate::daemon::prepare(loaded.settings, source, self.replaces)?;
         // The thread of the log is confined, too.
         log.map_or(Ok(()), Lines::begin)?;
         server.serve()

@@ -37,6 +37,11 @@ pub(super) enum Command {
     Ask(Asked),
     /// Tell a client of HTTP how the server is and what it has counted.
     Observe(oneshot::Sender<Observation>),
+    /// The server that is to take the place of this one is ready to answer, or has ended before.
+    EndHandover {
+        /// Whether it is ready.
+        is_ready: bool,
+    },
     /// End the server.
     Stop,
 }

@@ -11,8 +11,8 @@ use super::personality::Personality;
 use super::phase::{Phase, Round};
 use super::reloads::Reloads;
 use super::request::{
-    AcceptReport, Asked, CodesReport, ControlAnswer, ControlRequest, EventsReport, LookupReport,
-    Reply,
+    AcceptReport, Asked, CodesReport, ControlAnswer, ControlRequest, EventsReport, Handover,
+    LookupReport, Reply,
 };
 use super::sandbox::Sandbox;
 use super::servers::Servers;
@@ -93,6 +93,8 @@ pub(super) struct Control {
     pub(super) reloads: Reloads,
     /// Looks what is listed of the networks and domains that are watched.
     pub(super) monitor: Monitor,
+    /// The process that has the sockets, too, and is to take the place of this one.
+    pub(super) successor: Option<u32>,
 }
 
 impl Control {
@@ -159,6 +161,16 @@ impl Control {
                     let _ = reply.send(self.observe());
                 }
                 Command::Check => self.check(),
+                Command::EndHandover { is_ready } => {
+                    let process = self.successor.take().unwrap_or_default();
+                    if is_ready {
+                        self.personality.emit(&Event::HandedOver { process });
+                        // The other one takes the requests that come.
+                        self.http = HttpServers::default();
+                        return ControlFlow::Break(());
+                    }
+                    self.personality.emit(&Event::HandoverAbandoned { process });
+                }
                 Command::Stop => return ControlFlow::Break(()),
             }
         }
@@ -195,6 +207,24 @@ impl Control {
                 let recent = self.personality.recent_events();
                 reply.send(ControlAnswer::Events(EventsReport::new(&recent, last)));
             }
+            ControlRequest::HandOver { process } => reply.send(self.hand_over(process)),
+        }
+    }
+
+    /// Gives the sockets to the server that is to take the place of this one.
+    fn hand_over(&mut self, process: u32) -> ControlAnswer {
+        if let Some(other) = self.successor {
+            return ControlAnswer::refused(format!(
+                "process {other} is taking its place already; wait until that is ready, or end it"
+            ));
+        }
+        match self.servers.hand_over() {
+            Ok(sockets) => {
+                self.successor = Some(process);
+                self.personality.emit(&Event::HandoverBegun { process });
+                ControlAnswer::HandOver(Handover::new(sockets, self.catalog.load().zones()))
+            }
+            Err(error) => ControlAnswer::refused(format!("its sockets cannot be copied: {error}")),
         }
     }
 

@@ -8,6 +8,7 @@ pub(crate) mod follow;
 
 use super::command::Command;
 use super::control_place;
+use super::handover;
 use super::request::{Asked, ControlAnswer, ControlRequest, ReceivedRequest, Reply};
 use crate::config::{ConfigSource, ControlPath};
 use crate::event::{Event, EventSink, RecentEvents, SocketFault};
@@ -57,9 +58,10 @@ pub(super) struct ControlSocket {
 
 impl ControlSocket {
     /// Opens the socket and serves its clients, inside the tokio runtime. Without one, the server can only
-    /// not be asked.
+    /// not be asked. `replaced` is the socket of a server that is about to end, whose place it may take.
     pub(super) fn open(
         place: &ControlPath,
+        replaced: Option<&Path>,
         serves: &ConfigSource,
         commands: &Sender<Command>,
         recent: Arc<RecentEvents>,
@@ -69,7 +71,7 @@ impl ControlSocket {
         let mut places = control_place::of_server(place).into_iter();
         let mut path = places.next()?;
         let opened = loop {
-            match (bind(&path, is_usual), places.next()) {
+            match (bind(&path, is_usual, replaced == Some(&*path)), places.next()) {
                 (Err(SocketFault::InUse), Some(next)) => path = next,
                 (opened, _) => break opened,
             }
@@ -114,9 +116,15 @@ impl From<io::Error> for SocketFault {
     }
 }
 
-/// Binds the socket; in place of that of a server that has ended, but not of one that lives.
-fn bind(path: &Path, is_usual: bool) -> Result<(UnixListener, (u64, u64)), SocketFault> {
-    let address = SockAddr::unix(path)?;
+/// Binds the socket; in place of that of a server that has ended, but not of one that lives, unless this one replaces
+/// it: then clients find the one or the other at any moment.
+fn bind(
+    path: &Path,
+    is_usual: bool,
+    replaces: bool,
+) -> Result<(UnixListener, (u64, u64)), SocketFault> {
+    let made = if replaces { path.with_extension("new") } else { path.to_owned() };
+    let address = SockAddr::unix(&made)?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     control_place::make_folder(folder)?;
@@ -128,12 +136,15 @@ fn bind(path: &Path, is_usual: bool) -> Result<(UnixListener, (u64, u64)), Socke
     // with the file.
     let lock = File::open(folder)?;
     flock(&lock, FlockOperation::LockExclusive).map_err(io::Error::from)?;
-    remove_stale(path, &address)?;
+    remove_stale(&made, &address)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.bind(&address)?;
     // Nobody can connect before it listens.
-    fs::set_permissions(path, Permissions::from_mode(MODE))?;
+    fs::set_permissions(&made, Permissions::from_mode(MODE))?;
     socket.listen(MAX_CLIENTS as i32)?;
+    if replaces {
+        fs::rename(&made, path)?;
+    }
     socket.set_nonblocking(true)?;
     Ok((UnixListener::from_std(socket.into())?, identity(path)?))
 }
@@ -241,6 +252,9 @@ impl Server {
                 (ControlAnswer::refused(fault), None)
             }
         };
+        if let ControlAnswer::HandOver(handover) = answer {
+            return handover::give(handover, &mut stream, &self.commands).await;
+        }
         if timeout(patience, send(&mut stream, &answer)).await.is_err() {
             debug!("control socket: a client does not read its answer");
         }

@@ -1,7 +1,7 @@
 //! The running server.
 //!
 //! 1. The system has room (`room`), and sockets are bound (`servers`), so that what stands in the way is
-//!    told before anything is loaded.
+//!    told before anything is loaded; those that another process has bound are taken (`handover`).
 //! 2. What no running server needs is given up (`confinement`): the user root, capabilities (`privileges`), and what
 //!    lies outside the folders of the settings (`sandbox`).
 //! 3. All datasets are built, on all cores (`start`). If that takes longer than a moment, what follows begins
@@ -21,6 +21,7 @@ mod control;
 pub(crate) mod control_place;
 pub(crate) mod control_socket;
 mod cookies;
+mod handover;
 mod http;
 mod personality;
 mod phase;
@@ -43,9 +44,12 @@ pub(crate) use room::NoRoom;
 pub(crate) use servers::Bound;
 
 use crate::config::{self, ConfigSource, Settings};
+use crate::event::{Event, EventSink as _};
+use crate::server::inherited::Inherited;
 use crate::status::Status;
 use crate::zone::Catalog;
 use confinement::Confinement;
+use handover::Predecessor;
 use personality::Plain;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -83,23 +87,40 @@ pub struct Prepared {
     settings: Settings,
     source: ConfigSource,
     bound: Bound,
+    predecessor: Option<Predecessor>,
     confinement: Confinement,
     personality: Arc<dyn Personality>,
 }
 
 /// Binds the sockets of a server with these settings, and confines this process for good: user, capabilities, files.
-/// `source` says where to read the settings again on SIGHUP. To be called while the process has one thread.
+/// `source` says where to read the settings again on SIGHUP. To be called while the process has one thread. Takes
+/// the sockets that the manager of services has for it, and, if it `replaces` the server of this configuration, those
+/// of that.
 ///
 /// # Errors
 ///
 /// When an address cannot be listened on, a certificate cannot be used, or the system gives no thread, or not the
-/// user of the settings.
-pub fn prepare(settings: Settings, source: ConfigSource) -> anyhow::Result<Prepared> {
+/// user of the settings; when the manager of services has sockets for it that it does not listen on; when the server
+/// to be replaced does not hand its sockets over.
+pub fn prepare(
+    settings: Settings,
+    source: ConfigSource,
+    replaces: bool,
+) -> anyhow::Result<Prepared> {
     ensure_room(&settings.server)?;
-    let bound = Bound::bind(&settings.server)?;
     let personality = Arc::new(Plain::new(&settings.server));
+    let mut inherited = Inherited::from_environment()?;
+    let mut predecessor = None;
+    if replaces {
+        if let Some((found, sockets)) = Predecessor::find(&settings.server.control, &source)? {
+            inherited.add(sockets);
+            personality.emit(&Event::TakingOver { process: found.process() });
+            predecessor = Some(found);
+        }
+    }
+    let bound = Bound::bind(&settings.server, inherited)?;
     let confinement = Confinement::enter(&settings, &source, &*personality)?;
-    Ok(Prepared { settings, source, bound, confinement, personality })
+    Ok(Prepared { settings, source, bound, predecessor, confinement, personality })
 }
 
 impl Prepared {
@@ -110,8 +131,8 @@ impl Prepared {
     /// When the system gives no thread. Data that cannot be loaded is no error: zones that have nothing else answer
     /// SERVFAIL until it can.
     pub fn serve(self) -> anyhow::Result<ExitCode> {
-        let Self { settings, source, bound, confinement, personality } = self;
-        start::serve(settings, source, bound, confinement, personality)
+        let Self { settings, source, bound, predecessor, confinement, personality } = self;
+        start::serve(settings, source, bound, predecessor, confinement, personality)
     }
 }
 
@@ -132,5 +153,5 @@ pub(crate) fn serve(
     bound: Bound,
     personality: Arc<dyn Personality>,
 ) -> anyhow::Result<ExitCode> {
-    start::serve(settings, source, bound, Confinement::default(), personality)
+    start::serve(settings, source, bound, None, Confinement::default(), personality)
 }

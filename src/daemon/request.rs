@@ -7,9 +7,11 @@ use crate::explain::advise::ZoneCodes;
 use crate::explain::{Lookup, Oracle};
 use crate::stats::report::StatsReport;
 use crate::status::{EventStatus, OverridesStatus, SCHEMA, Status, TrafficStatus};
+use crate::zone::{Zone, ZoneState};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use tokio::sync::oneshot;
 
@@ -48,6 +50,11 @@ pub(crate) enum ControlRequest {
         /// or the server ends.
         #[serde(default)]
         follow: bool,
+    },
+    /// Hands the sockets to the server that asks, goes on answering, and ends when that is ready to answer.
+    HandOver {
+        /// The process id of that server.
+        process: u32,
     },
 }
 
@@ -92,7 +99,7 @@ impl ControlRequest {
             | Self::Traffic {}
             | Self::Overrides {}
             | Self::Events { .. } => false,
-            Self::Reload {} | Self::Accept { .. } => true,
+            Self::Reload {} | Self::Accept { .. } | Self::HandOver { .. } => true,
         }
     }
 }
@@ -119,6 +126,8 @@ pub(super) enum ControlAnswer {
     Overrides(OverridesStatus),
     /// To [`ControlRequest::Events`].
     Events(EventsReport),
+    /// To [`ControlRequest::HandOver`].
+    HandOver(Handover),
     /// The request was not done.
     Refused(ControlRefusal),
 }
@@ -194,6 +203,36 @@ pub(crate) struct CodesReport {
     pub(crate) schema: u32,
     /// The zones, in the order of the configuration.
     pub(crate) zones: Vec<ZoneCodes>,
+}
+
+/// What a server hands over to the one that takes its place.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Handover {
+    /// [`SCHEMA`] of the server.
+    pub(super) schema: u32,
+    /// Its process id.
+    pub(super) process: u32,
+    /// How many sockets there are.
+    pub(super) sockets: usize,
+    /// The zones that it answers.
+    pub(super) zones: Vec<String>,
+    /// The sockets, which are sent by themselves.
+    #[serde(skip)]
+    pub(super) descriptors: Vec<OwnedFd>,
+}
+
+impl Handover {
+    /// Of this process.
+    pub(super) fn new(descriptors: Vec<OwnedFd>, zones: &[Zone]) -> Self {
+        let answered = zones.iter().filter(|zone| zone.state != ZoneState::Unloaded);
+        Self {
+            schema: SCHEMA,
+            process: std::process::id(),
+            sockets: descriptors.len(),
+            zones: answered.map(|zone| zone.apex.to_string()).collect(),
+            descriptors,
+        }
+    }
 }
 
 /// Why a request was not done.

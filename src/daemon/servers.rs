@@ -6,6 +6,7 @@ use crate::event::{Event, EventSink};
 use crate::server::accept::{ConnectionCounts, StreamServer};
 use crate::server::certificate::Certificate;
 use crate::server::delay::DelayQueue;
+use crate::server::inherited::Inherited;
 use crate::server::listen::{self, ListenError, UdpListener};
 use crate::server::tcp::TcpService;
 use crate::server::tls::TlsService;
@@ -16,9 +17,10 @@ use crate::stats::{Recorders, Workers};
 use crate::status::{CertificateStatus, Protocol, Sockets, Time};
 use crate::util::threads::cores;
 use anyhow::Context as _;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::num::NonZeroUsize;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 /// How many ports are tried before it is an error that all are in use.
@@ -27,6 +29,8 @@ const PORTS_TRIED: usize = 16;
 /// Sockets that are bound but not served yet.
 #[derive(Default)]
 pub(crate) struct Bound {
+    /// Those that others have bound, until they are taken.
+    inherited: Inherited,
     udp: Vec<Vec<UdpListener>>,
     tcp: Vec<TcpListener>,
     tls: Option<(Arc<Certificate>, Vec<TcpListener>)>,
@@ -36,9 +40,9 @@ pub(crate) struct Bound {
 }
 
 impl Bound {
-    /// Binds every address of the settings.
-    pub(super) fn bind(server: &config::Server) -> anyhow::Result<Self> {
-        let mut bound = Self::default();
+    /// Binds every address of the settings, but for those of which there is a socket already.
+    pub(super) fn bind(server: &config::Server, inherited: Inherited) -> anyhow::Result<Self> {
+        let mut bound = Self { inherited, ..Self::default() };
         for &address in &server.listen {
             bound.add(address, server.workers)?;
         }
@@ -46,14 +50,15 @@ impl Bound {
         if let Some(tls) = &server.tls {
             let certificate = Arc::new(Certificate::load(&tls.certificate, &tls.key)?);
             let listeners: Result<_, ListenError> =
-                tls.listen.iter().map(|&address| listen::tcp(address)).collect();
+                tls.listen.iter().map(|&address| bound.listen(address)).collect();
             bound.tls = Some((certificate, listeners?));
         }
         if let Some(http) = &server.http {
             let listeners: Result<_, ListenError> =
-                http.listen.iter().map(|&address| listen::tcp(address)).collect();
+                http.listen.iter().map(|&address| bound.listen(address)).collect();
             bound.http = listeners?;
         }
+        bound.inherited.finish()?;
         Ok(bound)
     }
 
@@ -84,7 +89,12 @@ impl Bound {
         address: SocketAddr,
         workers: Option<NonZeroUsize>,
     ) -> Result<SocketAddr, ListenError> {
-        let udp = listen::udp(address, workers.map_or_else(cores, usize::from))?;
+        let (workers, sockets) =
+            (workers.map_or_else(cores, usize::from), self.inherited.take_udp(address));
+        let udp = match &sockets[..] {
+            [] => listen::udp(address, workers)?,
+            sockets => listen::udp_inherited(address, sockets, workers)?,
+        };
         let taken = udp.first().map_or(address, UdpListener::address);
         self.udp.push(udp);
         Ok(taken)
@@ -103,8 +113,8 @@ impl Bound {
     }
 
     /// Takes a UDP socket that another process has bound and keeps: its address.
-    pub(crate) fn take_udp(&mut self, socket: UdpSocket) -> std::io::Result<SocketAddr> {
-        let listener = listen::udp_handed_over(socket)?;
+    pub(crate) fn take_udp(&mut self, socket: UdpSocket) -> io::Result<SocketAddr> {
+        let listener = listen::udp_handed_over(socket.into())?;
         let address = listener.address();
         self.udp.push(vec![listener]);
         Ok(address)
@@ -112,8 +122,25 @@ impl Bound {
 
     /// Binds an address for TCP.
     pub(crate) fn add_tcp(&mut self, address: SocketAddr) -> Result<(), ListenError> {
-        self.tcp.push(listen::tcp(address)?);
+        let listener = self.listen(address)?;
+        self.tcp.push(listener);
         Ok(())
+    }
+
+    fn listen(&mut self, address: SocketAddr) -> Result<TcpListener, ListenError> {
+        match self.inherited.take_tcp(address) {
+            Some(listener) => listen::tcp_inherited(address, listener),
+            None => listen::tcp(address),
+        }
+    }
+
+    /// All sockets once more, for a server that takes the place of this one.
+    pub(super) fn descriptors(&self) -> io::Result<Vec<OwnedFd>> {
+        let udp = self.udp.iter().flatten().map(UdpListener::descriptor);
+        let tls = self.tls.iter().flat_map(|(_, listeners)| listeners);
+        let streams = self.tcp.iter().chain(tls).chain(&self.http);
+        let streams = streams.map(|listener| listener.as_fd().try_clone_to_owned());
+        udp.chain(streams).collect()
     }
 
     /// Takes out the listeners of HTTP, which is served before queries are.
@@ -139,6 +166,8 @@ impl Bound {
 
 /// Everything that answers queries.
 pub(super) struct Servers {
+    /// All sockets, those of HTTP too, for a server that takes the place of this one.
+    descriptors: Vec<OwnedFd>,
     udp: Vec<UdpServer>,
     xdp: Vec<XdpServer>,
     tcp: Vec<StreamServer>,
@@ -155,6 +184,7 @@ impl Servers {
     /// Starts to answer. Call it inside the tokio runtime.
     pub(super) fn start(
         bound: Bound,
+        descriptors: Vec<OwnedFd>,
         server: &config::Server,
         context: Context,
         mut recorders: Recorders<'_>,
@@ -210,7 +240,18 @@ impl Servers {
             }
         }
         let (tcp_service, counters) = (service, context.counters);
-        Ok(Self { udp, xdp, tcp, tcp_service, tls, tls_service, certificate, counters, delay })
+        Ok(Self {
+            descriptors,
+            udp,
+            xdp,
+            tcp,
+            tcp_service,
+            tls,
+            tls_service,
+            certificate,
+            counters,
+            delay,
+        })
     }
 
     /// What is listened on, with which certificates, and how many connections there are.
@@ -277,8 +318,20 @@ impl Servers {
         }
     }
 
+    /// The sockets for a server that takes the place of this one. Both answer until this one stops.
+    ///
+    /// # Errors
+    ///
+    /// When no descriptor is left.
+    pub(super) fn hand_over(&mut self) -> io::Result<Vec<OwnedFd>> {
+        let descriptors = self.descriptors.iter().map(OwnedFd::try_clone).collect();
+        self.udp.iter_mut().for_each(UdpServer::share);
+        descriptors
+    }
+
     /// Stops to answer; what is under way is finished.
     pub(super) async fn stop(self) {
+        drop(self.descriptors);
         for server in self.tcp {
             server.stop().await;
         }

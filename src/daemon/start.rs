@@ -10,6 +10,7 @@ use super::control::{self, Control};
 use super::control_place;
 use super::control_socket::ControlSocket;
 use super::cookies::CookieKeeper;
+use super::handover::Predecessor;
 use super::http::HttpServers;
 use super::personality::Personality;
 use super::phase::Phase;
@@ -39,11 +40,14 @@ use crate::util::time::unix_time;
 use crate::zone::{Catalog, Zone};
 use anyhow::Context as _;
 use std::ops::ControlFlow;
+use std::os::fd::OwnedFd;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
 use tokio::time::timeout;
+use tracing::debug;
 
 /// How long queries wait in the sockets at the start for all zones, before those are answered that are loaded;
 /// then, how long a zone that is loaded waits for others, so that one catalog has all of them. A resolver
@@ -222,9 +226,16 @@ impl FirstLoad {
     }
 
     /// Starts to answer.
-    fn serve(&mut self, bound: Bound) -> anyhow::Result<Serving> {
+    fn serve(
+        &mut self,
+        bound: Bound,
+        descriptors: Vec<OwnedFd>,
+        predecessor: Option<&Predecessor>,
+    ) -> anyhow::Result<Serving> {
         let sink: Arc<dyn EventSink> = Arc::clone(&self.personality) as _;
-        let catalog = Arc::new(SharedCatalog::new(self.catalog()?));
+        let catalog = self.catalog()?;
+        predecessor.map_or(Ok(()), |predecessor| predecessor.ensure_answered(&catalog))?;
+        let catalog = Arc::new(SharedCatalog::new(catalog));
         let taps = Taps::start(&self.settings.server, &sink);
         let taps = taps.context("cannot start the threads of the query log and of dnstap")?;
         let context = Context::new(Arc::clone(&catalog), sink);
@@ -232,10 +243,43 @@ impl FirstLoad {
         let (latency, tops) = (statistics.latency().clone(), statistics.tops().clone());
         tops.apply(self.settings.server.top);
         let recorders = Recorders::new(&taps, latency, tops);
-        let servers = Servers::start(bound, &self.settings.server, context, recorders)?;
+        let servers =
+            Servers::start(bound, descriptors, &self.settings.server, context, recorders)?;
         self.datasets.enter_background();
         control::save_serials(&mut self.serials, &*self.personality);
         Ok(Serving { catalog, servers, taps })
+    }
+
+    /// Ends the server whose place this one takes, which answers already, and takes the state folder over.
+    async fn take_over(
+        &mut self,
+        predecessor: Predecessor,
+        commands: &mut Receiver<Command>,
+        serving: &Serving,
+    ) -> Option<StateLock> {
+        let process = predecessor.process();
+        let mut end = pin!(predecessor.release());
+        let ended = loop {
+            tokio::select! {
+                ended = &mut end => break ended,
+                Some(command) = commands.recv() => self.answer(command, Some(serving)),
+            }
+        };
+        match ended {
+            Ok(()) => self.personality.emit(&Event::TookOver { process }),
+            Err(error) => debug!("process {process} has ended before: {error}"),
+        }
+        let folder = self.settings.server.state_dir.clone()?;
+        let Some(lock) = StateLock::take(&folder) else {
+            self.personality.emit(&Event::StateFolderBusy { folder });
+            return None;
+        };
+        self.serials.keep(&folder, &lock);
+        if let Err(error) = self.datasets.write_snapshots(&folder, &lock) {
+            self.personality.emit(&Event::SnapshotWriterFailed { error });
+        }
+        control::save_serials(&mut self.serials, &*self.personality);
+        Some(lock)
     }
 
     /// Answers from what is built by now.
@@ -274,11 +318,12 @@ pub(super) fn load(
     Ok((catalog, status))
 }
 
-/// Serves until told to stop.
+/// Serves until told to stop; in place of another server, once all is loaded.
 pub(super) fn serve(
     settings: Settings,
     source: ConfigSource,
     mut bound: Bound,
+    predecessor: Option<Predecessor>,
     Confinement { sandbox, status: confinement }: Confinement,
     personality: Arc<dyn Personality>,
 ) -> anyhow::Result<ExitCode> {
@@ -288,17 +333,24 @@ pub(super) fn serve(
         .enable_all()
         .build()
         .context("cannot start the control threads")?;
-    let lock = settings.server.state_dir.as_deref().and_then(StateLock::take);
-    if let (None, Some(folder)) = (&lock, &settings.server.state_dir) {
+    let state_dir = settings.server.state_dir.as_ref().filter(|_| predecessor.is_none());
+    let mut lock = state_dir.and_then(|folder| StateLock::take(folder));
+    if let (None, Some(folder)) = (&lock, state_dir) {
         personality.emit(&Event::StateFolderBusy { folder: folder.clone() });
     }
+    let descriptors = bound.descriptors().context("cannot copy the sockets")?;
     runtime.block_on(async {
         let mut signals = Signals::listen().context("cannot listen to signals")?;
         let (sender, mut commands) = commands();
-        let place = &settings.server.control;
-        let recent = personality.recent_events();
-        let socket = ControlSocket::open(place, &source, &sender, recent, &*personality);
-        let options = socket.as_ref().map(|socket| control_place::client_options(socket.path()));
+        let (place, serves) = (settings.server.control.clone(), source.clone());
+        let open = |replaced| {
+            let recent = personality.recent_events();
+            ControlSocket::open(&place, replaced, &serves, &sender, recent, &*personality)
+        };
+        let mut socket = if predecessor.is_none() { open(None) } else { None };
+        let at = predecessor.as_ref().map(Predecessor::socket);
+        let at = at.or(socket.as_ref().map(ControlSocket::path));
+        let options = at.map(control_place::client_options);
         let accept = options.map_or_else(AcceptCommand::default, AcceptCommand::with_options);
         let mut load = FirstLoad::begin(
             settings,
@@ -309,14 +361,32 @@ pub(super) fn serve(
             &personality,
         )?;
         load.confinement = confinement;
-        let (sink, http) = (Arc::clone(&personality) as _, load.settings.server.http.as_ref());
-        load.http = HttpServers::start(bound.take_http(), http, &sender, sink)?;
+        let (http, listeners) = (load.settings.server.http.clone(), bound.take_http());
+        let start_http = || {
+            let sink = Arc::clone(&personality) as _;
+            HttpServers::start(listeners, http.as_ref(), &sender, sink)
+        };
+        let mut start_http = Some(start_http);
+        if predecessor.is_none()
+            && let Some(start) = start_http.take()
+        {
+            load.http = start()?;
+        }
 
-        let patience = if personality.answers_while_loading() { PATIENCE } else { Duration::MAX };
+        // Until all is loaded, the other server answers better.
+        let answers = personality.answers_while_loading() && predecessor.is_none();
+        let patience = if answers { PATIENCE } else { Duration::MAX };
         if load.build_for(patience, &mut commands, &mut signals, None).await.is_break() {
             return Ok(ExitCode::SUCCESS);
         }
-        let serving = load.serve(bound)?;
+        let serving = load.serve(bound, descriptors, predecessor.as_ref())?;
+        if let Some(predecessor) = predecessor {
+            if let Some(start) = start_http.take() {
+                load.http = start()?;
+            }
+            socket = open(Some(predecessor.socket()));
+            lock = load.take_over(predecessor, &mut commands, &serving).await;
+        }
         while load.datasets.is_awaited() {
             // A list that takes long, or that hangs, holds up no change of another one.
             load.datasets.watch_loaded();
@@ -383,6 +453,7 @@ pub(super) fn serve(
             overrides,
             reloads: Reloads::default(),
             monitor,
+            successor: None,
         };
         control.run(commands, later).await;
         if let Some(socket) = socket {

@@ -82,6 +82,7 @@ pub(crate) fn level(event: &Event) -> Level {
         | Event::WatchedNotWritten { .. }
         | Event::MonitorFailed { .. }
         | Event::StateFolderBusy { .. }
+        | Event::HandoverAbandoned { .. }
         | Event::StaysRoot
         | Event::FolderOutsideSandbox { .. }
         | Event::SerialsUnreadable { .. }
@@ -121,6 +122,10 @@ pub(crate) fn level(event: &Event) -> Level {
         | Event::RefusedFileKept { .. }
         | Event::WatchedDelisted { .. }
         | Event::StateFolderTaken { .. }
+        | Event::HandoverBegun { .. }
+        | Event::HandedOver { .. }
+        | Event::TakingOver { .. }
+        | Event::TookOver { .. }
         | Event::SandboxUnavailable { .. }
         | Event::FoldersWatched
         | Event::XdpStarted { .. }
@@ -306,6 +311,23 @@ pub(crate) fn text(event: &Event) -> String {
              writes neither snapshots nor serials; set a separate state-dir, unless both serve the same",
             folder.display()
         ),
+        Event::HandoverBegun { process } => format!(
+            "handover: process {process} has the sockets of this server and is to take its place; this one answers until \
+             that one has loaded its lists"
+        ),
+        Event::HandoverAbandoned { process } => format!(
+            "handover: process {process} has ended before it was ready; this server goes on answering; see what that one \
+             said at its end, and start it again"
+        ),
+        Event::HandedOver { process } => {
+            format!("handover: process {process} answers from now on; this server ends")
+        }
+        Event::TakingOver { process } => format!(
+            "handover: process {process} has handed its sockets to this server, and answers until the lists are loaded here"
+        ),
+        Event::TookOver { process } => {
+            format!("handover: this server answers in place of process {process}, which has ended")
+        }
         Event::WorkerHangs { address, number, time } => format!(
             "UDP {address}: thread udp-{number} has not gone on for {time:?}; the queries that it has taken get no \
              answer; WatchdogSec= of the unit restarts the server, otherwise restart it, and report this as a fault of \

@@ -328,6 +328,31 @@ pub enum Event {
         /// The folder.
         folder: PathBuf,
     },
+    /// Another server is to take the place of this one, and has its sockets, too.
+    HandoverBegun {
+        /// The process id of that server.
+        process: u32,
+    },
+    /// The server that was to take the place of this one has ended before it was ready.
+    HandoverAbandoned {
+        /// The process id of that server.
+        process: u32,
+    },
+    /// Another server answers in place of this one, which ends.
+    HandedOver {
+        /// The process id of that server.
+        process: u32,
+    },
+    /// This server is to take the place of another one, once its lists are loaded.
+    TakingOver {
+        /// The process id of that server.
+        process: u32,
+    },
+    /// This server answers in place of another one, which has ended.
+    TookOver {
+        /// The process id of that server.
+        process: u32,
+    },
     /// A thread that answers over UDP does not go on.
     WorkerHangs {
         /// Its address.
@@ -712,6 +737,11 @@ names! {
     Event::SnapshotWriterFailed { .. } => "snapshot-writer-failed",
     Event::StateFolderTaken { .. } => "state-folder-taken",
     Event::StateFolderBusy { .. } => "state-folder-busy",
+    Event::HandoverBegun { .. } => "handover-begun",
+    Event::HandoverAbandoned { .. } => "handover-abandoned",
+    Event::HandedOver { .. } => "handed-over",
+    Event::TakingOver { .. } => "taking-over",
+    Event::TookOver { .. } => "took-over",
     Event::WorkerHangs { .. } => "worker-hangs",
     Event::StaysRoot => "stays-root",
     Event::SandboxUnavailable { .. } => "sandbox-unavailable",

@@ -245,6 +245,11 @@ pub(crate) fn samples() -> Vec<Event> {
         Event::SnapshotWriterFailed { error: error(libc::EAGAIN) },
         Event::StateFolderTaken { folder: "/state".into() },
         Event::StateFolderBusy { folder: "/state".into() },
+        Event::HandoverBegun { process: 4712 },
+        Event::HandoverAbandoned { process: 4712 },
+        Event::HandedOver { process: 4712 },
+        Event::TakingOver { process: 4711 },
+        Event::TookOver { process: 4711 },
         Event::WorkerHangs { address, number: 1, time: Duration::from_secs(5) },
         Event::StaysRoot,
         Event::SandboxUnavailable {

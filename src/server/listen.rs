@@ -1,8 +1,8 @@
 //! Sockets to listen on, with the options each needs. Binding comes before dropping privileges.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
-use std::os::fd::AsFd;
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
@@ -54,6 +54,15 @@ impl UdpListener {
         self.address
     }
 
+    /// The same socket once more, for a server that takes the place of this one.
+    ///
+    /// # Errors
+    ///
+    /// When no descriptor is left.
+    pub fn descriptor(&self) -> io::Result<OwnedFd> {
+        self.socket.try_clone().map(OwnedFd::from)
+    }
+
     /// The bytes of its receive buffer and those that it should have, if the system grants less. How
     /// large it is was decided elsewhere if another process has the socket.
     pub fn too_small_buffer(&self) -> Option<(usize, usize)> {
@@ -95,15 +104,51 @@ pub fn tcp(address: SocketAddr) -> Result<TcpListener, ListenError> {
     tcp_socket(address).map_err(|cause| ListenError { address, protocol: "TCP", cause })
 }
 
+/// Gives the UDP sockets of one address, which another process has bound, to `workers`, and to one for each socket
+/// at the least: what the kernel queues on a socket must be read by somebody. Where there are fewer sockets, workers
+/// share them.
+///
+/// # Errors
+///
+/// When the system refuses an option.
+pub fn udp_inherited(
+    address: SocketAddr,
+    sockets: &[Socket],
+    workers: usize,
+) -> Result<Vec<UdpListener>, ListenError> {
+    let shared = (0..workers.max(sockets.len())).zip(sockets.iter().cycle());
+    let listeners = shared.map(|(_, socket)| udp_handed_over(socket.try_clone()?));
+    listeners.collect::<io::Result<_>>().map_err(|cause| ListenError {
+        address,
+        protocol: "UDP",
+        cause,
+    })
+}
+
+/// Prepares a TCP socket that another process has bound, and which listens.
+///
+/// # Errors
+///
+/// When the system refuses an option.
+pub fn tcp_inherited(
+    address: SocketAddr,
+    listener: TcpListener,
+) -> Result<TcpListener, ListenError> {
+    let prepare = || {
+        listener.set_nonblocking(true)?;
+        socket2::SockRef::from(&listener).set_tcp_nodelay(true)
+    };
+    prepare().map_err(|cause| ListenError { address, protocol: "TCP", cause })?;
+    Ok(listener)
+}
+
 /// A UDP socket that another process has bound and keeps (systemd.socket(5)). The sizes of its
-/// buffers stay as they are set there. One worker has it: sockets of the others could not be bound
-/// beside it.
+/// buffers stay as they are set there.
 ///
 /// # Errors
 ///
 /// When it is not bound to an IP address, or the system refuses an option.
-pub fn udp_handed_over(socket: UdpSocket) -> io::Result<UdpListener> {
-    let socket = Socket::from(socket);
+pub fn udp_handed_over(socket: Socket) -> io::Result<UdpListener> {
     let address = local_address(&socket)?;
     let local = prepare(&socket, address)?;
     socket.set_nonblocking(false)?;
@@ -126,7 +171,7 @@ fn prepare(socket: &Socket, address: SocketAddr) -> io::Result<LocalAddress> {
 
 /// An IPv4 address in an IPv6 one (RFC 4291 section 2.5.5.2) is what it stands for: sockets for IPv6 take
 /// nothing else here.
-fn canonical(address: SocketAddr) -> SocketAddr {
+pub(super) fn canonical(address: SocketAddr) -> SocketAddr {
     match address.ip().to_canonical() {
         IpAddr::V4(ip) => (ip, address.port()).into(),
         // As it is: it may have a scope.

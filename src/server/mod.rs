@@ -17,6 +17,7 @@ pub mod accept;
 pub mod certificate;
 pub mod delay;
 pub mod http;
+pub mod inherited;
 pub mod listen;
 mod mmsg;
 pub mod shared_catalog;

@@ -118,6 +118,13 @@ impl UdpServer {
         self.rounds.iter().map(|rounds| rounds.load(Ordering::Relaxed))
     }
 
+    /// From now on, another process reads from the sockets, too: they are not shut down at the end.
+    pub fn share(&mut self) {
+        for (own, _) in &mut self.workers {
+            *own = None;
+        }
+    }
+
     /// Stops the workers, after they have answered what had arrived.
     pub fn stop(self) {}
 }

@@ -1,6 +1,7 @@
 //! Programs that run beside a test.
 
 use std::fs::{self, File};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -28,6 +29,18 @@ impl Process {
     pub(crate) fn start_apart(command: &mut Command, out: &Path, err: &Path) -> Self {
         let [stdout, stderr] = [out, err].map(|path| File::create(path).expect("a file of ours"));
         Self::spawn(command.stdout(stdout).stderr(stderr), out, err)
+    }
+
+    /// Starts it with these descriptors as standard input and standard output; what it says on its standard error goes
+    /// to the file `log`.
+    pub(crate) fn start_with(
+        command: &mut Command,
+        input: OwnedFd,
+        output: OwnedFd,
+        log: &Path,
+    ) -> Self {
+        let errors = File::create(log).expect("the log can be written");
+        Self::spawn(command.stdin(input).stdout(output).stderr(errors), log, log)
     }
 
     fn spawn(command: &mut Command, out: &Path, err: &Path) -> Self {

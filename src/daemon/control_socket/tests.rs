@@ -122,7 +122,7 @@ async fn those_that_are_silent_give_way_to_those_that_ask() {
     });
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("control");
-    let (listener, _) = bind(&path, false).unwrap();
+    let (listener, _) = bind(&path, false, false).unwrap();
     tokio::spawn(of(sender).serve(listener));
     let mut silent = Vec::new();
     for number in 0..3 * MAX_CLIENTS {
@@ -207,15 +207,15 @@ fn only_root_and_the_own_user_may_change_anything() {
 async fn the_socket_of_a_dead_server_is_replaced_and_that_of_a_living_one_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run/control");
-    let (first, file) = bind(&path, true).unwrap();
+    let (first, file) = bind(&path, true, false).unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
     assert_eq!(mode(&path), 0o660);
     assert_eq!(mode(path.parent().unwrap()) & 0o027, 0);
-    assert!(matches!(bind(&path, true).unwrap_err(), SocketFault::InUse));
+    assert!(matches!(bind(&path, true, false).unwrap_err(), SocketFault::InUse));
     assert_eq!(identity(&path).unwrap(), file);
     drop(first);
     assert!(path.exists(), "a server that was killed leaves its socket");
-    let (second, file) = bind(&path, true).unwrap();
+    let (second, file) = bind(&path, true, false).unwrap();
     // The file of another is not removed.
     drop(ControlSocket {
         path: path.clone(),
@@ -229,17 +229,34 @@ async fn the_socket_of_a_dead_server_is_replaced_and_that_of_a_living_one_is_not
 }
 
 #[tokio::test]
+async fn a_server_that_replaces_another_takes_its_socket_without_a_gap() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("control");
+    let (first, of_first) = bind(&path, true, false).unwrap();
+    // One that was killed at this moment left it.
+    drop(bind(&path.with_extension("new"), true, false).unwrap());
+    let (_second, of_second) = bind(&path, true, true).unwrap();
+    assert_eq!(identity(&path).unwrap(), of_second);
+    assert_ne!(of_first, of_second);
+    drop(first);
+    assert!(UnixStream::connect(&path).await.is_ok());
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[tokio::test]
 async fn what_is_no_socket_stays() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("control");
     fs::write(&path, "text").unwrap();
-    assert!(matches!(bind(&path, true).unwrap_err(), SocketFault::NotASocket));
+    assert!(matches!(bind(&path, true, false).unwrap_err(), SocketFault::NotASocket));
     assert_eq!(fs::read(&path).unwrap(), b"text");
     let long = folder.path().join("c".repeat(108));
-    let SocketFault::Io(error) = bind(&long, true).unwrap_err() else { panic!("it has room") };
+    let SocketFault::Io(error) = bind(&long, true, false).unwrap_err() else {
+        panic!("it has room")
+    };
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).unwrap();
     let open = folder.path().join("other");
-    assert!(matches!(bind(&open, true).unwrap_err(), SocketFault::ForeignFolder));
-    assert!(bind(&open, false).is_ok(), "whoever names a place knows its folder");
+    assert!(matches!(bind(&open, true, false).unwrap_err(), SocketFault::ForeignFolder));
+    assert!(bind(&open, false, false).is_ok(), "whoever names a place knows its folder");
 }

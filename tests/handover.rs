@@ -1,0 +1,335 @@
+//! An upgrade loses no query: by sockets that the manager of services keeps, and by a new server that takes the
+//! sockets of the old one.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::fd::OwnedFd;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crate::common::{Daemon, LIMIT, Process, Setup, query, reversed, run, wait_until};
+use hickory_proto::rr::RecordType;
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::RcvBufForce;
+use rustix::process::Signal;
+use socket2::{Domain, Socket, Type};
+
+/// Queries per second over UDP.
+const RATE: u32 = 2000;
+
+/// Sockets that ask: the kernel gives the queries of each to one of the server's.
+const CLIENTS: usize = 32;
+
+/// How often a client connects over TCP.
+const CONNECT_EVERY: Duration = Duration::from_millis(10);
+
+/// How long an answer may take before the query counts as lost.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Clients that ask for a listed address all the time, over UDP and over TCP.
+struct Load {
+    ends: Arc<AtomicBool>,
+    udp: JoinHandle<Udp>,
+    tcp: JoinHandle<Tcp>,
+}
+
+/// What came of the queries over UDP.
+#[derive(Default)]
+struct Udp {
+    sent: usize,
+    lost: usize,
+    wrong: usize,
+    /// The longest time until an answer.
+    slowest: Duration,
+}
+
+/// What came of connections with a query each.
+#[derive(Default)]
+struct Tcp {
+    connected: usize,
+    refused: usize,
+    /// Closed without an answer; what a client does then is to connect again (RFC 7766 section 6.2.4).
+    closed: usize,
+}
+
+impl Load {
+    fn start(server: SocketAddr, zone: &str) -> Self {
+        let ends = Arc::new(AtomicBool::new(false));
+        let question = query(0, &reversed([192, 0, 2, 1].into(), zone), RecordType::A);
+        let (until, packet) = (Arc::clone(&ends), question.clone());
+        let udp = thread::spawn(move || Udp::run(server, &packet, &until));
+        let until = Arc::clone(&ends);
+        let tcp = thread::spawn(move || Tcp::run(server, &question, &until));
+        Self { ends, udp, tcp }
+    }
+
+    fn end(self) -> (Udp, Tcp) {
+        self.ends.store(true, Ordering::Relaxed);
+        (self.udp.join().unwrap(), self.tcp.join().unwrap())
+    }
+
+    /// Fails if a query was lost, or a connection refused.
+    fn expect_all_answered(self, least: usize) {
+        let (udp, tcp) = self.end();
+        println!(
+            "UDP: {} sent, {} lost, {} wrong, slowest {:?}; TCP: {} connected, {} refused, {} closed",
+            udp.sent, udp.lost, udp.wrong, udp.slowest, tcp.connected, tcp.refused, tcp.closed
+        );
+        assert!(udp.sent >= least, "{} were sent", udp.sent);
+        assert_eq!((udp.lost, udp.wrong), (0, 0), "lost and wrong of {}", udp.sent);
+        assert!(tcp.connected > 100, "{} connected", tcp.connected);
+        assert_eq!(tcp.refused, 0, "refused of {}", tcp.connected);
+    }
+}
+
+impl Udp {
+    fn run(server: SocketAddr, question: &[u8], ends: &AtomicBool) -> Self {
+        let clients: Vec<UdpSocket> = (0..CLIENTS)
+            .map(|_| {
+                let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+                client.connect(server).unwrap();
+                client.set_nonblocking(true).unwrap();
+                client
+            })
+            .collect();
+        let mut waiting: HashMap<(usize, u16), Instant> = HashMap::new();
+        let (mut counts, start) = (Self::default(), Instant::now());
+        let mut packet = question.to_vec();
+        let mut last = start;
+        while !ends.load(Ordering::Relaxed) || !waiting.is_empty() && last.elapsed() < PATIENCE {
+            let due = (start.elapsed().as_secs_f64() * f64::from(RATE)) as usize;
+            // A client that was held up makes up for little: a burst would test the socket's buffer.
+            for _ in 0..(due.saturating_sub(counts.sent)).min(32) {
+                if ends.load(Ordering::Relaxed) {
+                    break;
+                }
+                let (client, id) = (counts.sent % CLIENTS, (counts.sent / CLIENTS) as u16);
+                packet[..2].copy_from_slice(&id.to_be_bytes());
+                clients[client].send(&packet).unwrap();
+                last = Instant::now();
+                waiting.insert((client, id), last);
+                counts.sent += 1;
+            }
+            counts.receive(&clients, &mut waiting);
+            thread::sleep(Duration::from_millis(1));
+        }
+        counts.lost = waiting.len();
+        counts
+    }
+
+    fn receive(&mut self, clients: &[UdpSocket], waiting: &mut HashMap<(usize, u16), Instant>) {
+        let mut reply = [0; 1500];
+        for (number, client) in clients.iter().enumerate() {
+            while let Ok(length) = client.recv(&mut reply) {
+                let id = u16::from_be_bytes([reply[0], reply[1]]);
+                let Some(sent) = waiting.remove(&(number, id)) else { continue };
+                self.slowest = self.slowest.max(sent.elapsed());
+                self.wrong += usize::from(!is_listed(&reply[..length]));
+            }
+        }
+    }
+}
+
+impl Tcp {
+    fn run(server: SocketAddr, question: &[u8], ends: &AtomicBool) -> Self {
+        let mut counts = Self::default();
+        let mut message = (question.len() as u16).to_be_bytes().to_vec();
+        message.extend_from_slice(question);
+        while !ends.load(Ordering::Relaxed) {
+            match TcpStream::connect(server) {
+                Ok(mut stream) => {
+                    counts.connected += 1;
+                    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+                    let mut reply = [0; 1500];
+                    let answered =
+                        stream.write_all(&message).and_then(|()| stream.read(&mut reply));
+                    let is_good =
+                        answered.is_ok_and(|length| length > 2 && is_listed(&reply[2..length]));
+                    counts.closed += usize::from(!is_good);
+                }
+                Err(_) => counts.refused += 1,
+            }
+            thread::sleep(CONNECT_EVERY);
+        }
+        counts
+    }
+}
+
+/// NOERROR with one answer.
+fn is_listed(reply: &[u8]) -> bool {
+    reply.len() > 12 && reply[3] & 15 == 0 && reply[6..8] == [0, 1]
+}
+
+/// With a state folder, so that the next start has the list at once.
+fn setup(server: &str) -> Setup {
+    let setup = Setup::new();
+    setup.write("list", "192.0.2.1\n");
+    let zone = "[[dataset]]\nname = \"list\"\ntype = \"ip4set\"\nfiles = [\"list\"]\n\
+                [[zone]]\nname = \"l.test\"\ndatasets = [\"list\"]";
+    setup.configure(&format!("state-dir = \"state\"\nworkers = 2\n{server}"), zone);
+    setup
+}
+
+fn seconds(time: u64) {
+    thread::sleep(Duration::from_secs(time));
+}
+
+/// Starts a server that takes the place of the one that runs.
+fn replace(setup: &Setup, number: usize) -> Process {
+    let mut command = setup.command();
+    command.arg("--replace");
+    Process::start(&mut command, &setup.path(&format!("log-{number}")))
+}
+
+fn said(process: &Process, event: &str) -> bool {
+    process.out().contains(&format!("event=\"{event}\""))
+}
+
+#[test]
+fn a_new_server_takes_the_place_of_the_old_one() {
+    let setup = setup("");
+    let first = setup.start();
+    let load = Load::start(first.addr(), "l.test");
+    seconds(1);
+    let mut servers = Vec::new();
+    for number in 0..3 {
+        let new = replace(&first, number);
+        assert!(wait_until(LIMIT, || said(&new, "took-over")), "{}", new.out());
+        seconds(1);
+        servers.push(new);
+    }
+    load.expect_all_answered(6000);
+    let mut last = servers.pop().unwrap();
+    for old in &mut servers {
+        assert!(wait_until(LIMIT, || old.has_ended()), "{}", old.out());
+        assert!(old.status().unwrap().success() && said(old, "handed-over"), "{}", old.out());
+        assert!(!old.out().contains("locked by another"), "{}", old.out());
+    }
+    // The commands find the new one, and the state folder is its own.
+    let status = |daemon: &Daemon| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dnsbld"));
+        command.args(["status", "--json", "--config"]).arg(daemon.path("dnsbld.toml"));
+        run(command.env("RUNTIME_DIRECTORY", daemon.path("")))
+    };
+    assert!(status(&first).contains("\"schema\""));
+    assert!(
+        run(Command::new("sh")
+            .arg("-c")
+            .arg("! flock -n \"$0\" true")
+            .arg(first.path("state/lock")))
+        .is_empty()
+    );
+    last.signal(Signal::TERM);
+    assert!(wait_until(LIMIT, || last.has_ended()));
+    assert!(!first.path("control").exists(), "the last one removes its socket");
+}
+
+#[test]
+fn a_new_server_that_cannot_load_a_zone_leaves_the_old_one_at_work() {
+    let setup = setup("");
+    let old = setup.start();
+    let text = fs::read_to_string(old.path("dnsbld.toml")).unwrap();
+    old.write("dnsbld.toml", text.replace("files = [\"list\"]", "files = [\"gone\"]"));
+    let mut new = replace(&old, 0);
+    assert!(wait_until(LIMIT, || new.has_ended()), "{}", new.out());
+    assert!(!new.status().unwrap().success());
+    assert!(new.out().contains("zone l.test cannot be loaded, and process"), "{}", new.out());
+    old.expect_log(
+        &["has ended before it was ready; this server goes on", "handover-abandoned"],
+        LIMIT,
+    );
+    assert_eq!(old.ask("1.2.0.192.l.test", RecordType::A).addresses().len(), 1);
+    old.write("dnsbld.toml", text);
+    fs::remove_file(old.path("log-0")).unwrap();
+    let new = replace(&old, 1);
+    assert!(wait_until(LIMIT, || said(&new, "took-over")), "{}", new.out());
+}
+
+#[test]
+fn without_a_server_to_replace_it_starts_as_usual() {
+    let setup = setup("");
+    let new = replace(&setup, 0);
+    assert!(wait_until(LIMIT, || new.out().contains("ready after")), "{}", new.out());
+    assert!(!said(&new, "taking-over"));
+}
+
+/// A UDP socket and a TCP socket of one address, which the test keeps as a manager of services does.
+struct Kept {
+    udp: OwnedFd,
+    tcp: OwnedFd,
+}
+
+impl Kept {
+    fn bind(address: SocketAddr) -> Self {
+        let udp = Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap();
+        // As ReceiveBuffer= of systemd.socket(5); root may.
+        if setsockopt(&udp, RcvBufForce, &(8 << 20)).is_err() {
+            udp.set_recv_buffer_size(8 << 20).unwrap();
+        }
+        udp.bind(&address.into()).unwrap();
+        let tcp = TcpListener::bind(address).unwrap();
+        Self { udp: udp.into(), tcp: tcp.into() }
+    }
+
+    /// Starts a server with them as descriptors 3 and 4, in the process that the shell becomes.
+    fn start(&self, setup: &Setup, number: usize) -> Process {
+        let server = setup.command();
+        let script = "exec 3<&0 4>&1 0</dev/null 1>&2; LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=a.socket:b.socket \
+                      exec \"$@\"";
+        let mut command = Command::new("sh");
+        command.args(["-c", script, "sh"]).arg(server.get_program()).args(server.get_args());
+        for (name, value) in server.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command.current_dir(setup.path(""));
+        let log = setup.path(&format!("log-{number}"));
+        let [udp, tcp] = [&self.udp, &self.tcp].map(|socket| socket.try_clone().unwrap());
+        Process::start_with(&mut command, udp, tcp, &log)
+    }
+}
+
+#[test]
+fn sockets_of_the_manager_of_services_outlive_three_restarts() {
+    let setup = setup("");
+    let kept = Kept::bind(setup.addr());
+    let ready = |server: &Process| {
+        assert!(wait_until(LIMIT, || server.out().contains("ready after")), "{}", server.out());
+    };
+    let mut server = kept.start(&setup, 0);
+    ready(&server);
+    let load = Load::start(setup.addr(), "l.test");
+    seconds(1);
+    for number in 1..4 {
+        server.signal(Signal::TERM);
+        assert!(wait_until(LIMIT, || server.has_ended()), "{}", server.out());
+        server = kept.start(&setup, number);
+        ready(&server);
+        seconds(1);
+    }
+    load.expect_all_answered(6000);
+}
+
+#[test]
+fn sockets_where_the_settings_do_not_listen_are_refused() {
+    let setup = setup("");
+    let kept = Kept::bind("127.0.0.1:0".parse().unwrap());
+    // Its TCP socket is of another port, as the system has chosen.
+    let mut server = kept.start(&setup, 0);
+    assert!(wait_until(LIMIT, || server.has_ended()), "{}", server.out());
+    let said = server.out();
+    assert!(
+        said.contains(
+            "descriptor 3 (a.socket) of the manager of services is a UDP socket of 127.0.0.1:"
+        ),
+        "{said}"
+    );
+    assert!(said.contains("where the settings do not listen"), "{said}");
+}
