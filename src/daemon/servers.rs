@@ -11,7 +11,7 @@ use crate::server::listen::{self, ListenError, UdpListener};
 use crate::server::tcp::TcpService;
 use crate::server::tls::TlsService;
 use crate::server::udp::UdpServer;
-use crate::server::xdp::{Ways, XdpDevice, XdpError, XdpServer};
+use crate::server::xdp::{Fallbacks, XdpDevice, XdpError, XdpServer};
 use crate::server::{Context, ServerCounters};
 use crate::stats::{Recorders, Workers};
 use crate::status::{CertificateStatus, Protocol, Sockets, Time};
@@ -197,9 +197,9 @@ impl Servers {
                 context.sink.emit(&Event::ReceiveBufferSmall { address, bytes, wanted });
             }
         }
-        let ways = match bound.xdp.is_empty() {
-            true => Ways::default(),
-            false => Ways::new(bound.listeners()).context("no descriptor is left")?,
+        let fallbacks = match bound.xdp.is_empty() {
+            true => Fallbacks::default(),
+            false => Fallbacks::new(bound.listeners()).context("no descriptor is left")?,
         };
         let udp = bound
             .udp
@@ -208,7 +208,7 @@ impl Servers {
         let udp = udp
             .collect::<Result<_, _>>()
             .context("cannot start the threads that answer over UDP")?;
-        let ways = Arc::new(ways);
+        let fallbacks = Arc::new(fallbacks);
         let mut xdp = Vec::new();
         for (name, device) in bound.xdp {
             let device = match device {
@@ -220,8 +220,14 @@ impl Servers {
                 }
             };
             let (queues, is_zero_copy) = (device.queues(), device.is_zero_copy());
-            let server =
-                XdpServer::start(device, &ways, &context, &delay, &mut recorders, engine::answer);
+            let server = XdpServer::start(
+                device,
+                &fallbacks,
+                &context,
+                &delay,
+                &mut recorders,
+                engine::answer,
+            );
             xdp.push(server.context("cannot start the threads that take queries from a device")?);
             context.sink.emit(&Event::XdpStarted { device: name, queues, is_zero_copy });
         }

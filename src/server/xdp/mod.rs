@@ -7,24 +7,24 @@
 //!
 //! The program ([`program`]) sends queries for the addresses that are listened on to one worker for each queue
 //! ([`worker`]), which reads and writes whole frames ([`frame`]) in memory that it shares with the kernel ([`sys`]).
-//! The ordinary sockets stay open: what is late or long is sent by them ([`way`]), and they have all queries before the
+//! The ordinary sockets stay open: what is late or long is sent by them ([`fallback`]), and they have all queries before the
 //! workers start, after they stop, and where the mode cannot be had.
 //!
 //! All that takes privileges is done by [`XdpDevice::open`]. The program and the sockets end with the process, however
 //! it ends.
 
 mod error;
+mod fallback;
 pub mod frame;
 #[cfg(test)]
 #[path = "../../../fuzz/targets/frame.rs"]
 mod model;
 mod program;
 mod sys;
-mod way;
 mod worker;
 
 pub use error::XdpError;
-pub use way::Ways;
+pub use fallback::Fallbacks;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -49,12 +49,15 @@ const BUSY_FOR: Duration = Duration::from_secs(2);
 
 /// A device whose queries can be taken: nothing is yet.
 pub struct XdpDevice {
-    name: String,
     device: Device,
+    program: Attached,
     sockets: Vec<XdpSocket>,
-    // Before the program, which it belongs to.
-    link: Link,
+}
+
+/// A program that a device runs, until this is dropped.
+struct Attached {
     program: Program,
+    _link: Link,
 }
 
 impl XdpDevice {
@@ -78,12 +81,7 @@ impl XdpDevice {
             program.add(queue, &socket).map_err(fail(Step::Bind))?;
             sockets.push(socket);
         }
-        Ok(Self { name: name.to_owned(), device, sockets, link, program })
-    }
-
-    /// Its name.
-    pub fn name(&self) -> &str {
-        &self.name
+        Ok(Self { device, program: Attached { program, _link: link }, sockets })
     }
 
     /// The queues that queries are taken from: one worker for each.
@@ -104,25 +102,12 @@ impl std::fmt::Debug for XdpDevice {
 }
 
 /// The workers of one device. Dropping it stops them.
-#[derive(Debug)]
 pub struct XdpServer {
-    program: Shut,
+    attached: Attached,
     stop: Arc<AtomicBool>,
     workers: Vec<JoinHandle<()>>,
     /// How often each has looked for queries.
     rounds: Vec<Arc<AtomicU64>>,
-}
-
-/// A program that is attached to a device.
-struct Shut {
-    _link: Link,
-    program: Program,
-}
-
-impl std::fmt::Debug for Shut {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Program").finish_non_exhaustive()
-    }
 }
 
 impl XdpServer {
@@ -133,16 +118,19 @@ impl XdpServer {
     /// When the system has no thread left.
     pub fn start(
         device: XdpDevice,
-        ways: &Arc<Ways>,
+        fallbacks: &Arc<Fallbacks>,
         context: &Context,
         delay: &DelayQueue,
         recorders: &mut Recorders<'_>,
         answer: impl AnswerFn,
     ) -> io::Result<Self> {
-        let XdpDevice { device, sockets, link, program, .. } = device;
-        let program = Shut { _link: link, program };
-        let mut server =
-            Self { program, stop: Arc::default(), workers: Vec::new(), rounds: Vec::new() };
+        let XdpDevice { device, program, sockets } = device;
+        let mut server = Self {
+            attached: program,
+            stop: Arc::default(),
+            workers: Vec::new(),
+            rounds: Vec::new(),
+        };
         for (number, socket) in sockets.into_iter().enumerate() {
             let recorder = recorders.take();
             let rounds = Arc::new(AtomicU64::new(0));
@@ -150,7 +138,7 @@ impl XdpServer {
             let worker = Worker {
                 socket,
                 mtu: device.mtu,
-                ways: Arc::clone(ways),
+                fallbacks: Arc::clone(fallbacks),
                 stop: Arc::clone(&server.stop),
                 catalog: context.catalog.cache(),
                 delay: delay.sender(),
@@ -169,7 +157,7 @@ impl XdpServer {
                 .spawn(move || worker.run_to_the_end())?;
             server.workers.push(thread);
         }
-        server.program.program.switch(true);
+        server.attached.program.switch(true);
         Ok(server)
     }
 
@@ -184,7 +172,7 @@ impl XdpServer {
 
 impl Drop for XdpServer {
     fn drop(&mut self) {
-        self.program.program.switch(false);
+        self.attached.program.switch(false);
         self.stop.store(true, Ordering::Relaxed);
         for thread in self.workers.drain(..) {
             // Panics were caught and logged in the thread.

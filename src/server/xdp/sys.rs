@@ -150,9 +150,12 @@ impl XdpSocket {
     ///
     /// What `poll` says.
     pub(super) fn wait(&mut self, time: Duration) -> io::Result<()> {
-        let is_sent = self.transmit.is_taken() && !self.free.is_empty();
+        let has_room = !self.free.is_empty();
+        let is_sent = self.transmit.is_taken() && has_room;
         let time = if is_sent { time } else { time.min(Duration::from_millis(1)) };
-        let mut poll = libc::pollfd { fd: self.fd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        // Without room for an answer, no frame is taken, however many there are.
+        let events = if has_room { libc::POLLIN } else { 0 };
+        let mut poll = libc::pollfd { fd: self.fd.as_raw_fd(), events, revents: 0 };
         // SAFETY: one live value, as stated.
         let found = check(unsafe { libc::poll(&raw mut poll, 1, time.as_millis() as libc::c_int) });
         match found {

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::fallback::Fallbacks;
 use super::frame::{Datagram, ETHERNET};
 use super::sys::XdpSocket;
-use super::way::Ways;
 use crate::engine::{Catalog, Outcome, Request, Transport, WorkerState};
 use crate::event::Event;
 use crate::server::delay::DelaySender;
@@ -39,7 +39,7 @@ pub(super) struct Worker<A> {
     pub(super) socket: XdpSocket,
     /// The bytes that a packet may have.
     pub(super) mtu: usize,
-    pub(super) ways: Arc<Ways>,
+    pub(super) fallbacks: Arc<Fallbacks>,
     pub(super) stop: Arc<AtomicBool>,
     pub(super) catalog: CatalogCache,
     pub(super) delay: DelaySender,
@@ -64,7 +64,7 @@ impl<A: AnswerFn> Worker<A> {
             if let Some(suppressed) = panics.pass() {
                 self.context.sink.emit(&Event::AnswerPanicked {
                     transport: Transport::Udp,
-                    address: self.ways.first(),
+                    address: self.fallbacks.first(),
                     panic: panic_message(&*payload).to_owned(),
                     suppressed,
                 });
@@ -143,7 +143,7 @@ impl<A: AnswerFn> Worker<A> {
                 unusable += 1;
                 continue;
             };
-            let Some(way) = self.ways.of(datagram.server) else {
+            let Some(fallback) = self.fallbacks.of(datagram.server) else {
                 unusable += 1;
                 continue;
             };
@@ -156,7 +156,7 @@ impl<A: AnswerFn> Worker<A> {
                 now,
             };
             let outcome = (self.answer)(catalog, &mut self.state, &request, reply);
-            let (client, server) = (datagram.client, way.address);
+            let (client, server) = (datagram.client, fallback.address);
             self.recorder.log(catalog, &request, outcome, reply, || Ends { client, server });
             if top == Some(index) {
                 self.tops.take(&request, reply);
@@ -169,14 +169,14 @@ impl<A: AnswerFn> Worker<A> {
             let len = len.min(reply.len());
             let answer = &reply[..len];
             let waits = wait.is_some_and(|wait| {
-                self.delay.push(wait, &way.socket, way.route(&datagram), answer)
+                self.delay.push(wait, &fallback.socket, fallback.route(&datagram), answer)
             });
             if waits {
                 continue;
             }
             // The kernel may cut an answer into fragments; here, nobody does.
             if start - ETHERNET + len > self.mtu {
-                if way.send(&datagram, answer).is_err() {
+                if fallback.send(&datagram, answer).is_err() {
                     ServerCounters::add(&self.context.counters.udp_unsent, 1);
                 }
                 continue;

@@ -13,7 +13,7 @@ use crate::server::mmsg::{self, LocalAddress, Route};
 
 /// One of them.
 #[derive(Debug)]
-pub(super) struct Way {
+pub(super) struct Fallback {
     /// Where it listens.
     pub(super) address: SocketAddr,
     local: LocalAddress,
@@ -22,40 +22,40 @@ pub(super) struct Way {
 
 /// All of them.
 #[derive(Debug, Default)]
-pub struct Ways(Vec<Way>);
+pub struct Fallbacks(Vec<Fallback>);
 
-impl Ways {
+impl Fallbacks {
     /// Those of these listeners, of which each stands for the others of its address.
     ///
     /// # Errors
     ///
     /// When the system has no descriptor left.
     pub fn new<'a>(listeners: impl Iterator<Item = &'a UdpListener>) -> io::Result<Self> {
-        let way = |listener: &UdpListener| {
+        let fallback = |listener: &UdpListener| {
             let socket = Arc::new(listener.socket.try_clone()?);
-            Ok(Way { address: listener.address, local: listener.local, socket })
+            Ok(Fallback { address: listener.address, local: listener.local, socket })
         };
-        listeners.map(way).collect::<io::Result<_>>().map(Self)
+        listeners.map(fallback).collect::<io::Result<_>>().map(Self)
     }
 
     /// The one that a datagram to this address would have come to.
     #[inline]
-    pub(super) fn of(&self, server: SocketAddr) -> Option<&Way> {
-        let takes = |way: &&Way| {
-            way.address.port() == server.port()
-                && way.address.is_ipv4() == server.is_ipv4()
-                && (way.local != LocalAddress::Bound || way.address.ip() == server.ip())
+    pub(super) fn of(&self, server: SocketAddr) -> Option<&Fallback> {
+        let takes = |it: &&Fallback| {
+            it.address.port() == server.port()
+                && it.address.is_ipv4() == server.is_ipv4()
+                && (it.local != LocalAddress::Bound || it.address.ip() == server.ip())
         };
         self.0.iter().find(takes)
     }
 
     /// Where the first of them listens.
     pub(super) fn first(&self) -> SocketAddr {
-        self.0.first().map_or_else(|| ([0, 0, 0, 0], 0).into(), |way| way.address)
+        self.0.first().map_or_else(|| ([0, 0, 0, 0], 0).into(), |it| it.address)
     }
 }
 
-impl Way {
+impl Fallback {
     /// The way back to the sender of a datagram, for an answer that is sent later.
     pub(super) fn route(&self, datagram: &Datagram<'_>) -> Route {
         Route::new(datagram.client, datagram.server.ip(), self.local)
