@@ -62,3 +62,4 @@ mod verdict;
 mod watch;
 mod watchdog;
 mod worst_cases;
+mod xdp;
