@@ -16,6 +16,7 @@ mod setup;
 mod start;
 mod steady;
 mod tables;
+mod xdp;
 
 #[allow(dead_code, unreachable_pub)]
 #[path = "../../benches/common/bounds.rs"]
@@ -93,6 +94,8 @@ enum Section {
     Scaling,
     /// Latency while data is reloaded.
     Reload,
+    /// CPU time of an answer past the kernel's stack: only when asked for, in namespaces of its own.
+    Xdp,
 }
 
 const APEX: &str = "bl.test";
@@ -142,6 +145,14 @@ fn run(args: &Args, folder: &Path) -> Result<()> {
         rbldnsd: args.rbldnsd.clone(),
         echo: args.echo.clone(),
     };
+    if args.tables.contains(&Section::Xdp) {
+        let (name, entries, make) = SETS[0];
+        let set = make(entries);
+        let files = DataFiles::write(folder, name, &set)?;
+        let table = xdp::run(&programs, &set, &files.data, args.count, args.rounds)?;
+        println!("CPU time of an answer past the kernel's stack, and by sockets\n\n{table}");
+        return Ok(());
+    }
     let [mut asked, mut memory, mut started, mut reloaded] =
         [queries::table(), memory::table(), start::table(), reload::table()];
     for (name, entries, make) in all_sets() {

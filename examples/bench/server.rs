@@ -40,7 +40,8 @@ impl Usage {
 }
 
 impl Server {
-    /// Starts a program on these processors and waits for the answer to a query.
+    /// Starts a program on these processors and waits for the answer to a query that is sent to its address by this
+    /// socket.
     ///
     /// # Errors
     ///
@@ -49,12 +50,11 @@ impl Server {
         program: &Path,
         arguments: &[String],
         cores: Cores,
-        address: SocketAddr,
+        (address, socket): (SocketAddr, UdpSocket),
         probe: &Query,
     ) -> Result<Self> {
         let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let socket = UdpSocket::bind("127.0.0.1:0")?;
         socket.connect(address)?;
         socket.set_read_timeout(Some(Duration::from_millis(5)))?;
         let start = Instant::now();

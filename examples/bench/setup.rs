@@ -36,6 +36,8 @@ pub(crate) struct Setup {
     pub(crate) workers: usize,
     /// The folder in which dnsbld keeps snapshots, if it does.
     pub(crate) state: Option<PathBuf>,
+    /// The network device whose queries dnsbld takes past the kernel's stack.
+    pub(crate) device: Option<&'static str>,
     /// Whether rbldnsd answers from a copy of itself while it loads (`-f`).
     pub(crate) forks: bool,
 }
@@ -44,7 +46,7 @@ impl Setup {
     /// One zone of one file.
     pub(crate) fn new(program: Program, cores: Cores, kind: &str, data: &Path) -> Self {
         let zones = vec![(super::APEX.to_owned(), vec![(kind.to_owned(), data.to_owned())])];
-        Self { program, cores, zones, workers: 0, state: None, forks: false }
+        Self { program, cores, zones, workers: 0, state: None, device: None, forks: false }
     }
 
     /// Starts it and waits for the answer to the query.
@@ -53,14 +55,29 @@ impl Setup {
     ///
     /// Those of [`Server::start`].
     pub(crate) fn start(&self, programs: &Programs, probe: &Query) -> Result<Server> {
-        let address = free_address()?;
+        self.start_at(programs, free_address()?, UdpSocket::bind("127.0.0.1:0")?, probe)
+    }
+
+    /// The same at this address, which the socket can reach.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Server::start`].
+    pub(crate) fn start_at(
+        &self,
+        programs: &Programs,
+        address: SocketAddr,
+        socket: UdpSocket,
+        probe: &Query,
+    ) -> Result<Server> {
+        let socket = (address, socket);
         match self.program {
             Program::Dnsbld => {
                 let file = tempfile::Builder::new().suffix(".toml").tempfile()?;
                 fs::write(&file, self.settings(address)?)?;
                 let path = file.path().display().to_string();
                 let arguments = ["serve".to_owned(), "--config".to_owned(), path];
-                Server::start(&programs.dnsbld, &arguments, self.cores, address, probe)
+                Server::start(&programs.dnsbld, &arguments, self.cores, socket, probe)
             }
             Program::Rbldnsd => {
                 let bind = format!("{}/{}", address.ip(), address.port());
@@ -75,7 +92,7 @@ impl Setup {
                     let spec = |(kind, file): &Data| format!("{apex}:{kind}:{}", file.display());
                     arguments.extend(stack.iter().map(spec));
                 }
-                Server::start(&programs.rbldnsd, &arguments, self.cores, address, probe)
+                Server::start(&programs.rbldnsd, &arguments, self.cores, socket, probe)
             }
         }
     }
@@ -83,6 +100,9 @@ impl Setup {
     /// The settings of dnsbld. Zones that name the same file share a dataset, as in rbldnsd.
     fn settings(&self, address: SocketAddr) -> Result<String> {
         let mut text = format!("[server]\nlisten = [\"{address}\"]\nworkers = {}\n", self.workers);
+        if let Some(device) = self.device {
+            writeln!(text, "xdp = [{device:?}]")?;
+        }
         if let Some(state) = &self.state {
             writeln!(text, "state-dir = {state:?}")?;
         }
@@ -125,10 +145,11 @@ impl Programs {
         probe: &Query,
     ) -> Result<Server> {
         let address = free_address()?;
+        let socket = (address, UdpSocket::bind("127.0.0.1:0")?);
         let (listen, size) = (address.to_string(), format!("{size:.0}"));
         let workers = workers.to_string();
         let arguments = ["--listen", &listen, "--size", &size, "--workers", &workers];
-        Server::start(&self.echo, &arguments.map(str::to_owned), cores, address, probe)
+        Server::start(&self.echo, &arguments.map(str::to_owned), cores, socket, probe)
     }
 }
 
