@@ -43,14 +43,15 @@ fn dnsdist_asks_only_machines_that_have_the_zone() {
     sealed(|| {
         let folder = temp_dir();
         let front = SocketAddr::from(([192, 0, 2, 53], 53));
-        let machines = [[192, 0, 2, 1], [192, 0, 2, 2]].map(|ip| SocketAddr::from((ip, 5300)));
+        // The third one is dead.
+        let machines = [1, 2, 3].map(|number| SocketAddr::from(([192, 0, 2, number], 5300)));
         for addr in machines.iter().chain([&front]) {
             add_address(addr.ip());
         }
         let samples = Path::new(ZONES).join("dnsbld.toml");
-        let [first, second] = machines.map(|addr| serve(&samples, addr));
+        let [first, second] = [0, 1].map(|number| serve(&samples, machines[number]));
         let mut command = Command::new("dnsdist");
-        command.args(["--supervised", "-C", &format!("{DEPLOY}/dnsdist.conf")]);
+        command.args(["--supervised", "-C", &format!("{DEPLOY}/dnsdist/dnsdist.conf")]);
         let _dnsdist = Process::start(&mut command, &folder.path().join("log"));
 
         let (l1, l2) = ("pills.example.l1.apews.org", "132.132.135.61.l2.apews.org");
@@ -85,7 +86,8 @@ fn dnsdist_leaves_a_machine_whose_mirror_has_died() {
     sealed(|| {
         let folders = [temp_dir(), temp_dir()];
         let front = SocketAddr::from(([192, 0, 2, 53], 53));
-        let machines = [[192, 0, 2, 1], [192, 0, 2, 2]].map(|ip| SocketAddr::from((ip, 5300)));
+        // The third one is dead.
+        let machines = [1, 2, 3].map(|number| SocketAddr::from(([192, 0, 2, number], 5300)));
         for addr in machines.iter().chain([&front]) {
             add_address(addr.ip());
         }
@@ -106,13 +108,41 @@ fn dnsdist_leaves_a_machine_whose_mirror_has_died() {
             Server::configured(&config, addr, &["l2.apews.org"])
         });
         let mut command = Command::new("dnsdist");
-        command.args(["--supervised", "-C", &format!("{DEPLOY}/dnsdist.conf")]);
+        command.args(["--supervised", "-C", &format!("{DEPLOY}/dnsdist/dnsdist.conf")]);
         let _dnsdist = Process::start(&mut command, &folders[0].path().join("log"));
         let answer = || dig(front, "+time=2 9.2.0.192.l2.apews.org").data();
         assert!(wait_until(LIMIT, || answer() == ["127.0.0.3"]), "the fresh machine is not asked");
         assert!((0..50).all(|_| answer() == ["127.0.0.3"]), "the stale machine is asked");
         assert_eq!(dig(machines[0], "2.0.0.127.l2.apews.org").data(), ["127.0.0.2"]);
         drop(servers);
+    });
+}
+
+/// Whoever has no better data is asked: an old list, which does what `stale` of its zone says.
+#[test]
+fn dnsdist_asks_stale_machines_where_all_are_stale() {
+    sealed(|| {
+        let folder = temp_dir();
+        let front = SocketAddr::from(([192, 0, 2, 53], 53));
+        let machine = SocketAddr::from(([192, 0, 2, 1], 5300));
+        for last in [1, 2, 3, 53] {
+            add_address([192, 0, 2, last]);
+        }
+        let list = folder.path().join("list");
+        fs::write(&list, "192.0.2.9\n").unwrap();
+        let then = SystemTime::now() - Duration::from_secs(3 * 3600);
+        File::options().append(true).open(&list).unwrap().set_modified(then).unwrap();
+        let config = folder.path().join("dnsbld.toml");
+        let dataset = "name = \"l2\"\ntype = \"ip4set\"\nfiles = [\"list\"]\nmax-age = \"2h\"\n";
+        let zone = "name = \"l2.apews.org\"\ndatasets = [\"l2\"]\n";
+        fs::write(&config, format!("[[dataset]]\n{dataset}[[zone]]\n{zone}")).unwrap();
+        let _server = Server::configured(&config, machine, &["l2.apews.org"]);
+        assert!(dig(machine, "_ready.l2.apews.org").is("NXDOMAIN"));
+        let mut command = Command::new("dnsdist");
+        command.args(["--supervised", "-C", &format!("{DEPLOY}/dnsdist/dnsdist.conf")]);
+        let _dnsdist = Process::start(&mut command, &folder.path().join("log"));
+        let answers = || dig(front, "+time=1 9.2.0.192.l2.apews.org").data() == ["127.0.0.2"];
+        assert!(wait_until(LIMIT, || (0..20).all(|_| answers())));
     });
 }
 
