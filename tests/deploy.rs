@@ -10,8 +10,8 @@ use std::process::Command;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::common::{
-    Process, Server, Unbound, add_address, dig, hide, is_root, run, sealed, skip, temp_dir,
-    wait_until,
+    Process, Server, Setup, Unbound, add_address, dig, free_port, hide, is_root, run, sealed, skip,
+    temp_dir, wait_until,
 };
 use rustix::process::Signal;
 
@@ -144,6 +144,54 @@ fn dnsdist_asks_stale_machines_where_all_are_stale() {
         let answers = || dig(front, "+time=1 9.2.0.192.l2.apews.org").data() == ["127.0.0.2"];
         assert!(wait_until(LIMIT, || (0..20).all(|_| answers())));
     });
+}
+
+#[test]
+fn programs_that_announce_addresses_take_the_configurations() {
+    sealed(|| {
+        // keepalived wants the interface, and ExaBGP the program that it starts.
+        run(Command::new("ip").args("link add eth0 type veth peer name eth1".split(' ')));
+        hide(Path::new("/usr/local/lib"));
+        fs::create_dir("/usr/local/lib/dnsbld").expect("it is empty");
+        let of = |name: &str| format!("{DEPLOY}/anycast/{name}");
+        fs::copy(of("announce"), "/usr/local/lib/dnsbld/announce").expect("a copy");
+        run(Command::new("bird").args(["-p", "-c", &of("bird.conf")]));
+        run(Command::new("exabgp").args(["--validate", &of("exabgp.conf")]));
+        // It ends itself by a signal, whatever it finds.
+        let file = format!("--use-file={}", of("keepalived.conf"));
+        let output = Command::new("keepalived").args(["--config-test", &file]).output();
+        let output = output.expect("it is there");
+        assert_eq!(String::from_utf8_lossy(&[output.stdout, output.stderr].concat()), "");
+    });
+}
+
+#[test]
+fn a_site_that_is_not_ready_is_announced_with_a_longer_path_and_a_dead_one_not_at_all() {
+    let setup = Setup::new();
+    let http = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    setup.configure_lists(
+        &format!("[http]\nlisten = [\"{http}\"]"),
+        &[("l.test".to_owned(), "list".to_owned())],
+    );
+    let log = setup.path("told");
+    let mut command = Command::new(format!("{DEPLOY}/anycast/announce"));
+    command
+        .arg("exabgp")
+        .env("HEALTH", format!("http://{http}"))
+        .envs([("RISE", "1"), ("FALL", "1")]);
+    let (server, mut announcer) =
+        (setup.start(), Process::start_apart(&mut command, &log, &log.with_extension("err")));
+    let told = |line: &str| {
+        let last = || fs::read_to_string(&log).unwrap_or_default().lines().last() == Some(line);
+        assert!(wait_until(LIMIT, last), "{line}: {:?}", fs::read_to_string(&log));
+    };
+    told("announce route 198.51.100.53/32 next-hop self as-path [ 64512 64512 64512 64512 ]");
+    server.write("list", "192.0.2.1\n");
+    told("announce route 198.51.100.53/32 next-hop self");
+    server.signal(Signal::KILL);
+    told("withdraw route 198.51.100.53/32 next-hop self");
+    announcer.signal(Signal::TERM);
+    assert!(wait_until(LIMIT, || announcer.has_ended()));
 }
 
 fn serve(config: &Path, addr: SocketAddr) -> Server {
