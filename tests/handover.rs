@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::common::{Daemon, LIMIT, Process, Setup, query, reversed, run, wait_until};
+use crate::common::{Daemon, LIMIT, Process, Setup, dig, query, reversed, run, wait_until};
 use hickory_proto::rr::RecordType;
 use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::RcvBufForce;
@@ -192,8 +192,16 @@ fn said(process: &Process, event: &str) -> bool {
 
 #[test]
 fn a_new_server_takes_the_place_of_the_old_one() {
-    let setup = setup("");
+    let setup = setup("cookies = \"demand\"");
     let first = setup.start();
+    // A client's cookie outlives the server that has made it.
+    let asked = |cookie: &str| {
+        dig(first.addr(), &format!("+nobadcookie +cookie={cookie} 1.2.0.192.l.test"))
+    };
+    let refused = asked("0123456789abcdef");
+    let told = refused.0.lines().find_map(|line| line.strip_prefix("; COOKIE: "));
+    let cookie = told.and_then(|told| told.split(' ').next()).unwrap().to_owned();
+    assert!(refused.is("BADCOOKIE") && asked(&cookie).is("NOERROR"), "{refused:?}");
     let load = Load::start(first.addr(), "l.test");
     seconds(1);
     let mut servers = Vec::new();
@@ -210,6 +218,7 @@ fn a_new_server_takes_the_place_of_the_old_one() {
         assert!(old.status().unwrap().success() && said(old, "handed-over"), "{}", old.out());
         assert!(!old.out().contains("locked by another"), "{}", old.out());
     }
+    assert!(asked(&cookie).is("NOERROR"));
     // The commands find the new one, and the state folder is its own.
     let status = |daemon: &Daemon| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dnsbld"));

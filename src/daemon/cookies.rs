@@ -72,6 +72,12 @@ impl CookieKeeper {
             }
             return Ok(Some(secrets));
         }
+        if let (Some(folder), None) = (&server.state_dir, lock)
+            && let Ok(secrets) = cookie_secrets::read(&cookie_secrets::file_in(folder))
+        {
+            // Those of the server that has the folder, whose place this one may take.
+            return Ok(Some(secrets));
+        }
         if let (Some(folder), Some(lock)) = (&server.state_dir, lock) {
             match cookie_secrets::own(folder, lock) {
                 Ok(secrets) => return Ok(Some(secrets)),
