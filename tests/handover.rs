@@ -12,7 +12,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::common::{Daemon, LIMIT, Process, Setup, dig, query, reversed, run, wait_until};
+use crate::common::{
+    Daemon, LIMIT, Process, Setup, dig, free_port, query, reversed, run, wait_until,
+};
 use hickory_proto::rr::RecordType;
 use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::RcvBufForce;
@@ -31,11 +33,12 @@ const CONNECT_EVERY: Duration = Duration::from_millis(10);
 /// How long an answer may take before the query counts as lost.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Clients that ask for a listed address all the time, over UDP and over TCP.
+/// Clients that ask for a listed address all the time, over UDP and over TCP, and whether the server is ready.
 struct Load {
     ends: Arc<AtomicBool>,
     udp: JoinHandle<Udp>,
-    tcp: JoinHandle<Tcp>,
+    tcp: JoinHandle<Streams>,
+    http: Option<JoinHandle<Streams>>,
 }
 
 /// What came of the queries over UDP.
@@ -48,9 +51,9 @@ struct Udp {
     slowest: Duration,
 }
 
-/// What came of connections with a query each.
-#[derive(Default)]
-struct Tcp {
+/// What came of connections with a question each.
+#[derive(Default, Debug)]
+struct Streams {
     connected: usize,
     refused: usize,
     /// Closed without an answer; what a client does then is to connect again (RFC 7766 section 6.2.4).
@@ -58,32 +61,38 @@ struct Tcp {
 }
 
 impl Load {
-    fn start(server: SocketAddr, zone: &str) -> Self {
+    fn start(server: SocketAddr, http: Option<SocketAddr>, zone: &str) -> Self {
         let ends = Arc::new(AtomicBool::new(false));
         let question = query(0, &reversed([192, 0, 2, 1].into(), zone), RecordType::A);
         let (until, packet) = (Arc::clone(&ends), question.clone());
         let udp = thread::spawn(move || Udp::run(server, &packet, &until));
+        let mut message = (question.len() as u16).to_be_bytes().to_vec();
+        message.extend_from_slice(&question);
         let until = Arc::clone(&ends);
-        let tcp = thread::spawn(move || Tcp::run(server, &question, &until));
-        Self { ends, udp, tcp }
-    }
-
-    fn end(self) -> (Udp, Tcp) {
-        self.ends.store(true, Ordering::Relaxed);
-        (self.udp.join().unwrap(), self.tcp.join().unwrap())
+        let is_good = |reply: &[u8]| reply.len() > 2 && is_listed(&reply[2..]);
+        let tcp = thread::spawn(move || Streams::run(server, &message, is_good, &until));
+        let http = http.map(|http| {
+            let until = Arc::clone(&ends);
+            let request = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+            let is_good = |reply: &[u8]| reply.starts_with(b"HTTP/1.1 200");
+            thread::spawn(move || Streams::run(http, request, is_good, &until))
+        });
+        Self { ends, udp, tcp, http }
     }
 
     /// Fails if a query was lost, or a connection refused.
     fn expect_all_answered(self, least: usize) {
-        let (udp, tcp) = self.end();
-        println!(
-            "UDP: {} sent, {} lost, {} wrong, slowest {:?}; TCP: {} connected, {} refused, {} closed",
-            udp.sent, udp.lost, udp.wrong, udp.slowest, tcp.connected, tcp.refused, tcp.closed
-        );
-        assert!(udp.sent >= least, "{} were sent", udp.sent);
-        assert_eq!((udp.lost, udp.wrong), (0, 0), "lost and wrong of {}", udp.sent);
-        assert!(tcp.connected > 100, "{} connected", tcp.connected);
-        assert_eq!(tcp.refused, 0, "refused of {}", tcp.connected);
+        self.ends.store(true, Ordering::Relaxed);
+        let (udp, tcp) = (self.udp.join().unwrap(), self.tcp.join().unwrap());
+        let Udp { sent, lost, wrong, slowest } = udp;
+        println!("UDP: {sent} sent, {lost} lost, {wrong} wrong, slowest {slowest:?}; TCP: {tcp:?}");
+        assert!(sent >= least, "{sent} were sent");
+        assert_eq!((lost, wrong), (0, 0), "lost and wrong of {sent}");
+        assert!(tcp.connected > 100 && tcp.refused == 0, "{tcp:?}");
+        if let Some(http) = self.http {
+            let http = http.join().unwrap();
+            assert!(http.connected > 100 && http.refused == 0 && http.closed < 5, "{http:?}");
+        }
     }
 }
 
@@ -135,21 +144,22 @@ impl Udp {
     }
 }
 
-impl Tcp {
-    fn run(server: SocketAddr, question: &[u8], ends: &AtomicBool) -> Self {
+impl Streams {
+    fn run(
+        server: SocketAddr,
+        message: &[u8],
+        is_good: impl Fn(&[u8]) -> bool,
+        ends: &AtomicBool,
+    ) -> Self {
         let mut counts = Self::default();
-        let mut message = (question.len() as u16).to_be_bytes().to_vec();
-        message.extend_from_slice(question);
         while !ends.load(Ordering::Relaxed) {
             match TcpStream::connect(server) {
                 Ok(mut stream) => {
                     counts.connected += 1;
                     stream.set_read_timeout(Some(PATIENCE)).unwrap();
                     let mut reply = [0; 1500];
-                    let answered =
-                        stream.write_all(&message).and_then(|()| stream.read(&mut reply));
-                    let is_good =
-                        answered.is_ok_and(|length| length > 2 && is_listed(&reply[2..length]));
+                    let answered = stream.write_all(message).and_then(|()| stream.read(&mut reply));
+                    let is_good = answered.is_ok_and(|length| is_good(&reply[..length]));
                     counts.closed += usize::from(!is_good);
                 }
                 Err(_) => counts.refused += 1,
@@ -192,7 +202,8 @@ fn said(process: &Process, event: &str) -> bool {
 
 #[test]
 fn a_new_server_takes_the_place_of_the_old_one() {
-    let setup = setup("cookies = \"demand\"");
+    let http = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let setup = setup(&format!("cookies = \"demand\"\n[http]\nlisten = [\"{http}\"]"));
     let first = setup.start();
     // A client's cookie outlives the server that has made it.
     let asked = |cookie: &str| {
@@ -202,7 +213,7 @@ fn a_new_server_takes_the_place_of_the_old_one() {
     let told = refused.0.lines().find_map(|line| line.strip_prefix("; COOKIE: "));
     let cookie = told.and_then(|told| told.split(' ').next()).unwrap().to_owned();
     assert!(refused.is("BADCOOKIE") && asked(&cookie).is("NOERROR"), "{refused:?}");
-    let load = Load::start(first.addr(), "l.test");
+    let load = Load::start(first.addr(), Some(http), "l.test");
     seconds(1);
     let mut servers = Vec::new();
     for number in 0..3 {
@@ -314,7 +325,7 @@ fn sockets_of_the_manager_of_services_outlive_three_restarts() {
     };
     let mut server = kept.start(&setup, 0);
     ready(&server);
-    let load = Load::start(setup.addr(), "l.test");
+    let load = Load::start(setup.addr(), None, "l.test");
     seconds(1);
     for number in 1..4 {
         server.signal(Signal::TERM);
