@@ -6,6 +6,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +14,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::common::{
-    Daemon, LIMIT, Process, Setup, dig, free_port, query, reversed, run, wait_until,
+    Daemon, LIMIT, Machine, Process, Setup, dig, free_port, query, reversed, run, sealed,
+    wait_until,
 };
 use hickory_proto::rr::RecordType;
 use nix::sys::socket::setsockopt;
@@ -335,6 +337,35 @@ fn sockets_of_the_manager_of_services_outlive_three_restarts() {
         seconds(1);
     }
     load.expect_all_answered(6000);
+}
+
+#[test]
+fn systemd_restarts_the_service_with_the_socket_unit_as_they_are_shipped() {
+    if !Machine::can_boot() {
+        return;
+    }
+    sealed(|| {
+        let machine = Machine::boot("clean");
+        let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy");
+        machine.bring(Path::new(env!("CARGO_BIN_EXE_dnsbld")));
+        for file in ["dnsbld.toml", "systemd/dnsbld.service", "systemd/dnsbld.socket"] {
+            machine.bring(&deploy.join(file));
+        }
+        machine.must(
+            "set -e; useradd --system dnsbld; install dnsbld /usr/local/bin/; mkdir -p /etc/dnsbld /var/lib/dnsbld/mirror; \
+             install -m 644 dnsbld.service dnsbld.socket /etc/systemd/system/; \
+             printf '%s\\n' '[server]' \"$(grep ^listen dnsbld.toml)\" 'state-dir = \"/var/lib/dnsbld/state\"' '[[dataset]]' \
+             'name = \"list\"' 'type = \"ip4set\"' 'files = [\"list\"]' '[[zone]]' 'name = \"l.test\"' \
+             'datasets = [\"list\"]' >/etc/dnsbld/dnsbld.toml; echo 192.0.2.1 >/etc/dnsbld/list; systemctl daemon-reload; \
+             systemctl enable --now dnsbld.socket; systemctl start dnsbld",
+        );
+        let load = Load::start("127.0.0.1:5300".parse().unwrap(), None, "l.test");
+        for _ in 0..3 {
+            seconds(1);
+            machine.must("systemctl restart dnsbld");
+        }
+        load.expect_all_answered(6000);
+    });
 }
 
 #[test]

@@ -29,15 +29,27 @@ pub(crate) struct Machine {
 impl Machine {
     /// The package to install. `None` if it, the roots or the right to boot are missing, which is said.
     pub(crate) fn package() -> Option<PathBuf> {
+        if !Self::can_boot() {
+            return None;
+        }
         let names = if Path::new(PACKAGE).exists() { names_in(Path::new(PACKAGE)) } else { vec![] };
         let package = names.into_iter().find(|name| name.ends_with(".deb"));
         match package {
-            _ if !is_root() => skip("only root may boot a machine"),
-            _ if !Path::new(ROOTS).exists() => skip("there are no roots of Debian machines"),
             None => skip("there is no package; scripts/package makes it"),
             Some(name) => return Some(Path::new(PACKAGE).join(name)),
         }
         None
+    }
+
+    /// Whether one can be booted; what is missing is said.
+    pub(crate) fn can_boot() -> bool {
+        let why = match is_root() {
+            false => "only root may boot a machine",
+            true if !Path::new(ROOTS).exists() => "there are no roots of Debian machines",
+            true => return true,
+        };
+        skip(why);
+        false
     }
 
     /// The folder of Debian's own packages that are to be installed beside it.
