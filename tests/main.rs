@@ -55,6 +55,7 @@ mod scenarios;
 mod snapshots;
 mod start;
 mod stats;
+mod streams;
 mod sync;
 mod sync_disasters;
 mod taps;

@@ -1,5 +1,6 @@
 //! A reload: what a new configuration changes at once, and what waits for a restart.
 
+use super::client::ClientPrefixes;
 use super::settings::{Dataset, QueryLog, QueryLogFormat, Server, Settings, StatsFile, WatchEntry};
 use crate::wire::name::NameBuf;
 use crate::zonefile::Kind;
@@ -110,7 +111,8 @@ impl Changes {
         });
         self.keep("server.tcp-...", &running.tcp, &mut wanted.tcp, |tcp| {
             let (all, each, idle) = (tcp.connections, tcp.per_client, tcp.idle_timeout);
-            format!("{all} connections, {each} per client, idle for {idle:?}")
+            let ClientPrefixes { ipv4, ipv6 } = tcp.client;
+            format!("{all} connections, {each} per client (/{ipv4}, /{ipv6}), idle for {idle:?}")
         });
         self.keep("server.tls", &running.tls, &mut wanted.tls, |tls| match tls {
             None => "off".to_owned(),
@@ -371,8 +373,8 @@ mod tests {
             ("server.workers", "one per core", "3"),
             (
                 "server.tcp-...",
-                "512 connections, 16 per client, idle for 10s",
-                "9 connections, 16 per client, idle for 10s",
+                "512 connections, 16 per client (/32, /64), idle for 10s",
+                "9 connections, 16 per client (/32, /64), idle for 10s",
             ),
             ("server.tls", "off", "on nothing with /c and /k"),
             ("http", "off", "on 192.0.2.1:80 for 192.0.2.0/24"),

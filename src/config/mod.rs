@@ -4,6 +4,7 @@
 //! on the command line as rbldnsd takes them. Every mistake is reported with its place and a remedy, and all
 //! mistakes of a file at once where that is possible.
 
+mod client;
 mod compare;
 mod error;
 mod feed;
@@ -20,6 +21,7 @@ mod spec;
 mod value;
 mod zonespec;
 
+pub use client::ClientPrefixes;
 pub use compare::{Changes, DatasetDifference, SettingChange, ValueChange, reload};
 pub use error::{ConfigDiagnostic, Errors};
 pub use feed::{Feed, FeedLimits, FeedSchedule, FeedSource, HandedList, Mirror, Transport};

@@ -1,5 +1,6 @@
 //! The meaning of a configuration: plain structures, checked, with every default filled in.
 
+use super::client::ClientPrefixes;
 use super::error::ConfigDiagnostic;
 use super::feed::Mirror;
 use super::guard::Guard;
@@ -131,7 +132,7 @@ pub struct Server {
     pub listen: Vec<SocketAddr>,
     /// The threads that answer over UDP; `None` for one per core.
     pub workers: Option<NonZeroUsize>,
-    /// The limits of TCP.
+    /// The limits of TCP and TLS.
     pub tcp: TcpLimits,
     /// DNS over TLS (RFC 7858), if it is on.
     pub tls: Option<Tls>,
@@ -462,20 +463,23 @@ impl Default for HistoryBounds {
     }
 }
 
-/// The limits of TCP (RFC 7766 section 6.2).
+/// The limits of TCP and TLS (RFC 7766 section 6.2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TcpLimits {
     /// The most connections at one time.
     pub connections: usize,
-    /// The most connections of one client address at one time.
+    /// The most connections of one client at one time.
     pub per_client: usize,
+    /// What one client is.
+    pub client: ClientPrefixes,
     /// How long a connection may stay without a query before it is closed.
     pub idle_timeout: Duration,
 }
 
 impl Default for TcpLimits {
     fn default() -> Self {
-        Self { connections: 512, per_client: 16, idle_timeout: Duration::from_secs(10) }
+        let (client, idle_timeout) = (ClientPrefixes::default(), Duration::from_secs(10));
+        Self { connections: 512, per_client: 16, client, idle_timeout }
     }
 }
 

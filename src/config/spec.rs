@@ -40,6 +40,8 @@ pub(super) struct ServerSpec {
     pub(super) workers: Typed<i64>,
     pub(super) tcp_connections: Typed<i64>,
     pub(super) tcp_connections_per_client: Typed<i64>,
+    pub(super) tcp_client_prefix_ipv4: Typed<i64>,
+    pub(super) tcp_client_prefix_ipv6: Typed<i64>,
     pub(super) tcp_idle_timeout: Typed<Time>,
     pub(super) default_ttl: Typed<Time>,
     pub(super) min_ttl: Typed<Time>,

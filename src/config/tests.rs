@@ -2,7 +2,7 @@
 
 use super::resolve::resolve;
 use super::{
-    AgeLimit, ConfigDiagnostic, ControlPath, CookieMode, Dataset, FreshnessLimits, Guard, Http,
+    AgeLimit, ClientPrefixes, ConfigDiagnostic, ControlPath, CookieMode, Dataset, FreshnessLimits, Guard, Http,
     Loaded, LogFormat, LogTarget, OnlyAnswers, Policy, QueryFilter, QueryLog, QueryLogFormat,
     Ratio, Sentinel, Server, Settings, Soa, StalePolicy, StatsFile, TcpLimits, Tls, Top, TtlBounds,
     Usage, Zone, parse,
@@ -57,6 +57,8 @@ fn every_setting_of_the_server_arrives() {
         workers = 4
         tcp-connections = 100
         tcp-connections-per-client = 10
+        tcp-client-prefix-ipv4 = 24
+        tcp-client-prefix-ipv6 = 48
         tcp-idle-timeout = 2
         default-ttl = 7200
         min-ttl = '1m'
@@ -116,7 +118,12 @@ fn every_setting_of_the_server_arrives() {
     let want = Server {
         listen: vec!["192.0.2.1:53".parse().unwrap(), "[2001:db8::1]:53".parse().unwrap()],
         workers: NonZeroUsize::new(4),
-        tcp: TcpLimits { connections: 100, per_client: 10, idle_timeout: Duration::from_secs(2) },
+        tcp: TcpLimits {
+            connections: 100,
+            per_client: 10,
+            client: ClientPrefixes { ipv4: 24, ipv6: 48 },
+            idle_timeout: Duration::from_secs(2),
+        },
         ttl: TtlBounds { default: 7200, min: 60, max: 86400, negative: 90 },
         minimal_answers: false,
         minimal_any: true,

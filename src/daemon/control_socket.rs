@@ -42,6 +42,9 @@ const LONGEST: Duration = Duration::from_secs(3600);
 /// The most clients that have not sent their requests; as many may wait to be told something.
 const MAX_CLIENTS: usize = 32;
 
+/// The most clients in all. Those that wait until others have been told something hold a descriptor, too.
+const MAX_OPEN: usize = 96;
+
 /// The most clients that wait for the end of a change: it takes as long as the files do.
 const MAX_CHANGES: usize = 16;
 
@@ -177,6 +180,8 @@ struct Server {
     serves: ConfigSource,
     commands: Sender<Command>,
     followers: Followers,
+    /// Room for all clients.
+    open: Arc<Semaphore>,
     /// Room for those who wait to be told something.
     asking: Semaphore,
     /// Room for those who wait for the end of a change.
@@ -186,7 +191,8 @@ struct Server {
 impl Server {
     fn new(serves: ConfigSource, commands: Sender<Command>, followers: Followers) -> Arc<Self> {
         let (asking, changing) = (Semaphore::new(MAX_CLIENTS), Semaphore::new(MAX_CHANGES));
-        Arc::new(Self { serves, commands, followers, asking, changing })
+        let open = Arc::new(Semaphore::new(MAX_OPEN));
+        Arc::new(Self { serves, commands, followers, open, asking, changing })
     }
 
     async fn serve(self: Arc<Self>, listener: UnixListener) {
@@ -195,6 +201,10 @@ impl Server {
         loop {
             match listener.accept().await {
                 Ok((stream, _)) => {
+                    let Ok(place) = Arc::clone(&self.open).try_acquire_owned() else {
+                        refuse(&stream);
+                        continue;
+                    };
                     silent.retain(|client| !client.is_closed());
                     if silent.len() == MAX_CLIENTS {
                         silent.pop_front();
@@ -202,7 +212,10 @@ impl Server {
                     let (client, gives_way) = oneshot::channel();
                     silent.push_back(client);
                     let server = Arc::clone(&self);
-                    tokio::spawn(async move { server.attend(stream, gives_way, PATIENCE).await });
+                    tokio::spawn(async move {
+                        server.attend(stream, gives_way, PATIENCE).await;
+                        drop(place);
+                    });
                 }
                 // No descriptor is left, for example: that passes.
                 Err(error) => {
@@ -296,6 +309,15 @@ impl Server {
             Ok(None) => ControlAnswer::refused("the server is stopping"),
             Err(_) => ControlAnswer::refused("the server is still at it after an hour; it goes on"),
         }
+    }
+}
+
+/// Tells a client that there is no room for it, unless it would have to wait for that.
+fn refuse(stream: &UnixStream) {
+    let fault = format!("{MAX_OPEN} others are connected; try again later");
+    if let Ok(mut text) = serde_json::to_vec(&ControlAnswer::refused(fault)) {
+        text.push(b'\n');
+        let _ = stream.try_write(&text);
     }
 }
 

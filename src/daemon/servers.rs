@@ -238,6 +238,7 @@ impl Servers {
         let tls_service =
             certificate.iter().map(|held| TlsService::new(&service, Arc::clone(held))).next();
         let tls_service = tls_service.transpose().context("cannot prepare TLS")?;
+        tell_exposed_key(certificate.as_deref(), &*context.sink);
         let mut tls = Vec::new();
         if let Some(service) = &tls_service {
             for listener in listeners.into_iter().flatten() {
@@ -318,7 +319,10 @@ impl Servers {
     pub(super) fn reload_certificate(&self, sink: &dyn EventSink) {
         let Some(certificate) = &self.certificate else { return };
         match certificate.reload_if_changed() {
-            Ok(true) => sink.emit(&Event::CertificateRenewed),
+            Ok(true) => {
+                sink.emit(&Event::CertificateRenewed);
+                tell_exposed_key(Some(certificate), sink);
+            }
             Ok(false) => {}
             Err(error) => sink.emit(&Event::CertificateRefused { reason: error.to_string() }),
         }
@@ -352,6 +356,12 @@ impl Servers {
             server.stop();
         }
         drop(self.delay);
+    }
+}
+
+fn tell_exposed_key(certificate: Option<&Certificate>, sink: &dyn EventSink) {
+    if let Some(file) = certificate.and_then(Certificate::exposed_key) {
+        sink.emit(&Event::KeyExposed { file: file.to_owned() });
     }
 }
 

@@ -103,6 +103,7 @@ pub(crate) fn level(event: &Event) -> Level {
         | Event::FileKeepsChanging { .. }
         | Event::ControlSocketNotOpened { .. }
         | Event::FoldersNotWatched { .. }
+        | Event::KeyExposed { .. }
         | Event::ReceiveBufferSmall { .. }
         | Event::XdpUnavailable { .. }
         | Event::QueryLogFailed { .. }
@@ -439,6 +440,10 @@ pub(crate) fn text(event: &Event) -> String {
         Event::SettingsChosen { source } => format!(
             "configuration {source}: used because neither --config nor zones were given ({SYSTEM_FILE}, but \
              {SAMPLE_FILE} in a checkout)"
+        ),
+        Event::KeyExposed { file } => format!(
+            "TLS key {0}: every user of this machine can use it, and pose as this server; chmod o= {0}",
+            file.display()
         ),
         Event::ReceiveBufferSmall { address, bytes, wanted } => format!(
             "UDP socket {address}: the system grants a receive buffer of {bytes} bytes; bursts of queries \

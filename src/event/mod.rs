@@ -495,6 +495,11 @@ pub enum Event {
         /// Why.
         error: io::Error,
     },
+    /// Every user of the machine can use the private key of TLS.
+    KeyExposed {
+        /// The file of the key.
+        file: PathBuf,
+    },
     /// The system grants a UDP socket a small receive buffer.
     ReceiveBufferSmall {
         /// The address of the socket.
@@ -771,6 +776,7 @@ names! {
     Event::FoldersWatched => "folders-watched",
     Event::FoldersNotWatched { .. } => "folders-not-watched",
     Event::SettingsChosen { .. } => "settings-chosen",
+    Event::KeyExposed { .. } => "key-exposed",
     Event::ReceiveBufferSmall { .. } => "receive-buffer-small",
     Event::XdpStarted { .. } => "xdp-started",
     Event::XdpUnavailable { .. } => "xdp-unavailable",

@@ -342,6 +342,7 @@ pub(crate) fn samples() -> Vec<Event> {
         folders_not_watched(WatchFault::Absent),
         folders_not_watched(WatchFault::Other),
         Event::SettingsChosen { source: "/etc/dnsbld/dnsbld.toml".to_owned() },
+        Event::KeyExposed { file: "/etc/dnsbld/tls.key".into() },
         Event::ReceiveBufferSmall { address, bytes: 212_992, wanted: 1 << 20 },
         Event::XdpStarted { device: "eth0".to_owned(), queues: 4, is_zero_copy: false },
         Event::XdpUnavailable {

@@ -77,6 +77,12 @@ impl Certificate {
         &self.certificate
     }
 
+    /// The file of the key, if every user of the machine can read or write it.
+    pub fn exposed_key(&self) -> Option<&Path> {
+        let is_exposed = fs::metadata(&self.key).is_ok_and(|key| key.mode() & 0o006 != 0);
+        is_exposed.then_some(&*self.key)
+    }
+
     /// What the certificate in use says of itself, if it can be read.
     pub fn facts(&self) -> Option<CertificateFacts> {
         CertificateFacts::of(self.current.load().cert.first()?)

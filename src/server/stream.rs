@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::AnswerFn;
-use super::accept::{Activity, Caps, ClientPrefixes, Closed, Tally};
+use super::accept::{Activity, Caps, Closed, Tally};
 use super::stream_responder::{Reply, StreamResponder};
 use crate::config::TcpLimits;
 
@@ -50,8 +50,8 @@ pub struct StreamLimits {
 
 impl From<TcpLimits> for StreamLimits {
     fn from(limits: TcpLimits) -> Self {
-        let TcpLimits { connections, per_client, idle_timeout: idle } = limits;
-        let caps = Caps { connections, per_client, prefixes: ClientPrefixes::default(), idle };
+        let TcpLimits { connections, per_client, client: prefixes, idle_timeout: idle } = limits;
+        let caps = Caps { connections, per_client, prefixes, idle };
         Self {
             caps,
             handshake: HANDSHAKE_TIMEOUT.min(idle),

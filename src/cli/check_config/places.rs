@@ -79,11 +79,6 @@ fn certificate(report: &mut Report, tls: &Tls) {
     if !closed.is_empty() {
         return;
     }
-    if fs::metadata(&tls.key).is_ok_and(|key| key.mode() & 0o007 != 0) {
-        let (key, help) = (tls.key.display(), format!("chmod o= {}", tls.key.display()));
-        let message = "every user of this machine can use the private key";
-        report.tell(Problem::warning(message, help).in_file(key.to_string()));
-    }
     let certificate = match Certificate::load(&tls.certificate, &tls.key) {
         Ok(certificate) => certificate,
         Err(error) => {
@@ -92,6 +87,11 @@ fn certificate(report: &mut Report, tls: &Tls) {
                 .tell(Problem::error(format!("the server does not start: {error}"), help));
         }
     };
+    if let Some(key) = certificate.exposed_key() {
+        let help = format!("chmod o= {}", key.display());
+        let message = "every user of this machine can use the private key";
+        report.tell(Problem::warning(message, help).in_file(key.display().to_string()));
+    }
     let Some(CertificateFacts { expires, .. }) = certificate.facts() else { return };
     let now = unix_time() as i64;
     let message = match expires.saturating_sub(now) {

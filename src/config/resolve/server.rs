@@ -1,5 +1,6 @@
 //! The table `[server]`, `[server.tls]` in it, and `[stats]`.
 
+use super::super::client::ClientPrefixes;
 use super::super::error::{Problem, suggest};
 use super::super::settings::{
     ControlPath, CookieMode, HistoryBounds, LogTarget, OnlyAnswers, QueryFilter, QueryLog, Server,
@@ -132,7 +133,7 @@ impl Resolver<'_> {
     }
 
     fn tcp(&mut self, spec: &ServerSpec) -> TcpLimits {
-        let TcpLimits { connections, per_client, idle_timeout } = TcpLimits::default();
+        let TcpLimits { connections, per_client, client, idle_timeout } = TcpLimits::default();
         let all = self.number(
             "server.tcp-connections",
             &spec.tcp_connections,
@@ -148,9 +149,14 @@ impl Resolver<'_> {
             let help = format!("allowed: 1 to {all}, or more tcp-connections");
             self.error(key, span, Problem::new(message, help));
         }
+        let (typed, default) = (&spec.tcp_client_prefix_ipv4, client.ipv4.into());
+        let ipv4 = self.number("server.tcp-client-prefix-ipv4", typed, default, 0..=32);
+        let (typed, default) = (&spec.tcp_client_prefix_ipv6, client.ipv6.into());
+        let ipv6 = self.number("server.tcp-client-prefix-ipv6", typed, default, 0..=128);
         TcpLimits {
             connections: all as usize,
             per_client: each as usize,
+            client: ClientPrefixes { ipv4: ipv4 as u8, ipv6: ipv6 as u8 },
             idle_timeout: self.duration(
                 "server.tcp-idle-timeout",
                 &spec.tcp_idle_timeout,

@@ -260,3 +260,30 @@ async fn what_is_no_socket_stays() {
     assert!(matches!(bind(&open, true, false).unwrap_err(), SocketFault::ForeignFolder));
     assert!(bind(&open, false, false).is_ok(), "whoever names a place knows its folder");
 }
+
+/// Those that wait for their answers hold descriptors.
+#[tokio::test]
+async fn there_is_room_for_so_many_clients_and_no_more() {
+    let (sender, _commands) = channel(1);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("control");
+    let (listener, _) = bind(&path, false).unwrap();
+    let server = of(sender);
+    tokio::spawn(Arc::clone(&server).serve(listener));
+    let mut asking = Vec::new();
+    for number in 1..=MAX_OPEN {
+        let mut client = UnixStream::connect(&path).await.unwrap();
+        client.write_all(b"{\"command\":\"status\"}\n").await.unwrap();
+        asking.push(client);
+        while server.open.available_permits() > MAX_OPEN - number {
+            tokio::task::yield_now().await;
+        }
+        // Its request is taken.
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    let mut client = UnixStream::connect(&path).await.unwrap();
+    let mut text = String::new();
+    timeout(PATIENCE / 2, client.read_to_string(&mut text)).await.unwrap().unwrap();
+    assert_eq!(text, "{\"error\":\"96 others are connected; try again later\"}\n");
+    drop(asking);
+}

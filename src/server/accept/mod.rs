@@ -10,11 +10,9 @@
 mod counts;
 mod descriptors;
 mod places;
-mod prefix;
 
 pub use counts::{Closed, ConnectionCounts};
 pub use places::Caps;
-pub use prefix::ClientPrefixes;
 
 pub(super) use counts::Tally;
 pub(super) use places::Activity;

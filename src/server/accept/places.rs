@@ -1,7 +1,7 @@
 //! Who holds a connection, who gives way when there is no room, and how often.
 
 use super::counts::{Closed, Tally};
-use super::prefix::ClientPrefixes;
+use crate::config::ClientPrefixes;
 use std::collections::BTreeSet;
 use std::collections::hash_map::{Entry, HashMap};
 use std::net::IpAddr;

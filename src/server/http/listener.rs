@@ -4,10 +4,9 @@ use super::answer::{Answer, Asked};
 use super::readers::{ReadLimits, Readers};
 use super::routes::{self, Teller};
 use super::{Observation, Observe, form};
+use crate::config::ClientPrefixes;
 use crate::event::{Event, EventSink};
-use crate::server::accept::{
-    Accepted, Activity, Caps, ClientPrefixes, ConnectionCounts, Front, StreamServer,
-};
+use crate::server::accept::{Accepted, Activity, Caps, ConnectionCounts, Front, StreamServer};
 use crate::server::client_address;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};

@@ -1,6 +1,5 @@
-//! Whom connections count for.
+//! Which addresses are one client.
 
-use crate::server::client_address;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// How many bits of an address say which client it is.
@@ -20,9 +19,9 @@ impl Default for ClientPrefixes {
 }
 
 impl ClientPrefixes {
-    /// The first address of the client's prefix.
-    pub(super) fn of(self, address: IpAddr) -> IpAddr {
-        match client_address(address) {
+    /// The first address of the prefix that an address is in; an IPv4 address in an IPv6 one is what it stands for.
+    pub fn of(self, address: IpAddr) -> IpAddr {
+        match address.to_canonical() {
             IpAddr::V4(address) => {
                 let mask = u32::MAX.checked_shl(32 - u32::from(self.ipv4)).unwrap_or(0);
                 Ipv4Addr::from_bits(address.to_bits() & mask).into()
