@@ -117,8 +117,9 @@ impl Changes {
         self.keep("server.tls", &running.tls, &mut wanted.tls, |tls| match tls {
             None => "off".to_owned(),
             Some(tls) => format!(
-                "on {} with {} and {}",
+                "on {}, HTTPS on {}, with {} and {}",
                 addresses(&tls.listen),
+                addresses(&tls.https_listen),
                 tls.certificate.display(),
                 tls.key.display()
             ),
@@ -336,7 +337,12 @@ mod tests {
             listen: vec!["127.0.0.2:53".parse().unwrap()],
             workers: NonZeroUsize::new(3),
             tcp: TcpLimits { connections: 9, ..TcpLimits::default() },
-            tls: Some(Tls { listen: vec![], certificate: "/c".into(), key: "/k".into() }),
+            tls: Some(Tls {
+                listen: vec![],
+                https_listen: vec![],
+                certificate: "/c".into(),
+                key: "/k".into(),
+            }),
             http: Some(Http {
                 listen: vec!["192.0.2.1:80".parse().unwrap()],
                 allow: vec!["192.0.2.0/24".parse().unwrap()],
@@ -376,7 +382,7 @@ mod tests {
                 "512 connections, 16 per client (/32, /64), idle for 10s",
                 "9 connections, 16 per client (/32, /64), idle for 10s",
             ),
-            ("server.tls", "off", "on nothing with /c and /k"),
+            ("server.tls", "off", "on nothing, HTTPS on nothing, with /c and /k"),
             ("http", "off", "on 192.0.2.1:80 for 192.0.2.0/24"),
             ("server.check-interval", "1s", "9s"),
             ("server.quiet-period", "200ms", "8s"),

@@ -483,11 +483,13 @@ impl Default for TcpLimits {
     }
 }
 
-/// DNS over TLS (RFC 7858).
+/// DNS over TLS (RFC 7858), and over HTTPS (RFC 8484).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Tls {
-    /// The addresses.
+    /// The addresses for DNS over TLS.
     pub listen: Vec<SocketAddr>,
+    /// The addresses for DNS over HTTPS; none if that is off.
+    pub https_listen: Vec<SocketAddr>,
     /// The certificate chain, PEM.
     pub certificate: PathBuf,
     /// The private key, PEM.

@@ -106,6 +106,7 @@ pub(super) struct HistorySpec {
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case", expecting = "a table")]
 pub(super) struct TlsSpec {
     pub(super) listen: TypedList,
+    pub(super) https_listen: TypedList,
     pub(super) certificate: Typed<String>,
     pub(super) key: Typed<String>,
 }

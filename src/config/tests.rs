@@ -2,10 +2,10 @@
 
 use super::resolve::resolve;
 use super::{
-    AgeLimit, ClientPrefixes, ConfigDiagnostic, ControlPath, CookieMode, Dataset, FreshnessLimits, Guard, Http,
-    Loaded, LogFormat, LogTarget, OnlyAnswers, Policy, QueryFilter, QueryLog, QueryLogFormat,
-    Ratio, Sentinel, Server, Settings, Soa, StalePolicy, StatsFile, TcpLimits, Tls, Top, TtlBounds,
-    Usage, Zone, parse,
+    AgeLimit, ClientPrefixes, ConfigDiagnostic, ControlPath, CookieMode, Dataset, FreshnessLimits,
+    Guard, Http, Loaded, LogFormat, LogTarget, OnlyAnswers, Policy, QueryFilter, QueryLog,
+    QueryLogFormat, Ratio, Sentinel, Server, Settings, Soa, StalePolicy, StatsFile, TcpLimits, Tls,
+    Top, TtlBounds, Usage, Zone, parse,
 };
 use super::{HistoryBounds, RateLimit};
 use crate::zone::Unlisted;
@@ -106,6 +106,7 @@ fn every_setting_of_the_server_arrives() {
         max-size = '1G'
         [server.tls]
         listen = ['192.0.2.1:853']
+        https-listen = ['192.0.2.1:443']
         certificate = 'x.pem'
         key = '/keys/y.pem'
         [http]
@@ -172,6 +173,7 @@ fn every_setting_of_the_server_arrives() {
         xdp: vec!["eth0".into(), "enp1s0f0.v".into()],
         tls: Some(Tls {
             listen: vec!["192.0.2.1:853".parse().unwrap()],
+            https_listen: vec!["192.0.2.1:443".parse().unwrap()],
             certificate: "/etc/dnsbld/x.pem".into(),
             key: "/keys/y.pem".into(),
         }),
@@ -427,7 +429,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ("[sever]", "1:2: unknown key \"sever\"\n    help: did you mean \"server\"?"),
     (
         "[server.tls]\nport = 1",
-        "2:1: unknown key \"port\" in server.tls\n    help: allowed here: listen, certificate, key",
+        "2:1: unknown key \"port\" in server.tls\n    help: allowed here: listen, https-listen, certificate, key",
     ),
     ("[http]\nallow = []", "1:1: http.listen: the key is missing"),
     ("[http]\nlisten = []", "2:10: http.listen: there is nothing to listen on"),

@@ -18,8 +18,8 @@ pub(super) struct Confinement {
 }
 
 impl Confinement {
-    /// Gives up all that a server with these settings, whose sockets are bound, does not need. To be called while
-    /// the process has one thread.
+    /// Gives up all that a server with these settings, whose sockets are bound, does not need. `own_port` is the port
+    /// that it connects to itself. To be called while the process has one thread.
     ///
     /// # Errors
     ///
@@ -27,6 +27,7 @@ impl Confinement {
     pub(super) fn enter(
         settings: &Settings,
         source: &ConfigSource,
+        own_port: Option<u16>,
         sink: &dyn EventSink,
     ) -> anyhow::Result<Self> {
         let identity = Identity::find(&settings.server)?;
@@ -50,7 +51,7 @@ impl Confinement {
         let user = Uid::effective();
         let name = User::from_uid(user).ok().flatten().map(|user| user.name);
         let kept = capabilities(None)?.permitted;
-        let sandbox = Sandbox::enter(settings, source, sink);
+        let sandbox = Sandbox::enter(settings, source, own_port, sink);
         let (reads, writes) = sandbox.folders();
         let status = ConfinementStatus {
             user: name.unwrap_or_else(|| user.to_string()),

@@ -119,7 +119,7 @@ pub fn prepare(
         }
     }
     let bound = Bound::bind(&settings.server, inherited)?;
-    let confinement = Confinement::enter(&settings, &source, &*personality)?;
+    let confinement = Confinement::enter(&settings, &source, bound.own_port()?, &*personality)?;
     Ok(Prepared { settings, source, bound, predecessor, confinement, personality })
 }
 

@@ -45,7 +45,7 @@ pub(super) fn ensure(server: &config::Server) -> Result<(), NoRoom> {
     allow_descriptors();
     let addresses = server.listen.len().max(1);
     let workers = addresses * server.workers.map_or_else(cores, usize::from);
-    let tls = server.tls.as_ref().map_or(0, |tls| tls.listen.len());
+    let tls = server.tls.as_ref().map_or(0, |tls| tls.listen.len() + tls.https_listen.len());
     // Of each socket there is a second one, for a server that takes the place of this one.
     descriptors(2 * (workers + addresses + tls) + 2 * cores() + DESCRIPTORS)?;
     threads(workers + 2 * cores() + THREADS + HELPERS)

@@ -11,8 +11,8 @@ use crate::event::{Event, EventSink};
 use crate::status::SandboxState;
 use anyhow::ensure;
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, BitFlags, LandlockStatus, PathBeneath, PathFd, Ruleset,
-    RulesetAttr, RulesetCreatedAttr, RulesetStatus, Scope, make_bitflags,
+    ABI, Access, AccessFs, AccessNet, BitFlags, LandlockStatus, NetPort, PathBeneath, PathFd,
+    Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetStatus, Scope, make_bitflags,
 };
 use std::collections::BTreeMap;
 use std::fs;
@@ -60,13 +60,19 @@ struct Place {
 }
 
 impl Sandbox {
-    /// Keeps this thread, and those that it starts, to what a server with these settings needs.
-    pub(super) fn enter(settings: &Settings, source: &ConfigSource, sink: &dyn EventSink) -> Self {
+    /// Keeps this thread, and those that it starts, to what a server with these settings needs, which connects to
+    /// `own_port` of its own.
+    pub(super) fn enter(
+        settings: &Settings,
+        source: &ConfigSource,
+        own_port: Option<u16>,
+        sink: &dyn EventSink,
+    ) -> Self {
         if !settings.server.sandbox {
             return Self { state: SandboxState::Off, places: Vec::new() };
         }
         let places = places(settings, source);
-        let reason = match restrict(&places) {
+        let reason = match restrict(&places, own_port) {
             Ok(LandlockStatus::Available { .. }) => {
                 return Self { state: SandboxState::On, places };
             }
@@ -212,15 +218,19 @@ impl Places {
     }
 }
 
-fn restrict(places: &[Place]) -> anyhow::Result<LandlockStatus> {
+/// Rules are about ports, not about machines: `own_port` can be connected to everywhere.
+fn restrict(places: &[Place], own_port: Option<u16>) -> anyhow::Result<LandlockStatus> {
     let mut rules = Ruleset::default()
         .handle_access(AccessFs::from_all(VERSION))?
-        // No rule follows for these: nothing is bound any more, and nothing is connected to.
+        // Nothing is bound any more, and nothing is connected to but the server itself.
         .handle_access(AccessNet::from_all(VERSION))?
         .scope(Scope::Signal)?
         .create()?;
     for Place { path, rights, .. } in places {
         rules = rules.add_rule(PathBeneath::new(PathFd::new(path)?, *rights))?;
+    }
+    if let Some(port) = own_port {
+        rules = rules.add_rule(NetPort::new(port, AccessNet::ConnectTcp))?;
     }
     let done = rules.restrict_self()?;
     let is_available = matches!(done.landlock, LandlockStatus::Available { .. });

@@ -6,6 +6,7 @@ use crate::event::{Event, EventSink};
 use crate::server::accept::{ConnectionCounts, StreamServer};
 use crate::server::certificate::Certificate;
 use crate::server::delay::DelayQueue;
+use crate::server::https::{HttpsService, PrivateListener};
 use crate::server::inherited::Inherited;
 use crate::server::listen::{self, ListenError, UdpListener};
 use crate::server::tcp::TcpService;
@@ -34,6 +35,7 @@ pub(crate) struct Bound {
     udp: Vec<Vec<UdpListener>>,
     tcp: Vec<TcpListener>,
     tls: Option<(Arc<Certificate>, Vec<TcpListener>)>,
+    https: Option<(PrivateListener, Vec<TcpListener>)>,
     http: Vec<TcpListener>,
     /// The devices of the settings, or why one cannot be used.
     xdp: Vec<(String, Result<XdpDevice, XdpError>)>,
@@ -52,6 +54,11 @@ impl Bound {
             let listeners: Result<_, ListenError> =
                 tls.listen.iter().map(|&address| bound.listen(address)).collect();
             bound.tls = Some((certificate, listeners?));
+            if !tls.https_listen.is_empty() {
+                let listeners: Result<_, ListenError> =
+                    tls.https_listen.iter().map(|&address| bound.listen(address)).collect();
+                bound.https = Some((PrivateListener::bind()?, listeners?));
+            }
         }
         if let Some(http) = &server.http {
             let listeners: Result<_, ListenError> =
@@ -127,6 +134,12 @@ impl Bound {
         Ok(())
     }
 
+    /// The port that the server connects to itself: that of the listener behind the relays of HTTPS.
+    pub(super) fn own_port(&self) -> anyhow::Result<Option<u16>> {
+        let port = self.https.as_ref().map(|(private, _)| private.port()).transpose();
+        port.context("cannot tell the port of the private listener for HTTPS")
+    }
+
     fn listen(&mut self, address: SocketAddr) -> Result<TcpListener, ListenError> {
         match self.inherited.take_tcp(address) {
             Some(listener) => listen::tcp_inherited(address, listener),
@@ -138,7 +151,8 @@ impl Bound {
     pub(super) fn descriptors(&self) -> io::Result<Vec<OwnedFd>> {
         let udp = self.udp.iter().flatten().map(UdpListener::descriptor);
         let tls = self.tls.iter().flat_map(|(_, listeners)| listeners);
-        let streams = self.tcp.iter().chain(tls).chain(&self.http);
+        let https = self.https.iter().flat_map(|(_, listeners)| listeners);
+        let streams = self.tcp.iter().chain(tls).chain(https).chain(&self.http);
         let streams = streams.map(|listener| listener.as_fd().try_clone_to_owned());
         udp.chain(streams).collect()
     }
@@ -159,7 +173,8 @@ impl Bound {
                     .map(XdpDevice::queues)
                     .sum::<usize>(),
             tcp: self.tcp.len(),
-            tls: self.tls.as_ref().map_or(0, |(_, listeners)| listeners.len()),
+            tls: self.tls.as_ref().map_or(0, |(_, listeners)| listeners.len())
+                + usize::from(self.https.is_some()),
         }
     }
 }
@@ -174,6 +189,8 @@ pub(super) struct Servers {
     tcp_service: TcpService,
     tls: Vec<StreamServer>,
     tls_service: Option<TlsService>,
+    https: Vec<StreamServer>,
+    https_service: Option<HttpsService>,
     certificate: Option<Arc<Certificate>>,
     counters: Arc<ServerCounters>,
     /// Ends when it is dropped, and the workers would go on filling it.
@@ -246,6 +263,17 @@ impl Servers {
                 tls.push(server.context("cannot start to answer over TLS")?);
             }
         }
+        let mut https = Vec::new();
+        let mut https_service = None;
+        if let (Some((private, listeners)), Some(certificate)) = (bound.https, &certificate) {
+            let certificate = Arc::clone(certificate);
+            let started = HttpsService::start(&service, certificate, private, recorders.take())
+                .context("cannot start to answer over HTTPS")?;
+            let servers = listeners.into_iter().map(|listener| started.serve(listener));
+            https =
+                servers.collect::<Result<_, _>>().context("cannot start to answer over HTTPS")?;
+            https_service = Some(started);
+        }
         let (tcp_service, counters) = (service, context.counters);
         Ok(Self {
             descriptors,
@@ -255,6 +283,8 @@ impl Servers {
             tcp_service,
             tls,
             tls_service,
+            https,
+            https_service,
             certificate,
             counters,
             delay,
@@ -266,8 +296,9 @@ impl Servers {
         let udp = self.udp.iter().map(|server| (server.address(), Protocol::Udp));
         let tcp = self.tcp.iter().map(|server| (server.address(), Protocol::Tcp));
         let tls = self.tls.iter().map(|server| (server.address(), Protocol::Tls));
+        let https = self.https.iter().map(|server| (server.address(), Protocol::Https));
         let mut sockets = Sockets::default();
-        for (address, protocol) in udp.chain(tcp).chain(tls) {
+        for (address, protocol) in udp.chain(tcp).chain(tls).chain(https) {
             sockets.add_listener(address, protocol);
         }
         for (protocol, counts) in self.connections() {
@@ -312,7 +343,12 @@ impl Servers {
     /// The connections of each protocol.
     pub(super) fn connections(&self) -> Vec<(Protocol, ConnectionCounts)> {
         let tls = self.tls_service.iter().map(|tls| (Protocol::Tls, tls.connections()));
-        [(Protocol::Tcp, self.tcp_service.connections())].into_iter().chain(tls).collect()
+        let https = self.https_service.iter().map(|https| (Protocol::Https, https.connections()));
+        [(Protocol::Tcp, self.tcp_service.connections())]
+            .into_iter()
+            .chain(tls)
+            .chain(https)
+            .collect()
     }
 
     /// Takes a renewed certificate into use.
@@ -345,13 +381,14 @@ impl Servers {
         for server in self.tcp {
             server.stop().await;
         }
-        for server in self.tls {
+        for server in self.tls.into_iter().chain(self.https) {
             server.stop().await;
         }
         // They leave new queries to the sockets.
         for server in self.xdp {
             server.stop();
         }
+        drop(self.https_service);
         for server in self.udp {
             server.stop();
         }

@@ -58,7 +58,7 @@ pub(crate) fn level(event: &Event) -> Level {
         | Event::AnswerPanicked { .. }
         | Event::ThreadPanicked { .. }
         | Event::WorkerHangs { .. }
-        | Event::TlsListenerFailed { .. }
+        | Event::HttpsListenerFailed { .. }
         | Event::AnswerUnreadable { .. } => Level::ERROR,
 
         Event::BadLine { .. }
@@ -474,11 +474,11 @@ pub(crate) fn text(event: &Event) -> String {
             "thread {thread}: a fault in the server: {panic}; what it was at is lost, and it goes on; please \
              report it"
         ),
-        Event::TlsListenerFailed { address, reason } => {
-            format!("TLS listener {address}: ended: {reason}; it is opened again")
+        Event::HttpsListenerFailed { address, reason } => {
+            format!("HTTPS listener {address}: ended: {reason}; it is opened again")
         }
         Event::AnswerUnreadable { reason } => format!(
-            "TLS: a fault in the server: its own answer cannot be read: {reason}; the client gets SERVFAIL; \
+            "HTTPS: a fault in the server: its own answer cannot be read: {reason}; the client gets SERVFAIL; \
              please report it"
         ),
         Event::QueryLogFailed { target, error } => format!(

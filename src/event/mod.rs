@@ -584,14 +584,14 @@ pub enum Event {
         /// The fault.
         panic: String,
     },
-    /// A TLS listener has ended, and is opened again.
-    TlsListenerFailed {
+    /// What serves DNS over HTTPS has ended, and is opened again.
+    HttpsListenerFailed {
         /// The address of the listener.
         address: SocketAddr,
         /// Why.
         reason: String,
     },
-    /// The server has made an answer that cannot be sent over TLS.
+    /// The server has made an answer that cannot be sent over HTTPS.
     AnswerUnreadable {
         /// What is wrong with it.
         reason: String,
@@ -784,7 +784,7 @@ names! {
     Event::AcceptFailed { .. } => "accept-failed",
     Event::AnswerPanicked { .. } => "answer-panicked",
     Event::ThreadPanicked { .. } => "thread-panicked",
-    Event::TlsListenerFailed { .. } => "tls-listener-failed",
+    Event::HttpsListenerFailed { .. } => "https-listener-failed",
     Event::AnswerUnreadable { .. } => "answer-unreadable",
     Event::QueryLogFailed { .. } => "query-log-failed",
     Event::QueryLogLinesLost { .. } => "query-log-lines-lost",

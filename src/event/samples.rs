@@ -363,7 +363,7 @@ pub(crate) fn samples() -> Vec<Event> {
             thread: "watch".to_owned(),
             panic: "index out of bounds".to_owned(),
         },
-        Event::TlsListenerFailed { address, reason: "it ended by itself".to_owned() },
+        Event::HttpsListenerFailed { address, reason: "it ended by itself".to_owned() },
         Event::AnswerUnreadable { reason: "unexpected end of input".to_owned() },
         Event::QueryLogFailed { target: target(), error: error(libc::EACCES) },
         Event::QueryLogLinesLost { target: target(), lines: 1000 },

@@ -5,6 +5,7 @@
 //! listen -> udp (mmsg) -------------------------> engine::answer(the shared catalog)
 //!        -> accept (places) -> tcp -> stream --\
 //!                           -> tls -> stream ---> stream_responder -> engine::answer(the shared catalog)
+//!                           -> https (hickory-server) --^
 //!                           -> http (metrics, health: what the control loop tells)
 //! device -> xdp -------------------------------> engine::answer(the shared catalog)
 //! ```
@@ -17,6 +18,7 @@ pub mod accept;
 pub mod certificate;
 pub mod delay;
 pub mod http;
+pub mod https;
 pub mod inherited;
 pub mod listen;
 mod mmsg;

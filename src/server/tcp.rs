@@ -73,7 +73,7 @@ async fn attend<A: AnswerFn>(
     limits: StreamLimits,
     responder: Arc<StreamResponder<A>>,
 ) {
-    let Accepted { stream, client, activity, mut stopped, tally } = accepted;
+    let Accepted { stream, client, activity, mut stopped, tally, .. } = accepted;
     Connection::new(stream, client, limits, responder, activity, tally).serve(&mut stopped).await;
 }
 

@@ -1,5 +1,7 @@
 //! What the tests of the transports share.
 
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// A well-formed query for `example. A`.
@@ -25,4 +27,18 @@ pub(super) fn eventually(mut condition: impl FnMut() -> bool) -> bool {
         std::thread::sleep(Duration::from_millis(5));
     }
     false
+}
+
+/// Writes a self-signed certificate for `name`, and its key, into the folder.
+pub(super) fn make_certificate(folder: &Path, name: &str) {
+    let output = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
+        .args(["-nodes", "-days", "2", "-subj", &format!("/CN={name}")])
+        .args(["-addext", &format!("subjectAltName=DNS:{name}")])
+        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
+        .args(["-keyout", "key.pem", "-out", "cert.pem"])
+        .current_dir(folder)
+        .output()
+        .expect("the tests need the openssl command");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -96,7 +96,7 @@ async fn attend<A: AnswerFn>(
     limits: StreamLimits,
     responder: Arc<StreamResponder<A>>,
 ) {
-    let Accepted { stream, client, activity, mut stopped, tally } = accepted;
+    let Accepted { stream, client, activity, mut stopped, tally, .. } = accepted;
     let handshake = tokio::select! {
         biased;
         _ = stopped.changed() => return,

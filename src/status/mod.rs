@@ -129,6 +129,9 @@ pub struct Listening {
     pub plain: Vec<SocketAddr>,
     /// Those for TLS.
     pub tls: Vec<SocketAddr>,
+    /// Those for HTTPS.
+    #[serde(default)]
+    pub https: Vec<SocketAddr>,
     /// Those for HTTP, which gives metrics and health.
     #[serde(default)]
     pub http: Vec<SocketAddr>,

@@ -19,6 +19,8 @@ pub enum Protocol {
     Tcp,
     /// DNS over TLS.
     Tls,
+    /// DNS over HTTPS.
+    Https,
     /// Metrics and health over HTTP.
     Http,
 }
@@ -81,7 +83,12 @@ impl Sockets {
             let serving = listeners.filter(move |listener| listener.protocols.contains(&protocol));
             serving.map(|listener| listener.address).collect()
         };
-        Listening { plain: of(Protocol::Udp), tls: of(Protocol::Tls), http: of(Protocol::Http) }
+        Listening {
+            plain: of(Protocol::Udp),
+            tls: of(Protocol::Tls),
+            https: of(Protocol::Https),
+            http: of(Protocol::Http),
+        }
     }
 }
 
@@ -101,6 +108,7 @@ impl fmt::Display for Protocol {
             Self::Udp => "UDP",
             Self::Tcp => "TCP",
             Self::Tls => "TLS",
+            Self::Https => "HTTPS",
             Self::Http => "HTTP",
         })
     }

@@ -49,6 +49,9 @@ impl Status {
         if !listening.tls.is_empty() {
             let _ = writeln!(out, "listening on {} (TLS)", list(&listening.tls));
         }
+        if !listening.https.is_empty() {
+            let _ = writeln!(out, "listening on {} (HTTPS)", list(&listening.https));
+        }
         if let Some(address) = listening.http.first() {
             let _ = writeln!(out, "metrics at http://{address}/metrics");
         }

@@ -51,6 +51,10 @@ pub(super) fn check(report: &mut Report, server: &config::Server, running: Optio
         let theirs = listening.is_some_and(|listening| listening.tls.contains(&address));
         one(report, address, "TLS", tcp(address), running.filter(|_| theirs));
     }
+    for &address in server.tls.iter().flat_map(|tls| &tls.https_listen) {
+        let theirs = listening.is_some_and(|listening| listening.https.contains(&address));
+        one(report, address, "HTTPS", tcp(address), running.filter(|_| theirs));
+    }
     for &address in server.http.iter().flat_map(|http| &http.listen) {
         let theirs = listening.is_some_and(|listening| listening.http.contains(&address));
         one(report, address, "HTTP", tcp(address), running.filter(|_| theirs));

@@ -117,15 +117,14 @@ impl Resolver<'_> {
             let help = "name at least one address, or leave the key out for the default";
             self.error(key, span, Problem::new("there is nothing to listen on", help));
         }
-        let of_tls = tls.map_or(&[][..], |tls| &tls.listen);
-        let mut pairs =
-            of_tls.iter().flat_map(|tls| listen.iter().map(move |plain| (*tls, *plain)));
+        let of_tls = tls.into_iter().flat_map(|tls| tls.listen.iter().chain(&tls.https_listen));
+        let mut pairs = of_tls.flat_map(|tls| listen.iter().map(move |plain| (*tls, *plain)));
         if let Some((tls, plain)) = pairs.find(|&(tls, plain)| collide(tls, plain)) {
             let message = match tls == plain {
                 true => format!("{tls} is in server.listen as well"),
                 false => format!("{tls} and {plain} of server.listen collide"),
             };
-            let help = "give DNS over TLS a port of its own, such as 853";
+            let help = "give DNS over TLS and HTTPS ports of their own, such as 853 and 443";
             let span = span_of(&spec.tls);
             self.error("server.tls.listen", span, Problem::new(message, help));
         }
@@ -340,7 +339,20 @@ impl Resolver<'_> {
             let problem = Problem::new("there is nothing to listen on", help);
             self.error("server.tls.listen", span, problem);
         }
-        Some(Tls { listen, certificate: certificate?, key: key? })
+        let key_of_https = "server.tls.https-listen";
+        let https_listen = match &spec.https_listen {
+            Some(list) => self.addresses(key_of_https, list),
+            None => Vec::new(),
+        };
+        let pairs =
+            https_listen.iter().flat_map(|https| listen.iter().map(move |tls| (https, tls)));
+        if let Some((https, tls)) = { pairs }.find(|&(https, tls)| collide(*https, *tls)) {
+            let help = "give DNS over HTTPS a port of its own, such as 443";
+            let problem =
+                Problem::new(format!("{https} and {tls} of server.tls.listen collide"), help);
+            self.error(key_of_https, span_of(&spec.https_listen), problem);
+        }
+        Some(Tls { listen, https_listen, certificate: certificate?, key: key? })
     }
 
     /// The text for `version.bind` or `id.server`; "hide" means none.

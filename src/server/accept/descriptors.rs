@@ -11,7 +11,7 @@ const FILES: usize = 32;
 
 /// The descriptors of this process.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Reserve {
+pub(in crate::server) struct Reserve {
     /// The first number of the reserve.
     first: RawFd,
 }
@@ -30,7 +30,7 @@ impl Reserve {
 
     /// True if the descriptor is one of the reserve. A new one is the lowest that is free (POSIX, 2.6), so none
     /// was free outside of the reserve then.
-    pub(super) fn has(self, descriptor: &impl AsRawFd) -> bool {
+    pub(in crate::server) fn has(self, descriptor: &impl AsRawFd) -> bool {
         descriptor.as_raw_fd() >= self.first
     }
 

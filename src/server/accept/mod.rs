@@ -15,13 +15,13 @@ pub use counts::{Closed, ConnectionCounts};
 pub use places::Caps;
 
 pub(super) use counts::Tally;
+pub(super) use descriptors::Reserve;
 pub(super) use places::Activity;
 
 use super::client_address;
 use super::throttle::Throttle;
 use crate::event::{Event, EventSink};
 use crate::util::threads::panic_message;
-use descriptors::Reserve;
 use ipnet::IpNet;
 use places::{Place, Places};
 use std::future::Future;
@@ -66,6 +66,8 @@ pub(super) struct Accepted {
     pub(super) stopped: watch::Receiver<()>,
     /// Counts how it ends.
     pub(super) tally: Arc<Tally>,
+    /// The descriptors that no connection may use.
+    pub(super) reserve: Reserve,
 }
 
 /// A connection that has a place, not attended yet.
@@ -276,6 +278,7 @@ impl<A> Acceptor<A> {
             activity: place.activity().clone(),
             stopped: self.stopped.clone(),
             tally: Arc::clone(&self.front.tally),
+            reserve: self.front.reserve,
         });
         self.tasks.spawn(async move {
             tokio::select! {

@@ -1,7 +1,6 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::path::Path;
 use std::process::Command;
 
 use hickory_proto::op::{Message, MessageType, OpCode};
@@ -17,22 +16,8 @@ use crate::event::Log;
 use crate::server::certificate::CertificateError;
 use crate::server::listen;
 use crate::server::shared_catalog::SharedCatalog;
-use crate::server::testing::{id, query};
+use crate::server::testing::{id, make_certificate, query};
 use crate::stats;
-
-/// Writes a self-signed certificate for `name`, and its key, into the folder.
-fn make_certificate(folder: &Path, name: &str) {
-    let output = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
-        .args(["-nodes", "-days", "2", "-subj", &format!("/CN={name}")])
-        .args(["-addext", &format!("subjectAltName=DNS:{name}")])
-        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
-        .args(["-keyout", "key.pem", "-out", "cert.pem"])
-        .current_dir(folder)
-        .output()
-        .expect("the tests need the openssl command");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-}
 
 fn load(folder: &TempDir) -> Result<Certificate, CertificateError> {
     Certificate::load(&folder.path().join("cert.pem"), &folder.path().join("key.pem"))

@@ -97,6 +97,7 @@ fn transport(protocol: Protocol) -> &'static str {
         Protocol::Udp => "udp",
         Protocol::Tcp => "tcp",
         Protocol::Tls => "tls",
+        Protocol::Https => "https",
         Protocol::Http => "http",
     }
 }
