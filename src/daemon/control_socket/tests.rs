@@ -267,7 +267,7 @@ async fn there_is_room_for_so_many_clients_and_no_more() {
     let (sender, _commands) = channel(1);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("control");
-    let (listener, _) = bind(&path, false).unwrap();
+    let (listener, _) = bind(&path, false, false).unwrap();
     let server = of(sender);
     tokio::spawn(Arc::clone(&server).serve(listener));
     let mut asking = Vec::new();
