@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 const LIMIT: Duration = Duration::from_secs(20);
 /// The bit of the third byte that says that the answer is cut short.
 const TC: u8 = 2;
+const NOERROR: u16 = 0;
+const NXDOMAIN: u16 = 3;
+const REFUSED: u16 = 5;
 
 /// A server with one worker that has a text of some 1,000 bytes, and these limits.
 fn serve(limits: &str) -> Daemon {
@@ -133,4 +136,36 @@ fn a_reload_sets_changes_and_ends_a_limit() {
     }
     // Without the setting there is nothing to tell.
     server.expect_log(&["limit", "5 queries a second, 6 at once"], LIMIT);
+}
+
+#[test]
+fn quotas_bound_clients_and_keys_over_reloads() {
+    let setup = Setup::new();
+    fs::write(setup.path("list"), ":2:listed\nbad\n").expect("our folder");
+    fs::write(setup.path("keys"), ":pass\nsecret :pass\n").expect("our folder");
+    let quota = |name: &str, per: &str, queries: u32, answer: &str| {
+        format!(
+            "[[quota]]\nname = \"{name}\"\nper = \"{per}\"\nqueries = {queries}\nperiod = \"30d\"\n\
+             exempt = []\nanswer = \"{answer}\"\n"
+        )
+    };
+    let free = quota("free", "client", 3, "127.255.255.255 too many of $");
+    let paid = quota("paid", "key", 5, "refuse");
+    let datasets = "[[dataset]]\nname = \"list\"\ntype = \"dnset\"\nfiles = [\"list\"]\n\
+                    [[dataset]]\nname = \"keys\"\ntype = \"aclkey\"\nfiles = [\"keys\"]\n";
+    let zone = "[[zone]]\nname = \"bl.test\"\ndatasets = [\"list\"]\nacl = [\"keys\"]\n";
+    setup.configure("extended-errors = true", &format!("{free}{paid}{datasets}{zone}"));
+    let server = setup.start();
+    let ask = |name: &str, qtype: RecordType| server.client().ask(name, qtype).expect("a reply");
+    let codes = |name: &str, times: usize| -> Vec<u16> {
+        (0..times).map(|_| ask(name, RecordType::A).rcode).collect()
+    };
+    assert_eq!(codes("other.bl.test", 3), [NXDOMAIN; 3]);
+    server.reload();
+    let reply = ask("other.bl.test", RecordType::TXT).to_string();
+    assert!(reply.contains("too many of 127.0.0.1"), "{reply}");
+    let codes = codes("bad.secret.bl.test", 7);
+    assert_eq!(codes, [NOERROR, NOERROR, NOERROR, NOERROR, NOERROR, REFUSED, REFUSED]);
+    let quotas = json(&server, &["stats", "--interval", "0"])["quotas"].clone();
+    assert_eq!(quotas, serde_json::json!({"free": 1, "paid": 2}));
 }

@@ -89,6 +89,7 @@ pub fn zone(apex: &str, datasets: Vec<Arc<Dataset>>) -> Zone {
         minimal_answers: true,
         health: None,
         content_id: 0,
+        quotas: Vec::new(),
         counters: Counters::new(1),
     }
 }

@@ -175,6 +175,7 @@ fn zone(apex: &str, datasets: Vec<Dataset>) -> Zone {
         minimal_answers: true,
         health: None,
         content_id: 0,
+        quotas: Vec::new(),
         counters: Counters::new(1),
     }
 }

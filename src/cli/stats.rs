@@ -123,6 +123,10 @@ impl Stats {
                 let _ = writeln!(out, "rate limit: {queries} beyond it, {what}");
             }
         }
+        for (quota, beyond) in report.quotas.iter().filter(|(_, beyond)| **beyond > 0) {
+            let queries = counted(*beyond, "query", "queries");
+            let _ = writeln!(out, "quota {quota}: {queries} beyond it");
+        }
         for (title, counts) in [
             ("answers", &all.rcodes),
             ("types", &all.types),

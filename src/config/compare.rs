@@ -1,6 +1,7 @@
 //! A reload: what a new configuration changes at once, and what waits for a restart.
 
 use super::client::ClientPrefixes;
+use super::limit::Quota;
 use super::settings::{Dataset, QueryLog, QueryLogFormat, Server, Settings, StatsFile, WatchEntry};
 use crate::wire::name::NameBuf;
 use crate::zonefile::Kind;
@@ -203,6 +204,7 @@ impl Changes {
         self.value("server.negative-ttl", old.ttl.negative, new.ttl.negative);
         self.value("server.minimal-answers", old.minimal_answers, new.minimal_answers);
         self.value("server.minimal-any", old.minimal_any, new.minimal_any);
+        self.value("server.extended-errors", old.extended_errors, new.extended_errors);
         let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "hide".to_owned());
         self.value("server.version", text(&old.version), text(&new.version));
         self.value("server.id", text(&old.id), text(&new.id));
@@ -217,6 +219,14 @@ impl Changes {
         let (before, after) = (old.top.anonymise_clients, new.top.anonymise_clients);
         self.value("stats.anonymise-clients", before, after);
         self.value("limit", &old.rate_limit, &new.rate_limit);
+        let list = |quotas: &[Quota]| match quotas {
+            [] => "none".to_owned(),
+            quotas => quotas.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        };
+        if old.quotas != new.quotas {
+            let (from, to) = (list(&old.quotas), list(&new.quotas));
+            self.live.push(SettingChange::Value(ValueChange { key: "quota", from, to }));
+        }
         self.value("history.days", old.history.days, new.history.days);
         let (before, after) = (old.history.max_size, new.history.max_size);
         self.value("history.max-size", size(Some(before)), size(Some(after)));

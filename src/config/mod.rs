@@ -26,7 +26,7 @@ pub use compare::{Changes, DatasetDifference, SettingChange, ValueChange, reload
 pub use error::{ConfigDiagnostic, Errors};
 pub use feed::{Feed, FeedLimits, FeedSchedule, FeedSource, HandedList, Mirror, Transport};
 pub use guard::{Guard, Ratio, Sentinel};
-pub use limit::RateLimit;
+pub use limit::{Quota, QuotaAnswer, RateLimit};
 pub use policy::{Policy, RULES, TurnOff};
 pub use preset::{IntervalOrigin, PRESETS, Preset, PresetList, preset};
 pub use scoring::Scoring;

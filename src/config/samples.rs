@@ -152,6 +152,7 @@ fn what_is_commented_out_is_valid() {
         query_log: None,
         dnstap: None,
         stats_file: None,
+        quotas: Vec::new(),
         ..server
     };
     assert_eq!(shown, Server::default(), "nothing but these thirteen is commented out");
@@ -160,7 +161,7 @@ fn what_is_commented_out_is_valid() {
 #[test]
 fn every_setting_appears_with_its_default() {
     let template: toml::Table = switched_on().parse().unwrap();
-    let sections: [(&str, &[&str]); 15] = [
+    let sections: [(&str, &[&str]); 16] = [
         ("bogus = 1", &[]),
         ("[server]\nbogus = 1", &["server"]),
         ("[server.tls]\nbogus = 1", &["server", "tls"]),
@@ -169,6 +170,7 @@ fn every_setting_appears_with_its_default() {
         ("[http]\nbogus = 1", &["http"]),
         ("[guard]\nbogus = 1", &["guard"]),
         ("[limit]\nbogus = 1", &["limit"]),
+        ("[[quota]]\nbogus = 1", &["quota"]),
         ("[stats]\nbogus = 1", &["stats"]),
         ("[history]\nbogus = 1", &["history"]),
         ("[[dataset]]\nguard = { bogus = 1 }", &["dataset", "guard"]),

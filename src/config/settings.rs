@@ -4,7 +4,7 @@ use super::client::ClientPrefixes;
 use super::error::ConfigDiagnostic;
 use super::feed::Mirror;
 use super::guard::Guard;
-use super::limit::RateLimit;
+use super::limit::{Quota, RateLimit};
 use super::policy::Policy;
 use super::scoring::Scoring;
 use crate::wire::name::NameBuf;
@@ -142,6 +142,8 @@ pub struct Server {
     pub minimal_answers: bool,
     /// Answers a question for all types (ANY) over UDP with one RRset (RFC 8482).
     pub minimal_any: bool,
+    /// Says why an answer is an error (RFC 8914), to clients that speak EDNS.
+    pub extended_errors: bool,
     /// The answer to `version.bind` CH TXT; `None` refuses it.
     pub version: Option<String>,
     /// The answer to `id.server` CH TXT (RFC 4892); `None` refuses it.
@@ -174,6 +176,8 @@ pub struct Server {
     pub top: Top,
     /// How often clients may ask over UDP.
     pub rate_limit: RateLimit,
+    /// How much may be asked in a period, in the order of the configuration: the first that is used up counts.
+    pub quotas: Vec<Quota>,
     /// How much is kept of what loads have listed and delisted, if there is a state folder.
     pub history: HistoryBounds,
     /// The names of the access lists that apply to all zones.
@@ -211,6 +215,7 @@ impl Default for Server {
             ttl: TtlBounds::default(),
             minimal_answers: true,
             minimal_any: false,
+            extended_errors: false,
             version: Some("dnsbld".to_owned()),
             id: None,
             check_interval: Some(Duration::from_secs(1)),
@@ -226,6 +231,7 @@ impl Default for Server {
             stats_file: None,
             top: Top::default(),
             rate_limit: RateLimit::default(),
+            quotas: Vec::new(),
             history: HistoryBounds::default(),
             acl: Vec::new(),
             cookies: CookieMode::Off,

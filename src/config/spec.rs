@@ -23,6 +23,7 @@ pub(super) struct Spec {
     pub(super) http: Typed<HttpSpec>,
     pub(super) guard: GuardSpec,
     pub(super) limit: LimitSpec,
+    pub(super) quota: Vec<Spanned<QuotaSpec>>,
     pub(super) stats: StatsSpec,
     pub(super) history: HistorySpec,
     pub(super) watch: HashMap<Spanned<String>, Spanned<String>>,
@@ -49,6 +50,7 @@ pub(super) struct ServerSpec {
     pub(super) negative_ttl: Typed<Time>,
     pub(super) minimal_answers: Option<bool>,
     pub(super) minimal_any: Option<bool>,
+    pub(super) extended_errors: Option<bool>,
     pub(super) version: Typed<String>,
     pub(super) id: Typed<String>,
     pub(super) check_interval: Typed<Time>,
@@ -85,6 +87,20 @@ pub(super) struct LimitSpec {
     pub(super) queries_per_second: Typed<i64>,
     pub(super) burst: Typed<i64>,
     pub(super) dry_run: Option<bool>,
+    pub(super) exempt: TypedList,
+}
+
+#[derive(Deserialize, Debug, Default)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case", expecting = "a table")]
+pub(super) struct QuotaSpec {
+    pub(super) name: Typed<String>,
+    pub(super) per: Typed<String>,
+    pub(super) queries: Typed<i64>,
+    pub(super) period: Typed<Time>,
+    pub(super) answer: Typed<String>,
+    pub(super) zones: TypedList,
+    pub(super) ip4_prefix: Typed<i64>,
+    pub(super) ip6_prefix: Typed<i64>,
     pub(super) exempt: TypedList,
 }
 

@@ -7,8 +7,8 @@ use super::{
     QueryLogFormat, Ratio, Sentinel, Server, Settings, Soa, StalePolicy, StatsFile, TcpLimits, Tls,
     Top, TtlBounds, Usage, Zone, parse,
 };
-use super::{HistoryBounds, RateLimit};
-use crate::zone::Unlisted;
+use super::{HistoryBounds, Quota, QuotaAnswer, RateLimit};
+use crate::zone::{QuotaSubject, Unlisted};
 use crate::zonefile::Kind;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -65,6 +65,7 @@ fn every_setting_of_the_server_arrives() {
         max-ttl = '1d'
         negative-ttl = '90s'
         minimal-answers = false
+        extended-errors = true
         minimal-any = true
         cookies = 'demand'
         cookie-secrets = 'secrets'
@@ -101,6 +102,15 @@ fn every_setting_of_the_server_arrives() {
         burst = 75
         dry-run = true
         exempt = ['192.0.2.1']
+        [[quota]]
+        name = 'free'
+        per = 'client'
+        ip4-prefix = 24
+        queries = 1000
+        period = '1h'
+        answer = '127.255.255.255 too many from $'
+        zones = ['z.example']
+        exempt = []
         [history]
         days = 7
         max-size = '1G'
@@ -127,6 +137,7 @@ fn every_setting_of_the_server_arrives() {
         },
         ttl: TtlBounds { default: 7200, min: 60, max: 86400, negative: 90 },
         minimal_answers: false,
+        extended_errors: true,
         minimal_any: true,
         cookies: CookieMode::Demand,
         cookie_secrets: Some("/etc/dnsbld/secrets".into()),
@@ -163,6 +174,15 @@ fn every_setting_of_the_server_arrives() {
             dry_run: true,
             exempt: vec!["192.0.2.1/32".parse().unwrap()],
         },
+        quotas: vec![Quota {
+            name: "free".to_owned(),
+            subject: QuotaSubject::Client { ip4: 24, ip6: 64 },
+            queries: 1000,
+            period: Duration::from_secs(3600),
+            answer: QuotaAnswer::Listed([127, 255, 255, 255].into(), "too many from $".to_owned()),
+            zones: vec!["z.example".parse().unwrap()],
+            exempt: Vec::new(),
+        }],
         history: HistoryBounds { days: 7, max_size: 1 << 30 },
         acl: vec!["clients".into()],
         control: ControlPath::At("/etc/dnsbld/run/control".into()),

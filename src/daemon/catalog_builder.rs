@@ -7,7 +7,9 @@ use crate::dataset::manager::LoadedDataset;
 use crate::state::serials::Serials;
 use crate::stats::{Statistics, Workers};
 use crate::wire::name::NameBuf;
-use crate::zone::{Catalog, Chaos, Dataset, Ns, RateLimit, Soa, Unlisted, Zone, ZoneState};
+use crate::zone::{
+    Catalog, Chaos, Dataset, Ns, Quota, QuotaAnswer, RateLimit, Soa, Unlisted, Zone, ZoneState,
+};
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -54,6 +56,7 @@ pub(super) fn build(
         .with_overrides(statistics.overrides().clone())
         .with_acl(datasets(&acl))
         .with_minimal_any(server.minimal_any)
+        .with_extended_errors(server.extended_errors)
         .with_rate_limit(rate_limit(server, statistics.workers()))
 }
 
@@ -139,8 +142,36 @@ fn build_zone(
             .health
             .then(|| zone_health::of(settings, &all.server.acl, loaded, content_id, now)),
         content_id,
+        quotas: quotas(settings, &all.server, statistics),
         counters: statistics.zone(&settings.name),
     }
+}
+
+/// What may be asked of a zone.
+fn quotas(
+    zone: &ZoneSettings,
+    server: &config::Server,
+    statistics: &mut Statistics,
+) -> Vec<Arc<Quota>> {
+    let holds = |quota: &&config::Quota| quota.zones.is_empty() || quota.zones.contains(&zone.name);
+    let quota = |quota: &config::Quota| {
+        Arc::new(Quota {
+            subject: quota.subject,
+            queries: quota.queries,
+            period: quota.period.as_secs(),
+            answer: match &quota.answer {
+                config::QuotaAnswer::Refuse => QuotaAnswer::Refuse,
+                config::QuotaAnswer::Empty => QuotaAnswer::Empty,
+                config::QuotaAnswer::Ignore => QuotaAnswer::Ignore,
+                config::QuotaAnswer::Listed(a, text) => {
+                    QuotaAnswer::listed(*a, text, server.ttl.negative)
+                }
+            },
+            exempt: quota.exempt.clone(),
+            counts: statistics.quota(&quota.name),
+        })
+    };
+    server.quotas.iter().filter(holds).map(quota).collect()
 }
 
 /// A hash of what a zone serves and of the settings that change its answers.

@@ -291,6 +291,7 @@ impl Control {
         Observation {
             status: self.status(),
             traffic: self.stats.statistics().traffic(),
+            quotas: self.stats.statistics().quotas(),
             times: self.stats.statistics().times(),
             faults: Some(Arc::clone(self.servers.counters())),
             events: self.personality.event_figures(),
@@ -308,7 +309,9 @@ impl Control {
     fn stats_report(&mut self) -> StatsReport {
         let (now, top) = (unix_time(), self.top_report());
         let traffic = self.stats.statistics().traffic();
-        StatsReport::new(&traffic, top, self.since, now, self.started.elapsed())
+        let quotas = self.stats.statistics().quotas();
+        let report = StatsReport::new(&traffic, top, self.since, now, self.started.elapsed());
+        StatsReport { quotas, ..report }
     }
 
     /// What is asked most, and who asks most.

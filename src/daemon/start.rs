@@ -197,6 +197,7 @@ impl FirstLoad {
         Observation {
             status: self.status(serving),
             traffic: self.stats.statistics().traffic(),
+            quotas: self.stats.statistics().quotas(),
             times: self.stats.statistics().times(),
             faults: servers.map(|servers| Arc::clone(servers.counters())),
             events: self.personality.event_figures(),

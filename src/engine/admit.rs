@@ -6,9 +6,10 @@ use super::limit::Limiter;
 use crate::listing::{Action, Answer, Keyword};
 use crate::wire::Type;
 use crate::wire::name::LowerName;
-use crate::zone::{Acl, Catalog, CompiledZone, Dataset, KeyAcl, RateLimit};
+use crate::zone::{Acl, Catalog, CompiledZone, Dataset, KeyAcl, QuotaAnswer, RateLimit};
 use std::net::IpAddr;
 use std::sync::Arc;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// Whether a query is answered, as far as that is known before it is read.
 pub(super) enum Admission<'a> {
@@ -99,6 +100,8 @@ pub(super) struct Verdict<'a> {
     pub(super) value: Option<(&'a Dataset, Answer<'a>)>,
     /// A known key was in the name.
     pub(super) has_key: bool,
+    /// The hash of that key.
+    pub(super) key: Option<u64>,
     /// The client asks too often, but the limit is in a dry run.
     pub(super) is_spared: bool,
 }
@@ -161,12 +164,37 @@ impl<'a> Verdict<'a> {
     }
 
     fn key_action(&mut self, keys: &'a KeyAcl, name: &mut LowerName) -> Option<Action<'a>> {
-        let Some(action) = name.last_label().and_then(|label| keys.known(label)) else {
+        let known = |label| Some((keys.known(label)?, xxh3_64(label)));
+        let Some((action, key)) = name.last_label().and_then(known) else {
             return keys.unknown();
         };
+        self.key = Some(key);
         name.cut(name.labels() - 1);
         self.has_key = true;
         Some(action)
+    }
+
+    /// Adds what quotas say of a query for the zone with this apex. True if it is beyond one of them.
+    pub(super) fn of_quotas(
+        &mut self,
+        zone: &'a CompiledZone,
+        apex: &[u8],
+        request: &Request<'_>,
+    ) -> bool {
+        let (key, client, now) = (self.key, request.client, request.now);
+        let Some(quota) = zone.quotas.iter().find(|quota| quota.is_beyond(key, client, apex, now))
+        else {
+            return false;
+        };
+        let restriction = match &quota.answer {
+            QuotaAnswer::Refuse => Restriction::Refuse,
+            QuotaAnswer::Empty => Restriction::Empty,
+            QuotaAnswer::Ignore => Restriction::Ignore,
+            QuotaAnswer::Listed(..) => Restriction::Listed,
+        };
+        self.value = self.value.or(quota.answer.value());
+        self.restriction = self.restriction.max(restriction);
+        true
     }
 
     fn add(&mut self, set: &'a Dataset, action: Option<Action<'a>>) {

@@ -10,7 +10,8 @@ use crate::listing::Asker;
 use crate::listing::records::NameRecords;
 use crate::wire::message::response;
 use crate::wire::{
-    CLASSIC_UDP, Class, Edns, HEADER, MAX_UDP, Query, Rcode, Reject, ResponseWriter, Type,
+    CLASSIC_UDP, Class, Edns, ExtendedError, HEADER, MAX_UDP, Query, Rcode, Reject, ResponseWriter,
+    Type,
 };
 use crate::zone::key::TestPoint;
 use crate::zone::lookup::{Found, Match, View, Weighed, is_at_or_above_subzone, views};
@@ -78,8 +79,14 @@ fn respond<'c>(
         return refuse(counters, writer, Rcode::BadVers, Reason::BadVers);
     }
     let is_truncated = |verdict: &Verdict<'_>| verdict.restriction == Restriction::Truncate;
+    let explain = |writer: &mut ResponseWriter<'_>, error| {
+        if catalog.explains() {
+            writer.explain(error);
+        }
+    };
     let truncate = |counters, mut writer: ResponseWriter<'_>| {
         writer.leave_out();
+        explain(&mut writer, ExtendedError::RateLimited);
         refuse(counters, writer, Rcode::NoError, Reason::RateLimited)
     };
     if query.class != Class::IN && query.class != Class::ANY {
@@ -126,9 +133,19 @@ fn respond<'c>(
         }
     }
     if !zone.is_served(request.now) {
+        explain(&mut writer, ExtendedError::NotReady);
         return refuse(counters, writer, Rcode::ServFail, Reason::ServFail);
     }
+    if !compiled.quotas.is_empty() && verdict.restriction < Restriction::Refuse {
+        if verdict.of_quotas(compiled, zone.apex.as_wire(), request) {
+            explain(&mut writer, ExtendedError::OverQuota);
+        }
+        if verdict.restriction == Restriction::Ignore {
+            return Answered { counters, qtype, reason: Reason::Ignored, outcome: Outcome::Drop };
+        }
+    }
     if verdict.restriction == Restriction::Refuse {
+        explain(&mut writer, ExtendedError::Prohibited);
         return refuse(counters, writer, Rcode::Refused, Reason::Denied);
     }
     let asker = Asker { now: request.now, has_key: verdict.has_key };
@@ -145,6 +162,7 @@ fn respond<'c>(
     let value = verdict.value.filter(|_| by_acl);
     let is_nothing = matches.is_empty() && records.is_empty() && value.is_none() && !exists;
     if is_nothing && owner_of_zone != HEADER && compiled.unlisted == Some(Unlisted::ServFail) {
+        explain(&mut writer, ExtendedError::NotReady);
         return refuse(counters, writer, Rcode::ServFail, Reason::ServFail);
     }
     let composer = Composer {

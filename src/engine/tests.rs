@@ -2,6 +2,7 @@
 
 mod counts;
 mod messages;
+mod quotas;
 
 use super::*;
 use crate::listing::names::{NamesBuilder, Scope};
@@ -88,6 +89,7 @@ pub(super) fn zone(apex: &str, datasets: Vec<Dataset>) -> Zone {
         minimal_answers: true,
         health: None,
         content_id: 0,
+        quotas: Vec::new(),
         counters: Counters::new(2),
     }
 }

@@ -87,6 +87,7 @@ fn build(
         minimal_answers: true,
         health: None,
         content_id: 0,
+        quotas: Vec::new(),
         counters: Counters::default(),
     }
 }

@@ -186,6 +186,7 @@ fn without_clients(zone: &Zone) -> Zone {
         acl: Vec::new(),
         health: health.clone(),
         counters: Counters::default(),
+        quotas: Vec::new(),
         ..*zone
     }
 }

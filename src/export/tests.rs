@@ -59,6 +59,7 @@ fn zone(datasets: Vec<Dataset>, allow: &str) -> Zone {
         minimal_answers: true,
         health: None,
         content_id: 0xbeef,
+        quotas: Vec::new(),
         counters: Counters::new(1),
     }
 }

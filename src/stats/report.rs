@@ -22,6 +22,9 @@ pub struct StatsReport {
     pub uptime_seconds: f64,
     /// Each zone that there is or was, by name; then the queries that belong to none.
     pub zones: Vec<ZoneStats>,
+    /// The queries beyond each quota that there is or was.
+    #[serde(default)]
+    pub quotas: BTreeMap<String, u64>,
     /// What is asked most, and who asks most.
     pub top: TopReport,
 }
@@ -68,8 +71,8 @@ impl StatsReport {
     ) -> Self {
         let [since, time] = [since, now].map(|time| Time(i64::try_from(time).unwrap_or(i64::MAX)));
         let zones = traffic.iter().map(ZoneStats::of).collect();
-        let uptime_seconds = uptime.as_secs_f64();
-        Self { schema: SCHEMA, time, since, uptime_seconds, zones, top }
+        let (uptime_seconds, quotas) = (uptime.as_secs_f64(), BTreeMap::new());
+        Self { schema: SCHEMA, time, since, uptime_seconds, zones, quotas, top }
     }
 
     /// All zones, and what belongs to none, together.

@@ -4,8 +4,8 @@ use super::top::Tops;
 use super::{Histogram, Latency, Workers};
 use crate::engine::{Counters, Figures, MAX_VALUES, Reason, Transport, Values};
 use crate::wire::name::NameBuf;
-use crate::zone::Overrides;
-use std::collections::HashMap;
+use crate::zone::{Overrides, QuotaCounts};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 
@@ -24,6 +24,7 @@ pub struct Statistics {
     tops: Tops,
     overrides: Overrides,
     zones: HashMap<NameBuf, Account>,
+    quotas: BTreeMap<String, QuotaCounts>,
     /// Of queries that belong to no zone.
     rest: Account,
     /// The time of the start or the last reset, in seconds since 1970.
@@ -88,7 +89,16 @@ impl Statistics {
     pub fn new(workers: Workers, now: u64) -> Self {
         let (rest, latency) = (Account::new(workers.all()), Latency::new(workers.all()));
         let (tops, overrides) = (Tops::new(workers.all(), now), Overrides::new(workers.all()));
-        Self { workers, latency, tops, overrides, zones: HashMap::new(), rest, start: now }
+        Self {
+            workers,
+            latency,
+            tops,
+            overrides,
+            zones: HashMap::new(),
+            quotas: BTreeMap::new(),
+            rest,
+            start: now,
+        }
     }
 
     /// The workers of the server.
@@ -115,6 +125,16 @@ impl Statistics {
     pub fn zone(&mut self, apex: &NameBuf) -> Counters {
         let account = self.zones.entry(apex.to_lowercase());
         account.or_insert_with(|| Account::new(self.workers.all())).counters.clone()
+    }
+
+    /// The counts of a quota; the same ones whenever the quota is there.
+    pub fn quota(&mut self, name: &str) -> QuotaCounts {
+        self.quotas.entry(name.to_owned()).or_default().clone()
+    }
+
+    /// The queries beyond each quota that there is or was, by name, since the start.
+    pub fn quotas(&self) -> BTreeMap<String, u64> {
+        self.quotas.iter().map(|(name, counts)| (name.clone(), counts.beyond())).collect()
     }
 
     /// The counters of queries that belong to no zone.

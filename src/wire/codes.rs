@@ -39,6 +39,20 @@ impl Class {
     pub const ANY: Self = Self(255);
 }
 
+/// Why an answer is what it is: an extended DNS error (RFC 8914 section 5.2, and IANA's registry).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u16)]
+pub enum ExtendedError {
+    /// The server cannot answer yet.
+    NotReady = 14,
+    /// The client may not ask.
+    Prohibited = 18,
+    /// The client asks too often.
+    RateLimited = 31,
+    /// The client has asked more than it may in this period.
+    OverQuota = 32,
+}
+
 /// A response code (RFC 1035 section 4.1.1, RFC 6891 section 9).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(u8)]

@@ -10,7 +10,7 @@ pub mod message;
 pub mod name;
 pub mod reversed;
 
-pub use codes::{Class, Rcode, Type};
+pub use codes::{Class, ExtendedError, Rcode, Type};
 pub use message::query::{Edns, ParsedQuestion, Query, Reject};
 pub use message::response::ResponseWriter;
 

@@ -2,8 +2,8 @@
 
 use super::apexes::Apexes;
 use super::{
-    Acl, Counters, Dataset, NsRecords, Overrides, RateLimit, Scoring, SoaRecord, Unlisted, Zone,
-    ZoneHealth, ZoneState,
+    Acl, Counters, Dataset, NsRecords, Overrides, Quota, RateLimit, Scoring, SoaRecord, Unlisted,
+    Zone, ZoneHealth, ZoneState,
 };
 use crate::wire::cookie::CookieSecrets;
 use crate::wire::name::MAX_NAME;
@@ -25,6 +25,7 @@ pub struct Catalog {
     acl: Vec<Arc<Dataset>>,
     minimal_any: bool,
     cookies: Option<Cookies>,
+    explains: bool,
 }
 
 /// The zone that a name belongs to.
@@ -38,7 +39,7 @@ pub struct ZoneMatch<'a> {
     pub before: usize,
 }
 
-/// The keys of a zone of lists alone, without ordinary records, subzones, gates and keys of clients:
+/// The keys of a zone of lists alone, without ordinary records, subzones, gates, quotas and keys of clients:
 /// the fast path answers it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SimpleZone {
@@ -71,6 +72,8 @@ pub struct CompiledZone {
     pub scoring: Option<Arc<Scoring>>,
     /// See [`Zone::acl`].
     pub acl: Box<[Arc<Dataset>]>,
+    /// See [`Zone::quotas`].
+    pub quotas: Box<[Arc<Quota>]>,
     /// See [`Zone::counters`].
     pub counters: Counters,
     /// See [`Zone::test_points`].
@@ -155,6 +158,11 @@ impl Catalog {
         self.apexes.is_between(name)
     }
 
+    /// The same, but if `explains` is true, errors say why (extended DNS errors, RFC 8914).
+    pub fn with_extended_errors(self, explains: bool) -> Self {
+        Self { explains, ..self }
+    }
+
     /// The zones, in the order of the configuration.
     pub fn zones(&self) -> &[Zone] {
         &self.zones
@@ -179,6 +187,11 @@ impl Catalog {
     #[inline(always)]
     pub fn cookies(&self) -> Option<&Cookies> {
         self.cookies.as_ref()
+    }
+
+    /// True if errors say why.
+    pub fn explains(&self) -> bool {
+        self.explains
     }
 
     /// True if a question for all types over UDP gets one RRset.
@@ -269,6 +282,7 @@ impl CompiledZone {
             allow: if zone.scoring.is_some() { Box::default() } else { zone.allow.clone().into() },
             scoring: zone.scoring.clone(),
             acl: zone.acl.clone().into(),
+            quotas: zone.quotas.clone().into(),
             counters: zone.counters.clone(),
             test_points: zone.test_points,
             health: zone.health.clone().map(Box::new),
@@ -292,6 +306,7 @@ impl SimpleZone {
         let is_simple = !matches!(zone.state, ZoneState::Unloaded | ZoneState::Withheld)
             && zone.unlisted().is_none()
             && zone.scoring.is_none()
+            && zone.quotas.is_empty()
             && zone.datasets.iter().all(|set| is_list(set))
             && zone.allow.iter().all(|set| set.subzones.is_none())
             && zone.acl.iter().all(|set| by_client(set))

@@ -35,9 +35,9 @@ pub enum Reason {
     /// Some records of the answer did not fit, and the client was told to use TCP. A negative answer
     /// is counted as what it is.
     Truncated,
-    /// An access list refuses the client or its key.
+    /// An access list or a quota refuses the client or its key.
     Denied,
-    /// An access list says not to answer the client or its key.
+    /// An access list or a quota says not to answer the client or its key.
     Ignored,
     /// The client asks too often, and was told to use TCP.
     RateLimited,

@@ -12,6 +12,7 @@ pub(crate) mod key;
 pub mod lookup;
 mod ns;
 mod overrides;
+mod quota;
 mod rate_limit;
 mod scoring;
 mod soa;
@@ -28,6 +29,7 @@ pub(crate) use health::{DOCTOR_PREFIX, HealthName};
 pub use ns::NsRecords;
 pub use overrides::Overrides;
 pub(crate) use overrides::{Overridden, SenderKey, Table};
+pub use quota::{Quota, QuotaAnswer, QuotaCounts, QuotaSubject};
 pub use rate_limit::RateLimit;
 pub(crate) use rate_limit::{IP4_PREFIXES, IP6_PREFIXES, SECOND};
 pub use scoring::{Scoring, Threshold};
@@ -68,6 +70,8 @@ pub struct Zone {
     /// A hash of all that decides what is answered, equal on all servers that answer equally. Not the serial,
     /// which tells when, and not the access lists, which tell whom.
     pub content_id: u64,
+    /// How much may be asked of it.
+    pub quotas: Vec<Arc<Quota>>,
     /// Where the queries for the zone are counted.
     pub counters: Counters,
 }

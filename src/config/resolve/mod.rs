@@ -60,7 +60,8 @@ pub(super) fn resolve(
     let watch = resolver.watch(&spec.watch);
     let rate_limit = resolver.rate_limit(&spec.limit);
     let top = server::top(&spec.stats);
-    let server = Server { acl, http, history, rate_limit, top, ..server };
+    let quotas = resolver.quotas(&spec.quota, &zones);
+    let server = Server { acl, http, history, rate_limit, quotas, top, ..server };
     let Resolver { faults, mut errors, warnings, .. } = resolver;
     errors.extend(faults.into_iter().map(|fault| fault.diagnostic));
     errors.sort_by_key(|diagnostic| diagnostic.place);

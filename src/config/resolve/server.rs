@@ -49,6 +49,7 @@ impl Resolver<'_> {
             ttl: self.ttl_bounds(spec),
             minimal_answers: spec.minimal_answers.unwrap_or(defaults.minimal_answers),
             minimal_any: spec.minimal_any.unwrap_or(defaults.minimal_any),
+            extended_errors: spec.extended_errors.unwrap_or(defaults.extended_errors),
             version: self.text_or_hide("server.version", &spec.version, defaults.version),
             id: self.text_or_hide("server.id", &spec.id, defaults.id),
             check_interval: self.duration_or_never(
@@ -83,6 +84,7 @@ impl Resolver<'_> {
             stats_file: self.stats_file(spec),
             top: defaults.top,
             rate_limit: defaults.rate_limit,
+            quotas: defaults.quotas,
             history: defaults.history,
             acl: Vec::new(),
             cookies: self.cookies(spec),

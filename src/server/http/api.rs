@@ -139,6 +139,7 @@ impl Observation {
         let Time(now) = self.status.time;
         let Time(since) = self.status.server.since;
         let [now, since] = [now, since].map(|time| u64::try_from(time).unwrap_or(0));
-        StatsReport::new(&self.traffic, self.top.clone(), since, now, self.uptime)
+        let report = StatsReport::new(&self.traffic, self.top.clone(), since, now, self.uptime);
+        StatsReport { quotas: self.quotas.clone(), ..report }
     }
 }

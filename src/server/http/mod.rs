@@ -29,6 +29,7 @@ use crate::event::EventFigures;
 use crate::stats::top::TopReport;
 use crate::stats::{Histogram, Traffic};
 use crate::status::{OverridesStatus, Protocol, Status, TrafficStatus};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -40,6 +41,8 @@ pub struct Observation {
     pub status: Status,
     /// What was asked and answered; nothing before queries are answered.
     pub traffic: Vec<Traffic>,
+    /// The queries beyond each quota, by name.
+    pub quotas: BTreeMap<String, u64>,
     /// How long answers took.
     pub times: Histogram,
     /// What went wrong between the network and the engine; `None` before queries are answered.

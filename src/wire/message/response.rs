@@ -3,7 +3,7 @@
 pub mod single;
 
 use crate::wire::cookie::CookieOption;
-use crate::wire::{Class, Edns, HEADER, MAX_UDP, Query, Rcode, Type};
+use crate::wire::{Class, Edns, ExtendedError, HEADER, MAX_UDP, Query, Rcode, Type};
 
 /// The size of the OPT record we send, without options.
 pub(crate) const OPT_SIZE: usize = 11;
@@ -27,6 +27,8 @@ pub struct ResponseWriter<'a> {
     nsid: Option<Nsid>,
     /// The cookies that stand in the OPT record.
     cookie: Option<CookieOption>,
+    /// Why the answer is what it is; `None` for no such option.
+    error: Option<ExtendedError>,
     truncated: bool,
     /// See [`minimize_any`](Self::minimize_any).
     minimal_any: bool,
@@ -34,6 +36,12 @@ pub struct ResponseWriter<'a> {
 
 /// The code of the option for the identifier of a server (RFC 5001 section 2.3).
 pub(super) const NSID: u16 = 3;
+
+/// The code of the option for an extended DNS error (RFC 8914 section 2).
+const ERROR: u16 = 15;
+
+/// The size of the option with an extended DNS error and no text.
+const ERROR_SIZE: usize = 6;
 
 /// An identifier of a server, or of what it serves.
 pub type Nsid = [u8; 16];
@@ -72,6 +80,7 @@ impl<'a> ResponseWriter<'a> {
             edns: query.edns,
             nsid: None,
             cookie: None,
+            error: None,
             truncated: false,
             minimal_any: false,
         })
@@ -110,6 +119,19 @@ impl<'a> ResponseWriter<'a> {
     pub fn wants(&self, qtype: Type, rtype: Type) -> bool {
         let is_complete = || self.minimal_any && (self.answers > 0 || self.truncated);
         qtype == rtype || qtype == Type::ANY && !is_complete()
+    }
+
+    /// Says why the answer is what it is, if nothing else was said, the client speaks EDNS, and there is room: to be
+    /// called before records are written.
+    pub fn explain(&mut self, error: ExtendedError) {
+        if self.edns.is_some()
+            && self.error.is_none()
+            && let Some(limit) = self.limit.checked_sub(ERROR_SIZE)
+            && limit >= self.at
+        {
+            self.limit = limit;
+            self.error = Some(error);
+        }
     }
 
     /// Where the next record will start.
@@ -228,7 +250,7 @@ impl<'a> ResponseWriter<'a> {
         if let Some(edns) = self.edns {
             self.out[self.at..self.at + OPT_SIZE].copy_from_slice(&opt_record(edns, rcode));
             self.at += OPT_SIZE;
-            if self.nsid.is_some() || self.cookie.is_some() {
+            if self.nsid.is_some() || self.cookie.is_some() || self.error.is_some() {
                 self.append_options();
             }
         }
@@ -248,6 +270,10 @@ impl ResponseWriter<'_> {
             let head = u32::from(NSID) << 16 | size_of::<Nsid>() as u32;
             self.append(&head.to_be_bytes());
             self.append(&nsid);
+        }
+        if let Some(error) = self.error {
+            let head = u64::from(ERROR) << 32 | 2 << 16 | error as u64;
+            self.append(&head.to_be_bytes()[2..]);
         }
         let size = (self.at - start) as u16;
         self.out[start - 2..start].copy_from_slice(&size.to_be_bytes());

@@ -70,6 +70,7 @@ fn zone(datasets: Vec<Arc<Dataset>>, allow: Vec<Arc<Dataset>>) -> Zone {
         minimal_answers: true,
         health: None,
         content_id: 0,
+        quotas: Vec::new(),
         counters: Counters::new(1),
     }
 }

@@ -14,6 +14,7 @@ pub(super) fn write(observation: &Observation, out: &mut Exposition) {
     let traffic = &observation.traffic;
     queries(traffic, out);
     answers(traffic, out);
+    quotas(observation, out);
     values(traffic, out);
     bytes(traffic, out);
     times(&observation.times, out);
@@ -90,6 +91,14 @@ fn answers(traffic: &[Traffic], out: &mut Exposition) {
         for (reason, word) in [(Reason::Ignored, "access-list"), (Reason::Dropped, "malformed")] {
             family.sample(&[("zone", &zone), ("reason", word)], figures.queries(reason));
         }
+    }
+}
+
+fn quotas(observation: &Observation, out: &mut Exposition) {
+    let help = "Queries beyond a quota, by its name.";
+    let mut family = out.family("dnsbld_quota_exceeded_queries_total", Kind::Counter, help);
+    for (quota, beyond) in &observation.quotas {
+        family.sample(&[("quota", quota)], beyond);
     }
 }
 
