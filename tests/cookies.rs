@@ -90,7 +90,7 @@ fn dig_comes_back_with_the_cookie_that_is_demanded() {
 fn servers_that_share_secrets_take_each_others_cookies_while_these_change() {
     let settings = "cookies = 'demand'\ncookie-secrets = 'secrets'";
     let setups = [Setup::new(settings), Setup::new(settings)];
-    setups.each_ref().map(|setup| setup.write("secrets", ONE));
+    setups.iter().for_each(|setup| setup.write("secrets", ONE));
     let [one, two] = setups.each_ref().map(Setup::start);
     let cookie_of = |server: &Server| {
         let shown = dig(server.addr(), &format!("+nobadcookie +cookie=0123456789abcdef {NAME}"));

@@ -41,6 +41,7 @@ mod own;
 mod package;
 mod postfix;
 mod presets;
+mod proxies;
 mod quarantine;
 mod rbldnsd;
 mod rbldnsd_answers;

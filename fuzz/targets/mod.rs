@@ -16,6 +16,7 @@ mod mail_log;
 pub(crate) mod message;
 mod name_text;
 mod names_model;
+mod proxy_header;
 mod query;
 mod seeds;
 mod snapshot;
@@ -73,6 +74,7 @@ pub(crate) const ALL: &[Target] = &[
     target!("certificate", certificate, 1000),
     target!("history", history, 1500),
     target!("mail_log", mail_log, 400),
+    target!("proxy_header", proxy_header, 300),
     target!("frame", frame, 400),
     #[cfg(fuzzing)]
     target!("trie_bytes", trie_bytes, 500),

@@ -5,6 +5,8 @@ use super::input::Input;
 use super::message::{AA, Message, OPCODE, OTHERS, QR, Question, RD, Record, TC};
 use super::seeds;
 use dnsbld::engine::{Catalog, Outcome, Request, Transport, WorkerState, answer};
+use dnsbld::wire::cookie::{CookieSecret, CookieSecrets, QueryCookies};
+use dnsbld::wire::message::query::cookie_data;
 use dnsbld::wire::name::Labels;
 use dnsbld::wire::{CLASSIC_UDP, MAX_UDP, Query};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -51,6 +53,7 @@ pub(crate) const TOKENS: &[&[u8]] = &[
     b"\x00\x10\x00\x01",
     b"\x00\xff\x00\xff",
     b"\xc0\x0c",
+    b"\x00\x0a\x00\x08\x00\x0a\x00\x18",
 ];
 
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
@@ -86,6 +89,7 @@ pub(crate) fn run(data: &[u8]) {
             _ => Ipv6Addr::LOCALHOST.into(),
         },
     };
+    check_cookies(&message, session.client);
     let mut state = WorkerState::default();
     let udp = session.ask(&mut state, &message, Transport::Udp);
     let tcp = session.ask(&mut state, &message, Transport::Tcp);
@@ -104,6 +108,15 @@ pub(crate) fn run(data: &[u8]) {
     check_letter_case(&session, &mut state, &message, response);
     check_names_below(&session, &mut state, &message, response);
     session.check_small_buffers(&message, response.bytes.len());
+}
+
+/// The cookie of an answer proves the address in the next query.
+fn check_cookies(message: &[u8], client: IpAddr) {
+    let Some(cookies) = cookie_data(message).and_then(QueryCookies::parse) else { return };
+    let secrets = CookieSecrets { active: CookieSecret([7; 16]), other: None };
+    let (option, _) = secrets.answer(cookies, client, NOW);
+    let again = QueryCookies::parse(&option[4..]).expect("it has both cookies");
+    assert_eq!(secrets.answer(again, client, NOW), (option, true));
 }
 
 /// A query from choices, which is more often about something than random bytes are.

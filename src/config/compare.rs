@@ -5,6 +5,7 @@ use super::limit::Quota;
 use super::settings::{Dataset, QueryLog, QueryLogFormat, Server, Settings, StatsFile, WatchEntry};
 use crate::wire::name::NameBuf;
 use crate::zonefile::Kind;
+use ipnet::IpNet;
 use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
 use std::net::SocketAddr;
@@ -235,6 +236,9 @@ impl Changes {
             list => list.join(", "),
         };
         self.value("server.acl", names(&old.acl), names(&new.acl));
+        let prefixes =
+            |list: &[IpNet]| names(&list.iter().map(IpNet::to_string).collect::<Vec<_>>());
+        self.value("server.proxies", prefixes(&old.proxies), prefixes(&new.proxies));
         self.value("server.cookies", old.cookies, new.cookies);
         let file = |file: &Option<PathBuf>| {
             file.as_ref().map_or_else(|| "its own".to_owned(), |file| file.display().to_string())
@@ -426,6 +430,7 @@ mod tests {
             top: Top { is_on: false, anonymise_clients: true },
             history: HistoryBounds { days: 1, max_size: 16 << 20 },
             acl: vec!["a".into(), "c".into()],
+            proxies: vec!["192.0.2.0/24".parse().unwrap()],
             cookies: CookieMode::Demand,
             cookie_secrets: Some("/secrets".into()),
             ..Server::default()
@@ -453,6 +458,7 @@ mod tests {
             ("history.days", "90", "1"),
             ("history.max-size", "256 MiB", "16 MiB"),
             ("server.acl", "none", "a, c"),
+            ("server.proxies", "none", "192.0.2.0/24"),
             ("server.cookies", "off", "demand"),
             ("server.cookie-secrets", "its own", "/secrets"),
         ];

@@ -182,6 +182,8 @@ pub struct Server {
     pub history: HistoryBounds,
     /// The names of the access lists that apply to all zones.
     pub acl: Vec<String>,
+    /// The prefixes of proxies, whose queries name the client in a header of the PROXY protocol.
+    pub proxies: Vec<IpNet>,
     /// The DNS cookies (RFC 7873).
     pub cookies: CookieMode,
     /// The file of the secrets that cookies are made with; `None` for a secret of the server's own.
@@ -234,6 +236,7 @@ impl Default for Server {
             quotas: Vec::new(),
             history: HistoryBounds::default(),
             acl: Vec::new(),
+            proxies: Vec::new(),
             cookies: CookieMode::Off,
             cookie_secrets: None,
             control: ControlPath::Usual,

@@ -70,6 +70,7 @@ pub(super) struct ServerSpec {
     pub(super) stats_increments: Option<bool>,
     pub(super) stats_interval: Typed<Time>,
     pub(super) acl: TypedList,
+    pub(super) proxies: TypedList,
     pub(super) cookies: Typed<String>,
     pub(super) cookie_secrets: Typed<String>,
     pub(super) control: Typed<String>,

@@ -67,6 +67,7 @@ fn every_setting_of_the_server_arrives() {
         minimal-answers = false
         extended-errors = true
         minimal-any = true
+        proxies = ['192.0.2.0/24', '2001:db8::1']
         cookies = 'demand'
         cookie-secrets = 'secrets'
         version = 'some text'
@@ -139,6 +140,7 @@ fn every_setting_of_the_server_arrives() {
         minimal_answers: false,
         extended_errors: true,
         minimal_any: true,
+        proxies: ["192.0.2.0/24", "2001:db8::1/128"].map(|prefix| prefix.parse().unwrap()).into(),
         cookies: CookieMode::Demand,
         cookie_secrets: Some("/etc/dnsbld/secrets".into()),
         version: Some("some text".into()),

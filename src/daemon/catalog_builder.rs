@@ -57,6 +57,7 @@ pub(super) fn build(
         .with_acl(datasets(&acl))
         .with_minimal_any(server.minimal_any)
         .with_extended_errors(server.extended_errors)
+        .with_proxies(server.proxies.clone())
         .with_rate_limit(rate_limit(server, statistics.workers()))
 }
 

@@ -41,7 +41,6 @@ impl CookieKeeper {
             Err(error) => sink.emit(&Event::CookieSecretsRefused {
                 file: server.cookie_secrets.clone().unwrap_or_default(),
                 reason: error.to_string(),
-                has_others: self.secrets.is_some(),
             }),
         }
     }

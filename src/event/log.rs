@@ -91,6 +91,7 @@ pub(crate) fn level(event: &Event) -> Level {
         | Event::SettingDoubtful { .. }
         | Event::SettingNeedsRestart { .. }
         | Event::CertificateRefused { .. }
+        | Event::ProxyHeaderMissing { .. }
         | Event::CookieSecretsRefused { .. }
         | Event::CookieSecretsExposed { .. }
         | Event::CookieSecretsNotKept { .. }
@@ -374,16 +375,17 @@ pub(crate) fn text(event: &Event) -> String {
                 "TLS certificate: not renewed: {reason}; the certificate read before stays in use"
             )
         }
-        Event::CookieSecretsRefused { file, reason, has_others } => {
-            let outcome = match has_others {
-                true => "cookies are made with those read before",
-                false => "no cookies are sent",
-            };
-            format!(
-                "cookie secrets {}: not read: {reason}; {outcome}; correct the file, then reload",
-                file.display()
-            )
-        }
+        Event::ProxyHeaderMissing { proxy, transport, suppressed } => format!(
+            "proxy {proxy}: no PROXY header of version 2 before a query over {}{}; it is dropped, because nobody \
+             can tell whose it is; have the proxy send the header, or take it out of server.proxies",
+            transport_name(*transport),
+            times(*suppressed)
+        ),
+        Event::CookieSecretsRefused { file, reason } => format!(
+            "cookie secrets {}: not read: {reason}; those read before stay in use, if there are some; \
+             correct the file, then reload",
+            file.display()
+        ),
         Event::CookieSecretsExposed { file } => format!(
             "cookie secrets {0}: every user of this machine can use the file, and so forge cookies; \
              chmod o= {0}, and write new secrets to it",

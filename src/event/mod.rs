@@ -25,7 +25,7 @@ use crate::source::Problem;
 use crate::wire::name::NameBuf;
 use crate::zonefile::{Counts, Kind, Mistake};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -429,14 +429,21 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// Queries of a proxy do not say whom they are for.
+    ProxyHeaderMissing {
+        /// The proxy.
+        proxy: IpAddr,
+        /// How they come.
+        transport: Transport,
+        /// How many times that has happened since it was told last.
+        suppressed: u64,
+    },
     /// A file of secrets for DNS cookies cannot be used.
     CookieSecretsRefused {
         /// The file.
         file: PathBuf,
         /// Why.
         reason: String,
-        /// Those that were read before stay in use.
-        has_others: bool,
     },
     /// A file of secrets for DNS cookies is open to everybody.
     CookieSecretsExposed {
@@ -761,6 +768,7 @@ names! {
     Event::SettingsReloaded { .. } => "settings-reloaded",
     Event::CertificateRenewed => "certificate-renewed",
     Event::CertificateRefused { .. } => "certificate-refused",
+    Event::ProxyHeaderMissing { .. } => "proxy-header-missing",
     Event::CookieSecretsRefused { .. } => "cookie-secrets-refused",
     Event::CookieSecretsExposed { .. } => "cookie-secrets-exposed",
     Event::CookieSecretsNotKept { .. } => "cookie-secrets-not-kept",

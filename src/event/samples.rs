@@ -301,15 +301,14 @@ pub(crate) fn samples() -> Vec<Event> {
         Event::SettingsReloaded { source: "/etc/dnsbld/dnsbld.toml".to_owned(), zones: 2 },
         Event::CertificateRenewed,
         Event::CertificateRefused { reason: "certificate file tls.pem: it is empty".to_owned() },
-        Event::CookieSecretsRefused {
-            file: "/secrets".into(),
-            reason: "it has 3 secrets in place of one or two".to_owned(),
-            has_others: true,
+        Event::ProxyHeaderMissing {
+            proxy: "192.0.2.1".parse().unwrap(),
+            transport: Transport::Udp,
+            suppressed: 0,
         },
         Event::CookieSecretsRefused {
             file: "/secrets".into(),
-            reason: "it cannot be read: permission denied".to_owned(),
-            has_others: false,
+            reason: "it has 3 secrets in place of one or two".to_owned(),
         },
         Event::CookieSecretsExposed { file: "/secrets".into() },
         Event::CookieSecretsNotKept {

@@ -22,6 +22,7 @@ pub mod https;
 pub mod inherited;
 pub mod listen;
 mod mmsg;
+mod proxies;
 pub mod shared_catalog;
 pub mod stream;
 mod stream_responder;
@@ -37,12 +38,13 @@ pub mod xdp;
 pub use accept::ConnectionCounts;
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use crate::engine::{Catalog, Outcome, Request, WorkerState};
 use crate::event::EventSink;
 use shared_catalog::SharedCatalog;
+use throttle::Throttle;
 pub use x509::CertificateFacts;
 
 /// What went wrong between the network and the engine since the start.
@@ -52,6 +54,8 @@ pub use x509::CertificateFacts;
 pub struct ServerCounters {
     /// Datagrams not looked at: longer than the receive buffer, or from port 0.
     pub udp_unusable: AtomicU64,
+    /// Datagrams of a proxy that do not say whom they are for.
+    pub udp_unproxied: AtomicU64,
     /// Replies the kernel did not take.
     pub udp_unsent: AtomicU64,
     /// Replies sent at once instead of later because too many were waiting.
@@ -77,12 +81,14 @@ pub struct Context {
     pub counters: Arc<ServerCounters>,
     /// Takes what is worth telling.
     pub sink: Arc<dyn EventSink>,
+    /// Holds back the news that a proxy sends no headers.
+    unproxied: Arc<Mutex<Throttle>>,
 }
 
 impl Context {
     /// With counters at zero.
     pub fn new(catalog: Arc<SharedCatalog>, sink: Arc<dyn EventSink>) -> Self {
-        Self { catalog, counters: Arc::default(), sink }
+        Self { catalog, counters: Arc::default(), sink, unproxied: Arc::default() }
     }
 }
 

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::accept::{Accepted, ConnectionCounts, Front, PanicReport, StreamServer};
+use super::proxies::take_header;
 use super::stream::{Connection, StreamLimits};
 use super::stream_responder::StreamResponder;
 use super::{AnswerFn, Context, ServerCounters};
@@ -57,8 +58,9 @@ impl TcpService {
         let catalog = Arc::clone(&self.context.catalog);
         let responder = StreamResponder::new(catalog, Transport::Tcp, recorder, address, answer);
         let (responder, limits) = (Arc::new(responder), self.limits);
+        let context = self.context.clone();
         self.front.serve(listener, "tcp", move |accepted| {
-            attend(accepted, limits, Arc::clone(&responder))
+            attend(accepted, context.clone(), limits, Arc::clone(&responder))
         })
     }
 
@@ -69,10 +71,14 @@ impl TcpService {
 }
 
 async fn attend<A: AnswerFn>(
-    accepted: Accepted,
+    mut accepted: Accepted,
+    context: Context,
     limits: StreamLimits,
     responder: Arc<StreamResponder<A>>,
 ) {
+    if !take_header(&mut accepted, &context, limits.first_query, Transport::Tcp).await {
+        return;
+    }
     let Accepted { stream, client, activity, mut stopped, tally, .. } = accepted;
     Connection::new(stream, client, limits, responder, activity, tally).serve(&mut stopped).await;
 }

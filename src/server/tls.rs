@@ -13,6 +13,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::accept::{Accepted, Closed, ConnectionCounts, Front, StreamServer};
 use super::certificate::Certificate;
+use super::proxies::take_header;
 use super::stream::{Connection, StreamLimits};
 use super::stream_responder::StreamResponder;
 use super::tcp::{TcpService, tell_panics};
@@ -83,19 +84,23 @@ impl TlsService {
         let catalog = Arc::clone(&self.context.catalog);
         let responder = StreamResponder::new(catalog, Transport::Tls, recorder, address, answer);
         let (responder, limits) = (Arc::new(responder), self.limits);
-        let acceptor = self.acceptor.clone();
+        let (acceptor, context) = (self.acceptor.clone(), self.context.clone());
         self.front.serve(listener, "tls", move |accepted| {
-            attend(accepted, acceptor.clone(), limits, Arc::clone(&responder))
+            attend(accepted, context.clone(), acceptor.clone(), limits, Arc::clone(&responder))
         })
     }
 }
 
 async fn attend<A: AnswerFn>(
-    accepted: Accepted,
+    mut accepted: Accepted,
+    context: Context,
     acceptor: TlsAcceptor,
     limits: StreamLimits,
     responder: Arc<StreamResponder<A>>,
 ) {
+    if !take_header(&mut accepted, &context, limits.handshake, Transport::Tls).await {
+        return;
+    }
     let Accepted { stream, client, activity, mut stopped, tally, .. } = accepted;
     let handshake = tokio::select! {
         biased;

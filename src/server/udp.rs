@@ -14,6 +14,7 @@ use socket2::Socket;
 use super::delay::{DelayQueue, DelaySender};
 use super::listen::UdpListener;
 use super::mmsg::Batch;
+use super::proxies::{self, NoHeader};
 use super::shared_catalog::CatalogCache;
 use super::throttle::Throttle;
 use super::{AnswerFn, Context, ServerCounters};
@@ -237,7 +238,10 @@ impl<A: AnswerFn> Worker<A> {
     fn take_top(&mut self, index: usize, now: u64) {
         let Some(exchange) = self.batch.exchange(index) else { return };
         let Some(client) = exchange.sender.client() else { return };
-        let (query, transport) = (exchange.query, Transport::Udp);
+        let (proxies, peer) = (self.catalog.load().proxies(), (client, exchange.sender.port()));
+        let origin = proxies::of_datagram(proxies, peer.into(), exchange.query);
+        let Ok((client, query)) = origin else { return };
+        let (client, transport) = (client.ip(), Transport::Udp);
         self.tops.take(&Request { query, client, transport, now }, exchange.reply);
     }
 
@@ -268,9 +272,24 @@ impl<A: AnswerFn> Worker<A> {
                 };
                 request.client = client;
             }
+            let mut port = None;
+            if !catalog.proxies().is_empty() {
+                let peer = (request.client, exchange.sender.port()).into();
+                match proxies::of_datagram(catalog.proxies(), peer, exchange.query) {
+                    Ok((client, query)) => {
+                        (request.client, request.query) = (client.ip(), query);
+                        port = Some(client.port());
+                    }
+                    Err(NoHeader) => {
+                        ServerCounters::add(&self.context.counters.udp_unproxied, 1);
+                        proxies::tell(&self.context, Transport::Udp, peer.ip());
+                        continue;
+                    }
+                }
+            }
             let outcome = (self.answer)(catalog, &mut self.state, &request, exchange.reply);
             self.recorder.log(catalog, &request, outcome, exchange.reply, || Ends {
-                client: (request.client, exchange.sender.port()).into(),
+                client: (request.client, port.unwrap_or_else(|| exchange.sender.port())).into(),
                 server: self.address,
             });
             match outcome {

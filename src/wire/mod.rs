@@ -8,6 +8,7 @@ pub mod cookie;
 pub(crate) mod copy;
 pub mod message;
 pub mod name;
+pub mod proxy;
 pub mod reversed;
 
 pub use codes::{Class, ExtendedError, Rcode, Type};

@@ -8,6 +8,7 @@ use super::{
 use crate::wire::cookie::CookieSecrets;
 use crate::wire::name::MAX_NAME;
 use crate::wire::reversed::{NIBBLES, OCTETS};
+use ipnet::IpNet;
 use std::sync::Arc;
 
 /// The zones a server answers for: an immutable snapshot, replaced as a whole.
@@ -26,6 +27,7 @@ pub struct Catalog {
     minimal_any: bool,
     cookies: Option<Cookies>,
     explains: bool,
+    proxies: Box<[IpNet]>,
 }
 
 /// The zone that a name belongs to.
@@ -147,6 +149,11 @@ impl Catalog {
         Self { minimal_any, ..self }
     }
 
+    /// The same with proxies, whose queries have the address of the client in a header before them.
+    pub fn with_proxies(self, proxies: Vec<IpNet>) -> Self {
+        Self { proxies: proxies.into(), ..self }
+    }
+
     /// The same with cookies.
     pub fn with_cookies(self, cookies: Option<Cookies>) -> Self {
         Self { cookies, ..self }
@@ -181,6 +188,12 @@ impl Catalog {
     /// Where the answers that allow lists change are noted.
     pub fn overrides(&self) -> &Overrides {
         &self.overrides
+    }
+
+    /// The prefixes of the proxies.
+    #[inline(always)]
+    pub fn proxies(&self) -> &[IpNet] {
+        &self.proxies
     }
 
     /// The cookies, if they are on.

@@ -2,9 +2,10 @@
 
 use super::ports::Running;
 use super::report::{Problem, Report};
-use crate::config::{ControlPath, LogTarget, Server, Settings, Tls};
+use crate::config::{ControlPath, CookieMode, LogTarget, Server, Settings, Tls};
 use crate::server::CertificateFacts;
 use crate::server::certificate::Certificate;
+use crate::state::cookie_secrets;
 use crate::util::text::age;
 use crate::util::time::unix_time;
 use rustix::fs::{Access, access};
@@ -20,9 +21,13 @@ const RENEWED_BEFORE: Duration = Duration::from_secs(14 * 24 * 3600);
 
 /// Looks at all of them.
 pub(super) fn check(report: &mut Report, settings: &Settings, running: Option<&Running>) {
-    let Server { tls, state_dir, query_log, stats_file, control, .. } = &settings.server;
+    let Server { tls, state_dir, query_log, stats_file, control, cookies, cookie_secrets, .. } =
+        &settings.server;
     if let Some(tls) = tls {
         certificate(report, tls);
+    }
+    if let Some(file) = cookie_secrets.as_ref().filter(|_| *cookies != CookieMode::Off) {
+        self::cookie_secrets(report, file);
     }
     if let Some(folder) = state_dir {
         state_folder(report, folder, running);
@@ -65,6 +70,23 @@ fn control_socket(report: &mut Report, path: &Path, running: Option<&Running>) {
         let help = "set another path as control, or let the server's user write to its folder";
         report.tell(Problem::warning(message, help).in_file(path.display().to_string()));
     }
+}
+
+fn cookie_secrets(report: &mut Report, file: &Path) {
+    let problem = if let Err(error) = cookie_secrets::read(file) {
+        let help =
+            "write one or two lines of 32 hexadecimal digits to it, as openssl rand -hex 16 prints";
+        Problem::error(format!("the server does not start: cookie secrets: {error}"), help)
+    } else if cookie_secrets::is_exposed(file) {
+        let message = "every user of this machine can use the cookie secrets, and so forge cookies";
+        Problem::warning(
+            message,
+            format!("chmod o= {}, and write new secrets to it", file.display()),
+        )
+    } else {
+        return;
+    };
+    report.tell(problem.in_file(file.display().to_string()));
 }
 
 fn certificate(report: &mut Report, tls: &Tls) {

@@ -9,6 +9,7 @@ use super::super::settings::{
 use super::super::spec::{HistorySpec, ServerSpec, StatsSpec, TlsSpec, Typed};
 use super::super::value::{self, collide};
 use super::{Resolver, span_of};
+use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
@@ -87,6 +88,7 @@ impl Resolver<'_> {
             quotas: defaults.quotas,
             history: defaults.history,
             acl: Vec::new(),
+            proxies: self.proxies(spec),
             cookies: self.cookies(spec),
             cookie_secrets: (spec.cookie_secrets.as_ref())
                 .and_then(|file| self.file("server.cookie-secrets", file)),
@@ -203,6 +205,11 @@ impl Resolver<'_> {
                 self.file("server.control", typed).map_or(ControlPath::Off, ControlPath::At)
             }
         }
+    }
+
+    fn proxies(&mut self, spec: &ServerSpec) -> Vec<IpNet> {
+        let typed = spec.proxies.iter().flat_map(Spanned::get_ref);
+        typed.filter_map(|typed| self.value("server.proxies", typed, value::prefix)).collect()
     }
 
     fn cookies(&mut self, spec: &ServerSpec) -> CookieMode {

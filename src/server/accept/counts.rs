@@ -58,11 +58,13 @@ pub enum Closed {
     Unread,
     /// What came is no query.
     Malformed,
+    /// It is of a proxy, and did not begin with the header that says whom it is for.
+    ProxyHeader,
 }
 
 impl Closed {
     /// All reasons.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Client,
         Self::Full,
         Self::Pressure,
@@ -72,6 +74,7 @@ impl Closed {
         Self::Idle,
         Self::Unread,
         Self::Malformed,
+        Self::ProxyHeader,
     ];
 
     /// The word of the metrics and the status.
@@ -86,6 +89,7 @@ impl Closed {
             Self::Idle => "idle",
             Self::Unread => "unread",
             Self::Malformed => "malformed",
+            Self::ProxyHeader => "proxy-header",
         }
     }
 }

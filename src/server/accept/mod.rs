@@ -165,8 +165,8 @@ impl Front {
 
     /// A place for a new connection, if it gets one.
     ///
-    /// This is where it is decided which client a connection counts for and is attended as: the address it
-    /// comes from.
+    /// This is where it is decided which client a connection counts for: the address it comes from. That of a proxy
+    /// is then attended as [another's](super::proxies).
     async fn place(&self, mut stream: TcpStream, peer: SocketAddr) -> Option<Placed> {
         if self.reserve.has(&stream) {
             self.places.make_room(Closed::Descriptors).await;

@@ -13,6 +13,7 @@ use crate::engine::{Catalog, Outcome, Request, Transport, WorkerState};
 use crate::event::Event;
 use crate::server::delay::DelaySender;
 use crate::server::mmsg::REPLY_SPACE;
+use crate::server::proxies;
 use crate::server::shared_catalog::CatalogCache;
 use crate::server::throttle::Throttle;
 use crate::server::{AnswerFn, Context, ServerCounters};
@@ -149,14 +150,15 @@ impl<A: AnswerFn> Worker<A> {
             };
             let start = datagram.headers();
             let Some(reply) = room.get_mut(start..start + REPLY_SPACE) else { continue };
-            let request = Request {
-                query: datagram.payload,
-                client: datagram.client.ip(),
-                transport: Transport::Udp,
-                now,
+            let origin = proxies::of_datagram(catalog.proxies(), datagram.client, datagram.payload);
+            let Ok((client, query)) = origin else {
+                ServerCounters::add(&self.context.counters.udp_unproxied, 1);
+                proxies::tell(&self.context, Transport::Udp, datagram.client.ip());
+                continue;
             };
+            let request = Request { query, client: client.ip(), transport: Transport::Udp, now };
             let outcome = (self.answer)(catalog, &mut self.state, &request, reply);
-            let (client, server) = (datagram.client, fallback.address);
+            let server = fallback.address;
             self.recorder.log(catalog, &request, outcome, reply, || Ends { client, server });
             if top == Some(index) {
                 self.tops.take(&request, reply);

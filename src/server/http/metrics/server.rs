@@ -105,7 +105,12 @@ fn transport(protocol: Protocol) -> &'static str {
 fn faults(faults: &ServerCounters, out: &mut Exposition) {
     let help = "Datagrams that were lost: queries that cannot be read, answers that the system did not take.";
     let mut family = out.family("dnsbld_lost_datagrams_total", Kind::Counter, help);
-    for (reason, counter) in [("unusable", &faults.udp_unusable), ("unsent", &faults.udp_unsent)] {
+    let reasons = [
+        ("unusable", &faults.udp_unusable),
+        ("no-proxy-header", &faults.udp_unproxied),
+        ("unsent", &faults.udp_unsent),
+    ];
+    for (reason, counter) in reasons {
         family.sample(&[("reason", reason)], counter.load(Ordering::Relaxed));
     }
     let help = "Answers with a delay that were sent at once, because too many were waiting.";
