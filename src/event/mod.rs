@@ -8,6 +8,7 @@ mod about;
 mod counts;
 mod dataset;
 mod log;
+mod name;
 mod recent;
 #[cfg(test)]
 pub(crate) mod samples;
@@ -16,6 +17,7 @@ pub use counts::{EventCounts, EventFigures};
 pub use dataset::{LastGood, ListingLine, Load, Overdue, Refusal, Renewal, Role, WatchedChange};
 pub use log::Log;
 pub(crate) use log::{level, odd, setting_change, setting_needs_restart, text};
+pub use name::NAMES;
 pub use recent::{News, RecentEvent, RecentEvents};
 
 use crate::config::{self, LogTarget, SettingChange, ValueChange};
@@ -692,114 +694,4 @@ impl Event {
             sink.emit(&Self::ThreadPanicked { thread, panic });
         }
     }
-}
-
-/// Pairs patterns with names: a match that leaves nothing out, and the list of all names.
-macro_rules! names {
-    ($($pattern:pat => $name:literal,)+) => {
-        /// The names of all events.
-        pub const NAMES: &[&str] = &[$($name),+];
-
-        impl Event {
-            /// The name, which stays the same when the words change.
-            pub fn name(&self) -> &'static str {
-                match self { $($pattern => $name,)+ }
-            }
-        }
-    };
-}
-
-names! {
-    Event::LoadStarted { .. } => "load-started",
-    Event::BadLine { .. } => "bad-line",
-    Event::BadLinesOmitted { .. } => "bad-lines-omitted",
-    Event::DatasetLoaded { load: Load { before: None, .. }, .. } => "dataset-loaded",
-    Event::DatasetLoaded { load: Load { failed_for: None, .. }, .. } => "dataset-reloaded",
-    Event::DatasetLoaded { .. } => "dataset-recovered",
-    Event::DatasetRecovered { .. } => "dataset-recovered",
-    Event::DatasetRefused { .. } => "dataset-refused",
-    Event::DatasetAccepted { .. } => "dataset-accepted",
-    Event::DatasetExpired { .. } => "dataset-expired",
-    Event::DatasetOverdue { .. } => "dataset-overdue",
-    Event::DatasetRenewed { .. } => "dataset-renewed",
-    Event::LoadsFinished { .. } => "loads-finished",
-    Event::ZoneExpired { .. } => "zone-expired",
-    Event::ZoneWithoutAllowList { .. } => "zone-without-allow-list",
-    Event::ZoneWithoutAccessList { .. } => "zone-without-access-list",
-    Event::SnapshotMapped { .. } => "snapshot-mapped",
-    Event::SnapshotBadLines { .. } => "snapshot-bad-lines",
-    Event::SnapshotUnusable { .. } => "snapshot-unusable",
-    Event::SnapshotOfOtherRules { .. } => "snapshot-of-other-rules",
-    Event::SnapshotFromFuture { .. } => "snapshot-from-future",
-    Event::SnapshotOfOtherFiles { .. } => "snapshot-of-other-files",
-    Event::SnapshotWritten { .. } => "snapshot-written",
-    Event::SnapshotNotWritten { .. } => "snapshot-not-written",
-    Event::RecordUnusable { .. } => "record-unusable",
-    Event::RecordNotWritten { .. } => "record-not-written",
-    Event::SnapshotUnfit { .. } => "snapshot-unfit",
-    Event::SnapshotRemoved { .. } => "snapshot-removed",
-    Event::SnapshotsNotRemoved { .. } => "snapshots-not-removed",
-    Event::RefusedFileKept { .. } => "refused-file-kept",
-    Event::FileNotKept { .. } => "file-not-kept",
-    Event::HistoryNotWritten { .. } => "history-not-written",
-    Event::WatchedListed { .. } => "watched-listed",
-    Event::WatchedDelisted { .. } => "watched-delisted",
-    Event::WatchedNotWritten { .. } => "watched-not-written",
-    Event::MonitorFailed { .. } => "monitor-failed",
-    Event::SnapshotWriterFailed { .. } => "snapshot-writer-failed",
-    Event::StateFolderTaken { .. } => "state-folder-taken",
-    Event::StateFolderBusy { .. } => "state-folder-busy",
-    Event::HandoverBegun { .. } => "handover-begun",
-    Event::HandoverAbandoned { .. } => "handover-abandoned",
-    Event::HandedOver { .. } => "handed-over",
-    Event::TakingOver { .. } => "taking-over",
-    Event::TookOver { .. } => "took-over",
-    Event::WorkerHangs { .. } => "worker-hangs",
-    Event::StaysRoot => "stays-root",
-    Event::SandboxUnavailable { .. } => "sandbox-unavailable",
-    Event::FolderOutsideSandbox { .. } => "folder-outside-sandbox",
-    Event::SerialsUnreadable { .. } => "serials-unreadable",
-    Event::SerialsDamaged { .. } => "serials-damaged",
-    Event::SerialsNotWritten { .. } => "serials-not-written",
-    Event::SettingDoubtful { .. } => "setting-doubtful",
-    Event::SettingChanged { .. } => "setting-changed",
-    Event::SettingNeedsRestart { .. } => "setting-needs-restart",
-    Event::SettingsRefused { .. } => "settings-refused",
-    Event::SettingsReloaded { .. } => "settings-reloaded",
-    Event::CertificateRenewed => "certificate-renewed",
-    Event::CertificateRefused { .. } => "certificate-refused",
-    Event::ProxyHeaderMissing { .. } => "proxy-header-missing",
-    Event::CookieSecretsRefused { .. } => "cookie-secrets-refused",
-    Event::CookieSecretsExposed { .. } => "cookie-secrets-exposed",
-    Event::CookieSecretsNotKept { .. } => "cookie-secrets-not-kept",
-    Event::CertificateExpiring { left: Some(_), .. } => "certificate-expiring",
-    Event::CertificateExpiring { .. } => "certificate-expired",
-    Event::TrafficUnusable { .. } => "traffic-unusable",
-    Event::TrafficNotWritten { .. } => "traffic-not-written",
-    Event::OverridesUnusable { .. } => "overrides-unusable",
-    Event::OverridesNotWritten { .. } => "overrides-not-written",
-    Event::Statistics { .. } => "statistics",
-    Event::StatisticsNotWritten { .. } => "statistics-not-written",
-    Event::FileKeepsChanging { .. } => "file-keeps-changing",
-    Event::FoldersWatched => "folders-watched",
-    Event::FoldersNotWatched { .. } => "folders-not-watched",
-    Event::SettingsChosen { .. } => "settings-chosen",
-    Event::KeyExposed { .. } => "key-exposed",
-    Event::ReceiveBufferSmall { .. } => "receive-buffer-small",
-    Event::XdpStarted { .. } => "xdp-started",
-    Event::XdpUnavailable { .. } => "xdp-unavailable",
-    Event::ReceiveFailed { .. } => "receive-failed",
-    Event::AcceptFailed { .. } => "accept-failed",
-    Event::AnswerPanicked { .. } => "answer-panicked",
-    Event::ThreadPanicked { .. } => "thread-panicked",
-    Event::HttpsListenerFailed { .. } => "https-listener-failed",
-    Event::AnswerUnreadable { .. } => "answer-unreadable",
-    Event::QueryLogFailed { .. } => "query-log-failed",
-    Event::QueryLogLinesLost { .. } => "query-log-lines-lost",
-    Event::QueryLogUnfinished { .. } => "query-log-unfinished",
-    Event::DnstapConnected { .. } => "dnstap-connected",
-    Event::DnstapFailed { .. } => "dnstap-failed",
-    Event::DnstapQueriesLost { .. } => "dnstap-queries-lost",
-    Event::ControlSocketNotOpened { .. } => "control-socket-not-opened",
-    Event::Stopping => "stopping",
 }
