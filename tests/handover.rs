@@ -14,7 +14,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::common::{
-    Daemon, LIMIT, Machine, Process, Setup, dig, free_port, query, reversed, run, sealed,
+    Daemon, LIMIT, Machine, Process, Setup, dig, free_port, kdig, query, reversed, run, sealed,
     wait_until,
 };
 use hickory_proto::rr::RecordType;
@@ -204,8 +204,16 @@ fn said(process: &Process, event: &str) -> bool {
 
 #[test]
 fn a_new_server_takes_the_place_of_the_old_one() {
-    let http = SocketAddr::from(([127, 0, 0, 1], free_port()));
-    let setup = setup(&format!("cookies = \"demand\"\n[http]\nlisten = [\"{http}\"]"));
+    let [http, tls] = [(); 2].map(|()| SocketAddr::from(([127, 0, 0, 1], free_port())));
+    let setup = setup(&format!(
+        "cookies = \"demand\"\n[server.tls]\nlisten = [\"{tls}\"]\ncertificate = \"tls.crt\"\nkey = \"tls.key\"\n\
+         [http]\nlisten = [\"{http}\"]"
+    ));
+    let words =
+        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 90 -subj /CN=test";
+    let mut certify = Command::new("openssl");
+    certify.args(words.split(' ')).arg("-keyout").arg(setup.path("tls.key"));
+    run(certify.arg("-out").arg(setup.path("tls.crt")));
     let first = setup.start();
     // A client's cookie outlives the server that has made it.
     let asked = |cookie: &str| {
@@ -232,6 +240,7 @@ fn a_new_server_takes_the_place_of_the_old_one() {
         assert!(!old.out().contains("locked by another"), "{}", old.out());
     }
     assert!(asked(&cookie).is("NOERROR"));
+    assert_eq!(kdig(tls, "+tls 1.2.0.192.l.test").data(), ["127.0.0.2"]);
     // The commands find the new one, and the state folder is its own.
     let status = |daemon: &Daemon| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dnsbld"));
