@@ -111,12 +111,12 @@ pub fn prepare(
     let personality = Arc::new(Plain::new(&settings.server));
     let mut inherited = Inherited::from_environment()?;
     let mut predecessor = None;
-    if replaces {
-        if let Some((found, sockets)) = Predecessor::find(&settings.server.control, &source)? {
-            inherited.add(sockets);
-            personality.emit(&Event::TakingOver { process: found.process() });
-            predecessor = Some(found);
-        }
+    if replaces
+        && let Some((found, sockets)) = Predecessor::find(&settings.server.control, &source)?
+    {
+        inherited.add(sockets);
+        personality.emit(&Event::TakingOver { process: found.process() });
+        predecessor = Some(found);
     }
     let bound = Bound::bind(&settings.server, inherited)?;
     let confinement = Confinement::enter(&settings, &source, bound.own_port()?, &*personality)?;
