@@ -244,6 +244,8 @@ impl AnswersBuilder {
 
     /// The answers that are numbered, with these numbers.
     pub fn finish_as(mut self, numbering: &Numbering) -> Answers {
+        // Putting the values in order takes as much memory again as they have.
+        drop(std::mem::take(&mut self.value_index));
         let used = numbering.used();
         let (mut answers, mut members) = (Vec::with_capacity(used.len()), Vec::new());
         // The values in the order of their first use. Nearly every value is used once.
