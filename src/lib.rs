@@ -41,6 +41,7 @@
 //! | [`monitor`] | which of the networks and domains that are watched are listed, since when and by which line |
 //! | [`status`] | one plain value that says how the server is; the start report |
 //! | [`stats`] | counters of all zones, the statistics file, the query log |
+//! | [`transfer`] | whole zones for secondaries: AXFR |
 //! | [`server`] | UDP, TCP, TLS; the shared catalog |
 //! | [`daemon`] | start order, the loop over commands, reload, the builder of the catalog |
 //! | [`mirror`] | `dnsbld sync`: when, by rsync and curl, staging, publishing; a process of its own |
@@ -102,6 +103,7 @@ pub mod source;
 pub mod state;
 pub mod stats;
 pub mod status;
+pub mod transfer;
 pub mod trie;
 pub mod util;
 pub mod watch;

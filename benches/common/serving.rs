@@ -3,7 +3,7 @@
 use dnsbld::engine::{Catalog, Counters};
 use dnsbld::listing::AnswersBuilder;
 use dnsbld::wire::name::NameBuf;
-use dnsbld::zone::{Acl, Chaos, Dataset, Ns, Soa, Subzones, Zone, ZoneState};
+use dnsbld::zone::{Acl, Chaos, Dataset, Ns, Soa, Subzones, TransferAccess, Zone, ZoneState};
 use dnsbld::zonefile::{Kind, Options, Parsed, Parser};
 use std::sync::Arc;
 
@@ -83,6 +83,7 @@ pub fn zone(apex: &str, datasets: Vec<Arc<Dataset>>) -> Zone {
         allow: Vec::new(),
         scoring: None,
         acl: Vec::new(),
+        transfer: TransferAccess::default(),
         state: ZoneState::Live,
         expires: None,
         test_points: true,

@@ -6,7 +6,9 @@ use dnsbld::listing::{AnswersBuilder, Gate, Range};
 use dnsbld::trie::Trie4;
 use dnsbld::wire::Type;
 use dnsbld::wire::name::NameBuf;
-use dnsbld::zone::{Acl, Chaos, Counters, Dataset, Ns, Soa, Subzones, Zone, ZoneState};
+use dnsbld::zone::{
+    Acl, Chaos, Counters, Dataset, Ns, Soa, Subzones, TransferAccess, Zone, ZoneState,
+};
 use dnsbld::zonefile::{Kind, Options, Parsed, Parser};
 use std::sync::Arc;
 use std::time::Duration;
@@ -169,6 +171,7 @@ fn zone(apex: &str, datasets: Vec<Dataset>) -> Zone {
         allow: Vec::new(),
         scoring: None,
         acl: Vec::new(),
+        transfer: TransferAccess::default(),
         state: ZoneState::Live,
         expires: None,
         test_points: true,

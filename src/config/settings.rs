@@ -8,7 +8,7 @@ use super::limit::{Quota, RateLimit};
 use super::policy::Policy;
 use super::scoring::Scoring;
 use crate::wire::name::NameBuf;
-use crate::zone::Unlisted;
+use crate::zone::{TransferAccess, Unlisted};
 use crate::zonefile::{Format, HashForm, Kind};
 use ipnet::IpNet;
 use std::fmt;
@@ -741,6 +741,8 @@ pub struct Zone {
     pub scoring: Option<Scoring>,
     /// The names of the access lists, which say who may ask this zone.
     pub acl: Vec<String>,
+    /// Who may have it whole.
+    pub transfer: TransferAccess,
     /// Answers the test points of RFC 5782 section 5 even if the files lack them.
     pub test_points: bool,
     /// Answers `_health.ZONE`, and says the content id to clients that ask for an identifier (RFC 5001).
@@ -762,6 +764,7 @@ impl Zone {
             allow: Vec::new(),
             scoring: None,
             acl: Vec::new(),
+            transfer: TransferAccess::default(),
             test_points: true,
             health: true,
             partial: Unlisted::default(),

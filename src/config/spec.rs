@@ -203,6 +203,8 @@ pub(super) struct ZoneSpec {
     pub(super) at: TypedMap<String>,
     pub(super) allow: TypedList,
     pub(super) acl: TypedList,
+    pub(super) transfer: TypedList,
+    pub(super) transfer_max_records: Typed<i64>,
     pub(super) test_points: Option<bool>,
     pub(super) health: Option<bool>,
     pub(super) partial: Typed<String>,

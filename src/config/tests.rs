@@ -8,7 +8,7 @@ use super::{
     Top, TtlBounds, Usage, Zone, parse,
 };
 use super::{HistoryBounds, Quota, QuotaAnswer, RateLimit};
-use crate::zone::{QuotaSubject, Unlisted};
+use crate::zone::{QuotaSubject, TransferAccess, Unlisted};
 use crate::zonefile::Kind;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -263,6 +263,8 @@ fn every_setting_of_datasets_and_zones_arrives() {
         datasets = ['d']
         allow = ['white']
         acl = ['keys']
+        transfer = ['192.0.2.53', '2001:db8::/64']
+        transfer-max-records = 1000
         test-points = false
         health = false
         partial = 'answer'
@@ -323,6 +325,10 @@ fn every_setting_of_datasets_and_zones_arrives() {
         allow: vec!["white".into()],
         scoring: None,
         acl: vec!["keys".into()],
+        transfer: TransferAccess {
+            prefixes: vec!["192.0.2.53/32".parse().unwrap(), "2001:db8::/64".parse().unwrap()],
+            max_records: 1000,
+        },
         test_points: false,
         health: false,
         partial: Unlisted::Answer,

@@ -136,6 +136,7 @@ fn build_zone(
         allow: datasets(&allow),
         scoring,
         acl: datasets(&acl),
+        transfer: settings.transfer.clone(),
         state,
         test_points: settings.test_points,
         minimal_answers: all.server.minimal_answers,

@@ -13,6 +13,7 @@
 //!   ([`SweepOptions::ip4_in_ip6`]).
 
 mod lines;
+pub(crate) mod records;
 
 pub use crate::zone::sweep::SweepOptions;
 
@@ -24,6 +25,7 @@ use crate::zone::Zone;
 use crate::zone::sweep::{Unswept, relative, sections};
 pub(crate) use lines::write_master_name;
 use lines::{Lines, absolute};
+use records::Records;
 use std::io::{self, Write};
 
 /// Writes a zone. Many small pieces are written: `out` should have a buffer.
@@ -33,16 +35,21 @@ use std::io::{self, Write};
 /// Those of `out` and of [`check`].
 pub fn zone(zone: &Zone, options: SweepOptions, out: &mut dyn Write) -> io::Result<()> {
     let sections = sections(zone, options).map_err(unsupported)?;
-    let mut lists = zone.datasets.iter().flat_map(|set| set.flat()).filter(|set| set.is_list());
-    let ttl = lists.next().map_or(zone.soa.ttl, |set| set.ttl);
+    let ttl = default_ttl(zone);
     header(zone, ttl, out)?;
     for section in sections {
         if zone.datasets.iter().any(|set| set.subzones.is_some()) {
             writeln!(out, "$ORIGIN {}", String::from_utf8_lossy(&absolute(section.apex())))?;
         }
-        section.nodes(&mut Lines::new(&section, ttl, out))?;
+        section.nodes(&mut Records::new(&section, ttl, &mut Lines::new(ttl, out)))?;
     }
     out.flush()
+}
+
+/// The TTL of most records of a zone, in seconds: that of its first list.
+pub(crate) fn default_ttl(zone: &Zone) -> u32 {
+    let mut lists = zone.datasets.iter().flat_map(|set| set.flat()).filter(|set| set.is_list());
+    lists.next().map_or(zone.soa.ttl, |set| set.ttl)
 }
 
 /// Checks whether a zone can be dumped.

@@ -98,6 +98,13 @@ fn respond<'c>(
             false => refuse(counters, writer, Rcode::Refused, Reason::Refused),
         };
     }
+    if [Type::AXFR, Type::IXFR].contains(&query.qtype) && catalog.offers_transfers() {
+        // Who may have the zone, and asks over a stream, does not come here.
+        return match catalog.zone(query.name) {
+            Some(zone) => refuse(&zone.counters, writer, Rcode::Refused, Reason::Denied),
+            None => refuse(counters, writer, Rcode::NotAuth, Reason::NotAuth),
+        };
+    }
     if (Type::FIRST_META..Type::ANY).contains(&query.qtype) {
         return refuse(counters, writer, Rcode::NotImp, Reason::NotImp);
     }

@@ -12,7 +12,8 @@ use crate::trie::{Trie4, Trie6};
 use crate::wire::Type;
 use crate::wire::name::NameBuf;
 use crate::zone::{
-    Chaos, Dataset, Ns, Overrides, SenderKey, Soa, Subzones, Unlisted, Zone, ZoneState,
+    Chaos, Dataset, Ns, Overrides, SenderKey, Soa, Subzones, TransferAccess, Unlisted, Zone,
+    ZoneState,
 };
 use crate::zonefile::Kind;
 use hickory_proto::op::{Message, ResponseCode};
@@ -83,6 +84,7 @@ pub(super) fn zone(apex: &str, datasets: Vec<Dataset>) -> Zone {
         allow: Vec::new(),
         scoring: None,
         acl: Vec::new(),
+        transfer: TransferAccess::default(),
         state: ZoneState::Live,
         expires: None,
         test_points: true,

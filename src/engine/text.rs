@@ -65,7 +65,7 @@ impl Text {
     }
 
     /// The text as character-strings of up to 255 bytes (RFC 1035 section 3.3).
-    pub(super) fn character_strings(&mut self) -> &[u8] {
+    pub(crate) fn character_strings(&mut self) -> &[u8] {
         if self.len <= 256 {
             return &self.bytes[..self.len];
         }

@@ -52,6 +52,7 @@ impl Event {
     pub fn zone(&self) -> Option<&NameBuf> {
         match self {
             Self::ZoneExpired { zone }
+            | Self::Transfer { zone, .. }
             | Self::ZoneWithoutAllowList { zone, .. }
             | Self::ZoneWithoutAccessList { zone, .. }
             | Self::SettingChanged {

@@ -4,7 +4,8 @@
 //! the dataset, zone and file that it is about, follow as fields.
 
 use super::{
-    Event, EventSink, Load, Overdue, Refusal, Role, SocketFault, WatchFault, WatchedChange,
+    Event, EventSink, Load, Overdue, Refusal, Role, SocketFault, TransferOutcome, WatchFault,
+    WatchedChange,
 };
 use crate::config::{DatasetDifference, SAMPLE_FILE, SYSTEM_FILE, SettingChange, ValueChange};
 use crate::engine::Transport;
@@ -90,6 +91,10 @@ pub(crate) fn level(event: &Event) -> Level {
         | Event::SerialsNotWritten { .. }
         | Event::SettingDoubtful { .. }
         | Event::SettingNeedsRestart { .. }
+        | Event::Transfer {
+            outcome: TransferOutcome::Unfinished { .. } | TransferOutcome::Refused(_),
+            ..
+        }
         | Event::CertificateRefused { .. }
         | Event::ProxyHeaderMissing { .. }
         | Event::CookieSecretsRefused { .. }
@@ -135,6 +140,7 @@ pub(crate) fn level(event: &Event) -> Level {
         | Event::DnstapConnected { .. }
         | Event::SettingChanged { .. }
         | Event::SettingsReloaded { .. }
+        | Event::Transfer { outcome: TransferOutcome::Sent { .. }, .. }
         | Event::CertificateRenewed
         | Event::Statistics { .. }
         | Event::Stopping => Level::INFO,
@@ -368,6 +374,9 @@ pub(crate) fn text(event: &Event) -> String {
         }
         Event::SettingsReloaded { source, zones } => {
             format!("{source} reloaded: {}", counted(*zones as u64, "zone", "zones"))
+        }
+        Event::Transfer { zone, client, outcome } => {
+            format!("zone {zone}: {}", outcome.words(*client))
         }
         Event::CertificateRenewed => "TLS certificate: renewed".to_owned(),
         Event::CertificateRefused { reason } => {

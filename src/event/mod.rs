@@ -12,6 +12,7 @@ mod name;
 mod recent;
 #[cfg(test)]
 pub(crate) mod samples;
+mod transfer;
 
 pub use counts::{EventCounts, EventFigures};
 pub use dataset::{LastGood, ListingLine, Load, Overdue, Refusal, Renewal, Role, WatchedChange};
@@ -19,6 +20,7 @@ pub use log::Log;
 pub(crate) use log::{level, odd, setting_change, setting_needs_restart, text};
 pub use name::NAMES;
 pub use recent::{News, RecentEvent, RecentEvents};
+pub use transfer::{TransferOutcome, TransferRefusal};
 
 use crate::config::{self, LogTarget, SettingChange, ValueChange};
 use crate::engine::Transport;
@@ -423,6 +425,15 @@ pub enum Event {
         source: String,
         /// How many zones they have.
         zones: usize,
+    },
+    /// A secondary that may have a zone asked for it.
+    Transfer {
+        /// The zone.
+        zone: NameBuf,
+        /// The secondary.
+        client: IpAddr,
+        /// What came of it.
+        outcome: TransferOutcome,
     },
     /// A changed TLS certificate is used from now on.
     CertificateRenewed,

@@ -1,6 +1,6 @@
 //! The name of each event, which stays the same when the words change.
 
-use super::{Event, Load};
+use super::{Event, Load, TransferOutcome};
 
 /// Pairs patterns with names: a match that leaves nothing out, and the list of all names.
 macro_rules! names {
@@ -74,6 +74,9 @@ names! {
     Event::SettingNeedsRestart { .. } => "setting-needs-restart",
     Event::SettingsRefused { .. } => "settings-refused",
     Event::SettingsReloaded { .. } => "settings-reloaded",
+    Event::Transfer { outcome: TransferOutcome::Sent { .. }, .. } => "transfer-sent",
+    Event::Transfer { outcome: TransferOutcome::Unfinished { .. }, .. } => "transfer-unfinished",
+    Event::Transfer { .. } => "transfer-refused",
     Event::CertificateRenewed => "certificate-renewed",
     Event::CertificateRefused { .. } => "certificate-refused",
     Event::ProxyHeaderMissing { .. } => "proxy-header-missing",

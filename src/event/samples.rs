@@ -2,17 +2,20 @@
 
 use super::{
     Event, LastGood, ListingLine, Load, NAMES, Overdue, Refusal, Renewal, Role, SocketFault,
-    WatchFault, WatchedChange,
+    TransferOutcome, TransferRefusal, WatchFault, WatchedChange,
 };
 use crate::config::{self, DatasetDifference, LogTarget, SettingChange, ValueChange, WatchSubject};
 use crate::engine::Transport;
 use crate::guard::Doubt;
 use crate::snapshot::{Id, RuleDifference};
 use crate::source::{Cause, Finding, Measure, Problem};
+use crate::wire::name::NameBuf;
+use crate::zone::sweep::Unswept;
 use crate::zonefile::{Counts, Fatal, FatalCause, Kind, Mistake};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -25,6 +28,15 @@ fn error(code: i32) -> io::Error {
 
 fn list() -> String {
     "list".to_owned()
+}
+
+fn zone() -> NameBuf {
+    "bl.example".parse().expect("it is a name")
+}
+
+fn transfer(outcome: TransferOutcome) -> Event {
+    let client = std::net::Ipv4Addr::LOCALHOST.into();
+    Event::Transfer { zone: zone(), client, outcome }
 }
 
 fn loaded(before: Option<u64>, failed_for: Option<u64>, doubt: Option<Doubt>) -> Event {
@@ -86,8 +98,8 @@ fn control_socket(fault: SocketFault) -> Event {
 
 /// At least one of every event, in the order of their names' list.
 pub(crate) fn samples() -> Vec<Event> {
-    let zone = || "bl.example".parse().expect("it is a name");
-    let address = (std::net::Ipv4Addr::LOCALHOST, 5300).into();
+    let address: SocketAddr = (std::net::Ipv4Addr::LOCALHOST, 5300).into();
+    let untransferred = |refusal| transfer(TransferOutcome::Refused(refusal));
     let changed = |change| Event::SettingChanged { change };
     let target = || LogTarget::File("/queries".into());
     let served = Some(LastGood { entries: 12, age: Duration::from_secs(9000), is_overdue: false });
@@ -299,6 +311,18 @@ pub(crate) fn samples() -> Vec<Event> {
             },
         },
         Event::SettingsReloaded { source: "/etc/dnsbld/dnsbld.toml".to_owned(), zones: 2 },
+        transfer(TransferOutcome::Sent {
+            serial: 1_700_000_000,
+            records: 1_000_003,
+            bytes: 34_000_000,
+            took: Duration::from_millis(2345),
+        }),
+        transfer(TransferOutcome::Unfinished { records: 512, took: Duration::from_secs(12) }),
+        untransferred(TransferRefusal::TooManyRecords { max: 5_000_000 }),
+        untransferred(TransferRefusal::LongRecord),
+        untransferred(TransferRefusal::Unswept(Unswept::NotAlone)),
+        untransferred(TransferRefusal::NotWhole),
+        untransferred(TransferRefusal::Busy),
         Event::CertificateRenewed,
         Event::CertificateRefused { reason: "certificate file tls.pem: it is empty".to_owned() },
         Event::ProxyHeaderMissing {

@@ -3,7 +3,7 @@
 use crate::config::{Settings, Zone as ZoneSettings};
 use crate::dataset::{OfflineDataset, load};
 use crate::wire::name::NameBuf;
-use crate::zone::{Counters, Dataset, Ns, Soa, Zone, ZoneState};
+use crate::zone::{Counters, Dataset, Ns, Soa, TransferAccess, Zone, ZoneState};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread;
@@ -81,6 +81,7 @@ fn build(
         allow,
         scoring,
         acl: Vec::new(),
+        transfer: TransferAccess::default(),
         state,
         expires,
         test_points: settings.test_points,

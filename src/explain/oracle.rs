@@ -5,7 +5,7 @@ use super::lookup::{Coverage, KeyVerdict, LookupKey, ZoneLookup, look_up_in_all}
 use crate::history::Sought;
 use crate::wire::name::NameBuf;
 use crate::zone::sweep::{SweepOptions, address_sections};
-use crate::zone::{Catalog, Chaos, Counters, Dataset, Subzones, Zone};
+use crate::zone::{Catalog, Chaos, Counters, Dataset, Subzones, TransferAccess, Zone};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
@@ -175,7 +175,7 @@ fn parts(zone: &Zone, net: IpNet) -> Vec<Zone> {
 
 /// A zone that answers everybody, and counts nothing.
 fn without_clients(zone: &Zone) -> Zone {
-    let Zone { apex, soa, ns, datasets, allow, scoring, acl: _, health, counters: _, .. } = zone;
+    let Zone { apex, soa, ns, datasets, allow, scoring, health, .. } = zone;
     Zone {
         apex: apex.clone(),
         soa: soa.clone(),
@@ -184,6 +184,7 @@ fn without_clients(zone: &Zone) -> Zone {
         allow: allow.clone(),
         scoring: scoring.clone(),
         acl: Vec::new(),
+        transfer: TransferAccess::default(),
         health: health.clone(),
         counters: Counters::default(),
         quotas: Vec::new(),

@@ -6,7 +6,7 @@ use crate::trie::names::NameLookup;
 use crate::trie::{Trie4, Trie6};
 use crate::wire::name::NameBuf;
 use crate::zone::sweep::{SweepOptions, sections};
-use crate::zone::{Counters, Dataset, Ns, Soa, ZoneState};
+use crate::zone::{Counters, Dataset, Ns, Soa, TransferAccess, ZoneState};
 use crate::zonefile::{Kind, Options, Parser};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use proptest::prelude::*;
@@ -53,6 +53,7 @@ fn zone(datasets: Vec<Dataset>, allow: &str) -> Zone {
         allow: vec![Arc::new(dataset(allow))],
         scoring: None,
         acl: Vec::new(),
+        transfer: TransferAccess::default(),
         state: ZoneState::Live,
         expires: None,
         test_points: true,

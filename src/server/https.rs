@@ -212,7 +212,7 @@ impl<A: AnswerFn> RequestHandler for Handler<A> {
         match reply {
             Reply::Now => {}
             Reply::After(wait) => T::delay_for(wait).await,
-            Reply::Nothing => return not_sent(request),
+            Reply::Nothing | Reply::Transfer(_) => return not_sent(request),
         }
         match respond(request, &answer, &*self.sink, &mut responder).await {
             Ok(info) => info,

@@ -43,6 +43,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::engine::{Catalog, Outcome, Request, WorkerState};
 use crate::event::EventSink;
+use crate::transfer::Transfers;
 use shared_catalog::SharedCatalog;
 use throttle::Throttle;
 pub use x509::CertificateFacts;
@@ -83,12 +84,15 @@ pub struct Context {
     pub sink: Arc<dyn EventSink>,
     /// Holds back the news that a proxy sends no headers.
     unproxied: Arc<Mutex<Throttle>>,
+    /// Zones for secondaries.
+    pub transfers: Transfers,
 }
 
 impl Context {
     /// With counters at zero.
     pub fn new(catalog: Arc<SharedCatalog>, sink: Arc<dyn EventSink>) -> Self {
-        Self { catalog, counters: Arc::default(), sink, unproxied: Arc::default() }
+        let transfers = Transfers::new(Arc::clone(&sink));
+        Self { catalog, counters: Arc::default(), sink, unproxied: Arc::default(), transfers }
     }
 }
 

@@ -14,6 +14,7 @@ use super::AnswerFn;
 use super::accept::{Activity, Caps, Closed, Tally};
 use super::stream_responder::{Reply, StreamResponder};
 use crate::config::TcpLimits;
+use crate::transfer::Transfer;
 
 /// The shortest message: a header alone. Anything below is not DNS.
 const MIN_QUERY: usize = 12;
@@ -156,11 +157,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin, A: AnswerFn> Connection<S, A> {
                 output.extend_from_slice(&len.to_be_bytes());
                 output.extend_from_slice(answer);
             });
-            if let Reply::After(wait) = reply {
-                let delayed = self.output.split_off(start);
-                self.flush().await?;
-                sleep(wait).await;
-                self.output = delayed;
+            match reply {
+                Reply::Now | Reply::Nothing => {}
+                Reply::After(wait) => {
+                    let delayed = self.output.split_off(start);
+                    self.flush().await?;
+                    sleep(wait).await;
+                    self.output = delayed;
+                }
+                Reply::Transfer(transfer) => self.send_zone(transfer).await?,
             }
             if self.output.len() > FLUSH_ABOVE {
                 self.flush().await?;
@@ -169,6 +174,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin, A: AnswerFn> Connection<S, A> {
         self.flush().await?;
         self.output.shrink_to(FLUSH_ABOVE);
         Ok(any)
+    }
+
+    /// Sends the messages of a transfer, each once the client has taken those before.
+    async fn send_zone(&mut self, mut transfer: Transfer) -> Result<(), End> {
+        loop {
+            self.flush().await?;
+            let Some(message) = transfer.next().await? else { return Ok(()) };
+            let len = u16::try_from(message.len()).expect("the limit of messages");
+            self.output.extend_from_slice(&len.to_be_bytes());
+            self.output.extend_from_slice(&message);
+        }
     }
 
     async fn flush(&mut self) -> Result<(), End> {

@@ -10,6 +10,7 @@ use crate::engine::{Outcome, Request, Transport, WorkerState};
 use crate::stats::dnstap::Ends;
 use crate::stats::top::TopSampler;
 use crate::stats::{Recorder, Sampler};
+use crate::transfer::{Transfer, Transfers};
 use crate::util::time::unix_time;
 
 /// The longest message of a stream transport (RFC 1035, 4.2.2).
@@ -22,6 +23,8 @@ const MAX_MESSAGE: usize = 65_535;
 pub(super) struct StreamResponder<A> {
     catalog: Arc<SharedCatalog>,
     transport: Transport,
+    /// `None` where a zone is not sent: an answer is one message there.
+    transfers: Option<Transfers>,
     answer: A,
     recorder: Recorder,
     /// The address of the listener.
@@ -30,12 +33,13 @@ pub(super) struct StreamResponder<A> {
 }
 
 /// What to do with the bytes appended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Reply {
     Now,
     After(Duration),
     /// Send nothing: no bytes were appended.
     Nothing,
+    /// Send these messages: no bytes were appended.
+    Transfer(Transfer),
 }
 
 struct Inner {
@@ -56,7 +60,12 @@ impl<A: AnswerFn> StreamResponder<A> {
         let buffer = vec![0; MAX_MESSAGE].into_boxed_slice();
         let (state, tops) = (recorder.state(), recorder.top_sampler());
         let inner = Mutex::new(Inner { state, sampler: Sampler::default(), tops, buffer });
-        Self { catalog, transport, answer, recorder, address, inner }
+        Self { catalog, transport, transfers: None, answer, recorder, address, inner }
+    }
+
+    /// The same, but who may have a zone whole gets it.
+    pub(super) fn with_transfers(self, transfers: Transfers) -> Self {
+        Self { transfers: Some(transfers), ..self }
     }
 
     /// Answers one query; `take` gets the answer's bytes.
@@ -65,6 +74,10 @@ impl<A: AnswerFn> StreamResponder<A> {
         let transport = self.transport;
         let request = Request { query, client, transport, now: unix_time() };
         let catalog = self.catalog.load();
+        let transfer = self.transfers.as_ref().and_then(|all| all.answer(&catalog, &request));
+        if let Some(transfer) = transfer {
+            return Reply::Transfer(transfer);
+        }
         // A panic of the engine costs its connection; the state is still a valid value.
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let Inner { state, sampler, tops, buffer } = &mut *inner;

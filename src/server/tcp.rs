@@ -55,8 +55,9 @@ impl TcpService {
         answer: impl AnswerFn,
     ) -> io::Result<StreamServer> {
         let address = listener.local_addr()?;
-        let catalog = Arc::clone(&self.context.catalog);
-        let responder = StreamResponder::new(catalog, Transport::Tcp, recorder, address, answer);
+        let Context { catalog, transfers, .. } = self.context.clone();
+        let responder = StreamResponder::new(catalog, Transport::Tcp, recorder, address, answer)
+            .with_transfers(transfers);
         let (responder, limits) = (Arc::new(responder), self.limits);
         let context = self.context.clone();
         self.front.serve(listener, "tcp", move |accepted| {

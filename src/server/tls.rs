@@ -81,8 +81,9 @@ impl TlsService {
         answer: impl AnswerFn,
     ) -> io::Result<StreamServer> {
         let address = listener.local_addr()?;
-        let catalog = Arc::clone(&self.context.catalog);
-        let responder = StreamResponder::new(catalog, Transport::Tls, recorder, address, answer);
+        let Context { catalog, transfers, .. } = self.context.clone();
+        let responder = StreamResponder::new(catalog, Transport::Tls, recorder, address, answer)
+            .with_transfers(transfers);
         let (responder, limits) = (Arc::new(responder), self.limits);
         let (acceptor, context) = (self.acceptor.clone(), self.context.clone());
         self.front.serve(listener, "tls", move |accepted| {

@@ -285,6 +285,7 @@ impl Summary {
                 | Reason::NotImp
                 | Reason::BadVers
                 | Reason::BadCookie
+                | Reason::NotAuth
                 | Reason::Denied
                 | Reason::Ignored
                 | Reason::Dropped => &mut summary.errors,

@@ -11,6 +11,8 @@ impl Type {
     pub const NS: Self = Self(2);
     /// The start of a zone of authority.
     pub const SOA: Self = Self(6);
+    /// The kind of a host (RFC 1035 section 3.3.2), which nobody asks for any more.
+    pub const HINFO: Self = Self(13);
     /// A mail exchange.
     pub const MX: Self = Self(15);
     /// Text strings.
@@ -22,6 +24,10 @@ impl Type {
     /// The first of the types that ask for something other than records: TSIG, IXFR, AXFR,
     /// MAILB, MAILA (RFC 6895 section 3.1).
     pub const FIRST_META: Self = Self(250);
+    /// A query for the changes of a zone (RFC 1995).
+    pub const IXFR: Self = Self(251);
+    /// A query for the whole zone (RFC 5936).
+    pub const AXFR: Self = Self(252);
     /// A query for all records.
     pub const ANY: Self = Self(255);
 }
@@ -69,6 +75,8 @@ pub enum Rcode {
     NotImp = 4,
     /// The server does not answer this.
     Refused = 5,
+    /// The server has no such zone to transfer (RFC 5936 section 2.2.1).
+    NotAuth = 9,
     /// The EDNS version is not known; needs an OPT record to be expressed.
     BadVers = 16,
     /// The client has to show the cookie of the answer (RFC 7873 section 5.2.3).
@@ -77,13 +85,14 @@ pub enum Rcode {
 
 impl Rcode {
     /// All of them, those that are seen most first.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::NoError,
         Self::NxDomain,
         Self::ServFail,
         Self::Refused,
         Self::FormErr,
         Self::NotImp,
+        Self::NotAuth,
         Self::BadVers,
         Self::BadCookie,
     ];
@@ -97,6 +106,7 @@ impl Rcode {
             Self::NxDomain => "NXDOMAIN",
             Self::NotImp => "NOTIMP",
             Self::Refused => "REFUSED",
+            Self::NotAuth => "NOTAUTH",
             Self::BadVers => "BADVERS",
             Self::BadCookie => "BADCOOKIE",
         }

@@ -22,6 +22,8 @@ pub struct Catalog {
     counters: Counters,
     overrides: Overrides,
     rate_limit: Option<RateLimit>,
+    /// Somebody may have one of the zones whole.
+    offers_transfers: bool,
     /// Access lists for all zones.
     acl: Vec<Arc<Dataset>>,
     minimal_any: bool,
@@ -121,7 +123,8 @@ impl Catalog {
         let compile =
             |(number, zone)| CompiledZone::new(zone, SimpleZone::of(zone, number, &apexes));
         let compiled = zones.iter().enumerate().map(compile).collect();
-        Self { zones, compiled, apexes, chaos, ..Self::default() }
+        let offers_transfers = zones.iter().any(|zone| !zone.transfer.is_off());
+        Self { zones, compiled, apexes, chaos, offers_transfers, ..Self::default() }
     }
 
     /// Has the queries that belong to no zone counted there.
@@ -221,6 +224,16 @@ impl Catalog {
     /// The access lists that hold for all zones, and for what is asked of none.
     pub fn acl(&self) -> &[Arc<Dataset>] {
         &self.acl
+    }
+
+    /// True if somebody may have one of the zones whole.
+    pub fn offers_transfers(&self) -> bool {
+        self.offers_transfers
+    }
+
+    /// The zone with this apex (wire form, in any case).
+    pub fn zone(&self, apex: &[u8]) -> Option<&Zone> {
+        self.zones.get(self.apexes.find_whole(apex)? as usize)
     }
 
     /// The zone that `name` (wire form, in any case) belongs to. `starts` has the position of each

@@ -30,6 +30,8 @@ pub enum Reason {
     BadVers,
     /// A cookie was demanded that the client did not show.
     BadCookie,
+    /// Not the apex of a zone of ours, of which the client wants all.
+    NotAuth,
     /// A question about the server itself.
     Chaos,
     /// Some records of the answer did not fit, and the client was told to use TCP. A negative answer
@@ -47,7 +49,7 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons, in the order of their numbers.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Answered,
         Self::NoData,
         Self::NxDomain,
@@ -57,6 +59,7 @@ impl Reason {
         Self::NotImp,
         Self::BadVers,
         Self::BadCookie,
+        Self::NotAuth,
         Self::Chaos,
         Self::Truncated,
         Self::Denied,
@@ -78,6 +81,7 @@ impl Reason {
             Self::NotImp => Rcode::NotImp,
             Self::BadVers => Rcode::BadVers,
             Self::BadCookie => Rcode::BadCookie,
+            Self::NotAuth => Rcode::NotAuth,
             Self::Ignored | Self::Dropped => return None,
         })
     }

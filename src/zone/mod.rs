@@ -18,6 +18,7 @@ mod scoring;
 mod soa;
 mod subzones;
 pub mod sweep;
+mod transfer;
 
 pub use crate::zonefile::{SoaData as Soa, Vars};
 pub use acl::{Acl, ClientAcl, KeyAcl};
@@ -35,6 +36,7 @@ pub(crate) use rate_limit::{IP4_PREFIXES, IP6_PREFIXES, SECOND};
 pub use scoring::{Scoring, Threshold};
 pub use soa::{SOA_ROOM, SoaRecord};
 pub use subzones::{Subzone, Subzones};
+pub use transfer::TransferAccess;
 
 use crate::wire::name::NameBuf;
 use std::sync::Arc;
@@ -57,6 +59,8 @@ pub struct Zone {
     pub scoring: Option<Arc<Scoring>>,
     /// Access lists: who may ask this zone. Those that hold for all zones are in the catalog.
     pub acl: Vec<Arc<Dataset>>,
+    /// Who may have the zone whole.
+    pub transfer: TransferAccess,
     /// Whether the zone is answered from, and how far it can be trusted.
     pub state: ZoneState,
     /// The zone is not served after this time, in seconds since 1970 (`$TIMESTAMP`).

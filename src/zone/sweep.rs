@@ -40,7 +40,7 @@ pub struct SweepOptions {
 }
 
 /// Why a zone cannot be swept.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, thiserror::Error)]
 pub enum Unswept {
     /// A `combined` dataset stands beside others or is an allow list, and the answers of several subzones for
     /// one name are not merged.
@@ -133,6 +133,8 @@ pub struct SweepSection<'z> {
     /// Some dataset has names: an address that is never listed must not be listed as a name either.
     has_names: bool,
     ip4_in_ip6: bool,
+    /// A block of addresses gets a wildcard only if all of it is listed alike.
+    whole_blocks: bool,
 }
 
 /// The sections of a zone, in the order of its files.
@@ -193,7 +195,14 @@ impl<'z> SweepSection<'z> {
             has_ip6: any(|set| set.ip6.is_some()),
             has_names: any(Dataset::takes_names),
             ip4_in_ip6,
+            whole_blocks: false,
         }
+    }
+
+    /// The same, but a block of addresses gets a wildcard only if all of it is listed alike: what is not listed
+    /// does not exist, and the names are more.
+    pub fn with_whole_blocks(self) -> Self {
+        Self { whole_blocks: true, ..self }
     }
 
     /// The apex, absolute.

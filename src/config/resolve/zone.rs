@@ -6,6 +6,7 @@ use super::super::settings::Zone;
 use super::super::spec::{DatasetSpec, ServerSpec, TypedList, ZoneSpec};
 use super::super::value;
 use super::{Resolver, span_of};
+use crate::zone::TransferAccess;
 use crate::zonefile::Kind;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use toml::Spanned;
@@ -59,6 +60,7 @@ impl Resolver<'_> {
             let stale = spec.stale.as_ref();
             let stale = stale.and_then(|text| self.value("zone.stale", text, value::stale));
             let stale = stale.unwrap_or_default();
+            let transfer = self.transfer(spec);
             let example = spec.example.as_ref().and_then(|key| {
                 self.value("zone.example", key, |text| value::name_of_key(text, &defaults.name))
             });
@@ -66,6 +68,7 @@ impl Resolver<'_> {
                 allow,
                 scoring,
                 acl,
+                transfer,
                 test_points,
                 health,
                 partial,
@@ -80,6 +83,22 @@ impl Resolver<'_> {
             self.warnings.push(ConfigDiagnostic::at(self.text, name.span(), problem));
         }
         (zones, server_acl)
+    }
+
+    fn transfer(&mut self, spec: &ZoneSpec) -> TransferAccess {
+        let key = "zone.transfer";
+        let typed = spec.transfer.iter().flat_map(|list| list.get_ref());
+        let prefixes = typed.filter_map(|prefix| self.value(key, prefix, value::prefix)).collect();
+        if spec.sum.is_some()
+            && let Some(list) = &spec.transfer
+        {
+            let help = "remove transfer, or allow it for zones of the datasets";
+            let message = "a zone with sum cannot be transferred: its sums are no records";
+            self.error(key, list.span(), Problem::new(message, help));
+        }
+        let (key, typed) = ("zone.transfer-max-records", &spec.transfer_max_records);
+        let max_records = self.number(key, typed, TransferAccess::MAX_RECORDS as u32, 1..=u32::MAX);
+        TransferAccess { prefixes, max_records: max_records.into() }
     }
 
     /// The lists of a zone that gives the values of all its datasets.

@@ -287,7 +287,7 @@ impl ResponseWriter<'_> {
 
 /// The OPT record of a response to a query that has one (RFC 6891 section 6.1).
 #[inline(always)]
-fn opt_record(edns: Edns, rcode: Rcode) -> [u8; OPT_SIZE] {
+pub(crate) fn opt_record(edns: Edns, rcode: Rcode) -> [u8; OPT_SIZE] {
     let payload = (MAX_UDP as u16).to_be_bytes();
     let flags = u8::from(edns.dnssec_ok) << 7;
     [0, 0, 41, payload[0], payload[1], (rcode as u8) >> 4, 0, flags, 0, 0, 0]

@@ -5,7 +5,8 @@
 //! `0.0.2` does (2.0.0.0/24 and 2000::/12). A subtree whose addresses all have the same hits is one
 //! wildcard, and nothing if the wildcard above it has these hits anyway. Any other subtree exists as a
 //! name, which hides the wildcards above it (RFC 4592 section 3.3.1). If most of its children have
-//! the same hits, these may become a wildcard of its own; the walk then gives each child that differs.
+//! the same hits, these may become a wildcard of its own, unless only whole blocks may; the walk then gives
+//! each child that differs.
 //!
 //! A wildcard matches names of any length: `*.0.0.2` for 2.0.0.0/24 alone would list most of the
 //! IPv6 Internet. So the children that are nibbles too are given one by one.
@@ -87,8 +88,10 @@ impl<V: Visitor> Walk<'_, '_, '_, '_, V> {
     fn visit(&mut self, subtree: &Subtree, itself: Hits) -> Result<(), V::Error> {
         let labels = Rc::clone(&self.labels);
         let children = self.children(subtree, &labels);
-        let wildcard =
-            if subtree.depth == 0 { self.none.clone() } else { self.wildcard(&children) };
+        let wildcard = match subtree.depth == 0 || self.section.whole_blocks {
+            true => self.none.clone(),
+            false => self.wildcard(&children),
+        };
         let node = AddressNode { itself, below: wildcard.clone(), has_more: true };
         self.merge.address(&subtree.name, node)?;
         for child in children {

@@ -3,7 +3,7 @@ use crate::listing::AnswersBuilder;
 use crate::listing::names::{NamesBuilder, Scope};
 use crate::range::Range;
 use crate::trie::{Trie4, Trie6};
-use crate::zone::{Counters, Ns, Soa, Threshold, ZoneState};
+use crate::zone::{Counters, Ns, Soa, Threshold, TransferAccess, ZoneState};
 
 fn name(text: &str) -> NameBuf {
     text.parse().unwrap()
@@ -64,6 +64,7 @@ fn zone(datasets: Vec<Arc<Dataset>>, allow: Vec<Arc<Dataset>>) -> Zone {
         allow,
         scoring: None,
         acl: Vec::new(),
+        transfer: TransferAccess::default(),
         state: ZoneState::Live,
         expires: None,
         test_points: true,

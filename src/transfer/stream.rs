@@ -1,0 +1,129 @@
+//! The messages of one transfer, on their way from the thread that makes them to the client.
+
+use crate::event::{Event, EventSink, TransferOutcome};
+use crate::wire::name::NameBuf;
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::mpsc;
+
+/// So many messages wait for the client, besides the one that it is taking: each has about 16 KiB.
+const WAITING: usize = 2;
+
+/// The answer to a query for a zone: messages, one after the other. What came of it is told when it is dropped.
+pub struct Transfer {
+    pieces: mpsc::Receiver<Piece>,
+    sink: Arc<dyn EventSink>,
+    about: About,
+    started: Instant,
+    /// What the client has taken.
+    taken: Amount,
+    /// What the client is taking, and its place.
+    taking: (Amount, Place),
+    is_over: bool,
+}
+
+/// Who gets what.
+#[derive(Clone)]
+pub(super) struct About {
+    pub(super) zone: NameBuf,
+    pub(super) serial: u32,
+    pub(super) client: IpAddr,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Amount {
+    records: u64,
+    bytes: u64,
+}
+
+/// A message, and what is in it.
+struct Piece {
+    message: Vec<u8>,
+    records: u64,
+    place: Place,
+}
+
+/// Where a message stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// More follow.
+    Within,
+    /// It is the last one.
+    Last,
+    /// It is the only one, and says no.
+    Refusal,
+}
+
+impl Transfer {
+    /// One that gives what the outbox is given.
+    pub(super) fn new(about: About, sink: Arc<dyn EventSink>) -> (Self, Outbox) {
+        let (sender, pieces) = mpsc::channel(WAITING);
+        let (taken, taking) = (Amount::default(), (Amount::default(), Place::Within));
+        let started = Instant::now();
+        (Self { pieces, sink, about, started, taken, taking, is_over: false }, Outbox { sender })
+    }
+
+    /// The next message, without a length prefix, once the client has taken the one before; `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::BrokenPipe`] when a fault of the server has ended the transfer: the client waits for more.
+    pub async fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let (amount, place) = self.taking;
+        self.taken.records += amount.records;
+        self.taken.bytes += amount.bytes;
+        if place != Place::Within {
+            (self.taking.0, self.is_over) = (Amount::default(), true);
+            return Ok(None);
+        }
+        let piece = self.pieces.recv().await.ok_or(io::ErrorKind::BrokenPipe)?;
+        let amount = Amount { records: piece.records, bytes: piece.message.len() as u64 };
+        self.taking = (amount, piece.place);
+        Ok(Some(piece.message))
+    }
+}
+
+impl Drop for Transfer {
+    fn drop(&mut self) {
+        let About { zone, serial, client } = self.about.clone();
+        let Amount { records, bytes } = self.taken;
+        let took = self.started.elapsed();
+        let outcome = match (self.taking.1, self.is_over) {
+            // It was told when it was made.
+            (Place::Refusal, _) => return,
+            (_, true) => TransferOutcome::Sent { serial, records, bytes, took },
+            (_, false) => TransferOutcome::Unfinished { records, took },
+        };
+        self.sink.emit(&Event::Transfer { zone, client, outcome });
+    }
+}
+
+/// Where the messages of an answer go. All pass [`send`](Self::send) or [`refuse`](Self::refuse), which are the
+/// place to sign them.
+pub(super) struct Outbox {
+    sender: mpsc::Sender<Piece>,
+}
+
+/// The client has gone, or was too slow.
+pub(super) struct Gone;
+
+impl Outbox {
+    /// Sends a message of so many records, once there is room for it.
+    pub(super) fn send(&self, message: Vec<u8>, records: u64, is_last: bool) -> Result<(), Gone> {
+        let place = if is_last { Place::Last } else { Place::Within };
+        self.sender.blocking_send(Piece { message, records, place }).map_err(|_| Gone)
+    }
+
+    /// Sends the only message of a transfer that is refused.
+    pub(super) fn refuse(&self, message: Vec<u8>) {
+        // There is room, and a client that has gone needs no answer.
+        let _ = self.sender.try_send(Piece { message, records: 0, place: Place::Refusal });
+    }
+
+    /// True once nobody takes messages any more.
+    pub(super) fn is_closed(&self) -> bool {
+        self.sender.is_closed()
+    }
+}
