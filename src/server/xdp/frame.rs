@@ -55,9 +55,9 @@ impl<'a> Datagram<'a> {
     /// has been on a wire.
     #[inline]
     pub fn read(frame: &'a [u8]) -> Option<Self> {
-        match frame.get(12..ETHERNET)?.first_chunk()? {
-            &TYPE_IPV4 => Self::read_ipv4(frame),
-            &TYPE_IPV6 => Self::read_ipv6(frame),
+        match *frame.get(12..ETHERNET)?.first_chunk()? {
+            TYPE_IPV4 => Self::read_ipv4(frame),
+            TYPE_IPV6 => Self::read_ipv6(frame),
             _ => None,
         }
     }
