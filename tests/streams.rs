@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
@@ -18,10 +19,11 @@ struct Served {
     setup: Setup,
     process: Process,
     tls: SocketAddr,
+    https: SocketAddr,
 }
 
 impl Served {
-    /// Serves a list over UDP, TCP and TLS with so many descriptors and these settings.
+    /// Serves a list over UDP, TCP, TLS and HTTPS with so many descriptors and these settings.
     fn start(descriptors: u32, settings: &str) -> Self {
         let setup = Setup::new();
         setup.write("list", "1.2.3.4\n");
@@ -32,10 +34,13 @@ impl Served {
             .args(["-subj", "/CN=dns.test"])
             .current_dir(setup.path(""));
         run(&mut openssl);
-        let tls = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+        let [tls, https] = [(); 2].map(|()| SocketAddr::from((Ipv4Addr::LOCALHOST, free_port())));
+        let exposed = fs::Permissions::from_mode(0o644);
+        fs::set_permissions(setup.path("tls.key"), exposed).expect("the key is ours");
         let settings = format!(
             "workers = 1\n{settings}\n\
-             tls = {{ listen = [\"{tls}\"], certificate = \"tls.crt\", key = \"tls.key\" }}"
+             tls = {{ listen = [\"{tls}\"], https-listen = [\"{https}\"], certificate = \"tls.crt\", \
+             key = \"tls.key\" }}"
         );
         setup.configure_lists(&settings, &[("bl.test".into(), "list".into())]);
         let serve = setup.command();
@@ -45,7 +50,7 @@ impl Served {
         command.current_dir(setup.path("")).env("RUNTIME_DIRECTORY", setup.path(""));
         let mut process = Process::start(&mut command, &setup.path("log"));
         process.wait(LIMIT, |process| process.out().contains("ready after"));
-        Self { setup, process, tls }
+        Self { setup, process, tls, https }
     }
 
     fn descriptors(&self) -> usize {
@@ -172,4 +177,18 @@ fn clients_that_hold_all_places_shut_out_nobody() {
         served.expect_served(served.tls, "+tls");
     }
     assert!(holder.closed() >= 1, "the idlest gave way");
+}
+
+/// The sandbox lets the relay through, and what cannot be bounded in hickory-server is bounded before it.
+#[test]
+fn https_is_answered_whoever_holds_its_places() {
+    let served = Served::start(1024, "");
+    let mut holder = Holder::start(served.https, 300, 40);
+    served.expect_served(served.https, "+https");
+    assert!(holder.closed() >= 300 - 128, "{} of 300 are closed", holder.closed());
+    assert!(served.descriptors() < 500, "{} descriptors", served.descriptors());
+    served.expect_calm();
+    let log = served.process.out();
+    assert_eq!(log.matches("event=\"key-exposed\"").count(), 1, "{log}");
+    assert!(!log.contains("ERROR"), "{log}");
 }

@@ -79,8 +79,7 @@ impl Certificate {
 
     /// The file of the key, if every user of the machine can read or write it.
     pub fn exposed_key(&self) -> Option<&Path> {
-        let is_exposed = fs::metadata(&self.key).is_ok_and(|key| key.mode() & 0o006 != 0);
-        is_exposed.then_some(&*self.key)
+        is_exposed(&self.key).then_some(&*self.key)
     }
 
     /// What the certificate in use says of itself, if it can be read.
@@ -111,6 +110,11 @@ impl ResolvesServerCert for Certificate {
     fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(self.current.load_full())
     }
+}
+
+/// True if every user of the machine can read or write the file of a key.
+pub fn is_exposed(key: &Path) -> bool {
+    fs::metadata(key).is_ok_and(|key| key.mode() & 0o006 != 0)
 }
 
 fn read_pair(certificate: &Path, key: &Path) -> Result<CertifiedKey, CertificateError> {

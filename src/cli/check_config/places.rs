@@ -4,7 +4,7 @@ use super::ports::Running;
 use super::report::{Problem, Report};
 use crate::config::{ControlPath, CookieMode, LogTarget, Server, Settings, Tls};
 use crate::server::CertificateFacts;
-use crate::server::certificate::Certificate;
+use crate::server::certificate::{Certificate, is_exposed};
 use crate::state::cookie_secrets;
 use crate::util::text::age;
 use crate::util::time::unix_time;
@@ -101,6 +101,11 @@ fn certificate(report: &mut Report, tls: &Tls) {
     if !closed.is_empty() {
         return;
     }
+    if is_exposed(&tls.key) {
+        let (key, help) = (tls.key.display(), format!("chmod o= {}", tls.key.display()));
+        let message = "every user of this machine can use the private key";
+        report.tell(Problem::warning(message, help).in_file(key.to_string()));
+    }
     let certificate = match Certificate::load(&tls.certificate, &tls.key) {
         Ok(certificate) => certificate,
         Err(error) => {
@@ -109,11 +114,6 @@ fn certificate(report: &mut Report, tls: &Tls) {
                 .tell(Problem::error(format!("the server does not start: {error}"), help));
         }
     };
-    if let Some(key) = certificate.exposed_key() {
-        let help = format!("chmod o= {}", key.display());
-        let message = "every user of this machine can use the private key";
-        report.tell(Problem::warning(message, help).in_file(key.display().to_string()));
-    }
     let Some(CertificateFacts { expires, .. }) = certificate.facts() else { return };
     let now = unix_time() as i64;
     let message = match expires.saturating_sub(now) {
