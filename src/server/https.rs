@@ -27,12 +27,13 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::accept::{Caps, ConnectionCounts, Front, StreamServer};
+use super::accept::{Accepted, Caps, ConnectionCounts, Front, StreamServer};
 use super::certificate::Certificate;
+use super::proxies::take_header;
 use super::stream::StreamLimits;
 use super::stream_responder::{Reply, StreamResponder};
 use super::tcp::{TcpService, tell_panics};
-use super::{AnswerFn, listen};
+use super::{AnswerFn, Context, listen};
 use crate::engine::{self, Transport};
 use crate::event::{Event, EventSink};
 use crate::stats::Recorder;
@@ -74,6 +75,7 @@ impl PrivateListener {
 
 /// What all HTTPS listeners share. Dropping it stops hickory-server.
 pub struct HttpsService {
+    context: Context,
     front: Front,
     relays: Arc<Relays>,
     limits: StreamLimits,
@@ -144,7 +146,8 @@ impl HttpsService {
                 };
             }
         });
-        Ok(Self { front, relays, limits, _stop: stop, _task: task })
+        let context = context.clone();
+        Ok(Self { context, front, relays, limits, _stop: stop, _task: task })
     }
 
     /// The connections of all listeners together.
@@ -159,9 +162,22 @@ impl HttpsService {
     ///
     /// When the listener cannot be registered with the runtime.
     pub fn serve(&self, listener: StdListener) -> io::Result<StreamServer> {
-        let (relays, limits) = (Arc::clone(&self.relays), self.limits);
-        self.front
-            .serve(listener, "https", move |accepted| Arc::clone(&relays).attend(accepted, limits))
+        let (relays, context) = (Arc::clone(&self.relays), self.context.clone());
+        let limits = self.limits;
+        self.front.serve(listener, "https", move |accepted| {
+            attend(accepted, context.clone(), limits, Arc::clone(&relays))
+        })
+    }
+}
+
+async fn attend(
+    mut accepted: Accepted,
+    context: Context,
+    limits: StreamLimits,
+    relays: Arc<Relays>,
+) {
+    if take_header(&mut accepted, &context, limits.handshake, Transport::Tls).await {
+        relays.attend(accepted, limits).await;
     }
 }
 
