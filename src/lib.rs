@@ -16,6 +16,7 @@
 //! | [`answer`] | AnswerId: the number of an interned answer |
 //! | [`range`] | ranges of addresses, and the integers that addresses are |
 //! | [`wire`] | messages: names, queries, responses; the decoder of reversed names |
+//! | [`tsig`] | signed messages: keys, signatures of requests and answers |
 //! | [`trie`] | the compressed radix trie of addresses, the suffix tree of names |
 //! | [`listing`] | the rules of the dataset types -> canonical lists; interned answers; records |
 //! | [`zonefile`] | text -> entries and diagnostics, for every dataset type |
@@ -105,6 +106,7 @@ pub mod stats;
 pub mod status;
 pub mod transfer;
 pub mod trie;
+pub mod tsig;
 pub mod util;
 pub mod watch;
 pub mod wire;

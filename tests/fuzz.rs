@@ -28,7 +28,7 @@ macro_rules! short_runs {
 
 short_runs! {
     query zone_text zone_model trie4_model trie6_model names_model name_text list_format config_text gzip
-    defaults_file snapshot certificate history mail_log proxy_header frame
+    defaults_file snapshot certificate history mail_log proxy_header frame tsig
 }
 
 #[test]

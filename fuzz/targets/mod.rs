@@ -23,6 +23,7 @@ mod snapshot;
 #[cfg(fuzzing)]
 mod trie_bytes;
 mod trie_model;
+mod tsig;
 mod zone_model;
 mod zone_text;
 
@@ -76,6 +77,7 @@ pub(crate) const ALL: &[Target] = &[
     target!("mail_log", mail_log, 400),
     target!("proxy_header", proxy_header, 300),
     target!("frame", frame, 400),
+    target!("tsig", tsig, 400),
     #[cfg(fuzzing)]
     target!("trie_bytes", trie_bytes, 500),
 ];

@@ -21,6 +21,8 @@ impl Type {
     pub const AAAA: Self = Self(28);
     /// The EDNS pseudo record (RFC 6891).
     pub const OPT: Self = Self(41);
+    /// The signature of a message (RFC 8945).
+    pub const TSIG: Self = Self(250);
     /// The first of the types that ask for something other than records: TSIG, IXFR, AXFR,
     /// MAILB, MAILA (RFC 6895 section 3.1).
     pub const FIRST_META: Self = Self(250);
@@ -75,7 +77,8 @@ pub enum Rcode {
     NotImp = 4,
     /// The server does not answer this.
     Refused = 5,
-    /// The server has no such zone to transfer (RFC 5936 section 2.2.1).
+    /// The request is signed, and the signature does not hold (RFC 8945 section 5.2); the server is not
+    /// authoritative for the zone (RFC 2136 section 2.2).
     NotAuth = 9,
     /// The EDNS version is not known; needs an OPT record to be expressed.
     BadVers = 16,

@@ -269,16 +269,16 @@ fn read_options(data: &[u8]) -> Option<OptionFacts> {
 }
 
 /// The record at the start of some bytes.
-struct Record<'a> {
+pub(crate) struct Record<'a> {
     /// The length of its owner.
-    start: usize,
-    rtype: Type,
-    data: &'a [u8],
+    pub(crate) start: usize,
+    pub(crate) rtype: Type,
+    pub(crate) data: &'a [u8],
     /// What follows the record.
-    after: &'a [u8],
+    pub(crate) after: &'a [u8],
 }
 
-fn split_record(bytes: &[u8]) -> Option<Record<'_>> {
+pub(crate) fn split_record(bytes: &[u8]) -> Option<Record<'_>> {
     let mut start = 0;
     loop {
         let len = usize::from(*bytes.get(start)?);
