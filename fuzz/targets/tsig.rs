@@ -1,7 +1,7 @@
 //! Signed requests, and any bytes: what is found in them is what a plain reading of RFC 8945 finds.
 
 use super::input::Input;
-use dnsbld::tsig::{Algorithm, Key, Keys, Opened, Signer, open};
+use dnsbld::tsig::{Algorithm, Proof, Signer, TsigKey, TsigKeys, open};
 use dnsbld::wire::name::NameBuf;
 use ring::hmac;
 use std::sync::Arc;
@@ -32,31 +32,31 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
 pub(crate) fn run(data: &[u8]) {
     let mut input = Input::new(data);
     let message = if input.byte() == 0 { input.rest().to_vec() } else { compose(&mut input) };
-    let keys: Keys = KEYS
+    let keys: TsigKeys = KEYS
         .iter()
         .map(|(name, algorithm, secret)| {
             let (name, algorithm) = (NameBuf::from_wire(name), algorithm.parse::<Algorithm>());
-            Arc::new(Key::new(&name.expect("a name"), algorithm.expect("known"), secret))
+            Arc::new(TsigKey::new(&name.expect("a name"), algorithm.expect("known"), secret))
         })
         .collect();
     let found = open(&message, &keys, NOW);
     assert_eq!(verdict(&found), naive(&message), "{message:02x?}");
     let mut out = [0; 2000];
     match found {
-        Opened::Signed(mut signer) => {
+        Proof::Signed(mut signer) => {
             let mut answer = message[..12].to_vec();
             answer[2] |= 0x80;
             answer[4..].fill(0);
             let request_mac = &mac_of(&message);
             check_answers(&mut signer, request_mac, &answer);
         }
-        Opened::Refused(refusal) => {
+        Proof::Refused(refusal) => {
             let len = refusal.answer(&message, &mut out).expect("room");
             assert!(len <= message.len() + 300, "the answer is much longer than the request");
             assert_eq!((out[2] & 0x80, out[3]), (0x80, 9));
             assert_eq!(out[..2], message[..2]);
         }
-        Opened::Unsigned | Opened::Malformed => {}
+        Proof::Unsigned | Proof::Malformed => {}
     }
 }
 
@@ -121,12 +121,12 @@ fn hmac_of(algorithm: &str, secret: &[u8], bytes: &[u8]) -> Vec<u8> {
     hmac::sign(&hmac::Key::new(algorithm, secret), bytes).as_ref().to_vec()
 }
 
-fn verdict(found: &Opened) -> &'static str {
+fn verdict(found: &Proof) -> &'static str {
     match found {
-        Opened::Unsigned => "unsigned",
-        Opened::Malformed => "malformed",
-        Opened::Signed(_) => "signed",
-        Opened::Refused(refusal) => refusal.name(),
+        Proof::Unsigned => "unsigned",
+        Proof::Malformed => "malformed",
+        Proof::Signed(_) => "signed",
+        Proof::Refused(refusal) => refusal.name(),
     }
 }
 

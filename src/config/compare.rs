@@ -2,6 +2,7 @@
 
 use super::client::ClientPrefixes;
 use super::limit::Quota;
+use super::secondary::{CatalogZone, Key};
 use super::settings::{Dataset, QueryLog, QueryLogFormat, Server, Settings, StatsFile, WatchEntry};
 use crate::wire::name::NameBuf;
 use crate::zonefile::Kind;
@@ -95,6 +96,8 @@ pub fn reload(running: &Settings, mut wanted: Settings) -> (Settings, Changes) {
     changes.keep_what_needs_a_restart(&running.server, &mut wanted.server);
     changes.compare_server(&running.server, &wanted.server);
     changes.compare_watch(&running.watch, &wanted.watch);
+    changes.compare_keys(&running.keys, &wanted.keys);
+    changes.compare_catalog_zone(running.catalog_zone.as_ref(), wanted.catalog_zone.as_ref());
     changes.compare_datasets(running, &wanted);
     changes.compare_zones(running, &wanted);
     (wanted, changes)
@@ -254,6 +257,29 @@ impl Changes {
             watch => watch.iter().map(named).collect::<Vec<_>>().join(", "),
         };
         self.value("watch", list(old), list(new));
+    }
+
+    fn compare_catalog_zone(&mut self, old: Option<&CatalogZone>, new: Option<&CatalogZone>) {
+        let named = |zone: Option<&CatalogZone>| {
+            zone.map_or_else(|| "off".to_owned(), |zone| zone.name.to_string())
+        };
+        let (from, to) = (named(old), named(new));
+        if from != to {
+            self.value("catalog-zone", from, to);
+        } else if old != new {
+            self.value("catalog-zone", from, format!("{to} for other secondaries"));
+        }
+    }
+
+    fn compare_keys(&mut self, old: &[Key], new: &[Key]) {
+        let named = |Key { name, algorithm, secret_file }: &Key| {
+            format!("{name} ({algorithm}, {})", secret_file.display())
+        };
+        let list = |keys: &[Key]| match keys {
+            [] => "none".to_owned(),
+            keys => keys.iter().map(named).collect::<Vec<_>>().join(", "),
+        };
+        self.value("key", list(old), list(new));
     }
 
     fn value<T: PartialEq + Display>(&mut self, key: &'static str, old: T, new: T) {

@@ -15,6 +15,7 @@ mod policy;
 mod preset;
 mod resolve;
 mod scoring;
+mod secondary;
 mod settings;
 mod source;
 mod spec;
@@ -30,6 +31,7 @@ pub use limit::{Quota, QuotaAnswer, RateLimit};
 pub use policy::{Policy, RULES, TurnOff};
 pub use preset::{IntervalOrigin, PRESETS, Preset, PresetList, preset};
 pub use scoring::Scoring;
+pub use secondary::{CatalogZone, Key, NotifyTarget};
 pub use settings::{
     AgeLimit, Checked, ControlPath, CookieMode, Dataset, FreshnessLimits, HistoryBounds, Http,
     Loaded, LogFormat, LogTarget, OnlyAnswers, QueryFilter, QueryLog, QueryLogFormat, Server,

@@ -161,7 +161,7 @@ fn what_is_commented_out_is_valid() {
 #[test]
 fn every_setting_appears_with_its_default() {
     let template: toml::Table = switched_on().parse().unwrap();
-    let sections: [(&str, &[&str]); 16] = [
+    let sections: [(&str, &[&str]); 18] = [
         ("bogus = 1", &[]),
         ("[server]\nbogus = 1", &["server"]),
         ("[server.tls]\nbogus = 1", &["server", "tls"]),
@@ -175,6 +175,8 @@ fn every_setting_appears_with_its_default() {
         ("[history]\nbogus = 1", &["history"]),
         ("[[dataset]]\nguard = { bogus = 1 }", &["dataset", "guard"]),
         ("[[zone]]\nbogus = 1", &["zone"]),
+        ("[[key]]\nbogus = 1", &["key"]),
+        ("[catalog-zone]\nbogus = 1", &["catalog-zone"]),
         ("[mirror]\nbogus = 1", &["mirror"]),
         ("[alert]\nbogus = 1", &["alert"]),
         ("[[feed]]\nbogus = 1", &["feed"]),

@@ -7,6 +7,7 @@ use super::guard::Guard;
 use super::limit::{Quota, RateLimit};
 use super::policy::Policy;
 use super::scoring::Scoring;
+use super::secondary::{CatalogZone, Key, NotifyTarget};
 use crate::wire::name::NameBuf;
 use crate::zone::{TransferAccess, Unlisted};
 use crate::zonefile::{Format, HashForm, Kind};
@@ -50,6 +51,10 @@ pub struct Settings {
     pub mirror: Mirror,
     /// One's own networks and domains, in the order of the configuration: the log tells when a list has one.
     pub watch: Vec<WatchEntry>,
+    /// The keys that queries may be signed with, each of another name.
+    pub keys: Vec<Key>,
+    /// The zone that tells secondaries which zones there are, if that is on.
+    pub catalog_zone: Option<CatalogZone>,
 }
 
 /// What is watched, and what people call it.
@@ -117,6 +122,13 @@ impl Settings {
             };
         }
         self
+    }
+
+    /// Which secondaries are told when the zone of this name has changed.
+    pub fn notify(&self, name: &NameBuf) -> &[NotifyTarget] {
+        let catalog = self.catalog_zone.as_ref().filter(|catalog| catalog.name == *name);
+        let of_catalog = catalog.map(|catalog| &catalog.notify);
+        self.zone(name).map(|zone| &zone.notify).or(of_catalog).map_or(&[], Vec::as_slice)
     }
 
     /// The zone of this name, in lower case.
@@ -743,6 +755,8 @@ pub struct Zone {
     pub acl: Vec<String>,
     /// Who may have it whole.
     pub transfer: TransferAccess,
+    /// Which secondaries are told when it has changed.
+    pub notify: Vec<NotifyTarget>,
     /// Answers the test points of RFC 5782 section 5 even if the files lack them.
     pub test_points: bool,
     /// Answers `_health.ZONE`, and says the content id to clients that ask for an identifier (RFC 5001).
@@ -765,6 +779,7 @@ impl Zone {
             scoring: None,
             acl: Vec::new(),
             transfer: TransferAccess::default(),
+            notify: Vec::new(),
             test_points: true,
             health: true,
             partial: Unlisted::default(),

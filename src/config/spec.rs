@@ -27,6 +27,8 @@ pub(super) struct Spec {
     pub(super) stats: StatsSpec,
     pub(super) history: HistorySpec,
     pub(super) watch: HashMap<Spanned<String>, Spanned<String>>,
+    pub(super) key: Vec<Spanned<KeySpec>>,
+    pub(super) catalog_zone: Typed<CatalogZoneSpec>,
     pub(super) dataset: Vec<Spanned<DatasetSpec>>,
     pub(super) zone: Vec<Spanned<ZoneSpec>>,
     pub(super) mirror: MirrorSpec,
@@ -205,11 +207,28 @@ pub(super) struct ZoneSpec {
     pub(super) acl: TypedList,
     pub(super) transfer: TypedList,
     pub(super) transfer_max_records: Typed<i64>,
+    pub(super) notify: TypedList,
     pub(super) test_points: Option<bool>,
     pub(super) health: Option<bool>,
     pub(super) partial: Typed<String>,
     pub(super) stale: Typed<String>,
     pub(super) example: Typed<String>,
+}
+
+#[derive(Deserialize, Debug, Default)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case", expecting = "a table")]
+pub(super) struct CatalogZoneSpec {
+    pub(super) name: Typed<String>,
+    pub(super) transfer: TypedList,
+    pub(super) notify: TypedList,
+}
+
+#[derive(Deserialize, Debug, Default)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case", expecting = "a table")]
+pub(super) struct KeySpec {
+    pub(super) name: Typed<String>,
+    pub(super) algorithm: Typed<String>,
+    pub(super) secret_file: Typed<String>,
 }
 
 #[derive(Deserialize, Debug, Default)]

@@ -3,11 +3,12 @@
 use super::resolve::resolve;
 use super::{
     AgeLimit, ClientPrefixes, ConfigDiagnostic, ControlPath, CookieMode, Dataset, FreshnessLimits,
-    Guard, Http, Loaded, LogFormat, LogTarget, OnlyAnswers, Policy, QueryFilter, QueryLog,
-    QueryLogFormat, Ratio, Sentinel, Server, Settings, Soa, StalePolicy, StatsFile, TcpLimits, Tls,
-    Top, TtlBounds, Usage, Zone, parse,
+    Guard, Http, Loaded, LogFormat, LogTarget, NotifyTarget, OnlyAnswers, Policy, QueryFilter,
+    QueryLog, QueryLogFormat, Ratio, Sentinel, Server, Settings, Soa, StalePolicy, StatsFile,
+    TcpLimits, Tls, Top, TtlBounds, Usage, Zone, parse,
 };
 use super::{HistoryBounds, Quota, QuotaAnswer, RateLimit};
+use crate::wire::name::NameBuf;
 use crate::zone::{QuotaSubject, TransferAccess, Unlisted};
 use crate::zonefile::Kind;
 use std::net::SocketAddr;
@@ -265,6 +266,7 @@ fn every_setting_of_datasets_and_zones_arrives() {
         acl = ['keys']
         transfer = ['192.0.2.53', '2001:db8::/64']
         transfer-max-records = 1000
+        notify = ['192.0.2.53']
         test-points = false
         health = false
         partial = 'answer'
@@ -325,8 +327,10 @@ fn every_setting_of_datasets_and_zones_arrives() {
         allow: vec!["white".into()],
         scoring: None,
         acl: vec!["keys".into()],
+        notify: vec![NotifyTarget { address: "192.0.2.53:53".parse().unwrap(), key: None }],
         transfer: TransferAccess {
             prefixes: vec!["192.0.2.53/32".parse().unwrap(), "2001:db8::/64".parse().unwrap()],
+            keys: Vec::new(),
             max_records: 1000,
         },
         test_points: false,
@@ -812,4 +816,48 @@ fn sentinels_may_stand_in_a_file() {
     std::fs::write(&file, "192.0.2.0/24\na b\n").unwrap();
     let told = &load(&text).unwrap_err()[0].message;
     assert!(told.contains("ours:2: \"a b\" is not a domain name"), "{told}");
+}
+
+#[test]
+fn secondaries_are_known_by_addresses_and_keys() {
+    let keys = "[[key]]\nname = 'One.Key'\nsecret-file = 's'\n\
+                [[key]]\nname = 'two.key'\nalgorithm = 'HMAC-SHA512'\nsecret-file = '/t'\n";
+    let text = |zone: &str| format!("{keys}{REST}{zone}\n");
+    let good = settings(&text(
+        "transfer = ['key:one.key', '192.0.2.0/24']\n\
+         notify = ['192.0.2.1', '192.0.2.2:5300@ONE.key', '2001:db8::1', '[2001:db8::1]:54@two.key']",
+    ));
+    let shown: Vec<_> = good.keys.iter().map(|key| format!("{key:?}")).collect();
+    assert!(shown[0].contains("Sha256") && shown[0].contains("/etc/dnsbld/s"), "{shown:?}");
+    assert!(shown[1].contains("Sha512") && shown[1].contains("\"/t\""), "{shown:?}");
+    let zone = &good.zones[0];
+    let one: NameBuf = "one.key".parse().unwrap();
+    assert_eq!((&zone.transfer.keys[..], zone.transfer.prefixes.len()), (&[one][..], 1));
+    let shown: Vec<_> = zone
+        .notify
+        .iter()
+        .map(|target| {
+            format!("{} {:?}", target.address, target.key.as_ref().map(ToString::to_string))
+        })
+        .collect();
+    let want = [
+        "192.0.2.1:53 None",
+        "192.0.2.2:5300 Some(\"one.key\")",
+        "[2001:db8::1]:53 None",
+        "[2001:db8::1]:54 Some(\"two.key\")",
+    ];
+    assert_eq!(shown, want);
+    for (bad, word) in [
+        (text("transfer = ['key:three.key']"), "there is no key three.key"),
+        (text("notify = ['192.0.2.1@three.key']"), "there is no key three.key"),
+        (text("[catalog-zone]\nname = 'z.example'\ntransfer = []"), "z.example is a zone"),
+        (text("[catalog-zone]\nname = 'c.example'"), "catalog-zone.transfer"),
+        (text("notify = ['ns.example']"), "not the address of a name server"),
+        (text("").replace("HMAC-SHA512", "hmac-md5"), "not an algorithm"),
+        (text("").replace("two.key", "one.key"), "already defined"),
+        (text("").replace("secret-file = '/t'", ""), "secret-file"),
+    ] {
+        let told = load(&bad).unwrap_err();
+        assert!(told[0].to_string().contains(word), "{told:?}");
+    }
 }

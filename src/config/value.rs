@@ -77,6 +77,16 @@ pub(super) fn prefix(text: &str) -> Result<IpNet, Problem> {
     })
 }
 
+/// The address of a name server; without a port, the usual one.
+pub(super) fn secondary(text: &str) -> Result<SocketAddr, Problem> {
+    let with_port = text.parse().or_else(|_| text.parse().map(|ip: IpAddr| (ip, 53).into()));
+    with_port.map_err(|_| {
+        let help =
+            "write it like \"192.0.2.53\", \"[2001:db8::53]:5300\" or \"192.0.2.53@name-of-key\"";
+        Problem::new(format!("{text:?} is not the address of a name server"), help)
+    })
+}
+
 /// The form of the query log.
 pub(super) fn query_log_format(text: &str) -> Result<QueryLogFormat, Problem> {
     word(text, &[("rbldnsd", QueryLogFormat::Rbldnsd), ("json", QueryLogFormat::Json)])

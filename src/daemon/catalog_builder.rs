@@ -1,6 +1,6 @@
 //! Zones from datasets: which SOA, which name servers, which serial, how healthy.
 
-use super::zone_health;
+use super::{catalog_zone, zone_health};
 use crate::config::{self, Settings, StalePolicy, TtlBounds, Zone as ZoneSettings};
 use crate::dataset::State;
 use crate::dataset::manager::LoadedDataset;
@@ -50,7 +50,8 @@ pub(super) fn build(
         // Who may not ask at all is not known.
         if has_access_lists { zone } else { Zone { state: ZoneState::Unloaded, ..zone } }
     };
-    let zones = settings.zones.iter().map(&mut zone).collect();
+    let mut zones: Vec<_> = settings.zones.iter().map(&mut zone).collect();
+    zones.extend(catalog_zone::build(settings, now, serials, statistics));
     Catalog::new(zones, chaos)
         .with_counters(statistics.rest())
         .with_overrides(statistics.overrides().clone())

@@ -35,6 +35,8 @@ use crate::stats::Taps;
 use crate::stats::report::StatsReport;
 use crate::stats::top::TopReport;
 use crate::status::{ConfinementStatus, OverridesStatus, SCHEMA, Sources, Status, TrafficStatus};
+use crate::transfer::Secondaries;
+use crate::tsig::TsigKeys;
 use crate::util::time::unix_time;
 use crate::watch::FileChange;
 use crate::wire::name::NameBuf;
@@ -71,7 +73,10 @@ pub(super) struct Control {
     pub(super) lock: Option<StateLock>,
     pub(super) serials: Serials,
     pub(super) cookies: CookieKeeper,
+    pub(super) keys: TsigKeys,
     pub(super) catalog: Arc<SharedCatalog>,
+    /// Tells secondaries of what was published.
+    pub(super) secondaries: Secondaries,
     pub(super) servers: Servers,
     pub(super) http: HttpServers,
     pub(super) personality: Arc<dyn Personality>,
@@ -103,6 +108,9 @@ impl Control {
         self.datasets.settle_on(&self.settings);
         self.look_for_watched();
         self.save_serials();
+        let catalog = Arc::clone(&self.catalog.load());
+        self.secondaries.published(&catalog, &catalog, &self.settings);
+        drop(catalog);
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.stats.begin();
@@ -349,7 +357,10 @@ impl Control {
         let now = unix_time();
         let catalog =
             catalog_builder::build(&self.settings, &loads, now, &mut self.serials, statistics);
-        self.catalog.publish(catalog.with_cookies(self.cookies.cookies(&self.settings.server)));
+        let old = Arc::clone(&self.catalog.load());
+        let cookies = self.cookies.cookies(&self.settings.server);
+        self.catalog.publish(catalog.with_cookies(cookies).with_keys(self.keys.clone()));
+        self.secondaries.published(&old, &self.catalog.load(), &self.settings);
         self.look_for_watched();
         self.save_serials();
     }

@@ -14,6 +14,7 @@
 
 mod alarms;
 mod catalog_builder;
+mod catalog_zone;
 mod clock;
 mod command;
 mod confinement;
@@ -23,6 +24,7 @@ pub(crate) mod control_socket;
 mod cookies;
 mod handover;
 mod http;
+pub(crate) mod keys;
 mod personality;
 mod phase;
 mod privileges;

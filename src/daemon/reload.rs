@@ -1,6 +1,7 @@
 //! Reading the settings again: the old ones are served until what the new ones need is built.
 
 use super::control::Control;
+use super::keys;
 use super::phase::{Phase, Round};
 use crate::config::{self, Changes, Errors, Loaded, Settings};
 use crate::event::Event;
@@ -94,6 +95,7 @@ impl Control {
     /// Puts new settings in place of the old.
     fn adopt(&mut self, settings: Settings) {
         self.settings = Arc::new(settings);
+        self.keys = keys::read_all(&self.settings.keys, &self.keys, &*self.personality);
         self.http.forget_history();
         self.stats.statistics().tops().apply(self.settings.server.top);
         self.cookies.reload(&self.settings.server, self.lock.as_ref(), &*self.personality);

@@ -109,11 +109,16 @@ impl Sandbox {
         let of_sets = settings.datasets.iter().flat_map(|set| {
             set.files.iter().map(move |file| (format!("dataset {}", set.name), file.as_path()))
         });
+        let of_keys = settings
+            .keys
+            .iter()
+            .map(|key| (format!("key {}", key.name), key.secret_file.as_path()));
         let feeds = !settings.mirror.feeds.is_empty();
         let mirror = feeds.then(|| ("mirror.dir".to_owned(), settings.mirror.dir.as_path()));
         let secrets = settings.server.cookie_secrets.as_ref();
         let secrets = secrets.map(|file| ("server.cookie-secrets".to_owned(), file.as_path()));
         of_sets
+            .chain(of_keys)
             .chain(mirror)
             .chain(secrets)
             .filter(|(_, path)| !self.lets_read(path))
@@ -171,6 +176,7 @@ fn places(settings: &Settings, source: &ConfigSource) -> Vec<Place> {
         all.add_folder_of(&tls.key, READ);
     }
     cookie_secrets.iter().for_each(|file| all.add_folder_of(file, READ));
+    settings.keys.iter().for_each(|key| all.add_folder_of(&key.secret_file, READ));
     state_dir.iter().for_each(|folder| all.add(folder, KEEP));
     if let Some(LogTarget::File(path)) = query_log.as_ref().map(|log| &log.target) {
         all.add_log(path);

@@ -12,6 +12,7 @@ use super::control_socket::ControlSocket;
 use super::cookies::CookieKeeper;
 use super::handover::Predecessor;
 use super::http::HttpServers;
+use super::keys;
 use super::personality::Personality;
 use super::phase::Phase;
 use super::reloads::Reloads;
@@ -36,6 +37,8 @@ use crate::state::traffic::TrafficHistory;
 use crate::stats::top::TopReport;
 use crate::stats::{Recorders, Taps, Workers};
 use crate::status::{ConfinementStatus, LostQueries, Sockets, Sources, Status};
+use crate::transfer::Secondaries;
+use crate::tsig::TsigKeys;
 use crate::util::time::unix_time;
 use crate::zone::{Catalog, Zone};
 use anyhow::Context as _;
@@ -67,6 +70,7 @@ struct FirstLoad {
     builds: UnboundedReceiver<Finished>,
     serials: Serials,
     cookies: CookieKeeper,
+    keys: TsigKeys,
     stats: StatsReporter,
     http: HttpServers,
     personality: Arc<dyn Personality>,
@@ -79,6 +83,7 @@ struct FirstLoad {
 /// What answers queries.
 struct Serving {
     catalog: Arc<SharedCatalog>,
+    secondaries: Secondaries,
     servers: Servers,
     taps: Taps,
 }
@@ -102,6 +107,7 @@ impl FirstLoad {
         let (mut datasets, builds) =
             DatasetManager::new(&settings.server, lock, accept, Arc::clone(&sink))?;
         datasets.apply(&settings);
+        let keys = keys::read_all(&settings.keys, &TsigKeys::default(), &*sink);
         Ok(Self {
             start,
             since,
@@ -114,6 +120,7 @@ impl FirstLoad {
             builds,
             serials,
             cookies,
+            keys,
             http: HttpServers::default(),
             personality: Arc::clone(personality),
             has_changed: false,
@@ -217,6 +224,7 @@ impl FirstLoad {
         let loads = Loads { loaded, awaited: self.datasets.awaited().collect() };
         let (now, serials, statistics) = (unix_time(), &mut self.serials, self.stats.statistics());
         let catalog = catalog_builder::build(&self.settings, &loads, now, serials, statistics);
+        let catalog = catalog.with_keys(self.keys.clone());
         if loads.awaited.is_empty() {
             let incomplete = control::incomplete(&self.settings, catalog.zones());
             let took = self.start.elapsed();
@@ -244,11 +252,14 @@ impl FirstLoad {
         let (latency, tops) = (statistics.latency().clone(), statistics.tops().clone());
         tops.apply(self.settings.server.top);
         let recorders = Recorders::new(&taps, latency, tops);
+        let secondaries = context.transfers.secondaries();
+        let secondaries =
+            secondaries.context("cannot start the thread that sees to secondaries")?;
         let servers =
             Servers::start(bound, descriptors, &self.settings.server, context, recorders)?;
         self.datasets.enter_background();
         control::save_serials(&mut self.serials, &*self.personality);
-        Ok(Serving { catalog, servers, taps })
+        Ok(Serving { catalog, secondaries, servers, taps })
     }
 
     /// Ends the server whose place this one takes, which answers already, and takes the state folder over.
@@ -420,6 +431,7 @@ pub(super) fn serve(
             builds,
             serials,
             cookies,
+            keys,
             stats,
             http,
             later,
@@ -427,7 +439,7 @@ pub(super) fn serve(
         } = load;
         send_loads(&datasets, builds, &sender);
         tokio::spawn(signals.send_to(sender));
-        let Serving { catalog, servers, taps } = serving;
+        let Serving { catalog, secondaries, servers, taps } = serving;
         let monitor = Monitor::new(Arc::clone(&personality) as _);
         let control = Control {
             settings,
@@ -438,7 +450,9 @@ pub(super) fn serve(
             lock,
             serials,
             cookies,
+            keys,
             catalog,
+            secondaries,
             servers,
             http,
             personality,

@@ -31,21 +31,31 @@ pub(super) fn answer<'c>(
     cookie: &Cookie,
     out: &mut [u8],
 ) -> Answered<'c> {
-    let header_only = |rcode, reason, out: &mut [u8]| {
-        let len = response::header_only(request.query, out, rcode);
-        let outcome = len.map_or(Outcome::Drop, Outcome::Respond);
-        let (counters, qtype) = (catalog.counters(), QueryType::Unread);
-        Answered { counters, qtype, reason, outcome }
-    };
     match Query::parse_with(request.query, |wire| state.name.read(wire)) {
         Ok(_) if matches!(cookie, Cookie::Malformed) => {
-            header_only(Rcode::FormErr, Reason::FormErr, out)
+            header_only(catalog, request, Rcode::FormErr, Reason::FormErr, out)
         }
         Ok(query) => respond(catalog, state, request, verdict, cookie, &query, out),
         Err(Reject::Drop) => Answered::dropped(catalog.counters(), Reason::Dropped),
-        Err(Reject::Malformed) => header_only(Rcode::FormErr, Reason::FormErr, out),
-        Err(Reject::Opcode) => header_only(Rcode::NotImp, Reason::NotImp, out),
+        Err(Reject::Malformed) => {
+            header_only(catalog, request, Rcode::FormErr, Reason::FormErr, out)
+        }
+        Err(Reject::Opcode) => header_only(catalog, request, Rcode::NotImp, Reason::NotImp, out),
     }
+}
+
+/// Answers a query that was not read.
+pub(super) fn header_only<'c>(
+    catalog: &'c Catalog,
+    request: &Request<'_>,
+    rcode: Rcode,
+    reason: Reason,
+    out: &mut [u8],
+) -> Answered<'c> {
+    let len = response::header_only(request.query, out, rcode);
+    let outcome = len.map_or(Outcome::Drop, Outcome::Respond);
+    let (counters, qtype) = (catalog.counters(), QueryType::Unread);
+    Answered { counters, qtype, reason, outcome }
 }
 
 /// Answers a query whose name is in `state`.
@@ -101,6 +111,11 @@ fn respond<'c>(
     if [Type::AXFR, Type::IXFR].contains(&query.qtype) && catalog.offers_transfers() {
         // Who may have the zone, and asks over a stream, does not come here.
         return match catalog.zone(query.name) {
+            // Over UDP, a client learns from the serial whether to come by a stream (RFC 1995 section 4).
+            Some(_) if query.qtype == Type::IXFR && request.transport == Transport::Udp => {
+                let query = Query { qtype: Type::SOA, ..*query };
+                respond(catalog, state, request, verdict, cookie, &query, out)
+            }
             Some(zone) => refuse(&zone.counters, writer, Rcode::Refused, Reason::Denied),
             None => refuse(counters, writer, Rcode::NotAuth, Reason::NotAuth),
         };
@@ -209,7 +224,7 @@ fn emptied<T, U>(mut items: Vec<T>) -> Vec<U> {
 }
 
 /// The most bytes that the answer to a query may have.
-fn limit(request: &Request<'_>, edns: Option<Edns>) -> usize {
+pub(super) fn limit(request: &Request<'_>, edns: Option<Edns>) -> usize {
     match (request.transport, edns) {
         (Transport::Tcp | Transport::Tls, _) => usize::from(u16::MAX),
         (Transport::Udp, None) => CLASSIC_UDP,

@@ -9,6 +9,8 @@
 //!    [`Catalog`] and look the key up by [`crate::zone::lookup`]; `general` has `compose` write the
 //!    records;
 //! 4. `done`: the counters.
+//!
+//! Of a server with keys, `signed` stands around `general`: it checks signatures, and signs.
 
 mod admit;
 pub(crate) mod compose;
@@ -19,6 +21,7 @@ mod general;
 mod health;
 mod limit;
 mod score;
+mod signed;
 #[cfg(test)]
 mod tests;
 pub(crate) mod text;
@@ -205,7 +208,10 @@ fn answer_by<const FAST: bool>(
         }
     };
     let is_spared = verdict.is_spared;
-    let answered = general::answer(catalog, state, request, verdict, cookie, out);
+    let answered = match catalog.keys().is_empty() {
+        true => general::answer(catalog, state, request, verdict, cookie, out),
+        false => signed::answer(catalog, state, request, verdict, cookie, out),
+    };
     if is_spared {
         answered.counters.count_spared(state.worker);
     }

@@ -52,6 +52,8 @@ impl Event {
     pub fn zone(&self) -> Option<&NameBuf> {
         match self {
             Self::ZoneExpired { zone }
+            | Self::SecondaryNotified { zone, .. }
+            | Self::SecondaryNotNotified { zone, .. }
             | Self::Transfer { zone, .. }
             | Self::ZoneWithoutAllowList { zone, .. }
             | Self::ZoneWithoutAccessList { zone, .. }

@@ -95,6 +95,8 @@ pub(crate) fn level(event: &Event) -> Level {
             outcome: TransferOutcome::Unfinished { .. } | TransferOutcome::Refused(_),
             ..
         }
+        | Event::SecondaryNotNotified { .. }
+        | Event::KeyUnusable { .. }
         | Event::CertificateRefused { .. }
         | Event::ProxyHeaderMissing { .. }
         | Event::CookieSecretsRefused { .. }
@@ -147,6 +149,7 @@ pub(crate) fn level(event: &Event) -> Level {
 
         Event::LoadStarted { .. }
         | Event::LoadsFinished { .. }
+        | Event::SecondaryNotified { .. }
         | Event::SnapshotWritten { .. }
         | Event::SnapshotUnfit { .. }
         | Event::SnapshotRemoved { .. } => Level::DEBUG,
@@ -377,6 +380,21 @@ pub(crate) fn text(event: &Event) -> String {
         }
         Event::Transfer { zone, client, outcome } => {
             format!("zone {zone}: {}", outcome.words(*client))
+        }
+        Event::SecondaryNotified { zone, address, serial } => {
+            format!("zone {zone}: secondary {address} knows of serial {serial}")
+        }
+        Event::SecondaryNotNotified { zone, address, serial, fault } => format!(
+            "zone {zone}: secondary {address} does not know of serial {serial}: {fault}; it takes the changes at its \
+             next refresh; look whether it runs and takes NOTIFY from this server"
+        ),
+        Event::KeyUnusable { key, file, fault, is_kept } => {
+            let consequence = match is_kept {
+                true => "the secret read before stays in use",
+                false => "what is signed with the key is refused",
+            };
+            let file = file.display();
+            format!("key {key}: its secret file {file} {fault}; {consequence}; mend the file, then reload")
         }
         Event::CertificateRenewed => "TLS certificate: renewed".to_owned(),
         Event::CertificateRefused { reason } => {

@@ -12,6 +12,7 @@ mod name;
 mod recent;
 #[cfg(test)]
 pub(crate) mod samples;
+mod secondary;
 mod transfer;
 
 pub use counts::{EventCounts, EventFigures};
@@ -20,6 +21,7 @@ pub use log::Log;
 pub(crate) use log::{level, odd, setting_change, setting_needs_restart, text};
 pub use name::NAMES;
 pub use recent::{News, RecentEvent, RecentEvents};
+pub use secondary::{KeyFault, NotifyFault};
 pub use transfer::{TransferOutcome, TransferRefusal};
 
 use crate::config::{self, LogTarget, SettingChange, ValueChange};
@@ -434,6 +436,37 @@ pub enum Event {
         client: IpAddr,
         /// What came of it.
         outcome: TransferOutcome,
+    },
+    /// A secondary knows that a zone has changed.
+    SecondaryNotified {
+        /// The zone.
+        zone: NameBuf,
+        /// The secondary.
+        address: SocketAddr,
+        /// The serial.
+        serial: u32,
+    },
+    /// A secondary does not know that a zone has changed.
+    SecondaryNotNotified {
+        /// The zone.
+        zone: NameBuf,
+        /// The secondary.
+        address: SocketAddr,
+        /// The serial.
+        serial: u32,
+        /// Why.
+        fault: NotifyFault,
+    },
+    /// The secret of a key cannot be used.
+    KeyUnusable {
+        /// The name of the key.
+        key: NameBuf,
+        /// The file of the secret.
+        file: PathBuf,
+        /// Why.
+        fault: KeyFault,
+        /// The secret that was read before stays in use.
+        is_kept: bool,
     },
     /// A changed TLS certificate is used from now on.
     CertificateRenewed,

@@ -1,14 +1,15 @@
 //! One of every event, and the file that shows them all in words.
 
 use super::{
-    Event, LastGood, ListingLine, Load, NAMES, Overdue, Refusal, Renewal, Role, SocketFault,
-    TransferOutcome, TransferRefusal, WatchFault, WatchedChange,
+    Event, KeyFault, LastGood, ListingLine, Load, NAMES, NotifyFault, Overdue, Refusal, Renewal,
+    Role, SocketFault, TransferOutcome, TransferRefusal, WatchFault, WatchedChange,
 };
 use crate::config::{self, DatasetDifference, LogTarget, SettingChange, ValueChange, WatchSubject};
 use crate::engine::Transport;
 use crate::guard::Doubt;
 use crate::snapshot::{Id, RuleDifference};
 use crate::source::{Cause, Finding, Measure, Problem};
+use crate::tsig::{AnswerError, SecretError};
 use crate::wire::name::NameBuf;
 use crate::zone::sweep::Unswept;
 use crate::zonefile::{Counts, Fatal, FatalCause, Kind, Mistake};
@@ -32,6 +33,11 @@ fn list() -> String {
 
 fn zone() -> NameBuf {
     "bl.example".parse().expect("it is a name")
+}
+
+fn not_notified(fault: NotifyFault) -> Event {
+    let address = (std::net::Ipv4Addr::LOCALHOST, 53).into();
+    Event::SecondaryNotNotified { zone: zone(), address, serial: 1_700_000_000, fault }
 }
 
 fn transfer(outcome: TransferOutcome) -> Event {
@@ -313,9 +319,17 @@ pub(crate) fn samples() -> Vec<Event> {
         Event::SettingsReloaded { source: "/etc/dnsbld/dnsbld.toml".to_owned(), zones: 2 },
         transfer(TransferOutcome::Sent {
             serial: 1_700_000_000,
+            since: None,
             records: 1_000_003,
             bytes: 34_000_000,
             took: Duration::from_millis(2345),
+        }),
+        transfer(TransferOutcome::Sent {
+            serial: 1_700_000_000,
+            since: Some(1_600_000_000),
+            records: 23,
+            bytes: 1234,
+            took: Duration::from_millis(1),
         }),
         transfer(TransferOutcome::Unfinished { records: 512, took: Duration::from_secs(12) }),
         untransferred(TransferRefusal::TooManyRecords { max: 5_000_000 }),
@@ -323,6 +337,26 @@ pub(crate) fn samples() -> Vec<Event> {
         untransferred(TransferRefusal::Unswept(Unswept::NotAlone)),
         untransferred(TransferRefusal::NotWhole),
         untransferred(TransferRefusal::Busy),
+        untransferred(TransferRefusal::Unproved("BADSIG")),
+        untransferred(TransferRefusal::Unproved("BADTIME")),
+        Event::SecondaryNotified { zone: zone(), address, serial: 1_700_000_000 },
+        not_notified(NotifyFault::Silent),
+        not_notified(NotifyFault::Unreachable(error(libc::ECONNREFUSED))),
+        not_notified(NotifyFault::Refused(9)),
+        not_notified(NotifyFault::Refused(11)),
+        not_notified(NotifyFault::Unproved(AnswerError::Refused("BADKEY"))),
+        Event::KeyUnusable {
+            key: "secondary.example".parse().expect("a name"),
+            file: "/etc/dnsbld/secondary.key".into(),
+            fault: KeyFault::Exposed,
+            is_kept: false,
+        },
+        Event::KeyUnusable {
+            key: "secondary.example".parse().expect("a name"),
+            file: "/etc/dnsbld/secondary.key".into(),
+            fault: KeyFault::NoSecret(SecretError::NoBase64),
+            is_kept: true,
+        },
         Event::CertificateRenewed,
         Event::CertificateRefused { reason: "certificate file tls.pem: it is empty".to_owned() },
         Event::ProxyHeaderMissing {

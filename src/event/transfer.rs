@@ -8,11 +8,13 @@ use std::time::Duration;
 /// What came of a transfer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TransferOutcome {
-    /// The secondary has the zone whole.
+    /// The secondary has the zone, whole or by its changes.
     Sent {
         /// The serial.
         serial: u32,
-        /// The records, SOA counted twice.
+        /// The serial that the changes begin with; `None` if the zone was sent whole.
+        since: Option<u32>,
+        /// The records, SOA counted as often as it was sent.
         records: u64,
         /// The bytes of the messages.
         bytes: u64,
@@ -46,16 +48,22 @@ pub enum TransferRefusal {
     NotWhole,
     /// As many transfers as there may be are under way.
     Busy,
+    /// It has signed its query, and the signature does not hold: the error (RFC 8945 section 3).
+    Unproved(&'static str),
 }
 
 impl TransferOutcome {
     /// What is said of the zone that `client` asked for.
     pub(super) fn words(self, client: IpAddr) -> String {
         match self {
-            Self::Sent { serial, records, bytes, took } => format!(
-                "sent to {client}: serial {serial}, {records} records, {bytes} bytes, in {:.1} s",
-                took.as_secs_f64()
-            ),
+            Self::Sent { serial, since, records, bytes, took } => {
+                let since =
+                    since.map_or_else(String::new, |since| format!("its changes since {since}, "));
+                let took = took.as_secs_f64();
+                format!(
+                    "sent to {client}: serial {serial}, {since}{records} records, {bytes} bytes, in {took:.1} s"
+                )
+            }
             Self::Unfinished { records, took } => format!(
                 "sent to {client} in part: it went away or took nothing after {records} records and {}; it keeps \
                  what it had, and asks again; look at its log",
@@ -85,6 +93,13 @@ impl TransferRefusal {
             Self::NotWhole => (
                 "it has expired, or one of its datasets was never loaded".to_owned(),
                 "`dnsbld status` tells which",
+            ),
+            Self::Unproved(error) => (
+                format!("its signature does not hold ({error})"),
+                match error {
+                    "BADTIME" => "set the clocks of the two right",
+                    _ => "give the two the same key: name, algorithm and secret",
+                },
             ),
             Self::Busy => {
                 ("too many transfers are under way".to_owned(), "it asks again, and gets it then")

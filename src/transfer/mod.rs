@@ -1,8 +1,11 @@
-//! Zones for secondaries: whole zones over TCP and TLS (AXFR, RFC 5936).
+//! Zones for secondaries: whole zones and their changes over TCP and TLS (AXFR, RFC 5936; IXFR, RFC 1995), and word of
+//! changes (NOTIFY, RFC 1996).
 //!
 //! ```text
 //! server::stream_responder -> Transfers::answer -> Transfer::next -> the client
 //!                                 a thread: zone_records -> message -> Outbox
+//!                                           journal -> changes -^
+//! daemon::control -> Secondaries::published -> a thread: difference -> journal, then notify
 //! ```
 //!
 //! [`Transfers::answer`] is the one place where a query is seen to ask for a zone. The records are those of the
@@ -10,22 +13,33 @@
 //! does not exist at the secondary either. A thread makes the messages while the client takes them: it holds the
 //! catalog, which is shared, and a few messages. `docs/transfer.md` says where a secondary answers otherwise.
 
+mod changes;
+mod difference;
+mod journal;
 mod message;
+mod notify;
+mod packed;
+mod secondaries;
 mod stream;
 #[cfg(test)]
 mod tests;
 mod zone_records;
 
+pub use secondaries::Secondaries;
 pub use stream::Transfer;
 
 use crate::engine::{Catalog, Request, Transport};
 use crate::event::{Event, EventSink, TransferOutcome, TransferRefusal};
+use crate::tsig::{self, Proof, Signer};
 use crate::util::threads::{lower_priority, panic_message};
 use crate::wire::name::NameBuf;
 use crate::wire::{Class, Query, Rcode, Type};
 use crate::zone::{Unlisted, Zone, ZoneState};
+use changes::{client_serial, send_changes};
+use journal::{Journal, Step};
 use message::{ExtendedError, MessageWriter, refusal};
 use std::collections::HashSet;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -40,6 +54,7 @@ pub const AT_ONCE: usize = 8;
 #[derive(Clone)]
 pub struct Transfers {
     places: Arc<Semaphore>,
+    journal: Arc<Journal>,
     teller: Teller,
 }
 
@@ -56,13 +71,23 @@ impl Transfers {
     pub fn new(sink: Arc<dyn EventSink>) -> Self {
         Self {
             places: Arc::new(Semaphore::new(AT_ONCE)),
+            journal: Arc::default(),
             teller: Teller { sink, told: Arc::default() },
         }
     }
 
+    /// Starts the thread that tells secondaries of changes; call it inside the tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// When the system has no thread.
+    pub fn secondaries(&self) -> io::Result<Secondaries> {
+        Secondaries::start(Arc::clone(&self.journal), Arc::clone(&self.teller.sink))
+    }
+
     /// The answer to a query for a zone that its client may have whole; `None` for any other query, which
-    /// [`crate::engine::answer`] answers. A client that asks for changes alone (IXFR, RFC 1995) gets the whole
-    /// zone.
+    /// [`crate::engine::answer`] answers. A client that asks for changes alone (IXFR) gets the whole zone if they are
+    /// not known.
     pub fn answer(&self, catalog: &Arc<Catalog>, request: &Request<'_>) -> Option<Transfer> {
         if !catalog.offers_transfers() || request.transport == Transport::Udp {
             return None;
@@ -72,13 +97,22 @@ impl Transfers {
         if ![Type::AXFR, Type::IXFR].contains(&query.qtype) || !is_usual {
             return None;
         }
-        let zone = catalog.zone(query.name).filter(|zone| zone.transfer.admits(request.client))?;
-        let about =
-            About { zone: zone.apex.clone(), serial: zone.soa.serial, client: request.client };
-        let (transfer, outbox) = Transfer::new(about.clone(), Arc::clone(&self.teller.sink));
+        let zone = catalog.zone(query.name).filter(|zone| !zone.transfer.is_off())?;
+        let (serial, client) = (zone.soa.serial, request.client);
+        let about = About { zone: zone.apex.clone(), serial, client, since: None };
+        let signer = self.signer(catalog, request, &about)?;
+        let key = signer.as_ref().map(|signer| signer.key().name());
+        if !zone.transfer.admits(client, key) {
+            return None;
+        }
+        let changes = self.changes(zone, request.query, &query);
+        let about = About { since: changes.as_ref().map(|changes| changes.since), ..about };
+        let sink = Arc::clone(&self.teller.sink);
+        let (transfer, outbox) = Transfer::new(about.clone(), signer, sink);
         let job = Job {
             catalog: Arc::clone(catalog),
             query: request.query.to_vec(),
+            changes,
             now: request.now,
             about,
             outbox,
@@ -90,12 +124,56 @@ impl Transfers {
         }
         Some(transfer)
     }
+
+    /// Who signs the answer, if the query is signed; `None` if its signature does not hold, which the engine answers.
+    fn signer(
+        &self,
+        catalog: &Catalog,
+        request: &Request<'_>,
+        about: &About,
+    ) -> Option<Option<Signer>> {
+        if catalog.keys().is_empty() {
+            return Some(None);
+        }
+        match tsig::open(request.query, catalog.keys(), request.now) {
+            Proof::Unsigned => Some(None),
+            Proof::Signed(signer) => Some(Some(signer)),
+            Proof::Malformed => None,
+            Proof::Refused(refusal) => {
+                self.teller.tell(about, TransferRefusal::Unproved(refusal.name()));
+                None
+            }
+        }
+    }
+
+    /// The changes that a client asks for, if they are known.
+    fn changes(&self, zone: &Zone, message: &[u8], query: &Query<'_>) -> Option<Changes> {
+        if query.qtype != Type::IXFR {
+            return None;
+        }
+        let (since, serial) = (client_serial(message, query)?, zone.soa.serial);
+        // As serials are compared (RFC 1982 section 3.2).
+        let is_current = since.wrapping_sub(serial).cast_signed() >= 0;
+        let steps = match is_current {
+            true => Vec::new(),
+            false => self.journal.steps(&zone.apex, since, serial)?,
+        };
+        Some(Changes { since, steps })
+    }
+}
+
+/// What has changed since a client has taken a zone.
+struct Changes {
+    /// The serial that it has.
+    since: u32,
+    steps: Vec<Arc<Step>>,
 }
 
 /// A transfer, from the side of the thread that makes its messages.
 struct Job {
     catalog: Arc<Catalog>,
     query: Vec<u8>,
+    changes: Option<Changes>,
     now: u64,
     about: About,
     outbox: Outbox,
@@ -133,9 +211,13 @@ impl Job {
         if !is_whole(zone, self.now) {
             return Err(Stop::Refused(TransferRefusal::NotWhole));
         }
+        let writer = MessageWriter::new(&self.query, &query);
+        if let Some(changes) = &self.changes {
+            return Ok(send_changes(zone, &changes.steps, writer, &self.outbox)?);
+        }
         count(zone, self.now, &self.outbox)?;
         self.teller.forget(&self.about.zone);
-        send(zone, self.now, MessageWriter::new(&self.query, &query), &self.outbox)
+        send(zone, self.now, writer, &self.outbox)
     }
 
     fn refuse(&self, why: TransferRefusal) {
@@ -182,6 +264,7 @@ fn extended_error(why: TransferRefusal) -> ExtendedError {
         TransferRefusal::LongRecord => (OTHER, "a record is too long".to_owned()),
         TransferRefusal::Unswept(unswept) => (NOT_SUPPORTED, unswept.to_string()),
         TransferRefusal::NotWhole => (NOT_READY, "the zone lacks data".to_owned()),
+        TransferRefusal::Unproved(error) => (OTHER, error.to_owned()),
         TransferRefusal::Busy => (NOT_READY, format!("{AT_ONCE} transfers are under way")),
     };
     ExtendedError { code, text }

@@ -1,10 +1,12 @@
 //! The messages of one transfer, on their way from the thread that makes them to the client.
 
 use crate::event::{Event, EventSink, TransferOutcome};
+use crate::tsig::Signer;
+use crate::util::time::unix_time;
 use crate::wire::name::NameBuf;
 use std::io;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use tokio::sync::mpsc;
 
@@ -30,6 +32,8 @@ pub(super) struct About {
     pub(super) zone: NameBuf,
     pub(super) serial: u32,
     pub(super) client: IpAddr,
+    /// The serial that the client has, if it is sent the changes since.
+    pub(super) since: Option<u32>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -57,12 +61,17 @@ enum Place {
 }
 
 impl Transfer {
-    /// One that gives what the outbox is given.
-    pub(super) fn new(about: About, sink: Arc<dyn EventSink>) -> (Self, Outbox) {
+    /// One that gives what the outbox is given, signed if its client has signed.
+    pub(super) fn new(
+        about: About,
+        signer: Option<Signer>,
+        sink: Arc<dyn EventSink>,
+    ) -> (Self, Outbox) {
         let (sender, pieces) = mpsc::channel(WAITING);
         let (taken, taking) = (Amount::default(), (Amount::default(), Place::Within));
         let started = Instant::now();
-        (Self { pieces, sink, about, started, taken, taking, is_over: false }, Outbox { sender })
+        let outbox = Outbox { sender, signer: Mutex::new(signer) };
+        (Self { pieces, sink, about, started, taken, taking, is_over: false }, outbox)
     }
 
     /// The next message, without a length prefix, once the client has taken the one before; `None` at the end.
@@ -87,23 +96,23 @@ impl Transfer {
 
 impl Drop for Transfer {
     fn drop(&mut self) {
-        let About { zone, serial, client } = self.about.clone();
+        let About { zone, serial, client, since } = self.about.clone();
         let Amount { records, bytes } = self.taken;
         let took = self.started.elapsed();
         let outcome = match (self.taking.1, self.is_over) {
             // It was told when it was made.
             (Place::Refusal, _) => return,
-            (_, true) => TransferOutcome::Sent { serial, records, bytes, took },
+            (_, true) => TransferOutcome::Sent { serial, since, records, bytes, took },
             (_, false) => TransferOutcome::Unfinished { records, took },
         };
         self.sink.emit(&Event::Transfer { zone, client, outcome });
     }
 }
 
-/// Where the messages of an answer go. All pass [`send`](Self::send) or [`refuse`](Self::refuse), which are the
-/// place to sign them.
+/// Where the messages of an answer go. All pass [`send`](Self::send) or [`refuse`](Self::refuse), which sign them.
 pub(super) struct Outbox {
     sender: mpsc::Sender<Piece>,
+    signer: Mutex<Option<Signer>>,
 }
 
 /// The client has gone, or was too slow.
@@ -113,13 +122,26 @@ impl Outbox {
     /// Sends a message of so many records, once there is room for it.
     pub(super) fn send(&self, message: Vec<u8>, records: u64, is_last: bool) -> Result<(), Gone> {
         let place = if is_last { Place::Last } else { Place::Within };
+        let message = self.signed(message);
         self.sender.blocking_send(Piece { message, records, place }).map_err(|_| Gone)
     }
 
     /// Sends the only message of a transfer that is refused.
     pub(super) fn refuse(&self, message: Vec<u8>) {
+        let message = self.signed(message);
         // There is room, and a client that has gone needs no answer.
         let _ = self.sender.try_send(Piece { message, records: 0, place: Place::Refusal });
+    }
+
+    /// The message with a signature: each one has its own, so that a client takes none on trust.
+    fn signed(&self, mut message: Vec<u8>) -> Vec<u8> {
+        let mut signer = self.signer.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(signer) = &mut *signer {
+            let len = message.len();
+            message.resize(len + signer.room(), 0);
+            signer.sign(&mut message, len, unix_time());
+        }
+        message
     }
 
     /// True once nobody takes messages any more.

@@ -127,7 +127,7 @@ fn walk<S: RecordSink<Error = Stop>>(
 }
 
 /// The data of a SOA record (RFC 1035 section 3.3.13).
-fn soa_data(soa: &Soa) -> Vec<u8> {
+pub(super) fn soa_data(soa: &Soa) -> Vec<u8> {
     let mut data = [soa.mname.as_wire(), soa.rname.as_wire()].concat();
     for number in [soa.serial, soa.refresh, soa.retry, soa.expire, soa.minimum] {
         data.extend(number.to_be_bytes());

@@ -1,7 +1,8 @@
 //! What a MAC is made of (RFC 8945 section 4.3).
 
-use super::key::Key;
-use super::record::Fields;
+use super::key::TsigKey;
+use super::record::{Fields, Record};
+use crate::wire::HEADER;
 use ring::hmac;
 
 /// A MAC as it was sent.
@@ -29,13 +30,13 @@ impl Mac {
 
 /// The digest of a message under way.
 pub(super) struct Digest<'k> {
-    key: &'k Key,
+    key: &'k TsigKey,
     context: hmac::Context,
 }
 
 impl<'k> Digest<'k> {
     /// Begins with the MAC of the message before, if there is one.
-    pub(super) fn new(key: &'k Key, prior: Option<&Mac>) -> Self {
+    pub(super) fn new(key: &'k TsigKey, prior: Option<&Mac>) -> Self {
         let mut digest = Self { key, context: hmac::Context::with_key(&key.hmac) };
         if let Some(prior) = prior {
             digest.add(&(prior.len as u16).to_be_bytes());
@@ -46,6 +47,16 @@ impl<'k> Digest<'k> {
 
     pub(super) fn add(&mut self, bytes: &[u8]) {
         self.context.update(bytes);
+    }
+
+    /// A message as it was before it was signed.
+    pub(super) fn add_unsigned(&mut self, message: &[u8], record: &Record<'_>) {
+        let Some(header) = message.first_chunk::<HEADER>() else { return };
+        let additional = u16::from_be_bytes([header[10], header[11]]).saturating_sub(1);
+        self.add(&record.original_id);
+        self.add(&header[2..10]);
+        self.add(&additional.to_be_bytes());
+        self.add(message.get(HEADER..record.start).unwrap_or_default());
     }
 
     /// The timers alone, as from the second message of a stream on.

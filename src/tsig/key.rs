@@ -70,13 +70,13 @@ impl FromStr for Algorithm {
 
 /// A key. Its secret is never shown.
 #[derive(Debug)]
-pub struct Key {
+pub struct TsigKey {
     name: NameBuf,
     algorithm: Algorithm,
     pub(super) hmac: hmac::Key,
 }
 
-impl Key {
+impl TsigKey {
     /// The key of this name, in any case.
     pub fn new(name: &NameBuf, algorithm: Algorithm, secret: &[u8]) -> Self {
         let hmac = hmac::Key::new(algorithm.ring(), secret);
@@ -96,9 +96,9 @@ impl Key {
 
 /// The keys of a server.
 #[derive(Clone, Debug, Default)]
-pub struct Keys(Vec<Arc<Key>>);
+pub struct TsigKeys(Vec<Arc<TsigKey>>);
 
-impl Keys {
+impl TsigKeys {
     /// True if there are none: signatures mean nothing then.
     #[inline]
     pub fn is_empty(&self) -> bool {
@@ -106,13 +106,13 @@ impl Keys {
     }
 
     /// The key of this name (in lower case).
-    pub fn find(&self, name: &NameBuf) -> Option<&Arc<Key>> {
+    pub fn find(&self, name: &NameBuf) -> Option<&Arc<TsigKey>> {
         self.0.iter().find(|key| key.name == *name)
     }
 }
 
-impl FromIterator<Arc<Key>> for Keys {
-    fn from_iter<I: IntoIterator<Item = Arc<Key>>>(keys: I) -> Self {
+impl FromIterator<Arc<TsigKey>> for TsigKeys {
+    fn from_iter<I: IntoIterator<Item = Arc<TsigKey>>>(keys: I) -> Self {
         Self(keys.into_iter().collect())
     }
 }

@@ -13,8 +13,8 @@ mod signer;
 #[cfg(test)]
 mod tests;
 
-pub use key::{Algorithm, Key, Keys};
-pub use request::{Opened, Refusal, open};
+pub use key::{Algorithm, TsigKey, TsigKeys};
+pub use request::{BadSignature, Proof, open};
 pub use secret::{SecretError, read_secret};
 pub use signer::{AnswerError, Signer};
 

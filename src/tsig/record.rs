@@ -1,6 +1,6 @@
 //! The TSIG record of a message, found and read (RFC 8945 section 4.2).
 
-use crate::wire::message::query::{Record as AnyRecord, split_record};
+use crate::wire::message::query::{RawRecord, split_record};
 use crate::wire::name::{MAX_LABEL, MAX_NAME, NameBuf};
 use crate::wire::{Class, HEADER, Type};
 
@@ -53,7 +53,7 @@ impl<'m> Record<'m> {
         Ok(None)
     }
 
-    fn read(message: &'m [u8], start: usize, record: &AnyRecord<'m>) -> Option<Self> {
+    fn read(message: &'m [u8], start: usize, record: &RawRecord<'m>) -> Option<Self> {
         let class_and_ttl = message.get(start + record.start + 2..)?.first_chunk::<6>()?;
         if class_and_ttl[..2] != Class::ANY.0.to_be_bytes() || class_and_ttl[2..] != [0; 4] {
             return None;

@@ -1,7 +1,7 @@
 //! A request that may be signed, checked (RFC 8945 section 5.2).
 
 use super::digest::{Digest, Mac, time_bytes};
-use super::key::{Key, Keys};
+use super::key::{TsigKey, TsigKeys};
 use super::record::{Fields, Record};
 use super::signer::{Signer, write_record};
 use super::{FUDGE, error};
@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 /// What is known of who sent a request.
 #[derive(Debug)]
-pub enum Opened {
+pub enum Proof {
     /// Nothing: it is not signed, or no request.
     Unsigned,
     /// It has a signature that cannot be read: the answer is FORMERR.
@@ -19,12 +19,12 @@ pub enum Opened {
     /// Who sent it has the [key](Signer::key), and its answers must be signed.
     Signed(Signer),
     /// Its signature does not hold.
-    Refused(Refusal),
+    Refused(BadSignature),
 }
 
 /// Why a signature does not hold.
 #[derive(Debug)]
-pub struct Refusal {
+pub struct BadSignature {
     /// The name of the key, as the request has it, in lower case.
     pub key: NameBuf,
     algorithm: NameBuf,
@@ -42,30 +42,30 @@ enum Cause {
 }
 
 /// Reads the signature of a request, at `now` in seconds since 1970.
-pub fn open(message: &[u8], keys: &Keys, now: u64) -> Opened {
+pub fn open(message: &[u8], keys: &TsigKeys, now: u64) -> Proof {
     if message.get(2).is_none_or(|flags| flags & 0x80 != 0) {
-        return Opened::Unsigned;
+        return Proof::Unsigned;
     }
     let record = match Record::find(message) {
-        Ok(None) => return Opened::Unsigned,
+        Ok(None) => return Proof::Unsigned,
         Ok(Some(record)) => record,
-        Err(_) => return Opened::Malformed,
+        Err(_) => return Proof::Malformed,
     };
     let Record { original_id, fields, mac, .. } = record;
-    let is_its = |key: &&Arc<Key>| key.algorithm().wire() == record.algorithm.as_wire();
+    let is_its = |key: &&Arc<TsigKey>| key.algorithm().wire() == record.algorithm.as_wire();
     let refusal = |cause| {
         let (key, algorithm) = (record.key.clone(), record.algorithm.clone());
-        Opened::Refused(Refusal { key, algorithm, original_id, now, cause })
+        Proof::Refused(BadSignature { key, algorithm, original_id, now, cause })
     };
     let Some(key) = keys.find(&record.key).filter(is_its) else { return refusal(Cause::Key) };
     // RFC 8945 section 5.2.2.1: a part of a MAC is as good, if it is long enough.
     let size = key.algorithm().size();
     let Some(sent) = Mac::new(mac).filter(|_| (10.max(size / 2)..=size).contains(&mac.len()))
     else {
-        return Opened::Malformed;
+        return Proof::Malformed;
     };
     let mut digest = Digest::new(key, None);
-    add_unsigned(&mut digest, message, &record);
+    digest.add_unsigned(message, &record);
     digest.add_variables(&fields);
     if !digest.has(mac) {
         return refusal(Cause::Signature);
@@ -74,20 +74,10 @@ pub fn open(message: &[u8], keys: &Keys, now: u64) -> Opened {
     if now.abs_diff(fields.time) > u64::from(fields.fudge) {
         return refusal(Cause::Time(signer, fields.time));
     }
-    Opened::Signed(signer)
+    Proof::Signed(signer)
 }
 
-/// Adds a message as it was before it was signed.
-pub(super) fn add_unsigned(digest: &mut Digest<'_>, message: &[u8], record: &Record<'_>) {
-    let Some(header) = message.first_chunk::<HEADER>() else { return };
-    let additional = u16::from_be_bytes([header[10], header[11]]).saturating_sub(1);
-    digest.add(&record.original_id);
-    digest.add(&header[2..10]);
-    digest.add(&additional.to_be_bytes());
-    digest.add(message.get(HEADER..record.start).unwrap_or_default());
-}
-
-impl Refusal {
+impl BadSignature {
     /// The mnemonic of the error (RFC 8945 section 3).
     pub fn name(&self) -> &'static str {
         error::name(self.error()).unwrap_or_default()

@@ -2,9 +2,8 @@
 
 use super::FUDGE;
 use super::digest::{Digest, Mac, time_bytes};
-use super::key::Key;
+use super::key::TsigKey;
 use super::record::{Fields, Record};
-use super::request::add_unsigned;
 use crate::wire::{Class, HEADER, Type};
 use std::sync::Arc;
 
@@ -17,7 +16,7 @@ const FIXED: usize = 26;
 /// Each message of a stream is signed by itself: whoever gets it needs to hold none back.
 #[derive(Debug)]
 pub struct Signer {
-    key: Arc<Key>,
+    key: Arc<TsigKey>,
     /// That of the message before.
     prior: Option<Mac>,
     /// The first message of a stream is signed with all that its record says.
@@ -43,17 +42,17 @@ pub enum AnswerError {
 
 impl Signer {
     /// For a request with this key.
-    pub fn requesting(key: Arc<Key>) -> Self {
+    pub fn requesting(key: Arc<TsigKey>) -> Self {
         Self { key, prior: None, is_first: true }
     }
 
     /// For the answer to a request with this MAC.
-    pub(super) fn answering(key: Arc<Key>, mac: Mac) -> Self {
+    pub(super) fn answering(key: Arc<TsigKey>, mac: Mac) -> Self {
         Self { key, prior: Some(mac), is_first: true }
     }
 
     /// The key.
-    pub fn key(&self) -> &Key {
+    pub fn key(&self) -> &TsigKey {
         &self.key
     }
 
@@ -108,7 +107,7 @@ impl Signer {
             return Err(AnswerError::Refused(name));
         }
         let mut digest = Digest::new(&self.key, self.prior.as_ref());
-        add_unsigned(&mut digest, answer, &record);
+        digest.add_unsigned(answer, &record);
         digest.add_variables(fields);
         if record.mac.len() < self.key.algorithm().size() || !digest.has(record.mac) {
             return Err(AnswerError::BadSignature);

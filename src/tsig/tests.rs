@@ -18,8 +18,8 @@ fn name(text: &str) -> NameBuf {
     text.parse().unwrap()
 }
 
-fn key(text: &str, algorithm: Algorithm) -> Arc<Key> {
-    Arc::new(Key::new(&name(text), algorithm, b"0123456789abcdef"))
+fn key(text: &str, algorithm: Algorithm) -> Arc<TsigKey> {
+    Arc::new(TsigKey::new(&name(text), algorithm, b"0123456789abcdef"))
 }
 
 /// A signed request for `bl.test` SOA, and its length without the signature.
@@ -42,7 +42,7 @@ proptest! {
     #[test]
     fn a_request_that_was_changed_is_not_taken(bit in 0_usize..1000, number in 0_usize..3) {
         let key = key("Key.Test", Algorithm::ALL[number]);
-        let keys = Keys::from_iter([Arc::clone(&key)]);
+        let keys = TsigKeys::from_iter([Arc::clone(&key)]);
         let (mut message, start) = request(&mut Signer::requesting(key), NOW);
         let bit = bit % (message.len() * 8);
         message[bit / 8] ^= 1 << (bit % 8);
@@ -52,7 +52,7 @@ proptest! {
         let is_letter_case = bit % 8 == 5
             && (names.contains(&(bit / 8)) || algorithm.contains(&(bit / 8)))
             && message[bit / 8].is_ascii_uppercase();
-        let is_taken = matches!(opened, Opened::Signed(_));
+        let is_taken = matches!(opened, Proof::Signed(_));
         prop_assert_eq!(is_taken, bit / 8 < 2 || is_letter_case, "bit {} of byte {}", bit % 8, bit / 8);
     }
 }
@@ -61,10 +61,10 @@ proptest! {
 fn an_answer_proves_who_sent_it() {
     for algorithm in Algorithm::ALL {
         let key = key("key.test", algorithm);
-        let keys = Keys::from_iter([Arc::clone(&key)]);
+        let keys = TsigKeys::from_iter([Arc::clone(&key)]);
         let mut client = Signer::requesting(Arc::clone(&key));
         let (message, start) = request(&mut client, NOW);
-        let Opened::Signed(mut server) = open(&message, &keys, NOW + 300) else { panic!() };
+        let Proof::Signed(mut server) = open(&message, &keys, NOW + 300) else { panic!() };
         assert_eq!(server.key().name(), key.name());
         let mut out = [0; 512];
         out[..start].copy_from_slice(&message[..start]);
@@ -83,12 +83,12 @@ fn an_answer_proves_who_sent_it() {
 #[test]
 fn a_signature_that_does_not_hold_is_answered_with_the_reason() {
     let known = key("key.test", Algorithm::Sha256);
-    let keys = Keys::from_iter([Arc::clone(&known)]);
-    let refused = |key: Arc<Key>, now, change: fn(&mut [u8])| {
+    let keys = TsigKeys::from_iter([Arc::clone(&known)]);
+    let refused = |key: Arc<TsigKey>, now, change: fn(&mut [u8])| {
         let mut client = Signer::requesting(key);
         let (mut message, _) = request(&mut client, NOW);
         change(&mut message);
-        let Opened::Refused(refusal) = open(&message, &keys, now) else { panic!("not refused") };
+        let Proof::Refused(refusal) = open(&message, &keys, now) else { panic!("not refused") };
         let mut out = [0; 512];
         let reason = refusal.name();
         let len = refusal.answer(&message, &mut out).unwrap();
@@ -111,17 +111,17 @@ fn a_signature_that_does_not_hold_is_answered_with_the_reason() {
 #[test]
 fn an_answer_to_a_request_of_another_time_is_signed() {
     let key = key("key.test", Algorithm::Sha256);
-    let keys = Keys::from_iter([Arc::clone(&key)]);
+    let keys = TsigKeys::from_iter([Arc::clone(&key)]);
     let mut client = Signer::requesting(Arc::clone(&key));
     let (message, _) = request(&mut client, NOW);
-    let Opened::Refused(refusal) = open(&message, &keys, NOW + 1000) else { panic!() };
+    let Proof::Refused(refusal) = open(&message, &keys, NOW + 1000) else { panic!() };
     let mut out = [0; 512];
     let len = refusal.answer(&message, &mut out).unwrap();
     let record = record::Record::find(&out[..len]).unwrap().unwrap();
     assert_eq!(record.fields.time, NOW);
     assert_eq!(record.fields.other, &(NOW + 1000).to_be_bytes()[2..]);
     let mut digest = digest::Digest::new(&key, digest::Mac::new(record_mac(&message)).as_ref());
-    request::add_unsigned(&mut digest, &out[..len], &record);
+    digest.add_unsigned(&out[..len], &record);
     digest.add_variables(&record.fields);
     assert!(digest.has(record.mac));
 }
@@ -134,12 +134,12 @@ fn record_mac(message: &[u8]) -> &[u8] {
 #[test]
 fn the_name_of_a_key_may_be_compressed() {
     let key = key("bl.test", Algorithm::Sha256);
-    let keys = Keys::from_iter([Arc::clone(&key)]);
+    let keys = TsigKeys::from_iter([Arc::clone(&key)]);
     let (message, start) = request(&mut Signer::requesting(key), NOW);
     let mut pointing = message[..start].to_vec();
     pointing.extend([0xc0, 12]);
     pointing.extend(&message[start + 9..]);
-    assert!(matches!(open(&pointing, &keys, NOW), Opened::Signed(_)));
+    assert!(matches!(open(&pointing, &keys, NOW), Proof::Signed(_)));
     pointing[start + 1] = start as u8;
-    assert!(matches!(open(&pointing, &keys, NOW), Opened::Malformed), "a pointer to itself");
+    assert!(matches!(open(&pointing, &keys, NOW), Proof::Malformed), "a pointer to itself");
 }

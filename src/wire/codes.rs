@@ -13,6 +13,8 @@ impl Type {
     pub const SOA: Self = Self(6);
     /// The kind of a host (RFC 1035 section 3.3.2), which nobody asks for any more.
     pub const HINFO: Self = Self(13);
+    /// The name that is meant (RFC 1035 section 3.3.12).
+    pub const PTR: Self = Self(12);
     /// A mail exchange.
     pub const MX: Self = Self(15);
     /// Text strings.

@@ -5,6 +5,7 @@ use super::{
     Acl, Counters, Dataset, NsRecords, Overrides, Quota, RateLimit, Scoring, SoaRecord, Unlisted,
     Zone, ZoneHealth, ZoneState,
 };
+use crate::tsig::TsigKeys;
 use crate::wire::cookie::CookieSecrets;
 use crate::wire::name::MAX_NAME;
 use crate::wire::reversed::{NIBBLES, OCTETS};
@@ -30,6 +31,7 @@ pub struct Catalog {
     cookies: Option<Cookies>,
     explains: bool,
     proxies: Box<[IpNet]>,
+    keys: TsigKeys,
 }
 
 /// The zone that a name belongs to.
@@ -160,6 +162,17 @@ impl Catalog {
     /// The same with cookies.
     pub fn with_cookies(self, cookies: Option<Cookies>) -> Self {
         Self { cookies, ..self }
+    }
+
+    /// The same with keys: signatures of queries are checked, and their answers signed.
+    pub fn with_keys(self, keys: TsigKeys) -> Self {
+        Self { keys, ..self }
+    }
+
+    /// The keys of the server.
+    #[inline]
+    pub fn keys(&self) -> &TsigKeys {
+        &self.keys
     }
 
     /// True if this name (wire form, lower case) lies below the apex of one zone and above that of

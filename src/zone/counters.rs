@@ -30,7 +30,7 @@ pub enum Reason {
     BadVers,
     /// A cookie was demanded that the client did not show.
     BadCookie,
-    /// Not the apex of a zone of ours, of which the client wants all.
+    /// Not the apex of a zone of ours, of which the client wants all; or a signature that does not hold.
     NotAuth,
     /// A question about the server itself.
     Chaos,

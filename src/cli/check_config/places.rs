@@ -2,7 +2,8 @@
 
 use super::ports::Running;
 use super::report::{Problem, Report};
-use crate::config::{ControlPath, CookieMode, LogTarget, Server, Settings, Tls};
+use crate::config::{ControlPath, CookieMode, Key, LogTarget, Server, Settings, Tls};
+use crate::daemon::keys;
 use crate::server::CertificateFacts;
 use crate::server::certificate::{Certificate, is_exposed};
 use crate::state::cookie_secrets;
@@ -29,6 +30,7 @@ pub(super) fn check(report: &mut Report, settings: &Settings, running: Option<&R
     if let Some(file) = cookie_secrets.as_ref().filter(|_| *cookies != CookieMode::Off) {
         self::cookie_secrets(report, file);
     }
+    settings.keys.iter().for_each(|key| secret(report, key));
     if let Some(folder) = state_dir {
         state_folder(report, folder, running);
     }
@@ -87,6 +89,17 @@ fn cookie_secrets(report: &mut Report, file: &Path) {
         return;
     };
     report.tell(problem.in_file(file.display().to_string()));
+}
+
+fn secret(report: &mut Report, key: &Key) {
+    if let Err(fault) = keys::read(key) {
+        let (name, file) = (&key.name, key.secret_file.display().to_string());
+        let message =
+            format!("key {name}: the file {fault}; what is signed with the key is refused");
+        let help =
+            "let the server's user read the file, and nobody else; tsig-keygen makes secrets";
+        report.tell(Problem::warning(message, help).in_file(file));
+    }
 }
 
 fn certificate(report: &mut Report, tls: &Tls) {

@@ -8,7 +8,9 @@ mod feed_lists;
 mod guard;
 mod handed;
 mod http;
+mod key;
 mod limit;
+mod secondary;
 mod server;
 mod verdict;
 mod watch;
@@ -52,8 +54,11 @@ pub(super) fn resolve(
     let mirror = resolver.mirror(&spec, server.state_dir.as_deref());
     let lists = resolver.lists(&spec, &mirror);
     let datasets = resolver.datasets(&lists.datasets, &server.ttl, &guard);
+    let keys = resolver.keys(&spec.key);
+    let has_feeds = !spec.feed.is_empty();
     let (zones, acl) =
-        resolver.zones(&lists.zones, &lists.datasets, &spec.server, !spec.feed.is_empty());
+        resolver.zones(&lists.zones, &lists.datasets, &spec.server, &keys, has_feeds);
+    let catalog_zone = resolver.catalog_zone(&spec.catalog_zone, &zones, &keys);
     resolver.logged_zones(&spec.server, &zones);
     let http = spec.http.as_ref().and_then(|http| resolver.http(http, &server));
     let history = resolver.history(&spec.history);
@@ -65,7 +70,8 @@ pub(super) fn resolve(
     let Resolver { faults, mut errors, warnings, .. } = resolver;
     errors.extend(faults.into_iter().map(|fault| fault.diagnostic));
     errors.sort_by_key(|diagnostic| diagnostic.place);
-    let settings = Settings { server, datasets, zones, mirror, watch }.with_neighbours();
+    let settings =
+        Settings { server, datasets, zones, mirror, watch, keys, catalog_zone }.with_neighbours();
     Resolved { settings, errors, warnings }
 }
 

@@ -2,6 +2,7 @@
 
 use super::super::error::{ConfigDiagnostic, Problem, suggest};
 use super::super::scoring::Scoring;
+use super::super::secondary::Key;
 use super::super::settings::Zone;
 use super::super::spec::{DatasetSpec, ServerSpec, TypedList, ZoneSpec};
 use super::super::value;
@@ -17,6 +18,7 @@ impl Resolver<'_> {
         specs: &[Spanned<ZoneSpec>],
         datasets: &[Spanned<DatasetSpec>],
         server: &ServerSpec,
+        keys: &[Key],
         has_feeds: bool,
     ) -> (Vec<Zone>, Vec<String>) {
         let typed_names = datasets.iter().filter_map(|typed| typed.get_ref().name.as_ref());
@@ -60,7 +62,8 @@ impl Resolver<'_> {
             let stale = spec.stale.as_ref();
             let stale = stale.and_then(|text| self.value("zone.stale", text, value::stale));
             let stale = stale.unwrap_or_default();
-            let transfer = self.transfer(spec);
+            let transfer = self.transfer(spec, keys);
+            let notify = self.notify("zone.notify", &spec.notify, keys);
             let example = spec.example.as_ref().and_then(|key| {
                 self.value("zone.example", key, |text| value::name_of_key(text, &defaults.name))
             });
@@ -69,6 +72,7 @@ impl Resolver<'_> {
                 scoring,
                 acl,
                 transfer,
+                notify,
                 test_points,
                 health,
                 partial,
@@ -85,10 +89,9 @@ impl Resolver<'_> {
         (zones, server_acl)
     }
 
-    fn transfer(&mut self, spec: &ZoneSpec) -> TransferAccess {
+    fn transfer(&mut self, spec: &ZoneSpec, known: &[Key]) -> TransferAccess {
         let key = "zone.transfer";
-        let typed = spec.transfer.iter().flat_map(|list| list.get_ref());
-        let prefixes = typed.filter_map(|prefix| self.value(key, prefix, value::prefix)).collect();
+        let access = self.transfer_access(key, &spec.transfer, known);
         if spec.sum.is_some()
             && let Some(list) = &spec.transfer
         {
@@ -98,7 +101,7 @@ impl Resolver<'_> {
         }
         let (key, typed) = ("zone.transfer-max-records", &spec.transfer_max_records);
         let max_records = self.number(key, typed, TransferAccess::MAX_RECORDS as u32, 1..=u32::MAX);
-        TransferAccess { prefixes, max_records: max_records.into() }
+        TransferAccess { max_records: max_records.into(), ..access }
     }
 
     /// The lists of a zone that gives the values of all its datasets.

@@ -225,7 +225,8 @@ fn find_opt<'a>(header: &[u8; HEADER], mut rest: &'a [u8]) -> Result<Option<Opt<
     let before_additional = count(6) + count(8);
     let mut found = None;
     for index in 0..before_additional + count(10) {
-        let Record { start, rtype, data, after } = split_record(rest).ok_or(Reject::Malformed)?;
+        let RawRecord { start, rtype, data, after } =
+            split_record(rest).ok_or(Reject::Malformed)?;
         let fixed = rest.first_chunk();
         rest = after;
         if rtype != Type::OPT || index < before_additional {
@@ -269,7 +270,7 @@ fn read_options(data: &[u8]) -> Option<OptionFacts> {
 }
 
 /// The record at the start of some bytes.
-pub(crate) struct Record<'a> {
+pub(crate) struct RawRecord<'a> {
     /// The length of its owner.
     pub(crate) start: usize,
     pub(crate) rtype: Type,
@@ -278,7 +279,7 @@ pub(crate) struct Record<'a> {
     pub(crate) after: &'a [u8],
 }
 
-pub(crate) fn split_record(bytes: &[u8]) -> Option<Record<'_>> {
+pub(crate) fn split_record(bytes: &[u8]) -> Option<RawRecord<'_>> {
     let mut start = 0;
     loop {
         let len = usize::from(*bytes.get(start)?);
@@ -299,7 +300,7 @@ pub(crate) fn split_record(bytes: &[u8]) -> Option<Record<'_>> {
     let (fixed, rest) = bytes.get(start..)?.split_first_chunk::<10>()?;
     let size = usize::from(u16::from_be_bytes([fixed[8], fixed[9]]));
     let (data, after) = rest.split_at_checked(size)?;
-    Some(Record { start, rtype: Type(u16::from_be_bytes([fixed[0], fixed[1]])), data, after })
+    Some(RawRecord { start, rtype: Type(u16::from_be_bytes([fixed[0], fixed[1]])), data, after })
 }
 
 #[cfg(test)]

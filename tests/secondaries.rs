@@ -1,0 +1,282 @@
+//! Secondaries that are known by a key: they take zones and their changes signed, and are told of them.
+
+use crate::common::{Daemon, Process, Setup, Shown, dig, free_port, temp_dir, wait_until};
+use std::collections::BTreeSet;
+use std::fs::{self, Permissions};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+use tempfile::TempDir;
+
+const SOON: Duration = Duration::from_secs(30);
+
+/// Base64 of 32 bytes.
+const SECRET: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+
+/// A name server that takes `bl.example` from dnsbld; ends when dropped.
+struct Secondary {
+    process: Process,
+    addr: SocketAddr,
+    _folder: TempDir,
+}
+
+/// What a secondary is started by: its configuration, and the program with it.
+type Program = fn(SocketAddr, SocketAddr, &Path) -> (String, Vec<&'static str>);
+
+impl Secondary {
+    /// Starts it at `addr` with dnsbld as its primary.
+    fn start(program: Program, addr: SocketAddr, primary: SocketAddr) -> Self {
+        let folder = temp_dir();
+        let (text, arguments) = program(addr, primary, folder.path());
+        let file = folder.path().join("secondary.conf");
+        fs::write(&file, text).expect("the folder is ours");
+        let mut command = Command::new(arguments[0]);
+        command.args(&arguments[1..]).arg(&file).current_dir(folder.path());
+        let process = Process::start(&mut command, &folder.path().join("log"));
+        Self { process, addr, _folder: folder }
+    }
+
+    fn ask(&self, arguments: &str) -> Shown {
+        dig(self.addr, arguments)
+    }
+
+    /// Waits until it answers so.
+    fn expect(&self, question: &str, data: &[&str], daemon: &Daemon) {
+        let is_so = wait_until(SOON, || self.ask(question).data() == data);
+        let log = self.process.out();
+        assert!(is_so, "{question}: {:?}\n{log}\n{}", self.ask(question), daemon.log());
+    }
+}
+
+fn nsd(addr: SocketAddr, primary: SocketAddr, folder: &Path) -> (String, Vec<&'static str>) {
+    let (port, from, to) = (addr.port(), primary.port(), folder.display());
+    let text = format!(
+        "server:\n ip-address: 127.0.0.1@{port}\n username: \"\"\n zonesdir: \"{to}\"\n database: \"\"\n \
+         xfrdfile: \"{to}/xfrd.state\"\n xfrdir: \"{to}\"\n zonelistfile: \"{to}/zone.list\"\n pidfile: \"\"\n \
+         server-count: 1\n verbosity: 2\nremote-control:\n control-enable: no\n\
+         key:\n name: one.key\n algorithm: hmac-sha256\n secret: \"{SECRET}\"\n\
+         zone:\n name: bl.example\n zonefile: bl.zone\n request-xfr: 127.0.0.1@{from} one.key\n \
+         allow-notify: 127.0.0.1 one.key\n provide-xfr: 127.0.0.1 NOKEY\n"
+    );
+    (text, vec!["nsd", "-d", "-c"])
+}
+
+fn bind(addr: SocketAddr, primary: SocketAddr, folder: &Path) -> (String, Vec<&'static str>) {
+    let (port, from, to) = (addr.port(), primary.port(), folder.display());
+    let text = format!(
+        "options {{ directory \"{to}\"; listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};\n \
+         pid-file none; session-keyfile none; recursion no; dnssec-validation no; allow-transfer {{ any; }}; }};\n\
+         controls {{ }};\n\
+         key \"one.key\" {{ algorithm hmac-sha256; secret \"{SECRET}\"; }};\n\
+         zone \"bl.example\" {{ type secondary; file \"bl.zone\"; masterfile-format text; notify no;\n \
+         primaries {{ 127.0.0.1 port {from} key one.key; }}; allow-notify {{ key one.key; }}; }};\n"
+    );
+    (text, vec!["named", "-g", "-n", "1", "-c"])
+}
+
+fn knot(addr: SocketAddr, primary: SocketAddr, folder: &Path) -> (String, Vec<&'static str>) {
+    let (port, from, to) = (addr.port(), primary.port(), folder.display());
+    let text = format!(
+        "server:\n rundir: \"{to}\"\n listen: 127.0.0.1@{port}\nlog:\n - target: stderr\n   any: info\n\
+         database:\n storage: \"{to}\"\n\
+         key:\n - id: one.key\n   algorithm: hmac-sha256\n   secret: {SECRET}\n\
+         remote:\n - id: primary\n   address: 127.0.0.1@{from}\n   key: one.key\n\
+         acl:\n - id: told\n   key: one.key\n   action: notify\n - id: any\n   address: 127.0.0.1\n   action: transfer\n\
+         zone:\n - domain: bl.example\n   storage: \"{to}\"\n   file: bl.zone\n   master: primary\n   acl: [told, any]\n"
+    );
+    (text, vec!["knotd", "-c"])
+}
+
+/// A list of so many addresses, from the one with this number on.
+fn list(first: u32, count: u32) -> String {
+    let line = |n: u32| {
+        let address = Ipv4Addr::from(0x0a00_0001 + n * 7);
+        format!("{address} :2:address {n} is listed\n")
+    };
+    (first..first + count).map(line).collect()
+}
+
+/// Serves `bl.example` to who has the key, and tells the secondary.
+fn primary(secondary: SocketAddr) -> Daemon {
+    let setup = Setup::new();
+    setup.write("list", list(0, 2000));
+    setup.write("secret", SECRET);
+    fs::set_permissions(setup.path("secret"), Permissions::from_mode(0o600)).expect("it is ours");
+    setup.configure(
+        "",
+        &format!(
+            "[[key]]\nname = \"one.key\"\nsecret-file = \"secret\"\n\
+             [[dataset]]\nname = \"list\"\ntype = \"ip4set\"\nfiles = [\"list\"]\nns = [\"ns.example\"]\n\
+             [[zone]]\nname = \"bl.example\"\ndatasets = [\"list\"]\ntransfer = [\"key:one.key\"]\n\
+             notify = [\"{secondary}@one.key\"]\n"
+        ),
+    );
+    setup.start()
+}
+
+/// The records of `bl.example`, as the server gives them.
+fn records(addr: SocketAddr, key: &str) -> BTreeSet<String> {
+    let shown = dig(addr, &format!("{key} +noall +answer bl.example AXFR"));
+    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    shown.0.lines().filter(|line| line.contains("\tIN\t")).map(words).collect()
+}
+
+/// The bytes of the transfers, of those that have all of these words in their line of the log.
+fn sent(daemon: &Daemon, words: &[&str]) -> Vec<u64> {
+    let words = [words, &["event=\"transfer-sent\""]].concat();
+    let bytes = |line: &String| {
+        let (before, _) = line.split_once(" bytes")?;
+        before.rsplit(' ').next()?.parse().ok()
+    };
+    daemon.log_lines(&words).iter().filter_map(bytes).collect()
+}
+
+fn follows(program: Program) {
+    let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+    let daemon = primary(addr);
+    let secondary = Secondary::start(program, addr, daemon.addr());
+    secondary.expect("1.0.0.10.bl.example A", &["127.0.0.2"], &daemon);
+    // One in a hundred goes, and as many come. The refresh of the zone is an hour.
+    for (first, gone, new) in [(20, "1.0.0.10", "54.55.0.10"), (40, "141.0.0.10", "194.55.0.10")] {
+        daemon.write("list", list(first, 2000));
+        secondary.expect(&format!("{new}.bl.example A"), &["127.0.0.2"], &daemon);
+        secondary.expect(&format!("{gone}.bl.example A"), &[], &daemon);
+    }
+    let key = format!("-y hmac-sha256:one.key:{SECRET}");
+    let (own, copy) = (records(daemon.addr(), &key), records(addr, ""));
+    assert!(own.len() > 4000, "{} records", own.len());
+    assert_eq!(own, copy, "what the secondary has");
+    let (whole, changes) = (sent(&daemon, &["serial"]), sent(&daemon, &["its changes since"]));
+    let (whole, most) = (whole.iter().max(), changes.iter().max());
+    let is_small = whole.zip(most).is_some_and(|(whole, most)| most * 20 < *whole);
+    assert!(is_small && changes.len() >= 2, "{changes:?} of {whole:?}:\n{}", daemon.log());
+    daemon.expect_log(&["event=\"secondary-notified\"", "bl.example"], SOON);
+}
+
+#[test]
+fn nsd_follows_a_list_by_its_changes() {
+    follows(nsd);
+}
+
+#[test]
+fn bind_follows_a_list_by_its_changes() {
+    follows(bind);
+}
+
+#[test]
+fn knot_follows_a_list_by_its_changes() {
+    follows(knot);
+}
+
+#[test]
+fn a_zone_is_for_who_has_its_key() {
+    let daemon = primary((Ipv4Addr::LOCALHOST, free_port()).into());
+    let key = format!("-y hmac-sha256:one.key:{SECRET}");
+    let shown = dig(daemon.addr(), &format!("{key} bl.example AXFR"));
+    assert!(shown.0.contains("XFR size") && !shown.0.contains("verify"), "{shown:?}");
+    let other = format!("-y hmac-sha256:one.key:{}", SECRET.replace("MDE", "MDA"));
+    for (how, word) in [("", "Transfer failed"), (&*other, "BADSIG")] {
+        let shown = dig(daemon.addr(), &format!("{how} bl.example AXFR"));
+        assert!(shown.0.contains(word) && !shown.0.contains("XFR size"), "{shown:?}");
+    }
+    daemon.expect_log(&["event=\"transfer-refused\"", "BADSIG", "same key"], SOON);
+    // Over UDP, the serial alone is told; over TCP, who has it already gets no more.
+    let serial = daemon.serial("bl.example");
+    let udp = dig(daemon.addr(), &format!("+notcp {key} bl.example IXFR=1"));
+    assert!(udp.0.contains(&serial.to_string()) && !udp.0.contains("127.0.0.2"), "{udp:?}");
+    let current = dig(daemon.addr(), &format!("{key} bl.example IXFR={serial}"));
+    assert!(current.0.contains("XFR size: 1 records"), "{current:?}");
+}
+
+#[test]
+fn a_secondary_that_does_not_take_the_word_is_told_of() {
+    let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+    let secondary = Secondary::start(
+        |addr, primary, folder| {
+            let (text, arguments) = nsd(addr, primary, folder);
+            (
+                text.replace("allow-notify: 127.0.0.1 one.key", "allow-notify: 127.0.0.2 NOKEY"),
+                arguments,
+            )
+        },
+        addr,
+        addr,
+    );
+    assert!(wait_until(SOON, || secondary.ask("version.server CH TXT").0.contains("status")));
+    let daemon = primary(addr);
+    daemon.expect_log(&["event=\"secondary-not-notified\"", "bl.example", "next refresh"], SOON);
+}
+
+/// A secondary that knows of the catalog zone alone.
+fn bind_by_catalog(
+    addr: SocketAddr,
+    primary: SocketAddr,
+    folder: &Path,
+) -> (String, Vec<&'static str>) {
+    let (text, arguments) = bind(addr, primary, folder);
+    let from = primary.port();
+    let catalogs = format!(
+        "catalog-zones {{ zone \"catalog.example\" default-primaries {{ 127.0.0.1 port {from} key one.key; }}\n \
+         in-memory yes min-update-interval 1; }}; }};\n"
+    );
+    let text = text.replacen("}; };\n", &format!("}}; {catalogs}"), 1);
+    (
+        text.replace("\"bl.example\"", "\"catalog.example\"").replace("bl.zone", "catalog.zone"),
+        arguments,
+    )
+}
+
+/// The same.
+fn knot_by_catalog(
+    addr: SocketAddr,
+    primary: SocketAddr,
+    folder: &Path,
+) -> (String, Vec<&'static str>) {
+    let (text, arguments) = knot(addr, primary, folder);
+    let (before, _) = text.split_once("zone:\n").expect("it has zones");
+    let to = folder.display();
+    let text = format!(
+        "{before}template:\n - id: member\n   storage: \"{to}\"\n   master: primary\n   acl: [told, any]\n\
+         zone:\n - domain: catalog.example\n   storage: \"{to}\"\n   master: primary\n   acl: told\n   \
+         catalog-role: interpret\n   catalog-template: member\n"
+    );
+    (text, arguments)
+}
+
+fn sets_itself_up(program: Program) {
+    let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+    let daemon = primary(addr);
+    let text = fs::read_to_string(daemon.path("dnsbld.toml")).expect("it was written");
+    let catalog = format!(
+        "{text}[catalog-zone]\nname = \"catalog.example\"\ntransfer = [\"key:one.key\"]\n\
+         notify = [\"{addr}@one.key\"]\n"
+    );
+    daemon.write("dnsbld.toml", &catalog);
+    daemon.reload();
+    let secondary = Secondary::start(program, addr, daemon.addr());
+    secondary.expect("1.0.0.10.bl.example A", &["127.0.0.2"], &daemon);
+    // A second zone comes, and the first one goes.
+    let other =
+        "[[zone]]\nname = \"other.example\"\ndatasets = [\"list\"]\ntransfer = [\"key:one.key\"]\n";
+    daemon.write("dnsbld.toml", format!("{catalog}{other}"));
+    daemon.reload();
+    secondary.expect("1.0.0.10.other.example A", &["127.0.0.2"], &daemon);
+    let gone = catalog.replace("name = \"bl.example\"", "name = \"other.example\"");
+    daemon.write("dnsbld.toml", gone);
+    daemon.reload();
+    let is_gone = || secondary.ask("bl.example SOA").is("REFUSED");
+    assert!(wait_until(SOON, is_gone), "{:?}\n{}", secondary.ask("bl.example SOA"), daemon.log());
+    assert_eq!(secondary.ask("1.0.0.10.other.example A").data(), ["127.0.0.2"]);
+}
+
+#[test]
+fn bind_sets_itself_up_by_the_catalog_zone() {
+    sets_itself_up(bind_by_catalog);
+}
+
+#[test]
+fn knot_sets_itself_up_by_the_catalog_zone() {
+    sets_itself_up(knot_by_catalog);
+}
