@@ -3,3 +3,4 @@
 mod master;
 mod random;
 mod servers;
+mod transfer;
