@@ -169,3 +169,25 @@ fn quotas_bound_clients_and_keys_over_reloads() {
     let quotas = json(&server, &["stats", "--interval", "0"])["quotas"].clone();
     assert_eq!(quotas, serde_json::json!({"free": 1, "paid": 2}));
 }
+
+#[test]
+fn misconfigured_clients_are_told_by_the_real_server() {
+    let setup = Setup::new();
+    fs::write(setup.path("list"), "192.0.2.1\n").expect("our folder");
+    let dataset = "[[dataset]]\nname = \"list\"\ntype = \"ip4set\"\nfiles = [\"list\"]\n";
+    let zone = "[[zone]]\nname = \"bl.test\"\ndatasets = [\"list\"]\n";
+    setup.configure("workers = 1", &format!("{dataset}{zone}"));
+    let server = setup.start();
+    let client = server.client();
+    let is_told = || {
+        (0..300).for_each(|_| {
+            client.ask("mail.example.org.bl.test", RecordType::A).expect("a reply");
+        });
+        let stats = json(&server, &["stats", "--interval", "0"]);
+        let first = &stats["top"]["misconfigured"][0];
+        first["client"] == "127.0.0.1"
+            && first["fault"] == "name-in-address-zone"
+            && first["example"] == "mail.example.org.bl.test"
+    };
+    assert!(wait_until(LIMIT, is_told));
+}

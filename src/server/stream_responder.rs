@@ -87,7 +87,7 @@ impl<A: AnswerFn> StreamResponder<A> {
             self.recorder.took(start.elapsed());
         }
         if tops.pick(1, request.now).is_some() {
-            tops.take(&request, buffer);
+            tops.take(&catalog, &request, buffer);
         }
         self.recorder.log(&catalog, &request, outcome, buffer, || Ends {
             client: (client, peer.port()).into(),

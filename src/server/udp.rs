@@ -238,11 +238,12 @@ impl<A: AnswerFn> Worker<A> {
     fn take_top(&mut self, index: usize, now: u64) {
         let Some(exchange) = self.batch.exchange(index) else { return };
         let Some(client) = exchange.sender.client() else { return };
-        let (proxies, peer) = (self.catalog.load().proxies(), (client, exchange.sender.port()));
-        let origin = proxies::of_datagram(proxies, peer.into(), exchange.query);
+        let catalog: &Catalog = self.catalog.load();
+        let peer = (client, exchange.sender.port());
+        let origin = proxies::of_datagram(catalog.proxies(), peer.into(), exchange.query);
         let Ok((client, query)) = origin else { return };
         let (client, transport) = (client.ip(), Transport::Udp);
-        self.tops.take(&Request { query, client, transport, now }, exchange.reply);
+        self.tops.take(catalog, &Request { query, client, transport, now }, exchange.reply);
     }
 
     /// Answers the queries of the batch before `end`, at that time in seconds since 1970. One function, so that

@@ -3,7 +3,7 @@
 use super::super::sample::{rate, scaled};
 use super::view::{Section, Sort, View};
 use crate::stats::report::ZoneStats;
-use crate::stats::top::{TopClient, TopKey};
+use crate::stats::top::{TopClient, TopKey, TopMisconfigured};
 use crate::status::{Severity, Status};
 use crate::util::text::{age, counted, table};
 use std::fmt::Write as _;
@@ -197,6 +197,7 @@ fn rows(view: &View, section: Section) -> Vec<Line> {
         Section::Listed => keys("listed", &top.listed),
         Section::Unlisted => keys("not listed", &top.unlisted),
         Section::Clients => clients(&top.clients),
+        Section::Misconfigured => misconfigured(&top.misconfigured),
         Section::Datasets => datasets(status),
         Section::Events => events(status),
     }
@@ -266,6 +267,15 @@ fn keys(title: &str, keys: &[TopKey]) -> Vec<Line> {
 fn clients(clients: &[TopClient]) -> Vec<Line> {
     let row = |it: &TopClient| [it.client.clone(), rate(it.per_second), percent(it.share)];
     lines(["client", "queries/s", "share"], clients.iter().map(row).collect(), 1, |_| false)
+}
+
+fn misconfigured(clients: &[TopMisconfigured]) -> Vec<Line> {
+    let row = |it: &TopMisconfigured| {
+        let (client, fault, example) = (it.client.clone(), it.fault.clone(), it.example.clone());
+        [client, fault, example, rate(it.per_second), percent(it.share)]
+    };
+    let head = ["asks wrongly", "fault", "such as", "queries/s", "share"];
+    lines(head, clients.iter().map(row).collect(), 3, |_| false)
 }
 
 fn percent(share: f64) -> String {

@@ -37,6 +37,8 @@ pub(super) enum Section {
     Unlisted,
     /// The clients, those that ask most first.
     Clients,
+    /// The clients that ask wrongly.
+    Misconfigured,
     /// The states of the datasets.
     Datasets,
     /// The newest events.
@@ -44,8 +46,15 @@ pub(super) enum Section {
 }
 
 impl Section {
-    pub(super) const ALL: [Self; 6] =
-        [Self::Zones, Self::Listed, Self::Unlisted, Self::Clients, Self::Datasets, Self::Events];
+    pub(super) const ALL: [Self; 7] = [
+        Self::Zones,
+        Self::Listed,
+        Self::Unlisted,
+        Self::Clients,
+        Self::Misconfigured,
+        Self::Datasets,
+        Self::Events,
+    ];
 }
 
 /// An order of the zones.

@@ -161,7 +161,7 @@ impl<A: AnswerFn> Worker<A> {
             let server = fallback.address;
             self.recorder.log(catalog, &request, outcome, reply, || Ends { client, server });
             if top == Some(index) {
-                self.tops.take(&request, reply);
+                self.tops.take(catalog, &request, reply);
             }
             let (len, wait) = match outcome {
                 Outcome::Respond(len) => (len, None),

@@ -5,16 +5,18 @@
 //! tables are read, a worker passes its query over.
 
 mod heavy;
+mod misconfigured;
 mod name;
 mod report;
 mod sampler;
 
-pub use report::{TopClient, TopKey, TopReport};
+pub use report::{TopClient, TopKey, TopMisconfigured, TopReport};
 pub use sampler::TopSampler;
 
 use crate::config;
-use crate::engine::Request;
+use crate::engine::{Catalog, Request};
 use heavy::HeavyHitters;
+use misconfigured::{Misconfiguration, Misconfigured};
 use name::NameKey;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -48,6 +50,7 @@ struct Tables {
     listed: HeavyHitters<NameKey>,
     unlisted: HeavyHitters<NameKey>,
     clients: HeavyHitters<IpAddr>,
+    misconfigured: HeavyHitters<Misconfigured>,
 }
 
 /// What is kept.
@@ -75,6 +78,7 @@ impl Default for Tables {
             listed: HeavyHitters::new(ROOM, HALF_LIFE),
             unlisted: HeavyHitters::new(ROOM, HALF_LIFE),
             clients: HeavyHitters::new(ROOM, HALF_LIFE),
+            misconfigured: HeavyHitters::new(ROOM, HALF_LIFE),
         }
     }
 }
@@ -95,6 +99,7 @@ impl Tops {
                 tables.listed.clear();
                 tables.unlisted.clear();
                 tables.clients.clear();
+                tables.misconfigured.clear();
             }
         }
     }
@@ -113,7 +118,14 @@ impl Tops {
     }
 
     /// Adds a query that stands for `weight` of them. `reply` starts with the answer, if there was one.
-    fn add(&self, worker: usize, weight: f64, request: &Request<'_>, reply: &[u8]) {
+    fn add(
+        &self,
+        worker: usize,
+        weight: f64,
+        catalog: &Catalog,
+        request: &Request<'_>,
+        reply: &[u8],
+    ) {
         let Some(mut tables) = self.0.workers.get(worker).and_then(|tables| tables.try_lock().ok())
         else {
             return;
@@ -130,6 +142,10 @@ impl Tops {
         };
         tables.clients.add(client, hash, weight, request.now);
         let Some(name) = NameKey::of(request.query) else { return };
+        if let Some(fault) = Misconfiguration::of(catalog, name.wire()) {
+            let key = Misconfigured { client, fault, example: name };
+            tables.misconfigured.add(key, hash ^ fault as u64, weight, request.now);
+        }
         let is_listed = has_records(reply) && answers(reply, request.query, name);
         let table = if is_listed { &mut tables.listed } else { &mut tables.unlisted };
         table.add(name, xxh3_64(name.wire()), weight, request.now);

@@ -1,6 +1,7 @@
 //! What all workers have seen, in words.
 
 use super::heavy::Heavy;
+use super::misconfigured::Misconfigured;
 use super::name::NameKey;
 use super::{HALF_LIFE, Mode, NETWORK_BITS, Tops};
 use crate::wire::name::NameBuf;
@@ -24,6 +25,9 @@ pub struct TopReport {
     pub unlisted: Vec<TopKey>,
     /// The clients.
     pub clients: Vec<TopClient>,
+    /// The clients that ask wrongly, for certain.
+    #[serde(default)]
+    pub misconfigured: Vec<TopMisconfigured>,
 }
 
 /// A key that is asked for.
@@ -47,6 +51,21 @@ pub struct TopClient {
     /// The queries a second, for the last minutes.
     pub per_second: f64,
     /// The share of all queries.
+    pub share: f64,
+}
+
+/// A client, or a network of clients, that asks what nobody asks who is set up well.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct TopMisconfigured {
+    /// The address, or the prefix.
+    pub client: String,
+    /// What is wrong: `doubled-suffix`, `unreversed-address` or `name-in-address-zone`.
+    pub fault: String,
+    /// The first name that it asked for so.
+    pub example: String,
+    /// Such queries a second, for the last minutes.
+    pub per_second: f64,
+    /// Their share of all queries.
     pub share: f64,
 }
 
@@ -87,15 +106,19 @@ impl Tops {
         if self.has(Mode::Off) {
             return TopReport::default();
         }
-        let (mut listed, mut unlisted, mut clients) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut listed, mut unlisted) = (Vec::new(), Vec::new());
+        let (mut clients, mut misconfigured) = (Vec::new(), Vec::new());
         for mut tables in self.tables() {
             let copy = |(heavies, total): (&[Heavy<NameKey>], f64)| (heavies.to_vec(), total);
             listed.push(copy(tables.listed.look(now)));
             unlisted.push(copy(tables.unlisted.look(now)));
             let (heavies, total) = tables.clients.look(now);
             clients.push((heavies.to_vec(), total));
+            let (heavies, total) = tables.misconfigured.look(now);
+            misconfigured.push((heavies.to_vec(), total));
         }
         let (listed, unlisted, clients) = (Sum::of(listed), Sum::of(unlisted), Sum::of(clients));
+        let misconfigured = Sum::of(misconfigured);
         let total = clients.total.max(f64::MIN_POSITIVE);
         // The sum of what has decayed, where each second adds one.
         let seconds = now.saturating_sub(self.0.since).max(1) as f64;
@@ -105,12 +128,20 @@ impl Tops {
             TopKey { zone, key, per_second: weight / decayed, share: weight / total }
         };
         let is_anonymised = self.has(Mode::Anonymised);
+        let print = |client: IpAddr| match client {
+            client if !is_anonymised => client.to_string(),
+            IpAddr::V4(client) => format!("{client}/{}", NETWORK_BITS.0),
+            IpAddr::V6(client) => format!("{client}/{}", NETWORK_BITS.1),
+        };
         let client = |(client, weight): (IpAddr, f64)| TopClient {
-            client: match client {
-                client if !is_anonymised => client.to_string(),
-                IpAddr::V4(client) => format!("{client}/{}", NETWORK_BITS.0),
-                IpAddr::V6(client) => format!("{client}/{}", NETWORK_BITS.1),
-            },
+            client: print(client),
+            per_second: weight / decayed,
+            share: weight / total,
+        };
+        let at_fault = |(key, weight): (Misconfigured, f64)| TopMisconfigured {
+            client: print(key.client),
+            fault: key.fault.word().to_owned(),
+            example: text(key.example.wire()),
             per_second: weight / decayed,
             share: weight / total,
         };
@@ -121,15 +152,19 @@ impl Tops {
             listed: listed.heaviest().into_iter().map(key).filter(is_entry).collect(),
             unlisted: unlisted.heaviest().into_iter().map(key).collect(),
             clients: clients.heaviest().into_iter().map(client).collect(),
+            misconfigured: misconfigured.heaviest().into_iter().map(at_fault).collect(),
         }
     }
+}
+
+/// A name in wire form, as people write it.
+fn text(wire: &[u8]) -> String {
+    NameBuf::from_wire(wire).map(|name| name.to_string()).unwrap_or_default()
 }
 
 /// The zone and the key of a name in wire form and lower case: an address where the name is one reversed
 /// (RFC 5782 section 2.1).
 fn split(wire: &[u8], zones: &[&NameBuf]) -> (Option<String>, String) {
-    let text =
-        |wire: &[u8]| NameBuf::from_wire(wire).map(|name| name.to_string()).unwrap_or_default();
     let labels = |apex: &NameBuf| wire.len() - apex.as_wire().len();
     let below = zones.iter().filter(|zone| is_below(wire, zone.as_wire()));
     let Some(zone) = below.min_by_key(|zone| labels(zone)) else { return (None, text(wire)) };

@@ -1,7 +1,7 @@
 //! Which queries a worker looks at.
 
 use super::Tops;
-use crate::engine::Request;
+use crate::engine::{Catalog, Request};
 
 /// As many queries a worker looks at in a second, or all if there are not more.
 const PER_SECOND: u32 = 64;
@@ -87,9 +87,9 @@ impl TopSampler {
     /// Counts the query that was picked. `reply` starts with the answer, if there was one.
     #[cold]
     #[inline(never)]
-    pub fn take(&mut self, request: &Request<'_>, reply: &[u8]) {
+    pub fn take(&mut self, catalog: &Catalog, request: &Request<'_>, reply: &[u8]) {
         let weight = std::mem::take(&mut self.since) as f64;
-        self.tops.add(self.worker, weight, request, reply);
+        self.tops.add(self.worker, weight, catalog, request, reply);
     }
 }
 

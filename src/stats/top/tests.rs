@@ -19,7 +19,7 @@ fn ask(tops: &Tops, worker: usize, client: &str, name: &str, records: u8, weight
     let (client, transport) = (client.parse().unwrap(), Transport::Udp);
     let request = Request { query: &query, client, transport, now: 1000 };
     let answer = message(name, records);
-    tops.add(worker, weight, &request, &answer);
+    tops.add(worker, weight, &Catalog::default(), &request, &answer);
 }
 
 fn tops(workers: usize, settings: Top, since: u64) -> Tops {
@@ -121,4 +121,30 @@ fn an_answer_to_another_query_makes_no_key_listed() {
     assert!(!answers(&changed(2), &query, name), "it is a query");
     assert!(!answers(&changed(13), &query, name), "its name");
     assert!(!has_records(&message("bl.example", 0)) && !has_records(b""));
+}
+
+#[test]
+fn clients_that_ask_wrongly_are_told_by_fault_with_the_first_name() {
+    let tops = tops(2, FULL, 999);
+    let catalog = misconfigured::tests::catalog();
+    for (worker, client, name, weight) in [
+        (0, "192.0.2.7", "mail.example.org.bl.test", 4.0),
+        (1, "192.0.2.7", "www.example.org.bl.test", 2.0),
+        (1, "192.0.2.7", "7.2.0.192.bl.test.bl.test", 1.0),
+        (1, "192.0.2.8", "7.2.0.192.bl.test", 3.0),
+    ] {
+        let query = message(name, 0);
+        let (client, transport) = (client.parse().unwrap(), Transport::Udp);
+        let request = Request { query: &query, client, transport, now: 1000 };
+        tops.add(worker, weight, &catalog, &request, &message(name, 0));
+    }
+    let told: Vec<_> =
+        report(&tops).misconfigured.into_iter().map(|it| (it.client, it.fault, it.share)).collect();
+    let client = || "192.0.2.7".to_owned();
+    let want = [
+        (client(), "name-in-address-zone".to_owned(), 0.6),
+        (client(), "doubled-suffix".to_owned(), 0.1),
+    ];
+    assert_eq!(told, want);
+    assert_eq!(report(&tops).misconfigured[1].example, "7.2.0.192.bl.test.bl.test");
 }

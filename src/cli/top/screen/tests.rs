@@ -63,6 +63,13 @@ fn view() -> View {
                 per_second: 40.0,
                 share: 0.8,
             }],
+            misconfigured: vec![TopMisconfigured {
+                client: "192.0.2.9".to_owned(),
+                fault: "doubled-suffix".to_owned(),
+                example: "2.0.0.127.a.example.a.example".to_owned(),
+                per_second: 3.0,
+                share: 0.06,
+            }],
         },
         ..StatsReport::default()
     };
@@ -93,6 +100,8 @@ not listed         zone       queries/s  share
 elsewhere.example  (no zone)        0.5  1.0 %
 client        queries/s   share
 198.51.100.7         40  80.0 %
+asks wrongly  fault           such as                        queries/s  share
+192.0.2.9     doubled-suffix  2.0.0.127.a.example.a.example        3.0  6.0 %
 dataset  state  entries    accepted
 list     live         2  10 min ago
 events, the newest first
