@@ -67,7 +67,7 @@ fn question() -> Vec<u8> {
 /// A request by choices: signed, and then perhaps changed.
 fn compose(input: &mut Input<'_>) -> Vec<u8> {
     let mut message = question();
-    if input.byte() % 3 == 0 {
+    if input.byte().is_multiple_of(3) {
         message.extend(b"\0\0\x29\x04\xd0\0\0\x80\0\0\0");
         message[11] += 1;
     }

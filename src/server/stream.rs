@@ -165,7 +165,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, A: AnswerFn> Connection<S, A> {
                     sleep(wait).await;
                     self.output = delayed;
                 }
-                Reply::Transfer(transfer) => self.send_zone(transfer).await?,
+                Reply::Transfer(transfer) => self.send_zone(*transfer).await?,
             }
             if self.output.len() > FLUSH_ABOVE {
                 self.flush().await?;

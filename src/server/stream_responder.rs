@@ -39,7 +39,7 @@ pub(super) enum Reply {
     /// Send nothing: no bytes were appended.
     Nothing,
     /// Send these messages: no bytes were appended.
-    Transfer(Transfer),
+    Transfer(Box<Transfer>),
 }
 
 struct Inner {
@@ -76,7 +76,7 @@ impl<A: AnswerFn> StreamResponder<A> {
         let catalog = self.catalog.load();
         let transfer = self.transfers.as_ref().and_then(|all| all.answer(&catalog, &request));
         if let Some(transfer) = transfer {
-            return Reply::Transfer(transfer);
+            return Reply::Transfer(Box::new(transfer));
         }
         // A panic of the engine costs its connection; the state is still a valid value.
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);

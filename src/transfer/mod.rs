@@ -58,12 +58,15 @@ pub struct Transfers {
     teller: Teller,
 }
 
+/// Refusals by the zone they are of.
+type Told = HashSet<(Vec<u8>, TransferRefusal)>;
+
 /// Tells what becomes of transfers.
 #[derive(Clone)]
 struct Teller {
     sink: Arc<dyn EventSink>,
     /// The refusals that were told, each until a transfer of the zone begins.
-    told: Arc<Mutex<HashSet<(Vec<u8>, TransferRefusal)>>>,
+    told: Arc<Mutex<Told>>,
 }
 
 impl Transfers {

@@ -19,7 +19,7 @@ pub enum Proof {
     /// Who sent it has the [key](Signer::key), and its answers must be signed.
     Signed(Signer),
     /// Its signature does not hold.
-    Refused(BadSignature),
+    Refused(Box<BadSignature>),
 }
 
 /// Why a signature does not hold.
@@ -55,7 +55,7 @@ pub fn open(message: &[u8], keys: &TsigKeys, now: u64) -> Proof {
     let is_its = |key: &&Arc<TsigKey>| key.algorithm().wire() == record.algorithm.as_wire();
     let refusal = |cause| {
         let (key, algorithm) = (record.key.clone(), record.algorithm.clone());
-        Proof::Refused(BadSignature { key, algorithm, original_id, now, cause })
+        Proof::Refused(Box::new(BadSignature { key, algorithm, original_id, now, cause }))
     };
     let Some(key) = keys.find(&record.key).filter(is_its) else { return refusal(Cause::Key) };
     // RFC 8945 section 5.2.2.1: a part of a MAC is as good, if it is long enough.

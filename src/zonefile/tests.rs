@@ -17,7 +17,7 @@ mod syntax;
 #[allow(dead_code)]
 #[path = "../../fuzz/targets/address_listing.rs"]
 mod address_listing;
-#[allow(dead_code)]
+#[allow(clippy::duplicate_mod, dead_code)]
 #[path = "../../fuzz/targets/input.rs"]
 mod input;
 #[allow(dead_code)]
