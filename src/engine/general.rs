@@ -16,7 +16,7 @@ use crate::wire::{
 use crate::zone::key::TestPoint;
 use crate::zone::lookup::{Found, Match, View, Weighed, is_at_or_above_subzone, views};
 use crate::zone::{
-    Catalog, CompiledZone, Dataset, HealthName, Overrides, Scoring, Unlisted, ZoneMatch,
+    Catalog, CompiledZone, Counters, Dataset, HealthName, Overrides, Scoring, Unlisted, ZoneMatch,
 };
 use std::mem;
 use std::time::Duration;
@@ -88,7 +88,14 @@ fn respond<'c>(
     if query.edns.is_some_and(|edns| edns.version != 0) {
         return refuse(counters, writer, Rcode::BadVers, Reason::BadVers);
     }
-    let is_truncated = |verdict: &Verdict<'_>| verdict.restriction == Restriction::Truncate;
+    // A dry run counts what would be cut short here, and nothing else.
+    let worker = state.worker;
+    let is_truncated = |verdict: &Verdict<'_>, counters: &Counters| {
+        if verdict.is_spared && verdict.restriction < Restriction::Truncate {
+            counters.count_spared(worker);
+        }
+        verdict.restriction == Restriction::Truncate
+    };
     let explain = |writer: &mut ResponseWriter<'_>, error| {
         if catalog.explains() {
             writer.explain(error);
@@ -100,7 +107,7 @@ fn respond<'c>(
         refuse(counters, writer, Rcode::NoError, Reason::RateLimited)
     };
     if query.class != Class::IN && query.class != Class::ANY {
-        if is_truncated(&verdict) {
+        if is_truncated(&verdict, counters) {
             return truncate(counters, writer);
         }
         return match compose::chaos(catalog, query, &mut writer) {
@@ -137,7 +144,7 @@ fn respond<'c>(
     if verdict.restriction == Restriction::Ignore {
         return Answered { counters, qtype, reason: Reason::Ignored, outcome: Outcome::Drop };
     }
-    if is_truncated(&verdict) {
+    if is_truncated(&verdict, counters) {
         return truncate(counters, writer);
     }
     if !cookie.is_accepted() {

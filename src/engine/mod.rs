@@ -207,14 +207,10 @@ fn answer_by<const FAST: bool>(
             Verdict::default()
         }
     };
-    let is_spared = verdict.is_spared;
     let answered = match catalog.keys().is_empty() {
         true => general::answer(catalog, state, request, verdict, cookie, out),
         false => signed::answer(catalog, state, request, verdict, cookie, out),
     };
-    if is_spared {
-        answered.counters.count_spared(state.worker);
-    }
     // As by rbldnsd, an empty message is not counted: a socket that is shut down gives one, too.
     if request.query.is_empty() {
         return Outcome::Drop;

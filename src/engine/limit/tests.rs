@@ -250,4 +250,11 @@ fn a_dry_run_counts_and_changes_no_answer() {
     }
     let figures = catalog.zones()[0].counters.figures();
     assert_eq!((figures.spared, figures.queries(Reason::RateLimited)), (3, 0));
+    // What the limit would leave as it is does not count.
+    for query in [&query("elsewhere.test", 1, 1, None)[..], b"no query", b""] {
+        let _ = ask(&catalog, &mut state, Transport::Udp, query);
+    }
+    assert_eq!(catalog.counters().figures().spared, 0);
+    let _ = ask(&catalog, &mut state, Transport::Udp, &query("version.bind", 16, 3, None));
+    assert_eq!(catalog.counters().figures().spared, 1);
 }
