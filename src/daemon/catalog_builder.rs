@@ -62,10 +62,10 @@ pub(super) fn build(
         .with_rate_limit(rate_limit(server, statistics.workers()))
 }
 
-/// What each of the workers of an address lets clients ask.
+/// What each of the workers lets clients ask: a client comes to those of one address, or of the devices.
 fn rate_limit(server: &config::Server, workers: Workers) -> Option<RateLimit> {
     let config::RateLimit { queries_per_second, burst, dry_run, exempt } = &server.rate_limit;
-    let workers = workers.udp.div_ceil(server.listen.len().max(1)).max(1);
+    let workers = workers.udp.div_ceil(server.listen.len().max(1)).max(workers.xdp);
     (*queries_per_second > 0)
         .then(|| RateLimit::new(*queries_per_second, *burst, *dry_run, exempt.clone(), workers))
 }
@@ -254,4 +254,32 @@ fn stand_in_soa(ns: Option<&Ns>, ttl: &TtlBounds) -> Soa {
 
 fn localhost() -> NameBuf {
     NameBuf::from_text(b"localhost").unwrap_or(NameBuf::ROOT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_gets_its_rate_from_the_workers_that_it_comes_to() {
+        let rate_limit_of = |udp, xdp, addresses| {
+            let listen = vec![([127, 0, 0, 1], 53).into(); addresses];
+            let limit =
+                config::RateLimit { queries_per_second: 8, burst: 16, ..Default::default() };
+            let server = config::Server { listen, rate_limit: limit, ..Default::default() };
+            let costs = |limit: RateLimit| limit.ip4_costs[0];
+            rate_limit(&server, Workers { udp, xdp, ..Workers::default() }).map(costs)
+        };
+        let cost_of_one = rate_limit_of(1, 0, 1).unwrap();
+        for ((udp, xdp, addresses), workers) in [
+            ((4, 0, 1), 4),
+            ((8, 0, 2), 4),
+            // A query comes by a socket or by a queue.
+            ((4, 1, 1), 4),
+            ((2, 4, 1), 4),
+            ((0, 0, 1), 1),
+        ] {
+            assert_eq!(rate_limit_of(udp, xdp, addresses), Some(workers * cost_of_one));
+        }
+    }
 }

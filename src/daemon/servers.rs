@@ -165,13 +165,8 @@ impl Bound {
     /// The workers that [`Servers::start`] will have.
     pub(super) fn workers(&self) -> Workers {
         Workers {
-            udp: self.udp.iter().map(Vec::len).sum::<usize>()
-                + self
-                    .xdp
-                    .iter()
-                    .flat_map(|(_, device)| device)
-                    .map(XdpDevice::queues)
-                    .sum::<usize>(),
+            udp: self.udp.iter().map(Vec::len).sum(),
+            xdp: self.xdp.iter().flat_map(|(_, device)| device).map(XdpDevice::queues).sum(),
             tcp: self.tcp.len(),
             tls: self.tls.as_ref().map_or(0, |(_, listeners)| listeners.len())
                 + usize::from(self.https.is_some()),

@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn what_was_counted_is_told_by_zone_and_in_all() {
-        let workers = Workers { udp: 1, tcp: 1, tls: 0 };
+        let workers = Workers { udp: 1, tcp: 1, ..Workers::default() };
         let mut statistics = Statistics::new(workers, 0);
         let zone = statistics.zone(&"bl.example".parse().unwrap());
         zone.count(0, QueryType::A, Reason::Answered, 40, 100);

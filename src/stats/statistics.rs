@@ -319,7 +319,8 @@ mod tests {
 
     /// Two zones, and queries of two workers.
     fn counted() -> (Statistics, [NameBuf; 2]) {
-        let mut statistics = Statistics::new(Workers { udp: 1, tcp: 1, tls: 0 }, 1000);
+        let mut statistics =
+            Statistics::new(Workers { udp: 1, tcp: 1, ..Workers::default() }, 1000);
         let zones = [name("a.test"), name("b.test")];
         let (a, b) = (statistics.zone(&zones[0]), statistics.zone(&zones[1]));
         a.count(0, QueryType::A, Reason::Answered, 40, 100);

@@ -8,6 +8,8 @@ use std::ops::Range;
 pub struct Workers {
     /// Those that answer over UDP: one for each socket.
     pub udp: usize,
+    /// Those that answer over UDP past the kernel's stack: one for each queue of a device.
+    pub xdp: usize,
     /// Those that answer over TCP: one for each listener.
     pub tcp: usize,
     /// Those that answer over TLS: one for each listener.
@@ -17,12 +19,13 @@ pub struct Workers {
 impl Workers {
     /// How many there are.
     pub fn all(self) -> usize {
-        self.udp + self.tcp + self.tls
+        self.udp + self.xdp + self.tcp + self.tls
     }
 
     /// The numbers of those that answer over this transport.
     pub fn over(self, transport: Transport) -> Range<usize> {
-        let Self { udp, tcp, tls } = self;
+        let Self { tcp, tls, .. } = self;
+        let udp = self.udp + self.xdp;
         match transport {
             Transport::Udp => 0..udp,
             Transport::Tcp => udp..udp + tcp,
@@ -37,7 +40,7 @@ mod tests {
 
     #[test]
     fn each_worker_answers_over_one_transport() {
-        let workers = Workers { udp: 3, tcp: 2, tls: 1 };
+        let workers = Workers { udp: 3, xdp: 2, tcp: 2, tls: 1 };
         let all = Transport::ALL.into_iter().flat_map(|transport| workers.over(transport));
         assert_eq!(all.collect::<Vec<_>>(), (0..workers.all()).collect::<Vec<_>>());
     }
