@@ -3,6 +3,7 @@
 use super::Dataset;
 use crate::listing::{Answer, AnswerId, AnswersBuilder};
 use ipnet::IpNet;
+use std::hash::{BuildHasher as _, RandomState};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -99,6 +100,8 @@ impl Quota {
             (QuotaSubject::Client { ip4, ip6 }, None) => prefix_hash(client, ip4, ip6),
             (QuotaSubject::Zone, _) => xxh3_64(apex),
         };
+        // Nobody can choose addresses or keys that fall into the buckets of another.
+        let hash = self.counts.0.hasher.hash_one(hash);
         !self.counts.take(hash, self.queries, now / self.period.max(1))
     }
 }
@@ -123,6 +126,8 @@ pub struct QuotaCounts(Arc<Counts>);
 
 #[derive(Debug)]
 struct Counts {
+    /// Its key is known to nobody.
+    hasher: RandomState,
     /// The number of the period that is counted.
     period: AtomicU64,
     /// Queries beyond the quota since the start.
@@ -134,7 +139,8 @@ struct Counts {
 impl Default for QuotaCounts {
     fn default() -> Self {
         let buckets = (0..ROOM).map(|_| AtomicU64::new(0)).collect();
-        Self(Arc::new(Counts { period: AtomicU64::new(0), beyond: AtomicU64::new(0), buckets }))
+        let (hasher, period, beyond) = Default::default();
+        Self(Arc::new(Counts { hasher, period, beyond, buckets }))
     }
 }
 
@@ -146,7 +152,7 @@ impl QuotaCounts {
 
     /// Counts a query for the subject with this hash in a period; false if there were that many before.
     pub(crate) fn take(&self, hash: u64, queries: u32, period: u64) -> bool {
-        let Counts { period: current, beyond, buckets } = &*self.0;
+        let Counts { period: current, beyond, buckets, .. } = &*self.0;
         if current.load(Ordering::Relaxed) != period
             && current.swap(period, Ordering::Relaxed) != period
         {

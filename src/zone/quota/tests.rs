@@ -44,6 +44,17 @@ proptest! {
     }
 }
 
+/// Who knows how subjects are hashed, but not the key of the server, displaces nobody.
+#[test]
+fn chosen_subjects_do_not_fall_into_the_buckets_of_another() {
+    let quota = quota(QuotaSubject::Key, 3);
+    let is_beyond = |key| quota.is_beyond(Some(key), ip("192.0.2.1"), b"\0", 0);
+    for other in 1..=100_u64 {
+        (0..3).for_each(|_| assert!(!is_beyond(other << 32 | 5), "{other}"));
+    }
+    assert!(!is_beyond(7 << 48 | 5));
+}
+
 #[test]
 fn workers_count_together() {
     let counts = QuotaCounts::default();
