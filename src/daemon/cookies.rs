@@ -22,9 +22,9 @@ impl CookieKeeper {
         sink: &dyn EventSink,
     ) -> anyhow::Result<Self> {
         let secrets = Self::default().read(server, lock, sink);
-        let secrets = secrets.with_context(|| {
-            let file = server.cookie_secrets.as_ref().map(|file| file.display().to_string());
-            format!("cookie secrets {}", file.unwrap_or_default())
+        let secrets = secrets.with_context(|| match &server.cookie_secrets {
+            Some(file) => format!("cookie secrets {}", file.display()),
+            None => "cookie secrets".to_owned(),
         })?;
         Ok(Self { secrets })
     }

@@ -17,13 +17,20 @@ const MAX_SIZE: u64 = 4096;
 pub enum CookieSecretsError {
     /// The system does not let it be read.
     #[error("it cannot be read: {0}")]
-    Unreadable(#[from] io::Error),
+    Unreadable(io::Error),
     /// A line is neither a secret nor a comment.
     #[error("line {0} is no secret, which has 32 hexadecimal digits")]
     Line(usize),
     /// There is another number of secrets than one or two.
     #[error("it has {0} secrets in place of one or two")]
     Count(usize),
+}
+
+/// Not its source, which the message tells already.
+impl From<io::Error> for CookieSecretsError {
+    fn from(error: io::Error) -> Self {
+        Self::Unreadable(error)
+    }
 }
 
 /// The file of a server's own secret in its state folder.
@@ -155,6 +162,14 @@ mod tests {
         ] {
             assert_eq!(parse(text.as_bytes()).unwrap_err().to_string(), want, "{text}");
         }
+    }
+
+    #[test]
+    fn what_the_system_says_is_told_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = anyhow::Error::new(read(&file_in(folder.path())).unwrap_err());
+        let told = format!("{error:#}");
+        assert_eq!(told, "it cannot be read: No such file or directory (os error 2)");
     }
 
     #[test]
