@@ -405,7 +405,7 @@ pub(crate) fn text(event: &Event) -> String {
         Event::ProxyHeaderMissing { proxy, transport, suppressed } => format!(
             "proxy {proxy}: no PROXY header of version 2 before a query over {}{}; it is dropped, because nobody \
              can tell whose it is; have the proxy send the header, or take it out of server.proxies",
-            transport_name(*transport),
+            transport.name().to_uppercase(),
             times(*suppressed)
         ),
         Event::CookieSecretsRefused { file, reason } => format!(
