@@ -58,7 +58,8 @@ impl Misconfiguration {
             labels.pop();
         }
         let apex: Vec<&[u8]> = Labels::of(zone.apex.as_wire()).collect();
-        if labels.ends_with(&apex) {
+        // Every name ends in that of the root.
+        if !apex.is_empty() && labels.ends_with(&apex) {
             return Some(Self::DoubledSuffix);
         }
         let key = name.get(..labels.iter().map(|label| label.len() + 1).sum())?;

@@ -104,6 +104,19 @@ fn what_no_client_that_is_set_up_well_asks_is_told_by_its_kind() {
     }
 }
 
+#[test]
+fn all_names_end_in_that_of_the_root() {
+    let addresses = Dataset { ip4: Some(Trie4::build(Vec::new())), ..Dataset::default() };
+    let catalog = Catalog::new(vec![zone(".", addresses, Vec::new())], Chaos::default());
+    for (text, want) in [
+        (".", None),
+        ("7.2.0.192", None),
+        ("mail.example.org", Some(Misconfiguration::NameInAddressZone)),
+    ] {
+        assert_eq!(Misconfiguration::of(&catalog, name(text).as_wire()), want, "{text}");
+    }
+}
+
 proptest! {
     #[test]
     fn who_asks_for_an_address_of_the_internet_as_he_should_is_not_told(bits: u32, site in 0x2000_u16..0x4000, rest: u128) {
