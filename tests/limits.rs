@@ -88,11 +88,14 @@ fn a_reflected_flood_of_large_texts_is_cut_to_the_size_of_the_queries() {
     let flood = Flood::run(open.addr(), Duration::from_millis(300));
     assert!(flood.factor() > 20.0 && flood.truncated == 0, "{flood:?}");
 
-    let server = serve("[limit]\nqueries-per-second = 20\nexempt = []\n");
+    // So few that a slow machine floods enough, too.
+    let server = serve("[limit]\nqueries-per-second = 5\nexempt = []\n");
+    let start = Instant::now();
     let flood = Flood::run(server.addr(), Duration::from_secs(3));
     assert!(flood.factor() < 1.5, "{} of {flood:?}", flood.factor());
     let whole = flood.answers - flood.truncated;
-    assert!((40..=40 + 4 * 20).contains(&whole), "{whole} of {flood:?}");
+    let seconds = start.elapsed().as_secs() as usize + 1;
+    assert!((10..=10 + seconds * 5).contains(&whole), "{whole} of {flood:?}");
 
     let stats = json(&server, &["stats", "--interval", "0"]);
     assert_eq!(stats["zones"][0]["limited"], flood.truncated, "{stats}");
