@@ -187,9 +187,9 @@ fn one_port_is_named_everywhere_and_no_zone_below_local() {
             let port = [":", "@", " port ", " -p "].iter().find_map(|sign| rest.strip_prefix(sign));
             let digits = |rest: &str| rest.bytes().take_while(u8::is_ascii_digit).count();
             let port = port.map_or("", |rest| &rest[..digits(rest)]);
-            // 8853 is DNS over TLS, 9153 HTTP.
+            // 8853 is DNS over TLS, 8443 over HTTPS, 9153 HTTP.
             assert!(
-                ["", "5300", "8853", "9153"].contains(&port),
+                ["", "5300", "8853", "8443", "9153"].contains(&port),
                 "127.0.0.1{}",
                 &rest[..30.min(rest.len())]
             );
