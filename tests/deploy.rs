@@ -165,6 +165,39 @@ fn programs_that_announce_addresses_take_the_configurations() {
     });
 }
 
+/// Regression: a site whose BIRD was started or configured again was not announced any more.
+#[test]
+fn bird_is_told_again_after_it_was_started_again() {
+    sealed(|| {
+        let setup = Setup::new();
+        let http = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        setup.write("list", "192.0.2.1\n");
+        setup.configure_lists(
+            &format!("[http]\nlisten = [\"{http}\"]"),
+            &[("l.test".to_owned(), "list".to_owned())],
+        );
+        let server = setup.start();
+        fs::create_dir("/run/bird").expect("/run is empty");
+        let bird = |log: &str| {
+            let mut command = Command::new("bird");
+            command.args(["-f", "-c", &format!("{DEPLOY}/anycast/bird.conf")]);
+            Process::start(&mut command, &server.path(log))
+        };
+        let is_up = || {
+            let shown = Command::new("birdc").args(["show", "protocols", "ready"]).output();
+            String::from_utf8_lossy(&shown.expect("it is there").stdout).contains(" up ")
+        };
+        let mut command = Command::new(format!("{DEPLOY}/anycast/announce"));
+        command.arg("bird").env("HEALTH", format!("http://{http}")).env("RISE", "1");
+        let first = bird("first");
+        let _announcer = Process::start(&mut command, &server.path("announcer"));
+        assert!(wait_until(LIMIT, is_up));
+        drop(first);
+        let _second = bird("second");
+        assert!(wait_until(LIMIT, is_up));
+    });
+}
+
 #[test]
 fn a_site_that_is_not_ready_is_announced_with_a_longer_path_and_a_dead_one_not_at_all() {
     let setup = Setup::new();
