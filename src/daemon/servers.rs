@@ -23,6 +23,7 @@ use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
+use tokio::task::JoinSet;
 
 /// How many ports are tried before it is an error that all are in use.
 const PORTS_TRIED: usize = 16;
@@ -51,19 +52,14 @@ impl Bound {
         bound.open_devices(&server.xdp);
         if let Some(tls) = &server.tls {
             let certificate = Arc::new(Certificate::load(&tls.certificate, &tls.key)?);
-            let listeners: Result<_, ListenError> =
-                tls.listen.iter().map(|&address| bound.listen(address)).collect();
-            bound.tls = Some((certificate, listeners?));
+            bound.tls = Some((certificate, bound.listen_all(&tls.listen)?));
             if !tls.https_listen.is_empty() {
-                let listeners: Result<_, ListenError> =
-                    tls.https_listen.iter().map(|&address| bound.listen(address)).collect();
-                bound.https = Some((PrivateListener::bind()?, listeners?));
+                let listeners = bound.listen_all(&tls.https_listen)?;
+                bound.https = Some((PrivateListener::bind()?, listeners));
             }
         }
         if let Some(http) = &server.http {
-            let listeners: Result<_, ListenError> =
-                http.listen.iter().map(|&address| bound.listen(address)).collect();
-            bound.http = listeners?;
+            bound.http = bound.listen_all(&http.listen)?;
         }
         bound.inherited.finish()?;
         Ok(bound)
@@ -129,8 +125,8 @@ impl Bound {
 
     /// Binds an address for TCP.
     pub(crate) fn add_tcp(&mut self, address: SocketAddr) -> Result<(), ListenError> {
-        let listener = self.listen(address)?;
-        self.tcp.push(listener);
+        let listeners = self.listen(address)?;
+        self.tcp.extend(listeners);
         Ok(())
     }
 
@@ -140,11 +136,22 @@ impl Bound {
         port.context("cannot tell the port of the private listener for HTTPS")
     }
 
-    fn listen(&mut self, address: SocketAddr) -> Result<TcpListener, ListenError> {
-        match self.inherited.take_tcp(address) {
-            Some(listener) => listen::tcp_inherited(address, listener),
-            None => listen::tcp(address),
+    fn listen_all(&mut self, addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, ListenError> {
+        let mut all = Vec::new();
+        for &address in addresses {
+            all.extend(self.listen(address)?);
         }
+        Ok(all)
+    }
+
+    /// One listener, or all those that another process has bound to the address: the kernel spreads connections over
+    /// them.
+    fn listen(&mut self, address: SocketAddr) -> Result<Vec<TcpListener>, ListenError> {
+        let inherited = self.inherited.take_tcp(address);
+        if inherited.is_empty() {
+            return listen::tcp(address).map(|listener| vec![listener]);
+        }
+        inherited.into_iter().map(|listener| listen::tcp_inherited(address, listener)).collect()
     }
 
     /// All sockets once more, for a server that takes the place of this one.
@@ -373,12 +380,9 @@ impl Servers {
     /// Stops to answer; what is under way is finished.
     pub(super) async fn stop(self) {
         drop(self.descriptors);
-        for server in self.tcp {
-            server.stop().await;
-        }
-        for server in self.tls.into_iter().chain(self.https) {
-            server.stop().await;
-        }
+        // At once: each may take a second.
+        let streams = self.tcp.into_iter().chain(self.tls).chain(self.https);
+        streams.map(StreamServer::stop).collect::<JoinSet<()>>().join_all().await;
         // They leave new queries to the sockets.
         for server in self.xdp {
             server.stop();

@@ -97,9 +97,9 @@ impl Inherited {
         self.take("UDP", address)
     }
 
-    /// The TCP socket of this address.
-    pub fn take_tcp(&mut self, address: SocketAddr) -> Option<TcpListener> {
-        self.take("TCP", address).pop().map(TcpListener::from)
+    /// The TCP sockets of this address.
+    pub fn take_tcp(&mut self, address: SocketAddr) -> Vec<TcpListener> {
+        self.take("TCP", address).into_iter().map(TcpListener::from).collect()
     }
 
     /// Closes what was not taken.
@@ -162,14 +162,18 @@ mod tests {
         sockets.add(vec![
             udp.try_clone().unwrap().into(),
             udp.into(),
+            tcp.try_clone().unwrap().into(),
             tcp.into(),
             connected.into(),
         ]);
         assert!(sockets.take_udp(elsewhere).is_empty());
-        assert!(sockets.take_tcp(address).is_none());
+        assert!(sockets.take_tcp(address).is_empty());
         let mapped = format!("[::ffff:127.0.0.1]:{}", address.port()).parse().unwrap();
         assert_eq!(sockets.take_udp(mapped).len(), 2);
-        assert_eq!(sockets.take_tcp(elsewhere).unwrap().local_addr().unwrap(), elsewhere);
+        // Regression: one was served, and connections to the other waited for ever.
+        let taken = sockets.take_tcp(elsewhere);
+        let bound: Vec<_> = taken.iter().map(|tcp| tcp.local_addr().unwrap()).collect();
+        assert_eq!(bound, [elsewhere; 2]);
         assert!(sockets.0.is_empty(), "a connection is no listener");
     }
 

@@ -71,6 +71,7 @@ impl Sockets {
     /// Adds what an address serves.
     pub(crate) fn add_listener(&mut self, address: SocketAddr, protocol: Protocol) {
         match self.listeners.iter_mut().find(|listener| listener.address == address) {
+            Some(listener) if listener.protocols.contains(&protocol) => {}
             Some(listener) => listener.protocols.push(protocol),
             None => self.listeners.push(ListenerStatus { address, protocols: vec![protocol] }),
         }
