@@ -46,7 +46,7 @@ const PATH: &str = "/dns-query";
 const REBUILD_PAUSE: Duration = Duration::from_millis(100);
 
 /// Of so many connections over TCP and TLS, one may be over HTTPS: each holds three descriptors, and what
-/// hickory-server keeps of the requests in [`relay::MAX_UNANSWERED`] bytes.
+/// hickory-server keeps of the requests in [`relay::MAX_SENT`] bytes.
 const SHARE: usize = 4;
 
 /// The private listener, bound before the server gives up that right.

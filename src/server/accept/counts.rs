@@ -58,13 +58,15 @@ pub enum Closed {
     Unread,
     /// What came is no query.
     Malformed,
+    /// It sent more than what can be kept of it (over HTTPS).
+    Volume,
     /// It is of a proxy, and did not begin with the header that says whom it is for.
     ProxyHeader,
 }
 
 impl Closed {
     /// All reasons.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Client,
         Self::Full,
         Self::Pressure,
@@ -74,6 +76,7 @@ impl Closed {
         Self::Idle,
         Self::Unread,
         Self::Malformed,
+        Self::Volume,
         Self::ProxyHeader,
     ];
 
@@ -89,6 +92,7 @@ impl Closed {
             Self::Idle => "idle",
             Self::Unread => "unread",
             Self::Malformed => "malformed",
+            Self::Volume => "volume",
             Self::ProxyHeader => "proxy-header",
         }
     }

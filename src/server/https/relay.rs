@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -15,9 +15,13 @@ use tokio::time::{Instant, sleep_until, timeout};
 use crate::server::accept::{Accepted, Activity, Closed};
 use crate::server::stream::StreamLimits;
 
-/// The most bytes that a client may send without an answer, with those of the handshake: some hundred requests that
-/// are begun and not ended, each of which hickory-server keeps.
-pub(super) const MAX_UNANSWERED: usize = 8 << 10;
+/// The most bytes that a client may send within the idle timeout, with those of the handshake: some thousand requests
+/// that are begun and not ended, each of which hickory-server keeps for that time, or a hundred whole ones. Answers
+/// make it no more, or one query would buy a thousand requests.
+pub(super) const MAX_SENT: usize = 16 << 10;
+
+/// How long hickory-server may take for an answer before the relay ends.
+const ANSWER: Duration = Duration::from_millis(200);
 
 /// Bytes that are copied at a time.
 const CHUNK: usize = 4 << 10;
@@ -112,16 +116,18 @@ async fn copy(
     let (mut from_client, mut to_client) = client.split();
     let (mut from_private, mut to_private) = private.split();
     let (mut up, mut down) = ([0; CHUNK], [0; CHUNK]);
-    let mut unanswered = 0;
+    let (mut sent, mut since) = (0, Instant::now());
     let mut deadline = Instant::now() + limits.handshake + limits.first_query;
     let mut late = Closed::FirstQuery;
     loop {
         tokio::select! {
             biased;
-            _ = stopped.changed() => return Ok(None),
+            _ = stopped.changed() => {
+                pass_rest(&mut from_private, &mut to_client, limits.write).await?;
+                return Ok(None);
+            }
             () = asked.notified() => {
                 activity.mark();
-                unanswered = 0;
                 deadline = Instant::now() + limits.caps.idle;
                 late = Closed::Idle;
             }
@@ -133,12 +139,16 @@ async fn copy(
             },
             read = from_client.read(&mut up) => {
                 let len = read?;
-                unanswered += len;
                 if len == 0 {
                     return Ok(None);
                 }
-                if unanswered > MAX_UNANSWERED {
-                    return Ok(Some(Closed::Malformed));
+                if since.elapsed() >= limits.caps.idle {
+                    (sent, since) = (0, Instant::now());
+                }
+                sent += len;
+                if sent > MAX_SENT {
+                    pass_rest(&mut from_private, &mut to_client, limits.write).await?;
+                    return Ok(Some(Closed::Volume));
                 }
                 if !pass(&mut to_private, &up[..len], limits.write).await? {
                     return Ok(Some(Closed::Unread));
@@ -147,6 +157,21 @@ async fn copy(
             () = sleep_until(deadline) => return Ok(Some(late)),
         }
     }
+}
+
+/// Passes on the answers to what was asked before the end.
+async fn pass_rest(
+    from: &mut (impl AsyncRead + Unpin),
+    to: &mut (impl AsyncWrite + Unpin),
+    time: Duration,
+) -> io::Result<()> {
+    let mut bytes = [0; CHUNK];
+    while let Ok(len @ 1..) = timeout(ANSWER, from.read(&mut bytes)).await.unwrap_or(Ok(0)) {
+        if !pass(to, &bytes[..len], time).await? {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Passes bytes on; false if they are not taken in time.
