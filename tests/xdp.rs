@@ -440,6 +440,28 @@ fn nothing_is_left_behind_and_a_restart_takes_the_device_again() {
     });
 }
 
+/// The old server has the device until it ends; after that, the new one answers by the sockets.
+#[test]
+fn a_server_in_place_of_another_serves_by_the_sockets_and_says_how_to_get_the_device() {
+    sealed(|| {
+        linked(|| {
+            // Its user may write there.
+            let settings = "xdp = ['server']\ncontrol = 'queries/control'";
+            let Some(daemon) = start(setup(settings)) else { return };
+            let mut command = daemon.command();
+            let new = Process::start(command.arg("--replace"), &daemon.path("new"));
+            let took_over = || new.out().contains("event=\"took-over\"");
+            assert!(wait_until(LIMIT, took_over), "{}", new.out());
+            assert!(wait_until(LIMIT, || !is_attached()), "the old one has ended");
+            let (before, socket) = (of_stack(), socket(CLIENTS[0]));
+            assert!(is_listed(&ask(&socket, "2.0.0.127.l.example")));
+            assert_eq!(of_stack().0, before.0 + 1, "the sockets had it");
+            let told = "if that is of the server that this one replaces, restart without --replace";
+            assert_eq!(new.out().matches(told).count(), 1, "{}", new.out());
+        });
+    });
+}
+
 #[test]
 fn without_capabilities_or_a_device_the_sockets_serve() {
     sealed(|| {
