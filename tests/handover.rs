@@ -204,10 +204,10 @@ fn said(process: &Process, event: &str) -> bool {
 
 #[test]
 fn a_new_server_takes_the_place_of_the_old_one() {
-    let [http, tls] = [(); 2].map(|()| SocketAddr::from(([127, 0, 0, 1], free_port())));
+    let [http, tls, https] = [(); 3].map(|()| SocketAddr::from(([127, 0, 0, 1], free_port())));
     let setup = setup(&format!(
-        "cookies = \"demand\"\n[server.tls]\nlisten = [\"{tls}\"]\ncertificate = \"tls.crt\"\nkey = \"tls.key\"\n\
-         [http]\nlisten = [\"{http}\"]"
+        "cookies = \"demand\"\n[server.tls]\nlisten = [\"{tls}\"]\nhttps-listen = [\"{https}\"]\n\
+         certificate = \"tls.crt\"\nkey = \"tls.key\"\n[http]\nlisten = [\"{http}\"]"
     ));
     let words =
         "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 90 -subj /CN=test";
@@ -229,6 +229,10 @@ fn a_new_server_takes_the_place_of_the_old_one() {
     for number in 0..3 {
         let new = replace(&first, number);
         assert!(wait_until(LIMIT, || said(&new, "took-over")), "{}", new.out());
+        for (server, transport) in [(tls, "+tls"), (https, "+https")] {
+            let shown = kdig(server, &format!("{transport} 1.2.0.192.l.test"));
+            assert_eq!(shown.data(), ["127.0.0.2"], "{transport}: {}", new.out());
+        }
         seconds(1);
         servers.push(new);
     }
@@ -240,7 +244,6 @@ fn a_new_server_takes_the_place_of_the_old_one() {
         assert!(!old.out().contains("locked by another"), "{}", old.out());
     }
     assert!(asked(&cookie).is("NOERROR"));
-    assert_eq!(kdig(tls, "+tls 1.2.0.192.l.test").data(), ["127.0.0.2"]);
     // The commands find the new one, and the state folder is its own.
     let status = |daemon: &Daemon| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dnsbld"));
