@@ -292,6 +292,17 @@ fn without_a_server_to_replace_it_starts_as_usual() {
     assert!(!said(&new, "taking-over"));
 }
 
+#[test]
+fn a_server_that_cannot_be_asked_is_not_replaced_and_it_is_said_why() {
+    let setup = setup("");
+    let _other = TcpListener::bind(setup.addr()).unwrap();
+    let mut new = replace(&setup, 0);
+    assert!(wait_until(LIMIT, || new.has_ended()), "{}", new.out());
+    let said = new.out();
+    assert!(said.contains("found no server of this configuration by its control socket"), "{said}");
+    assert!(said.contains("Address already in use"), "{said}");
+}
+
 /// A UDP socket and a TCP socket of one address, which the test keeps as a manager of services does.
 struct Kept {
     udp: OwnedFd,

@@ -50,6 +50,7 @@ use crate::event::{Event, EventSink as _};
 use crate::server::inherited::Inherited;
 use crate::status::Status;
 use crate::zone::Catalog;
+use anyhow::Context as _;
 use confinement::Confinement;
 use handover::Predecessor;
 use personality::Plain;
@@ -120,7 +121,14 @@ pub fn prepare(
         personality.emit(&Event::TakingOver { process: found.process() });
         predecessor = Some(found);
     }
-    let bound = Bound::bind(&settings.server, inherited)?;
+    let mut bound = Bound::bind(&settings.server, inherited);
+    if replaces && predecessor.is_none() {
+        bound = bound.context(
+            "--replace has found no server of this configuration by its control socket; if one runs, restart it once \
+             without --replace",
+        );
+    }
+    let bound = bound?;
     let confinement = Confinement::enter(&settings, &source, bound.own_port()?, &*personality)?;
     Ok(Prepared { settings, source, bound, predecessor, confinement, personality })
 }
