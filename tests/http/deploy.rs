@@ -40,6 +40,9 @@ pub(super) fn in_use() -> (Daemon, Http) {
          [http]\nlisten = [\"{http}\"]\n[mirror]\ndir = \"mirror\"\n[[feed]]\n\
          name = \"one\"\nsource = \"rsync.example::one/\"\n{datasets}"
     );
+    let tables = format!(
+        "{tables}[[quota]]\nname = \"free\"\nper = \"client\"\nqueries = 9\nperiod = \"1d\"\n"
+    );
     let tables = format!("{tables}[watch]\n\"192.0.2.0/24\" = \"ours\"\n");
     setup.configure("state-dir = \"state\"", &tables);
     let server = setup.start();
