@@ -38,14 +38,14 @@ use crate::zone::{Unlisted, Zone, ZoneState};
 use changes::{client_serial, send_changes};
 use journal::{Journal, Step};
 use message::{ExtendedError, MessageWriter, refusal};
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use stream::{About, Outbox};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use zone_records::{Stop, count, send};
+use zone_records::{Stop, send};
 
 /// So many transfers are under way at one time: each has a thread.
 pub const AT_ONCE: usize = 8;
@@ -58,14 +58,14 @@ pub struct Transfers {
     teller: Teller,
 }
 
-/// Refusals by the zone they are of.
-type Told = HashSet<(Vec<u8>, TransferRefusal)>;
+/// Refusals and the zones they are of, with the content id that the zone had last.
+type Told = HashMap<(Vec<u8>, TransferRefusal), u64>;
 
 /// Tells what becomes of transfers.
 #[derive(Clone)]
 struct Teller {
     sink: Arc<dyn EventSink>,
-    /// The refusals that were told, each until a transfer of the zone begins.
+    /// The refusals that were told, each until the zone is sent whole.
     told: Arc<Mutex<Told>>,
 }
 
@@ -102,7 +102,8 @@ impl Transfers {
         }
         let zone = catalog.zone(query.name).filter(|zone| !zone.transfer.is_off())?;
         let (serial, client) = (zone.soa.serial, request.client);
-        let about = About { zone: zone.apex.clone(), serial, client, since: None };
+        let (apex, content_id) = (zone.apex.clone(), zone.content_id);
+        let about = About { zone: apex, content_id, serial, client, since: None };
         let signer = self.signer(catalog, request, &about)?;
         let key = signer.as_ref().map(|signer| signer.key().name());
         if !zone.transfer.admits(client, key) {
@@ -218,9 +219,13 @@ impl Job {
         if let Some(changes) = &self.changes {
             return Ok(send_changes(zone, &changes.steps, writer, &self.outbox)?);
         }
-        count(zone, self.now, &self.outbox)?;
+        if self.teller.is_too_long(zone) {
+            let max = zone.transfer.max_records;
+            return Err(Stop::Refused(TransferRefusal::TooManyRecords { max }));
+        }
+        send(zone, self.now, writer, &self.outbox)?;
         self.teller.forget(&self.about.zone);
-        send(zone, self.now, writer, &self.outbox)
+        Ok(())
     }
 
     fn refuse(&self, why: TransferRefusal) {
@@ -237,7 +242,9 @@ impl Job {
 impl Teller {
     fn tell(&self, about: &About, refusal: TransferRefusal) {
         let key = (about.zone.as_wire().to_vec(), refusal);
-        if self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(key) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.insert(key, about.content_id).is_none() {
+            drop(told);
             let About { zone, client, .. } = about.clone();
             let outcome = TransferOutcome::Refused(refusal);
             self.sink.emit(&Event::Transfer { zone, client, outcome });
@@ -246,7 +253,14 @@ impl Teller {
 
     fn forget(&self, zone: &NameBuf) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        told.retain(|(name, _)| name != zone.as_wire());
+        told.retain(|(name, _), _| name != zone.as_wire());
+    }
+
+    /// True if a zone with this content was found to have too many records.
+    fn is_too_long(&self, zone: &Zone) -> bool {
+        let refusal = TransferRefusal::TooManyRecords { max: zone.transfer.max_records };
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.get(&(zone.apex.as_wire().to_vec(), refusal)) == Some(&zone.content_id)
     }
 }
 

@@ -8,7 +8,7 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TrySendError};
 
 /// So many messages wait for the client, besides the one that it is taking: each has about 16 KiB.
 const WAITING: usize = 2;
@@ -30,6 +30,8 @@ pub struct Transfer {
 #[derive(Clone)]
 pub(super) struct About {
     pub(super) zone: NameBuf,
+    /// See [`crate::zone::Zone::content_id`].
+    pub(super) content_id: u64,
     pub(super) serial: u32,
     pub(super) client: IpAddr,
     /// The serial that the client has, if it is sent the changes since.
@@ -56,7 +58,7 @@ enum Place {
     Within,
     /// It is the last one.
     Last,
-    /// It is the only one, and says no.
+    /// It is the last one, and says no.
     Refusal,
 }
 
@@ -96,7 +98,7 @@ impl Transfer {
 
 impl Drop for Transfer {
     fn drop(&mut self) {
-        let About { zone, serial, client, since } = self.about.clone();
+        let About { zone, serial, client, since, .. } = self.about.clone();
         let Amount { records, bytes } = self.taken;
         let took = self.started.elapsed();
         let outcome = match (self.taking.1, self.is_over) {
@@ -126,11 +128,14 @@ impl Outbox {
         self.sender.blocking_send(Piece { message, records, place }).map_err(|_| Gone)
     }
 
-    /// Sends the only message of a transfer that is refused.
+    /// Sends the last message of a transfer that is refused. Only if others were sent before, it waits for room.
     pub(super) fn refuse(&self, message: Vec<u8>) {
         let message = self.signed(message);
-        // There is room, and a client that has gone needs no answer.
-        let _ = self.sender.try_send(Piece { message, records: 0, place: Place::Refusal });
+        let refusal = Piece { message, records: 0, place: Place::Refusal };
+        // A client that has gone needs no answer.
+        if let Err(TrySendError::Full(refusal)) = self.sender.try_send(refusal) {
+            let _ = self.sender.blocking_send(refusal);
+        }
     }
 
     /// The message with a signature: each one has its own, so that a client takes none on trust.
@@ -142,10 +147,5 @@ impl Outbox {
             signer.sign(&mut message, len, unix_time());
         }
         message
-    }
-
-    /// True once nobody takes messages any more.
-    pub(super) fn is_closed(&self) -> bool {
-        self.sender.is_closed()
     }
 }

@@ -1,4 +1,4 @@
-//! All records of a zone: counted first, then sent.
+//! All records of a zone, sent as the sweep finds them.
 
 use super::message::{MAX_DATA, MessageWriter};
 use super::stream::{Gone, Outbox};
@@ -23,45 +23,17 @@ impl From<Gone> for Stop {
     }
 }
 
-/// Counts the records of a zone as they are at `now`, in seconds since 1970, up to the most that it may have.
-pub(super) fn count(zone: &Zone, now: u64, outbox: &Outbox) -> Result<(), Stop> {
-    // Of SOA and NS, which are not walked; SOA stands at both ends.
-    let records = 2 + zone.ns.names.len() as u64;
-    let mut count = Count { records, max: zone.transfer.max_records, outbox };
-    walk(zone, now, &mut count, |_, _| ())
-}
-
-struct Count<'o> {
-    records: u64,
-    max: u64,
-    outbox: &'o Outbox,
-}
-
-impl RecordSink for Count<'_> {
-    type Error = Stop;
-
-    fn owner(&mut self, _: &[u8], _: bool) {}
-
-    fn record(&mut self, _: Type, _: u32, data: &[u8]) -> Result<(), Stop> {
-        self.records += 1;
-        if self.records > self.max {
-            return Err(Stop::Refused(TransferRefusal::TooManyRecords { max: self.max }));
-        }
-        if data.len() > MAX_DATA {
-            return Err(Stop::Refused(TransferRefusal::LongRecord));
-        }
-        if self.outbox.is_closed() { Err(Stop::Gone) } else { Ok(()) }
-    }
-}
-
-/// Sends the records of a zone: SOA and NS first, SOA once more at the end.
+/// Sends the records of a zone as they are at `now`, in seconds since 1970: SOA and NS first, SOA once more at the
+/// end. To count them before would take as long, and secondaries do not wait for so long. A zone of too many records is
+/// refused when there are too many: an error in any message ends a transfer (RFC 5936 section 2.2).
 pub(super) fn send(
     zone: &Zone,
     now: u64,
     writer: MessageWriter,
     outbox: &Outbox,
 ) -> Result<(), Stop> {
-    let mut send = Send { writer, outbox, section: Vec::new(), records: 0 };
+    let max = zone.transfer.max_records;
+    let mut send = Send { writer, outbox, section: Vec::new(), records: 0, left: max, max };
     let soa = soa_data(&zone.soa);
     send.record(Type::SOA, zone.soa.ttl, &soa)?;
     for name in &zone.ns.names {
@@ -80,10 +52,18 @@ struct Send<'o> {
     section: Vec<u8>,
     /// In the message at hand.
     records: u64,
+    /// How many more there may be.
+    left: u64,
+    max: u64,
 }
 
 impl Send<'_> {
-    fn record(&mut self, rtype: Type, ttl: u32, data: &[u8]) -> Result<(), Gone> {
+    fn record(&mut self, rtype: Type, ttl: u32, data: &[u8]) -> Result<(), Stop> {
+        if data.len() > MAX_DATA {
+            return Err(Stop::Refused(TransferRefusal::LongRecord));
+        }
+        let too_many = Stop::Refused(TransferRefusal::TooManyRecords { max: self.max });
+        self.left = self.left.checked_sub(1).ok_or(too_many)?;
         if let Some(full) = self.writer.record(rtype, ttl, data) {
             self.outbox.send(full, self.records, false)?;
             self.records = 0;
@@ -103,7 +83,7 @@ impl RecordSink for Send<'_> {
     }
 
     fn record(&mut self, rtype: Type, ttl: u32, data: &[u8]) -> Result<(), Stop> {
-        Ok(Send::record(self, rtype, ttl, data)?)
+        Send::record(self, rtype, ttl, data)
     }
 }
 

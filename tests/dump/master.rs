@@ -48,6 +48,15 @@ impl Master {
         (self.at(&wildcard, rtype), true)
     }
 
+    /// True if the name exists, or a wildcard covers it.
+    pub(crate) fn exists(&self, name: &str) -> bool {
+        let mut encloser = name;
+        while !self.names.contains(encloser) {
+            encloser = parent(encloser);
+        }
+        encloser == name || self.records.contains_key(&format!("*.{encloser}"))
+    }
+
     /// The number of records.
     pub(crate) fn len(&self) -> usize {
         self.records.values().map(Vec::len).sum()

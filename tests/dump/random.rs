@@ -6,11 +6,12 @@ use dnsbld::config::ConfigSource;
 use dnsbld::daemon;
 use dnsbld::dump::{self, SweepOptions};
 use dnsbld::engine::{self, Catalog, Request, Transport, WorkerState};
+use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-const APEX: &str = "bl.example";
+pub(super) const APEX: &str = "bl.example";
 
 /// Addresses in few places, so that entries overlap, some of them also read as nibbles.
 fn ip4(random: &mut Random) -> u32 {
@@ -119,7 +120,7 @@ fn reversed6(address: u128) -> String {
 }
 
 /// A zone of some datasets, perhaps with an allow list and test points, and names to ask for.
-fn catalog(random: &mut Random, with_key: bool) -> (Catalog, Vec<String>, String) {
+pub(super) fn catalog(random: &mut Random, with_key: bool) -> (Catalog, Vec<String>, String) {
     let folder = temp_dir();
     let mut asked: Vec<String> = NAMES.iter().map(|name| (*name).to_owned()).collect();
     asked.extend(["2.0.0.127", "1.0.0.127", "other", "3.0.0.127"].map(str::to_owned));
@@ -143,7 +144,7 @@ fn catalog(random: &mut Random, with_key: bool) -> (Catalog, Vec<String>, String
     let points = random.below(2) == 0;
     config += &format!(
         "[[zone]]\nname = \"{APEX}\"\ndatasets = {datasets:?}\nallow = {allow:?}\n\
-         test-points = {points}\n"
+         test-points = {points}\ntransfer = [\"127.0.0.1\"]\n"
     );
     all += &format!("allow {allow:?}, test points {points}\n");
     let path = folder.path().join("dnsbld.toml");
@@ -153,18 +154,27 @@ fn catalog(random: &mut Random, with_key: bool) -> (Catalog, Vec<String>, String
 }
 
 /// The data of the answer section as a master file has it.
-fn answer(catalog: &Catalog, name: &str, rtype: RecordType) -> BTreeSet<String> {
-    let query = query(1, &format!("{name}.{APEX}"), rtype);
-    let client = Ipv4Addr::LOCALHOST.into();
-    let request = Request { query: &query, client, transport: Transport::Tcp, now: 1_700_000_000 };
-    let mut out = vec![0; 65_535];
-    let outcome = engine::answer(catalog, &mut WorkerState::default(), &request, &mut out);
-    let reply = Reply::parse(&out[..outcome.bytes().expect("an answer")]).expect("it parses");
+pub(super) fn answer(catalog: &Catalog, name: &str, rtype: RecordType) -> BTreeSet<String> {
+    let reply = reply(catalog, name, rtype);
     let addresses = reply.addresses().into_iter().map(|address| address.to_string());
     let texts = reply.texts().into_iter();
     let texts =
         texts.map(|text| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")));
     addresses.chain(texts).collect()
+}
+
+/// The response code of the answer for a name.
+pub(super) fn code(catalog: &Catalog, name: &str) -> ResponseCode {
+    reply(catalog, name, RecordType::A).rcode()
+}
+
+fn reply(catalog: &Catalog, name: &str, rtype: RecordType) -> Reply {
+    let query = query(1, &format!("{name}.{APEX}"), rtype);
+    let client = Ipv4Addr::LOCALHOST.into();
+    let request = Request { query: &query, client, transport: Transport::Tcp, now: 1_700_000_000 };
+    let mut out = vec![0; 65_535];
+    let outcome = engine::answer(catalog, &mut WorkerState::default(), &request, &mut out);
+    Reply::parse(&out[..outcome.bytes().expect("an answer")]).expect("it parses")
 }
 
 fn check(seed: u64) {

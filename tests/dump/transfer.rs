@@ -1,15 +1,166 @@
-//! NSD, Knot and BIND as secondaries: each is asked what dnsbld is asked.
+//! Zones taken over by other servers: the records of a transfer, asked by the naive server against the engine; and
+//! NSD, Knot and BIND as secondaries, asked what dnsbld is asked.
 
+use super::master::Master;
+use super::random::{APEX, answer, catalog, code};
 use crate::common::{Client, Process, Random, Server, free_port, in_parallel, temp_dir};
-use hickory_proto::rr::RecordType;
+use dnsbld::config::ConfigSource;
+use dnsbld::daemon;
+use dnsbld::engine::{Catalog, Request, Transport};
+use dnsbld::event::{Event, EventSink, Log};
+use dnsbld::transfer::Transfers;
+use dnsbld::zone::{Unlisted, ZoneState};
+use hickory_proto::op::{Message, ResponseCode};
+use hickory_proto::rr::{RData, RecordType};
 use std::fmt::Write as _;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
 
-const APEX: &str = "bl.example";
+const NOW: u64 = 1_700_000_000;
+/// Such a zone is not sent: it says SERVFAIL of what it does not list.
+const UNLISTED_SERVFAIL: ZoneState = ZoneState::Partial(Unlisted::ServFail);
+
+/// The messages that the first client that may have the zone gets.
+fn messages(catalog: &Arc<Catalog>, transfers: &Transfers) -> Vec<Message> {
+    let query = crate::common::query(7, APEX, RecordType::AXFR);
+    let client = Ipv4Addr::LOCALHOST.into();
+    let request = Request { query: &query, client, transport: Transport::Tcp, now: NOW };
+    let mut transfer = transfers.answer(catalog, &request).expect("it is for this client");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let mut messages = Vec::new();
+    while let Some(message) = runtime.block_on(transfer.next()).expect("it does not break") {
+        messages.push(Message::from_vec(&message).expect("a message"));
+    }
+    messages
+}
+
+/// All records of a transfer, as the lines of a master file.
+fn transferred(catalog: &Arc<Catalog>) -> String {
+    let messages = messages(catalog, &Transfers::new(Arc::new(Log)));
+    let is_good = |message: &Message| message.metadata.response_code == ResponseCode::NoError;
+    assert!(messages.iter().all(is_good), "{messages:?}");
+    let records: Vec<_> = messages.into_iter().flat_map(|message| message.answers).collect();
+    let (first, last) = (&records[0], &records[records.len() - 1]);
+    assert_eq!((first.record_type(), first), (RecordType::SOA, last));
+    let mut lines = String::new();
+    for record in &records {
+        let owner = record.name.to_ascii().to_lowercase();
+        let owner = owner.trim_end_matches('.').trim_end_matches(APEX).trim_end_matches('.');
+        let owner = if owner.is_empty() { "@" } else { owner };
+        let _ = match &record.data {
+            RData::A(address) => writeln!(lines, "{owner}\tA\t{address}"),
+            RData::TXT(texts) => {
+                let text: Vec<u8> = texts.txt_data.iter().flat_map(|part| part.to_vec()).collect();
+                let text = String::from_utf8(text).expect("texts are ASCII");
+                let text = text.replace('\\', "\\\\").replace('"', "\\\"");
+                writeln!(lines, "{owner}\tTXT\t\"{text}\"")
+            }
+            other => writeln!(lines, "{owner}\t{}\t-", other.record_type()),
+        };
+    }
+    lines
+}
+
+fn check(seed: u64) {
+    let random = &mut Random::new(seed);
+    let with_key = random.below(2) == 0;
+    let (catalog, asked, files) = catalog(random, with_key);
+    if !catalog.zones()[0].is_served(NOW) || catalog.zones()[0].state == UNLISTED_SERVFAIL {
+        return;
+    }
+    let catalog = Arc::new(catalog);
+    let master = Master::read(&transferred(&catalog));
+    let has_ip4 = catalog.zones()[0].datasets.iter().any(|set| set.ip4.is_some());
+    let has_ip6 = catalog.zones()[0].datasets.iter().any(|set| set.ip6.is_some());
+    let mut wrong = Vec::new();
+    for name in asked {
+        let labels = name.split('.').count();
+        // Without lists of a family, its addresses are no keys, but names.
+        let is_ip6 = has_ip6 && name.len() == 63 && labels == 32;
+        let is_ip4 =
+            has_ip4 && labels == 4 && name.split('.').all(|octet| octet.parse::<u8>().is_ok());
+        let embeds_ip4 = name.ends_with("2.0.0.2")
+            || name.ends_with("f.f.f.f.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0");
+        if name.len() == 63 && has_ip4 && embeds_ip4 {
+            continue;
+        }
+        for (rtype, number) in [("A", RecordType::A), ("TXT", RecordType::TXT)] {
+            let (ours, is_wildcard) = master.ask(&name, rtype);
+            let wanted = answer(&catalog, &name, number);
+            let shows_block = with_key && rtype == "TXT" && is_wildcard && (is_ip4 || is_ip6);
+            let same =
+                if shows_block { ours.is_empty() == wanted.is_empty() } else { ours == wanted };
+            let no_key = is_wildcard && wanted.is_empty() && !is_ip4 && !is_ip6;
+            let of_address = name.ends_with(|c: char| c.is_ascii_digit());
+            if !(same || no_key && of_address) {
+                wrong.push(format!("{name} {rtype}: transfer {ours:?}, engine {wanted:?}"));
+            }
+        }
+        // What is not listed does not exist, unless a list of names says what an exclusion is.
+        let has_names = files.contains(" dnset");
+        let exists = code(&catalog, &name) == ResponseCode::NoError;
+        if (is_ip4 || is_ip6) && !has_names && exists != master.exists(&name) {
+            wrong.push(format!("{name}: exists {exists} in the engine alone"));
+        }
+    }
+    assert!(wrong.is_empty(), "seed {seed}:\n{}\n{files}", wrong.join("\n"));
+}
+
+#[test]
+fn a_secondary_answers_as_the_engine_does() {
+    in_parallel(&Vec::from_iter(1000..1030), |&seed| check(seed));
+}
+
+/// Keeps the names of what happens.
+#[derive(Default)]
+struct Names(Mutex<Vec<&'static str>>);
+
+impl EventSink for Names {
+    fn emit(&self, event: &Event) {
+        self.0.lock().expect("no panic").push(event.name());
+    }
+}
+
+/// Sent as far as it may be, then refused; told once, until it is sent whole.
+#[test]
+fn a_zone_of_too_many_records_is_refused() {
+    let folder = temp_dir();
+    let path = folder.path().join("dnsbld.toml");
+    let list: String =
+        (0..3000).map(|number: u32| format!("{}\n", Ipv4Addr::from(number * 7))).collect();
+    fs::write(folder.path().join("list"), format!(":127.0.0.2:\n{list}")).expect("it is ours");
+    let load = |max: u32| {
+        let config = format!(
+            "[[dataset]]\nname = \"l\"\ntype = \"ip4set\"\nfiles = [\"list\"]\n\
+             [[zone]]\nname = \"{APEX}\"\ndatasets = [\"l\"]\ntransfer = [\"127.0.0.1\"]\n\
+             transfer-max-records = {max}\n"
+        );
+        fs::write(&path, config).expect("it is ours");
+        let settings = ConfigSource::file(path.clone()).load().expect("it is good").settings;
+        Arc::new(daemon::load(&settings).expect("it loads"))
+    };
+    // SOA twice, NS, and the test point.
+    let all = 3000 + 4;
+    let (short, whole) = (load(all - 1), load(all));
+    let names = Arc::new(Names::default());
+    let transfers = Transfers::new(Arc::clone(&names) as Arc<dyn EventSink>);
+    let seen = |catalog| {
+        let messages = messages(catalog, &transfers);
+        let records: usize = messages.iter().map(|message| message.answers.len()).sum();
+        (messages[messages.len() - 1].metadata.response_code, records)
+    };
+    let (code, records) = seen(&short);
+    assert_eq!((code, records > 1000 && records < all as usize), (ResponseCode::Refused, true));
+    assert_eq!(seen(&short), (ResponseCode::Refused, 0));
+    assert_eq!(seen(&whole), (ResponseCode::NoError, all as usize));
+    assert_eq!(seen(&short).0, ResponseCode::Refused);
+    let told = names.0.lock().expect("no panic").clone();
+    assert_eq!(told, ["transfer-refused", "transfer-sent", "transfer-refused"]);
+}
 
 /// A secondary on a port of its own; ends when dropped.
 struct Secondary {
