@@ -21,6 +21,15 @@ pub(super) struct Journal {
     zones: Mutex<HashMap<NameBuf, Steps>>,
 }
 
+/// The steps of a zone, each from where the one before leads to, together with at most half of the bytes of the
+/// zone.
+#[derive(Default)]
+struct Steps {
+    steps: VecDeque<Arc<Step>>,
+    /// This serial has stood for more than one content: nobody knows what a client has that says it.
+    reused: Option<u32>,
+}
+
 /// From one serial to the next.
 pub(super) struct Step {
     /// The old SOA record: its serial, TTL in seconds, and data.
@@ -37,10 +46,6 @@ impl Step {
     }
 }
 
-/// The steps of a zone, each from where the one before leads to, together with at most half of the bytes of the
-/// zone.
-type Steps = VecDeque<Arc<Step>>;
-
 impl Journal {
     /// Adds the changes that lead to a version of a zone.
     pub(super) fn add(&self, old: &Zone, new: &Zone, difference: Difference) {
@@ -54,15 +59,27 @@ impl Journal {
     fn add_step(&self, zone: &NameBuf, step: Step, whole: usize) {
         let max = MAX_SIZE.min(whole / 2);
         let mut zones = self.zones();
-        let steps = zones.entry(zone.clone()).or_default();
-        if steps.back().is_some_and(|last| last.serial != step.old_soa.0) {
+        let Steps { steps, reused } = zones.entry(zone.clone()).or_default();
+        // A serial that goes back may come to stand for other contents than it has.
+        let is_more = step.serial.wrapping_sub(step.old_soa.0).cast_signed() > 0;
+        let is_known = reused.take() != Some(step.old_soa.0);
+        if !is_more || !is_known || steps.back().is_some_and(|last| last.serial != step.old_soa.0) {
             steps.clear();
         }
+        if !is_more || !is_known {
+            return;
+        }
         steps.push_back(Arc::new(step));
-        let size = |steps: &Steps| steps.iter().map(|step| step.len()).sum::<usize>();
+        let size = |steps: &VecDeque<Arc<Step>>| steps.iter().map(|step| step.len()).sum::<usize>();
         while steps.len() > MAX_STEPS || size(steps) > max {
             steps.pop_front();
         }
+    }
+
+    /// Notes that a zone has changed, but not its serial.
+    pub(super) fn reuse(&self, zone: &NameBuf, serial: u32) {
+        let steps = Steps { steps: VecDeque::new(), reused: Some(serial) };
+        self.zones().insert(zone.clone(), steps);
     }
 
     /// Forgets the changes of a zone.
@@ -78,8 +95,8 @@ impl Journal {
     /// The steps from one serial of a zone to another, if they are known.
     pub(super) fn steps(&self, zone: &NameBuf, from: u32, to: u32) -> Option<Vec<Arc<Step>>> {
         let zones = self.zones();
-        let steps =
-            zones.get(zone).filter(|steps| steps.back().is_some_and(|last| last.serial == to))?;
+        let steps = &zones.get(zone)?.steps;
+        steps.back().filter(|last| last.serial == to)?;
         let first = steps.iter().position(|step| step.old_soa.0 == from)?;
         Some(steps.iter().skip(first).cloned().collect())
     }
@@ -125,5 +142,17 @@ mod tests {
         assert_eq!(serials(&journal, &zone, 9, 10), Some(vec![10]));
         journal.retain(|_| false);
         assert_eq!(serials(&journal, &zone, 9, 10), None);
+        // A serial that stands for two contents, and one that goes back.
+        add(9, 10, 100);
+        journal.reuse(&zone, 10);
+        assert_eq!(serials(&journal, &zone, 9, 10), None);
+        add(10, 11, 100);
+        assert_eq!(serials(&journal, &zone, 10, 11), None, "from which content is not known");
+        add(11, 12, 100);
+        assert_eq!(serials(&journal, &zone, 11, 12), Some(vec![12]));
+        add(12, 11, 100);
+        assert_eq!(serials(&journal, &zone, 12, 11), None, "the serial goes back");
+        add(u32::MAX, 3, 100);
+        assert_eq!(serials(&journal, &zone, u32::MAX, 3), Some(vec![3]), "serials are a circle");
     }
 }

@@ -7,7 +7,7 @@ use super::notify::Notifier;
 use crate::config::Settings;
 use crate::engine::Catalog;
 use crate::event::{Event, EventSink};
-use crate::util::threads::{keep_at, lowest_priority};
+use crate::util::threads::{keep_at, lower_priority};
 use crate::util::time::unix_time;
 use crate::zone::Zone;
 use std::io;
@@ -51,7 +51,8 @@ impl Secondaries {
         let told = Event::thread_panicked(&sink, "secondaries");
         let mut notifier = Notifier::new(Handle::current(), sink);
         thread::Builder::new().name("secondaries".to_owned()).spawn(move || {
-            lowest_priority();
+            // Not the lowest: secondaries wait for it, and the old version stays in memory as long.
+            lower_priority();
             keep_at(told, || {
                 while let Some(publication) = own.wait() {
                     publication.attend(&journal, &mut notifier);
@@ -126,7 +127,11 @@ impl Publication {
 /// Notes what has changed in a zone.
 fn note(old: Option<&Zone>, new: &Zone, now: u64, journal: &Journal) {
     let Some(old) = old.filter(|old| is_whole(old, now)) else { return journal.forget(&new.apex) };
-    if old.soa.serial == new.soa.serial {
+    let serial = new.soa.serial;
+    if old.soa.serial == serial {
+        if (old.content_id, old.state) != (new.content_id, new.state) {
+            journal.reuse(&new.apex, serial);
+        }
         return;
     }
     match difference(old, new, now, MAX_SIZE) {
