@@ -209,6 +209,23 @@ fn a_secondary_that_does_not_take_the_word_is_told_of() {
     daemon.expect_log(&["event=\"secondary-not-notified\"", "bl.example", "next refresh"], SOON);
 }
 
+/// A list that cannot be read any more takes the test point out of the zone, as the server does.
+#[test]
+fn a_secondary_learns_of_a_list_that_is_damaged() {
+    let daemon = primary((Ipv4Addr::LOCALHOST, free_port()).into());
+    let key = format!("-y hmac-sha256:one.key:{SECRET}");
+    let has_test_point = || {
+        let all = records(daemon.addr(), &key);
+        all.iter().any(|record| record.starts_with("2.0.0.127.bl.example."))
+    };
+    let before = daemon.serial("bl.example");
+    assert!(has_test_point());
+    fs::remove_file(daemon.path("list")).expect("it is ours");
+    daemon.reload();
+    let is_told = wait_until(SOON, || daemon.serial("bl.example") != before);
+    assert!(is_told && !has_test_point(), "{}", daemon.log());
+}
+
 /// A secondary that knows of the catalog zone alone.
 fn bind_by_catalog(
     addr: SocketAddr,

@@ -121,7 +121,10 @@ fn build_zone(
         // rbldnsd takes its time all the same.
         let future_is_now = all_parts().all(|part| part.served.spec.policy.future_is_now);
         let latest = if future_is_now { now } else { u64::MAX };
-        soa.serial = serials.next(&settings.name, newest, latest, content_id);
+        // Its test points are not listed then, which secondaries are to hear of.
+        let is_less = state == ZoneState::Degraded && !settings.transfer.is_off();
+        let content = if is_less { !content_id } else { content_id };
+        soa.serial = serials.next(&settings.name, newest, latest, content);
     }
     let ns = found_ns.map(distinct).unwrap_or_else(|| Ns {
         names: vec![found_soa.map_or_else(localhost, |soa| soa.mname)],
