@@ -5,7 +5,7 @@ use crate::event::{Event, EventSink, KeyFault};
 use crate::tsig::{TsigKey, TsigKeys, read_secret};
 use std::fs::File;
 use std::io::Read;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::sync::Arc;
 
 /// The longest file of a secret, in bytes.
@@ -35,7 +35,10 @@ pub(super) fn read_all(
 ///
 /// When the file cannot be read, or by everybody, or holds no secret.
 pub(crate) fn read(key: &config::Key) -> Result<TsigKey, KeyFault> {
-    let file = File::open(&key.secret_file).map_err(KeyFault::Unreadable)?;
+    // A pipe that nobody writes to is empty, and stops no reload.
+    let mut options = File::options();
+    options.read(true).custom_flags(libc::O_NONBLOCK);
+    let file = options.open(&key.secret_file).map_err(KeyFault::Unreadable)?;
     let metadata = file.metadata().map_err(KeyFault::Unreadable)?;
     if metadata.mode() & 0o007 != 0 {
         return Err(KeyFault::Exposed);
@@ -66,6 +69,11 @@ mod tests {
         let key =
             config::Key { name, algorithm: Algorithm::Sha256, secret_file: secret_file.clone() };
         assert!(matches!(read(&key), Err(KeyFault::Unreadable(_))));
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").args(["-m", "600"]).arg(&pipe).status();
+        assert!(made.unwrap().success());
+        let of_pipe = config::Key { secret_file: pipe, ..key.clone() };
+        assert!(matches!(read(&of_pipe), Err(KeyFault::NoSecret(SecretError::NoBase64))));
         write("MDEyMzQ1Njc4OWFiY2RlZg==\n", 0o644);
         assert!(matches!(read(&key), Err(KeyFault::Exposed)));
         write("MDEyMzQ1Njc4OWFiY2RlZg==\n", 0o640);
