@@ -9,7 +9,7 @@ use super::policy::Policy;
 use super::scoring::Scoring;
 use super::secondary::{CatalogZone, Key, NotifyTarget};
 use crate::wire::name::NameBuf;
-use crate::zone::{TransferAccess, Unlisted};
+use crate::zone::{self, TransferAccess, Unlisted};
 use crate::zonefile::{Format, HashForm, Kind};
 use ipnet::IpNet;
 use std::fmt;
@@ -134,6 +134,15 @@ impl Settings {
     /// The zone of this name, in lower case.
     pub fn zone(&self, name: &NameBuf) -> Option<&Zone> {
         self.zones.iter().find(|zone| zone.name == *name)
+    }
+
+    /// Those of the zones served that have lists: all but the [catalog zone](Self::catalog_zone).
+    pub fn zones_of_lists<'z>(
+        &self,
+        served: &'z [zone::Zone],
+    ) -> impl Iterator<Item = &'z zone::Zone> {
+        let catalog = self.catalog_zone.as_ref().map(|catalog| &catalog.name);
+        served.iter().filter(move |zone| catalog != Some(&zone.apex))
     }
 }
 

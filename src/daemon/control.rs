@@ -238,9 +238,9 @@ impl Control {
 
     /// Answers for keys on a thread of its own: a wide prefix takes its time.
     fn look_up(&self, keys: Vec<String>, reply: Reply) {
-        let catalog = Arc::clone(&self.catalog.load());
+        let (catalog, settings) = (Arc::clone(&self.catalog.load()), Arc::clone(&self.settings));
         tokio::task::spawn_blocking(move || {
-            let oracle = Oracle::new(catalog.zones(), unix_time());
+            let oracle = Oracle::new(settings.zones_of_lists(catalog.zones()), unix_time());
             reply.send(match LookupReport::new(&oracle, &keys) {
                 Ok(report) => ControlAnswer::Lookup(report),
                 Err(error) => ControlAnswer::refused(error),

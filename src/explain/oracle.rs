@@ -70,8 +70,8 @@ pub(crate) struct Oracle {
 
 impl Oracle {
     /// One for these zones at this time, in seconds since 1970.
-    pub(crate) fn new(zones: &[Zone], now: u64) -> Self {
-        let zones: Vec<_> = zones.iter().map(without_clients).collect();
+    pub(crate) fn new<'z>(zones: impl IntoIterator<Item = &'z Zone>, now: u64) -> Self {
+        let zones: Vec<_> = zones.into_iter().map(without_clients).collect();
         let apexes = zones.iter().flat_map(apexes).collect();
         Self { catalog: Catalog::new(zones, Chaos::default()), apexes, now }
     }

@@ -54,7 +54,7 @@ const TEXT: usize = 60;
 /// The codes of all zones at this time, in seconds since 1970. It walks through all that is listed.
 pub(crate) fn codes(settings: &Settings, zones: &[Zone], now: u64) -> Vec<ZoneCodes> {
     let options = SweepOptions { now, ip4_in_ip6: false };
-    zones.iter().flat_map(|zone| of_zone(settings, zone, options)).collect()
+    settings.zones_of_lists(zones).flat_map(|zone| of_zone(settings, zone, options)).collect()
 }
 
 fn of_zone(settings: &Settings, zone: &Zone, options: SweepOptions) -> Vec<ZoneCodes> {

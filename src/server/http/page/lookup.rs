@@ -108,7 +108,8 @@ impl Observation {
                 return Err((StatusCode::SERVICE_UNAVAILABLE, error));
             }
         }
-        let oracle = Oracle::new(catalog.load().zones(), unix_time());
+        let catalog = catalog.load();
+        let oracle = Oracle::new(self.settings.zones_of_lists(catalog.zones()), unix_time());
         oracle.lookup(typed).map_err(|error| bad(&error))
     }
 
