@@ -23,6 +23,8 @@ pub struct Catalog {
     counters: Counters,
     overrides: Overrides,
     rate_limit: Option<RateLimit>,
+    /// See [`Self::is_restricted`].
+    is_restricted: bool,
     /// Somebody may have one of the zones whole.
     offers_transfers: bool,
     /// Access lists for all zones.
@@ -141,12 +143,12 @@ impl Catalog {
 
     /// Limits how often clients may ask over UDP.
     pub fn with_rate_limit(self, rate_limit: Option<RateLimit>) -> Self {
-        Self { rate_limit, ..self }
+        Self { is_restricted: self.is_restricted || rate_limit.is_some(), rate_limit, ..self }
     }
 
     /// The same with access lists that hold for all zones.
     pub fn with_acl(self, acl: Vec<Arc<Dataset>>) -> Self {
-        Self { acl, ..self }
+        Self { is_restricted: self.is_restricted || !acl.is_empty(), acl, ..self }
     }
 
     /// The same, but if `minimal_any` is true, a question for all types over UDP gets one RRset (RFC 8482).
@@ -161,7 +163,7 @@ impl Catalog {
 
     /// The same with cookies.
     pub fn with_cookies(self, cookies: Option<Cookies>) -> Self {
-        Self { cookies, ..self }
+        Self { is_restricted: self.is_restricted || cookies.is_some(), cookies, ..self }
     }
 
     /// The same with keys: signatures of queries are checked, and their answers signed.
@@ -216,6 +218,12 @@ impl Catalog {
     #[inline(always)]
     pub fn cookies(&self) -> Option<&Cookies> {
         self.cookies.as_ref()
+    }
+
+    /// True if the whole server has something that can restrict a query: a limit, an access list or cookies.
+    #[inline(always)]
+    pub fn is_restricted(&self) -> bool {
+        self.is_restricted
     }
 
     /// True if errors say why.

@@ -1,7 +1,7 @@
 //! Ethernet frames with a query in a UDP datagram, and the frames of the answers: bytes only.
 //!
 //! A frame is read as the kernel's stack would read it; what is not a whole datagram, or has something that
-//! [`super::program`] leaves to the kernel, is none. An answer goes back to where its frame came from: all addresses
+//! `super::program` leaves to the kernel, is none. An answer goes back to where its frame came from: all addresses
 //! are swapped, so that neither routes nor neighbours are looked up.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

@@ -5,9 +5,9 @@
 //!              \-> the kernel's stack, for all that is no query for us -> the sockets
 //! ```
 //!
-//! The program ([`program`]) sends queries for the addresses that are listened on to one worker for each queue
-//! ([`worker`]), which reads and writes whole frames ([`frame`]) in memory that it shares with the kernel ([`sys`]).
-//! The ordinary sockets stay open: what is late or long is sent by them ([`fallback`]), and they have all queries before the
+//! The program (`program`) sends queries for the addresses that are listened on to one worker for each queue
+//! (`worker`), which reads and writes whole frames (`frame`) in memory that it shares with the kernel (`sys`).
+//! The ordinary sockets stay open: what is late or long is sent by them (`fallback`), and they have all queries before the
 //! workers start, after they stop, and where the mode cannot be had.
 //!
 //! All that takes privileges is done by [`XdpDevice::open`]. The program and the sockets end with the process, however
