@@ -218,7 +218,7 @@ impl Secondary {
         fs::write(&file, config).expect("the folder is ours");
         let mut process = Process::start(command.arg(&file), &folder.path().join("log"));
         let client = Client::new(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-        process.wait(Duration::from_secs(30), |_| {
+        process.wait(Duration::from_secs(300), |_| {
             let reply = client.ask(APEX, RecordType::SOA);
             reply.is_ok_and(|reply| reply.serial().is_some())
         });
@@ -226,14 +226,14 @@ impl Secondary {
     }
 }
 
-/// A list of single addresses, networks with exclusions, and names.
-fn lists(random: &mut Random) -> (String, String) {
+/// A list of that many single addresses and networks with exclusions, and a list of names.
+fn lists(random: &mut Random, singles: usize) -> (String, String) {
     let mut addresses = String::from(
         "$SOA 60 ns.example hostmaster.example 0 1h 1h 2d 1h\n$NS 1d ns.example\n:127.0.0.2:listed\n\
          10.0.0.0/8 :127.0.0.3:wide\n!10.1.2.3\n!10.7.0.0/17\n172.16.0.0/12\n",
     );
-    for _ in 0..3000 {
-        let address = Ipv4Addr::from(0xc000_0000 | random.below(1 << 16) as u32);
+    for _ in 0..singles {
+        let address = Ipv4Addr::from(0xc000_0000 | random.below(20 * singles) as u32);
         let _ = writeln!(addresses, "{address} :127.0.0.4:see $");
     }
     let mut names = String::from(":127.0.0.9:name $\n.wide.example\n");
@@ -243,7 +243,7 @@ fn lists(random: &mut Random) -> (String, String) {
     (addresses, names)
 }
 
-fn question(random: &mut Random) -> String {
+fn question(random: &mut Random, singles: usize) -> String {
     let reversed = |address: u32| {
         let [a, b, c, d] = address.to_be_bytes();
         format!("{d}.{c}.{b}.{a}.{APEX}")
@@ -252,16 +252,27 @@ fn question(random: &mut Random) -> String {
         0 => reversed(random.next() as u32),
         1 => reversed(0x0a00_0000 | random.below(1 << 20) as u32),
         2 => reversed(0xac00_0000 | random.below(1 << 24) as u32),
-        3 => reversed(0xc000_0000 | random.below(1 << 16) as u32),
+        3 => reversed(0xc000_0000 | random.below(20 * singles) as u32),
         _ => format!("{}n{}.test.{APEX}", random.pick(&["", "www.", "a.b."]), random.below(600)),
     }
 }
 
 #[test]
 fn nsd_knot_and_bind_answer_as_their_primary_does() {
+    compare(3000, 10_000);
+}
+
+#[test]
+#[ignore = "takes minutes: cargo test --release --test integration a_million -- --ignored"]
+fn a_million_entries_are_answered_alike() {
+    compare(1_000_000, 100_000);
+}
+
+/// Asks a primary with that many single addresses, and its secondaries, as many questions.
+fn compare(singles: usize, questions: usize) {
     let folder = temp_dir();
     let random = &mut Random::new(11);
-    let (addresses, names) = lists(random);
+    let (addresses, names) = lists(random, singles);
     let path = |name: &str| folder.path().join(name);
     fs::write(path("addresses"), addresses).expect("it is ours");
     fs::write(path("names"), names).expect("it is ours");
@@ -279,7 +290,7 @@ fn nsd_knot_and_bind_answer_as_their_primary_does() {
     let primary = Client::new(address);
     let secondaries =
         in_parallel(&["nsd", "knotd", "named"], |name| Secondary::start(name, address));
-    let questions: Vec<_> = (0..10_000).map(|_| question(random)).collect();
+    let questions: Vec<_> = (0..questions).map(|_| question(random, singles)).collect();
     let seen = |client: &Client, name: &str, rtype| {
         let reply = client.ask(name, rtype).unwrap_or_else(|error| panic!("{name}: {error}"));
         let (mut addresses, mut texts) = (reply.addresses(), reply.texts());
