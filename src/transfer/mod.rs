@@ -223,9 +223,9 @@ impl Job {
             let max = zone.transfer.max_records;
             return Err(Stop::Refused(TransferRefusal::TooManyRecords { max }));
         }
-        send(zone, self.now, writer, &self.outbox)?;
+        let (last, records) = send(zone, self.now, writer, &self.outbox)?;
         self.teller.forget(&self.about.zone);
-        Ok(())
+        Ok(self.outbox.send(last, records, true)?)
     }
 
     fn refuse(&self, why: TransferRefusal) {

@@ -25,13 +25,14 @@ impl From<Gone> for Stop {
 
 /// Sends the records of a zone as they are at `now`, in seconds since 1970: SOA and NS first, SOA once more at the
 /// end. To count them before would take as long, and secondaries do not wait for so long. A zone of too many records is
-/// refused when there are too many: an error in any message ends a transfer (RFC 5936 section 2.2).
+/// refused when there are too many: an error in any message ends a transfer (RFC 5936 section 2.2). Gives the last
+/// message, which is still to be sent, and the number of its records.
 pub(super) fn send(
     zone: &Zone,
     now: u64,
     writer: MessageWriter,
     outbox: &Outbox,
-) -> Result<(), Stop> {
+) -> Result<(Vec<u8>, u64), Stop> {
     let max = zone.transfer.max_records;
     let mut send = Send { writer, outbox, section: Vec::new(), records: 0, left: max, max };
     let soa = soa_data(&zone.soa);
@@ -42,7 +43,7 @@ pub(super) fn send(
     walk(zone, now, &mut send, |send, labels| send.section = labels.to_vec())?;
     send.writer.owner([&[]; 3]);
     send.record(Type::SOA, zone.soa.ttl, &soa)?;
-    Ok(outbox.send(send.writer.finish(), send.records, true)?)
+    Ok((send.writer.finish(), send.records))
 }
 
 struct Send<'o> {
