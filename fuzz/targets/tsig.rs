@@ -32,13 +32,10 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
 pub(crate) fn run(data: &[u8]) {
     let mut input = Input::new(data);
     let message = if input.byte() == 0 { input.rest().to_vec() } else { compose(&mut input) };
-    let keys: TsigKeys = KEYS
-        .iter()
-        .map(|(name, algorithm, secret)| {
-            let (name, algorithm) = (NameBuf::from_wire(name), algorithm.parse::<Algorithm>());
-            Arc::new(TsigKey::new(&name.expect("a name"), algorithm.expect("known"), secret))
-        })
-        .collect();
+    let keys = TsigKeys::of_configured(KEYS.iter().map(|(name, algorithm, secret)| {
+        let (name, algorithm) = (NameBuf::from_wire(name), algorithm.parse::<Algorithm>());
+        Arc::new(TsigKey::new(&name.expect("a name"), algorithm.expect("known"), secret))
+    }));
     let found = open(&message, &keys, NOW);
     assert_eq!(verdict(&found), naive(&message), "{message:02x?}");
     let mut out = [0; 2000];

@@ -26,7 +26,10 @@ pub(super) fn read_all(
             kept.cloned()
         }
     };
-    settings.iter().filter_map(read).collect()
+    match settings.is_empty() {
+        true => TsigKeys::default(),
+        false => TsigKeys::of_configured(settings.iter().filter_map(read)),
+    }
 }
 
 /// Reads the secret of a key.
@@ -83,10 +86,12 @@ mod tests {
         assert!(matches!(read(&key), Err(KeyFault::NoSecret(SecretError::NoBase64))));
         let kept = read_all(std::slice::from_ref(&key), &keys, &Log);
         assert!(Arc::ptr_eq(kept.find(&key.name).unwrap(), &first));
-        let other = config::Key { algorithm: Algorithm::Sha512, ..key };
-        assert!(
-            read_all(&[other], &keys, &Log).is_empty(),
-            "a key of another algorithm is another"
-        );
+        // A key of another algorithm is another.
+        let other = config::Key { algorithm: Algorithm::Sha512, ..key.clone() };
+        let none = read_all(&[other], &keys, &Log);
+        assert!(none.find(&key.name).is_none());
+        // Regression: signatures were no longer checked then, and queries with them answered.
+        assert!(none.are_configured());
+        assert!(!read_all(&[], &keys, &Log).are_configured());
     }
 }

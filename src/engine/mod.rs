@@ -209,9 +209,9 @@ fn answer_by<const FAST: bool>(
             Verdict::default()
         }
     };
-    let answered = match catalog.keys().is_empty() {
-        true => general::answer(catalog, state, request, verdict, cookie, out),
-        false => signed::answer(catalog, state, request, verdict, cookie, out),
+    let answered = match catalog.keys().are_configured() {
+        false => general::answer(catalog, state, request, verdict, cookie, out),
+        true => signed::answer(catalog, state, request, verdict, cookie, out),
     };
     // As by rbldnsd, an empty message is not counted: a socket that is shut down gives one, too.
     if request.query.is_empty() {

@@ -136,7 +136,7 @@ impl Transfers {
         request: &Request<'_>,
         about: &About,
     ) -> Option<Option<Signer>> {
-        if catalog.keys().is_empty() {
+        if !catalog.keys().are_configured() {
             return Some(None);
         }
         match tsig::open(request.query, catalog.keys(), request.now) {

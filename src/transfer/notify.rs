@@ -20,8 +20,11 @@ use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-/// How long each message waits for its answer, in seconds, before the next one is sent (RFC 1996 section 3.6).
+/// How long after each message, in seconds, the next one is sent if none was answered (RFC 1996 section 3.6).
 const WAITS: [u64; 6] = [3, 6, 12, 24, 48, 96];
+
+/// How long a message keeps others from being sent, at most: an answer takes milliseconds.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// So many messages are under way at one time.
 const AT_ONCE: usize = 32;
@@ -58,12 +61,17 @@ impl Notifier {
             if self.told.get(&known).is_some_and(|(told, _)| *told == serial) {
                 continue;
             }
+            let key = target.key.as_ref().map(|key| keys.find(key));
+            // It was told that the key cannot be used; a message without it would be refused.
+            if matches!(key, Some(None)) {
+                continue;
+            }
             let notice = Notice {
                 zone: zone.apex.clone(),
                 message: message(zone),
                 address: target.address,
                 source: source(target.address, listen),
-                key: target.key.as_ref().and_then(|key| keys.find(key)).cloned(),
+                key: key.flatten().cloned(),
             };
             let (sink, places) = (Arc::clone(&self.sink), Arc::clone(&self.places));
             let task = self.runtime.spawn(async move {
@@ -108,8 +116,10 @@ impl Notice {
         for wait in WAITS {
             // The semaphore is never closed.
             let place = places.acquire().await;
-            let deadline = Instant::now() + Duration::from_secs(wait);
-            match timeout_at(deadline, self.ask()).await {
+            let now = Instant::now();
+            let deadline = now + Duration::from_secs(wait);
+            // Others wait for the place.
+            match timeout_at(deadline.min(now + PATIENCE), self.ask()).await {
                 Ok(Ok(answered)) => return answered,
                 Ok(Err(error)) => fault = NotifyFault::Unreachable(error),
                 Err(_) => fault = NotifyFault::Silent,

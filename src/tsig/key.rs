@@ -96,23 +96,25 @@ impl TsigKey {
 
 /// The keys of a server.
 #[derive(Clone, Debug, Default)]
-pub struct TsigKeys(Vec<Arc<TsigKey>>);
-
-impl TsigKeys {
-    /// True if there are none: signatures mean nothing then.
-    #[inline]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// The key of this name (in lower case).
-    pub fn find(&self, name: &NameBuf) -> Option<&Arc<TsigKey>> {
-        self.0.iter().find(|key| key.name == *name)
-    }
+pub struct TsigKeys {
+    usable: Vec<Arc<TsigKey>>,
+    are_configured: bool,
 }
 
-impl FromIterator<Arc<TsigKey>> for TsigKeys {
-    fn from_iter<I: IntoIterator<Item = Arc<TsigKey>>>(keys: I) -> Self {
-        Self(keys.into_iter().collect())
+impl TsigKeys {
+    /// Those that can be used, of the keys that are configured. If none can, no signature holds.
+    pub fn of_configured(usable: impl IntoIterator<Item = Arc<TsigKey>>) -> Self {
+        Self { usable: usable.into_iter().collect(), are_configured: true }
+    }
+
+    /// True if some are configured; without, signatures mean nothing.
+    #[inline]
+    pub fn are_configured(&self) -> bool {
+        self.are_configured
+    }
+
+    /// The key of this name (in lower case), if it can be used.
+    pub fn find(&self, name: &NameBuf) -> Option<&Arc<TsigKey>> {
+        self.usable.iter().find(|key| key.name == *name)
     }
 }

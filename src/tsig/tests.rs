@@ -43,7 +43,7 @@ proptest! {
     #[test]
     fn a_request_that_was_changed_is_not_taken(bit in 0_usize..1000, number in 0_usize..3) {
         let key = key("Key.Test", Algorithm::ALL[number]);
-        let keys = TsigKeys::from_iter([Arc::clone(&key)]);
+        let keys = TsigKeys::of_configured([Arc::clone(&key)]);
         let (mut message, start) = request(&mut Signer::requesting(key), NOW);
         let bit = bit % (message.len() * 8);
         message[bit / 8] ^= 1 << (bit % 8);
@@ -62,7 +62,7 @@ proptest! {
 fn an_answer_proves_who_sent_it() {
     for algorithm in Algorithm::ALL {
         let key = key("key.test", algorithm);
-        let keys = TsigKeys::from_iter([Arc::clone(&key)]);
+        let keys = TsigKeys::of_configured([Arc::clone(&key)]);
         let mut client = Signer::requesting(Arc::clone(&key));
         let (message, start) = request(&mut client, NOW);
         let Proof::Signed(mut server) = open(&message, &keys, NOW + 300) else { panic!() };
@@ -84,7 +84,7 @@ fn an_answer_proves_who_sent_it() {
 #[test]
 fn a_signature_that_does_not_hold_is_answered_with_the_reason() {
     let known = key("key.test", Algorithm::Sha256);
-    let keys = TsigKeys::from_iter([Arc::clone(&known)]);
+    let keys = TsigKeys::of_configured([Arc::clone(&known)]);
     let refused = |key: Arc<TsigKey>, now, change: fn(&mut [u8])| {
         let mut client = Signer::requesting(key);
         let (mut message, _) = request(&mut client, NOW);
@@ -112,7 +112,7 @@ fn a_signature_that_does_not_hold_is_answered_with_the_reason() {
 #[test]
 fn an_answer_to_a_request_of_another_time_is_signed() {
     let key = key("key.test", Algorithm::Sha256);
-    let keys = TsigKeys::from_iter([Arc::clone(&key)]);
+    let keys = TsigKeys::of_configured([Arc::clone(&key)]);
     let mut client = Signer::requesting(Arc::clone(&key));
     let (message, _) = request(&mut client, NOW);
     let Proof::Refused(refusal) = open(&message, &keys, NOW + 1000) else { panic!() };
@@ -135,7 +135,7 @@ fn record_mac(message: &[u8]) -> &[u8] {
 #[test]
 fn the_name_of_a_key_may_be_compressed() {
     let key = key("bl.test", Algorithm::Sha256);
-    let keys = TsigKeys::from_iter([Arc::clone(&key)]);
+    let keys = TsigKeys::of_configured([Arc::clone(&key)]);
     let (message, start) = request(&mut Signer::requesting(key), NOW);
     let mut pointing = message[..start].to_vec();
     pointing.extend([0xc0, 12]);
