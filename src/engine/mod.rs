@@ -151,36 +151,34 @@ pub fn answer(
     request: &Request<'_>,
     out: &mut [u8],
 ) -> Outcome {
-    match catalog.is_restricted() {
-        false => answer_by::<true>(catalog, state, request, Admission::Open, &Cookie::None, out),
-        true => answer_restricted(catalog, state, request, out),
+    match catalog.cookies() {
+        None => answer_by::<true>(catalog, state, request, &Cookie::None, out),
+        Some(cookies) => answer_with(&Cookie::of(cookies, request), catalog, state, request, out),
     }
 }
 
-/// Apart, so that the usual case has one instruction for all that a server can have against a query.
+/// Apart, so that the usual case has no instruction for cookies.
 #[inline(never)]
-fn answer_restricted(
+fn answer_with(
+    cookie: &Cookie,
     catalog: &Catalog,
     state: &mut WorkerState,
     request: &Request<'_>,
     out: &mut [u8],
 ) -> Outcome {
-    let cookie = catalog.cookies().map_or(Cookie::None, |cookies| Cookie::of(cookies, request));
-    let admission = admit(catalog, &mut state.limiter, request, &cookie);
-    answer_by::<true>(catalog, state, request, admission, &cookie, out)
+    answer_by::<true>(catalog, state, request, cookie, out)
 }
 
-/// The stages behind `admit`. `FAST` is false for tests of the general path alone.
+/// The stages of a query. `FAST` is false for tests of the general path alone.
 #[inline(always)]
 fn answer_by<const FAST: bool>(
     catalog: &Catalog,
     state: &mut WorkerState,
     request: &Request<'_>,
-    admission: Admission<'_>,
     cookie: &Cookie,
     out: &mut [u8],
 ) -> Outcome {
-    let verdict = match admission {
+    let verdict = match admit(catalog, &mut state.limiter, request, cookie) {
         Admission::Ignored => {
             let ignored = Answered::dropped(catalog.counters(), Reason::Ignored);
             return done(state, request, ignored);

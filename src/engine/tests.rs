@@ -128,11 +128,13 @@ pub(super) fn raw(catalog: &Catalog, query: &[u8], transport: Transport) -> (Out
     let request = Request { query, client, transport, now: NOW };
     let outcome = answer(catalog, &mut WorkerState::default(), &request, &mut out);
     let mut general = vec![0; 65_535];
-    let mut state = WorkerState::new(99);
-    let cookie = catalog.cookies().map_or(Cookie::None, |cookies| Cookie::of(cookies, &request));
-    let admission = admit(catalog, &mut state.limiter, &request, &cookie);
-    let of_general =
-        answer_by::<false>(catalog, &mut state, &request, admission, &cookie, &mut general);
+    let of_general = answer_by::<false>(
+        catalog,
+        &mut WorkerState::new(99),
+        &request,
+        &catalog.cookies().map_or(Cookie::None, |cookies| Cookie::of(cookies, &request)),
+        &mut general,
+    );
     assert_eq!(outcome, of_general);
     let len = outcome.bytes().unwrap_or(0);
     assert_eq!(out[..len], general[..len], "the fast path and the general one");

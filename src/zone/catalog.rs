@@ -23,8 +23,6 @@ pub struct Catalog {
     counters: Counters,
     overrides: Overrides,
     rate_limit: Option<RateLimit>,
-    /// See [`Self::is_restricted`].
-    is_restricted: bool,
     /// Somebody may have one of the zones whole.
     offers_transfers: bool,
     /// Access lists for all zones.
@@ -143,12 +141,12 @@ impl Catalog {
 
     /// Limits how often clients may ask over UDP.
     pub fn with_rate_limit(self, rate_limit: Option<RateLimit>) -> Self {
-        Self { is_restricted: self.is_restricted || rate_limit.is_some(), rate_limit, ..self }
+        Self { rate_limit, ..self }
     }
 
     /// The same with access lists that hold for all zones.
     pub fn with_acl(self, acl: Vec<Arc<Dataset>>) -> Self {
-        Self { is_restricted: self.is_restricted || !acl.is_empty(), acl, ..self }
+        Self { acl, ..self }
     }
 
     /// The same, but if `minimal_any` is true, a question for all types over UDP gets one RRset (RFC 8482).
@@ -163,7 +161,7 @@ impl Catalog {
 
     /// The same with cookies.
     pub fn with_cookies(self, cookies: Option<Cookies>) -> Self {
-        Self { is_restricted: self.is_restricted || cookies.is_some(), cookies, ..self }
+        Self { cookies, ..self }
     }
 
     /// The same with keys: signatures of queries are checked, and their answers signed.
@@ -218,12 +216,6 @@ impl Catalog {
     #[inline(always)]
     pub fn cookies(&self) -> Option<&Cookies> {
         self.cookies.as_ref()
-    }
-
-    /// True if the whole server has something that can restrict a query: a limit, an access list or cookies.
-    #[inline(always)]
-    pub fn is_restricted(&self) -> bool {
-        self.is_restricted
     }
 
     /// True if errors say why.
