@@ -2,8 +2,8 @@
 //! one of a stream.
 
 use super::accept::{Accepted, Closed};
-use super::{Context, ServerCounters, client_address};
-use crate::engine::{Catalog, Request, Transport};
+use super::{Context, client_address};
+use crate::engine::Transport;
 use crate::event::Event;
 use crate::wire::proxy::{FIXED, ProxyHeader};
 use ipnet::IpNet;
@@ -32,35 +32,6 @@ pub(super) fn of_datagram<'q>(
     }
     let header = ProxyHeader::parse(datagram).ok_or(NoHeader)?;
     Ok((client(header, peer), &datagram[header.len..]))
-}
-
-/// Puts the client of a datagram that came from this port, and the query in it, in the place of those of the request.
-/// False if it is of a proxy and has no header, which is counted and told.
-///
-/// Apart, so that a server without proxies has one instruction for them.
-#[cold]
-#[inline(never)]
-pub(super) fn unwrap(
-    context: &Context,
-    catalog: &Catalog,
-    port: u16,
-    request: &mut Request<'_>,
-) -> bool {
-    let peer = SocketAddr::new(request.client, port);
-    match of_datagram(catalog.proxies(), peer, request.query) {
-        Ok((client, query)) => (request.client, request.query) = (client.ip(), query),
-        Err(NoHeader) => {
-            ServerCounters::add(&context.counters.udp_unproxied, 1);
-            tell(context, Transport::Udp, peer.ip());
-            return false;
-        }
-    }
-    true
-}
-
-/// The client of a datagram from `peer` that was answered.
-pub(super) fn client_of(catalog: &Catalog, peer: SocketAddr, datagram: &[u8]) -> SocketAddr {
-    of_datagram(catalog.proxies(), peer, datagram).map_or(peer, |(client, _)| client)
 }
 
 /// Puts the client of a new stream in the place of the proxy that it comes from; its next bytes are those of the first

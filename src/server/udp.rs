@@ -14,7 +14,7 @@ use socket2::Socket;
 use super::delay::{DelayQueue, DelaySender};
 use super::listen::UdpListener;
 use super::mmsg::Batch;
-use super::proxies;
+use super::proxies::{self, NoHeader};
 use super::shared_catalog::CatalogCache;
 use super::throttle::Throttle;
 use super::{AnswerFn, Context, ServerCounters};
@@ -273,19 +273,24 @@ impl<A: AnswerFn> Worker<A> {
                 };
                 request.client = client;
             }
-            let sender = exchange.sender;
-            if !catalog.proxies().is_empty()
-                && !proxies::unwrap(&self.context, catalog, sender.port(), &mut request)
-            {
-                continue;
+            let mut port = None;
+            if !catalog.proxies().is_empty() {
+                let peer = (request.client, exchange.sender.port()).into();
+                match proxies::of_datagram(catalog.proxies(), peer, exchange.query) {
+                    Ok((client, query)) => {
+                        (request.client, request.query) = (client.ip(), query);
+                        port = Some(client.port());
+                    }
+                    Err(NoHeader) => {
+                        ServerCounters::add(&self.context.counters.udp_unproxied, 1);
+                        proxies::tell(&self.context, Transport::Udp, peer.ip());
+                        continue;
+                    }
+                }
             }
             let outcome = (self.answer)(catalog, &mut self.state, &request, exchange.reply);
             self.recorder.log(catalog, &request, outcome, exchange.reply, || Ends {
-                client: proxies::client_of(
-                    catalog,
-                    (sender.client().unwrap_or(request.client), sender.port()).into(),
-                    exchange.query,
-                ),
+                client: (request.client, port.unwrap_or_else(|| exchange.sender.port())).into(),
                 server: self.address,
             });
             match outcome {
