@@ -23,7 +23,9 @@ pub(super) struct Limiter {
 
 impl Limiter {
     /// Takes a query off the allowances of its client, and tells whether it is beyond one of them.
-    #[inline(always)]
+    ///
+    /// Apart, so that queries without a limit save no registers for it.
+    #[inline(never)]
     pub(super) fn is_beyond(
         &mut self,
         limit: &RateLimit,

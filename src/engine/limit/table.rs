@@ -50,13 +50,13 @@ impl Table {
     pub(super) fn take_ip4(&mut self, limit: &RateLimit, client: u32, now: u64) -> bool {
         let key = self.key as u32;
         let now = now.wrapping_mul(SECOND) & TIME;
-        let mut taken = self.take_address(client.wrapping_mul(key), limit, limit.ip4_costs[0], now);
-        let prefixes = IP4_PREFIXES.iter().zip(limit.ip4_costs).enumerate().skip(1);
-        for (number, ((len, _), cost)) in prefixes {
-            let hash = (client & u32::MAX << (u32::BITS - len)).wrapping_mul(key);
-            taken = taken && self.take_prefix(number, hash, limit, cost, now);
-        }
-        taken
+        let taken = self.take_address(client.wrapping_mul(key), limit, limit.ip4_costs[0], now);
+        let mut take = |number: usize| {
+            let prefix = client & u32::MAX << (u32::BITS - IP4_PREFIXES[number].0);
+            let hash = prefix.wrapping_mul(key);
+            self.take_prefix(number, hash, limit, limit.ip4_costs[number], now)
+        };
+        taken && take(1) && take(2) && take(3)
     }
 
     /// The same for IPv6.
@@ -68,13 +68,12 @@ impl Table {
         // The upper half of a product depends on all bits.
         let hash = |bits: u64| (bits.wrapping_mul(key) >> 32) as u32;
         let address = host ^ site.wrapping_mul(key).rotate_left(32);
-        let mut taken = self.take_address(hash(address), limit, limit.ip6_costs[0], now);
-        let prefixes = IP6_PREFIXES.iter().zip(limit.ip6_costs).enumerate().skip(1);
-        for (number, ((len, _), cost)) in prefixes {
-            let prefix = site & u64::MAX << (u64::BITS - len);
-            taken = taken && self.take_prefix(number, hash(prefix), limit, cost, now);
-        }
-        taken
+        let taken = self.take_address(hash(address), limit, limit.ip6_costs[0], now);
+        let mut take = |number: usize| {
+            let prefix = site & u64::MAX << (u64::BITS - IP6_PREFIXES[number].0);
+            self.take_prefix(number, hash(prefix), limit, limit.ip6_costs[number], now)
+        };
+        taken && take(1) && take(2) && take(3)
     }
 
     #[inline(always)]
