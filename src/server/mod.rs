@@ -37,16 +37,23 @@ pub mod xdp;
 
 pub use accept::ConnectionCounts;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
 
-use crate::engine::{Catalog, Outcome, Request, WorkerState};
-use crate::event::EventSink;
+use crate::engine::{Catalog, Outcome, Request, Transport, WorkerState};
+use crate::event::{Event, EventSink};
 use crate::transfer::Transfers;
+use crate::util::threads::panic_message;
 use shared_catalog::SharedCatalog;
 use throttle::Throttle;
 pub use x509::CertificateFacts;
+
+/// What a worker waits after a panic or an unexpected error, so as never to spin.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// What went wrong between the network and the engine since the start.
 ///
@@ -93,6 +100,27 @@ impl Context {
     pub fn new(catalog: Arc<SharedCatalog>, sink: Arc<dyn EventSink>) -> Self {
         let transfers = Transfers::new(Arc::clone(&sink));
         Self { catalog, counters: Arc::default(), sink, unproxied: Arc::default(), transfers }
+    }
+
+    /// Runs a worker of an address over UDP until it ends. A panic is counted and told, and costs one query: the
+    /// worker goes on after `renew`.
+    fn run_worker<W>(
+        &self,
+        address: SocketAddr,
+        worker: &mut W,
+        run: impl Fn(&mut W),
+        renew: impl Fn(&mut W),
+    ) {
+        let mut panics = Throttle::default();
+        while let Err(panic) = catch_unwind(AssertUnwindSafe(|| run(worker))) {
+            ServerCounters::add(&self.counters.panics, 1);
+            if let Some(suppressed) = panics.pass() {
+                let (transport, panic) = (Transport::Udp, panic_message(&*panic).to_owned());
+                self.sink.emit(&Event::AnswerPanicked { transport, address, panic, suppressed });
+            }
+            renew(worker);
+            thread::sleep(PAUSE);
+        }
     }
 }
 

@@ -3,11 +3,10 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use socket2::Socket;
 
@@ -17,20 +16,16 @@ use super::mmsg::Batch;
 use super::proxies::{self, NoHeader};
 use super::shared_catalog::CatalogCache;
 use super::throttle::Throttle;
-use super::{AnswerFn, Context, ServerCounters};
+use super::{AnswerFn, Context, PAUSE, ServerCounters};
 use crate::engine::{self, Catalog, Outcome, Request, Transport, WorkerState};
 use crate::event::Event;
 use crate::stats::dnstap::Ends;
 use crate::stats::top::TopSampler;
 use crate::stats::{Recorder, Recorders, Sampler};
-use crate::util::threads::panic_message;
 use crate::util::time::unix_time;
 
 /// Batches a worker still answers after it was told to stop: what the receive buffer may hold.
 const LAST_BATCHES: usize = 64;
-
-/// What a worker waits after a panic or an unexpected error of its socket, so as never to spin.
-const PAUSE: Duration = Duration::from_millis(10);
 
 /// The workers of one listen address. Dropping it stops them.
 #[derive(Debug)]
@@ -168,20 +163,8 @@ struct Worker<A> {
 
 impl<A: AnswerFn> Worker<A> {
     fn run_to_the_end(mut self) {
-        let mut panics = Throttle::default();
-        while let Err(payload) = catch_unwind(AssertUnwindSafe(|| self.run())) {
-            ServerCounters::add(&self.context.counters.panics, 1);
-            if let Some(suppressed) = panics.pass() {
-                self.context.sink.emit(&Event::AnswerPanicked {
-                    transport: Transport::Udp,
-                    address: self.address,
-                    panic: panic_message(&*payload).to_owned(),
-                    suppressed,
-                });
-            }
-            self.state = self.recorder.state();
-            thread::sleep(PAUSE);
-        }
+        let (context, address) = (self.context.clone(), self.address);
+        context.run_worker(address, &mut self, Self::run, |own| own.state = own.recorder.state());
     }
 
     fn run(&mut self) {

@@ -2,6 +2,7 @@ use std::collections::HashSet;
 use std::net::UdpSocket;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 use std::time::Instant;
 
 use super::*;

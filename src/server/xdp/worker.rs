@@ -1,6 +1,5 @@
 //! One thread for one queue of a device: what [`crate::server::udp`] does for a socket.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -10,17 +9,14 @@ use super::fallback::Fallbacks;
 use super::frame::{Datagram, ETHERNET};
 use super::sys::XdpSocket;
 use crate::engine::{Catalog, Outcome, Request, Transport, WorkerState};
-use crate::event::Event;
 use crate::server::delay::DelaySender;
 use crate::server::mmsg::REPLY_SPACE;
 use crate::server::proxies;
 use crate::server::shared_catalog::CatalogCache;
-use crate::server::throttle::Throttle;
-use crate::server::{AnswerFn, Context, ServerCounters};
+use crate::server::{AnswerFn, Context, PAUSE, ServerCounters};
 use crate::stats::dnstap::Ends;
 use crate::stats::top::TopSampler;
 use crate::stats::{Recorder, Sampler};
-use crate::util::threads::panic_message;
 use crate::util::time::unix_time;
 
 /// How long an idle worker waits: it must notice by itself when it is to stop.
@@ -32,9 +28,6 @@ const LAST_LOOK: Duration = Duration::from_millis(5);
 
 /// How often it looks: a device that is down sends nothing.
 const LAST_LOOKS: usize = 20;
-
-/// What a worker waits after a panic or an unexpected error, so as never to spin.
-const PAUSE: Duration = Duration::from_millis(10);
 
 pub(super) struct Worker<A> {
     pub(super) socket: XdpSocket,
@@ -59,20 +52,8 @@ pub(super) struct Worker<A> {
 
 impl<A: AnswerFn> Worker<A> {
     pub(super) fn run_to_the_end(mut self) {
-        let mut panics = Throttle::default();
-        while let Err(payload) = catch_unwind(AssertUnwindSafe(|| self.run())) {
-            ServerCounters::add(&self.context.counters.panics, 1);
-            if let Some(suppressed) = panics.pass() {
-                self.context.sink.emit(&Event::AnswerPanicked {
-                    transport: Transport::Udp,
-                    address: self.fallbacks.first(),
-                    panic: panic_message(&*payload).to_owned(),
-                    suppressed,
-                });
-            }
-            self.state = self.recorder.state();
-            thread::sleep(PAUSE);
-        }
+        let (context, address) = (self.context.clone(), self.fallbacks.first());
+        context.run_worker(address, &mut self, Self::run, |own| own.state = own.recorder.state());
     }
 
     fn run(&mut self) {
