@@ -11,9 +11,9 @@ use crate::listing::{AnswersBuilder, Gate, Range};
 use crate::trie::{Trie4, Trie6};
 use crate::wire::Type;
 use crate::wire::name::NameBuf;
+use crate::zone::testing;
 use crate::zone::{
-    Chaos, Dataset, Ns, Overrides, SenderKey, Soa, Subzones, TransferAccess, Unlisted, Zone,
-    ZoneState,
+    Chaos, Dataset, Ns, Overrides, SenderKey, Soa, Subzones, Unlisted, Zone, ZoneState,
 };
 use crate::zonefile::Kind;
 use hickory_proto::op::{Message, ResponseCode};
@@ -76,24 +76,7 @@ pub(super) fn zone(apex: &str, datasets: Vec<Dataset>) -> Zone {
         ttl: 86400,
         explicit: true,
     };
-    Zone {
-        apex: name(apex),
-        soa,
-        ns,
-        datasets: datasets.into_iter().map(Arc::new).collect(),
-        allow: Vec::new(),
-        scoring: None,
-        acl: Vec::new(),
-        transfer: TransferAccess::default(),
-        state: ZoneState::Live,
-        expires: None,
-        test_points: true,
-        minimal_answers: true,
-        health: None,
-        content_id: 0,
-        quotas: Vec::new(),
-        counters: Counters::new(2),
-    }
+    Zone { soa, ns, counters: Counters::new(2), ..testing::zone(apex, datasets) }
 }
 
 pub(super) fn catalog(zones: Vec<Zone>) -> Catalog {

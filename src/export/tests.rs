@@ -1,13 +1,11 @@
 //! Exports, read back by naive readers.
 
 use super::*;
-use crate::listing::AnswersBuilder;
 use crate::trie::names::NameLookup;
-use crate::trie::{Trie4, Trie6};
 use crate::wire::name::NameBuf;
 use crate::zone::sweep::{SweepOptions, sections};
-use crate::zone::{Counters, Dataset, Ns, Soa, TransferAccess, ZoneState};
-use crate::zonefile::{Kind, Options, Parser};
+use crate::zone::{Dataset, testing};
+use crate::zonefile::Kind;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -15,54 +13,12 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 fn dataset(text: &str) -> Dataset {
-    let mut parser = Parser::new(Kind::Mixed, Options::default());
-    parser.start_file();
-    parser.feed(text.as_bytes()).unwrap();
-    parser.end_file().unwrap();
-    let parsed = parser.finish();
-    let mut default = AnswersBuilder::default();
-    let value = default.value(parsed.default_value.0, &parsed.default_value.1).unwrap();
-    let id = default.answer(&[value]);
-    Dataset {
-        ip4: parsed.ip4.map(|addresses| Trie4::build(addresses.ranges())),
-        ip6: parsed.ip6.map(|addresses| Trie6::build(addresses.ranges())),
-        names: parsed.names,
-        answers: parsed.answers,
-        default_answer: default.finish([id]).0,
-        vars: parsed.vars,
-        ..Dataset::default()
-    }
+    testing::dataset(Kind::Mixed, text)
 }
 
 fn zone(datasets: Vec<Dataset>, allow: &str) -> Zone {
-    let name = |text: &str| text.parse::<NameBuf>().unwrap();
-    Zone {
-        apex: name("bl.test"),
-        soa: Soa {
-            mname: name("ns.test"),
-            rname: name("admin.test"),
-            serial: 7,
-            refresh: 1,
-            retry: 2,
-            expire: 3,
-            minimum: 4,
-            ttl: 5,
-        },
-        ns: Ns { names: Vec::new(), ttl: 1, explicit: false },
-        datasets: datasets.into_iter().map(Arc::new).collect(),
-        allow: vec![Arc::new(dataset(allow))],
-        scoring: None,
-        acl: Vec::new(),
-        transfer: TransferAccess::default(),
-        state: ZoneState::Live,
-        expires: None,
-        test_points: true,
-        minimal_answers: true,
-        health: None,
-        content_id: 0xbeef,
-        quotas: Vec::new(),
-        counters: Counters::new(1),
-    }
+    let allow = vec![Arc::new(dataset(allow))];
+    Zone { allow, content_id: 0xbeef, ..testing::zone("bl.test", datasets) }
 }
 
 fn section(zone: &Zone) -> SweepSection<'_> {

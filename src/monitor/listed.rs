@@ -122,24 +122,9 @@ fn insert(all: &mut BTreeMap<String, Key>, key: Key) {
 mod tests {
     use super::*;
     use crate::trie::names::NameLookup;
-    use crate::trie::{Trie4, Trie6};
-    use crate::zonefile::{Kind, Options, Parser};
+    use crate::zone::testing::dataset;
+    use crate::zonefile::Kind;
     use proptest::prelude::*;
-
-    fn dataset(kind: Kind, text: &str) -> Dataset {
-        let mut parser = Parser::new(kind, Options::default());
-        parser.start_file();
-        parser.feed(text.as_bytes()).unwrap();
-        parser.end_file().unwrap();
-        let parsed = parser.finish();
-        Dataset {
-            ip4: parsed.ip4.map(|addresses| Trie4::build(addresses.ranges())),
-            ip6: parsed.ip6.map(|addresses| Trie6::build(addresses.ranges())),
-            names: parsed.names,
-            answers: parsed.answers,
-            ..Dataset::default()
-        }
-    }
 
     fn prefix(text: &str) -> WatchSubject {
         WatchSubject::Prefix(text.parse().unwrap())

@@ -6,8 +6,8 @@ use crate::listing::{AnswerId, AnswersBuilder, Gate};
 use crate::source::{Identity, ReadReport, SourceFile, Stamp};
 use crate::trie::{Trie4, Trie6};
 use crate::wire::name::NameBuf;
-use crate::zone::{Acl, Dataset, Ns, Subzones};
-use crate::zonefile::{Kind, Options, Parser};
+use crate::zone::{Dataset, Subzones, testing};
+use crate::zonefile::Kind;
 use proptest::prelude::*;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -29,33 +29,8 @@ const SPECIALS: &str = "$SOA 3000 ns1.bl.example. Admin.bl.example. 0 600 300 86
 
 /// The dataset that these lines make.
 fn dataset(kind: Kind, text: &str) -> Dataset {
-    let mut parser = Parser::new(kind, Options::default());
-    parser.start_file();
-    parser.feed(text.as_bytes()).unwrap();
-    parser.end_file().unwrap();
-    let parsed = parser.finish();
-    let mut default = AnswersBuilder::default();
-    let value = default.value(parsed.default_value.0, &parsed.default_value.1).unwrap();
-    let answer = default.answer(&[value]);
-    Dataset {
-        name: kind.to_string(),
-        ip4: parsed.ip4.map(|addresses| addresses.into_trie(1)),
-        ip6: parsed.ip6.map(|addresses| addresses.into_trie()),
-        names: parsed.names,
-        digests: parsed.digests,
-        hides_empty_non_terminals: false,
-        acl: parsed.acl.map(Acl::new),
-        subzones: (kind == Kind::Combined).then(Subzones::default),
-        records: None,
-        answers: parsed.answers,
-        default_answer: default.finish([answer]).0,
-        vars: parsed.vars,
-        ttl: parsed.ttl,
-        soa: parsed.soa,
-        ns: parsed.ns.map(|ns| Ns { names: ns.names, ttl: ns.ttl, explicit: true }),
-        expires: parsed.expires,
-        next_expiry: None,
-    }
+    let subzones = (kind == Kind::Combined).then(Subzones::default);
+    Dataset { name: kind.to_string(), subzones, ..testing::dataset(kind, text) }
 }
 
 fn origin(name: &str) -> Origin {

@@ -18,6 +18,8 @@ mod scoring;
 mod soa;
 mod subzones;
 pub mod sweep;
+#[cfg(test)]
+pub(crate) mod testing;
 mod transfer;
 
 pub use crate::zonefile::{SoaData as Soa, Vars};

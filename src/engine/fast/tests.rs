@@ -7,37 +7,13 @@ use crate::engine::tests::{NOW, catalog, query, zone};
 use crate::engine::{
     Answered, Outcome, QueryType, Reason, Request, Transport, WorkerState, answer, answer_by, done,
 };
-use crate::listing::AnswersBuilder;
-use crate::trie::{Trie4, Trie6};
 use crate::wire::{HEADER, ParsedQuestion};
-use crate::zone::{Acl, Catalog, Counters, Dataset, Figures, Zone};
-use crate::zonefile::{Kind, Options, Parser};
+use crate::zone::testing::dataset;
+use crate::zone::{Catalog, Counters, Dataset, Figures, Zone};
+use crate::zonefile::Kind;
 use proptest::prelude::*;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-
-fn dataset(kind: Kind, text: &str) -> Dataset {
-    let mut parser = Parser::new(kind, Options::default());
-    parser.start_file();
-    parser.feed(text.as_bytes()).unwrap();
-    parser.end_file().unwrap();
-    let parsed = parser.finish();
-    let mut default = AnswersBuilder::default();
-    let value = default.value(parsed.default_value.0, &parsed.default_value.1).unwrap();
-    let id = default.answer(&[value]);
-    Dataset {
-        ip4: parsed.ip4.map(|addresses| Trie4::build(addresses.ranges())),
-        ip6: parsed.ip6.map(|addresses| Trie6::build(addresses.ranges())),
-        names: parsed.names,
-        digests: parsed.digests,
-        acl: parsed.acl.map(Acl::new),
-        answers: parsed.answers,
-        default_answer: default.finish([id]).0,
-        vars: parsed.vars,
-        ttl: parsed.ttl,
-        ..Dataset::default()
-    }
-}
 
 /// A dataset of few keys, so that questions meet them.
 fn any_dataset() -> impl Strategy<Value = Dataset> {

@@ -1,67 +1,15 @@
 use super::*;
-use crate::listing::AnswersBuilder;
 use crate::transfer::packed::PackedRecord;
-use crate::trie::{Trie4, Trie6};
-use crate::zone::{Counters, Ns, Soa, TransferAccess, ZoneState};
-use crate::zonefile::{Kind, Options, Parser};
+use crate::zone::{Ns, testing};
+use crate::zonefile::Kind;
 use proptest::prelude::*;
 use std::convert::Infallible;
-use std::sync::Arc;
-
-fn dataset(text: &str) -> Dataset {
-    let mut parser = Parser::new(Kind::Mixed, Options::default());
-    parser.start_file();
-    parser.feed(text.as_bytes()).unwrap();
-    parser.end_file().unwrap();
-    let parsed = parser.finish();
-    let mut default = AnswersBuilder::default();
-    let value = default.value(parsed.default_value.0, &parsed.default_value.1).unwrap();
-    let id = default.answer(&[value]);
-    Dataset {
-        ip4: parsed.ip4.map(|addresses| Trie4::build(addresses.ranges())),
-        ip6: parsed.ip6.map(|addresses| Trie6::build(addresses.ranges())),
-        names: parsed.names,
-        answers: parsed.answers,
-        default_answer: default.finish([id]).0,
-        vars: parsed.vars,
-        ttl: 60,
-        ..Dataset::default()
-    }
-}
 
 fn zone(lists: &[String], servers: &[&str]) -> Zone {
-    let name = |text: &str| text.parse::<NameBuf>().unwrap();
-    Zone {
-        apex: name("bl.test"),
-        soa: Soa {
-            mname: name("ns.test"),
-            rname: name("admin.test"),
-            serial: 7,
-            refresh: 1,
-            retry: 2,
-            expire: 3,
-            minimum: 4,
-            ttl: 5,
-        },
-        ns: Ns {
-            names: servers.iter().map(|server| name(server)).collect(),
-            ttl: 1,
-            explicit: true,
-        },
-        datasets: lists.iter().map(|text| Arc::new(dataset(text))).collect(),
-        allow: Vec::new(),
-        scoring: None,
-        acl: Vec::new(),
-        quotas: Vec::new(),
-        transfer: TransferAccess::default(),
-        state: ZoneState::Live,
-        expires: None,
-        test_points: true,
-        minimal_answers: true,
-        health: None,
-        content_id: 0,
-        counters: Counters::new(1),
-    }
+    let names = servers.iter().map(|server| server.parse().unwrap()).collect();
+    let datasets = lists.iter().map(|text| testing::dataset(Kind::Mixed, text)).collect();
+    let ns = Ns { names, ttl: 1, explicit: true };
+    Zone { ns, ..testing::zone("bl.test", datasets) }
 }
 
 /// A record as it is compared: owner, type, TTL, data.

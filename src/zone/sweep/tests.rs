@@ -3,7 +3,7 @@ use crate::listing::AnswersBuilder;
 use crate::listing::names::{NamesBuilder, Scope};
 use crate::range::Range;
 use crate::trie::{Trie4, Trie6};
-use crate::zone::{Counters, Ns, Soa, Threshold, TransferAccess, ZoneState};
+use crate::zone::{Threshold, testing};
 
 fn name(text: &str) -> NameBuf {
     text.parse().unwrap()
@@ -47,33 +47,7 @@ fn names(entries: &[(&str, Scope)]) -> Arc<Dataset> {
 }
 
 fn zone(datasets: Vec<Arc<Dataset>>, allow: Vec<Arc<Dataset>>) -> Zone {
-    Zone {
-        apex: name("bl.test"),
-        soa: Soa {
-            mname: name("ns.test"),
-            rname: name("admin.test"),
-            serial: 1,
-            refresh: 1,
-            retry: 1,
-            expire: 1,
-            minimum: 1,
-            ttl: 1,
-        },
-        ns: Ns { names: Vec::new(), ttl: 1, explicit: false },
-        datasets,
-        allow,
-        scoring: None,
-        acl: Vec::new(),
-        transfer: TransferAccess::default(),
-        state: ZoneState::Live,
-        expires: None,
-        test_points: true,
-        minimal_answers: true,
-        health: None,
-        content_id: 0,
-        quotas: Vec::new(),
-        counters: Counters::new(1),
-    }
+    Zone { datasets, allow, ..testing::zone("bl.test", Vec::new()) }
 }
 
 fn section(zone: &Zone) -> SweepSection<'_> {

@@ -1,8 +1,8 @@
 use super::*;
-use crate::engine::Counters;
 use crate::trie::{Trie4, Trie6};
 use crate::wire::name::NameBuf;
-use crate::zone::{Chaos, Ns, Soa, TransferAccess, Zone, ZoneState};
+use crate::zone::testing::{dataset, zone};
+use crate::zone::{Chaos, Zone};
 use crate::zonefile::Kind;
 use proptest::prelude::*;
 use std::net::Ipv6Addr;
@@ -10,28 +10,6 @@ use std::sync::Arc;
 
 fn name(text: &str) -> NameBuf {
     text.parse().unwrap()
-}
-
-fn zone(apex: &str, dataset: Dataset, acl: Vec<Arc<Dataset>>) -> Zone {
-    let (mname, rname) = (name("ns.test"), name("admin.test"));
-    Zone {
-        apex: name(apex),
-        soa: Soa { mname, rname, serial: 7, refresh: 1, retry: 2, expire: 3, minimum: 4, ttl: 5 },
-        ns: Ns { names: Vec::new(), ttl: 1, explicit: false },
-        datasets: vec![Arc::new(dataset)],
-        allow: Vec::new(),
-        scoring: None,
-        acl,
-        state: ZoneState::Live,
-        expires: None,
-        test_points: true,
-        minimal_answers: true,
-        health: None,
-        content_id: 0,
-        quotas: Vec::new(),
-        transfer: TransferAccess::default(),
-        counters: Counters::default(),
-    }
 }
 
 /// `bl.test` lists addresses of both families, `key.test` for those with a key, `dn.test` names.
@@ -42,16 +20,11 @@ pub(in crate::stats::top) fn catalog() -> Catalog {
         ..Dataset::default()
     };
     let names = Dataset { names: Some(Default::default()), ..addresses() };
-    let mut parser = crate::zonefile::Parser::new(Kind::AclKey, Default::default());
-    parser.start_file();
-    parser.feed(b":refuse\nsecret :pass\n").unwrap();
-    parser.end_file().unwrap();
-    let acl = parser.finish().acl.map(Acl::new);
-    let keys = Arc::new(Dataset { acl, ..Dataset::default() });
+    let keys = Arc::new(dataset(Kind::AclKey, ":refuse\nsecret :pass\n"));
     let zones = vec![
-        zone("bl.test", addresses(), Vec::new()),
-        zone("key.test", addresses(), vec![keys]),
-        zone("dn.test", names, Vec::new()),
+        zone("bl.test", vec![addresses()]),
+        Zone { acl: vec![keys], ..zone("key.test", vec![addresses()]) },
+        zone("dn.test", vec![names]),
     ];
     Catalog::new(zones, Chaos::default())
 }
@@ -107,7 +80,7 @@ fn what_no_client_that_is_set_up_well_asks_is_told_by_its_kind() {
 #[test]
 fn all_names_end_in_that_of_the_root() {
     let addresses = Dataset { ip4: Some(Trie4::build(Vec::new())), ..Dataset::default() };
-    let catalog = Catalog::new(vec![zone(".", addresses, Vec::new())], Chaos::default());
+    let catalog = Catalog::new(vec![zone(".", vec![addresses])], Chaos::default());
     for (text, want) in [
         (".", None),
         ("7.2.0.192", None),
