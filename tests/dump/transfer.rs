@@ -2,7 +2,7 @@
 //! NSD, Knot and BIND as secondaries, asked what dnsbld is asked.
 
 use super::master::Master;
-use super::random::{APEX, answer, catalog, code};
+use super::random::{APEX, AskedKey, catalog, code, differences};
 use crate::common::{Client, Process, Random, Server, free_port, in_parallel, temp_dir};
 use dnsbld::config::ConfigSource;
 use dnsbld::daemon;
@@ -88,18 +88,8 @@ fn check(seed: u64) {
         if name.len() == 63 && has_ip4 && embeds_ip4 {
             continue;
         }
-        for (rtype, number) in [("A", RecordType::A), ("TXT", RecordType::TXT)] {
-            let (ours, is_wildcard) = master.ask(&name, rtype);
-            let wanted = answer(&catalog, &name, number);
-            let shows_block = with_key && rtype == "TXT" && is_wildcard && (is_ip4 || is_ip6);
-            let same =
-                if shows_block { ours.is_empty() == wanted.is_empty() } else { ours == wanted };
-            let no_key = is_wildcard && wanted.is_empty() && !is_ip4 && !is_ip6;
-            let of_address = name.ends_with(|c: char| c.is_ascii_digit());
-            if !(same || no_key && of_address) {
-                wrong.push(format!("{name} {rtype}: transfer {ours:?}, engine {wanted:?}"));
-            }
-        }
+        let kind = AskedKey { is_ip4, is_ip6, with_key };
+        wrong.extend(differences(&master, &catalog, &name, kind));
         // What is not listed does not exist, unless a list of names says what an exclusion is.
         let has_names = files.contains(" dnset");
         let exists = code(&catalog, &name) == ResponseCode::NoError;
