@@ -47,6 +47,8 @@ mod feed_tests;
 #[cfg(test)]
 mod limit_tests;
 #[cfg(test)]
+mod mistakes_tests;
+#[cfg(test)]
 mod samples;
 #[cfg(test)]
 mod tests;
