@@ -42,7 +42,7 @@ postscreen_cache_map =
 ";
 
 const MASTER_CF: &str = "\
-25 inet n - n - - smtpd
+25 inet n - n - 1 smtpd
 26 inet n - n - 1 postscreen
 smtpd pass - - n - - smtpd
 dnsblog unix - - n - 0 dnsblog
