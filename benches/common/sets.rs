@@ -110,12 +110,12 @@ impl Set {
         Self { texts: Texts::Of(OWN), ..Self::names(count) }
     }
 
-    /// The same entries on lines in any order.
+    /// Puts the lines in any order.
     pub fn shuffled(self) -> Self {
         Self { order: Order::Shuffled, ..self }
     }
 
-    /// The same entries, one line out of order.
+    /// Puts one line where it is out of order.
     pub fn one_astray(self) -> Self {
         Self { order: Order::OneAstray, ..self }
     }
@@ -211,7 +211,7 @@ impl Set {
         places.into_iter()
     }
 
-    /// What stands behind the key of the entry at this place.
+    /// The value and the text of the entry at this place.
     fn value(&self, place: usize) -> String {
         match self.texts {
             Texts::Default => String::new(),

@@ -58,7 +58,7 @@ impl Setup {
         self.start_at(programs, free_address()?, UdpSocket::bind("127.0.0.1:0")?, probe)
     }
 
-    /// The same at this address, which the socket can reach.
+    /// Starts it at this address, which the socket can reach.
     ///
     /// # Errors
     ///

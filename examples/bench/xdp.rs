@@ -73,7 +73,8 @@ impl Way {
     }
 }
 
-/// What an answer took, in nanoseconds, and what became of the queries.
+/// The CPU time of an answer, in nanoseconds, by the server and by the kernel; the rate of answers, and the share of
+/// queries without one.
 struct Figures {
     server: f64,
     kernel: f64,
