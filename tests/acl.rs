@@ -5,8 +5,9 @@ use std::net::{Ipv4Addr, UdpSocket};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::common::{Server, temp_dir, wait_until};
+use crate::common::{Server, Setup, Shown, dig, temp_dir, wait_until};
 
+const SOON: Duration = Duration::from_secs(20);
 const NOERROR: u8 = 0;
 const SERVFAIL: u8 = 2;
 const REFUSED: u8 = 5;
@@ -15,7 +16,7 @@ const REFUSED: u8 = 5;
 fn code(server: &Server, from: [u8; 4]) -> u8 {
     let socket = UdpSocket::bind((Ipv4Addr::from(from), 0)).expect("some port is free");
     socket.connect(server.addr()).expect("loopback can be reached");
-    socket.set_read_timeout(Some(Duration::from_secs(20))).expect("not zero");
+    socket.set_read_timeout(Some(SOON)).expect("not zero");
     let query = b"\0\x07\0\0\0\x01\0\0\0\0\0\0\x03bad\x01l\x07example\0\0\x01\0\x01";
     socket.send(query).expect("the server listens");
     let mut buffer = [0; 512];
@@ -24,7 +25,7 @@ fn code(server: &Server, from: [u8; 4]) -> u8 {
 }
 
 fn comes(server: &Server, from: [u8; 4], wanted: u8) -> bool {
-    wait_until(Duration::from_secs(20), || code(server, from) == wanted)
+    wait_until(SOON, || code(server, from) == wanted)
 }
 
 fn replace(folder: &Path, text: &str) {
@@ -47,7 +48,7 @@ fn nobody_may_ask_until_it_is_known_who_may_and_then_the_last_good_list_holds() 
         replace(folder.path(), ":refuse\n127.0.0.9\n127.0.0.10 text\n");
         assert!(comes(&server, USUAL, NOERROR));
         assert_eq!(code(&server, BANNED), REFUSED);
-        let says = |text: &str| wait_until(Duration::from_secs(20), || server.log().contains(text));
+        let says = |text: &str| wait_until(SOON, || server.log().contains(text));
         replace(folder.path(), "<html>\n");
         assert!(says("event=\"dataset-refused\""), "{}", server.log());
         assert_eq!((code(&server, USUAL), code(&server, BANNED)), (NOERROR, REFUSED));
@@ -58,5 +59,32 @@ fn nobody_may_ask_until_it_is_known_who_may_and_then_the_last_good_list_holds() 
         assert!(comes(&server, BANNED, NOERROR));
         drop(server);
         fs::remove_file(folder.path().join("who")).expect("our folder");
+    }
+}
+
+#[test]
+fn a_client_is_told_that_it_may_not_ask_whatever_it_is_answered() {
+    let setup = Setup::new();
+    setup.write("list", "bad :2:x\n");
+    let lists = "[[dataset]]\nname = \"list\"\ntype = \"dnset\"\nfiles = [\"list\"]\n\
+                 [[dataset]]\nname = \"who\"\ntype = \"acl\"\nfiles = [\"who\"]\n\
+                 [[zone]]\nname = \"bl.example\"\ndatasets = [\"list\"]\nacl = [\"who\"]\n";
+    setup.write("who", "127.0.0.0/8 :pass\n");
+    setup.configure("extended-errors = true", lists);
+    let daemon = setup.start();
+    let prohibited = Some("18 (Prohibited)");
+    for (action, code, answer, error) in [
+        ("pass", "NOERROR", &["127.0.0.2"][..], None),
+        ("refuse", "REFUSED", &[], prohibited),
+        ("empty", "NXDOMAIN", &[], prohibited),
+        ("127.255.255.254:you are no client", "NOERROR", &["127.255.255.254"], prohibited),
+    ] {
+        daemon.write("who", format!("127.0.0.0/8 :{action}\n"));
+        let is_so = |shown: Shown| {
+            let told = shown.0.lines().find_map(|line| line.strip_prefix("; EDE: "));
+            (shown.is(code), shown.data() == answer, told) == (true, true, error)
+        };
+        let ask = || dig(daemon.addr(), "bad.bl.example A");
+        assert!(wait_until(SOON, || is_so(ask())), "{action}: {}", ask().0);
     }
 }

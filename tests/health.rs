@@ -1,6 +1,6 @@
 //! What zones say of themselves at `_health.ZONE`, and as the identifier of the server.
 
-use crate::common::{Daemon, Setup, Shown, dig, names_in, wait_until};
+use crate::common::{Daemon, Setup, Shown, dig, kdig, names_in, wait_until};
 use std::fs::{self, File};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
@@ -80,8 +80,15 @@ fn aged(dataset: &str, zone: &str, age: u64) -> Setup {
         "[[dataset]]\nname = \"feed\"\ntype = \"ip4set\"\nfiles = [\"list\"]\n{dataset}\n\
          [[zone]]\nname = \"bl.example\"\ndatasets = [\"feed\"]\n{zone}\n"
     );
-    setup.configure("", &lists);
+    setup.configure("extended-errors = true", &lists);
     setup
+}
+
+/// How many answers for the zone, of four, say that its data is overdue.
+fn stale_answers(daemon: &Daemon) -> usize {
+    let asked = [KEY, "9.2.0.192.bl.example TXT", "99.2.0.192.bl.example A", "bl.example SOA"];
+    assert!(!ask(daemon, &format!("+noedns {KEY}")).0.contains("EDE"));
+    asked.iter().filter(|name| ask(daemon, name).0.contains(STALE)).count()
 }
 
 fn write_aged(setup: &Setup, text: &str, age: u64) {
@@ -93,6 +100,7 @@ fn write_aged(setup: &Setup, text: &str, age: u64) {
 
 const HOUR: u64 = 3600;
 const KEY: &str = "9.2.0.192.bl.example A";
+const STALE: &str = "EDE: 3 (Stale Answer): (the data of the zone is overdue)";
 
 #[test]
 fn a_feed_that_stays_as_it_is_for_a_week_is_told_and_goes_on() {
@@ -102,6 +110,7 @@ fn a_feed_that_stays_as_it_is_for_a_week_is_told_and_goes_on() {
     assert_eq!(ask(&daemon, "_health.bl.example A").data(), ["127.0.0.2"]);
     assert_eq!(said(&daemon, "bl.example", "state"), "stale");
     assert_eq!(said(&daemon, "bl.example", "reason"), "feed: unchanged for more than 7 days");
+    assert_eq!(stale_answers(&daemon), 0, "the settings allow it");
     let age: u64 = said(&daemon, "bl.example", "age").parse().expect("seconds");
     assert!((8 * 24 * HOUR..8 * 24 * HOUR + 600).contains(&age), "{age}");
     let (code, text) = ask_control(&daemon, &["status", "feed"]);
@@ -129,6 +138,8 @@ fn a_zone_does_with_data_out_of_policy_what_it_is_told_to() {
         };
         daemon.expect_log(&["event=\"dataset-overdue\"", "(max-age)"], SOON);
         assert!(wait_until(SOON, || answers(code, listed)), "{stale}: {:?}", ask(&daemon, KEY));
+        let told = if stale.is_empty() { 4 } else { 0 };
+        assert_eq!(stale_answers(&daemon), told, "{stale}");
         let health = ask(&daemon, "_health.bl.example A");
         assert!(health.is("NOERROR") && health.data().is_empty(), "{}", health.0);
         // Regression: the status said that the entries stay in service, whatever the zone did.
@@ -139,6 +150,7 @@ fn a_zone_does_with_data_out_of_policy_what_it_is_told_to() {
         write_aged(&daemon, "192.0.2.9 :2:x\n192.0.2.10 :2:x\n192.0.2.11 :2:x\n", 60);
         daemon.expect_log(&["event=\"dataset-renewed\""], SOON);
         assert!(wait_until(SOON, || answers("NOERROR", &["127.0.0.2"])), "{stale}");
+        assert!(wait_until(SOON, || stale_answers(&daemon) == 0), "{stale}");
         assert_eq!(ask(&daemon, "_health.bl.example A").data(), ["127.0.0.2"]);
     }
 }
@@ -147,12 +159,20 @@ fn a_zone_does_with_data_out_of_policy_what_it_is_told_to() {
 fn data_that_is_kept_for_too_long_makes_its_zone_unready() {
     let daemon = aged("keep-bad-for = \"2s\"", "", HOUR).start();
     assert_eq!(ask(&daemon, "_health.bl.example A").data(), ["127.0.0.2"]);
-    fs::remove_file(daemon.path("list")).expect("it is there");
+    assert_eq!(stale_answers(&daemon), 0);
+    fs::rename(daemon.path("list"), daemon.path("away")).expect("it is there");
     daemon.expect_log(&["event=\"dataset-overdue\"", "(keep-bad-for)"], SOON);
     assert!(wait_until(SOON, || ask(&daemon, "_health.bl.example A").data().is_empty()));
     let reason = said(&daemon, "bl.example", "reason");
     assert!(reason.starts_with("feed: no good files for more than 2 s: "), "{reason}");
     assert_eq!(ask(&daemon, KEY).data(), ["127.0.0.2"]);
+    assert_eq!(stale_answers(&daemon), 4);
+    let shown = kdig(daemon.addr(), &format!("+edns {KEY}")).0;
+    assert!(shown.contains("EDE: 3 (Stale Answer): 'the data of the zone is overdue'"), "{shown}");
+    // The same file comes back: nothing is built of it, and the zone is well.
+    fs::rename(daemon.path("away"), daemon.path("list")).expect("it is there");
+    assert!(wait_until(SOON, || ask(&daemon, "_health.bl.example A").data() == ["127.0.0.2"]));
+    assert_eq!(stale_answers(&daemon), 0);
 }
 
 /// The time began anew with each start.

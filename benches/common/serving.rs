@@ -85,6 +85,7 @@ pub fn zone(apex: &str, datasets: Vec<Arc<Dataset>>) -> Zone {
         acl: Vec::new(),
         transfer: TransferAccess::default(),
         state: ZoneState::Live,
+        says_stale: false,
         expires: None,
         test_points: true,
         minimal_answers: true,

@@ -173,6 +173,7 @@ fn zone(apex: &str, datasets: Vec<Dataset>) -> Zone {
         acl: Vec::new(),
         transfer: TransferAccess::default(),
         state: ZoneState::Live,
+        says_stale: false,
         expires: None,
         test_points: true,
         minimal_answers: true,

@@ -163,7 +163,7 @@ pub struct Server {
     pub minimal_answers: bool,
     /// Answers a question for all types (ANY) over UDP with one RRset (RFC 8482).
     pub minimal_any: bool,
-    /// Says why an answer is an error (RFC 8914), to clients that speak EDNS.
+    /// Says why an answer is what it is (RFC 8914), to clients that speak EDNS.
     pub extended_errors: bool,
     /// The answer to `version.bind` CH TXT; `None` refuses it.
     pub version: Option<String>,

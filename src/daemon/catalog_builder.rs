@@ -135,6 +135,7 @@ fn build_zone(
         apex: settings.name.clone(),
         soa,
         ns,
+        says_stale: all.server.extended_errors && listed.iter().chain(&allow).any(is_overdue),
         expires: expiry(&parts, &all.server, now),
         datasets: datasets(&listed),
         allow: datasets(&allow),

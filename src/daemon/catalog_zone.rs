@@ -62,6 +62,7 @@ pub(super) fn build(
         quotas: Vec::new(),
         transfer: catalog.transfer.clone(),
         state: ZoneState::Live,
+        says_stale: false,
         expires: None,
         test_points: false,
         minimal_answers: true,

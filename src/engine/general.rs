@@ -194,6 +194,11 @@ fn respond<'c>(
         explain(&mut writer, ExtendedError::NotReady);
         return refuse(counters, writer, Rcode::ServFail, Reason::ServFail);
     }
+    if verdict.restriction != Restriction::Pass {
+        explain(&mut writer, ExtendedError::Prohibited);
+    } else if zone.says_stale {
+        explain(&mut writer, ExtendedError::StaleAnswer);
+    }
     let composer = Composer {
         zone: compiled,
         query,

@@ -83,6 +83,7 @@ fn build(
         acl: Vec::new(),
         transfer: TransferAccess::default(),
         state,
+        says_stale: false,
         expires,
         test_points: settings.test_points,
         minimal_answers: true,

@@ -53,6 +53,8 @@ impl Class {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u16)]
 pub enum ExtendedError {
+    /// The answer is made of data that should have been renewed.
+    StaleAnswer = 3,
     /// The server cannot answer yet.
     NotReady = 14,
     /// The client may not ask.
@@ -61,6 +63,16 @@ pub enum ExtendedError {
     RateLimited = 31,
     /// The client has asked more than it may in this period.
     OverQuota = 32,
+}
+
+impl ExtendedError {
+    /// What people are told beside the code (RFC 8914 section 2): what the code alone leaves open.
+    pub(super) fn text(self) -> &'static str {
+        match self {
+            Self::StaleAnswer => "the data of the zone is overdue",
+            _ => "",
+        }
+    }
 }
 
 /// A response code (RFC 1035 section 4.1.1, RFC 6891 section 9).

@@ -45,8 +45,8 @@ pub struct ZoneMatch<'a> {
     pub before: usize,
 }
 
-/// The keys of a zone of lists alone, without ordinary records, subzones, gates, quotas and keys of clients:
-/// the fast path answers it.
+/// The keys of a zone of lists alone, without ordinary records, subzones, gates, quotas and keys of clients, of
+/// which no answer is explained: the fast path answers it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SimpleZone {
     /// IPv4 addresses, and no other zone lies below: four octets before the apex are an address and
@@ -181,7 +181,7 @@ impl Catalog {
         self.apexes.is_between(name)
     }
 
-    /// The same, but if `explains` is true, errors say why (extended DNS errors, RFC 8914).
+    /// The same, but if `explains` is true, answers say why they are what they are (extended DNS errors, RFC 8914).
     pub fn with_extended_errors(self, explains: bool) -> Self {
         Self { explains, ..self }
     }
@@ -218,7 +218,7 @@ impl Catalog {
         self.cookies.as_ref()
     }
 
-    /// True if errors say why.
+    /// True if answers say why they are what they are.
     pub fn explains(&self) -> bool {
         self.explains
     }
@@ -344,6 +344,7 @@ impl SimpleZone {
         let by_client = |set: &Dataset| matches!(set.acl, Some(Acl::Clients(_)));
         let is_simple = !matches!(zone.state, ZoneState::Unloaded | ZoneState::Withheld)
             && zone.unlisted().is_none()
+            && !zone.says_stale
             && zone.scoring.is_none()
             && zone.quotas.is_empty()
             && zone.datasets.iter().all(|set| is_list(set))

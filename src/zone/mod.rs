@@ -65,6 +65,8 @@ pub struct Zone {
     pub transfer: TransferAccess,
     /// Whether the zone is answered from, and how far it can be trusted.
     pub state: ZoneState,
+    /// Some of the data that it answers from is overdue, and its answers are to say so (`extended-errors`).
+    pub says_stale: bool,
     /// The zone is not served after this time, in seconds since 1970 (`$TIMESTAMP`).
     pub expires: Option<u64>,
     /// Whether the test points of RFC 5782 section 5 are looked after.

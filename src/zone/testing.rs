@@ -48,6 +48,7 @@ pub(crate) fn zone(apex: &str, datasets: Vec<Dataset>) -> Zone {
         quotas: Vec::new(),
         transfer: TransferAccess::default(),
         state: ZoneState::Live,
+        says_stale: false,
         expires: None,
         test_points: true,
         minimal_answers: true,

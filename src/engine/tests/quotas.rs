@@ -2,7 +2,11 @@
 
 use super::{NOW, catalog, ip4, lines, query, zone};
 use crate::engine::{Catalog, Outcome, Reason, Request, Transport, WorkerState, answer};
-use crate::zone::{Quota, QuotaAnswer, QuotaCounts, QuotaSubject, RateLimit, Zone, ZoneState};
+use crate::zone::testing::dataset;
+use crate::zone::{
+    Dataset, Quota, QuotaAnswer, QuotaCounts, QuotaSubject, RateLimit, Unlisted, Zone, ZoneState,
+};
+use crate::zonefile::Kind;
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
 use proptest::prelude::*;
@@ -36,11 +40,17 @@ fn ask_with(
 
 /// The code of the extended error of an answer.
 fn error(message: &Message) -> Option<u16> {
+    Some(told(message)?.0)
+}
+
+/// The code and the text of the extended error of an answer.
+fn told(message: &Message) -> Option<(u16, String)> {
     let options = message.edns.as_ref()?.options();
-    match options.get(EdnsCode::from(15))? {
-        EdnsOption::Unknown(15, data) => Some(u16::from_be_bytes(data[..].try_into().unwrap())),
-        other => panic!("{other:?}"),
-    }
+    let EdnsOption::Unknown(15, data) = options.get(EdnsCode::from(15))? else {
+        panic!("{options:?}");
+    };
+    let (code, text) = data.split_first_chunk().unwrap();
+    Some((u16::from_be_bytes(*code), String::from_utf8(text.to_vec()).unwrap()))
 }
 
 #[test]
@@ -100,6 +110,77 @@ fn errors_say_why_if_they_are_told_to() {
     let mut state = WorkerState::default();
     let mut errors = || error(&ask_with(&catalog, &mut state, &asked, Transport::Udp).1.unwrap());
     assert_eq!((errors(), errors()), (None, Some(31)));
+}
+
+/// A zone of this list whose answers say that its data is overdue.
+fn stale(list: Dataset) -> Zone {
+    Zone { says_stale: true, ..zone("bl.test", vec![list]) }
+}
+
+#[test]
+fn overdue_data_is_told_with_every_answer_made_of_it() {
+    let list = || ip4(300, &[("1.2.3.4", "1.2.3.4", [127, 0, 0, 2], "see $")]);
+    let fresh = || zone("bl.test", vec![list()]);
+    let told_of = |zone: Zone, name: &str, qtype, payload| {
+        let catalog = catalog(vec![zone]).with_extended_errors(true);
+        told(&ask(&catalog, &query(name, qtype, 1, payload), Transport::Udp).1.unwrap())
+    };
+    let overdue = Some((3, "the data of the zone is overdue".to_owned()));
+    for (name, qtype) in [
+        ("4.3.2.1.bl.test", 1),
+        ("4.3.2.1.bl.test", 16),
+        ("4.3.2.1.bl.test", 28),
+        ("5.3.2.1.bl.test", 1),
+        ("bl.test", 6),
+    ] {
+        assert_eq!(told_of(stale(list()), name, qtype, Some(1232)), overdue, "{name} {qtype}");
+        assert_eq!(told_of(stale(list()), name, qtype, None), None, "{name} {qtype}");
+        assert_eq!(told_of(fresh(), name, qtype, Some(1232)), None, "{name} {qtype}");
+    }
+    // A key that no list has may stand in the one that was never loaded.
+    let partial = |zone| Zone { state: ZoneState::Partial(Unlisted::ServFail), ..zone };
+    let unknown = told_of(partial(stale(list())), "5.3.2.1.bl.test", 1, Some(1232));
+    assert_eq!(unknown, Some((14, String::new())));
+    assert_eq!(told_of(partial(stale(list())), "4.3.2.1.bl.test", 1, Some(1232)), overdue);
+    // What an access list says is not the data's fault.
+    for action in [":refuse", ":empty", ":127.255.255.254:denied"] {
+        let acl = Arc::new(dataset(Kind::Acl, &format!("0.0.0.0/0 {action}\n")));
+        let zone = Zone { acl: vec![acl], ..stale(list()) };
+        let prohibited = told_of(zone, "4.3.2.1.bl.test", 1, Some(1232));
+        assert_eq!(prohibited, Some((18, String::new())), "{action}");
+    }
+}
+
+/// RFC 8914 section 3: of an answer that is too long, the extended error is left out first, and TC says so.
+#[test]
+fn what_was_asked_for_comes_before_an_extended_error() {
+    let asked = query("4.3.2.1.bl.test", 16, 1, Some(512));
+    let (mut whole, mut code_alone, mut left_out) = (0, 0, 0);
+    for len in 0..=242 {
+        let list = || {
+            let (long, text) = ("x".repeat(200), "y".repeat(len));
+            [long, text].map(|text| ip4(300, &[("1.2.3.4", "1.2.3.4", [127, 0, 0, 2], &text)]))
+        };
+        let [a, b] = list();
+        let fresh = catalog(vec![zone("bl.test", vec![a, b])]).with_extended_errors(true);
+        let [a, b] = list();
+        let zone = Zone { says_stale: true, ..zone("bl.test", vec![a, b]) };
+        let stale = catalog(vec![zone]).with_extended_errors(true);
+        let (outcome, want) = ask(&fresh, &asked, Transport::Udp);
+        let (Some(len), want) = (outcome.bytes(), want.unwrap()) else { panic!() };
+        let (outcome, got) = ask(&stale, &asked, Transport::Udp);
+        let got = got.unwrap();
+        assert!(outcome.bytes() <= Some(512));
+        assert_eq!(lines(&got.answers), lines(&want.answers));
+        let is_left_out = match (told(&got), 512 - len) {
+            (Some((3, text)), 37..) if text.len() == 31 => (whole += 1, false).1,
+            (Some((3, text)), 6..37) if text.is_empty() => (code_alone += 1, false).1,
+            (None, ..6) => (left_out += 1, true).1,
+            (told, room) => panic!("{told:?} in {room} bytes"),
+        };
+        assert_eq!(got.metadata.truncation, want.metadata.truncation || is_left_out);
+    }
+    assert!(whole > 0 && code_alone == 31 && left_out == 6, "{whole} {code_alone} {left_out}");
 }
 
 proptest! {

@@ -29,6 +29,8 @@ pub struct ResponseWriter<'a> {
     cookie: Option<CookieOption>,
     /// Why the answer is what it is; `None` for no such option.
     error: Option<ExtendedError>,
+    /// What people are told of that.
+    error_text: &'static str,
     truncated: bool,
     /// See [`minimize_any`](Self::minimize_any).
     minimal_any: bool,
@@ -81,6 +83,7 @@ impl<'a> ResponseWriter<'a> {
             nsid: None,
             cookie: None,
             error: None,
+            error_text: "",
             truncated: false,
             minimal_any: false,
         })
@@ -121,16 +124,11 @@ impl<'a> ResponseWriter<'a> {
         qtype == rtype || qtype == Type::ANY && !is_complete()
     }
 
-    /// Says why the answer is what it is, if nothing else was said, the client speaks EDNS, and there is room: to be
-    /// called before records are written.
+    /// Says why the answer is what it is, if nothing else was said and the client speaks EDNS. Where there is no room
+    /// behind the records, this is what is left out (RFC 8914 section 3).
     pub fn explain(&mut self, error: ExtendedError) {
-        if self.edns.is_some()
-            && self.error.is_none()
-            && let Some(limit) = self.limit.checked_sub(ERROR_SIZE)
-            && limit >= self.at
-        {
-            self.limit = limit;
-            self.error = Some(error);
+        if self.edns.is_some() && self.error.is_none() {
+            (self.error, self.error_text) = (Some(error), error.text());
         }
     }
 
@@ -242,6 +240,9 @@ impl<'a> ResponseWriter<'a> {
     /// Closes the message and gives its length.
     #[inline(always)]
     pub fn finish(mut self, rcode: Rcode, authoritative: bool) -> usize {
+        if self.error.is_some() {
+            self.fit_error();
+        }
         let Some(header) = self.out.first_chunk_mut() else { return 0 };
         let flags = u8::from(authoritative) << 2 | u8::from(self.truncated) << 1;
         let counts = [1, self.answers, self.authorities, u16::from(self.edns.is_some())];
@@ -259,6 +260,18 @@ impl<'a> ResponseWriter<'a> {
 }
 
 impl ResponseWriter<'_> {
+    /// Leaves out of the extended error what has no room: the text, or all of it, which the message says then.
+    #[cold]
+    fn fit_error(&mut self) {
+        let room = self.limit - self.at;
+        if room < ERROR_SIZE + self.error_text.len() {
+            self.error_text = "";
+        }
+        if room < ERROR_SIZE {
+            (self.error, self.truncated) = (None, true);
+        }
+    }
+
     /// Appends the options to the OPT record, which is the last of the message.
     #[cold]
     fn append_options(&mut self) {
@@ -272,8 +285,10 @@ impl ResponseWriter<'_> {
             self.append(&nsid);
         }
         if let Some(error) = self.error {
-            let head = u64::from(ERROR) << 32 | 2 << 16 | error as u64;
+            let size = 2 + self.error_text.len() as u64;
+            let head = u64::from(ERROR) << 32 | size << 16 | error as u64;
             self.append(&head.to_be_bytes()[2..]);
+            self.append(self.error_text.as_bytes());
         }
         let size = (self.at - start) as u16;
         self.out[start - 2..start].copy_from_slice(&size.to_be_bytes());
