@@ -13,9 +13,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use nix::sched::{CloneFlags, setns};
 use rustix::process::Signal;
+use serde_json::Value;
 
 use crate::common::{
-    Daemon, LIMIT, Process, Random, Setup, is_root, run, sealed, skip, wait_until,
+    Daemon, LIMIT, Process, Random, Setup, dnsbld, is_root, run, sealed, skip, wait_until,
 };
 
 const SERVER_4: &str = "10.9.0.1";
@@ -219,6 +220,27 @@ fn of_stack() -> (u64, u64) {
     let sum =
         |of_4: Option<u64>, of_6: Option<u64>| of_4.expect("a number") + of_6.expect("a number");
     (sum(of_4(1), of_6("Udp6InDatagrams")), sum(of_4(4), of_6("Udp6OutDatagrams")))
+}
+
+/// What `dnsbld status` prints with these options, of a server whose control socket is `queries/control`.
+fn status(daemon: &Daemon, options: &[&str]) -> String {
+    let socket = daemon.path("queries/control");
+    let socket = socket.to_str().expect("ASCII");
+    dnsbld(&daemon.path("."), &[&["status", "--socket", socket], options].concat()).out
+}
+
+/// What it tells of the first device.
+fn device(daemon: &Daemon) -> Value {
+    let text = status(daemon, &["--json"]);
+    let status: Value = serde_json::from_str(&text).expect(&text);
+    status["server"]["xdp"][0].clone()
+}
+
+/// The sum of a figure over the workers of a device, by its path in the status of one.
+fn sum(device: &Value, path: &str) -> u64 {
+    let workers = device["workers"].as_array().expect("a list");
+    let figure = |worker: &Value| worker.pointer(path)?.as_u64();
+    workers.iter().map(|worker| figure(worker).expect("a number")).sum()
 }
 
 /// Whether the server takes queries past the stack.
@@ -436,6 +458,73 @@ fn nothing_is_left_behind_and_a_restart_takes_the_device_again() {
             let (before, other) = (of_stack(), self::socket(CLIENTS[1]));
             assert!(is_listed(&ask(&other, "2.0.0.127.l.example")));
             assert_eq!(of_stack().0, before.0, "the sockets had it");
+        });
+    });
+}
+
+#[test]
+fn the_status_and_the_metrics_tell_what_came_by_each_device_and_what_was_lost() {
+    sealed(|| {
+        linked(|| {
+            let settings = "xdp = ['server', 'nosuch']\ncontrol = 'queries/control'\n\
+                            [http]\nlisten = ['127.0.0.1:9153']";
+            let Some(daemon) = start(setup(settings)) else { return };
+            let sockets = CLIENTS.map(socket);
+            let passed = sum(&device(&daemon), "/passed");
+            for socket in &sockets {
+                for _ in 0..10 {
+                    ask(socket, "2.0.0.127.l.example");
+                }
+            }
+            let ping = ["netns", "exec", "clients", "ping", "-c", "3", "-i", "0.01", SERVER_4];
+            run(Command::new("ip").args(ping));
+            let seen = device(&daemon);
+            assert_eq!((&seen["mode"], &seen["queues"]), (&"copy".into(), &2.into()), "{seen}");
+            assert_eq!(seen["workers"][1]["queue"], 1, "{seen}");
+            assert_eq!((sum(&seen, "/answers"), sum(&seen, "/lost/dropped")), (40, 0), "{seen}");
+            assert!(sum(&seen, "/passed") >= passed + 3, "{seen}");
+
+            // More than there is memory for, while nobody takes them.
+            daemon.signal(Signal::STOP);
+            let is_stopped = || {
+                let status = fs::read_to_string(format!("/proc/{}/status", daemon.id()));
+                status.expect("it is there").contains("State:\tT")
+            };
+            assert!(wait_until(LIMIT, is_stopped));
+            for _ in 0..3000 {
+                sockets[0].send(&query(7, "2.0.0.127.l.example", 1, false)).expect("a route");
+            }
+            daemon.signal(Signal::CONT);
+            let answered = || sum(&device(&daemon), "/answers");
+            assert!(wait_until(LIMIT, || answered() >= 40 + 1024), "{}", answered());
+            let seen = device(&daemon);
+            let dropped = sum(&seen, "/lost/dropped");
+            assert!(dropped > 0 && answered() + dropped <= 3040, "{seen}");
+            assert_eq!(sum(&seen, "/lost/no_frame"), dropped, "{seen}");
+            assert_eq!(sum(&seen, "/lost/invalid"), 0, "{seen}");
+
+            let mut stream = TcpStream::connect("127.0.0.1:9153").expect("it listens");
+            stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").expect("it reads");
+            let mut metrics = String::new();
+            stream.read_to_string(&mut metrics).expect("text");
+            for (name, label, want) in [
+                ("queues", "", 2),
+                ("workers", "", 2),
+                ("answers_total", "", answered()),
+                ("lost_frames_total", ",reason=\"dropped\"", dropped),
+                ("lost_frames_total", ",reason=\"ring-full\"", sum(&seen, "/lost/ring_full")),
+            ] {
+                let line = format!("\ndnsbld_xdp_{name}{{device=\"server\"{label}}} {want}\n");
+                assert!(metrics.contains(&line), "{line} {metrics}");
+            }
+            assert!(metrics.contains("\ndnsbld_xdp_workers{device=\"nosuch\"} 0\n"), "{metrics}");
+            let text = status(&daemon, &[]);
+            for want in [
+                "\nxdp server: 2 of 2 queues past the kernel's stack, with copies; ",
+                "\nxdp nosuch: the sockets have its queries: the device cannot be used: ",
+            ] {
+                assert!(text.contains(want), "{text}");
+            }
         });
     });
 }

@@ -12,7 +12,7 @@ use crate::server::listen::{self, ListenError, UdpListener};
 use crate::server::tcp::TcpService;
 use crate::server::tls::TlsService;
 use crate::server::udp::UdpServer;
-use crate::server::xdp::{Fallbacks, XdpDevice, XdpError, XdpServer};
+use crate::server::xdp::{self, Fallbacks, XdpDevice, XdpError, XdpServer};
 use crate::server::{Context, ServerCounters};
 use crate::stats::{Recorders, Workers};
 use crate::status::{CertificateStatus, Protocol, Sockets, Time};
@@ -186,7 +186,8 @@ pub(super) struct Servers {
     /// All sockets, those of HTTP too, for a server that takes the place of this one.
     descriptors: Vec<OwnedFd>,
     udp: Vec<UdpServer>,
-    xdp: Vec<XdpServer>,
+    /// Each device of the settings, or why the sockets have its queries.
+    xdp: Vec<(String, Result<XdpServer, String>)>,
     tcp: Vec<StreamServer>,
     tcp_service: TcpService,
     tls: Vec<StreamServer>,
@@ -234,6 +235,7 @@ impl Servers {
                 Ok(device) => device,
                 Err(error) => {
                     let reason = error.to_string();
+                    xdp.push((name.clone(), Err(reason.clone())));
                     context.sink.emit(&Event::XdpUnavailable { device: name, reason });
                     continue;
                 }
@@ -247,7 +249,9 @@ impl Servers {
                 &mut recorders,
                 engine::answer,
             );
-            xdp.push(server.context("cannot start the threads that take queries from a device")?);
+            let server =
+                server.context("cannot start the threads that take queries from a device")?;
+            xdp.push((name.clone(), Ok(server)));
             context.sink.emit(&Event::XdpStarted { device: name, queues, is_zero_copy });
         }
         let service = TcpService::new(context.clone(), server.tcp.into());
@@ -306,6 +310,11 @@ impl Servers {
         for (protocol, counts) in self.connections() {
             sockets.connections.push(counts.status(protocol));
         }
+        let device = |(name, server): &(String, Result<XdpServer, String>)| match server {
+            Ok(server) => server.status(),
+            Err(reason) => xdp::unavailable(name, reason),
+        };
+        sockets.devices = self.xdp.iter().map(device).collect();
         sockets.certificates = self.certificates();
         sockets
     }
@@ -330,7 +339,7 @@ impl Servers {
         let of_sockets = self.udp.iter().flat_map(of);
         // A device has no address; its threads are numbered behind those of the first one.
         let first = self.udp.first().map(|server| (server.address(), server.rounds().count()));
-        let rounds = self.xdp.iter().flat_map(XdpServer::rounds);
+        let rounds = self.xdp.iter().flat_map(|(_, server)| server).flat_map(XdpServer::rounds);
         let of_devices = rounds.enumerate().filter_map(move |(number, rounds)| {
             first.map(|(address, sockets)| (address, sockets + number, rounds))
         });
@@ -384,9 +393,7 @@ impl Servers {
         let streams = self.tcp.into_iter().chain(self.tls).chain(self.https);
         streams.map(StreamServer::stop).collect::<JoinSet<()>>().join_all().await;
         // They leave new queries to the sockets.
-        for server in self.xdp {
-            server.stop();
-        }
+        self.xdp.into_iter().flat_map(|(_, server)| server).for_each(XdpServer::stop);
         drop(self.https_service);
         for server in self.udp {
             server.stop();

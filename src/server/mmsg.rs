@@ -1,5 +1,5 @@
 //! Many datagrams per system call: `recvmmsg`, `sendmmsg`, and the socket options that no safe
-//! crate offers. All `unsafe` of the network layer is in this file and in `xdp/sys.rs`.
+//! crate offers. All `unsafe` of the network layer is in this file and in `xdp/sys`.
 //!
 //! A [`Batch`] is allocated once per worker. Its headers point into its own buffers and mostly stay as
 //! they are: per datagram only lengths are written, and pointers only where one before it in the batch

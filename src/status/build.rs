@@ -96,6 +96,7 @@ impl Status {
                 listening: sockets.listening(),
                 listeners: sockets.listeners,
                 connections: sockets.connections,
+                xdp: sockets.devices,
                 certificates: sockets.certificates,
                 loading,
                 lost,

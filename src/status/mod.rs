@@ -3,6 +3,7 @@
 
 mod build;
 mod confinement;
+mod devices;
 mod events;
 mod facts;
 mod feed;
@@ -16,6 +17,7 @@ mod watched;
 
 pub(crate) use build::Sources;
 pub use confinement::{ConfinementStatus, SandboxState};
+pub use devices::{DeviceMode, DeviceStatus, LostFrames, QueueStatus};
 pub use events::{EventStatus, Severity};
 pub use feed::{FeedProblem, FeedStatus};
 pub(crate) use json::count_or_none;
@@ -81,6 +83,9 @@ pub struct ServerStatus {
     /// The connections of each protocol that has some.
     #[serde(default)]
     pub connections: Vec<ConnectionStatus>,
+    /// The network devices of `server.xdp`.
+    #[serde(default)]
+    pub xdp: Vec<DeviceStatus>,
     /// The TLS certificates in use.
     #[serde(default)]
     pub certificates: Vec<CertificateStatus>,

@@ -1,6 +1,6 @@
 //! What a server listens on, with which certificates, and how many connections it has.
 
-use super::{Listening, Time};
+use super::{DeviceStatus, Listening, Time};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::SocketAddr;
@@ -64,6 +64,7 @@ pub struct CertificateStatus {
 pub(crate) struct Sockets {
     pub(crate) listeners: Vec<ListenerStatus>,
     pub(crate) connections: Vec<ConnectionStatus>,
+    pub(crate) devices: Vec<DeviceStatus>,
     pub(crate) certificates: Vec<CertificateStatus>,
 }
 

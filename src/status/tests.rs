@@ -40,6 +40,7 @@ fn the_report_has_a_line_for_each_zone_and_a_question_to_the_best() {
             },
             listeners: Vec::new(),
             connections: Vec::new(),
+            xdp: Vec::new(),
             certificates: Vec::new(),
             loading: false,
             lost: LostQueries { query_log: Some(12), dnstap: Some(0) },
@@ -88,6 +89,22 @@ fn status(zones: Vec<ZoneStatus>, datasets: Vec<DatasetStatus>) -> Status {
                 ConnectionStatus { protocol: Protocol::Tcp, open: 3, limit: 512, gave_way: 0 },
                 ConnectionStatus { protocol: Protocol::Tls, open: 1, limit: 512, gave_way: 7 },
             ],
+            xdp: vec![
+                DeviceStatus {
+                    device: "eth0".to_owned(),
+                    mode: DeviceMode::Copy,
+                    reason: None,
+                    queues: 4,
+                    workers: vec![queue(0), queue(1)],
+                },
+                DeviceStatus {
+                    device: "eth1".to_owned(),
+                    mode: DeviceMode::Sockets,
+                    reason: Some("it is old; buy a new one".to_owned()),
+                    queues: 1,
+                    workers: Vec::new(),
+                },
+            ],
             certificates: vec![CertificateStatus {
                 file: "/tls/c.pem".to_owned(),
                 names: vec!["dns.test".to_owned(), "192.0.2.1".to_owned()],
@@ -115,6 +132,11 @@ fn status(zones: Vec<ZoneStatus>, datasets: Vec<DatasetStatus>) -> Status {
         watched: Vec::new(),
         events: vec![event(8, Some("list"), None), event(9, None, Some("b.example"))],
     }
+}
+
+fn queue(queue: u32) -> QueueStatus {
+    let lost = LostFrames { dropped: 1, ring_full: 2, no_frame: 1, invalid: 0 };
+    QueueStatus { queue, answers: 100, passed: u64::from(queue), lost }
 }
 
 fn event(number: u64, dataset: Option<&str>, zone: Option<&str>) -> EventStatus {
@@ -229,6 +251,8 @@ fn the_text_has_two_tables_and_what_is_wrong() {
 dnsbld 1.2.3, process 9, up 2 h, with a.toml, reading files
 user dnsbld, no capabilities, sandbox on (reads 1 folder, writes 0)
 listening on 192.0.2.1:53 (UDP and TCP), 3 of 512 TCP connections, 1 of 512 TLS connections (7 gave way to others)
+xdp eth0: 2 of 4 queues past the kernel's stack, with copies; 200 answers, 1 frame left to the kernel, 6 lost
+xdp eth1: the sockets have its queries: it is old; buy a new one
 certificate /tls/c.pem of dns.test, 192.0.2.1: expires in 20 days
 query log: 12 queries lost since the start
 rate limit of 50 queries a second for an address: 1 query told to use TCP, 12 queries let pass (dry run)

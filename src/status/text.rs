@@ -80,6 +80,7 @@ impl Status {
             let connections = server.connections.iter().map(ConnectionStatus::words);
             let _ = writeln!(out, "listening on {}", join(listeners.chain(connections)));
         }
+        server.xdp.iter().for_each(|device| _ = writeln!(out, "{device}"));
         for certificate in &server.certificates {
             let _ = writeln!(out, "{}", certificate.words(self.time));
         }

@@ -44,7 +44,7 @@ pub(super) fn in_use() -> (Daemon, Http) {
         "{tables}[[quota]]\nname = \"free\"\nper = \"client\"\nqueries = 9\nperiod = \"1d\"\n"
     );
     let tables = format!("{tables}[watch]\n\"192.0.2.0/24\" = \"ours\"\n");
-    setup.configure("state-dir = \"state\"", &tables);
+    setup.configure("state-dir = \"state\"\nxdp = [\"nosuch\"]", &tables);
     let server = setup.start();
     server.expect_log(&[&event("snapshot-written", "dated")], super::LIMIT);
     server.expect_log(&[&event("snapshot-written", "list")], super::LIMIT);

@@ -29,7 +29,7 @@ pub use fallback::Fallbacks;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -39,16 +39,18 @@ use nix::sys::socket::SockaddrStorage;
 use super::delay::DelayQueue;
 use super::{AnswerFn, Context};
 use crate::stats::{Recorders, Sampler};
+use crate::status::{DeviceMode, DeviceStatus, QueueStatus};
 use error::Step;
 use program::{MAX_ENDPOINTS, Rules};
-use sys::{Device, Link, Program, XdpSocket};
-use worker::Worker;
+use sys::{Device, Link, Program, SocketWatch, XdpSocket};
+use worker::{Counts, Worker};
 
 /// How long another process may take to let a queue go that it has just left.
 const BUSY_FOR: Duration = Duration::from_secs(2);
 
 /// A device whose queries can be taken: nothing is yet.
 pub struct XdpDevice {
+    name: String,
     device: Device,
     program: Attached,
     sockets: Vec<XdpSocket>,
@@ -81,7 +83,12 @@ impl XdpDevice {
             program.add(queue, &socket).map_err(fail(Step::Bind))?;
             sockets.push(socket);
         }
-        Ok(Self { device, program: Attached { program, _link: link }, sockets })
+        Ok(Self {
+            name: name.to_owned(),
+            device,
+            program: Attached { program, _link: link },
+            sockets,
+        })
     }
 
     /// The queues that queries are taken from: one worker for each.
@@ -103,11 +110,13 @@ impl std::fmt::Debug for XdpDevice {
 
 /// The workers of one device. Dropping it stops them.
 pub struct XdpServer {
+    name: String,
+    mode: DeviceMode,
     attached: Attached,
     stop: Arc<AtomicBool>,
     workers: Vec<JoinHandle<()>>,
-    /// How often each has looked for queries.
-    rounds: Vec<Arc<AtomicU64>>,
+    /// What each lets others see: its own counts, and those of its socket.
+    watched: Vec<(Arc<Counts>, SocketWatch)>,
 }
 
 impl XdpServer {
@@ -124,17 +133,20 @@ impl XdpServer {
         recorders: &mut Recorders<'_>,
         answer: impl AnswerFn,
     ) -> io::Result<Self> {
-        let XdpDevice { device, program, sockets } = device;
+        let mode = if device.is_zero_copy() { DeviceMode::ZeroCopy } else { DeviceMode::Copy };
+        let XdpDevice { name, device, program, sockets } = device;
         let mut server = Self {
+            name,
+            mode,
             attached: program,
             stop: Arc::default(),
             workers: Vec::new(),
-            rounds: Vec::new(),
+            watched: Vec::new(),
         };
         for (number, socket) in sockets.into_iter().enumerate() {
             let recorder = recorders.take();
-            let rounds = Arc::new(AtomicU64::new(0));
-            server.rounds.push(Arc::clone(&rounds));
+            let counts = Arc::new(Counts::default());
+            server.watched.push((Arc::clone(&counts), socket.watch()));
             let worker = Worker {
                 socket,
                 mtu: device.mtu,
@@ -150,7 +162,7 @@ impl XdpServer {
                 sampler: Sampler::default(),
                 received: 0,
                 next: 0,
-                rounds,
+                counts,
             };
             let thread = thread::Builder::new()
                 .name(format!("xdp-{number}"))
@@ -163,7 +175,23 @@ impl XdpServer {
 
     /// How often each worker has looked for queries: at least once a second, unless it hangs.
     pub fn rounds(&self) -> impl Iterator<Item = u64> {
-        self.rounds.iter().map(|rounds| rounds.load(Ordering::Relaxed))
+        self.watched.iter().map(|(counts, _)| counts.rounds.load(Ordering::Relaxed))
+    }
+
+    /// What has come by each queue.
+    pub fn status(&self) -> DeviceStatus {
+        let of_queue = |(queue, (counts, socket)): (usize, &(Arc<Counts>, SocketWatch))| {
+            let answers = counts.answers.load(Ordering::Relaxed);
+            let passed = self.attached.program.passed(queue);
+            QueueStatus { queue: queue as u32, answers, passed, lost: socket.lost() }
+        };
+        DeviceStatus {
+            device: self.name.clone(),
+            mode: self.mode,
+            reason: None,
+            queues: queues(&self.name),
+            workers: self.watched.iter().enumerate().map(of_queue).collect(),
+        }
     }
 
     /// Stops the workers, after they have answered what had arrived. New queries go to the sockets.
@@ -179,6 +207,22 @@ impl Drop for XdpServer {
             let _ = thread.join();
         }
     }
+}
+
+/// The status of a device whose queries the sockets have, and why that is so.
+pub fn unavailable(name: &str, reason: &str) -> DeviceStatus {
+    DeviceStatus {
+        device: name.to_owned(),
+        mode: DeviceMode::Sockets,
+        reason: Some(reason.to_owned()),
+        queues: queues(name),
+        workers: Vec::new(),
+    }
+}
+
+/// The queues that a device has now: none if it is no such device.
+fn queues(name: &str) -> u32 {
+    Device::find(name).map_or(0, |device| device.queues)
 }
 
 /// Tries again for a while what fails because a process that has ended has not let go yet.

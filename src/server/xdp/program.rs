@@ -41,11 +41,20 @@ pub(super) struct Rules {
 /// The maps that the program uses.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Maps {
-    /// The array whose value is not zero while workers answer.
-    pub(super) switch: i32,
+    /// An array with one value, in places of [`COUNTER_SPACE`] bytes. The first begins with four bytes that are not zero
+    /// while workers answer. Each other one begins with the frames of a queue that were left to the kernel, eight bytes:
+    /// a queue is received by one processor at a time, so that nobody else adds to it.
+    pub(super) shared: i32,
     /// The sockets of the queues.
     pub(super) sockets: i32,
+    /// The queues that have a socket.
+    pub(super) queues: u32,
 }
+
+/// The bytes between what two processors write: more than a cache line has.
+pub(super) const COUNTER_SPACE: usize = 1 << COUNTER_SHIFT;
+
+const COUNTER_SHIFT: i32 = 7;
 
 /// `XDP_PASS`: the frame goes on to the kernel's stack.
 pub(super) const PASS: u32 = 2;
@@ -56,15 +65,21 @@ const CONTEXT: u8 = 1;
 const FRAME: u8 = 2;
 const END: u8 = 3;
 const VALUE: u8 = 4;
+/// The context again, which calls leave alone.
+const KEPT_CONTEXT: u8 = 6;
 
 // Instruction codes (RFC 9669 section 4 and 5).
+const LOAD_64: u8 = 0x79;
+const STORE_64: u8 = 0x7b;
 const LOAD_32: u8 = 0x61;
 const LOAD_16: u8 = 0x69;
 const LOAD_8: u8 = 0x71;
 const LOAD_CONSTANT: u8 = 0x18;
 const MOVE: u8 = 0xbf;
 const MOVE_CONSTANT: u8 = 0xb7;
+const ADD: u8 = 0x0f;
 const ADD_CONSTANT: u8 = 0x07;
+const SHIFT_LEFT_CONSTANT: u8 = 0x67;
 const AND_CONSTANT: u8 = 0x54;
 const JUMP: u8 = 0x05;
 const IF_GREATER: u8 = 0x2d;
@@ -79,19 +94,23 @@ const EXIT: u8 = 0x95;
 const MAP: u8 = 1;
 const MAP_VALUE: u8 = 2;
 
+/// Where the context has the number of the queue (`struct xdp_md`).
+const QUEUE: usize = 16;
+
 /// The helper function `bpf_redirect_map`.
 const REDIRECT_MAP: i32 = 51;
 
 /// Makes the program.
 pub(super) fn program(rules: &Rules, maps: Maps) -> Vec<Instruction> {
     let mut code = Code::default();
+    code.push(MOVE, KEPT_CONTEXT, CONTEXT, 0, 0);
     code.load(LOAD_32, FRAME, CONTEXT, 0);
     code.load(LOAD_32, END, CONTEXT, 4);
     code.needs(ETHERNET + IPV4 + UDP);
     code.push(MOVE, VALUE, FRAME, 0, 0);
     code.push(ADD_CONSTANT, VALUE, 0, 0, MAX_FRAME as i32 + 1);
     code.jump_to(Label::Pass, IF_AT_MOST, VALUE, END, 0);
-    code.push(LOAD_CONSTANT, VALUE, MAP_VALUE, 0, maps.switch);
+    code.push(LOAD_CONSTANT, VALUE, MAP_VALUE, 0, maps.shared);
     code.push(0, 0, 0, 0, 0);
     code.load(LOAD_32, VALUE, VALUE, 0);
     code.pass_if(IF_EQUAL, 0);
@@ -105,13 +124,24 @@ pub(super) fn program(rules: &Rules, maps: Maps) -> Vec<Instruction> {
     code.place(Label::Ipv4);
     code.ipv4(rules);
     code.place(Label::Taken);
-    code.load(LOAD_32, FRAME, CONTEXT, 16);
+    code.load(LOAD_32, FRAME, CONTEXT, QUEUE);
     code.push(LOAD_CONSTANT, CONTEXT, MAP, 0, maps.sockets);
     code.push(0, 0, 0, 0, 0);
     code.push(MOVE_CONSTANT, END, 0, 0, PASS as i32);
     code.push(CALL, 0, 0, 0, REDIRECT_MAP);
+    code.jump_to(Label::Pass, IF_EQUAL, RESULT, 0, PASS as i32);
     code.push(EXIT, 0, 0, 0, 0);
     code.place(Label::Pass);
+    code.load(LOAD_32, VALUE, KEPT_CONTEXT, QUEUE);
+    code.jump_to(Label::Counted, IF_AT_LEAST, VALUE, 0, maps.queues as i32);
+    code.push(SHIFT_LEFT_CONSTANT, VALUE, 0, 0, COUNTER_SHIFT);
+    code.push(LOAD_CONSTANT, FRAME, MAP_VALUE, 0, maps.shared);
+    code.push(0, 0, 0, 0, COUNTER_SPACE as i32);
+    code.push(ADD, FRAME, VALUE, 0, 0);
+    code.load(LOAD_64, VALUE, FRAME, 0);
+    code.push(ADD_CONSTANT, VALUE, 0, 0, 1);
+    code.push(STORE_64, FRAME, VALUE, 0, 0);
+    code.place(Label::Counted);
     code.push(MOVE_CONSTANT, RESULT, 0, 0, PASS as i32);
     code.push(EXIT, 0, 0, 0, 0);
     code.finish()
@@ -125,8 +155,10 @@ fn word(bytes: [u8; 2]) -> i32 {
 /// A place that is jumped to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Label {
-    /// Gives the frame to the kernel.
+    /// Gives the frame to the kernel, and counts it.
     Pass,
+    /// The same when it is counted, or of a queue that has come later.
+    Counted,
     /// Sends it to the worker of its queue.
     Taken,
     /// Where IPv4 begins.

@@ -47,7 +47,22 @@ pub(super) struct Worker<A> {
     pub(super) received: usize,
     /// The first of them not looked at yet. Kept here so that a panic costs one query only.
     pub(super) next: usize,
-    pub(super) rounds: Arc<AtomicU64>,
+    pub(super) counts: Arc<Counts>,
+}
+
+/// What others see of a worker, which alone writes it.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    /// How often it has looked for queries.
+    pub(super) rounds: AtomicU64,
+    /// The answers that left by the device.
+    pub(super) answers: AtomicU64,
+}
+
+impl Counts {
+    fn add(counter: &AtomicU64, more: u64) {
+        counter.store(counter.load(Ordering::Relaxed) + more, Ordering::Relaxed);
+    }
 }
 
 impl<A: AnswerFn> Worker<A> {
@@ -59,8 +74,7 @@ impl<A: AnswerFn> Worker<A> {
     fn run(&mut self) {
         self.finish_batch();
         while !self.stop.load(Ordering::Relaxed) {
-            // Nobody else writes it.
-            self.rounds.store(self.rounds.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+            Counts::add(&self.counts.rounds, 1);
             if !self.serve_batch() {
                 self.wait(PATIENCE);
             }
@@ -108,7 +122,8 @@ impl<A: AnswerFn> Worker<A> {
             self.recorder.took(start.elapsed());
         }
         self.answer_up_to(self.received, now, top);
-        self.socket.finish();
+        let answers = self.socket.finish();
+        Counts::add(&self.counts.answers, answers.into());
     }
 
     /// Answers the queries of the batch before `end`, at that time in seconds since 1970, and has the one with the

@@ -4,7 +4,7 @@ use super::super::Observation;
 use super::{Exposition, Figure, Kind};
 use crate::server::ServerCounters;
 use crate::server::accept::{Closed, ConnectionCounts};
-use crate::status::{Protocol, Time};
+use crate::status::{DeviceStatus, LostFrames, Protocol, Time};
 use std::sync::atomic::Ordering;
 
 pub(super) fn write(observation: &Observation, out: &mut Exposition) {
@@ -32,6 +32,7 @@ pub(super) fn write(observation: &Observation, out: &mut Exposition) {
         family.sample(&[("event", event)], count);
     }
     connections(observation, out);
+    devices(&status.server.xdp, out);
     let help = "When the TLS certificate expires.";
     let name = "dnsbld_tls_certificate_expiry_timestamp_seconds";
     let mut family = out.family(name, Kind::Gauge, help);
@@ -88,6 +89,58 @@ fn connections(observation: &Observation, out: &mut Exposition) {
         for reason in Closed::ALL {
             let labels = [("transport", transport(*protocol)), ("reason", reason.name())];
             family.sample(&labels, counts.closed(reason));
+        }
+    }
+}
+
+fn devices(devices: &[DeviceStatus], out: &mut Exposition) {
+    let figures: [(Kind, Figure<DeviceStatus, u64>); 4] = [
+        (
+            Kind::Gauge,
+            ("dnsbld_xdp_queues", "Queues that a device of server.xdp receives by.", |device| {
+                device.queues.into()
+            }),
+        ),
+        (
+            Kind::Gauge,
+            (
+                "dnsbld_xdp_workers",
+                "Threads that take its queries past the kernel's stack; 0 if the sockets have them.",
+                |device| device.workers.len() as u64,
+            ),
+        ),
+        (
+            Kind::Counter,
+            ("dnsbld_xdp_answers_total", "Answers that left past the kernel's stack.", |device| {
+                device.sum().answers
+            }),
+        ),
+        (
+            Kind::Counter,
+            (
+                "dnsbld_xdp_passed_frames_total",
+                "Frames that were left to the kernel's stack.",
+                |device| device.sum().passed,
+            ),
+        ),
+    ];
+    for (kind, (name, help, figure)) in figures {
+        let mut family = out.family(name, kind, help);
+        for device in devices {
+            family.sample(&[("device", &device.device)], figure(device));
+        }
+    }
+    let help = "Frames for a worker that did not reach it, by reason.";
+    let mut family = out.family("dnsbld_xdp_lost_frames_total", Kind::Counter, help);
+    for device in devices {
+        let LostFrames { dropped, ring_full, no_frame, invalid } = device.sum().lost;
+        for (reason, frames) in [
+            ("dropped", dropped),
+            ("ring-full", ring_full),
+            ("no-frame", no_frame),
+            ("invalid", invalid),
+        ] {
+            family.sample(&[("device", &device.device), ("reason", reason)], frames);
         }
     }
 }

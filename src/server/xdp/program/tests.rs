@@ -157,6 +157,12 @@ fn the_kernel_sends_queries_to_workers_and_all_else_its_usual_way() {
             assert_eq!(run(&query[..len]), want, "cut after {len}");
         }
     }
+    let passed = program.passed(0);
+    program.try_out(&query_4, true).unwrap();
+    assert_eq!(program.passed(0), passed, "what is taken is not passed");
+    program.try_out(&query_4, false).unwrap();
+    program.try_out(&query_6[..50], true).unwrap();
+    assert_eq!(program.passed(0), passed + 2);
     let mut may_not_be_cut = query_4;
     may_not_be_cut[20] ^= 0x40;
     assert_eq!(run(&may_not_be_cut), TAKEN, "with and without Don't Fragment");
