@@ -65,8 +65,8 @@ impl TransferOutcome {
                 )
             }
             Self::Unfinished { records, took } => format!(
-                "sent to {client} in part: it went away or took nothing after {records} records and {}; it keeps \
-                 what it had, and asks again; look at its log",
+                "sent to {client} in part: it went away or was too slow after {records} records and {}; it keeps \
+                 what it had, and asks again; look at its log, and at the line to it",
                 age(took)
             ),
             Self::Refused(refusal) => {

@@ -47,6 +47,28 @@ pub struct StreamLimits {
     pub first_query: Duration,
     /// Time for the client to take the answers.
     pub write: Duration,
+    /// How fast it has to take a zone.
+    pub pace: Pace,
+}
+
+/// How fast a secondary has to take a zone: each transfer has one of few places ([`crate::transfer::AT_ONCE`]).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pace {
+    /// So many bytes of the zone give it a second.
+    pub bytes_per_second: u32,
+    /// So much time it has besides.
+    pub grace: Duration,
+}
+
+impl Pace {
+    /// A line of 128 kbit/s is fast enough, and may be dead for a minute.
+    const USUAL: Self = Self { bytes_per_second: 16 * 1024, grace: Duration::from_secs(60) };
+
+    /// True if a client for which the server has waited for so long, and which has taken so many bytes, is too slow.
+    fn is_too_slow(&self, waited: Duration, taken: u64) -> bool {
+        let given = taken as f64 / f64::from(self.bytes_per_second);
+        waited.as_secs_f64() > self.grace.as_secs_f64() + given
+    }
 }
 
 impl From<TcpLimits> for StreamLimits {
@@ -58,6 +80,7 @@ impl From<TcpLimits> for StreamLimits {
             handshake: HANDSHAKE_TIMEOUT.min(idle),
             first_query: FIRST_QUERY_TIMEOUT.min(idle),
             write: WRITE_TIMEOUT,
+            pace: Pace::USUAL,
         }
     }
 }
@@ -176,10 +199,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin, A: AnswerFn> Connection<S, A> {
         Ok(any)
     }
 
-    /// Sends the messages of a transfer, each once the client has taken those before.
+    /// Sends the messages of a transfer, each once the client has taken those before. Only the time counts in which the
+    /// client has to take something.
     async fn send_zone(&mut self, mut transfer: Transfer) -> Result<(), End> {
+        let (mut waited, mut taken) = (Duration::ZERO, 0);
         loop {
+            let (started, len) = (Instant::now(), self.output.len() as u64);
             self.flush().await?;
+            (waited, taken) = (waited + started.elapsed(), taken + len);
+            if self.limits.pace.is_too_slow(waited, taken) {
+                return Err(End::Closed(Closed::Unread));
+            }
             let Some(message) = transfer.next().await? else { return Ok(()) };
             let len = u16::try_from(message.len()).expect("the limit of messages");
             self.output.extend_from_slice(&len.to_be_bytes());

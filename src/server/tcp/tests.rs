@@ -1,6 +1,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream as Client;
+use std::net::{Ipv4Addr, TcpStream as Client};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use super::*;
@@ -9,8 +10,11 @@ use crate::event::{EventSink, Log};
 use crate::server::accept::{Caps, Closed};
 use crate::server::listen;
 use crate::server::shared_catalog::SharedCatalog;
-use crate::server::stream::MAX_QUERY;
+use crate::server::stream::{MAX_QUERY, Pace};
 use crate::server::testing::{eventually, id, query};
+use crate::zone::testing::{dataset, zone};
+use crate::zone::{Chaos, TransferAccess, Zone};
+use crate::zonefile::Kind;
 
 /// A server on a runtime of its own, so that clients can be plain blocking sockets.
 struct Fixture {
@@ -34,12 +38,22 @@ impl Fixture {
         answer: impl AnswerFn,
         sink: Arc<dyn EventSink>,
     ) -> Self {
+        Self::start_of(Catalog::default(), address, limits, answer, sink)
+    }
+
+    fn start_of(
+        catalog: Catalog,
+        address: &str,
+        limits: StreamLimits,
+        answer: impl AnswerFn,
+        sink: Arc<dyn EventSink>,
+    ) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()
             .unwrap();
-        let catalog = Arc::new(SharedCatalog::new(Catalog::default()));
+        let catalog = Arc::new(SharedCatalog::new(catalog));
         let service = TcpService::new(Context::new(catalog, sink), limits);
         let listener = listen::tcp(address.parse().unwrap()).unwrap();
         let server =
@@ -301,6 +315,63 @@ fn a_client_that_does_not_read_is_cut() {
         }
     }
     assert!(eventually(|| fixture.open() == 0));
+}
+
+/// Keeps what becomes of transfers.
+#[derive(Default)]
+struct Transfers(Mutex<Vec<&'static str>>);
+
+impl EventSink for Transfers {
+    fn emit(&self, event: &Event) {
+        self.0.lock().unwrap().push(event.name());
+    }
+}
+
+/// A catalog of a zone whose transfer is larger than what the socket buffers of both sides hold.
+fn large_zone() -> Catalog {
+    let text = "x".repeat(250);
+    let entry = |number: u32| format!("{} :2:{text}\n", Ipv4Addr::from(0x0a00_0000 + 7 * number));
+    let list = dataset(Kind::Ip4Set, &(0..30_000).map(entry).collect::<String>());
+    let transfer = TransferAccess {
+        prefixes: vec!["127.0.0.0/8".parse().unwrap()],
+        ..TransferAccess::default()
+    };
+    let zone = Zone { transfer, ..zone("bl.test", vec![list]) };
+    Catalog::new(vec![zone], Chaos::default())
+}
+
+/// A secondary held one of the places for hours by taking a message now and then.
+#[test]
+fn a_secondary_that_takes_a_zone_too_slowly_is_cut() {
+    let pace = Pace { bytes_per_second: 100 << 20, grace: Duration::from_millis(300) };
+    let limits = StreamLimits { pace, ..StreamLimits::default() };
+    let told = Arc::new(Transfers::default());
+    let sink = Arc::clone(&told) as Arc<dyn EventSink>;
+    let fixture = Fixture::start_of(large_zone(), "127.0.0.1:0", limits, engine::answer, sink);
+    let asked =
+        [&[0, 7, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0], &b"\x02bl\x04test\0\0\xfc\0\x01"[..]].concat();
+    // What it has taken at the end, if it rests after each 64 KiB.
+    let taken = |rest: Duration| {
+        let mut client = fixture.connect();
+        client.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+        client.write_all(&framed(&asked)).unwrap();
+        let (mut buffer, mut taken) = (vec![0; 1 << 16], 0);
+        loop {
+            match client.read(&mut buffer) {
+                Ok(0) => return taken,
+                Ok(len) => taken += len,
+                // The whole zone was taken, or the connection was cut.
+                Err(_) => return taken,
+            }
+            std::thread::sleep(rest);
+        }
+    };
+    let whole = taken(Duration::ZERO);
+    let cut = taken(Duration::from_millis(20));
+    assert!(whole > 8 << 20 && cut < whole, "{cut} of {whole} bytes");
+    let told = || told.0.lock().unwrap().clone();
+    assert!(eventually(|| told() == ["transfer-sent", "transfer-unfinished"]), "{:?}", told());
+    assert_eq!(fixture.service.connections().closed(Closed::Unread), 1);
 }
 
 #[test]
