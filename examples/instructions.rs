@@ -130,6 +130,10 @@ fn kinds() -> Vec<Kind> {
     add("two-workers", &all, packets(set, Asked::Mix, mix), WORKERS);
     let stack = live(vec![(apex(zone), vec![Arc::clone(&datasets[0].1), dataset(set)])]);
     add("two-stacked", &stack, packets(set, Asked::Mix, mix), 1);
+    let stack = live(vec![(apex(zone), zen(set))]);
+    for (asked, name) in [(Asked::Mix, "zen-mix"), (Asked::Txt, "zen-txt")] {
+        add(name, &stack, packets(set, asked, mix), 1);
+    }
     let alone =
         |zone: Zone| Arc::new(SharedCatalog::new(Catalog::new(vec![zone], Chaos::default())));
     let with =
@@ -184,6 +188,19 @@ fn kinds() -> Vec<Kind> {
     let deep = live(vec![(apex("deep"), vec![Arc::new(deep)])]);
     add("hostile-names", &deep, hostile_packets(), 1);
     kinds
+}
+
+/// Three lists that have the addresses of a set together, each with a value of its own; a third of the
+/// addresses are in two of them.
+fn zen(set: &Set) -> Vec<Arc<Dataset>> {
+    let list = |number: usize| {
+        let value = format!(":127.0.0.{}:See https://bl.test/list{number}?ip=$\n", 2 + number);
+        let mut text = value.into_bytes();
+        let of_list = set.part(|place| place % 3 == number || place % 9 == (number + 5) % 9);
+        of_list.write(&mut text).expect("room for the text");
+        Arc::new(serving::dataset(of_list.kind, &text))
+    };
+    (0..3).map(list).collect()
 }
 
 /// A verdict zone of three lists: the one given, the same once more, and an allow list.

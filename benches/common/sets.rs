@@ -127,6 +127,16 @@ impl Set {
         Self::new("ip4set", Content::Prefixes(entries, ranges))
     }
 
+    /// Some of the addresses of a set of addresses, by their places.
+    pub fn part(&self, is_in: impl Fn(usize) -> bool) -> Self {
+        let keys: &[u32] = match &self.content {
+            Content::Addresses(keys) => keys,
+            _ => &[],
+        };
+        let keys = keys.iter().enumerate().filter(|(place, _)| is_in(*place));
+        Self::new(self.kind, Content::Addresses(keys.map(|(_, &key)| key).collect()))
+    }
+
     /// `count` IPv4 prefixes with some of `texts` texts.
     pub fn cidrs(count: usize, texts: u64) -> Self {
         let entries = cidrs(count, texts);

@@ -52,7 +52,7 @@ pub(crate) fn run(data: &[u8]) {
 
 fn values(answers: &Answers, id: AnswerId, texts: &[&'static str]) -> Vec<Value> {
     let value = |value: dnsbld::listing::Value<'_>| {
-        let text = texts.iter().find(|text| text.as_bytes() == value.text);
+        let text = texts.iter().find(|text| text.as_bytes() == &*value.text.whole());
         (u32::from(value.a) as u8, *text.expect("a text of the lines"))
     };
     answers.get(id).values().map(value).collect()

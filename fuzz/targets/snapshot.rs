@@ -89,7 +89,7 @@ fn seal(bytes: &mut [u8]) {
 fn ask(opened: &Opened) {
     let Dataset { ip4, ip6, names, digests, answers, default_answer, .. } = &opened.dataset;
     let see = |answer: AnswerId| {
-        answers.get(answer).values().for_each(|value| drop(value.text.to_vec()));
+        answers.get(answer).values().for_each(|value| drop(value.text.whole().to_vec()));
     };
     default_answer.get(AnswerId(1)).values().for_each(drop);
     if let Some(trie) = ip4 {

@@ -322,7 +322,7 @@ fn around<K: Int>(start: K, end: K) -> [K; 4] {
 
 fn values(parsed: &Parsed, id: AnswerId) -> Vec<Value> {
     let value = |value: dnsbld::listing::Value<'_>| {
-        let text = TEXTS.into_iter().find(|text| text.as_bytes() == value.text);
+        let text = TEXTS.into_iter().find(|text| text.as_bytes() == &*value.text.whole());
         (u32::from(value.a) as u8, text.expect("a text of the file"))
     };
     parsed.answers.get(id).values().map(value).collect()

@@ -1,6 +1,6 @@
 //! The records of a copy of a zone, in wire form, in the order of their names.
 
-use crate::engine::compose::has_text;
+use crate::engine::compose::shows_text;
 use crate::engine::text::{KeyText, Text};
 use crate::listing::records::Record;
 use crate::wire::Type;
@@ -99,7 +99,7 @@ impl<S: RecordSink> Visitor for Records<'_, '_, S> {
         if let Some((dataset, answer)) = self.section.resolve(hit) {
             for value in answer.values_for(self.section.asker()) {
                 let mut with = |key| {
-                    self.text.expand(value.text, &dataset.vars, key);
+                    self.text.expand(&value.text.whole(), &dataset.vars, key);
                     self.text.bytes().to_vec()
                 };
                 shows |= with(b"1") != with(b"2");
@@ -138,8 +138,9 @@ impl<'z, 's, S: RecordSink> Records<'z, 's, S> {
             key_text(&mut self.key_text, hit.key, name);
             for value in answer.values_for(self.section.asker()) {
                 self.addresses.add(dataset.ttl, &value.a.octets());
-                if has_text(value.text, &dataset.vars) {
-                    self.text.expand(value.text, &dataset.vars, self.key_text.written());
+                if shows_text(value.text, &dataset.vars) {
+                    let template = value.text.whole();
+                    self.text.expand(&template, &dataset.vars, self.key_text.written());
                     self.texts.add(dataset.ttl, self.text.character_strings());
                 }
             }

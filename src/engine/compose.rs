@@ -5,7 +5,7 @@ use super::score::Score;
 use super::text::KeyText;
 use super::{Reason, WorkerState};
 use crate::listing::records::{NameId, Record, RecordSet};
-use crate::listing::{Answer, Asker, Value};
+use crate::listing::{Answer, Asker, Template, Value};
 use crate::wire::message::response::Section;
 use crate::wire::name::LowerName;
 use crate::wire::{Class, HEADER, Query, ResponseWriter, Type};
@@ -146,10 +146,12 @@ impl Composer<'_> {
     }
 
     /// The values that have a text.
-    fn values_with_text(&self) -> impl Iterator<Item = (Option<MatchedKey>, &Dataset, &[u8])> {
+    fn values_with_text(
+        &self,
+    ) -> impl Iterator<Item = (Option<MatchedKey>, &Dataset, Template<'_>)> {
         self.values().filter_map(|(key, dataset, value)| {
             let text = value?.text;
-            has_text(text, &dataset.vars).then_some((key, dataset, text))
+            shows_text(text, &dataset.vars).then_some((key, dataset, text))
         })
     }
 
@@ -193,13 +195,13 @@ impl Composer<'_> {
         let ttls = self.values_with_text().map(|(_, dataset, _)| dataset.ttl);
         let ttls = ttls.chain(self.records_of(Type::TXT).map(|record| record.ttl));
         let Some(ttl) = ttls.min() else { return };
-        let WorkerState { name, text, distinct, key_text, .. } = state;
+        let WorkerState { name, text, template: pieces, distinct, key_text, .. } = state;
         let mut rrset = RrSet::new(Type::TXT, ttl, distinct, writer);
         let mut room = writer.limit().min(MAX_TEXTS) + 2 * MAX_TEXT;
         let (mut written, mut before, mut misfits) = (None, None, 0);
         for (key, dataset, template) in self.values_with_text() {
             // Values that differ in their A records may share a text.
-            let is_same = |(last, text): (&Dataset, &[u8])| {
+            let is_same = |(last, text): (&Dataset, Template<'_>)| {
                 std::ptr::eq(last, dataset) && text == template && written == Some(key)
             };
             if before.replace((dataset, template)).is_some_and(is_same) {
@@ -218,7 +220,7 @@ impl Composer<'_> {
                     None => client_text(self.client, key_text),
                 };
             }
-            text.expand(template, &dataset.vars, key_text.written());
+            text.expand(template.join(pieces), &dataset.vars, key_text.written());
             misfits += u8::from(!rrset.add(writer, text.character_strings()));
         }
         self.add_records(&mut rrset, writer);
@@ -267,6 +269,14 @@ impl Composer<'_> {
         if writer.is_truncated() {
             writer.rewind_authority(position);
         }
+    }
+}
+
+/// As [`has_text`] for a template that may be kept in pieces.
+pub(crate) fn shows_text(template: Template<'_>, vars: &Vars) -> bool {
+    match template {
+        Template::Whole(text) => has_text(text, vars),
+        Template::Pieces(_) => has_text(&template.whole(), vars),
     }
 }
 

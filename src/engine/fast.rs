@@ -6,10 +6,11 @@
 //! needs in registers (docs/decisions/011).
 
 use super::admit::admits;
-use super::compose::has_text;
+use super::compose::shows_text;
 use super::text::{Ip4Text, Ip6Text, expand, expand_any, expand_quickly};
 use super::{Reason, Request, WorkerState};
 use crate::answer::AnswerId;
+use crate::listing::Template;
 use crate::wire::message::response::single::Room;
 use crate::wire::message::response::{RECORD_HEAD, Section, record_head};
 use crate::wire::name::{LowerName, write_usual_text};
@@ -217,7 +218,7 @@ impl<'a> Attempt<'a, '_> {
                 let (a, template) = dataset.answers.only_value(answer)?;
                 match self.question.qtype {
                     Type::A => (Reason::Answered, self.a(zone, dataset, a)?),
-                    Type::TXT if has_text(template, &dataset.vars) => {
+                    Type::TXT if shows_text(template, &dataset.vars) => {
                         (Reason::Answered, self.txt(dataset, template, text)?)
                     }
                     _ => (Reason::NoData, self.negative(zone, apex, Rcode::NoError)?),
@@ -269,12 +270,21 @@ impl<'a> Attempt<'a, '_> {
     fn txt(
         &mut self,
         dataset: &Dataset,
-        template: &[u8],
+        template: Template<'_>,
         text: impl FnOnce(&mut WorkerState, &[u8], &Vars, &mut [u8]) -> Option<usize>,
     ) -> Option<usize> {
         // One character-string (RFC 1035 section 3.3).
         let room: &mut [u8; RECORD_HEAD + 256] = self.question.room(self.out)?;
-        let len = text(self.state, template, &dataset.vars, &mut room[RECORD_HEAD + 1..])?;
+        let mut pieces = match template {
+            Template::Whole(_) => Vec::new(),
+            Template::Pieces(_) => std::mem::take(&mut self.state.template),
+        };
+        let whole = template.join(&mut pieces);
+        let len = text(self.state, whole, &dataset.vars, &mut room[RECORD_HEAD + 1..]);
+        if pieces.capacity() > 0 {
+            self.state.template = pieces;
+        }
+        let len = len?;
         let head = record_head(HEADER, Type::TXT, Class::IN, dataset.ttl, len as u16 + 1);
         room[..RECORD_HEAD].copy_from_slice(&head);
         room[RECORD_HEAD] = len as u8;

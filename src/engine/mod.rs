@@ -109,6 +109,8 @@ pub struct WorkerState {
     matches: Vec<Match<'static>>,
     records: Vec<RecordMatch<'static>>,
     text: text::Text,
+    /// Room for a template that is kept in pieces.
+    template: Vec<u8>,
     distinct: distinct::Distinct,
     key_text: text::KeyText,
     limiter: Limiter,

@@ -1,7 +1,7 @@
 //! The records of a verdict zone: one value for the sum, and one text with the reasons. One unit with `compose.rs`.
 
 use super::WorkerState;
-use super::compose::{Composer, has_text};
+use super::compose::{Composer, shows_text};
 use crate::wire::message::response::Section;
 use crate::wire::{Class, HEADER, ResponseWriter, Type};
 use crate::zone::Scoring;
@@ -54,9 +54,9 @@ impl Score<'_> {
             // What is cut is still a text.
             let _ = write!(text, "{separator}{} {weight:+}", set.name);
             let mut values = found.answer().values_for(composer.asker);
-            if let Some(value) = values.find(|value| has_text(value.text, &set.vars)) {
+            if let Some(value) = values.find(|value| shows_text(value.text, &set.vars)) {
                 text.push(b": ");
-                text.append(value.text, &set.vars, found.key.text(name, key_text));
+                text.append(&value.text.whole(), &set.vars, found.key.text(name, key_text));
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The values of an entry: what the server answers for its first address, or for the name that is listed.
 
-use crate::engine::compose::has_text;
+use crate::engine::compose::shows_text;
 use crate::engine::text::{KeyText, Text};
 use crate::wire::name::Labels;
 use crate::zone::sweep::{Hit, HitKind, SweepSection, suffix};
@@ -68,9 +68,10 @@ impl<'s, 'z> Renderer<'s, 'z> {
             write_key(&mut self.key_text, hit.key);
             for value in answer.values_for(self.section.asker()) {
                 let mut text = Vec::new();
-                if has_text(value.text, &dataset.vars) {
-                    shows_key |= dataset.vars.base.is_some() || value.text.contains(&b'$');
-                    self.text.expand(value.text, &dataset.vars, self.key_text.written());
+                if shows_text(value.text, &dataset.vars) {
+                    shows_key |= dataset.vars.base.is_some()
+                        || value.text.pieces().iter().any(|piece| piece.contains(&b'$'));
+                    self.text.expand(&value.text.whole(), &dataset.vars, self.key_text.written());
                     text.extend_from_slice(self.text.bytes());
                 }
                 let value = ExportValue { a: value.a, text };

@@ -2,7 +2,7 @@
 
 use super::block::{KEY, ListPlace, ListedValue, LoadBuilder, LoadHead, Operation, Space};
 use crate::answer::AnswerId;
-use crate::engine::compose::has_text;
+use crate::engine::compose::shows_text;
 use crate::engine::text::Text;
 use crate::trie::names::encode_key;
 use crate::wire::name::NameBuf;
@@ -84,8 +84,8 @@ impl Changes {
             let vars = &detail.now.vars;
             let values = detail.now.answers.get(answer).values();
             let values = values.map(|value| {
-                text.expand(value.text, vars, &[KEY]);
-                let text = if has_text(value.text, vars) { text.bytes() } else { b"" };
+                text.expand(&value.text.whole(), vars, &[KEY]);
+                let text = if shows_text(value.text, vars) { text.bytes() } else { b"" };
                 ListedValue { a: value.a, text: text.to_vec() }
             });
             block.answer(values.collect())

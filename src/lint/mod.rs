@@ -32,6 +32,7 @@ use cover::{Cover, EXCLUDED, Interval, Redundant};
 use entries::{Entries, Names, Shown};
 use quote::Lines;
 use report::Findings;
+use std::borrow::Cow;
 use variables::Odd;
 
 /// The most values of a key that Postfix uses (3.9, `MAX_DNS_LOOKUP_RECORDS`).
@@ -118,13 +119,13 @@ fn long_texts(text: &[u8], parsed: &Parsed, lines: &Lines<'_>, findings: &mut Fi
     let mut told = 0;
     let answers = (1..=parsed.answers.len() as u32).map(AnswerId);
     let values = answers.flat_map(|answer| parsed.answers.get(answer).values());
-    let mut long: Vec<&[u8]> =
-        values.map(|value| value.text).filter(|text| text.len() > LONG_TEXT).collect();
+    let mut long: Vec<Cow<'_, [u8]>> =
+        values.map(|value| value.text.whole()).filter(|text| text.len() > LONG_TEXT).collect();
     long.sort_unstable();
     long.dedup();
     for found in long {
         told += 1;
-        let at = (told <= FEW).then(|| memchr::memmem::find(text, found)).flatten();
+        let at = (told <= FEW).then(|| memchr::memmem::find(text, &found)).flatten();
         let place = at.map_or((0, 1), |at| {
             let start = memchr::memrchr(b'\n', &text[..at]).map_or(0, |end| end + 1);
             (lines.number(at), (at - start + 1) as u32)

@@ -4,17 +4,25 @@
 //! as it stands in the file; `$` and `$0`..`$9` are replaced when a query asks for it, because
 //! variables defined at the end of a file hold for its beginning too.
 
+mod affixes;
 mod builder;
+mod hash;
 mod index;
 mod numbering;
+mod template;
+mod texts;
+mod word;
 
 pub use builder::{AnswersBuilder, Hashed, Overfull};
 pub use numbering::Numbering;
+pub use template::Template;
 
 use super::AnswerId;
 use crate::flat_array::{ArrayReader, ArrayWriter, FlatArray};
+use affixes::Affixes;
 use numbering::ProvisionalId;
 use std::net::Ipv4Addr;
+use std::ops::Range;
 use std::time::Duration;
 
 /// The number of a [`Value`] in an [`AnswersBuilder`].
@@ -43,7 +51,7 @@ pub struct Value<'a> {
     /// The A record, by convention in 127.0.0.0/8 (RFC 5782 section 2.1).
     pub a: Ipv4Addr,
     /// The template of the TXT record as it stands in the file; empty for none.
-    pub text: &'a [u8],
+    pub text: Template<'a>,
     /// Restricts whom and when the value is for; `None` if it is for everybody, at once.
     pub gate: Option<Gate>,
 }
@@ -88,14 +96,16 @@ impl Gate {
 #[derive(Clone, Copy, Debug)]
 pub struct Answer<'a> {
     answers: &'a Answers,
-    values: &'a [u32],
+    /// The places of its values in `members`, or their numbers if each answer has its own value.
+    start: u32,
+    end: u32,
 }
 
 impl<'a> Answer<'a> {
     /// The values, in the order of the file.
     pub fn values(self) -> impl ExactSizeIterator<Item = Value<'a>> + Clone {
-        let answers = self.answers;
-        self.values.iter().map(move |&id| answers.value(id))
+        let Self { answers, start, end } = self;
+        (start..end).map(move |place| answers.value(answers.member(place)))
     }
 
     /// The values that are for this client, in the order of the file.
@@ -110,72 +120,91 @@ pub struct Answers {
     /// The A record and the end of the text of each value; the text starts where the text of the
     /// value before ends.
     values: FlatArray<[u32; 2]>,
+    /// The texts as they are stored: what is around the own part of some is in `affixes`.
     texts: FlatArray<u8>,
+    affixes: Affixes,
     /// The values that have a gate, in order.
     gates: Vec<(u32, Gate)>,
-    /// For each answer from number 1 on: the end of its values in `members`.
+    /// For each answer from number 1 on: the end of its values in `members`. Both are empty if each answer
+    /// has one value, which no other answer has: the number of the value is that of the answer less one.
     answers: FlatArray<u32>,
     members: FlatArray<u32>,
-    /// Each answer has one value, which no other answer has: the number of the value is that of the
-    /// answer less one.
-    alike: bool,
 }
 
 impl Answers {
     /// The answer with this number; one without values for a number that was never given out.
     pub fn get(&self, id: AnswerId) -> Answer<'_> {
-        let none = Answer { answers: self, values: &[] };
-        let Some(index) = (id.0 as usize).checked_sub(1) else { return none };
-        let Some(&end) = self.answers.get(index) else { return none };
-        let start = index.checked_sub(1).map_or(0, |before| self.answers[before]);
-        let values = self.members.get(start as usize..end as usize).unwrap_or(&[]);
-        Answer { answers: self, values }
+        let Range { start, end } = self.places(id).unwrap_or(0..0);
+        Answer { answers: self, start, end }
+    }
+
+    /// The places of the values of an answer in `members`, or their numbers if it is empty.
+    #[inline]
+    fn places(&self, id: AnswerId) -> Option<Range<u32>> {
+        let index = id.0.checked_sub(1)?;
+        if self.are_alike() {
+            return ((index as usize) < self.values.len()).then_some(index..index + 1);
+        }
+        let &end = self.answers.get(index as usize)?;
+        let start = index.checked_sub(1).map_or(0, |before| self.answers[before as usize]);
+        (start <= end && end as usize <= self.members.len()).then_some(start..end)
+    }
+
+    /// The number of the value at a place in `members`.
+    #[inline]
+    fn member(&self, place: u32) -> u32 {
+        if self.are_alike() {
+            return place;
+        }
+        self.members.get(place as usize).copied().unwrap_or(u32::MAX)
+    }
+
+    /// True if each answer has one value, which no other answer has.
+    #[inline]
+    fn are_alike(&self) -> bool {
+        self.answers.is_empty()
     }
 
     /// The A record and the template of the only value that the answer with this number has, whatever its
     /// gate.
     #[inline]
-    pub fn only_value(&self, id: AnswerId) -> Option<(Ipv4Addr, &[u8])> {
-        let value = if self.alike {
+    pub fn only_value(&self, id: AnswerId) -> Option<(Ipv4Addr, Template<'_>)> {
+        let value = if self.are_alike() {
             id.0.checked_sub(1)?
         } else {
-            let &[value] = self.get(id).values else { return None };
-            value
+            let Range { start, end } = self.places(id)?;
+            if end - start != 1 {
+                return None;
+            }
+            self.member(start)
         } as usize;
         let &[a, end] = self.values.get(value)?;
         let start = value.checked_sub(1).map_or(0, |before| self.values[before][1]);
-        Some((a.into(), self.texts.get(start as usize..end as usize)?))
-    }
-
-    /// Sets `alike`. Every value belongs to some answer, and values are in the order of their first use.
-    /// Equal counts of values, answers and members therefore mean that each answer has its own value.
-    fn with_numbers_compared(mut self) -> Self {
-        let count = self.values.len();
-        self.alike = self.answers.len() == count && self.members.len() == count;
-        self
+        let stored = self.texts.get(start as usize..end as usize)?;
+        Some((a.into(), self.affixes.template(stored)))
     }
 
     /// The number of distinct answers.
     pub fn len(&self) -> usize {
-        self.answers.len()
+        if self.are_alike() { self.values.len() } else { self.answers.len() }
     }
 
     /// True if nothing can be listed.
     pub fn is_empty(&self) -> bool {
-        self.answers.is_empty()
+        self.len() == 0
     }
 
     /// The size in this process's own memory, in bytes.
     pub fn memory(&self) -> usize {
-        let Self { values, texts, gates, answers, members, alike: _ } = self;
+        let Self { values, texts, affixes, gates, answers, members } = self;
         let flat = values.heap() + texts.heap() + answers.heap() + members.heap();
-        flat + gates.capacity() * size_of::<(u32, Gate)>()
+        flat + affixes.heap() + gates.capacity() * size_of::<(u32, Gate)>()
     }
 
     /// The size in shared memory, in bytes.
     pub fn mapped(&self) -> usize {
-        let Self { values, texts, gates: _, answers, members, alike: _ } = self;
-        values.mapped() + texts.mapped() + answers.mapped() + members.mapped()
+        let Self { values, texts, affixes, gates: _, answers, members } = self;
+        values.mapped() + texts.mapped() + affixes.mapped() + answers.mapped() + members.mapped()
     }
 
     /// True if some value has a gate.
@@ -189,19 +218,19 @@ impl Answers {
         out.array(&self.texts);
         out.array(&self.answers);
         out.array(&self.members);
+        self.affixes.store(out);
     }
 
     /// Reads answers that were [stored](Self::store). Damaged arrays give wrong answers, but safely.
     pub fn load(from: &mut impl ArrayReader) -> Option<Self> {
-        let answers = Self {
+        Some(Self {
             values: from.array()?,
             texts: from.array()?,
             gates: Vec::new(),
             answers: from.array()?,
             members: from.array()?,
-            alike: false,
-        };
-        Some(answers.with_numbers_compared())
+            affixes: Affixes::load(from)?,
+        })
     }
 
     /// True if [`AnswersBuilder::finish`] could have made these answers: values and answers are
@@ -222,7 +251,8 @@ impl Answers {
         let mut ids = Vec::with_capacity(self.len());
         for id in 1..=u32::try_from(self.len()).ok()? {
             let values = self.get(AnswerId(id)).values();
-            let values = values.map(|value| builder.gated_value(value.a, value.text, value.gate));
+            let values =
+                values.map(|value| builder.gated_value(value.a, &value.text.whole(), value.gate));
             let values: Vec<_> = values.collect::<Option<_>>()?;
             ids.push(builder.answer(&values));
         }
@@ -232,10 +262,11 @@ impl Answers {
     fn value(&self, id: u32) -> Value<'_> {
         let index = id as usize;
         let Some(&[a, end]) = self.values.get(index) else {
-            return Value { a: Ipv4Addr::UNSPECIFIED, text: &[], gate: None };
+            return Value { a: Ipv4Addr::UNSPECIFIED, text: Template::Whole(&[]), gate: None };
         };
         let start = index.checked_sub(1).map_or(0, |before| self.values[before][1]);
         let text = self.texts.get(start as usize..end as usize).unwrap_or(&[]);
+        let text = self.affixes.template(text);
         Value { a: Ipv4Addr::from(a), text, gate: gate_of(&self.gates, id) }
     }
 }

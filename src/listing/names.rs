@@ -274,11 +274,12 @@ impl<'a> Rules<'a> {
 
     /// True if the text of a value may contain the listed name.
     fn shows_name(&self, value: ValueId) -> bool {
-        let template = match self.answers.get_value(value).text {
-            text if text.starts_with(b"=") || self.base_template.is_empty() => text,
-            _ => self.base_template,
-        };
-        template.contains(&b'$')
+        let pieces = self.answers.get_value(value).text.pieces();
+        let is_alone = pieces.iter().find_map(|piece| piece.first()) == Some(&b'=');
+        match is_alone || self.base_template.is_empty() {
+            true => pieces.iter().any(|piece| piece.contains(&b'$')),
+            false => self.base_template.contains(&b'$'),
+        }
     }
 }
 

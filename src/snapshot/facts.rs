@@ -45,7 +45,7 @@ pub(super) fn encode(dataset: &Dataset) -> Vec<u8> {
     out.option(vars.base.as_deref(), Writer::text);
     out.option(default_answer.get(AnswerId(1)).values().next(), |out, value| {
         out.u32(value.a.into());
-        out.text(value.text);
+        out.text(&value.text.whole());
     });
     out.0
 }

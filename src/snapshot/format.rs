@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::Xxh3Default;
 pub const MAGIC: [u8; 8] = *b"\x89dnsbld\n";
 /// The version of the format: of the header, the sections, the tries and the hash in the names'
 /// tree. Snapshots of other versions are not read.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 /// The bytes `04 03 02 01` as a number of a little-endian machine.
 pub const BYTE_ORDER: u32 = 0x0102_0304;
 
@@ -62,7 +62,7 @@ impl Part {
     /// All parts, with the number of sections of each part that is there.
     pub const ALL: [(Self, u32); 6] = [
         (Self::Facts, 1),
-        (Self::Answers, 4),
+        (Self::Answers, 6),
         (Self::Ip4, 7),
         (Self::Ip6, 5),
         (Self::Names, 4),

@@ -247,7 +247,7 @@ fn an_error_says_what_is_wrong() {
         open_bytes(&bad).unwrap_err().to_string()
     };
     assert_eq!(with(0, b"x"), "is not a snapshot");
-    assert_eq!(with(8, &[9]), "is of version 9 of the format, and this is version 3");
+    assert_eq!(with(8, &[9]), "is of version 9 of the format, and this is version 4");
     assert_eq!(with(12, &[1, 2, 3, 4]), "has its bytes in another order than this machine");
     assert_eq!(with(40, &[1]), "is damaged: the checksum of its header is wrong");
     assert_eq!(with(500, &[0xff]), "is damaged: the checksum of its data is wrong");
@@ -306,12 +306,11 @@ fn damage_with_a_right_checksum_is_safe() {
 
 #[test]
 fn verify_finds_what_the_checksum_does_not() {
-    let good = bytes(&small_with_digests());
-    let header = read_header(good.first_chunk::<HEADER>().unwrap());
-    let sections = open::table(&good[HEADER..]).unwrap();
-    let damaged = |part: Part, number: u32, at: usize, new: u8| {
+    let damaged = |good: &[u8], part: Part, number: u32, at: usize, new: u8| {
+        let header = read_header(good.first_chunk::<HEADER>().unwrap());
+        let sections = open::table(&good[HEADER..]).unwrap();
         let section = sections.iter().find(|section| section.tag == part.tag(number)).unwrap();
-        let mut bad = good.clone();
+        let mut bad = good.to_vec();
         bad[section.range().unwrap()][at] = new;
         let id = xxhash_rust::xxh3::xxh3_128(&bad[HEADER..HEADER + header.data_size as usize]);
         let origin = bad[HEADER + header.data_size as usize..].to_vec();
@@ -319,6 +318,7 @@ fn verify_finds_what_the_checksum_does_not() {
         let opened = open_mapping(&Mapping::copy(&bad).unwrap()).unwrap();
         verify::verify_opened(opened).unwrap_err().to_string()
     };
+    let good = bytes(&small_with_digests());
     let start = "is not what dnsbld writes: ";
     for (part, number, at, new, message) in [
         (Part::Ip4, 0, 0, 7, "the IPv4 addresses: compiled again they have other bytes"),
@@ -327,11 +327,21 @@ fn verify_finds_what_the_checksum_does_not() {
         (Part::Names, 0, 4, 99, "the names: there are 80 entries, not 99"),
         (Part::Digests, 1, 4, 7, "the hashes: compiled again they have other bytes"),
         (Part::Digests, 2, 0, 99, "the hashes: they are out of order"),
-        (Part::Answers, 2, 0, 0, "the answers: answer 1 has no values"),
-        (Part::Answers, 3, 0, 1, "the answers: compiled again they have other bytes"),
+        (Part::Answers, 0, 4, 99, "the answers: compiled again they have other bytes"),
     ] {
-        assert_eq!(damaged(part, number, at, new), format!("{start}{message}"));
+        assert_eq!(damaged(&good, part, number, at, new), format!("{start}{message}"));
     }
+    let several = dataset(Kind::Ip4Set, "1.2.3.4 :2:a\n1.2.3.4 :3:b\n1.2.3.5 :2:a\n");
+    let several = bytes(&several);
+    for (number, message) in
+        [(2, "answer 1 has no values"), (3, "compiled again they have other bytes")]
+    {
+        let new = u8::from(number == 3);
+        let found = damaged(&several, Part::Answers, number, 0, new);
+        assert_eq!(found, format!("{start}the answers: {message}"));
+    }
+    let header = read_header(good.first_chunk::<HEADER>().unwrap());
+    let sections = open::table(&good[HEADER..]).unwrap();
     let mut padding = good.clone();
     padding[HEADER + 8 + sections.len() * format::TABLE_ENTRY] = 1;
     let found = load(&Mapping::copy(&padding).unwrap(), &Header { id: 5, ..header }).unwrap();
@@ -343,10 +353,9 @@ fn verify_finds_what_the_checksum_does_not() {
 /// another.
 #[test]
 fn the_id_of_a_dataset_never_changes_while_the_version_stays() {
-    assert_eq!(format::VERSION, 3);
-    assert_eq!(write::id(&small()).unwrap().to_string(), "b17675fa02b5178fdfe9110e71f3424c");
-    let id = write::id(&small_with_digests()).unwrap().to_string();
-    assert_eq!(id, "d12dbc8eb5372e04b99d1293120abd24");
+    assert_eq!(format::VERSION, 4);
+    let ids = [small(), small_with_digests()].map(|made| write::id(&made).unwrap().to_string());
+    assert_eq!(ids, ["6e0636c97e5eb978063d8fcfa39e81bd", "d602b6d93f37d597fcd42a73b811a5a9"]);
 }
 
 #[test]

@@ -51,7 +51,7 @@ fn told((file, line, column): (u16, u32, u32), reason: Mistake, line_text: &str)
 /// A value as text: `a text`.
 fn values(parsed: &Parsed, answer: crate::listing::AnswerId) -> Vec<String> {
     let text = |value: crate::listing::Value<'_>| {
-        format!("{} {}", value.a, String::from_utf8_lossy(value.text))
+        format!("{} {}", value.a, String::from_utf8_lossy(&value.text.whole()))
     };
     parsed.answers.get(answer).values().map(text).collect()
 }

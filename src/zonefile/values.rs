@@ -185,30 +185,46 @@ impl Values {
         entries: impl Iterator<Item = FastValue> + Clone,
         read: &[u8],
     ) -> Result<[Option<ValueId>; GROUP], FatalCause> {
+        let mut values = [None; GROUP];
+        if !entries.clone().any(|gives| matches!(gives, FastValue::Text(_))) {
+            for (value, gives) in values.iter_mut().zip(entries) {
+                if gives != FastValue::Excluded {
+                    *value = self.without_text(gives)?;
+                }
+            }
+            return Ok(values);
+        }
         let mut texts = [None; GROUP];
-        let mut any_text = false;
         for (text, gives) in texts.iter_mut().zip(entries.clone()) {
             if let FastValue::Text(its) = gives {
                 *text = Some(its.value(self.current.a, read));
-                any_text = true;
             }
         }
-        let guesses = if any_text { self.answers.guess(&texts) } else { [None; GROUP] };
-        let mut values = [None; GROUP];
+        let guesses = self.answers.guess(&texts);
         for (((value, gives), text), guess) in
             values.iter_mut().zip(entries).zip(texts).zip(guesses)
         {
             *value = match (gives, text) {
                 (FastValue::Excluded, _) => continue,
                 (_, Some(text)) => self.answers.guessed_value(guess, text),
-                (FastValue::A(a), None) => self.answers.value(a.into(), &self.current.text),
-                (_, None) => Some(self.default_id()?),
+                (gives, None) => self.without_text(gives)?,
             };
             if value.is_none() {
                 return Err(FatalCause::TooLarge);
             }
         }
         Ok(values)
+    }
+
+    /// The value of an entry that is no exclusion and has no text.
+    fn without_text(&mut self, gives: FastValue) -> Result<Option<ValueId>, FatalCause> {
+        match gives {
+            FastValue::A(a) => {
+                let value = self.answers.value(a.into(), &self.current.text);
+                value.map(Some).ok_or(FatalCause::TooLarge)
+            }
+            _ => self.default_id().map(Some),
+        }
     }
 
     /// A value that may stand on an entry line, and a warning.

@@ -171,7 +171,7 @@ impl<'s, 'z> Count<'s, 'z> {
                 let code = self.codes.entry(value.a).or_insert_with(|| Code::new(value.a));
                 code.lets_in &= (self.lets_in)(set);
                 if code.text.is_empty() {
-                    code.text = one_line(value.text);
+                    code.text = one_line(&value.text.whole());
                 }
                 if !seen.contains(&value.a) {
                     seen.push(value.a);

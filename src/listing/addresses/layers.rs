@@ -69,6 +69,10 @@ impl LayersBuilder {
             return self.add_single(start, value);
         }
         let code = code(value);
+        if start & 0xff == 0 && end == start | 0xff {
+            // As most are: this is the block's own table.
+            return self.runs[1].push(BlockRun { start, end, code });
+        }
         // In u64, so that the block behind the last one has a number.
         let (mut start, mut end) = (u64::from(start), u64::from(end) + 1);
         for (table, runs) in self.runs.iter_mut().enumerate() {
@@ -77,9 +81,9 @@ impl LayersBuilder {
                     runs.push(BlockRun { start: start as u32, end: (end - 1) as u32, code });
                 }
             };
-            let parent = 1 << (8 * (table + 1));
-            let first_whole = start.next_multiple_of(parent);
-            let last_whole = end / parent * parent;
+            let inside = (1 << (8 * (table + 1))) - 1;
+            let first_whole = (start + inside) & !inside;
+            let last_whole = end & !inside;
             if table == 3 || first_whole >= last_whole {
                 return push(start, end);
             }

@@ -1,12 +1,12 @@
 //! Interning values and answers.
 
+use super::affixes::Affixes;
+use super::hash::{hash_members, hash_value, text_hash};
 use super::index::HashIndex;
 use super::numbering::{MOST, Numbering, ProvisionalId};
+use super::texts::{TextStore, place_of};
 use super::{AnswerId, Answers, Gate, Value, ValueId, gate_of};
-use std::hash::{BuildHasher, Hasher};
 use std::net::Ipv4Addr;
-use std::ops::Range;
-use std::sync::LazyLock;
 
 /// A value without a gate, and its hash.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,10 +24,6 @@ impl<'a> Hashed<'a> {
     }
 }
 
-/// All builders share one hasher, because one thread hashes texts for the builder of another. Its seed
-/// differs between processes, so that nobody can write a file whose texts all have the same hash.
-static HASHER: LazyLock<foldhash::fast::RandomState> = LazyLock::new(Default::default);
-
 /// Interns values and answers while a file is read.
 ///
 /// ```
@@ -43,7 +39,7 @@ static HASHER: LazyLock<foldhash::fast::RandomState> = LazyLock::new(Default::de
 pub struct AnswersBuilder {
     /// As in [`Answers`].
     values: Vec<[u32; 2]>,
-    texts: Vec<u8>,
+    texts: TextStore,
     gates: Vec<(u32, Gate)>,
     value_index: HashIndex,
     /// The ends of the values of each answer that has several.
@@ -113,15 +109,13 @@ impl AnswersBuilder {
 
     /// [`value`](Self::value) for a value behind a gate.
     pub fn gated_value(&mut self, a: Ipv4Addr, text: &[u8], gate: Option<Gate>) -> Option<ValueId> {
-        let hash = hash_value(Self::text_hash(text), a.into(), gate);
+        let hash = hash_value(text_hash(text), a.into(), gate);
         self.hashed_value(hash, a.into(), text, gate)
     }
 
     /// The hash of a text, the same in every builder.
     pub fn text_hash(text: &[u8]) -> u32 {
-        let mut hasher = HASHER.build_hasher();
-        hasher.write(text);
-        hasher.finish() as u32
+        text_hash(text)
     }
 
     /// For each value, a known value that is likely to equal it, for
@@ -136,10 +130,9 @@ impl AnswersBuilder {
         let mut guesses =
             values.map(|value| self.value_index.find(value?.hash).next().map(ValueId));
         let places = guesses.map(|guess| Some(place_of(&self.values, guess?.0)));
-        let ends = |text: &[u8]| (text.len(), text.first().copied(), text.last().copied());
         for ((guess, place), value) in guesses.iter_mut().zip(places).zip(values) {
             if let (Some(place), Some(value)) = (place, value)
-                && ends(&self.texts[place]) != ends(value.text)
+                && !self.texts.may_be(place, value.text)
             {
                 *guess = None;
             }
@@ -152,9 +145,17 @@ impl AnswersBuilder {
     pub fn guessed_value(&mut self, guess: Option<ValueId>, value: Hashed<'_>) -> Option<ValueId> {
         let Hashed { a, text, hash } = value;
         match guess {
-            Some(id) if self.get_value(id) == (Value { a, text, gate: None }) => guess,
+            Some(ValueId(id)) if self.is(id, a.into(), text, None) => guess,
             _ => self.hashed_value(hash, a.into(), text, None),
         }
+    }
+
+    /// True if the value with this number is this one.
+    #[inline]
+    fn is(&self, id: u32, a: u32, text: &[u8], gate: Option<Gate>) -> bool {
+        self.values[id as usize][0] == a
+            && self.texts.is(place_of(&self.values, id), text)
+            && gate_of(&self.gates, id) == gate
     }
 
     fn hashed_value(
@@ -164,18 +165,11 @@ impl AnswersBuilder {
         text: &[u8],
         gate: Option<Gate>,
     ) -> Option<ValueId> {
-        let (values, texts, gates) = (&self.values, &self.texts, &self.gates);
-        let is_it = |&id: &u32| {
-            values[id as usize][0] == a
-                && text_of(values, texts, id) == text
-                && gate_of(gates, id) == gate
-        };
-        if let Some(id) = self.value_index.find(hash).find(is_it) {
+        if let Some(id) = self.value_index.find(hash).find(|&id| self.is(id, a, text, gate)) {
             return Some(ValueId(id));
         }
-        let end = u32::try_from(self.texts.len() + text.len()).ok()?;
         let id = Some(self.values.len()).filter(|&id| id < MOST)? as u32;
-        self.texts.extend_from_slice(text);
+        let end = self.texts.push(text, &mut self.values)?;
         self.values.push([a, end]);
         self.gates.extend(gate.map(|gate| (id, gate)));
         self.value_index.insert(hash, id);
@@ -197,7 +191,7 @@ impl AnswersBuilder {
 
     fn several(&mut self, values: &[ValueId]) -> Option<u32> {
         let Self { answers, members, answer_index, .. } = self;
-        let hash = HASHER.hash_one(values) as u32;
+        let hash = hash_members(values);
         let is_it = |&place: &u32| members_of(answers, members, place) == values;
         if let Some(known) = answer_index.find(hash).find(is_it) {
             return Some(known);
@@ -218,7 +212,7 @@ impl AnswersBuilder {
     /// The value with this number.
     pub fn get_value(&self, id: ValueId) -> Value<'_> {
         let [a, _] = self.values[id.0 as usize];
-        let text = text_of(&self.values, &self.texts, id.0);
+        let text = self.texts.get(place_of(&self.values, id.0));
         Value { a: Ipv4Addr::from(a), text, gate: gate_of(&self.gates, id.0) }
     }
 
@@ -246,20 +240,18 @@ impl AnswersBuilder {
     pub fn finish_as(mut self, numbering: &Numbering) -> Answers {
         // Putting the values in order takes as much memory again as they have.
         drop(std::mem::take(&mut self.value_index));
-        let used = numbering.used();
-        let (mut answers, mut members) = (Vec::with_capacity(used.len()), Vec::new());
+        let (mut answers, mut members) = (Vec::new(), Vec::new());
         // The values in the order of their first use. Nearly every value is used once.
-        let mut values = Vec::with_capacity(used.len());
+        let mut order = Vec::new();
+        let mut keeps_order = false;
         if self.answers.is_empty() {
-            for &id in used {
-                let ProvisionalId::Single(value) = ProvisionalId::of(id) else { continue };
-                values.push(ValueId(value));
+            keeps_order = numbering.is_complete() && numbering.changes_nothing();
+            if !keeps_order {
+                order.extend(numbering.used().filter_map(ValueId::only_of));
             }
-            members.extend(0..values.len() as u32);
-            answers.extend(1..=values.len() as u32);
         } else {
             let mut numbers = vec![u32::MAX; self.values.len()];
-            for &id in used {
+            for id in numbering.used() {
                 let single;
                 let its_values = match ProvisionalId::of(id) {
                     ProvisionalId::None => continue,
@@ -274,58 +266,57 @@ impl AnswersBuilder {
                 for value in its_values {
                     let number = &mut numbers[value.0 as usize];
                     if *number == u32::MAX {
-                        *number = values.len() as u32;
-                        values.push(*value);
+                        *number = order.len() as u32;
+                        order.push(*value);
                     }
                     members.push(*number);
                 }
                 answers.push(members.len() as u32);
             }
-            members.shrink_to_fit();
+            if answers.len() == order.len() && members.len() == order.len() {
+                (answers, members) = (Vec::new(), Vec::new());
+            }
         }
-        self.put_in_order(&values);
-        let out = Answers {
-            values: self.values.into(),
-            texts: self.texts.into(),
-            gates: self.gates,
+        let (mut values, (texts, affixes), mut gates) = match keeps_order {
+            true => (self.values, self.texts.finish(), self.gates),
+            false => self.in_order(&order),
+        };
+        values.shrink_to_fit();
+        gates.shrink_to_fit();
+        Answers {
+            values: values.into(),
+            texts: texts.into(),
+            affixes,
+            gates,
             answers: answers.into(),
             members: members.into(),
-            alike: false,
-        };
-        out.with_numbers_compared()
+        }
     }
 
-    /// Keeps these values, in this order.
-    fn put_in_order(&mut self, order: &[ValueId]) {
+    /// The values with these numbers in this order, their texts and their gates.
+    fn in_order(self, order: &[ValueId]) -> (Vec<[u32; 2]>, (Vec<u8>, Affixes), Vec<(u32, Gate)>) {
         let Self { values, texts, gates, .. } = self;
-        let are_in_order = order.iter().zip(0..).all(|(&value, number)| value == ValueId(number));
-        if !are_in_order || order.len() < values.len() {
-            let mut ordered = Vec::with_capacity(order.len());
-            let mut its_texts = Vec::with_capacity(texts.len());
-            let mut its_gates = Vec::new();
-            // Neither the places of the texts nor the texts are likely to be in the cache. Reading them
-            // in batches lets the reads overlap.
-            const BATCH: usize = 16;
-            for order in order.chunks(BATCH) {
-                let mut places = [const { 0..0 }; BATCH];
-                for (place, value) in places.iter_mut().zip(order) {
-                    *place = place_of(values, value.0);
-                }
-                let first = |place: &Range<usize>| texts.get(place.start).copied();
-                std::hint::black_box(places.each_ref().map(first));
-                for (value, place) in order.iter().zip(places) {
-                    its_texts.extend_from_slice(&texts[place]);
-                    let number = ordered.len() as u32;
-                    let [a, _] = values[value.0 as usize];
-                    ordered.push([a, its_texts.len() as u32]);
-                    its_gates.extend(gate_of(gates, value.0).map(|gate| (number, gate)));
-                }
+        let mut ordered = Vec::with_capacity(order.len());
+        let mut its_gates = Vec::new();
+        let places = order.iter().map(|value| place_of(&values, value.0));
+        let mut its_texts = texts.mover(values.len(), places);
+        // Neither the places of the texts nor the texts are likely to be in the cache. Reading them
+        // in batches lets the reads overlap.
+        const BATCH: usize = 16;
+        for order in order.chunks(BATCH) {
+            let mut places = [const { 0..0 }; BATCH];
+            for (place, value) in places.iter_mut().zip(order) {
+                *place = place_of(&values, value.0);
             }
-            (*values, *texts, *gates) = (ordered, its_texts, its_gates);
+            std::hint::black_box(places.each_ref().map(|place| its_texts.touch(place)));
+            for (value, place) in order.iter().zip(places) {
+                let number = ordered.len() as u32;
+                let [a, _] = values[value.0 as usize];
+                ordered.push([a, its_texts.carry(place)]);
+                its_gates.extend(gate_of(&gates, value.0).map(|gate| (number, gate)));
+            }
         }
-        values.shrink_to_fit();
-        texts.shrink_to_fit();
-        gates.shrink_to_fit();
+        (ordered, its_texts.finish(), its_gates)
     }
 }
 
@@ -334,25 +325,4 @@ fn members_of<'a>(answers: &[u32], members: &'a [ValueId], place: u32) -> &'a [V
     let index = place as usize;
     let start = index.checked_sub(1).map_or(0, |before| answers[before]);
     &members[start as usize..answers[index] as usize]
-}
-
-fn text_of<'a>(values: &[[u32; 2]], texts: &'a [u8], id: u32) -> &'a [u8] {
-    &texts[place_of(values, id)]
-}
-
-/// The place of the text of a value.
-fn place_of(values: &[[u32; 2]], id: u32) -> Range<usize> {
-    let index = id as usize;
-    let start = index.checked_sub(1).map_or(0, |before| values[before][1]);
-    start as usize..values[index][1] as usize
-}
-
-/// The hash of a value. Nobody can predict it, not even for values that share a text.
-fn hash_value(text_hash: u32, a: u32, gate: Option<Gate>) -> u32 {
-    let plain = u64::from(text_hash) << 32 | u64::from(a);
-    let hash = match gate {
-        None => HASHER.hash_one(plain),
-        Some(gate) => HASHER.hash_one((plain, gate)),
-    };
-    hash as u32
 }

@@ -7,6 +7,10 @@ use super::AnswerId;
 /// With the keys in order, equal content gives equal numbers whatever the order of the lines was.
 #[derive(Clone, Debug)]
 pub struct Numbering {
+    /// The counts of answers with one value and with several.
+    counts: (usize, usize),
+    /// So many answers are numbered, if all have kept their numbers: then there is nothing else.
+    kept: u32,
     /// The new number of each answer with one value, by the value, and of the others.
     singles: Vec<AnswerId>,
     several: Vec<AnswerId>,
@@ -51,24 +55,35 @@ impl ProvisionalId {
 impl Numbering {
     /// A numbering of nothing, with room for these counts of answers with one value and with several.
     pub(super) fn new(singles: usize, several: usize) -> Self {
-        Self {
-            singles: vec![AnswerId::NONE; singles],
-            several: vec![AnswerId::NONE; several],
-            used: Vec::new(),
-        }
+        let counts = (singles, several);
+        Self { counts, kept: 0, singles: Vec::new(), several: Vec::new(), used: Vec::new() }
     }
 
     /// Makes room for more answers with several values.
     #[inline]
     pub(super) fn extend(&mut self, several: usize) {
-        if self.several.len() < several {
-            self.several.resize(several, AnswerId::NONE);
+        if self.counts.1 < several {
+            self.counts.1 = several;
+            if !self.used.is_empty() {
+                self.several.resize(several, AnswerId::NONE);
+            }
         }
     }
 
     /// The new number of an answer; the first call for an answer assigns it.
     #[inline]
     pub fn number(&mut self, old: AnswerId) -> AnswerId {
+        if self.used.is_empty() {
+            // In a list in order, all answers keep their numbers.
+            if old.0 <= self.kept {
+                return old;
+            }
+            if old.0 == self.kept + 1 && old.0 as usize <= self.counts.0 {
+                self.kept = old.0;
+                return old;
+            }
+            self.write_out();
+        }
         let slot = match ProvisionalId::of(old) {
             ProvisionalId::None => None,
             ProvisionalId::Single(value) => self.singles.get_mut(value as usize),
@@ -82,9 +97,23 @@ impl Numbering {
         *slot
     }
 
+    /// Makes room for answers that change their numbers.
+    #[cold]
+    fn write_out(&mut self) {
+        let kept = (1..=self.kept).map(AnswerId);
+        self.singles.extend(kept.clone());
+        self.singles.resize(self.counts.0, AnswerId::NONE);
+        self.several.resize(self.counts.1, AnswerId::NONE);
+        self.used.extend(kept);
+        self.kept = 0;
+    }
+
     /// The new number of an answer; [`AnswerId::NONE`] if it has none.
     #[inline]
     pub fn get(&self, old: AnswerId) -> AnswerId {
+        if self.used.is_empty() {
+            return if old.0 <= self.kept { old } else { AnswerId::NONE };
+        }
         let slot = match ProvisionalId::of(old) {
             ProvisionalId::None => None,
             ProvisionalId::Single(value) => self.singles.get(value as usize),
@@ -93,10 +122,15 @@ impl Numbering {
         slot.copied().unwrap_or_default()
     }
 
+    /// The number of answers that have one.
+    pub(super) fn len(&self) -> usize {
+        self.kept as usize + self.used.len()
+    }
+
     /// True if every possible answer has a number. It stays false if some value occurs only together with
     /// others.
     pub fn is_complete(&self) -> bool {
-        self.used.len() == self.singles.len() + self.several.len()
+        self.len() == self.counts.0 + self.counts.1
     }
 
     /// True if every answer that is numbered keeps its number.
@@ -104,7 +138,8 @@ impl Numbering {
         self.used.iter().zip(1..).all(|(&old, new)| old == AnswerId(new))
     }
 
-    pub(super) fn used(&self) -> &[AnswerId] {
-        &self.used
+    /// The old numbers, in the order of the new ones.
+    pub(super) fn used(&self) -> impl Iterator<Item = AnswerId> {
+        (1..=self.kept).map(AnswerId).chain(self.used.iter().copied())
     }
 }

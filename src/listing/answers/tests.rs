@@ -12,11 +12,12 @@ fn equal_values_and_answers_share_a_number() {
     assert_eq!(builder.value(a(2), b"text"), Some(one));
     assert_ne!(one, other);
     let hashed = |text| Hashed::new(a(2), text, AnswersBuilder::text_hash(text));
-    let guesses = builder.guess(&[Some(hashed(b"text")), None, Some(hashed(b"other"))]);
+    let (text, another) = (hashed(b"text"), hashed(b"other"));
+    let guesses = builder.guess(&[Some(text), None, Some(another)]);
     assert_eq!(guesses, [Some(one), None, None]);
     // A guess that is wrong does no harm.
     for guess in [None, Some(one), Some(other)] {
-        assert_eq!(builder.guessed_value(guess, hashed(b"text")), Some(one));
+        assert_eq!(builder.guessed_value(guess, text), Some(one));
     }
     let single = builder.answer(&[one]);
     assert_eq!(builder.answer(&[one]), single);
@@ -44,15 +45,20 @@ fn answers_with_one_value_each_are_found_by_their_numbers() {
     let ids: Vec<_> = values.iter().map(|v| builder.answer(&[*v])).collect();
     let used = [ids[2], ids[0], ids[3]];
     let (answers, new) = builder.finish(used);
-    assert!(answers.alike);
+    assert!(answers.are_alike());
     for (id, n) in used.iter().zip([4, 2, 5]) {
         let id = new.get(*id);
-        assert_eq!(answers.only_value(id), Some((a(n), &[n][..])));
+        assert_eq!(answers.only_value(id), Some((a(n), Template::Whole(&[n]))));
         assert_eq!(answers.get(id).values().next().unwrap().a, a(n));
     }
     for none in [AnswerId::NONE, AnswerId(4)] {
         assert_eq!(answers.only_value(none), None);
+        assert_eq!(answers.get(none).values().len(), 0);
     }
+    assert!(answers.is_canonical());
+    let spelled =
+        Answers { answers: vec![1, 2, 3].into(), members: vec![0, 1, 2].into(), ..answers.clone() };
+    assert!(!spelled.is_canonical());
 }
 
 #[test]
@@ -70,13 +76,13 @@ fn only_used_answers_are_kept_in_the_order_of_use() {
     assert_eq!(new.get(gated), AnswerId(1));
     let answer = answers.get(AnswerId(1));
     let got: Vec<_> = answer.values().collect();
-    let first = Value { a: a(5), text: &[5], gate: Some(gate) };
-    assert_eq!(got, [first, Value { a: a(2), text: &[2], gate: None }]);
+    let first = Value { a: a(5), text: Template::Whole(&[5]), gate: Some(gate) };
+    assert_eq!(got, [first, Value { a: a(2), text: Template::Whole(&[2]), gate: None }]);
     assert!(answers.has_gates());
     assert_eq!(answers.get(AnswerId(2)).values().next().unwrap().gate, None);
     assert_eq!(answers.get(AnswerId(3)).values().len(), 0);
     assert_eq!(answers.only_value(AnswerId(1)), None, "it has two");
-    assert_eq!(answers.only_value(AnswerId(2)), Some((a(3), &[3][..])));
+    assert_eq!(answers.only_value(AnswerId(2)), Some((a(3), Template::Whole(&[3]))));
     assert_eq!(answers.only_value(AnswerId(3)), None);
     assert_eq!(answers.get(AnswerId::NONE).values().len(), 0);
     assert!(answers.is_canonical());

@@ -20,7 +20,7 @@ fn shown(action: Option<Action<'_>>) -> String {
         Some(Action::Keyword(keyword)) => format!("{keyword:?}").to_lowercase(),
         Some(Action::Listed(answer)) => {
             let value = answer.values().next().unwrap();
-            format!("{} {}", value.a, String::from_utf8_lossy(value.text))
+            format!("{} {}", value.a, String::from_utf8_lossy(&value.text.whole()))
         }
     }
 }

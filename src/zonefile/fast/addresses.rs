@@ -4,7 +4,7 @@ use crate::zonefile::{MAX_LINE, ip4, native};
 
 /// How much of a text is looked at for a line. The longest, of four octets with three digits, has 17
 /// bytes with CR LF; what stands behind it may be anything.
-const WINDOW: usize = 32;
+pub(in crate::zonefile) const WINDOW: usize = 32;
 
 /// The addresses of the lines at the beginning of a text, up to the first line that is anything
 /// else or too near the end of the text.
@@ -28,10 +28,8 @@ impl Iterator for AddressLines<'_> {
     #[inline]
     fn next(&mut self) -> Option<u32> {
         let text = self.rest.first_chunk()?;
-        let (address, len) = match self.before.neighbour(text) {
-            Some(line) => line,
-            None => line(text, &mut self.before)?,
-        };
+        let (address, end) = self.before.read(text)?;
+        let len = end_of_line(text, end)?;
         self.rest = &self.rest[len..];
         self.count += 1;
         Some(address)
@@ -39,12 +37,18 @@ impl Iterator for AddressLines<'_> {
 }
 
 /// The first three octets of a line: in a list in order, many lines begin as the line before does.
-struct Network {
+pub(in crate::zonefile) struct Network {
     address: u32,
     /// The beginning of the line, of which the bytes of the mask are the octets and their dots.
     text: u128,
     mask: u128,
     len: usize,
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        Self::NONE
+    }
 }
 
 impl Network {
@@ -65,7 +69,16 @@ impl Network {
         Self { address: address & !0xff, text: beginning(text), mask: MASKS[len % 16], len }
     }
 
-    /// The address of a line and the length of the line, if it begins with this network.
+    /// The address that a line begins with, and where it ends.
+    #[inline(always)]
+    pub(super) fn read(&mut self, text: &[u8; WINDOW]) -> Option<(u32, usize)> {
+        match self.neighbour(text) {
+            Some(address) => Some(address),
+            None => address(text, self),
+        }
+    }
+
+    /// The address that a line begins with and where it ends, if it begins with this network.
     #[inline(always)]
     fn neighbour(&self, text: &[u8; WINDOW]) -> Option<(u32, usize)> {
         if (beginning(text) ^ self.text) & self.mask != 0 {
@@ -74,13 +87,13 @@ impl Network {
         let word = word_at(text, self.len);
         let len = breaks(word.into()).trailing_zeros() as usize / 8;
         let octet = value(word, len)?;
-        Some((self.address | octet, end_of_line(text, self.len + len)?))
+        Some((self.address | octet, self.len + len))
     }
 }
 
-/// The address of any line and the length of the line.
+/// The address that any line begins with, and where it ends.
 #[inline(always)]
-fn line(text: &[u8; WINDOW], before: &mut Network) -> Option<(u32, usize)> {
+fn address(text: &[u8; WINDOW], before: &mut Network) -> Option<(u32, usize)> {
     let word = beginning(text);
     let mut breaks = one_by_one(breaks(word as u64)) | one_by_one(breaks((word >> 64) as u64)) << 8;
     let (mut address, mut start, mut network) = (0, 0, 0);
@@ -96,9 +109,8 @@ fn line(text: &[u8; WINDOW], before: &mut Network) -> Option<(u32, usize)> {
         }
         start = end + 1;
     }
-    let len = end_of_line(text, start - 1)?;
     *before = Network::new(text, address, network);
-    Some((address, len))
+    Some((address, start - 1))
 }
 
 /// The length of a line whose address ends here.

@@ -1,6 +1,7 @@
 //! The commonest lines of lists of prefixes and ranges: the key, and behind it [what it gives](values).
 //! The line may be an exclusion.
 
+use super::addresses::{Network, WINDOW};
 use super::values::{self, FastValue};
 use crate::zonefile::{MAX_LINE, ip4, ip6};
 
@@ -13,8 +14,11 @@ pub(in crate::zonefile) struct FastEntry<K> {
 
 /// What such lines can begin with.
 pub(in crate::zonefile) trait FastKey: Copy {
+    /// What is kept of the line before.
+    type Before: Default;
+
     /// The key that a text begins with, and where it ends.
-    fn read(text: &[u8]) -> Option<(Self, usize)>;
+    fn read(text: &[u8], before: &mut Self::Before) -> Option<(Self, usize)>;
 }
 
 /// A prefix: the address as it is written, host bits included, and the length.
@@ -34,17 +38,25 @@ pub(in crate::zonefile) struct Range4 {
 }
 
 impl FastKey for Prefix<u32> {
+    type Before = Network;
+
     #[inline]
-    fn read(text: &[u8]) -> Option<(Self, usize)> {
-        let (address, bits, end) = ip4::octets(text).ok()?;
+    fn read(text: &[u8], before: &mut Network) -> Option<(Self, usize)> {
+        let window: Option<&[u8; WINDOW]> = text.first_chunk();
+        let (address, bits, end) = match window.and_then(|text| before.read(text)) {
+            Some((address, end)) => (address, 32, end),
+            None => ip4::octets(text).ok()?,
+        };
         let (len, end) = length(text, end, (bits > 8).then_some(bits), 32)?;
         Some((Self { address, len }, end))
     }
 }
 
 impl FastKey for Prefix<u128> {
+    type Before = ();
+
     #[inline]
-    fn read(text: &[u8]) -> Option<(Self, usize)> {
+    fn read(text: &[u8], (): &mut ()) -> Option<(Self, usize)> {
         let (address, bits, end) = ip6::fields(text).ok()?;
         let (len, end) = length(text, end, (bits > 16).then_some(bits), 128)?;
         Some((Self { address, len }, end))
@@ -52,8 +64,10 @@ impl FastKey for Prefix<u128> {
 }
 
 impl FastKey for Range4 {
+    type Before = ();
+
     #[inline]
-    fn read(text: &[u8]) -> Option<(Self, usize)> {
+    fn read(text: &[u8], (): &mut ()) -> Option<(Self, usize)> {
         let (start, bits, dash) = ip4::octets(text).ok()?;
         if *text.get(dash)? != b'-' {
             return None;
@@ -87,17 +101,17 @@ fn length(text: &[u8], at: usize, other: Option<u8>, max: u8) -> Option<(u8, usi
 
 /// The entries of the lines at the beginning of a text, up to the first line that is of another
 /// kind, or not whole.
-pub(in crate::zonefile) struct FastLines<'a, K> {
+pub(in crate::zonefile) struct FastLines<'a, K: FastKey> {
     text: &'a [u8],
     /// Where what was not read yet begins.
     pub(in crate::zonefile) at: usize,
-    key: std::marker::PhantomData<K>,
+    before: K::Before,
 }
 
 impl<'a, K: FastKey> FastLines<'a, K> {
     /// Those of a text from a place on, where a line begins.
     pub(in crate::zonefile) fn new(text: &'a [u8], at: usize) -> Self {
-        Self { text, at, key: std::marker::PhantomData }
+        Self { text, at, before: K::Before::default() }
     }
 }
 
@@ -108,7 +122,7 @@ impl<K: FastKey> Iterator for FastLines<'_, K> {
     fn next(&mut self) -> Option<FastEntry<K>> {
         let excluded = *self.text.get(self.at)? == b'!';
         let begin = self.at + usize::from(excluded);
-        let (key, key_len) = K::read(&self.text[begin..])?;
+        let (key, key_len) = K::read(&self.text[begin..], &mut self.before)?;
         let at = begin + key_len;
         let (value, end) = match excluded {
             true => (FastValue::Excluded, values::end_of_line(self.text, at)?),

@@ -36,7 +36,7 @@ fn ask(parsed: &Parsed, key: &str) -> Option<(Ipv4Addr, String)> {
         }
     };
     let value = parsed.answers.get(answer).values().next()?;
-    Some((value.a, String::from_utf8_lossy(value.text).into_owned()))
+    Some((value.a, String::from_utf8_lossy(&value.text.whole()).into_owned()))
 }
 
 fn is_listed(parsed: &Parsed, key: &str) -> bool {

@@ -1,0 +1,166 @@
+//! Texts that differ in one place only share what is before and behind it: their affixes.
+//!
+//! A list with evidence gives each entry a text of its own, in which only a number or a key differs. If a
+//! dataset has many values, each text is stored as the number of its pair of affixes and the part between
+//! them. The texts alone decide which part that is, and whether there are few enough pairs; so equal lists are
+//! stored in equal bytes, whatever the order of their lines.
+
+use super::hash::text_hash;
+use super::index::HashIndex;
+use super::template::Template;
+use super::word::last_word;
+use crate::flat_array::{ArrayReader, ArrayWriter, FlatArray};
+
+/// The most pairs of affixes. Few in unit tests, so that they meet it.
+pub(super) const MOST_PAIRS: usize = if cfg!(test) { 8 } else { 4096 };
+/// Shorter affixes save nothing; the text counts as one between two empty ones.
+const MIN_AFFIXES: usize = 8;
+
+/// A text in three parts: its own part is the last word with a digit, such as a number, an address or a name.
+#[inline]
+pub(super) fn split(text: &[u8]) -> [&[u8]; 3] {
+    match last_word(text) {
+        Some(own) if text.len() - own.len() >= MIN_AFFIXES => {
+            [&text[..own.start], &text[own.clone()], &text[own.end..]]
+        }
+        _ => [&[], text, &[]],
+    }
+}
+
+/// The affixes of the texts of a dataset, immutable; without any, texts are stored whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Affixes {
+    /// Where the part before and the part behind end of each pair; the first starts where the pair before
+    /// ends.
+    ends: FlatArray<[u32; 2]>,
+    bytes: FlatArray<u8>,
+}
+
+/// The number of the affixes of a text that is stored with one, and its own part.
+#[inline]
+pub(super) fn number_of(stored: &[u8]) -> (u16, &[u8]) {
+    let Some((head, own)) = stored.split_first_chunk() else { return (0, &[]) };
+    (u16::from_le_bytes(*head), own)
+}
+
+/// The parts of a text that is stored with the number of its affixes.
+#[inline]
+fn pieces<'a>(stored: &'a [u8], ends: &[[u32; 2]], bytes: &'a [u8]) -> [&'a [u8]; 3] {
+    let (number, own) = number_of(stored);
+    let number = usize::from(number);
+    let start = number.checked_sub(1).and_then(|before| ends.get(before)).map_or(0, |ends| ends[1]);
+    let [middle, end] = ends.get(number).copied().unwrap_or([start; 2]);
+    let piece = |start: u32, end: u32| bytes.get(start as usize..end as usize).unwrap_or(&[]);
+    [piece(start, middle), own, piece(middle, end)]
+}
+
+impl Affixes {
+    /// The template that is stored so.
+    #[inline]
+    pub(super) fn template<'a>(&'a self, stored: &'a [u8]) -> Template<'a> {
+        match self.ends.is_empty() {
+            true => Template::Whole(stored),
+            false => Template::Pieces(pieces(stored, &self.ends, &self.bytes)),
+        }
+    }
+
+    pub(super) fn heap(&self) -> usize {
+        self.ends.heap() + self.bytes.heap()
+    }
+
+    pub(super) fn mapped(&self) -> usize {
+        self.ends.mapped() + self.bytes.mapped()
+    }
+
+    pub(super) fn store(&self, out: &mut impl ArrayWriter) {
+        out.array(&self.ends);
+        out.array(&self.bytes);
+    }
+
+    pub(super) fn load(from: &mut impl ArrayReader) -> Option<Self> {
+        Some(Self { ends: from.array()?, bytes: from.array()? })
+    }
+}
+
+/// Pairs of affixes, numbered in the order in which they were first asked for.
+#[derive(Debug, Default)]
+pub(super) struct AffixesBuilder {
+    /// As in [`Affixes`].
+    ends: Vec<[u32; 2]>,
+    bytes: Vec<u8>,
+    index: HashIndex,
+    /// The pair that was asked for last: texts side by side mostly have the same one.
+    last: u16,
+}
+
+impl AffixesBuilder {
+    /// The number of a pair, new or known; `None` if there are too many.
+    #[inline]
+    pub(super) fn number(&mut self, before: &[u8], behind: &[u8]) -> Option<u16> {
+        if self.is(self.last, before, behind) {
+            return Some(self.last);
+        }
+        self.search(before, behind)
+    }
+
+    #[inline(never)]
+    fn search(&mut self, before: &[u8], behind: &[u8]) -> Option<u16> {
+        let hash = text_hash(before) ^ text_hash(behind).rotate_left(16);
+        let known = self.index.find(hash).find(|&number| self.is(number as u16, before, behind));
+        if known.is_none() {
+            if self.ends.len() == MOST_PAIRS {
+                return None;
+            }
+            self.index.insert(hash, self.ends.len() as u32);
+            self.bytes.extend_from_slice(before);
+            let middle = self.bytes.len() as u32;
+            self.bytes.extend_from_slice(behind);
+            self.ends.push([middle, self.bytes.len() as u32]);
+        }
+        self.last = known.unwrap_or(self.ends.len() as u32 - 1) as u16;
+        Some(self.last)
+    }
+
+    /// True if this pair is these.
+    #[inline]
+    fn is(&self, number: u16, before: &[u8], behind: &[u8]) -> bool {
+        let number = usize::from(number);
+        let Some(&[middle, end]) = self.ends.get(number) else { return false };
+        let start = number.checked_sub(1).map_or(0, |pair| self.ends[pair][1]);
+        let (start, middle, end) = (start as usize, middle as usize, end as usize);
+        self.bytes[start..middle] == *before && self.bytes[middle..end] == *behind
+    }
+
+    /// Appends a text as it is stored; `false` if there are too many pairs.
+    #[inline]
+    pub(super) fn store(&mut self, text: &[u8], out: &mut Vec<u8>) -> bool {
+        let [before, own, behind] = split(text);
+        let Some(number) = self.number(before, behind) else { return false };
+        store_own(number, own, out);
+        true
+    }
+
+    /// The parts of a text that is stored so.
+    #[inline]
+    pub(super) fn pieces<'a>(&'a self, stored: &'a [u8]) -> [&'a [u8]; 3] {
+        pieces(stored, &self.ends, &self.bytes)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub(super) fn finish(self) -> Affixes {
+        Affixes { ends: self.ends.into(), bytes: self.bytes.into() }
+    }
+}
+
+/// Appends the own part of a text behind the number of its affixes.
+#[inline]
+pub(super) fn store_own(number: u16, own: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(&number.to_le_bytes());
+    out.extend_from_slice(own);
+}
+
+#[cfg(test)]
+mod tests;
