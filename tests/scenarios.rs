@@ -15,7 +15,8 @@ use std::path::{Path, PathBuf};
 use crate::common::{Reply, Server, temp_dir};
 use dnsbld::engine::Transport;
 use text::{Ask, Scenario};
-use ways::{Client, From, Memory, Streams, Udp, make_certificate};
+pub(crate) use ways::make_certificate;
+use ways::{Client, From, Memory, Streams, Udp};
 
 const CHECKOUT: &str = env!("CARGO_MANIFEST_DIR");
 /// The modification time of all data files, and so the serial of zones that have none.
@@ -24,18 +25,12 @@ const MTIME: u64 = 1_600_000_000;
 #[test]
 fn every_scenario_is_right_in_memory_and_over_udp_tcp_and_tls() {
     let only = std::env::var("SCENARIO").ok();
-    let mut groups: BTreeMap<String, Vec<Scenario>> = BTreeMap::new();
-    for scenario in scenarios() {
-        if only.as_ref().is_none_or(|only| *only == scenario.name) {
-            let server = format!("{:?} {}", scenario.config, scenario.server);
-            groups.entry(server).or_default().push(scenario);
-        }
-    }
-    assert!(!groups.is_empty(), "there is no scenario");
     let keys = temp_dir();
     make_certificate(keys.path());
+    let groups = groups();
+    assert!(!groups.is_empty(), "there is no scenario");
     let failures: Vec<String> =
-        groups.values().flat_map(|group| run(group, keys.path(), only.is_some())).collect();
+        groups.iter().flat_map(|group| run(group, keys.path(), only.is_some())).collect();
     assert!(failures.is_empty(), "{}\n{} failures", failures.join("\n"), failures.len());
 }
 
@@ -103,6 +98,19 @@ fn what_is_wrong_is_found() {
     }
 }
 
+/// All scenarios, or the one that is wanted alone: those together that share a server.
+pub(crate) fn groups() -> Vec<Vec<Scenario>> {
+    let only = std::env::var("SCENARIO").ok();
+    let mut groups: BTreeMap<String, Vec<Scenario>> = BTreeMap::new();
+    for scenario in scenarios() {
+        if only.as_ref().is_none_or(|only| *only == scenario.name) {
+            let server = format!("{:?} {}", scenario.config, scenario.server);
+            groups.entry(server).or_default().push(scenario);
+        }
+    }
+    groups.into_values().collect()
+}
+
 fn scenarios() -> Vec<Scenario> {
     let folder = Path::new(CHECKOUT).join("tests/scenarios");
     let files = fs::read_dir(folder).expect("the scenarios are there");
@@ -161,7 +169,7 @@ fn run(group: &[Scenario], keys: &Path, verbose: bool) -> Vec<String> {
 }
 
 /// Writes configuration and files; gives the configuration.
-fn write(group: &[Scenario], folder: &Path, keys: &Path) -> PathBuf {
+pub(crate) fn write(group: &[Scenario], folder: &Path, keys: &Path) -> PathBuf {
     let mut config = String::new();
     let mut path = folder.join("dnsbld.toml");
     for scenario in group {

@@ -1,6 +1,8 @@
 //! Queries past the kernel's stack (`server.xdp`): the real server at one end of a pair of virtual devices with two
 //! queues, clients at the other, in a network namespace of their own.
 
+mod same;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File, Permissions};
 use std::io::{Read as _, Write as _};
