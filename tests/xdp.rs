@@ -2,6 +2,7 @@
 //! queues, clients at the other, in a network namespace of their own.
 
 mod same;
+mod unit;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, Permissions};

@@ -59,14 +59,20 @@ impl Machine {
 
     /// Boots one with this root, "clean" or "mail". Only in [`sealed`](super::sealed).
     pub(crate) fn boot(root: &str) -> Self {
+        Self::boot_with(root, &[], "")
+    }
+
+    /// The same for one that has these capabilities and system calls, too.
+    pub(crate) fn boot_with(root: &str, capabilities: &[&str], system_calls: &str) -> Self {
         let folder = temp_dir();
         let mut command = Command::new("systemd-nspawn");
         command.args(["--quiet", "--register=no", "--keep-unit", "--volatile=overlay", "--boot"]);
         command.args(["--hostname=mail", "--resolv-conf=off", "--console=pipe"]);
         // A machine has Landlock, which the filter of a container hides.
-        command.arg(
-            "--system-call-filter=landlock_create_ruleset landlock_add_rule landlock_restrict_self",
-        );
+        command.arg(format!(
+            "--system-call-filter=landlock_create_ruleset landlock_add_rule landlock_restrict_self {system_calls}",
+        ));
+        command.arg(format!("--capability={}", capabilities.join(",")));
         command.arg(format!("--directory={ROOTS}/{root}"));
         command.arg(format!("--bind={}:/root", folder.path().display()));
         let process = Process::start(&mut command, &folder.path().join(".console"));

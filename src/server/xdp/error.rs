@@ -51,8 +51,11 @@ impl Step {
             (_, Some(libc::EPERM | libc::EACCES)) => {
                 "give the server CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF (deploy/xdp.conf)"
             }
+            (Self::Addresses, Some(libc::EAFNOSUPPORT)) => {
+                "let the server ask for addresses by AF_NETLINK (deploy/xdp.conf)"
+            }
             (_, Some(libc::ENOSYS | libc::EAFNOSUPPORT)) => {
-                "it takes a kernel with AF_XDP (Linux 5.9)"
+                "it takes a kernel with AF_XDP (Linux 5.9), and a unit that lets it be used (deploy/xdp.conf)"
             }
             (_, Some(libc::ENOBUFS | libc::ENOMEM)) => {
                 "raise the limit of locked memory (LimitMEMLOCK=) by 4 MiB for each queue"
