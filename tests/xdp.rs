@@ -1,6 +1,7 @@
 //! Queries past the kernel's stack (`server.xdp`): the real server at one end of a pair of virtual devices with two
 //! queues, clients at the other, in a network namespace of their own.
 
+mod rules;
 mod same;
 mod unit;
 
