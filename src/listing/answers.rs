@@ -8,12 +8,14 @@ mod affixes;
 mod builder;
 mod hash;
 mod index;
+mod known;
 mod numbering;
 mod template;
 mod texts;
 mod word;
 
 pub use builder::{AnswersBuilder, Hashed, Overfull};
+pub use known::NewNumbers;
 pub use numbering::Numbering;
 pub use template::Template;
 

@@ -1,7 +1,7 @@
 //! The listing of digests, by the rules of the type `hashset`.
 
 use super::names::{EXCLUSION, Rules};
-use super::{AnswerId, Answers, AnswersBuilder, Overfull, ValueId};
+use super::{AnswerId, Answers, AnswersBuilder, NewNumbers, Overfull, ValueId};
 use crate::trie::digests::{DigestForm, DigestTable, ROOM};
 
 /// Collects the entries of a dataset in the order of its files.
@@ -65,6 +65,19 @@ impl DigestsBuilder {
         let value = value.map_or(EXCLUSION, |ValueId(id)| id);
         part.extend_from_slice(packed);
         part.extend_from_slice(&value.to_le_bytes());
+    }
+
+    /// Gives values their new numbers.
+    pub fn renumber_values(&mut self, numbers: &NewNumbers) {
+        let row = self.form.size() + NUMBER;
+        for row in self.parts.iter_mut().flat_map(|part| part.0.chunks_exact_mut(row)) {
+            if let Some(number) = row.last_chunk_mut()
+                && let value = u32::from_le_bytes(*number)
+                && value != EXCLUSION
+            {
+                *number = numbers.value(ValueId(value)).0.to_le_bytes();
+            }
+        }
     }
 
     /// Applies the rules and builds the table, which does not depend on the order of the lines.

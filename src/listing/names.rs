@@ -4,7 +4,7 @@ mod sort;
 mod store;
 
 use super::addresses::{self, Addresses4, Addresses6};
-use super::{AnswerId, Answers, AnswersBuilder, Overfull, ValueId};
+use super::{AnswerId, Answers, AnswersBuilder, NewNumbers, Overfull, ValueId};
 use crate::trie::names::{
     MAX_OVERHEAD, NameTree, NameTreeBuilder, encode_key, encode_plain_key, key_text,
 };
@@ -153,6 +153,14 @@ impl NamesBuilder {
         self.len += 1;
         self.scopes.0 += u64::from(scope.has_itself());
         self.scopes.1 += u64::from(scope.has_below());
+    }
+
+    /// Gives values their new numbers.
+    pub fn renumber_values(&mut self, numbers: &NewNumbers) {
+        self.entries.change_values(|value| match value {
+            EXCLUSION => EXCLUSION,
+            value => numbers.value(ValueId(value)).0,
+        });
     }
 
     /// The number of entries added.

@@ -112,7 +112,10 @@ impl Collector {
     /// Decides what every key gives. The diagnostics are those that only the end shows: lines that
     /// were taken for entries and are none.
     pub(super) fn finish(self, local: Local) -> Parsed {
-        let Self { kind, mut values, accepted, places, list } = self;
+        let Self { kind, mut values, accepted, places, mut list } = self;
+        if let Some(numbers) = values.answers.settle() {
+            list.renumber_values(&numbers);
+        }
         let mut parsed = Parsed::new(kind, local);
         parsed.default_value = values.dataset_default();
         parsed.counts = list.counts();

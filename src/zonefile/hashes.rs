@@ -5,7 +5,7 @@ use super::values::GROUP;
 use super::{HashForm, Mistake};
 use crate::listing::digests::DigestsBuilder;
 use crate::listing::names::{Scope, read_plain};
-use crate::listing::{Answers, AnswersBuilder, Overfull, ValueId};
+use crate::listing::{Answers, AnswersBuilder, NewNumbers, Overfull, ValueId};
 use crate::trie::digests::{Alphabet, DigestForm, DigestTable, ROOM, long_hex_label};
 use crate::wire::name::NameBuf;
 
@@ -113,6 +113,13 @@ impl HashesBuilder {
         let size = digests.form().size();
         for (packed, &value) in self.packed.chunks_exact(size).zip(values) {
             digests.add_packed(packed, value);
+        }
+    }
+
+    /// Gives values their new numbers.
+    pub(super) fn renumber_values(&mut self, numbers: &NewNumbers) {
+        if let Some(digests) = &mut self.digests {
+            digests.renumber_values(numbers);
         }
     }
 

@@ -16,7 +16,7 @@ use crate::listing::addresses::{
 };
 use crate::listing::names::{NamesBuilder, Scope};
 use crate::listing::records::RecordsBuilder;
-use crate::listing::{AnswerId, ValueId};
+use crate::listing::{AnswerId, NewNumbers, ValueId};
 
 /// The entries of a dataset so far.
 #[derive(Debug)]
@@ -186,6 +186,25 @@ impl ListBuilder {
                 Ok(record.was_cut.then_some(Mistake::LongText))
             }
             _ => Err(Mistake::OtherType.into()),
+        }
+    }
+
+    /// Gives values their new numbers, where some values of batches had several.
+    pub(super) fn renumber_values(&mut self, numbers: &NewNumbers) {
+        match self {
+            Self::Ip4Set(set) => set.renumber_values(numbers),
+            Self::Ip4Trie(trie4, trie6) => {
+                trie4.renumber_values(numbers);
+                trie6.renumber_values(numbers);
+            }
+            Self::Ip6Trie(trie) => trie.renumber_values(numbers),
+            Self::Dnset(names) => names.renumber_values(numbers),
+            Self::Hashset(hashes) => hashes.renumber_values(numbers),
+            Self::Ip4Tset(_)
+            | Self::Ip6Tset(_)
+            | Self::Mixed(..)
+            | Self::Acl(_)
+            | Self::Generic(_) => {}
         }
     }
 

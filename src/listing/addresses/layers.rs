@@ -12,7 +12,7 @@ mod singles;
 use super::sort::sort_by_u32;
 use super::stream::Overlay;
 use super::{Addresses4, AnswerId, AnswersBuilder, Form4, Range, SetBuilder4};
-use crate::listing::ValueId;
+use crate::listing::{NewNumbers, ValueId};
 use active::Active;
 use singles::Singles;
 use std::net::Ipv4Addr;
@@ -90,6 +90,15 @@ impl LayersBuilder {
             push(start, first_whole);
             push(last_whole, end);
             (start, end) = (first_whole, last_whole);
+        }
+    }
+
+    /// Gives values their new numbers.
+    pub fn renumber_values(&mut self, numbers: &NewNumbers) {
+        let resolved = |code: u32| numbers.answer(AnswerId(code)).0;
+        self.singles.change_codes(resolved);
+        for run in self.runs.iter_mut().flatten() {
+            run.code = resolved(run.code);
         }
     }
 

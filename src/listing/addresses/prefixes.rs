@@ -5,6 +5,7 @@ mod store;
 
 use super::{Addresses4, Addresses6, Form4, Form6};
 use crate::answer::AnswerId;
+use crate::listing::NewNumbers;
 use crate::range::{Int, Range};
 use ipnet::Ipv4Subnets;
 use store::{PrefixEntry, PrefixStore};
@@ -42,6 +43,11 @@ impl<K: Int> PrefixesBuilder<K> {
     /// the prefix; `place` grows from entry to entry, and is less than 2^31.
     pub fn add(&mut self, start: K, len: u8, answer: AnswerId, place: u32) {
         self.entries.push(PrefixEntry { start, place, answer, len });
+    }
+
+    /// Gives values their new numbers.
+    pub fn renumber_values(&mut self, numbers: &NewNumbers) {
+        self.entries.renumber(&|answer| numbers.answer(answer));
     }
 
     /// The distinct prefixes, and the first duplicate of each place in the order of their places.

@@ -3,6 +3,7 @@
 use super::affixes::Affixes;
 use super::hash::{hash_members, hash_value, text_hash};
 use super::index::HashIndex;
+use super::known::{KnownValues, NewNumbers};
 use super::numbering::{MOST, Numbering, ProvisionalId};
 use super::texts::{TextStore, place_of};
 use super::{AnswerId, Answers, Gate, Value, ValueId, gate_of};
@@ -41,7 +42,9 @@ pub struct AnswersBuilder {
     values: Vec<[u32; 2]>,
     texts: TextStore,
     gates: Vec<(u32, Gate)>,
-    value_index: HashIndex,
+    known: KnownValues,
+    /// How often a value was found among them.
+    met_again: usize,
     /// The ends of the values of each answer that has several.
     answers: Vec<u32>,
     members: Vec<ValueId>,
@@ -123,12 +126,15 @@ impl AnswersBuilder {
     ///
     /// Each step reads memory that is seldom in the cache. Every step therefore runs for all values
     /// before the next step starts, so that the reads overlap.
-    pub fn guess<const N: usize>(&self, values: &[Option<Hashed<'_>>; N]) -> [Option<ValueId>; N] {
-        let touched =
-            values.map(|value| value.map_or(0, |value| self.value_index.touch(value.hash)));
-        std::hint::black_box(touched);
-        let mut guesses =
-            values.map(|value| self.value_index.find(value?.hash).next().map(ValueId));
+    ///
+    /// Who uses it has to [settle](Self::settle) the values in the end.
+    pub fn guess<const N: usize>(
+        &mut self,
+        values: &[Option<Hashed<'_>>; N],
+    ) -> [Option<ValueId>; N] {
+        self.known.review(self.values.len(), self.met_again);
+        let guesses = self.known.first_of_each(values.map(|value| Some(value?.hash)));
+        let mut guesses = guesses.map(|guess| guess.map(ValueId));
         let places = guesses.map(|guess| Some(place_of(&self.values, guess?.0)));
         for ((guess, place), value) in guesses.iter_mut().zip(places).zip(values) {
             if let (Some(place), Some(value)) = (place, value)
@@ -145,7 +151,10 @@ impl AnswersBuilder {
     pub fn guessed_value(&mut self, guess: Option<ValueId>, value: Hashed<'_>) -> Option<ValueId> {
         let Hashed { a, text, hash } = value;
         match guess {
-            Some(ValueId(id)) if self.is(id, a.into(), text, None) => guess,
+            Some(ValueId(id)) if self.is(id, a.into(), text, None) => {
+                self.met_again += 1;
+                guess
+            }
             _ => self.hashed_value(hash, a.into(), text, None),
         }
     }
@@ -165,15 +174,36 @@ impl AnswersBuilder {
         text: &[u8],
         gate: Option<Gate>,
     ) -> Option<ValueId> {
-        if let Some(id) = self.value_index.find(hash).find(|&id| self.is(id, a, text, gate)) {
+        if let Some(id) = self.known.find(hash, |id| self.is(id, a, text, gate)) {
+            self.met_again += 1;
             return Some(ValueId(id));
         }
         let id = Some(self.values.len()).filter(|&id| id < MOST)? as u32;
         let end = self.texts.push(text, &mut self.values)?;
         self.values.push([a, end]);
         self.gates.extend(gate.map(|gate| (id, gate)));
-        self.value_index.insert(hash, id);
+        self.known.insert(hash, id);
         Some(ValueId(id))
+    }
+
+    /// Gives each value one number, if some were met again and not found: the new numbers of all. No answer may have
+    /// several values before.
+    pub fn settle(&mut self) -> Option<NewNumbers> {
+        let mut known = std::mem::take(&mut self.known);
+        let numbers = known.settle(|one, other| {
+            self.values[one as usize][0] == self.values[other as usize][0]
+                && self.get_value(ValueId(one)) == self.get_value(ValueId(other))
+        });
+        self.known = known;
+        if let Some(numbers) = &numbers {
+            self.texts.renumber(numbers, &mut self.values);
+            for (value, _) in &mut self.gates {
+                *value = numbers.value(ValueId(*value)).0;
+            }
+            self.gates.sort_unstable_by_key(|(value, _)| *value);
+            self.gates.dedup_by_key(|(value, _)| *value);
+        }
+        numbers
     }
 
     /// The number of the answer that gives these values, in this order. A dataset can run out of
@@ -206,7 +236,7 @@ impl AnswersBuilder {
 
     #[cfg(test)]
     pub(super) fn longest_search(&self) -> usize {
-        self.value_index.longest()
+        self.known.longest()
     }
 
     /// The value with this number.
@@ -239,7 +269,7 @@ impl AnswersBuilder {
     /// The answers that are numbered, with these numbers.
     pub fn finish_as(mut self, numbering: &Numbering) -> Answers {
         // Putting the values in order takes as much memory again as they have.
-        drop(std::mem::take(&mut self.value_index));
+        drop(std::mem::take(&mut self.known));
         let (mut answers, mut members) = (Vec::new(), Vec::new());
         // The values in the order of their first use. Nearly every value is used once.
         let mut order = Vec::new();

@@ -51,6 +51,18 @@ impl HashIndex {
         place(&mut self.slots, u64::from(hash) << 32 | u64::from(number + 1));
     }
 
+    /// Each number with its hash, in any order.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (u32, u32)> {
+        let slots = self.slots.iter().filter(|&&slot| slot != 0);
+        slots.map(|&slot| ((slot >> 32) as u32, slot as u32 - 1))
+    }
+
+    /// Forgets all numbers, and keeps the room.
+    pub(super) fn clear(&mut self) {
+        self.slots.fill(0);
+        self.len = 0;
+    }
+
     /// The most slots side by side that a search may have to look at.
     #[cfg(test)]
     pub(super) fn longest(&self) -> usize {

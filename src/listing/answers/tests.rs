@@ -1,4 +1,5 @@
 use super::*;
+use proptest::prelude::*;
 
 fn a(last: u8) -> Ipv4Addr {
     Ipv4Addr::new(127, 0, 0, last)
@@ -94,6 +95,43 @@ fn only_used_answers_are_kept_in_the_order_of_use() {
         Answers { answers: vec![2, 1, 3].into(), ..answers.clone() },
     ] {
         assert!(!broken.is_canonical(), "{broken:?}");
+    }
+}
+
+proptest! {
+    /// Values that are met again late have the number of the first in the end, as if they had been found at once.
+    #[test]
+    fn each_value_has_one_number_in_the_end(
+        values in prop::collection::vec((0..100_u8, 1..3_u8, 0..30_u8), 0..300),
+    ) {
+        let gate = |n| (n == 0).then_some(Gate { not_before: 9, ..Gate::default() });
+        let first = (0..40).map(|n| (n, 1, 1));
+        let values: Vec<_> = first.chain(values).map(|(text, a, g)| (vec![b'x', text], a, gate(g))).collect();
+        let (mut late, mut at_once) = (AnswersBuilder::default(), AnswersBuilder::default());
+        let mut ids = Vec::new();
+        for group in values.chunks(4) {
+            let hashed: [_; 4] = std::array::from_fn(|n| {
+                let (text, last, gate) = group.get(n)?;
+                gate.is_none().then(|| Hashed::new(a(*last), text, AnswersBuilder::text_hash(text)))
+            });
+            let guesses = late.guess(&hashed);
+            for (((text, last, gate), hashed), guess) in group.iter().zip(hashed).zip(guesses) {
+                let id = match hashed {
+                    Some(hashed) => late.guessed_value(guess, hashed),
+                    None => late.gated_value(a(*last), text, *gate),
+                };
+                ids.push((id.unwrap(), at_once.gated_value(a(*last), text, *gate).unwrap()));
+            }
+        }
+        let numbers = late.settle();
+        let number = |id| numbers.as_ref().map_or(id, |numbers| numbers.value(id));
+        for ((text, last, gate), &(id, want)) in values.iter().zip(&ids) {
+            prop_assert_eq!(number(id), want);
+            let value = Value { a: a(*last), text: Template::Whole(text), gate: *gate };
+            prop_assert_eq!(late.get_value(want), value);
+        }
+        let used = ids.iter().rev().map(|(_, id)| id.alone());
+        prop_assert_eq!(late.finish(used.clone()).0, at_once.finish(used).0);
     }
 }
 

@@ -1,6 +1,8 @@
 //! The texts of values while a file is read.
 
+use super::ValueId;
 use super::affixes::{Affixes, AffixesBuilder, number_of, split, store_own};
+use super::known::NewNumbers;
 use super::template::Template;
 use std::ops::Range;
 
@@ -110,6 +112,28 @@ impl TextStore {
             start = std::mem::replace(end, whole.len() as u32) as usize;
         }
         (self.bytes, self.form) = (whole, Form::Various);
+    }
+
+    /// Gives these values their new numbers, and drops those that were others again, with their texts.
+    pub(super) fn renumber(&mut self, numbers: &NewNumbers, values: &mut Vec<[u32; 2]>) {
+        // The texts from `start` on stay side by side; they go to `end`.
+        let (mut count, mut start, mut end, mut old_start) = (0, 0, 0, 0);
+        for number in 0..values.len() {
+            let [a, old_end] = values[number].map(|it| it as usize);
+            let is_kept = numbers.value(ValueId(number as u32)).0 as usize == count;
+            if is_kept {
+                values[count] = [a as u32, (end + old_end - start) as u32];
+                count += 1;
+            } else {
+                self.size -= self.get(old_start..old_end).len() as u32;
+                self.bytes.copy_within(start..old_start, end);
+                (end, start) = (end + old_start - start, old_end);
+            }
+            old_start = old_end;
+        }
+        self.bytes.copy_within(start.., end);
+        self.bytes.truncate(end + old_start - start);
+        values.truncate(count);
     }
 
     /// All texts as they are stored.

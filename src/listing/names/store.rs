@@ -2,6 +2,7 @@
 //! can be sorted in the processor's cache, and freed once it is in the tree.
 
 use super::{Scope, window};
+use std::ops::Range;
 
 /// The size of a block in bytes. The allocator maps each block of this size by itself: pages that
 /// nobody has written to take no memory, and the system gets the memory of a freed block at once.
@@ -15,6 +16,8 @@ const PARTS: usize = 256;
 const SAMPLES: usize = 4096;
 /// The bytes in a block before each key: its length and scope, and its value.
 const HEAD: usize = 6;
+/// Where the value stands among them.
+const VALUE: Range<usize> = 2..HEAD;
 
 /// All entries. The first bytes of a key say which part it belongs to.
 #[derive(Debug)]
@@ -55,6 +58,18 @@ impl NameStore {
         part.push(key, scope, value);
         if part.len >= part.limit {
             self.split(number);
+        }
+    }
+
+    /// Puts other values in the place of those there are.
+    pub(super) fn change_values(&mut self, change: impl Fn(u32) -> u32) {
+        for block in self.parts.iter_mut().flat_map(|part| &mut part.blocks.0) {
+            let mut rest = &mut block[..];
+            while let Some(entry) = read(rest) {
+                let (value, size) = (change(entry.value), entry.size());
+                rest[VALUE].copy_from_slice(&value.to_le_bytes());
+                rest = &mut rest[size..];
+            }
         }
     }
 

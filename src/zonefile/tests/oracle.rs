@@ -62,4 +62,33 @@ proptest! {
             prop_assert_eq!(format!("{got:?}"), format!("{want:?}"));
         }
     }
+
+    /// Behind many values, only the latest are found at once: the others are found in the end.
+    #[test]
+    fn values_that_come_again_have_one_number(
+        lines in prop::collection::vec((0..40_u8, 0..2_usize, 0..60_u8, 0..20_u8), 0..200),
+        threads in 1..3_usize,
+    ) {
+        let first = (0..40).map(|n| (n, 0, n, 0));
+        let lines: Vec<_> = first.chain(lines).collect();
+        type Key = fn(u8) -> String;
+        let kinds: [(Kind, [Key; 2]); 5] = [
+            (Kind::Ip4Set, [|n| format!("10.0.{}.{n}", n % 3), |n| format!("10.0.{}.0/24", n % 3)]),
+            (Kind::Ip4Trie, [|n| format!("10.0.{}.{n}", n % 3), |n| format!("10.{n}.0.0-10.{n}.1.5")]),
+            (Kind::Ip6Trie, [|n| format!("1:{n}::/32"), |n| format!("1:{n}:2::1")]),
+            (Kind::Dnset, [|n| format!("a{n}.b"), |n| format!(".a{n}.b")]),
+            (Kind::Hashset, [|n| format!("{n:032x}"), |n| format!("{n:032X}")]),
+        ];
+        for (kind, keys) in kinds {
+            let line = |&(key, form, text, end): &(u8, usize, u8, u8)| {
+                let end = ["", " @ delay=2"][usize::from(end == 0)];
+                format!("{} :{}:Listed, see case {text}{end}\n", keys[form](key), 2 + text % 2)
+            };
+            let file = lines.iter().map(line).collect::<String>();
+            let options = Options { threads, ..options() };
+            let got = parse(kind, options, &[file.as_bytes()]).unwrap();
+            let want = parse_each(kind, file.as_bytes()).unwrap();
+            prop_assert_eq!(format!("{got:?}"), format!("{want:?}"));
+        }
+    }
 }

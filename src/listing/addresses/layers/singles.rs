@@ -44,6 +44,18 @@ impl Singles {
         }
     }
 
+    /// Puts other codes in the place of those there are.
+    pub(super) fn change_codes(&mut self, change: impl Fn(u32) -> u32) {
+        match self {
+            Self::Alike { code, .. } => *code = change(*code),
+            Self::Mixed(mixed) => {
+                for single in mixed {
+                    *single = *single >> 32 << 32 | u64::from(change(*single as u32));
+                }
+            }
+        }
+    }
+
     /// Each address with its code.
     pub(super) fn into_mixed(self) -> Vec<u64> {
         match self {

@@ -1,0 +1,194 @@
+//! Which values are known, by their hashes.
+
+use super::ValueId;
+use super::index::HashIndex;
+use crate::answer::AnswerId;
+
+/// From so many values on, the index no longer fits into the processor's cache. Few in unit tests, so that they meet
+/// it.
+const MANY: usize = if cfg!(test) { 24 } else { 3 << 15 };
+/// One of so many values, or more, is met again in a list that is worth an index of all.
+const MIN_MET_AGAIN: usize = 8;
+/// The number of places for the latest values, a power of two.
+const LATEST: usize = if cfg!(test) { 8 } else { 1 << 12 };
+/// The number of parts in which equal values are found at the end.
+const PARTS: usize = 256;
+
+/// The values so far by their hashes.
+///
+/// A list that gives each entry a value of its own would search in vain with every line, in an index far larger than
+/// the cache. Such a list only finds its latest values. What comes again later is a value of its own for the time
+/// being, until [`KnownValues::settle`] finds it.
+#[derive(Debug)]
+pub(super) enum KnownValues {
+    All(HashIndex),
+    Latest(LatestValues),
+}
+
+impl Default for KnownValues {
+    fn default() -> Self {
+        Self::All(HashIndex::default())
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct LatestValues {
+    /// A hash in the upper half and its number plus one in the lower, where the highest bits of the hash say; 0 if
+    /// there is none.
+    slots: Vec<u64>,
+    /// The hash of each value.
+    hashes: Vec<u32>,
+}
+
+impl LatestValues {
+    #[inline]
+    fn place(hash: u32) -> usize {
+        hash as usize >> (u32::BITS - LATEST.ilog2())
+    }
+
+    #[inline]
+    fn find(&self, hash: u32) -> Option<u32> {
+        let slot = self.slots[Self::place(hash)];
+        (slot != 0 && (slot >> 32) as u32 == hash).then(|| slot as u32 - 1)
+    }
+
+    fn insert(&mut self, hash: u32, number: u32) {
+        self.slots[Self::place(hash)] = u64::from(hash) << 32 | u64::from(number + 1);
+    }
+}
+
+impl KnownValues {
+    /// For each hash a value with it, of which there may be others.
+    ///
+    /// What a search begins with is seldom in the processor's cache. It is read for all before the first search, so
+    /// that the reads overlap.
+    pub(super) fn first_of_each<const N: usize>(
+        &self,
+        hashes: [Option<u32>; N],
+    ) -> [Option<u32>; N] {
+        match self {
+            Self::All(index) => {
+                std::hint::black_box(hashes.map(|hash| index.touch(hash.unwrap_or(0))));
+                hashes.map(|hash| index.find(hash?).next())
+            }
+            Self::Latest(latest) => hashes.map(|hash| latest.find(hash?)),
+        }
+    }
+
+    /// The value with this hash that is the one wanted.
+    #[inline]
+    pub(super) fn find(&self, hash: u32, is_it: impl Fn(u32) -> bool) -> Option<u32> {
+        match self {
+            Self::All(index) => index.find(hash).find(|&number| is_it(number)),
+            Self::Latest(latest) => latest.find(hash).filter(|&number| is_it(number)),
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn longest(&self) -> usize {
+        match self {
+            Self::All(index) => index.longest(),
+            Self::Latest(_) => 1,
+        }
+    }
+
+    /// Adds the next value, which has this number.
+    #[inline]
+    pub(super) fn insert(&mut self, hash: u32, number: u32) {
+        match self {
+            Self::All(index) => index.insert(hash, number),
+            Self::Latest(latest) => {
+                latest.insert(hash, number);
+                latest.hashes.push(hash);
+            }
+        }
+    }
+
+    /// From now on only finds the latest of these many values, if there are many and few were met again.
+    #[inline]
+    pub(super) fn review(&mut self, values: usize, met_again: usize) {
+        if values >= MANY && met_again < values / MIN_MET_AGAIN {
+            self.keep_latest(values);
+        }
+    }
+
+    #[inline(never)]
+    fn keep_latest(&mut self, values: usize) {
+        let Self::All(index) = self else { return };
+        let mut latest = LatestValues { slots: vec![0; LATEST], hashes: vec![0; values] };
+        for (hash, number) in index.entries() {
+            latest.insert(hash, number);
+            latest.hashes[number as usize] = hash;
+        }
+        *self = Self::Latest(latest);
+    }
+
+    /// Finds the values that are others again, if they were not found at once, and how all are numbered without them.
+    pub(super) fn settle(&mut self, are_equal: impl Fn(u32, u32) -> bool) -> Option<NewNumbers> {
+        let hashes = match self {
+            Self::All(_) => return None,
+            Self::Latest(latest) => std::mem::take(&mut latest.hashes),
+        };
+        *self = Self::default();
+        let part = |hash: u32| hash as usize % PARTS;
+        let mut ends = [0; PARTS];
+        hashes.iter().for_each(|&hash| ends[part(hash)] += 1);
+        let mut sum = 0;
+        for end in &mut ends {
+            sum += std::mem::replace(end, sum);
+        }
+        let mut values = vec![(0, 0); hashes.len()];
+        for (&hash, number) in hashes.iter().zip(0..) {
+            let end = &mut ends[part(hash)];
+            values[*end] = (hash, number);
+            *end += 1;
+        }
+        let mut again = Vec::new();
+        let (mut known, mut start) = (HashIndex::default(), 0);
+        for end in ends {
+            known.clear();
+            for &(hash, number) in &values[start..end] {
+                let first = known.find(hash).find(|&first| are_equal(first, number));
+                match first {
+                    None => known.insert(hash, number),
+                    Some(first) => again.push((number, first)),
+                }
+            }
+            start = end;
+        }
+        (!again.is_empty()).then(|| NewNumbers::without(again, hashes.len()))
+    }
+}
+
+/// The numbers of values after each value has one only.
+#[derive(Debug)]
+pub struct NewNumbers(Vec<u32>);
+
+impl NewNumbers {
+    /// Those of so many values, of which these are others again, each with the first number of its value.
+    fn without(mut again: Vec<(u32, u32)>, values: usize) -> Self {
+        again.sort_unstable();
+        let mut again = again.into_iter().peekable();
+        let (mut numbers, mut next) = (Vec::with_capacity(values), 0);
+        for number in 0..values as u32 {
+            match again.next_if(|&(it, _)| it == number) {
+                Some((_, first)) => numbers.push(numbers[first as usize]),
+                None => {
+                    numbers.push(next);
+                    next += 1;
+                }
+            }
+        }
+        Self(numbers)
+    }
+
+    /// That of a value.
+    pub fn value(&self, ValueId(number): ValueId) -> ValueId {
+        ValueId(self.0.get(number as usize).copied().unwrap_or(number))
+    }
+
+    /// That of the answer with one value.
+    pub fn answer(&self, answer: AnswerId) -> AnswerId {
+        ValueId::only_of(answer).map_or(answer, |value| self.value(value).alone())
+    }
+}
