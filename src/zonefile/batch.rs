@@ -3,7 +3,7 @@
 use super::Kind;
 use super::fast::addresses::{self, AddressLines};
 use super::fast::prefixes::FastLines;
-use super::fast::{FastEntry, FastKey, FastValue, Prefix, Range4, names};
+use super::fast::{FastEntry, FastKey, FastValue, Prefix, Range4, ValueHead, names};
 use super::values::GROUP;
 use crate::listing::names::{read_plain, write_plain};
 use std::ops::Range;
@@ -215,8 +215,9 @@ impl BatchBuffer {
     /// Some names, and where they end.
     fn names(&mut self, chunk: &[u8], mut at: usize) -> Option<(usize, Entries)> {
         let before = (self.names.len(), self.values.len());
+        let mut head = ValueHead::default();
         while self.values.len() < before.1 + MANY
-            && let Some(line) = names::line(chunk, at)
+            && let Some(line) = names::line(chunk, at, &mut head)
         {
             write_plain(line.name, line.scope, &mut self.names);
             self.values.push(line.value);

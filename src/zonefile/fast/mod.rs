@@ -7,4 +7,4 @@ pub(super) mod prefixes;
 pub(super) mod values;
 
 pub(super) use prefixes::{FastEntry, FastKey, Prefix, Range4};
-pub(super) use values::FastValue;
+pub(super) use values::{FastValue, ValueHead};

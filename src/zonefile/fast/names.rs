@@ -2,7 +2,7 @@
 //! perhaps with `.` or `*.` before it, and behind it [what it gives](values). The line may be an
 //! exclusion.
 
-use super::values::{self, FastValue};
+use super::values::{self, FastValue, ValueHead};
 use crate::listing::names::Scope;
 use crate::wire::name::{MAX_LABEL, MAX_NAME};
 use crate::zonefile::{MAX_LINE, native};
@@ -40,9 +40,14 @@ pub(in crate::zonefile) struct NameEntry<'a> {
     pub(in crate::zonefile) end: usize,
 }
 
-/// The line that begins at a place of a text, if it is whole and such a one.
+/// The line that begins at a place of a text, if it is whole and such a one; `head` is that of the line
+/// before.
 #[inline]
-pub(in crate::zonefile) fn line(text: &[u8], begin: usize) -> Option<NameEntry<'_>> {
+pub(in crate::zonefile) fn line<'t>(
+    text: &'t [u8],
+    begin: usize,
+    head: &mut ValueHead,
+) -> Option<NameEntry<'t>> {
     let excluded = *text.get(begin)? == b'!';
     let start = begin + usize::from(excluded);
     let (scope, start) = match text[start..] {
@@ -73,7 +78,7 @@ pub(in crate::zonefile) fn line(text: &[u8], begin: usize) -> Option<NameEntry<'
     }
     let (value, end) = match excluded {
         true => (FastValue::Excluded, values::end_of_line(text, at)?),
-        false => values::read(text, at)?,
+        false => values::read(text, at, head)?,
     };
     // In wire form it has two bytes more.
     let fits = name.len() + 2 <= MAX_NAME && end - begin <= MAX_LINE;
@@ -99,7 +104,7 @@ mod tests {
             end in ends(),
         ) {
             let text = [&text, &end[..]].concat();
-            let Some(NameEntry { name, scope, value, end }) = line(&text, 0) else { return Ok(()) };
+            let Some(NameEntry { name, scope, value, end }) = line(&text, 0, &mut ValueHead::default()) else { return Ok(()) };
             prop_assert_eq!(text.iter().position(|&byte| byte == b'\n'), Some(end - 1));
             let line = text[..end].trim_ascii_end();
             let line = &line[..line.iter().position(|&byte| byte == 0).unwrap_or(line.len())];
@@ -116,7 +121,8 @@ mod tests {
 
     #[test]
     fn which_lines_are_plain() {
-        let taken = |text: &str| line(text.as_bytes(), 0).map(|line| line.end);
+        let taken =
+            |text: &str| line(text.as_bytes(), 0, &mut ValueHead::default()).map(|line| line.end);
         let label = "x".repeat(MAX_LABEL);
         let longest = [&label[..], &label, &label, &label[..61]].join(".");
         for text in [

@@ -2,7 +2,7 @@
 //! The line may be an exclusion.
 
 use super::addresses::{Network, WINDOW};
-use super::values::{self, FastValue};
+use super::values::{self, FastValue, ValueHead};
 use crate::zonefile::{MAX_LINE, ip4, ip6};
 
 /// The entry of a line.
@@ -106,12 +106,13 @@ pub(in crate::zonefile) struct FastLines<'a, K: FastKey> {
     /// Where what was not read yet begins.
     pub(in crate::zonefile) at: usize,
     before: K::Before,
+    head: ValueHead,
 }
 
 impl<'a, K: FastKey> FastLines<'a, K> {
     /// Those of a text from a place on, where a line begins.
     pub(in crate::zonefile) fn new(text: &'a [u8], at: usize) -> Self {
-        Self { text, at, before: K::Before::default() }
+        Self { text, at, before: K::Before::default(), head: ValueHead::default() }
     }
 }
 
@@ -126,7 +127,7 @@ impl<K: FastKey> Iterator for FastLines<'_, K> {
         let at = begin + key_len;
         let (value, end) = match excluded {
             true => (FastValue::Excluded, values::end_of_line(self.text, at)?),
-            false => values::read(self.text, at)?,
+            false => values::read(self.text, at, &mut self.head)?,
         };
         if end - self.at > MAX_LINE {
             return None;
@@ -195,6 +196,28 @@ mod tests {
             lines.iter().for_each(|line| check(line, cidr4));
             lines.iter().for_each(|line| check(line, cidr6));
             lines.iter().for_each(|line| check(line, range4));
+        }
+    }
+
+    proptest! {
+        /// Lines behind each other are what each is alone.
+        #[test]
+        fn the_line_before_changes_nothing(
+            lines in prop::collection::vec(
+                ("!?(1|20)[.](2|300)[.](3|44)[.](5|66|077|8888)(/24|-9)?", ends()),
+                1..12,
+            ),
+        ) {
+            let lines: Vec<_> = lines.iter().map(|(key, end)| [key.as_bytes(), end].concat()).collect();
+            // Near its end, a text is read in another way.
+            let text = [&lines.concat(), &[b'#'; 64][..]].concat();
+            let mut at = 0;
+            let mut together = FastLines::<Prefix<u32>>::new(&text, 0);
+            while let Some(alone) = FastLines::<Prefix<u32>>::new(&text, at).next() {
+                prop_assert_eq!(together.next(), Some(alone));
+                at = together.at;
+            }
+            prop_assert_eq!(together.next(), None);
         }
     }
 

@@ -36,9 +36,52 @@ impl TextPlace {
     }
 }
 
-/// What a line gives whose key ends here, and the end of the line.
+/// What stands between the key of a line and its text, such as ` :127.0.0.2:`: in many lists, each line has
+/// the same there.
+#[derive(Clone, Copy, Default)]
+pub(in crate::zonefile) struct ValueHead {
+    /// The bytes from the end of the key on, and which of them are the head.
+    bytes: u128,
+    mask: u128,
+    len: usize,
+    a: u32,
+}
+
+impl ValueHead {
+    /// The bytes that are looked at.
+    const ROOM: usize = size_of::<u128>();
+
+    fn bytes(text: &[u8], at: usize) -> Option<u128> {
+        Some(u128::from_le_bytes(*text.get(at..)?.first_chunk()?))
+    }
+
+    /// True if this head stands at a place; where it is not known yet, none does.
+    #[inline]
+    fn stands(&self, text: &[u8], at: usize) -> bool {
+        let bytes = Self::bytes(text, at);
+        self.len > 0 && bytes.is_some_and(|bytes| (bytes ^ self.bytes) & self.mask == 0)
+    }
+
+    /// Keeps the head that stands between two places, if it is short.
+    #[inline]
+    fn keep(&mut self, text: &[u8], at: usize, end: usize, a: u32) {
+        let len = end - at;
+        if len <= Self::ROOM
+            && let Some(bytes) = Self::bytes(text, at)
+        {
+            let mask = u128::MAX >> (u128::BITS as usize - 8 * len);
+            *self = Self { bytes, mask, len, a };
+        }
+    }
+}
+
+/// What a line gives whose key ends here, and the end of the line; `head` is that of the line before.
 #[inline]
-pub(super) fn read(text: &[u8], at: usize) -> Option<(FastValue, usize)> {
+pub(super) fn read(text: &[u8], at: usize, head: &mut ValueHead) -> Option<(FastValue, usize)> {
+    if head.stands(text, at) {
+        return with_text(head.a, text, at + head.len);
+    }
+    let key_end = at;
     if let Some(end) = end_of_line(text, at) {
         return Some((FastValue::Default, end));
     }
@@ -53,7 +96,10 @@ pub(super) fn read(text: &[u8], at: usize) -> Option<(FastValue, usize)> {
             let (a, at) = a(text, at + 1)?;
             let at = skip_blanks(text, at)?;
             match text[at] {
-                b':' => with_text(a, text, at + 1),
+                b':' => {
+                    head.keep(text, key_end, at + 1, a);
+                    with_text(a, text, at + 1)
+                }
                 _ => Some((FastValue::A(a), end_of_line(text, at)?)),
             }
         }
@@ -198,14 +244,14 @@ pub(super) mod tests {
     #[test]
     fn which_ends_are_plain() {
         let taken = |end: &str| {
-            let (value, next) = read(end.as_bytes(), 0)?;
+            let (value, next) = read(end.as_bytes(), 0, &mut ValueHead::default())?;
             let line = end.as_bytes()[..next].trim_ascii_end();
             check(value, end.as_bytes(), &mut Scan::new(line));
             assert_eq!(value_of(end.trim_end_matches('\n')), None);
             Some((value, next == end.len()))
         };
         fn value_of(end: &str) -> Option<FastValue> {
-            read(end.as_bytes(), 0).map(|(value, _)| value)
+            read(end.as_bytes(), 0, &mut ValueHead::default()).map(|(value, _)| value)
         }
         for end in ["\n", "\r\n", " \n", "\t \r\n", " # : a @ b\n", " ;x\r\n", " #\0\n"] {
             assert_eq!(taken(end), Some((FastValue::Default, true)), "{end:?}");
@@ -253,5 +299,17 @@ pub(super) mod tests {
         let long = |len| format!(" :2:{}\n", "x".repeat(len));
         assert!(taken(&long(MAX_TEXT)).is_some());
         assert_eq!(value_of(&long(MAX_TEXT + 1)), None);
+    }
+
+    proptest! {
+        /// Of a line, the head of the line before tells nothing else than the line itself.
+        #[test]
+        fn the_line_before_changes_nothing(before in ends(), line in ends(), same in any::<bool>()) {
+            let line = [if same { &before } else { &line }, &b"192.0.2.1 :2:x\n"[..]].concat();
+            let before = [&before, &b"192.0.2.1 :2:x\n"[..]].concat();
+            let mut head = ValueHead::default();
+            read(&before, 0, &mut head);
+            prop_assert_eq!(read(&line, 0, &mut head), read(&line, 0, &mut ValueHead::default()));
+        }
     }
 }
