@@ -132,6 +132,9 @@ pub struct SweepSection<'z> {
     has_ip6: bool,
     /// Some dataset has names: an address that is never listed must not be listed as a name either.
     has_names: bool,
+    /// Some address of the family is listed, or must not be as a name because an allow list has it.
+    asks_ip4: bool,
+    asks_ip6: bool,
     ip4_in_ip6: bool,
     /// A block of addresses gets a wildcard only if all of it is listed alike.
     whole_blocks: bool,
@@ -185,6 +188,10 @@ impl<'z> SweepSection<'z> {
         SweepOptions { now, ip4_in_ip6 }: SweepOptions,
     ) -> Self {
         let any = |has: fn(&Dataset) -> bool| datasets.iter().any(|set| has(set));
+        let has_names = any(Dataset::takes_names);
+        let asks = |has: fn(&Dataset) -> bool| {
+            any(has) || has_names && zone.allow.iter().any(|set| has(set))
+        };
         Self {
             zone,
             datasets,
@@ -193,7 +200,9 @@ impl<'z> SweepSection<'z> {
             asker: Asker { now, has_key: false },
             has_ip4: any(|set| set.ip4.is_some()),
             has_ip6: any(|set| set.ip6.is_some()),
-            has_names: any(Dataset::takes_names),
+            has_names,
+            asks_ip4: asks(|set| set.ip4.is_some()),
+            asks_ip6: asks(|set| set.ip6.is_some()),
             ip4_in_ip6,
             whole_blocks: false,
         }
@@ -269,7 +278,7 @@ impl<'z> SweepSection<'z> {
     /// The error of the visitor, which ends the sweep.
     pub fn nodes<V: Visitor>(&self, visitor: &mut V) -> Result<(), V::Error> {
         let mut merge = names::Merge::start(self, visitor)?;
-        if self.has_addresses() {
+        if self.asks_ip4 || self.asks_ip6 {
             addresses::walk(self, &mut merge)?;
         }
         merge.finish()

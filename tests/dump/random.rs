@@ -10,6 +10,7 @@ use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::process::Command;
 
 pub(super) const APEX: &str = "bl.example";
 
@@ -243,4 +244,43 @@ fn check(seed: u64) {
 #[test]
 fn a_dump_answers_as_the_engine_does() {
     in_parallel(&Vec::from_iter(0..60), |&seed| check(seed));
+}
+
+/// What `dnsbld dump` writes of a list of names whose wildcards cover addresses that an allow list has, alone and
+/// beside a list of addresses of the other family.
+#[test]
+fn an_allowed_address_is_not_dumped_as_a_name() {
+    let folder = temp_dir();
+    let write = |name: &str, text: &str| {
+        std::fs::write(folder.path().join(name), text).expect("the folder is ours");
+    };
+    write("names", ":2:named\n.10\n.8.b.d.0.1.0.0.2\n");
+    write("four", "192.0.2.0/24 :3:four\n");
+    write("six", "2001:db8:ffff::/48 :3:six\n");
+    write("allow", "10.0.0.5\n2001:db8::1\n");
+    for lists in ["\"names\"", "\"names\", \"four\"", "\"names\", \"six\""] {
+        let dataset = |name: &str, kind: &str| {
+            format!("[[dataset]]\nname = \"{name}\"\ntype = \"{kind}\"\nfiles = [\"{name}\"]\n")
+        };
+        let [names, four] = [dataset("names", "dnset"), dataset("four", "ip4set")];
+        let [six, allow] = [dataset("six", "ip6trie"), dataset("allow", "ip4trie")];
+        let zone =
+            format!("[[zone]]\nname = \"{APEX}\"\ndatasets = [{lists}]\nallow = [\"allow\"]\n");
+        let config = [names, four, six, allow, zone].concat();
+        write("dnsbld.toml", &config);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dnsbld"));
+        command.args(["dump", "--config", "dnsbld.toml"]).current_dir(folder.path());
+        let output = command.output().expect("it starts");
+        let dump = String::from_utf8(output.stdout).expect("a dump is ASCII");
+        let master = Master::read(&dump);
+        let settings = ConfigSource::file(folder.path().join("dnsbld.toml")).load();
+        let catalog = daemon::load(&settings.expect("it is good").settings).expect("it loads");
+        let names = [0x2001_0db8_u128 << 96 | 1, 0x2001_0db8 << 96 | 2, 0x2001_0db8_ffff << 80];
+        let names = names.map(reversed6).into_iter();
+        let names = names.chain(["5.0.0.10", "6.0.0.10", "www.10", "9.2.0.192"].map(str::to_owned));
+        for name in names.chain([reversed6(0x2001_0db8 << 96 | 1).replacen('1', "x", 1)]) {
+            let wanted = answer(&catalog, &name, RecordType::A);
+            assert_eq!(master.ask(&name, "A").0, wanted, "{lists}: {name}\n{dump}");
+        }
+    }
 }

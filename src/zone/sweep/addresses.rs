@@ -235,7 +235,7 @@ fn labels() -> Vec<AddressLabel> {
 impl SweepSection<'_> {
     /// The hits of an IPv4 address, and the last address up to which they are known to hold.
     pub(super) fn of_ip4(&self, address: u32) -> (Vec<Hit>, u32) {
-        if !self.has_ip4 {
+        if !self.asks_ip4 {
             return (Vec::new(), u32::MAX);
         }
         let (hits, last, _) = self.look_up(Some(address), None, true);
@@ -244,7 +244,7 @@ impl SweepSection<'_> {
 
     /// The hits of an IPv6 address, and the last address up to which they are known to hold.
     pub(super) fn of_ip6(&self, address: u128) -> (Vec<Hit>, u128) {
-        if !(self.has_ip6 || self.has_ip4 && self.ip4_in_ip6) {
+        if !(self.asks_ip6 || self.has_ip4 && self.ip4_in_ip6) {
             return (Vec::new(), u128::MAX);
         }
         let v6_only = |end: u128| {
@@ -352,7 +352,8 @@ impl SweepSection<'_> {
     ) -> Option<bool> {
         const NEVER: u32 = TestPoint::UNLISTED;
         const ALWAYS: u32 = TestPoint::LISTED;
-        if !self.zone.test_points {
+        // Addresses are points of lists of addresses alone (RFC 5782 section 5).
+        if !self.zone.test_points || !self.has_addresses() {
             return None;
         }
         if let Some(ip4) = ip4 {

@@ -140,6 +140,24 @@ fn nodes_are_all_names_in_canonical_order() {
     assert_eq!(found.0, wanted);
 }
 
+/// A list of names listed addresses that an allow list has, if the zone had no list of such addresses.
+#[test]
+fn an_allowed_address_is_excluded_from_names_that_cover_it() {
+    let lists = || vec![names(&[("10", Scope::Both), ("8.b.d.0.1.0.0.2", Scope::Both)])];
+    let address = 0x2001_0db8 << 96 | 1;
+    let allow = vec![ip4(&[(0x0a00_0005, 0x0a00_0005)]), ip6(&[(address, address)])];
+    let by_names = zone(lists(), allow);
+    let mut found = Collect(Vec::new());
+    let Ok(()) = section(&by_names).nodes(&mut found);
+    let is_below = |name: &str| name.ends_with(".10") || name.ends_with(".8.b.d.0.1.0.0.2");
+    let below: Vec<_> = found.0.iter().filter(|node| is_below(&node.0)).collect();
+    assert!(below.len() == 3 + 24 && below.iter().all(|node| node.2 == 1), "{below:?}");
+    let unlisted: Vec<_> = below.iter().filter(|node| node.1 == 0).map(|node| &*node.0).collect();
+    assert_eq!(unlisted, ["5.0.0.10", &format!("1.{}8.b.d.0.1.0.0.2", "0.".repeat(23))]);
+    // A list of names has no addresses for test points.
+    assert!(!found.0.iter().any(|node| node.0.ends_with("127")), "{:?}", found.0);
+}
+
 #[test]
 fn a_combined_dataset_must_be_alone() {
     let combined =
