@@ -5,7 +5,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::common::{Process, Server, dig, free_port, temp_dir, wait_until};
+use crate::common::{
+    Process, Proxy, Server, Setup, dig, free_port, kdig, run, temp_dir, wait_until,
+};
 
 const LIMIT: Duration = Duration::from_secs(20);
 const NAME: &str = "2.0.0.127.bl.example";
@@ -61,4 +63,48 @@ fn dnsdist_says_whom_it_asks_for_over_udp_and_tcp() {
     }
     let is_told = || server.log().contains("event=\"proxy-header-missing\"");
     assert!(wait_until(LIMIT, is_told), "{}", server.log());
+}
+
+/// The header of a proxy at 127.0.0.1 that asks for this client (version 2 of the PROXY protocol, section 2.2).
+fn header(client: [u8; 4]) -> Vec<u8> {
+    let signature = b"\r\n\r\n\0\r\nQUIT\n";
+    // PROXY, TCP over IPv4, and twelve bytes: two addresses and two ports.
+    [&signature[..], &[0x21, 0x11, 0, 12], &client, &[127, 0, 0, 1], &[0x30, 0x39, 0, 53]].concat()
+}
+
+/// The header stands before the TLS handshake, and the access list sees the client that it names.
+#[test]
+fn the_client_of_a_header_is_seen_over_tls_and_https() {
+    let setup = Setup::new();
+    setup.write("list", "127.0.0.2\n");
+    setup.write("clients", "192.0.2.7 :refuse\n");
+    let mut openssl = Command::new("openssl");
+    openssl
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
+        .args(["-nodes", "-days", "2", "-keyout", "tls.key", "-out", "tls.crt"])
+        .args(["-subj", "/CN=dns.test"])
+        .current_dir(setup.path(""));
+    run(&mut openssl);
+    let [tls, https] = [(); 2].map(|()| SocketAddr::from((Ipv4Addr::LOCALHOST, free_port())));
+    setup.configure(
+        &format!(
+            "proxies = [\"127.0.0.1\"]\n\
+             tls = {{ listen = [\"{tls}\"], https-listen = [\"{https}\"], certificate = \"tls.crt\", \
+             key = \"tls.key\" }}"
+        ),
+        "[[dataset]]\nname = \"bl\"\ntype = \"ip4set\"\nfiles = [\"list\"]\n\
+         [[dataset]]\nname = \"clients\"\ntype = \"acl\"\nfiles = [\"clients\"]\n\
+         [[zone]]\nname = \"bl.example\"\ndatasets = [\"bl\"]\nacl = [\"clients\"]\n",
+    );
+    let daemon = setup.start();
+    for (server, way) in [(tls, "+tls"), (https, "+https")] {
+        let ask = |server| kdig(server, &format!("{way} {NAME} A"));
+        let welcome = Proxy::start_with(server, header([192, 0, 2, 8]));
+        assert_eq!(ask(welcome.addr()).data(), ["127.0.0.2"], "{way}: {}", daemon.log());
+        let refused = Proxy::start_with(server, header([192, 0, 2, 7]));
+        assert!(ask(refused.addr()).is("REFUSED"), "{way}: {}", daemon.log());
+        let unsaid = ask(server);
+        assert!(!unsaid.is("NOERROR") && !unsaid.is("REFUSED"), "{way}: {unsaid:?}");
+    }
+    daemon.expect_log(&["event=\"proxy-header-missing\""], LIMIT);
 }

@@ -1,4 +1,4 @@
-//! A TCP proxy in front of a daemon, which does harm to what the daemon sends.
+//! A TCP proxy in front of a daemon, which does harm to what the daemon sends, or says whom it asks for.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -32,6 +32,8 @@ pub(crate) struct Proxy {
 
 struct State {
     behind: SocketAddr,
+    /// What it sends the daemon before what a client sends.
+    head: Vec<u8>,
     fault: Mutex<Fault>,
     connections: AtomicUsize,
     passed: AtomicUsize,
@@ -41,10 +43,16 @@ struct State {
 impl Proxy {
     /// A proxy on a free port of the loopback interface.
     pub(crate) fn start(behind: SocketAddr) -> Self {
+        Self::start_with(behind, Vec::new())
+    }
+
+    /// One that sends the daemon these bytes before what each client sends.
+    pub(crate) fn start_with(behind: SocketAddr, head: Vec<u8>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("some port is free");
         let addr = listener.local_addr().expect("it is bound");
         let state = Arc::new(State {
             behind,
+            head,
             fault: Mutex::new(Fault::None),
             connections: AtomicUsize::new(0),
             passed: AtomicUsize::new(0),
@@ -95,7 +103,10 @@ impl Drop for Proxy {
 impl State {
     fn serve(self: &Arc<Self>, client: &TcpStream) {
         self.connections.fetch_add(1, Ordering::SeqCst);
-        let Ok(daemon) = self.connect() else { return };
+        let Ok(mut daemon) = self.connect() else { return };
+        if daemon.write_all(&self.head).is_err() {
+            return;
+        }
         let (up, down) = [client, &daemon].map(TcpStream::try_clone).into();
         let (mut up, mut down) = (up.expect("a second handle"), down.expect("a second handle"));
         thread::spawn(move || {
