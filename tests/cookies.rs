@@ -74,6 +74,29 @@ fn dig_and_kdig_get_a_cookie_and_show_it_again() {
     assert!(short.is("FORMERR"), "{short:?}");
 }
 
+/// RFC 7873 section 5.4.
+#[test]
+fn dig_gets_a_cookie_without_a_question() {
+    for settings in ["cookies = 'on'", "cookies = 'demand'"] {
+        let server = Setup::new(settings).start();
+        let ask = |cookie: &str| dig(server.addr(), &format!("+header-only +nobadcookie {cookie}"));
+        let first = ask("+cookie=0123456789abcdef");
+        let (both, verdict) = cookie(&first);
+        assert!(first.is("NOERROR") && first.0.contains("QUERY: 0"), "{first:?}");
+        assert_eq!((both.len(), verdict), (48, "(good)"), "{first:?}");
+        let again = ask(&format!("+cookie={both}"));
+        assert!(again.is("NOERROR") && cookie(&again) == (both, "(good)"), "{again:?}");
+        let wrong = ask(&format!("+cookie=0123456789abcdef{}", "00".repeat(16)));
+        assert!(wrong.is("BADCOOKIE") && cookie(&wrong).1 == "(good)", "{wrong:?}");
+        // It is good for questions.
+        let asked = dig(server.addr(), &format!("+nobadcookie +cookie={both} {NAME}"));
+        assert_eq!(asked.data(), ["127.0.0.2"]);
+        assert!(ask("+nocookie").is("FORMERR"));
+    }
+    let server = Setup::new("").start();
+    assert!(dig(server.addr(), "+header-only +cookie").is("FORMERR"));
+}
+
 #[test]
 fn dig_comes_back_with_the_cookie_that_is_demanded() {
     let server = Setup::new("cookies = 'demand'").start();

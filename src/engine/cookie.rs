@@ -1,9 +1,11 @@
 //! The stage before all others where DNS cookies are on (RFC 7873): what the cookies of a query prove.
 
-use super::{Request, Transport};
+use super::{Reason, Request, Transport};
+use crate::wire::Rcode;
 use crate::wire::cookie::{CookieOption, QueryCookies};
-use crate::wire::message::query::cookie_data;
-use crate::zone::Cookies;
+use crate::wire::message::query::{cookie_alone, cookie_data};
+use crate::wire::message::response;
+use crate::zone::{Catalog, Cookies};
 
 /// What is to be done about the cookies of a query.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +51,26 @@ impl Cookie {
     pub(super) fn is_accepted(&self) -> bool {
         !matches!(self, Self::Malformed | Self::Demanded(_))
     }
+}
+
+/// The answer to a message without a question that asks for a cookie, or whether the one it shows holds (RFC 7873
+/// section 5.4), written to `out`: its length, and why it is so. `None` for any other message.
+pub(super) fn answer_alone(
+    catalog: &Catalog,
+    request: &Request<'_>,
+    out: &mut [u8],
+) -> Option<(usize, Reason)> {
+    let cookies = catalog.cookies()?;
+    let (edns, data) = cookie_alone(request.query)?;
+    let shown = QueryCookies::parse(data)?;
+    let (option, is_proof) = cookies.secrets.answer(shown, request.client, request.now);
+    let (rcode, reason) = match edns.version {
+        0 if is_proof || shown.server.is_empty() => (Rcode::NoError, Reason::Chaos),
+        0 => (Rcode::BadCookie, Reason::BadCookie),
+        _ => (Rcode::BadVers, Reason::BadVers),
+    };
+    let len = response::cookie_alone(request.query, edns, &option, rcode, out)?;
+    Some((len, reason))
 }
 
 #[cfg(test)]

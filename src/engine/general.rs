@@ -2,7 +2,7 @@
 
 use super::admit::{Restriction, Verdict};
 use super::compose::{self, Composer, RecordMatch};
-use super::cookie::Cookie;
+use super::cookie::{self, Cookie};
 use super::health::{self, HealthQuestion};
 use super::score::Score;
 use super::{Answered, Outcome, QueryType, Reason, Request, Transport, WorkerState};
@@ -37,9 +37,13 @@ pub(super) fn answer<'c>(
         }
         Ok(query) => respond(catalog, state, request, verdict, cookie, &query, out),
         Err(Reject::Drop) => Answered::dropped(catalog.counters(), Reason::Dropped),
-        Err(Reject::Malformed) => {
-            header_only(catalog, request, Rcode::FormErr, Reason::FormErr, out)
-        }
+        Err(Reject::Malformed) => match cookie::answer_alone(catalog, request, out) {
+            Some((len, reason)) => {
+                let (counters, outcome) = (catalog.counters(), Outcome::Respond(len));
+                Answered { counters, qtype: QueryType::Unread, reason, outcome }
+            }
+            None => header_only(catalog, request, Rcode::FormErr, Reason::FormErr, out),
+        },
         Err(Reject::Opcode) => header_only(catalog, request, Rcode::NotImp, Reason::NotImp, out),
     }
 }

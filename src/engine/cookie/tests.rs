@@ -79,6 +79,40 @@ fn the_cookie_of_an_answer_proves_the_address_in_the_next_query() {
     assert_eq!(ask(&catalog, &again, Transport::Udp), (0, 1, Some(cookie)));
 }
 
+/// A message without a question, with an OPT record of this version that holds these options.
+fn alone(version: u8, options: &[(u16, &[u8])]) -> Vec<u8> {
+    let data: Vec<u8> = options.iter().flat_map(|(code, data)| option(*code, data)).collect();
+    let head = [0xab, 0xcd, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 41, 4, 208, 0, version, 0, 0];
+    [&head[..], &(data.len() as u16).to_be_bytes(), &data].concat()
+}
+
+/// RFC 7873 section 5.4: a client gets a cookie without a question, and learns whether it holds.
+#[test]
+fn a_cookie_is_given_without_a_question() {
+    for is_demanded in [false, true] {
+        let catalog = listed(is_demanded);
+        let ask = |version, options: &[(u16, &[u8])]| {
+            let answer = raw(&catalog, &alone(version, options), Transport::Udp).1;
+            let message = Message::from_vec(&answer).unwrap();
+            assert!(message.queries.is_empty() && message.answers.is_empty(), "{message:?}");
+            let cookie = message.edns.map(|_| answer[answer.len() - 24..].to_vec());
+            (u16::from(message.metadata.response_code), cookie)
+        };
+        let (code, cookie) = ask(0, &[(12, &[0; 3]), (10, &CLIENT)]);
+        let cookie = cookie.unwrap();
+        assert_eq!((code, &cookie[..8]), (0, &CLIENT[..]));
+        assert_eq!(ask(0, &[(10, &cookie)]), (0, Some(cookie.clone())));
+        let wrong = [&cookie[..23], &[cookie[23] ^ 1]].concat();
+        assert_eq!(ask(0, &[(10, &wrong)]), (23, Some(cookie.clone())), "it is made anew");
+        assert_eq!(ask(1, &[(10, &CLIENT)]), (16, Some(cookie)));
+        for none in [&[][..], &[(10, &CLIENT[..7])], &[(12, &CLIENT)]] {
+            assert_eq!(ask(0, none), (1, None), "{none:?}");
+        }
+    }
+    let off = listed(false).with_cookies(None);
+    assert_eq!(raw(&off, &alone(0, &[(10, &CLIENT)]), Transport::Udp).1.len(), 12);
+}
+
 #[test]
 fn who_sends_no_cookie_gets_none() {
     for is_demanded in [false, true] {

@@ -203,6 +203,19 @@ pub fn cookie_data(message: &[u8]) -> Option<&[u8]> {
     Options(options).find(|(code, _)| *code == COOKIE).map(|(_, data)| data)
 }
 
+/// The client's OPT record and the data of the first COOKIE option of a message without a question that asks for a
+/// cookie (RFC 7873 section 5.4); `None` for any other message.
+pub fn cookie_alone(message: &[u8]) -> Option<(Edns, &[u8])> {
+    let (header, rest) = message.split_first_chunk::<HEADER>()?;
+    if header[2] & 0xf8 != 0 || header[4..6] != [0, 0] {
+        return None;
+    }
+    let Opt { fixed, options } = find_opt(header, rest).ok()??;
+    read_options(options)?;
+    let (_, data) = Options(options).find(|(code, _)| *code == COOKIE)?;
+    Some((Edns::of(fixed), data))
+}
+
 /// The OPT record of a message.
 #[derive(Clone, Copy)]
 struct Opt<'a> {

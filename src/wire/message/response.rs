@@ -348,3 +348,21 @@ pub fn header_only(message: &[u8], out: &mut [u8], rcode: Rcode) -> Option<usize
     close_header(reply, 0, rcode, 0);
     Some(HEADER)
 }
+
+/// Answers a message that has no question, but asks for a cookie (RFC 7873 section 5.4). `None` if `message` is too
+/// short for a header, or `out` for the answer.
+pub fn cookie_alone(
+    message: &[u8],
+    edns: Edns,
+    cookie: &CookieOption,
+    rcode: Rcode,
+    out: &mut [u8],
+) -> Option<usize> {
+    let mut header: [u8; HEADER] = *message.first_chunk()?;
+    close_header(&mut header, 0, rcode, 1);
+    let mut opt = opt_record(edns, rcode);
+    opt[OPT_SIZE - 1] = cookie.len() as u8;
+    let whole = [&header[..], &opt, cookie].concat();
+    out.get_mut(..whole.len())?.copy_from_slice(&whole);
+    Some(whole.len())
+}
