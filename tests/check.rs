@@ -282,6 +282,26 @@ fn without_a_server_the_files_are_read() {
     expect(&told, &["cannot tell: bl.test", "dataset addresses (ip4trie): never-loaded"]);
 }
 
+/// It was told as a list that does not have the address.
+#[test]
+fn the_catalog_zone_is_no_list() {
+    let setup = setup();
+    let config = std::fs::read_to_string(setup.path("dnsbld.toml")).expect("it was written");
+    let config = config.replace("allow = ['own']", "allow = ['own']\ntransfer = ['127.0.0.1']");
+    let catalog = "[catalog-zone]\nname = 'catalog.test'\ntransfer = ['127.0.0.1']\n";
+    setup.write("dnsbld.toml", config + catalog);
+    let told = |folder: &std::path::Path, way: &[&str]| {
+        let arguments = [way, &["--config", "dnsbld.toml"]].concat();
+        for (key, code) in [("192.0.2.9", 1), ("192.0.2.8", 0), ("bad1.example", 1)] {
+            let (seen, told, _) = check(folder, &[&arguments[..], &[key]].concat(), "");
+            assert!(seen == code && !told.contains("catalog.test"), "{told}");
+        }
+    };
+    told(&setup.path(""), &["--offline"]);
+    let server = setup.start();
+    told(&server.path(""), &[]);
+}
+
 #[test]
 fn the_hash_is_that_of_the_name_as_it_is_sent() {
     let folder = crate::common::temp_dir();
