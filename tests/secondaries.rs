@@ -1,12 +1,14 @@
 //! Secondaries that are known by a key: they take zones and their changes signed, and are told of them.
 
-use crate::common::{Daemon, Process, Setup, Shown, dig, free_port, temp_dir, wait_until};
+use crate::common::{
+    Daemon, Process, Setup, Shown, dig, free_port, kdig, run, temp_dir, wait_until,
+};
 use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -30,6 +32,11 @@ impl Secondary {
     fn start(program: Program, addr: SocketAddr, primary: SocketAddr) -> Self {
         let folder = temp_dir();
         let (text, arguments) = program(addr, primary, folder.path());
+        Self::start_as(text, &arguments, addr, folder)
+    }
+
+    /// Starts it by this configuration in this folder.
+    fn start_as(text: String, arguments: &[&str], addr: SocketAddr, folder: TempDir) -> Self {
         let file = folder.path().join("secondary.conf");
         fs::write(&file, text).expect("the folder is ours");
         let mut command = Command::new(arguments[0]);
@@ -100,12 +107,16 @@ fn list(first: u32, count: u32) -> String {
 
 /// Serves `bl.example` to who has the key, and tells the secondary.
 fn primary(secondary: SocketAddr) -> Daemon {
-    let setup = Setup::new();
+    primary_with(Setup::new(), "", secondary)
+}
+
+/// The same in this folder, with these settings of the server.
+fn primary_with(setup: Setup, server: &str, secondary: SocketAddr) -> Daemon {
     setup.write("list", list(0, 2000));
     setup.write("secret", SECRET);
     fs::set_permissions(setup.path("secret"), Permissions::from_mode(0o600)).expect("it is ours");
     setup.configure(
-        "",
+        server,
         &format!(
             "[[key]]\nname = \"one.key\"\nsecret-file = \"secret\"\n\
              [[dataset]]\nname = \"list\"\ntype = \"ip4set\"\nfiles = [\"list\"]\nns = [\"ns.example\"]\n\
@@ -168,6 +179,98 @@ fn bind_follows_a_list_by_its_changes() {
 #[test]
 fn knot_follows_a_list_by_its_changes() {
     follows(knot);
+}
+
+/// A folder with a certificate for `dns.test`, and the settings of a server that has it at this address.
+fn with_tls(tls: SocketAddr) -> (Setup, String) {
+    let setup = Setup::new();
+    let mut openssl = Command::new("openssl");
+    openssl
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
+        .args(["-nodes", "-days", "2", "-keyout", "tls.key", "-out", "tls.crt"])
+        .args(["-subj", "/CN=dns.test", "-addext", "subjectAltName=DNS:dns.test"])
+        .current_dir(setup.path(""));
+    run(&mut openssl);
+    let settings =
+        format!("tls = {{ listen = [\"{tls}\"], certificate = \"tls.crt\", key = \"tls.key\" }}");
+    (setup, settings)
+}
+
+/// A secondary that knows of the primary's TLS alone (RFC 9103). `over_tls` changes its configuration: to a primary
+/// with TLS at this port, whose certificate lies in this file.
+fn follows_over_tls(program: Program, over_tls: fn(String, u16, &str) -> String) {
+    let [addr, tls] = [(); 2].map(|()| SocketAddr::from((Ipv4Addr::LOCALHOST, free_port())));
+    let (setup, settings) = with_tls(tls);
+    let daemon = primary_with(setup, &settings, addr);
+    let certificate = daemon.path("tls.crt").display().to_string();
+    let folder = temp_dir();
+    let (text, arguments) = program(addr, tls, folder.path());
+    let secondary =
+        Secondary::start_as(over_tls(text, tls.port(), &certificate), &arguments, addr, folder);
+    secondary.expect("1.0.0.10.bl.example A", &["127.0.0.2"], &daemon);
+    daemon.write("list", list(20, 2000));
+    secondary.expect("54.55.0.10.bl.example A", &["127.0.0.2"], &daemon);
+    secondary.expect("1.0.0.10.bl.example A", &[], &daemon);
+    let (whole, changes) = (sent(&daemon, &["serial"]), sent(&daemon, &["its changes since"]));
+    assert!(whole.len() > changes.len() && changes.len() == 1, "{}", daemon.log());
+    let key = format!("-y hmac-sha256:one.key:{SECRET}");
+    assert_eq!(records(daemon.addr(), &key), records(addr, ""), "what the secondary has");
+}
+
+#[test]
+fn bind_follows_a_list_over_tls() {
+    follows_over_tls(bind, |text, port, certificate| {
+        let from = format!("port {port} key one.key;");
+        let to = format!("port {port} key one.key tls \"primary\";");
+        let tls = format!(
+            "tls \"primary\" {{ ca-file \"{certificate}\"; remote-hostname \"dns.test\"; }};\n"
+        );
+        tls + &text.replace(&from, &to)
+    });
+}
+
+#[test]
+fn nsd_follows_a_list_over_tls() {
+    follows_over_tls(nsd, |text, port, certificate| {
+        let from = format!("request-xfr: 127.0.0.1@{port} one.key");
+        let text = text.replace(&from, &format!("{from} primary"));
+        let server = format!("server:\n tls-cert-bundle: \"{certificate}\"\n");
+        let tls = "tls-auth:\n name: primary\n auth-domain-name: dns.test\nkey:\n";
+        text.replacen("server:\n", &server, 1).replacen("key:\n", tls, 1)
+    });
+}
+
+/// kdig and BIND's dig name the protocol in the handshake (ALPN "dot"), which RFC 9103 section 7.1 asks for; who
+/// names none is served, too, and who names another one is not.
+#[test]
+fn a_zone_is_sent_over_tls() {
+    let [addr, tls] = [(); 2].map(|()| SocketAddr::from((Ipv4Addr::LOCALHOST, free_port())));
+    let (setup, settings) = with_tls(tls);
+    let daemon = primary_with(setup, &settings, addr);
+    let key = format!("-y hmac-sha256:one.key:{SECRET}");
+    let certificate = daemon.path("tls.crt").display().to_string();
+    let verified = format!("+tls-ca={certificate} +tls-hostname=dns.test");
+    let all = records(daemon.addr(), &key);
+    assert!(all.len() > 4000, "{} records", all.len());
+    assert_eq!(records(tls, &format!("{key} +tls {verified}")), all);
+    let by_kdig = kdig(tls, &format!("{key} +tls {verified} bl.example AXFR"));
+    let first = by_kdig.0.lines().filter(|line| line.starts_with("1.0.0.10.bl.example.")).count();
+    assert_eq!(first, 2, "A and TXT: {}", by_kdig.0);
+    let changes = kdig(tls, &format!("{key} +tls bl.example IXFR={}", daemon.serial("bl.example")));
+    assert!(changes.0.contains("1 messages, 1 records"), "{}", changes.0);
+    let refused = kdig(tls, "+tls bl.example AXFR");
+    assert!(refused.0.contains("Received 0 B"), "{}", refused.0);
+    for (protocol, is_served) in [("dot", true), ("", true), ("h2", false)] {
+        let mut openssl = Command::new("openssl");
+        openssl.args(["s_client", "-connect", &tls.to_string(), "-CAfile", &certificate]);
+        if !protocol.is_empty() {
+            openssl.args(["-alpn", protocol]);
+        }
+        let output = openssl.stdin(Stdio::null()).output().expect("it starts");
+        let shown = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(shown.contains("BEGIN CERTIFICATE"), is_served, "{protocol}: {shown}");
+        assert_eq!(shown.contains("ALPN protocol: dot"), protocol == "dot", "{shown}");
+    }
 }
 
 #[test]
