@@ -275,7 +275,8 @@ fn a_zone_is_sent_over_tls() {
 
 #[test]
 fn a_zone_is_for_who_has_its_key() {
-    let daemon = primary((Ipv4Addr::LOCALHOST, free_port()).into());
+    let log = "query-log = \"queries\"\nquery-log-flush = true";
+    let daemon = primary_with(Setup::new(), log, (Ipv4Addr::LOCALHOST, free_port()).into());
     let key = format!("-y hmac-sha256:one.key:{SECRET}");
     let shown = dig(daemon.addr(), &format!("{key} bl.example AXFR"));
     assert!(shown.0.contains("XFR size") && !shown.0.contains("verify"), "{shown:?}");
@@ -291,6 +292,25 @@ fn a_zone_is_for_who_has_its_key() {
     assert!(udp.0.contains(&serial.to_string()) && !udp.0.contains("127.0.0.2"), "{udp:?}");
     let current = dig(daemon.addr(), &format!("{key} bl.example IXFR={serial}"));
     assert!(current.0.contains("XFR size: 1 records"), "{current:?}");
+
+    // All of it is counted, and stands in the query log.
+    let mut stats = Command::new(env!("CARGO_BIN_EXE_dnsbld"));
+    stats.args(["stats", "--json", "--interval", "0"]).env("RUNTIME_DIRECTORY", daemon.path(""));
+    let stats = stats.output().expect("it runs").stdout;
+    let stats: serde_json::Value = serde_json::from_slice(&stats).expect("it is JSON");
+    let [axfr, ixfr] = ["axfr", "ixfr"].map(|kind| &stats["zones"][0]["transfers"][kind]);
+    let counts = |of: &serde_json::Value| ["sent", "refused"].map(|name| of[name].as_u64());
+    assert_eq!((counts(axfr), counts(ixfr)), ([Some(1), Some(2)], [Some(1), Some(0)]), "{stats}");
+    assert!(axfr["records"].as_u64() > Some(4000) && ixfr["records"] == 1, "{stats}");
+    let bytes = sent(&daemon, &["serial"]).into_iter().sum::<u64>();
+    let counted = [axfr, ixfr].iter().filter_map(|of| of["bytes"].as_u64()).sum::<u64>();
+    assert_eq!(counted, bytes, "{stats}");
+    let queries = fs::read_to_string(daemon.path("queries")).expect("there is one");
+    for (of, count) in
+        [("AXFR IN: NOERROR/", 1), ("AXFR IN: REFUSED/", 1), ("IXFR IN: NOERROR/", 2)]
+    {
+        assert_eq!(queries.matches(&format!("bl.example {of}")).count(), count, "{of}\n{queries}");
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::client::{Answer, Client};
 use super::print;
 use super::sample::{Sample, rate, scaled};
 use crate::daemon::request::ControlRequest;
-use crate::stats::report::{StatsReport, ZoneStats};
+use crate::stats::report::{StatsReport, TransferStats, ZoneStats};
 use crate::util::text::{age, counted, table};
 use clap::Args;
 use serde::Serialize;
@@ -126,6 +126,14 @@ impl Stats {
         for (quota, beyond) in report.quotas.iter().filter(|(_, beyond)| **beyond > 0) {
             let queries = counted(*beyond, "query", "queries");
             let _ = writeln!(out, "quota {quota}: {queries} beyond it");
+        }
+        for (kind, transfers) in &all.transfers {
+            let TransferStats { sent, unfinished, refused, bytes, .. } = *transfers;
+            let bytes = scaled(bytes as f64);
+            let _ = writeln!(
+                out,
+                "{kind}: {sent} sent, {unfinished} unfinished, {refused} refused; {bytes} bytes taken"
+            );
         }
         for (title, counts) in [
             ("answers", &all.rcodes),

@@ -203,6 +203,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, A: AnswerFn> Connection<S, A> {
     /// client has to take something.
     async fn send_zone(&mut self, mut transfer: Transfer) -> Result<(), End> {
         let (mut waited, mut taken) = (Duration::ZERO, 0);
+        let mut unlogged = true;
         loop {
             let (started, len) = (Instant::now(), self.output.len() as u64);
             self.flush().await?;
@@ -211,6 +212,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin, A: AnswerFn> Connection<S, A> {
                 return Err(End::Closed(Closed::Unread));
             }
             let Some(message) = transfer.next().await? else { return Ok(()) };
+            if std::mem::take(&mut unlogged) {
+                self.responder.log_transfer(transfer.query(), self.client, &message);
+            }
             let len = u16::try_from(message.len()).expect("the limit of messages");
             self.output.extend_from_slice(&len.to_be_bytes());
             self.output.extend_from_slice(&message);

@@ -101,4 +101,14 @@ impl<A: AnswerFn> StreamResponder<A> {
         take(&buffer[..len.min(MAX_MESSAGE)]);
         reply
     }
+    /// Logs a query for a zone by the first message of its transfer.
+    pub(super) fn log_transfer(&self, query: &[u8], peer: SocketAddr, first: &[u8]) {
+        let client = client_address(peer.ip());
+        let request = Request { query, client, transport: self.transport, now: unix_time() };
+        let outcome = Outcome::Respond(first.len());
+        self.recorder.log(&self.catalog.load(), &request, outcome, first, || Ends {
+            client: (client, peer.port()).into(),
+            server: self.address,
+        });
+    }
 }

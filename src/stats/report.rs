@@ -5,6 +5,7 @@ use super::top::TopReport;
 use crate::engine::{Figures, QueryType, Reason};
 use crate::status::{SCHEMA, Time};
 use crate::wire::Rcode;
+use crate::zone::{TransferFigures, TransferKind};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -58,6 +59,24 @@ pub struct ZoneStats {
     pub transports: BTreeMap<String, u64>,
     /// The A records that were sent by their value: some of the values, and `other`.
     pub values: BTreeMap<String, u64>,
+    /// The transfers by kind (`axfr`, `ixfr`), without kinds that never were.
+    #[serde(default)]
+    pub transfers: BTreeMap<String, TransferStats>,
+}
+
+/// The transfers of one kind.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct TransferStats {
+    /// Those that were sent to the end.
+    pub sent: u64,
+    /// Those whose secondary went away or was too slow.
+    pub unfinished: u64,
+    /// Those that were refused.
+    pub refused: u64,
+    /// The records that secondaries have taken.
+    pub records: u64,
+    /// The bytes of their messages.
+    pub bytes: u64,
 }
 
 impl StatsReport {
@@ -111,6 +130,7 @@ impl ZoneStats {
                 traffic.transports.iter().map(|(it, figures)| (it.name(), figures.all())).collect(),
             ),
             values: values.chain(others.map(|count| ("other".to_owned(), count))).collect(),
+            transfers: transfers(&traffic.transfers),
         }
     }
 
@@ -134,7 +154,31 @@ impl ZoneStats {
             types: both(self.types, &other.types),
             transports: both(self.transports, &other.transports),
             values: both(self.values, &other.values),
+            transfers: other.transfers.iter().fold(self.transfers, |mut all, (kind, stats)| {
+                all.entry(kind.clone()).or_default().add(stats);
+                all
+            }),
         }
+    }
+}
+
+/// The transfers of the kinds that there were.
+fn transfers(all: &[(TransferKind, TransferFigures)]) -> BTreeMap<String, TransferStats> {
+    let told = all.iter().filter(|(_, figures)| *figures != TransferFigures::default());
+    told.map(|(kind, figures)| {
+        let TransferFigures { sent, unfinished, refused, records, bytes } = *figures;
+        (kind.name().to_owned(), TransferStats { sent, unfinished, refused, records, bytes })
+    })
+    .collect()
+}
+
+impl TransferStats {
+    fn add(&mut self, other: &Self) {
+        self.sent += other.sent;
+        self.unfinished += other.unfinished;
+        self.refused += other.refused;
+        self.records += other.records;
+        self.bytes += other.bytes;
     }
 }
 
@@ -157,6 +201,10 @@ mod tests {
         zone.count_spared(0);
         zone.count_value(0, Ipv4Addr::new(127, 0, 0, 2));
         statistics.rest().count(0, QueryType::A, Reason::Refused, 20, 20);
+        let sent = TransferFigures { sent: 1, records: 4, bytes: 100, ..Default::default() };
+        zone.transfers().count(TransferKind::Whole, sent);
+        zone.transfers()
+            .count(TransferKind::Whole, TransferFigures { refused: 2, ..Default::default() });
         let mut traffic = statistics.traffic();
         traffic[0].values = Values { others: 3, ..traffic[0].values.clone() };
         let report =
@@ -167,6 +215,7 @@ mod tests {
             "name": "bl.example", "queries": 4, "listed": 1, "dropped": 1, "limited": 1, "spared": 1, "bytes_in": 86, "bytes_out": 190,
             "rcodes": {"NOERROR": 2, "NXDOMAIN": 1}, "types": {"A": 2, "TXT": 1, "unread": 1},
             "transports": {"udp": 3, "tcp": 1}, "values": {"127.0.0.2": 1, "other": 3},
+            "transfers": {"axfr": {"sent": 1, "unfinished": 0, "refused": 2, "records": 4, "bytes": 100}},
         });
         assert_eq!(json["zones"][0], want);
         assert_eq!(json["zones"][1]["name"], serde_json::Value::Null);
@@ -181,7 +230,7 @@ mod tests {
         }
         let all = report.all();
         assert_eq!((all.queries, all.listed, all.bytes_in), (5, 1, 106));
-        assert_eq!(all.rcodes["REFUSED"], 1);
+        assert_eq!((all.rcodes["REFUSED"], all.transfers["axfr"].bytes), (1, 100));
         assert_eq!((all.types["A"], all.limited, all.spared), (3, 1, 1));
     }
 }

@@ -4,7 +4,7 @@ use super::top::Tops;
 use super::{Histogram, Latency, Workers};
 use crate::engine::{Counters, Figures, MAX_VALUES, Reason, Transport, Values};
 use crate::wire::name::NameBuf;
-use crate::zone::{Overrides, QuotaCounts};
+use crate::zone::{Overrides, QuotaCounts, TransferFigures, TransferKind};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
@@ -53,6 +53,8 @@ pub struct Traffic {
     /// How many A records were sent, by value: at most [`MAX_VALUES`], the same ones whenever it is asked,
     /// and all others together.
     pub values: Values,
+    /// The transfers of each kind.
+    pub transfers: [(TransferKind, TransferFigures); TransferKind::ALL.len()],
 }
 
 impl Account {
@@ -80,7 +82,8 @@ impl Account {
             others += if is_told { 0 } else { *count };
             is_told
         });
-        Traffic { zone, transports, values: Values { counts, others } }
+        let transfers = self.counters.transfers().figures();
+        Traffic { zone, transports, values: Values { counts, others }, transfers }
     }
 }
 

@@ -34,7 +34,7 @@ use crate::tsig::{self, Proof, Signer};
 use crate::util::threads::{lower_priority, panic_message};
 use crate::wire::name::NameBuf;
 use crate::wire::{Class, Query, Rcode, Type};
-use crate::zone::{Unlisted, Zone, ZoneState};
+use crate::zone::{TransferFigures, Unlisted, Zone, ZoneState};
 use changes::{client_serial, send_changes};
 use journal::{Journal, Step};
 use message::{ExtendedError, MessageWriter, refusal};
@@ -49,6 +49,10 @@ use zone_records::{Stop, send};
 
 /// So many transfers are under way at one time: each has a thread.
 pub const AT_ONCE: usize = 8;
+
+/// One more.
+const REFUSED: TransferFigures =
+    TransferFigures { sent: 0, unfinished: 0, refused: 1, records: 0, bytes: 0 };
 
 /// The transfers of a server.
 #[derive(Clone)]
@@ -103,16 +107,18 @@ impl Transfers {
         let zone = catalog.zone(query.name).filter(|zone| !zone.transfer.is_off())?;
         let (serial, client) = (zone.soa.serial, request.client);
         let (apex, content_id) = (zone.apex.clone(), zone.content_id);
-        let about = About { zone: apex, content_id, serial, client, since: None };
+        let counts = zone.counters.transfers().clone();
+        let about = About { zone: apex, content_id, serial, client, since: None, counts };
         let signer = self.signer(catalog, request, &about)?;
         let key = signer.as_ref().map(|signer| signer.key().name());
         if !zone.transfer.admits(client, key) {
+            about.count(REFUSED);
             return None;
         }
         let changes = self.changes(zone, request.query, &query);
         let about = About { since: changes.as_ref().map(|changes| changes.since), ..about };
         let sink = Arc::clone(&self.teller.sink);
-        let (transfer, outbox) = Transfer::new(about.clone(), signer, sink);
+        let (transfer, outbox) = Transfer::new(request.query.to_vec(), about.clone(), signer, sink);
         let job = Job {
             catalog: Arc::clone(catalog),
             query: request.query.to_vec(),
@@ -240,7 +246,9 @@ impl Job {
 }
 
 impl Teller {
+    /// Counts a refusal, and tells of it if that is new.
     fn tell(&self, about: &About, refusal: TransferRefusal) {
+        about.count(REFUSED);
         let key = (about.zone.as_wire().to_vec(), refusal);
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if told.insert(key, about.content_id).is_none() {

@@ -4,6 +4,7 @@ use crate::event::{Event, EventSink, TransferOutcome};
 use crate::tsig::Signer;
 use crate::util::time::unix_time;
 use crate::wire::name::NameBuf;
+use crate::zone::{TransferCounts, TransferFigures, TransferKind};
 use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +18,7 @@ const WAITING: usize = 2;
 pub struct Transfer {
     pieces: mpsc::Receiver<Piece>,
     sink: Arc<dyn EventSink>,
+    query: Vec<u8>,
     about: About,
     started: Instant,
     /// What the client has taken.
@@ -36,6 +38,15 @@ pub(super) struct About {
     pub(super) client: IpAddr,
     /// The serial that the client has, if it is sent the changes since.
     pub(super) since: Option<u32>,
+    pub(super) counts: TransferCounts,
+}
+
+impl About {
+    /// Counts what came of it.
+    pub(super) fn count(&self, figures: TransferFigures) {
+        let kind = if self.since.is_some() { TransferKind::Changes } else { TransferKind::Whole };
+        self.counts.count(kind, figures);
+    }
 }
 
 #[derive(Clone, Copy, Default)]
@@ -65,6 +76,7 @@ enum Place {
 impl Transfer {
     /// One that gives what the outbox is given, signed if its client has signed.
     pub(super) fn new(
+        query: Vec<u8>,
         about: About,
         signer: Option<Signer>,
         sink: Arc<dyn EventSink>,
@@ -73,7 +85,12 @@ impl Transfer {
         let (taken, taking) = (Amount::default(), (Amount::default(), Place::Within));
         let started = Instant::now();
         let outbox = Outbox { sender, signer: Mutex::new(signer) };
-        (Self { pieces, sink, about, started, taken, taking, is_over: false }, outbox)
+        (Self { pieces, sink, query, about, started, taken, taking, is_over: false }, outbox)
+    }
+
+    /// The query that it answers.
+    pub fn query(&self) -> &[u8] {
+        &self.query
     }
 
     /// The next message, without a length prefix, once the client has taken the one before; `None` at the end.
@@ -98,14 +115,18 @@ impl Transfer {
 
 impl Drop for Transfer {
     fn drop(&mut self) {
+        // A refusal was told when it was made.
+        if self.taking.1 == Place::Refusal {
+            return;
+        }
+        let (Amount { records, bytes }, took) = (self.taken, self.started.elapsed());
+        let (sent, unfinished) = (u64::from(self.is_over), u64::from(!self.is_over));
+        let figures = TransferFigures { sent, unfinished, records, bytes, ..Default::default() };
+        self.about.count(figures);
         let About { zone, serial, client, since, .. } = self.about.clone();
-        let Amount { records, bytes } = self.taken;
-        let took = self.started.elapsed();
-        let outcome = match (self.taking.1, self.is_over) {
-            // It was told when it was made.
-            (Place::Refusal, _) => return,
-            (_, true) => TransferOutcome::Sent { serial, since, records, bytes, took },
-            (_, false) => TransferOutcome::Unfinished { records, took },
+        let outcome = match self.is_over {
+            true => TransferOutcome::Sent { serial, since, records, bytes, took },
+            false => TransferOutcome::Unfinished { records, took },
         };
         self.sink.emit(&Event::Transfer { zone, client, outcome });
     }

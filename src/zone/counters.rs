@@ -1,6 +1,7 @@
 //! What is counted of queries: by the zone they are for, by worker, by what they ask, and by why they got
 //! their answer.
 
+use super::TransferCounts;
 use crate::wire::{Rcode, Type};
 use std::collections::BTreeMap;
 use std::iter::Sum;
@@ -160,12 +161,15 @@ static BY_NUMBER: [QueryType; 257] = {
 };
 
 /// How many queries came for each type, how many were answered for each reason and with each A value, and
-/// the bytes of these queries and answers.
+/// the bytes of these queries and answers; and what became of transfers.
 ///
 /// There is a cell for each worker, which alone writes it; anybody may read. Clones count into the
 /// same cells, so that counts outlive the catalogs they were made with.
 #[derive(Clone, Debug, Default)]
-pub struct Counters(Arc<[Cell]>);
+pub struct Counters {
+    cells: Arc<[Cell]>,
+    transfers: TransferCounts,
+}
 
 /// Aligned so that no two workers share a cache line, nor two lines that are fetched together.
 #[derive(Debug, Default)]
@@ -182,7 +186,8 @@ struct Cell {
 impl Counters {
     /// Counters of that many workers, all at zero. Those of no worker, the default, count nothing.
     pub fn new(workers: usize) -> Self {
-        Self((0..workers).map(|_| Cell::default()).collect())
+        let cells = (0..workers).map(|_| Cell::default()).collect();
+        Self { cells, transfers: TransferCounts::default() }
     }
 
     /// Counts a query of `bytes_in` bytes that got an answer of `bytes_out`, 0 for none.
@@ -195,7 +200,7 @@ impl Counters {
         bytes_in: usize,
         bytes_out: usize,
     ) {
-        let Some(cell) = self.0.get(worker) else { return };
+        let Some(cell) = self.cells.get(worker) else { return };
         add(&cell.bytes_in, bytes_in as u64);
         add(&cell.bytes_out, bytes_out as u64);
         add(&cell.queries[reason as usize], 1);
@@ -204,7 +209,7 @@ impl Counters {
 
     /// Counts a query that a rate limit in a dry run let pass.
     pub(crate) fn count_spared(&self, worker: usize) {
-        if let Some(cell) = self.0.get(worker) {
+        if let Some(cell) = self.cells.get(worker) {
             add(&cell.spared, 1);
         }
     }
@@ -212,25 +217,30 @@ impl Counters {
     /// Counts an A record of an answer.
     #[inline(always)]
     pub(crate) fn count_value(&self, worker: usize, value: Ipv4Addr) {
-        if let Some(cell) = self.0.get(worker) {
+        if let Some(cell) = self.cells.get(worker) {
             cell.values.count(value.to_bits());
         }
     }
 
+    /// Where transfers are counted, which no worker is concerned with.
+    pub fn transfers(&self) -> &TransferCounts {
+        &self.transfers
+    }
+
     /// What all workers have counted by now.
     pub fn figures(&self) -> Figures {
-        self.figures_of(0..self.0.len())
+        self.figures_of(0..self.cells.len())
     }
 
     /// What these workers have counted by now.
     pub fn figures_of(&self, workers: Range<usize>) -> Figures {
-        self.0.get(workers).unwrap_or_default().iter().map(Cell::figures).sum()
+        self.cells.get(workers).unwrap_or_default().iter().map(Cell::figures).sum()
     }
 
     /// How many A records of each value all workers have counted by now.
     pub fn values(&self) -> Values {
         let mut sum = Values::default();
-        for cell in &*self.0 {
+        for cell in &*self.cells {
             cell.values.add_to(&mut sum);
         }
         sum

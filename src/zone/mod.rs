@@ -38,7 +38,7 @@ pub(crate) use rate_limit::{IP4_PREFIXES, IP6_PREFIXES, SECOND};
 pub use scoring::{Scoring, Threshold};
 pub use soa::{SOA_ROOM, SoaRecord};
 pub use subzones::{Subzone, Subzones};
-pub use transfer::TransferAccess;
+pub use transfer::{TransferAccess, TransferCounts, TransferFigures, TransferKind};
 
 use crate::wire::name::NameBuf;
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 use super::client::Http;
 use super::exposition::Families;
 use super::promtool;
-use crate::common::{Daemon, Setup, event, free_port, temp_dir, wait_until};
+use crate::common::{Daemon, Setup, dig, event, free_port, temp_dir, wait_until};
 use hickory_proto::rr::RecordType;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -35,6 +35,8 @@ pub(super) fn in_use() -> (Daemon, Http) {
         )
     };
     let datasets: String = ["list", "dated", "page"].map(dataset).concat();
+    let datasets = datasets
+        .replace("datasets = [\"list\"]\n", "datasets = [\"list\"]\ntransfer = [\"127.0.0.1\"]\n");
     let tables = format!(
         "[server.tls]\nlisten = [\"{tls}\"]\ncertificate = \"tls.pem\"\nkey = \"tls.key\"\n\
          [http]\nlisten = [\"{http}\"]\n[mirror]\ndir = \"mirror\"\n[[feed]]\n\
@@ -49,6 +51,7 @@ pub(super) fn in_use() -> (Daemon, Http) {
     server.expect_log(&[&event("snapshot-written", "dated")], super::LIMIT);
     server.expect_log(&[&event("snapshot-written", "list")], super::LIMIT);
     server.ask("1.2.0.192.list.example", RecordType::A);
+    assert!(dig(server.addr(), "list.example AXFR").0.contains("XFR size"));
     (server, Http(http))
 }
 

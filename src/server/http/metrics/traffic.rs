@@ -5,6 +5,7 @@ use super::{Exposition, Figure, Kind};
 use crate::engine::{Figures, QueryType, Reason};
 use crate::stats::{BUCKETS, Histogram, Traffic};
 use crate::wire::Rcode;
+use crate::zone::TransferFigures;
 use std::iter;
 
 /// The label of queries that belong to no zone.
@@ -17,6 +18,7 @@ pub(super) fn write(observation: &Observation, out: &mut Exposition) {
     quotas(observation, out);
     values(traffic, out);
     bytes(traffic, out);
+    transfers(traffic, out);
     times(&observation.times, out);
 }
 
@@ -136,6 +138,48 @@ fn bytes(traffic: &[Traffic], out: &mut Exposition) {
             for (transport, figures) in &zone_traffic.transports {
                 let labels = [("zone", &*zone), ("transport", transport.name())];
                 family.sample(&labels, bytes(figures));
+            }
+        }
+    }
+}
+
+/// Of zones that nobody has ever asked for, there is no sample.
+fn transfers(traffic: &[Traffic], out: &mut Exposition) {
+    let asked = |zone_traffic: &&Traffic| {
+        zone_traffic.transfers.iter().any(|(_, figures)| *figures != TransferFigures::default())
+    };
+    let help = "Transfers of zones to secondaries, by zone, kind and result.";
+    let mut family = out.family("dnsbld_transfers_total", Kind::Counter, help);
+    for zone_traffic in traffic.iter().filter(asked) {
+        let zone = zone(zone_traffic);
+        for (kind, figures) in zone_traffic.transfers {
+            let TransferFigures { sent, unfinished, refused, .. } = figures;
+            for (result, count) in
+                [("sent", sent), ("unfinished", unfinished), ("refused", refused)]
+            {
+                let labels = [("zone", &*zone), ("kind", kind.name()), ("result", result)];
+                family.sample(&labels, count);
+            }
+        }
+    }
+    let kinds: [Figure<TransferFigures, u64>; 2] = [
+        (
+            "dnsbld_transfer_records_total",
+            "Records that secondaries have taken, by zone and kind.",
+            |figures| figures.records,
+        ),
+        (
+            "dnsbld_transfer_bytes_total",
+            "Bytes of the messages that secondaries have taken, by zone and kind.",
+            |figures| figures.bytes,
+        ),
+    ];
+    for (name, help, of) in kinds {
+        let mut family = out.family(name, Kind::Counter, help);
+        for zone_traffic in traffic.iter().filter(asked) {
+            let zone = zone(zone_traffic);
+            for (kind, figures) in &zone_traffic.transfers {
+                family.sample(&[("zone", &*zone), ("kind", kind.name())], of(figures));
             }
         }
     }
