@@ -336,12 +336,20 @@ pub(super) struct Layers {
 
 impl Layers {
     pub(super) fn segments(&self) -> impl Iterator<Item = Range<u32>> {
-        let singles = self.singles.iter().map(|&single| {
+        let addresses = Overlay::new(self.singles(), self.runs.iter().copied());
+        Overlay::new(addresses, self.blocks.iter().copied())
+    }
+
+    /// All [segments](Self::segments), if there are single addresses only.
+    pub(super) fn only_singles(&self) -> Option<impl Iterator<Item = Range<u32>>> {
+        (self.runs.is_empty() && self.blocks.is_empty()).then(|| self.singles())
+    }
+
+    fn singles(&self) -> impl Iterator<Item = Range<u32>> {
+        self.singles.iter().map(|&single| {
             let address = (single >> 32) as u32;
             Range { start: address, end: address, answer: AnswerId(single as u32) }
-        });
-        let addresses = Overlay::new(singles, self.runs.iter().copied());
-        Overlay::new(addresses, self.blocks.iter().copied())
+        })
     }
 
     pub(super) fn memory(&self) -> usize {

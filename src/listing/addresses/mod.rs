@@ -60,9 +60,12 @@ impl Addresses4 {
     /// The segments of the listing: not joined, and with those that are excluded.
     fn segments(&self) -> impl Iterator<Item = Range<u32>> {
         match &self.0 {
-            Form4::Layers(layers) => OneOf::First(layers.segments()),
-            Form4::Set(set) => OneOf::Second(set.segments()),
-            Form4::Prefixes(prefixes) => OneOf::Third(prefixes.segments()),
+            Form4::Layers(layers) => match layers.only_singles() {
+                Some(singles) => OneOf::First(singles),
+                None => OneOf::Second(layers.segments()),
+            },
+            Form4::Set(set) => OneOf::Third(set.segments()),
+            Form4::Prefixes(prefixes) => OneOf::Fourth(prefixes.segments()),
         }
     }
 
@@ -120,7 +123,8 @@ impl Addresses6 {
         match &self.0 {
             Form6::Set(set) => OneOf::First(set.segments()),
             Form6::Prefixes(prefixes) => {
-                OneOf::<_, std::iter::Empty<_>, _>::Third(prefixes.segments())
+                type None = std::iter::Empty<Range<u128>>;
+                OneOf::<_, _, None, None>::Second(prefixes.segments())
             }
         }
     }
@@ -182,18 +186,20 @@ pub(super) fn renumber(
     }
 }
 
-/// One of up to three kinds of iterators.
-enum OneOf<A, B, C> {
+/// One of up to four kinds of iterators.
+enum OneOf<A, B, C, D> {
     First(A),
     Second(B),
     Third(C),
+    Fourth(D),
 }
 
-impl<T, A, B, C> Iterator for OneOf<A, B, C>
+impl<T, A, B, C, D> Iterator for OneOf<A, B, C, D>
 where
     A: Iterator<Item = T>,
     B: Iterator<Item = T>,
     C: Iterator<Item = T>,
+    D: Iterator<Item = T>,
 {
     type Item = T;
 
@@ -203,6 +209,7 @@ where
             Self::First(iter) => iter.next(),
             Self::Second(iter) => iter.next(),
             Self::Third(iter) => iter.next(),
+            Self::Fourth(iter) => iter.next(),
         }
     }
 }

@@ -13,6 +13,8 @@ pub(super) struct HashIndex {
     len: usize,
 }
 
+/// So many slots take 128 KiB.
+const LARGE: usize = 1 << 14;
 /// The number of slots that the first value makes.
 const FIRST: usize = 16;
 
@@ -49,6 +51,11 @@ impl HashIndex {
         }
         self.len += 1;
         place(&mut self.slots, u64::from(hash) << 32 | u64::from(number + 1));
+    }
+
+    /// True if it is seldom in the processor's cache as a whole.
+    pub(super) fn is_large(&self) -> bool {
+        self.slots.len() > LARGE
     }
 
     /// Each number with its hash, in any order.

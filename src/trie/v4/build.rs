@@ -160,6 +160,9 @@ impl Blocks {
         if gaps * 2 > pieces.len() {
             return AnswerId::NONE;
         }
+        if most_of_any(pieces) <= gaps {
+            return AnswerId::NONE;
+        }
         self.answers.clear();
         self.answers.extend(pieces.iter().map(|piece| piece.answer));
         self.answers.sort_unstable();
@@ -202,6 +205,15 @@ impl Blocks {
             }
         }
     }
+}
+
+/// How many of the listed pieces have one answer, at most.
+fn most_of_any(pieces: &[Piece]) -> usize {
+    let mut counts = [0; 256];
+    for piece in pieces.iter().filter(|piece| piece.answer.is_listed()) {
+        counts[piece.answer.0 as usize % 256] += 1;
+    }
+    counts.into_iter().max().unwrap_or(0)
 }
 
 /// Sets the bits from `first` to `last`.

@@ -18,7 +18,10 @@ impl Default for Singles {
 impl Singles {
     #[inline]
     pub(super) fn push(&mut self, address: u32, code: u32) {
-        self.extend(&[address], code);
+        match self {
+            Self::Mixed(mixed) => mixed.push(pair(address, code)),
+            Self::Alike { .. } => self.extend(&[address], code),
+        }
     }
 
     /// Adds addresses that all have this code.
