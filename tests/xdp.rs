@@ -360,6 +360,52 @@ fn what_is_no_query_for_us_goes_its_usual_way() {
     });
 }
 
+/// The header of a proxy that asks over UDP for this client (version 2 of the PROXY protocol, section 2.2).
+fn proxy_header(client: &str) -> Vec<u8> {
+    let client: IpAddr = client.parse().expect("an address");
+    let (family, addresses) = match client {
+        IpAddr::V4(client) => (0x12, [client.octets(); 2].concat()),
+        IpAddr::V6(client) => (0x22, [client.octets(); 2].concat()),
+    };
+    let signature = b"\r\n\r\n\0\r\nQUIT\n";
+    let length = addresses.len() as u8 + 4;
+    [&signature[..], &[0x21, family, 0, length], &addresses, &[0x30, 0x39, 0, 53]].concat()
+}
+
+/// A proxy says whom it asks for, and access lists see that client.
+#[test]
+fn the_client_of_a_proxy_is_seen_past_the_stack() {
+    sealed(|| {
+        linked(|| {
+            let settings = "xdp = ['server']\nproxies = ['10.9.0.2', 'fd09::2']";
+            let Some(daemon) = start(setup(settings)) else { return };
+            let before = of_stack();
+            for proxy in ["10.9.0.2", "fd09::2"] {
+                let socket = socket(proxy);
+                let ask = |client: &str| {
+                    let query = query(7, "9.2.0.192.closed.example", 1, false);
+                    socket.send(&[proxy_header(client), query].concat()).expect("a route");
+                    let mut buffer = [0; 512];
+                    let len = socket.recv(&mut buffer).ok()?;
+                    Some((buffer[3] & 15, is_listed(&buffer[..len])))
+                };
+                for client in ["10.9.0.9", "fd09::9"] {
+                    assert_eq!(ask(client), Some((0, true)), "{client} by {proxy}");
+                }
+                assert_eq!(ask("10.9.0.3"), Some((5, false)), "REFUSED by {proxy}");
+                socket.send(&query(7, "2.0.0.127.l.example", 1, false)).expect("a route");
+                socket.set_read_timeout(Some(Duration::from_millis(300))).expect("not zero");
+                assert!(
+                    socket.recv(&mut [0; 512]).is_err(),
+                    "{proxy} does not say whom it asks for"
+                );
+            }
+            assert_eq!(of_stack().0, before.0, "the sockets had some");
+            daemon.expect_log(&["event=\"proxy-header-missing\""], LIMIT);
+        });
+    });
+}
+
 #[test]
 fn answers_that_do_not_fit_the_device_leave_by_the_sockets() {
     sealed(|| {
