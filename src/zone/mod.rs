@@ -34,7 +34,7 @@ pub use overrides::Overrides;
 pub(crate) use overrides::{Overridden, SenderKey, Table};
 pub use quota::{Quota, QuotaAnswer, QuotaCounts, QuotaSubject};
 pub use rate_limit::RateLimit;
-pub(crate) use rate_limit::{IP4_PREFIXES, IP6_PREFIXES, SECOND};
+pub(crate) use rate_limit::{IP4_PREFIXES, IP6_PREFIXES, LENGTHS, SECOND};
 pub use scoring::{Scoring, Threshold};
 pub use soa::{SOA_ROOM, SoaRecord};
 pub use subzones::{Subzone, Subzones};

@@ -6,12 +6,15 @@ use std::net::IpAddr;
 /// The units of time in a second.
 pub(crate) const SECOND: u64 = 1 << 20;
 
-/// The prefixes that each have an allowance, the longest first: their lengths, and how many times the
-/// allowance of a single address they have.
-pub(crate) const IP4_PREFIXES: [(u32, u64); 4] = [(32, 1), (24, 32), (20, 256), (18, 768)];
+/// So many prefixes of a client each have an allowance: more of them cost each query more.
+pub(crate) const LENGTHS: usize = 3;
+
+/// These prefixes, the longest first: their lengths, and how many times the allowance of a single address they
+/// have.
+pub(crate) const IP4_PREFIXES: [(u32, u64); LENGTHS] = [(32, 1), (24, 32), (18, 768)];
 
 /// The same for IPv6.
-pub(crate) const IP6_PREFIXES: [(u32, u64); 4] = [(128, 1), (64, 2), (56, 3), (48, 4)];
+pub(crate) const IP6_PREFIXES: [(u32, u64); LENGTHS] = [(128, 1), (64, 2), (48, 4)];
 
 /// What one worker lets each prefix ask, as a leaky bucket (the generic cell rate algorithm of ATM): each
 /// query costs time, and a prefix may be ahead of the clock by `tolerance`.
@@ -20,9 +23,9 @@ pub(crate) const IP6_PREFIXES: [(u32, u64); 4] = [(128, 1), (64, 2), (56, 3), (4
 #[derive(Clone, Debug)]
 pub struct RateLimit {
     /// What a query costs each of [`IP4_PREFIXES`], in units of [`SECOND`].
-    pub(crate) ip4_costs: [u64; 4],
+    pub(crate) ip4_costs: [u64; LENGTHS],
     /// What a query costs each of [`IP6_PREFIXES`].
-    pub(crate) ip6_costs: [u64; 4],
+    pub(crate) ip6_costs: [u64; LENGTHS],
     /// How far a prefix may be ahead of the clock.
     pub(crate) tolerance: u64,
     /// Has queries beyond the limit counted, and answered all the same.
@@ -42,7 +45,8 @@ impl RateLimit {
     ) -> Self {
         let workers = workers.max(1) as u64;
         let cost = (SECOND * workers / u64::from(rate.max(1))).max(1);
-        let costs = |prefixes: [(u32, u64); 4]| prefixes.map(|(_, times)| (cost / times).max(1));
+        let costs =
+            |prefixes: [(u32, u64); LENGTHS]| prefixes.map(|(_, times)| (cost / times).max(1));
         // One query always fits.
         let tolerance = cost * (u64::from(burst) / workers).max(1);
         let exempt = exempt.into();

@@ -11,7 +11,7 @@ mod table;
 
 use super::cookie::Cookie;
 use super::{Request, Transport};
-use crate::zone::RateLimit;
+use crate::zone::{LENGTHS, RateLimit};
 use std::net::IpAddr;
 use table::Table;
 
@@ -35,12 +35,34 @@ impl Limiter {
         if source_is_proved(request, cookie) {
             return false;
         }
+        match (&mut self.table, request.client) {
+            (None, _) => self.look_closer(0, limit, request),
+            (Some(table), IpAddr::V4(client)) => {
+                match table.take_surely_ip4(limit, client.to_bits(), request.now) {
+                    LENGTHS => false,
+                    paid => self.look_closer(paid, limit, request),
+                }
+            }
+            (Some(_), IpAddr::V6(client)) => self.is_beyond_ip6(limit, request, client.to_bits()),
+        }
+    }
+
+    /// Apart, because it needs more registers.
+    #[inline(never)]
+    fn is_beyond_ip6(&mut self, limit: &RateLimit, request: &Request<'_>, client: u128) -> bool {
+        let Some(table) = &mut self.table else { return false };
+        match table.take_surely_ip6(limit, client, request.now) {
+            LENGTHS => false,
+            paid => self.look_closer(paid, limit, request),
+        }
+    }
+
+    /// Goes on where so many prefixes of the client have paid.
+    #[cold]
+    #[inline(never)]
+    fn look_closer(&mut self, paid: usize, limit: &RateLimit, request: &Request<'_>) -> bool {
         let table = self.table.get_or_insert_with(Table::new);
-        let is_within = match request.client {
-            IpAddr::V4(client) => table.take_ip4(limit, client.to_bits(), request.now),
-            IpAddr::V6(client) => table.take_ip6(limit, client.to_bits(), request.now),
-        };
-        !is_within && !limit.exempts(request.client)
+        !table.take_rest(paid, limit, request.client, request.now) && !limit.exempts(request.client)
     }
 }
 

@@ -2,11 +2,11 @@ use super::table::Table;
 use crate::engine::health::tests::health;
 use crate::engine::tests::{NOW, catalog, ip4, query, zone};
 use crate::engine::{Catalog, Outcome, Reason, Request, Transport, WorkerState, answer};
-use crate::zone::{IP4_PREFIXES, IP6_PREFIXES, RateLimit, SECOND, Zone};
+use crate::zone::{IP4_PREFIXES, IP6_PREFIXES, LENGTHS, RateLimit, SECOND, Zone};
 use hickory_proto::op::{Message, ResponseCode};
 use proptest::prelude::*;
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// With this key, no two prefixes of these tests share a bucket.
 const KEY: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -17,10 +17,11 @@ fn limit(rate: u32, burst: u32) -> RateLimit {
 }
 
 fn take(table: &mut Table, limit: &RateLimit, client: IpAddr, now: u64) -> bool {
-    match client {
-        IpAddr::V4(client) => table.take_ip4(limit, client.to_bits(), now),
-        IpAddr::V6(client) => table.take_ip6(limit, client.to_bits(), now),
-    }
+    let paid = match client {
+        IpAddr::V4(client) => table.take_surely_ip4(limit, client.to_bits(), now),
+        IpAddr::V6(client) => table.take_surely_ip6(limit, client.to_bits(), now),
+    };
+    paid == LENGTHS || table.take_rest(paid, limit, client, now)
 }
 
 /// The allowances of every prefix, each for itself, in the words of the documentation.
@@ -79,8 +80,8 @@ proptest! {
     fn no_query_makes_it_panic(key: u64, rate: u32, burst: u32, client: u128, now: [u64; 4]) {
         let (mut table, limit) = (Table::with_key(key), limit(rate, burst));
         for now in now {
-            table.take_ip4(&limit, client as u32, now);
-            table.take_ip6(&limit, client, now);
+            take(&mut table, &limit, Ipv4Addr::from_bits(client as u32).into(), now);
+            take(&mut table, &limit, Ipv6Addr::from_bits(client).into(), now);
         }
     }
 }
@@ -110,7 +111,9 @@ fn a_network_gets_more_than_an_address_and_no_more() {
             host = host.wrapping_mul(0x0019_660d).wrapping_add(0x3c6e_f35f);
             0xc633_0000 | host >> bits
         });
-        clients.filter(|&client| table.take_ip4(&limit, client, NOW)).count()
+        let mut answered =
+            |client: u32| take(&mut table, &limit, Ipv4Addr::from_bits(client).into(), NOW);
+        clients.filter(|&client| answered(client)).count()
     };
     assert_eq!(answered(24), 32 * 50);
     // The /18, in which the /24 lies, has been asked for already.
