@@ -276,6 +276,7 @@ impl Composer<'_> {
 pub(crate) fn shows_text(template: Template<'_>, vars: &Vars) -> bool {
     match template {
         Template::Whole(text) => has_text(text, vars),
+        Template::Pieces(_) if template.len() > 1 => true,
         Template::Pieces(_) => has_text(&template.whole(), vars),
     }
 }

@@ -1,16 +1,16 @@
 //! The fast path, which nearly every query takes: a usual question for a name below the apex of a zone
-//! of lists, which at most one dataset lists.
+//! of lists.
 //!
 //! It gives the bytes and the counts that the general path gives: tests compare both. Addresses need no
 //! copy of the name. The functions that are not inlined, and the lookups in them, keep what the query
 //! needs in registers (docs/decisions/011).
 
+pub(super) mod several;
+
 use super::admit::admits;
-use super::compose::shows_text;
-use super::text::{Ip4Text, Ip6Text, expand, expand_any, expand_quickly};
+use super::compose::has_text;
+use super::text::{Ip4Text, Ip6Text, KeyText, expand, expand_any, expand_quickly};
 use super::{Reason, Request, WorkerState};
-use crate::answer::AnswerId;
-use crate::listing::Template;
 use crate::wire::message::response::single::Room;
 use crate::wire::message::response::{RECORD_HEAD, Section, record_head};
 use crate::wire::name::{LowerName, write_usual_text};
@@ -21,7 +21,9 @@ use crate::zone::lookup::{Digest, Ip4, Ip6, Match, MatchedKey, Name, View, looku
 use crate::zone::{
     Catalog, CompiledZone, Counters, Dataset, HealthName, SimpleZone, Vars, ZoneMatch,
 };
+use several::Several;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 /// All that a query is answered with.
 pub(super) struct Attempt<'a, 'o> {
@@ -35,20 +37,36 @@ pub(super) struct Attempt<'a, 'o> {
     pub(super) reason: Reason,
 }
 
-/// The match of a key that at most one dataset lists; with several it has no answer.
-type SingleMatch<'a> = Option<Match<'a>>;
-
-/// The sink of the lookup.
-#[inline(always)]
-fn keep<'a>(only: &mut SingleMatch<'a>, found: Match<'a>) {
-    let answer = if only.is_none() { found.answer } else { AnswerId::NONE };
-    *only = Some(Match { answer, ..found });
+/// The name asked, relative to the zone, and room for what texts call the key.
+struct Key<'s> {
+    name: &'s LowerName,
+    text: &'s mut KeyText,
 }
 
-/// True if an allow list has the key.
-#[inline(always)]
-fn is_allowed(only: SingleMatch<'_>) -> bool {
-    only.is_some_and(|only| only.allowed_by.is_some())
+/// What lists a key.
+#[derive(Clone, Copy, Default)]
+struct Matches<'a> {
+    /// The first match.
+    first: Option<Match<'a>>,
+    /// The number of matches if there are more, or else 0: all of them are in [`Several`] then.
+    several: usize,
+}
+
+impl<'a> Matches<'a> {
+    /// The sink of the lookup.
+    #[inline(always)]
+    fn add(&mut self, found: Match<'a>, datasets: &[Arc<Dataset>], several: &mut Several) {
+        match self.first {
+            None => self.first = Some(found),
+            Some(first) => self.several = several.add(self.several, &first, &found, datasets),
+        }
+    }
+
+    /// True if an allow list has the key.
+    #[inline(always)]
+    fn is_allowed(&self) -> bool {
+        self.first.is_some_and(|first| first.allowed_by.is_some())
+    }
 }
 
 impl<'a> Attempt<'a, '_> {
@@ -74,9 +92,11 @@ impl<'a> Attempt<'a, '_> {
         if TestPoint::of_ip4(address).is_some() && zone.test_points {
             return None;
         }
-        let mut only = None;
-        lookup(&zone.datasets, &zone.allow, None, &Ip4(address), |found| keep(&mut only, found));
-        self.reply(zone, HEADER + len, false, only, move |_, template, vars, room| {
+        let mut matches = Matches::default();
+        lookup(&zone.datasets, &zone.allow, None, &Ip4(address), |found| {
+            matches.add(found, &zone.datasets, &mut self.state.several)
+        });
+        self.reply(zone, HEADER + len, false, matches, move |_, template, vars, room| {
             expand(template, vars, Ip4Text::new(address).bytes(), room)
         })
     }
@@ -93,9 +113,11 @@ impl<'a> Attempt<'a, '_> {
         if TestPoint::of_ip6(address).is_some() && zone.test_points {
             return None;
         }
-        let mut only = None;
-        lookup(&zone.datasets, &zone.allow, None, &Ip6(address), |found| keep(&mut only, found));
-        self.reply(zone, HEADER + NIBBLES, false, only, |_, template, vars, room| {
+        let mut matches = Matches::default();
+        lookup(&zone.datasets, &zone.allow, None, &Ip6(address), |found| {
+            matches.add(found, &zone.datasets, &mut self.state.several)
+        });
+        self.reply(zone, HEADER + NIBBLES, false, matches, |_, template, vars, room| {
             expand(template, vars, Ip6Text::new(address).bytes(), room)
         })
     }
@@ -151,31 +173,35 @@ impl<'a> Attempt<'a, '_> {
         if name.labels() == 1 && zone.has_own_names {
             return self.by_any_key(zone, apex);
         }
-        let (mut only, probe) = (None, Name::new(name));
-        let found =
-            lookup(&zone.datasets, &zone.allow, None, &probe, |found| keep(&mut only, found));
-        let exists = found.empty_non_terminal || is_allowed(only) && exists_below(zone, name);
-        let listed = match only {
+        let mut matches = Matches::default();
+        let probe = Name::new(name);
+        let found = lookup(&zone.datasets, &zone.allow, None, &probe, |found| {
+            matches.add(found, &zone.datasets, &mut self.state.several)
+        });
+        let exists = found.empty_non_terminal || matches.is_allowed() && exists_below(zone, name);
+        let listed = match matches.first {
             Some(Match { key: MatchedKey::Name { listed, .. }, .. }) => listed,
             _ => 0,
         };
-        self.reply(zone, apex, exists, only, move |state, template, vars, room| {
-            expand_name(state, listed, template, vars, room)
+        self.reply(zone, apex, exists, matches, move |key, template, vars, room| {
+            expand_name(key, listed, template, vars, room)
         })
     }
 
     /// Answers a query for a hash where nothing else is listed.
     #[inline(never)]
     fn by_digest(&mut self, zone: &'a CompiledZone, apex: usize) -> Option<usize> {
-        let mut only = None;
+        let mut matches = Matches::default();
         if let Some(digest) = Digest::new(&Name::new(&self.state.name)) {
             if zone.has_own_names && !digest.has_digits() {
                 return self.by_any_key(zone, apex);
             }
-            lookup(&zone.datasets, &zone.allow, None, &digest, |found| keep(&mut only, found));
+            lookup(&zone.datasets, &zone.allow, None, &digest, |found| {
+                matches.add(found, &zone.datasets, &mut self.state.several)
+            });
         }
-        self.reply(zone, apex, false, only, |state, template, vars, room| {
-            expand_name(state, 1, template, vars, room)
+        self.reply(zone, apex, false, matches, |key, template, vars, room| {
+            expand_name(key, 1, template, vars, room)
         })
     }
 
@@ -186,12 +212,13 @@ impl<'a> Attempt<'a, '_> {
         if view.test_point.is_some() || HealthName::of(&self.state.name).is_some() {
             return None;
         }
-        let mut only = None;
-        let found = view.lookup(|found| keep(&mut only, found));
-        let is_unlisted = only.is_none() || is_allowed(only);
+        let mut matches = Matches::default();
+        let found =
+            view.lookup(|found| matches.add(found, &zone.datasets, &mut self.state.several));
+        let is_unlisted = matches.first.is_none() || matches.is_allowed();
         let exists = is_unlisted && (found.empty_non_terminal || view.exists(found.listed));
-        self.reply(zone, apex, exists, only, |state, template, vars, room| {
-            expand(template, vars, only?.key.text(&state.name, &mut state.key_text), room)
+        self.reply(zone, apex, exists, matches, |key, template, vars, room| {
+            expand(template, vars, matches.first?.key.text(key.name, key.text), room)
         })
     }
 
@@ -203,25 +230,32 @@ impl<'a> Attempt<'a, '_> {
         zone: &'a CompiledZone,
         apex: usize,
         exists: bool,
-        only: SingleMatch<'_>,
-        text: impl FnOnce(&mut WorkerState, &[u8], &Vars, &mut [u8]) -> Option<usize>,
+        matches: Matches<'_>,
+        text: impl FnOnce(Key<'_>, &[u8], &Vars, &mut [u8]) -> Option<usize>,
     ) -> Option<usize> {
-        let (reason, len) = match only {
+        let Matches { first, several } = matches;
+        let (reason, len) = match first {
             None if exists => (Reason::NoData, self.negative(zone, apex, Rcode::NoError)?),
             None => (Reason::NxDomain, self.negative(zone, apex, Rcode::NxDomain)?),
             Some(Match { allowed_by: Some(allow), .. }) => {
-                self.overridden(zone, apex, exists, only?, allow)?
+                if several > 0 {
+                    return None;
+                }
+                self.overridden(zone, apex, exists, first?, allow)?
             }
             // The NS records stand behind the answer.
             Some(_) if zone.shows_ns => return None,
+            Some(_) if several > 0 => self.several(zone, apex, several)?,
             Some(Match { dataset, answer, .. }) => {
-                let (a, template) = dataset.answers.only_value(answer)?;
-                match self.question.qtype {
-                    Type::A => (Reason::Answered, self.a(zone, dataset, a)?),
-                    Type::TXT if shows_text(template, &dataset.vars) => {
-                        (Reason::Answered, self.txt(dataset, template, text)?)
-                    }
-                    _ => (Reason::NoData, self.negative(zone, apex, Rcode::NoError)?),
+                let (a, stored) = dataset.answers.only_stored(answer)?;
+                let len = match self.question.qtype {
+                    Type::A => Some(self.a(zone, dataset, a)?),
+                    Type::TXT => self.txt(dataset, stored, text)?,
+                    _ => None,
+                };
+                match len {
+                    Some(len) => (Reason::Answered, len),
+                    None => (Reason::NoData, self.negative(zone, apex, Rcode::NoError)?),
                 }
             }
         };
@@ -240,9 +274,6 @@ impl<'a> Attempt<'a, '_> {
         found: Match<'_>,
         allow: &Dataset,
     ) -> Option<(Reason, usize)> {
-        if found.answer == AnswerId::NONE {
-            return None;
-        }
         let (reason, rcode) = match exists {
             true => (Reason::NoData, Rcode::NoError),
             false => (Reason::NxDomain, Rcode::NxDomain),
@@ -257,7 +288,7 @@ impl<'a> Attempt<'a, '_> {
     #[inline(always)]
     fn a(&mut self, zone: &CompiledZone, dataset: &Dataset, a: Ipv4Addr) -> Option<usize> {
         let question = self.question;
-        let room: &mut [u8; RECORD_HEAD + 4] = question.room(self.out)?;
+        let room: &mut [u8; RECORD_HEAD + 4] = question.room(self.out, 0)?;
         let head = record_head(HEADER, Type::A, Class::IN, dataset.ttl, 4);
         room[..RECORD_HEAD].copy_from_slice(&head);
         room[RECORD_HEAD..].copy_from_slice(&a.octets());
@@ -266,35 +297,34 @@ impl<'a> Attempt<'a, '_> {
         Some(len)
     }
 
+    /// The inner `None`: there is no text.
     #[inline(always)]
     fn txt(
         &mut self,
         dataset: &Dataset,
-        template: Template<'_>,
-        text: impl FnOnce(&mut WorkerState, &[u8], &Vars, &mut [u8]) -> Option<usize>,
-    ) -> Option<usize> {
-        // One character-string (RFC 1035 section 3.3).
-        let room: &mut [u8; RECORD_HEAD + 256] = self.question.room(self.out)?;
-        let mut pieces = match template {
-            Template::Whole(_) => Vec::new(),
-            Template::Pieces(_) => std::mem::take(&mut self.state.template),
-        };
-        let whole = template.join(&mut pieces);
-        let len = text(self.state, whole, &dataset.vars, &mut room[RECORD_HEAD + 1..]);
-        if pieces.capacity() > 0 {
-            self.state.template = pieces;
+        stored: &[u8],
+        text: impl FnOnce(Key<'_>, &[u8], &Vars, &mut [u8]) -> Option<usize>,
+    ) -> Option<Option<usize>> {
+        let WorkerState { name, key_text, template: pieces, .. } = &mut *self.state;
+        let template = dataset.answers.template(stored).join(pieces);
+        if !has_text(template, &dataset.vars) {
+            return Some(None);
         }
-        let len = len?;
+        // One character-string (RFC 1035 section 3.3).
+        let room: &mut [u8; RECORD_HEAD + 256] = self.question.room(self.out, 0)?;
+        let key = Key { name, text: key_text };
+        let len = text(key, template, &dataset.vars, &mut room[RECORD_HEAD + 1..])?;
         let head = record_head(HEADER, Type::TXT, Class::IN, dataset.ttl, len as u16 + 1);
         room[..RECORD_HEAD].copy_from_slice(&head);
         room[RECORD_HEAD] = len as u8;
-        self.question.finish(self.out, RECORD_HEAD + 1 + len, Rcode::NoError, Section::Answer)
+        let size = RECORD_HEAD + 1 + len;
+        Some(Some(self.question.finish(self.out, size, Rcode::NoError, Section::Answer)?))
     }
 
     #[inline(always)]
     fn negative(&mut self, zone: &CompiledZone, apex: usize, rcode: Rcode) -> Option<usize> {
         let question = self.question;
-        let size = zone.soa.write(apex, question.room(self.out)?);
+        let size = zone.soa.write(apex, question.room(self.out, 0)?);
         question.finish(self.out, size, rcode, Section::Authority)
     }
 
@@ -309,16 +339,16 @@ impl<'a> Attempt<'a, '_> {
 /// Writes out a template for the name of the query that has this many labels before the apex.
 #[inline(always)]
 fn expand_name(
-    state: &mut WorkerState,
+    key: Key<'_>,
     listed: u8,
     template: &[u8],
     vars: &Vars,
     room: &mut [u8],
 ) -> Option<usize> {
-    let key = state.name.labels_before(listed, 0);
-    let write = |room: &mut [u8]| write_usual_text(key, room);
+    let labels = key.name.labels_before(listed, 0);
+    let write = |room: &mut [u8]| write_usual_text(labels, room);
     match expand_quickly(template, vars, write, room) {
-        None => expand_any(template, vars, state.key_text.name(key), room),
+        None => expand_any(template, vars, key.text.name(labels), room),
         len => len,
     }
 }

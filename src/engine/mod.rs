@@ -113,6 +113,7 @@ pub struct WorkerState {
     template: Vec<u8>,
     distinct: distinct::Distinct,
     key_text: text::KeyText,
+    several: fast::several::Several,
     limiter: Limiter,
     worker: usize,
     /// The number of the zone asked last.

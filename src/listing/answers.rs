@@ -167,10 +167,10 @@ impl Answers {
         self.answers.is_empty()
     }
 
-    /// The A record and the template of the only value that the answer with this number has, whatever its
-    /// gate.
+    /// The A record of the only value that the answer with this number has, whatever its gate, and its
+    /// [template](Self::template) as it is stored.
     #[inline]
-    pub fn only_value(&self, id: AnswerId) -> Option<(Ipv4Addr, Template<'_>)> {
+    pub fn only_stored(&self, id: AnswerId) -> Option<(Ipv4Addr, &[u8])> {
         let value = if self.are_alike() {
             id.0.checked_sub(1)?
         } else {
@@ -182,8 +182,13 @@ impl Answers {
         } as usize;
         let &[a, end] = self.values.get(value)?;
         let start = value.checked_sub(1).map_or(0, |before| self.values[before][1]);
-        let stored = self.texts.get(start as usize..end as usize)?;
-        Some((a.into(), self.affixes.template(stored)))
+        Some((a.into(), self.texts.get(start as usize..end as usize)?))
+    }
+
+    /// The template that is stored so.
+    #[inline]
+    pub fn template<'a>(&'a self, stored: &'a [u8]) -> Template<'a> {
+        self.affixes.template(stored)
     }
 
     /// The number of distinct answers.

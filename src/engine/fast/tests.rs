@@ -15,9 +15,9 @@ use proptest::prelude::*;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-/// A dataset of few keys, so that questions meet them.
-fn any_dataset() -> impl Strategy<Value = Dataset> {
-    let value = prop::sample::select(vec![
+/// What a line has behind its key.
+fn any_value() -> impl Strategy<Value = &'static str> + Clone {
+    prop::sample::select(vec![
         "",
         " :2:see $",
         " :3:=own $$ text",
@@ -25,19 +25,47 @@ fn any_dataset() -> impl Strategy<Value = Dataset> {
         " :5:$1 of $2",
         " :6:long $ $0$0$0",
         " :7:$0$0$0$0$0$0$0$",
-    ]);
-    let key4 = "[12]\\.[0-2]\\.[0-2]\\.[0-2](/(8|16|24|31))?|127\\.0\\.0\\.[12]|0\\.0\\.0\\.0/8";
-    let key6 = "200[12]:[0-2]00::[0-2](/(16|32|64))?|::ffff:7f00:[12]|::/96|2002:102:3::/48";
-    let names =
-        "\\.?([ab]\\.|\\*\\.)?([ab1]\\.)?(test|invalid|com|2\\.1)|1\\.0\\.0\\.127|\\.?(127|0)";
-    let digests = "0{14}[01][abAB]";
-    let head = prop::sample::select(vec![
+    ])
+}
+
+/// The lines before all others.
+fn any_head() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
         "",
         "$1 one\n$0 0123456789012345678901234567890123456789\n",
         "$=base $= of $\n:2:default $\n",
         ":9:default\n$TTL 77\n",
         ":9:\n",
-    ]);
+    ])
+}
+
+/// Lists that all have the same keys.
+fn stacked_datasets() -> impl Strategy<Value = Vec<Dataset>> {
+    let keys = prop::sample::select(vec![(Kind::Ip4Trie, "1/8"), (Kind::Dnset, ".test")]);
+    let lists = prop::collection::vec((any_head(), any_value()), 2..7);
+    (keys, lists).prop_map(|((kind, key), lists)| {
+        let list = |(head, value)| dataset(kind, &format!("{head}{key}{value}\n"));
+        lists.into_iter().map(list).collect()
+    })
+}
+
+/// A dataset with so many texts that they share their affixes.
+fn many_texts() -> Dataset {
+    let text = (0..27).map(|n| {
+        let (a, b, c) = (n / 9, n / 3 % 3, n % 3);
+        format!("1.{a}.{b}.{c} :2:Evidence: https://bl.test/case/{n} of $\n")
+    });
+    dataset(Kind::Ip4Set, &text.collect::<String>())
+}
+
+/// A dataset of few keys, so that questions meet them.
+fn any_dataset() -> impl Strategy<Value = Dataset> {
+    let value = any_value();
+    let key4 = "[12]\\.[0-2]\\.[0-2]\\.[0-2](/(8|16|24|31))?|127\\.0\\.0\\.[12]|0\\.0\\.0\\.0/8";
+    let key6 = "200[12]:[0-2]00::[0-2](/(16|32|64))?|::ffff:7f00:[12]|::/96|2002:102:3::/48";
+    let names =
+        "\\.?([ab]\\.|\\*\\.)?([ab1]\\.)?(test|invalid|com|2\\.1)|1\\.0\\.0\\.127|\\.?(127|0)";
+    let digests = "0{14}[01][abAB]";
     let lines = |key: &'static str| {
         prop::collection::vec((any::<bool>(), key, value.clone()), 0..6).prop_map(|lines| {
             let line = |(not, key, value): &(bool, String, &str)| match not {
@@ -55,7 +83,7 @@ fn any_dataset() -> impl Strategy<Value = Dataset> {
         3 => (Just(Kind::Dnset), lines(names)),
         3 => (Just(Kind::Hashset), lines(digests)),
     ];
-    (kinds, head, any::<bool>()).prop_map(|((kind, lines), head, hides)| {
+    (kinds, any_head(), any::<bool>()).prop_map(|((kind, lines), head, hides)| {
         let text = format!("{head}{lines}");
         Dataset { hides_empty_non_terminals: hides, ..dataset(kind, &text) }
     })
@@ -83,7 +111,12 @@ fn any_zone(apex: &'static str) -> impl Strategy<Value = Zone> {
         Just(Vec::new()),
         prop::collection::vec(any_dataset().prop_map(Arc::new), 1..3),
     ];
-    (prop::collection::vec(any_dataset(), 1..4), allow, any_acl(), flags, expires).prop_map(
+    let datasets = prop_oneof![
+        1 => (0..3_usize).prop_map(|more| (0..=more).map(|_| many_texts()).collect()),
+        3 => prop::collection::vec(any_dataset(), 1..4),
+        1 => stacked_datasets(),
+    ];
+    (datasets, allow, any_acl(), flags, expires).prop_map(
         move |(datasets, allow, acl, (test_points, minimal_answers, explicit), expires)| {
             let zone = zone(apex, datasets);
             let mut zone = Zone { allow, acl, test_points, minimal_answers, expires, ..zone };
@@ -250,6 +283,10 @@ fn usual_queries_take_the_fast_path() {
         Zone { allow: allow(Kind::Dnset, ".com\n"), acl: acl.clone(), ..names("dn.allow") },
         zone("hash.test", vec![dataset(Kind::Hashset, "00000000000000aa\n")]),
         zone("six.test", vec![dataset(Kind::Ip6Trie, "2001:db8::/32\n")]),
+        zone(
+            "stack.test",
+            (2..6).map(|a| dataset(Kind::Ip4Set, &format!(":{a}:see $\n1.2.3.4\n"))).collect(),
+        ),
         zone("all.test", vec![dataset(Kind::Ip4Set, text), dataset(Kind::Dnset, "a.com\n")]),
     ])
     .with_acl(acl);
@@ -259,6 +296,7 @@ fn usual_queries_take_the_fast_path() {
         (Way::Ip4, "255.3.200.10.BL.Test"),
         (Way::Ip4, "40.3.2.1.allow.test"),
         (Way::Ip4, "40.3.2.1.acl.test"),
+        (Way::Ip4, "4.3.2.1.stack.test"),
         (Way::Name, "4.3.2.1.bl.test"),
         (Way::Name, "4.3.2.1.allow.test"),
         (Way::Name, "2.1.bl.test"),

@@ -5,6 +5,12 @@ fn a(last: u8) -> Ipv4Addr {
     Ipv4Addr::new(127, 0, 0, last)
 }
 
+/// The A record and the template of the only value of an answer.
+pub(super) fn only_value(answers: &Answers, id: AnswerId) -> Option<(Ipv4Addr, Template<'_>)> {
+    let (a, stored) = answers.only_stored(id)?;
+    Some((a, answers.template(stored)))
+}
+
 #[test]
 fn equal_values_and_answers_share_a_number() {
     let mut builder = AnswersBuilder::default();
@@ -49,11 +55,11 @@ fn answers_with_one_value_each_are_found_by_their_numbers() {
     assert!(answers.are_alike());
     for (id, n) in used.iter().zip([4, 2, 5]) {
         let id = new.get(*id);
-        assert_eq!(answers.only_value(id), Some((a(n), Template::Whole(&[n]))));
+        assert_eq!(only_value(&answers, id), Some((a(n), Template::Whole(&[n]))));
         assert_eq!(answers.get(id).values().next().unwrap().a, a(n));
     }
     for none in [AnswerId::NONE, AnswerId(4)] {
-        assert_eq!(answers.only_value(none), None);
+        assert_eq!(only_value(&answers, none), None);
         assert_eq!(answers.get(none).values().len(), 0);
     }
     assert!(answers.is_canonical());
@@ -82,9 +88,9 @@ fn only_used_answers_are_kept_in_the_order_of_use() {
     assert!(answers.has_gates());
     assert_eq!(answers.get(AnswerId(2)).values().next().unwrap().gate, None);
     assert_eq!(answers.get(AnswerId(3)).values().len(), 0);
-    assert_eq!(answers.only_value(AnswerId(1)), None, "it has two");
-    assert_eq!(answers.only_value(AnswerId(2)), Some((a(3), Template::Whole(&[3]))));
-    assert_eq!(answers.only_value(AnswerId(3)), None);
+    assert_eq!(only_value(&answers, AnswerId(1)), None, "it has two");
+    assert_eq!(only_value(&answers, AnswerId(2)), Some((a(3), Template::Whole(&[3]))));
+    assert_eq!(only_value(&answers, AnswerId(3)), None);
     assert_eq!(answers.get(AnswerId::NONE).values().len(), 0);
     assert!(answers.is_canonical());
     for broken in [

@@ -1,3 +1,4 @@
+use super::super::tests::only_value;
 use super::super::texts::FEW;
 use super::super::{Answers, AnswersBuilder};
 use super::*;
@@ -86,7 +87,7 @@ proptest! {
         let are_shared = wanted.len() > FEW && pairs.len() <= MOST_PAIRS;
         prop_assert_eq!(one.affixes.ends.len(), if are_shared { pairs.len() } else { 0 });
         for ((a, text), id) in wanted.into_iter().zip(1..) {
-            let (its_a, its_text) = one.only_value(AnswerId(id)).unwrap();
+            let (its_a, its_text) = only_value(&one, AnswerId(id)).unwrap();
             prop_assert_eq!(its_a.octets()[3], *a);
             prop_assert_eq!(its_text, Template::Whole(text));
             prop_assert_eq!(&*its_text.whole(), &text[..]);

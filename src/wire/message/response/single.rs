@@ -1,4 +1,4 @@
-//! Writes a response of one record at most at one go.
+//! Writes a response of a few records of one type at one go.
 
 use super::{OPT_SIZE, Section, close_header, opt_record};
 use crate::wire::copy::copy;
@@ -9,13 +9,17 @@ use crate::wire::{CLASSIC_UDP, HEADER, MAX_UDP, Rcode};
 /// for the end.
 pub type Room = [u8; MAX_UDP];
 
-/// A response of the question and at most one record, small enough for every client: what
+/// A response of the question and a few records, small enough for every client: what
 /// [`ResponseWriter`](super::ResponseWriter) writes, without its bookkeeping.
 impl ParsedQuestion<'_> {
-    /// Where the record goes, behind the question.
+    /// Where a record goes, behind the question and `size` bytes of records.
     #[inline(always)]
-    pub fn room<'o, const N: usize>(&self, out: &'o mut Room) -> Option<&'o mut [u8; N]> {
-        out.get_mut(self.bytes.len()..)?.first_chunk_mut()
+    pub fn room<'o, const N: usize>(
+        &self,
+        out: &'o mut Room,
+        size: usize,
+    ) -> Option<&'o mut [u8; N]> {
+        out.get_mut(self.bytes.len() + size..)?.first_chunk_mut()
     }
 
     /// Writes all but the record, which is in its place and has `size` bytes, and gives the length of
@@ -33,6 +37,12 @@ impl ParsedQuestion<'_> {
             Section::Authority => 1 << 16,
         };
         self.close(out, size, rcode, 0x04, count)
+    }
+
+    /// The same for `count` records of the answer, which have `size` bytes together.
+    #[inline(always)]
+    pub fn finish_answers(self, out: &mut Room, size: usize, count: usize) -> Option<usize> {
+        self.close(out, size, Rcode::NoError, 0x04, (count as u64) << 32)
     }
 
     /// Writes a response without a record and without authority.
