@@ -45,7 +45,7 @@ impl Score<'_> {
     /// Writes the reasons, the strongest first, and of each the list, its weight, and its first text: as much of
     /// that as a text can have.
     fn reasons(&self, composer: &Composer<'_>, state: &mut WorkerState) {
-        let WorkerState { name, text, key_text, .. } = state;
+        let WorkerState { name, text, template: pieces, key_text, .. } = state;
         text.clear();
         for (number, found) in composer.matches.iter().enumerate() {
             let (set, weight) = (found.dataset, self.scoring.weight(found.dataset));
@@ -56,7 +56,8 @@ impl Score<'_> {
             let mut values = found.answer().values_for(composer.asker);
             if let Some(value) = values.find(|value| shows_text(value.text, &set.vars)) {
                 text.push(b": ");
-                text.append(&value.text.whole(), &set.vars, found.key.text(name, key_text));
+                let template = value.text.join(pieces);
+                text.append(template, &set.vars, found.key.text(name, key_text));
             }
         }
     }

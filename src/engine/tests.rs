@@ -5,9 +5,10 @@ mod messages;
 mod quotas;
 
 use super::*;
+use crate::answer::AnswerId;
 use crate::listing::names::{NamesBuilder, Scope};
 use crate::listing::records::RecordsBuilder;
-use crate::listing::{AnswersBuilder, Gate, Range};
+use crate::listing::{AnswersBuilder, Gate, Range, Template};
 use crate::trie::{Trie4, Trie6};
 use crate::wire::Type;
 use crate::wire::name::NameBuf;
@@ -139,6 +140,26 @@ pub(super) fn code(catalog: &Catalog, qname: &str) -> ResponseCode {
 
 pub(super) fn lines(records: &[hickory_proto::rr::Record]) -> Vec<String> {
     records.iter().map(|record| format!("{} {} {}", record.name, record.ttl, record.data)).collect()
+}
+
+/// A list of many texts keeps what they have in common once.
+#[test]
+fn texts_that_are_kept_in_pieces_are_whole_in_answers() {
+    let entries: Vec<_> = (0..40)
+        .map(|n| (format!("192.0.2.{n}"), format!("Spam, see https://bl.test/$?case={n} (a)")))
+        .collect();
+    let entries: Vec<_> =
+        entries.iter().map(|(ip, text)| (&**ip, &**ip, [127, 0, 0, 2], &**text)).collect();
+    let list = ip4(300, &entries);
+    let first = list.answers.get(AnswerId(1)).values().next().unwrap();
+    assert!(matches!(first.text, Template::Pieces(_)));
+    let catalog = catalog(vec![zone("bl.test", vec![list])]);
+    for n in 0..40 {
+        let answer = ask(&catalog, &format!("{n}.2.0.192.bl.test"), RecordType::TXT);
+        let text = format!("Spam, see https://bl.test/192.0.2.{n}?case={n} (a)");
+        assert_eq!(answer.answers.len(), 1);
+        assert!(answer.answers[0].to_string().ends_with(&text), "{}", answer.answers[0]);
+    }
 }
 
 #[test]
