@@ -243,7 +243,8 @@ fn check(seed: u64) {
 
 #[test]
 fn a_dump_answers_as_the_engine_does() {
-    in_parallel(&Vec::from_iter(0..60), |&seed| check(seed));
+    // The last ones were answered otherwise: a zone without one of its allow lists lists no test point.
+    in_parallel(&Vec::from_iter((0..60).chain([102, 104, 168, 219])), |&seed| check(seed));
 }
 
 /// What `dnsbld dump` writes of a list of names whose wildcards cover addresses that an allow list has, alone and

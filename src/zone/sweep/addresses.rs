@@ -341,8 +341,9 @@ impl SweepSection<'_> {
         hits.sort_by_key(|hit| hit.dataset);
     }
 
-    /// True if the key is the test point that is always listed, false if it is the one that is never
-    /// listed. `last4` and `last6` are cut off before the next test point.
+    /// True if the key is the test point that is always listed, false if it is one that is not listed: the one that
+    /// never is, or any in a zone with a gap, which must not look healthy. `last4` and `last6` are cut off before the
+    /// next test point.
     fn test_point(
         &self,
         ip4: Option<u32>,
@@ -350,12 +351,26 @@ impl SweepSection<'_> {
         last4: &mut u32,
         last6: &mut u128,
     ) -> Option<bool> {
-        const NEVER: u32 = TestPoint::UNLISTED;
-        const ALWAYS: u32 = TestPoint::LISTED;
+        let has_gap = self.zone.unlisted().is_some();
         // Addresses are points of lists of addresses alone (RFC 5782 section 5).
-        if !self.zone.test_points || !self.has_addresses() {
+        if !(self.zone.test_points || has_gap) || !self.has_addresses() {
             return None;
         }
+        match Self::address_of_test(ip4, ip6, last4, last6)? {
+            true => Some(!has_gap),
+            false => self.zone.test_points.then_some(false),
+        }
+    }
+
+    /// True for the address of the test point that is always listed, false for that of the other one.
+    fn address_of_test(
+        ip4: Option<u32>,
+        ip6: Option<u128>,
+        last4: &mut u32,
+        last6: &mut u128,
+    ) -> Option<bool> {
+        const NEVER: u32 = TestPoint::UNLISTED;
+        const ALWAYS: u32 = TestPoint::LISTED;
         if let Some(ip4) = ip4 {
             *last4 = (*last4).min(match ip4 {
                 ..NEVER => NEVER - 1,

@@ -218,12 +218,19 @@ impl<'z, 'v, V: Visitor> Merge<'z, 'v, V> {
             }
             names.push(of_below);
         }
-        let point = if self.section.zone.test_points { name } else { &[] };
-        if point == b"\x04test\0" {
+        let zone = self.section.zone;
+        let point = if zone.test_points { name } else { &[] };
+        // A zone with a gap must not look healthy, whatever its files list.
+        let is_gap = name == b"\x04test\0" && zone.unlisted().is_some();
+        if point == b"\x04test\0" && !is_gap {
             if itself.is_empty() {
                 itself.extend(self.section.test_hit(HitKind::Name(labels)));
             }
-        } else if itself_allowed || itself.contains(&Hit::NEVER) || point == b"\x07invalid\0" {
+        } else if itself_allowed
+            || itself.contains(&Hit::NEVER)
+            || point == b"\x07invalid\0"
+            || is_gap
+        {
             itself.clear();
         }
         if below_allowed || below.contains(&Hit::NEVER) {
