@@ -331,7 +331,7 @@ impl AnswersBuilder {
     }
 
     /// The values with these numbers in this order, their texts and their gates.
-    fn in_order(self, order: &[ValueId]) -> (Vec<[u32; 2]>, (Vec<u8>, Affixes), Vec<(u32, Gate)>) {
+    fn in_order(self, order: &[ValueId]) -> OrderedValues {
         let Self { values, texts, gates, .. } = self;
         let mut ordered = Vec::with_capacity(order.len());
         let mut its_gates = Vec::new();
@@ -356,6 +356,9 @@ impl AnswersBuilder {
         (ordered, its_texts.finish(), its_gates)
     }
 }
+
+/// Values, their texts, and the gates that some have.
+type OrderedValues = (Vec<[u32; 2]>, (Vec<u8>, Affixes), Vec<(u32, Gate)>);
 
 /// The values of an answer that has several.
 fn members_of<'a>(answers: &[u32], members: &'a [ValueId], place: u32) -> &'a [ValueId] {
