@@ -306,7 +306,7 @@ impl<'a> Attempt<'a, '_> {
         text: impl FnOnce(Key<'_>, &[u8], &Vars, &mut [u8]) -> Option<usize>,
     ) -> Option<Option<usize>> {
         let WorkerState { name, key_text, template: pieces, .. } = &mut *self.state;
-        let template = dataset.answers.template(stored).join(pieces);
+        let template = dataset.answers.template(stored, pieces);
         if !has_text(template, &dataset.vars) {
             return Some(None);
         }

@@ -168,7 +168,7 @@ impl Answers {
     }
 
     /// The A record of the only value that the answer with this number has, whatever its gate, and its
-    /// [template](Self::template) as it is stored.
+    /// template as it is [stored](Self::template).
     #[inline]
     pub fn only_stored(&self, id: AnswerId) -> Option<(Ipv4Addr, &[u8])> {
         let value = if self.are_alike() {
@@ -185,10 +185,22 @@ impl Answers {
         Some((a.into(), self.texts.get(start as usize..end as usize)?))
     }
 
-    /// The template that is stored so.
-    #[inline]
-    pub fn template<'a>(&'a self, stored: &'a [u8]) -> Template<'a> {
-        self.affixes.template(stored)
+    /// The template that is stored so, in one piece: it is put together in `room` if it is not.
+    #[inline(always)]
+    pub fn template<'r>(&'r self, stored: &'r [u8], room: &'r mut Vec<u8>) -> &'r [u8] {
+        match self.affixes.are_used() {
+            false => stored,
+            true => self.join(stored, room),
+        }
+    }
+
+    /// Apart, so that texts in one piece save no registers for it.
+    #[cold]
+    #[inline(never)]
+    fn join<'r>(&self, stored: &[u8], room: &'r mut Vec<u8>) -> &'r [u8] {
+        room.clear();
+        self.affixes.template(stored).append_to(room);
+        room
     }
 
     /// The number of distinct answers.

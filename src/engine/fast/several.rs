@@ -125,7 +125,7 @@ impl<'a> Attempt<'a, '_> {
         for found in matches {
             let dataset = zone.datasets.get(found.dataset)?;
             let (_, stored) = dataset.answers.only_stored(found.answer)?;
-            let template = dataset.answers.template(stored).join(pieces);
+            let template = dataset.answers.template(stored, pieces);
             if !has_text(template, &dataset.vars) {
                 continue;
             }

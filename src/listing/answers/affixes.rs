@@ -55,12 +55,18 @@ fn pieces<'a>(stored: &'a [u8], ends: &[[u32; 2]], bytes: &'a [u8]) -> [&'a [u8]
 }
 
 impl Affixes {
+    /// False if texts are stored whole.
+    #[inline(always)]
+    pub(super) fn are_used(&self) -> bool {
+        !self.ends.is_empty()
+    }
+
     /// The template that is stored so.
     #[inline]
     pub(super) fn template<'a>(&'a self, stored: &'a [u8]) -> Template<'a> {
-        match self.ends.is_empty() {
-            true => Template::Whole(stored),
-            false => Template::Pieces(pieces(stored, &self.ends, &self.bytes)),
+        match self.are_used() {
+            false => Template::Whole(stored),
+            true => Template::Pieces(pieces(stored, &self.ends, &self.bytes)),
         }
     }
 

@@ -45,27 +45,20 @@ impl<'a> Template<'a> {
     }
 
     /// The text in one piece, which is put together in `room` where it is not.
-    #[inline(always)]
+    #[inline]
     pub fn join<'r>(self, room: &'r mut Vec<u8>) -> &'r [u8]
     where
         'a: 'r,
     {
         match self {
             Self::Whole(text) => text,
-            Self::Pieces(pieces) => {
-                join_pieces(pieces, room);
+            Self::Pieces(_) => {
+                room.clear();
+                self.append_to(room);
                 room
             }
         }
     }
-}
-
-/// Apart, so that texts in one piece save no registers for it.
-#[cold]
-#[inline(never)]
-fn join_pieces(pieces: [&[u8]; 3], room: &mut Vec<u8>) {
-    room.clear();
-    Template::Pieces(pieces).append_to(room);
 }
 
 /// Whatever the pieces are.

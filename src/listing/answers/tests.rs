@@ -8,7 +8,7 @@ fn a(last: u8) -> Ipv4Addr {
 /// The A record and the template of the only value of an answer.
 pub(super) fn only_value(answers: &Answers, id: AnswerId) -> Option<(Ipv4Addr, Template<'_>)> {
     let (a, stored) = answers.only_stored(id)?;
-    Some((a, answers.template(stored)))
+    Some((a, answers.affixes.template(stored)))
 }
 
 #[test]
