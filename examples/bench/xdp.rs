@@ -5,21 +5,26 @@
 //! second, as the generator. So what receiving costs is counted on the side that receives; without that, it would be
 //! done by whoever sends. The figure is the time of the server's threads and of that thread, from the
 //! scheduler, for each answer.
+//!
+//! The clients are a program in the kernel (`frames.py`): sockets would be too slow for a server without them, which would
+//! be woken up for every few queries, and their frames would have to be copied before a program sees them.
 
 use super::APEX;
 use super::cores::Cores;
-use super::load::{Load, Outcome, Query};
+use super::load::{Expect, Query};
 use super::queries;
 use super::server::Server;
 use super::setup::{Program, Programs, Setup};
 use super::tables::{Runs, Table};
 use crate::sets::{Asked, Set};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use nix::sched::{CloneFlags, setns};
+use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::net::UdpSocket;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread;
 
 /// Offloads are off, as otherwise a frame of a socket is received by the one who sends it. The clients' device looks
@@ -36,6 +41,7 @@ const LINK: &str = "
     ip -n clients addr add 10.9.0.2/24 dev client
     ip link set server up
     ip -n clients link set client up
+    ip neigh replace 10.9.0.2 dev server lladdr $(ip netns exec clients cat /sys/class/net/client/address)
     echo 1 >/sys/class/net/server/threaded
     ip netns exec clients sh -ec '
         cd /sys/class/net/client
@@ -50,6 +56,12 @@ const LINK: &str = "
     done
 ";
 
+/// Queries under way.
+const WINDOW: usize = 256;
+
+/// Different queries: a power of two.
+const QUERIES: usize = 1 << 15;
+
 /// How queries come to the server.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
@@ -63,6 +75,10 @@ enum Way {
 
 impl Way {
     const ALL: [Self; 3] = [Self::Sockets, Self::Passed, Self::Device];
+
+    /// In which order they are measured: in each round in another one.
+    const ORDERS: [[usize; 3]; 6] =
+        [[0, 1, 2], [2, 1, 0], [1, 2, 0], [0, 2, 1], [2, 0, 1], [1, 0, 2]];
 
     fn name(self) -> &'static str {
         match self {
@@ -103,12 +119,11 @@ pub(crate) fn run(
 ) -> Result<Table> {
     let made = Command::new("sh").args(["-ec", LINK]).output()?;
     ensure!(made.status.success(), "no devices: {}", String::from_utf8_lossy(&made.stderr));
-    let queries = queries::queries(set, Asked::Mix, &[APEX]);
+    let queries = of_one_length(queries::queries(set, Asked::Mix, &[APEX]))?;
     let mut figures: Vec<[Option<Figures>; 3]> = Vec::new();
     for round in 0..rounds {
         let mut of_round = [const { None }; 3];
-        for turn in 0..Way::ALL.len() {
-            let at = (turn + round) % Way::ALL.len();
+        for at in Way::ORDERS[round % Way::ORDERS.len()] {
             let measured = measure(programs, set.kind, data, Way::ALL[at], &queries, count);
             of_round[at] = Some(measured.with_context(|| Way::ALL[at].name())?);
         }
@@ -166,22 +181,101 @@ fn measure(
     let link = Command::new("ip").args(["link", "show", "server"]).output()?;
     let is_attached = String::from_utf8_lossy(&link.stdout).contains(" xdp ");
     ensure!(is_attached == (way != Way::Sockets), "the program is attached: {is_attached}");
-    let load = |count| -> Result<Outcome> {
-        let (sockets, window) = (4, 64);
-        let load = Load { server: server.address, queries, count, sockets, window };
-        at_clients(|| load.run())
-    };
-    load(count / 10)?;
+    let mut clients = Clients::start(server.address, queries)?;
+    clients.ask(count / 10)?;
     let before = (server.usage()?.cpu, kernel_time()?);
-    let outcome = load(count)?;
+    let Outcome { answered, listed, lost, seconds } = clients.ask(count)?;
     let after = (server.usage()?.cpu, kernel_time()?);
-    let each = |seconds: f64| seconds * 1e9 / outcome.answered as f64;
+    let expected = queries.iter().filter(|query| query.expect == Expect::Listed).count();
+    let expected = expected as f64 / queries.len() as f64;
+    let is_right = (listed / answered - expected).abs() < 0.02;
+    ensure!(is_right, "{listed} of {answered} answers have records, and {expected} should");
+    let each = |seconds: f64| seconds * 1e9 / answered;
     Ok(Figures {
         server: each(after.0 - before.0),
         kernel: each(after.1 - before.1),
-        rate: outcome.answered as f64 / outcome.elapsed.as_secs_f64(),
-        lost: outcome.lost as f64 * 100.0 / count as f64,
+        rate: answered / seconds,
+        lost: lost * 100.0 / count as f64,
     })
+}
+
+/// The queries of the length that most have: the clients have room for one length.
+fn of_one_length(queries: Vec<Query>) -> Result<Vec<Query>> {
+    let mut lengths = BTreeMap::<usize, Vec<Query>>::new();
+    for query in queries {
+        lengths.entry(query.packet.len()).or_default().push(query);
+    }
+    let mut most = lengths.into_values().max_by_key(Vec::len).unwrap_or_default();
+    ensure!(most.len() >= QUERIES, "{} queries of one length", most.len());
+    most.truncate(QUERIES);
+    Ok(most)
+}
+
+/// The clients, which end when this is dropped.
+struct Clients {
+    process: Child,
+    orders: ChildStdin,
+    reports: BufReader<ChildStdout>,
+    _queries: tempfile::NamedTempFile,
+}
+
+/// What came of some queries, each with an answer with or without records, or lost.
+struct Outcome {
+    answered: f64,
+    listed: f64,
+    lost: f64,
+    seconds: f64,
+}
+
+impl Clients {
+    fn start(server: SocketAddr, queries: &[Query]) -> Result<Self> {
+        let mut file = tempfile::NamedTempFile::new()?;
+        for query in queries {
+            file.write_all(&query.packet)?;
+        }
+        let length = queries[0].packet.len().to_string();
+        let hardware = fs::read_to_string("/sys/class/net/server/address")?;
+        let (address, port) = (server.ip().to_string(), server.port().to_string());
+        let mut process = Command::new("ip")
+            .args(["netns", "exec", "clients", "python3", "-c", include_str!("frames.py")])
+            .args(["client", "10.9.0.2", "40000", hardware.trim(), &address, &port])
+            .args([&WINDOW.to_string(), &length])
+            .arg(file.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let orders = process.stdin.take().context("it is piped")?;
+        let reports = BufReader::new(process.stdout.take().context("it is piped")?);
+        let mut clients = Self { process, orders, reports, _queries: file };
+        clients.report()?;
+        Ok(clients)
+    }
+
+    /// Asks so many queries.
+    fn ask(&mut self, count: usize) -> Result<Outcome> {
+        writeln!(self.orders, "{count}")?;
+        match self.report()?[..] {
+            [answered, listed, lost, seconds] => {
+                ensure!(answered > 0.0, "the server does not answer");
+                Ok(Outcome { answered, listed, lost, seconds })
+            }
+            _ => bail!("four figures are told"),
+        }
+    }
+
+    fn report(&mut self) -> Result<Vec<f64>> {
+        let mut line = String::new();
+        ensure!(self.reports.read_line(&mut line)? > 0, "the clients have ended: see above");
+        line.split_whitespace().map(|word| Ok(word.parse()?)).collect()
+    }
+}
+
+impl Drop for Clients {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
 }
 
 /// Does this in the namespace of the clients.
