@@ -9,6 +9,7 @@ use crate::wire::message::response::{RECORD_HEAD, record_head};
 use crate::wire::{Class, HEADER, Rcode, Type};
 use crate::zone::lookup::{Match, MatchedKey};
 use crate::zone::{CompiledZone, Dataset};
+use std::mem;
 use std::net::Ipv4Addr;
 use std::ops::Range;
 use std::ptr;
@@ -121,7 +122,7 @@ impl<'a> Attempt<'a, '_> {
         let WorkerState { name, key_text, template: pieces, several, .. } = &mut *self.state;
         let matches = several.0.get(..count)?;
         let (mut ends, mut written, mut size) = ([0; MOST], 0, 0);
-        let (mut ttl, mut last_key) = (u32::MAX, None);
+        let (mut ttl, mut last_kind) = (u32::MAX, None);
         for found in matches {
             let dataset = zone.datasets.get(found.dataset)?;
             let (_, stored) = dataset.answers.only_stored(found.answer)?;
@@ -130,7 +131,10 @@ impl<'a> Attempt<'a, '_> {
                 continue;
             }
             ttl = ttl.min(dataset.ttl);
-            if last_key.replace(found.key) != Some(found.key) {
+            // Addresses of one kind are the same.
+            let kind = mem::discriminant(&found.key);
+            if last_kind.replace(kind) != Some(kind) || matches!(found.key, MatchedKey::Name { .. })
+            {
                 found.key.text(name, key_text);
             }
             // One character-string (RFC 1035 section 3.3).
@@ -149,10 +153,12 @@ impl<'a> Attempt<'a, '_> {
             return Some(None);
         }
         let mut start = 0;
+        let mut head = record_head(HEADER, Type::TXT, Class::IN, ttl, 0);
         for &end in &ends[..written] {
-            let room: &mut [u8; RECORD_HEAD] = self.question.room(self.out, start)?;
             let size = (end - start - RECORD_HEAD) as u16;
-            *room = record_head(HEADER, Type::TXT, Class::IN, ttl, size);
+            head[RECORD_HEAD - 2..].copy_from_slice(&size.to_be_bytes());
+            let room: &mut [u8; RECORD_HEAD] = self.question.room(self.out, start)?;
+            *room = head;
             start = end;
         }
         Some(Some(self.question.finish_answers(self.out, size, written)?))
