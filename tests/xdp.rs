@@ -579,6 +579,36 @@ fn the_status_and_the_metrics_tell_what_came_by_each_device_and_what_was_lost() 
     });
 }
 
+/// A device that came back by its name was told as the one whose queries are taken.
+#[test]
+fn of_a_device_that_is_gone_it_is_told_that_the_sockets_serve() {
+    sealed(|| {
+        linked(|| {
+            let settings = "xdp = ['server']\ncontrol = 'queries/control'";
+            let Some(daemon) = start(setup(settings)) else { return };
+            assert!(is_listed(&ask(&socket(CLIENTS[0]), "2.0.0.127.l.example")));
+            let told = |queues: u64| {
+                let seen = device(&daemon);
+                let reason = seen["reason"].as_str().expect("one").to_owned();
+                assert!(
+                    reason.starts_with("the device that they were taken from is gone; "),
+                    "{seen}"
+                );
+                assert_eq!((&seen["mode"], &seen["queues"]), (&"sockets".into(), &queues.into()));
+                assert_eq!(seen["workers"].as_array().map(Vec::len), Some(0), "{seen}");
+            };
+            run(Command::new("ip").args(["link", "delete", "server"]));
+            told(0);
+            run(Command::new("ip").args(["netns", "delete", "clients"]));
+            run(Command::new("sh").args(["-ec", LINK]));
+            told(2);
+            let before = of_stack();
+            assert!(is_listed(&ask(&socket(CLIENTS[0]), "2.0.0.127.l.example")));
+            assert_eq!(of_stack().0, before.0 + 1, "a socket has it");
+        });
+    });
+}
+
 /// The old server has the device until it ends; after that, the new one answers by the sockets.
 #[test]
 fn a_server_in_place_of_another_serves_by_the_sockets_and_says_how_to_get_the_device() {

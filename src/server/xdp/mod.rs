@@ -35,6 +35,9 @@ use std::time::{Duration, Instant};
 
 use nix::ifaddrs::{InterfaceAddress, getifaddrs};
 use nix::sys::socket::SockaddrStorage;
+use rustix::io::Errno;
+use rustix::net::netdevice::index_to_name_inlined;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 
 use super::delay::DelayQueue;
 use super::{AnswerFn, Context};
@@ -47,6 +50,9 @@ use worker::{Counts, Worker};
 
 /// How long another process may take to let a queue go that it has just left.
 const BUSY_FOR: Duration = Duration::from_secs(2);
+
+/// Why the sockets have the queries of a device that was taken away, though another one may have its name.
+const GONE: &str = "the device that they were taken from is gone; restart the server once there is one of this name";
 
 /// A device whose queries can be taken: nothing is yet.
 pub struct XdpDevice {
@@ -111,6 +117,7 @@ impl std::fmt::Debug for XdpDevice {
 /// The workers of one device. Dropping it stops them.
 pub struct XdpServer {
     name: String,
+    index: u32,
     mode: DeviceMode,
     attached: Attached,
     stop: Arc<AtomicBool>,
@@ -137,6 +144,7 @@ impl XdpServer {
         let XdpDevice { name, device, program, sockets } = device;
         let mut server = Self {
             name,
+            index: device.index,
             mode,
             attached: program,
             stop: Arc::default(),
@@ -178,8 +186,11 @@ impl XdpServer {
         self.watched.iter().map(|(counts, _)| counts.rounds.load(Ordering::Relaxed))
     }
 
-    /// What has come by each queue.
+    /// What has come by each queue; or that the device is gone, and the program with it.
     pub fn status(&self) -> DeviceStatus {
+        if is_gone(self.index) {
+            return unavailable(&self.name, GONE);
+        }
         let of_queue = |(queue, (counts, socket)): (usize, &(Arc<Counts>, SocketWatch))| {
             let answers = counts.answers.load(Ordering::Relaxed);
             let passed = self.attached.program.passed(queue);
@@ -218,6 +229,13 @@ pub fn unavailable(name: &str, reason: &str) -> DeviceStatus {
         queues: queues(name),
         workers: Vec::new(),
     }
+}
+
+/// Whether there is no device of this number any more: each has one of its own. Not if nobody can be asked.
+fn is_gone(index: u32) -> bool {
+    let (family, kind) = (AddressFamily::INET, SocketType::DGRAM);
+    let socket = socket_with(family, kind, SocketFlags::CLOEXEC, None);
+    socket.is_ok_and(|socket| index_to_name_inlined(socket, index).err() == Some(Errno::NODEV))
 }
 
 /// The queues that a device has now: none if it is no such device.
