@@ -261,12 +261,14 @@ fn retry<T>(mut attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
 /// What the program of a device is for: the addresses listened on that queries can come to by it.
 fn rules(name: &str, hardware: [u8; 6], listen: &[SocketAddr]) -> io::Result<Rules> {
     let (mut of_device, mut local, mut own) = (Vec::new(), Vec::new(), Vec::new());
-    for InterfaceAddress { interface_name, address, broadcast, .. } in getifaddrs()? {
+    for InterfaceAddress { interface_name, address, netmask, broadcast, .. } in getifaddrs()? {
         let is_device = interface_name == name;
-        let address = address.as_ref().and_then(ip);
+        let [address, netmask, broadcast] =
+            [address, netmask, broadcast].map(|it| it.as_ref().and_then(ip));
         if is_device {
             of_device.extend(address);
-            own.extend(broadcast.as_ref().and_then(ip));
+            own.extend(broadcast);
+            own.extend(address.zip(netmask).and_then(|(address, mask)| last_of(address, mask)));
         } else if interface_name == "lo" {
             local.extend(address);
         }
@@ -304,6 +306,13 @@ fn rules(name: &str, hardware: [u8; 6], listen: &[SocketAddr]) -> io::Result<Rul
     }
 }
 
+/// The last address of the network of an IPv4 address, unless it has two addresses at the most: for the kernel, it is a
+/// broadcast address, though the device may have been given none.
+fn last_of(address: IpAddr, mask: IpAddr) -> Option<IpAddr> {
+    let (IpAddr::V4(address), IpAddr::V4(mask)) = (address, mask) else { return None };
+    (mask.to_bits().leading_ones() < 31).then(|| (address | !mask).into())
+}
+
 /// Whether queries for an address come from other machines, and mean the same by each device.
 fn can_be_reached(address: IpAddr) -> bool {
     let is_link_local = match address {
@@ -316,4 +325,29 @@ fn can_be_reached(address: IpAddr) -> bool {
 fn ip(address: &SockaddrStorage) -> Option<IpAddr> {
     let ipv4 = address.as_sockaddr_in().map(|address| address.ip().into());
     ipv4.or_else(|| address.as_sockaddr_in6().map(|address| address.ip().into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::last_of;
+    use std::net::IpAddr;
+
+    #[test]
+    fn the_last_address_of_a_network_is_one_for_all() {
+        for (address, mask, last) in [
+            ("10.9.0.1", "255.255.255.0", Some("10.9.0.255")),
+            ("10.9.0.1", "255.255.240.0", Some("10.9.15.255")),
+            ("10.9.0.1", "255.255.255.252", Some("10.9.0.3")),
+            ("10.9.0.1", "255.255.255.254", None),
+            ("10.9.0.1", "255.255.255.255", None),
+            ("fd09::1", "ffff::", None),
+        ] {
+            let [address, mask]: [IpAddr; 2] = [address, mask].map(|it| it.parse().unwrap());
+            assert_eq!(
+                last_of(address, mask),
+                last.map(|it| it.parse().unwrap()),
+                "{address} {mask}"
+            );
+        }
+    }
 }
