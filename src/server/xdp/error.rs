@@ -69,8 +69,8 @@ impl Step {
                 "its driver cannot; leave it out of server.xdp"
             }
             (Self::Attach, Some(libc::EBUSY)) => {
-                "remove the program that it runs (ip link set dev DEVICE xdp off); if that is of the server that this one \
-                 replaces, restart without --replace"
+                "it runs that of another process: stop this, or remove what is left of it (ip link set dev DEVICE xdp \
+                 off); if that is of the server that this one replaces, restart without --replace"
             }
             (Self::Attach, Some(libc::ERANGE | libc::EINVAL)) => {
                 "lower its MTU (ip link set dev DEVICE mtu 1500), or see what its driver says in the kernel's log"
