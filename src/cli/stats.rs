@@ -132,7 +132,7 @@ impl Stats {
             let bytes = scaled(bytes as f64);
             let _ = writeln!(
                 out,
-                "{kind}: {sent} sent, {unfinished} unfinished, {refused} refused; {bytes} bytes taken"
+                "{kind}: {sent} sent, {unfinished} unfinished, {refused} refused; {bytes} taken"
             );
         }
         for (title, counts) in [

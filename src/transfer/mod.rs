@@ -34,7 +34,7 @@ use crate::tsig::{self, Proof, Signer};
 use crate::util::threads::{lower_priority, panic_message};
 use crate::wire::name::NameBuf;
 use crate::wire::{Class, Query, Rcode, Type};
-use crate::zone::{TransferFigures, Unlisted, Zone, ZoneState};
+use crate::zone::{TransferFigures, TransferKind, Unlisted, Zone, ZoneState};
 use changes::{client_serial, send_changes};
 use journal::{Journal, Step};
 use message::{ExtendedError, MessageWriter, refusal};
@@ -108,7 +108,11 @@ impl Transfers {
         let (serial, client) = (zone.soa.serial, request.client);
         let (apex, content_id) = (zone.apex.clone(), zone.content_id);
         let counts = zone.counters.transfers().clone();
-        let about = About { zone: apex, content_id, serial, client, since: None, counts };
+        let kind = match query.qtype {
+            Type::IXFR => TransferKind::Changes,
+            _ => TransferKind::Whole,
+        };
+        let about = About { zone: apex, content_id, serial, client, since: None, kind, counts };
         let signer = self.signer(catalog, request, &about)?;
         let key = signer.as_ref().map(|signer| signer.key().name());
         if !zone.transfer.admits(client, key) {
@@ -116,7 +120,10 @@ impl Transfers {
             return None;
         }
         let changes = self.changes(zone, request.query, &query);
-        let about = About { since: changes.as_ref().map(|changes| changes.since), ..about };
+        let about = match &changes {
+            Some(changes) => About { since: Some(changes.since), ..about },
+            None => About { kind: TransferKind::Whole, ..about },
+        };
         let sink = Arc::clone(&self.teller.sink);
         let (transfer, outbox) = Transfer::new(request.query.to_vec(), about.clone(), signer, sink);
         let job = Job {

@@ -38,14 +38,15 @@ pub(super) struct About {
     pub(super) client: IpAddr,
     /// The serial that the client has, if it is sent the changes since.
     pub(super) since: Option<u32>,
+    /// What it is counted as: what it asks for, until it is known what it gets.
+    pub(super) kind: TransferKind,
     pub(super) counts: TransferCounts,
 }
 
 impl About {
     /// Counts what came of it.
     pub(super) fn count(&self, figures: TransferFigures) {
-        let kind = if self.since.is_some() { TransferKind::Changes } else { TransferKind::Whole };
-        self.counts.count(kind, figures);
+        self.counts.count(self.kind, figures);
     }
 }
 
@@ -107,7 +108,8 @@ impl Transfer {
             return Ok(None);
         }
         let piece = self.pieces.recv().await.ok_or(io::ErrorKind::BrokenPipe)?;
-        let amount = Amount { records: piece.records, bytes: piece.message.len() as u64 };
+        let bytes = if piece.place == Place::Refusal { 0 } else { piece.message.len() as u64 };
+        let amount = Amount { records: piece.records, bytes };
         self.taking = (amount, piece.place);
         Ok(Some(piece.message))
     }
@@ -115,14 +117,14 @@ impl Transfer {
 
 impl Drop for Transfer {
     fn drop(&mut self) {
-        // A refusal was told when it was made.
-        if self.taking.1 == Place::Refusal {
-            return;
-        }
         let (Amount { records, bytes }, took) = (self.taken, self.started.elapsed());
+        let taken = TransferFigures { records, bytes, ..Default::default() };
+        // A refusal was counted and told when it was made, but not what the client had taken before it.
+        if self.taking.1 == Place::Refusal {
+            return self.about.count(taken);
+        }
         let (sent, unfinished) = (u64::from(self.is_over), u64::from(!self.is_over));
-        let figures = TransferFigures { sent, unfinished, records, bytes, ..Default::default() };
-        self.about.count(figures);
+        self.about.count(TransferFigures { sent, unfinished, ..taken });
         let About { zone, serial, client, since, .. } = self.about.clone();
         let outcome = match self.is_over {
             true => TransferOutcome::Sent { serial, since, records, bytes, took },

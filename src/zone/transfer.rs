@@ -70,7 +70,7 @@ pub struct TransferFigures {
     pub unfinished: u64,
     /// Those that were refused.
     pub refused: u64,
-    /// The records of those that were sent, finished or not.
+    /// The records that secondaries have taken, of whichever of these.
     pub records: u64,
     /// The bytes of their messages.
     pub bytes: u64,
