@@ -101,6 +101,7 @@ impl<A: AnswerFn> StreamResponder<A> {
         take(&buffer[..len.min(MAX_MESSAGE)]);
         reply
     }
+
     /// Logs a query for a zone by the first message of its transfer.
     pub(super) fn log_transfer(&self, query: &[u8], peer: SocketAddr, first: &[u8]) {
         let client = client_address(peer.ip());
