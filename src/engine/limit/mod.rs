@@ -36,11 +36,11 @@ impl Limiter {
             return false;
         }
         match (&mut self.table, request.client) {
-            (None, _) => self.look_closer(0, limit, request),
+            (None, _) => self.look_closer(limit, request, 0),
             (Some(table), IpAddr::V4(client)) => {
                 match table.take_surely_ip4(limit, client.to_bits(), request.now) {
                     LENGTHS => false,
-                    paid => self.look_closer(paid, limit, request),
+                    paid => self.look_closer(limit, request, paid),
                 }
             }
             (Some(_), IpAddr::V6(client)) => self.is_beyond_ip6(limit, request, client.to_bits()),
@@ -53,14 +53,14 @@ impl Limiter {
         let Some(table) = &mut self.table else { return false };
         match table.take_surely_ip6(limit, client, request.now) {
             LENGTHS => false,
-            paid => self.look_closer(paid, limit, request),
+            paid => self.look_closer(limit, request, paid),
         }
     }
 
     /// Goes on where so many prefixes of the client have paid.
     #[cold]
     #[inline(never)]
-    fn look_closer(&mut self, paid: usize, limit: &RateLimit, request: &Request<'_>) -> bool {
+    fn look_closer(&mut self, limit: &RateLimit, request: &Request<'_>, paid: usize) -> bool {
         let table = self.table.get_or_insert_with(Table::new);
         !table.take_rest(paid, limit, request.client, request.now) && !limit.exempts(request.client)
     }

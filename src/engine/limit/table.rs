@@ -75,8 +75,9 @@ impl Table {
         let (slot, tag) = place(hash(0));
         let address = &mut self.buckets[slot];
         let until = *address ^ tag;
+        // What another address has there is no time, but larger than any.
         let next = time.after(until, costs[0]);
-        if until > TIME || next > time.latest {
+        if next > time.latest {
             return 0;
         }
         *address = tag | next;
@@ -171,10 +172,11 @@ impl Time {
         Self { now, latest: now + limit.tolerance }
     }
 
-    /// The time until which a prefix has used up its allowance after a query, if it had until now.
+    /// The time until which a prefix has used up its allowance after a query, if it had until that time. It wraps for
+    /// what is no time at all: for one in 2^18 of those who share a bucket, in the moment in which time begins anew.
     #[inline(always)]
     fn after(self, until: u64, cost: u64) -> u64 {
-        until.max(self.now) + cost
+        until.max(self.now).wrapping_add(cost)
     }
 }
 
