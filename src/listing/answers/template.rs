@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 
+/// No reader gives a text that is longer, in bytes. Those of a damaged snapshot may be.
+pub(super) const LONGEST: usize = 1 << 16;
+
 /// The template of a TXT record as it stands in the file. It may be kept in pieces.
 #[derive(Clone, Copy, Debug)]
 pub enum Template<'a> {
@@ -44,6 +47,14 @@ impl<'a> Template<'a> {
         self.pieces().iter().for_each(|piece| out.extend_from_slice(piece));
     }
 
+    /// Puts the pieces together in `room`, and cuts those that no reader gives: who answers has little room.
+    pub(super) fn put_together(self, room: &mut Vec<u8>) {
+        room.clear();
+        for piece in self.pieces() {
+            room.extend_from_slice(&piece[..piece.len().min(LONGEST)]);
+        }
+    }
+
     /// The text in one piece, which is put together in `room` where it is not.
     #[inline]
     pub fn join<'r>(self, room: &'r mut Vec<u8>) -> &'r [u8]
@@ -53,8 +64,7 @@ impl<'a> Template<'a> {
         match self {
             Self::Whole(text) => text,
             Self::Pieces(_) => {
-                room.clear();
-                self.append_to(room);
+                self.put_together(room);
                 room
             }
         }

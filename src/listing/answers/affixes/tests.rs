@@ -1,3 +1,4 @@
+use super::super::template::LONGEST;
 use super::super::tests::only_value;
 use super::super::texts::FEW;
 use super::super::{Answers, AnswersBuilder};
@@ -117,4 +118,66 @@ fn many_texts_share_their_affixes() {
     let shared = answers(&others, &keys[..keys.len() - 1]);
     assert_eq!(shared.affixes.ends.len(), MOST_PAIRS);
     assert!(shared.is_canonical());
+}
+
+/// The affixes of a damaged snapshot may be as long as the snapshot, and all of its texts may have them.
+#[test]
+fn texts_that_no_reader_gives_are_cut_and_not_canonical() {
+    let text = |len: usize| vec![b'x'; len];
+    assert!(answers(&[(2, text(LONGEST))], &[0]).is_canonical());
+    assert!(!answers(&[(2, text(LONGEST + 1))], &[0]).is_canonical());
+    let many = answers(
+        &(0..100).map(|n| (2, format!("Spam, case {n}").into_bytes())).collect::<Vec<_>>(),
+        &(0..100).collect::<Vec<_>>(),
+    );
+    let affixes = Affixes { ends: vec![[1 << 20, 2 << 20]].into(), bytes: text(2 << 20).into() };
+    let damaged = Answers { affixes, ..many };
+    assert!(!damaged.is_canonical());
+    let (_, stored) = damaged.only_stored(AnswerId(100)).unwrap();
+    let (mut room, mut other) = (Vec::new(), Vec::new());
+    assert_eq!(damaged.template(stored, &mut room).len(), 2 * LONGEST + 2);
+    assert_eq!(damaged.affixes.template(stored).join(&mut other), room);
+}
+
+proptest! {
+    /// Whatever the arrays are, each answer is given, and it is found out whether they are what dnsbld writes.
+    #[test]
+    fn damaged_arrays_are_safe(
+        damage in prop::collection::vec(
+            (0..4_u8, any::<prop::sample::Index>(), any::<bool>(), prop_oneof![0..300_u32, any::<u32>()]),
+            1..4,
+        ),
+        is_cut: bool,
+    ) {
+        let text = |n: usize| format!("{} see case {n} here", ["Spam", "Phish"][n % 2]).into_bytes();
+        let good = answers(&(0..40).map(|n| (2, text(n))).collect::<Vec<_>>(), &(0..40).collect::<Vec<_>>());
+        let (mut values, mut texts) = (good.values.to_vec(), good.texts.to_vec());
+        let (mut ends, mut bytes) = (good.affixes.ends.to_vec(), good.affixes.bytes.to_vec());
+        for (array, place, which, new) in &damage {
+            match array {
+                0 => values[place.index(40)][usize::from(*which)] = *new,
+                1 => *place.get_mut(&mut texts) = *new as u8,
+                2 => place.get_mut(&mut ends)[usize::from(*which)] = *new,
+                _ => *place.get_mut(&mut bytes) = *new as u8,
+            }
+        }
+        if is_cut {
+            ends.truncate(1);
+            values.truncate(20);
+        }
+        let affixes = Affixes { ends: ends.into(), bytes: bytes.into() };
+        let damaged = Answers { values: values.into(), texts: texts.into(), affixes, ..good.clone() };
+        let mut room = Vec::new();
+        for id in (0..50).map(AnswerId) {
+            let stored = damaged.only_stored(id).map(|(_, stored)| stored);
+            let text = stored.map(|stored| damaged.template(stored, &mut room).to_vec());
+            let values: Vec<_> = damaged.get(id).values().map(|value| value.text.whole().into_owned()).collect();
+            if let Some(text) = text {
+                prop_assert_eq!(values, [text]);
+            }
+        }
+        if damaged.is_canonical() {
+            prop_assert!(damaged.values.is_sorted_by_key(|value| value[1]));
+        }
+    }
 }
