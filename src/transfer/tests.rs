@@ -1,8 +1,13 @@
 use super::*;
+use crate::event::EventCounts;
 use crate::wire::message::response::OPT_SIZE;
+use crate::zone::testing::{dataset, zone};
+use crate::zone::{Chaos, TransferAccess};
+use crate::zonefile::Kind;
 use hickory_proto::op::Message;
 use hickory_proto::rr::{Name, RData, RecordType};
 use proptest::prelude::*;
+use std::net::Ipv4Addr;
 
 /// A query for the zone `bl.Example`, with an OPT record if `edns`.
 fn query(edns: bool) -> Vec<u8> {
@@ -76,4 +81,36 @@ fn a_refusal_says_why_if_the_client_can_read_it() {
         let has_text = message.windows(text.len()).any(|part| part == text);
         assert_eq!(has_text, edns);
     }
+}
+
+/// It was not counted what a secondary had taken when its transfer was refused.
+#[test]
+fn what_is_taken_before_a_refusal_is_counted() {
+    let entry = |number: u32| format!("{}\n", Ipv4Addr::from(0x0a00_0000 + 7 * number));
+    let list = dataset(Kind::Ip4Set, &(0..5000).map(entry).collect::<String>());
+    let prefixes = vec!["192.0.2.0/24".parse().unwrap()];
+    let transfer = TransferAccess { prefixes, max_records: 4000, ..TransferAccess::default() };
+    let zone = Zone { transfer, ..zone("bl.example", vec![list]) };
+    let catalog = Arc::new(Catalog::new(vec![zone], Chaos::default()));
+    let bytes = query(false);
+    let client = [192, 0, 2, 1].into();
+    let request = Request { query: &bytes, client, transport: Transport::Tcp, now: 1_700_000_000 };
+    let mut transfer =
+        Transfers::new(Arc::new(EventCounts::default())).answer(&catalog, &request).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let mut messages = Vec::new();
+    while let Some(message) = runtime.block_on(transfer.next()).unwrap() {
+        messages.push(message);
+    }
+    drop(transfer);
+    let refusal = messages.pop().unwrap();
+    assert_eq!(refusal[3] & 15, Rcode::Refused as u8);
+    let records = |message: &Vec<u8>| u64::from(u16::from_be_bytes([message[6], message[7]]));
+    let (records, bytes) =
+        (messages.iter().map(records).sum(), messages.iter().map(|it| it.len() as u64).sum());
+    assert!(records > 1000, "{records}");
+    let counted = catalog.zone(b"\x02bl\x07example\0").unwrap().counters.transfers().figures();
+    let whole = TransferFigures { records, bytes, ..REFUSED };
+    let changes = TransferFigures::default();
+    assert_eq!(counted, [(TransferKind::Whole, whole), (TransferKind::Changes, changes)]);
 }
