@@ -134,7 +134,8 @@ mod tests {
     #[test]
     fn a_client_looks_for_the_systems_server_last() {
         let places = of_client(&ControlPath::Usual);
-        assert_eq!(places.last(), Some(&PathBuf::from("/run/dnsbld/control")));
+        // Beside it there may be those of other servers of the system.
+        assert_eq!(places.last().and_then(|last| last.parent()), Some(Path::new("/run/dnsbld")));
         assert_eq!(of_client(&ControlPath::At("/c".into())), [PathBuf::from("/c")]);
         assert!(of_client(&ControlPath::Off).is_empty());
     }
