@@ -13,21 +13,27 @@ const MIN_MET_AGAIN: usize = 8;
 const LATEST: usize = if cfg!(test) { 8 } else { 1 << 12 };
 /// The number of parts in which equal values are found at the end.
 const PARTS: usize = 256;
+/// One of so many values is looked at to find whether values come again.
+const SAMPLED: usize = if cfg!(test) { 1 } else { 256 };
 
 /// The values so far by their hashes.
 ///
 /// A list that gives each entry a value of its own would search in vain with every line, in an index far larger than
 /// the cache. Such a list only finds its latest values. What comes again later is a value of its own for the time
-/// being, until [`KnownValues::settle`] finds it.
+/// being, until [`KnownValues::settle`] finds it. If a sample of the values shows that many do, all are found again.
 #[derive(Debug)]
 pub(super) enum KnownValues {
-    All(HashIndex),
+    All {
+        index: HashIndex,
+        /// The hash of each value, if some values have more numbers than one.
+        hashes: Option<Vec<u32>>,
+    },
     Latest(LatestValues),
 }
 
 impl Default for KnownValues {
     fn default() -> Self {
-        Self::All(HashIndex::default())
+        Self::All { index: HashIndex::default(), hashes: None }
     }
 }
 
@@ -38,6 +44,8 @@ pub(super) struct LatestValues {
     slots: Vec<u64>,
     /// The hash of each value.
     hashes: Vec<u32>,
+    /// With so many values, it is looked whether values come again.
+    next_review: usize,
 }
 
 impl LatestValues {
@@ -55,6 +63,16 @@ impl LatestValues {
     fn insert(&mut self, hash: u32, number: u32) {
         self.slots[Self::place(hash)] = u64::from(hash) << 32 | u64::from(number + 1);
     }
+
+    /// True if many of the values are others again.
+    fn come_again(&self) -> bool {
+        let is_sampled = |hash: &u32| (*hash as usize).is_multiple_of(SAMPLED);
+        let mut sample: Vec<u32> = self.hashes.iter().copied().filter(is_sampled).collect();
+        let count = sample.len();
+        sample.sort_unstable();
+        sample.dedup();
+        count - sample.len() > count / MIN_MET_AGAIN
+    }
 }
 
 impl KnownValues {
@@ -67,7 +85,7 @@ impl KnownValues {
         hashes: [Option<u32>; N],
     ) -> [Option<u32>; N] {
         match self {
-            Self::All(index) => {
+            Self::All { index, .. } => {
                 if index.is_large() {
                     std::hint::black_box(hashes.map(|hash| index.touch(hash.unwrap_or(0))));
                 }
@@ -81,7 +99,7 @@ impl KnownValues {
     #[inline]
     pub(super) fn find(&self, hash: u32, is_it: impl Fn(u32) -> bool) -> Option<u32> {
         match self {
-            Self::All(index) => index.find(hash).find(|&number| is_it(number)),
+            Self::All { index, .. } => index.find(hash).find(|&number| is_it(number)),
             Self::Latest(latest) => latest.find(hash).filter(|&number| is_it(number)),
         }
     }
@@ -89,7 +107,7 @@ impl KnownValues {
     #[cfg(test)]
     pub(super) fn longest(&self) -> usize {
         match self {
-            Self::All(index) => index.longest(),
+            Self::All { index, .. } => index.longest(),
             Self::Latest(_) => 1,
         }
     }
@@ -98,7 +116,12 @@ impl KnownValues {
     #[inline]
     pub(super) fn insert(&mut self, hash: u32, number: u32) {
         match self {
-            Self::All(index) => index.insert(hash, number),
+            Self::All { index, hashes } => {
+                index.insert(hash, number);
+                if let Some(hashes) = hashes {
+                    hashes.push(hash);
+                }
+            }
             Self::Latest(latest) => {
                 latest.insert(hash, number);
                 latest.hashes.push(hash);
@@ -106,18 +129,30 @@ impl KnownValues {
         }
     }
 
-    /// From now on only finds the latest of these many values, if there are many and few were met again.
+    /// From now on only finds the latest of these many values, if there are many and few were met again; or all,
+    /// if it only finds the latest and many come again.
     #[inline]
     pub(super) fn review(&mut self, values: usize, met_again: usize) {
-        if values >= MANY && met_again < values / MIN_MET_AGAIN {
-            self.keep_latest(values);
+        match self {
+            Self::All { hashes: None, .. } => {
+                if values >= MANY && met_again < values / MIN_MET_AGAIN {
+                    self.keep_latest(values);
+                }
+            }
+            Self::All { .. } => {}
+            Self::Latest(latest) => {
+                if values >= latest.next_review {
+                    self.review_latest();
+                }
+            }
         }
     }
 
     #[inline(never)]
     fn keep_latest(&mut self, values: usize) {
-        let Self::All(index) = self else { return };
-        let mut latest = LatestValues { slots: vec![0; LATEST], hashes: vec![0; values] };
+        let Self::All { index, .. } = self else { return };
+        let (slots, hashes) = (vec![0; LATEST], vec![0; values]);
+        let mut latest = LatestValues { slots, hashes, next_review: 2 * values };
         for (hash, number) in index.entries() {
             latest.insert(hash, number);
             latest.hashes[number as usize] = hash;
@@ -125,10 +160,27 @@ impl KnownValues {
         *self = Self::Latest(latest);
     }
 
+    #[inline(never)]
+    fn review_latest(&mut self) {
+        let Self::Latest(latest) = self else { return };
+        latest.next_review = 2 * latest.hashes.len();
+        if !latest.come_again() {
+            return;
+        }
+        let (mut index, hashes) = (HashIndex::default(), std::mem::take(&mut latest.hashes));
+        for (&hash, number) in hashes.iter().zip(0..) {
+            // The same hash very many times would take the square of that to insert.
+            if index.find(hash).next().is_none() {
+                index.insert(hash, number);
+            }
+        }
+        *self = Self::All { index, hashes: Some(hashes) };
+    }
+
     /// Finds the values that are others again, if they were not found at once, and how all are numbered without them.
     pub(super) fn settle(&mut self, are_equal: impl Fn(u32, u32) -> bool) -> Option<NewNumbers> {
         let hashes = match self {
-            Self::All(_) => return None,
+            Self::All { hashes, .. } => hashes.take()?,
             Self::Latest(latest) => std::mem::take(&mut latest.hashes),
         };
         *self = Self::default();
