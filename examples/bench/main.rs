@@ -45,6 +45,7 @@ use std::time::Duration;
 use tables::Table;
 
 #[derive(Parser)]
+#[command(args_override_self = true)]
 struct Args {
     /// The dnsbld to measure.
     #[arg(long)]
