@@ -219,7 +219,7 @@ struct Clients {
     _queries: tempfile::NamedTempFile,
 }
 
-/// What came of some queries, each with an answer with or without records, or lost.
+/// The outcomes of some queries: answers with records, answers without, and losses.
 struct Outcome {
     answered: f64,
     listed: f64,

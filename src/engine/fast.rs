@@ -43,7 +43,7 @@ struct Key<'s> {
     text: &'s mut KeyText,
 }
 
-/// What lists a key.
+/// The matches of one key.
 #[derive(Clone, Copy, Default)]
 struct Matches<'a> {
     /// The first match.

@@ -22,7 +22,7 @@ const MOST: usize = 4;
 #[derive(Debug)]
 pub(in crate::engine) struct Several([KeptMatch; MOST]);
 
-/// What is kept of a [`Match`].
+/// The part of a [`Match`] that answers need.
 #[derive(Clone, Copy, Debug)]
 struct KeptMatch {
     /// The number of the dataset in the zone.

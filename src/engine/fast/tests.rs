@@ -15,7 +15,7 @@ use proptest::prelude::*;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-/// What a line has behind its key.
+/// The text of a line behind its key.
 fn any_value() -> impl Strategy<Value = &'static str> + Clone {
     prop::sample::select(vec![
         "",

@@ -75,7 +75,7 @@ impl Table {
         let (slot, tag) = place(hash(0));
         let address = &mut self.buckets[slot];
         let until = *address ^ tag;
-        // What another address has there is no time, but larger than any.
+        // The bucket of another address reads as a number that is later than any time.
         let next = time.after(until, costs[0]);
         if next > time.latest {
             return 0;

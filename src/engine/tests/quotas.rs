@@ -142,7 +142,7 @@ fn overdue_data_is_told_with_every_answer_made_of_it() {
     let unknown = told_of(partial(stale(list())), "5.3.2.1.bl.test", 1, Some(1232));
     assert_eq!(unknown, Some((14, String::new())));
     assert_eq!(told_of(partial(stale(list())), "4.3.2.1.bl.test", 1, Some(1232)), overdue);
-    // What an access list says is not the data's fault.
+    // An answer of an access list does not depend on the age of the data.
     for action in [":refuse", ":empty", ":127.255.255.254:denied"] {
         let acl = Arc::new(dataset(Kind::Acl, &format!("0.0.0.0/0 {action}\n")));
         let zone = Zone { acl: vec![acl], ..stale(list()) };
