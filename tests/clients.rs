@@ -3,11 +3,10 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::time::Duration;
 
 use crate::common::{
-    Server, Shown, Unbound, dig, free_port, kdig, run, sealed, temp_dir, wait_until,
+    Server, Shown, Unbound, dig, free_port, kdig, make_certificate, sealed, temp_dir, wait_until,
 };
 use rustix::process::Signal;
 use tempfile::TempDir;
@@ -219,17 +218,6 @@ fn serve_tls(folder: &TempDir, addr: SocketAddr, tls: SocketAddr) -> Server {
     let file = folder.path().join("dnsbld.toml");
     fs::write(&file, config).expect("the folder is ours");
     Server::configured(&file, addr, &["bl.example", "many.example"])
-}
-
-fn make_certificate(folder: &Path, name: &str) {
-    let mut command = std::process::Command::new("openssl");
-    command
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
-        .args(["-nodes", "-days", "2", "-keyout", "tls.key", "-out", "tls.crt"])
-        .args(["-subj", &format!("/CN={name}")])
-        .args(["-addext", &format!("subjectAltName=DNS:{name}")])
-        .current_dir(folder);
-    run(&mut command);
 }
 
 /// Such a resolver asks for `192.bl.example` on its way, and believes an NXDOMAIN: then there is

@@ -6,7 +6,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::common::{
-    Process, Proxy, Server, Setup, dig, free_port, kdig, run, temp_dir, wait_until,
+    Process, Proxy, Server, Setup, dig, free_port, kdig, make_certificate, proxy_header, temp_dir,
+    wait_until,
 };
 
 const LIMIT: Duration = Duration::from_secs(20);
@@ -65,26 +66,13 @@ fn dnsdist_says_whom_it_asks_for_over_udp_and_tcp() {
     assert!(wait_until(LIMIT, is_told), "{}", server.log());
 }
 
-/// The header of a proxy at 127.0.0.1 that asks for this client (version 2 of the PROXY protocol, section 2.2).
-fn header(client: [u8; 4]) -> Vec<u8> {
-    let signature = b"\r\n\r\n\0\r\nQUIT\n";
-    // PROXY, TCP over IPv4, and twelve bytes: two addresses and two ports.
-    [&signature[..], &[0x21, 0x11, 0, 12], &client, &[127, 0, 0, 1], &[0x30, 0x39, 0, 53]].concat()
-}
-
 /// The header stands before the TLS handshake, and the access list sees the client that it names.
 #[test]
 fn the_client_of_a_header_is_seen_over_tls_and_https() {
     let setup = Setup::new();
     setup.write("list", "127.0.0.2\n");
     setup.write("clients", "192.0.2.7 :refuse\n");
-    let mut openssl = Command::new("openssl");
-    openssl
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
-        .args(["-nodes", "-days", "2", "-keyout", "tls.key", "-out", "tls.crt"])
-        .args(["-subj", "/CN=dns.test"])
-        .current_dir(setup.path(""));
-    run(&mut openssl);
+    make_certificate(&setup.path(""), "dns.test");
     let [tls, https] = [(); 2].map(|()| SocketAddr::from((Ipv4Addr::LOCALHOST, free_port())));
     setup.configure(
         &format!(
@@ -99,9 +87,9 @@ fn the_client_of_a_header_is_seen_over_tls_and_https() {
     let daemon = setup.start();
     for (server, way) in [(tls, "+tls"), (https, "+https")] {
         let ask = |server| kdig(server, &format!("{way} {NAME} A"));
-        let welcome = Proxy::start_with(server, header([192, 0, 2, 8]));
+        let welcome = Proxy::start_with(server, proxy_header([192, 0, 2, 8].into(), true));
         assert_eq!(ask(welcome.addr()).data(), ["127.0.0.2"], "{way}: {}", daemon.log());
-        let refused = Proxy::start_with(server, header([192, 0, 2, 7]));
+        let refused = Proxy::start_with(server, proxy_header([192, 0, 2, 7].into(), true));
         assert!(ask(refused.addr()).is("REFUSED"), "{way}: {}", daemon.log());
         let unsaid = ask(server);
         assert!(!unsaid.is("NOERROR") && !unsaid.is("REFUSED"), "{way}: {unsaid:?}");

@@ -1,7 +1,7 @@
 //! Secondaries that are known by a key: they take zones and their changes signed, and are told of them.
 
 use crate::common::{
-    Daemon, Process, Setup, Shown, dig, free_port, kdig, run, temp_dir, wait_until,
+    Daemon, Process, Setup, Shown, dig, free_port, kdig, make_certificate, temp_dir, wait_until,
 };
 use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
@@ -184,13 +184,7 @@ fn knot_follows_a_list_by_its_changes() {
 /// A folder with a certificate for `dns.test`, and the settings of a server that has it at this address.
 fn with_tls(tls: SocketAddr) -> (Setup, String) {
     let setup = Setup::new();
-    let mut openssl = Command::new("openssl");
-    openssl
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
-        .args(["-nodes", "-days", "2", "-keyout", "tls.key", "-out", "tls.crt"])
-        .args(["-subj", "/CN=dns.test", "-addext", "subjectAltName=DNS:dns.test"])
-        .current_dir(setup.path(""));
-    run(&mut openssl);
+    make_certificate(&setup.path(""), "dns.test");
     let settings =
         format!("tls = {{ listen = [\"{tls}\"], certificate = \"tls.crt\", key = \"tls.key\" }}");
     (setup, settings)

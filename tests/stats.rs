@@ -1,7 +1,9 @@
 //! Statistics and the query log of the real binary: beside Debian's rbldnsd line by line, under
 //! several workers, over reloads and rotations, and with a reader that does not read.
 
-use crate::common::{Client, Daemon, Process, Setup, as_nobody, dig, query, wait_until};
+use crate::common::{
+    Client, Daemon, Process, Setup, as_nobody, dig, make_certificate, query, wait_until,
+};
 use hickory_proto::rr::RecordType;
 use rustix::process::Signal;
 use std::collections::HashMap;
@@ -210,10 +212,7 @@ fn every_query_of_every_transport_is_counted_and_logged_over_a_rotation() {
     let tls = SocketAddr::from((Ipv4Addr::LOCALHOST, crate::common::free_port()));
     let setup = Setup::new();
     setup.write("list", LIST);
-    let mut command = Command::new("openssl");
-    command.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]);
-    command.args(["-nodes", "-days", "2", "-keyout", "tls.key", "-out", "tls.crt"]);
-    crate::common::run(command.args(["-subj", "/CN=dns.test"]).current_dir(setup.path("")));
+    make_certificate(&setup.path(""), "dns.test");
     let server = format!(
         "workers = 2\nquery-log = \"queries\"\n[server.tls]\nlisten = [\"{tls}\"]\n\
          certificate = \"tls.crt\"\nkey = \"tls.key\""

@@ -10,7 +10,7 @@ use std::time::Duration;
 use hickory_proto::rr::RecordType;
 use rustix::process::Signal;
 
-use crate::common::{Client, Process, Setup, free_port, kdig, run, wait_until};
+use crate::common::{Client, Process, Setup, free_port, kdig, make_certificate, wait_until};
 
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -27,13 +27,7 @@ impl Served {
     fn start(descriptors: u32, settings: &str) -> Self {
         let setup = Setup::new();
         setup.write("list", "1.2.3.4\n");
-        let mut openssl = Command::new("openssl");
-        openssl
-            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
-            .args(["-nodes", "-days", "2", "-keyout", "tls.key", "-out", "tls.crt"])
-            .args(["-subj", "/CN=dns.test"])
-            .current_dir(setup.path(""));
-        run(&mut openssl);
+        make_certificate(&setup.path(""), "dns.test");
         let [tls, https] = [(); 2].map(|()| SocketAddr::from((Ipv4Addr::LOCALHOST, free_port())));
         let exposed = fs::Permissions::from_mode(0o644);
         fs::set_permissions(setup.path("tls.key"), exposed).expect("the key is ours");

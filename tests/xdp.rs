@@ -20,7 +20,8 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::common::{
-    Daemon, LIMIT, Process, Random, Setup, dnsbld, is_root, run, sealed, skip, wait_until,
+    Daemon, LIMIT, Process, Random, Setup, dnsbld, is_root, proxy_header, run, sealed, skip,
+    wait_until,
 };
 
 const SERVER_4: &str = "10.9.0.1";
@@ -360,18 +361,6 @@ fn what_is_no_query_for_us_goes_its_usual_way() {
     });
 }
 
-/// The header of a proxy that asks over UDP for this client (version 2 of the PROXY protocol, section 2.2).
-fn proxy_header(client: &str) -> Vec<u8> {
-    let client: IpAddr = client.parse().expect("an address");
-    let (family, addresses) = match client {
-        IpAddr::V4(client) => (0x12, [client.octets(); 2].concat()),
-        IpAddr::V6(client) => (0x22, [client.octets(); 2].concat()),
-    };
-    let signature = b"\r\n\r\n\0\r\nQUIT\n";
-    let length = addresses.len() as u8 + 4;
-    [&signature[..], &[0x21, family, 0, length], &addresses, &[0x30, 0x39, 0, 53]].concat()
-}
-
 /// A proxy says whom it asks for, and access lists see that client.
 #[test]
 fn the_client_of_a_proxy_is_seen_past_the_stack() {
@@ -384,7 +373,12 @@ fn the_client_of_a_proxy_is_seen_past_the_stack() {
                 let socket = socket(proxy);
                 let ask = |client: &str| {
                     let query = query(7, "9.2.0.192.closed.example", 1, false);
-                    socket.send(&[proxy_header(client), query].concat()).expect("a route");
+                    socket
+                        .send(
+                            &[proxy_header(client.parse().expect("an address"), false), query]
+                                .concat(),
+                        )
+                        .expect("a route");
                     let mut buffer = [0; 512];
                     let len = socket.recv(&mut buffer).ok()?;
                     Some((buffer[3] & 15, is_listed(&buffer[..len])))

@@ -5,6 +5,7 @@
 //! [`Daemon`] have a configuration file and a folder to change, [`Server`] takes a command line,
 //! and [`Sandbox`] runs dnsbld under rbldnsd's name.
 
+mod certificate;
 mod clock;
 mod daemon;
 pub(crate) mod data_file;
@@ -28,6 +29,7 @@ mod stream;
 mod unbound;
 
 pub(crate) use crate::fuzz::targets::message;
+pub(crate) use certificate::make_certificate;
 pub(crate) use clock::Clock;
 pub(crate) use daemon::{Daemon, Setup, event, send_signal_to_group, slow_list};
 pub(crate) use dig::{Shown, dig, kdig};
@@ -35,7 +37,7 @@ pub(crate) use dns::{Client, query, reversed};
 pub(crate) use exim::Exim;
 pub(crate) use machine::Machine;
 pub(crate) use process::Process;
-pub(crate) use proxy::{Fault, Proxy};
+pub(crate) use proxy::{Fault, Proxy, proxy_header};
 pub(crate) use random::Random;
 pub(crate) use reply::Reply;
 pub(crate) use rsync::{RsyncDaemon, mirror, sync};

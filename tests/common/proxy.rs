@@ -1,7 +1,7 @@
 //! A TCP proxy in front of a daemon, which does harm to what the daemon sends, or says whom it asks for.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -166,4 +166,19 @@ fn wait_for_end(stream: &TcpStream) -> std::io::Result<()> {
         thread::sleep(std::time::Duration::from_millis(10));
     }
     Ok(())
+}
+
+/// The header of a proxy that asks for this client, over a stream or by a datagram (version 2 of the PROXY protocol,
+/// section 2.2).
+pub(crate) fn proxy_header(client: IpAddr, is_stream: bool) -> Vec<u8> {
+    let (family, addresses) = match client {
+        IpAddr::V4(client) => (0x10, [client.octets(); 2].concat()),
+        IpAddr::V6(client) => (0x20, [client.octets(); 2].concat()),
+    };
+    let signature = b"\r\n\r\n\0\r\nQUIT\n";
+    let protocol = if is_stream { 1 } else { 2 };
+    let length = addresses.len() as u8 + 4;
+    // PROXY, the two addresses, and two ports.
+    [&signature[..], &[0x21, family | protocol, 0, length], &addresses, &[0x30, 0x39, 0, 53]]
+        .concat()
 }

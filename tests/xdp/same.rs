@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::{CLIENTS, SERVER_4, SERVER_6, at_clients, is_attached, linked, of_stack};
 use crate::common::query::{Query, TYPE_A};
-use crate::common::{Random, Server, sealed, skip, temp_dir};
+use crate::common::{Random, Server, proxy_header, sealed, skip, temp_dir};
 use crate::differential::scenario::{Kind, Scenario};
 use crate::differential::{files, questions};
 use crate::scenarios;
@@ -209,10 +209,5 @@ impl Asker {
 /// What is sent for a query: its message, behind a header of the PROXY protocol, version 2, if another client asks.
 fn payload(query: &Query, id: u16) -> Vec<u8> {
     let Some(client) = query.from else { return query.message(id) };
-    let mut payload = b"\r\n\r\n\0\r\nQUIT\n\x21\x12\0\x0c".to_vec();
-    payload.extend(client.octets());
-    payload.extend([192, 0, 2, 53]);
-    payload.extend([40_000_u16, 53].map(u16::to_be_bytes).concat());
-    payload.extend(query.message(id));
-    payload
+    [proxy_header(client.into(), false), query.message(id)].concat()
 }
