@@ -277,7 +277,10 @@ pub(crate) fn shows_text(template: Template<'_>, vars: &Vars) -> bool {
     match template {
         Template::Whole(text) => has_text(text, vars),
         Template::Pieces(_) if template.len() > 1 => true,
-        Template::Pieces(_) => has_text(&template.whole(), vars),
+        // At most one piece has a byte.
+        Template::Pieces(pieces) => {
+            has_text(pieces.into_iter().find(|piece| !piece.is_empty()).unwrap_or(&[]), vars)
+        }
     }
 }
 

@@ -50,7 +50,7 @@ use zone_records::{Stop, send};
 /// So many transfers are under way at one time: each has a thread.
 pub const AT_ONCE: usize = 8;
 
-/// One more.
+/// One refusal, to be added.
 const REFUSED: TransferFigures =
     TransferFigures { sent: 0, unfinished: 0, refused: 1, records: 0, bytes: 0 };
 

@@ -75,7 +75,9 @@ impl<'a> Template<'a> {
 impl PartialEq for Template<'_> {
     fn eq(&self, other: &Self) -> bool {
         let (own, others) = (self.pieces(), other.pieces());
-        own == others || self.len() == other.len() && own.concat() == others.concat()
+        own == others
+            || self.len() == other.len()
+                && own.into_iter().flatten().eq(others.into_iter().flatten())
     }
 }
 

@@ -362,7 +362,9 @@ pub fn cookie_alone(
     close_header(&mut header, 0, rcode, 1);
     let mut opt = opt_record(edns, rcode);
     opt[OPT_SIZE - 1] = cookie.len() as u8;
-    let whole = [&header[..], &opt, cookie].concat();
-    out.get_mut(..whole.len())?.copy_from_slice(&whole);
-    Some(whole.len())
+    let (head, rest) = out.split_first_chunk_mut()?;
+    let (record, rest) = rest.split_first_chunk_mut()?;
+    (*head, *record) = (header, opt);
+    rest.get_mut(..cookie.len())?.copy_from_slice(cookie);
+    Some(HEADER + OPT_SIZE + cookie.len())
 }
