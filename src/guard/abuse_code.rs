@@ -24,18 +24,18 @@ pub struct Abuse {
     pub addresses: u128,
 }
 
-/// Looks for a broad cover; walks the listing only if a value of the dataset is one of those.
+/// Looks for a broad cover; walks answers and listing only if a value of the dataset is one of those.
 pub(super) fn abuse(dataset: &Dataset) -> Option<Abuse> {
-    dataset.flat().find_map(|set| CODES.into_iter().find_map(|value| cover(set, value)))
+    dataset.flat().find_map(|set| {
+        let mut codes = CODES.into_iter().filter(|&value| set.answers.has_value(value));
+        codes.find_map(|value| cover(set, value))
+    })
 }
 
 fn cover(set: &Dataset, value: Ipv4Addr) -> Option<Abuse> {
     let ids = (1..=set.answers.len() as u32).map(AnswerId);
     let has_it = |id: &AnswerId| set.answers.get(*id).values().any(|found| found.a == value);
     let has_it: Vec<bool> = std::iter::once(false).chain(ids.map(|id| has_it(&id))).collect();
-    if !has_it.contains(&true) {
-        return None;
-    }
     let has_it = |answer: AnswerId| has_it.get(answer.0 as usize) == Some(&true);
     let ip4 = set.ip4.iter().flat_map(|ip4| ip4.iter());
     let ip4: u128 = ip4

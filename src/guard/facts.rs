@@ -76,7 +76,7 @@ impl Facts {
             records: stated.records,
             test_entries: test_entry::listed(dataset),
             sentinels: sentinel::listed(dataset, &spec.guard),
-            abuse: abuse_code::abuse(dataset).filter(|_| spec.usage.allows),
+            abuse: spec.usage.allows.then(|| abuse_code::abuse(dataset)).flatten(),
         }
     }
 

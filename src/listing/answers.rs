@@ -212,6 +212,11 @@ impl Answers {
         self.len() == 0
     }
 
+    /// True if some value has this A record, whatever its gate. Looks at each value once.
+    pub fn has_value(&self, a: Ipv4Addr) -> bool {
+        self.values.iter().any(|value| value[0] == a.to_bits())
+    }
+
     /// The size in this process's own memory, in bytes.
     pub fn memory(&self) -> usize {
         let Self { values, texts, affixes, gates, answers, members } = self;
