@@ -11,8 +11,8 @@ const MANY: usize = if cfg!(test) { 24 } else { 3 << 15 };
 const MIN_MET_AGAIN: usize = 8;
 /// The number of places for the latest values, a power of two.
 const LATEST: usize = if cfg!(test) { 8 } else { 1 << 12 };
-/// The number of parts in which equal values are found at the end.
-const PARTS: usize = 256;
+/// The bits that a table has for each value in which it is looked which hashes come again.
+const BITS_OF_VALUE: u64 = 8;
 /// One of so many values is looked at to find whether values come again.
 const SAMPLED: usize = if cfg!(test) { 1 } else { 256 };
 
@@ -184,34 +184,47 @@ impl KnownValues {
             Self::Latest(latest) => std::mem::take(&mut latest.hashes),
         };
         *self = Self::default();
-        let part = |hash: u32| hash as usize % PARTS;
-        let mut ends = [0; PARTS];
-        hashes.iter().for_each(|&hash| ends[part(hash)] += 1);
-        let mut sum = 0;
-        for end in &mut ends {
-            sum += std::mem::replace(end, sum);
-        }
-        let mut values = vec![(0, 0); hashes.len()];
-        for (&hash, number) in hashes.iter().zip(0..) {
-            let end = &mut ends[part(hash)];
-            values[*end] = (hash, number);
-            *end += 1;
-        }
-        let mut again = Vec::new();
-        let (mut known, mut start) = (HashIndex::default(), 0);
-        for end in ends {
-            known.clear();
-            for &(hash, number) in &values[start..end] {
-                let first = known.find(hash).find(|&first| are_equal(first, number));
-                match first {
-                    None => known.insert(hash, number),
-                    Some(first) => again.push((number, first)),
-                }
+        let numbered = hashes.iter().copied().zip(0..hashes.len() as u32);
+        let candidates = may_be_others(numbered, 0);
+        let candidates = may_be_others(candidates.iter().copied(), u32::BITS / 2);
+        let (mut again, mut known) = (Vec::new(), HashIndex::default());
+        for (hash, number) in candidates {
+            let first = known.find(hash).find(|&first| are_equal(first, number));
+            match first {
+                None => known.insert(hash, number),
+                Some(first) => again.push((number, first)),
             }
-            start = end;
         }
         (!again.is_empty()).then(|| NewNumbers::without(again, hashes.len()))
     }
+}
+
+/// Of values, each with its hash, all those whose hash another one has, and some of the others: about one in ten,
+/// whichever for each rotation of the hashes. The table for it fits into the processor's cache where one of all
+/// hashes does not.
+fn may_be_others<I>(values: I, rotation: u32) -> Vec<(u32, u32)>
+where
+    I: ExactSizeIterator<Item = (u32, u32)> + Clone,
+{
+    let bits = (BITS_OF_VALUE * values.len() as u64).next_power_of_two().clamp(64, 1 << u32::BITS);
+    let place = |hash: u32| {
+        let bit = u64::from(hash.rotate_left(rotation)) & (bits - 1);
+        (bit as usize / 64, 1_u64 << (bit % 64))
+    };
+    let mut seen = vec![0_u64; bits as usize / 64];
+    let mut seen_again = seen.clone();
+    for (hash, _) in values.clone() {
+        let (word, bit) = place(hash);
+        if seen[word] & bit != 0 {
+            seen_again[word] |= bit;
+        }
+        seen[word] |= bit;
+    }
+    let is_seen_again = |(hash, _): &(u32, u32)| {
+        let (word, bit) = place(*hash);
+        seen_again[word] & bit != 0
+    };
+    values.filter(is_seen_again).collect()
 }
 
 /// The numbers of values after each value has one only.
