@@ -14,7 +14,7 @@ mod template;
 mod texts;
 mod word;
 
-pub use builder::{AnswersBuilder, Hashed, Overfull};
+pub use builder::{AnswersBuilder, Hashed, HashedA, Overfull};
 pub use known::NewNumbers;
 pub use numbering::Numbering;
 pub use template::Template;

@@ -113,7 +113,7 @@ impl DigestsBuilder {
         let rows = self.parts.into_iter().flat_map(|part| part.into_rows(size));
         let table = DigestTable::build(form, count, last, rows);
         let overfull = rules.answers.take_overfull();
-        (table, rules.answers.finish_as(&numbering), overfull)
+        (table, rules.answers.finish_as(numbering), overfull)
     }
 }
 

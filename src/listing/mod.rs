@@ -17,6 +17,6 @@ pub use crate::answer::AnswerId;
 pub use crate::range::Range;
 pub use actions::{Action, Actions, Keyword};
 pub use answers::{
-    Answer, Answers, AnswersBuilder, Asker, Gate, Hashed, NewNumbers, Numbering, Overfull,
+    Answer, Answers, AnswersBuilder, Asker, Gate, Hashed, HashedA, NewNumbers, Numbering, Overfull,
     Template, Value, ValueId,
 };

@@ -236,7 +236,7 @@ impl NamesBuilder {
         });
         addresses::renumber(ip4, ip6, &numbering);
         let overfull = rules.answers.take_overfull();
-        (tree.finish(), rules.answers.finish_as(&numbering), overfull)
+        (tree.finish(), rules.answers.finish_as(numbering), overfull)
     }
 }
 

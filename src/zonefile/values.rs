@@ -7,7 +7,7 @@ use super::params::{self, Params};
 use super::scan::Scan;
 use super::value::{self, Pair};
 use super::{Dialect, FatalCause, Kind, MAX_TEXT, Mistake, Options};
-use crate::listing::{AnswerId, AnswersBuilder, Gate, ValueId};
+use crate::listing::{AnswerId, AnswersBuilder, Gate, HashedA, ValueId};
 use std::net::Ipv4Addr;
 
 /// How many entries are looked at together.
@@ -194,10 +194,10 @@ impl Values {
             }
             return Ok(values);
         }
-        let mut texts = [None; GROUP];
+        let (mut texts, default) = ([None; GROUP], HashedA::new(self.current.a));
         for (text, gives) in texts.iter_mut().zip(entries.clone()) {
             if let FastValue::Text(its) = gives {
-                *text = Some(its.value(self.current.a, read));
+                *text = Some(its.value(default, read));
             }
         }
         let guesses = self.answers.guess(&texts);

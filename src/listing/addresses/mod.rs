@@ -147,7 +147,7 @@ pub fn number(
 ) -> Answers {
     let numbering = numbering(ip4.as_deref(), ip6.as_deref(), &answers);
     renumber(ip4, ip6, &numbering);
-    answers.finish_as(&numbering)
+    answers.finish_as(numbering)
 }
 
 /// Numbers the answers of addresses in the order of the addresses, IPv4 first.

@@ -1,7 +1,7 @@
 //! Interning values and answers.
 
 use super::affixes::Affixes;
-use super::hash::{hash_members, hash_value, text_hash};
+use super::hash::{a_hash, hash_members, hash_value, text_hash};
 use super::index::HashIndex;
 use super::known::{KnownValues, NewNumbers};
 use super::numbering::{MOST, Numbering, ProvisionalId};
@@ -9,10 +9,30 @@ use super::texts::{TextStore, place_of};
 use super::{AnswerId, Answers, Gate, Value, ValueId, gate_of};
 use std::net::Ipv4Addr;
 
+/// An A record, and its hash: in most lists, many values have the same one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct HashedA {
+    a: u32,
+    hash: u32,
+}
+
+impl HashedA {
+    /// The default, 0.0.0.0 without a hash, stands for another one.
+    #[inline]
+    pub fn or(self, other: Self) -> Self {
+        if self == Self::default() { other } else { self }
+    }
+
+    /// That of this A record.
+    pub fn new(a: Ipv4Addr) -> Self {
+        Self { a: a.into(), hash: a_hash(a.into()) }
+    }
+}
+
 /// A value without a gate, and its hash.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Hashed<'a> {
-    a: Ipv4Addr,
+    a: u32,
     text: &'a [u8],
     hash: u32,
 }
@@ -20,8 +40,9 @@ pub struct Hashed<'a> {
 impl<'a> Hashed<'a> {
     /// The value with this A record and this template of the TXT record, which has that
     /// [hash](AnswersBuilder::text_hash).
-    pub fn new(a: Ipv4Addr, text: &'a [u8], text_hash: u32) -> Self {
-        Self { a, text, hash: hash_value(text_hash, a.into(), None) }
+    #[inline]
+    pub fn new(a: HashedA, text: &'a [u8], text_hash: u32) -> Self {
+        Self { a: a.a, text, hash: hash_value(text_hash, a.hash, None) }
     }
 }
 
@@ -116,7 +137,7 @@ impl AnswersBuilder {
 
     /// [`value`](Self::value) for a value behind a gate.
     pub fn gated_value(&mut self, a: Ipv4Addr, text: &[u8], gate: Option<Gate>) -> Option<ValueId> {
-        let hash = hash_value(text_hash(text), a.into(), gate);
+        let hash = hash_value(text_hash(text), a_hash(a.into()), gate);
         self.hashed_value(hash, a.into(), text, gate)
     }
 
@@ -138,6 +159,7 @@ impl AnswersBuilder {
     ) -> [Option<ValueId>; N] {
         self.known.review(self.values.len(), self.met_again);
         let guesses = self.known.first_of_each(values.map(|value| Some(value?.hash)));
+        let Some(guesses) = guesses else { return [None; N] };
         let mut guesses = guesses.map(|guess| guess.map(ValueId));
         // The texts of fewer values are mostly in the cache.
         if self.values.len() > MANY {
@@ -158,11 +180,11 @@ impl AnswersBuilder {
     pub fn guessed_value(&mut self, guess: Option<ValueId>, value: Hashed<'_>) -> Option<ValueId> {
         let Hashed { a, text, hash } = value;
         match guess {
-            Some(ValueId(id)) if self.is(id, a.into(), text, None) => {
+            Some(ValueId(id)) if self.is(id, a, text, None) => {
                 self.met_again += 1;
                 guess
             }
-            _ => self.hashed_value(hash, a.into(), text, None),
+            _ => self.hashed_value(hash, a, text, None),
         }
     }
 
@@ -270,25 +292,25 @@ impl AnswersBuilder {
         for id in used {
             numbering.number(id);
         }
-        (self.finish_as(&numbering), numbering)
+        (self.finish_as(numbering.clone()), numbering)
     }
 
     /// The answers that are numbered, with these numbers.
-    pub fn finish_as(mut self, numbering: &Numbering) -> Answers {
-        // Putting the values in order takes as much memory again as they have.
+    pub fn finish_as(mut self, numbering: Numbering) -> Answers {
+        let keeps_order =
+            self.answers.is_empty() && numbering.is_complete() && numbering.changes_nothing();
+        // Putting the values in order takes as much memory again as they have: what is not needed for it goes
+        // before.
         drop(std::mem::take(&mut self.known));
+        let used = if keeps_order { Vec::new() } else { numbering.into_used() };
         let (mut answers, mut members) = (Vec::new(), Vec::new());
         // The values in the order of their first use. Nearly every value is used once.
         let mut order = Vec::new();
-        let mut keeps_order = false;
         if self.answers.is_empty() {
-            keeps_order = numbering.is_complete() && numbering.changes_nothing();
-            if !keeps_order {
-                order.extend(numbering.used().filter_map(ValueId::only_of));
-            }
+            order = used.into_iter().filter_map(ValueId::only_of).collect();
         } else {
             let mut numbers = vec![u32::MAX; self.values.len()];
-            for id in numbering.used() {
+            for id in used {
                 let single;
                 let its_values = match ProvisionalId::of(id) {
                     ProvisionalId::None => continue,

@@ -16,14 +16,19 @@ pub(super) fn text_hash(text: &[u8]) -> u32 {
     hasher.finish() as u32
 }
 
-/// The hash of a value. Nobody can predict it, not even for values that share a text.
-pub(super) fn hash_value(text_hash: u32, a: u32, gate: Option<Gate>) -> u32 {
-    let plain = u64::from(text_hash) << 32 | u64::from(a);
-    let hash = match gate {
-        None => HASHER.hash_one(plain),
-        Some(gate) => HASHER.hash_one((plain, gate)),
-    };
-    hash as u32
+/// The hash of an A record. Nobody can predict it, not even its highest bits.
+pub(super) fn a_hash(a: u32) -> u32 {
+    HASHER.hash_one(a) as u32
+}
+
+/// The hash of a value.
+#[inline]
+pub(super) fn hash_value(text_hash: u32, a_hash: u32, gate: Option<Gate>) -> u32 {
+    let plain = text_hash ^ a_hash;
+    match gate {
+        None => plain,
+        Some(gate) => HASHER.hash_one((plain, gate)) as u32,
+    }
 }
 
 /// The hash of an answer with several values.

@@ -76,23 +76,20 @@ impl LatestValues {
 }
 
 impl KnownValues {
-    /// For each hash a value with it, of which there may be others.
+    /// For each hash a value with it, of which there may be others; `None` if only the latest values are found,
+    /// which are in the processor's cache.
     ///
-    /// What a search begins with is seldom in the processor's cache. It is read for all before the first search, so
-    /// that the reads overlap.
+    /// What a search begins with is seldom there. It is read for all before the first search, so that the reads
+    /// overlap.
     pub(super) fn first_of_each<const N: usize>(
         &self,
         hashes: [Option<u32>; N],
-    ) -> [Option<u32>; N] {
-        match self {
-            Self::All { index, .. } => {
-                if index.is_large() {
-                    std::hint::black_box(hashes.map(|hash| index.touch(hash.unwrap_or(0))));
-                }
-                hashes.map(|hash| index.find(hash?).next())
-            }
-            Self::Latest(latest) => hashes.map(|hash| latest.find(hash?)),
+    ) -> Option<[Option<u32>; N]> {
+        let Self::All { index, .. } = self else { return None };
+        if index.is_large() {
+            std::hint::black_box(hashes.map(|hash| index.touch(hash.unwrap_or(0))));
         }
+        Some(hashes.map(|hash| index.find(hash?).next()))
     }
 
     /// The value with this hash that is the one wanted.

@@ -139,7 +139,10 @@ impl Numbering {
     }
 
     /// The old numbers, in the order of the new ones.
-    pub(super) fn used(&self) -> impl Iterator<Item = AnswerId> {
-        (1..=self.kept).map(AnswerId).chain(self.used.iter().copied())
+    pub(super) fn into_used(self) -> Vec<AnswerId> {
+        match self.used.is_empty() {
+            true => (1..=self.kept).map(AnswerId).collect(),
+            false => self.used,
+        }
     }
 }

@@ -18,7 +18,7 @@ fn equal_values_and_answers_share_a_number() {
     let other = builder.value(a(3), b"text").unwrap();
     assert_eq!(builder.value(a(2), b"text"), Some(one));
     assert_ne!(one, other);
-    let hashed = |text| Hashed::new(a(2), text, AnswersBuilder::text_hash(text));
+    let hashed = |text| Hashed::new(HashedA::new(a(2)), text, AnswersBuilder::text_hash(text));
     let (text, another) = (hashed(b"text"), hashed(b"other"));
     let guesses = builder.guess(&[Some(text), None, Some(another)]);
     assert_eq!(guesses, [Some(one), None, None]);
@@ -118,7 +118,7 @@ proptest! {
         for group in values.chunks(4) {
             let hashed: [_; 4] = std::array::from_fn(|n| {
                 let (text, last, gate) = group.get(n)?;
-                gate.is_none().then(|| Hashed::new(a(*last), text, AnswersBuilder::text_hash(text)))
+                gate.is_none().then(|| Hashed::new(HashedA::new(a(*last)), text, AnswersBuilder::text_hash(text)))
             });
             let guesses = late.guess(&hashed);
             for (((text, last, gate), hashed), guess) in group.iter().zip(hashed).zip(guesses) {

@@ -1,10 +1,9 @@
 //! What stands behind the key of an entry, in its commonest forms: nothing, a comment, an A value
 //! `:A`, a text, or both `:A:TXT`.
 
-use crate::listing::{AnswersBuilder, Hashed};
+use crate::listing::{AnswersBuilder, Hashed, HashedA};
 use crate::zonefile::scan::is_blank;
 use crate::zonefile::{MAX_TEXT, ip4, native};
-use std::net::Ipv4Addr;
 use wide::i8x16;
 
 /// What an entry says about its key, as [`EntryValue`](super::super::entry::EntryValue).
@@ -20,8 +19,8 @@ pub(in crate::zonefile) enum FastValue {
 /// The text of a line, which stands in what was read, and perhaps its A value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::zonefile) struct TextPlace {
-    /// 0 for that of the default value.
-    a: u32,
+    /// None for that of the default value.
+    a: HashedA,
     start: u32,
     len: u16,
     hash: u32,
@@ -29,11 +28,11 @@ pub(in crate::zonefile) struct TextPlace {
 
 impl TextPlace {
     /// The value, if an A value that is not given is this one; `read` is what was read.
-    pub(in crate::zonefile) fn value(self, default: Ipv4Addr, read: &[u8]) -> Hashed<'_> {
+    #[inline]
+    pub(in crate::zonefile) fn value(self, default: HashedA, read: &[u8]) -> Hashed<'_> {
         let start = self.start as usize;
         let text = read.get(start..start + usize::from(self.len)).unwrap_or(&[]);
-        let a = if self.a == 0 { default } else { self.a.into() };
-        Hashed::new(a, text, self.hash)
+        Hashed::new(self.a.or(default), text, self.hash)
     }
 }
 
@@ -45,7 +44,7 @@ pub(in crate::zonefile) struct ValueHead {
     bytes: u128,
     mask: u128,
     len: usize,
-    a: u32,
+    a: HashedA,
 }
 
 impl ValueHead {
@@ -65,7 +64,7 @@ impl ValueHead {
 
     /// Keeps the head that stands between two places, if it is short.
     #[inline]
-    fn keep(&mut self, text: &[u8], at: usize, end: usize, a: u32) {
+    fn keep(&mut self, text: &[u8], at: usize, end: usize, a: HashedA) {
         let len = end - at;
         if len <= Self::ROOM
             && let Some(bytes) = Self::bytes(text, at)
@@ -98,13 +97,14 @@ pub(super) fn read(text: &[u8], at: usize, head: &mut ValueHead) -> Option<(Fast
             let at = skip_blanks(text, at)?;
             match text[at] {
                 b':' => {
+                    let a = HashedA::new(a.into());
                     head.keep(text, key_end, at + 1, a);
                     with_text(a, text, at + 1)
                 }
                 _ => Some((FastValue::A(a), end_of_line(text, at)?)),
             }
         }
-        _ => with_text(0, text, at),
+        _ => with_text(HashedA::default(), text, at),
     }
 }
 
@@ -164,7 +164,7 @@ fn next_mark(text: &[u8], at: usize) -> Option<usize> {
 
 /// The value with the text from here on, and the end of the line.
 #[inline]
-fn with_text(a: u32, text: &[u8], at: usize) -> Option<(FastValue, usize)> {
+fn with_text(a: HashedA, text: &[u8], at: usize) -> Option<(FastValue, usize)> {
     let start = skip_blanks(text, at)?;
     let mut end = start;
     // At a NUL, a line ends before its time. An `@` behind a blank may begin parameters.
@@ -200,6 +200,7 @@ pub(super) mod tests {
     use crate::zonefile::scan::Scan;
     use crate::zonefile::value::{self, Pair};
     use proptest::prelude::*;
+    use std::net::Ipv4Addr;
 
     const DEFAULT: Pair<'_> = Pair { a: Ipv4Addr::new(127, 0, 0, 9), text: b"default" };
 
@@ -217,7 +218,8 @@ pub(super) mod tests {
             FastValue::A(a) => assert_eq!(pair, Pair { a: a.into(), ..DEFAULT }),
             FastValue::Text(text) => {
                 let hash = AnswersBuilder::text_hash(pair.text);
-                assert_eq!(text.value(DEFAULT.a, read), Hashed::new(pair.a, pair.text, hash));
+                let want = Hashed::new(HashedA::new(pair.a), pair.text, hash);
+                assert_eq!(text.value(HashedA::new(DEFAULT.a), read), want);
             }
             other => panic!("{other:?} is none of its own"),
         }
