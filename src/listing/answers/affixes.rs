@@ -10,6 +10,7 @@ use super::index::HashIndex;
 use super::template::Template;
 use super::word::last_word;
 use crate::flat_array::{ArrayReader, ArrayWriter, FlatArray};
+use std::ops::Range;
 
 /// The most pairs of affixes. Few in unit tests, so that they meet it.
 pub(super) const MOST_PAIRS: usize = if cfg!(test) { 8 } else { 4096 };
@@ -89,7 +90,7 @@ impl Affixes {
 }
 
 /// Pairs of affixes, numbered in the order in which they were first asked for.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct AffixesBuilder {
     /// As in [`Affixes`].
     ends: Vec<[u32; 2]>,
@@ -97,22 +98,39 @@ pub(super) struct AffixesBuilder {
     index: HashIndex,
     /// The pair that was asked for last: texts side by side mostly have the same one.
     last: u16,
+    /// Where its two parts stand.
+    last_places: [Range<usize>; 2],
+}
+
+impl Default for AffixesBuilder {
+    fn default() -> Self {
+        // These are the places of no pair.
+        let last_places = [usize::MAX..0, usize::MAX..0];
+        Self { ends: Vec::new(), bytes: Vec::new(), index: HashIndex::default(), last: 0, last_places }
+    }
 }
 
 impl AffixesBuilder {
     /// The number of a pair, new or known; `None` if there are too many.
     #[inline]
     pub(super) fn number(&mut self, before: &[u8], behind: &[u8]) -> Option<u16> {
-        if self.is(self.last, before, behind) {
-            return Some(self.last);
+        let [its_before, its_behind] = &self.last_places;
+        match self.bytes.get(its_before.clone()) == Some(before)
+            && self.bytes.get(its_behind.clone()) == Some(behind)
+        {
+            true => Some(self.last),
+            false => self.search(before, behind),
         }
-        self.search(before, behind)
     }
 
     #[inline(never)]
     fn search(&mut self, before: &[u8], behind: &[u8]) -> Option<u16> {
         let hash = text_hash(before) ^ text_hash(behind).rotate_left(16);
-        let known = self.index.find(hash).find(|&number| self.is(number as u16, before, behind));
+        let is_it = |&number: &u32| {
+            let [its_before, its_behind] = self.places(number as usize);
+            self.bytes[its_before] == *before && self.bytes[its_behind] == *behind
+        };
+        let known = self.index.find(hash).find(is_it);
         if known.is_none() {
             if self.ends.len() == MOST_PAIRS {
                 return None;
@@ -123,18 +141,16 @@ impl AffixesBuilder {
             self.bytes.extend_from_slice(behind);
             self.ends.push([middle, self.bytes.len() as u32]);
         }
-        self.last = known.unwrap_or(self.ends.len() as u32 - 1) as u16;
+        let last = known.unwrap_or(self.ends.len() as u32 - 1);
+        (self.last, self.last_places) = (last as u16, self.places(last as usize));
         Some(self.last)
     }
 
-    /// True if this pair is these.
-    #[inline]
-    fn is(&self, number: u16, before: &[u8], behind: &[u8]) -> bool {
-        let number = usize::from(number);
-        let Some(&[middle, end]) = self.ends.get(number) else { return false };
+    /// Where the two parts of a pair stand.
+    fn places(&self, number: usize) -> [Range<usize>; 2] {
+        let [middle, end] = self.ends[number];
         let start = number.checked_sub(1).map_or(0, |pair| self.ends[pair][1]);
-        let (start, middle, end) = (start as usize, middle as usize, end as usize);
-        self.bytes[start..middle] == *before && self.bytes[middle..end] == *behind
+        [start as usize..middle as usize, middle as usize..end as usize]
     }
 
     /// Appends a text as it is stored; `false` if there are too many pairs.

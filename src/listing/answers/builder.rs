@@ -210,7 +210,9 @@ impl AnswersBuilder {
         let id = Some(self.values.len()).filter(|&id| id < MOST)? as u32;
         let end = self.texts.push(text, &mut self.values)?;
         self.values.push([a, end]);
-        self.gates.extend(gate.map(|gate| (id, gate)));
+        if let Some(gate) = gate {
+            self.gates.push((id, gate));
+        }
         self.known.insert(hash, id);
         Some(ValueId(id))
     }
