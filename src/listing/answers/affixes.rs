@@ -106,7 +106,13 @@ impl Default for AffixesBuilder {
     fn default() -> Self {
         // These are the places of no pair.
         let last_places = [usize::MAX..0, usize::MAX..0];
-        Self { ends: Vec::new(), bytes: Vec::new(), index: HashIndex::default(), last: 0, last_places }
+        Self {
+            ends: Vec::new(),
+            bytes: Vec::new(),
+            index: HashIndex::default(),
+            last: 0,
+            last_places,
+        }
     }
 }
 

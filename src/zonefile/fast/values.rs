@@ -76,22 +76,43 @@ impl ValueHead {
 }
 
 /// What a line gives whose key ends here, and the end of the line; `head` is that of the line before.
-#[inline]
+#[inline(always)]
 pub(super) fn read(text: &[u8], at: usize, head: &mut ValueHead) -> Option<(FastValue, usize)> {
-    if head.stands(text, at) {
-        return with_text(head.a, text, at + head.len);
-    }
+    let (a, at) = match head.stands(text, at) {
+        true => (head.a, at + head.len),
+        false => match other(text, at, head)? {
+            Other::Whole(value, end) => return Some((value, end)),
+            Other::BeforeText(a, at) => (a, at),
+        },
+    };
+    with_text(a, text, at)
+}
+
+/// What stands behind a key.
+enum Other {
+    /// What the line gives, and its end.
+    Whole(FastValue, usize),
+    /// A text begins here, perhaps behind an A value.
+    BeforeText(HashedA, usize),
+}
+
+/// What stands here if it is not the head of the line before.
+#[inline(never)]
+fn other(text: &[u8], at: usize, head: &mut ValueHead) -> Option<Other> {
     let key_end = at;
     if let Some(end) = end_of_line(text, at) {
-        return Some((FastValue::Default, end));
+        return Some(Other::Whole(FastValue::Default, end));
     }
     if !is_blank(*text.get(at)?) {
         return None;
     }
     let at = skip_blanks(text, at)?;
-    match text[at] {
-        b'\r' | b'\n' => Some((FastValue::Default, end_of_line(text, at)?)),
-        b'#' | b';' => Some((FastValue::Default, at + memchr::memchr(b'\n', &text[at..])? + 1)),
+    Some(match text[at] {
+        b'\r' | b'\n' => Other::Whole(FastValue::Default, end_of_line(text, at)?),
+        b'#' | b';' => {
+            let end = at + memchr::memchr(b'\n', &text[at..])? + 1;
+            Other::Whole(FastValue::Default, end)
+        }
         b':' => {
             let (a, at) = a(text, at + 1)?;
             let at = skip_blanks(text, at)?;
@@ -99,13 +120,13 @@ pub(super) fn read(text: &[u8], at: usize, head: &mut ValueHead) -> Option<(Fast
                 b':' => {
                     let a = HashedA::new(a.into());
                     head.keep(text, key_end, at + 1, a);
-                    with_text(a, text, at + 1)
+                    Other::BeforeText(a, at + 1)
                 }
-                _ => Some((FastValue::A(a), end_of_line(text, at)?)),
+                _ => Other::Whole(FastValue::A(a), end_of_line(text, at)?),
             }
         }
-        _ => with_text(HashedA::default(), text, at),
-    }
+        _ => Other::BeforeText(HashedA::default(), at),
+    })
 }
 
 /// The end of the line, if it ends here.
@@ -163,7 +184,7 @@ fn next_mark(text: &[u8], at: usize) -> Option<usize> {
 }
 
 /// The value with the text from here on, and the end of the line.
-#[inline]
+#[inline(always)]
 fn with_text(a: HashedA, text: &[u8], at: usize) -> Option<(FastValue, usize)> {
     let start = skip_blanks(text, at)?;
     let mut end = start;
