@@ -64,15 +64,20 @@ impl LayersBuilder {
     }
 
     /// Lists the addresses from `start` to `end` with a value, or excludes them.
+    #[inline]
     pub fn add_range(&mut self, start: u32, end: u32, value: Option<ValueId>) {
         if start == end {
-            return self.add_single(start, value);
-        }
-        let code = code(value);
-        if start & 0xff == 0 && end == start | 0xff {
+            self.add_single(start, value);
+        } else if start & 0xff == 0 && end == start | 0xff {
             // As most are: this is the block's own table.
-            return self.runs[1].push(BlockRun { start, end, code });
+            self.runs[1].push(BlockRun { start, end, code: code(value) });
+        } else {
+            self.add_blocks(start, end, code(value));
         }
+    }
+
+    /// Cuts the addresses from `start` to `end` into blocks.
+    fn add_blocks(&mut self, start: u32, end: u32, code: u32) {
         // In u64, so that the block behind the last one has a number.
         let (mut start, mut end) = (u64::from(start), u64::from(end) + 1);
         for (table, runs) in self.runs.iter_mut().enumerate() {

@@ -142,6 +142,7 @@ impl AnswersBuilder {
     }
 
     /// The hash of a text, the same in every builder.
+    #[inline]
     pub fn text_hash(text: &[u8]) -> u32 {
         text_hash(text)
     }
