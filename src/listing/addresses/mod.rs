@@ -157,15 +157,28 @@ pub(super) fn numbering(
     answers: &AnswersBuilder,
 ) -> Numbering {
     let mut numbering = answers.numbering();
-    let ids4 = ip4.iter().flat_map(|ip4| ip4.segments()).map(|segment| segment.answer);
-    let ids6 = ip6.iter().flat_map(|ip6| ip6.segments()).map(|segment| segment.answer);
-    let mut ids = ids4.chain(ids6);
-    while !numbering.is_complete()
-        && let Some(id) = ids.next()
-    {
-        numbering.number(id);
+    match ip4.map(|ip4| &ip4.0) {
+        Some(Form4::Layers(layers)) => match layers.only_singles() {
+            Some(singles) => number_all(singles, &mut numbering),
+            None => number_all(layers.segments(), &mut numbering),
+        },
+        Some(Form4::Set(set)) => number_all(set.segments(), &mut numbering),
+        Some(Form4::Prefixes(prefixes)) => number_all(prefixes.segments(), &mut numbering),
+        None => {}
+    }
+    if let Some(ip6) = ip6 {
+        number_all(ip6.segments(), &mut numbering);
     }
     numbering
+}
+
+/// Numbers the answers of segments, until all have a number.
+fn number_all<K>(mut segments: impl Iterator<Item = Range<K>>, numbering: &mut Numbering) {
+    while !numbering.is_complete()
+        && let Some(segment) = segments.next()
+    {
+        numbering.number(segment.answer);
+    }
 }
 
 /// Gives the answers of addresses these numbers.

@@ -8,7 +8,7 @@
 use super::hash::text_hash;
 use super::index::HashIndex;
 use super::template::Template;
-use super::word::last_word;
+use super::word::{ends_in_digits, last_word};
 use crate::flat_array::{ArrayReader, ArrayWriter, FlatArray};
 use std::ops::Range;
 
@@ -162,10 +162,29 @@ impl AffixesBuilder {
     /// Appends a text as it is stored; `false` if there are too many pairs.
     #[inline]
     pub(super) fn store(&mut self, text: &[u8], out: &mut Vec<u8>) -> bool {
+        if let Some(own) = self.own_number(text) {
+            store_own(self.last, own, out);
+            return true;
+        }
         let [before, own, behind] = split(text);
         let Some(number) = self.number(before, behind) else { return false };
         store_own(number, own, out);
         true
+    }
+
+    /// The own part of a text, if it is a number of up to 16 digits between the affixes that were asked for last.
+    /// [`split`] gives the same parts: no word goes on into an affix, and the part behind has no digit.
+    #[inline]
+    fn own_number<'t>(&self, text: &'t [u8]) -> Option<&'t [u8]> {
+        let [before, behind] = self.last_places.clone().map(|place| self.bytes.get(place));
+        let (before, behind) = (before?, behind?);
+        let own_end = text.len().checked_sub(behind.len())?;
+        let own = text.get(before.len()..own_end)?;
+        let is_it = before.len() + behind.len() >= MIN_AFFIXES
+            && ends_in_digits(&text[..own_end], own.len())
+            && text.starts_with(before)
+            && text.ends_with(behind);
+        is_it.then_some(own)
     }
 
     /// The parts of a text that is stored so.
@@ -187,7 +206,16 @@ impl AffixesBuilder {
 #[inline]
 pub(super) fn store_own(number: u16, own: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(&number.to_le_bytes());
-    out.extend_from_slice(own);
+    // Copies of constant size need no call: one from the first byte on, and one up to the last.
+    const HALF: usize = 8;
+    match (own.first_chunk::<HALF>(), own.last_chunk::<HALF>()) {
+        (Some(first), Some(last)) if own.len() <= 2 * HALF => {
+            out.extend_from_slice(first);
+            out.truncate(out.len() + own.len() - 2 * HALF);
+            out.extend_from_slice(last);
+        }
+        _ => out.extend_from_slice(own),
+    }
 }
 
 #[cfg(test)]

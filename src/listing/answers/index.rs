@@ -64,12 +64,6 @@ impl HashIndex {
         slots.map(|&slot| ((slot >> 32) as u32, slot as u32 - 1))
     }
 
-    /// Forgets all numbers, and keeps the room.
-    pub(super) fn clear(&mut self) {
-        self.slots.fill(0);
-        self.len = 0;
-    }
-
     /// The most slots side by side that a search may have to look at.
     #[cfg(test)]
     pub(super) fn longest(&self) -> usize {

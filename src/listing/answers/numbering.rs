@@ -123,12 +123,14 @@ impl Numbering {
     }
 
     /// The number of answers that have one.
+    #[inline]
     pub(super) fn len(&self) -> usize {
         self.kept as usize + self.used.len()
     }
 
     /// True if every possible answer has a number. It stays false if some value occurs only together with
     /// others.
+    #[inline]
     pub fn is_complete(&self) -> bool {
         self.len() == self.counts.0 + self.counts.1
     }

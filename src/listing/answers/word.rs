@@ -23,14 +23,26 @@ pub(super) fn last_word(text: &[u8]) -> Option<Range<usize>> {
     last_word_of_any(text)
 }
 
+/// True if the last bytes of a text, so many, are digits; `false` if there are none of them, or more than 16.
+#[inline]
+pub(super) fn ends_in_digits(text: &[u8], count: usize) -> bool {
+    let Some(last) = text.last_chunk::<16>() else { return false };
+    let digits = between(cast(*last), b'0', b'9').to_bitmask() as u16;
+    count > 0 && digits.leading_ones() as usize >= count
+}
+
+/// Which of the bytes are in a range, both ends included.
+#[inline]
+fn between(bytes: i8x16, first: u8, last: u8) -> i8x16 {
+    let each = |byte: u8| i8x16::splat(byte as i8);
+    bytes.simd_gt(each(first - 1)) & bytes.simd_lt(each(last + 1))
+}
+
 /// The bits of bytes that are digits, and of those that words are made of, the first byte's lowest.
 #[inline]
 fn classes(bytes: [u8; 16]) -> [u16; 2] {
     let bytes: i8x16 = cast(bytes);
     let each = |byte: u8| i8x16::splat(byte as i8);
-    let between = |bytes: i8x16, first: u8, last: u8| {
-        bytes.simd_gt(each(first - 1)) & bytes.simd_lt(each(last + 1))
-    };
     let digits = between(bytes, b'0', b'9');
     let letters = between(bytes | each(0x20), b'a', b'z');
     let marks = between(bytes, b'-', b'.') | bytes.simd_eq(each(b':')) | bytes.simd_eq(each(b'_'));
@@ -77,6 +89,11 @@ mod tests {
         ) {
             for text in [text.as_bytes(), &bytes] {
                 prop_assert_eq!(last_word(text), last_word_of_any(text));
+                for count in 0..text.len() {
+                    let digits = &text[text.len() - count..];
+                    let are_all = (1..=16).contains(&count) && digits.iter().all(u8::is_ascii_digit);
+                    prop_assert_eq!(ends_in_digits(text, count), are_all && text.len() >= 16);
+                }
             }
         }
     }
