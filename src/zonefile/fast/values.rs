@@ -78,12 +78,15 @@ impl ValueHead {
 /// What a line gives whose key ends here, and the end of the line; `head` is that of the line before.
 #[inline(always)]
 pub(super) fn read(text: &[u8], at: usize, head: &mut ValueHead) -> Option<(FastValue, usize)> {
-    let (a, at) = match head.stands(text, at) {
-        true => (head.a, at + head.len),
-        false => match other(text, at, head)? {
+    let (a, at) = if head.stands(text, at) {
+        (head.a, at + head.len)
+    } else if let Some(end) = end_of_line(text, at) {
+        return Some((FastValue::Default, end));
+    } else {
+        match other(text, at, head)? {
             Other::Whole(value, end) => return Some((value, end)),
             Other::BeforeText(a, at) => (a, at),
-        },
+        }
     };
     with_text(a, text, at)
 }
@@ -96,13 +99,10 @@ enum Other {
     BeforeText(HashedA, usize),
 }
 
-/// What stands here if it is not the head of the line before.
+/// What stands here if it is neither the head of the line before nor the end of the line.
 #[inline(never)]
 fn other(text: &[u8], at: usize, head: &mut ValueHead) -> Option<Other> {
     let key_end = at;
-    if let Some(end) = end_of_line(text, at) {
-        return Some(Other::Whole(FastValue::Default, end));
-    }
     if !is_blank(*text.get(at)?) {
         return None;
     }
