@@ -104,8 +104,8 @@ pub(super) struct AffixesBuilder {
 
 impl Default for AffixesBuilder {
     fn default() -> Self {
-        // These are the places of no pair.
-        let last_places = [usize::MAX..0, usize::MAX..0];
+        // No pair stands there.
+        let last_places = [const { usize::MAX..usize::MAX }; 2];
         Self {
             ends: Vec::new(),
             bytes: Vec::new(),
