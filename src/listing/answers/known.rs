@@ -208,8 +208,9 @@ where
         let bit = u64::from(hash.rotate_left(rotation)) & (bits - 1);
         (bit as usize / 64, 1_u64 << (bit % 64))
     };
+    // Both are mapped as zeros: pages that stay so are not made.
     let mut seen = vec![0_u64; bits as usize / 64];
-    let mut seen_again = seen.clone();
+    let mut seen_again = vec![0_u64; bits as usize / 64];
     for (hash, _) in values.clone() {
         let (word, bit) = place(hash);
         if seen[word] & bit != 0 {
@@ -224,31 +225,56 @@ where
     values.filter(is_seen_again).collect()
 }
 
-/// The numbers of values after each value has one only.
+/// The numbers of values after each value has one only: those of values that are others again are left out.
 #[derive(Debug)]
-pub struct NewNumbers(Vec<u32>);
+pub struct NewNumbers {
+    /// The old numbers of those that are others again, in order, each with the first old number of its value.
+    again: Vec<(u32, u32)>,
+    /// A bit for each old number that is one of them, 64 in a word.
+    left_out: Vec<u64>,
+    /// How many of them are before each word.
+    before: Vec<u32>,
+}
 
 impl NewNumbers {
-    /// Those of so many values, of which these are others again, each with the first number of its value.
-    fn without(mut again: Vec<(u32, u32)>, values: usize) -> Self {
-        again.sort_unstable();
-        let mut again = again.into_iter().peekable();
-        let (mut numbers, mut next) = (Vec::with_capacity(values), 0);
-        for number in 0..values as u32 {
-            match again.next_if(|&(it, _)| it == number) {
-                Some((_, first)) => numbers.push(numbers[first as usize]),
-                None => {
-                    numbers.push(next);
-                    next += 1;
-                }
-            }
+    /// Those of so many values, of which these are others again, in the order of their numbers, each with the first
+    /// number of its value.
+    fn without(again: Vec<(u32, u32)>, values: usize) -> Self {
+        let mut left_out = vec![0; values.div_ceil(64)];
+        for &(number, _) in &again {
+            left_out[number as usize / 64] |= 1_u64 << (number % 64);
         }
-        Self(numbers)
+        let mut sum = 0;
+        let counted = left_out.iter().map(|word| {
+            sum += word.count_ones();
+            sum - word.count_ones()
+        });
+        let before = counted.collect();
+        Self { again, left_out, before }
     }
 
     /// That of a value.
     pub fn value(&self, ValueId(number): ValueId) -> ValueId {
-        ValueId(self.0.get(number as usize).copied().unwrap_or(number))
+        let place = number as usize / 64;
+        let (Some(&word), Some(before)) = (self.left_out.get(place), self.before.get(place)) else {
+            return ValueId(number);
+        };
+        let bit = 1_u64 << (number % 64);
+        if word & bit != 0 {
+            return self.first(number);
+        }
+        let in_word = if word == 0 { 0 } else { (word & (bit - 1)).count_ones() };
+        ValueId(number - before - in_word)
+    }
+
+    /// That of a value which is another again.
+    #[inline(never)]
+    fn first(&self, number: u32) -> ValueId {
+        match self.again.binary_search_by_key(&number, |(again, _)| *again) {
+            // The first of its value is not left out.
+            Ok(at) => self.value(ValueId(self.again[at].1)),
+            Err(_) => ValueId(number),
+        }
     }
 
     /// That of the answer with one value.
