@@ -156,22 +156,37 @@ impl<I: Iterator<Item = Range<K>>, K: Int> Iterator for Coalesce<I, K> {
 
     #[inline]
     fn next(&mut self) -> Option<Range<K>> {
-        for range in self.ranges.by_ref() {
-            if !range.answer.is_listed() {
-                continue;
-            }
-            debug_assert!(range.start <= range.end, "a range ends before it starts");
-            let Some(before) = &mut self.pending else {
-                self.pending = Some(range);
-                continue;
-            };
-            debug_assert!(before.end < range.start, "ranges are not sorted and disjoint");
-            if before.answer == range.answer && before.end.successor() == Some(range.start) {
-                before.end = range.end;
-                continue;
-            }
-            return self.pending.replace(range);
-        }
-        self.pending.take()
+        let Self { ranges, pending } = self;
+        ranges.find_map(|range| join(pending, range)).or_else(|| pending.take())
     }
+
+    #[inline]
+    fn fold<B, F: FnMut(B, Range<K>) -> B>(self, init: B, mut each: F) -> B {
+        let mut pending = self.pending;
+        let folded = self.ranges.fold(init, |folded, range| match join(&mut pending, range) {
+            Some(joined) => each(folded, joined),
+            None => folded,
+        });
+        match pending {
+            Some(last) => each(folded, last),
+            None => folded,
+        }
+    }
+}
+
+/// Joins a listed range to the pending one, or puts it in its place and gives that one back.
+#[inline]
+fn join<K: Int>(pending: &mut Option<Range<K>>, range: Range<K>) -> Option<Range<K>> {
+    if !range.answer.is_listed() {
+        return None;
+    }
+    debug_assert!(range.start <= range.end, "a range ends before it starts");
+    if let Some(before) = pending {
+        debug_assert!(before.end < range.start, "ranges are not sorted and disjoint");
+        if before.answer == range.answer && before.end.successor() == Some(range.start) {
+            before.end = range.end;
+            return None;
+        }
+    }
+    pending.replace(range)
 }

@@ -89,7 +89,7 @@ pub(super) struct Plan {
     pub(super) size: usize,
 }
 
-impl Shape<u64> {
+impl Shape<u32> {
     /// Adds all of these runs to a shape without runs.
     pub(super) fn add_counted(&mut self, answer: AnswerId, counts: &Counts) {
         if counts.runs > 0 {
@@ -97,8 +97,8 @@ impl Shape<u64> {
         }
         self.lasts = counts.runs;
         self.powers = counts.powers;
-        self.units = Some(counts.keys.into());
-        self.bounds = counts.bounds.into();
+        self.units = Some(counts.keys);
+        self.bounds = counts.bounds;
         self.top = counts.top.into();
     }
 }
@@ -246,7 +246,7 @@ impl Arena {
             return EMPTY;
         }
         if self.uniform.0 != answer {
-            let shape = Shape::<u64>::new(answer, 0);
+            let shape = Shape::<u32>::new(answer, 0);
             self.uniform = (answer, self.block(&shape, &shape.plan(0), &[], &[]));
         }
         self.uniform.1
@@ -260,26 +260,19 @@ impl Arena {
         runs: &[Run<N>],
         dense: &[Dense],
     ) -> u32 {
-        let offset = self.begin(shape, plan, dense);
-        for run in runs.iter().flat_map(|run| plan.cut(run)) {
-            push_int(run.start, plan.width, &mut self.bytes);
-        }
-        for run in runs.iter().flat_map(|run| plan.cut(run)) {
-            match plan.form {
-                Form::Powers => self.bytes.push(run.power()),
-                Form::Lasts => push_int(run.last, plan.width, &mut self.bytes),
-                Form::Units | Form::Split => break,
-            }
+        let (offset, mut room) = self.begin(shape, plan, dense);
+        if plan.count == runs.len() {
+            room.runs(shape, plan, runs.iter().map(|run| plan.in_units(run)));
+        } else {
+            room.runs(shape, plan, runs.iter().flat_map(|run| plan.cut(run)));
         }
         if !shape.is_shared() {
-            for run in runs.iter().flat_map(|run| plan.cut(run)) {
-                self.answer(run.answer, plan);
-            }
             for dense in dense {
-                self.answer(dense.answer, plan);
+                room.put(dense.answer.0, plan.answer_width);
             }
         }
-        self.end(offset, plan, dense);
+        room.bitmaps(dense);
+        self.end(offset, plan);
         offset
     }
 
@@ -287,16 +280,14 @@ impl Arena {
     /// [in single keys](Plan::is_in_single_keys).
     pub(super) fn single_keys(
         &mut self,
-        shape: &Shape<u64>,
+        shape: &Shape<u32>,
         plan: &Plan,
         runs: &[(u16, u16)],
         dense: &[Dense],
     ) -> u32 {
         debug_assert!(plan.is_in_single_keys() && (shape.is_shared() || runs.is_empty()));
-        let offset = self.begin(shape, plan, dense);
-        let start = self.bytes.len();
-        self.bytes.resize(start + plan.count * plan.width, 0);
-        let bytes = &mut self.bytes[start..];
+        let (offset, mut room) = self.begin(shape, plan, dense);
+        let bytes = room.take(plan.count * plan.width);
         let keys = runs.iter().flat_map(|&(start, last)| start..=last);
         match plan.width {
             1 => bytes.iter_mut().zip(keys).for_each(|(byte, key)| *byte = key as u8),
@@ -305,46 +296,47 @@ impl Arena {
                 words.iter_mut().zip(keys).for_each(|(word, key)| *word = key.to_le_bytes());
             }
         }
-        self.end(offset, plan, dense);
+        room.bitmaps(dense);
+        self.end(offset, plan);
         offset
     }
 
-    /// Writes the part of a block before its keys. Returns the offset of the block.
-    fn begin<N: Int>(&mut self, shape: &Shape<N>, plan: &Plan, dense: &[Dense]) -> u32 {
+    /// Writes the part of a block before its keys. Returns the offset of the block and the room for the rest.
+    fn begin<N: Int>(&mut self, shape: &Shape<N>, plan: &Plan, dense: &[Dense]) -> (u32, Room<'_>) {
         debug_assert!(plan.count <= MAX_COUNT);
         make_room(&mut self.bytes);
         let offset = self.offset();
-        let flags = [
-            (shape.is_shared(), SHARED),
-            (shape.background.is_listed(), BACKGROUND),
-            (!dense.is_empty(), DENSE),
-        ];
+        let (is_shared, is_listed) = (shape.is_shared(), shape.background.is_listed());
         let header = (plan.answer_width as u32 - 1)
             | (plan.form as u32) << 2
-            | flags.iter().filter(|(set, _)| *set).map(|(_, bit)| bit).sum::<u32>()
+            | u32::from(is_shared) * SHARED
+            | u32::from(is_listed) * BACKGROUND
+            | u32::from(!dense.is_empty()) * DENSE
             | plan.shift << 8
             | (plan.width as u32 - 1) << 16
             | (plan.count as u32) << 20;
-        self.bytes.extend_from_slice(&header.to_le_bytes());
-        if shape.background.is_listed() {
-            self.answer(shape.background, plan);
+        let start = offset as usize;
+        self.bytes.resize(start + plan.size + Room::SPARE, 0);
+        let mut room = Room { bytes: &mut self.bytes[start..], at: 0 };
+        room.put(header, 4);
+        if is_listed {
+            room.put(shape.background.0, plan.answer_width);
         }
-        if let (true, Some(answer)) = (shape.is_shared(), shape.first) {
-            self.answer(answer, plan);
+        if let (true, Some(answer)) = (is_shared, shape.first) {
+            room.put(answer.0, plan.answer_width);
         }
         if let Some(less_one) = dense.len().checked_sub(1) {
-            self.bytes.push(less_one as u8);
+            room.put(less_one as u32, 1);
         }
-        self.bytes.extend(dense.iter().map(|dense| dense.octet));
-        offset
+        for dense in dense {
+            room.put(u32::from(dense.octet), 1);
+        }
+        (offset, room)
     }
 
-    /// Writes the bitmaps, which end a block.
-    fn end(&mut self, offset: u32, plan: &Plan, dense: &[Dense]) {
-        for dense in dense {
-            self.bytes.extend_from_slice(&dense.bits);
-        }
-        debug_assert_eq!(self.bytes.len() - offset as usize, plan.size);
+    /// Ends a block, which takes as many bytes as are planned.
+    fn end(&mut self, offset: u32, plan: &Plan) {
+        self.bytes.truncate(offset as usize + plan.size);
     }
 
     /// Writes a block that holds only the offsets of a block for each value of the next octet.
@@ -359,9 +351,58 @@ impl Arena {
     fn offset(&self) -> u32 {
         u32::try_from(self.bytes.len()).expect("the blocks of a list fit in 4 GiB")
     }
+}
 
-    fn answer(&mut self, answer: AnswerId, plan: &Plan) {
-        push_int(answer.0, plan.answer_width, &mut self.bytes);
+/// The bytes of a block that is being written.
+struct Room<'a> {
+    bytes: &'a mut [u8],
+    /// The number of bytes written.
+    at: usize,
+}
+
+impl Room<'_> {
+    /// So many bytes may be overwritten behind an integer: those of the next ones, or spare ones.
+    const SPARE: usize = size_of::<u128>();
+
+    /// Writes the lowest `width` bytes of an integer.
+    #[inline]
+    fn put<N: Int>(&mut self, number: N, width: usize) {
+        // A copy of constant size needs no call.
+        self.bytes[self.at..][..Self::SPARE].copy_from_slice(&number.widen().to_le_bytes());
+        self.at += width;
+    }
+
+    /// Writes runs, as many as are planned.
+    fn runs<N: Int>(
+        &mut self,
+        shape: &Shape<N>,
+        plan: &Plan,
+        runs: impl Iterator<Item = Run<N>> + Clone,
+    ) {
+        runs.clone().for_each(|run| self.put(run.start, plan.width));
+        match plan.form {
+            Form::Powers => runs.clone().for_each(|run| self.put(u32::from(run.power()), 1)),
+            Form::Lasts => runs.clone().for_each(|run| self.put(run.last, plan.width)),
+            Form::Units | Form::Split => {}
+        }
+        if !shape.is_shared() {
+            runs.for_each(|run| self.put(run.answer.0, plan.answer_width));
+        }
+    }
+
+    /// Writes the bitmaps, which end a block.
+    fn bitmaps(&mut self, dense: &[Dense]) {
+        for dense in dense {
+            self.take(BITMAP_SIZE).copy_from_slice(&dense.bits);
+        }
+        debug_assert_eq!(self.at + Self::SPARE, self.bytes.len());
+    }
+
+    /// The next bytes, so many of them.
+    fn take(&mut self, size: usize) -> &mut [u8] {
+        let start = self.at;
+        self.at += size;
+        &mut self.bytes[start..self.at]
     }
 }
 
@@ -371,11 +412,18 @@ impl Plan {
         self.form == Form::Units && self.shift == 0
     }
 
+    /// The run in units of the block.
+    #[inline]
+    fn in_units<N: Int>(&self, run: &Run<N>) -> Run<N> {
+        let [start, last] = [run.start, run.last].map(|key| shift_right(key, self.cut));
+        Run { start, last, answer: run.answer }
+    }
+
     /// The run in units of the block, cut into the runs that the form can express.
     #[inline]
-    fn cut<N: Int>(&self, run: &Run<N>) -> impl Iterator<Item = Run<N>> + use<N> {
-        let (mut rest, form) = (Some(shift_right(run.start, self.cut)), self.form);
-        let (last, answer) = (shift_right(run.last, self.cut), run.answer);
+    fn cut<N: Int>(&self, run: &Run<N>) -> impl Iterator<Item = Run<N>> + Clone + use<N> {
+        let Run { start, last, answer } = self.in_units(run);
+        let (mut rest, form) = (Some(start), self.form);
         std::iter::from_fn(move || {
             let start = rest?;
             let end = match form {
@@ -414,14 +462,6 @@ fn shift_right<N: Int>(number: N, bits: u32) -> N {
 #[inline]
 fn significant_bits<N: Int>(number: N) -> u32 {
     N::BITS - number.leading_zeros()
-}
-
-/// Appends the lowest `width` bytes of an integer.
-#[inline]
-fn push_int<N: Int>(number: N, width: usize, bytes: &mut Vec<u8>) {
-    // A copy of constant size needs no call, so all bytes are appended and the excess removed.
-    bytes.extend_from_slice(&number.widen().to_le_bytes());
-    bytes.truncate(bytes.len() - size_of::<u128>() + width);
 }
 
 /// The number of bytes that a number of `bits` bits takes, at least 1.

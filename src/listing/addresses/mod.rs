@@ -225,4 +225,14 @@ where
             Self::Fourth(iter) => iter.next(),
         }
     }
+
+    #[inline]
+    fn fold<R, F: FnMut(R, T) -> R>(self, init: R, each: F) -> R {
+        match self {
+            Self::First(iter) => iter.fold(init, each),
+            Self::Second(iter) => iter.fold(init, each),
+            Self::Third(iter) => iter.fold(init, each),
+            Self::Fourth(iter) => iter.fold(init, each),
+        }
+    }
 }

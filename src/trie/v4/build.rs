@@ -9,29 +9,17 @@ use crate::trie::encode::{Arena, Dense, Run, Shape};
 /// Blocks with more runs than this are split, so that a search stays within a few cache lines.
 pub(super) const MAX_RUNS: usize = 512;
 
-/// Keys of one block with one answer, listed or not.
-#[derive(Clone, Copy)]
-pub(super) struct Piece {
-    pub(super) start: u16,
-    pub(super) last: u16,
-    pub(super) answer: AnswerId,
-}
-
-impl Piece {
-    fn run(&self) -> Run<u64> {
-        Run { start: self.start.into(), last: self.last.into(), answer: self.answer }
-    }
-}
+/// A /24 of this many runs or fewer is no bitmap, because they are smaller: a run takes 3 bytes at most.
+const FEW: usize = (1 + BITMAP_SIZE) / 3;
 
 /// Takes the ranges in order and writes the blocks.
 #[derive(Default)]
 pub(super) struct Builder {
     blocks: Blocks,
     entries: Vec<BlockSpan>,
-    /// The /16 at hand: all its keys before `next` are in `pieces`.
+    /// The /16 at hand, and what is listed there.
     slot: u16,
-    pieces: Vec<Piece>,
-    next: u32,
+    listed: Vec<Run<u32>>,
 }
 
 impl Builder {
@@ -50,7 +38,8 @@ impl Builder {
                 self.whole(start, range.end, range.answer)
             } else {
                 let end = range.end.min(start | 0xffff);
-                self.piece(start as u16, end as u16, range.answer);
+                let (start, last) = (start & 0xffff, end & 0xffff);
+                self.listed.push(Run { start, last, answer: range.answer });
                 end
             };
             if end >= range.end {
@@ -78,26 +67,13 @@ impl Builder {
         last
     }
 
-    fn piece(&mut self, start: u16, last: u16, answer: AnswerId) {
-        if self.next < u32::from(start) {
-            let gap = Piece { start: self.next as u16, last: start - 1, answer: AnswerId::NONE };
-            self.pieces.push(gap);
-        }
-        self.pieces.push(Piece { start, last, answer });
-        self.next = u32::from(last) + 1;
-    }
-
     fn flush(&mut self) {
-        if self.pieces.is_empty() {
+        if self.listed.is_empty() {
             return;
         }
-        if let Ok(start) = u16::try_from(self.next) {
-            self.pieces.push(Piece { start, last: u16::MAX, answer: AnswerId::NONE });
-        }
-        let block = self.blocks.write(&self.pieces, true);
+        let block = self.blocks.write(&self.listed, 0xffff);
         self.entries.push(BlockSpan { first: self.slot, last: self.slot, block });
-        self.pieces.clear();
-        self.next = 0;
+        self.listed.clear();
     }
 }
 
@@ -107,111 +83,145 @@ impl Builder {
 pub(super) struct Blocks {
     pub(super) arena: Arena,
     answers: Vec<AnswerId>,
-    others: Vec<Piece>,
-    runs: Vec<Run<u64>>,
+    others: Vec<Run<u32>>,
+    divided: Vec<Run<u32>>,
     dense: Vec<Dense>,
 }
 
 impl Blocks {
-    /// Writes the block of pieces that fill a /16, or a /24 if it must not be split further.
-    pub(super) fn write(&mut self, pieces: &[Piece], may_split: bool) -> u32 {
-        if let [piece] = pieces {
-            return self.arena.uniform(piece.answer);
+    /// Writes the block of what is listed in a /16, or in a /24 of one that is split: `end` is the last key.
+    /// Neighbours have different answers.
+    pub(super) fn write(&mut self, listed: &[Run<u32>], end: u32) -> u32 {
+        match listed {
+            [] => return self.arena.uniform(AnswerId::NONE),
+            [run] if run.start == 0 && run.last == end => return self.arena.uniform(run.answer),
+            _ => {}
         }
-        let background = self.commonest(pieces);
-        self.divide(pieces, background);
-        let mut shape = Shape::new(background, 0);
-        for run in &self.runs {
+        let mut shape = Shape::new(AnswerId::NONE, 0);
+        let (mut gaps, mut next) = (0, 0);
+        for run in listed {
+            gaps += usize::from(run.start != next);
+            next = run.last + 1;
             shape.add(run);
         }
-        for bitmap in &self.dense {
-            shape.add_dense(bitmap);
+        gaps += usize::from(next <= end);
+        let background = self.commonest(listed, gaps);
+        let Self { arena, others, divided, dense, .. } = self;
+        let mut runs = listed;
+        if background.is_listed() {
+            differ(listed, end, background, others);
+            runs = others;
+            shape = Shape::new(background, 0);
+            runs.iter().for_each(|run| shape.add(run));
+        }
+        dense.clear();
+        if may_have_bitmap(runs) {
+            divide(runs, divided, dense);
+            runs = divided;
+            shape = Shape::new(background, 0);
+            runs.iter().for_each(|run| shape.add(run));
+            dense.iter().for_each(|dense| shape.add_dense(dense));
         }
         let plan = shape.plan(MAX_RUNS);
-        if plan.count > MAX_RUNS && may_split {
-            return self.split(pieces);
+        if plan.count > MAX_RUNS && end == 0xffff {
+            return self.split(listed);
         }
-        self.arena.block(&shape, &plan, &self.runs, &self.dense)
+        arena.block(&shape, &plan, runs, dense)
     }
 
-    fn split(&mut self, mut pieces: &[Piece]) -> u32 {
+    fn split(&mut self, mut listed: &[Run<u32>]) -> u32 {
         let mut own = Vec::new();
         let children = std::array::from_fn(|octet| {
-            let (start, last) = ((octet as u16) << 8, (octet as u16) << 8 | 0xff);
-            let inside = pieces.partition_point(|piece| piece.start <= last);
+            let (start, last) = ((octet as u32) << 8, (octet as u32) << 8 | 0xff);
+            let inside = listed.partition_point(|run| run.start <= last);
             own.clear();
-            own.extend(pieces[..inside].iter().map(|piece| Piece {
-                start: piece.start.max(start) & 0xff,
-                last: piece.last.min(last) & 0xff,
-                answer: piece.answer,
+            own.extend(listed[..inside].iter().map(|run| Run {
+                start: run.start.max(start) & 0xff,
+                last: run.last.min(last) & 0xff,
+                answer: run.answer,
             }));
-            // A piece that goes on behind this /24 begins the next one.
-            let done = pieces.partition_point(|piece| piece.last <= last);
-            pieces = &pieces[done..];
-            self.write(&own, false)
+            // A run that goes on behind this /24 begins the next one.
+            let done = listed.partition_point(|run| run.last <= last);
+            listed = &listed[done..];
+            self.write(&own, 0xff)
         });
         self.arena.split(&children)
     }
 
-    /// The answer of the most pieces, so that the fewest runs remain.
-    fn commonest(&mut self, pieces: &[Piece]) -> AnswerId {
-        let gaps = pieces.iter().filter(|piece| !piece.answer.is_listed()).count();
-        // Neighbours differ, so nothing can be more common than every second piece.
-        if gaps * 2 > pieces.len() {
-            return AnswerId::NONE;
-        }
-        if most_of_any(pieces) <= gaps {
+    /// The answer of the most runs and gaps, so that the fewest runs remain.
+    fn commonest(&mut self, listed: &[Run<u32>], gaps: usize) -> AnswerId {
+        if listed.len() <= gaps || most_of_any(listed) <= gaps {
             return AnswerId::NONE;
         }
         self.answers.clear();
-        self.answers.extend(pieces.iter().map(|piece| piece.answer));
+        self.answers.extend(listed.iter().map(|run| run.answer));
         self.answers.sort_unstable();
-        let runs = self.answers.chunk_by(|a, b| a == b);
-        let longest = runs.reduce(|best, run| if run.len() > best.len() { run } else { best });
-        longest.map_or(AnswerId::NONE, |run| run[0])
+        let same = self.answers.chunk_by(|a, b| a == b);
+        let longest = same.reduce(|best, same| if same.len() > best.len() { same } else { best });
+        longest.filter(|same| same.len() > gaps).map_or(AnswerId::NONE, |same| same[0])
     }
+}
 
-    /// Divides what differs from the background into runs and bitmaps. A run may go on into a
-    /// bitmap, which is asked first.
-    fn divide(&mut self, pieces: &[Piece], background: AnswerId) {
-        let Self { others, runs, dense, .. } = self;
-        others.clear();
-        others.extend(pieces.iter().filter(|piece| piece.answer != background));
-        runs.clear();
-        dense.clear();
-        for group in others.chunk_by(|a, b| a.start >> 8 == b.start >> 8) {
-            let (octet, answer) = (group[0].start >> 8, group[0].answer);
-            let size: usize = group.iter().map(|run| 2 + usize::from(run.start < run.last)).sum();
-            let from_before = runs.last().filter(|run| run.last >> 8 >= u64::from(octet)).copied();
-            let same = |run: AnswerId| run == answer;
-            if size <= 1 + BITMAP_SIZE
-                || !group.iter().all(|run| same(run.answer))
-                || !from_before.is_none_or(|run| same(run.answer))
-            {
-                runs.extend(group.iter().map(Piece::run));
-                continue;
-            }
-            let last = octet << 8 | 0xff;
-            let mut bits = [0; BITMAP_SIZE];
-            if let Some(run) = from_before {
-                set(&mut bits, 0, run.last.min(last.into()) as u8);
-            }
-            for run in group {
-                set(&mut bits, run.start as u8, run.last.min(last) as u8);
-            }
-            dense.push(Dense { octet: octet as u8, answer, bits });
-            if let Some(run) = group.last().filter(|run| run.last > last) {
-                runs.push(Piece { start: last + 1, ..*run }.run());
-            }
+/// Gathers runs and gaps whose answer is not that of the background.
+fn differ(listed: &[Run<u32>], end: u32, background: AnswerId, others: &mut Vec<Run<u32>>) {
+    others.clear();
+    let mut next = 0;
+    for run in listed {
+        if next < run.start {
+            others.push(Run { start: next, last: run.start - 1, answer: AnswerId::NONE });
+        }
+        if run.answer != background {
+            others.push(*run);
+        }
+        next = run.last + 1;
+    }
+    if next <= end {
+        others.push(Run { start: next, last: end, answer: AnswerId::NONE });
+    }
+}
+
+/// True unless no /24 can be a bitmap: of more than a few runs, all with one answer.
+fn may_have_bitmap(runs: &[Run<u32>]) -> bool {
+    runs.iter()
+        .zip(runs.get(FEW..).unwrap_or(&[]))
+        .any(|(a, b)| a.start >> 8 == b.start >> 8 && a.answer == b.answer)
+}
+
+/// Divides runs into runs and bitmaps. A run may go on into a bitmap, which is asked first.
+fn divide(all: &[Run<u32>], runs: &mut Vec<Run<u32>>, dense: &mut Vec<Dense>) {
+    runs.clear();
+    for group in all.chunk_by(|a, b| a.start >> 8 == b.start >> 8) {
+        let (octet, answer) = (group[0].start >> 8, group[0].answer);
+        let size: usize = group.iter().map(|run| 2 + usize::from(run.start < run.last)).sum();
+        let from_before = runs.last().filter(|run| run.last >> 8 >= octet).copied();
+        let same = |run: AnswerId| run == answer;
+        if size <= 1 + BITMAP_SIZE
+            || !group.iter().all(|run| same(run.answer))
+            || !from_before.is_none_or(|run| same(run.answer))
+        {
+            runs.extend_from_slice(group);
+            continue;
+        }
+        let last = octet << 8 | 0xff;
+        let mut bits = [0; BITMAP_SIZE];
+        if let Some(run) = from_before {
+            set(&mut bits, 0, run.last.min(last) as u8);
+        }
+        for run in group {
+            set(&mut bits, run.start as u8, run.last.min(last) as u8);
+        }
+        dense.push(Dense { octet: octet as u8, answer, bits });
+        if let Some(run) = group.last().filter(|run| run.last > last) {
+            runs.push(Run { start: last + 1, ..*run });
         }
     }
 }
 
-/// How many of the listed pieces have one answer, at most.
-fn most_of_any(pieces: &[Piece]) -> usize {
+/// How many runs have one answer, at most.
+fn most_of_any(runs: &[Run<u32>]) -> usize {
     let mut counts = [0; 256];
-    for piece in pieces.iter().filter(|piece| piece.answer.is_listed()) {
-        counts[piece.answer.0 as usize % 256] += 1;
+    for run in runs {
+        counts[run.answer.0 as usize % 256] += 1;
     }
     counts.into_iter().max().unwrap_or(0)
 }

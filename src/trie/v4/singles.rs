@@ -1,7 +1,7 @@
 //! Builds the trie of single addresses with one answer, which are by far the commonest list. The blocks
 //! equal those of [`Builder`](super::build::Builder), but no range is made for each address.
 
-use super::build::{Blocks, MAX_RUNS, Piece};
+use super::build::{Blocks, MAX_RUNS};
 use super::free_apart;
 use super::root::{BlockSpan, Root};
 use crate::answer::AnswerId;
@@ -139,7 +139,7 @@ impl Writer {
         // With both ends listed there are fewer gaps than runs, and the block stores the gaps.
         let has_gaps_kept = first & mask == 0 && last & mask == mask;
         let Some((counts, _)) = gathered.filter(|_| !has_gaps_kept) else {
-            return (self.blocks.write(&pieces(keys, mask, self.answer), may_split), count);
+            return (self.blocks.write(&runs(keys, mask, self.answer), mask), count);
         };
         let mut shape = Shape::new(AnswerId::NONE, 0);
         shape.add_counted(self.answer, &counts);
@@ -157,7 +157,7 @@ impl Writer {
             last: last.into(),
             answer: self.answer,
         };
-        let runs: Vec<Run<u64>> = self.runs.iter().map(run).collect();
+        let runs: Vec<Run<u32>> = self.runs.iter().map(run).collect();
         (self.blocks.arena.block(&shape, &plan, &runs, &self.dense), count)
     }
 
@@ -219,25 +219,13 @@ fn prefix(addresses: &[u32], mask: u32) -> usize {
     addresses.iter().position(is_other).unwrap_or(addresses.len())
 }
 
-/// The runs and gaps, in order, that make up a /16 or a /24.
-fn pieces(keys: &[u32], mask: u32, answer: AnswerId) -> Vec<Piece> {
-    let mut pieces = Vec::new();
-    let mut next = 0;
-    for run in keys.chunk_by(|a, b| b - a == 1) {
+/// The runs of keys, counted from the start of a /16 or a /24.
+fn runs(keys: &[u32], mask: u32, answer: AnswerId) -> Vec<Run<u32>> {
+    let run = |run: &[u32]| {
         let start = run[0] & mask;
-        let last = start + (run.len() - 1) as u32;
-        if next < start {
-            let last = (start - 1) as u16;
-            pieces.push(Piece { start: next as u16, last, answer: AnswerId::NONE });
-        }
-        pieces.push(Piece { start: start as u16, last: last as u16, answer });
-        next = last + 1;
-    }
-    if next <= mask {
-        let (start, last) = (next as u16, mask as u16);
-        pieces.push(Piece { start, last, answer: AnswerId::NONE });
-    }
-    pieces
+        Run { start, last: start + (run.len() - 1) as u32, answer }
+    };
+    keys.chunk_by(|a, b| b - a == 1).map(run).collect()
 }
 
 /// The bitmap of the addresses of a /24, if it is smaller than their runs.
