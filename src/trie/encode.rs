@@ -49,7 +49,7 @@ pub(super) struct Counts {
     powers: usize,
     keys: u32,
     bounds: u32,
-    top: u16,
+    top: u32,
 }
 
 impl Counts {
@@ -60,16 +60,18 @@ impl Counts {
         self.powers += 1;
         self.keys += 1;
         self.bounds |= u32::from(key) | (u32::from(key) + 1);
-        self.top = key;
+        self.top = key.into();
     }
 
     /// Adds a run behind the others.
-    pub(super) fn add(&mut self, start: u16, last: u16) {
-        let length = u32::from(last - start) + 1;
+    #[inline]
+    pub(super) fn add(&mut self, start: u32, last: u32) {
+        let length = last - start + 1;
         self.runs += 1;
-        self.powers += length.count_ones() as usize;
+        // Most runs are of one key, and not every processor counts bits in one step.
+        self.powers += if length == 1 { 1 } else { length.count_ones() as usize };
         self.keys += length;
-        self.bounds |= u32::from(start) | (u32::from(last) + 1);
+        self.bounds |= start | (last + 1);
         self.top = last;
     }
 }
@@ -90,6 +92,23 @@ pub(super) struct Plan {
 }
 
 impl Shape<u32> {
+    /// The shape of runs of keys below 2^16.
+    pub(super) fn of_keys(background: AnswerId, runs: &[Run<u32>]) -> Self {
+        let first = runs.first().map_or(AnswerId::NONE, |run| run.answer);
+        let mut counts = Counts::default();
+        let (mut differing, mut greatest) = (0, background.0);
+        for run in runs {
+            counts.add(run.start, run.last);
+            differing |= run.answer.0 ^ first.0;
+            greatest = greatest.max(run.answer.0);
+        }
+        let mut shape = Self::new(background, 0);
+        shape.add_counted(first, &counts);
+        shape.shared = differing == 0;
+        shape.greatest = greatest;
+        shape
+    }
+
     /// Adds all of these runs to a shape without runs.
     pub(super) fn add_counted(&mut self, answer: AnswerId, counts: &Counts) {
         if counts.runs > 0 {
@@ -99,7 +118,7 @@ impl Shape<u32> {
         self.powers = counts.powers;
         self.units = Some(counts.keys);
         self.bounds = counts.bounds;
-        self.top = counts.top.into();
+        self.top = counts.top;
     }
 }
 
@@ -309,9 +328,9 @@ impl Arena {
         let (is_shared, is_listed) = (shape.is_shared(), shape.background.is_listed());
         let header = (plan.answer_width as u32 - 1)
             | (plan.form as u32) << 2
-            | u32::from(is_shared) * SHARED
-            | u32::from(is_listed) * BACKGROUND
-            | u32::from(!dense.is_empty()) * DENSE
+            | (u32::from(is_shared) * SHARED)
+            | (u32::from(is_listed) * BACKGROUND)
+            | (u32::from(!dense.is_empty()) * DENSE)
             | plan.shift << 8
             | (plan.width as u32 - 1) << 16
             | (plan.count as u32) << 20;

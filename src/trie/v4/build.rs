@@ -23,7 +23,20 @@ pub(super) struct Builder {
 }
 
 impl Builder {
+    #[inline]
     pub(super) fn push(&mut self, range: Range<u32>) {
+        let Range { start, end, answer } = range;
+        // Nearly every range lies inside the /16 at hand; only from this difference on it may be a whole one.
+        if start >> 16 == u32::from(self.slot) && start ^ end < 0xffff {
+            self.listed.push(Run { start: start & 0xffff, last: end & 0xffff, answer });
+        } else {
+            self.push_parts(range);
+        }
+    }
+
+    /// Adds the whole /16s of a range as such, and what it has of others.
+    #[inline(never)]
+    fn push_parts(&mut self, range: Range<u32>) {
         let mut start = range.start;
         loop {
             let slot = (start >> 16) as u16;
@@ -97,31 +110,20 @@ impl Blocks {
             [run] if run.start == 0 && run.last == end => return self.arena.uniform(run.answer),
             _ => {}
         }
-        let mut shape = Shape::new(AnswerId::NONE, 0);
-        let (mut gaps, mut next) = (0, 0);
-        for run in listed {
-            gaps += usize::from(run.start != next);
-            next = run.last + 1;
-            shape.add(run);
-        }
-        gaps += usize::from(next <= end);
-        let background = self.commonest(listed, gaps);
+        let background = self.commonest(listed, gaps(listed, end));
         let Self { arena, others, divided, dense, .. } = self;
         let mut runs = listed;
         if background.is_listed() {
             differ(listed, end, background, others);
             runs = others;
-            shape = Shape::new(background, 0);
-            runs.iter().for_each(|run| shape.add(run));
         }
         dense.clear();
         if may_have_bitmap(runs) {
             divide(runs, divided, dense);
             runs = divided;
-            shape = Shape::new(background, 0);
-            runs.iter().for_each(|run| shape.add(run));
-            dense.iter().for_each(|dense| shape.add_dense(dense));
         }
+        let mut shape = Shape::of_keys(background, runs);
+        dense.iter().for_each(|dense| shape.add_dense(dense));
         let plan = shape.plan(MAX_RUNS);
         if plan.count > MAX_RUNS && end == 0xffff {
             return self.split(listed);
@@ -150,7 +152,7 @@ impl Blocks {
 
     /// The answer of the most runs and gaps, so that the fewest runs remain.
     fn commonest(&mut self, listed: &[Run<u32>], gaps: usize) -> AnswerId {
-        if listed.len() <= gaps || most_of_any(listed) <= gaps {
+        if listed.len() <= gaps || !may_exceed(listed, gaps) {
             return AnswerId::NONE;
         }
         self.answers.clear();
@@ -160,6 +162,17 @@ impl Blocks {
         let longest = same.reduce(|best, same| if same.len() > best.len() { same } else { best });
         longest.filter(|same| same.len() > gaps).map_or(AnswerId::NONE, |same| same[0])
     }
+}
+
+/// The number of gaps between, before and behind the runs up to the last key.
+fn gaps(listed: &[Run<u32>], end: u32) -> usize {
+    let mut next = 0;
+    let mut gaps = 0;
+    for run in listed {
+        gaps += usize::from(run.start != next);
+        next = run.last + 1;
+    }
+    gaps + usize::from(next <= end)
 }
 
 /// Gathers runs and gaps whose answer is not that of the background.
@@ -217,13 +230,15 @@ fn divide(all: &[Run<u32>], runs: &mut Vec<Run<u32>>, dense: &mut Vec<Dense>) {
     }
 }
 
-/// How many runs have one answer, at most.
-fn most_of_any(runs: &[Run<u32>]) -> usize {
-    let mut counts = [0; 256];
-    for run in runs {
-        counts[run.answer.0 as usize % 256] += 1;
-    }
-    counts.into_iter().max().unwrap_or(0)
+/// True unless no answer has more runs than so many.
+fn may_exceed(runs: &[Run<u32>], most: usize) -> bool {
+    // Answers may share a counter.
+    let mut counts = [0_u32; 256];
+    runs.iter().any(|run| {
+        let count = &mut counts[run.answer.0 as usize % 256];
+        *count += 1;
+        *count as usize > most
+    })
 }
 
 /// Sets the bits from `first` to `last`.

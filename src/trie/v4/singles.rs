@@ -205,7 +205,7 @@ impl Writer {
             for run in group.chunk_by(|a, b| b - a == 1) {
                 let start = (run[0] & mask) as u16;
                 let last = start + (run.len() - 1) as u16;
-                counts.add(start, last);
+                counts.add(start.into(), last.into());
                 self.runs.push((start, last));
             }
         }
