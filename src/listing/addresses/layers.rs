@@ -341,8 +341,8 @@ pub(super) struct Layers {
 
 impl Layers {
     pub(super) fn segments(&self) -> impl Iterator<Item = Range<u32>> {
-        let addresses = Overlay::new(self.singles(), self.runs.iter().copied());
-        Overlay::new(addresses, self.blocks.iter().copied())
+        let ranges = Overlay::new(self.runs.iter().copied(), self.blocks.iter().copied());
+        Overlay::new(self.singles(), ranges)
     }
 
     /// All [segments](Self::segments), if there are single addresses only.

@@ -151,7 +151,14 @@ impl<K: Int, I: Iterator<Item = PrefixEntry<K>>> Iterator for Flatten<K, I> {
         loop {
             let Some(&(end, answer)) = self.open.last() else {
                 let entry = self.upcoming?;
-                self.open(&entry);
+                let end = entry.start.last_of_prefix(entry.len);
+                self.upcoming = self.entries.next();
+                if self.upcoming.is_none_or(|next| next.start > end) {
+                    // No other prefix is in this one, as in most.
+                    return Some(Range { start: entry.start, end, answer: entry.answer });
+                }
+                self.open.push((end, entry.answer));
+                self.next = Some(entry.start);
                 continue;
             };
             let start = self.next;

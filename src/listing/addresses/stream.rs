@@ -59,4 +59,23 @@ where
             _ => std::mem::replace(&mut self.next_lower, self.lower.next()),
         }
     }
+
+    #[inline]
+    fn fold<B, F: FnMut(B, Range<K>) -> B>(mut self, init: B, mut each: F) -> B {
+        let mut folded = init;
+        while let Some(lower) = self.next_lower {
+            // Most ranges of the upper stream lie between those of the lower one.
+            while let Some(upper) = self.next_upper
+                && upper.end < lower.start
+            {
+                folded = each(folded, upper);
+                self.next_upper = self.upper.next();
+            }
+            if let Some(range) = self.next() {
+                folded = each(folded, range);
+            }
+        }
+        folded = self.next_upper.into_iter().fold(folded, &mut each);
+        self.upper.fold(folded, each)
+    }
 }
