@@ -177,4 +177,6 @@ pub(crate) fn free_apart<T: Send + 'static>(waste: T) {
 }
 
 #[cfg(test)]
+mod naive;
+#[cfg(test)]
 mod tests;

@@ -39,6 +39,45 @@ fn check(ranges: &[Range<u32>], probes: &[u32]) -> Trie4 {
     trie
 }
 
+/// Compares the bytes of a trie with those that are written key by key.
+fn check_bytes(ranges: &[Range<u32>]) {
+    let oracle = Oracle::new(ranges);
+    let trie = Trie4::build(oracle.ranges());
+    let (offsets, arena) = naive::write(&oracle.ranges());
+    for slot in 0..=u16::MAX {
+        let want = offsets.get(&slot).copied().unwrap_or(EMPTY);
+        assert_eq!(trie.index.get(slot), want, "/16 {slot:#x}");
+    }
+    assert!(*trie.arena == arena, "{:?}", oracle.ranges());
+}
+
+#[test]
+fn the_bytes_are_those_written_key_by_key() {
+    check_bytes(&[]);
+    check_bytes(&[range(0, 0x3_ffff, 1), range(u32::MAX - 0xff, u32::MAX, 2)]);
+    check_bytes(&[range(0, 0xffff, 1), range(0x1_0000, 0x1_ffff, 2), range(0x2_0000, 0x2_ffff, 2)]);
+    for step in [1_u32, 2, 3, 7, 60, 127] {
+        for answers in [1, 2, 3, 300, 1 << 17] {
+            // From both ends of a /16 to the middle of the next; runs of one key, of two, of many.
+            for length in [0, 1, 40] {
+                let starts = (0xffff_0000_u32..0xffff_3000).step_by((step + length) as usize);
+                let ranges = starts.chain([0xffff_fff0]).enumerate().map(|(at, start)| {
+                    let answer = (at as u32).wrapping_mul(0x9e37_79b1) >> 7;
+                    range(start, start.saturating_add(length), answer % answers + 1)
+                });
+                check_bytes(&ranges.collect::<Vec<_>>());
+            }
+        }
+    }
+    // A listed background, with bitmaps and without; runs of whole /24s.
+    let every = |step: u32| (0..=0xffff_u32).filter(move |key| key % step != 1);
+    for step in [2, 9, 100, 1000] {
+        check_bytes(&every(step).map(|key| range(key, key, 1)).collect::<Vec<_>>());
+        check_bytes(&every(step).map(|key| range(key, key, key >> 12 | 1)).collect::<Vec<_>>());
+    }
+    check_bytes(&(0..200).map(|at| range(at << 9, at << 9 | 0xff, at % 3 + 1)).collect::<Vec<_>>());
+}
+
 #[test]
 fn nothing_is_listed_in_an_empty_trie() {
     for trie in [Trie4::default(), Trie4::build([]), Trie4::build([range(1, 5, 0)])] {
@@ -254,6 +293,26 @@ proptest! {
             (key..key.saturating_add(count + 1)).step_by(step)
         };
         check_singles(seed.iter().flat_map(spread).collect(), 1);
+    }
+
+    #[test]
+    fn bytes_like_those_written_key_by_key(
+        answers in prop::sample::select(vec![1_u32, 2, 300, 1 << 20]),
+        seed in prop::collection::vec((any_range(1 << 20), 0_u32..40, 1_usize..5), 0..40),
+        scattered in prop::collection::vec((0x0a00_0000_u32..0x0a01_0000, 0_u32..5), 0..900),
+    ) {
+        // Many side by side and few large ones, whose keys take long to write.
+        let spread = |&(r, count, step): &(Range<u32>, u32, usize)| {
+            let last = r.end.min(r.start | 0xffff);
+            let others = (last.saturating_add(2)..last.saturating_add(count + 2)).step_by(step);
+            [(r.start, last)].into_iter().chain(others.map(|key| (key, key))).enumerate().map(
+                move |(at, (start, last))| (start, last, r.answer.0.wrapping_add(at as u32)),
+            ).collect::<Vec<_>>()
+        };
+        let single = |&(key, answer): &(u32, u32)| (key, key, answer);
+        let all = scattered.iter().map(single).chain(seed.iter().flat_map(spread));
+        let ranges: Vec<_> = all.map(|(a, b, answer)| range(a, b, answer % answers + 1)).collect();
+        check_bytes(&ranges);
     }
 
     #[test]
