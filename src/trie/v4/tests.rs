@@ -69,6 +69,13 @@ fn the_bytes_are_those_written_key_by_key() {
             }
         }
     }
+    // The fewest runs that a bitmap takes the place of, and one run less.
+    for (length, counts) in [(0, 16..18), (1, 11..13)] {
+        for count in counts {
+            let run = |at: u32| range(0x0a00_0100 + at * 4, 0x0a00_0100 + at * 4 + length, 1);
+            check_bytes(&(0..count).map(run).collect::<Vec<_>>());
+        }
+    }
     // A listed background, with bitmaps and without; runs of whole /24s.
     let every = |step: u32| (0..=0xffff_u32).filter(move |key| key % step != 1);
     for step in [2, 9, 100, 1000] {
