@@ -364,7 +364,7 @@ impl AnswersBuilder {
         let mut its_texts = texts.mover(values.len(), places);
         // Neither the places of the texts nor the texts are likely to be in the cache. Reading them
         // in batches lets the reads overlap.
-        const BATCH: usize = 16;
+        const BATCH: usize = 64;
         for order in order.chunks(BATCH) {
             let mut places = [const { 0..0 }; BATCH];
             for (place, value) in places.iter_mut().zip(order) {
