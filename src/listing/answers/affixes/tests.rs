@@ -20,6 +20,37 @@ fn short_affixes_are_part_of_the_text() {
     }
 }
 
+proptest! {
+    /// A number between the affixes that were asked for last is found without a look for words.
+    #[test]
+    fn numbers_between_known_affixes_are_the_parts_of_split(
+        texts in prop::collection::vec(
+            "(|x|case |see bl.test/|Listed, see https://bl.test/|A B C D E F G H 7 )([0-9]{0,20}|[a-z][0-9]{1,16}|[0-9]{1,9}[.-])(|/| \\(spam\\)|&ok=1)",
+            1..40,
+        ),
+        number in "[0-9]{1,20}",
+    ) {
+        let mut affixes = AffixesBuilder::default();
+        for text in &texts {
+            let [before, _, behind] = split(text.as_bytes());
+            let pair = affixes.number(before, behind);
+            prop_assert!(pair.is_some() || affixes.len() == MOST_PAIRS);
+            // The last pair is another one if there are too many.
+            let [before, behind] = affixes.last_places.clone().map(|place| affixes.bytes[place].to_vec());
+            let near = [&before, number.as_bytes(), &behind].concat();
+            for text in texts.iter().map(|text| text.as_bytes()).chain([&near[..]]) {
+                if let Some(own) = affixes.own_number(text) {
+                    prop_assert_eq!([&before, own, &behind], split(text));
+                }
+            }
+            let is_found = before.len() + behind.len() >= MIN_AFFIXES
+                && number.len() <= 16
+                && before.len() + number.len() >= 16;
+            prop_assert_eq!(affixes.own_number(&near), is_found.then_some(number.as_bytes()));
+        }
+    }
+}
+
 /// The answers with these values, numbered in the order of `keys`, which need not be that of the values.
 fn answers(values: &[(u8, Vec<u8>)], keys: &[usize]) -> Answers {
     let mut builder = AnswersBuilder::default();
