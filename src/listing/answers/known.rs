@@ -11,7 +11,7 @@ const MANY: usize = if cfg!(test) { 24 } else { 3 << 15 };
 const MIN_MET_AGAIN: usize = 8;
 /// The number of places for the latest values, a power of two.
 const LATEST: usize = if cfg!(test) { 8 } else { 1 << 12 };
-/// The bits that a table has for each value in which it is looked which hashes come again.
+/// A table that tells which hashes come again has so many bits for each value, and up to twice as many.
 const BITS_OF_VALUE: u64 = 8;
 /// One of so many values is looked at to find whether values come again.
 const SAMPLED: usize = if cfg!(test) { 1 } else { 256 };
@@ -44,7 +44,7 @@ pub(super) struct LatestValues {
     slots: Vec<u64>,
     /// The hash of each value.
     hashes: Vec<u32>,
-    /// With so many values, it is looked whether values come again.
+    /// With so many values, a sample tells whether many come again.
     next_review: usize,
 }
 
@@ -196,9 +196,9 @@ impl KnownValues {
     }
 }
 
-/// Of values, each with its hash, all those whose hash another one has, and some of the others: about one in ten,
-/// whichever for each rotation of the hashes. The table for it fits into the processor's cache where one of all
-/// hashes does not.
+/// Of values, each with its hash, all those whose hash another one has, and about one in ten of the others;
+/// another rotation of the hashes gives others of them. The table for it fits into the processor's cache where one
+/// of all hashes does not.
 fn may_be_others<I>(values: I, rotation: u32) -> Vec<(u32, u32)>
 where
     I: ExactSizeIterator<Item = (u32, u32)> + Clone,
