@@ -157,6 +157,7 @@ pub(super) fn numbering(
     answers: &AnswersBuilder,
 ) -> Numbering {
     let mut numbering = answers.numbering();
+    // The kind of the addresses is asked once, not with each segment.
     match ip4.map(|ip4| &ip4.0) {
         Some(Form4::Layers(layers)) => match layers.only_singles() {
             Some(singles) => number_all(singles, &mut numbering),

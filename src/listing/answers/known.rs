@@ -79,8 +79,8 @@ impl KnownValues {
     /// For each hash a value with it, of which there may be others; `None` if only the latest values are found,
     /// which are in the processor's cache.
     ///
-    /// What a search begins with is seldom there. It is read for all before the first search, so that the reads
-    /// overlap.
+    /// The slot where a search begins is seldom there. These slots are read for all hashes before the first
+    /// search, so that the reads overlap.
     pub(super) fn first_of_each<const N: usize>(
         &self,
         hashes: [Option<u32>; N],

@@ -1,5 +1,5 @@
-//! What the blocks of [`Trie4`](crate::trie::Trie4) are compared with in tests: each written from the
-//! answers of all its keys, one by one, as the [layout](crate::trie) says.
+//! A naive writer of the blocks of [`Trie4`](crate::trie::Trie4), whose bytes tests compare with those of the
+//! builder: it writes each block from the answers of all its keys, one by one, as the [layout](crate::trie) says.
 
 use super::build::MAX_RUNS;
 use crate::range::Range;

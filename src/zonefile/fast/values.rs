@@ -83,35 +83,35 @@ pub(super) fn read(text: &[u8], at: usize, head: &mut ValueHead) -> Option<(Fast
     } else if let Some(end) = end_of_line(text, at) {
         return Some((FastValue::Default, end));
     } else {
-        match other(text, at, head)? {
-            Other::Whole(value, end) => return Some((value, end)),
-            Other::BeforeText(a, at) => (a, at),
+        match unlike(text, at, head)? {
+            Rest::WithoutText(value, end) => return Some((value, end)),
+            Rest::BeforeText(a, at) => (a, at),
         }
     };
     with_text(a, text, at)
 }
 
-/// What stands behind a key.
-enum Other {
-    /// What the line gives, and its end.
-    Whole(FastValue, usize),
+/// The rest of a line, behind its key.
+enum Rest {
+    /// The line has no text: its value, and its end.
+    WithoutText(FastValue, usize),
     /// A text begins here, perhaps behind an A value.
     BeforeText(HashedA, usize),
 }
 
-/// What stands here if it is neither the head of the line before nor the end of the line.
+/// The rest of a line whose key ends here, if it is not empty and does not begin like that of the line before.
 #[inline(never)]
-fn other(text: &[u8], at: usize, head: &mut ValueHead) -> Option<Other> {
+fn unlike(text: &[u8], at: usize, head: &mut ValueHead) -> Option<Rest> {
     let key_end = at;
     if !is_blank(*text.get(at)?) {
         return None;
     }
     let at = skip_blanks(text, at)?;
     Some(match text[at] {
-        b'\r' | b'\n' => Other::Whole(FastValue::Default, end_of_line(text, at)?),
+        b'\r' | b'\n' => Rest::WithoutText(FastValue::Default, end_of_line(text, at)?),
         b'#' | b';' => {
             let end = at + memchr::memchr(b'\n', &text[at..])? + 1;
-            Other::Whole(FastValue::Default, end)
+            Rest::WithoutText(FastValue::Default, end)
         }
         b':' => {
             let (a, at) = a(text, at + 1)?;
@@ -120,12 +120,12 @@ fn other(text: &[u8], at: usize, head: &mut ValueHead) -> Option<Other> {
                 b':' => {
                     let a = HashedA::new(a.into());
                     head.keep(text, key_end, at + 1, a);
-                    Other::BeforeText(a, at + 1)
+                    Rest::BeforeText(a, at + 1)
                 }
-                _ => Other::Whole(FastValue::A(a), end_of_line(text, at)?),
+                _ => Rest::WithoutText(FastValue::A(a), end_of_line(text, at)?),
             }
         }
-        _ => Other::BeforeText(HashedA::default(), at),
+        _ => Rest::BeforeText(HashedA::default(), at),
     })
 }
 
